@@ -1,0 +1,2 @@
+//! Oracles and the suites that compare Landfall with them.
+fn main() {}

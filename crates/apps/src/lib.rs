@@ -1,0 +1,1 @@
+//! Applications: desired against live, sync policy.

@@ -1,0 +1,196 @@
+use serde::Serialize;
+
+/// How much a diagnostic weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; nothing needs to be done.
+    Info,
+    /// Probably wrong, but what was asked for can be done.
+    Warning,
+    /// What was asked for could not be done.
+    Error,
+    /// A policy or a guard said no; nothing was changed.
+    Refused,
+}
+
+impl Severity {
+    /// The word printed in front of the message.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+            Severity::Refused => "refused",
+        }
+    }
+}
+
+/// A diagnostic's stable number, written `LF0203`; `landfall explain LF0203` tells more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(pub u16);
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LF{:04}", self.0)
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A place in a text: lines and columns count from 1, columns in characters; 0 means "not known".
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Place {
+    /// The file's path as its owner would type it.
+    pub file: String,
+    /// First line, from 1; 0 when only the file is known.
+    pub line: u32,
+    /// First column, from 1; 0 when only the line is known.
+    pub column: u32,
+    /// Column behind the last character on the same line; 0 when not known.
+    pub end_column: u32,
+    /// The source line itself, without its line end, when it was at hand.
+    pub source: Option<String>,
+}
+
+impl Place {
+    /// A place of which only the file is known.
+    pub fn file(file: impl Into<String>) -> Self {
+        Place { file: file.into(), line: 0, column: 0, end_column: 0, source: None }
+    }
+
+    /// A line of a file.
+    pub fn line(file: impl Into<String>, line: u32) -> Self {
+        Place { line, ..Place::file(file) }
+    }
+
+    /// The same place with columns (from 1; `end_column` behind the last character, 0 when not known).
+    #[must_use]
+    pub fn columns(mut self, column: u32, end_column: u32) -> Self {
+        self.column = column;
+        self.end_column = end_column;
+        self
+    }
+
+    /// The same place with its source line taken from the file's whole text.
+    #[must_use]
+    pub fn source_from(mut self, text: &str) -> Self {
+        if self.line > 0 {
+            self.source = text.lines().nth(self.line as usize - 1).map(str::to_owned);
+        }
+        self
+    }
+}
+
+/// A marked place with a few words on it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Label {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What is to be seen there.
+    pub text: String,
+    /// Whether this is the place to look at first: the user's own file.
+    pub primary: bool,
+}
+
+/// One thing that went wrong (or is worth knowing), ready to be shown to a person or a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// Stable number.
+    pub code: Code,
+    /// Weight.
+    pub severity: Severity,
+    /// What could not be done, in the user's words; one line.
+    pub message: String,
+    /// Places, the user's own file first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Label>,
+    /// Further facts; the peer's original words among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What to type or to edit.
+    #[serde(rename = "help", skip_serializing_if = "Vec::is_empty")]
+    pub helps: Vec<String>,
+}
+
+impl Diagnostic {
+    /// A diagnostic of the given weight.
+    pub fn new(severity: Severity, code: u16, message: impl Into<String>) -> Self {
+        Diagnostic {
+            code: Code(code),
+            severity,
+            message: message.into(),
+            labels: Vec::new(),
+            notes: Vec::new(),
+            helps: Vec::new(),
+        }
+    }
+
+    /// What was asked for could not be done.
+    pub fn error(code: u16, message: impl Into<String>) -> Self {
+        Diagnostic::new(Severity::Error, code, message)
+    }
+
+    /// Something is probably wrong.
+    pub fn warning(code: u16, message: impl Into<String>) -> Self {
+        Diagnostic::new(Severity::Warning, code, message)
+    }
+
+    /// A policy or a guard said no.
+    pub fn refused(code: u16, message: impl Into<String>) -> Self {
+        Diagnostic::new(Severity::Refused, code, message)
+    }
+
+    /// Adds the place to look at first.
+    #[must_use]
+    pub fn primary(mut self, place: Place, text: impl Into<String>) -> Self {
+        self.labels.push(Label { place, text: text.into(), primary: true });
+        self
+    }
+
+    /// Adds a further place.
+    #[must_use]
+    pub fn label(mut self, place: Place, text: impl Into<String>) -> Self {
+        self.labels.push(Label { place, text: text.into(), primary: false });
+        self
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds something to type or to edit.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.helps.push(help.into());
+        self
+    }
+}
+
+impl std::fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}[{}]: {}", self.severity.word(), self.code, self.message)
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
+/// An error that can be told to a person.
+pub trait Diagnose {
+    /// The error as a diagnostic.
+    fn diagnose(&self) -> Diagnostic;
+}
+
+impl Diagnose for Diagnostic {
+    fn diagnose(&self) -> Diagnostic {
+        self.clone()
+    }
+}

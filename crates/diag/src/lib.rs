@@ -1,0 +1,21 @@
+//! What went wrong, where, why, and what to type.
+//!
+//! One value, [`Diagnostic`], serves the command line, JSON output, CI annotations and the web page. It holds
+//! plain data only: whoever shows it chooses colours and widths, and nothing here reads a file or a terminal.
+//!
+//! ```text
+//! error --> Diagnostic{code, severity, message}
+//!             labels: the place in the user's file first, the chart's second
+//!             notes:  the peer's own words, so that searching the web still works
+//!             helps:  one thing to type
+//! ```
+//!
+//! Invariant: a diagnostic never carries a secret's value, only names of keys and lengths.
+
+mod diagnostic;
+mod plain;
+mod similar;
+
+pub use diagnostic::{Code, Diagnose, Diagnostic, Label, Place, Severity};
+pub use plain::render_plain;
+pub use similar::nearest;

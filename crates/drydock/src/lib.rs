@@ -1,0 +1,1 @@
+//! The embedded cluster: a Kubernetes API with simulated controllers, kubelet and virtual time.

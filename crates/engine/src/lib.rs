@@ -1,0 +1,1 @@
+//! Plan (pure) and its executor: hooks, waves, apply, wait, prune, abort, resume.

@@ -1,0 +1,2 @@
+//! The `landfall` binary: arguments, commands, terminal.
+fn main() {}

@@ -1,0 +1,1 @@
+//! A Kubernetes object as a value: identity, quantities, schema tables, merges, diff, health, masking.

@@ -1,0 +1,1 @@
+//! landfall.yaml: its types, defaults, origins and JSON Schema.

@@ -1,0 +1,1 @@
+//! What desired state is fetched from: directories, git trees, archives, chart repositories.

@@ -1,0 +1,1 @@
+//! History, journal and cluster state in SQLite: the only room that knows SQL.

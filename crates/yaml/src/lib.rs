@@ -1,0 +1,1 @@
+//! Reads and writes YAML as go-yaml does, with spans, and edits a file in place.
