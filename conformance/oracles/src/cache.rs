@@ -1,0 +1,156 @@
+//! The folder in which built oracles are kept, keyed by what they were built from.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use crate::build::{self, BuildError};
+use crate::oracle::Oracle;
+use crate::toolchain::Go;
+
+/// Where oracles are kept.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    root: PathBuf,
+    modules: PathBuf,
+}
+
+/// An oracle that is ready to run.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The binary, by its hashed name.
+    pub path: PathBuf,
+    /// How long the build took; `None` where the cache had it.
+    pub took: Option<Duration>,
+}
+
+impl Cache {
+    /// A cache at `root`, building from the module folders in `modules`.
+    pub fn new(root: impl Into<PathBuf>, modules: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), modules: modules.into() }
+    }
+
+    /// The folder that the environment names: `LANDFALL_CACHE`, else `.cache/landfall` in the home directory.
+    ///
+    /// `modules` is this crate's own folder, known at build time.
+    pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let root = match set("LANDFALL_CACHE") {
+            Some(folder) => PathBuf::from(folder),
+            None => Path::new(&set("HOME")?).join(".cache").join("landfall"),
+        };
+        Some(Self::new(root, env!("CARGO_MANIFEST_DIR")))
+    }
+
+    /// The cache's own folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder with `NAME` links.
+    pub fn bin(&self) -> PathBuf {
+        self.root.join("bin")
+    }
+
+    /// The hash of all that decides what a binary is: module files, package, link flags, stages.
+    pub fn key(&self, oracle: &Oracle) -> Result<String, BuildError> {
+        let mut hash = Sha256::new();
+        let folder = self.modules.join(oracle.module);
+        for file in ["go.mod", "go.sum", "tools.go"] {
+            let path = folder.join(file);
+            let text = fs::read(&path).map_err(|cause| BuildError::file("read", &path, cause))?;
+            hash.update(file.as_bytes());
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(&text);
+        }
+        for part in [oracle.name, oracle.package, &oracle.link_flags(), build::FLAGS, &oracle.stages.join(" ")] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        let digest = hash.finalize();
+        Ok(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The binary, built first when the cache has none.
+    ///
+    /// Waits while another process builds the same one.
+    pub fn ensure(&self, oracle: &Oracle) -> Result<Built, BuildError> {
+        let bin = self.bin();
+        let hashed = format!("{}-{}", oracle.name, self.key(oracle)?);
+        let path = bin.join(&hashed);
+        if path.exists() && self.links_hold(oracle, &hashed) {
+            return Ok(Built { path, took: None });
+        }
+        fs::create_dir_all(&bin).map_err(|cause| BuildError::file("create", &bin, cause))?;
+        let lock_path = bin.join(format!(".{}.lock", oracle.name));
+        let lock = File::create(&lock_path).map_err(|cause| BuildError::file("create", &lock_path, cause))?;
+        lock.lock().map_err(|cause| BuildError::file("lock", &lock_path, cause))?;
+        let mut took = None;
+        if !path.exists() {
+            let started = Instant::now();
+            let go = Go::find(&self.root)?;
+            let unfinished = bin.join(format!(".{hashed}.{}", std::process::id()));
+            let module = self.modules.join(oracle.module);
+            build::binary(&go, oracle, &module, &unfinished)?;
+            if !oracle.stages.is_empty() {
+                build::stages(&go, oracle, &module, &bin.join(stages_of(&hashed)))?;
+            }
+            fs::rename(&unfinished, &path).map_err(|cause| BuildError::file("rename", &unfinished, cause))?;
+            took = Some(started.elapsed());
+        }
+        link(&bin, oracle.name, &hashed)?;
+        if !oracle.stages.is_empty() {
+            link(&bin, &stages_of(oracle.name), &stages_of(&hashed))?;
+        }
+        Ok(Built { path, took })
+    }
+
+    fn links_hold(&self, oracle: &Oracle, hashed: &str) -> bool {
+        let points_at = |name: &str, target: &str| {
+            fs::read_link(self.bin().join(name)).is_ok_and(|found| found == Path::new(target))
+        };
+        points_at(oracle.name, hashed)
+            && (oracle.stages.is_empty() || points_at(&stages_of(oracle.name), &stages_of(hashed)))
+    }
+}
+
+fn stages_of(name: &str) -> String {
+    format!("{name}-stages.yaml")
+}
+
+/// Points `bin/name` at `target`, in one step for those who look.
+fn link(bin: &Path, name: &str, target: &str) -> Result<(), BuildError> {
+    let fresh = bin.join(format!(".{name}.{}", std::process::id()));
+    let _ = fs::remove_file(&fresh);
+    std::os::unix::fs::symlink(target, &fresh).map_err(|cause| BuildError::file("link", &fresh, cause))?;
+    let link = bin.join(name);
+    fs::rename(&fresh, &link).map_err(|cause| BuildError::file("rename", &link, cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::select;
+
+    #[test]
+    fn the_key_changes_with_the_flags() {
+        let cache = Cache::new("unused", env!("CARGO_MANIFEST_DIR"));
+        let helm = select("helm").expect("helm is an oracle")[0];
+        let mut relinked = *helm;
+        relinked.variables = &[];
+        let (key, other) = (cache.key(helm).expect("module files"), cache.key(&relinked).expect("module files"));
+        assert_ne!(key, other);
+        assert_eq!(key.len(), 16);
+    }
+
+    #[test]
+    fn the_environment_names_the_folder() {
+        let named = Cache::of_environment(|name| (name == "LANDFALL_CACHE").then(|| "elsewhere".to_owned()));
+        assert_eq!(named.expect("named").root(), Path::new("elsewhere"));
+        let home = Cache::of_environment(|name| (name == "HOME").then(|| "home".to_owned()));
+        assert_eq!(home.expect("home").root(), Path::new("home/.cache/landfall"));
+        assert!(Cache::of_environment(|_| None).is_none());
+    }
+}

@@ -1,0 +1,115 @@
+//! Which binaries there are, and how each is linked.
+
+/// One binary of a peer.
+#[derive(Debug, Clone, Copy)]
+pub struct Oracle {
+    /// The binary's name in the cache.
+    pub name: &'static str,
+    /// The folder of module files, beside this crate's manifest.
+    pub module: &'static str,
+    /// The Go package that holds its `main`.
+    pub package: &'static str,
+    /// Variables set at link time: `(package path, name, value)`.
+    pub variables: &'static [(&'static str, &'static str, &'static str)],
+    /// Files of the module that are put together into one `NAME-stages.yaml` beside the binary; paths inside the module.
+    pub stages: &'static [&'static str],
+}
+
+const HELM_VERSION: &str = "v3.22.0";
+/// The minor version of the client-go that Helm's own go.mod names; its release build links exactly this.
+const HELM_KUBE_MINOR: &str = "37";
+const KUBE_VERSION: &str = "v1.36.3";
+
+const HELM_VARIABLES: &[(&str, &str, &str)] = &[
+    ("helm.sh/helm/v3/internal/version", "version", HELM_VERSION),
+    ("helm.sh/helm/v3/internal/version", "metadata", ""),
+    ("helm.sh/helm/v3/pkg/lint/rules", "k8sVersionMajor", "1"),
+    ("helm.sh/helm/v3/pkg/lint/rules", "k8sVersionMinor", HELM_KUBE_MINOR),
+    ("helm.sh/helm/v3/pkg/chartutil", "k8sVersionMajor", "1"),
+    ("helm.sh/helm/v3/pkg/chartutil", "k8sVersionMinor", HELM_KUBE_MINOR),
+];
+
+const KUBE_VARIABLES: &[(&str, &str, &str)] = &[
+    ("k8s.io/component-base/version", "gitVersion", KUBE_VERSION),
+    ("k8s.io/component-base/version", "gitMajor", "1"),
+    ("k8s.io/component-base/version", "gitMinor", "36"),
+    ("k8s.io/component-base/version", "gitTreeState", "clean"),
+    ("k8s.io/client-go/pkg/version", "gitVersion", KUBE_VERSION),
+    ("k8s.io/client-go/pkg/version", "gitMajor", "1"),
+    ("k8s.io/client-go/pkg/version", "gitMinor", "36"),
+    ("k8s.io/client-go/pkg/version", "gitTreeState", "clean"),
+];
+
+/// Kwok's published stages for nodes that are always ready and pods that run at once; without any, kwok exits.
+const KWOK_STAGES: &[&str] = &[
+    "kustomize/stage/node/fast/node-initialize.yaml",
+    "kustomize/stage/node/heartbeat/node-heartbeat.yaml",
+    "kustomize/stage/pod/fast/pod-ready.yaml",
+    "kustomize/stage/pod/fast/pod-complete.yaml",
+    "kustomize/stage/pod/fast/pod-delete.yaml",
+    "kustomize/stage/pod/chaos/pod-container-running-failed.yaml",
+    "kustomize/stage/volume/fast/pv-bind.yaml",
+    "kustomize/stage/volume/fast/pv-delete.yaml",
+    "kustomize/stage/volume/fast/pvc-delete.yaml",
+    "kustomize/stage/volume/fast/pvc-provision.yaml",
+    "kustomize/stage/volume/fast/storage-class.yaml",
+];
+
+/// Every oracle, in the order in which they are wanted.
+pub const ALL: &[Oracle] = &[
+    Oracle {
+        name: "helm",
+        module: "helm",
+        package: "helm.sh/helm/v3/cmd/helm",
+        variables: HELM_VARIABLES,
+        stages: &[],
+    },
+    kube("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+    Oracle { name: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3", variables: &[], stages: &[] },
+    kube("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    kube("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+    kube("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    Oracle { name: "kwok", module: "kwok", package: "sigs.k8s.io/kwok/cmd/kwok", variables: &[], stages: KWOK_STAGES },
+];
+
+const fn kube(name: &'static str, package: &'static str) -> Oracle {
+    Oracle { name, module: "kube", package, variables: KUBE_VARIABLES, stages: &[] }
+}
+
+impl Oracle {
+    /// The value of `-ldflags`.
+    pub fn link_flags(&self) -> String {
+        let mut flags = String::from("-s -w");
+        for (package, name, value) in self.variables {
+            flags.push_str(&format!(" -X {package}.{name}={value}"));
+        }
+        flags
+    }
+}
+
+/// The oracles that a word of the command line means: a binary's name, `control-plane`, or `all`.
+pub fn select(word: &str) -> Option<Vec<&'static Oracle>> {
+    let chosen: Vec<&Oracle> = match word {
+        "all" => ALL.iter().collect(),
+        "control-plane" => ALL.iter().filter(|oracle| oracle.name != "helm" && oracle.name != "kubectl").collect(),
+        name => ALL.iter().filter(|oracle| oracle.name == name).collect(),
+    };
+    (!chosen.is_empty()).then_some(chosen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn helm_is_linked_as_its_release_is() {
+        let helm = select("helm").expect("helm is an oracle")[0];
+        assert!(helm.link_flags().contains("-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37"));
+    }
+
+    #[test]
+    fn an_unknown_word_selects_nothing() {
+        assert!(select("hlem").is_none());
+        assert_eq!(select("control-plane").map(|chosen| chosen.len()), Some(5));
+    }
+}
