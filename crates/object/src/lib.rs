@@ -1,1 +1,23 @@
 //! A Kubernetes object as a value: identity, quantities, schema tables, merges, diff, health, masking.
+//!
+//! ```text
+//! Object (serde_json::Value)          schema::Schemas (built-in tables + CRDs joined at run time)
+//!   key, labels, owners, ...            types, list kinds and keys, enums, discovery, protobuf numbers
+//!          |                                        |
+//!          +-----> merge (json, merge, strategic, managed), defaults, diff, references, health, mask
+//! ```
+//!
+//! Invariants: nothing here does I/O or reads a clock; no function panics on hostile input; the same tables
+//! serve the embedded cluster's API and the engine's predictions, so the two cannot drift apart.
+
+mod gvk;
+mod health;
+mod key;
+mod object;
+mod quantity;
+
+pub use gvk::{Gvk, Gvr};
+pub use health::{Health, HealthStatus};
+pub use key::ObjectKey;
+pub use object::{NotAnObject, Object, OwnerReference};
+pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};

@@ -1,0 +1,371 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Gvk, ObjectKey};
+
+/// A Kubernetes object: a JSON map with accessors for what every kind shares.
+///
+/// Invariant: the value is a JSON map. Nothing else is promised: `metadata` may be missing or of a wrong type, and
+/// then the accessors answer as if the field were absent.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Object(Value);
+
+/// The JSON value is not a map, so it cannot be a Kubernetes object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a Kubernetes object must be a map, this is {found}")]
+pub struct NotAnObject {
+    /// What it is instead: `null`, `a list`, ...
+    pub found: &'static str,
+}
+
+/// One entry of `metadata.ownerReferences`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerReference {
+    /// The owner's `apiVersion`.
+    #[serde(default)]
+    pub api_version: String,
+    /// The owner's kind.
+    #[serde(default)]
+    pub kind: String,
+    /// The owner's name.
+    #[serde(default)]
+    pub name: String,
+    /// The owner's uid.
+    #[serde(default)]
+    pub uid: String,
+    /// Whether the owner is the managing controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<bool>,
+    /// Whether foreground deletion of the owner waits for this object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_owner_deletion: Option<bool>,
+}
+
+impl Object {
+    /// An object with only `apiVersion`, `kind` and, if any, namespace and name.
+    pub fn new(key: &ObjectKey) -> Self {
+        let mut metadata = Map::new();
+        if !key.name.is_empty() {
+            metadata.insert("name".into(), key.name.clone().into());
+        }
+        if let Some(namespace) = &key.namespace {
+            metadata.insert("namespace".into(), namespace.clone().into());
+        }
+        let mut map = Map::new();
+        map.insert("apiVersion".into(), key.gvk.api_version().into());
+        map.insert("kind".into(), key.gvk.kind.clone().into());
+        map.insert("metadata".into(), Value::Object(metadata));
+        Self(Value::Object(map))
+    }
+
+    /// The map as an object.
+    pub fn from_map(map: Map<String, Value>) -> Self {
+        Self(Value::Object(map))
+    }
+
+    /// Takes the value as an object; refuses what is not a map.
+    pub fn from_value(value: Value) -> Result<Self, NotAnObject> {
+        match value {
+            Value::Object(_) => Ok(Self(value)),
+            other => Err(NotAnObject { found: json_type(&other) }),
+        }
+    }
+
+    /// The whole value; always a map.
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
+    /// The whole value.
+    pub fn into_value(self) -> Value {
+        self.0
+    }
+
+    /// The top-level fields.
+    pub fn map(&self) -> &Map<String, Value> {
+        self.0.as_object().expect("invariant of Object: the value is a map")
+    }
+
+    /// The top-level fields, to be changed.
+    pub fn map_mut(&mut self) -> &mut Map<String, Value> {
+        self.0.as_object_mut().expect("invariant of Object: the value is a map")
+    }
+
+    /// The value at a JSON pointer (`/spec/replicas`).
+    pub fn at(&self, pointer: &str) -> Option<&Value> {
+        self.0.pointer(pointer)
+    }
+
+    /// The value at a JSON pointer, to be changed.
+    pub fn at_mut(&mut self, pointer: &str) -> Option<&mut Value> {
+        self.0.pointer_mut(pointer)
+    }
+
+    /// The string at a JSON pointer.
+    pub fn str_at(&self, pointer: &str) -> Option<&str> {
+        self.at(pointer).and_then(Value::as_str)
+    }
+
+    /// The integer at a JSON pointer.
+    pub fn i64_at(&self, pointer: &str) -> Option<i64> {
+        self.at(pointer).and_then(Value::as_i64)
+    }
+
+    /// The boolean at a JSON pointer.
+    pub fn bool_at(&self, pointer: &str) -> Option<bool> {
+        self.at(pointer).and_then(Value::as_bool)
+    }
+
+    /// The list at a JSON pointer; empty when there is none.
+    pub fn list_at(&self, pointer: &str) -> &[Value] {
+        self.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// `apiVersion`; empty when missing.
+    pub fn api_version(&self) -> &str {
+        self.str_at("/apiVersion").unwrap_or_default()
+    }
+
+    /// `kind`; empty when missing.
+    pub fn kind(&self) -> &str {
+        self.str_at("/kind").unwrap_or_default()
+    }
+
+    /// Group, version and kind.
+    pub fn gvk(&self) -> Gvk {
+        Gvk::from_api_version(self.api_version(), self.kind())
+    }
+
+    /// The API group; empty for core.
+    pub fn group(&self) -> &str {
+        crate::gvk::split_api_version(self.api_version()).0
+    }
+
+    /// Kind, namespace and name.
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(self.gvk(), self.namespace(), self.name())
+    }
+
+    /// `metadata`, when it is a map.
+    pub fn metadata(&self) -> Option<&Map<String, Value>> {
+        self.map().get("metadata").and_then(Value::as_object)
+    }
+
+    /// `metadata`, made an empty map first when it is missing or of a wrong type.
+    pub fn metadata_mut(&mut self) -> &mut Map<String, Value> {
+        child_map(self.map_mut(), "metadata")
+    }
+
+    fn metadata_str(&self, field: &str) -> Option<&str> {
+        self.metadata()?.get(field)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// `metadata.name`; empty when missing.
+    pub fn name(&self) -> &str {
+        self.metadata_str("name").unwrap_or_default()
+    }
+
+    /// `metadata.generateName`.
+    pub fn generate_name(&self) -> Option<&str> {
+        self.metadata_str("generateName")
+    }
+
+    /// `metadata.namespace`.
+    pub fn namespace(&self) -> Option<&str> {
+        self.metadata_str("namespace")
+    }
+
+    /// `metadata.uid`.
+    pub fn uid(&self) -> Option<&str> {
+        self.metadata_str("uid")
+    }
+
+    /// `metadata.resourceVersion`.
+    pub fn resource_version(&self) -> Option<&str> {
+        self.metadata_str("resourceVersion")
+    }
+
+    /// `metadata.generation`.
+    pub fn generation(&self) -> Option<i64> {
+        self.metadata()?.get("generation")?.as_i64()
+    }
+
+    /// `metadata.creationTimestamp`, as written (RFC 3339).
+    pub fn creation_timestamp(&self) -> Option<&str> {
+        self.metadata_str("creationTimestamp")
+    }
+
+    /// `metadata.deletionTimestamp`; present while the object is being deleted.
+    pub fn deletion_timestamp(&self) -> Option<&str> {
+        self.metadata_str("deletionTimestamp")
+    }
+
+    /// `metadata.labels`, when it is a map.
+    pub fn labels(&self) -> Option<&Map<String, Value>> {
+        self.metadata()?.get("labels")?.as_object()
+    }
+
+    /// One label's value.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels()?.get(name)?.as_str()
+    }
+
+    /// `metadata.annotations`, when it is a map.
+    pub fn annotations(&self) -> Option<&Map<String, Value>> {
+        self.metadata()?.get("annotations")?.as_object()
+    }
+
+    /// One annotation's value.
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        self.annotations()?.get(name)?.as_str()
+    }
+
+    /// `metadata.finalizers`.
+    pub fn finalizers(&self) -> impl Iterator<Item = &str> {
+        self.list_at("/metadata/finalizers").iter().filter_map(Value::as_str)
+    }
+
+    /// `metadata.ownerReferences`; entries that are not references are left out.
+    pub fn owner_references(&self) -> Vec<OwnerReference> {
+        self.list_at("/metadata/ownerReferences")
+            .iter()
+            .filter_map(|entry| OwnerReference::deserialize(entry).ok())
+            .collect()
+    }
+
+    /// The managing controller among the owners.
+    pub fn controller(&self) -> Option<OwnerReference> {
+        self.owner_references().into_iter().find(|owner| owner.controller == Some(true))
+    }
+
+    /// `spec`, when it is there.
+    pub fn spec(&self) -> Option<&Value> {
+        self.map().get("spec")
+    }
+
+    /// `status`, when it is there.
+    pub fn status(&self) -> Option<&Value> {
+        self.map().get("status")
+    }
+
+    /// The condition of that type under `status.conditions`.
+    pub fn condition(&self, kind: &str) -> Option<&Value> {
+        self.list_at("/status/conditions")
+            .iter()
+            .find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))
+    }
+
+    /// Sets `metadata.name`.
+    pub fn set_name(&mut self, name: impl Into<String>) {
+        self.metadata_mut().insert("name".into(), Value::String(name.into()));
+    }
+
+    /// Sets `metadata.namespace`.
+    pub fn set_namespace(&mut self, namespace: impl Into<String>) {
+        self.metadata_mut().insert("namespace".into(), Value::String(namespace.into()));
+    }
+
+    /// Sets one label.
+    pub fn set_label(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        child_map(self.metadata_mut(), "labels").insert(name.into(), Value::String(value.into()));
+    }
+
+    /// Sets one annotation.
+    pub fn set_annotation(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        child_map(self.metadata_mut(), "annotations").insert(name.into(), Value::String(value.into()));
+    }
+
+    /// Removes one annotation, and the map when it was the last.
+    pub fn remove_annotation(&mut self, name: &str) -> Option<String> {
+        let metadata = self.map_mut().get_mut("metadata")?.as_object_mut()?;
+        let annotations = metadata.get_mut("annotations")?.as_object_mut()?;
+        let removed = annotations.remove(name);
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+        removed.and_then(|value| value.as_str().map(str::to_owned))
+    }
+}
+
+impl TryFrom<Value> for Object {
+    type Error = NotAnObject;
+
+    fn try_from(value: Value) -> Result<Self, NotAnObject> {
+        Self::from_value(value)
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Value {
+        object.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_value(Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Debug for Object {
+    /// The key only: an object may hold secret values, and debug output ends in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Object({})", self.key())
+    }
+}
+
+/// The map under `field`, made an empty one first when it is missing or of a wrong type.
+pub(crate) fn child_map<'a>(map: &'a mut Map<String, Value>, field: &str) -> &'a mut Map<String, Value> {
+    let child = map.entry(field).or_insert_with(|| Value::Object(Map::new()));
+    if !child.is_object() {
+        *child = Value::Object(Map::new());
+    }
+    child.as_object_mut().expect("just made a map")
+}
+
+/// The word for a JSON value's type.
+pub(crate) fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn accessors_answer_absent_for_metadata_of_a_wrong_type() {
+        let object = Object::from_value(json!({"kind": "A", "metadata": [1]})).expect("a map");
+        assert_eq!((object.name(), object.namespace(), object.label("x")), ("", None, None));
+        assert!(Object::from_value(json!([])).is_err());
+    }
+
+    #[test]
+    fn debug_output_shows_no_values() {
+        let object = Object::from_value(
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}, "data": {"k": "c2VjcmV0"}}),
+        );
+        assert_eq!(format!("{:?}", object.expect("a map")), "Object(Secret n/s)");
+    }
+
+    #[test]
+    fn annotations_are_set_and_removed_with_their_map() {
+        let mut object = Object::from_value(json!({"kind": "A"})).expect("a map");
+        object.set_annotation("a", "1");
+        assert_eq!(object.annotation("a"), Some("1"));
+        assert_eq!(object.remove_annotation("a").as_deref(), Some("1"));
+        assert_eq!(object.value(), &json!({"kind": "A", "metadata": {}}));
+    }
+}
