@@ -1,0 +1,161 @@
+use std::collections::BTreeMap;
+
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use crate::{Error, Store};
+
+/// Rows of one statement: SQLite takes 32,766 variables, and beyond some hundred rows nothing is gained.
+const CHUNK: usize = 200;
+
+/// A stored object of the embedded cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterObjectRow {
+    /// The object's key in the world, for example `apps/deployments/default/web`.
+    pub key: String,
+    /// The resource version that wrote it.
+    pub revision: u64,
+    /// The object, encoded as its owner likes it.
+    pub body: Vec<u8>,
+}
+
+/// An entry of the event ring, by which watches resume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterEventRow {
+    /// The resource version that it stands for; unique.
+    pub revision: u64,
+    /// The event, encoded as its owner likes it.
+    pub body: Vec<u8>,
+}
+
+/// Changes that become durable together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClusterBatch {
+    /// Objects written; a later row of the same key wins.
+    pub put: Vec<ClusterObjectRow>,
+    /// Keys removed, after the writes.
+    pub delete: Vec<String>,
+    /// Events appended.
+    pub events: Vec<ClusterEventRow>,
+    /// Events up to and including this resource version are dropped.
+    pub forget_events_to: Option<u64>,
+    /// Counters and settings.
+    pub meta: Vec<(String, String)>,
+}
+
+/// All that is stored of an embedded cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClusterState {
+    /// Objects by key.
+    pub objects: Vec<ClusterObjectRow>,
+    /// Events by resource version.
+    pub events: Vec<ClusterEventRow>,
+    /// Counters and settings.
+    pub meta: BTreeMap<String, String>,
+}
+
+impl Store {
+    /// Makes a batch durable: all of it or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn write_cluster(&self, batch: &ClusterBatch) -> Result<(), Error> {
+        const WHAT: &str = "write the cluster's state";
+        let mut transaction = self.pool.begin().await.map_err(Error::sql(WHAT))?;
+        for rows in batch.put.chunks(CHUNK) {
+            let mut sql = QueryBuilder::<Sqlite>::new("INSERT INTO cluster_object (name, revision, body) ");
+            sql.push_values(rows, |mut tuple, row| {
+                tuple.push_bind(&row.key).push_bind(row.revision as i64).push_bind(&row.body);
+            });
+            sql.push(" ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, body = excluded.body");
+            sql.build().execute(&mut *transaction).await.map_err(Error::sql(WHAT))?;
+        }
+        for keys in batch.delete.chunks(CHUNK) {
+            let mut sql = QueryBuilder::<Sqlite>::new("DELETE FROM cluster_object WHERE name IN (");
+            let mut list = sql.separated(", ");
+            for key in keys {
+                list.push_bind(key);
+            }
+            sql.push(")");
+            sql.build().execute(&mut *transaction).await.map_err(Error::sql(WHAT))?;
+        }
+        for rows in batch.events.chunks(CHUNK) {
+            let mut sql = QueryBuilder::<Sqlite>::new("INSERT OR REPLACE INTO cluster_event (revision, body) ");
+            sql.push_values(rows, |mut tuple, row| {
+                tuple.push_bind(row.revision as i64).push_bind(&row.body);
+            });
+            sql.build().execute(&mut *transaction).await.map_err(Error::sql(WHAT))?;
+        }
+        if let Some(revision) = batch.forget_events_to {
+            sqlx::query("DELETE FROM cluster_event WHERE revision <= $1")
+                .bind(revision as i64)
+                .execute(&mut *transaction)
+                .await
+                .map_err(Error::sql(WHAT))?;
+        }
+        for (name, value) in &batch.meta {
+            sqlx::query(
+                "INSERT INTO cluster_meta (name, value) VALUES ($1, $2) \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            )
+            .bind(name)
+            .bind(value)
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::sql(WHAT))?;
+        }
+        transaction.commit().await.map_err(Error::sql(WHAT))
+    }
+
+    /// Reads all that is stored of the embedded cluster.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn read_cluster(&self) -> Result<ClusterState, Error> {
+        const WHAT: &str = "read the cluster's state";
+        let mut state = ClusterState::default();
+        for row in sqlx::query("SELECT name, revision, body FROM cluster_object ORDER BY name")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::sql(WHAT))?
+        {
+            state.objects.push(ClusterObjectRow {
+                key: row.try_get("name").map_err(Error::sql(WHAT))?,
+                revision: row.try_get::<i64, _>("revision").map_err(Error::sql(WHAT))? as u64,
+                body: row.try_get("body").map_err(Error::sql(WHAT))?,
+            });
+        }
+        for row in sqlx::query("SELECT revision, body FROM cluster_event ORDER BY revision")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::sql(WHAT))?
+        {
+            state.events.push(ClusterEventRow {
+                revision: row.try_get::<i64, _>("revision").map_err(Error::sql(WHAT))? as u64,
+                body: row.try_get("body").map_err(Error::sql(WHAT))?,
+            });
+        }
+        for row in sqlx::query("SELECT name, value FROM cluster_meta")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::sql(WHAT))?
+        {
+            state.meta.insert(
+                row.try_get("name").map_err(Error::sql(WHAT))?,
+                row.try_get("value").map_err(Error::sql(WHAT))?,
+            );
+        }
+        Ok(state)
+    }
+
+    /// Removes all that is stored of the embedded cluster.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn clear_cluster(&self) -> Result<(), Error> {
+        sqlx::raw_sql("DELETE FROM cluster_object; DELETE FROM cluster_event; DELETE FROM cluster_meta")
+            .execute(&self.pool)
+            .await
+            .map_err(Error::sql("clear the cluster's state"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sqlx::Row;
+
+use crate::journal::json;
+use crate::{Error, Store};
+
+impl Store {
+    /// Sets a fact, replacing what was there.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn set_fact(&self, space: &str, name: &str, value: &Value) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO fact (space, name, value) VALUES ($1, $2, $3) \
+             ON CONFLICT (space, name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(space)
+        .bind(name)
+        .bind(value.to_string())
+        .execute(&self.pool)
+        .await
+        .map_err(Error::sql("set a fact"))?;
+        Ok(())
+    }
+
+    /// A fact.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Damaged`].
+    pub async fn fact(&self, space: &str, name: &str) -> Result<Option<Value>, Error> {
+        const WHAT: &str = "read a fact";
+        let row = sqlx::query("SELECT value FROM fact WHERE space = $1 AND name = $2")
+            .bind(space)
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(Error::sql(WHAT))?;
+        row.map(|row| json(&row.try_get::<String, _>("value").map_err(Error::sql(WHAT))?, name)).transpose()
+    }
+
+    /// All facts of a space.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Damaged`].
+    pub async fn facts(&self, space: &str) -> Result<BTreeMap<String, Value>, Error> {
+        const WHAT: &str = "read facts";
+        let rows = sqlx::query("SELECT name, value FROM fact WHERE space = $1")
+            .bind(space)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::sql(WHAT))?;
+        rows.iter()
+            .map(|row| {
+                let name: String = row.try_get("name").map_err(Error::sql(WHAT))?;
+                let value = json(&row.try_get::<String, _>("value").map_err(Error::sql(WHAT))?, &name)?;
+                Ok((name, value))
+            })
+            .collect()
+    }
+
+    /// Removes a fact; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn remove_fact(&self, space: &str, name: &str) -> Result<(), Error> {
+        sqlx::query("DELETE FROM fact WHERE space = $1 AND name = $2")
+            .bind(space)
+            .bind(name)
+            .execute(&self.pool)
+            .await
+            .map_err(Error::sql("remove a fact"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,283 @@
+use serde_json::Value;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::{Error, Store};
+
+/// How an operation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OperationState {
+    /// Under way, or left behind by a process that died.
+    Running,
+    /// Everything was done.
+    Done,
+    /// It ended with an error; what was done stays.
+    Failed,
+    /// Somebody gave it up; it is not to be resumed.
+    Abandoned,
+}
+
+impl OperationState {
+    fn word(self) -> &'static str {
+        match self {
+            OperationState::Running => "running",
+            OperationState::Done => "done",
+            OperationState::Failed => "failed",
+            OperationState::Abandoned => "abandoned",
+        }
+    }
+
+    fn parse(word: &str) -> Result<Self, Error> {
+        match word {
+            "running" => Ok(OperationState::Running),
+            "done" => Ok(OperationState::Done),
+            "failed" => Ok(OperationState::Failed),
+            "abandoned" => Ok(OperationState::Abandoned),
+            _ => Err(Error::Damaged { what: format!("operation state {word:?}") }),
+        }
+    }
+}
+
+/// An operation about to begin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewOperation {
+    /// Unique; a ULID made by the caller.
+    pub id: String,
+    /// What is delivered to, for example `release default/web`; operations of one target exclude each other.
+    pub target: String,
+    /// The verb: `install`, `upgrade`, `sync`.
+    pub kind: String,
+    /// The plan, so that a resume carries out exactly what was begun.
+    pub plan: Value,
+    /// What the owner needs to resume: for a release its new record.
+    pub detail: Value,
+    /// RFC 3339.
+    pub started_at: String,
+}
+
+/// An operation as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OperationRow {
+    /// Unique.
+    pub id: String,
+    /// What is delivered to.
+    pub target: String,
+    /// The verb.
+    pub kind: String,
+    /// The plan begun.
+    pub plan: Value,
+    /// What the owner needs to resume.
+    pub detail: Value,
+    /// How it stands.
+    pub state: OperationState,
+    /// RFC 3339.
+    pub started_at: String,
+    /// RFC 3339, when it ended.
+    pub finished_at: Option<String>,
+}
+
+/// What is about to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepIntent {
+    /// Unique within the operation and the same on every run of the same plan.
+    pub name: String,
+    /// What will be done, and what was seen before it (for example the old object's uid).
+    pub body: Value,
+}
+
+/// What has been done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepOutcome {
+    /// The step's name.
+    pub name: String,
+    /// What was done.
+    pub body: Value,
+}
+
+/// A step as stored; one without an outcome may or may not have had its effect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepRow {
+    /// The step's name.
+    pub name: String,
+    /// Its intent.
+    pub intent: Value,
+    /// Its outcome, when it is known.
+    pub outcome: Option<Value>,
+}
+
+impl Store {
+    /// Writes an operation down before its first effect.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when the target has a running operation or the id is taken.
+    pub async fn begin_operation(&self, operation: &NewOperation) -> Result<(), Error> {
+        const WHAT: &str = "begin an operation";
+        // One statement, so that of two beginners exactly one succeeds.
+        let done = sqlx::query(
+            "INSERT INTO operation (id, target, kind, plan, detail, state, started_at) \
+             SELECT $1, $2, $3, $4, $5, 'running', $6 \
+             WHERE NOT EXISTS (SELECT 1 FROM operation WHERE target = $2 AND state = 'running') \
+             AND NOT EXISTS (SELECT 1 FROM operation WHERE id = $1)",
+        )
+        .bind(&operation.id)
+        .bind(&operation.target)
+        .bind(&operation.kind)
+        .bind(operation.plan.to_string())
+        .bind(operation.detail.to_string())
+        .bind(&operation.started_at)
+        .execute(&self.pool)
+        .await
+        .map_err(Error::sql(WHAT))?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(Error::Exists { what: format!("a running operation on {}", operation.target) })
+        }
+    }
+
+    /// Closes an operation.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is no such operation.
+    pub async fn finish_operation(&self, id: &str, state: OperationState, at: &str) -> Result<(), Error> {
+        let done = sqlx::query("UPDATE operation SET state = $2, finished_at = $3 WHERE id = $1")
+            .bind(id)
+            .bind(state.word())
+            .bind(at)
+            .execute(&self.pool)
+            .await
+            .map_err(Error::sql("finish an operation"))?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Missing { what: format!("operation {id}") }) }
+    }
+
+    /// The operation under way on a target (or left behind), if any.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Damaged`].
+    pub async fn running_operation(&self, target: &str) -> Result<Option<OperationRow>, Error> {
+        let row = sqlx::query("SELECT * FROM operation WHERE target = $1 AND state = 'running'")
+            .bind(target)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(Error::sql("look for a running operation"))?;
+        row.as_ref().map(operation).transpose()
+    }
+
+    /// All operations under way or left behind, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Damaged`].
+    pub async fn running_operations(&self) -> Result<Vec<OperationRow>, Error> {
+        let rows = sqlx::query("SELECT * FROM operation WHERE state = 'running' ORDER BY id")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::sql("look for running operations"))?;
+        rows.iter().map(operation).collect()
+    }
+
+    /// One operation.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Damaged`].
+    pub async fn operation(&self, id: &str) -> Result<Option<OperationRow>, Error> {
+        let row = sqlx::query("SELECT * FROM operation WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(Error::sql("read an operation"))?;
+        row.as_ref().map(operation).transpose()
+    }
+
+    /// Writes intents, all or none; an intent written earlier stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn write_intents(&self, operation: &str, intents: &[StepIntent], at: &str) -> Result<(), Error> {
+        const WHAT: &str = "write an intent";
+        let mut transaction = self.pool.begin().await.map_err(Error::sql(WHAT))?;
+        for intent in intents {
+            sqlx::query(
+                "INSERT INTO step (operation, name, intent, intent_at) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (operation, name) DO NOTHING",
+            )
+            .bind(operation)
+            .bind(&intent.name)
+            .bind(intent.body.to_string())
+            .bind(at)
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::sql(WHAT))?;
+        }
+        transaction.commit().await.map_err(Error::sql(WHAT))
+    }
+
+    /// Writes outcomes, all or none; each step's intent must have been written.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when an outcome has no intent.
+    pub async fn write_outcomes(&self, operation: &str, outcomes: &[StepOutcome], at: &str) -> Result<(), Error> {
+        const WHAT: &str = "write an outcome";
+        let mut transaction = self.pool.begin().await.map_err(Error::sql(WHAT))?;
+        for outcome in outcomes {
+            let done =
+                sqlx::query("UPDATE step SET outcome = $3, outcome_at = $4 WHERE operation = $1 AND name = $2")
+                    .bind(operation)
+                    .bind(&outcome.name)
+                    .bind(outcome.body.to_string())
+                    .bind(at)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(Error::sql(WHAT))?;
+            if done.rows_affected() != 1 {
+                return Err(Error::Missing { what: format!("an intent for {}", outcome.name) });
+            }
+        }
+        transaction.commit().await.map_err(Error::sql(WHAT))
+    }
+
+    /// An operation's steps as written so far, by name.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Damaged`].
+    pub async fn steps(&self, operation: &str) -> Result<Vec<StepRow>, Error> {
+        const WHAT: &str = "read the steps";
+        let rows = sqlx::query("SELECT name, intent, outcome FROM step WHERE operation = $1 ORDER BY name")
+            .bind(operation)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::sql(WHAT))?;
+        rows.iter()
+            .map(|row| {
+                let name: String = row.try_get("name").map_err(Error::sql(WHAT))?;
+                let intent: String = row.try_get("intent").map_err(Error::sql(WHAT))?;
+                let outcome: Option<String> = row.try_get("outcome").map_err(Error::sql(WHAT))?;
+                Ok(StepRow {
+                    intent: json(&intent, &name)?,
+                    outcome: outcome.map(|text| json(&text, &name)).transpose()?,
+                    name,
+                })
+            })
+            .collect()
+    }
+}
+
+fn operation(row: &SqliteRow) -> Result<OperationRow, Error> {
+    const WHAT: &str = "read an operation";
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+    let id = text("id")?;
+    Ok(OperationRow {
+        target: text("target")?,
+        kind: text("kind")?,
+        plan: json(&text("plan")?, &id)?,
+        detail: json(&text("detail")?, &id)?,
+        state: OperationState::parse(&text("state")?)?,
+        started_at: text("started_at")?,
+        finished_at: row.try_get("finished_at").map_err(Error::sql(WHAT))?,
+        id,
+    })
+}
+
+pub(crate) fn json(text: &str, what: &str) -> Result<Value, Error> {
+    serde_json::from_str(text).map_err(|_| Error::Damaged { what: what.to_owned() })
+}
