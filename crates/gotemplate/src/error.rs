@@ -1,0 +1,159 @@
+use std::fmt;
+
+use crate::func::FuncError;
+
+/// A text that is not a template; `Display` writes Go's words: `template: NAME:LINE: …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseError {
+    /// The name under which the text was parsed.
+    pub name: String,
+    /// Line from 1.
+    pub line: u32,
+    /// Go's words without the place.
+    pub message: String,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "template: {}:{}: {}", self.name, self.line, self.message)
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// A template that failed in execution; `Display` writes Go's words with all frames on one line:
+/// `template: NAME:LINE:COL: executing "NAME" at <EXPR>: …`.
+#[derive(Debug, Clone)]
+pub struct ExecError {
+    /// Where and in what, when execution had begun.
+    pub frame: Option<Frame>,
+    /// What went wrong there.
+    pub cause: Cause,
+}
+
+/// The place of an execution error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The name of the text that holds the place (a file's path under Helm).
+    pub file: String,
+    /// Line from 1.
+    pub line: u32,
+    /// Bytes in front of the place on its line, from 0, as Go counts.
+    pub column: u32,
+    /// The name of the template that was executing: the file's or a `define`'s.
+    pub template: String,
+    /// The expression, written anew from the parse tree as Go does.
+    pub expression: String,
+}
+
+/// What went wrong at a place.
+#[derive(Debug, Clone)]
+pub enum Cause {
+    /// Go's words.
+    Message(String),
+    /// A function failed: `error calling NAME: …`.
+    Call {
+        /// The function's or method's name.
+        name: String,
+        /// Its error, which may hold another template's.
+        error: Box<FuncError>,
+    },
+    /// One of the caller's [`Limits`](crate::Limits) was reached.
+    Limit(Limit),
+}
+
+/// Which limit was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// More steps than allowed.
+    Steps(u64),
+    /// More bytes of output than allowed.
+    OutputBytes(u64),
+    /// Templates nested deeper than allowed.
+    Depth(u32),
+    /// A value nested too deeply to be printed; most likely it holds itself.
+    ValueDepth(u32),
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Limit::Steps(limit) => write!(f, "execution took more than {limit} steps"),
+            Limit::OutputBytes(limit) => write!(f, "output is larger than {limit} bytes"),
+            // Go's own words for its own limit.
+            Limit::Depth(limit) => write!(f, "exceeded maximum template depth ({limit})"),
+            Limit::ValueDepth(limit) => write!(f, "value is nested deeper than {limit} levels"),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Message(message) => f.write_str(message),
+            Cause::Call { name, error } => write!(f, "error calling {name}: {error}"),
+            Cause::Limit(limit) => limit.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for ExecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Frame { file, line, column, template, expression }) = &self.frame {
+            let template = crate::format::quote(template.as_bytes());
+            write!(f, "template: {file}:{line}:{column}: executing {template} at <{expression}>: ")?;
+        }
+        self.cause.fmt(f)
+    }
+}
+
+impl std::error::Error for ExecError {}
+
+impl ExecError {
+    /// An error of these words, at no place.
+    pub fn new(message: impl Into<String>) -> Self {
+        ExecError { frame: None, cause: Cause::Message(message.into()) }
+    }
+
+    /// The frames from the outermost (the file that was rendered) to the innermost (where it went wrong).
+    pub fn frames(&self) -> Vec<&Frame> {
+        let mut frames = Vec::new();
+        let mut error = Some(self);
+        while let Some(here) = error {
+            frames.extend(&here.frame);
+            error = here.inner();
+        }
+        frames
+    }
+
+    /// The error of the template inside, when this one only passes it on.
+    pub fn inner(&self) -> Option<&ExecError> {
+        match &self.cause {
+            Cause::Call { error, .. } => match &**error {
+                FuncError::Exec { error, .. } => Some(error),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The innermost error.
+    pub fn root(&self) -> &ExecError {
+        let mut here = self;
+        while let Some(inner) = here.inner() {
+            here = inner;
+        }
+        here
+    }
+
+    /// The message of `fail` or `required`, when that is what stopped the template.
+    pub fn failure(&self) -> Option<&str> {
+        match &self.root().cause {
+            Cause::Call { error, .. } => match &**error {
+                FuncError::Fail(message) => Some(message),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}

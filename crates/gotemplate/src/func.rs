@@ -1,0 +1,261 @@
+use std::fmt;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::call::CallCtx;
+use crate::error::{ExecError, ParseError};
+use crate::value::{Type, Value};
+
+/// The parameters of a function, in Go's types; arity and type errors are made from it in Go's words.
+///
+/// What a function returns needs no type: templates look at the value itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature {
+    /// Types of the fixed parameters.
+    pub params: &'static [Type],
+    /// Type of each further argument of a variadic function.
+    pub rest: Option<Type>,
+}
+
+impl Signature {
+    /// A function of exactly these parameters.
+    pub const fn fixed(params: &'static [Type]) -> Self {
+        Signature { params, rest: None }
+    }
+
+    /// A function of these parameters and any number of further arguments of one type.
+    pub const fn variadic(params: &'static [Type], rest: Type) -> Self {
+        Signature { params, rest: Some(rest) }
+    }
+}
+
+type Call = dyn Fn(&mut CallCtx<'_>, &[Value]) -> Result<Value, FuncError> + Send + Sync;
+
+/// A function that templates can call.
+///
+/// The arguments it gets have been checked: there are as many as the [`Signature`] wants and each fits its parameter's
+/// type exactly (a `Type::Int` parameter holds `Data::Int`, a `Type::Any` one anything, [`Data::Nil`](crate::Data::Nil)
+/// for nil). Go's rules decide what fits, so a `float64` of a values file is refused by an `int` parameter before the
+/// function runs, in Go's words.
+///
+/// ```
+/// use landfall_gotemplate::{Func, Type, Value};
+///
+/// let upper = Func::new(&[Type::String], |_, args| Ok(Value::from(args.str(0).to_ascii_uppercase())));
+/// # let _ = upper;
+/// ```
+#[derive(Clone)]
+pub struct Func {
+    pub(crate) signature: Signature,
+    pub(crate) kind: FuncKind,
+}
+
+#[derive(Clone)]
+pub(crate) enum FuncKind {
+    Call(Arc<Call>),
+    /// The builtins that do not evaluate all of their arguments.
+    And,
+    Or,
+    CallValue,
+}
+
+/// Checked arguments of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Args<'a>(pub &'a [Value]);
+
+impl<'a> Args<'a> {
+    /// The argument at that place; nil where there is none.
+    pub fn any(&self, index: usize) -> &'a Value {
+        static NIL: Value = Value::nil();
+        self.0.get(index).unwrap_or(&NIL)
+    }
+
+    /// The bytes of a `string` (or `[]byte`) argument; empty for anything else.
+    pub fn bytes(&self, index: usize) -> &'a [u8] {
+        match self.any(index).data() {
+            crate::Data::Str(text) | crate::Data::Bytes(text) => text.as_bytes(),
+            _ => &[],
+        }
+    }
+
+    /// A `string` argument as text, with U+FFFD for what is not UTF-8.
+    pub fn str(&self, index: usize) -> std::borrow::Cow<'a, str> {
+        String::from_utf8_lossy(self.bytes(index))
+    }
+
+    /// An integer argument of any kind; 0 for anything else.
+    pub fn int(&self, index: usize) -> i64 {
+        self.any(index).as_i64().unwrap_or(0)
+    }
+
+    /// A `bool` argument; false for anything else.
+    pub fn bool(&self, index: usize) -> bool {
+        self.any(index).as_bool().unwrap_or(false)
+    }
+
+    /// A `float64` argument; 0 for anything else.
+    pub fn float(&self, index: usize) -> f64 {
+        self.any(index).as_f64().unwrap_or(0.0)
+    }
+
+    /// A map argument; an empty map for anything else.
+    pub fn map(&self, index: usize) -> crate::Map {
+        self.any(index).as_map().cloned().unwrap_or_default()
+    }
+
+    /// All arguments from that place on.
+    pub fn rest(&self, from: usize) -> &'a [Value] {
+        self.0.get(from..).unwrap_or(&[])
+    }
+
+    /// Number of arguments.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Func {
+    /// A function of exactly these parameters.
+    pub fn new<F>(params: &'static [Type], call: F) -> Self
+    where
+        F: Fn(&mut CallCtx<'_>, Args<'_>) -> Result<Value, FuncError> + Send + Sync + 'static,
+    {
+        Func::with(Signature::fixed(params), call)
+    }
+
+    /// A function of these parameters and any number of further arguments of type `rest`.
+    pub fn variadic<F>(params: &'static [Type], rest: Type, call: F) -> Self
+    where
+        F: Fn(&mut CallCtx<'_>, Args<'_>) -> Result<Value, FuncError> + Send + Sync + 'static,
+    {
+        Func::with(Signature::variadic(params, rest), call)
+    }
+
+    /// A function of that signature.
+    pub fn with<F>(signature: Signature, call: F) -> Self
+    where
+        F: Fn(&mut CallCtx<'_>, Args<'_>) -> Result<Value, FuncError> + Send + Sync + 'static,
+    {
+        Func { signature, kind: FuncKind::Call(Arc::new(move |ctx, args| call(ctx, Args(args)))) }
+    }
+
+    /// Its parameters.
+    pub fn signature(&self) -> Signature {
+        self.signature
+    }
+}
+
+impl fmt::Debug for Func {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Func").field("signature", &self.signature).finish_non_exhaustive()
+    }
+}
+
+/// Functions by name. A name that is there twice keeps the later function; names of Go's builtins may be overridden.
+#[derive(Debug, Clone, Default)]
+pub struct FuncMap {
+    funcs: FxHashMap<Box<str>, Func>,
+}
+
+impl FuncMap {
+    /// No functions (Go's builtins are always there).
+    pub fn new() -> Self {
+        FuncMap::default()
+    }
+
+    /// Adds a function.
+    pub fn insert(&mut self, name: &str, func: Func) {
+        self.funcs.insert(name.into(), func);
+    }
+
+    /// Takes a function out (a builtin of that name shows again).
+    pub fn remove(&mut self, name: &str) -> Option<Func> {
+        self.funcs.remove(name)
+    }
+
+    /// Adds all functions of another map.
+    pub fn extend(&mut self, other: FuncMap) {
+        self.funcs.extend(other.funcs);
+    }
+
+    /// The function of that name.
+    pub fn get(&self, name: &str) -> Option<&Func> {
+        self.funcs.get(name)
+    }
+
+    /// All names, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.funcs.keys().map(|name| &**name)
+    }
+}
+
+/// Why a function failed. The executor puts `error calling NAME: ` in front and the place around it.
+#[derive(Debug, Clone)]
+pub enum FuncError {
+    /// The function's own words.
+    Message(String),
+    /// The template asked to stop: `fail` and `required`. Helm shows the message alone, with the outermost place.
+    Fail(String),
+    /// Another template failed in execution; `prefix` is what the function says before it (may be empty).
+    Exec {
+        /// Words in front of the error's own, such as ``error during tpl function execution for "…": ``.
+        prefix: String,
+        /// The error inside.
+        error: Box<ExecError>,
+    },
+    /// A text given to the function did not parse.
+    Parse {
+        /// Words in front of the error's own, such as ``cannot parse template "…": ``.
+        prefix: String,
+        /// The error inside.
+        error: Box<ParseError>,
+    },
+}
+
+impl FuncError {
+    /// An error of these words.
+    pub fn new(message: impl Into<String>) -> Self {
+        FuncError::Message(message.into())
+    }
+
+    /// The same error with words in front.
+    #[must_use]
+    pub fn prefixed(self, words: &str) -> Self {
+        match self {
+            FuncError::Message(message) => FuncError::Message(format!("{words}{message}")),
+            FuncError::Fail(message) => FuncError::Fail(message),
+            FuncError::Exec { prefix, error } => FuncError::Exec { prefix: format!("{words}{prefix}"), error },
+            FuncError::Parse { prefix, error } => FuncError::Parse { prefix: format!("{words}{prefix}"), error },
+        }
+    }
+}
+
+impl fmt::Display for FuncError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FuncError::Message(message) | FuncError::Fail(message) => f.write_str(message),
+            FuncError::Exec { prefix, error } => write!(f, "{prefix}{error}"),
+            FuncError::Parse { prefix, error } => write!(f, "{prefix}{error}"),
+        }
+    }
+}
+
+impl std::error::Error for FuncError {}
+
+impl From<ExecError> for FuncError {
+    fn from(error: ExecError) -> Self {
+        FuncError::Exec { prefix: String::new(), error: Box::new(error) }
+    }
+}
+
+impl From<ParseError> for FuncError {
+    fn from(error: ParseError) -> Self {
+        FuncError::Parse { prefix: String::new(), error: Box::new(error) }
+    }
+}

@@ -1,0 +1,170 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::{Data, Str, Type, Value};
+use crate::func::Func;
+
+/// A Go map with string keys: a shared, mutable thing.
+///
+/// Cloning a `Map` gives another name for the same map, as assigning one does in Go: what `set` writes through one is
+/// seen through all. Iteration is in key order, byte by byte, as `range` and printing have it.
+#[derive(Clone)]
+pub struct Map {
+    cell: Arc<Cell>,
+    name: Option<&'static MapName>,
+}
+
+struct Cell {
+    element: Type,
+    nil: bool,
+    entries: RwLock<BTreeMap<Str, Value>>,
+}
+
+/// A defined map type: `chartutil.Values` is `map[string]interface {}` with a name and methods.
+pub struct MapName {
+    /// What `%T` prints.
+    pub type_name: &'static str,
+    /// The method of that name, bound to the map; methods win over keys, as in Go.
+    pub method: fn(&Map, &str) -> Option<Func>,
+}
+
+impl Map {
+    /// An empty `map[string]interface {}`.
+    pub fn new() -> Self {
+        Map::of(Type::Any, BTreeMap::new())
+    }
+
+    /// A map of another element type; the values must be of it.
+    pub fn of(element: Type, entries: BTreeMap<Str, Value>) -> Self {
+        Map { cell: Arc::new(Cell { element, nil: false, entries: RwLock::new(entries) }), name: None }
+    }
+
+    /// A nil map: empty, printed `map[]`, `null` in JSON, and never written to.
+    pub fn nil(element: Type) -> Self {
+        Map { cell: Arc::new(Cell { element, nil: true, entries: RwLock::new(BTreeMap::new()) }), name: None }
+    }
+
+    /// The same map seen as a value of the defined type (`None`: the plain map type).
+    #[must_use]
+    pub fn named(&self, name: Option<&'static MapName>) -> Self {
+        Map { cell: Arc::clone(&self.cell), name }
+    }
+
+    /// The defined type, if it is one.
+    pub fn name(&self) -> Option<&'static MapName> {
+        self.name
+    }
+
+    /// Whether it is Go's nil map.
+    pub fn is_nil(&self) -> bool {
+        self.cell.nil
+    }
+
+    /// The element type.
+    pub fn element(&self) -> Type {
+        self.cell.element
+    }
+
+    /// The value under a key.
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Option<Value> {
+        self.cell.entries.read().get(key.as_ref()).cloned()
+    }
+
+    /// Whether there is such a key.
+    pub fn contains(&self, key: impl AsRef<[u8]>) -> bool {
+        self.cell.entries.read().contains_key(key.as_ref())
+    }
+
+    /// Puts a value under a key and gives back what was there; does nothing on a nil map.
+    pub fn insert(&self, key: impl Into<Str>, value: impl Into<Value>) -> Option<Value> {
+        if self.cell.nil {
+            return None;
+        }
+        self.cell.entries.write().insert(key.into(), value.into())
+    }
+
+    /// Takes a key out.
+    pub fn remove(&self, key: impl AsRef<[u8]>) -> Option<Value> {
+        self.cell.entries.write().remove(key.as_ref())
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.cell.entries.read().len()
+    }
+
+    /// Whether there are no keys.
+    pub fn is_empty(&self) -> bool {
+        self.cell.entries.read().is_empty()
+    }
+
+    /// The keys in order.
+    pub fn keys(&self) -> Vec<Str> {
+        self.cell.entries.read().keys().cloned().collect()
+    }
+
+    /// Keys and values in order, as they are now; later writes do not show.
+    pub fn entries(&self) -> Vec<(Str, Value)> {
+        self.cell.entries.read().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Calls `visit` for each entry in order. The map is locked for reading meanwhile: `visit` must not write to it.
+    pub fn for_each(&self, mut visit: impl FnMut(&Str, &Value)) {
+        for (key, value) in self.cell.entries.read().iter() {
+            visit(key, value);
+        }
+    }
+
+    /// Whether both are the same map in memory.
+    pub fn same(&self, other: &Map) -> bool {
+        Arc::ptr_eq(&self.cell, &other.cell)
+    }
+
+    /// The address that `%p` prints and that cycles are found by.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.cell).addr()
+    }
+
+    pub(super) fn take_if_last(&mut self, into: &mut Vec<Value>) {
+        if let Some(cell) = Arc::get_mut(&mut self.cell) {
+            into.extend(std::mem::take(cell.entries.get_mut()).into_values());
+        }
+    }
+}
+
+impl Default for Map {
+    fn default() -> Self {
+        Map::new()
+    }
+}
+
+impl<K: Into<Str>, V: Into<Value>> FromIterator<(K, V)> for Map {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        Map::of(Type::Any, entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+}
+
+/// As for lists: depth of nesting must not become depth of stack.
+impl Drop for Cell {
+    fn drop(&mut self) {
+        let entries = self.entries.get_mut();
+        if entries.values().any(|value| matches!(value.data, Data::List(_) | Data::Map(_))) {
+            super::drop_flat(std::mem::take(entries).into_values().collect());
+        }
+    }
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map").field("type", &self.element()).field("len", &self.len()).finish()
+    }
+}
+
+impl fmt::Debug for MapName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.type_name)
+    }
+}
