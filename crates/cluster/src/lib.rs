@@ -1,1 +1,64 @@
-//! A connection to any cluster: discovery, cache, apply, wait, logs.
+//! A connection to any cluster: discovery, reads and writes of objects, watches, readiness, logs.
+//!
+//! ```text
+//! Cluster ── kube::Client (a kubeconfig's, or the embedded cluster in process: the same type)
+//!   discovery.rs   kind → resource, scope and verbs; remembered, asked again when a kind is not known
+//!   objects.rs     get, list, create, replace, patch, apply, delete of landfall_object::Object
+//!   observe.rs     list + watch of several kinds as one stream of changes, resuming by itself
+//!   readiness.rs   is this object ready, not yet, or never going to be (pure)
+//!   stuck.rs       why a pod can never start (pure)
+//!   evidence.rs    what a person needs to see of something that failed: pod, container, reason, events, log
+//!   logs.rs        logs of a container, to the end or followed
+//! ```
+//!
+//! Knows neither Helm nor Argo, and never asks which kind of cluster it talks to.
+
+mod discovery;
+mod error;
+mod evidence;
+mod logs;
+mod objects;
+mod observe;
+mod readiness;
+mod stuck;
+
+pub use discovery::{Resource, Scope, ServerVersion};
+pub use error::Error;
+pub use evidence::{EventLine, Evidence};
+pub use logs::LogOptions;
+pub use objects::{DeleteOptions, Deleted, DryRun, FieldValidation, ListOptions, Patch, Propagation, WriteOptions};
+pub use observe::{Change, Interest};
+pub use readiness::{JobWait, Readiness, readiness};
+pub use stuck::{Stuck, stuck_pod};
+
+use std::sync::Arc;
+
+/// A connection to a cluster; cheap to clone, clones share what discovery has learnt.
+#[derive(Clone)]
+pub struct Cluster {
+    pub(crate) client: kube::Client,
+    pub(crate) known: Arc<discovery::Known>,
+}
+
+impl Cluster {
+    /// A cluster behind any client.
+    pub fn new(client: kube::Client) -> Self {
+        Cluster { client, known: Arc::default() }
+    }
+
+    /// The client itself, for what this room does not offer.
+    pub fn client(&self) -> &kube::Client {
+        &self.client
+    }
+
+    /// The namespace used when nobody names one.
+    pub fn default_namespace(&self) -> &str {
+        self.client.default_namespace()
+    }
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").field("default_namespace", &self.default_namespace()).finish_non_exhaustive()
+    }
+}

@@ -134,10 +134,8 @@ impl Store {
                 body: row.try_get("body").map_err(Error::sql(WHAT))?,
             });
         }
-        for row in sqlx::query("SELECT name, value FROM cluster_meta")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(Error::sql(WHAT))?
+        for row in
+            sqlx::query("SELECT name, value FROM cluster_meta").fetch_all(&self.pool).await.map_err(Error::sql(WHAT))?
         {
             state.meta.insert(
                 row.try_get("name").map_err(Error::sql(WHAT))?,

@@ -67,7 +67,9 @@ impl Diagnose for Error {
         }
         match self {
             Error::TooNew { .. } => diagnostic.help("use the newer landfall, or another state directory (--state DIR)"),
-            Error::Open { .. } => diagnostic.help("check the directory's permissions, or choose another with --state DIR"),
+            Error::Open { .. } => {
+                diagnostic.help("check the directory's permissions, or choose another with --state DIR")
+            }
             _ => diagnostic,
         }
     }

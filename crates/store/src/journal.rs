@@ -220,15 +220,14 @@ impl Store {
         const WHAT: &str = "write an outcome";
         let mut transaction = self.pool.begin().await.map_err(Error::sql(WHAT))?;
         for outcome in outcomes {
-            let done =
-                sqlx::query("UPDATE step SET outcome = $3, outcome_at = $4 WHERE operation = $1 AND name = $2")
-                    .bind(operation)
-                    .bind(&outcome.name)
-                    .bind(outcome.body.to_string())
-                    .bind(at)
-                    .execute(&mut *transaction)
-                    .await
-                    .map_err(Error::sql(WHAT))?;
+            let done = sqlx::query("UPDATE step SET outcome = $3, outcome_at = $4 WHERE operation = $1 AND name = $2")
+                .bind(operation)
+                .bind(&outcome.name)
+                .bind(outcome.body.to_string())
+                .bind(at)
+                .execute(&mut *transaction)
+                .await
+                .map_err(Error::sql(WHAT))?;
             if done.rows_affected() != 1 {
                 return Err(Error::Missing { what: format!("an intent for {}", outcome.name) });
             }

@@ -1,0 +1,250 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use landfall_object::{Gvk, Gvr, Object, ObjectKey};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{Cluster, Error};
+
+/// Whether objects of a kind live in a namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Scope {
+    /// In a namespace.
+    Namespaced,
+    /// In the cluster itself.
+    Cluster,
+}
+
+/// A kind as the cluster serves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// The kind.
+    pub gvk: Gvk,
+    /// Its URL name.
+    pub gvr: Gvr,
+    /// Where its objects live.
+    pub scope: Scope,
+    /// The verbs it takes: `create`, `list`, `watch`.
+    pub verbs: Vec<String>,
+    /// Whether it has a `status` subresource.
+    pub status_subresource: bool,
+}
+
+impl Resource {
+    /// Whether the resource takes a verb.
+    pub fn takes(&self, verb: &str) -> bool {
+        self.verbs.iter().any(|known| known == verb)
+    }
+
+    /// The path of its collection; all namespaces when a namespaced kind is given none.
+    pub(crate) fn collection(&self, namespace: Option<&str>) -> String {
+        let root = if self.gvr.group.is_empty() {
+            format!("/api/{}", self.gvr.version)
+        } else {
+            format!("/apis/{}/{}", self.gvr.group, self.gvr.version)
+        };
+        match (self.scope, namespace) {
+            (Scope::Namespaced, Some(namespace)) => format!("{root}/namespaces/{namespace}/{}", self.gvr.resource),
+            _ => format!("{root}/{}", self.gvr.resource),
+        }
+    }
+}
+
+/// The server's version, as `/version` tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerVersion {
+    /// `1`.
+    pub major: String,
+    /// `34`, sometimes `34+`.
+    pub minor: String,
+    /// `v1.34.1`.
+    pub git_version: String,
+}
+
+/// What has been learnt of the cluster's kinds, by group and version.
+#[derive(Default)]
+pub(crate) struct Known {
+    versions: Mutex<BTreeMap<(String, String), Arc<Vec<Resource>>>>,
+}
+
+impl Known {
+    fn get(&self, gvk: &Gvk) -> Option<Arc<Vec<Resource>>> {
+        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.get(&(gvk.group.clone(), gvk.version.clone())).cloned()
+    }
+
+    fn put(&self, group: &str, version: &str, resources: Vec<Resource>) -> Arc<Vec<Resource>> {
+        let resources = Arc::new(resources);
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.insert((group.to_owned(), version.to_owned()), Arc::clone(&resources));
+        resources
+    }
+
+    fn clear(&self) {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+#[derive(Deserialize)]
+struct ResourceList {
+    #[serde(default)]
+    resources: Vec<ResourceEntry>,
+}
+
+#[derive(Deserialize)]
+struct ResourceEntry {
+    name: String,
+    kind: String,
+    #[serde(default)]
+    namespaced: bool,
+    #[serde(default)]
+    verbs: Vec<String>,
+}
+
+impl Cluster {
+    /// The server's version.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] and what the server refuses with.
+    pub async fn version(&self) -> Result<ServerVersion, Error> {
+        let body = self.get_path("ask for the version", "/version").await?;
+        ServerVersion::deserialize(body)
+            .map_err(|error| Error::Malformed { action: "ask for the version".into(), reason: error.to_string() })
+    }
+
+    /// How a kind is served; asks the cluster when the kind is not known yet.
+    ///
+    /// # Errors
+    /// [`Error::NoMatch`] (with an empty name) when it is not served.
+    pub async fn resource(&self, gvk: &Gvk) -> Result<Resource, Error> {
+        let find = |list: &[Resource]| list.iter().find(|resource| resource.gvk.kind == gvk.kind).cloned();
+        if let Some(found) = self.known.get(gvk).and_then(|list| find(&list)) {
+            return Ok(found);
+        }
+        let no_match = || Error::NoMatch { gvk: gvk.clone(), name: String::new(), namespace: String::new() };
+        if gvk.version.is_empty() || gvk.kind.is_empty() || !is_path_part(&gvk.version) || gvk.group.contains('/') {
+            return Err(no_match());
+        }
+        match self.learn(&gvk.group, &gvk.version).await {
+            Ok(list) => find(&list).ok_or_else(no_match),
+            Err(error) if error.is_not_found() => Err(no_match()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How an object's kind is served.
+    ///
+    /// # Errors
+    /// [`Error::NoMatch`] naming the object.
+    pub async fn resource_of(&self, key: &ObjectKey) -> Result<Resource, Error> {
+        self.resource(&key.gvk).await.map_err(|error| match error {
+            Error::NoMatch { gvk, .. } => {
+                Error::NoMatch { gvk, name: key.name.clone(), namespace: key.namespace.clone().unwrap_or_default() }
+            }
+            other => other,
+        })
+    }
+
+    /// The object with the namespace it will live in: `namespace` where it names none, none where its kind has none.
+    ///
+    /// # Errors
+    /// [`Error::NoMatch`] naming the object.
+    pub async fn place(&self, mut object: Object, namespace: &str) -> Result<Object, Error> {
+        match self.resource_of(&object.key()).await?.scope {
+            Scope::Namespaced if object.namespace().is_none() => object.set_namespace(namespace),
+            Scope::Namespaced => {}
+            Scope::Cluster => {
+                object.metadata_mut().remove("namespace");
+            }
+        }
+        Ok(object)
+    }
+
+    /// Forgets what discovery has learnt: to be called after a CRD or an APIService has changed.
+    pub fn forget_discovery(&self) {
+        self.known.clear();
+    }
+
+    /// All that is served: `v1`, `apps/v1`, `apps/v1/Deployment`, sorted, as Helm's `.Capabilities.APIVersions` lists it.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`]; a group whose server does not answer is left out.
+    pub async fn api_versions(&self) -> Result<Vec<String>, Error> {
+        let mut versions = Vec::new();
+        for resource in self.resources().await? {
+            let version = resource.gvk.api_version();
+            versions.push(format!("{version}/{}", resource.gvk.kind));
+            versions.push(version);
+        }
+        versions.sort();
+        versions.dedup();
+        Ok(versions)
+    }
+
+    /// All kinds that are served, in every version.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`]; a group whose server does not answer is left out.
+    pub async fn resources(&self) -> Result<Vec<Resource>, Error> {
+        let groups = self.get_path("list the API groups", "/apis").await?;
+        let mut wanted = vec![(String::new(), "v1".to_owned())];
+        for group in groups["groups"].as_array().into_iter().flatten() {
+            let name = group["name"].as_str().unwrap_or_default();
+            for version in group["versions"].as_array().into_iter().flatten() {
+                wanted.push((name.to_owned(), version["version"].as_str().unwrap_or_default().to_owned()));
+            }
+        }
+        let answers = futures::future::join_all(wanted.iter().map(|(group, version)| self.learn(group, version))).await;
+        let mut resources = Vec::new();
+        for answer in answers {
+            match answer {
+                Ok(list) => resources.extend(list.iter().cloned()),
+                Err(error) if error.is_unreachable() => return Err(error),
+                // An aggregated API that is down must not stop what does not need it.
+                Err(_) => {}
+            }
+        }
+        Ok(resources)
+    }
+
+    async fn learn(&self, group: &str, version: &str) -> Result<Arc<Vec<Resource>>, Error> {
+        let path = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
+        let action = "ask which kinds are served";
+        let body = self.get_path(action, &path).await?;
+        let list = ResourceList::deserialize(body)
+            .map_err(|error| Error::Malformed { action: action.into(), reason: error.to_string() })?;
+        let status: Vec<String> =
+            list.resources.iter().filter_map(|entry| entry.name.strip_suffix("/status").map(str::to_owned)).collect();
+        let resources = list
+            .resources
+            .into_iter()
+            .filter(|entry| !entry.name.contains('/'))
+            .map(|entry| Resource {
+                gvk: Gvk::new(group, version, entry.kind),
+                status_subresource: status.contains(&entry.name),
+                gvr: Gvr::new(group, version, entry.name),
+                scope: if entry.namespaced { Scope::Namespaced } else { Scope::Cluster },
+                verbs: entry.verbs,
+            })
+            .collect();
+        Ok(self.known.put(group, version, resources))
+    }
+
+    pub(crate) async fn get_path(&self, action: &str, path: &str) -> Result<Value, Error> {
+        let request = http::Request::get(path)
+            .body(Vec::new())
+            .map_err(|error| Error::Malformed { action: action.to_owned(), reason: error.to_string() })?;
+        self.client.request(request).await.map_err(|error| Error::from_kube(action, error))
+    }
+}
+
+/// Whether a text can stand between two slashes of a path and mean itself.
+pub(crate) fn is_path_part(text: &str) -> bool {
+    // As k8s.io/apimachinery/pkg/api/validation/path: neither `.` nor `..`, no `/`, no `%`; and nothing a URI refuses.
+    !text.is_empty()
+        && text != "."
+        && text != ".."
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/%?#\"<>\\^`{|}".contains(&byte))
+}

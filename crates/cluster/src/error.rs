@@ -1,0 +1,151 @@
+use kube::core::Status;
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_object::{Gvk, ObjectKey};
+
+/// What a cluster could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server answered with a refusal; its words are kept.
+    #[error("{}", status.message)]
+    Api {
+        /// What was tried, for example `patch Deployment.apps shop/web`.
+        action: String,
+        /// The server's answer.
+        status: Box<Status>,
+    },
+    /// The cluster serves no such kind. The words are the Kubernetes client library's, as `helm` prints them.
+    #[error(
+        "resource mapping not found for name: {name:?} namespace: {namespace:?} from \"\": no matches for kind {:?} in version {:?}\nensure CRDs are installed first",
+        gvk.kind, gvk.api_version()
+    )]
+    NoMatch {
+        /// The kind asked for.
+        gvk: Gvk,
+        /// The object's name.
+        name: String,
+        /// The object's namespace as written in the manifest.
+        namespace: String,
+    },
+    /// The cluster could not be reached, or the connection broke.
+    #[error("cannot reach the cluster to {action}")]
+    Unreachable {
+        /// What was tried.
+        action: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The cluster's answer was not what the protocol promises.
+    #[error("the cluster's answer to {action} cannot be read: {reason}")]
+    Malformed {
+        /// What was tried.
+        action: String,
+        /// What was wrong with the answer.
+        reason: String,
+    },
+    /// A name cannot stand in a URL.
+    #[error("{key} cannot be addressed: {reason}")]
+    Unaddressable {
+        /// The object.
+        key: Box<ObjectKey>,
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+impl Error {
+    /// The HTTP status code of a refusal.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Error::Api { status, .. } => Some(status.code),
+            _ => None,
+        }
+    }
+
+    /// The machine-readable reason of a refusal (`NotFound`, `Conflict`, `Invalid`); empty for other errors.
+    pub fn reason(&self) -> &str {
+        match self {
+            Error::Api { status, .. } => &status.reason,
+            _ => "",
+        }
+    }
+
+    /// Whether the object or resource is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+
+    /// Whether the object exists already.
+    pub fn is_already_exists(&self) -> bool {
+        self.reason() == "AlreadyExists"
+    }
+
+    /// Whether somebody else wrote in between.
+    pub fn is_conflict(&self) -> bool {
+        self.code() == Some(409) && !self.is_already_exists()
+    }
+
+    /// Whether a watch or a list has to start again, because what it resumed from is forgotten.
+    pub fn is_expired(&self) -> bool {
+        self.code() == Some(410)
+    }
+
+    /// Whether the cluster did not answer at all.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Error::Unreachable { .. })
+    }
+
+    pub(crate) fn from_kube(action: &str, error: kube::Error) -> Error {
+        match error {
+            kube::Error::Api(status) => Error::Api { action: action.to_owned(), status },
+            kube::Error::SerdeError(error) => Error::Malformed { action: action.to_owned(), reason: error.to_string() },
+            kube::Error::FromUtf8(error) => Error::Malformed { action: action.to_owned(), reason: error.to_string() },
+            other => Error::Unreachable { action: action.to_owned(), source: Box::new(other) },
+        }
+    }
+}
+
+impl Diagnose for Error {
+    fn diagnose(&self) -> Diagnostic {
+        match self {
+            Error::Api { action, status } => {
+                let code = match status.code {
+                    401 => 405,
+                    403 => 403,
+                    404 => 404,
+                    409 => 409,
+                    422 => 422,
+                    _ => 400,
+                };
+                let mut diagnostic =
+                    Diagnostic::error(code, format!("the cluster refused to {action}")).note(status.message.clone());
+                for cause in status.details.iter().flat_map(|details| &details.causes) {
+                    if !cause.field.is_empty() && !status.message.contains(&cause.field) {
+                        diagnostic = diagnostic.note(format!("{}: {}", cause.field, cause.message));
+                    }
+                }
+                match status.code {
+                    401 => diagnostic.help("log in again, or check the kubeconfig's user"),
+                    403 => diagnostic.help("ask for the permission, or use another context"),
+                    _ => diagnostic,
+                }
+            }
+            Error::NoMatch { gvk, name, .. } => Diagnostic::error(
+                402,
+                format!("the cluster does not know the kind {} ({}), which {name} is of", gvk.kind, gvk.api_version()),
+            )
+            .note(self.to_string())
+            .help("install the CRDs first, or correct apiVersion and kind"),
+            Error::Unreachable { source, .. } => {
+                let mut diagnostic = Diagnostic::error(401, self.to_string()).note(source.to_string());
+                let mut cause = std::error::Error::source(source);
+                while let Some(error) = cause {
+                    diagnostic = diagnostic.note(error.to_string());
+                    cause = error.source();
+                }
+                diagnostic.help("check that the cluster is running and the context is right")
+            }
+            Error::Malformed { .. } | Error::Unaddressable { .. } => Diagnostic::error(406, self.to_string()),
+        }
+    }
+}
