@@ -1,0 +1,104 @@
+use std::path::PathBuf;
+
+use landfall_diag::{Diagnose, Diagnostic};
+
+/// What could not be fetched or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// A file or directory could not be read.
+    #[error("`{path}` cannot be read")]
+    Read {
+        /// The path as given.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A symbolic link points out of the tree, to nothing, or in a circle.
+    #[error("the link `{path}` {why}")]
+    Link {
+        /// The link's path within the tree.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file is larger than anything that is read.
+    #[error("`{path}` has {size} bytes; at most {limit} are read")]
+    TooLarge {
+        /// The path within the tree.
+        path: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A git repository could not be read.
+    #[error("the git repository at `{path}` cannot be read: {why}")]
+    Git {
+        /// Where it is.
+        path: PathBuf,
+        /// What git said.
+        why: String,
+    },
+    /// A revision does not exist.
+    #[error("`{revision}` is no commit, branch or tag of this repository")]
+    Revision {
+        /// What was asked for.
+        revision: String,
+        /// The nearest name there is.
+        nearest: Option<String>,
+    },
+    /// A path does not exist in the tree.
+    #[error("there is no `{path}` in {place}")]
+    Missing {
+        /// The path asked for.
+        path: String,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// An archive is broken or hostile.
+    #[error("the archive `{path}` cannot be read: {why}")]
+    Archive {
+        /// The archive.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A repository could not be fetched.
+    #[error("`{url}` cannot be fetched: {why}")]
+    Fetch {
+        /// The repository.
+        url: String,
+        /// What the transport said.
+        why: String,
+    },
+    /// A path given as text is not one this system can use.
+    #[error("`{0}` is not a usable path inside the tree")]
+    Path(String),
+}
+
+impl Diagnose for SourceError {
+    fn diagnose(&self) -> Diagnostic {
+        match self {
+            SourceError::Read { source, .. } => Diagnostic::error(501, self.to_string()).note(source.to_string()),
+            SourceError::Link { .. } => Diagnostic::error(502, self.to_string())
+                .help("replace the link by the file it means, or keep both inside the repository"),
+            SourceError::TooLarge { .. } => Diagnostic::error(503, self.to_string())
+                .help("keep it out of the chart, or name it in `.helmignore`"),
+            SourceError::Git { .. } => Diagnostic::error(504, self.to_string()),
+            SourceError::Revision { nearest, .. } => {
+                let diagnostic = Diagnostic::error(505, self.to_string());
+                match nearest {
+                    Some(nearest) => diagnostic.help(format!("did you mean `{nearest}`?")),
+                    None => diagnostic.help("`git branch -a` and `git tag` list what there is"),
+                }
+            }
+            SourceError::Missing { .. } => Diagnostic::error(506, self.to_string()),
+            SourceError::Archive { .. } => Diagnostic::error(507, self.to_string()),
+            SourceError::Fetch { .. } => Diagnostic::error(508, self.to_string())
+                .help("check the address and the network; a local clone works without: `landfall up DIR`"),
+            SourceError::Path(_) => Diagnostic::error(509, self.to_string()),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use crate::SourceError;
+
+/// A repository's address with the revision wanted: `URL#REF`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteRef {
+    /// The address.
+    pub url: String,
+    /// The branch, tag or commit; the remote's own default when absent.
+    pub revision: Option<String>,
+}
+
+impl RemoteRef {
+    /// Reads `URL#REF`; `None` when the text is not an address of a repository.
+    ///
+    /// Addresses have a scheme (`https:`, `http:`, `ssh:`, `git:`, `file:`) or the short form `user@host:path`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (url, revision) = match text.split_once('#') {
+            Some((url, revision)) => (url, Some(revision.to_owned()).filter(|revision| !revision.is_empty())),
+            None => (text, None),
+        };
+        let scheme = ["https://", "http://", "ssh://", "git://", "file://"].iter().any(|it| url.starts_with(it));
+        let short = url.split_once(':').is_some_and(|(host, path)| {
+            host.contains('@') && !host.contains('/') && !path.starts_with("//") && !path.is_empty()
+        });
+        (scheme || short).then(|| RemoteRef { url: url.to_owned(), revision })
+    }
+}
+
+/// Fetches a repository, its newest commit only, into a bare directory; an earlier fetch there is replaced.
+///
+/// # Errors
+/// When the address is malformed or the repository cannot be reached.
+pub fn fetch_repository(remote: &RemoteRef, into: &Path) -> Result<(), SourceError> {
+    let failed = |why: String| SourceError::Fetch { url: remote.url.clone(), why };
+    if into.exists() {
+        std::fs::remove_dir_all(into)
+            .map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
+    }
+    std::fs::create_dir_all(into).map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
+    let url = gix::Url::try_from(remote.url.as_str()).map_err(|error| failed(error.to_string()))?;
+    let is_commit = remote
+        .revision
+        .as_deref()
+        .is_some_and(|revision| revision.len() >= 7 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let mut prepare = gix::prepare_clone_bare(url, into).map_err(|error| failed(error.to_string()))?;
+    if !is_commit {
+        // A commit's hash may lie anywhere in the history; a name is at its tip.
+        let depth = NonZeroU32::MIN;
+        prepare = prepare.with_shallow(gix::remote::fetch::Shallow::DepthAtRemote(depth));
+    }
+    if let Some(revision) = remote.revision.as_deref().filter(|_| !is_commit) {
+        prepare = prepare.with_ref_name(Some(revision)).map_err(|error| failed(error.to_string()))?;
+    }
+    let interrupted = AtomicBool::new(false);
+    prepare
+        .fetch_only(gix::progress::Discard, &interrupted)
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_scheme_or_a_user() {
+        let remote = RemoteRef::parse("https://git.example.com/a/b.git#v1.2").expect("an address");
+        assert_eq!(remote.revision.as_deref(), Some("v1.2"));
+        assert!(RemoteRef::parse("git@git.example.com:a/b.git").is_some());
+        assert!(RemoteRef::parse("./charts/web").is_none());
+        assert!(RemoteRef::parse("web").is_none());
+    }
+}

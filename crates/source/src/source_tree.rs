@@ -1,0 +1,256 @@
+use std::path::{Path, PathBuf};
+
+use landfall_chart::Tree;
+
+use crate::{Revision, SourceError, archive, git, revision::ContentDigest, worktree};
+
+/// A tree of files that desired state is read from.
+#[derive(Debug)]
+pub struct SourceTree {
+    place: String,
+    revision: Revision,
+    files: Files,
+}
+
+#[derive(Debug)]
+enum Files {
+    /// A directory on disk; its git repository, when it lies in one.
+    Directory(worktree::Worktree),
+    /// A commit, read from the object database.
+    Commit(git::CommitTree),
+    /// Files in memory: an archive.
+    Memory(Tree),
+}
+
+impl SourceTree {
+    /// The working tree that a directory belongs to: its git top level, else the directory itself.
+    ///
+    /// Tracked and unignored files count, as does what lies in a chart's `charts/` even when it is ignored:
+    /// vendored dependencies are delivered whether or not they are committed.
+    ///
+    /// # Errors
+    /// When the directory or its repository cannot be read.
+    pub fn open_directory(directory: &Path) -> Result<Self, SourceError> {
+        let worktree = worktree::Worktree::open(directory)?;
+        Ok(SourceTree {
+            place: worktree.root().display().to_string(),
+            revision: worktree.revision()?,
+            files: Files::Directory(worktree),
+        })
+    }
+
+    /// A commit of the repository that a directory belongs to.
+    ///
+    /// # Errors
+    /// When there is no repository or no such revision.
+    pub fn open_commit(directory: &Path, revision: &str) -> Result<Self, SourceError> {
+        let tree = git::CommitTree::open(directory, revision)?;
+        Ok(SourceTree {
+            place: format!("commit {}", &tree.sha()[..7]),
+            revision: Revision::commit(tree.sha()),
+            files: Files::Commit(tree),
+        })
+    }
+
+    /// An archive (`.tgz`, `.tar.gz`, `.tar`) held in memory.
+    ///
+    /// # Errors
+    /// When it is broken, too large, or holds paths that leave it.
+    pub fn open_archive(path: &Path) -> Result<Self, SourceError> {
+        let bytes =
+            std::fs::read(path).map_err(|source| SourceError::Read { path: path.to_owned(), source })?;
+        let tree = archive::read_archive(&path.display().to_string(), &bytes)?;
+        Ok(SourceTree::from_tree(path.display().to_string(), tree))
+    }
+
+    /// Files in memory.
+    pub fn from_tree(place: impl Into<String>, tree: Tree) -> Self {
+        let mut digest = ContentDigest::default();
+        for (path, bytes) in tree.iter() {
+            digest.add(path, Some(bytes));
+        }
+        SourceTree { place: place.into(), revision: Revision::content(digest), files: Files::Memory(tree) }
+    }
+
+    /// The revision delivered from here.
+    pub fn revision(&self) -> &Revision {
+        &self.revision
+    }
+
+    /// What to call the tree in messages.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The directory on disk, when the tree is one.
+    pub fn directory_on_disk(&self) -> Option<&Path> {
+        match &self.files {
+            Files::Directory(worktree) => Some(worktree.root()),
+            Files::Commit(_) | Files::Memory(_) => None,
+        }
+    }
+
+    /// The address of the repository's remote `origin`, when there is one.
+    pub fn origin(&self) -> Option<String> {
+        match &self.files {
+            Files::Directory(worktree) => worktree.origin(),
+            Files::Commit(tree) => tree.origin(),
+            Files::Memory(_) => None,
+        }
+    }
+
+    /// A file's bytes, or `None` when there is no such file.
+    ///
+    /// # Errors
+    /// When the path leaves the tree or the file cannot be read.
+    pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        let path = clean(path)?;
+        match &self.files {
+            Files::Directory(worktree) => worktree.read(&path),
+            Files::Commit(tree) => tree.read(&path),
+            Files::Memory(tree) => Ok(tree.get(&path).map(|bytes| bytes.to_vec())),
+        }
+    }
+
+    /// Whether a path is a directory here.
+    pub fn is_directory(&self, path: &str) -> bool {
+        let Ok(path) = clean(path) else { return false };
+        match &self.files {
+            Files::Directory(worktree) => worktree.is_directory(&path),
+            Files::Commit(tree) => tree.is_directory(&path),
+            Files::Memory(tree) => path.is_empty() || tree.has_dir(&path),
+        }
+    }
+
+    /// All files below a directory.
+    ///
+    /// # Errors
+    /// When the directory is missing, a link leaves the tree, or a file cannot be read.
+    pub fn directory(&self, path: &str) -> Result<Tree, SourceError> {
+        let path = clean(path)?;
+        if !self.is_directory(&path) {
+            return Err(SourceError::Missing { path, place: self.place.clone() });
+        }
+        match &self.files {
+            Files::Directory(worktree) => worktree.directory(&path),
+            Files::Commit(tree) => tree.directory(&path),
+            Files::Memory(tree) => Ok(tree.subtree(&path)),
+        }
+    }
+
+    /// The names directly inside a directory, sorted; directories end in `/`.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn entries(&self, path: &str) -> Result<Vec<String>, SourceError> {
+        let path = clean(path)?;
+        match &self.files {
+            Files::Directory(worktree) => worktree.entries(&path),
+            Files::Commit(tree) => tree.entries(&path),
+            Files::Memory(tree) => {
+                let mut names: Vec<String> = tree
+                    .subtree(&path)
+                    .iter()
+                    .map(|(file, _)| match file.split_once('/') {
+                        Some((directory, _)) => format!("{directory}/"),
+                        None => file.to_owned(),
+                    })
+                    .collect();
+                names.sort();
+                names.dedup();
+                Ok(names)
+            }
+        }
+    }
+
+    /// The files that match a glob (`*` within a path element, `**` across), sorted.
+    ///
+    /// # Errors
+    /// When the pattern is malformed or a directory cannot be read.
+    pub fn glob(&self, pattern: &str) -> Result<Vec<String>, SourceError> {
+        let pattern = clean(pattern)?;
+        let matcher = globset::GlobBuilder::new(&pattern)
+            .literal_separator(true)
+            .build()
+            .map_err(|_| SourceError::Path(pattern.clone()))?
+            .compile_matcher();
+        let fixed = pattern.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect::<Vec<_>>();
+        let deep = pattern.split('/').count() - fixed.len();
+        if deep == 0 {
+            return Ok(if self.read(&pattern)?.is_some() { vec![pattern] } else { Vec::new() });
+        }
+        let depth = if pattern.contains("**") { 32 } else { deep };
+        let mut found = Vec::new();
+        self.walk(&fixed.join("/"), depth, &mut |path| {
+            if matcher.is_match(path) {
+                found.push(path.to_owned());
+            }
+        })?;
+        found.sort();
+        Ok(found)
+    }
+
+    fn walk(&self, directory: &str, depth: usize, visit: &mut dyn FnMut(&str)) -> Result<(), SourceError> {
+        if depth == 0 || !self.is_directory(directory) {
+            return Ok(());
+        }
+        for name in self.entries(directory)? {
+            let below = |name: &str| if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
+            match name.strip_suffix('/') {
+                Some(name) => self.walk(&below(name), depth - 1, visit)?,
+                None => visit(&below(&name)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A relative path without `.`, `..` or empty elements; `""` is the tree itself.
+pub(crate) fn clean(path: &str) -> Result<String, SourceError> {
+    let mut parts: Vec<&str> = Vec::new();
+    if path.starts_with('/') || path.contains('\\') || path.contains('\0') {
+        return Err(SourceError::Path(path.to_owned()));
+    }
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if parts.pop().is_none() {
+                    return Err(SourceError::Path(path.to_owned()));
+                }
+            }
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+/// A path on disk below a root.
+pub(crate) fn below(root: &Path, path: &str) -> PathBuf {
+    if path.is_empty() { root.to_owned() } else { root.join(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_cannot_leave_its_tree() {
+        assert_eq!(clean("a/./b/../c").expect("inside"), "a/c");
+        assert!(clean("../a").is_err());
+        assert!(clean("a/../../b").is_err());
+        assert!(clean("/etc/passwd").is_err());
+    }
+
+    #[test]
+    fn globs_match_within_path_elements() {
+        let tree: Tree = ["apps/a.yaml", "apps/b.yaml", "apps/deep/c.yaml", "x.yaml"]
+            .into_iter()
+            .map(|path| (path, &b"x"[..]))
+            .collect();
+        let tree = SourceTree::from_tree("memory", tree);
+        assert_eq!(tree.glob("apps/*.yaml").expect("matched"), ["apps/a.yaml", "apps/b.yaml"]);
+        assert_eq!(tree.glob("apps/**/*.yaml").expect("matched").len(), 3);
+        assert_eq!(tree.glob("x.yaml").expect("matched"), ["x.yaml"]);
+    }
+}

@@ -1,0 +1,266 @@
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use landfall_chart::Tree;
+
+use crate::revision::ContentDigest;
+use crate::source_tree::{below, clean};
+use crate::{Revision, SourceError};
+
+/// Largest single file read from a working tree, in bytes.
+const MAX_FILE: u64 = 100 * 1024 * 1024;
+
+/// How many links may lead to one another.
+const MAX_LINKS: usize = 40;
+
+/// A directory on disk and the repository it lies in.
+pub(crate) struct Worktree {
+    root: PathBuf,
+    repository: Option<gix::Repository>,
+    /// Paths that git ignores and does not track, directories with a trailing slash.
+    ignored: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for Worktree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worktree").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl Worktree {
+    pub(crate) fn open(directory: &Path) -> Result<Self, SourceError> {
+        let directory = directory
+            .canonicalize()
+            .map_err(|source| SourceError::Read { path: directory.to_owned(), source })?;
+        let repository = crate::git::discover(&directory)?;
+        let root = repository
+            .as_ref()
+            .and_then(|repository| repository.workdir())
+            .and_then(|path| path.canonicalize().ok())
+            .filter(|root| directory.starts_with(root));
+        // A bare repository has no working tree: the directory is then taken as it lies.
+        let repository = if root.is_some() { repository } else { None };
+        let root = root.unwrap_or(directory);
+        Ok(Worktree { root, repository, ignored: BTreeSet::new() })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn origin(&self) -> Option<String> {
+        crate::git::origin(self.repository.as_ref()?)
+    }
+
+    /// The commit checked out, with a digest of what differs from it; without git a digest of all files.
+    pub(crate) fn revision(&self) -> Result<Revision, SourceError> {
+        let Some(repository) = &self.repository else {
+            return self.revision_without_git();
+        };
+        let changed = self.changed(repository)?;
+        let head = repository.head_id().ok().map(|id| id.to_string());
+        if changed.is_empty() {
+            return Ok(match head {
+                Some(sha) => Revision::commit(sha),
+                None => Revision::content(ContentDigest::default()),
+            });
+        }
+        let mut digest = ContentDigest::default();
+        for path in &changed {
+            let bytes = std::fs::read(below(&self.root, path)).ok();
+            digest.add(path, bytes.as_deref());
+        }
+        Ok(match head {
+            Some(sha) => Revision::dirty(sha, digest),
+            None => Revision::content(digest),
+        })
+    }
+
+    fn revision_without_git(&self) -> Result<Revision, SourceError> {
+        let mut digest = ContentDigest::default();
+        for path in self.list("", 0)? {
+            let bytes = std::fs::read(below(&self.root, &path)).ok();
+            digest.add(&path, bytes.as_deref());
+        }
+        Ok(Revision::content(digest))
+    }
+
+    /// The paths that differ from the commit checked out, untracked ones included, ignored ones not.
+    fn changed(&self, repository: &gix::Repository) -> Result<BTreeSet<String>, SourceError> {
+        let failed = |why: String| SourceError::Git { path: self.root.clone(), why };
+        let status = repository
+            .status(gix::progress::Discard)
+            .map_err(|error| failed(error.to_string()))?
+            .untracked_files(gix::status::UntrackedFiles::Files)
+            .index_worktree_rewrites(None)
+            .into_iter(Vec::new())
+            .map_err(|error| failed(error.to_string()))?;
+        let mut changed = BTreeSet::new();
+        for item in status {
+            let item = item.map_err(|error| failed(error.to_string()))?;
+            let path = item.location().to_string();
+            if path == ".landfall" || path.starts_with(".landfall/") {
+                continue;
+            }
+            changed.insert(path);
+        }
+        Ok(changed)
+    }
+
+    pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        let Some(real) = self.resolve(path)? else { return Ok(None) };
+        if !real.is_file() {
+            return Ok(None);
+        }
+        self.read_file(&real, path).map(Some)
+    }
+
+    pub(crate) fn is_directory(&self, path: &str) -> bool {
+        matches!(self.resolve(path), Ok(Some(real)) if real.is_dir())
+    }
+
+    pub(crate) fn entries(&self, path: &str) -> Result<Vec<String>, SourceError> {
+        let Some(real) = self.resolve(path)? else { return Ok(Vec::new()) };
+        let mut names = Vec::new();
+        for entry in read_dir(&real)? {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name == ".git" {
+                continue;
+            }
+            let is_dir = entry.path().metadata().map(|meta| meta.is_dir()).unwrap_or(false);
+            names.push(if is_dir { format!("{name}/") } else { name });
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    pub(crate) fn directory(&self, path: &str) -> Result<Tree, SourceError> {
+        let mut ignores = self.ignores();
+        let mut tree = Tree::new();
+        for file in self.list(path, 0)? {
+            let inside = file.strip_prefix(path).unwrap_or(&file).trim_start_matches('/').to_owned();
+            let vendored = inside.starts_with("charts/") || inside.contains("/charts/");
+            if !vendored && ignores.as_mut().is_some_and(|ignores| ignores.matches(&file)) {
+                continue;
+            }
+            let Some(real) = self.resolve(&file)? else { continue };
+            let bytes = self.read_file(&real, &file)?;
+            tree.insert(inside, bytes).map_err(|_| SourceError::Path(file))?;
+        }
+        tree.sort();
+        Ok(tree)
+    }
+
+    /// The files below a directory, links followed inside the tree.
+    fn list(&self, directory: &str, links: usize) -> Result<Vec<String>, SourceError> {
+        let mut files = Vec::new();
+        let Some(real) = self.resolve(directory)? else { return Ok(files) };
+        for entry in read_dir(&real)? {
+            let name = entry.file_name();
+            if name == ".git" || name == ".landfall" {
+                continue;
+            }
+            let Some(name) = name.to_str() else {
+                return Err(SourceError::Path(entry.path().display().to_string()));
+            };
+            let path = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
+            let kind = entry
+                .file_type()
+                .map_err(|source| SourceError::Read { path: entry.path(), source })?;
+            if kind.is_symlink() {
+                let Some(target) = self.resolve(&path)? else {
+                    return Err(SourceError::Link { path, why: "points to nothing".to_owned() });
+                };
+                if target.is_dir() {
+                    if links >= MAX_LINKS || real.starts_with(&target) {
+                        return Err(SourceError::Link { path, why: "leads back to its own directory".to_owned() });
+                    }
+                    files.extend(self.list(&path, links + 1)?);
+                } else {
+                    files.push(path);
+                }
+            } else if kind.is_dir() {
+                files.extend(self.list(&path, links)?);
+            } else if kind.is_file() {
+                files.push(path);
+            }
+        }
+        Ok(files)
+    }
+
+    /// Where a path of the tree really lies, links followed; an error when that is outside the tree.
+    fn resolve(&self, path: &str) -> Result<Option<PathBuf>, SourceError> {
+        let path = clean(path)?;
+        let real = match below(&self.root, &path).canonicalize() {
+            Ok(real) => real,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Ok(None),
+            // ELOOP has no stable name of its own; a link is the only thing that can lead in a circle.
+            Err(error) if is_link_below(&self.root, &path) => {
+                return Err(SourceError::Link { path, why: format!("cannot be followed: {error}") });
+            }
+            Err(source) => return Err(SourceError::Read { path: below(&self.root, &path), source }),
+        };
+        if real.starts_with(&self.root) {
+            Ok(Some(real))
+        } else {
+            Err(SourceError::Link { path, why: format!("points out of the tree, to `{}`", real.display()) })
+        }
+    }
+
+    fn read_file(&self, real: &Path, path: &str) -> Result<Vec<u8>, SourceError> {
+        let failed = |source| SourceError::Read { path: real.to_owned(), source };
+        let size = std::fs::metadata(real).map_err(failed)?.len();
+        if size > MAX_FILE {
+            return Err(SourceError::TooLarge { path: path.to_owned(), size, limit: MAX_FILE });
+        }
+        std::fs::read(real).map_err(failed)
+    }
+
+    fn ignores(&self) -> Option<Ignores<'_>> {
+        let repository = self.repository.as_ref()?;
+        let index = repository.index_or_empty().ok()?;
+        let stack = repository
+            .excludes(&index, None, gix::worktree::stack::state::ignore::Source::WorktreeThenIdMappingIfNotSkipped)
+            .ok()?
+            .detach();
+        Some(Ignores { repository, index, stack })
+    }
+}
+
+/// What git ignores and does not track.
+struct Ignores<'repo> {
+    repository: &'repo gix::Repository,
+    index: gix::worktree::Index,
+    stack: gix::worktree::Stack,
+}
+
+impl Ignores<'_> {
+    fn matches(&mut self, path: &str) -> bool {
+        let name: &gix::bstr::BStr = path.into();
+        if self.index.entry_by_path(name).is_some() {
+            return false;
+        }
+        self.stack
+            .at_entry(name, Some(gix::index::entry::Mode::FILE), &self.repository.objects)
+            .map(|platform| platform.is_excluded())
+            .unwrap_or(false)
+    }
+}
+
+fn read_dir(path: &Path) -> Result<Vec<std::fs::DirEntry>, SourceError> {
+    let failed = |source| SourceError::Read { path: path.to_owned(), source };
+    let mut entries: Vec<std::fs::DirEntry> =
+        std::fs::read_dir(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    Ok(entries)
+}
+
+/// Whether some element of a path below a root is a symbolic link.
+fn is_link_below(root: &Path, path: &str) -> bool {
+    let mut at = root.to_owned();
+    path.split('/').any(|part| {
+        at.push(part);
+        at.symlink_metadata().is_ok_and(|meta| meta.is_symlink())
+    })
+}
