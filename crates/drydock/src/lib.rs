@@ -1,1 +1,40 @@
 //! The embedded cluster: a Kubernetes API with simulated controllers, kubelet and virtual time.
+//!
+//! ```text
+//!            kubectl, helm (TLS)          kube::Client (in process)
+//!                     └────────► service ◄────────┘        HTTP: negotiation, bodies, watches, tables
+//!                                  │
+//!   controllers, kubelet ──────► World ──► events ──► watches, controllers, storage
+//!   (steps, no waiting)            │
+//!                 defaulting · managers · admission · strategy · validate
+//! ```
+//!
+//! Invariants: the world changes in one place (`World::commit`), by one resource version at a time; handlers and
+//! controllers write through the same functions; time and randomness are parameters; nothing pretends: what
+//! containers answer is what the project declares.
+
+mod admission;
+mod clock;
+mod controllers;
+mod convert;
+mod crd;
+mod defaulting;
+mod managers;
+mod randomness;
+mod resource;
+mod runtime;
+mod selector;
+mod status;
+mod strategy;
+mod validate;
+mod world;
+
+pub use clock::{Clock, VirtualClock, rfc3339, rfc3339_micro};
+pub use randomness::Randomness;
+pub use resource::{CustomResource, Registry, Resource, ScalePaths, Scope, Subresource};
+pub use runtime::{Controller, Runtime};
+pub use selector::{FieldSelector, FieldTerm, LabelSelector, Operator, Requirement};
+pub use status::{Cause, Details, FieldError, FieldErrorKind, Status};
+pub use world::{
+    Actor, Change, DeleteOptions, Effect, Event, ObjectRef, Part, Propagation, Settings, Stored, User, World,
+};

@@ -1,0 +1,519 @@
+//! What the API answers when it refuses: `metav1.Status` with the real server's words.
+//!
+//! Texts follow apimachinery `pkg/api/errors/errors.go` and `pkg/util/validation/field/errors.go`; scripts grep them.
+
+use serde_json::{Map, Value, json};
+
+/// A refusal: everything a `metav1.Status` of status `Failure` carries.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Status {
+    /// The HTTP status code.
+    pub code: u16,
+    /// The machine-readable reason, e.g. `NotFound`; empty where the real server gives none.
+    pub reason: &'static str,
+    /// The sentence for people.
+    pub message: String,
+    /// What it is about.
+    pub details: Option<Box<Details>>,
+    /// A fresh `continue` token, on 410 of a paged list only.
+    pub continue_token: Option<String>,
+}
+
+/// `metav1.StatusDetails`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Details {
+    /// The object's name.
+    pub name: String,
+    /// The API group.
+    pub group: String,
+    /// The resource's plural or the kind, as the reason demands.
+    pub kind: String,
+    /// The object's UID.
+    pub uid: String,
+    /// One entry for each single fault.
+    pub causes: Vec<Cause>,
+    /// Seconds after which trying again makes sense; 0 for not said.
+    pub retry_after_seconds: u32,
+}
+
+/// `metav1.StatusCause`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cause {
+    /// Machine-readable, e.g. `FieldValueRequired`.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+    /// The field's path.
+    pub field: String,
+}
+
+impl Status {
+    fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { code, reason, message: message.into(), details: None, continue_token: None }
+    }
+
+    fn about(mut self, group: &str, kind: &str, name: &str) -> Self {
+        self.details = Some(Box::new(Details {
+            name: name.to_owned(),
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            ..Details::default()
+        }));
+        self
+    }
+
+    /// 404: the object does not exist.
+    pub fn not_found(group: &str, resource: &str, name: &str) -> Self {
+        Self::new(404, "NotFound", format!("{} \"{name}\" not found", qualified(resource, group)))
+            .about(group, resource, name)
+    }
+
+    /// 404: nothing is served under this path.
+    pub fn no_such_resource() -> Self {
+        Self::new(404, "NotFound", "the server could not find the requested resource").about("", "", "")
+    }
+
+    /// 409: there is one of that name already.
+    pub fn already_exists(group: &str, resource: &str, name: &str) -> Self {
+        Self::new(409, "AlreadyExists", format!("{} \"{name}\" already exists", qualified(resource, group)))
+            .about(group, resource, name)
+    }
+
+    /// 409: a generated name was taken each time.
+    pub fn generate_name_conflict(group: &str, resource: &str, name: &str) -> Self {
+        let mut status = Self::new(
+            409,
+            "AlreadyExists",
+            format!(
+                "{} \"{name}\" already exists, the server was not able to generate a unique name for the object",
+                qualified(resource, group)
+            ),
+        )
+        .about(group, resource, name);
+        if let Some(details) = &mut status.details {
+            details.retry_after_seconds = 1;
+        }
+        status
+    }
+
+    /// 409: the write rests on something that is no longer so.
+    pub fn conflict(group: &str, resource: &str, name: &str, why: &str) -> Self {
+        Self::new(
+            409,
+            "Conflict",
+            format!("Operation cannot be fulfilled on {} \"{name}\": {why}", qualified(resource, group)),
+        )
+        .about(group, resource, name)
+    }
+
+    /// 409: the object has changed since it was read.
+    pub fn modified(group: &str, resource: &str, name: &str) -> Self {
+        Self::conflict(
+            group,
+            resource,
+            name,
+            "the object has been modified; please apply your changes to the latest version and try again",
+        )
+    }
+
+    /// 409 of server-side apply, one cause for each field.
+    pub fn apply_conflict(message: impl Into<String>, causes: Vec<Cause>) -> Self {
+        let mut status = Self::new(409, "Conflict", message);
+        status.details = Some(Box::new(Details { causes, ..Details::default() }));
+        status
+    }
+
+    /// 400.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(400, "BadRequest", message)
+    }
+
+    /// 401.
+    pub fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "Unauthorized")
+    }
+
+    /// 403: an object is refused, with the reason.
+    pub fn forbidden(group: &str, resource: &str, name: &str, why: impl std::fmt::Display) -> Self {
+        let message = match (resource.is_empty(), name.is_empty()) {
+            (true, _) => format!("forbidden: {why}"),
+            (false, true) => format!("{} is forbidden: {why}", qualified(resource, group)),
+            (false, false) => format!("{} \"{name}\" is forbidden: {why}", qualified(resource, group)),
+        };
+        Self::new(403, "Forbidden", message).about(group, resource, name)
+    }
+
+    /// 404 for a method on a path that knows others only.
+    pub fn method_not_allowed() -> Self {
+        Self::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+            .about("", "", "")
+    }
+
+    /// 405 of a resource that has the path but not the verb.
+    pub fn method_not_supported(group: &str, resource: &str, verb: &str) -> Self {
+        Self::new(
+            405,
+            "MethodNotAllowed",
+            format!("{verb} is not supported on resources of kind \"{}\"", qualified(resource, group)),
+        )
+        .about(group, resource, "")
+    }
+
+    /// 406: none of the content types the client accepts can be given.
+    pub fn not_acceptable() -> Self {
+        Self::new(
+            406,
+            "NotAcceptable",
+            "only the following media types are accepted: application/json, application/yaml",
+        )
+    }
+
+    /// 410: that part of history is gone.
+    pub fn expired(message: impl Into<String>) -> Self {
+        Self::new(410, "Expired", message)
+    }
+
+    /// 413.
+    pub fn too_large(message: impl Into<String>) -> Self {
+        Self::new(413, "RequestEntityTooLarge", message)
+    }
+
+    /// 415.
+    pub fn unsupported_media_type(message: impl Into<String>) -> Self {
+        Self::new(415, "UnsupportedMediaType", message)
+    }
+
+    /// 422: the object's content is wrong; `kind` is the Kind, not the resource.
+    pub fn invalid(group: &str, kind: &str, name: &str, errors: Vec<FieldError>) -> Self {
+        let mut seen = Vec::new();
+        for error in &errors {
+            let line = error.to_string();
+            if !seen.contains(&line) {
+                seen.push(line);
+            }
+        }
+        let list = match seen.len() {
+            1 => seen.remove(0),
+            _ => format!("[{}]", seen.join(", ")),
+        };
+        let mut status = Self::new(422, "Invalid", format!("{} \"{name}\" is invalid: {list}", qualified(kind, group)))
+            .about(group, kind, name);
+        if let Some(details) = &mut status.details {
+            details.causes = errors
+                .into_iter()
+                .map(|error| Cause {
+                    reason: error.kind.reason().to_owned(),
+                    message: error.body(),
+                    field: error.field,
+                })
+                .collect();
+        }
+        status
+    }
+
+    /// 422 without anything more to say: a JSON patch that does not apply.
+    pub fn unprocessable() -> Self {
+        Self::new(422, "Invalid", "the server rejected our request due to an error in our request").about("", "", "")
+    }
+
+    /// 429: try again later, e.g. an eviction that a budget forbids.
+    pub fn too_many_requests(message: impl Into<String>, causes: Vec<Cause>) -> Self {
+        let mut status = Self::new(429, "TooManyRequests", message);
+        status.details = Some(Box::new(Details { causes, ..Details::default() }));
+        status
+    }
+
+    /// 500 with the reason `InternalError`.
+    pub fn internal(why: impl std::fmt::Display) -> Self {
+        let mut status = Self::new(500, "InternalError", format!("Internal error occurred: {why}"));
+        status.details = Some(Box::new(Details {
+            causes: vec![Cause { message: why.to_string(), ..Cause::default() }],
+            ..Details::default()
+        }));
+        status
+    }
+
+    /// 500 without a reason: how the real server shows a plain Go error.
+    pub fn plain_error(message: impl Into<String>) -> Self {
+        Self::new(500, "", message)
+    }
+
+    /// 501: what the embedded cluster does not do.
+    pub fn not_implemented(message: impl Into<String>) -> Self {
+        Self::new(501, "NotImplemented", message)
+    }
+
+    /// 503.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(503, "ServiceUnavailable", message)
+    }
+
+    /// 504: the resource version asked for lies in the future.
+    pub fn too_large_resource_version(asked: u64, current: u64) -> Self {
+        let mut status =
+            Self::new(504, "Timeout", format!("Timeout: Too large resource version: {asked}, current: {current}"));
+        status.details = Some(Box::new(Details {
+            causes: vec![Cause {
+                reason: "ResourceVersionTooLarge".to_owned(),
+                message: "Too large resource version".to_owned(),
+                ..Cause::default()
+            }],
+            retry_after_seconds: 1,
+            ..Details::default()
+        }));
+        status
+    }
+
+    /// Adds a cause.
+    #[must_use]
+    pub fn with_cause(mut self, reason: &str, message: &str, field: &str) -> Self {
+        self.details.get_or_insert_default().causes.push(Cause {
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            field: field.to_owned(),
+        });
+        self
+    }
+
+    /// Sets the UID that the details carry.
+    #[must_use]
+    pub fn with_uid(mut self, uid: &str) -> Self {
+        self.details.get_or_insert_default().uid = uid.to_owned();
+        self
+    }
+
+    /// True for 404.
+    pub fn is_not_found(&self) -> bool {
+        self.code == 404
+    }
+
+    /// True for 409 of reason `Conflict`.
+    pub fn is_conflict(&self) -> bool {
+        self.reason == "Conflict"
+    }
+
+    /// True for 409 of reason `AlreadyExists`.
+    pub fn is_already_exists(&self) -> bool {
+        self.reason == "AlreadyExists"
+    }
+
+    /// The `metav1.Status` object.
+    pub fn to_value(&self) -> Value {
+        let mut metadata = Map::new();
+        if let Some(token) = &self.continue_token {
+            metadata.insert("continue".to_owned(), json!(token));
+        }
+        let mut status = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": metadata, "status": "Failure",
+            "message": self.message, "code": self.code,
+        });
+        if !self.reason.is_empty() {
+            status["reason"] = json!(self.reason);
+        }
+        if let Some(details) = &self.details {
+            status["details"] = details.to_value();
+        }
+        status
+    }
+}
+
+impl Details {
+    fn to_value(&self) -> Value {
+        let mut out = Map::new();
+        for (key, text) in [("name", &self.name), ("group", &self.group), ("kind", &self.kind), ("uid", &self.uid)] {
+            if !text.is_empty() {
+                out.insert(key.to_owned(), json!(text));
+            }
+        }
+        if !self.causes.is_empty() {
+            let causes = self.causes.iter().map(|cause| {
+                let mut out = Map::new();
+                for (key, text) in [("reason", &cause.reason), ("message", &cause.message), ("field", &cause.field)] {
+                    if !text.is_empty() {
+                        out.insert(key.to_owned(), json!(text));
+                    }
+                }
+                Value::Object(out)
+            });
+            out.insert("causes".to_owned(), causes.collect());
+        }
+        if self.retry_after_seconds > 0 {
+            out.insert("retryAfterSeconds".to_owned(), json!(self.retry_after_seconds));
+        }
+        Value::Object(out)
+    }
+}
+
+/// `plural.group`, or the bare plural for the core group.
+pub(crate) fn qualified(resource: &str, group: &str) -> String {
+    if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") }
+}
+
+/// What is wrong with one field (`field.Error`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldError {
+    /// In which way it is wrong.
+    pub kind: FieldErrorKind,
+    /// The path, e.g. `spec.template.spec.containers[0].image`.
+    pub field: String,
+    /// The value found, where the text shows it.
+    pub value: Option<Value>,
+    /// What would be right; may be empty.
+    pub detail: String,
+}
+
+/// The kinds of `field.Error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldErrorKind {
+    /// Refers to something that is not there.
+    NotFound,
+    /// Must be given.
+    Required,
+    /// Must be unique.
+    Duplicate,
+    /// Has the wrong content.
+    Invalid,
+    /// Is not one of the known values.
+    NotSupported,
+    /// May not be given.
+    Forbidden,
+    /// Has too many bytes.
+    TooLong,
+    /// Has too many items.
+    TooMany,
+    /// Has the wrong type.
+    TypeInvalid,
+    /// The server's own fault.
+    Internal,
+}
+
+impl FieldErrorKind {
+    /// The cause's reason.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NotFound => "FieldValueNotFound",
+            Self::Required => "FieldValueRequired",
+            Self::Duplicate => "FieldValueDuplicate",
+            Self::Invalid => "FieldValueInvalid",
+            Self::NotSupported => "FieldValueNotSupported",
+            Self::Forbidden => "FieldValueForbidden",
+            Self::TooLong => "FieldValueTooLong",
+            Self::TooMany => "FieldValueTooMany",
+            Self::TypeInvalid => "FieldValueTypeInvalid",
+            Self::Internal => "InternalError",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::NotFound => "Not found",
+            Self::Required => "Required value",
+            Self::Duplicate => "Duplicate value",
+            Self::Invalid | Self::TypeInvalid => "Invalid value",
+            Self::NotSupported => "Unsupported value",
+            Self::Forbidden => "Forbidden",
+            Self::TooLong => "Too long",
+            Self::TooMany => "Too many",
+            Self::Internal => "Internal error",
+        }
+    }
+}
+
+impl FieldError {
+    /// A fault that shows the value.
+    pub fn with_value(kind: FieldErrorKind, field: impl Into<String>, value: Value, detail: impl Into<String>) -> Self {
+        Self { kind, field: field.into(), value: Some(value), detail: detail.into() }
+    }
+
+    /// `Required value`.
+    pub fn required(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { kind: FieldErrorKind::Required, field: field.into(), value: None, detail: detail.into() }
+    }
+
+    /// `Invalid value: …`.
+    pub fn invalid(field: impl Into<String>, value: impl Into<Value>, detail: impl Into<String>) -> Self {
+        Self::with_value(FieldErrorKind::Invalid, field, value.into(), detail)
+    }
+
+    /// `Forbidden`.
+    pub fn forbidden(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { kind: FieldErrorKind::Forbidden, field: field.into(), value: None, detail: detail.into() }
+    }
+
+    /// `Duplicate value: …`.
+    pub fn duplicate(field: impl Into<String>, value: impl Into<Value>) -> Self {
+        Self::with_value(FieldErrorKind::Duplicate, field, value.into(), "")
+    }
+
+    /// `Not found: …`.
+    pub fn not_found(field: impl Into<String>, value: impl Into<Value>) -> Self {
+        Self::with_value(FieldErrorKind::NotFound, field, value.into(), "")
+    }
+
+    /// `Unsupported value: …: supported values: …`.
+    pub fn not_supported(field: impl Into<String>, value: impl Into<Value>, known: &[&str]) -> Self {
+        let known: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
+        let detail = if known.is_empty() { String::new() } else { format!("supported values: {}", known.join(", ")) };
+        Self::with_value(FieldErrorKind::NotSupported, field, value.into(), detail)
+    }
+
+    /// `Too long: may not be more than N bytes`.
+    pub fn too_long(field: impl Into<String>, limit: usize) -> Self {
+        Self {
+            kind: FieldErrorKind::TooLong,
+            field: field.into(),
+            value: None,
+            detail: format!("may not be more than {limit} bytes"),
+        }
+    }
+
+    /// The sentence without the path.
+    pub fn body(&self) -> String {
+        let mut text = self.kind.words().to_owned();
+        if let Some(value) = &self.value {
+            text.push_str(": ");
+            text.push_str(&value.to_string());
+        }
+        if !self.detail.is_empty() {
+            text.push_str(": ");
+            text.push_str(&self.detail);
+        }
+        text
+    }
+}
+
+impl std::fmt::Display for FieldError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.field, self.body())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_the_real_servers() {
+        assert_eq!(Status::not_found("", "configmaps", "nope").message, "configmaps \"nope\" not found");
+        let invalid = Status::invalid(
+            "apps",
+            "Deployment",
+            "d",
+            vec![
+                FieldError::invalid(
+                    "spec.template.metadata.labels",
+                    json!({"a": "c"}),
+                    "`selector` does not match template `labels`",
+                ),
+                FieldError::required("spec.template.spec.containers[0].image", ""),
+            ],
+        );
+        assert_eq!(
+            invalid.message,
+            "Deployment.apps \"d\" is invalid: [spec.template.metadata.labels: Invalid value: {\"a\":\"c\"}: \
+             `selector` does not match template `labels`, spec.template.spec.containers[0].image: Required value]"
+        );
+        assert_eq!(invalid.to_value()["details"]["causes"][1]["reason"], "FieldValueRequired");
+    }
+}

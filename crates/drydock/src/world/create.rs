@@ -1,0 +1,169 @@
+//! Creating, in the real server's order: defaults, managed fields, admission, preparation, validation, quota, write.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Actor, Change, Effect, ObjectRef, Stored, World};
+use crate::admission::{self, Operation, Review};
+use crate::clock::rfc3339;
+use crate::resource::Resource;
+use crate::status::Status;
+use crate::{convert, defaulting, managers, strategy, validate};
+
+/// A create request.
+pub(crate) struct Create<'a> {
+    pub(crate) actor: &'a Actor,
+    /// In the version the request names.
+    pub(crate) resource: &'a Arc<Resource>,
+    pub(crate) namespace: &'a str,
+    pub(crate) object: Value,
+    pub(crate) effect: Effect,
+    /// How the fields written are recorded.
+    pub(crate) tracking: Tracking,
+}
+
+/// How a write enters `managedFields`.
+pub(crate) enum Tracking {
+    /// As an update by the actor's manager.
+    Update,
+    /// They were set by the caller already (server-side apply).
+    Done,
+}
+
+impl World {
+    /// Creates an object of a storage id such as `deployments.apps` in the namespace that it names.
+    pub fn create(&mut self, actor: &Actor, resource: &str, object: Value) -> Result<Arc<Stored>, Status> {
+        let resource = self.resource(resource)?;
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
+        self.create_as(Create {
+            actor,
+            resource: &resource,
+            namespace: &namespace,
+            object,
+            effect: Effect::Commit,
+            tracking: Tracking::Update,
+        })
+    }
+
+    pub(crate) fn create_as(&mut self, request: Create<'_>) -> Result<Arc<Stored>, Status> {
+        let Create { actor, resource, namespace, mut object, effect, tracking } = request;
+        if !object.is_object() {
+            return Err(Status::bad_request("the body of the request must be an object"));
+        }
+        if !object["metadata"].is_object() {
+            object["metadata"] = json!({});
+        }
+        object["kind"] = json!(resource.kind);
+        object["apiVersion"] = json!(resource.api_version());
+        settle_namespace(resource, namespace, &mut object)?;
+        if object["metadata"]["resourceVersion"].as_str().is_some_and(|version| !version.is_empty() && version != "0") {
+            return Err(Status::plain_error("resourceVersion should not be set on objects to be created"));
+        }
+        let generate = object["metadata"]["name"].as_str().unwrap_or_default().is_empty()
+            && object["metadata"]["generateName"].as_str().is_some_and(|base| !base.is_empty());
+        if generate {
+            self.generate_name(&mut object);
+        }
+        strategy::drop_null_creation_timestamp(&mut object);
+        defaulting::apply(self, resource, &mut object);
+        if matches!(tracking, Tracking::Update) {
+            managers::record_update(self, resource, None, &mut object, &actor.manager, "");
+        }
+        convert::to_storage(self.registry(), resource, &mut object);
+        let stores = self.registry.stored(&resource.id).cloned().unwrap_or_else(|| resource.clone());
+        let mut review = Review {
+            operation: Operation::Create,
+            user: &actor.user,
+            resource: &stores,
+            subresource: "",
+            namespace,
+            object: &mut object,
+            old: None,
+            effect,
+        };
+        admission::mutate(self, &mut review)?;
+
+        let now = rfc3339(self.now());
+        let uid = self.random.uuid();
+        let metadata = &mut object["metadata"];
+        if let Some(metadata) = metadata.as_object_mut() {
+            for field in
+                ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion", "generation"]
+            {
+                metadata.remove(field);
+            }
+        }
+        metadata["uid"] = json!(uid);
+        metadata["creationTimestamp"] = json!(now);
+        if stores.tracks_generation {
+            metadata["generation"] = json!(1);
+        }
+        strategy::prepare_create(self, &stores, &mut object)?;
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let errors = validate::create(self, &stores, &object);
+        if !errors.is_empty() {
+            return Err(Status::invalid(&resource.group, &resource.kind, &name, errors));
+        }
+        let review = Review {
+            operation: Operation::Create,
+            user: &actor.user,
+            resource: &stores,
+            subresource: "",
+            namespace,
+            object: &mut object,
+            old: None,
+            effect,
+        };
+        admission::validate(self, &review)?;
+        if let Some(existing) = self.find(&resource.id, namespace, &name) {
+            if generate {
+                return Err(Status::generate_name_conflict(&resource.group, &resource.plural, &name));
+            }
+            let status = Status::already_exists(&resource.group, &resource.plural, &name);
+            return Err(if existing.is_deleting() {
+                Status { message: format!("object is being deleted: {}", status.message), ..status }
+            } else {
+                status
+            });
+        }
+        let reference = ObjectRef { resource: resource.id.clone(), namespace: namespace.to_owned(), name };
+        Ok(self.commit(reference, Change::Added, object, effect))
+    }
+
+    /// Sets a free name: the base cut to 58 bytes and five letters.
+    fn generate_name(&mut self, object: &mut Value) {
+        let mut base = object["metadata"]["generateName"].as_str().unwrap_or_default().to_owned();
+        while base.len() > 58 {
+            base.pop();
+        }
+        let name = format!("{base}{}", self.random.suffix(5));
+        object["metadata"]["name"] = json!(name);
+    }
+}
+
+/// The body's namespace must be the path's, or be absent.
+pub(crate) fn settle_namespace(resource: &Resource, namespace: &str, object: &mut Value) -> Result<(), Status> {
+    let given = object["metadata"]["namespace"].as_str().unwrap_or_default();
+    if !resource.is_namespaced() {
+        if !given.is_empty() {
+            return Err(Status::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.remove("namespace");
+        }
+        return Ok(());
+    }
+    if !given.is_empty() && given != namespace {
+        return Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    if namespace.is_empty() {
+        return Err(Status::bad_request("an empty namespace may not be set during creation"));
+    }
+    object["metadata"]["namespace"] = json!(namespace);
+    Ok(())
+}

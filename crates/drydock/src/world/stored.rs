@@ -1,0 +1,105 @@
+//! One version of one object.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use landfall_object::Object;
+use serde_json::Value;
+
+/// One version of one object; never changes. Serialised at most once.
+#[derive(Debug)]
+pub struct Stored {
+    object: Object,
+    version: u64,
+    json: OnceLock<Bytes>,
+}
+
+impl Stored {
+    pub(crate) fn new(value: Value, version: u64) -> Self {
+        // What is no object at all cannot get here past decoding; should it, it is kept as an empty one.
+        let object = Object::from_value(value).unwrap_or_else(|_| Object::from_map(serde_json::Map::new()));
+        Self { object, version, json: OnceLock::new() }
+    }
+
+    /// The object as a JSON value.
+    pub fn value(&self) -> &Value {
+        self.object.value()
+    }
+
+    /// The object.
+    pub fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// The resource version as a number.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The object as JSON, without a newline.
+    pub fn json(&self) -> Bytes {
+        self.json.get_or_init(|| Bytes::from(serde_json::to_vec(self.value()).unwrap_or_default())).clone()
+    }
+
+    fn meta(&self, field: &str) -> &str {
+        self.value()["metadata"][field].as_str().unwrap_or_default()
+    }
+
+    /// `metadata.name`.
+    pub fn name(&self) -> &str {
+        self.meta("name")
+    }
+
+    /// `metadata.namespace`; empty for cluster-scoped objects.
+    pub fn namespace(&self) -> &str {
+        self.meta("namespace")
+    }
+
+    /// `metadata.uid`.
+    pub fn uid(&self) -> &str {
+        self.meta("uid")
+    }
+
+    /// `metadata.generation`; 0 where none is kept.
+    pub fn generation(&self) -> i64 {
+        self.value()["metadata"]["generation"].as_i64().unwrap_or_default()
+    }
+
+    /// A label's value.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.value()["metadata"]["labels"][key].as_str()
+    }
+
+    /// An annotation's value.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.value()["metadata"]["annotations"][key].as_str()
+    }
+
+    /// True once deletion was asked for.
+    pub fn is_deleting(&self) -> bool {
+        self.value()["metadata"]["deletionTimestamp"].is_string()
+    }
+
+    /// `metadata.ownerReferences`.
+    pub fn owner_references(&self) -> &[Value] {
+        self.value()["metadata"]["ownerReferences"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The owner reference with `controller: true`.
+    pub fn controller(&self) -> Option<&Value> {
+        self.owner_references().iter().find(|owner| owner["controller"] == true)
+    }
+
+    /// `metadata.finalizers`.
+    pub fn finalizers(&self) -> impl Iterator<Item = &str> {
+        self.value()["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str)
+    }
+}
+
+impl std::ops::Deref for Stored {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        self.object.value()
+    }
+}
