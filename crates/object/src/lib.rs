@@ -14,7 +14,9 @@ mod gvk;
 mod health;
 mod key;
 mod object;
+pub mod proto;
 mod quantity;
+pub mod schema;
 
 pub use gvk::{Gvk, Gvr};
 pub use health::{Health, HealthStatus};

@@ -1,0 +1,67 @@
+//! Generates the schema tables of `landfall-object` from published Go modules.
+//!
+//! Inputs are the OpenAPI v3 and discovery documents of `k8s.io/kubernetes` and the Go types of `k8s.io/api`,
+//! `apimachinery`, `apiextensions-apiserver` and `kube-aggregator`: interface facts only, no descriptions.
+//! The output is one text table (format: `crates/object/src/schema/table.rs`), written gzipped.
+//!
+//! ```text
+//! cargo run -p conformance -- schema-tables <go module cache> <out.gz> [kubernetes version]
+//! ```
+
+#[cfg(test)]
+mod corpus;
+mod go;
+mod openapi;
+mod write;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+/// Where the modules of one Kubernetes release lie in a Go module cache.
+pub(crate) struct Modules {
+    cache: PathBuf,
+    /// `1.36.3`; staging modules are `v0.36.3`.
+    version: String,
+}
+
+impl Modules {
+    fn kubernetes(&self) -> PathBuf {
+        self.cache.join(format!("k8s.io/kubernetes@v{}", self.version))
+    }
+
+    fn staging(&self, module: &str) -> PathBuf {
+        let version = self.version.replacen("1.", "0.", 1);
+        self.cache.join(format!("k8s.io/{module}@v{version}"))
+    }
+
+    /// The directory of the Go package that a definition such as `io.k8s.api.apps.v1.Deployment` comes from.
+    fn package(&self, definition: &str) -> Option<PathBuf> {
+        let (package, _) = definition.rsplit_once('.')?;
+        for (prefix, module) in [
+            ("io.k8s.apimachinery.pkg.", "apimachinery"),
+            ("io.k8s.apiextensions-apiserver.pkg.", "apiextensions-apiserver"),
+            ("io.k8s.kube-aggregator.pkg.", "kube-aggregator"),
+            ("io.k8s.api.", "api"),
+        ] {
+            if let Some(rest) = package.strip_prefix(prefix) {
+                let root = self.staging(module);
+                let root = if module == "api" { root } else { root.join("pkg") };
+                return Some(root.join(rest.replace('.', "/")));
+            }
+        }
+        None
+    }
+}
+
+/// Reads the modules and writes the gzipped table; returns its text size and its size on disk.
+pub(crate) fn generate(cache: &Path, out: &Path, version: &str) -> Result<(usize, usize), Box<dyn Error>> {
+    let modules = Modules { cache: cache.to_owned(), version: version.to_owned() };
+    let documents = openapi::load(&modules.kubernetes().join("api/openapi-spec/v3"))?;
+    let packages = go::load(&modules, documents.definitions.keys().map(String::as_str))?;
+    let text = write::table(&modules, &documents, &packages)?;
+    let mut encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, text.as_bytes())?;
+    let bytes = encoder.finish()?;
+    std::fs::write(out, &bytes)?;
+    Ok((text.len(), bytes.len()))
+}

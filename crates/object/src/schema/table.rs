@@ -1,0 +1,310 @@
+//! The table's text and its form in memory.
+//!
+//! One record a line, fields separated by tabs, trailing empty fields left out:
+//!
+//! ```text
+//! V version                                     the Kubernetes release
+//! E name values                                 a named string type, with its enum values if it has any
+//! T definition flags shape                      a type; the F lines that follow are its fields, in Go's order
+//! F json shape flags number keys strategy mergekey default
+//! K group version kind type                     a kind and the index of its T line
+//! G group version                               a served group version; the R lines that follow are its resources
+//! R name kind singular scope verbs short categories hash group version
+//! ```
+//!
+//! Shapes: `s` string (`sN`: the N-th E line), `y` bytes, `b` bool, `i` int32, `l` int64, `f` number, `q` quantity,
+//! `o` int or string, `t` time, `u` micro time, `v` managed fields, `x` any object, `j` anything, `A B C` the three
+//! `JSONSchemaPropsOr…`, `@N` the N-th type, `[X` list, `w[X` list in a protobuf message of its own, `{X` map.
+//! Flags of F: `r` required, `p` pointer, `e` omitempty, `z` omitzero, `a` atomic map, `s` set, `m` list map.
+//! A number such as `2.1` is a protobuf field inside an inlined message.
+
+use std::io::Read as _;
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+
+use super::discovery::{GroupVersion, Resource, Subresource};
+use super::node::ListKind;
+use crate::Gvk;
+
+/// A set of types that refer to each other by index.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) version: String,
+    pub(crate) named: Vec<Named>,
+    pub(crate) types: Vec<Type>,
+    pub(crate) kinds: FxHashMap<Gvk, u32>,
+    pub(crate) groups: Vec<GroupVersion>,
+    pub(crate) object_meta: u32,
+}
+
+/// A named Go string type.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) name: Box<str>,
+    pub(crate) values: Box<[Box<str>]>,
+}
+
+/// One object type.
+#[derive(Debug, Default)]
+pub(crate) struct Type {
+    /// The OpenAPI definition's name.
+    pub(crate) name: Box<str>,
+    pub(crate) atomic: bool,
+    /// Unknown fields are kept (custom resources with `x-kubernetes-preserve-unknown-fields`).
+    pub(crate) open: bool,
+    pub(crate) fields: Vec<Field>,
+    by_name: FxHashMap<Box<str>, u32>,
+}
+
+impl Type {
+    pub(crate) fn new(name: &str, fields: Vec<Field>) -> Self {
+        let mut this = Self { name: name.into(), fields, ..Self::default() };
+        this.index();
+        this
+    }
+
+    fn index(&mut self) {
+        self.by_name = self.fields.iter().zip(0..).map(|(field, at)| (field.json.clone(), at)).collect();
+    }
+
+    pub(crate) fn field(&self, json: &str) -> Option<&Field> {
+        self.by_name.get(json).map(|at| &self.fields[*at as usize])
+    }
+
+    /// The Go struct's name: the definition's last word.
+    pub(crate) fn go_name(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or(&self.name)
+    }
+
+    /// The Go type as reflection prints it: `v1.PodSpec`.
+    pub(crate) fn go_type(&self) -> String {
+        let mut words = self.name.rsplit('.');
+        let (name, package) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        format!("{package}.{name}")
+    }
+}
+
+/// One field of a type.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) json: Box<str>,
+    pub(crate) shape: Shape,
+    pub(crate) required: bool,
+    pub(crate) pointer: bool,
+    pub(crate) omitempty: bool,
+    pub(crate) omitzero: bool,
+    /// The protobuf numbers that lead here, packed 16 bits each; 0 when it has none.
+    pub(crate) number: u64,
+    pub(crate) patch_merge: bool,
+    pub(crate) patch_retain_keys: bool,
+    pub(crate) merge_key: Option<Box<str>>,
+    pub(crate) default: Option<serde_json::Value>,
+}
+
+impl Field {
+    pub(crate) fn new(json: &str, shape: Shape) -> Self {
+        Self {
+            json: json.into(),
+            shape,
+            required: false,
+            pointer: false,
+            omitempty: true,
+            omitzero: false,
+            number: 0,
+            patch_merge: false,
+            patch_retain_keys: false,
+            merge_key: None,
+            default: None,
+        }
+    }
+}
+
+/// What a value looks like.
+#[derive(Debug, Clone)]
+pub(crate) enum Shape {
+    Str(Option<u16>),
+    Bytes,
+    Bool,
+    Int32,
+    Int64,
+    Float,
+    Quantity,
+    IntOrString,
+    Time,
+    MicroTime,
+    FieldsV1,
+    /// An object of any fields.
+    Raw,
+    /// Anything at all, one value.
+    Any,
+    PropsOrArray,
+    PropsOrBool,
+    PropsOrStrings,
+    /// Another type, by index.
+    Ref {
+        id: u32,
+        atomic: bool,
+    },
+    /// `ObjectMeta` of the built-in table, seen from a custom kind.
+    Meta,
+    List {
+        item: Box<Shape>,
+        kind: ListKind,
+        wrapped: bool,
+    },
+    Map {
+        item: Box<Shape>,
+        atomic: bool,
+    },
+}
+
+static BUILTIN: LazyLock<Table> = LazyLock::new(|| {
+    // Constant data, unpacked once: the bytes are part of the program.
+    let packed: &[u8] = include_bytes!("../../data/kubernetes-1.36.tsv.gz");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).expect("the committed table unpacks");
+    Table::parse(&text).expect("the committed table is well formed")
+});
+
+impl Table {
+    /// The kinds of Kubernetes itself.
+    pub(crate) fn builtin() -> &'static Table {
+        &BUILTIN
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut table = Self::default();
+        for line in text.lines() {
+            let mut columns = line.split('\t');
+            let record = columns.next()?;
+            let mut next = || columns.next().unwrap_or_default();
+            match record {
+                "V" => table.version = next().to_owned(),
+                "E" => table.named.push(Named { name: next().into(), values: words(next()).map(Into::into).collect() }),
+                "T" => {
+                    let (name, flags) = (next().into(), next());
+                    table.types.push(Type { name, atomic: flags.contains('a'), ..Type::default() });
+                }
+                "F" => {
+                    let field = field(&mut next)?;
+                    table.types.last_mut()?.fields.push(field);
+                }
+                "K" => {
+                    let gvk = Gvk::new(next(), next(), next());
+                    table.kinds.insert(gvk, next().parse().ok()?);
+                }
+                "G" => table.groups.push(GroupVersion {
+                    group: next().into(),
+                    version: next().into(),
+                    resources: Vec::new(),
+                }),
+                "R" => resource(table.groups.last_mut()?, &mut next)?,
+                _ => return None,
+            }
+        }
+        for ty in &mut table.types {
+            ty.index();
+        }
+        let meta = table.types.iter().position(|ty| &*ty.name == "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")?;
+        table.object_meta = u32::try_from(meta).ok()?;
+        Some(table)
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').filter(|word| !word.is_empty())
+}
+
+fn field<'a>(next: &mut impl FnMut() -> &'a str) -> Option<Field> {
+    let (json, shape_text, flags, number, keys) = (next(), next(), next(), next(), next());
+    let (strategy, merge_key, default) = (next(), next(), next());
+    let mut shape = shape(&mut shape_text.chars().peekable())?;
+    match &mut shape {
+        Shape::List { kind, .. } if flags.contains('s') => *kind = ListKind::Set,
+        Shape::List { kind, .. } if flags.contains('m') => *kind = ListKind::Map(words(keys).map(Into::into).collect()),
+        Shape::Map { atomic, .. } | Shape::Ref { atomic, .. } => *atomic = flags.contains('a'),
+        _ => {}
+    }
+    Some(Field {
+        required: flags.contains('r'),
+        pointer: flags.contains('p'),
+        omitempty: flags.contains('e'),
+        omitzero: flags.contains('z'),
+        number: number.split('.').filter_map(|part| part.parse::<u64>().ok()).fold(0, |path, part| path << 16 | part),
+        patch_merge: strategy.contains("merge"),
+        patch_retain_keys: strategy.contains("retainKeys"),
+        merge_key: (!merge_key.is_empty()).then(|| merge_key.into()),
+        default: (!default.is_empty()).then(|| serde_json::from_str(default).ok()).flatten(),
+        ..Field::new(json, shape)
+    })
+}
+
+fn shape(text: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Shape> {
+    let letter = text.next()?;
+    let mut number = || {
+        let mut digits = String::new();
+        while let Some(digit) = text.next_if(char::is_ascii_digit) {
+            digits.push(digit);
+        }
+        digits
+    };
+    Some(match letter {
+        's' => Shape::Str(number().parse().ok()),
+        'y' => Shape::Bytes,
+        'b' => Shape::Bool,
+        'i' => Shape::Int32,
+        'l' => Shape::Int64,
+        'f' => Shape::Float,
+        'q' => Shape::Quantity,
+        'o' => Shape::IntOrString,
+        't' => Shape::Time,
+        'u' => Shape::MicroTime,
+        'v' => Shape::FieldsV1,
+        'x' => Shape::Raw,
+        'j' => Shape::Any,
+        'A' => Shape::PropsOrArray,
+        'B' => Shape::PropsOrBool,
+        'C' => Shape::PropsOrStrings,
+        '@' => Shape::Ref { id: number().parse().ok()?, atomic: false },
+        'w' => match shape(text)? {
+            Shape::List { item, kind, .. } => Shape::List { item, kind, wrapped: true },
+            _ => return None,
+        },
+        '[' => Shape::List { item: Box::new(shape(text)?), kind: ListKind::Atomic, wrapped: false },
+        '{' => Shape::Map { item: Box::new(shape(text)?), atomic: false },
+        _ => return None,
+    })
+}
+
+fn resource<'a>(group: &mut GroupVersion, next: &mut impl FnMut() -> &'a str) -> Option<()> {
+    let (name, kind, singular, scope, verbs) = (next(), next(), next(), next(), next());
+    let (short, categories, hash, other_group, other_version) = (next(), next(), next(), next(), next());
+    let verbs = words(verbs).map(Into::into).collect();
+    if let Some((parent, subresource)) = name.split_once('/') {
+        let parent = group.resources.iter_mut().find(|resource| resource.name == parent)?;
+        let (other_group, other_version) = if other_version.is_empty() {
+            (group.group.as_str(), group.version.as_str())
+        } else {
+            (other_group, other_version)
+        };
+        parent.subresources.push(Subresource {
+            name: subresource.into(),
+            gvk: Gvk::new(other_group, other_version, kind),
+            verbs,
+        });
+        return Some(());
+    }
+    group.resources.push(Resource {
+        name: name.into(),
+        kind: kind.into(),
+        singular: singular.into(),
+        namespaced: scope == "N",
+        verbs,
+        short_names: words(short).map(Into::into).collect(),
+        categories: words(categories).map(Into::into).collect(),
+        storage_hash: hash.into(),
+        subresources: Vec::new(),
+    });
+    Some(())
+}
