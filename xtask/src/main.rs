@@ -1,2 +1,41 @@
-//! Checks and generators of this repository.
-fn main() {}
+//! Checks of this repository: `cargo xtask tidy` and `cargo xtask requirements`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command's own output")]
+
+mod requirements;
+mod rust_source;
+mod tidy;
+mod tree;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask tidy            check the house rules
+       cargo xtask requirements    list requirement rows with the tests that carry their ids
+                   [--owner NAME] [--empty] [--strict]";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let outcome = match arguments.first().map(String::as_str) {
+        Some("tidy") => tidy::run(root),
+        Some("requirements") => requirements::run(root, &arguments[1..]),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(findings) if findings.is_empty() => ExitCode::SUCCESS,
+        Ok(findings) => {
+            for finding in &findings {
+                println!("{finding}");
+            }
+            println!("{} findings", findings.len());
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

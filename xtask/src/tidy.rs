@@ -1,0 +1,18 @@
+//! The house rules that the compiler does not know.
+
+mod dependencies;
+mod rooms;
+mod sources;
+
+use std::path::Path;
+
+use crate::tree;
+
+/// Checks everything and gives a line for each breach.
+pub(crate) fn run(root: &Path) -> Result<Vec<String>, String> {
+    let metadata = dependencies::Metadata::load(root)?;
+    let mut findings = rooms::check(&metadata);
+    findings.extend(dependencies::check(root, &metadata)?);
+    findings.extend(sources::check(&tree::text_files(root)?));
+    Ok(findings)
+}

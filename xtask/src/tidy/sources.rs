@@ -1,0 +1,125 @@
+//! Rules about files: how long, what they are called, what may not stand in them.
+
+use super::rooms::PURE;
+use crate::rust_source::{is_test_file, line_of, without_literals, without_tests};
+use crate::tree::TextFile;
+
+const LONGEST: usize = 1000;
+/// A generated table says so in its first lines and may be as long as it needs.
+const GENERATED: &str = "@generated";
+
+/// Paths of a developer's machine and hosts of package registries: neither belongs in a file that others clone. Spelled in parts, so that this file
+/// passes its own check.
+const FOREIGN: &[(&str, &str)] = &[
+    (concat!("/wo", "rk/"), "a path of one machine"),
+    (concat!("/ro", "ot/"), "a path of one machine"),
+    (concat!("/ho", "me/"), "a path of one machine"),
+    (concat!("registry.npm", "js.org"), "a registry's host"),
+    (concat!("proxy.gol", "ang.org"), "a registry's host"),
+    (concat!("sum.gol", "ang.org"), "a registry's host"),
+    (concat!("static.cra", "tes.io"), "a registry's host"),
+    (concat!("index.cra", "tes.io"), "a registry's host"),
+    (concat!("files.python", "hosted.org"), "a registry's host"),
+    (concat!("deb.deb", "ian.org"), "a registry's host"),
+];
+
+/// What a room without I/O may not contain.
+const IMPURE: &[&str] = &["async fn", "std::fs", "std::env::", "std::net", "std::process", "tokio::", "fs_err"];
+/// The same through a grouped import: `use std::{fs, io}`.
+const IMPURE_STD_MODULES: &[&str] = &["fs", "env", "net", "process"];
+
+pub(super) fn check(files: &[TextFile]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in files {
+        foreign(file, &mut findings);
+        if file.path.ends_with(".rs") {
+            rust(file, &mut findings);
+        }
+        let lines = file.text.lines().count();
+        let counted = [".rs", ".ts", ".tsx", ".css", ".svelte"].iter().any(|ending| file.path.ends_with(ending));
+        if counted && lines > LONGEST && !file.text.lines().take(5).any(|line| line.contains(GENERATED)) {
+            findings.push(format!("{}: {lines} lines; {LONGEST} is the end, look for the second noun", file.path));
+        }
+    }
+    findings
+}
+
+fn foreign(file: &TextFile, findings: &mut Vec<String>) {
+    for (needle, what) in FOREIGN {
+        for (position, _) in file.text.match_indices(needle) {
+            let before = file.text[..position].chars().next_back();
+            let part_of_a_path =
+                needle.starts_with('/') && before.is_some_and(|c| c.is_alphanumeric() || "_-.}~".contains(c));
+            if !part_of_a_path {
+                findings.push(format!("{}:{}: {what}: {needle}", file.path, line_of(&file.text, position)));
+            }
+        }
+    }
+}
+
+fn rust(file: &TextFile, findings: &mut Vec<String>) {
+    if file.path.ends_with("/mod.rs") {
+        findings.push(format!("{}: a module is foo.rs beside the folder foo, not foo/mod.rs", file.path));
+    }
+    if is_test_file(&file.path) || file.text.lines().take(5).any(|line| line.contains(GENERATED)) {
+        return;
+    }
+    let code = without_tests(&without_literals(&file.text));
+    let mut refuse = |needle: &str, why: &str| {
+        for (position, _) in code.match_indices(needle) {
+            findings.push(format!("{}:{}: {why}", file.path, line_of(&code, position)));
+        }
+    };
+    refuse(".unwrap()", "unwrap() outside tests: say why it cannot fail with expect(), or give an error");
+    let pure = PURE.iter().find(|room| file.path.starts_with(&format!("crates/{room}/")));
+    let Some(room) = pure else { return };
+    for needle in IMPURE {
+        refuse(needle, &format!("{room} does no I/O and is not async, but this says {needle:?}"));
+    }
+    for (position, _) in code.match_indices("std::{") {
+        let group = &code[position + "std::{".len()..];
+        let group = &group[..group.find(';').unwrap_or(group.len())];
+        for name in group.split(['{', '}', ',', ' ', '\n']).map(|part| part.split("::").next().unwrap_or(part)) {
+            if IMPURE_STD_MODULES.contains(&name) {
+                let line = line_of(&code, position);
+                findings.push(format!("{}:{line}: {room} does no I/O, but this imports std::{name}", file.path));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(path: &str, text: &str) -> Vec<String> {
+        check(&[TextFile { path: path.to_owned(), text: text.to_owned() }])
+    }
+
+    #[test]
+    fn impure_code_is_found_in_pure_rooms_only() {
+        let text = "use std::{collections::BTreeMap, fs};\nasync fn a() {}\n#[cfg(test)]\nmod tests { use std::fs; }\n";
+        assert_eq!(findings("crates/yaml/src/a.rs", text).len(), 2);
+        assert!(findings("crates/store/src/a.rs", text).is_empty());
+    }
+
+    #[test]
+    fn long_files_are_found_unless_generated() {
+        let text = "fn a() {}\n".repeat(LONGEST + 1);
+        assert_eq!(findings("crates/store/src/a.rs", &text).len(), 1);
+        assert!(findings("crates/store/src/a.rs", &format!("// {GENERATED} by the generator\n{text}")).is_empty());
+    }
+
+    #[test]
+    fn machine_paths_are_found_but_not_inside_other_paths() {
+        let path = concat!("/wo", "rk/");
+        assert_eq!(findings("README.md", &format!("see {path}main")).len(), 1);
+        assert!(findings("README.md", &format!("see /srv{path}main")).is_empty());
+    }
+
+    #[test]
+    fn unwrap_is_found_outside_tests() {
+        assert_eq!(findings("crates/store/src/a.rs", "fn a() { b.unwrap(); }").len(), 1);
+        assert!(findings("crates/store/tests/it.rs", "fn a() { b.unwrap(); }").is_empty());
+    }
+}
