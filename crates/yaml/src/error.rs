@@ -1,0 +1,109 @@
+//! What can be wrong with a text, in go-yaml's own words.
+
+use std::borrow::Cow;
+
+use landfall_diag::{Diagnose, Diagnostic};
+
+use crate::mark::Mark;
+
+/// Why a text could not be read, a value not written, or an edit not made.
+///
+/// `Display` gives the words that `sigs.k8s.io/yaml` (go-yaml v2) uses, with the line number that it prints;
+/// [`Error::mark`] gives the real place.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is not YAML.
+    #[error("yaml: {}{problem}", line_words(*.line))]
+    Syntax {
+        /// go-yaml's words.
+        problem: Cow<'static, str>,
+        /// The line that go-yaml names; not always the line of `at`.
+        line: Option<usize>,
+        /// Where scanning stopped.
+        at: Mark,
+    },
+    /// The text is YAML, but an anchor, tag, merge or key in it has no meaning.
+    #[error("yaml: {problem}")]
+    Content {
+        /// go-yaml's words.
+        problem: String,
+        /// The node meant.
+        at: Mark,
+    },
+    /// Keys that occur twice in one mapping; only strict reading minds.
+    #[error("yaml: unmarshal errors:{}", duplicate_words(.0))]
+    Duplicates(Vec<Duplicate>),
+    /// The value has no JSON form.
+    #[error("{problem}")]
+    Json {
+        /// The words of `encoding/json` or of `sigs.k8s.io/yaml`.
+        problem: String,
+        /// The node meant; absent when a value was to be written.
+        at: Option<Mark>,
+    },
+    /// A place to edit could not be found, or editing there is not safe.
+    #[error("cannot edit {path}: {problem}")]
+    Edit {
+        /// The path that was asked for, as `a.b[0]`.
+        path: String,
+        /// Why not.
+        problem: &'static str,
+        /// The node that stands in the way.
+        at: Option<Mark>,
+    },
+}
+
+/// A key that is already set in its mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicate {
+    /// The key, in Go's `%#v` form.
+    pub key: String,
+    /// Where the later value stands.
+    pub at: Mark,
+}
+
+impl Error {
+    /// The place that the error is about, if it is about a text.
+    pub fn mark(&self) -> Option<Mark> {
+        match self {
+            Self::Syntax { at, .. } | Self::Content { at, .. } => Some(*at),
+            Self::Duplicates(list) => list.first().map(|duplicate| duplicate.at),
+            Self::Json { at, .. } | Self::Edit { at, .. } => *at,
+        }
+    }
+
+    pub(crate) fn content(problem: impl Into<String>, at: Mark) -> Self {
+        Self::Content { problem: problem.into(), at }
+    }
+}
+
+fn line_words(line: Option<usize>) -> String {
+    line.map(|line| format!("line {line}: ")).unwrap_or_default()
+}
+
+fn duplicate_words(list: &[Duplicate]) -> String {
+    list.iter().map(|d| format!("\n  line {}: key {} already set in map", d.at.line(), d.key)).collect()
+}
+
+impl Diagnose for Error {
+    fn diagnose(&self) -> Diagnostic {
+        let code = match self {
+            Self::Syntax { .. } => codes::SYNTAX,
+            Self::Content { .. } => codes::CONTENT,
+            Self::Duplicates(_) => codes::DUPLICATE_KEY,
+            Self::Json { .. } => codes::NOT_JSON,
+            Self::Edit { .. } => codes::EDIT,
+        };
+        Diagnostic::error(code, self.to_string())
+    }
+}
+
+/// Numbers of this room's diagnostics.
+mod codes {
+    pub(super) const SYNTAX: u16 = 101;
+    pub(super) const CONTENT: u16 = 102;
+    pub(super) const DUPLICATE_KEY: u16 = 103;
+    pub(super) const NOT_JSON: u16 = 104;
+    pub(super) const EDIT: u16 = 105;
+}

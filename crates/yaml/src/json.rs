@@ -1,0 +1,97 @@
+//! YAML to JSON, as `YAMLToJSON` of `sigs.k8s.io/yaml` does it.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Number, Value};
+
+use crate::construct::{Build, Repeated, construct};
+use crate::document::{Document, Node, parse, parse_first};
+use crate::error::Error;
+use crate::number::{Whole, float_g, whole};
+use crate::resolve::Scalar;
+
+/// Reads the first document of a text as JSON; nothing in it is `null`.
+///
+/// Numbers are what a JSON reader makes of Go's text for them: `1.0` is `1`, `1e3` is `1000`.
+///
+/// # Errors
+/// What is no YAML, and `.nan` and `.inf`, which have no JSON form.
+pub fn to_json(text: &str) -> Result<Value, Error> {
+    match parse_first(text)? {
+        Some(document) => document_to_json(&document),
+        None => Ok(Value::Null),
+    }
+}
+
+/// As [`to_json`], but a key that occurs twice is an error: `YAMLToJSONStrict`.
+///
+/// # Errors
+/// As [`to_json`], and [`Error::Duplicates`].
+pub fn to_json_strict(text: &str) -> Result<Value, Error> {
+    match parse_first(text)? {
+        Some(document) => construct(&document, Repeated::Refused, &mut Json),
+        None => Ok(Value::Null),
+    }
+}
+
+/// Reads every document of a text as JSON.
+///
+/// # Errors
+/// As [`to_json`].
+pub fn to_json_all(text: &str) -> Result<Vec<Value>, Error> {
+    parse(text)?.iter().map(document_to_json).collect()
+}
+
+/// A document as JSON.
+///
+/// # Errors
+/// As [`construct`], and numbers without JSON form.
+pub fn document_to_json(document: &Document<'_>) -> Result<Value, Error> {
+    construct(document, Repeated::LastWins, &mut Json)
+}
+
+struct Json;
+
+impl Build for Json {
+    type Value = Value;
+    type Map = Map<String, Value>;
+
+    fn scalar(&mut self, scalar: Scalar<'_>, at: Node<'_>) -> Result<Value, Error> {
+        Ok(match scalar {
+            Scalar::Null => Value::Null,
+            Scalar::Bool(value) => Value::Bool(value),
+            Scalar::Int(value) => Value::Number(value.into()),
+            Scalar::Uint(value) => Value::Number(value.into()),
+            Scalar::Float(value) => json_number(value).map(Value::Number).ok_or_else(|| not_json(value, Some(at)))?,
+            Scalar::Str(text) => Value::String(text.into_owned()),
+        })
+    }
+
+    fn sequence(&mut self, items: Vec<Value>, _: Node<'_>) -> Value {
+        Value::Array(items)
+    }
+
+    fn insert(&mut self, map: &mut Self::Map, key: Cow<'_, str>, value: Value, _: Node<'_>) {
+        map.insert(key.into_owned(), value);
+    }
+
+    fn mapping(&mut self, map: Self::Map, _: Node<'_>) -> Value {
+        Value::Object(map)
+    }
+}
+
+/// A float as the number that its JSON text is read as; `None` for what JSON has no number for.
+fn json_number(value: f64) -> Option<Number> {
+    match whole(value) {
+        Whole::Int(int) => Some(int.into()),
+        Whole::Uint(uint) => Some(uint.into()),
+        Whole::No => Number::from_f64(value),
+    }
+}
+
+pub(crate) fn not_json(value: f64, at: Option<Node<'_>>) -> Error {
+    Error::Json {
+        problem: format!("json: unsupported value: {}", float_g(value)),
+        at: at.map(|node| node.span().start),
+    }
+}
