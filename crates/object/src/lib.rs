@@ -13,6 +13,7 @@
 mod gvk;
 mod health;
 mod key;
+pub mod merge;
 mod object;
 pub mod proto;
 mod quantity;

@@ -107,6 +107,7 @@ fn field_schema(table: &Table, field: &Field) -> Value {
         (true, true) => "merge,retainKeys",
         (true, false) => "merge",
         (false, true) => "retainKeys",
+        (false, false) if field.patch_replace => "replace",
         (false, false) => "",
     };
     if !strategy.is_empty() {

@@ -147,6 +147,11 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Whether strategic merge replaces this map whole.
+    pub(crate) fn patch_replaces(&self) -> bool {
+        self.field.is_some_and(|field| field.patch_replace)
+    }
+
     /// The default the schema declares (not the rules of [`crate::defaults`]).
     pub fn default(&self) -> Option<&'a Value> {
         self.field.and_then(|field| field.default.as_ref())

@@ -98,6 +98,7 @@ pub(crate) struct Field {
     pub(crate) number: u64,
     pub(crate) patch_merge: bool,
     pub(crate) patch_retain_keys: bool,
+    pub(crate) patch_replace: bool,
     pub(crate) merge_key: Option<Box<str>>,
     pub(crate) default: Option<serde_json::Value>,
 }
@@ -114,6 +115,7 @@ impl Field {
             number: 0,
             patch_merge: false,
             patch_retain_keys: false,
+            patch_replace: false,
             merge_key: None,
             default: None,
         }
@@ -234,6 +236,7 @@ fn field<'a>(next: &mut impl FnMut() -> &'a str) -> Option<Field> {
         number: number.split('.').filter_map(|part| part.parse::<u64>().ok()).fold(0, |path, part| path << 16 | part),
         patch_merge: strategy.contains("merge"),
         patch_retain_keys: strategy.contains("retainKeys"),
+        patch_replace: strategy.contains("replace"),
         merge_key: (!merge_key.is_empty()).then(|| merge_key.into()),
         default: (!default.is_empty()).then(|| serde_json::from_str(default).ok()).flatten(),
         ..Field::new(json, shape)

@@ -1,0 +1,254 @@
+//! JSON Patch (RFC 6902), with the liberties of the library kube-apiserver uses: negative indices, and `test` against
+//! null succeeds where nothing is.
+
+use serde_json::{Map, Value};
+
+/// A patch may not hold more operations than this (kube-apiserver's limit).
+pub const MOST_OPERATIONS: usize = 10_000;
+
+/// One operation of a patch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operation {
+    verb: Verb,
+    path: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Verb {
+    Add(Value),
+    Remove,
+    Replace(Value),
+    Move(Vec<String>),
+    Copy(Vec<String>),
+    Test(Value),
+}
+
+/// Why a patch could not be read or applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonPatchError {
+    /// The document is no list of operations.
+    #[error("the patch must be a list of operations")]
+    NotAList,
+    /// An operation lacks a member or has one of a wrong type.
+    #[error("operation {index}: {reason}")]
+    Malformed {
+        /// Its place in the list, from 0.
+        index: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A path leads nowhere.
+    #[error("operation {verb}: no such path {path:?}")]
+    NoSuchPath {
+        /// The operation.
+        verb: &'static str,
+        /// The JSON pointer.
+        path: String,
+    },
+    /// A `test` found something else.
+    #[error("testing value {path} failed")]
+    TestFailed {
+        /// The JSON pointer.
+        path: String,
+    },
+}
+
+/// Reads a patch document.
+pub fn parse(patch: &Value) -> Result<Vec<Operation>, JsonPatchError> {
+    let operations = patch.as_array().ok_or(JsonPatchError::NotAList)?;
+    operations.iter().enumerate().map(|(index, operation)| parse_operation(index, operation)).collect()
+}
+
+fn parse_operation(index: usize, operation: &Value) -> Result<Operation, JsonPatchError> {
+    let malformed = |reason| JsonPatchError::Malformed { index, reason };
+    let map = operation.as_object().ok_or(malformed("not a map"))?;
+    let pointer =
+        |field: &str, reason| map.get(field).and_then(Value::as_str).and_then(parse_pointer).ok_or(malformed(reason));
+    let value = || map.get("value").cloned().ok_or(malformed("value is missing"));
+    let path = pointer("path", "path is missing or no JSON pointer")?;
+    let verb = match map.get("op").and_then(Value::as_str) {
+        Some("add") => Verb::Add(value()?),
+        Some("remove") => Verb::Remove,
+        Some("replace") => Verb::Replace(value()?),
+        Some("move") => Verb::Move(pointer("from", "from is missing or no JSON pointer")?),
+        Some("copy") => Verb::Copy(pointer("from", "from is missing or no JSON pointer")?),
+        Some("test") => Verb::Test(map.get("value").cloned().unwrap_or(Value::Null)),
+        _ => return Err(malformed("op is none of add, remove, replace, move, copy, test")),
+    };
+    Ok(Operation { verb, path })
+}
+
+fn parse_pointer(text: &str) -> Option<Vec<String>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    let tokens = text.strip_prefix('/')?.split('/');
+    Some(tokens.map(|token| token.replace("~1", "/").replace("~0", "~")).collect())
+}
+
+/// Applies the operations in order; the document is not changed when one fails.
+pub fn apply(document: &Value, operations: &[Operation]) -> Result<Value, JsonPatchError> {
+    let mut result = document.clone();
+    for operation in operations {
+        let path = &operation.path;
+        match &operation.verb {
+            Verb::Add(value) => add(&mut result, "add", path, value.clone())?,
+            Verb::Remove => drop(remove(&mut result, "remove", path)?),
+            Verb::Replace(value) => {
+                *find_mut(&mut result, path).ok_or_else(|| no_such_path("replace", path))? = value.clone();
+            }
+            Verb::Move(from) => {
+                let value = remove(&mut result, "move", from)?;
+                add(&mut result, "move", path, value)?;
+            }
+            Verb::Copy(from) => {
+                let value = find(&result, from).ok_or_else(|| no_such_path("copy", from))?.clone();
+                add(&mut result, "copy", path, value)?;
+            }
+            Verb::Test(expected) => {
+                let found = find(&result, path).unwrap_or(&Value::Null);
+                if !equal(found, expected) {
+                    return Err(JsonPatchError::TestFailed { path: pointer_text(path) });
+                }
+            }
+        }
+    }
+    Ok(result)
+}
+
+fn no_such_path(verb: &'static str, path: &[String]) -> JsonPatchError {
+    JsonPatchError::NoSuchPath { verb, path: pointer_text(path) }
+}
+
+fn pointer_text(path: &[String]) -> String {
+    path.iter().map(|token| format!("/{}", token.replace('~', "~0").replace('/', "~1"))).collect()
+}
+
+/// Numbers compare by value: `1` equals `1.0`.
+fn equal(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| equal(a, b)))
+        }
+        _ => left == right,
+    }
+}
+
+/// A list index: decimal without leading zeros; negative ones count from the end.
+fn index(token: &str, length: usize) -> Option<usize> {
+    if let Some(back) = token.strip_prefix('-') {
+        return length.checked_sub(back.parse().ok()?);
+    }
+    if token.len() > 1 && token.starts_with('0') || !token.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    token.parse().ok()
+}
+
+fn find<'a>(document: &'a Value, path: &[String]) -> Option<&'a Value> {
+    path.iter().try_fold(document, |value, token| match value {
+        Value::Object(map) => map.get(token),
+        Value::Array(items) => items.get(index(token, items.len())?),
+        _ => None,
+    })
+}
+
+fn find_mut<'a>(document: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
+    path.iter().try_fold(document, |value, token| match value {
+        Value::Object(map) => map.get_mut(token),
+        Value::Array(items) => {
+            let at = index(token, items.len())?;
+            items.get_mut(at)
+        }
+        _ => None,
+    })
+}
+
+fn add(document: &mut Value, verb: &'static str, path: &[String], value: Value) -> Result<(), JsonPatchError> {
+    let Some((last, parents)) = path.split_last() else {
+        *document = value;
+        return Ok(());
+    };
+    match find_mut(document, parents) {
+        Some(Value::Object(map)) => {
+            map.insert(last.clone(), value);
+            Ok(())
+        }
+        Some(Value::Array(items)) => {
+            let at = if last == "-" {
+                Some(items.len())
+            } else {
+                index(last, items.len() + usize::from(last.starts_with('-')))
+            };
+            match at {
+                Some(at) if at <= items.len() => {
+                    items.insert(at, value);
+                    Ok(())
+                }
+                _ => Err(no_such_path(verb, path)),
+            }
+        }
+        _ => Err(no_such_path(verb, path)),
+    }
+}
+
+fn remove(document: &mut Value, verb: &'static str, path: &[String]) -> Result<Value, JsonPatchError> {
+    let Some((last, parents)) = path.split_last() else {
+        return Ok(std::mem::replace(document, Value::Object(Map::new())));
+    };
+    let removed = match find_mut(document, parents) {
+        Some(Value::Object(map)) => map.remove(last),
+        Some(Value::Array(items)) => index(last, items.len()).filter(|at| *at < items.len()).map(|at| items.remove(at)),
+        _ => None,
+    };
+    removed.ok_or_else(|| no_such_path(verb, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn run(document: Value, patch: Value) -> Result<Value, JsonPatchError> {
+        apply(&document, &parse(&patch)?)
+    }
+
+    #[test]
+    fn operations_follow_the_rfc() {
+        for (document, patch, result) in [
+            (json!({"a": [1, 3]}), json!([{"op": "add", "path": "/a/1", "value": 2}]), json!({"a": [1, 2, 3]})),
+            (json!({"a": [1]}), json!([{"op": "add", "path": "/a/-", "value": 2}]), json!({"a": [1, 2]})),
+            (json!({"a": {"b/c": 1}}), json!([{"op": "remove", "path": "/a/b~1c"}]), json!({"a": {}})),
+            (json!({"a": 1}), json!([{"op": "move", "from": "/a", "path": "/b"}]), json!({"b": 1})),
+            (json!({"a": 1}), json!([{"op": "copy", "from": "/a", "path": "/b"}]), json!({"a": 1, "b": 1})),
+            (
+                json!({"a": 1}),
+                json!([{"op": "test", "path": "/a", "value": 1.0}, {"op": "replace", "path": "/a", "value": 2}]),
+                json!({"a": 2}),
+            ),
+            (json!({}), json!([{"op": "test", "path": "/none", "value": null}]), json!({})),
+            (json!({"a": [1, 2]}), json!([{"op": "remove", "path": "/a/-1"}]), json!({"a": [1]})),
+        ] {
+            assert_eq!(run(document, patch.clone()), Ok(result), "{patch}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_fails() {
+        for patch in [
+            json!([{"op": "replace", "path": "/x", "value": 1}]),
+            json!([{"op": "remove", "path": "/a/7"}]),
+            json!([{"op": "add", "path": "/x/y", "value": 1}]),
+            json!([{"op": "add", "path": "/a/9", "value": 1}]),
+            json!([{"op": "test", "path": "/a", "value": 1}]),
+            json!([{"op": "twist", "path": "/a"}]),
+            json!([{"op": "add", "path": "a", "value": 1}]),
+            json!({"a": 1}),
+        ] {
+            assert!(run(json!({"a": [1]}), patch.clone()).is_err(), "{patch}");
+        }
+    }
+}
