@@ -1,1 +1,34 @@
-//! landfall.yaml: its types, defaults, origins and JSON Schema.
+//! `landfall.yaml`: the file at a repository's root that names the system once.
+//!
+//! ```text
+//! text ─► yaml nodes with spans ─► checked against the schema ─► System
+//!              (unknown keys, wrong types: a diagnostic at the place, with the nearest known key)
+//! ```
+//!
+//! Everything has a default; a bare chart or an Argo `Application` works without the file. The JSON Schema that
+//! editors use ([`json_schema`]) is generated from the very types that are read, so the two cannot disagree.
+//!
+//! Invariants: pure, no I/O; a [`System`] that parsed is consistent (names are unique, references inside the file
+//! resolve); every section is read and checked even where no command acts on it yet, and
+//! [`System::not_acted_on`] names those.
+
+mod check;
+mod environment;
+mod parse;
+mod schema;
+mod secrets;
+mod simulate;
+mod system;
+
+pub use environment::{
+    Build, Check, ClusterTarget, Environment, Hosts, ImagePolicy, Images, OneOrMany, ReleaseSpec, RemoteCluster, Sync,
+    SyncMode,
+};
+pub use parse::{ProjectFile, parse};
+pub use schema::json_schema;
+pub use secrets::{Generate, GenerateOnce, Lifecycle, SecretKey, Secrets};
+pub use simulate::{ExecAnswer, HttpAnswer, Simulated};
+pub use system::{Promotion, PromotionBy, System};
+
+/// The file's name at a repository's root.
+pub const FILE_NAME: &str = "landfall.yaml";

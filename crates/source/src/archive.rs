@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_single_top_directory_is_taken_off() {
-        let tree = read_archive("x.tar", &archive(&[("web/Chart.yaml", b"name: web"), ("web/a/b", b"1")])).expect("read");
+        let tree =
+            read_archive("x.tar", &archive(&[("web/Chart.yaml", b"name: web"), ("web/a/b", b"1")])).expect("read");
         assert!(tree.get("Chart.yaml").is_some());
         assert!(tree.get("a/b").is_some());
     }

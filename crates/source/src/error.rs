@@ -84,8 +84,9 @@ impl Diagnose for SourceError {
             SourceError::Read { source, .. } => Diagnostic::error(501, self.to_string()).note(source.to_string()),
             SourceError::Link { .. } => Diagnostic::error(502, self.to_string())
                 .help("replace the link by the file it means, or keep both inside the repository"),
-            SourceError::TooLarge { .. } => Diagnostic::error(503, self.to_string())
-                .help("keep it out of the chart, or name it in `.helmignore`"),
+            SourceError::TooLarge { .. } => {
+                Diagnostic::error(503, self.to_string()).help("keep it out of the chart, or name it in `.helmignore`")
+            }
             SourceError::Git { .. } => Diagnostic::error(504, self.to_string()),
             SourceError::Revision { nearest, .. } => {
                 let diagnostic = Diagnostic::error(505, self.to_string());

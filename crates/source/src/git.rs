@@ -193,12 +193,12 @@ impl CommitTree {
                 let from = parts[..index].join("/");
                 let rest = parts[index + 1..].join("/");
                 let aimed = join(&join(&from, &target), &rest);
-                let aimed = crate::source_tree::clean(&aimed)
-                    .ok()
-                    .filter(|_| !target.starts_with('/'))
-                    .ok_or_else(|| SourceError::Link {
-                        path: parts[..=index].join("/"),
-                        why: format!("points out of the tree, to `{target}`"),
+                let aimed =
+                    crate::source_tree::clean(&aimed).ok().filter(|_| !target.starts_with('/')).ok_or_else(|| {
+                        SourceError::Link {
+                            path: parts[..=index].join("/"),
+                            why: format!("points out of the tree, to `{target}`"),
+                        }
                     })?;
                 return self.find(&aimed, links + 1);
             }
@@ -229,11 +229,7 @@ fn join(a: &str, b: &str) -> String {
 
 fn nearest_reference(repository: &gix::Repository, asked: &str) -> Option<String> {
     let references = repository.references().ok()?;
-    let names: Vec<String> = references
-        .all()
-        .ok()?
-        .filter_map(Result::ok)
-        .map(|reference| reference.name().shorten().to_string())
-        .collect();
+    let names: Vec<String> =
+        references.all().ok()?.filter_map(Result::ok).map(|reference| reference.name().shorten().to_string()).collect();
     landfall_diag::nearest(asked, names.iter().map(String::as_str)).map(str::to_owned)
 }

@@ -37,8 +37,7 @@ impl RemoteRef {
 pub fn fetch_repository(remote: &RemoteRef, into: &Path) -> Result<(), SourceError> {
     let failed = |why: String| SourceError::Fetch { url: remote.url.clone(), why };
     if into.exists() {
-        std::fs::remove_dir_all(into)
-            .map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
+        std::fs::remove_dir_all(into).map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
     }
     std::fs::create_dir_all(into).map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
     let url = gix::Url::try_from(remote.url.as_str()).map_err(|error| failed(error.to_string()))?;
@@ -56,9 +55,7 @@ pub fn fetch_repository(remote: &RemoteRef, into: &Path) -> Result<(), SourceErr
         prepare = prepare.with_ref_name(Some(revision)).map_err(|error| failed(error.to_string()))?;
     }
     let interrupted = AtomicBool::new(false);
-    prepare
-        .fetch_only(gix::progress::Discard, &interrupted)
-        .map_err(|error| failed(error.to_string()))?;
+    prepare.fetch_only(gix::progress::Discard, &interrupted).map_err(|error| failed(error.to_string()))?;
     Ok(())
 }
 

@@ -57,8 +57,7 @@ impl SourceTree {
     /// # Errors
     /// When it is broken, too large, or holds paths that leave it.
     pub fn open_archive(path: &Path) -> Result<Self, SourceError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| SourceError::Read { path: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| SourceError::Read { path: path.to_owned(), source })?;
         let tree = archive::read_archive(&path.display().to_string(), &bytes)?;
         Ok(SourceTree::from_tree(path.display().to_string(), tree))
     }

@@ -29,9 +29,8 @@ impl std::fmt::Debug for Worktree {
 
 impl Worktree {
     pub(crate) fn open(directory: &Path) -> Result<Self, SourceError> {
-        let directory = directory
-            .canonicalize()
-            .map_err(|source| SourceError::Read { path: directory.to_owned(), source })?;
+        let directory =
+            directory.canonicalize().map_err(|source| SourceError::Read { path: directory.to_owned(), source })?;
         let repository = crate::git::discover(&directory)?;
         let root = repository
             .as_ref()
@@ -164,9 +163,7 @@ impl Worktree {
                 return Err(SourceError::Path(entry.path().display().to_string()));
             };
             let path = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
-            let kind = entry
-                .file_type()
-                .map_err(|source| SourceError::Read { path: entry.path(), source })?;
+            let kind = entry.file_type().map_err(|source| SourceError::Read { path: entry.path(), source })?;
             if kind.is_symlink() {
                 let Some(target) = self.resolve(&path)? else {
                     return Err(SourceError::Link { path, why: "points to nothing".to_owned() });

@@ -102,7 +102,8 @@ fn a_link_out_of_the_tree_is_an_error_on_disk_and_in_a_commit() {
 #[test]
 fn a_link_inside_the_tree_is_followed() {
     let dir = repository();
-    std::os::unix::fs::symlink("../../chart/templates/a.yaml", dir.path().join("chart/templates/b.yaml")).expect("linked");
+    std::os::unix::fs::symlink("../../chart/templates/a.yaml", dir.path().join("chart/templates/b.yaml"))
+        .expect("linked");
     let chart = SourceTree::open_directory(dir.path()).expect("opened").directory("chart").expect("read");
     assert_eq!(chart.get("templates/b.yaml").map(|bytes| bytes.to_vec()), Some(b"a: 1\n".to_vec()));
 }

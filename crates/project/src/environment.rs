@@ -1,0 +1,240 @@
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Secrets, Simulated};
+
+/// One place where the system runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Environment {
+    /// The cluster: `embedded`, or a context of the kubeconfig.
+    #[serde(default)]
+    pub cluster: ClusterTarget,
+    /// Helm releases delivered here, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<ReleaseSpec>,
+    /// Argo `Application` files (globs from the file's directory) delivered here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applications: Option<OneOrMany>,
+    /// Images built from this repository, by service.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub build: BTreeMap<String, Build>,
+    /// What containers do on the embedded cluster, by the name of their workload; nothing else is pretended.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub simulate: BTreeMap<String, Simulated>,
+    /// Whether changes in git are delivered without being asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<Sync>,
+    /// Which image tags may run here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<Images>,
+    /// What the public host names must resolve to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<Hosts>,
+    /// The keys this environment needs, and how they come to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Secrets>,
+    /// Checks run after each delivery.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+}
+
+/// The cluster an environment lives on.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ClusterTarget {
+    /// The cluster inside Landfall's own process.
+    #[default]
+    #[serde(skip)]
+    Unset,
+    /// A word: only `embedded`.
+    Named(ClusterName),
+    /// A context of the kubeconfig.
+    Remote(RemoteCluster),
+}
+
+/// A cluster that needs no kubeconfig.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterName {
+    /// The cluster inside Landfall's own process.
+    Embedded,
+}
+
+/// A cluster reached through a kubeconfig.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RemoteCluster {
+    /// The kubeconfig's context; a command that points elsewhere is refused.
+    pub context: String,
+    /// Whether the environment refuses uncommitted changes and asks for its name before it changes.
+    #[serde(default)]
+    pub protected: bool,
+}
+
+impl ClusterTarget {
+    /// The remote cluster, or `None` for the embedded one.
+    pub fn remote(&self) -> Option<&RemoteCluster> {
+        match self {
+            ClusterTarget::Remote(remote) => Some(remote),
+            ClusterTarget::Unset | ClusterTarget::Named(ClusterName::Embedded) => None,
+        }
+    }
+}
+
+/// A Helm release of the system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReleaseSpec {
+    /// The release's name.
+    pub name: String,
+    /// The chart's directory, from the file's directory.
+    pub chart: String,
+    /// Where it is installed; created when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Values files, later ones win; paths from the chart's directory first, then from the file's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+    /// Single values (`path: value`), stronger than the files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, serde_json::Value>,
+    /// Whether its failure leaves the rest of the system delivered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+}
+
+/// One image build.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Build {
+    /// The build context's directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// The Dockerfile, from the file's directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dockerfile: Option<String>,
+    /// Build arguments: name of the argument to the values path it is read from.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, String>,
+    /// The image's repository, when it is not the one the workload of this name uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+/// Whether git's changes are delivered without being asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Sync {
+    /// `auto` or `manual`.
+    Mode(SyncMode),
+    /// `manual` by named owners.
+    Owned {
+        /// `auto` or `manual`.
+        mode: SyncMode,
+        /// Who may deliver.
+        owners: Vec<String>,
+    },
+}
+
+/// How deliveries start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncMode {
+    /// Each change in git is delivered.
+    Auto,
+    /// A person starts each delivery.
+    Manual,
+}
+
+/// Which image tags may run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Images {
+    /// The tags' shape.
+    pub policy: ImagePolicy,
+    /// With `semver`: the channel, one of `alpha`, `rc`, `stable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+}
+
+/// The shape of image tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImagePolicy {
+    /// `sha-<commit>`.
+    CommitSha,
+    /// Semantic versions.
+    Semver,
+}
+
+/// How finished a version must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// `x.y.z-alpha.…`
+    Alpha,
+    /// `x.y.z-rc.…`
+    Rc,
+    /// `x.y.z`
+    Stable,
+}
+
+/// What public host names must resolve to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hosts {
+    /// An address, or several.
+    pub expect: OneOrMany,
+}
+
+/// A check made after each delivery: an HTTP request and what its answer must be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Check {
+    /// The check's name in reports.
+    pub name: String,
+    /// The address asked.
+    pub http: String,
+    /// The request's method; `GET`, or `POST` when there is a body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The request's body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The request's headers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The status the answer must have; any of 200–399 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// A text the answer's body must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+    /// How long the check may take in all, tries included, as `30s` or `2m`; 30 s when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+}
+
+/// One text or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// All of them in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let slice = match self {
+            OneOrMany::One(one) => std::slice::from_ref(one),
+            OneOrMany::Many(many) => many.as_slice(),
+        };
+        slice.iter().map(String::as_str)
+    }
+}

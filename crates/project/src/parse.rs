@@ -1,0 +1,172 @@
+use landfall_diag::{Diagnose, Diagnostic, Place};
+use landfall_yaml::{Document, Step};
+
+use crate::{System, check, schema};
+
+/// A project file as it was read: its content and where each part stands.
+#[derive(Debug, Clone)]
+pub struct ProjectFile {
+    /// The file's name in messages.
+    pub file: String,
+    /// The file's text.
+    pub text: String,
+    /// The content.
+    pub system: System,
+}
+
+/// Reads a project file.
+///
+/// # Errors
+/// Everything that is wrong with it: what is no YAML, unknown keys, wrong types, references that lead nowhere.
+pub fn parse(file: &str, text: &str) -> Result<ProjectFile, Vec<Diagnostic>> {
+    let document = match landfall_yaml::parse_first(text) {
+        Ok(Some(document)) => document,
+        Ok(None) => {
+            return Err(vec![
+                Diagnostic::error(105, format!("`{file}` is empty"))
+                    .help("`landfall init` writes one from what it finds"),
+            ]);
+        }
+        Err(error) => return Err(vec![in_file(file, text, &error)]),
+    };
+    let content = landfall_yaml::document_to_json(&document).map_err(|error| vec![in_file(file, text, &error)])?;
+    let schema = schema::json_schema();
+    let mut findings = check::check(file, &document, &content, &schema);
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let system: System = serde_json::from_value(content).map_err(|error| {
+        // The schema comes from the same types: this is a disagreement between the two, so ours to mend.
+        vec![Diagnostic::error(106, format!("`{file}` cannot be read")).note(error.to_string())]
+    })?;
+    references(file, &document, &system, &mut findings);
+    if findings.is_empty() {
+        Ok(ProjectFile { file: file.to_owned(), text: text.to_owned(), system })
+    } else {
+        Err(findings)
+    }
+}
+
+impl ProjectFile {
+    /// The place of a key or item in the file, for messages; the file alone when there is no such path.
+    pub fn place(&self, path: &[Step<'_>]) -> Place {
+        let found = landfall_yaml::parse_first(&self.text).ok().flatten().and_then(|document| {
+            let span = document.at(path)?.span();
+            Some((span.start.line() as u32, span.start.column() as u32))
+        });
+        match found {
+            Some((line, column)) => Place::line(&self.file, line).columns(column, 0).source_from(&self.text),
+            None => Place::file(&self.file),
+        }
+    }
+}
+
+fn in_file(file: &str, text: &str, error: &landfall_yaml::Error) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(107, format!("`{file}` is not valid YAML"));
+    if let Some(mark) = error.mark() {
+        diagnostic = diagnostic
+            .primary(Place::line(file, mark.line() as u32).columns(mark.column() as u32, 0).source_from(text), "here");
+    }
+    diagnostic.note(error.diagnose().message)
+}
+
+/// What a schema cannot say: names are unique, and names that refer to environments exist.
+fn references(file: &str, document: &Document<'_>, system: &System, findings: &mut Vec<Diagnostic>) {
+    let place = |steps: &[Step<'_>]| match document.at(steps) {
+        Some(node) => {
+            let span = node.span();
+            Place::line(file, span.start.line() as u32)
+                .columns(span.start.column() as u32, span.end.column() as u32)
+                .source_from(document.source())
+        }
+        None => Place::file(file),
+    };
+    for (name, environment) in &system.environments {
+        for (index, release) in environment.releases.iter().enumerate() {
+            let earlier = &environment.releases[..index];
+            if earlier.iter().any(|it| it.name == release.name && it.namespace == release.namespace) {
+                let steps = [
+                    Step::Key("environments"),
+                    Step::Key(name),
+                    Step::Key("releases"),
+                    Step::Index(index),
+                    Step::Key("name"),
+                ];
+                findings.push(
+                    Diagnostic::error(
+                        108,
+                        format!("the release `{}` stands twice in environment `{name}`", release.name),
+                    )
+                    .primary(place(&steps), "the second one"),
+                );
+            }
+        }
+    }
+    for (index, step) in system.promotion.iter().enumerate() {
+        for (key, environment) in [("from", &step.from), ("to", &step.to)] {
+            if !system.environments.contains_key(environment) {
+                let steps = [Step::Key("promotion"), Step::Index(index), Step::Key(key)];
+                let mut finding =
+                    Diagnostic::error(109, format!("promotion {key} `{environment}`: there is no such environment"))
+                        .primary(place(&steps), "not declared under `environments`");
+                if let Some(near) = landfall_diag::nearest(environment, system.environments.keys().map(String::as_str))
+                {
+                    finding = finding.help(format!("did you mean `{near}`?"));
+                }
+                findings.push(finding);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use landfall_diag::render_plain;
+
+    const LUCKYPLANS: &str = include_str!("../../../examples/luckyplans/landfall.yaml");
+
+    #[test]
+    fn the_example_with_every_section_is_read() {
+        let file = parse("landfall.yaml", LUCKYPLANS)
+            .unwrap_or_else(|findings| panic!("{}", findings.iter().map(render_plain).collect::<String>()));
+        assert_eq!(file.system.default_environment(), Some("local"));
+        assert_eq!(file.system.not_acted_on("prod"), ["images", "hosts", "secrets", "promotion"]);
+        assert!(file.system.environments["prod"].cluster.remote().is_some_and(|remote| remote.protected));
+    }
+
+    #[test]
+    fn an_unknown_key_is_shown_at_its_place_with_the_nearest_known() {
+        let text = "apiVersion: landfall.dev/v1\nkind: System\nname: x\nenvironments:\n  local:\n    relases: []\n";
+        let findings = parse("landfall.yaml", text).expect_err("misspelt");
+        assert_eq!(
+            render_plain(&findings[0]),
+            "error[LF0101]: `relases` is not a key of `environments.local`\n --> landfall.yaml:6:5\n  |\n6 |     relases: []\n  |     ^^^^^^^ not known here\n  = help: did you mean `releases`?\n"
+        );
+    }
+
+    #[test]
+    fn wrong_types_and_words_name_what_is_wanted() {
+        let text = "apiVersion: landfall.dev/v1\nkind: System\nname: 12\nenvironments: {local: {cluster: embeded, checks: [{name: a}]}}\n";
+        let findings = parse("landfall.yaml", text).expect_err("wrong");
+        let text: String = findings.iter().map(render_plain).collect();
+        assert!(text.contains("`name` must be a text"), "{text}");
+        assert!(text.contains("did you mean `embedded`?"), "{text}");
+        assert!(text.contains("`http` is missing in `environments.local.checks[0]`"), "{text}");
+    }
+
+    #[test]
+    fn broken_yaml_is_shown_at_its_line() {
+        let findings = parse("landfall.yaml", "a: b: c\n").expect_err("broken");
+        let text = render_plain(&findings[0]);
+        assert!(text.contains("--> landfall.yaml:1:"), "{text}");
+        assert!(text.contains("mapping values are not allowed"), "{text}");
+    }
+
+    #[test]
+    fn a_promotion_to_an_unknown_environment_is_an_error() {
+        let text = "apiVersion: landfall.dev/v1\nkind: System\nname: x\nenvironments: {test: {}, production: {}}\npromotion: [{from: test, to: prodution}]\n";
+        let findings = parse("landfall.yaml", text).expect_err("wrong");
+        assert!(render_plain(&findings[0]).contains("did you mean `production`?"));
+    }
+}
