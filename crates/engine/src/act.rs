@@ -1,0 +1,292 @@
+use std::time::Duration;
+
+use landfall_cluster::{DeleteOptions, Deleted, Patch, Propagation, WriteOptions};
+use landfall_object::{Object, ObjectKey};
+
+use crate::change::{Write, predict, write_over};
+use crate::desired::{Method, Task};
+use crate::executor::{Executor, Stop};
+use crate::once;
+use crate::plan::{Plan, Step};
+use crate::report::{Failure, FailureKind, StepResult};
+use crate::wait::{Judge, Watched};
+
+/// What a step did.
+pub(crate) struct Effect {
+    pub(crate) result: StepResult,
+    pub(crate) uid: Option<String>,
+}
+
+impl Effect {
+    fn of(result: StepResult, object: &Object) -> Self {
+        Effect { result, uid: object.uid().map(str::to_owned) }
+    }
+
+    fn none(result: StepResult) -> Self {
+        Effect { result, uid: None }
+    }
+}
+
+/// How often a write is tried again when somebody else wrote in between.
+const CONFLICTS: u32 = 5;
+/// How often a request is tried again when the cluster is busy or a webhook does not answer yet.
+const RETRIES: u32 = 4;
+/// How long an object in the way may take to go.
+const GOING: Duration = Duration::from_secs(120);
+/// How long a new kind may take to be served; as Helm waits for a chart's `crds/`.
+const ESTABLISHED: Duration = Duration::from_secs(60);
+
+impl Executor {
+    /// Carries one repeatable step out.
+    pub(crate) async fn act(&self, plan: &Plan, step: &Step) -> Result<Effect, Stop> {
+        self.probe.reach(format_args!("before effect {}", step.id))?;
+        let effect = match &step.task {
+            Task::Apply { object, previous, method } => {
+                self.apply(plan, step, previous.as_ref(), object, method).await?
+            }
+            Task::Ensure { object } => self.ensure(step, object).await?,
+            Task::Delete { key, propagation } => self.delete(plan, step, key, *propagation).await?,
+            Task::Keep { .. } => Effect::none(StepResult::Kept),
+            Task::Hook(_) | Task::Wait { .. } => Effect::none(StepResult::Ready),
+        };
+        self.probe.reach(format_args!("after effect {}", step.id))?;
+        if let Task::Apply { object, .. } | Task::Ensure { object } = &step.task {
+            self.learn_kinds(step, object).await?;
+        }
+        Ok(effect)
+    }
+
+    /// After a new kind: discovery starts afresh, and the kind has to be served before anything of it is written.
+    async fn learn_kinds(&self, step: &Step, object: &Object) -> Result<(), Stop> {
+        match (object.group(), object.kind()) {
+            ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+                let watched = [Watched::named(object.key())];
+                let judge = Judge::Rollout(landfall_cluster::JobWait::Ignore);
+                self.wait(step, &watched, judge, ESTABLISHED, &[]).await?;
+                self.cluster.forget_discovery();
+            }
+            ("apiregistration.k8s.io", "APIService") => self.cluster.forget_discovery(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn apply(
+        &self,
+        plan: &Plan,
+        step: &Step,
+        previous: Option<&Object>,
+        desired: &Object,
+        method: &Method,
+    ) -> Result<Effect, Stop> {
+        let key = &step.key;
+        let options = WriteOptions { field_manager: Some(method.manager().to_owned()), ..WriteOptions::default() };
+        let mut conflicts = 0;
+        loop {
+            let live = self.retried(|| self.cluster.get(key)).await.map_err(|error| self.refused(step, key, &error))?;
+            let Some(live) = live else {
+                return match self.retried(|| self.create(desired, method, &options)).await {
+                    Ok(object) => Ok(Effect::of(StepResult::Created, &object)),
+                    Err(error) if error.is_already_exists() && conflicts < CONFLICTS => {
+                        conflicts += 1;
+                        continue;
+                    }
+                    Err(error) => Err(self.refused(step, key, &error)),
+                };
+            };
+            if live.deletion_timestamp().is_some() {
+                self.wait_until_gone(step, key, live.uid()).await?;
+                continue;
+            }
+            let next = predict(previous, desired, Some(&live), method);
+            once::guard(Some(&live), Some(&next)).map_err(|violation| guarded(step, &violation))?;
+            let write = match write_over(previous, desired, &live, method) {
+                // A resumed run finds the new object of a replacement that was made before.
+                Write::Recreate if plan.uid_seen(key) != live.uid() => {
+                    let manager = method.manager().to_owned();
+                    write_over(previous, desired, &live, &Method::ThreeWay { manager })
+                }
+                write => write,
+            };
+            let written = match write {
+                Write::Nothing => return Ok(Effect::of(StepResult::Unchanged, &live)),
+                Write::Patch(patch) => self.retried(|| self.cluster.patch(key, &patch, &options)).await,
+                Write::Replace => {
+                    let mut body = desired.clone();
+                    if let Some(version) = live.resource_version() {
+                        body.metadata_mut().insert("resourceVersion".into(), version.into());
+                    }
+                    carry_immutable(&live, &mut body);
+                    self.retried(|| self.cluster.replace(&body, &options)).await
+                }
+                Write::Recreate => {
+                    self.remove(step, key, live.uid(), Propagation::Foreground).await?;
+                    continue;
+                }
+            };
+            match written {
+                Ok(object) => {
+                    let same = object.resource_version() == live.resource_version();
+                    let result = if same { StepResult::Unchanged } else { StepResult::Changed };
+                    return Ok(Effect::of(result, &object));
+                }
+                // Gone in between, or written by somebody else: look again.
+                Err(error)
+                    if conflicts < CONFLICTS
+                        && (error.is_not_found() || (error.is_conflict() && !is_apply_conflict(&error))) =>
+                {
+                    conflicts += 1;
+                }
+                Err(error) => return Err(self.refused(step, key, &error)),
+            }
+        }
+    }
+
+    async fn create(
+        &self,
+        desired: &Object,
+        method: &Method,
+        options: &WriteOptions,
+    ) -> Result<Object, landfall_cluster::Error> {
+        match method {
+            Method::ServerSide { force, .. } => {
+                let body = desired.value().clone();
+                let patch = if *force { Patch::ForceApply(body) } else { Patch::Apply(body) };
+                self.cluster.patch(&desired.key(), &patch, options).await
+            }
+            _ => self.cluster.create(desired, options).await,
+        }
+    }
+
+    async fn ensure(&self, step: &Step, desired: &Object) -> Result<Effect, Stop> {
+        let options = WriteOptions::default();
+        let found = self.retried(|| self.cluster.get(&step.key)).await;
+        if let Some(live) = found.map_err(|error| self.refused(step, &step.key, &error))? {
+            return Ok(Effect::of(StepResult::Unchanged, &live));
+        }
+        match self.retried(|| self.cluster.create(desired, &options)).await {
+            Ok(object) => Ok(Effect::of(StepResult::Created, &object)),
+            Err(error) if error.is_already_exists() => Ok(Effect::none(StepResult::Unchanged)),
+            Err(error) => Err(self.refused(step, &step.key, &error)),
+        }
+    }
+
+    async fn delete(&self, plan: &Plan, step: &Step, key: &ObjectKey, how: Propagation) -> Result<Effect, Stop> {
+        let live = self.retried(|| self.cluster.get(key)).await;
+        let live = match live {
+            Ok(live) => live,
+            Err(landfall_cluster::Error::NoMatch { .. }) => None,
+            Err(error) => return Err(self.refused(step, key, &error)),
+        };
+        let Some(live) = live else { return Ok(Effect::none(StepResult::Absent)) };
+        // Another object of the same name is not the one that the plan saw.
+        if plan.uid_seen(key) != live.uid() {
+            return Ok(Effect::none(StepResult::Absent));
+        }
+        once::guard(Some(&live), None).map_err(|violation| guarded(step, &violation))?;
+        let options =
+            DeleteOptions { propagation: how, uid: live.uid().map(str::to_owned), ..DeleteOptions::default() };
+        match self.retried(|| self.cluster.delete(key, &options)).await {
+            Ok(Deleted::Absent) => Ok(Effect::none(StepResult::Absent)),
+            Ok(_) => Ok(Effect::of(StepResult::Deleted, &live)),
+            Err(error) if error.is_conflict() => Ok(Effect::none(StepResult::Absent)),
+            Err(error) => Err(self.refused(step, key, &error)),
+        }
+    }
+
+    /// Deletes an object and waits until it is gone; one of another uid is left alone.
+    pub(crate) async fn remove(
+        &self,
+        step: &Step,
+        key: &ObjectKey,
+        uid: Option<&str>,
+        how: Propagation,
+    ) -> Result<(), Stop> {
+        let options = DeleteOptions { propagation: how, uid: uid.map(str::to_owned), ..DeleteOptions::default() };
+        match self.retried(|| self.cluster.delete(key, &options)).await {
+            Ok(Deleted::Absent) => Ok(()),
+            Ok(Deleted::Gone | Deleted::Terminating(_)) => self.wait_until_gone(step, key, uid).await,
+            Err(error) if error.is_conflict() => Ok(()),
+            Err(error) => Err(self.refused(step, key, &error)),
+        }
+    }
+
+    async fn wait_until_gone(&self, step: &Step, key: &ObjectKey, uid: Option<&str>) -> Result<(), Stop> {
+        let gone = match self.cluster.get(key).await {
+            Ok(None) => true,
+            Ok(Some(object)) => object.uid() != uid,
+            Err(_) => false,
+        };
+        if gone {
+            return Ok(());
+        }
+        let watched = [Watched { key: key.clone(), uid: uid.map(str::to_owned) }];
+        self.wait(step, &watched, Judge::Deletion, GOING, &[]).await
+    }
+
+    /// Tries a request again while the cluster is too busy, restarts, or a webhook of a fresh install is not up yet.
+    pub(crate) async fn retried<T, F>(&self, request: impl Fn() -> F) -> Result<T, landfall_cluster::Error>
+    where
+        F: Future<Output = Result<T, landfall_cluster::Error>>,
+    {
+        let mut tries = 0;
+        loop {
+            match request().await {
+                Err(error) if tries < RETRIES && !self.stop.is_cancelled() && is_passing(&error) => {
+                    tries += 1;
+                    self.clock.sleep(Duration::from_millis(250 << tries)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// The uid that an object had when the plan was made.
+    pub(crate) fn uid_seen(&self, key: &ObjectKey) -> Option<&str> {
+        self.seen.iter().find(|seen| seen.key == *key).and_then(|seen| seen.uid.as_deref())
+    }
+}
+
+fn is_passing(error: &landfall_cluster::Error) -> bool {
+    matches!(error.code(), Some(429 | 500 | 502 | 503 | 504)) || error.is_unreachable()
+}
+
+/// A conflict about who owns a field does not pass by itself.
+fn is_apply_conflict(error: &landfall_cluster::Error) -> bool {
+    match error {
+        landfall_cluster::Error::Api { status, .. } => status
+            .details
+            .iter()
+            .flat_map(|details| &details.causes)
+            .any(|cause| cause.reason == "FieldManagerConflict"),
+        _ => false,
+    }
+}
+
+/// Fields that the server fills in once and refuses to lose in a replacement.
+fn carry_immutable(live: &Object, body: &mut Object) {
+    if live.kind() == "Service" && live.group().is_empty() {
+        for field in ["clusterIP", "clusterIPs"] {
+            let kept = live.at(&format!("/spec/{field}")).cloned();
+            if let (Some(value), Some(spec)) =
+                (kept, body.map_mut().get_mut("spec").and_then(|spec| spec.as_object_mut()))
+                && !spec.contains_key(field)
+                && spec.get("type").and_then(|kind| kind.as_str()) != Some("ExternalName")
+            {
+                spec.insert(field.into(), value);
+            }
+        }
+    }
+}
+
+fn guarded(step: &Step, violation: &once::OnceViolation) -> Stop {
+    Stop::Failed(Box::new(Failure {
+        step: step.id.clone(),
+        key: step.key.clone(),
+        kind: FailureKind::Guard,
+        message: violation.to_string(),
+        evidence: Vec::new(),
+    }))
+}

@@ -1,0 +1,220 @@
+use landfall_cluster::Patch;
+use landfall_object::Object;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::desired::Method;
+
+mod three_way;
+
+/// One field that a step changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// `spec.replicas`, `spec.template.spec.containers[web].image`.
+    pub path: String,
+    /// Before; absent when the field is new.
+    pub from: Option<Value>,
+    /// After; absent when the field goes.
+    pub to: Option<Value>,
+}
+
+/// What stands for a secret's value.
+const MASK: &str = "(masked)";
+
+/// A write of a desired object over a live one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Write {
+    /// There is nothing to write.
+    Nothing,
+    /// This patch.
+    Patch(Patch),
+    /// The desired object in place of the live one.
+    Replace,
+    /// Delete, then create.
+    Recreate,
+}
+
+/// The write that brings a live object to the desired state.
+pub(crate) fn write_over(previous: Option<&Object>, desired: &Object, live: &Object, method: &Method) -> Write {
+    match method {
+        Method::ThreeWay { .. } => match three_way::patch(previous, desired, live) {
+            Some(patch) => Write::Patch(patch),
+            None => Write::Nothing,
+        },
+        Method::ServerSide { force, .. } => {
+            let body = desired.value().clone();
+            Write::Patch(if *force { Patch::ForceApply(body) } else { Patch::Apply(body) })
+        }
+        Method::Replace { .. } => Write::Replace,
+        Method::Recreate { .. } => Write::Recreate,
+    }
+}
+
+/// What a live object would become, as far as can be told without asking the server.
+pub fn predict(previous: Option<&Object>, desired: &Object, live: Option<&Object>, method: &Method) -> Object {
+    let Some(live) = live else { return desired.clone() };
+    match method {
+        Method::ThreeWay { .. } => three_way::predict(previous, desired, live),
+        Method::ServerSide { manager, .. } => server_side(desired, live, manager),
+        Method::Replace { .. } | Method::Recreate { .. } => {
+            let mut next = desired.clone();
+            for field in ["uid", "creationTimestamp"] {
+                if let Some(value) = live.metadata().and_then(|metadata| metadata.get(field)) {
+                    next.metadata_mut().insert(field.to_owned(), value.clone());
+                }
+            }
+            next
+        }
+    }
+}
+
+/// A server-side apply: the desired fields over the live ones, minus those that only this manager had.
+fn server_side(desired: &Object, live: &Object, manager: &str) -> Object {
+    let mut next = three_way::predict(None, desired, live).into_value();
+    let owned = live
+        .list_at("/metadata/managedFields")
+        .iter()
+        .filter(|entry| entry["manager"].as_str() == Some(manager) && entry["operation"].as_str() == Some("Apply"));
+    for entry in owned {
+        if let Some(fields) = entry.get("fieldsV1") {
+            remove_unwanted(&mut next, desired.value(), fields);
+        }
+    }
+    Object::from_value(next).unwrap_or_else(|_| desired.clone())
+}
+
+/// Removes map fields that `fields` says were applied and that are no longer desired.
+fn remove_unwanted(next: &mut Value, desired: &Value, fields: &Value) {
+    let (Some(next), Some(fields)) = (next.as_object_mut(), fields.as_object()) else { return };
+    for (name, inner) in fields {
+        let Some(name) = name.strip_prefix("f:") else { continue };
+        match desired.get(name) {
+            None if !next.get(name).is_some_and(Value::is_object) => drop(next.remove(name)),
+            wanted => {
+                if let Some(value) = next.get_mut(name) {
+                    remove_unwanted(value, wanted.unwrap_or(&Value::Null), inner);
+                }
+            }
+        }
+    }
+}
+
+/// The fields in which two objects differ, server-written metadata and status left out, secret values masked.
+pub fn changes_between(from: &Object, to: &Object) -> Vec<FieldChange> {
+    let secret = to.kind() == "Secret" && to.group().is_empty();
+    let (mut from, mut to) = (crate::normalised(from), crate::normalised(to));
+    for object in [&mut from, &mut to] {
+        object.metadata_mut().remove("uid");
+    }
+    let mut changes = Vec::new();
+    walk("", Some(from.value()), Some(to.value()), &mut changes);
+    if secret {
+        for change in &mut changes {
+            if change.path.starts_with("data") || change.path.starts_with("stringData") {
+                mask(&mut change.from);
+                mask(&mut change.to);
+            }
+        }
+    }
+    changes
+}
+
+fn mask(value: &mut Option<Value>) {
+    match value {
+        Some(Value::Object(map)) => map.values_mut().for_each(|value| *value = MASK.into()),
+        Some(value) => *value = MASK.into(),
+        None => {}
+    }
+}
+
+fn walk(path: &str, from: Option<&Value>, to: Option<&Value>, changes: &mut Vec<FieldChange>) {
+    match (from, to) {
+        (Some(a), Some(b)) if a == b => {}
+        (Some(Value::Object(a)), Some(Value::Object(b))) => {
+            let mut names: Vec<&String> = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name))).collect();
+            names.sort();
+            for name in names {
+                let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                walk(&inner, a.get(name), b.get(name), changes);
+            }
+        }
+        (Some(Value::Array(a)), Some(Value::Array(b))) if named(a) && named(b) => {
+            let find = |list: &'_ [Value], name: &str| list.iter().position(|item| name_of(item) == Some(name));
+            for item in a {
+                let name = name_of(item).unwrap_or_default();
+                walk(&format!("{path}[{name}]"), Some(item), find(b, name).map(|at| &b[at]), changes);
+            }
+            for item in b {
+                let name = name_of(item).unwrap_or_default();
+                if find(a, name).is_none() {
+                    walk(&format!("{path}[{name}]"), None, Some(item), changes);
+                }
+            }
+        }
+        (Some(Value::Array(a)), Some(Value::Array(b))) if a.len() == b.len() => {
+            for (index, (a, b)) in a.iter().zip(b).enumerate() {
+                walk(&format!("{path}[{index}]"), Some(a), Some(b), changes);
+            }
+        }
+        (from, to) => {
+            changes.push(FieldChange { path: path.to_owned(), from: from.cloned(), to: to.cloned() });
+        }
+    }
+}
+
+fn name_of(item: &Value) -> Option<&str> {
+    item.get("name")?.as_str()
+}
+
+/// Whether all entries have a name of their own.
+fn named(list: &[Value]) -> bool {
+    let mut seen = std::collections::BTreeSet::new();
+    !list.is_empty() && list.iter().all(|item| name_of(item).is_some_and(|name| seen.insert(name)))
+}
+
+/// Fields both have, for tests and merges.
+pub(crate) fn as_map(value: &Value) -> Option<&Map<String, Value>> {
+    value.as_object()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: Value) -> Object {
+        Object::from_value(value).expect("a map")
+    }
+
+    #[test]
+    fn a_change_in_a_named_list_is_told_by_its_name() {
+        let from =
+            object(json!({"kind": "A", "spec": {"containers": [{"name": "web", "image": "a:1"}, {"name": "log"}]}}));
+        let to =
+            object(json!({"kind": "A", "spec": {"containers": [{"name": "log"}, {"name": "web", "image": "a:2"}]}}));
+        let changes = changes_between(&from, &to);
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0].path, "spec.containers[web].image");
+    }
+
+    #[test]
+    fn values_of_secrets_are_masked() {
+        let from = object(json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "c2VjcmV0"}}));
+        let to = object(json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "b3RoZXI=", "b": "eA=="}}));
+        let text = serde_json::to_string(&changes_between(&from, &to)).expect("serialises");
+        assert!(text.contains("data.a") && !text.contains("c2VjcmV0") && !text.contains("eA=="), "{text}");
+    }
+
+    #[test]
+    fn server_side_apply_removes_what_only_this_manager_had() {
+        let live = object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "managedFields": [
+            {"manager": "landfall", "operation": "Apply", "fieldsV1": {"f:data": {"f:a": {}, "f:b": {}}}}]},
+            "data": {"a": "1", "b": "2", "c": "3"}}));
+        let desired =
+            object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "9"}}));
+        let method = Method::ServerSide { manager: "landfall".into(), force: false };
+        let next = predict(None, &desired, Some(&live), &method);
+        assert_eq!(next.at("/data"), Some(&json!({"a": "9", "c": "3"})));
+    }
+}

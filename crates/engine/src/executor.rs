@@ -1,0 +1,353 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use landfall_cluster::Cluster;
+use landfall_object::ObjectKey;
+use landfall_store::{NewOperation, OperationRow, OperationState, Store};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::Sender;
+use tokio_util::sync::CancellationToken;
+
+use crate::act::Effect;
+use crate::clock::{Clock, WallClock};
+use crate::desired::{PhaseRuns, Task};
+use crate::digest::live_digest;
+use crate::event::Event;
+use crate::journal::Journal;
+use crate::plan::{Phase, Plan, Step};
+use crate::report::{Failure, FailureKind, Report, StepReport, StepResult};
+use crate::{Error, Ledger, NoLedger, NoProbe, Probe};
+
+/// Carries plans out.
+pub struct Executor {
+    pub(crate) cluster: Cluster,
+    store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) probe: Arc<dyn Probe>,
+    ledger: Arc<dyn Ledger>,
+    pub(crate) events: Sender<Event>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// What one run needs beside its plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunOptions {
+    /// The operation's id, unique for ever: a ULID.
+    pub operation: String,
+    /// What the front door needs to resume: stored, not looked at.
+    pub detail: Value,
+}
+
+/// How a phase can end early.
+pub(crate) enum Stop {
+    /// The delivery failed: phases for failure run, the ledger is told.
+    Failed(Box<Failure>),
+    /// The run itself cannot go on: nothing more is touched, the journal stays open.
+    Broken(Error),
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Stop::Broken(error.into())
+    }
+}
+
+impl Executor {
+    /// An executor on the machine's clock, without ledger and probe; events nobody receives are dropped.
+    pub fn new(cluster: Cluster, store: Store, events: Sender<Event>) -> Self {
+        Executor {
+            cluster,
+            store,
+            clock: Arc::new(WallClock),
+            probe: Arc::new(NoProbe),
+            ledger: Arc::new(NoLedger),
+            events,
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// With another clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// With a listener at the journal's and the effects' edges.
+    #[must_use]
+    pub fn probe(mut self, probe: Arc<dyn Probe>) -> Self {
+        self.probe = probe;
+        self
+    }
+
+    /// With a keeper of the lasting record.
+    #[must_use]
+    pub fn ledger(mut self, ledger: Arc<dyn Ledger>) -> Self {
+        self.ledger = ledger;
+        self
+    }
+
+    /// With a token that ends the run cleanly: no further step is begun, the journal keeps what was done.
+    #[must_use]
+    pub fn stop(mut self, stop: CancellationToken) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Carries a plan out, from its first step.
+    ///
+    /// A delivery that fails is a report with a failure; an error means that the run was refused or broken off.
+    ///
+    /// # Errors
+    /// [`Error::LiveChanged`] and [`Error::Busy`] before anything is touched; [`Error::Interrupted`],
+    /// [`Error::Store`] and [`Error::Ledger`] with the operation left open to be resumed.
+    pub async fn run(&self, plan: &Plan, options: RunOptions) -> Result<Report, Error> {
+        self.refuse_when_changed(plan).await?;
+        let operation = NewOperation {
+            id: options.operation.clone(),
+            target: plan.target.clone(),
+            kind: plan.kind.clone(),
+            plan: serde_json::to_value(plan).map_err(|error| not_resumable(&options.operation, &error.to_string()))?,
+            detail: options.detail,
+            started_at: self.clock.now().to_string(),
+        };
+        self.probe.reach(format_args!("before operation"))?;
+        match self.store.begin_operation(&operation).await {
+            Err(landfall_store::Error::Exists { .. }) => return Err(Error::Busy { target: plan.target.clone() }),
+            other => other?,
+        }
+        self.probe.reach(format_args!("after operation"))?;
+        self.carry_on(plan, &options.operation, false).await
+    }
+
+    /// Goes on with an operation that a process left behind.
+    ///
+    /// # Errors
+    /// [`Error::NotResumable`] when its plan cannot be read; otherwise as [`Executor::run`].
+    pub async fn resume(&self, operation: &OperationRow) -> Result<Report, Error> {
+        if operation.state != OperationState::Running {
+            return Err(not_resumable(&operation.id, "it has ended"));
+        }
+        let plan: Plan = serde_json::from_value(operation.plan.clone())
+            .map_err(|error| not_resumable(&operation.id, &error.to_string()))?;
+        self.carry_on(&plan, &operation.id, true).await
+    }
+
+    /// The plan was approved as shown: what it was made from must still be so.
+    async fn refuse_when_changed(&self, plan: &Plan) -> Result<(), Error> {
+        let keys: Vec<ObjectKey> = plan.seen.iter().map(|seen| seen.key.clone()).collect();
+        let live = crate::Live::new(self.cluster.get_all(&keys).await?);
+        for seen in &plan.seen {
+            if live.get(&seen.key).map(live_digest) != seen.digest {
+                return Err(Error::LiveChanged { key: Box::new(seen.key.clone()) });
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_on(&self, plan: &Plan, operation: &str, resumed: bool) -> Result<Report, Error> {
+        let mut journal = Journal::read(&self.store, &*self.probe, &*self.clock, operation).await?;
+        let steps = plan.steps().count();
+        self.tell(Event::Planned { operation: operation.to_owned(), steps, done: journal.done() }).await;
+        self.probe.reach(format_args!("before record begun"))?;
+        if let Err(error) = self.ledger.begun().await {
+            // Nothing has been touched: there is nothing to resume.
+            if !resumed {
+                self.finish(operation, OperationState::Failed).await?;
+            }
+            return Err(error);
+        }
+        self.probe.reach(format_args!("after record begun"))?;
+        let mut report = Report { operation: operation.to_owned(), steps: Vec::new(), failure: None, resumed };
+        for phase in &plan.phases {
+            let wanted = match phase.runs {
+                PhaseRuns::OnSuccess => report.failure.is_none(),
+                PhaseRuns::OnFailure => report.failure.is_some(),
+            };
+            if !wanted || phase.waves.is_empty() {
+                continue;
+            }
+            self.tell(Event::PhaseStarted { phase: phase.name.clone() }).await;
+            match self.run_phase(plan, phase, &mut journal, &mut report.steps).await {
+                Ok(()) => {}
+                // The first failure is the cause; what fails while cleaning up must not hide it.
+                Err(Stop::Failed(failure)) => {
+                    report.failure.get_or_insert(*failure);
+                }
+                Err(Stop::Broken(error)) => return Err(error),
+            }
+        }
+        self.probe.reach(format_args!("before record ended"))?;
+        self.ledger.ended(report.failure.as_ref()).await?;
+        self.probe.reach(format_args!("after record ended"))?;
+        let state = if report.failure.is_none() { OperationState::Done } else { OperationState::Failed };
+        self.finish(operation, state).await?;
+        self.tell(Event::Finished { failure: report.failure.clone().map(Box::new) }).await;
+        Ok(report)
+    }
+
+    async fn finish(&self, operation: &str, state: OperationState) -> Result<(), Error> {
+        self.probe.reach(format_args!("before end"))?;
+        self.store.finish_operation(operation, state, &self.clock.now().to_string()).await?;
+        self.probe.reach(format_args!("after end"))?;
+        Ok(())
+    }
+
+    async fn run_phase(
+        &self,
+        plan: &Plan,
+        phase: &Phase,
+        journal: &mut Journal<'_>,
+        reports: &mut Vec<StepReport>,
+    ) -> Result<(), Stop> {
+        // Hooks that have succeeded in this phase, for their clean-up.
+        let mut succeeded: Vec<&Step> = Vec::new();
+        let result = self.run_waves(plan, phase, journal, reports, &mut succeeded).await;
+        match &result {
+            Ok(()) | Err(Stop::Failed(_)) => {
+                for step in succeeded.into_iter().rev() {
+                    self.clean_up_hook(step, journal, crate::DeletePolicy::HookSucceeded).await?;
+                }
+            }
+            Err(Stop::Broken(_)) => {}
+        }
+        result
+    }
+
+    async fn run_waves<'p>(
+        &self,
+        plan: &Plan,
+        phase: &'p Phase,
+        journal: &mut Journal<'_>,
+        reports: &mut Vec<StepReport>,
+        succeeded: &mut Vec<&'p Step>,
+    ) -> Result<(), Stop> {
+        for wave in &phase.waves {
+            let mut rest = wave.steps.as_slice();
+            while let Some(step) = rest.first() {
+                if self.stop.is_cancelled() {
+                    return Err(Error::Interrupted.into());
+                }
+                match &step.task {
+                    Task::Hook(hook) => {
+                        self.run_hook(step, hook, journal).await?;
+                        reports.push(report(step, StepResult::HookSucceeded));
+                        succeeded.push(step);
+                        rest = &rest[1..];
+                    }
+                    Task::Wait { keys, wait, timeout } => {
+                        self.run_wait(step, keys, *wait, Duration::from_secs(*timeout), plan, journal).await?;
+                        reports.push(report(step, StepResult::Ready));
+                        rest = &rest[1..];
+                    }
+                    _ => {
+                        let plain = rest
+                            .iter()
+                            .position(|step| matches!(step.task, Task::Hook(_) | Task::Wait { .. }))
+                            .unwrap_or(rest.len());
+                        let (segment, after) = rest.split_at(plain);
+                        self.run_segment(plan, segment, journal, reports).await?;
+                        rest = after;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps that may be repeated without harm share one write of intents and one of outcomes.
+    async fn run_segment(
+        &self,
+        plan: &Plan,
+        segment: &[Step],
+        journal: &mut Journal<'_>,
+        reports: &mut Vec<StepReport>,
+    ) -> Result<(), Stop> {
+        let intents = segment.iter().map(|step| (step.id.clone(), json!({"action": step.action, "key": step.key})));
+        journal.intend(intents.collect()).await?;
+        let mut outcomes = Vec::new();
+        for step in segment {
+            if let Some(outcome) = journal.outcome(&step.id).cloned() {
+                self.conclude_segment(journal, &mut outcomes).await?;
+                match recorded(&outcome)? {
+                    Ok(result) => reports.push(report(step, result)),
+                    Err(failure) => return Err(Stop::Failed(failure)),
+                }
+                continue;
+            }
+            if self.stop.is_cancelled() {
+                self.conclude_segment(journal, &mut outcomes).await?;
+                return Err(Error::Interrupted.into());
+            }
+            self.tell(Event::StepStarted { id: step.id.clone(), action: step.action, key: step.key.clone() }).await;
+            match self.act(plan, step).await {
+                Ok(Effect { result, uid }) => {
+                    outcomes.push((step.id.clone(), json!({"result": result, "uid": uid})));
+                    reports.push(report(step, result));
+                    self.tell(Event::StepDone { id: step.id.clone(), key: step.key.clone(), result }).await;
+                }
+                Err(Stop::Failed(failure)) => {
+                    let result = StepResult::Failed;
+                    outcomes.push((step.id.clone(), json!({"result": result, "failure": &*failure})));
+                    self.conclude_segment(journal, &mut outcomes).await?;
+                    reports.push(report(step, result));
+                    self.tell(Event::StepDone { id: step.id.clone(), key: step.key.clone(), result }).await;
+                    return Err(Stop::Failed(failure));
+                }
+                Err(Stop::Broken(error)) => return Err(Stop::Broken(error)),
+            }
+        }
+        self.conclude_segment(journal, &mut outcomes).await
+    }
+
+    async fn conclude_segment(
+        &self,
+        journal: &mut Journal<'_>,
+        outcomes: &mut Vec<(String, Value)>,
+    ) -> Result<(), Stop> {
+        Ok(journal.conclude(std::mem::take(outcomes)).await?)
+    }
+
+    /// Tells of progress; a receiver that has gone is no reason to stop.
+    pub(crate) async fn tell(&self, event: Event) {
+        let _ = self.events.send(event).await;
+    }
+
+    pub(crate) fn ledger_of_hooks(&self) -> &dyn Ledger {
+        &*self.ledger
+    }
+
+    /// A failure of the cluster at a step: refused by it, or it could not be reached.
+    pub(crate) fn refused(&self, step: &Step, key: &ObjectKey, error: &landfall_cluster::Error) -> Stop {
+        let kind = if error.is_unreachable() { FailureKind::Unreachable } else { FailureKind::Refused };
+        let mut message = error.to_string();
+        if error.is_unreachable()
+            && let Some(cause) = std::error::Error::source(error)
+        {
+            message = format!("{message}: {cause}");
+        }
+        Stop::Failed(Box::new(Failure { step: step.id.clone(), key: key.clone(), kind, message, evidence: Vec::new() }))
+    }
+}
+
+/// What an outcome in the journal says.
+pub(crate) fn recorded(outcome: &Value) -> Result<Result<StepResult, Box<Failure>>, Stop> {
+    if let Some(failure) = outcome.get("failure") {
+        let failure: Failure = serde_json::from_value(failure.clone()).map_err(|error| damaged(&error))?;
+        return Ok(Err(Box::new(failure)));
+    }
+    let result = outcome.get("result").cloned().unwrap_or_default();
+    Ok(Ok(serde_json::from_value(result).map_err(|error| damaged(&error))?))
+}
+
+fn damaged(error: &serde_json::Error) -> Stop {
+    Stop::Broken(Error::Store(landfall_store::Error::Damaged { what: error.to_string() }))
+}
+
+fn report(step: &Step, result: StepResult) -> StepReport {
+    StepReport { id: step.id.clone(), key: step.key.clone(), result }
+}
+
+fn not_resumable(id: &str, reason: &str) -> Error {
+    Error::NotResumable { id: id.to_owned(), reason: reason.to_owned() }
+}

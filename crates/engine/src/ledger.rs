@@ -1,0 +1,74 @@
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use landfall_object::ObjectKey;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Failure};
+
+/// How far a hook is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookPhase {
+    /// Its object is about to be created.
+    Running,
+    /// It did its work.
+    Succeeded,
+    /// It did not.
+    Failed,
+}
+
+/// A hook's run, as its ledger is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookRun {
+    /// The hook's own number among the desired phases' hooks, given by the front door.
+    pub id: usize,
+    /// Its object.
+    pub key: ObjectKey,
+    /// How far it is.
+    pub phase: HookPhase,
+    /// When it was created.
+    pub started: Timestamp,
+    /// When it ended; absent while it runs.
+    pub completed: Option<Timestamp>,
+}
+
+/// Who keeps an operation's lasting record: a Helm release in its Secret, an Application in its status.
+///
+/// Each call may come again after a process died, so each writes the same when called twice.
+pub trait Ledger: Send + Sync {
+    /// Before the first effect, and again on each resume.
+    ///
+    /// # Errors
+    /// An error ends the operation before anything is touched.
+    fn begun(&self) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// When a hook starts and when it ends.
+    ///
+    /// # Errors
+    /// An error ends the operation as failed.
+    fn hook<'a>(&'a self, run: &'a HookRun) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// After the last effect; `failure` is why it ended early.
+    ///
+    /// # Errors
+    /// An error leaves the operation open in the journal, to be resumed.
+    fn ended<'a>(&'a self, failure: Option<&'a Failure>) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+/// Nobody keeps a record.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLedger;
+
+impl Ledger for NoLedger {
+    fn begun(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn hook<'a>(&'a self, _: &'a HookRun) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn ended<'a>(&'a self, _: Option<&'a Failure>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
+    }
+}

@@ -1,0 +1,131 @@
+use landfall_object::ObjectKey;
+use serde::{Deserialize, Serialize};
+
+use crate::change::FieldChange;
+use crate::desired::{PhaseRuns, Task};
+
+/// What will be done, in which order and why; plain data that prints, serialises and diffs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What is delivered to.
+    pub target: String,
+    /// The verb.
+    pub kind: String,
+    /// In order.
+    pub phases: Vec<Phase>,
+    /// The live objects that the plan was made from.
+    pub seen: Vec<Seen>,
+    /// SHA-256 over the desired state and the live objects seen, hexadecimal.
+    pub digest: String,
+}
+
+/// A phase of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// The front door's name for it.
+    pub name: String,
+    /// When it runs.
+    pub runs: PhaseRuns,
+    /// In ascending order.
+    pub waves: Vec<Wave>,
+}
+
+/// A wave of a phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wave {
+    /// Its number.
+    pub number: i32,
+    /// In order.
+    pub steps: Vec<Step>,
+}
+
+/// A live object as the plan saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Which.
+    pub key: ObjectKey,
+    /// The digest of what it declares (`live_digest`); absent when there was none.
+    pub digest: Option<String>,
+    /// Its uid, with which it may be deleted; absent when there was none.
+    pub uid: Option<String>,
+}
+
+/// What a step does, as far as can be told beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// The object is created.
+    Create,
+    /// The object is changed.
+    Change,
+    /// The object is replaced as a whole: a new one in its place.
+    Replace,
+    /// The object is as it is to be.
+    Unchanged,
+    /// The object is deleted.
+    Delete,
+    /// The object stays although it is no longer wanted.
+    Keep,
+    /// There is nothing to delete.
+    Absent,
+    /// A hook runs.
+    Hook,
+    /// Objects are waited for.
+    Wait,
+}
+
+impl Action {
+    /// Whether the step touches the cluster.
+    pub fn acts(self) -> bool {
+        matches!(self, Action::Create | Action::Change | Action::Replace | Action::Delete | Action::Hook)
+    }
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Create => "create",
+            Action::Change => "change",
+            Action::Replace => "replace",
+            Action::Unchanged => "unchanged",
+            Action::Delete => "delete",
+            Action::Keep => "keep",
+            Action::Absent => "absent",
+            Action::Hook => "hook",
+            Action::Wait => "wait",
+        }
+    }
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// `0001`, `0002`, ...: the same for the same plan, and its name in the journal.
+    pub id: String,
+    /// What it does.
+    pub action: Action,
+    /// The object it is about; the first one of a wait.
+    pub key: ObjectKey,
+    /// Why, in a few words.
+    pub why: String,
+    /// What changes, values of secrets masked.
+    pub changes: Vec<FieldChange>,
+    /// What was desired.
+    pub task: Task,
+}
+
+impl Plan {
+    /// All steps in order, those for failure included.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.phases.iter().flat_map(|phase| &phase.waves).flat_map(|wave| &wave.steps)
+    }
+
+    /// Whether the cluster is as desired: no object would be created, changed or deleted (hooks aside).
+    pub fn changes_nothing(&self) -> bool {
+        !self.steps().any(|step| step.action.acts() && step.action != Action::Hook)
+    }
+
+    /// How many steps do that.
+    pub fn count(&self, action: Action) -> usize {
+        self.steps().filter(|step| step.action == action).count()
+    }
+}

@@ -1,0 +1,181 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_cluster::Scope;
+use landfall_object::{Object, ObjectKey};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::change::{changes_between, predict};
+use crate::desired::{Desired, DesiredPhase, Item, Task};
+use crate::digest::{hex, live_digest};
+use crate::plan::{Action, Phase, Plan, Seen, Step, Wave};
+use crate::{Error, once};
+
+/// The objects as they are.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Live {
+    objects: BTreeMap<ObjectKey, Object>,
+}
+
+impl Live {
+    /// These objects; all others are absent.
+    pub fn new(objects: impl IntoIterator<Item = Object>) -> Self {
+        Live { objects: objects.into_iter().map(|object| (object.key(), object)).collect() }
+    }
+
+    /// An object.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Object> {
+        self.objects.get(key)
+    }
+
+    /// All objects.
+    pub fn iter(&self) -> impl Iterator<Item = &Object> {
+        self.objects.values()
+    }
+}
+
+impl Desired {
+    /// The objects that a plan has to know the live state of.
+    pub fn keys(&self) -> Vec<ObjectKey> {
+        let mut keys = BTreeSet::new();
+        for item in self.phases.iter().flat_map(|phase| &phase.items) {
+            match &item.task {
+                Task::Apply { object, .. } | Task::Ensure { object } => drop(keys.insert(object.key())),
+                Task::Delete { key, .. } => drop(keys.insert(key.clone())),
+                Task::Hook(hook) if !hook.object.name().is_empty() => drop(keys.insert(hook.object.key())),
+                Task::Hook(_) | Task::Keep { .. } | Task::Wait { .. } => {}
+            }
+        }
+        keys.into_iter().collect()
+    }
+
+    /// The scope of each kind that a CustomResourceDefinition among the desired objects will bring.
+    pub fn scopes_to_come(&self) -> BTreeMap<(String, String), Scope> {
+        let objects = self.phases.iter().flat_map(|phase| &phase.items).filter_map(|item| match &item.task {
+            Task::Apply { object, .. } | Task::Ensure { object } => Some(object),
+            _ => None,
+        });
+        scopes_of(objects)
+    }
+}
+
+/// Group and kind of each CustomResourceDefinition among the objects, with its scope.
+fn scopes_of<'a>(objects: impl Iterator<Item = &'a Object>) -> BTreeMap<(String, String), Scope> {
+    objects
+        .filter(|object| object.kind() == "CustomResourceDefinition")
+        .filter_map(|object| {
+            let group = object.str_at("/spec/group")?.to_owned();
+            let kind = object.str_at("/spec/names/kind")?.to_owned();
+            let scope =
+                if object.str_at("/spec/scope") == Some("Cluster") { Scope::Cluster } else { Scope::Namespaced };
+            Some(((group, kind), scope))
+        })
+        .collect()
+}
+
+/// Compiles a wish against what is there; pure, and the same for the same inputs.
+///
+/// # Errors
+/// [`Error::Twice`] when two items write one object, [`Error::Nameless`], and [`Error::Once`] when a key generated
+/// once would be changed or removed.
+pub fn plan(desired: &Desired, live: &Live) -> Result<Plan, Error> {
+    let mut written = BTreeSet::new();
+    let mut number = 0;
+    let mut phases = Vec::new();
+    for phase in &desired.phases {
+        phases.push(plan_phase(phase, live, &mut number, &mut written)?);
+    }
+    let seen: Vec<Seen> = desired
+        .keys()
+        .into_iter()
+        .map(|key| {
+            let current = live.get(&key);
+            let uid = current.and_then(Object::uid).map(str::to_owned);
+            Seen { digest: current.map(live_digest), uid, key }
+        })
+        .collect();
+    let digest = hex(&Sha256::digest(json!({"desired": desired, "seen": seen}).to_string()));
+    Ok(Plan { target: desired.target.clone(), kind: desired.kind.clone(), phases, seen, digest })
+}
+
+fn plan_phase(
+    phase: &DesiredPhase,
+    live: &Live,
+    number: &mut usize,
+    written: &mut BTreeSet<ObjectKey>,
+) -> Result<Phase, Error> {
+    let mut waves: BTreeMap<i32, Vec<&Item>> = BTreeMap::new();
+    for item in &phase.items {
+        waves.entry(item.wave).or_default().push(item);
+    }
+    let mut planned = Vec::new();
+    for (wave, items) in waves {
+        let mut steps = Vec::new();
+        for item in items {
+            *number += 1;
+            steps.push(plan_item(item, live, format!("{number:04}"), written)?);
+        }
+        planned.push(Wave { number: wave, steps });
+    }
+    Ok(Phase { name: phase.name.clone(), runs: phase.runs, waves: planned })
+}
+
+fn plan_item(item: &Item, live: &Live, id: String, written: &mut BTreeSet<ObjectKey>) -> Result<Step, Error> {
+    let mut changes = Vec::new();
+    let (action, key) = match &item.task {
+        Task::Apply { object, previous, method } => {
+            let key = named(object)?;
+            if !written.insert(key.clone()) {
+                return Err(Error::Twice(Box::new(key)));
+            }
+            match live.get(&key) {
+                None => (Action::Create, key),
+                Some(current) => {
+                    let next = predict(previous.as_ref(), object, Some(current), method);
+                    once::guard(Some(current), Some(&next))?;
+                    changes = changes_between(current, &next);
+                    let action = match (changes.is_empty(), method) {
+                        (true, _) => Action::Unchanged,
+                        (_, crate::Method::Recreate { .. }) => Action::Replace,
+                        _ => Action::Change,
+                    };
+                    (action, key)
+                }
+            }
+        }
+        Task::Ensure { object } => {
+            let key = named(object)?;
+            (if live.get(&key).is_some() { Action::Unchanged } else { Action::Create }, key)
+        }
+        Task::Delete { key, .. } => match live.get(key) {
+            Some(current) => {
+                once::guard(Some(current), None)?;
+                (Action::Delete, key.clone())
+            }
+            None => (Action::Absent, key.clone()),
+        },
+        Task::Keep { key } => (Action::Keep, key.clone()),
+        Task::Hook(hook) => {
+            if hook.object.name().is_empty() && hook.object.generate_name().is_none() {
+                return Err(Error::Nameless(hook.object.kind().to_owned()));
+            }
+            let key = hook.object.key();
+            if let Some(current) = live.get(&key) {
+                once::guard(Some(current), None)?;
+            }
+            (Action::Hook, key)
+        }
+        Task::Wait { keys, .. } => {
+            let first = keys.first().cloned();
+            (Action::Wait, first.unwrap_or_else(|| ObjectKey::new(landfall_object::Gvk::new("", "", ""), None, "")))
+        }
+    };
+    Ok(Step { id, action, key, why: item.why.clone(), changes, task: item.task.clone() })
+}
+
+fn named(object: &Object) -> Result<ObjectKey, Error> {
+    if object.name().is_empty() {
+        return Err(Error::Nameless(object.kind().to_owned()));
+    }
+    Ok(object.key())
+}

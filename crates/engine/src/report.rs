@@ -1,0 +1,157 @@
+use landfall_cluster::Evidence;
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_object::ObjectKey;
+use serde::{Deserialize, Serialize};
+
+/// What kind of failure ended an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The cluster refused a write.
+    Refused,
+    /// A hook failed.
+    Hook,
+    /// An object can never become ready.
+    NeverReady,
+    /// An object did not become ready in time.
+    Timeout,
+    /// A guard said no.
+    Guard,
+    /// The cluster could not be reached.
+    Unreachable,
+}
+
+/// Why an operation ended early, with the evidence taken at that moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The step.
+    pub step: String,
+    /// The object.
+    pub key: ObjectKey,
+    /// What kind.
+    pub kind: FailureKind,
+    /// In words, the cluster's own among them.
+    pub message: String,
+    /// What could be seen of it, the cause first.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Diagnose for Failure {
+    fn diagnose(&self) -> Diagnostic {
+        let code = match self.kind {
+            FailureKind::Refused => 450,
+            FailureKind::Hook => 451,
+            FailureKind::NeverReady => 452,
+            FailureKind::Timeout => 453,
+            FailureKind::Guard => 460,
+            FailureKind::Unreachable => 401,
+        };
+        let mut diagnostic = match self.kind {
+            FailureKind::Guard => Diagnostic::refused(code, self.message.clone()),
+            FailureKind::Refused => {
+                Diagnostic::error(code, format!("the cluster refused {}", self.key)).note(self.message.clone())
+            }
+            FailureKind::Hook => Diagnostic::error(code, format!("hook {} failed: {}", self.key, self.message)),
+            FailureKind::NeverReady => {
+                Diagnostic::error(code, format!("{} cannot become ready: {}", self.key, self.message))
+            }
+            FailureKind::Timeout => Diagnostic::error(code, self.message.clone()),
+            FailureKind::Unreachable => Diagnostic::error(code, self.message.clone()),
+        };
+        for evidence in &self.evidence {
+            let mut place = String::new();
+            if let Some(pod) = &evidence.pod {
+                place = format!("pod {pod}");
+            }
+            if let Some(container) = &evidence.container {
+                place.push_str(&format!(", container {container}"));
+            }
+            if let Some(image) = &evidence.image {
+                place.push_str(&format!(", image {image}"));
+            }
+            if !place.is_empty() {
+                diagnostic = diagnostic.note(format!("{place}: {}: {}", evidence.reason, evidence.message));
+            }
+            let warnings: Vec<String> = evidence
+                .events
+                .iter()
+                .filter(|event| event.kind == "Warning")
+                .map(|event| format!("{} {}: {}", event.at, event.reason, event.message))
+                .collect();
+            if !warnings.is_empty() {
+                diagnostic = diagnostic.note(format!("events:\n{}", warnings.join("\n")));
+            }
+            if !evidence.log.is_empty() {
+                let which = if evidence.previous { "log before the last restart" } else { "log" };
+                diagnostic = diagnostic.note(format!("{which}:\n{}", evidence.log.join("\n")));
+            }
+        }
+        match self.evidence.first() {
+            Some(Evidence { pod: Some(pod), object, .. }) => {
+                let namespace = object.namespace.as_deref().unwrap_or("default");
+                diagnostic.help(format!("kubectl -n {namespace} describe pod {pod}"))
+            }
+            _ => diagnostic,
+        }
+    }
+}
+
+/// What a step has led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepResult {
+    /// The object was created.
+    Created,
+    /// The object was changed.
+    Changed,
+    /// The object was as desired.
+    Unchanged,
+    /// The object was deleted.
+    Deleted,
+    /// There was nothing to delete.
+    Absent,
+    /// The object was left in place.
+    Kept,
+    /// The hook did its work.
+    HookSucceeded,
+    /// What was waited for has come.
+    Ready,
+    /// The step failed.
+    Failed,
+}
+
+/// A step that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// The step.
+    pub id: String,
+    /// The object.
+    pub key: ObjectKey,
+    /// What it has led to.
+    pub result: StepResult,
+}
+
+/// How an operation has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The operation's id in the journal.
+    pub operation: String,
+    /// What was done, in order.
+    pub steps: Vec<StepReport>,
+    /// Why it ended early, when it did.
+    pub failure: Option<Failure>,
+    /// Whether it went on from where a process that died had left it.
+    pub resumed: bool,
+}
+
+impl Report {
+    /// Whether everything was done.
+    pub fn succeeded(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// The objects that ended with that result.
+    pub fn with(&self, result: StepResult) -> impl Iterator<Item = &ObjectKey> {
+        self.steps.iter().filter(move |step| step.result == result).map(|step| &step.key)
+    }
+}

@@ -1,0 +1,492 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use landfall_cluster::{Change, Interest, JobWait, Readiness, Stuck, readiness, stuck_pod};
+use landfall_object::{Gvk, Object, ObjectKey};
+use serde_json::json;
+
+use crate::desired::{Task, WaitFor};
+use crate::event::{Event, Pending};
+use crate::executor::{Executor, Stop, recorded};
+use crate::journal::Journal;
+use crate::plan::{Plan, Step};
+use crate::report::{Failure, FailureKind, StepResult};
+use crate::{Error, Live};
+
+/// By what objects are judged while they are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judge {
+    Rollout(JobWait),
+    Health,
+    Completion,
+    Deletion,
+}
+
+/// An object to wait for; of another uid it is another object.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    pub(crate) key: ObjectKey,
+    pub(crate) uid: Option<String>,
+}
+
+impl Watched {
+    pub(crate) fn named(key: ObjectKey) -> Self {
+        Watched { key, uid: None }
+    }
+}
+
+/// How long a controller may fail to create pods before that is taken as final: a service account of a new namespace
+/// appears a moment after it.
+const FAILING_TO_CREATE: Duration = Duration::from_secs(10);
+/// How many objects that are not ready are looked into when time is up.
+const LOOKED_INTO: usize = 3;
+
+/// What an evaluation has found.
+enum Verdict {
+    Done,
+    Pending(Vec<Pending>),
+    Failed { key: ObjectKey, at: Box<Object>, reason: String, message: String },
+}
+
+/// The observed objects.
+#[derive(Default)]
+struct Scene {
+    objects: BTreeMap<ObjectKey, Object>,
+    listed: BTreeSet<Interest>,
+    /// Since when a workload has been failing to create its pods.
+    failing: BTreeMap<ObjectKey, Timestamp>,
+}
+
+impl Executor {
+    /// A wait of a plan.
+    pub(crate) async fn run_wait(
+        &self,
+        step: &Step,
+        keys: &[ObjectKey],
+        wait: WaitFor,
+        timeout: Duration,
+        plan: &Plan,
+        journal: &mut Journal<'_>,
+    ) -> Result<(), Stop> {
+        if let Some(outcome) = journal.outcome(&step.id).cloned() {
+            return recorded(&outcome)?.map(|_| ()).map_err(Stop::Failed);
+        }
+        journal.intend(vec![(step.id.clone(), json!({"keys": keys.len()}))]).await?;
+        self.tell(Event::StepStarted { id: step.id.clone(), action: step.action, key: step.key.clone() }).await;
+        let judge = match wait {
+            WaitFor::Rollout(jobs) => Judge::Rollout(jobs),
+            WaitFor::Health => Judge::Health,
+            WaitFor::Deletion => Judge::Deletion,
+        };
+        let watched: Vec<Watched> = keys
+            .iter()
+            .map(|key| Watched {
+                key: key.clone(),
+                // Only what the plan saw has to go; a successor of the same name may be there.
+                uid: if wait == WaitFor::Deletion { plan.uid_seen(key).map(str::to_owned) } else { None },
+            })
+            .collect();
+        let result = self.wait(step, &watched, judge, timeout, &secrets_to_come(plan)).await;
+        let (outcome, result) = match result {
+            Ok(()) => (json!({"result": StepResult::Ready}), Ok(())),
+            Err(Stop::Failed(failure)) => {
+                (json!({"result": StepResult::Failed, "failure": &*failure}), Err(Stop::Failed(failure)))
+            }
+            Err(broken) => return Err(broken),
+        };
+        journal.conclude(vec![(step.id.clone(), outcome)]).await?;
+        let told = if result.is_ok() { StepResult::Ready } else { StepResult::Failed };
+        self.tell(Event::StepDone { id: step.id.clone(), key: step.key.clone(), result: told }).await;
+        result
+    }
+
+    /// Watches until all objects are as judged, one can never be, or time is up.
+    ///
+    /// `to_come` names Secrets that a controller will make, so that their absence is no reason to give up.
+    pub(crate) async fn wait(
+        &self,
+        step: &Step,
+        watched: &[Watched],
+        judge: Judge,
+        timeout: Duration,
+        to_come: &[(String, String)],
+    ) -> Result<(), Stop> {
+        if watched.is_empty() {
+            return Ok(());
+        }
+        let interests = interests(watched, judge);
+        let all: BTreeSet<Interest> = interests.iter().cloned().collect();
+        let mut changes = self.cluster.observe(interests);
+        let mut scene = Scene::default();
+        let since = self.clock.now();
+        let mut deadline = self.clock.sleep(timeout);
+        let mut patience = self.clock.sleep(FAILING_TO_CREATE);
+        let mut told: Vec<Pending> = Vec::new();
+        loop {
+            let mut late = false;
+            tokio::select! {
+                biased;
+                change = changes.next() => match change {
+                    Some(Ok(Change::Interrupted(reason))) => self.tell(Event::Interrupted { reason }).await,
+                    Some(Ok(change)) => {
+                        scene.take(change);
+                        // What has arrived already is taken before anything is judged.
+                        while let Some(Some(Ok(change))) = futures::FutureExt::now_or_never(changes.next()) {
+                            match change {
+                                Change::Interrupted(reason) => self.tell(Event::Interrupted { reason }).await,
+                                change => scene.take(change),
+                            }
+                        }
+                    }
+                    Some(Err(landfall_cluster::Error::NoMatch { .. })) if judge == Judge::Deletion => return Ok(()),
+                    Some(Err(error)) => return Err(self.refused(step, &watched[0].key, &error)),
+                    None => return Ok(()),
+                },
+                () = &mut patience => patience = self.clock.sleep(FAILING_TO_CREATE),
+                () = self.stop.cancelled() => return Err(Error::Interrupted.into()),
+                () = &mut deadline => late = true,
+            }
+            if scene.listed.len() < all.len() && !late {
+                continue;
+            }
+            match scene.judge(watched, judge, self.clock.now()) {
+                Verdict::Done => return Ok(()),
+                Verdict::Failed { key, at, reason, message } => {
+                    return Err(self.never_ready(step, key, &at, &reason, &message).await);
+                }
+                Verdict::Pending(pending) => {
+                    if late {
+                        return Err(self.timed_out(step, &scene, pending, timeout).await);
+                    }
+                    if let Some((key, pod, stuck)) = scene.stuck(watched, judge)
+                        && (!stuck.curable || self.is_final(&pod, &stuck, to_come).await)
+                    {
+                        let message = told_stuck(&pod, &stuck);
+                        return Err(self.never_ready(step, key, &pod, &stuck.reason, &message).await);
+                    }
+                    if pending != told {
+                        told.clone_from(&pending);
+                        let total = watched.len();
+                        self.tell(Event::Waiting { id: step.id.clone(), pending, total, since }).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn never_ready(&self, step: &Step, key: ObjectKey, at: &Object, reason: &str, message: &str) -> Stop {
+        let mut evidence = self.cluster.evidence(at, reason, message).await;
+        evidence.object = key.clone();
+        self.tell(Event::Evidence(Box::new(evidence.clone()))).await;
+        Stop::Failed(Box::new(Failure {
+            step: step.id.clone(),
+            key,
+            kind: FailureKind::NeverReady,
+            message: message.to_owned(),
+            evidence: vec![evidence],
+        }))
+    }
+
+    async fn timed_out(&self, step: &Step, scene: &Scene, pending: Vec<Pending>, timeout: Duration) -> Stop {
+        let mut evidence = Vec::new();
+        for entry in pending.iter().take(LOOKED_INTO) {
+            if let Some(object) = scene.objects.get(&entry.key) {
+                let found = self.cluster.evidence(object, "Timeout", &entry.missing).await;
+                self.tell(Event::Evidence(Box::new(found.clone()))).await;
+                evidence.push(found);
+            }
+        }
+        let what: Vec<String> = pending.iter().map(|entry| format!("{}: {}", entry.key, entry.missing)).collect();
+        let key = pending.first().map_or_else(|| step.key.clone(), |entry| entry.key.clone());
+        Stop::Failed(Box::new(Failure {
+            step: step.id.clone(),
+            key,
+            kind: FailureKind::Timeout,
+            message: format!("timed out after {} s waiting for {}", timeout.as_secs(), what.join("; ")),
+            evidence,
+        }))
+    }
+
+    /// Whether a pod that misses a Secret, a ConfigMap or a key of one will go on missing it.
+    async fn is_final(&self, pod: &Object, stuck: &Stuck, to_come: &[(String, String)]) -> bool {
+        if stuck.reason != "CreateContainerConfigError" {
+            return false;
+        }
+        let namespace = pod.namespace().unwrap_or("default");
+        let Some((kind, name, field)) = missing_reference(&stuck.message) else { return true };
+        if to_come.iter().any(|(home, secret)| home == namespace && *secret == name) {
+            return false;
+        }
+        let key = ObjectKey::new(Gvk::new("", "v1", kind), Some(namespace), name);
+        match self.cluster.get(&key).await {
+            Ok(None) => true,
+            Ok(Some(object)) => field.is_some_and(|field| {
+                let holds = |map: &str| object.at(map).and_then(|map| map.get(&field)).is_some();
+                !holds("/data") && !holds("/binaryData")
+            }),
+            Err(_) => false,
+        }
+    }
+}
+
+fn told_stuck(pod: &Object, stuck: &Stuck) -> String {
+    let mut text = format!("pod {}", pod.name());
+    if let Some(container) = &stuck.container {
+        text.push_str(&format!(", container {container}"));
+    }
+    text.push_str(&format!(": {}: {}", stuck.reason, stuck.message));
+    if let Some(image) = &stuck.image
+        && !stuck.message.contains(image.as_str())
+    {
+        text.push_str(&format!(" (image {image})"));
+    }
+    text
+}
+
+/// Kind, name and key in the kubelet's words (pkg/kubelet/kuberuntime: `secret "x" not found`, `couldn't find key K in
+/// Secret ns/x`).
+fn missing_reference(message: &str) -> Option<(&'static str, String, Option<String>)> {
+    let kind_of = |word: &str| match word {
+        "secret" | "Secret" => Some("Secret"),
+        "configmap" | "ConfigMap" => Some("ConfigMap"),
+        _ => None,
+    };
+    if let Some((_, rest)) = message.split_once("couldn't find key ") {
+        let mut words = rest.split_whitespace();
+        let field = words.next()?.to_owned();
+        let kind = words.nth(1).and_then(kind_of)?;
+        let place = words.next()?;
+        let name = place.rsplit('/').next()?.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        return Some((kind, name.to_owned(), Some(field)));
+    }
+    let (head, rest) = message.split_once('"')?;
+    let (name, rest) = rest.split_once('"')?;
+    let kind = head.split_whitespace().last().and_then(kind_of)?;
+    rest.contains("not found").then(|| (kind, name.to_owned(), None))
+}
+
+/// Secrets that a controller makes from an object of the plan.
+fn secrets_to_come(plan: &Plan) -> Vec<(String, String)> {
+    let objects = plan.steps().filter_map(|step| match &step.task {
+        Task::Apply { object, .. } | Task::Ensure { object } => Some(object),
+        _ => None,
+    });
+    objects
+        .filter_map(|object| {
+            let name = match object.kind() {
+                "SealedSecret" => object.str_at("/spec/template/metadata/name").unwrap_or(object.name()),
+                "ExternalSecret" => object.str_at("/spec/target/name").unwrap_or(object.name()),
+                "Certificate" => object.str_at("/spec/secretName")?,
+                _ => return None,
+            };
+            Some((object.namespace()?.to_owned(), name.to_owned()))
+        })
+        .collect()
+}
+
+/// What has to be watched: the objects, and below workloads the pods in which their troubles show.
+fn interests(watched: &[Watched], judge: Judge) -> Vec<Interest> {
+    let mut groups: BTreeMap<(Gvk, Option<String>), BTreeSet<String>> = BTreeMap::new();
+    let mut below: BTreeSet<Interest> = BTreeSet::new();
+    for Watched { key, .. } in watched {
+        groups.entry((key.gvk.clone(), key.namespace.clone())).or_default().insert(key.name.clone());
+        if judge == Judge::Deletion {
+            continue;
+        }
+        let mut watch = |gvk: Gvk| below.insert(Interest { gvk, namespace: key.namespace.clone(), name: None });
+        match (key.gvk.group.as_str(), key.gvk.kind.as_str()) {
+            ("apps", "Deployment") => {
+                watch(Gvk::new("apps", "v1", "ReplicaSet"));
+                watch(Gvk::new("", "v1", "Pod"));
+            }
+            ("apps", _) | ("batch", "Job") | ("", "ReplicationController") => {
+                watch(Gvk::new("", "v1", "Pod"));
+            }
+            _ => {}
+        }
+    }
+    let mut interests: BTreeSet<Interest> = groups
+        .into_iter()
+        .map(|((gvk, namespace), names)| {
+            let alone = names.len() == 1;
+            Interest { gvk, namespace, name: names.into_iter().next().filter(|_| alone) }
+        })
+        .collect();
+    for whole in below {
+        interests.retain(|interest| (&interest.gvk, &interest.namespace) != (&whole.gvk, &whole.namespace));
+        interests.insert(whole);
+    }
+    interests.into_iter().collect()
+}
+
+impl Scene {
+    fn take(&mut self, change: Change) {
+        match change {
+            Change::Listed(interest, objects) => {
+                self.objects.retain(|key, _| {
+                    key.gvk != interest.gvk
+                        || (interest.namespace.is_some() && key.namespace != interest.namespace)
+                        || interest.name.as_ref().is_some_and(|name| *name != key.name)
+                });
+                self.objects.extend(objects.into_iter().map(|object| (object.key(), object)));
+                self.listed.insert(interest);
+            }
+            Change::Applied(object) => drop(self.objects.insert(object.key(), object)),
+            Change::Deleted(object) => drop(self.objects.remove(&object.key())),
+            Change::Interrupted(_) => {}
+        }
+    }
+
+    fn judge(&mut self, watched: &[Watched], judge: Judge, now: Timestamp) -> Verdict {
+        let mut pending = Vec::new();
+        for Watched { key, uid } in watched {
+            let found = self.objects.get(key).cloned();
+            let same = found.filter(|object| uid.is_none() || object.uid() == uid.as_deref());
+            let Some(object) = same else {
+                match judge {
+                    Judge::Deletion => {}
+                    // A hook's object that is gone will not come to an end.
+                    Judge::Completion | Judge::Health if uid.is_some() => {
+                        return Verdict::Failed {
+                            key: key.clone(),
+                            at: Box::new(Object::new(key)),
+                            reason: "Deleted".into(),
+                            message: "it was deleted while it was waited for".into(),
+                        };
+                    }
+                    _ => pending.push(Pending { key: key.clone(), missing: "does not exist".into() }),
+                }
+                continue;
+            };
+            match judged(&object, judge) {
+                Readiness::Ready => {
+                    self.failing.remove(key);
+                }
+                Readiness::NotYet(missing) => {
+                    self.failing.remove(key);
+                    pending.push(Pending { key: key.clone(), missing });
+                }
+                Readiness::Failed(message) => {
+                    let reason = failure_reason(&object);
+                    if reason == "FailedCreate" {
+                        let since = *self.failing.entry(key.clone()).or_insert(now);
+                        let patience = jiff::SignedDuration::try_from(FAILING_TO_CREATE).unwrap_or_default();
+                        if now.duration_since(since) < patience {
+                            pending.push(Pending { key: key.clone(), missing: message });
+                            continue;
+                        }
+                    }
+                    return Verdict::Failed { key: key.clone(), at: Box::new(object), reason, message };
+                }
+            }
+        }
+        if pending.is_empty() { Verdict::Done } else { Verdict::Pending(pending) }
+    }
+
+    /// A pod of a watched workload's current revision that can never start.
+    fn stuck(&self, watched: &[Watched], judge: Judge) -> Option<(ObjectKey, Object, Stuck)> {
+        if judge == Judge::Deletion {
+            return None;
+        }
+        let mut curable = None;
+        for pod in self.objects.values().filter(|object| object.kind() == "Pod" && object.group().is_empty()) {
+            let Some(stuck) = stuck_pod(pod) else { continue };
+            let Some(owner) = self.owner_of(pod, watched) else { continue };
+            let found = (owner, pod.clone(), stuck);
+            if !found.2.curable {
+                return Some(found);
+            }
+            curable.get_or_insert(found);
+        }
+        curable
+    }
+
+    /// The watched object that a pod belongs to, when it is of its current revision.
+    fn owner_of(&self, pod: &Object, watched: &[Watched]) -> Option<ObjectKey> {
+        let is = |key: &ObjectKey, kind: &str, name: &str| {
+            key.gvk.kind == kind && key.name == name && key.namespace.as_deref() == pod.namespace()
+        };
+        let find = |kind: &str, name: &str| watched.iter().map(|entry| &entry.key).find(|key| is(key, kind, name));
+        if let Some(key) = find("Pod", pod.name()) {
+            return Some(key.clone());
+        }
+        let owner = pod.controller()?;
+        if let Some(key) = find(&owner.kind, &owner.name) {
+            let object = self.objects.get(key)?;
+            let revision = object.str_at("/status/updateRevision");
+            let label = pod.label("controller-revision-hash");
+            let old = owner.kind == "StatefulSet" && revision.is_some() && label.is_some() && revision != label;
+            return (!old).then(|| key.clone());
+        }
+        if owner.kind != "ReplicaSet" {
+            return None;
+        }
+        let namespace = pod.namespace();
+        let set = self.objects.values().find(|object| {
+            object.kind() == "ReplicaSet" && object.name() == owner.name && object.namespace() == namespace
+        })?;
+        let deployment = set.controller()?;
+        let key = find(&deployment.kind, &deployment.name)?;
+        let object = self.objects.get(key)?;
+        const REVISION: &str = "deployment.kubernetes.io/revision";
+        let observed = object.i64_at("/status/observedGeneration").unwrap_or(0) >= object.generation().unwrap_or(0);
+        let current = set.annotation(REVISION) == object.annotation(REVISION);
+        (observed && current && set.i64_at("/spec/replicas") != Some(0)).then(|| key.clone())
+    }
+}
+
+fn judged(object: &Object, judge: Judge) -> Readiness {
+    match judge {
+        Judge::Rollout(jobs) => readiness(object, jobs),
+        Judge::Health => health(object),
+        Judge::Completion => match (object.group(), object.kind()) {
+            ("batch", "Job") => readiness(object, JobWait::Complete),
+            ("", "Pod") => match object.str_at("/status/phase") {
+                Some("Succeeded") => Readiness::Ready,
+                Some("Failed") => readiness(object, JobWait::Complete),
+                phase => Readiness::NotYet(format!("pod is {}", phase.unwrap_or("Pending"))),
+            },
+            _ => Readiness::Ready,
+        },
+        Judge::Deletion => Readiness::NotYet("is still there".into()),
+    }
+}
+
+/// Healthy by the rules that an Application's user knows; what has none is healthy once it is there.
+fn health(object: &Object) -> Readiness {
+    readiness(object, JobWait::Complete)
+}
+
+fn failure_reason(object: &Object) -> String {
+    let failed = ["Failed", "ReplicaFailure"]
+        .iter()
+        .find_map(|kind| object.condition(kind).filter(|condition| condition["status"].as_str() == Some("True")));
+    let stalled = || object.condition("Progressing").filter(|condition| condition["status"].as_str() == Some("False"));
+    failed.or_else(stalled).and_then(|condition| condition["reason"].as_str()).unwrap_or("Failed").to_owned()
+}
+
+/// Kept for front doors that show what is live.
+impl From<Vec<Object>> for Live {
+    fn from(objects: Vec<Object>) -> Self {
+        Live::new(objects)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kubelets_words_name_what_is_missing() {
+        let name = |text: &str| missing_reference(text).map(|(kind, name, field)| format!("{kind} {name} {field:?}"));
+        assert_eq!(name("secret \"db\" not found").as_deref(), Some("Secret db None"));
+        assert_eq!(
+            name("couldn't find key JWT_SECRET in Secret shop/luckyplans-secrets").as_deref(),
+            Some("Secret luckyplans-secrets Some(\"JWT_SECRET\")")
+        );
+        assert_eq!(name("configmap \"c\" not found").as_deref(), Some("ConfigMap c None"));
+        assert_eq!(name("something else"), None);
+    }
+}
