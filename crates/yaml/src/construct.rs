@@ -49,23 +49,48 @@ pub enum Repeated {
 /// What go-yaml refuses: aliases that contain themselves or expand without measure, tags that do not fit their value,
 /// keys that are no scalars, merges of what is no mapping.
 pub fn construct<B: Build>(document: &Document<'_>, repeated: Repeated, build: &mut B) -> Result<B::Value, Error> {
-    let mut constructor = Constructor {
-        build,
-        repeated,
-        following: Vec::new(),
-        depth: 0,
-        alias_depth: 0,
-        decoded: 0,
-        aliased: 0,
-        duplicates: Vec::new(),
-    };
-    let value = constructor.value(document.root())?;
-    if constructor.duplicates.is_empty() { Ok(value) } else { Err(Error::Duplicates(constructor.duplicates)) }
+    match Constructor::new(build, repeated, Keys::Strings).document(document) {
+        Err(Error::Json { problem, at }) => {
+            // Go decodes everything, then makes strings of all keys, then writes JSON: errors come in this order.
+            Constructor::new(&mut Nothing, repeated, Keys::Any).document(document)?;
+            Constructor::new(&mut Nothing, repeated, Keys::Strings).document(document)?;
+            Err(Error::Json { problem, at })
+        }
+        result => result,
+    }
+}
+
+/// Builds nothing, to see what decoding alone refuses.
+struct Nothing;
+
+impl Build for Nothing {
+    type Value = ();
+    type Map = ();
+
+    fn scalar(&mut self, _: Scalar<'_>, _: Node<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn sequence(&mut self, _: Vec<()>, _: Node<'_>) {}
+
+    fn insert(&mut self, (): &mut (), _: Cow<'_, str>, (): (), _: Node<'_>) {}
+
+    fn mapping(&mut self, (): (), _: Node<'_>) {}
+}
+
+/// Which keys are taken.
+#[derive(Clone, Copy, PartialEq)]
+enum Keys {
+    /// Those that have a string form.
+    Strings,
+    /// All scalars.
+    Any,
 }
 
 struct Constructor<'b, B> {
     build: &'b mut B,
     repeated: Repeated,
+    keys: Keys,
     /// Aliases that are being followed.
     following: Vec<u32>,
     depth: usize,
@@ -75,7 +100,26 @@ struct Constructor<'b, B> {
     duplicates: Vec<Duplicate>,
 }
 
-impl<B: Build> Constructor<'_, B> {
+impl<'b, B: Build> Constructor<'b, B> {
+    fn new(build: &'b mut B, repeated: Repeated, keys: Keys) -> Self {
+        Self {
+            build,
+            repeated,
+            keys,
+            following: Vec::new(),
+            depth: 0,
+            alias_depth: 0,
+            decoded: 0,
+            aliased: 0,
+            duplicates: Vec::new(),
+        }
+    }
+
+    fn document(mut self, document: &Document<'_>) -> Result<B::Value, Error> {
+        let value = self.value(document.root())?;
+        if self.duplicates.is_empty() { Ok(value) } else { Err(Error::Duplicates(self.duplicates)) }
+    }
+
     fn value(&mut self, node: Node<'_>) -> Result<B::Value, Error> {
         self.count(node)?;
         match node.kind() {
@@ -112,11 +156,11 @@ impl<B: Build> Constructor<'_, B> {
             }
             let name = self.key(key, value)?;
             if self.repeated == Repeated::Refused {
-                if seen.iter().any(|known| *known == name) {
-                    let key = go_syntax(key);
-                    self.duplicates.push(Duplicate { key, at: value.span().start });
+                let identity = go_syntax(key);
+                if seen.contains(&identity) {
+                    self.duplicates.push(Duplicate { key: identity, at: value.span().start });
                 } else {
-                    seen.push(name.clone().into_owned());
+                    seen.push(identity);
                 }
             }
             let built = self.value(value)?;
@@ -162,16 +206,22 @@ impl<B: Build> Constructor<'_, B> {
             self.follow(key, |this, target| this.count(target))?;
         }
         if !matches!(target.kind(), Kind::Scalar(_)) {
+            // The key is decoded first, with the errors that it has itself.
+            self.value(key)?;
             return Err(Error::content(format!("invalid map key: {}", go_syntax(key)), key.span().start));
         }
-        key_string(scalar(target)?).map_err(|kind| Error::Json {
-            problem: format!(
-                "unsupported map key of type: {kind}, key: {}, value: {}",
-                go_syntax(target),
-                go_syntax(value)
-            ),
-            at: Some(key.span().start),
-        })
+        match key_string(scalar(target)?) {
+            Ok(text) => Ok(text),
+            Err(_) if self.keys == Keys::Any => Ok(Cow::Borrowed("")),
+            Err(kind) => Err(Error::Json {
+                problem: format!(
+                    "unsupported map key of type: {kind}, key: {}, value: {}",
+                    go_syntax(target),
+                    go_syntax(value)
+                ),
+                at: Some(key.span().start),
+            }),
+        }
     }
 
     fn follow<T>(

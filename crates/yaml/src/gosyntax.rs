@@ -2,10 +2,15 @@
 
 use std::fmt::Write as _;
 
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
 use crate::construct::scalar;
 use crate::document::{Kind, Node};
 use crate::number::float_g;
 use crate::resolve::Scalar;
+
+/// Why writing does not fail.
+const STRING: &str = "writing to a string cannot fail";
 
 /// Longest quotation; go-yaml has no limit, but a text that a person reads does.
 const LIMIT: usize = 4096;
@@ -69,10 +74,17 @@ fn write_scalar(out: &mut String, node: Node<'_>, element: bool) {
             Ok(())
         }
     };
-    written.expect("writing to a string cannot fail");
+    written.expect(STRING);
 }
 
-/// Go's `%q`, but for characters that its tables call unprintable beyond controls.
+/// Go's `strconv.IsPrint`.
+fn is_print(c: char) -> bool {
+    use GeneralCategoryGroup::{Letter, Mark, Number, Punctuation, Symbol};
+    matches!(c, ' '..='~')
+        || (!c.is_ascii() && matches!(c.general_category_group(), Letter | Mark | Number | Punctuation | Symbol))
+}
+
+/// Go's `%q`.
 fn quote(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
@@ -86,12 +98,9 @@ fn quote(out: &mut String, text: &str) {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             '\u{b}' => out.push_str("\\v"),
-            c if (c as u32) < 0x20 || c == '\u{7f}' => {
-                write!(out, "\\x{:02x}", c as u32).expect("writing to a string cannot fail");
-            }
-            c if c.is_control() || c == '\u{a0}' || c == '\u{feff}' => {
-                write!(out, "\\u{:04x}", c as u32).expect("writing to a string cannot fail");
-            }
+            c if c.is_ascii_control() => write!(out, "\\x{:02x}", c as u32).expect(STRING),
+            c if !is_print(c) && (c as u32) <= 0xFFFF => write!(out, "\\u{:04x}", c as u32).expect(STRING),
+            c if !is_print(c) => write!(out, "\\U{:08x}", c as u32).expect(STRING),
             c => out.push(c),
         }
     }

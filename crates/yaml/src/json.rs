@@ -47,7 +47,36 @@ pub fn to_json_all(text: &str) -> Result<Vec<Value>, Error> {
 /// # Errors
 /// As [`construct`], and numbers without JSON form.
 pub fn document_to_json(document: &Document<'_>) -> Result<Value, Error> {
-    construct(document, Repeated::LastWins, &mut Json)
+    construct(document, Repeated::LastWins, &mut Json).or_else(|error| match error {
+        // A later value of the same key may have taken the place of the number that has no JSON form.
+        Error::Json { .. } => from_value(crate::Value::of(document)?).ok_or(error),
+        _ => Err(error),
+    })
+}
+
+/// A value as JSON; `None` if a number in it has no JSON form.
+fn from_value(value: crate::Value) -> Option<Value> {
+    Some(match value {
+        crate::Value::Null => Value::Null,
+        crate::Value::Bool(value) => Value::Bool(value),
+        crate::Value::Int(value) => Value::Number(value.into()),
+        crate::Value::Uint(value) => Value::Number(value.into()),
+        crate::Value::Float(value) => Value::Number(json_number(value)?),
+        crate::Value::String(text) => Value::String(text),
+        crate::Value::Seq(items) => Value::Array(items.into_iter().map(from_value).collect::<Option<_>>()?),
+        crate::Value::Map(map) => {
+            Value::Object(map.into_iter().map(|(key, value)| Some((key, from_value(value)?))).collect::<Option<_>>()?)
+        }
+    })
+}
+
+impl TryFrom<crate::Value> for Value {
+    type Error = crate::Error;
+
+    /// A value as JSON; `.nan` and `.inf` have no JSON form.
+    fn try_from(value: crate::Value) -> Result<Self, Error> {
+        from_value(value).ok_or_else(|| Error::Json { problem: "json: unsupported value".to_owned(), at: None })
+    }
 }
 
 struct Json;

@@ -57,9 +57,7 @@ pub(crate) fn resolve(text: &str) -> Resolved {
     };
     match first {
         b'+' | b'-' | b'0'..=b'9' => word(text).unwrap_or_else(|| number(text, true)),
-        b'.' => word(text).unwrap_or_else(|| {
-            if is_decimal(text) { float(text).map_or(Resolved::Str, Resolved::Float) } else { Resolved::Str }
-        }),
+        b'.' => word(text).unwrap_or_else(|| fraction(text).map_or(Resolved::Str, Resolved::Float)),
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => {
             word(text).unwrap_or(Resolved::Str)
         }
@@ -142,6 +140,18 @@ fn integer(text: &str) -> Option<Resolved> {
         (None, Err(_)) => Some(Resolved::Uint(value)),
         (Some(false), Err(_)) => None,
     }
+}
+
+/// A number that begins with its point: Go's `strconv.ParseFloat`, which takes `_` between two digits.
+fn fraction(text: &str) -> Option<f64> {
+    if !text.contains('_') {
+        return is_decimal(text).then(|| float(text)).flatten();
+    }
+    let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let separates = |at: usize| is_digit(text[..at].chars().next_back()) && is_digit(text[at + 1..].chars().next());
+    let plain = text.replace('_', "");
+    let sound = text.match_indices('_').all(|(at, _)| separates(at));
+    (sound && is_decimal(&plain)).then(|| float(&plain)).flatten()
 }
 
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`

@@ -32,6 +32,8 @@ pub struct Comment {
 struct SimpleKey {
     possible: bool,
     required: bool,
+    /// Whether the token waits for its key; go-yaml forgets this for the `[` of an empty `[]`.
+    awaited: bool,
     token: usize,
     index: usize,
     mark: Mark,
@@ -116,7 +118,7 @@ impl<'a> Scanner<'a> {
         loop {
             if !self.tokens.is_empty() {
                 let head = self.keys.partition_point(|key| key.token < self.taken);
-                let Some(key) = self.keys.get(head).filter(|key| key.token == self.taken && key.possible) else {
+                let Some(key) = self.keys.get(head).filter(|key| key.token == self.taken && key.awaited) else {
                     return Ok(());
                 };
                 if !self.still_simple(*key)? {
@@ -140,7 +142,7 @@ impl<'a> Scanner<'a> {
             self.push(TokenKind::StreamStart, self.mark());
             return Ok(());
         }
-        self.skip_to_token()?;
+        self.skip_to_token();
         self.unroll_indent(self.col);
         self.check_reader(4)?;
 
@@ -243,6 +245,7 @@ impl<'a> Scanner<'a> {
         if self.key_allowed {
             let key = SimpleKey {
                 possible: true,
+                awaited: true,
                 required: self.flow == 0 && self.indent == self.col,
                 token: self.taken + self.tokens.len(),
                 index: self.index,
@@ -259,8 +262,16 @@ impl<'a> Scanner<'a> {
         if key.possible && key.required {
             return Err(self.error("could not find expected ':'"));
         }
-        self.last_key().possible = false;
+        if key.possible {
+            self.drop_key();
+        }
         Ok(())
+    }
+
+    fn drop_key(&mut self) {
+        let key = self.last_key();
+        key.possible = false;
+        key.awaited = false;
     }
 
     fn last_key(&mut self) -> &mut SimpleKey {
@@ -276,9 +287,14 @@ impl<'a> Scanner<'a> {
         self.indents.push(self.indent);
         self.indent = col;
         let token = Token { kind, span: Span::at(mark) };
-        match at {
-            Some(number) => self.tokens.insert(number - self.taken, token),
-            None => self.tokens.push_back(token),
+        self.insert(at, token);
+    }
+
+    /// Puts a token before the one with this number; at the end if that one is taken already, as go-yaml does.
+    fn insert(&mut self, before: Option<usize>, token: Token<'a>) {
+        match before.and_then(|number| number.checked_sub(self.taken)) {
+            Some(at) if at <= self.tokens.len() => self.tokens.insert(at, token),
+            _ => self.tokens.push_back(token),
         }
     }
 
@@ -333,7 +349,9 @@ impl<'a> Scanner<'a> {
         self.remove_key()?;
         if self.flow > 0 {
             self.flow -= 1;
-            self.keys.pop();
+            let inner = self.keys.pop().unwrap_or_default();
+            let outer = self.last_key();
+            outer.awaited &= outer.token != inner.token;
         }
         self.key_allowed = false;
         self.push_ascii(kind, 1);
@@ -370,9 +388,9 @@ impl<'a> Scanner<'a> {
         let key = *self.last_key();
         if self.still_simple(key)? {
             let token = Token { kind: TokenKind::Key, span: Span::at(key.mark) };
-            self.tokens.insert(key.token - self.taken, token);
+            self.insert(Some(key.token), token);
             self.roll_indent(key.mark.col as i32, Some(key.token), TokenKind::BlockMappingStart, key.mark);
-            self.last_key().possible = false;
+            self.drop_key();
             self.key_allowed = false;
         } else {
             self.last_key().possible = false;
@@ -390,11 +408,12 @@ impl<'a> Scanner<'a> {
 
     // Blanks and comments
 
-    fn skip_to_token(&mut self) -> Result<(), Error> {
+    fn skip_to_token(&mut self) {
+        if self.index == 0 && self.bytes[self.pos.min(self.bytes.len())..].starts_with("\u{feff}".as_bytes()) {
+            // A second byte order mark is passed as well, but takes up a column.
+            self.bump();
+        }
         loop {
-            if self.col == 0 && self.bytes[self.pos.min(self.bytes.len())..].starts_with(b"\xEF\xBB\xBF") {
-                self.bump();
-            }
             while self.cur() == b' ' || (self.cur() == b'\t' && (self.flow > 0 || !self.key_allowed)) {
                 self.bump_ascii(1);
             }
@@ -402,7 +421,7 @@ impl<'a> Scanner<'a> {
                 self.skip_comment();
             }
             if !self.is_break(self.pos) {
-                return Ok(());
+                return;
             }
             self.skip_line();
             if self.flow == 0 {
@@ -413,9 +432,8 @@ impl<'a> Scanner<'a> {
 
     fn skip_comment(&mut self) {
         let start = self.mark();
-        let line_start =
-            start.offset() - self.text[..start.offset()].bytes().rev().take_while(|b| !is_line_end(*b)).count();
-        let own_line = self.bytes[line_start..self.pos].iter().all(|b| matches!(b, b' ' | b'\t'));
+        let before = self.bytes[..self.pos].iter().rev().find(|b| !matches!(b, b' ' | b'\t'));
+        let own_line = before.is_none_or(|b| is_line_end(*b));
         while !self.is_breakz(self.pos) {
             self.bump();
         }

@@ -11,6 +11,43 @@ pub fn key_order(a: &str, b: &str) -> Ordering {
     compare(a, b, Flavor::Sigs)
 }
 
+/// Sorts the entries of a mapping.
+///
+/// go-yaml's order goes round in circles for keys like `9`, `10` and `1a`, where Go's result depends on the random
+/// order of its map. `sort_by` may panic on such an order, so this merges by hand, from the order of the bytes on.
+pub(super) fn sort<T>(entries: &mut Vec<(&str, T)>, flavor: Flavor) {
+    entries.sort_by(|a, b| a.0.cmp(b.0));
+    let in_order = |a: &(&str, T), b: &(&str, T)| compare(a.0, b.0, flavor) != Ordering::Greater;
+    if entries.iter().all(|entry| is_simple(entry.0)) || entries.is_sorted_by(in_order) {
+        return;
+    }
+    let mut runs: Vec<Vec<(&str, T)>> = entries.drain(..).map(|entry| vec![entry]).collect();
+    while runs.len() > 1 {
+        let mut merged = Vec::with_capacity(runs.len().div_ceil(2));
+        let mut rest = runs.into_iter();
+        while let Some(left) = rest.next() {
+            match rest.next() {
+                Some(right) => merged.push(merge(left, right, flavor)),
+                None => merged.push(left),
+            }
+        }
+        runs = merged;
+    }
+    *entries = runs.pop().unwrap_or_default();
+}
+
+fn merge<'k, T>(left: Vec<(&'k str, T)>, right: Vec<(&'k str, T)>, flavor: Flavor) -> Vec<(&'k str, T)> {
+    let mut out = Vec::with_capacity(left.len() + right.len());
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let first = if compare(b.0, a.0, flavor) == Ordering::Less { right.next() } else { left.next() };
+        out.extend(first);
+    }
+    out.extend(left);
+    out.extend(right);
+    out
+}
+
 pub(super) fn compare(a: &str, b: &str, flavor: Flavor) -> Ordering {
     if is_simple(a) && is_simple(b) {
         // Letters only, by far the most common keys: code points decide.

@@ -52,13 +52,11 @@ fn is_marker(rest: &str) -> bool {
     after.is_some_and(|after| after.starts_with([' ', '\u{85}']))
 }
 
-/// Whether a key, once folded, stands on two lines: then it is no key.
-pub(super) fn breaks_key(key: &str) -> bool {
-    key.contains('\u{85}')
-}
-
-/// Whether a key's JSON text is longer than go-yaml lets a key be.
-pub(super) fn is_too_long(key: &str) -> bool {
+/// Whether go-yaml does not take a key's JSON text for a key: it is too long or stands on two lines.
+pub(super) fn is_no_key(key: &str) -> bool {
+    if key.contains('\u{85}') {
+        return true;
+    }
     if key.len() <= KEY_LIMIT / 6 {
         return false;
     }
@@ -77,6 +75,6 @@ pub(super) fn refused() -> Error {
     Error::Json { problem: "yaml: control characters are not allowed".to_owned(), at: None }
 }
 
-pub(super) fn too_long() -> Error {
+pub(super) fn no_key() -> Error {
     Error::Json { problem: "yaml: did not find expected ',' or '}'".to_owned(), at: None }
 }
