@@ -11,12 +11,15 @@
 //! serve the embedded cluster's API and the engine's predictions, so the two cannot drift apart.
 
 mod gvk;
-mod health;
+pub mod health;
 mod key;
+pub mod mask;
 pub mod merge;
 mod object;
+pub mod order;
 pub mod proto;
 mod quantity;
+pub mod references;
 pub mod schema;
 
 pub use gvk::{Gvk, Gvr};

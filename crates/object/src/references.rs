@@ -1,0 +1,274 @@
+//! What an object needs to exist elsewhere, and what it brings into being: for "does every reference resolve?".
+
+mod custom;
+mod pod;
+
+use serde_json::Value;
+
+use crate::Object;
+
+/// One reference from an object to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The API group of what is referred to; empty for core.
+    pub group: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace; `None` for cluster-scoped kinds.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The key of a Secret or ConfigMap, or the port (number or name) of a Service.
+    pub key: Option<String>,
+    /// The field that refers: `spec.template.spec.containers[0].env[2].valueFrom.secretKeyRef`.
+    pub path: String,
+    /// What happens without it.
+    pub need: Need,
+}
+
+/// What happens when a reference does not resolve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// Declared optional: nothing.
+    Optional,
+    /// Nothing is refused, but something does not work until it appears (a route, a certificate's Secret).
+    Later,
+    /// The object cannot start, or is refused.
+    Start,
+}
+
+/// Something an object makes a controller create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provided {
+    /// The API group of what is created; empty for core.
+    pub group: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The keys it will have; `None` when they are not known.
+    pub keys: Option<Vec<String>>,
+}
+
+/// Everything the object refers to by name, in the order of its fields.
+pub fn references(object: &Object) -> Vec<Reference> {
+    let mut found = Collector { namespace: object.namespace().map(str::to_owned), references: Vec::new() };
+    match (object.group(), object.kind()) {
+        ("", "Pod") => pod::pod_spec(&mut found, object.at("/spec"), "spec"),
+        ("apps", "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet")
+        | ("batch", "Job")
+        | ("", "ReplicationController") => {
+            pod::pod_spec(&mut found, object.at("/spec/template/spec"), "spec.template.spec");
+            if object.kind() == "StatefulSet" {
+                stateful_set(&mut found, object);
+            }
+        }
+        ("batch", "CronJob") => {
+            let path = "spec.jobTemplate.spec.template.spec";
+            pod::pod_spec(&mut found, object.at("/spec/jobTemplate/spec/template/spec"), path);
+        }
+        ("", "PersistentVolumeClaim") => claim_spec(&mut found, object.at("/spec"), "spec"),
+        ("", "ServiceAccount") => {
+            for (at, entry) in object.list_at("/imagePullSecrets").iter().enumerate() {
+                found.core("Secret", entry.get("name"), None, format!("imagePullSecrets[{at}]"), Need::Later);
+            }
+        }
+        ("networking.k8s.io", "Ingress") => ingress(&mut found, object),
+        ("autoscaling", "HorizontalPodAutoscaler") => {
+            found.object(object.at("/spec/scaleTargetRef"), "spec.scaleTargetRef", Need::Later);
+        }
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => binding(&mut found, object),
+        ("apiregistration.k8s.io", "APIService") => {
+            service_target(&mut found, object.at("/spec/service"), "spec.service", Need::Later);
+        }
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
+            for (at, webhook) in object.list_at("/webhooks").iter().enumerate() {
+                let path = format!("webhooks[{at}].clientConfig.service");
+                service_target(&mut found, webhook.pointer("/clientConfig/service"), &path, Need::Later);
+            }
+        }
+        _ => custom::references(&mut found, object),
+    }
+    found.references
+}
+
+/// What controllers will create on the object's behalf.
+pub fn provides(object: &Object) -> Vec<Provided> {
+    custom::provides(object)
+}
+
+struct Collector {
+    namespace: Option<String>,
+    references: Vec<Reference>,
+}
+
+impl Collector {
+    /// Notes a reference, unless the name is missing or empty.
+    #[allow(clippy::too_many_arguments, reason = "one call a field, each with its own words")]
+    fn add(
+        &mut self,
+        group: &str,
+        kind: &str,
+        namespace: Option<String>,
+        name: Option<&Value>,
+        key: Option<String>,
+        path: String,
+        need: Need,
+    ) {
+        if let Some(name) = name.and_then(Value::as_str).filter(|name| !name.is_empty()) {
+            let (group, kind, name) = (group.to_owned(), kind.to_owned(), name.to_owned());
+            self.references.push(Reference { group, kind, namespace, name, key, path, need });
+        }
+    }
+
+    /// A core object in the object's own namespace.
+    fn core(&mut self, kind: &str, name: Option<&Value>, key: Option<String>, path: String, need: Need) {
+        self.add("", kind, self.namespace.clone(), name, key, path, need);
+    }
+
+    /// A cluster-scoped object.
+    fn cluster(&mut self, group: &str, kind: &str, name: Option<&Value>, path: String, need: Need) {
+        self.add(group, kind, None, name, None, path, need);
+    }
+
+    /// A `{apiVersion, kind, name}` in the object's own namespace.
+    fn object(&mut self, target: Option<&Value>, path: &str, need: Need) {
+        let Some(target) = target else { return };
+        let text = |field: &str| target.get(field).and_then(Value::as_str).unwrap_or_default();
+        let (group, _) = crate::gvk::split_api_version(text("apiVersion"));
+        self.add(group, text("kind"), self.namespace.clone(), target.get("name"), None, path.to_owned(), need);
+    }
+}
+
+/// A port by number or name, as text.
+fn port_text(port: Option<&Value>) -> Option<String> {
+    match port? {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn stateful_set(found: &mut Collector, object: &Object) {
+    found.core("Service", object.at("/spec/serviceName"), None, "spec.serviceName".to_owned(), Need::Later);
+    for (at, template) in object.list_at("/spec/volumeClaimTemplates").iter().enumerate() {
+        claim_spec(found, template.get("spec"), &format!("spec.volumeClaimTemplates[{at}].spec"));
+    }
+}
+
+fn claim_spec(found: &mut Collector, spec: Option<&Value>, path: &str) {
+    let Some(spec) = spec else { return };
+    let name = spec.get("storageClassName");
+    found.cluster("storage.k8s.io", "StorageClass", name, format!("{path}.storageClassName"), Need::Later);
+    found.cluster("", "PersistentVolume", spec.get("volumeName"), format!("{path}.volumeName"), Need::Later);
+}
+
+fn ingress(found: &mut Collector, object: &Object) {
+    let class = object.at("/spec/ingressClassName");
+    found.cluster("networking.k8s.io", "IngressClass", class, "spec.ingressClassName".to_owned(), Need::Later);
+    backend(found, object.at("/spec/defaultBackend"), "spec.defaultBackend");
+    for (rule_at, rule) in object.list_at("/spec/rules").iter().enumerate() {
+        let paths = rule.pointer("/http/paths").and_then(Value::as_array);
+        for (at, path) in paths.into_iter().flatten().enumerate() {
+            backend(found, path.get("backend"), &format!("spec.rules[{rule_at}].http.paths[{at}].backend"));
+        }
+    }
+    for (at, tls) in object.list_at("/spec/tls").iter().enumerate() {
+        found.core("Secret", tls.get("secretName"), None, format!("spec.tls[{at}].secretName"), Need::Later);
+    }
+    custom::ingress_annotations(found, object);
+}
+
+fn backend(found: &mut Collector, backend: Option<&Value>, path: &str) {
+    let Some(backend) = backend else { return };
+    let port = backend.pointer("/service/port");
+    let port = port_text(port.and_then(|port| port.get("number").or_else(|| port.get("name"))));
+    found.core("Service", backend.pointer("/service/name"), port, format!("{path}.service"), Need::Later);
+}
+
+fn service_target(found: &mut Collector, target: Option<&Value>, path: &str, need: Need) {
+    let Some(target) = target else { return };
+    let namespace = target.get("namespace").and_then(Value::as_str).map(str::to_owned);
+    found.add("", "Service", namespace, target.get("name"), port_text(target.get("port")), path.to_owned(), need);
+}
+
+fn binding(found: &mut Collector, object: &Object) {
+    let role = object.at("/roleRef");
+    let text = |field: &str| role.and_then(|role| role.get(field)).and_then(Value::as_str).unwrap_or_default();
+    let namespace = if text("kind") == "Role" { found.namespace.clone() } else { None };
+    let name = role.and_then(|role| role.get("name"));
+    let kind = text("kind").to_owned();
+    found.add("rbac.authorization.k8s.io", &kind, namespace, name, None, "roleRef".to_owned(), Need::Later);
+    for (at, subject) in object.list_at("/subjects").iter().enumerate() {
+        if subject.get("kind").and_then(Value::as_str) == Some("ServiceAccount") {
+            let namespace = subject.get("namespace").and_then(Value::as_str).map(str::to_owned);
+            let name = subject.get("name");
+            found.add("", "ServiceAccount", namespace, name, None, format!("subjects[{at}]"), Need::Later);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn seen(value: Value) -> Vec<String> {
+        let object = Object::from_value(value).expect("a map");
+        let line = |reference: Reference| {
+            let key = reference.key.map(|key| format!(":{key}")).unwrap_or_default();
+            let namespace = reference.namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
+            format!("{:?} {} {namespace}{}{key} at {}", reference.need, reference.kind, reference.name, reference.path)
+        };
+        references(&object).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_workloads_secrets_maps_claims_and_accounts_are_found_with_their_fields() {
+        let container = json!({"name": "c",
+            "env": [{"name": "A", "value": "1"}, {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                {"name": "C", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "k", "optional": true}}}],
+            "envFrom": [{"secretRef": {"name": "all"}}]});
+        let spec = json!({"serviceAccountName": "sa", "imagePullSecrets": [{"name": "pull"}], "containers": [container],
+            "volumes": [{"name": "v", "secret": {"secretName": "s", "items": [{"key": "x", "path": "x"}]}},
+                {"name": "d", "persistentVolumeClaim": {"claimName": "data"}},
+                {"name": "p", "projected": {"sources": [{"configMap": {"name": "m2"}}]}}]});
+        let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w", "namespace": "n"},
+            "spec": {"template": {"spec": spec}}});
+        assert_eq!(
+            seen(deployment),
+            [
+                "Start ServiceAccount n/sa at spec.template.spec.serviceAccountName",
+                "Later Secret n/pull at spec.template.spec.imagePullSecrets[0]",
+                "Start Secret n/s:k at spec.template.spec.containers[0].env[1].valueFrom.secretKeyRef",
+                "Optional ConfigMap n/m:k at spec.template.spec.containers[0].env[2].valueFrom.configMapKeyRef",
+                "Start Secret n/all at spec.template.spec.containers[0].envFrom[0].secretRef",
+                "Start Secret n/s:x at spec.template.spec.volumes[0].secret.items[0]",
+                "Start PersistentVolumeClaim n/data at spec.template.spec.volumes[1].persistentVolumeClaim",
+                "Start ConfigMap n/m2 at spec.template.spec.volumes[2].projected.sources[0].configMap",
+            ]
+        );
+    }
+
+    #[test]
+    fn routes_name_services_ports_classes_and_issuers() {
+        let ingress = json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": {"name": "i", "namespace": "n", "annotations": {"cert-manager.io/cluster-issuer": "le",
+                "traefik.ingress.kubernetes.io/router.middlewares": "n-strip@kubernetescrd"}},
+            "spec": {"ingressClassName": "traefik", "tls": [{"secretName": "tls"}],
+                "rules": [{"http": {"paths": [{"backend": {"service": {"name": "web", "port": {"number": 80}}}}]}}]}});
+        assert_eq!(
+            seen(ingress),
+            [
+                "Later IngressClass traefik at spec.ingressClassName",
+                "Later Service n/web:80 at spec.rules[0].http.paths[0].backend.service",
+                "Later Secret n/tls at spec.tls[0].secretName",
+                "Later ClusterIssuer le at metadata.annotations[cert-manager.io/cluster-issuer]",
+                "Later Middleware n/strip at metadata.annotations[traefik.ingress.kubernetes.io/router.middlewares]",
+            ]
+        );
+    }
+}
