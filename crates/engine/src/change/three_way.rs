@@ -1,27 +1,87 @@
 //! Client-side three-way merge: what was last delivered, what is wanted, what is there.
 
 use landfall_cluster::Patch;
+use landfall_object::merge::{merge_patch, strategic};
+use landfall_object::schema::Schemas;
 use landfall_object::{Object, Quantity};
 use serde_json::{Map, Value};
 
 /// The patch that brings a live object to the desired state; `None` when it is there already.
+///
+/// Kinds that Kubernetes itself serves take a strategic merge patch, as `kubectl apply` and Helm 3 send; others a
+/// merge patch in which lists of named entries are merged here, so that what the server has defaulted inside a list
+/// is no difference.
 pub(super) fn patch(previous: Option<&Object>, desired: &Object, live: &Object) -> Option<Patch> {
-    let next = predict(previous, desired, live);
-    let body = merge_patch(live.value(), next.value());
-    if body.as_object().is_none_or(Map::is_empty) { None } else { Some(Patch::Merge(body)) }
+    let schemas = Schemas::builtin();
+    if let Some(patch) = strategic_patch(&schemas, previous, desired, live) {
+        let unchanged = after(&schemas, live, &patch).is_none_or(|next| next == *live);
+        return (!unchanged).then_some(Patch::Strategic(Value::Object(patch)));
+    }
+    let next = predict_custom(previous, desired, live);
+    let body = merge_patch::diff(live.map(), next.map());
+    if body.is_empty() { None } else { Some(Patch::Merge(Value::Object(body))) }
 }
 
 /// What the live object would become.
 pub(super) fn predict(previous: Option<&Object>, desired: &Object, live: &Object) -> Object {
-    let mut desired = desired.clone();
-    encode_string_data(&mut desired);
-    let mut previous = previous.cloned();
-    if let Some(previous) = &mut previous {
-        encode_string_data(previous);
+    let schemas = Schemas::builtin();
+    strategic_patch(&schemas, previous, desired, live)
+        .and_then(|patch| after(&schemas, live, &patch))
+        .unwrap_or_else(|| predict_custom(previous, desired, live))
+}
+
+/// The strategic three-way patch; `None` for kinds without a built-in schema and where the merge has no answer.
+fn strategic_patch(
+    schemas: &Schemas,
+    previous: Option<&Object>,
+    desired: &Object,
+    live: &Object,
+) -> Option<Map<String, Value>> {
+    let gvk = desired.gvk();
+    let schema = schemas.kind(&gvk)?;
+    let canonical = |object: &Object| {
+        let mut object = object.clone();
+        encode_string_data(&mut object);
+        match schemas.decode(&gvk, object.value()).map(|decoded| decoded.value) {
+            // The typed round trip leaves empty structs behind that the manifest does not name.
+            Ok(Value::Object(map)) => within(&Value::Object(map), object.value()),
+            _ => object.into_value(),
+        }
+    };
+    let desired = canonical(desired);
+    let previous = previous.map_or_else(|| desired.clone(), canonical);
+    strategic::three_way(previous.as_object()?, desired.as_object()?, live.map(), schema).ok()
+}
+
+/// The canonical value, but only with the fields that the manifest has.
+fn within(canonical: &Value, written: &Value) -> Value {
+    match (canonical, written) {
+        (Value::Object(a), Value::Object(b)) => Value::Object(
+            b.iter()
+                .filter_map(|(name, written)| match a.get(name) {
+                    Some(value) => Some((name.clone(), within(value, written))),
+                    // Dropped by the typed round trip: empty, null, or not a field at all.
+                    None => None,
+                })
+                .collect(),
+        ),
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            Value::Array(a.iter().zip(b).map(|(value, written)| within(value, written)).collect())
+        }
+        _ => canonical.clone(),
     }
+}
+
+fn after(schemas: &Schemas, live: &Object, patch: &Map<String, Value>) -> Option<Object> {
+    let gvk = live.gvk();
+    let next = strategic::apply(live.map(), patch, schemas.kind(&gvk)?).ok()?;
+    Some(Object::from_map(next))
+}
+
+fn predict_custom(previous: Option<&Object>, desired: &Object, live: &Object) -> Object {
     let none = Value::Null;
-    let next = merged(previous.as_ref().map_or(&none, Object::value), desired.value(), live.value(), "");
-    Object::from_value(next).unwrap_or(desired)
+    let next = merged(previous.map_or(&none, Object::value), desired.value(), live.value(), "");
+    Object::from_value(next).unwrap_or_else(|_| desired.clone())
 }
 
 /// A Secret's `stringData` as the server stores it.
@@ -162,29 +222,6 @@ fn same_quantity(a: &Value, b: &Value) -> bool {
     matches!((a.parse::<Quantity>(), b.parse::<Quantity>()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// RFC 7386: the patch from one value to another; lists are taken whole.
-fn merge_patch(from: &Value, to: &Value) -> Value {
-    let (Some(a), Some(b)) = (from.as_object(), to.as_object()) else { return to.clone() };
-    let mut patch = Map::new();
-    for name in a.keys() {
-        if !b.contains_key(name) {
-            patch.insert(name.clone(), Value::Null);
-        }
-    }
-    for (name, value) in b {
-        match a.get(name) {
-            Some(before) if before == value => {}
-            Some(before) if before.is_object() && value.is_object() => {
-                patch.insert(name.clone(), merge_patch(before, value));
-            }
-            _ => {
-                patch.insert(name.clone(), value.clone());
-            }
-        }
-    }
-    Value::Object(patch)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -203,6 +240,23 @@ mod tests {
         let live = object(
             json!({"kind": "D", "spec": {"replicas": 1, "containers": [{"name": "a", "image": "x", "resources": {"limits": {"cpu": "1"}}, "imagePullPolicy": "Always"}]}}),
         );
+        assert_eq!(patch(Some(&desired), &desired, &live), None);
+    }
+
+    #[test]
+    fn a_built_in_kind_takes_a_strategic_patch_and_no_patch_when_it_is_as_desired() {
+        let desired = object(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w", "labels": null}, "spec": {"template": {"metadata": {"creationTimestamp": null}, "spec": {"containers": [{"name": "a", "image": "x", "env": [], "resources": {"limits": {"cpu": "1000m"}}}]}}}}));
+        let mut live = object(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w", "uid": "1"}, "spec": {"replicas": 1, "template": {"metadata": {}, "spec": {"restartPolicy": "Always", "containers": [{"name": "a", "image": "x", "resources": {"limits": {"cpu": "1"}}, "imagePullPolicy": "Always"}]}}}}));
+        assert_eq!(patch(Some(&desired), &desired, &live), None);
+        *live.at_mut("/spec/template/spec/containers/0/image").expect("is there") = json!("y");
+        let Some(Patch::Strategic(body)) = patch(Some(&desired), &desired, &live) else { panic!("a strategic patch") };
+        assert_eq!(body.pointer("/spec/template/spec/containers/0"), Some(&json!({"name": "a", "image": "x"})));
+    }
+
+    #[test]
+    fn a_secrets_string_data_is_no_difference_once_it_is_stored() {
+        let desired = object(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "x"}}));
+        let live = object(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "type": "Opaque", "data": {"a": "eA=="}}));
         assert_eq!(patch(Some(&desired), &desired, &live), None);
     }
 
