@@ -1,8 +1,18 @@
 use std::any::Any;
+use std::sync::Arc;
 
-use crate::error::ExecError;
+use rustc_hash::FxHashMap;
+
+use crate::error::{Cause, ExecError, Frame, Limit};
+use crate::exec::Exec;
+use crate::format;
 use crate::func::FuncError;
-use crate::set::Set;
+use crate::limits::Limits;
+use crate::parse;
+use crate::parse::tree::{At, Template};
+use crate::set::{MissingKey, Set};
+use crate::stack::Stack;
+use crate::trace::Recorder;
 use crate::value::{Str, Value};
 
 /// What a function can reach while a template executes: other templates, and the caller's own context.
@@ -24,12 +34,76 @@ use crate::value::{Str, Value};
 pub struct CallCtx<'a> {
     pub(crate) set: &'a Set,
     pub(crate) user: &'a mut (dyn Any + Send),
+    pub(crate) limits: Limits,
+    /// Steps and bytes taken so far.
+    pub(crate) steps: u64,
+    pub(crate) bytes: u64,
+    pub(crate) depth: u32,
+    /// Variables of all templates being executed; those of the current one begin at `base`.
+    pub(crate) variables: Vec<Value>,
+    pub(crate) base: usize,
+    pub(crate) at: At,
+    pub(crate) template: Arc<Template>,
+    pub(crate) out: Vec<u8>,
+    spare: Vec<Vec<u8>>,
+    /// Definitions of texts being executed by `execute_text`, the innermost last.
+    overlays: Vec<Arc<Vec<Arc<Template>>>>,
+    active: FxHashMap<Str, u32>,
+    pub(crate) stack: Stack,
+    pub(crate) trace: Option<Box<Recorder>>,
+}
+
+impl<'a> CallCtx<'a> {
+    pub(crate) fn new(
+        set: &'a Set,
+        user: &'a mut (dyn Any + Send),
+        limits: Limits,
+        template: Arc<Template>,
+        trace: Option<Box<Recorder>>,
+    ) -> Self {
+        CallCtx {
+            set,
+            user,
+            limits,
+            steps: 0,
+            bytes: 0,
+            depth: 0,
+            variables: Vec::with_capacity(16),
+            base: 0,
+            at: At::Nothing,
+            template,
+            out: Vec::with_capacity(4096),
+            spare: Vec::new(),
+            overlays: Vec::new(),
+            active: FxHashMap::default(),
+            stack: Stack::from_here(),
+            trace,
+        }
+    }
 }
 
 impl CallCtx<'_> {
     /// The caller's context, if it is of that type.
     pub fn user<T: Any>(&mut self) -> Option<&mut T> {
         self.user.downcast_mut()
+    }
+
+    /// What a missing map key gives in this execution.
+    pub fn missing_key(&self) -> MissingKey {
+        self.set.missing_key()
+    }
+
+    /// Counts bytes that a function is about to make against [`Limits::output_bytes`]; for functions whose result can
+    /// be much larger than their arguments, such as `repeat`.
+    ///
+    /// # Errors
+    /// The limit's words, when it is reached.
+    pub fn charge(&mut self, bytes: u64) -> Result<(), FuncError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.limits.output_bytes {
+            return Err(ExecError { frame: None, cause: Cause::Limit(Limit::OutputBytes(self.limits.output_bytes)) }.into());
+        }
+        Ok(())
     }
 
     /// Executes the template of that name on `data` and gives its text: what `include` is made of.
@@ -39,15 +113,22 @@ impl CallCtx<'_> {
     /// # Errors
     /// `template: no template "NAME" associated with template "gotpl"` (the set's own name), or the error inside.
     pub fn execute(&mut self, name: &Str, data: &Value) -> Result<Value, ExecError> {
-        let _ = (name, data, self.set);
-        Err(ExecError::new("not built yet"))
+        let Some(template) = self.find(name) else {
+            let (name, set) = (format::quote(name), format::quote(self.set.name()));
+            return Err(ExecError::new(format!("template: no template {name} associated with template {set}")));
+        };
+        *self.active.entry(name.clone()).or_default() += 1;
+        let result = self.nested(&template, data);
+        if let Some(count) = self.active.get_mut(name) {
+            *count -= 1;
+        }
+        result.map_err(|error| *error)
     }
 
     /// How many executions of the template of that name by [`execute`](Self::execute) have begun and not ended: Helm's
     /// `include` refuses when it is above 1000.
     pub fn active(&self, name: &Str) -> u32 {
-        let _ = name;
-        0
+        self.active.get(name).copied().unwrap_or(0)
     }
 
     /// Parses a text with the same functions and executes it on `data`: what `tpl` is made of. What it defines is
@@ -57,7 +138,86 @@ impl CallCtx<'_> {
     /// [`FuncError::Parse`] or [`FuncError::Exec`], both without a prefix, so that the caller can put its own words in
     /// front.
     pub fn execute_text(&mut self, name: &str, text: &Str, data: &Value) -> Result<Value, FuncError> {
-        let _ = (name, text, data);
-        Err(FuncError::new("not built yet"))
+        if !text.windows(2).any(|pair| pair == b"{{") {
+            return Ok(Value::from(text.clone()));
+        }
+        let templates = match self.set.parsed(name, text) {
+            Some(templates) => templates,
+            None => {
+                let parsed = parse::parse(name, text, self.set.functions())?;
+                let templates = Arc::new(parsed.into_iter().map(Arc::new).collect::<Vec<_>>());
+                self.set.keep_parsed(text, &templates);
+                templates
+            }
+        };
+        let Some(main) = templates.iter().rfind(|template| template.name.as_bytes() == name.as_bytes()).cloned() else {
+            return Err(FuncError::new("text has no template"));
+        };
+        self.overlays.push(templates);
+        let result = self.nested(&main, data);
+        self.overlays.pop();
+        Ok(result.map_err(|error| *error)?)
+    }
+
+    /// The template of that name as seen from here.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<Arc<Template>> {
+        let below = |depth: usize| -> Option<&Arc<Template>> {
+            // A definition without a body hides nothing.
+            let mut empty = None;
+            for overlay in self.overlays[..depth].iter().rev() {
+                if let Some(template) = overlay.iter().find(|template| template.name.as_bytes() == name) {
+                    if !template.empty {
+                        return Some(template);
+                    }
+                    empty = Some(template);
+                }
+            }
+            self.set.template(name).or(empty)
+        };
+        below(self.overlays.len()).cloned()
+    }
+
+    /// Executes a template into a text of its own.
+    fn nested(&mut self, template: &Arc<Template>, data: &Value) -> Exec<Value> {
+        let buffer = self.spare.pop().unwrap_or_default();
+        let outer = std::mem::replace(&mut self.out, buffer);
+        let outer_spans = self.trace.as_mut().map(|trace| trace.begin());
+        let at = self.at;
+        let result = self.enter(template, &data.clone().unboxed());
+        self.at = at;
+        let mut buffer = std::mem::replace(&mut self.out, outer);
+        let text = Str::new(&buffer);
+        buffer.clear();
+        if buffer.capacity() <= 1 << 20 && self.spare.len() < 16 {
+            self.spare.push(buffer);
+        }
+        let mut value = Value::from(text.clone());
+        if let Some((trace, spans)) = self.trace.as_mut().zip(outer_spans) {
+            value = value.with_origin(trace.end(spans, text));
+        }
+        result.map(|()| value)
+    }
+
+    /// An error at the current place.
+    #[cold]
+    pub(crate) fn fail<T>(&self, message: impl Into<String>) -> Exec<T> {
+        self.fail_with(Cause::Message(message.into()))
+    }
+
+    /// An error at the current place.
+    #[cold]
+    pub(crate) fn fail_with<T>(&self, cause: Cause) -> Exec<T> {
+        let unit = &self.template.unit;
+        let (line, column) = unit.line_and_column(unit.position(self.at));
+        Err(Box::new(ExecError {
+            frame: Some(Frame {
+                file: unit.name.as_ref().to_owned(),
+                line,
+                column,
+                template: self.template.name.to_string_lossy().into_owned(),
+                expression: unit.expression(self.at),
+            }),
+            cause,
+        }))
     }
 }

@@ -71,8 +71,6 @@ pub enum Limit {
     OutputBytes(u64),
     /// Templates nested deeper than allowed.
     Depth(u32),
-    /// A value nested too deeply to be printed; most likely it holds itself.
-    ValueDepth(u32),
 }
 
 impl fmt::Display for Limit {
@@ -82,7 +80,6 @@ impl fmt::Display for Limit {
             Limit::OutputBytes(limit) => write!(f, "output is larger than {limit} bytes"),
             // Go's own words for its own limit.
             Limit::Depth(limit) => write!(f, "exceeded maximum template depth ({limit})"),
-            Limit::ValueDepth(limit) => write!(f, "value is nested deeper than {limit} levels"),
         }
     }
 }
@@ -111,6 +108,7 @@ impl std::error::Error for ExecError {}
 
 impl ExecError {
     /// An error of these words, at no place.
+    #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         ExecError { frame: None, cause: Cause::Message(message.into()) }
     }

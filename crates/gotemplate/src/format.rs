@@ -1,37 +1,119 @@
 //! Go's `fmt` and `strconv`, as far as templates show them.
 
-use crate::value::Value;
+pub(crate) mod classes;
+mod float;
+mod printer;
+pub(crate) mod quote;
+pub(crate) mod utf8;
+mod verbs;
+
+use crate::value::{Data, Value};
 
 /// `fmt.Sprint`: operands next to each other, with a space between two when neither is a string.
 pub fn sprint(operands: &[Value]) -> Vec<u8> {
-    let _ = operands;
-    Vec::new()
+    let mut out = Vec::new();
+    let mut after_string = false;
+    for (at, operand) in operands.iter().enumerate() {
+        let string = operand.kind_name() == "string";
+        if at > 0 && !string && !after_string {
+            out.push(b' ');
+        }
+        append_display(&mut out, operand);
+        after_string = string;
+    }
+    out
 }
 
 /// `fmt.Sprintln`: operands with spaces between and a newline behind.
 pub fn sprintln(operands: &[Value]) -> Vec<u8> {
-    let _ = operands;
-    Vec::new()
+    let mut out = Vec::new();
+    for (at, operand) in operands.iter().enumerate() {
+        if at > 0 {
+            out.push(b' ');
+        }
+        append_display(&mut out, operand);
+    }
+    out.push(b'\n');
+    out
 }
 
 /// `fmt.Sprintf` with all verbs, flags and error forms.
 pub fn sprintf(format: &[u8], operands: &[Value]) -> Vec<u8> {
-    let _ = (format, operands);
-    Vec::new()
+    verbs::sprintf(format, operands)
 }
 
 /// `fmt.Sprintf("%v", value)`: what `toString` gives; nil is `<nil>`.
 pub fn display(value: &Value) -> Vec<u8> {
-    let _ = value;
-    Vec::new()
+    let mut out = Vec::new();
+    append_display(&mut out, value);
+    out
+}
+
+/// As [`display`], behind what is there already.
+pub fn append_display(out: &mut Vec<u8>, value: &Value) {
+    match value.data() {
+        Data::Str(text) => out.extend_from_slice(text),
+        Data::Int(number) | Data::Int64(number) => append_int(out, *number),
+        Data::Float(number) => append_float(out, *number),
+        Data::Bool(truth) => out.extend_from_slice(if *truth { b"true" } else { b"false" }),
+        Data::Nil => out.extend_from_slice(b"<nil>"),
+        _ => {
+            let mut printer = printer::Printer::behind(std::mem::take(out));
+            printer.argument(value, 'v');
+            *out = printer.out;
+        }
+    }
 }
 
 /// `strconv.Quote`: the text in double quotes with Go's escapes.
 pub fn quote(text: &[u8]) -> String {
-    format!("{:?}", String::from_utf8_lossy(text))
+    let mut out = Vec::with_capacity(text.len() + 2);
+    quote::append_quoted(&mut out, text, b'"', quote::Charset::Unicode);
+    // Bytes that are not UTF-8 are escaped, so the result is text.
+    String::from_utf8(out).unwrap_or_default()
 }
 
-/// `strconv.FormatFloat(number, 'g', -1, 64)` with `fmt`'s exponent threshold of 21: what `%v` prints.
+/// `strconv.FormatFloat(number, 'g', -1, 64)`: what `%v` prints; scientific below 1e-04 and from 1e+21 is JSON's rule,
+/// here it is from 1e+06 when there are no more digits, as `1e+06` and `1.2345675e+06`.
 pub fn float(number: f64) -> String {
-    number.to_string()
+    let mut out = Vec::new();
+    append_float(&mut out, number);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// `strconv.FormatFloat(number, verb, precision, 64)` for the verbs `b e E f g G x X`; `None` is Go's -1.
+pub fn float_as(number: f64, verb: u8, precision: Option<usize>) -> String {
+    String::from_utf8(float::format(number, verb, precision)).unwrap_or_default()
+}
+
+/// `strconv.IsPrint`.
+pub fn is_printable(character: char) -> bool {
+    classes::is_printable(character)
+}
+
+/// Appends what [`float`] gives.
+pub fn append_float(out: &mut Vec<u8>, number: f64) {
+    float::shortest(out, number);
+}
+
+/// Appends decimal digits.
+pub fn append_int(out: &mut Vec<u8>, number: i64) {
+    if number < 0 {
+        out.push(b'-');
+    }
+    append_uint(out, number.unsigned_abs());
+}
+
+fn append_uint(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
 }

@@ -157,6 +157,34 @@ impl fmt::Debug for Func {
     }
 }
 
+/// The functions of a set by number, Go's builtins included.
+#[derive(Debug)]
+pub(crate) struct Functions {
+    numbers: FxHashMap<Box<str>, u32>,
+    list: Vec<Func>,
+}
+
+impl Functions {
+    pub(crate) fn new(builtins: FuncMap, funcs: FuncMap) -> Self {
+        let mut all = builtins;
+        all.extend(funcs);
+        let mut functions = Functions { numbers: FxHashMap::default(), list: Vec::new() };
+        for (name, func) in all.funcs {
+            functions.numbers.insert(name, functions.list.len() as u32);
+            functions.list.push(func);
+        }
+        functions
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        self.numbers.get(name).copied()
+    }
+
+    pub(crate) fn get(&self, number: u32) -> &Func {
+        &self.list[number as usize]
+    }
+}
+
 /// Functions by name. A name that is there twice keeps the later function; names of Go's builtins may be overridden.
 #[derive(Debug, Clone, Default)]
 pub struct FuncMap {

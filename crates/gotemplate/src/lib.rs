@@ -20,12 +20,16 @@
 //!
 //! Invariants: no I/O, no clock, no randomness, no panic on any input.
 
+mod builtins;
 mod call;
 mod error;
+mod exec;
 pub mod format;
 mod func;
 mod limits;
+mod parse;
 mod set;
+mod stack;
 mod trace;
 mod value;
 

@@ -1,10 +1,23 @@
 use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+
+use crate::builtins;
+use crate::call::CallCtx;
 use crate::error::{ExecError, ParseError};
-use crate::func::FuncMap;
+use crate::format;
+use crate::func::{FuncMap, Functions};
 use crate::limits::Limits;
-use crate::trace::Trace;
-use crate::value::Value;
+use crate::parse;
+use crate::parse::tree::Template;
+use crate::trace::{Recorder, Trace};
+use crate::value::{Str, Value};
+
+/// Bytes of texts given to `tpl` that a set keeps parsed.
+const KEPT_TEXT: usize = 32 << 20;
 
 /// What a missing map key gives (`Option("missingkey=…")`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,16 +32,31 @@ pub enum MissingKey {
 }
 
 /// Templates that can call each other; parsed once, executed many times, from many threads.
-#[derive(Debug)]
 pub struct Set {
-    funcs: FuncMap,
+    name: Str,
+    functions: Functions,
+    missing_key: MissingKey,
+    templates: FxHashMap<Str, Arc<Template>>,
+    kept: Mutex<Kept>,
+}
+
+/// Texts parsed during executions.
+#[derive(Default)]
+struct Kept {
+    texts: FxHashMap<Str, Arc<Vec<Arc<Template>>>>,
+    bytes: usize,
 }
 
 impl Set {
     /// An empty set. `name` is what Go calls the root template; Helm's is `gotpl`, and error texts show it.
     pub fn new(name: &str, funcs: FuncMap, missing_key: MissingKey) -> Self {
-        let _ = (name, missing_key);
-        Set { funcs }
+        Set {
+            name: Str::from(name),
+            functions: Functions::new(builtins::all(), funcs),
+            missing_key,
+            templates: FxHashMap::default(),
+            kept: Mutex::default(),
+        }
     }
 
     /// Parses a text under a name, with all it defines. A later definition replaces an earlier one of the same name,
@@ -37,14 +65,22 @@ impl Set {
     /// # Errors
     /// Go's parse error; nothing of the text is kept then.
     pub fn parse(&mut self, name: &str, text: &[u8]) -> Result<(), ParseError> {
-        let _ = (name, text, &self.funcs);
+        for template in parse::parse(name, text, &self.functions)? {
+            if !template.empty || !self.templates.contains_key(&template.name) {
+                self.templates.insert(template.name.clone(), Arc::new(template));
+            }
+        }
         Ok(())
     }
 
     /// Whether there is a template of that name.
     pub fn contains(&self, name: &str) -> bool {
-        let _ = name;
-        false
+        self.templates.contains_key(name.as_bytes())
+    }
+
+    /// The names of all templates, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &Str> {
+        self.templates.keys()
     }
 
     /// Executes a template on `data` and gives what it writes.
@@ -60,8 +96,7 @@ impl Set {
         user: &mut (dyn Any + Send),
         limits: Limits,
     ) -> Result<Vec<u8>, ExecError> {
-        let _ = (name, data, user, limits);
-        Err(ExecError::new("not built yet"))
+        self.run(name, data, user, limits, None).map(|(bytes, _)| bytes)
     }
 
     /// As [`execute`](Self::execute), and tells for each piece of the output which template wrote it and where the
@@ -76,6 +111,62 @@ impl Set {
         user: &mut (dyn Any + Send),
         limits: Limits,
     ) -> Result<(Vec<u8>, Trace), ExecError> {
-        self.execute(name, data, user, limits).map(|bytes| (bytes, Trace::default()))
+        let (bytes, trace) = self.run(name, data, user, limits, Some(Box::default()))?;
+        let trace = trace.map(|recorder| recorder.finish(&bytes)).unwrap_or_default();
+        Ok((bytes, trace))
+    }
+
+    fn run(
+        &self,
+        name: &str,
+        data: &Value,
+        user: &mut (dyn Any + Send),
+        limits: Limits,
+        trace: Option<Box<Recorder>>,
+    ) -> Result<(Vec<u8>, Option<Box<Recorder>>), ExecError> {
+        let Some(template) = self.templates.get(name.as_bytes()) else {
+            let (name, set) = (format::quote(name.as_bytes()), format::quote(&self.name));
+            return Err(ExecError::new(format!("template: no template {name} associated with template {set}")));
+        };
+        let mut ctx = CallCtx::new(self, user, limits, Arc::clone(template), trace);
+        ctx.enter(template, &data.clone().unboxed()).map_err(|error| *error)?;
+        Ok((ctx.out, ctx.trace))
+    }
+
+    pub(crate) fn name(&self) -> &Str {
+        &self.name
+    }
+
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
+    pub(crate) fn missing_key(&self) -> MissingKey {
+        self.missing_key
+    }
+
+    pub(crate) fn template(&self, name: &[u8]) -> Option<&Arc<Template>> {
+        self.templates.get(name)
+    }
+
+    /// A text parsed before under that name.
+    pub(crate) fn parsed(&self, name: &str, text: &Str) -> Option<Arc<Vec<Arc<Template>>>> {
+        let kept = self.kept.lock();
+        let templates = kept.texts.get(text)?;
+        templates.iter().all(|template| &*template.unit.name == name).then(|| Arc::clone(templates))
+    }
+
+    pub(crate) fn keep_parsed(&self, text: &Str, templates: &Arc<Vec<Arc<Template>>>) {
+        let mut kept = self.kept.lock();
+        if kept.bytes + text.len() <= KEPT_TEXT {
+            kept.bytes += text.len();
+            kept.texts.insert(text.clone(), Arc::clone(templates));
+        }
+    }
+}
+
+impl fmt::Debug for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Set").field("name", &self.name).field("templates", &self.templates.len()).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,56 @@
+//! Go's built-in template functions.
+
+mod compare;
+mod escape;
+mod index;
+
+use crate::format;
+use crate::func::{Func, FuncKind, FuncMap, Signature};
+use crate::value::{Type, Value};
+
+const ONE: &[Type] = &[Type::Reflect];
+const TWO: &[Type] = &[Type::Reflect, Type::Reflect];
+
+/// All of them.
+pub(crate) fn all() -> FuncMap {
+    let mut funcs = FuncMap::new();
+    for (name, kind) in [("and", FuncKind::And), ("or", FuncKind::Or), ("call", FuncKind::CallValue)] {
+        funcs.insert(name, Func { signature: Signature::variadic(ONE, Type::Reflect), kind });
+    }
+    funcs.insert("not", Func::new(ONE, |_, args| Ok(Value::from(!args.any(0).truth()))));
+    funcs.insert("len", Func::new(ONE, |_, args| index::len(args.any(0))));
+    funcs.insert("index", Func::variadic(ONE, Type::Reflect, |_, args| index::index(args.any(0), args.rest(1))));
+    funcs.insert("slice", Func::variadic(ONE, Type::Reflect, |_, args| index::slice(args.any(0), args.rest(1))));
+    funcs.insert("eq", Func::variadic(ONE, Type::Reflect, |_, args| {
+        compare::eq(args.any(0), args.rest(1)).map(Value::from)
+    }));
+    funcs.insert("ne", Func::new(TWO, |_, args| {
+        compare::eq(args.any(0), args.rest(1)).map(|equal| Value::from(!equal))
+    }));
+    funcs.insert("lt", Func::new(TWO, |_, args| compare::lt(args.any(0), args.any(1)).map(Value::from)));
+    funcs.insert("le", Func::new(TWO, |_, args| compare::le(args.any(0), args.any(1)).map(Value::from)));
+    funcs.insert("gt", Func::new(TWO, |_, args| {
+        compare::le(args.any(0), args.any(1)).map(|less| Value::from(!less))
+    }));
+    funcs.insert("ge", Func::new(TWO, |_, args| {
+        compare::lt(args.any(0), args.any(1)).map(|less| Value::from(!less))
+    }));
+    funcs.insert("print", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(format::sprint(args.0)))));
+    funcs.insert("println", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(format::sprintln(args.0)))));
+    funcs.insert("printf", Func::variadic(&[Type::String], Type::Any, |_, args| {
+        Ok(Value::str(format::sprintf(args.bytes(0), args.rest(1))))
+    }));
+    funcs.insert("html", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::html(&joined(args.0))))));
+    funcs.insert("js", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::js(&joined(args.0))))));
+    funcs.insert("urlquery", Func::variadic(&[], Type::Any, |_, args| {
+        Ok(Value::str(escape::url_query(&joined(args.0))))
+    }));
+    funcs
+}
+
+/// The arguments of an escaper as one text; upstream `evalArgs`.
+fn joined(args: &[Value]) -> Vec<u8> {
+    let shown: Vec<Value> =
+        args.iter().map(|arg| if arg.is_nil() { Value::from("<no value>") } else { arg.clone() }).collect();
+    format::sprint(&shown)
+}

@@ -1,0 +1,140 @@
+use smallvec::SmallVec;
+
+use super::Exec;
+use crate::call::CallCtx;
+use crate::error::Cause;
+use crate::func::{Func, FuncError, FuncKind, Signature};
+use crate::parse::tree::{At, Id, Unit};
+use crate::value::{Str, Type, Value};
+
+/// Arguments of a call; few calls have more.
+pub(super) type Arguments = SmallVec<[Value; 4]>;
+
+impl CallCtx<'_> {
+    #[expect(clippy::too_many_arguments, reason = "the function, the place and the call, as in Go's evalFunction")]
+    pub(super) fn function(
+        &mut self,
+        unit: &Unit,
+        dot: &Value,
+        function: u32,
+        name: &Str,
+        at: At,
+        arguments: &[Id],
+        last: Option<Value>,
+    ) -> Exec<Value> {
+        let set = self.set;
+        let text = name.to_str().unwrap_or_default();
+        self.invoke(unit, dot, set.functions().get(function), text, at, arguments, last)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the function, the place and the call, as in Go's evalCall")]
+    pub(super) fn invoke(
+        &mut self,
+        unit: &Unit,
+        dot: &Value,
+        func: &Func,
+        name: &str,
+        at: At,
+        operands: &[Id],
+        last: Option<Value>,
+    ) -> Exec<Value> {
+        match &func.kind {
+            FuncKind::Call(call) => {
+                let arguments = self.arguments(unit, dot, func.signature, name, operands, last)?;
+                let result = call(self, &arguments);
+                self.called(result, name, at, &arguments)
+            }
+            FuncKind::And | FuncKind::Or => {
+                let given = operands.len() + usize::from(last.is_some());
+                if given == 0 {
+                    return self.fail(format!("wrong number of args for {name}: want at least 1 got 0"));
+                }
+                let stops_at = matches!(func.kind, FuncKind::Or);
+                let mut value = Value::nil();
+                for operand in operands {
+                    value = self.argument(unit, dot, *operand, Type::Reflect)?;
+                    if value.truth() == stops_at {
+                        return Ok(value);
+                    }
+                }
+                Ok(last.unwrap_or(value))
+            }
+            FuncKind::CallValue => {
+                let callee = match (operands.first(), &last) {
+                    (Some(operand), _) => unit.expression(At::Operand(*operand)),
+                    (None, Some(last)) => String::from_utf8_lossy(&crate::format::display(last)).into_owned(),
+                    (None, None) => String::new(),
+                };
+                let arguments = self.arguments(unit, dot, func.signature, name, operands, last)?;
+                // No value that a template can get hold of is a function.
+                let message = match arguments.first() {
+                    Some(value) if !value.is_nil() => format!("non-function {callee} of type {}", value.type_name()),
+                    _ => "call of nil".to_owned(),
+                };
+                self.called(Err(FuncError::new(message)), name, at, &arguments)
+            }
+        }
+    }
+
+    /// Evaluates and checks the arguments of a call.
+    pub(super) fn arguments(
+        &mut self,
+        unit: &Unit,
+        dot: &Value,
+        signature: Signature,
+        name: &str,
+        operands: &[Id],
+        last: Option<Value>,
+    ) -> Exec<Arguments> {
+        let Signature { params, rest } = signature;
+        let given = operands.len() + usize::from(last.is_some());
+        if rest.is_some() {
+            if given < params.len() {
+                let (want, got) = (params.len(), operands.len());
+                return self.fail(format!("wrong number of args for {name}: want at least {want} got {got}"));
+            }
+        } else if given != params.len() {
+            return self.fail(format!("wrong number of args for {name}: want {} got {given}", params.len()));
+        }
+        let wanted = |index: usize| params.get(index).copied().or(rest).unwrap_or(Type::Any);
+        let mut arguments = Arguments::with_capacity(given);
+        for (index, operand) in operands.iter().enumerate() {
+            let argument = self.argument(unit, dot, *operand, wanted(index))?;
+            arguments.push(argument);
+        }
+        if let Some(last) = last {
+            let argument = self.fitting(last, wanted(operands.len()))?;
+            arguments.push(argument);
+        }
+        Ok(arguments)
+    }
+
+    /// What a call gave, with the place of its error or the origin of its arguments.
+    pub(super) fn called(
+        &mut self,
+        result: Result<Value, FuncError>,
+        name: &str,
+        at: At,
+        arguments: &[Value],
+    ) -> Exec<Value> {
+        let value = match result {
+            Ok(value) => value.unboxed(),
+            Err(error) => {
+                self.at = at;
+                return self.fail_with(Cause::Call { name: name.to_owned(), error: Box::new(error) });
+            }
+        };
+        // What loops pile up in variables counts as output too.
+        if let crate::Data::Str(text) = value.data()
+            && text.len() > 4096
+        {
+            self.wrote(text.len())?;
+        }
+        if let Some(trace) = &mut self.trace
+            && value.origin() == crate::Origin::NONE
+        {
+            return Ok(value.with_origin(trace.union(arguments.iter().map(Value::origin))));
+        }
+        Ok(value)
+    }
+}
