@@ -1,0 +1,195 @@
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use landfall_project::Check;
+use serde::Serialize;
+
+/// How host names of checks are reached when they are not the public ones: the embedded cluster's ingress.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Routes {
+    /// Where plain HTTP goes.
+    pub http: Option<SocketAddr>,
+    /// Where HTTPS goes; its certificates are simulated and not verified.
+    pub https: Option<SocketAddr>,
+}
+
+impl Routes {
+    /// Whether names are routed at all.
+    pub fn is_empty(&self) -> bool {
+        self.http.is_none() && self.https.is_none()
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "verdict", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The answer was as it must be.
+    Passed,
+    /// The answer was another one, or none.
+    Failed {
+        /// What was seen.
+        reason: String,
+    },
+    /// The answer came from a container that declares none: nothing was checked.
+    NotSimulated {
+        /// Who would have had to answer.
+        reason: String,
+    },
+}
+
+/// One check and what it found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CheckResult {
+    /// The check's name.
+    pub name: String,
+    /// The address asked.
+    pub address: String,
+    /// What it found.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Whether a simulated container answered.
+    pub simulated: bool,
+    /// Tries made.
+    pub tries: u32,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// The header by which the embedded cluster says that an answer is simulated.
+pub const SIMULATED_HEADER: &str = "x-landfall-simulated";
+
+/// The longest a check goes on trying when nothing else is said.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Makes one check, again and again until it passes or its time is over.
+pub async fn run_check(check: &Check, routes: &Routes) -> CheckResult {
+    let started = Instant::now();
+    let timeout = check.timeout.as_deref().and_then(|text| crate::parse_duration(text).ok()).unwrap_or(DEFAULT_TIMEOUT);
+    let mut pause = Duration::from_millis(50);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let (verdict, simulated) = ask(check, routes).await;
+        let over = started.elapsed() + pause >= timeout;
+        if over || !matches!(verdict, Verdict::Failed { .. }) {
+            return CheckResult {
+                name: check.name.clone(),
+                address: check.http.clone(),
+                verdict,
+                simulated,
+                tries,
+                elapsed_ms: started.elapsed().as_millis() as u64,
+            };
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}
+
+async fn ask(check: &Check, routes: &Routes) -> (Verdict, bool) {
+    let failed = |reason: String| (Verdict::Failed { reason }, false);
+    let url = match reqwest::Url::parse(&check.http) {
+        Ok(url) => url,
+        Err(error) => return failed(format!("`{}` is not an address: {error}", check.http)),
+    };
+    let routed = match url.scheme() {
+        "https" => routes.https,
+        _ => routes.http,
+    };
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .timeout(Duration::from_secs(10));
+    let mut asked = url.clone();
+    if let (Some(address), Some(host)) = (routed, url.host_str()) {
+        builder = builder.resolve(host, address).tls_danger_accept_invalid_certs(true);
+        if asked.set_port(Some(address.port())).is_err() {
+            return failed(format!("`{}` cannot have a port", check.http));
+        }
+    }
+    let client = match builder.build() {
+        Ok(client) => client,
+        Err(error) => return failed(error.to_string()),
+    };
+    let method = match (&check.method, &check.body) {
+        (Some(method), _) => method.to_uppercase(),
+        (None, Some(_)) => "POST".to_owned(),
+        (None, None) => "GET".to_owned(),
+    };
+    let Ok(method) = method.parse::<reqwest::Method>() else {
+        return failed(format!("`{method}` is not a method"));
+    };
+    let mut request = client.request(method, asked);
+    for (name, value) in &check.headers {
+        request = request.header(name, value);
+    }
+    if routed.is_some()
+        && let Some(host) = url.host_str()
+    {
+        // The rules match the public name; the port we really go through is none of their business.
+        request = request.header("host", host);
+    }
+    if let Some(body) = &check.body {
+        request = request.body(body.clone());
+    }
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) => return failed(error_words(&error)),
+    };
+    let status = answer.status().as_u16();
+    let simulation = answer.headers().get(SIMULATED_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let simulated = simulation.is_some();
+    let body = match answer.text().await {
+        Ok(body) => body,
+        Err(error) => return failed(error_words(&error)),
+    };
+    if simulation.as_deref() == Some("undeclared") {
+        let reason = body.lines().next().unwrap_or_default().to_owned();
+        return (Verdict::NotSimulated { reason }, true);
+    }
+    let right = check.status.map_or((200..400).contains(&status), |wanted| wanted == status);
+    if !right {
+        let wanted = check.status.map_or("200–399".to_owned(), |wanted| wanted.to_string());
+        return (Verdict::Failed { reason: format!("status {status}, wanted {wanted}{}", excerpt(&body)) }, simulated);
+    }
+    if let Some(text) = &check.contains
+        && !body.contains(text.as_str())
+    {
+        return (Verdict::Failed { reason: format!("the answer does not contain {text:?}{}", excerpt(&body)) }, simulated);
+    }
+    (Verdict::Passed, simulated)
+}
+
+fn excerpt(body: &str) -> String {
+    let line = body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    if line.is_empty() {
+        return String::new();
+    }
+    let short: String = line.chars().take(120).collect();
+    format!("; it says: {short}")
+}
+
+/// The innermost cause of an error of the HTTP client; its own words repeat the address.
+fn error_words(error: &reqwest::Error) -> String {
+    let mut source: &dyn std::error::Error = error;
+    while let Some(inner) = source.source() {
+        source = inner;
+    }
+    source.to_string()
+}
+
+/// Counts of verdicts, by word.
+pub fn tally(results: &[CheckResult]) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for result in results {
+        let word = match result.verdict {
+            Verdict::Passed => "passed",
+            Verdict::Failed { .. } => "failed",
+            Verdict::NotSimulated { .. } => "not simulated",
+        };
+        *counts.entry(word).or_default() += 1;
+    }
+    counts
+}

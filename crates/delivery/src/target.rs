@@ -1,0 +1,325 @@
+use std::path::{Path, PathBuf};
+
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_project::ProjectFile;
+use landfall_source::{RemoteRef, SourceTree, fetch_repository};
+
+/// What was asked to be delivered, before anything is read from it.
+#[derive(Debug, Clone, Default)]
+pub struct TargetQuery {
+    /// The argument as typed; the working directory when absent.
+    pub target: Option<String>,
+    /// The directory that relative paths start from.
+    pub working_directory: PathBuf,
+    /// The commit, branch or tag wanted instead of the working tree.
+    pub reference: Option<String>,
+    /// Where fetched repositories are kept.
+    pub cache: PathBuf,
+}
+
+/// What is delivered, read and recognised.
+#[derive(Debug)]
+pub struct Target {
+    /// The files.
+    pub source: SourceTree,
+    /// The directory within the files that paths of the target start from.
+    pub directory: String,
+    /// What it is.
+    pub kind: TargetKind,
+}
+
+/// What kind of thing is delivered.
+#[derive(Debug)]
+pub enum TargetKind {
+    /// A system with a `landfall.yaml`.
+    System(Box<ProjectFile>),
+    /// A bare chart.
+    Chart,
+    /// Argo `Application` manifests: paths within the files.
+    Applications(Vec<String>),
+}
+
+/// Where a target lies on disk, before it is read; state and configuration are found from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetPlace {
+    /// A directory, and what stands in it.
+    Directory(PathBuf),
+    /// A chart's or project's archive.
+    Archive(PathBuf),
+    /// A manifest file, or a `landfall.yaml` named itself.
+    Manifest(PathBuf),
+    /// A repository by address.
+    Remote(RemoteRef),
+}
+
+impl TargetPlace {
+    /// Recognises an argument; with none, the nearest directory upwards that holds a `landfall.yaml`, else the
+    /// working directory.
+    ///
+    /// # Errors
+    /// When the argument is neither an address nor an existing file or directory.
+    pub fn of(query: &TargetQuery) -> Result<Self, Diagnostic> {
+        let Some(text) = &query.target else {
+            return Ok(TargetPlace::Directory(upwards(&query.working_directory)));
+        };
+        if let Some(remote) = RemoteRef::parse(text) {
+            return Ok(TargetPlace::Remote(remote));
+        }
+        let path = query.working_directory.join(text);
+        if path.is_dir() {
+            return Ok(TargetPlace::Directory(path));
+        }
+        if path.is_file() {
+            let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+            return match name.rsplit('.').next() {
+                Some("yaml" | "yml" | "json") => Ok(TargetPlace::Manifest(path)),
+                Some("tgz" | "gz" | "tar") => Ok(TargetPlace::Archive(path)),
+                _ => Err(Diagnostic::error(121, format!("`{text}` is neither a chart, an archive nor a manifest"))
+                    .help("give a directory with `landfall.yaml` or `Chart.yaml`, a `.tgz`, or Application manifests")),
+            };
+        }
+        let mut diagnostic = Diagnostic::error(120, format!("there is no `{text}`"))
+            .note(format!("looked in {}", query.working_directory.display()));
+        if let Some(near) = nearest_entry(&path) {
+            diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+        }
+        Err(diagnostic)
+    }
+
+    /// The directory whose `.landfall` holds the state; none for what is only known by address.
+    pub fn root(&self) -> Option<PathBuf> {
+        let directory = match self {
+            TargetPlace::Directory(directory) => directory.clone(),
+            TargetPlace::Archive(file) | TargetPlace::Manifest(file) => file.parent()?.to_owned(),
+            TargetPlace::Remote(_) => return None,
+        };
+        let directory = directory.canonicalize().unwrap_or(directory);
+        if directory.join(landfall_project::FILE_NAME).is_file() {
+            return Some(directory);
+        }
+        let top = directory.ancestors().find(|dir| dir.join(".git").exists()).map(Path::to_owned);
+        Some(top.unwrap_or(directory))
+    }
+}
+
+impl Target {
+    /// Reads what a place holds.
+    ///
+    /// # Errors
+    /// When it cannot be fetched or read, or holds nothing that can be delivered.
+    pub fn load(place: &TargetPlace, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
+        match place {
+            TargetPlace::Directory(directory) => Target::from_directory(directory, query),
+            TargetPlace::Manifest(file) => {
+                if file.file_name().is_some_and(|name| name == landfall_project::FILE_NAME) {
+                    let directory = file.parent().unwrap_or(Path::new("."));
+                    return Target::from_directory(directory, query);
+                }
+                let directory = file.parent().unwrap_or(Path::new("."));
+                let (source, inside) = open(directory, query).map_err(one)?;
+                let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let path = join(&inside, &name);
+                let text = read_text(&source, &path).map_err(one)?;
+                if !holds_application(&text) {
+                    return Err(one(Diagnostic::error(122, format!("`{}` holds no Argo Application", file.display()))
+                        .help("`landfall up` takes charts, systems with a landfall.yaml, and Applications")));
+                }
+                Ok(Target { source, directory: inside, kind: TargetKind::Applications(vec![path]) })
+            }
+            TargetPlace::Archive(file) => {
+                let source = SourceTree::open_archive(file).map_err(|error| one(error.diagnose()))?;
+                Target::recognise(source, String::new(), &file.display().to_string())
+            }
+            TargetPlace::Remote(remote) => {
+                let directory = query.cache.join("git").join(slug(&remote.url));
+                fetch_repository(remote, &directory).map_err(|error| one(error.diagnose()))?;
+                let revision = remote.revision.as_deref().or(query.reference.as_deref()).unwrap_or("HEAD");
+                let source = SourceTree::open_commit(&directory, revision).map_err(|error| one(error.diagnose()))?;
+                Target::recognise(source, String::new(), &remote.url)
+            }
+        }
+    }
+
+    fn from_directory(directory: &Path, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
+        let (source, inside) = open(directory, query).map_err(one)?;
+        Target::recognise(source, inside, &directory.display().to_string())
+    }
+
+    fn recognise(source: SourceTree, directory: String, name: &str) -> Result<Self, Vec<Diagnostic>> {
+        let project = join(&directory, landfall_project::FILE_NAME);
+        if let Some(text) = source.read(&project).map_err(|error| one(error.diagnose()))? {
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let file = landfall_project::parse(landfall_project::FILE_NAME, &text)?;
+            return Ok(Target { source, directory, kind: TargetKind::System(Box::new(file)) });
+        }
+        if source.read(&join(&directory, "Chart.yaml")).map_err(|error| one(error.diagnose()))?.is_some() {
+            return Ok(Target { source, directory, kind: TargetKind::Chart });
+        }
+        let applications = applications_in(&source, &directory).map_err(one)?;
+        if !applications.is_empty() {
+            return Ok(Target { source, directory, kind: TargetKind::Applications(applications) });
+        }
+        let mut diagnostic = Diagnostic::error(
+            123,
+            format!("`{name}` holds nothing to deliver: no landfall.yaml, no Chart.yaml and no Argo Application"),
+        );
+        let charts = charts_below(&source, &directory);
+        diagnostic = match charts.first() {
+            Some(first) => diagnostic
+                .note(format!("charts below it: {}", charts.join(", ")))
+                .help(format!("landfall up {first}")),
+            None => diagnostic.help("`landfall create NAME` makes a chart to begin with"),
+        };
+        Err(vec![diagnostic])
+    }
+
+    /// A path of the target as a path within its files.
+    pub fn path(&self, path: &str) -> String {
+        join(&self.directory, path)
+    }
+}
+
+fn one(diagnostic: Diagnostic) -> Vec<Diagnostic> {
+    vec![diagnostic]
+}
+
+/// Opens the files that a directory belongs to, and says where in them the directory lies.
+fn open(directory: &Path, query: &TargetQuery) -> Result<(SourceTree, String), Diagnostic> {
+    let working = SourceTree::open_directory(directory).map_err(|error| error.diagnose())?;
+    let root = working.directory_on_disk().map(Path::to_owned).unwrap_or_default();
+    let real = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+    let inside = real
+        .strip_prefix(&root)
+        .map(|path| path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"))
+        .unwrap_or_default();
+    match &query.reference {
+        None => Ok((working, inside)),
+        Some(reference) => {
+            let commit = SourceTree::open_commit(directory, reference).map_err(|error| error.diagnose())?;
+            Ok((commit, inside))
+        }
+    }
+}
+
+fn upwards(directory: &Path) -> PathBuf {
+    let has = |dir: &Path| dir.join(landfall_project::FILE_NAME).is_file();
+    if has(directory) || directory.join("Chart.yaml").is_file() {
+        return directory.to_owned();
+    }
+    for parent in directory.ancestors().skip(1) {
+        if has(parent) {
+            return parent.to_owned();
+        }
+        if parent.join(".git").exists() {
+            break;
+        }
+    }
+    directory.to_owned()
+}
+
+fn nearest_entry(path: &Path) -> Option<String> {
+    let parent = path.parent()?;
+    let wanted = path.file_name()?.to_string_lossy().into_owned();
+    let names: Vec<String> = std::fs::read_dir(parent)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    landfall_diag::nearest(&wanted, names.iter().map(String::as_str)).map(str::to_owned)
+}
+
+fn read_text(source: &SourceTree, path: &str) -> Result<String, Diagnostic> {
+    match source.read(path).map_err(|error| error.diagnose())? {
+        Some(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        None => Err(Diagnostic::error(120, format!("there is no `{path}` in {}", source.place()))),
+    }
+}
+
+fn applications_in(source: &SourceTree, directory: &str) -> Result<Vec<String>, Diagnostic> {
+    let mut found = Vec::new();
+    for name in source.entries(directory).map_err(|error| error.diagnose())? {
+        if !(name.ends_with(".yaml") || name.ends_with(".yml")) {
+            continue;
+        }
+        let path = join(directory, &name);
+        if holds_application(&read_text(source, &path)?) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a manifest holds an Argo `Application`; what is no YAML holds none.
+fn holds_application(text: &str) -> bool {
+    landfall_yaml::to_json_all(text).unwrap_or_default().iter().any(|document| {
+        document["kind"] == "Application"
+            && document["apiVersion"].as_str().is_some_and(|version| version.starts_with("argoproj.io/"))
+    })
+}
+
+fn charts_below(source: &SourceTree, directory: &str) -> Vec<String> {
+    let pattern = join(directory, "**/Chart.yaml");
+    let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
+    source
+        .glob(&pattern)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|path| path.strip_prefix(&prefix)?.strip_suffix("/Chart.yaml"))
+        .filter(|path| !path.contains("/charts/"))
+        .map(str::to_owned)
+        .take(8)
+        .collect()
+}
+
+pub(crate) fn join(a: &str, b: &str) -> String {
+    if a.is_empty() { b.to_owned() } else { format!("{a}/{b}") }
+}
+
+/// An address as a directory's name.
+pub fn slug(url: &str) -> String {
+    let name: String =
+        url.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '_' }).collect();
+    name.trim_matches('_').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(dir: &Path, target: Option<&str>) -> TargetQuery {
+        TargetQuery {
+            target: target.map(str::to_owned),
+            working_directory: dir.to_owned(),
+            reference: None,
+            cache: dir.join("cache"),
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_not_there_suggests_the_nearest() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        std::fs::create_dir(dir.path().join("charts")).expect("made");
+        let error = TargetPlace::of(&query(dir.path(), Some("chart"))).expect_err("not there");
+        assert_eq!(error.helps, ["did you mean `charts`?"]);
+    }
+
+    #[test]
+    fn a_directory_without_anything_names_the_charts_below_it() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        std::fs::create_dir_all(dir.path().join("deploy/web")).expect("made");
+        std::fs::write(dir.path().join("deploy/web/Chart.yaml"), "name: web\n").expect("written");
+        let query = query(dir.path(), None);
+        let place = TargetPlace::of(&query).expect("the working directory");
+        let findings = Target::load(&place, &query).expect_err("nothing here");
+        assert_eq!(findings[0].helps, ["landfall up deploy/web"]);
+    }
+
+    #[test]
+    fn the_project_file_is_found_upwards_within_the_repository() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        std::fs::create_dir_all(dir.path().join("apps/web")).expect("made");
+        std::fs::create_dir(dir.path().join(".git")).expect("made");
+        std::fs::write(dir.path().join("landfall.yaml"), "name: x\n").expect("written");
+        let place = TargetPlace::of(&query(&dir.path().join("apps/web"), None)).expect("found");
+        assert_eq!(place, TargetPlace::Directory(dir.path().to_owned()));
+    }
+}
