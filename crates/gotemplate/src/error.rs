@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use crate::func::FuncError;
 
@@ -86,21 +87,54 @@ impl fmt::Display for Limit {
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Cause::Message(message) => f.write_str(message),
-            Cause::Call { name, error } => write!(f, "error calling {name}: {error}"),
-            Cause::Limit(limit) => limit.fmt(f),
+        match self.write_until_inner(f)? {
+            Some(inner) => inner.fmt(f),
+            None => Ok(()),
         }
     }
 }
 
+impl Cause {
+    /// Writes the words up to those of the template inside, if there is one.
+    fn write_until_inner(&self, f: &mut fmt::Formatter<'_>) -> Result<Option<&ExecError>, fmt::Error> {
+        match self {
+            Cause::Message(message) => f.write_str(message)?,
+            Cause::Limit(limit) => write!(f, "{limit}")?,
+            Cause::Call { name, error } => {
+                write!(f, "error calling {name}: ")?;
+                if let FuncError::Exec { prefix, error } = &**error {
+                    f.write_str(prefix)?;
+                    return Ok(Some(error));
+                }
+                write!(f, "{error}")?;
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Goes from frame to frame in a loop: chains of a thousand must not use a thousand stack frames.
 impl fmt::Display for ExecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Frame { file, line, column, template, expression }) = &self.frame {
-            let template = crate::format::quote(template.as_bytes());
-            write!(f, "template: {file}:{line}:{column}: executing {template} at <{expression}>: ")?;
+        let mut next = Some(self);
+        while let Some(here) = next {
+            if let Some(Frame { file, line, column, template, expression }) = &here.frame {
+                let template = crate::format::quote(template.as_bytes());
+                write!(f, "template: {file}:{line}:{column}: executing {template} at <{expression}>: ")?;
+            }
+            next = here.cause.write_until_inner(f)?;
         }
-        self.cause.fmt(f)
+        Ok(())
+    }
+}
+
+/// As for display: a long chain is taken apart in a loop.
+impl Drop for ExecError {
+    fn drop(&mut self) {
+        let mut next = self.take_inner();
+        while let Some(mut inner) = next {
+            next = inner.take_inner();
+        }
     }
 }
 
@@ -131,6 +165,18 @@ impl ExecError {
                 FuncError::Exec { error, .. } => Some(error),
                 _ => None,
             },
+            _ => None,
+        }
+    }
+
+    /// The error inside, if nobody else holds it.
+    fn take_inner(&mut self) -> Option<ExecError> {
+        let Cause::Call { error, .. } = &mut self.cause else { return None };
+        if !matches!(**error, FuncError::Exec { .. }) {
+            return None;
+        }
+        match std::mem::replace(&mut **error, FuncError::Message(String::new())) {
+            FuncError::Exec { error, .. } => Arc::into_inner(error),
             _ => None,
         }
     }

@@ -234,8 +234,8 @@ pub enum FuncError {
     Exec {
         /// Words in front of the error's own, such as ``error during tpl function execution for "…": ``.
         prefix: String,
-        /// The error inside.
-        error: Box<ExecError>,
+        /// The error inside; shared, because chains of a thousand are copied.
+        error: Arc<ExecError>,
     },
     /// A text given to the function did not parse.
     Parse {
@@ -278,7 +278,7 @@ impl std::error::Error for FuncError {}
 
 impl From<ExecError> for FuncError {
     fn from(error: ExecError) -> Self {
-        FuncError::Exec { prefix: String::new(), error: Box::new(error) }
+        FuncError::Exec { prefix: String::new(), error: Arc::new(error) }
     }
 }
 

@@ -82,7 +82,7 @@ fn eq_other(a: &Value, b: &Value) -> Result<bool, FuncError> {
             shown(a),
             a.type_name(),
             b.type_name(),
-            shown(b)
+            String::from_utf8_lossy(&format::display(b))
         )));
     }
     if is_nil(a) || is_nil(b) {

@@ -115,8 +115,9 @@ pub(super) fn slice(item: &Value, indexes: &[Value]) -> Result<Value, FuncError>
 /// `len x`
 pub(super) fn len(item: &Value) -> Result<Value, FuncError> {
     if item.is_nil() {
-        // A nil in an interface and no value at all differ in Go's words.
-        return Err(FuncError::new(if item.boxed { "len of nil pointer" } else { "len of type <nil>" }));
+        // Without an interface around it, Go's own function panics.
+        let words = "reflect: call of reflect.Value.Type on zero Value";
+        return Err(FuncError::new(if item.boxed { "len of nil pointer" } else { words }));
     }
     let length = match plain(item).data() {
         Data::Str(text) | Data::Bytes(text) => text.len(),

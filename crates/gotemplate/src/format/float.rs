@@ -103,7 +103,7 @@ fn general(out: &mut Vec<u8>, number: f64, precision: Option<usize>, verb: u8) {
     let exponent = decimal.point - 1;
     if exponent < -4 || exponent >= threshold {
         let shown = precision.map_or(count, |precision| precision.min(count)).saturating_sub(1);
-        return scientific(out, &decimal, shown, verb - b'g' + b'e');
+        return scientific(out, &decimal, shown, if verb == b'g' { b'e' } else { b'E' });
     }
     if decimal.point > 0 {
         let whole = decimal.point as usize;

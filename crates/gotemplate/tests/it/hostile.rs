@@ -1,0 +1,169 @@
+//! Input that wants to hang, to eat memory, or to crash.
+
+use landfall_gotemplate::{Cause, Limit, Limits, MissingKey, Origin, Set, Value};
+
+use super::values;
+
+fn run(text: &str, limits: Limits) -> Result<Vec<u8>, String> {
+    let mut set = Set::new("gotpl", values::funcs(), MissingKey::Zero);
+    set.parse("t", text.as_bytes()).map_err(|error| error.to_string())?;
+    set.execute("t", &values::data(), &mut (), limits).map_err(|error| error.to_string())
+}
+
+fn error(text: &str) -> String {
+    run(text, Limits::default()).expect_err("must fail")
+}
+
+#[test]
+fn endless_recursion_of_templates_ends_in_gos_words() {
+    let limits = Limits { depth: 20_000, ..Limits::default() };
+    let found = run(r#"{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}"#, limits);
+    let found = found.expect_err("must fail");
+    assert!(found.ends_with("exceeded maximum template depth (20000)"), "{}", &found[..200.min(found.len())]);
+}
+
+#[test]
+fn endless_recursion_through_include_and_tpl_ends() {
+    let limits = Limits { depth: 3000, ..Limits::default() };
+    for text in [
+        r#"{{ define "a" }}{{ include "a" . }}{{ end }}{{ include "a" . }}"#,
+        r#"{{ define "a" }}{{ tpl "{{ include \"a\" . }}" . }}{{ end }}{{ include "a" . }}"#,
+    ] {
+        let found = run(text, limits).expect_err("must fail");
+        assert!(found.ends_with("exceeded maximum template depth (3000)"), "{}", &found[..200.min(found.len())]);
+    }
+}
+
+#[test]
+fn deep_parentheses_and_blocks_do_not_need_the_callers_stack() {
+    let deep = format!("{{{{ {}1{} }}}}", "(".repeat(9_999), ")".repeat(9_999));
+    assert_eq!(run(&deep, Limits::default()).expect("as Go"), b"1");
+    let deeper = format!("{{{{ {}1{} }}}}", "(".repeat(10_001), ")".repeat(10_001));
+    assert_eq!(error(&deeper), "template: t:1: max expression depth exceeded");
+    let blocks = format!("{}x{}", "{{ if 1 }}".repeat(20_000), "{{ end }}".repeat(20_000));
+    assert_eq!(run(&blocks, Limits::default()).expect("as Go"), b"x");
+    let open = "{{ if 1 }}".repeat(150_000);
+    assert!(error(&open).contains("nested too deeply"));
+}
+
+#[test]
+fn loops_end_at_the_limit_of_steps() {
+    let limits = Limits { steps: 10_000, ..Limits::default() };
+    let found = run("{{ range 1000000000 }}{{ end }}", limits).expect_err("must fail");
+    assert!(found.contains("execution took more than 10000 steps"), "{found}");
+}
+
+#[test]
+fn output_ends_at_its_limit() {
+    let limits = Limits { output_bytes: 1000, ..Limits::default() };
+    for text in ["{{ range 1000 }}aaaa{{ end }}", "{{ rep 1000000000 \"aaaa\" }}"] {
+        let found = run(text, limits).expect_err("must fail");
+        assert!(found.contains("output is larger than 1000 bytes"), "{found}");
+    }
+}
+
+#[test]
+fn values_nested_a_million_deep_are_dropped_in_peace() {
+    let text = "{{ $x := list 1 }}{{ range 300000 }}{{ $x = list $x }}{{ end }}{{ len $x }}";
+    assert_eq!(run(text, Limits::default()).expect("as Go"), b"1");
+    let text = "{{ $x := list 1 }}{{ range 300000 }}{{ $x = list $x }}{{ end }}{{ printf \"%v\" $x | len }}";
+    assert!(run(text, Limits::default()).is_ok());
+}
+
+#[test]
+fn a_map_that_holds_itself_prints() {
+    assert!(run("{{ $_ := set .Values.m \"me\" .Values.m }}{{ .Values.m }}", Limits::default()).is_ok());
+    assert!(run("{{ $_ := set .Values.m \"me\" .Values.m }}{{ printf \"%s %#v\" .Values.m .Values.m | len }}", Limits::default()).is_ok());
+}
+
+#[test]
+fn limits_are_told_apart_from_gos_errors() {
+    let mut set = Set::new("gotpl", values::funcs(), MissingKey::Zero);
+    set.parse("t", br#"{{ define "a" }}{{ range 100000 }}{{ end }}{{ end }}{{ include "a" . }}"#).expect("parses");
+    let limits = Limits { steps: 100, ..Limits::default() };
+    let error = set.execute("t", &values::data(), &mut (), limits).expect_err("must fail");
+    assert!(matches!(error.root().cause, Cause::Limit(Limit::Steps(100))));
+    assert_eq!(error.frames().len(), 2);
+}
+
+#[test]
+fn random_bytes_never_panic() {
+    // A small generator of our own: pieces of the language in any order.
+    const PIECES: &[&str] = &[
+        "{{", "}}", "{{-", "-}}", " ", "\n", "(", ")", "|", ".", "$", "$x", ":=", "=", ",", "if", "else", "end", "range",
+        "with", "define", "template", "block", "break", "continue", "nil", "true", "\"a\"", "`b`", "'c'", "1", "-2.5",
+        "0x", "1i", ".Values", ".list", ".m", "printf", "\"%d\"", "\"%*[2]v\"", "index", "eq", "len", "slice", "upper",
+        "tpl", "include", "\"t\"", "/*", "*/", "\\", "\u{e9}", "\u{1F600}", "html", "list", "and", "or", "not",
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let limits = Limits { steps: 10_000, depth: 50, output_bytes: 100_000 };
+    for _ in 0..30_000 {
+        let mut text = String::from(if random(2) == 0 { "{{ " } else { "" });
+        for _ in 0..random(14) {
+            text.push_str(PIECES[random(PIECES.len())]);
+            if random(3) > 0 {
+                text.push(' ');
+            }
+        }
+        if random(2) == 0 {
+            text.push_str(" }}");
+        }
+        let _ = run(&text, limits);
+    }
+}
+
+#[test]
+fn printf_never_panics() {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let data = values::data();
+    let values = data.as_map().and_then(|map| map.get("Values")).expect("there");
+    let values: Vec<Value> = values.as_map().expect("a map").entries().into_iter().map(|(_, value)| value).collect();
+    const PIECES: &[u8] = b"%%%%%%%vTtdboOxXcqUeEfFgGspw+-# 0123456789.*[]a\xff";
+    for _ in 0..100_000 {
+        let format: Vec<u8> = (0..random(12)).map(|_| PIECES[random(PIECES.len())]).collect();
+        let operands: Vec<Value> = (0..random(4)).map(|_| values[random(values.len())].clone()).collect();
+        let _ = landfall_gotemplate::format::sprintf(&format, &operands);
+    }
+}
+
+#[test]
+fn a_trace_names_template_lines_and_origins_through_include_and_indent() {
+    let mut set = Set::new("gotpl", values::funcs(), MissingKey::Zero);
+    set.parse("helpers", b"{{ define \"labels\" }}app: {{ .name }}\nkind: {{ .kind }}{{ end }}").expect("parses");
+    set.parse("t", b"top: {{ .name }}\nlabels:\n{{ include \"labels\" . | indent 2 }}\n").expect("parses");
+    let data: landfall_gotemplate::Map = [
+        ("name", Value::from("web").with_origin(Origin(7))),
+        ("kind", Value::from("big").with_origin(Origin(9))),
+    ]
+    .into_iter()
+    .collect();
+    let (out, trace) = set.execute_traced("t", &data.into(), &mut (), Limits::default()).expect("renders");
+    let text = String::from_utf8(out).expect("text");
+    assert_eq!(text, "top: web\nlabels:\n  app: web\n  kind: big\n");
+    let mut end = 0;
+    for span in &trace.spans {
+        assert_eq!(span.bytes.start, end, "spans follow each other");
+        end = span.bytes.end;
+    }
+    assert_eq!(end, text.len());
+    let at = |needle: &str| trace.at(text.find(needle).expect("there")).expect("in a span").clone();
+    let top = at("web");
+    assert_eq!((&*top.file, top.line, top.origins.as_slice()), ("t", 1, &[Origin(7)][..]));
+    let labels = at("labels:");
+    assert_eq!((&*labels.file, labels.line), ("t", 2));
+    let kind = at("big");
+    assert_eq!((&*kind.file, kind.line, kind.origins.as_slice()), ("helpers", 2, &[Origin(9)][..]));
+    assert_eq!(at("kind").line, 2);
+}
