@@ -7,5 +7,6 @@
 //! ```
 
 pub mod json_patch;
+pub mod managed;
 pub mod merge_patch;
 pub mod strategic;

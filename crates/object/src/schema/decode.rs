@@ -475,6 +475,17 @@ fn always_printed(table: &Table, field: &Field) -> Option<Value> {
     })
 }
 
+/// The fields of an object nothing was set in; a custom kind has none.
+pub(super) fn empty_object(node: Node<'_>) -> Map<String, Value> {
+    let mut map = Map::new();
+    if let Some((table, ty)) = node.ty()
+        && !ty.open
+    {
+        complete(table, ty, &mut map);
+    }
+    map
+}
+
 fn zero_node(node: Node<'_>) -> Value {
     match node.origin {
         Origin::Shape(table, shape) => zero(table, shape),

@@ -1,4 +1,4 @@
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::table::{Field, Shape, Table, Type};
 
@@ -182,6 +182,41 @@ impl<'a> Node<'a> {
     /// Whether the value is an integer or a string (a port or its name, a number or a percentage).
     pub fn is_int_or_string(&self) -> bool {
         matches!(self.shape(), Some((_, Shape::IntOrString)))
+    }
+
+    /// The fields an object of this type has before anything is set: the structs Go always prints.
+    pub fn empty_object(&self) -> Map<String, Value> {
+        super::decode::empty_object(*self)
+    }
+
+    /// Why a value is not the scalar this is, in structured-merge-diff's words; null is always fine.
+    pub(crate) fn scalar_mismatch(&self, value: &Value) -> Option<String> {
+        let (_, shape) = self.shape()?;
+        let kind = match value {
+            Value::Null => return None,
+            Value::Bool(_) => "bool",
+            Value::Number(number) if number.is_f64() => "float64",
+            Value::Number(_) => "int64",
+            Value::String(_) => "string",
+            Value::Array(_) => "[]interface {}",
+            Value::Object(_) => "map[string]interface {}",
+        };
+        let printed = || crate::merge::managed::go_print(value);
+        match shape {
+            Shape::Str(_) | Shape::Bytes if !value.is_string() => {
+                Some(format!("expected string, got &value.valueUnstructured{{Value:{}}}", printed()))
+            }
+            Shape::Bool if !value.is_boolean() => Some(format!("expected boolean, got &{{{}}}", printed())),
+            Shape::Int32 | Shape::Int64 | Shape::Float if !value.is_number() => {
+                Some(format!("expected numeric (int or float), got {kind}"))
+            }
+            Shape::Quantity | Shape::IntOrString | Shape::Time | Shape::MicroTime
+                if value.is_array() || value.is_object() =>
+            {
+                Some(format!("expected any scalar, got &{{{}}}", printed()))
+            }
+            _ => None,
+        }
     }
 
     /// The OpenAPI definition's name, for an object type.

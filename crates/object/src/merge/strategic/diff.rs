@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::order::{key_equal, sorted};
 use super::{
     DELETE_FROM_LIST, DIRECTIVE, Element, Fields, Mode, RETAIN_KEYS, SET_ORDER, StrategicError, element_kind, lookup,
-    merge_map, no_merge_key, same_type,
+    merge_map, no_merge_key,
 };
 use crate::schema::Node;
 

@@ -1,0 +1,142 @@
+use serde_json::Value;
+
+use super::{Atom, atom, below, item_element};
+use crate::merge::managed::{Element, FieldSet};
+use crate::schema::Node;
+
+/// What differs between two values.
+#[derive(Debug, Default)]
+pub(in crate::merge::managed) struct Comparison {
+    pub(in crate::merge::managed) removed: FieldSet,
+    pub(in crate::merge::managed) modified: FieldSet,
+    pub(in crate::merge::managed) added: FieldSet,
+}
+
+/// Compares two values; `None` is "not there".
+pub(in crate::merge::managed) fn compare(
+    schema: Node<'_>,
+    left: Option<&Value>,
+    right: Option<&Value>,
+) -> Result<Comparison, String> {
+    let mut walk = Walk { path: Vec::new(), comparison: Comparison::default() };
+    walk.value(schema, left, right)?;
+    Ok(walk.comparison)
+}
+
+struct Walk {
+    path: Vec<Element>,
+    comparison: Comparison,
+}
+
+impl Walk {
+    fn value(&mut self, schema: Node<'_>, left: Option<&Value>, right: Option<&Value>) -> Result<(), String> {
+        let (left_atom, right_atom) = (atom(schema, left), atom(schema, right));
+        let leaf = if right.is_none() {
+            self.atom(schema, left_atom, left, right)?
+        } else if left.is_none() || left_atom == right_atom {
+            self.atom(schema, right_atom, left, right)?
+        } else {
+            self.atom(schema, left_atom, left, right)?;
+            self.atom(schema, right_atom, left, right)?
+        };
+        if !leaf {
+            if left.is_none() {
+                self.comparison.added.insert(&self.path);
+            } else if right.is_none() {
+                self.comparison.removed.insert(&self.path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks one atom; true when it was treated as one value.
+    fn atom(
+        &mut self,
+        schema: Node<'_>,
+        atom: Atom<'_>,
+        left: Option<&Value>,
+        right: Option<&Value>,
+    ) -> Result<bool, String> {
+        match atom {
+            Atom::Scalar | Atom::AtomicList | Atom::Map { atomic: true } => {
+                self.leaf(left, right);
+                Ok(true)
+            }
+            Atom::Map { atomic: false } => {
+                let (before, after) = (left.and_then(Value::as_object), right.and_then(Value::as_object));
+                if before.is_none_or(|map| map.is_empty()) && after.is_none_or(|map| map.is_empty()) {
+                    self.leaf(left, right);
+                    return Ok(true);
+                }
+                let keys = before.into_iter().flat_map(|map| map.keys());
+                let new = after.into_iter().flat_map(|map| map.keys());
+                let new = new.filter(|key| before.is_none_or(|map| !map.contains_key(*key)));
+                for key in keys.chain(new) {
+                    self.path.push(Element::Field(key.clone()));
+                    let (left, right) = (before.and_then(|map| map.get(key)), after.and_then(|map| map.get(key)));
+                    self.value(below(schema, key), left, right)?;
+                    self.path.pop();
+                }
+                Ok(false)
+            }
+            Atom::List(keys) => {
+                let list =
+                    |value: Option<&Value>| value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice).to_vec();
+                let (before, after) = (list(left), list(right));
+                if before.is_empty() && after.is_empty() {
+                    self.leaf(left, right);
+                    return Ok(true);
+                }
+                self.items(schema, keys, &before, &after)?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn leaf(&mut self, left: Option<&Value>, right: Option<&Value>) {
+        let set = match (left, right) {
+            (None, _) => &mut self.comparison.added,
+            (_, None) => &mut self.comparison.removed,
+            (Some(left), Some(right)) if left != right => &mut self.comparison.modified,
+            _ => return,
+        };
+        set.insert(&self.path);
+    }
+
+    fn items(&mut self, schema: Node<'_>, keys: &[Box<str>], before: &[Value], after: &[Value]) -> Result<(), String> {
+        let mut groups: Vec<(Element, Vec<&Value>, Vec<&Value>)> = Vec::new();
+        for (right, item) in before.iter().map(|item| (false, item)).chain(after.iter().map(|item| (true, item))) {
+            let element = item_element(schema, keys, item)?;
+            let at = groups.iter().position(|(known, _, _)| *known == element).unwrap_or_else(|| {
+                groups.push((element, Vec::new(), Vec::new()));
+                groups.len() - 1
+            });
+            if right { groups[at].2.push(item) } else { groups[at].1.push(item) }
+        }
+        for (element, left, right) in groups {
+            self.path.push(element);
+            match (left.as_slice(), right.as_slice()) {
+                ([] | [_], [] | [_]) => self.value(schema.item(), left.first().copied(), right.first().copied())?,
+                ([_, _, ..], [_, _, ..]) => {
+                    if left != right {
+                        self.comparison.modified.insert(&self.path);
+                    }
+                }
+                ([_, _, ..], _) => {
+                    if let Some(right) = right.first() {
+                        self.value(schema.item(), None, Some(right))?;
+                    }
+                    self.comparison.removed.insert(&self.path);
+                }
+                (_, [_, _, ..]) => {
+                    if let Some(left) = left.first() {
+                        self.value(schema.item(), Some(left), None)?;
+                    }
+                    self.comparison.added.insert(&self.path);
+                }
+            }
+            self.path.pop();
+        }
+        Ok(())
+    }
+}
