@@ -9,11 +9,51 @@
 //! Everything is a function of its arguments: no file, network, clock or environment is touched here. Texts of
 //! errors are Helm's own where Helm has one, so that [`ChartError`] serves the `helm` persona as it is and becomes a
 //! [`landfall_diag::Diagnostic`] for everyone else.
+//!
+//! Limits, beside Helm's own on archives ([`MAX_FILE_SIZE`], [`MAX_CHART_SIZE`]): values files of
+//! [`MAX_VALUES_SIZE`], YAML nested [`landfall_yaml::MAX_DEPTH`] deep, charts nested 64 deep, archives of 100,000 entries,
+//! templates within [`landfall_gotemplate::Limits`].
 
+mod archive;
+mod capabilities;
+mod chart;
+mod decode;
+mod dependency;
+mod error;
+mod evidence;
+mod functions;
 mod ignore;
+mod lock;
+mod manifest;
+mod metadata;
+mod objects;
+mod order;
 mod pattern;
+mod provenance;
+mod render;
+mod schema;
 mod tree;
+mod values;
+mod warning;
 
+pub use archive::{ArchiveError, read_archive};
+pub use capabilities::{Capabilities, HelmVersion, KubeVersion, KubeVersionError};
+pub use chart::{Chart, Crd, File};
+pub use decode::DecodeError;
+pub use dependency::is_compatible;
+pub use error::{ChartError, Evidence, SchemaViolation};
+pub use functions::{Lookup, Resolve};
 pub use ignore::{IGNORE_FILE, Ignore, IgnoreError, IgnoreProblem, PathKind};
+pub use lock::{Lock, digest, digest_v2};
+pub use manifest::{Dialect, Head, Hook, HookEvent, Manifest};
+pub use metadata::{API_VERSION_V1, API_VERSION_V2, Dependency, InvalidMetadata, Maintainer, Metadata};
+pub use order::KindOrder;
 pub use pattern::{BadPattern, Glob, path_match};
+pub use provenance::{FieldOrigin, Provenance};
+pub use render::{
+    HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, TemplateOptions,
+    Tracing, check_release_name, render, render_values,
+};
 pub use tree::{Bytes, MAX_CHART_SIZE, MAX_FILE_SIZE, Tree, TreeError, walk_order};
+pub use values::{MAX_VALUES_SIZE, Origins, SetFlag, Setting, Source, ValueLayers};
+pub use warning::{Warning, Warnings};

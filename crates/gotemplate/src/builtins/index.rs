@@ -93,10 +93,6 @@ pub(super) fn slice(item: &Value, indexes: &[Value]) -> Result<Value, FuncError>
     };
     let mut at = [0, length, length];
     for (index, place) in indexes.iter().zip(&mut at) {
-        // Unlike `index`, Go's `slice` does not take its indexes out of their interfaces.
-        if index.boxed {
-            return Err(FuncError::new("cannot index slice/array with type interface {}"));
-        }
         *place = position(index, length)?;
     }
     let [from, to, capacity] = at;

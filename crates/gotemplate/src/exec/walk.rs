@@ -18,7 +18,9 @@ pub(crate) enum Flow {
 impl CallCtx<'_> {
     /// Executes a template with its own variables, into the current output.
     pub(crate) fn enter(&mut self, template: &Arc<Template>, dot: &Value) -> Exec<()> {
-        self.check_depth()?;
+        if self.depth >= self.limits.depth {
+            return self.fail_with(Cause::Limit(Limit::Depth(self.limits.depth)));
+        }
         self.depth += 1;
         let base = std::mem::replace(&mut self.base, self.variables.len());
         let outer = std::mem::replace(&mut self.template, Arc::clone(template));
@@ -30,13 +32,6 @@ impl CallCtx<'_> {
         self.template = outer;
         self.depth -= 1;
         result.map(drop)
-    }
-
-    fn check_depth(&self) -> Exec<()> {
-        if self.depth < self.limits.depth {
-            return Ok(());
-        }
-        self.fail_with(Cause::Limit(Limit::Depth(self.limits.depth)))
     }
 
     /// Executes a list of nodes.
@@ -60,12 +55,7 @@ impl CallCtx<'_> {
                 Node::Text { start, end } => {
                     self.write(&unit.text[*start as usize..*end as usize])?;
                     if let Some(trace) = &mut self.trace {
-                        trace.text(
-                            &self.template.unit,
-                            *start,
-                            self.out.len() - (*end - *start) as usize,
-                            self.out.len(),
-                        );
+                        trace.text(&self.template.unit, *start, self.out.len() - (*end - *start) as usize, self.out.len());
                     }
                     Flow::Next
                 }
@@ -100,7 +90,6 @@ impl CallCtx<'_> {
                     let Some(template) = self.find(name) else {
                         return self.fail(format!("template {} not defined", format::quote(name)));
                     };
-                    self.check_depth()?;
                     let dot = match pipe {
                         Some(pipe) => self.pipeline(unit, dot, *pipe)?,
                         None => Value::nil(),
@@ -229,6 +218,10 @@ impl CallCtx<'_> {
         match value.data() {
             Data::Str(text) => self.out.extend_from_slice(text),
             Data::Nil => self.out.extend_from_slice(b"<no value>"),
+            Data::Host(host) => match host.printed() {
+                Some(text) => self.out.extend_from_slice(&text),
+                None => format::append_display(&mut self.out, value),
+            },
             _ => format::append_display(&mut self.out, value),
         }
         let end = self.out.len();

@@ -14,7 +14,7 @@ impl Decimal {
     fn of(number: f64, digits: Option<usize>) -> Decimal {
         let text = match digits {
             Some(count) => format!("{:.*e}", count.saturating_sub(1).min(EXACT_DIGITS), number.abs()),
-            None => shortest_text(number.abs()),
+            None => format!("{:e}", number.abs()),
         };
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let mut digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
@@ -26,18 +26,6 @@ impl Decimal {
         }
         Decimal { digits, point: exponent.parse::<i32>().unwrap_or(0) + 1 }
     }
-}
-
-/// The fewest digits that read back as the number. Where two are equally near, Go takes the even one, Rust the upper;
-/// only numbers with that many digits can lie in the middle.
-fn shortest_text(number: f64) -> String {
-    let text = format!("{number:e}");
-    let digits = text.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
-    if digits < 15 {
-        return text;
-    }
-    let even = format!("{number:.*e}", digits - 1);
-    if even.parse() == Ok(number) { even } else { text }
 }
 
 /// Formats as the verb (`b e E f g G x X`) with that precision, or the shortest that reads back the same.
@@ -94,30 +82,12 @@ fn scientific(out: &mut Vec<u8>, decimal: &Decimal, shown: usize, verb: u8) {
 fn plain(out: &mut Vec<u8>, number: f64, precision: Option<usize>) {
     let number = number.abs();
     match precision {
-        None => positional(out, &Decimal::of(number, None)),
+        None => out.extend_from_slice(format!("{number}").as_bytes()),
         Some(precision) => {
             let exact = precision.min(EXACT_DIGITS);
             out.extend_from_slice(format!("{number:.exact$}").as_bytes());
             out.resize(out.len() + precision - exact, b'0');
         }
-    }
-}
-
-/// All digits, with zeros up to the point.
-fn positional(out: &mut Vec<u8>, decimal: &Decimal) {
-    let count = decimal.digits.len();
-    let whole = usize::try_from(decimal.point).unwrap_or(0);
-    if whole > 0 {
-        let have = whole.min(count);
-        out.extend_from_slice(&decimal.digits[..have]);
-        out.resize(out.len() + whole - have, b'0');
-    } else {
-        out.push(b'0');
-    }
-    if count > whole {
-        out.push(b'.');
-        out.resize(out.len() + usize::try_from(-decimal.point).unwrap_or(0), b'0');
-        out.extend_from_slice(&decimal.digits[whole..]);
     }
 }
 
@@ -135,7 +105,19 @@ fn general(out: &mut Vec<u8>, number: f64, precision: Option<usize>, verb: u8) {
         let shown = precision.map_or(count, |precision| precision.min(count)).saturating_sub(1);
         return scientific(out, &decimal, shown, if verb == b'g' { b'e' } else { b'E' });
     }
-    positional(out, &decimal);
+    if decimal.point > 0 {
+        let whole = decimal.point as usize;
+        let have = whole.min(count);
+        out.extend_from_slice(&decimal.digits[..have]);
+        out.resize(out.len() + whole - have, b'0');
+    } else {
+        out.push(b'0');
+    }
+    if count as i32 > decimal.point {
+        out.push(b'.');
+        out.resize(out.len() + usize::try_from(-decimal.point).unwrap_or(0), b'0');
+        out.extend_from_slice(&decimal.digits[usize::try_from(decimal.point).unwrap_or(0)..]);
+    }
 }
 
 /// Mantissa (with its hidden bit) and power of two of a finite number.
@@ -183,9 +165,7 @@ fn hexadecimal(out: &mut Vec<u8>, number: f64, precision: Option<usize>, verb: u
     let mut digits = if verb == b'x' { format!("{fraction:013x}") } else { format!("{fraction:013X}") };
     match precision {
         None => digits.truncate(digits.trim_end_matches('0').len()),
-        Some(precision) => {
-            digits = format!("{digits:0<13}").chars().chain(std::iter::repeat('0')).take(precision).collect()
-        }
+        Some(precision) => digits = format!("{digits:0<13}").chars().chain(std::iter::repeat('0')).take(precision).collect(),
     }
     if !digits.is_empty() {
         out.push(b'.');

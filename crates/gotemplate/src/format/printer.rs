@@ -143,10 +143,7 @@ impl Printer {
                 self.flags.zero = zero;
                 return;
             }
-        } else if flags.zero
-            && !flags.minus
-            && let Some(width) = flags.width
-        {
+        } else if flags.zero && !flags.minus && let Some(width) = flags.width {
             least = if number.negative || flags.plus || flags.space { width.saturating_sub(1) } else { width };
         }
         if base == 10 && least == 0 && flags.width.is_none() && !flags.plus && !flags.space {
@@ -394,7 +391,7 @@ impl Printer {
             (_, 'T') => self.pad(self.truncated(value.type_name().as_bytes())),
             (Data::Map(map), 'p') => self.pointer(map.address(), "", 'p', value),
             (Data::List(list), 'p') => self.pointer(list.address(), "", 'p', value),
-            (_, 'p') | (Data::List(_) | Data::Map(_) | Data::Host(_), 'w') => self.bad_verb(verb, value),
+            (_, 'p') => self.bad_verb(verb, value),
             (Data::Bytes(bytes), _) => self.byte_slice(bytes, verb, "[]byte", value, 0),
             _ => self.value(value, verb, 0),
         }

@@ -16,8 +16,6 @@ const MAX_PAREN_DEPTH: u32 = 10_000;
 /// Ours for control structures in each other; Go has none and runs out of memory.
 const MAX_CONTROL_DEPTH: u32 = 100_000;
 
-const BLOCK: &str = "block clause";
-
 type Parsed<T> = Result<T, Box<ParseError>>;
 
 /// Parses a text: the template of its own name comes last, what it defines before.
@@ -290,10 +288,6 @@ impl<'t> Parser<'t> {
         name(self)?;
         let (nodes, ending) = self.item_list()?;
         if let Ending::Else = ending {
-            if context == BLOCK {
-                // Go reports this one from the tree around the block.
-                self.tree = outer;
-            }
             return self.fail(format!("unexpected {{{{else}}}} in {context}"));
         }
         let (body, empty) = self.list(nodes);
@@ -452,15 +446,16 @@ impl<'t> Parser<'t> {
     }
 
     fn block(&mut self) -> Parsed<Node> {
+        const CONTEXT: &str = "block clause";
         let item = self.next_non_space();
-        let name = self.template_name(&item, BLOCK)?;
-        let pipe = self.pipeline(BLOCK, Kind::RightDelim)?;
+        let name = self.template_name(&item, CONTEXT)?;
+        let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
         let inner = Tree::new(name.clone());
         if self.control_depth >= MAX_CONTROL_DEPTH {
             return self.fail("control structures are nested too deeply");
         }
         self.control_depth += 1;
-        self.deep(move |parser| parser.inner_template(inner, BLOCK, |_| Ok(())))?;
+        self.deep(move |parser| parser.inner_template(inner, CONTEXT, |_| Ok(())))?;
         self.control_depth -= 1;
         Ok(Node::Template { pos: item.start as u32, name, pipe: Some(pipe) })
     }

@@ -63,6 +63,12 @@ pub trait Host: Any + Send + Sync + fmt::Debug {
         None
     }
 
+    /// What an action that prints the object by itself shows, where that is not what `%v` gives: a `String` method
+    /// with a pointer receiver counts only where Go can take the field's address.
+    fn printed(&self) -> Option<Str> {
+        None
+    }
+
     /// The JSON text that `encoding/json` would write (HTML-escaped as `json.Marshal` does), if it is not simply
     /// that of [`Host::underlying`] or of the fields.
     fn json(&self) -> Option<String> {

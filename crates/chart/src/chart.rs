@@ -1,0 +1,118 @@
+//! A chart in memory.
+
+mod load;
+
+use std::sync::Arc;
+
+use landfall_gotemplate::Map;
+
+use crate::lock::Lock;
+use crate::metadata::Metadata;
+use crate::tree::Bytes;
+use crate::warning::Warning;
+
+/// A file of a chart; its name is the path relative to the chart's directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Path relative to the chart's directory.
+    pub name: String,
+    /// Content.
+    pub data: Bytes,
+}
+
+impl File {
+    /// The content as text, with U+FFFD for what is not UTF-8.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.data)
+    }
+}
+
+/// A chart with the charts it consists of; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// `Chart.yaml`, with what `requirements.yaml` adds.
+    pub metadata: Metadata,
+    /// `Chart.lock` or `requirements.lock`.
+    pub lock: Option<Lock>,
+    /// The files below `templates/`.
+    pub templates: Arc<[File]>,
+    /// `values.yaml`.
+    pub values: Map,
+    /// `values.schema.json`.
+    pub schema: Option<Bytes>,
+    /// What templates reach through `.Files`.
+    pub files: Arc<[File]>,
+    /// Every file as it was read, `charts/` included.
+    pub raw: Arc<[File]>,
+    /// The charts in `charts/`, by the name of their directory or archive.
+    pub dependencies: Vec<Chart>,
+    /// Where the chart lies, as its owner would type it; places in errors begin with it.
+    pub location: String,
+    /// What Helm would write to stderr while loading it.
+    pub warnings: Vec<Warning>,
+    /// The name before an alias took its place, when charts below were not taken over into the alias: Helm goes on
+    /// calling them by the path they were loaded under.
+    pub(crate) loaded_name: Option<String>,
+}
+
+/// A file of custom resource definitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crd {
+    /// Path with the chart's name in front: `web/crds/x.yaml`, `web/charts/db/crds/y.yaml`.
+    pub path: String,
+    /// Content, not split.
+    pub data: Bytes,
+}
+
+impl Chart {
+    /// The chart's name; for a dependency with an alias, the alias.
+    pub fn name(&self) -> &str {
+        &self.metadata.name
+    }
+
+    /// The file of that name as it was read.
+    pub fn raw_file(&self, name: &str) -> Option<&File> {
+        self.raw.iter().find(|file| file.name == name)
+    }
+
+    /// A path as the chart's owner would type it.
+    pub fn path_of(&self, name: &str) -> String {
+        if self.location.is_empty() { name.to_owned() } else { format!("{}/{name}", self.location) }
+    }
+
+    /// The files in `crds/`, this chart's first, then its dependencies', depth first.
+    pub fn crds(&self) -> Vec<Crd> {
+        let mut crds = Vec::new();
+        self.collect_crds(self.name(), &mut crds);
+        crds
+    }
+
+    fn collect_crds(&self, path: &str, into: &mut Vec<Crd>) {
+        for file in self.files.iter().filter(|file| file.name.starts_with("crds/")) {
+            let extension = file.name.rsplit_once('.').map_or("", |(_, extension)| extension);
+            if ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
+                into.push(Crd { path: format!("{path}/{}", file.name), data: file.data.clone() });
+            }
+        }
+        for dependency in &self.dependencies {
+            dependency.collect_crds(&format!("{path}/charts/{}", dependency.name()), into);
+        }
+    }
+
+    /// Dependencies named in `Chart.yaml` that are not in `charts/`.
+    pub fn missing_dependencies(&self) -> Vec<&str> {
+        self.metadata
+            .dependencies
+            .iter()
+            .map(|wanted| wanted.name.as_str())
+            .filter(|name| !self.dependencies.iter().any(|chart| chart.name() == *name))
+            .collect()
+    }
+
+    /// The README, whatever the case of its name (helm: `action.findReadme`).
+    pub fn readme(&self) -> Option<&File> {
+        self.files.iter().find(|file| {
+            ["readme.md", "readme.txt", "readme"].iter().any(|known| file.name.eq_ignore_ascii_case(known))
+        })
+    }
+}

@@ -1,0 +1,226 @@
+//! A tree becomes a chart (helm: `pkg/chart/loader`).
+
+use std::collections::BTreeMap;
+
+use landfall_diag::Place;
+use landfall_gotemplate::Map;
+
+use super::{Chart, File};
+use crate::archive::{ArchiveError, read_archive, read_entries};
+use crate::error::ChartError;
+use crate::ignore::{IGNORE_FILE, Ignore};
+use crate::lock::Lock;
+use crate::metadata::{API_VERSION_V1, Metadata};
+use crate::tree::Tree;
+use crate::values::read_values;
+use crate::warning::{Warning, Warnings};
+
+/// How deep charts may lie in each other's `charts/`; Helm has no limit.
+const MAX_CHART_DEPTH: usize = 64;
+
+impl Chart {
+    /// Loads a chart from a directory's files, leaving out what its `.helmignore` names.
+    ///
+    /// `location` is the directory as its owner would type it; it stands in front of places in errors.
+    ///
+    /// # Errors
+    /// As Helm refuses.
+    pub fn load(tree: &Tree, location: &str) -> Result<Chart, ChartError> {
+        let ignore = match tree.get(IGNORE_FILE) {
+            None => Ignore::defaults(),
+            Some(bytes) => {
+                let text = String::from_utf8_lossy(bytes);
+                Ignore::parse(&text).map_err(|error| ChartError::Ignore {
+                    place: Place::line(join(location, IGNORE_FILE), error.line).source_from(&text),
+                    problem: error.problem,
+                })?
+            }
+        };
+        let files = tree
+            .iter()
+            .filter(|(path, _)| !ignore.ignores_file(path))
+            .map(|(path, data)| {
+                let data = match data.strip_prefix(b"\xef\xbb\xbf") {
+                    Some(rest) => rest.into(),
+                    None => data.clone(),
+                };
+                File { name: path.to_owned(), data }
+            })
+            .collect();
+        load_files(files, location, 0)
+    }
+
+    /// Loads a chart from a `.tgz`; `name` is the file as its owner would type it.
+    ///
+    /// # Errors
+    /// As Helm refuses.
+    pub fn load_archive(name: &str, bytes: &[u8]) -> Result<Chart, ChartError> {
+        let tree = read_archive(name, bytes)?;
+        load_files(files_of(&tree), name, 0)
+    }
+}
+
+fn files_of(tree: &Tree) -> Vec<File> {
+    tree.iter().map(|(path, data)| File { name: path.to_owned(), data: data.clone() }).collect()
+}
+
+fn join(location: &str, name: &str) -> String {
+    if location.is_empty() { name.to_owned() } else { format!("{location}/{name}") }
+}
+
+fn load_files(all: Vec<File>, location: &str, depth: usize) -> Result<Chart, ChartError> {
+    if depth > MAX_CHART_DEPTH {
+        return Err(ChartError::ChartDepth(MAX_CHART_DEPTH));
+    }
+    let mut warnings = Warnings::default();
+    let mut metadata: Option<Metadata> = None;
+    let mut chart_file = None;
+    for file in all.iter().filter(|file| file.name == "Chart.yaml") {
+        let metadata = metadata.get_or_insert_with(Metadata::default);
+        let json = read_yaml(file, "cannot load Chart.yaml", location)?;
+        metadata
+            .read_into(&json)
+            .map_err(|error| ChartError::decode("cannot load Chart.yaml", error, file, location))?;
+        if metadata.api_version.is_empty() {
+            metadata.api_version = API_VERSION_V1.to_owned();
+        }
+        chart_file = Some(file);
+    }
+    let mut lock = None;
+    let mut values = Map::new();
+    let mut schema = None;
+    let mut templates = Vec::new();
+    let mut files = Vec::new();
+    let mut subcharts: BTreeMap<String, Vec<File>> = BTreeMap::new();
+    for file in &all {
+        match file.name.as_str() {
+            "Chart.yaml" => {}
+            "Chart.lock" => lock = Some(read_lock(file, "cannot load Chart.lock", location)?),
+            "values.yaml" => values = read_values(file, location)?,
+            "values.schema.json" => schema = Some(file.data.clone()),
+            "requirements.yaml" => {
+                let metadata = metadata.get_or_insert_with(Metadata::default);
+                let old = metadata.api_version == API_VERSION_V1;
+                if !old {
+                    warnings.add(
+                        "load.go:120",
+                        "Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.",
+                    );
+                }
+                let json = read_yaml(file, "cannot load requirements.yaml", location)?;
+                metadata
+                    .read_into(&json)
+                    .map_err(|error| ChartError::decode("cannot load requirements.yaml", error, file, location))?;
+                if metadata.api_version == API_VERSION_V1 {
+                    files.push(file.clone());
+                }
+            }
+            "requirements.lock" => {
+                lock = Some(read_lock(file, "cannot load requirements.lock", location)?);
+                let old = metadata.get_or_insert_with(Metadata::default).api_version == API_VERSION_V1;
+                if old {
+                    files.push(file.clone());
+                } else {
+                    warnings.add(
+                        "load.go:138",
+                        "Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". We recommend migrating to Chart.lock.",
+                    );
+                }
+            }
+            name => {
+                if name.starts_with("templates/") {
+                    templates.push(file.clone());
+                } else if let Some(path) = name.strip_prefix("charts/") {
+                    if path.ends_with(".prov") {
+                        files.push(file.clone());
+                        continue;
+                    }
+                    let directory = path.split('/').next().unwrap_or(path);
+                    let inner = File { name: path.to_owned(), data: file.data.clone() };
+                    subcharts.entry(directory.to_owned()).or_default().push(inner);
+                } else {
+                    files.push(file.clone());
+                }
+            }
+        }
+    }
+    let Some(mut metadata) = metadata else { return Err(ChartError::NoChartFile { location: location.to_owned() }) };
+    metadata.validate().map_err(|error| ChartError::metadata(error, chart_file, location))?;
+    let mut dependencies = Vec::new();
+    for (name, files) in subcharts {
+        if name.starts_with(['_', '.']) {
+            continue;
+        }
+        let subchart = load_subchart(&name, files, &metadata.name, location, depth).map_err(|error| {
+            ChartError::Subchart { name: name.clone(), parent: metadata.name.clone(), error: Box::new(error) }
+        });
+        match subchart {
+            Err(ChartError::Subchart { error, .. }) if matches!(*error, ChartError::SubchartFile { .. }) => {
+                return Err(*error);
+            }
+            subchart => {
+                let mut subchart = subchart?;
+                warnings.0.append(&mut subchart.warnings);
+                dependencies.push(subchart);
+            }
+        }
+    }
+    let warnings: Vec<Warning> = warnings.0;
+    Ok(Chart {
+        metadata,
+        lock,
+        templates: templates.into(),
+        values,
+        schema,
+        files: files.into(),
+        raw: all.into(),
+        dependencies,
+        location: location.to_owned(),
+        warnings,
+        loaded_name: None,
+    })
+}
+
+fn load_subchart(
+    name: &str,
+    files: Vec<File>,
+    parent: &str,
+    location: &str,
+    depth: usize,
+) -> Result<Chart, ChartError> {
+    let location = join(location, &format!("charts/{name}"));
+    if name.ends_with(".tgz") {
+        let Some(file) = files.first().filter(|file| file.name == name) else {
+            return Err(ChartError::SubchartFile {
+                parent: parent.to_owned(),
+                name: name.to_owned(),
+                found: files.first().map(|file| file.name.clone()).unwrap_or_default(),
+            });
+        };
+        let tree = read_entries(name, &file.data).map_err(|error| match error {
+            // Helm does not look at an inner archive's beginning and shows the decompressor's own words.
+            ArchiveError::GzipHeader(_) if file.data.is_empty() => ArchiveError::Broken("EOF".to_owned()),
+            ArchiveError::GzipHeader(_) => ArchiveError::Broken("gzip: invalid header".to_owned()),
+            error => error,
+        })?;
+        return load_files(files_of(&tree), &location, depth + 1);
+    }
+    let inside = files
+        .into_iter()
+        .filter_map(|file| {
+            let (_, rest) = file.name.split_once('/')?;
+            Some(File { name: rest.to_owned(), data: file.data.clone() })
+        })
+        .collect();
+    load_files(inside, &location, depth + 1)
+}
+
+fn read_yaml(file: &File, prefix: &'static str, location: &str) -> Result<serde_json::Value, ChartError> {
+    let text = file.text();
+    landfall_yaml::to_json(&text).map_err(|error| ChartError::yaml(prefix, &error, &join(location, &file.name), &text))
+}
+
+fn read_lock(file: &File, prefix: &'static str, location: &str) -> Result<Lock, ChartError> {
+    let json = read_yaml(file, prefix, location)?;
+    Lock::read(&json).map_err(|error| ChartError::decode(prefix, error, file, location))
+}

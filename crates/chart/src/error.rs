@@ -1,0 +1,359 @@
+//! What can go wrong with a chart, in Helm's words.
+
+mod diagnose;
+
+use landfall_diag::Place;
+use landfall_gotemplate::{ExecError, ParseError};
+use landfall_yaml::Mark;
+
+use crate::archive::ArchiveError;
+use crate::chart::File;
+use crate::decode::DecodeError;
+use crate::ignore::IgnoreProblem;
+use crate::metadata::InvalidMetadata;
+use crate::values::{SetFlag, Setting};
+
+/// Why a chart cannot be loaded, rendered or packed.
+///
+/// [`ChartError::helm_text`] gives what Helm prints behind `Error: `; [`landfall_diag::Diagnose`] gives places, origins
+/// and help, with Helm's words as a note.
+#[derive(Debug, thiserror::Error)]
+pub enum ChartError {
+    /// The archive cannot be read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// `.helmignore` cannot be read.
+    #[error("{problem}")]
+    Ignore {
+        /// The line.
+        place: Place,
+        /// What is wrong with it.
+        problem: IgnoreProblem,
+    },
+    /// There is no `Chart.yaml`.
+    #[error("Chart.yaml file is missing")]
+    NoChartFile {
+        /// Where it should be.
+        location: String,
+    },
+    /// A file of the chart, or a values file, is not YAML or holds something of the wrong type.
+    #[error("{prefix}: {text}")]
+    File {
+        /// Helm's words in front, such as `cannot load Chart.yaml`.
+        prefix: String,
+        /// Helm's words for the problem.
+        text: String,
+        /// Where.
+        place: Place,
+    },
+    /// `Chart.yaml` says something that Helm does not accept.
+    #[error("{error}")]
+    Metadata {
+        /// What.
+        error: InvalidMetadata,
+        /// Where.
+        place: Place,
+    },
+    /// A chart in `charts/` cannot be loaded.
+    #[error("error unpacking subchart {name} in {parent}: {error}")]
+    Subchart {
+        /// Its directory or archive.
+        name: String,
+        /// The chart that holds it.
+        parent: String,
+        /// Why not.
+        error: Box<ChartError>,
+    },
+    /// A directory in `charts/` that is called like an archive.
+    #[error("error unpacking subchart tar in {parent}: expected {name}, got {found}")]
+    SubchartFile {
+        /// The chart that holds it.
+        parent: String,
+        /// Its name.
+        name: String,
+        /// What was found.
+        found: String,
+    },
+    /// Charts in charts in charts.
+    #[error("charts are nested deeper than {0} levels")]
+    ChartDepth(usize),
+    /// A values file too large to be read.
+    #[error("values file {name} is larger than the maximum size {}", crate::values::MAX_VALUES_SIZE)]
+    ValuesSize {
+        /// The file.
+        name: String,
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// A line of the `--set` family cannot be read.
+    #[error("{}", set_words(*.flag, .text, .problem))]
+    Set {
+        /// Which flag.
+        flag: SetFlag,
+        /// What was given.
+        text: String,
+        /// Helm's words.
+        problem: String,
+    },
+    /// A subchart's name holds something other than a table in the values.
+    #[error("{text}")]
+    Mismatch {
+        /// Helm's words.
+        text: String,
+        /// Where the value was set.
+        setting: Option<Box<Setting>>,
+    },
+    /// Values do not fit a schema.
+    #[error("values don't meet the specifications of the schema(s) in the following chart(s):\n{text}")]
+    Schema {
+        /// Helm's block.
+        text: String,
+        /// Each thing that does not fit.
+        violations: Vec<SchemaViolation>,
+    },
+    /// A library chart cannot be installed.
+    #[error("{kind} charts are not installable")]
+    NotInstallable {
+        /// Its type.
+        kind: String,
+    },
+    /// Dependencies that are declared and not there.
+    #[error(
+        "An error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
+        .names.join(", ")
+    )]
+    MissingDependencies {
+        /// Their names.
+        names: Vec<String>,
+        /// Where the chart lies.
+        location: String,
+    },
+    /// The cluster's version is not one the chart wants.
+    #[error("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {found}")]
+    KubeVersion {
+        /// The constraint.
+        wanted: String,
+        /// The cluster's version.
+        found: String,
+        /// Where the chart says so.
+        place: Place,
+    },
+    /// The release's name is not one.
+    #[error(
+        "invalid release name, must match regex ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not be longer than 53"
+    )]
+    ReleaseName(String),
+    /// A release without a name.
+    #[error("no name provided")]
+    NoReleaseName,
+    /// A template is not one.
+    #[error("parse error at ({}:{}): {}", .error.name, .error.line, last_token(&.error.message))]
+    Parse {
+        /// Go's error.
+        error: Box<ParseError>,
+        /// The template's line.
+        place: Place,
+    },
+    /// A template failed.
+    #[error("{}", exec_words(.error))]
+    Exec {
+        /// Go's error.
+        error: Box<ExecError>,
+        /// What is known about it.
+        evidence: Box<Evidence>,
+    },
+    /// Something that a template wrote is not a manifest.
+    #[error("YAML parse error on {path}: {text}")]
+    Manifest {
+        /// The template.
+        path: String,
+        /// Helm's words.
+        text: String,
+        /// The rendered lines around, with their numbers in the template's output.
+        rendered: Vec<(usize, String)>,
+        /// Which of them is meant, as its number; 0 when not known.
+        line: usize,
+        /// The template's line that wrote it.
+        place: Option<Place>,
+        /// Where values in that line were set.
+        settings: Vec<Setting>,
+    },
+    /// `--show-only` names a template that is not there or renders nothing.
+    #[error("could not find template {name} in chart")]
+    NoTemplate {
+        /// As given.
+        name: String,
+        /// The templates that render something.
+        known: Vec<String>,
+    },
+    /// A template of a release's name failed.
+    #[error("{0}")]
+    NameTemplate(String),
+    /// A schema file that is no JSON stops packing.
+    #[error("Invalid JSON in values.schema.json")]
+    SchemaJson,
+    /// A chart's name that cannot be a directory's.
+    #[error("{0:?} is not a valid chart name")]
+    ChartName(String),
+}
+
+/// A value that does not fit its chart's schema.
+#[derive(Debug, Clone)]
+pub struct SchemaViolation {
+    /// The chart.
+    pub chart: String,
+    /// Keys down to the value.
+    pub path: Vec<String>,
+    /// What is wrong, in the words of Helm's validator.
+    pub text: String,
+    /// Where the value was set.
+    pub setting: Option<Box<Setting>>,
+}
+
+/// What was found out about a template's failure, for people.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    /// The template's line where it went wrong.
+    pub place: Option<Place>,
+    /// The template's line where rendering began, when that is another one.
+    pub outer: Option<Place>,
+    /// The values path that the failing expression reads, such as `web.image.tag`.
+    pub path: Vec<String>,
+    /// What each layer says about the path or its nearest parent, lowest first.
+    pub settings: Vec<Setting>,
+    /// The part of the path that is nil or not a table.
+    pub culprit: Vec<String>,
+    /// Keys that exist beside the missing one.
+    pub siblings: Vec<String>,
+    /// Names of templates that exist, when one was missing.
+    pub templates: Vec<String>,
+}
+
+fn set_words(flag: SetFlag, text: &str, problem: &str) -> String {
+    match flag {
+        SetFlag::Json => format!("failed parsing --set-json data {text}"),
+        flag => format!("failed parsing {} data: {problem}", flag.name()),
+    }
+}
+
+/// Helm shows only what stands behind the last `: ` of a parse error.
+fn last_token(message: &str) -> &str {
+    message.rsplit(": ").next().unwrap_or(message)
+}
+
+fn exec_words(error: &ExecError) -> String {
+    match (error.failure(), &error.frame) {
+        (Some(message), Some(frame)) => {
+            format!("execution error at ({}:{}:{}): {message}", frame.file, frame.line, frame.column)
+        }
+        _ => error.to_string(),
+    }
+}
+
+impl ChartError {
+    /// What Helm prints behind `Error: `.
+    pub fn helm_text(&self) -> String {
+        let text = self.to_string();
+        if self.has_release() { format!("{text}\n\nUse --debug flag to render out invalid YAML") } else { text }
+    }
+
+    /// Whether Helm had begun to make a release when it failed, and so speaks of `--debug`.
+    fn has_release(&self) -> bool {
+        matches!(
+            self,
+            ChartError::KubeVersion { .. }
+                | ChartError::Parse { .. }
+                | ChartError::Exec { .. }
+                | ChartError::Manifest { .. }
+        )
+    }
+
+    pub(crate) fn yaml(prefix: &str, error: &landfall_yaml::Error, path: &str, text: &str) -> Self {
+        ChartError::File {
+            prefix: prefix.to_owned(),
+            text: format!("error converting YAML to JSON: {error}"),
+            place: place_of(path, error.mark(), text),
+        }
+    }
+
+    pub(crate) fn values_file(name: &str, error: &landfall_yaml::Error, text: &str) -> Self {
+        ChartError::yaml(&format!("failed to parse {name}"), error, name, text)
+    }
+
+    pub(crate) fn values_shape(prefix: &str, name: &str, found: &str, text: &str) -> Self {
+        let prefix = if prefix.is_empty() { format!("failed to parse {name}") } else { prefix.to_owned() };
+        ChartError::File {
+            prefix,
+            text: format!(
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+            ),
+            place: Place::line(name, 1).source_from(text),
+        }
+    }
+
+    pub(crate) fn decode(prefix: &str, error: DecodeError, file: &File, location: &str) -> Self {
+        let path: Vec<&str> = error.path().split('.').filter(|part| !part.is_empty()).collect();
+        ChartError::File {
+            prefix: prefix.to_owned(),
+            text: format!("error unmarshaling JSON: while decoding JSON: {error}"),
+            place: key_place(file, location, &path),
+        }
+    }
+
+    pub(crate) fn metadata(error: InvalidMetadata, file: Option<&File>, location: &str) -> Self {
+        let place = match file {
+            Some(file) => key_place(file, location, &[&error.path]),
+            None => Place::file(location),
+        };
+        ChartError::Metadata { error, place }
+    }
+
+    pub(crate) fn manifest(
+        path: &str,
+        text: String,
+        mark: Option<Mark>,
+        content: &str,
+        start: usize,
+        document: &str,
+    ) -> Self {
+        let before = content[..start].matches('\n').count();
+        let line = mark.map_or(0, |mark| before + mark.line());
+        let rendered = content
+            .lines()
+            .enumerate()
+            .map(|(index, text)| (index + 1, text.to_owned()))
+            .filter(|(number, _)| match line {
+                0 => *number > before && *number <= before + document.lines().count().min(3),
+                line => number.abs_diff(line) <= 1,
+            })
+            .collect();
+        ChartError::Manifest { path: path.to_owned(), text, rendered, line, place: None, settings: Vec::new() }
+    }
+}
+
+fn place_of(path: &str, mark: Option<Mark>, text: &str) -> Place {
+    match mark {
+        None => Place::file(path),
+        Some(mark) => Place::line(path, mark.line() as u32).columns(mark.column() as u32, 0).source_from(text),
+    }
+}
+
+/// The place of a key in a YAML file, or of the nearest parent that is there.
+pub(crate) fn key_place(file: &File, location: &str, path: &[&str]) -> Place {
+    let name = if location.is_empty() { file.name.clone() } else { format!("{location}/{}", file.name) };
+    let text = file.text();
+    let Ok(Some(document)) = landfall_yaml::parse_first(&text) else { return Place::file(name) };
+    let mut node = document.root();
+    let mut span = None;
+    for key in path {
+        let Some((found, value)) = node.get_entry(key) else { break };
+        span = Some(found.span());
+        node = value;
+    }
+    match span {
+        None => Place::file(name),
+        Some(span) => Place::line(name, span.start.line() as u32)
+            .columns(span.start.column() as u32, span.end.column() as u32)
+            .source_from(&text),
+    }
+}

@@ -1,0 +1,285 @@
+//! Errors told to people: the user's file first, then the chart's.
+
+use landfall_diag::{Diagnose, Diagnostic, Place, nearest};
+
+use super::{ChartError, Evidence};
+use crate::values::{Setting, Source};
+
+impl Diagnose for ChartError {
+    fn diagnose(&self) -> Diagnostic {
+        let helm = format!("helm: {self}");
+        match self {
+            ChartError::Archive(error) => {
+                Diagnostic::error(201, format!("the chart archive cannot be read: {error}")).note(helm)
+            }
+            ChartError::Ignore { place, problem } => {
+                Diagnostic::error(204, format!("a rule of .helmignore cannot be read: {problem}"))
+                    .primary(place.clone(), "this rule")
+                    .help("write one pattern per line; `**` is not known, a pattern without `/` matches at any depth")
+                    .note(helm)
+            }
+            ChartError::NoChartFile { location } => {
+                let at = if location.is_empty() { "." } else { location };
+                Diagnostic::error(200, format!("{at} is not a chart: there is no Chart.yaml in it"))
+                    .help("name a directory or .tgz that holds a Chart.yaml, or make one with `landfall create NAME`")
+                    .note(helm)
+            }
+            ChartError::File { text, place, .. } => {
+                let reason = reason(text);
+                let (code, what) = if place.file.ends_with("Chart.yaml") {
+                    (202, "Chart.yaml cannot be read")
+                } else if text.starts_with("error converting") {
+                    (205, "the file is not valid YAML")
+                } else {
+                    (205, "the file does not hold what is expected")
+                };
+                Diagnostic::error(code, format!("{what}: {reason}")).primary(place.clone(), "here").note(helm)
+            }
+            ChartError::Metadata { error, place } => {
+                let text = error.text.replace("chart.metadata.", "");
+                Diagnostic::error(202, format!("Chart.yaml is not accepted: {text}"))
+                    .primary(place.clone(), "")
+                    .note(helm)
+            }
+            ChartError::Subchart { name, error, .. } => {
+                let inner = error.diagnose();
+                let mut outer = Diagnostic::error(inner.code.0, format!("in charts/{name}: {}", inner.message));
+                outer.labels = inner.labels;
+                outer.helps = inner.helps;
+                outer.note(helm)
+            }
+            ChartError::SubchartFile { name, .. } => {
+                Diagnostic::error(206, format!("charts/{name} is a directory, but its name is that of an archive"))
+                    .note(helm)
+            }
+            ChartError::ChartDepth(_) | ChartError::ValuesSize { .. } => {
+                Diagnostic::error(250, self.to_string()).note("this is a limit of landfall's own")
+            }
+            ChartError::Set { flag, text, problem } => Diagnostic::error(
+                207,
+                format!("{} {text} cannot be read: {problem}", flag.name()),
+            )
+            .help("write `key=value`; escape `,` and `.` in keys and values with `\\`, quote the whole for the shell")
+            .note(helm),
+            ChartError::Mismatch { text, setting } => {
+                let name = text.strip_prefix("type mismatch on ").and_then(|rest| rest.split(':').next());
+                let name = name.unwrap_or("a subchart");
+                let diagnostic = Diagnostic::error(
+                    208,
+                    format!("`{name}` must be a table: its keys are the values of the subchart"),
+                );
+                with_setting(diagnostic, setting.as_deref(), "set here")
+                    .help(format!("write the subchart's values below `{name}:`, or switch it off with its condition"))
+                    .note(helm)
+            }
+            ChartError::Schema { violations, .. } => schema(violations, self),
+            ChartError::NotInstallable { kind } => {
+                Diagnostic::error(209, format!("a {kind} chart cannot be rendered on its own"))
+                    .help("render a chart that depends on it")
+                    .note(helm)
+            }
+            ChartError::MissingDependencies { names, location } => Diagnostic::error(
+                210,
+                format!("dependencies are declared in Chart.yaml and not in charts/: {}", names.join(", ")),
+            )
+            .help(format!("landfall dependency build {location}"))
+            .note(helm),
+            ChartError::KubeVersion { wanted, found, place } => {
+                Diagnostic::error(211, format!("the chart wants Kubernetes {wanted}; this is {found}"))
+                    .primary(place.clone(), "asked for here")
+                    .help("render for another version with `--kube-version`, or use another version of the chart")
+                    .note(helm)
+            }
+            ChartError::ReleaseName(name) => Diagnostic::error(212, format!("{name:?} cannot be a release's name"))
+                .help(
+                    "use up to 53 lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit",
+                )
+                .note(helm),
+            ChartError::NoReleaseName => Diagnostic::error(212, "the release has no name").note(helm),
+            ChartError::Parse { error, place } => {
+                Diagnostic::error(220, format!("the template cannot be read: {}", error.message))
+                    .primary(place.clone(), "here")
+                    .note(helm)
+            }
+            ChartError::Exec { error, evidence } => exec(error, evidence).note(helm),
+            ChartError::Manifest { path, text, rendered, line, place, settings } => {
+                manifest(path, text, rendered, *line, place.as_ref(), settings).note(helm)
+            }
+            ChartError::NoTemplate { name, known } => {
+                let diagnostic = Diagnostic::error(240, format!("no template {name} renders anything"));
+                match nearest(name, known.iter().map(String::as_str)) {
+                    Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                    None => diagnostic.help(format!("templates that render something: {}", known.join(", "))),
+                }
+                .note(helm)
+            }
+            ChartError::NameTemplate(text) => {
+                Diagnostic::error(213, format!("the release's name cannot be made: {text}"))
+            }
+            ChartError::SchemaJson => Diagnostic::error(214, "values.schema.json is not JSON").note(helm),
+            ChartError::ChartName(name) => {
+                Diagnostic::error(215, format!("{name:?} cannot be a chart's name")).note(helm)
+            }
+        }
+    }
+}
+
+/// The last part of Helm's chain of words.
+fn reason(text: &str) -> &str {
+    text.trim_start_matches("error converting YAML to JSON: ")
+        .trim_start_matches("error unmarshaling JSON: while decoding JSON: ")
+        .trim_start_matches("yaml: ")
+}
+
+fn with_setting(diagnostic: Diagnostic, setting: Option<&Setting>, text: &str) -> Diagnostic {
+    match setting.map(|setting| &setting.source) {
+        None => diagnostic,
+        Some(Source::Default(place) | Source::File(place)) => diagnostic.primary(place.clone(), text),
+        Some(flag @ Source::Flag { .. }) => diagnostic.note(format!("{text}: {flag}")),
+    }
+}
+
+fn schema(violations: &[super::SchemaViolation], error: &ChartError) -> Diagnostic {
+    let many = violations.len();
+    let first = violations.first();
+    let message = match first {
+        Some(violation) if many == 1 => {
+            format!(
+                "`{}` does not fit the schema of chart {}: {}",
+                shown(&violation.path),
+                violation.chart,
+                violation.text
+            )
+        }
+        _ => format!("{many} values do not fit their chart's schema"),
+    };
+    let mut diagnostic = Diagnostic::error(216, message);
+    for violation in violations.iter().take(10) {
+        let what = format!("{}: {}", shown(&violation.path), violation.text);
+        match violation.setting.as_deref() {
+            Some(setting) => diagnostic = with_setting(diagnostic, Some(setting), &what),
+            None => diagnostic = diagnostic.note(what),
+        }
+    }
+    diagnostic.note(format!("helm: {error}")).help("correct the values, or render with `--skip-schema-validation`")
+}
+
+fn shown(path: &[String]) -> String {
+    if path.is_empty() { "values".to_owned() } else { format!(".Values.{}", path.join(".")) }
+}
+
+fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnostic {
+    let root = error.root();
+    let cause = root.cause.to_string();
+    let used = |diagnostic: Diagnostic, text: &str| {
+        let diagnostic = match &evidence.place {
+            Some(place) => diagnostic.label(place.clone(), text),
+            None => diagnostic,
+        };
+        match &evidence.outer {
+            Some(place) => diagnostic.label(place.clone(), "reached from here"),
+            None => diagnostic,
+        }
+    };
+    if let Some(message) = error.failure() {
+        let mut diagnostic = Diagnostic::error(222, message.trim().to_owned());
+        if !evidence.path.is_empty() {
+            diagnostic = with_setting(diagnostic, evidence.settings.last(), "the value it looks at");
+            diagnostic = diagnostic.help(format!("set `{}`", evidence.path.join(".")));
+        }
+        return used(diagnostic, "the chart asks for it here");
+    }
+    let nil = cause.contains("nil pointer evaluating") || cause.contains("can't evaluate field");
+    if nil && !evidence.culprit.is_empty() && evidence.culprit.len() < evidence.path.len() {
+        let whole = shown(&evidence.path);
+        let culprit = evidence.culprit.join(".");
+        let last = evidence.settings.last();
+        let is = match last {
+            None => "is not set",
+            Some(setting) if setting.value.is_nil() => "is null",
+            Some(_) => "is not a table",
+        };
+        let mut diagnostic = Diagnostic::error(203, format!("`{whole}` cannot be read: `{culprit}` {is}"));
+        let overridden = evidence.settings.len().checked_sub(2).and_then(|at| evidence.settings.get(at));
+        let text = match (is, overridden) {
+            ("is null", Some(lower)) => format!("set to null here, overrides {}", lower.source),
+            ("is null", None) => "set to null here".to_owned(),
+            (_, Some(lower)) => format!("set here, overrides {}", lower.source),
+            _ => "set here".to_owned(),
+        };
+        diagnostic = with_setting(diagnostic, last, &text);
+        diagnostic = used(diagnostic, "used here");
+        let key = evidence.path.get(evidence.culprit.len()).cloned().unwrap_or_default();
+        let mistyped =
+            evidence.culprit.last().and_then(|key| nearest(key, evidence.siblings.iter().map(String::as_str)));
+        return match (is, last.map(|setting| setting.source.to_string())) {
+            ("is null", Some(place)) => {
+                diagnostic.help(format!("delete the empty key at {place}, or set `{key}` under it"))
+            }
+            ("is not set", _) => match mistyped {
+                Some(near) => diagnostic.help(format!("set `{culprit}.{key}`; there is a key `{near}`")),
+                None => diagnostic.help(format!("set `{culprit}.{key}`, for example with `--set {culprit}.{key}=…`")),
+            },
+            _ => diagnostic.help(format!("make `{culprit}` a table with the key `{key}`")),
+        };
+    }
+    let code = if matches!(root.cause, landfall_gotemplate::Cause::Limit(_)) {
+        250
+    } else if cause.contains("no template") {
+        223
+    } else if cause.contains("nested reference name") {
+        224
+    } else {
+        221
+    };
+    let mut diagnostic = Diagnostic::error(code, format!("a template failed: {cause}"));
+    if let Some(place) = &evidence.place {
+        diagnostic = diagnostic.primary(place.clone(), "");
+    }
+    if let Some(place) = &evidence.outer {
+        diagnostic = diagnostic.label(place.clone(), "reached from here");
+    }
+    if !evidence.settings.is_empty() {
+        let places: Vec<String> = evidence.settings.iter().map(|setting| setting.source.to_string()).collect();
+        diagnostic = diagnostic.note(format!("`{}` is set at {}", evidence.culprit.join("."), places.join(", then ")));
+    }
+    diagnostic
+}
+
+fn manifest(
+    path: &str,
+    text: &str,
+    rendered: &[(usize, String)],
+    line: usize,
+    place: Option<&Place>,
+    settings: &[Setting],
+) -> Diagnostic {
+    let code = if text.starts_with("error converting") { 231 } else { 232 };
+    let what = if code == 231 { "rendered YAML is not valid" } else { "what was rendered is not an object" };
+    let mut diagnostic = Diagnostic::error(code, format!("{what}: {}", reason(text)));
+    for setting in settings.iter().take(3) {
+        diagnostic = with_setting(diagnostic, Some(setting), "the value in that line");
+    }
+    diagnostic = match place {
+        Some(place) => {
+            let words = match line {
+                0 => "this template line began the document".to_owned(),
+                line => format!("this wrote rendered line {line}"),
+            };
+            diagnostic.label(place.clone(), words)
+        }
+        None => diagnostic.label(Place::file(path), "rendered from this template"),
+    };
+    if !rendered.is_empty() {
+        let width = rendered.last().map_or(1, |(number, _)| number.to_string().len());
+        let lines: Vec<String> = rendered
+            .iter()
+            .map(|(number, text)| {
+                let mark = if *number == line { '>' } else { ' ' };
+                format!("{mark} {number:width$} | {text}")
+            })
+            .collect();
+        diagnostic = diagnostic.note(format!("rendered:\n{}", lines.join("\n")));
+    }
+    diagnostic.help("look at the indentation the action leaves: `nindent N` starts a block on its own line")
+}

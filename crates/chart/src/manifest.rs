@@ -1,0 +1,202 @@
+//! Rendered files become manifests and hooks (helm: `pkg/releaseutil`).
+
+mod head;
+mod split;
+
+use serde_json::Value as Json;
+
+use crate::error::ChartError;
+use crate::order::KindOrder;
+use crate::warning::Warnings;
+
+pub use head::Head;
+pub(crate) use split::split_at;
+
+/// Whose manner of cutting and ordering manifests is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Dialect {
+    /// Helm 3 (and 4 before 4.2): documents are trimmed on both sides.
+    #[default]
+    V3,
+    /// Helm 4.2 and later: documents keep their trailing newlines; two more kinds have an order.
+    V4,
+}
+
+/// An object, as text and as data, with the template it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The template's path: `web/templates/service.yaml`, `web/charts/db/templates/x.yaml`.
+    pub path: String,
+    /// Which document of the template's output it is, from 0, empty documents not counted.
+    pub index: usize,
+    /// The document's text, as it goes into the release.
+    pub text: String,
+    /// Its `apiVersion`, `kind`, name and annotations.
+    pub head: Head,
+    /// The document as data; null for one that holds only comments.
+    pub object: Json,
+    /// Where the document begins in the template's output, in bytes.
+    pub(crate) start: usize,
+}
+
+/// A hook: a manifest that is applied at certain moments of a release's life.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hook {
+    /// `metadata.name`
+    pub name: String,
+    /// The manifest itself.
+    pub manifest: Manifest,
+    /// When it runs, in the order written.
+    pub events: Vec<HookEvent>,
+    /// Lower runs first; 0 when not written or not a number.
+    pub weight: i64,
+    /// When it is deleted, as written in lower case (`before-hook-creation`, `hook-succeeded`, `hook-failed`).
+    pub delete_policies: Vec<String>,
+    /// When its log is shown, as written in lower case (`hook-succeeded`, `hook-failed`).
+    pub output_log_policies: Vec<String>,
+}
+
+impl Hook {
+    /// Whether it belongs to `helm test`.
+    pub fn is_test(&self) -> bool {
+        self.events.contains(&HookEvent::Test)
+    }
+}
+
+/// A moment in a release's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HookEvent {
+    /// Before anything is installed.
+    PreInstall,
+    /// When everything is installed.
+    PostInstall,
+    /// Before anything is deleted.
+    PreDelete,
+    /// When everything is deleted.
+    PostDelete,
+    /// Before an upgrade.
+    PreUpgrade,
+    /// After an upgrade.
+    PostUpgrade,
+    /// Before a rollback.
+    PreRollback,
+    /// After a rollback.
+    PostRollback,
+    /// When asked for.
+    Test,
+}
+
+impl HookEvent {
+    /// The name in annotations and in the release record.
+    pub fn name(self) -> &'static str {
+        match self {
+            HookEvent::PreInstall => "pre-install",
+            HookEvent::PostInstall => "post-install",
+            HookEvent::PreDelete => "pre-delete",
+            HookEvent::PostDelete => "post-delete",
+            HookEvent::PreUpgrade => "pre-upgrade",
+            HookEvent::PostUpgrade => "post-upgrade",
+            HookEvent::PreRollback => "pre-rollback",
+            HookEvent::PostRollback => "post-rollback",
+            HookEvent::Test => "test",
+        }
+    }
+
+    /// The event of that name; `test-success` is Helm 2's word for `test`.
+    pub fn named(name: &str) -> Option<Self> {
+        const ALL: [HookEvent; 9] = [
+            HookEvent::PreInstall,
+            HookEvent::PostInstall,
+            HookEvent::PreDelete,
+            HookEvent::PostDelete,
+            HookEvent::PreUpgrade,
+            HookEvent::PostUpgrade,
+            HookEvent::PreRollback,
+            HookEvent::PostRollback,
+            HookEvent::Test,
+        ];
+        if name == "test-success" {
+            return Some(HookEvent::Test);
+        }
+        ALL.into_iter().find(|event| event.name() == name)
+    }
+}
+
+/// Manifests and hooks, each in order of installation.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    pub(crate) manifests: Vec<Manifest>,
+    pub(crate) hooks: Vec<Hook>,
+}
+
+/// Cuts rendered files (sorted by path) into documents and sorts them; partials and blank files are passed over.
+pub(crate) fn sort_manifests<'a>(
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    dialect: Dialect,
+    warnings: &mut Warnings,
+) -> Result<Sorted, ChartError> {
+    let mut sorted = Sorted::default();
+    for (path, content) in files {
+        let base = path.rsplit('/').next().unwrap_or(path);
+        if base.starts_with('_') || content.trim().is_empty() {
+            continue;
+        }
+        for (index, piece) in split_at(content, dialect).into_iter().enumerate() {
+            let object = landfall_yaml::to_json(piece.text).map_err(|error| {
+                let text = format!("error converting YAML to JSON: {error}");
+                ChartError::manifest(path, text, error.mark(), content, piece.start, piece.text)
+            })?;
+            let head = Head::read(&object).map_err(|error| {
+                let text = format!("error unmarshaling JSON: while decoding JSON: {error}");
+                ChartError::manifest(path, text, None, content, piece.start, piece.text)
+            })?;
+            let hook = head.annotations.get("helm.sh/hook").cloned();
+            let manifest = Manifest {
+                path: path.to_owned(),
+                index,
+                text: piece.text.to_owned(),
+                head,
+                object,
+                start: piece.start,
+            };
+            match hook {
+                None => sorted.manifests.push(manifest),
+                Some(events) => sorted.hooks.extend(read_hook(manifest, &events, warnings)),
+            }
+        }
+    }
+    sorted.manifests.sort_by(|a, b| KindOrder::Install.compare(&a.head.kind, &b.head.kind, dialect));
+    sorted.hooks.sort_by(|a, b| KindOrder::Install.compare(&a.manifest.head.kind, &b.manifest.head.kind, dialect));
+    Ok(sorted)
+}
+
+fn read_hook(manifest: Manifest, events: &str, warnings: &mut Warnings) -> Option<Hook> {
+    let known: Option<Vec<HookEvent>> =
+        events.split(',').map(|name| HookEvent::named(&name.trim().to_lowercase())).collect();
+    let Some(known) = known else {
+        let quoted = landfall_gotemplate::format::quote(events.as_bytes());
+        warnings.add("manifest_sorter.go:199", format!("info: skipping unknown hook: {quoted}"));
+        return None;
+    };
+    let annotation = |name: &str| manifest.head.annotations.get(name);
+    let words = |name: &str| -> Vec<String> {
+        annotation(name).map_or_else(Vec::new, |text| text.split(',').map(|word| word.trim().to_lowercase()).collect())
+    };
+    Some(Hook {
+        name: manifest.head.name.clone(),
+        events: known,
+        weight: annotation("helm.sh/hook-weight").map_or(0, |text| atoi(text)),
+        delete_policies: words("helm.sh/hook-delete-policy"),
+        output_log_policies: words("helm.sh/hook-output-log-policy"),
+        manifest,
+    })
+}
+
+/// Go's `strconv.Atoi`, 0 for what is no number.
+fn atoi(text: &str) -> i64 {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return 0;
+    }
+    text.parse().unwrap_or(0)
+}

@@ -1,0 +1,41 @@
+//! What Helm wants to know about a manifest.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::decode::{DecodeError, Fields};
+
+/// `apiVersion`, `kind`, name and annotations; all empty for a document of comments.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Head {
+    /// `apiVersion`
+    pub api_version: String,
+    /// `kind`
+    pub kind: String,
+    /// `metadata.name`
+    pub name: String,
+    /// `metadata.annotations`; numbers and booleans as text.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Head {
+    /// Reads the head with the type checks of Helm's `SimpleHead`.
+    ///
+    /// # Errors
+    /// A value of a wrong type.
+    pub(crate) fn read(object: &Json) -> Result<Self, DecodeError> {
+        const METADATA: &str =
+            r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
+        let Some(fields) = Fields::root(object, "releaseutil.SimpleHead", "SimpleHead")? else {
+            return Ok(Head::default());
+        };
+        let api_version = fields.text_or_empty("apiVersion")?;
+        let kind = fields.text_or_empty("kind")?;
+        let (annotations, name) = match fields.object("metadata", "", METADATA)? {
+            None => Default::default(),
+            Some(metadata) => (metadata.text_map("annotations")?.unwrap_or_default(), metadata.text_or_empty("name")?),
+        };
+        Ok(Head { api_version, kind, name, annotations })
+    }
+}

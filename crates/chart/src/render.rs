@@ -1,0 +1,355 @@
+//! From a chart and values to manifests (helm: `pkg/engine`, `pkg/action`).
+
+mod execute;
+mod output;
+
+use std::sync::Arc;
+
+use landfall_gotemplate::{Limits, Map};
+
+use crate::capabilities::Capabilities;
+use crate::chart::{Chart, Crd};
+use crate::dependency;
+use crate::error::ChartError;
+use crate::functions::{Lookup, Resolve};
+use crate::manifest::{Dialect, Hook, Manifest, sort_manifests};
+use crate::provenance::Provenance;
+use crate::schema;
+use crate::values::coalesce::{Nulls, coalesce_values};
+use crate::values::{Origins, Source, ValueLayers, read_values_traced};
+use crate::warning::{Warning, Warnings};
+
+pub(crate) use execute::{Files, execute};
+pub use output::{HookChoice, OutputFile, TemplateOptions};
+
+/// The name of the file whose text is shown after an installation.
+const NOTES: &str = "NOTES.txt";
+
+/// What `.Release` shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseInfo {
+    /// The release's name.
+    pub name: String,
+    /// The namespace it goes to.
+    pub namespace: String,
+    /// From 1.
+    pub revision: i64,
+    /// Install or upgrade.
+    pub operation: Operation,
+}
+
+impl ReleaseInfo {
+    /// A first installation.
+    pub fn install(name: impl Into<String>, namespace: impl Into<String>) -> Self {
+        ReleaseInfo { name: name.into(), namespace: namespace.into(), revision: 1, operation: Operation::Install }
+    }
+
+    /// Checks the name as Helm does.
+    ///
+    /// # Errors
+    /// No name, or one that is too long or not made of DNS labels.
+    pub fn check_name(&self) -> Result<(), ChartError> {
+        check_release_name(&self.name)
+    }
+}
+
+/// Whether a release's name is one (helm: `chartutil.ValidateReleaseName`).
+///
+/// # Errors
+/// No name, or one that is too long or not made of DNS labels.
+pub fn check_release_name(name: &str) -> Result<(), ChartError> {
+    let is_label = |label: &str| {
+        let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let bytes = label.as_bytes();
+        bytes.first().is_some_and(|b| word(*b))
+            && bytes.last().is_some_and(|b| word(*b))
+            && bytes.iter().all(|b| word(*b) || *b == b'-')
+    };
+    if name.is_empty() {
+        return Err(ChartError::NoReleaseName);
+    }
+    if name.len() > 53 || !name.split('.').all(is_label) {
+        return Err(ChartError::ReleaseName(name.to_owned()));
+    }
+    Ok(())
+}
+
+/// What is being done with a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// It is new.
+    Install,
+    /// It is there already.
+    Upgrade,
+}
+
+/// Whether values are held against the charts' schemas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SchemaCheck {
+    /// They are.
+    #[default]
+    Validate,
+    /// They are not (`--skip-schema-validation`).
+    Skip,
+}
+
+/// Whose notes are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NotesFrom {
+    /// The root chart's.
+    #[default]
+    Root,
+    /// Subcharts' too (`--render-subchart-notes`).
+    All,
+}
+
+/// Whether a rendering remembers where its bytes come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tracing {
+    /// It does not, and costs nothing.
+    #[default]
+    Off,
+    /// It does; see [`Rendered::provenance`].
+    On,
+}
+
+/// How to render.
+#[derive(Debug, Clone, Default)]
+pub struct RenderOptions {
+    /// Helm 3's or Helm 4's manner.
+    pub dialect: Dialect,
+    /// Whether schemas are checked.
+    pub schema: SchemaCheck,
+    /// Whose notes are kept.
+    pub notes: NotesFrom,
+    /// Whether provenance is kept.
+    pub tracing: Tracing,
+    /// What answers `lookup`; without it every answer is empty.
+    pub lookup: Option<Arc<dyn Lookup>>,
+    /// What answers `getHostByName`; without it every answer is empty.
+    pub resolve: Option<Arc<dyn Resolve>>,
+    /// What templates may use.
+    pub limits: Limits,
+    /// Clock and random numbers for the function library.
+    pub sprig: landfall_sprig::Context,
+}
+
+/// A rendered chart.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The chart's name.
+    pub chart: String,
+    /// Objects in order of installation.
+    pub manifests: Vec<Manifest>,
+    /// Hooks, sorted by kind as Helm keeps them.
+    pub hooks: Vec<Hook>,
+    /// The notes' text.
+    pub notes: String,
+    /// Custom resource definitions of `crds/`, not rendered.
+    pub crds: Vec<Crd>,
+    /// What Helm would have written to stderr.
+    pub warnings: Vec<Warning>,
+    /// The values as templates saw them.
+    pub values: Map,
+    /// What the user gave, merged; this is what a release records.
+    pub user_values: Map,
+    /// Where bytes come from, when asked for.
+    pub provenance: Option<Provenance>,
+    pub(crate) dialect: Dialect,
+}
+
+/// A chart ready for its templates.
+pub(crate) struct Prepared {
+    pub(crate) chart: Chart,
+    pub(crate) values: Map,
+    pub(crate) user_values: Map,
+    pub(crate) origins: Origins,
+    pub(crate) warnings: Warnings,
+}
+
+/// Renders a chart as an installation or upgrade would.
+///
+/// Steps and their order are Helm's: library check, dependencies present, conditions, tags and imports, coalescing,
+/// schemas, Kubernetes version, templates, notes, manifests.
+///
+/// # Errors
+/// The first thing that Helm refuses.
+pub fn render(
+    chart: &Chart,
+    values: &ValueLayers,
+    release: &ReleaseInfo,
+    capabilities: &Capabilities,
+    options: &RenderOptions,
+) -> Result<Rendered, ChartError> {
+    let mut origins = if options.tracing == Tracing::On { Origins::on() } else { Origins::off() };
+    let user_values = values.merge_traced(&mut origins)?;
+    render_merged(chart, user_values, Layers { layers: values, origins }, release, capabilities, options)
+}
+
+/// Renders a chart with values that are already one map, such as those a release recorded.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_values(
+    chart: &Chart,
+    values: Map,
+    release: &ReleaseInfo,
+    capabilities: &Capabilities,
+    options: &RenderOptions,
+) -> Result<Rendered, ChartError> {
+    let layers = ValueLayers::new();
+    let origins = if options.tracing == Tracing::On { Origins::on() } else { Origins::off() };
+    render_merged(chart, values, Layers { layers: &layers, origins }, release, capabilities, options)
+}
+
+struct Layers<'a> {
+    layers: &'a ValueLayers,
+    origins: Origins,
+}
+
+/// Checks that Helm makes before it begins with a release.
+fn check_installable(chart: &Chart) -> Result<(), ChartError> {
+    if !matches!(chart.metadata.kind.as_str(), "" | "application") {
+        return Err(ChartError::NotInstallable { kind: chart.metadata.kind.clone() });
+    }
+    let missing = chart.missing_dependencies();
+    if !missing.is_empty() {
+        return Err(ChartError::MissingDependencies {
+            names: missing.into_iter().map(str::to_owned).collect(),
+            location: chart.location.clone(),
+        });
+    }
+    Ok(())
+}
+
+fn render_merged(
+    chart: &Chart,
+    user_values: Map,
+    layers: Layers<'_>,
+    release: &ReleaseInfo,
+    capabilities: &Capabilities,
+    options: &RenderOptions,
+) -> Result<Rendered, ChartError> {
+    check_installable(chart)?;
+    release.check_name()?;
+    let prepared = prepare(chart, user_values, layers.layers, layers.origins, options)?;
+    check_kube_version(&prepared.chart, capabilities)?;
+    let mut files = execute(&prepared, release, capabilities, options)
+        .map_err(|error| crate::evidence::add(error, &prepared.chart, layers.layers, &prepared.values))?;
+    let mut warnings = prepared.warnings;
+    warnings.0.append(&mut files.warnings.0);
+    let notes = take_notes(&mut files, prepared.chart.name(), options.notes);
+    let sorted = {
+        let texts = files.texts()?;
+        sort_manifests(texts, options.dialect, &mut warnings)
+    };
+    let sorted = match sorted {
+        Ok(sorted) => sorted,
+        Err(error) if options.tracing == Tracing::On => {
+            let provenance = Provenance::new(files, prepared.origins);
+            return Err(crate::evidence::add_lines(error, &provenance, &prepared.chart));
+        }
+        Err(error) => {
+            // The second rendering only serves the message; what differs in it (random values) is of no matter.
+            let traced = RenderOptions { tracing: Tracing::On, ..options.clone() };
+            let mut origins = Origins::on();
+            let user_values = layers.layers.merge_traced(&mut origins).unwrap_or_default();
+            let again = prepare(chart, user_values, layers.layers, origins, &traced)
+                .and_then(|prepared| Ok((execute(&prepared, release, capabilities, &traced)?, prepared.origins)));
+            return Err(match again {
+                Ok((files, origins)) => {
+                    crate::evidence::add_lines(error, &Provenance::new(files, origins), &prepared.chart)
+                }
+                Err(_) => error,
+            });
+        }
+    };
+    let provenance = (options.tracing == Tracing::On).then(|| Provenance::new(files, prepared.origins));
+    Ok(Rendered {
+        chart: prepared.chart.name().to_owned(),
+        manifests: sorted.manifests,
+        hooks: sorted.hooks,
+        notes,
+        crds: prepared.chart.crds(),
+        warnings: warnings.0,
+        values: prepared.values,
+        user_values: prepared.user_values,
+        provenance,
+        dialect: options.dialect,
+    })
+}
+
+/// Applies dependencies and brings values together.
+pub(crate) fn prepare(
+    chart: &Chart,
+    user_values: Map,
+    layers: &ValueLayers,
+    mut origins: Origins,
+    options: &RenderOptions,
+) -> Result<Prepared, ChartError> {
+    let mut warnings = Warnings(chart.warnings.clone());
+    let mut chart = chart.clone();
+    if options.tracing == Tracing::On {
+        trace_defaults(&mut chart, &mut origins);
+    }
+    let mismatch = |text: String| {
+        let name = text.strip_prefix("type mismatch on ").and_then(|rest| rest.split(':').next()).unwrap_or("");
+        let setting = layers.history(&[name]).pop().map(Box::new);
+        ChartError::Mismatch { text, setting }
+    };
+    dependency::process(&mut chart, &user_values, &mut warnings).map_err(mismatch)?;
+    let values = coalesce_values(&chart, &user_values, Nulls::Remove, &mut warnings).map_err(mismatch)?;
+    if options.schema == SchemaCheck::Validate {
+        schema::validate(&chart, &values).map_err(|failure| schema::explain(failure, &chart, layers))?;
+    }
+    Ok(Prepared { chart, values, user_values, origins, warnings })
+}
+
+fn trace_defaults(chart: &mut Chart, origins: &mut Origins) {
+    chart.values = read_values_traced(chart, origins);
+    for dependency in &mut chart.dependencies {
+        trace_defaults(dependency, origins);
+    }
+}
+
+fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), ChartError> {
+    let wanted = &chart.metadata.kube_version;
+    let found = &capabilities.kube_version.version;
+    if wanted.is_empty() || dependency::is_compatible(wanted, found) {
+        return Ok(());
+    }
+    let place = match chart.raw_file("Chart.yaml") {
+        Some(file) => crate::error::key_place(file, &chart.location, &["kubeVersion"]),
+        None => landfall_diag::Place::file(&chart.location),
+    };
+    Err(ChartError::KubeVersion { wanted: wanted.clone(), found: found.clone(), place })
+}
+
+/// Takes the notes out of the rendered files; the root chart's are kept, others only when asked for.
+fn take_notes(files: &mut Files, root: &str, from: NotesFrom) -> String {
+    let own = format!("{root}/templates/{NOTES}");
+    let mut notes = String::new();
+    for (path, text) in files.take(|path| path.ends_with(NOTES)) {
+        if from == NotesFrom::All || path == own {
+            if !notes.is_empty() {
+                notes.push('\n');
+            }
+            notes.push_str(&text);
+        }
+    }
+    notes
+}
+
+impl Rendered {
+    /// Where the value of a field of an object comes from; `None` without provenance.
+    ///
+    /// `path` leads from the object's root: `["spec", "replicas"]`, with numbers for items of lists.
+    pub fn origin_of(&self, manifest: &Manifest, path: &[&str]) -> Option<crate::provenance::FieldOrigin> {
+        self.provenance.as_ref()?.origin_of(manifest, path)
+    }
+
+    /// Where the source of a value is; `None` without provenance.
+    pub fn source(&self, origin: landfall_gotemplate::Origin) -> Option<Source> {
+        self.provenance.as_ref()?.source(origin)
+    }
+}

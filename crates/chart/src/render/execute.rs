@@ -1,0 +1,285 @@
+//! Parsing and executing a chart's templates in Helm's order.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, PoisonError};
+
+use landfall_diag::Place;
+use landfall_gotemplate::{Map, MissingKey, Set, Str, Trace, Value};
+
+use super::{Operation, Prepared, ReleaseInfo, RenderOptions, Tracing};
+use crate::capabilities::Capabilities;
+use crate::chart::Chart;
+use crate::dependency::table_at;
+use crate::error::ChartError;
+use crate::functions::{Surroundings, functions};
+use crate::manifest::Dialect;
+use crate::objects::{self, capabilities_object, chart_object};
+use crate::tree::Bytes;
+use crate::warning::Warnings;
+
+/// What Go prints for nothing at all; Helm takes it out of every rendered file.
+const NO_VALUE: &[u8] = b"<no value>";
+
+/// Rendered files by path.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    files: BTreeMap<String, RenderedFile>,
+    /// All templates, partials too.
+    sources: BTreeMap<String, TemplateSource>,
+    pub(crate) warnings: Warnings,
+}
+
+/// One template's output.
+#[derive(Debug)]
+pub(crate) struct RenderedFile {
+    pub(crate) text: Vec<u8>,
+    pub(crate) trace: Option<Trace>,
+    /// What was taken out of the output, as ranges of the output before.
+    pub(crate) removed: Vec<Range<usize>>,
+}
+
+/// A template file.
+#[derive(Debug, Clone)]
+pub(crate) struct TemplateSource {
+    /// Path as its owner would type it.
+    pub(crate) path: String,
+    /// Its text.
+    pub(crate) text: Bytes,
+}
+
+impl TemplateSource {
+    /// A line of the file, from 1.
+    pub(crate) fn line(&self, line: u32) -> Place {
+        Place::line(&self.path, line).source_from(&String::from_utf8_lossy(&self.text))
+    }
+}
+
+impl Files {
+    /// All files as text, by path.
+    pub(crate) fn texts(&self) -> Result<Vec<(&str, &str)>, ChartError> {
+        self.files
+            .iter()
+            .map(|(path, file)| match std::str::from_utf8(&file.text) {
+                Ok(text) => Ok((path.as_str(), text)),
+                Err(_) => {
+                    // go-yaml's words; manifests are the only thing that is read as YAML.
+                    let text = "error converting YAML to JSON: yaml: invalid leading UTF-8 octet".to_owned();
+                    Err(ChartError::manifest(path, text, None, "", 0, ""))
+                }
+            })
+            .collect()
+    }
+
+    /// Takes files out.
+    pub(super) fn take(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+        let paths: Vec<String> = self.files.keys().filter(|path| wanted(path)).cloned().collect();
+        paths
+            .into_iter()
+            .filter_map(|path| {
+                let file = self.files.remove(&path)?;
+                Some((path, String::from_utf8_lossy(&file.text).into_owned()))
+            })
+            .collect()
+    }
+
+    /// A template by the name it is parsed under.
+    pub(crate) fn template(&self, path: &str) -> Option<&TemplateSource> {
+        self.sources.get(path)
+    }
+
+    /// One file.
+    pub(crate) fn get(&self, path: &str) -> Option<&RenderedFile> {
+        self.files.get(path)
+    }
+}
+
+/// A template with the scope it is executed in.
+struct Renderable {
+    scope: Map,
+    base_path: Arc<str>,
+    source: TemplateSource,
+}
+
+/// Renders all templates.
+pub(crate) fn execute(
+    prepared: &Prepared,
+    release: &ReleaseInfo,
+    capabilities: &Capabilities,
+    options: &RenderOptions,
+) -> Result<Files, ChartError> {
+    execute_with(prepared, release, capabilities, options, Strictness::Full)
+}
+
+/// How `required` and `fail` are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    /// They stop rendering.
+    Full,
+    /// They are noted (lint).
+    Lenient,
+}
+
+pub(crate) fn execute_with(
+    prepared: &Prepared,
+    release: &ReleaseInfo,
+    capabilities: &Capabilities,
+    options: &RenderOptions,
+    strictness: Strictness,
+) -> Result<Files, ChartError> {
+    let templates = collect(prepared, release, capabilities, options.dialect);
+    // Deepest first, and of equal depth the last name first: a parent's definitions come later and so win.
+    let mut order: Vec<&str> = templates.keys().map(String::as_str).collect();
+    let depth = |path: &str| path.matches('/').count();
+    order.sort_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
+    let surroundings = Arc::new(Surroundings {
+        lookup: options.lookup.clone(),
+        resolve: options.resolve.clone(),
+        lenient: strictness == Strictness::Lenient,
+        warnings: Default::default(),
+    });
+    let mut funcs = landfall_sprig::funcs();
+    funcs.extend(functions(&surroundings));
+    let mut set = Set::new("gotpl", funcs, MissingKey::Zero);
+    for path in &order {
+        let source = &templates[*path].source;
+        set.parse(path, &source.text).map_err(|error| {
+            let place = source.line(error.line);
+            ChartError::Parse { error: Box::new(error), place }
+        })?;
+    }
+    let mut context = options.sprig.clone();
+    let mut files = Files::default();
+    for path in order {
+        if path.rsplit('/').next().unwrap_or(path).starts_with('_') {
+            continue;
+        }
+        let template = &templates[path];
+        let about: Map =
+            [("Name", Value::from(path)), ("BasePath", Value::from(&*template.base_path))].into_iter().collect();
+        template.scope.insert("Template", objects::values(&about));
+        let dot = objects::values(&template.scope);
+        let result = match options.tracing {
+            Tracing::Off => set.execute(path, &dot, &mut context, options.limits).map(|text| (text, None)),
+            Tracing::On => {
+                set.execute_traced(path, &dot, &mut context, options.limits).map(|(text, trace)| (text, Some(trace)))
+            }
+        };
+        let (text, trace) =
+            result.map_err(|error| ChartError::Exec { error: Box::new(error), evidence: Default::default() })?;
+        let (text, removed) = without_no_value(text);
+        files.files.insert(path.to_owned(), RenderedFile { text, trace, removed });
+    }
+    files.warnings = std::mem::take(&mut *surroundings.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+    if options.tracing == Tracing::On {
+        files.sources = templates.into_iter().map(|(path, template)| (path, template.source)).collect();
+    }
+    Ok(files)
+}
+
+fn without_no_value(text: Vec<u8>) -> (Vec<u8>, Vec<Range<usize>>) {
+    let mut removed = Vec::new();
+    let mut from = 0;
+    while let Some(at) = find(&text[from..], NO_VALUE) {
+        removed.push(from + at..from + at + NO_VALUE.len());
+        from += at + NO_VALUE.len();
+    }
+    if removed.is_empty() {
+        return (text, removed);
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut from = 0;
+    for range in &removed {
+        out.extend_from_slice(&text[from..range.start]);
+        from = range.end;
+    }
+    out.extend_from_slice(&text[from..]);
+    (out, removed)
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    let first = wanted[0];
+    let mut from = 0;
+    while let Some(at) = text[from..].iter().position(|byte| *byte == first) {
+        if text[from + at..].starts_with(wanted) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
+}
+
+/// All templates of a chart and its subcharts, each with its scope (helm: `recAllTpls`).
+fn collect(
+    prepared: &Prepared,
+    release: &ReleaseInfo,
+    capabilities: &Capabilities,
+    dialect: Dialect,
+) -> BTreeMap<String, Renderable> {
+    let about: Map = [
+        ("Name", Value::from(release.name.as_str())),
+        ("Namespace", Value::from(release.namespace.as_str())),
+        ("IsUpgrade", Value::from(release.operation == Operation::Upgrade)),
+        ("IsInstall", Value::from(release.operation == Operation::Install)),
+        ("Revision", Value::int(release.revision)),
+        ("Service", Value::from("Helm")),
+    ]
+    .into_iter()
+    .collect();
+    let shared = Shared { release: Value::from(about), capabilities: capabilities_object(capabilities), dialect };
+    let mut templates = BTreeMap::new();
+    let chart = &prepared.chart;
+    shared.scope(chart, &prepared.values, chart.name(), true, &mut templates);
+    templates
+}
+
+/// What all scopes have in common.
+struct Shared {
+    release: Value,
+    capabilities: Value,
+    dialect: Dialect,
+}
+
+impl Shared {
+    fn scope(
+        &self,
+        chart: &Chart,
+        values: &Map,
+        path: &str,
+        is_root: bool,
+        templates: &mut BTreeMap<String, Renderable>,
+    ) -> Map {
+        let subcharts = Map::new();
+        let scope: Map = [
+            ("Chart", chart_object(chart, is_root, self.dialect)),
+            ("Files", Value::host(objects::Files::of(chart))),
+            ("Release", self.release.clone()),
+            ("Capabilities", self.capabilities.clone()),
+            ("Values", objects::values(values)),
+            ("Subcharts", Value::from(subcharts.clone())),
+        ]
+        .into_iter()
+        .collect();
+        let below = match (&chart.loaded_name, path.rsplit_once('/')) {
+            (Some(name), Some((parent, _))) => format!("{parent}/{name}"),
+            _ => path.to_owned(),
+        };
+        for child in &chart.dependencies {
+            let values = table_at(values, child.name()).unwrap_or_default();
+            let path = format!("{below}/charts/{}", child.name());
+            let scope = self.scope(child, &values, &path, false, templates);
+            subcharts.insert(Str::from(child.name()), scope);
+        }
+        let base_path: Arc<str> = format!("{path}/templates").into();
+        for file in chart.templates.iter() {
+            let base = file.name.rsplit('/').next().unwrap_or(&file.name);
+            if chart.metadata.is_library() && !base.starts_with('_') {
+                continue;
+            }
+            let source = TemplateSource { path: chart.path_of(&file.name), text: file.data.clone() };
+            let renderable = Renderable { scope: scope.clone(), base_path: Arc::clone(&base_path), source };
+            templates.insert(format!("{path}/{}", file.name), renderable);
+        }
+        scope
+    }
+}

@@ -1,0 +1,154 @@
+//! What `helm template` prints.
+
+use super::Rendered;
+use crate::error::ChartError;
+use crate::manifest::{Dialect, split_at};
+use crate::pattern::path_match;
+
+/// Which hooks are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HookChoice {
+    /// All.
+    #[default]
+    All,
+    /// All but tests (`--skip-tests`).
+    NoTests,
+    /// None (`--no-hooks`).
+    None,
+}
+
+/// What `helm template` is asked to print.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TemplateOptions {
+    /// Files of `crds/` come first (`--include-crds`).
+    pub include_crds: bool,
+    /// Which hooks follow the manifests.
+    pub hooks: HookChoice,
+    /// Only these templates, as patterns relative to the chart (`--show-only`); all when empty.
+    pub show_only: Vec<String>,
+}
+
+/// A piece of a file that `--output-dir` writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Path relative to the output directory.
+    pub path: String,
+    /// Text to be appended to the file.
+    pub text: String,
+}
+
+impl Rendered {
+    /// The manifest as a release records it: definitions when asked for, then manifests, each under its source.
+    pub fn manifest_text(&self, include_crds: bool) -> String {
+        let mut out = String::new();
+        if include_crds {
+            for crd in &self.crds {
+                piece(&mut out, &crd.path, &String::from_utf8_lossy(&crd.data));
+            }
+        }
+        for manifest in &self.manifests {
+            piece(&mut out, &manifest.path, &manifest.text);
+        }
+        out
+    }
+
+    /// What `helm template` prints, byte for byte.
+    ///
+    /// # Errors
+    /// A template asked for with `show_only` that renders nothing.
+    pub fn template_output(&self, options: &TemplateOptions) -> Result<String, ChartError> {
+        let manifest = self.manifest_text(options.include_crds);
+        self.output_around(&manifest, options)
+    }
+
+    /// As [`Rendered::template_output`], with the manifest's text replaced by what a post-renderer made of it.
+    ///
+    /// # Errors
+    /// As [`Rendered::template_output`].
+    pub fn output_around(&self, manifest: &str, options: &TemplateOptions) -> Result<String, ChartError> {
+        let mut out = format!("{}\n", manifest.trim());
+        for hook in self.hooks_for(options.hooks) {
+            piece(&mut out, &hook.manifest.path, &hook.manifest.text);
+        }
+        if options.show_only.is_empty() { Ok(out) } else { show_only(&out, &options.show_only, self.dialect) }
+    }
+
+    fn hooks_for(&self, choice: HookChoice) -> impl Iterator<Item = &crate::manifest::Hook> {
+        self.hooks.iter().filter(move |hook| match choice {
+            HookChoice::All => true,
+            HookChoice::NoTests => !hook.is_test(),
+            HookChoice::None => false,
+        })
+    }
+
+    /// What `--output-dir` writes, in order; several pieces may go into one file.
+    pub fn output_files(&self, options: &TemplateOptions) -> Vec<OutputFile> {
+        let mut files = Vec::new();
+        let mut add = |path: &str, text: &str| {
+            let mut content = String::new();
+            piece(&mut content, path, text);
+            files.push(OutputFile { path: path.to_owned(), text: content });
+        };
+        if options.include_crds {
+            for crd in &self.crds {
+                add(&crd.path, &String::from_utf8_lossy(&crd.data));
+            }
+        }
+        for manifest in &self.manifests {
+            add(&manifest.path, &manifest.text);
+        }
+        for hook in self.hooks_for(options.hooks) {
+            add(&hook.manifest.path, &hook.manifest.text);
+        }
+        files
+    }
+}
+
+fn piece(out: &mut String, path: &str, text: &str) {
+    out.push_str("---\n# Source: ");
+    out.push_str(path);
+    out.push('\n');
+    out.push_str(text);
+    out.push('\n');
+}
+
+/// Picks documents by the template they come from (helm: `cmd/helm/template.go`).
+fn show_only(output: &str, wanted: &[String], dialect: Dialect) -> Result<String, ChartError> {
+    let pieces: Vec<(&str, &str)> =
+        split_at(output, dialect).into_iter().filter_map(|piece| Some((source_of(piece.text)?, piece.text))).collect();
+    let mut out = String::new();
+    for pattern in wanted {
+        let mut found = false;
+        for (path, text) in &pieces {
+            if path_match(pattern, path).unwrap_or(false) {
+                out.push_str(&format!("---\n{text}\n"));
+                found = true;
+            }
+        }
+        if !found {
+            let mut known: Vec<String> = pieces.iter().map(|(path, _)| (*path).to_owned()).collect();
+            known.dedup();
+            return Err(ChartError::NoTemplate { name: pattern.clone(), known });
+        }
+    }
+    Ok(out)
+}
+
+/// What the regular expression `# Source: [^/]+/(.+)` finds.
+fn source_of(text: &str) -> Option<&str> {
+    const MARK: &str = "# Source: ";
+    let mut from = 0;
+    while let Some(at) = text[from..].find(MARK) {
+        let rest = &text[from + at + MARK.len()..];
+        if let Some((chart, path)) = rest.split_once('/')
+            && !chart.is_empty()
+        {
+            let path = path.lines().next().unwrap_or("");
+            if !path.is_empty() {
+                return Some(path);
+            }
+        }
+        from += at + MARK.len();
+    }
+    None
+}

@@ -1,0 +1,166 @@
+//! Where values were set.
+
+use std::fmt;
+use std::sync::Arc;
+
+use landfall_diag::Place;
+use landfall_gotemplate::{Map, Origin, Value};
+
+use super::SetFlag;
+
+/// A table from the small numbers that values carry to the places where they were set.
+#[derive(Debug, Clone, Default)]
+pub struct Origins {
+    on: bool,
+    layers: Vec<Layer>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Layer {
+    kind: LayerKind,
+    name: String,
+    text: Option<Arc<str>>,
+}
+
+/// What kind of layer a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LayerKind {
+    /// A chart's `values.yaml`.
+    Default,
+    /// A file of the user.
+    File,
+    /// A flag.
+    Flag(SetFlag),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    layer: u32,
+    line: u32,
+    column: u32,
+    end_column: u32,
+}
+
+/// Where a value was set. `Display` writes it as a person would look for it: `values.yaml:3:1`, `--set a=1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// In a chart's own `values.yaml`.
+    Default(Place),
+    /// In a file of the user.
+    File(Place),
+    /// By a flag.
+    Flag {
+        /// Which one.
+        flag: SetFlag,
+        /// What was given with it.
+        text: String,
+    },
+}
+
+/// What one layer says about a path.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Where.
+    pub source: Source,
+    /// What.
+    pub value: Value,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Default(place) | Source::File(place) => {
+                write!(f, "{}:{}:{}", place.file, place.line, place.column)
+            }
+            Source::Flag { flag, text } => write!(f, "{} {text}", flag.name()),
+        }
+    }
+}
+
+impl Source {
+    /// The place in a file, if it is in one.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Source::Default(place) | Source::File(place) => Some(place),
+            Source::Flag { .. } => None,
+        }
+    }
+}
+
+impl Origins {
+    /// A table that remembers nothing and costs nothing.
+    pub fn off() -> Self {
+        Origins::default()
+    }
+
+    /// A table that remembers.
+    pub fn on() -> Self {
+        Origins { on: true, ..Origins::default() }
+    }
+
+    /// Whether places are remembered.
+    pub(crate) fn is_on(&self) -> bool {
+        self.on
+    }
+
+    /// Begins a layer and gives its number.
+    pub(crate) fn layer(&mut self, kind: LayerKind, name: &str, text: Option<&Arc<str>>) -> u32 {
+        if self.on {
+            self.layers.push(Layer { kind, name: name.to_owned(), text: text.cloned() });
+        }
+        (self.layers.len() as u32).saturating_sub(1)
+    }
+
+    /// Remembers a place and gives its number.
+    pub(crate) fn add(&mut self, layer: u32, line: u32, column: u32, end_column: u32) -> Origin {
+        if !self.on || self.entries.len() as u32 >= Origin::DERIVED.0 - 1 {
+            return Origin::NONE;
+        }
+        self.entries.push(Entry { layer, line, column, end_column });
+        Origin(self.entries.len() as u32)
+    }
+
+    /// A flag as a layer and its only origin.
+    pub(crate) fn flag(&mut self, flag: SetFlag, text: &str) -> Origin {
+        if !self.on {
+            return Origin::NONE;
+        }
+        let layer = self.layer(LayerKind::Flag(flag), text, None);
+        self.add(layer, 0, 0, 0)
+    }
+
+    /// Where a value was set.
+    pub fn source(&self, origin: Origin) -> Option<Source> {
+        let entry = self.entries.get((origin.0 as usize).checked_sub(1)?)?;
+        let layer = self.layers.get(entry.layer as usize)?;
+        let place = || {
+            let place = Place::line(&layer.name, entry.line).columns(entry.column, entry.end_column);
+            match &layer.text {
+                Some(text) => place.source_from(text),
+                None => place,
+            }
+        };
+        Some(match layer.kind {
+            LayerKind::Default => Source::Default(place()),
+            LayerKind::File => Source::File(place()),
+            LayerKind::Flag(flag) => Source::Flag { flag, text: layer.name.clone() },
+        })
+    }
+
+    /// What stands at a path of a map that was read with this table.
+    pub(crate) fn setting_in(&self, map: &Map, path: &[&str]) -> Option<Setting> {
+        let (last, tables) = path.split_last()?;
+        let mut here = map.clone();
+        for key in tables {
+            let next = here.get(key)?;
+            match next.as_map() {
+                Some(table) => here = table.clone(),
+                // A layer that puts something else in the way of the path decides about it too.
+                None => return Some(Setting { source: self.source(next.origin())?, value: next }),
+            }
+        }
+        let value = here.get(last)?;
+        Some(Setting { source: self.source(value.origin())?, value })
+    }
+}
