@@ -10,6 +10,7 @@
 //! Invariants: nothing here does I/O or reads a clock; no function panics on hostile input; the same tables
 //! serve the embedded cluster's API and the engine's predictions, so the two cannot drift apart.
 
+pub mod defaults;
 mod gvk;
 pub mod health;
 mod key;
