@@ -172,12 +172,10 @@ impl Executor {
     }
 
     async fn delete(&self, plan: &Plan, step: &Step, key: &ObjectKey, how: Propagation) -> Result<Effect, Stop> {
-        let live = self.retried(|| self.cluster.get(key)).await;
-        let live = match live {
-            Ok(live) => live,
-            Err(landfall_cluster::Error::NoMatch { .. }) => None,
-            Err(error) => return Err(self.refused(step, key, &error)),
-        };
+        if let Err(landfall_cluster::Error::NoMatch { .. }) = self.cluster.resource_of(key).await {
+            return Ok(Effect::none(StepResult::Absent));
+        }
+        let live = self.retried(|| self.cluster.get(key)).await.map_err(|error| self.refused(step, key, &error))?;
         let Some(live) = live else { return Ok(Effect::none(StepResult::Absent)) };
         // Another object of the same name is not the one that the plan saw.
         if plan.uid_seen(key) != live.uid() {
@@ -250,7 +248,10 @@ impl Plan {
 }
 
 fn is_passing(error: &landfall_cluster::Error) -> bool {
-    matches!(error.code(), Some(429 | 500 | 502 | 503 | 504)) || error.is_unreachable()
+    // A kind that is not served yet comes with a CRD of the same plan; unknown kinds are refused before planning.
+    matches!(error.code(), Some(429 | 500 | 502 | 503 | 504))
+        || error.is_unreachable()
+        || matches!(error, landfall_cluster::Error::NoMatch { .. })
 }
 
 /// A conflict about who owns a field does not pass by itself.

@@ -245,8 +245,12 @@ mod tests {
 
     #[test]
     fn a_built_in_kind_takes_a_strategic_patch_and_no_patch_when_it_is_as_desired() {
-        let desired = object(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w", "labels": null}, "spec": {"template": {"metadata": {"creationTimestamp": null}, "spec": {"containers": [{"name": "a", "image": "x", "env": [], "resources": {"limits": {"cpu": "1000m"}}}]}}}}));
-        let mut live = object(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w", "uid": "1"}, "spec": {"replicas": 1, "template": {"metadata": {}, "spec": {"restartPolicy": "Always", "containers": [{"name": "a", "image": "x", "resources": {"limits": {"cpu": "1"}}, "imagePullPolicy": "Always"}]}}}}));
+        let desired = object(
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w", "labels": null}, "spec": {"template": {"metadata": {"creationTimestamp": null}, "spec": {"containers": [{"name": "a", "image": "x", "env": [], "resources": {"limits": {"cpu": "1000m"}}}]}}}}),
+        );
+        let mut live = object(
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w", "uid": "1"}, "spec": {"replicas": 1, "template": {"metadata": {}, "spec": {"restartPolicy": "Always", "containers": [{"name": "a", "image": "x", "resources": {"limits": {"cpu": "1"}}, "imagePullPolicy": "Always"}]}}}}),
+        );
         assert_eq!(patch(Some(&desired), &desired, &live), None);
         *live.at_mut("/spec/template/spec/containers/0/image").expect("is there") = json!("y");
         let Some(Patch::Strategic(body)) = patch(Some(&desired), &desired, &live) else { panic!("a strategic patch") };
@@ -255,8 +259,11 @@ mod tests {
 
     #[test]
     fn a_secrets_string_data_is_no_difference_once_it_is_stored() {
-        let desired = object(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "x"}}));
-        let live = object(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "type": "Opaque", "data": {"a": "eA=="}}));
+        let desired =
+            object(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "x"}}));
+        let live = object(
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "type": "Opaque", "data": {"a": "eA=="}}),
+        );
         assert_eq!(patch(Some(&desired), &desired, &live), None);
     }
 

@@ -1,0 +1,97 @@
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use landfall_object::Object;
+use serde_json::{Value, json};
+
+use crate::{Error, Record};
+
+/// The type of the Secrets that hold records.
+pub(crate) const SECRET_TYPE: &str = "helm.sh/release.v1";
+/// Labels that Helm itself sets.
+pub(crate) const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
+/// A record of this size cannot come out of a Secret; whatever unpacks to more is not one.
+const MAX_RECORD: u64 = 256 << 20;
+
+/// The Secret's name of a revision.
+pub(crate) fn secret_name(release: &str, version: i64) -> String {
+    format!("sh.helm.release.v1.{release}.v{version}")
+}
+
+/// A record as the text that Helm stores: base64 of gzip of JSON.
+///
+/// # Errors
+/// [`Error::Damaged`] when the record cannot be written as JSON.
+pub fn encode(record: &Record) -> Result<String, Error> {
+    let damaged = |reason: String| Error::Damaged { what: secret_name(&record.name, record.version), reason };
+    let bytes = serde_json::to_vec(record).map_err(|error| damaged(error.to_string()))?;
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let packed = gzip.finish().map_err(|error| damaged(error.to_string()))?;
+    Ok(STANDARD.encode(packed))
+}
+
+/// A record from the text that Helm stores; plain JSON below the base64 is read, too, as very old Helms wrote it.
+///
+/// # Errors
+/// [`Error::Damaged`] when it is not one.
+pub fn decode(what: &str, text: &str) -> Result<Record, Error> {
+    let damaged = |reason: String| Error::Damaged { what: what.to_owned(), reason };
+    let packed = STANDARD.decode(text.trim()).map_err(|error| damaged(error.to_string()))?;
+    let bytes = if packed.starts_with(&[0x1f, 0x8b, 0x08]) {
+        let mut bytes = Vec::new();
+        let mut gzip = GzDecoder::new(packed.as_slice()).take(MAX_RECORD);
+        gzip.read_to_end(&mut bytes).map_err(|error| damaged(error.to_string()))?;
+        bytes
+    } else {
+        packed
+    };
+    serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))
+}
+
+/// The Secret that holds a record; `stamp` is the label with the time in seconds: `createdAt` or `modifiedAt`.
+pub(crate) fn secret(record: &Record, stamp: (&str, i64)) -> Result<Object, Error> {
+    let mut labels: BTreeMap<String, String> = record.labels.clone();
+    labels.insert("name".into(), record.name.clone());
+    labels.insert("owner".into(), "helm".into());
+    labels.insert("status".into(), record.info.status.word().into());
+    labels.insert("version".into(), record.version.to_string());
+    labels.insert(stamp.0.into(), stamp.1.to_string());
+    let name = secret_name(&record.name, record.version);
+    let value = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": record.namespace, "labels": labels},
+        "type": SECRET_TYPE,
+        // A Secret's data is base64 itself, on top of the record's own.
+        "data": {"release": STANDARD.encode(encode(record)?)},
+    });
+    Object::from_value(value).map_err(|error| Error::Damaged { what: name, reason: error.to_string() })
+}
+
+/// The record in a Secret.
+pub(crate) fn record(secret: &Object) -> Result<Record, Error> {
+    let what = secret.name().to_owned();
+    let damaged = |reason: &str| Error::Damaged { what: what.clone(), reason: reason.to_owned() };
+    let data = secret.str_at("/data/release").ok_or_else(|| damaged("it has no `release`"))?;
+    let text = STANDARD.decode(data).map_err(|error| damaged(&error.to_string()))?;
+    let text = String::from_utf8(text).map_err(|_| damaged("its `release` is not text"))?;
+    let mut record = decode(&what, &text)?;
+    record.labels = secret
+        .labels()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !SYSTEM_LABELS.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect();
+    // Helm writes charts without these fields when they are empty; equality must not depend on it.
+    if let Value::Null = record.chart {
+        record.chart = json!({});
+    }
+    Ok(record)
+}

@@ -1,0 +1,351 @@
+use std::collections::BTreeMap;
+
+use landfall_cluster::{JobWait, Propagation, Scope};
+use landfall_engine::{
+    Criterion, DeletePolicy, Desired, DesiredPhase, Hook, Item, Live, LogPolicy, Method, PhaseRuns, Task, WaitFor,
+    once_keys,
+};
+use landfall_object::{Gvk, Object, ObjectKey};
+
+use crate::manifest::{ManifestObject, hook_object, manifest_objects};
+use crate::order::uninstall_rank;
+use crate::ownership::{self, is_kept};
+use crate::prepare::{DeployOptions, Force, HookRuns, OwnershipCheck, Wait};
+use crate::record::target;
+use crate::{CrdFile, Error, HookRecord, Record, Releases};
+
+/// The field manager's name: Helm's own, so that either can go on where the other stopped.
+const MANAGER: &str = "helm";
+
+/// A moment at which hooks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    PreInstall,
+    PostInstall,
+    PreUpgrade,
+    PostUpgrade,
+    PreRollback,
+    PostRollback,
+    PreDelete,
+    PostDelete,
+    Test,
+}
+
+impl Moment {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Moment::PreInstall => "pre-install",
+            Moment::PostInstall => "post-install",
+            Moment::PreUpgrade => "pre-upgrade",
+            Moment::PostUpgrade => "post-upgrade",
+            Moment::PreRollback => "pre-rollback",
+            Moment::PostRollback => "post-rollback",
+            Moment::PreDelete => "pre-delete",
+            Moment::PostDelete => "post-delete",
+            Moment::Test => "test",
+        }
+    }
+
+    fn is_of(self, event: &str) -> bool {
+        event == self.word() || (self == Moment::Test && event == "test-success")
+    }
+}
+
+/// Compiles a release's operation to what the engine desires.
+pub(crate) struct Compiler<'a> {
+    releases: &'a Releases,
+    deploy: &'a DeployOptions,
+    kind: &'static str,
+    phases: Vec<DesiredPhase>,
+    /// Kinds that come with the release's own CRDs.
+    scopes: BTreeMap<(String, String), Scope>,
+    /// Written objects, to be waited for.
+    written: Vec<ObjectKey>,
+}
+
+impl<'a> Compiler<'a> {
+    pub(crate) fn new(releases: &'a Releases, deploy: &'a DeployOptions, kind: &'static str) -> Self {
+        Compiler { releases, deploy, kind, phases: Vec::new(), scopes: BTreeMap::new(), written: Vec::new() }
+    }
+
+    fn phase(&mut self, name: &str, items: Vec<Item>) {
+        if !items.is_empty() {
+            self.phases.push(DesiredPhase { name: name.to_owned(), runs: PhaseRuns::OnSuccess, items });
+        }
+    }
+
+    /// The files under `crds/`: created when absent, never changed.
+    pub(crate) fn crds(&mut self, files: &[CrdFile]) {
+        let items: Vec<Item> = files
+            .iter()
+            .flat_map(|file| file.objects.iter().map(move |object| (file, object)))
+            .map(|(file, object)| Item {
+                wave: 0,
+                task: Task::Ensure { object: object.clone() },
+                why: file.path.clone(),
+            })
+            .collect();
+        self.phase("crds", items);
+        self.learn_scopes();
+    }
+
+    fn learn_scopes(&mut self) {
+        let desired = Desired { target: String::new(), kind: String::new(), phases: self.phases.clone() };
+        self.scopes.extend(desired.scopes_to_come());
+    }
+
+    /// The release's namespace, created when absent and labelled as Helm does.
+    pub(crate) fn namespace(&mut self) {
+        let task = Task::Ensure { object: namespace_object(&self.releases.namespace) };
+        self.phase("namespace", vec![Item { wave: 0, task, why: "the release's namespace".into() }]);
+    }
+
+    /// The hooks of a moment, by weight and name.
+    pub(crate) fn hooks(&mut self, record: &Record, moment: Moment) -> Result<(), Error> {
+        self.hooks_where(record, moment, |_| true)
+    }
+
+    pub(crate) fn hooks_where(
+        &mut self,
+        record: &Record,
+        moment: Moment,
+        wanted: impl Fn(&HookRecord) -> bool,
+    ) -> Result<(), Error> {
+        if self.deploy.hooks == HookRuns::Skip {
+            return Ok(());
+        }
+        let mut hooks: Vec<(usize, &HookRecord)> = record
+            .hooks
+            .iter()
+            .enumerate()
+            .filter(|(_, hook)| hook.events.iter().any(|event| moment.is_of(event)) && wanted(hook))
+            .collect();
+        hooks.sort_by(|(_, a), (_, b)| a.weight.cmp(&b.weight).then_with(|| a.name.cmp(&b.name)));
+        let mut items = Vec::new();
+        for (id, hook) in hooks {
+            let mut object = hook_object(&hook.path, &hook.manifest)?;
+            if object.namespace().is_none() && !is_cluster_scoped(&object.gvk()) {
+                object.set_namespace(&*self.releases.namespace);
+            }
+            let mut delete: Vec<DeletePolicy> =
+                hook.delete_policies.iter().filter_map(|word| delete_policy(word)).collect();
+            if delete.is_empty() {
+                delete.push(DeletePolicy::BeforeHookCreation);
+            }
+            let log = hook.output_log_policies.iter().filter_map(|word| log_policy(word)).collect();
+            let task = Task::Hook(Box::new(Hook {
+                id,
+                object,
+                delete,
+                log,
+                criterion: Criterion::Completion,
+                timeout: self.deploy.timeout.as_secs(),
+                manager: MANAGER.into(),
+            }));
+            items.push(Item { wave: 0, task, why: hook.path.clone() });
+        }
+        self.phase(moment.word(), items);
+        Ok(())
+    }
+
+    /// The objects of a manifest, each in its namespace.
+    pub(crate) async fn build(&mut self, which: &'static str, manifest: &str) -> Result<Vec<ManifestObject>, Error> {
+        let mut objects = manifest_objects(manifest)?;
+        for entry in &objects {
+            if entry.object.kind() == "CustomResourceDefinition" {
+                let item = Item { wave: 0, task: Task::Ensure { object: entry.object.clone() }, why: String::new() };
+                let phase = DesiredPhase { name: String::new(), runs: PhaseRuns::OnSuccess, items: vec![item] };
+                let desired = Desired { target: String::new(), kind: String::new(), phases: vec![phase] };
+                self.scopes.extend(desired.scopes_to_come());
+            }
+        }
+        for entry in &mut objects {
+            entry.object = self.place(entry.object.clone()).await.map_err(|source| {
+                if matches!(source, landfall_cluster::Error::NoMatch { .. }) {
+                    Error::Build { which, source }
+                } else {
+                    Error::Cluster(source)
+                }
+            })?;
+        }
+        Ok(objects)
+    }
+
+    /// The objects of the manifest that runs; kinds that are served no more are left out.
+    pub(crate) async fn build_current(&mut self, manifest: &str) -> Result<Vec<ManifestObject>, Error> {
+        let mut placed = Vec::new();
+        for entry in manifest_objects(manifest)? {
+            match self.place(entry.object).await {
+                Ok(object) => placed.push(ManifestObject { path: entry.path, object }),
+                Err(landfall_cluster::Error::NoMatch { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(placed)
+    }
+
+    async fn place(&self, mut object: Object) -> Result<Object, landfall_cluster::Error> {
+        let gvk = object.gvk();
+        match self.scopes.get(&(gvk.group.clone(), gvk.kind.clone())) {
+            Some(Scope::Namespaced) => {
+                if object.namespace().is_none() {
+                    object.set_namespace(&*self.releases.namespace);
+                }
+                Ok(object)
+            }
+            Some(Scope::Cluster) => {
+                object.metadata_mut().remove("namespace");
+                Ok(object)
+            }
+            None => self.releases.cluster.place(object, &self.releases.namespace).await,
+        }
+    }
+
+    /// The objects wanted, over those delivered before; what is no longer wanted goes after them.
+    pub(crate) fn resources(&mut self, objects: Vec<ManifestObject>, before: Vec<ManifestObject>) {
+        let method = match self.deploy.force {
+            Force::No => Method::ThreeWay { manager: MANAGER.into() },
+            Force::Replace => Method::Replace { manager: MANAGER.into() },
+        };
+        let find = |list: &[ManifestObject], key: &ObjectKey| {
+            list.iter().position(|entry| entry.object.key().without_version() == key.without_version())
+        };
+        let mut items = Vec::new();
+        for entry in &objects {
+            let key = entry.object.key();
+            let previous = find(&before, &key).map(|at| before[at].object.clone());
+            let task = Task::Apply { object: entry.object.clone(), previous, method: method.clone() };
+            items.push(Item { wave: 0, task, why: entry.path.clone() });
+            self.written.push(key);
+        }
+        for entry in &before {
+            let key = entry.object.key();
+            if find(&objects, &key).is_none() {
+                let task = Task::Delete { key, propagation: Propagation::Background };
+                items.push(Item { wave: 0, task, why: "no longer in the chart".into() });
+            }
+        }
+        self.phase("resources", items);
+    }
+
+    /// Waits for what was written, when asked to.
+    pub(crate) fn wait(&mut self) {
+        let jobs = match self.deploy.wait {
+            Wait::No => return,
+            Wait::Ready => JobWait::Ignore,
+            Wait::ReadyAndJobs => JobWait::Complete,
+        };
+        let keys = std::mem::take(&mut self.written);
+        if keys.is_empty() {
+            return;
+        }
+        let task = Task::Wait { keys, wait: WaitFor::Rollout(jobs), timeout: self.deploy.timeout.as_secs() };
+        self.phase("wait", vec![Item { wave: 0, task, why: "until all is ready".into() }]);
+    }
+
+    /// All objects go, in uninstall order, but those that their policy keeps.
+    pub(crate) fn removal(&mut self, before: Vec<ManifestObject>, propagation: Propagation, wait: bool) {
+        let mut before = before;
+        before.sort_by_key(|entry| uninstall_rank(entry.object.kind()));
+        let mut items = Vec::new();
+        let mut keys = Vec::new();
+        for entry in before {
+            let key = entry.object.key();
+            let (task, why) = if is_kept(&entry.object) {
+                (Task::Keep { key }, "kept due to the resource policy".to_owned())
+            } else {
+                keys.push(key.clone());
+                (Task::Delete { key, propagation }, "uninstalled".to_owned())
+            };
+            items.push(Item { wave: 0, task, why });
+        }
+        self.phase("resources", items);
+        if wait && !keys.is_empty() {
+            let task = Task::Wait { keys, wait: WaitFor::Deletion, timeout: self.deploy.timeout.as_secs() };
+            self.phase("wait", vec![Item { wave: 0, task, why: "until all is gone".into() }]);
+        }
+    }
+
+    pub(crate) fn finish(self, name: &str) -> Desired {
+        Desired { target: target(&self.releases.namespace, name), kind: self.kind.to_owned(), phases: self.phases }
+    }
+}
+
+/// Settles what depends on the live objects: whose they are, marks of the release, and what is kept.
+///
+/// Answers the keys whose live state is now needed and was not read: none today, for front doors that add objects.
+pub(crate) fn settle(
+    desired: &mut Desired,
+    live: &Live,
+    record: &Record,
+    ownership: OwnershipCheck,
+    verb: &'static str,
+) -> Result<Vec<ObjectKey>, Error> {
+    let mut kept = Vec::new();
+    for item in desired.phases.iter_mut().flat_map(|phase| &mut phase.items) {
+        match &mut item.task {
+            Task::Apply { object, previous, .. } => {
+                if let Some(current) = live.get(&object.key())
+                    && previous.is_none()
+                    && ownership == OwnershipCheck::Strict
+                {
+                    ownership::check(current, verb, &record.name, &record.namespace)?;
+                }
+                ownership::mark(object, &record.name, &record.namespace);
+            }
+            Task::Delete { key, .. } => {
+                let Some(current) = live.get(key) else { continue };
+                let why = if is_kept(current) {
+                    "kept due to the resource policy".to_owned()
+                } else if verb == "uninstall" && !once_keys(current).is_empty() {
+                    format!("kept: {} generated once", once_keys(current).join(", "))
+                } else {
+                    continue;
+                };
+                kept.push(key.clone());
+                item.task = Task::Keep { key: key.clone() };
+                item.why = why;
+            }
+            _ => {}
+        }
+    }
+    // What is kept will not go: it is not waited for.
+    for item in desired.phases.iter_mut().flat_map(|phase| &mut phase.items) {
+        if let Task::Wait { keys, wait: WaitFor::Deletion, .. } = &mut item.task {
+            keys.retain(|key| !kept.contains(key));
+        }
+    }
+    for phase in &mut desired.phases {
+        phase.items.retain(|item| !matches!(&item.task, Task::Wait { keys, .. } if keys.is_empty()));
+    }
+    Ok(Vec::new())
+}
+
+/// The namespace as `--create-namespace` makes it.
+pub(crate) fn namespace_object(name: &str) -> Object {
+    let mut object = Object::new(&ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, name));
+    object.set_label("name", name);
+    object
+}
+
+/// Kinds of Kubernetes itself that live in no namespace; hooks are rarely of them.
+fn is_cluster_scoped(gvk: &Gvk) -> bool {
+    landfall_object::schema::Schemas::builtin().resource_of(gvk).is_some_and(|(_, resource)| !resource.namespaced)
+}
+
+fn delete_policy(word: &str) -> Option<DeletePolicy> {
+    match word {
+        "before-hook-creation" => Some(DeletePolicy::BeforeHookCreation),
+        "hook-succeeded" => Some(DeletePolicy::HookSucceeded),
+        "hook-failed" => Some(DeletePolicy::HookFailed),
+        _ => None,
+    }
+}
+
+fn log_policy(word: &str) -> Option<LogPolicy> {
+    match word {
+        "hook-succeeded" => Some(LogPolicy::HookSucceeded),
+        "hook-failed" => Some(LogPolicy::HookFailed),
+        _ => None,
+    }
+}

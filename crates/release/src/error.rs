@@ -1,0 +1,160 @@
+use landfall_diag::{Diagnose, Diagnostic};
+
+/// Why a release's operation could not be prepared or carried out; where Helm has words for it, they are Helm's.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The name is none.
+    #[error("{0}")]
+    InvalidName(String),
+    /// There is no such release.
+    #[error("release: not found")]
+    NotFound {
+        /// Its name.
+        name: String,
+    },
+    /// There is no such revision.
+    #[error("release has no {version} version")]
+    NoRevision {
+        /// The release.
+        name: String,
+        /// The revision.
+        version: i64,
+    },
+    /// The name is taken.
+    #[error("cannot reuse a name that is still in use")]
+    NameInUse {
+        /// The name.
+        name: String,
+    },
+    /// Nothing of the release has ever been deployed.
+    #[error("{name:?} has no deployed releases")]
+    NothingDeployed {
+        /// Its name.
+        name: String,
+    },
+    /// An operation is under way, or its process died.
+    #[error("another operation (install/upgrade/rollback) is in progress")]
+    Pending {
+        /// The release.
+        name: String,
+        /// `pending-upgrade`.
+        status: crate::Status,
+        /// Seconds since it began.
+        age: i64,
+    },
+    /// The release is uninstalled already.
+    #[error("the release named {name:?} is already deleted")]
+    AlreadyDeleted {
+        /// Its name.
+        name: String,
+    },
+    /// A label's name is Helm's own.
+    #[error(
+        "user supplied labels contains system reserved label name. System labels: [name owner status version createdAt modifiedAt]"
+    )]
+    SystemLabel,
+    /// An object exists and belongs to somebody else.
+    #[error("Unable to continue with {verb}: {object} exists and cannot be imported into the current release: invalid ownership metadata; {}", reasons.join("; "))]
+    Foreign {
+        /// `install` or `update`.
+        verb: &'static str,
+        /// `ConfigMap "x" in namespace "y"`.
+        object: String,
+        /// What its metadata lacks.
+        reasons: Vec<String>,
+    },
+    /// A manifest cannot be read.
+    #[error("YAML parse error on {path}: {reason}")]
+    Manifest {
+        /// The template's path.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A manifest's kind is not served.
+    #[error("unable to build kubernetes objects from {which} manifest: {source}")]
+    Build {
+        /// `release`, `new release`, `current release`.
+        which: &'static str,
+        /// Why.
+        #[source]
+        source: landfall_cluster::Error,
+    },
+    /// A record cannot be read or written.
+    #[error("the release record {what} is damaged: {reason}")]
+    Damaged {
+        /// The Secret's name.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// A record could not be stored.
+    #[error("{what}: {source}")]
+    Storage {
+        /// `create: failed to create`, in Helm's words.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: landfall_cluster::Error,
+    },
+    /// The plan could not be made or carried out.
+    #[error(transparent)]
+    Engine(#[from] landfall_engine::Error),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] landfall_cluster::Error),
+    /// The journal.
+    #[error(transparent)]
+    Store(#[from] landfall_store::Error),
+}
+
+impl Diagnose for Error {
+    fn diagnose(&self) -> Diagnostic {
+        let told = |code: u16| Diagnostic::error(code, self.to_string());
+        match self {
+            Error::InvalidName(_) => told(300).help("use lower-case letters, digits, `-` and `.`, at most 53"),
+            Error::NotFound { name } => Diagnostic::error(301, format!("there is no release {name}"))
+                .note(format!("helm: {self}"))
+                .help("`landfall list -A` shows the releases of all namespaces"),
+            Error::NoRevision { name, version } => {
+                Diagnostic::error(302, format!("release {name} has no revision {version}"))
+                    .note(format!("helm: {self}"))
+                    .help(format!("`landfall history {name}` shows its revisions"))
+            }
+            Error::NameInUse { name } => Diagnostic::error(303, format!("there is a release {name} already"))
+                .note(format!("helm: {self}"))
+                .help(format!("`landfall upgrade {name}`, or choose another name")),
+            Error::NothingDeployed { .. } => told(304).help("`upgrade --install` installs it"),
+            Error::Pending { name, status, age } => Diagnostic::error(
+                305,
+                format!("release {name} is {status}: another operation is in progress, or died {age} s ago"),
+            )
+            .note(format!("helm: {self}"))
+            .help(format!(
+                "wait for it; if its process is gone, `landfall rollback {name}` or the same command later repairs it"
+            )),
+            Error::AlreadyDeleted { .. } => told(306),
+            Error::SystemLabel => told(307),
+            Error::Foreign { .. } => Diagnostic::refused(308, self.to_string())
+                .help("take the object into the release with --take-ownership, or name it otherwise"),
+            Error::Manifest { .. } => told(309),
+            Error::Build { source, .. } => {
+                let mut diagnostic = source.diagnose();
+                diagnostic.notes.insert(0, self.to_string());
+                diagnostic
+            }
+            Error::Damaged { .. } => told(310),
+            Error::Storage { source, .. } => {
+                let diagnostic = told(311);
+                if source.to_string().contains("Too long") {
+                    diagnostic.help("the chart and its rendering are too large for one Secret (1 MiB): ship fewer files in the chart")
+                } else {
+                    diagnostic
+                }
+            }
+            Error::Engine(error) => error.diagnose(),
+            Error::Cluster(error) => error.diagnose(),
+            Error::Store(error) => error.diagnose(),
+        }
+    }
+}

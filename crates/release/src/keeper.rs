@@ -1,0 +1,226 @@
+use std::sync::{Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+use landfall_cluster::WriteOptions;
+use landfall_diag::Diagnose;
+use landfall_engine::{Error as EngineError, Failure, FailureKind, HookPhase, HookRun, Ledger, Plan};
+
+use crate::compile::namespace_object;
+use crate::prepare::{Course, Verb};
+use crate::{Error, LastRun, Record, Releases, Status};
+
+/// Keeps a release's records while the engine carries its plan out.
+pub(crate) struct Keeper {
+    releases: Releases,
+    course: Course,
+    plan: Plan,
+    record: Mutex<Record>,
+}
+
+impl Keeper {
+    pub(crate) fn new(releases: Releases, course: Course, plan: Plan) -> Self {
+        let mut record = course.record.clone();
+        record.labels.clone_from(&course.labels);
+        Keeper { releases, course, plan, record: Mutex::new(record) }
+    }
+
+    pub(crate) fn record(&self) -> Record {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Record)) -> Record {
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut record);
+        record.clone()
+    }
+
+    async fn begin(&self) -> Result<(), Error> {
+        let record = self.record();
+        match self.course.verb {
+            Verb::Test => return Ok(()),
+            Verb::Uninstall => {
+                // A process that died at the very end has removed the records already.
+                return match self.releases.get(&record.name, record.version).await {
+                    Ok(_) => self.releases.update(&record).await,
+                    Err(Error::NotFound { .. }) => Ok(()),
+                    Err(error) => Err(error),
+                };
+            }
+            Verb::Install if self.course.create_namespace => {
+                let namespace = namespace_object(&record.namespace);
+                match self.releases.cluster.create(&namespace, &WriteOptions::default()).await {
+                    Ok(_) => {}
+                    Err(error) if error.is_already_exists() => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            _ => {}
+        }
+        match self.releases.get(&record.name, record.version).await {
+            // A resumed operation goes on with the hooks' runs as they were recorded.
+            Ok(stored) => {
+                self.change(|record| record.hooks = stored.hooks);
+                Ok(())
+            }
+            Err(Error::NotFound { .. }) => {
+                if self.course.verb == Verb::Install {
+                    if let Some(from) = self.course.from {
+                        self.set_status(from, Status::Superseded).await?;
+                    }
+                } else {
+                    self.releases.prune_history(&record.name, self.course.max_history).await?;
+                }
+                self.releases.create_or_update(&record).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn set_status(&self, version: i64, status: Status) -> Result<(), Error> {
+        let name = self.record().name;
+        let mut record = match self.releases.get(&name, version).await {
+            Ok(record) => record,
+            Err(Error::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if record.info.status != status {
+            record.info.status = status;
+            self.releases.update(&record).await?;
+        }
+        Ok(())
+    }
+
+    async fn supersede_others(&self) -> Result<(), Error> {
+        let record = self.record();
+        for mut other in self.releases.history(&record.name).await? {
+            if other.version != record.version && other.info.status == Status::Deployed {
+                other.info.status = Status::Superseded;
+                self.releases.update(&other).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn end(&self, failure: Option<&Failure>) -> Result<(), Error> {
+        let words = failure.map(|failure| self.helm_words(failure));
+        let name = self.record().name;
+        match self.course.verb {
+            Verb::Test => Ok(()),
+            Verb::Uninstall => match words {
+                // As Helm: a release whose removal failed stays `uninstalling` and can be uninstalled again.
+                Some(words) => {
+                    let record =
+                        self.change(|record| record.info.description = format!("Uninstallation failed: {words}"));
+                    self.releases.update(&record).await
+                }
+                None if self.course.keep_history => {
+                    let description = self.course.description.clone();
+                    let record = self.change(|record| {
+                        record.info.status = Status::Uninstalled;
+                        record.info.description = description.unwrap_or_else(|| "Uninstallation complete".into());
+                    });
+                    self.releases.update(&record).await
+                }
+                None => {
+                    for record in self.releases.history(&name).await? {
+                        self.releases.delete(&name, record.version).await?;
+                    }
+                    Ok(())
+                }
+            },
+            verb => {
+                let description = self.course.description.clone();
+                let record = self.change(|record| match (&words, verb) {
+                    (None, verb) => {
+                        record.info.status = Status::Deployed;
+                        let usual = match verb {
+                            Verb::Install => "Install complete",
+                            Verb::Upgrade => "Upgrade complete",
+                            _ => return,
+                        };
+                        record.info.description = description.unwrap_or_else(|| usual.into());
+                    }
+                    (Some(words), verb) => {
+                        record.info.status = Status::Failed;
+                        let what = match verb {
+                            Verb::Install => "Release",
+                            Verb::Upgrade => "Upgrade",
+                            _ => "Rollback",
+                        };
+                        record.info.description = format!("{what} {name:?} failed: {words}");
+                    }
+                });
+                match (failure, verb) {
+                    (None, Verb::Upgrade | Verb::Rollback) => self.supersede_others().await?,
+                    (Some(_), Verb::Rollback) => {
+                        if let Some(from) = self.course.from {
+                            self.set_status(from, Status::Superseded).await?;
+                        }
+                    }
+                    _ => {}
+                }
+                self.releases.update(&record).await
+            }
+        }
+    }
+
+    /// A failure in the words of Helm's descriptions.
+    pub(crate) fn helm_words(&self, failure: &Failure) -> String {
+        let phase = self
+            .plan
+            .phases
+            .iter()
+            .find(|phase| phase.waves.iter().flat_map(|wave| &wave.steps).any(|step| step.id == failure.step))
+            .map_or("", |phase| phase.name.as_str());
+        let body = match failure.kind {
+            FailureKind::Hook if failure.key.gvk.kind == "Job" => {
+                let reason = failure.evidence.first().map_or(failure.message.as_str(), |evidence| &evidence.reason);
+                format!("job {} failed: {reason}", failure.key.name)
+            }
+            FailureKind::Timeout => format!("resource not ready: {}, context deadline exceeded", failure.message),
+            _ => failure.message.clone(),
+        };
+        match phase {
+            "pre-install" | "post-install" => format!("failed {phase}: {body}"),
+            "pre-upgrade" | "post-upgrade" => format!("{phase} hooks failed: {body}"),
+            _ => body,
+        }
+    }
+}
+
+fn told(error: Error) -> EngineError {
+    match error {
+        Error::Cluster(error) => EngineError::Cluster(error),
+        other => EngineError::Ledger(Box::new(other.diagnose())),
+    }
+}
+
+impl Ledger for Keeper {
+    fn begun(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(async { self.begin().await.map_err(told) })
+    }
+
+    fn hook<'a>(&'a self, run: &'a HookRun) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(async move {
+            let record = self.change(|record| {
+                if let Some(hook) = record.hooks.get_mut(run.id) {
+                    hook.last_run = LastRun {
+                        started_at: Some(run.started),
+                        completed_at: run.completed,
+                        phase: match run.phase {
+                            HookPhase::Running => "Running",
+                            HookPhase::Succeeded => "Succeeded",
+                            HookPhase::Failed => "Failed",
+                        }
+                        .into(),
+                    };
+                }
+            });
+            self.releases.update(&record).await.map_err(told)
+        })
+    }
+
+    fn ended<'a>(&'a self, failure: Option<&'a Failure>) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(async move { self.end(failure).await.map_err(told) })
+    }
+}

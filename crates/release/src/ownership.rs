@@ -1,0 +1,63 @@
+use landfall_object::Object;
+
+use crate::Error;
+
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+const RELEASE_NAME: &str = "meta.helm.sh/release-name";
+const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+
+/// The annotation by which an object survives its release.
+pub(crate) const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
+
+/// Marks an object as the release's (pkg/action/validate.go, setMetadataVisitor).
+pub(crate) fn mark(object: &mut Object, name: &str, namespace: &str) {
+    object.set_label(MANAGED_BY, "Helm");
+    object.set_annotation(RELEASE_NAME, name);
+    object.set_annotation(RELEASE_NAMESPACE, namespace);
+}
+
+/// Whether an existing object may be taken into a release (pkg/action/validate.go, checkOwnership).
+pub(crate) fn check(live: &Object, verb: &'static str, name: &str, namespace: &str) -> Result<(), Error> {
+    let mut reasons = Vec::new();
+    let mut require = |what: &str, actual: Option<&str>, key: &str, wanted: &str| match actual {
+        None => reasons.push(format!("{what} validation error: missing key {key:?}: must be set to {wanted:?}")),
+        Some(actual) if actual != wanted => reasons
+            .push(format!("{what} validation error: key {key:?} must equal {wanted:?}: current value is {actual:?}")),
+        Some(_) => {}
+    };
+    require("label", live.label(MANAGED_BY), MANAGED_BY, "Helm");
+    require("annotation", live.annotation(RELEASE_NAME), RELEASE_NAME, name);
+    require("annotation", live.annotation(RELEASE_NAMESPACE), RELEASE_NAMESPACE, namespace);
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    let home = live.namespace().unwrap_or_default();
+    let object = format!("{} {:?} in namespace {home:?}", live.kind(), live.name());
+    Err(Error::Foreign { verb, object, reasons })
+}
+
+/// Whether an object is to stay when its release no longer wants it.
+pub(crate) fn is_kept(object: &Object) -> bool {
+    object.annotation(RESOURCE_POLICY).is_some_and(|policy| policy.trim().eq_ignore_ascii_case("keep"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_of_somebody_else_is_refused_in_helms_words() {
+        let live = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": "y", "labels": {MANAGED_BY: "kustomize"}}});
+        let live = Object::from_value(live).expect("a map");
+        let error = check(&live, "install", "web", "y").expect_err("refused");
+        assert_eq!(
+            error.to_string(),
+            "Unable to continue with install: ConfigMap \"x\" in namespace \"y\" exists and cannot be imported into the current release: invalid ownership metadata; label validation error: key \"app.kubernetes.io/managed-by\" must equal \"Helm\": current value is \"kustomize\"; annotation validation error: missing key \"meta.helm.sh/release-name\": must be set to \"web\"; annotation validation error: missing key \"meta.helm.sh/release-namespace\": must be set to \"y\""
+        );
+        let mut own = live.clone();
+        mark(&mut own, "web", "y");
+        assert!(check(&own, "install", "web", "y").is_ok());
+    }
+}

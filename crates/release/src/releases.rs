@@ -1,0 +1,198 @@
+use std::sync::Arc;
+
+use landfall_cluster::{Cluster, DeleteOptions, ListOptions, WriteOptions};
+use landfall_engine::Clock;
+use landfall_object::{Gvk, Object, ObjectKey};
+
+use crate::codec::{record, secret, secret_name};
+use crate::{Error, Record, Status};
+
+/// Which releases of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ListFilter {
+    /// As `helm list`: deployed and failed ones.
+    #[default]
+    Usual,
+    /// All.
+    All,
+    /// Those of one status.
+    Only(Status),
+}
+
+/// The releases of a namespace: Helm's Secrets in it.
+#[derive(Clone)]
+pub struct Releases {
+    pub(crate) cluster: Cluster,
+    pub(crate) namespace: String,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+fn secret_gvk() -> Gvk {
+    Gvk::new("", "v1", "Secret")
+}
+
+impl Releases {
+    /// The releases of a namespace.
+    pub fn new(cluster: Cluster, namespace: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
+        Releases { cluster, namespace: namespace.into(), clock }
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The newest revision of each release, by name; `everywhere` looks into all namespaces.
+    ///
+    /// A record that cannot be read is left out, as Helm does.
+    ///
+    /// # Errors
+    /// What the cluster refuses with.
+    pub async fn list(&self, filter: ListFilter) -> Result<Vec<Record>, Error> {
+        self.list_in(Some(&self.namespace), filter).await
+    }
+
+    /// As [`Releases::list`], of all namespaces.
+    ///
+    /// # Errors
+    /// What the cluster refuses with.
+    pub async fn list_everywhere(&self, filter: ListFilter) -> Result<Vec<Record>, Error> {
+        self.list_in(None, filter).await
+    }
+
+    async fn list_in(&self, namespace: Option<&str>, filter: ListFilter) -> Result<Vec<Record>, Error> {
+        let mut newest: std::collections::BTreeMap<(String, String), Record> = std::collections::BTreeMap::new();
+        for record in self.select(namespace, "owner=helm").await? {
+            let key = (record.name.clone(), record.namespace.clone());
+            if newest.get(&key).is_none_or(|known| known.version < record.version) {
+                newest.insert(key, record);
+            }
+        }
+        let wanted = |status: Status| match filter {
+            ListFilter::Usual => matches!(status, Status::Deployed | Status::Failed),
+            ListFilter::All => true,
+            ListFilter::Only(only) => status == only,
+        };
+        Ok(newest.into_values().filter(|record| wanted(record.info.status)).collect())
+    }
+
+    async fn select(&self, namespace: Option<&str>, selector: &str) -> Result<Vec<Record>, Error> {
+        let options = ListOptions {
+            namespace: namespace.map(str::to_owned),
+            label_selector: Some(selector.to_owned()),
+            ..ListOptions::default()
+        };
+        let secrets = self.cluster.list(&secret_gvk(), &options).await?;
+        Ok(secrets.iter().filter_map(|secret| record(secret).ok()).collect())
+    }
+
+    /// All revisions of a release, oldest first; empty when there is none.
+    ///
+    /// # Errors
+    /// What the cluster refuses with.
+    pub async fn history(&self, name: &str) -> Result<Vec<Record>, Error> {
+        let mut records = self.select(Some(&self.namespace), &format!("name={name},owner=helm")).await?;
+        records.sort_by_key(|record| record.version);
+        Ok(records)
+    }
+
+    /// The newest revision of a release.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn last(&self, name: &str) -> Result<Record, Error> {
+        crate::validate_release_name(name)?;
+        self.history(name).await?.pop().ok_or_else(|| Error::NotFound { name: name.to_owned() })
+    }
+
+    /// One revision of a release.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get(&self, name: &str, version: i64) -> Result<Record, Error> {
+        let secret = self.cluster.get(&self.key(name, version)).await?;
+        secret.as_ref().map(record).ok_or_else(|| Error::NotFound { name: name.to_owned() })?
+    }
+
+    /// The newest deployed revision of a release, when there is one.
+    ///
+    /// # Errors
+    /// What the cluster refuses with.
+    pub async fn deployed(&self, name: &str) -> Result<Option<Record>, Error> {
+        let selector = format!("name={name},owner=helm,status=deployed");
+        let records = self.select(Some(&self.namespace), &selector).await?;
+        Ok(records.into_iter().max_by_key(|record| record.version))
+    }
+
+    fn key(&self, name: &str, version: i64) -> ObjectKey {
+        ObjectKey::new(secret_gvk(), Some(&self.namespace), secret_name(name, version))
+    }
+
+    fn options() -> WriteOptions {
+        WriteOptions { field_manager: Some("helm".into()), ..WriteOptions::default() }
+    }
+
+    /// Stores a new revision.
+    pub(crate) async fn create(&self, record: &Record) -> Result<(), Error> {
+        let object = secret(record, ("createdAt", self.clock.now().as_second()))?;
+        match self.cluster.create(&object, &Self::options()).await {
+            Ok(_) => Ok(()),
+            Err(source) => Err(Error::Storage { what: "create: failed to create", source }),
+        }
+    }
+
+    /// Stores a new revision, or the same again after a process died.
+    pub(crate) async fn create_or_update(&self, record: &Record) -> Result<(), Error> {
+        match self.create(record).await {
+            Err(Error::Storage { source, .. }) if source.is_already_exists() => self.update(record).await,
+            other => other,
+        }
+    }
+
+    /// Stores a revision that is there already.
+    pub(crate) async fn update(&self, record: &Record) -> Result<(), Error> {
+        let object: Object = secret(record, ("modifiedAt", self.clock.now().as_second()))?;
+        match self.cluster.replace(&object, &Self::options()).await {
+            Ok(_) => Ok(()),
+            Err(source) => Err(Error::Storage { what: "update: failed to update", source }),
+        }
+    }
+
+    /// Removes a revision.
+    pub(crate) async fn delete(&self, name: &str, version: i64) -> Result<(), Error> {
+        match self.cluster.delete(&self.key(name, version), &DeleteOptions::default()).await {
+            Ok(_) => Ok(()),
+            Err(source) => Err(Error::Storage { what: "delete: failed to delete", source }),
+        }
+    }
+
+    /// Makes room for one more revision: the oldest go, the last deployed one stays (pkg/storage/storage.go).
+    pub(crate) async fn prune_history(&self, name: &str, max: usize) -> Result<(), Error> {
+        if max == 0 {
+            return Ok(());
+        }
+        let history = self.history(name).await?;
+        let keep = max - 1;
+        if history.len() <= keep {
+            return Ok(());
+        }
+        let deployed =
+            history.iter().rev().find(|record| record.info.status == Status::Deployed).map(|last| last.version);
+        let mut surplus = history.len() - keep;
+        for record in &history {
+            if surplus == 0 {
+                break;
+            }
+            if Some(record.version) != deployed {
+                self.delete(name, record.version).await?;
+                surplus -= 1;
+            }
+        }
+        Ok(())
+    }
+}
