@@ -1,5 +1,7 @@
 use landfall_cluster::Patch;
 use landfall_object::Object;
+use landfall_object::merge::managed::{self, OnConflict, Writer};
+use landfall_object::schema::{Node, Schemas};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -68,35 +70,18 @@ pub fn predict(previous: Option<&Object>, desired: &Object, live: Option<&Object
     }
 }
 
-/// A server-side apply: the desired fields over the live ones, minus those that only this manager had.
+/// A server-side apply, by the same function that the embedded cluster answers with; forced, because a conflict is the
+/// server's to tell and what would be overwritten is the executor's to guard.
 fn server_side(desired: &Object, live: &Object, manager: &str) -> Object {
-    let mut next = three_way::predict(None, desired, live).into_value();
-    let owned = live
-        .list_at("/metadata/managedFields")
-        .iter()
-        .filter(|entry| entry["manager"].as_str() == Some(manager) && entry["operation"].as_str() == Some("Apply"));
-    for entry in owned {
-        if let Some(fields) = entry.get("fieldsV1") {
-            remove_unwanted(&mut next, desired.value(), fields);
-        }
-    }
-    Object::from_value(next).unwrap_or_else(|_| desired.clone())
-}
-
-/// Removes map fields that `fields` says were applied and that are no longer desired.
-fn remove_unwanted(next: &mut Value, desired: &Value, fields: &Value) {
-    let (Some(next), Some(fields)) = (next.as_object_mut(), fields.as_object()) else { return };
-    for (name, inner) in fields {
-        let Some(name) = name.strip_prefix("f:") else { continue };
-        match desired.get(name) {
-            None if !next.get(name).is_some_and(Value::is_object) => drop(next.remove(name)),
-            wanted => {
-                if let Some(value) = next.get_mut(name) {
-                    remove_unwanted(value, wanted.unwrap_or(&Value::Null), inner);
-                }
-            }
-        }
-    }
+    let schemas = Schemas::builtin();
+    let gvk = desired.gvk();
+    let api_version = gvk.api_version();
+    let writer = Writer { manager, api_version: &api_version, subresource: "", time: "", reset: &[] };
+    let schema = schemas.kind(&gvk).unwrap_or_else(Node::deduced);
+    managed::apply(Some(live.value()), desired.value(), schema, &writer, OnConflict::Force)
+        .ok()
+        .and_then(|value| Object::from_value(value).ok())
+        .unwrap_or_else(|| three_way::predict(None, desired, live))
 }
 
 /// The fields in which two objects differ, server-written metadata and status left out, secret values masked.
@@ -209,7 +194,7 @@ mod tests {
     #[test]
     fn server_side_apply_removes_what_only_this_manager_had() {
         let live = object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "managedFields": [
-            {"manager": "landfall", "operation": "Apply", "fieldsV1": {"f:data": {"f:a": {}, "f:b": {}}}}]},
+            {"manager": "landfall", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {"f:a": {}, "f:b": {}}}}]},
             "data": {"a": "1", "b": "2", "c": "3"}}));
         let desired =
             object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "9"}}));

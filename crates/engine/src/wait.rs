@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use jiff::Timestamp;
 use landfall_cluster::{Change, Interest, JobWait, Readiness, Stuck, readiness, stuck_pod};
-use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_object::{Gvk, HealthStatus, Object, ObjectKey};
 use serde_json::json;
 
 use crate::desired::{Task, WaitFor};
@@ -454,9 +454,16 @@ fn judged(object: &Object, judge: Judge) -> Readiness {
     }
 }
 
-/// Healthy by the rules that an Application's user knows; what has none is healthy once it is there.
+/// Healthy by the rules that an Application's user knows; what has no health is healthy once it is there.
 fn health(object: &Object) -> Readiness {
-    readiness(object, JobWait::Complete)
+    let Some(health) = landfall_object::health::assess(object) else { return Readiness::Ready };
+    let told = |usual: &str| if health.message.is_empty() { usual.to_owned() } else { health.message.clone() };
+    match health.status {
+        HealthStatus::Healthy | HealthStatus::Suspended => Readiness::Ready,
+        HealthStatus::Progressing | HealthStatus::Missing => Readiness::NotYet(told("progressing")),
+        HealthStatus::Degraded => Readiness::Failed(told("degraded")),
+        HealthStatus::Unknown => Readiness::NotYet(told("its health is not known")),
+    }
 }
 
 fn failure_reason(object: &Object) -> String {

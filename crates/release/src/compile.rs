@@ -5,10 +5,10 @@ use landfall_engine::{
     Criterion, DeletePolicy, Desired, DesiredPhase, Hook, Item, Live, LogPolicy, Method, PhaseRuns, Task, WaitFor,
     once_keys,
 };
+use landfall_object::order::{HelmOrder, uninstall_key};
 use landfall_object::{Gvk, Object, ObjectKey};
 
 use crate::manifest::{ManifestObject, hook_object, manifest_objects};
-use crate::order::uninstall_rank;
 use crate::ownership::{self, is_kept};
 use crate::prepare::{DeployOptions, Force, HookRuns, OwnershipCheck, Wait};
 use crate::record::target;
@@ -246,7 +246,7 @@ impl<'a> Compiler<'a> {
     /// All objects go, in uninstall order, but those that their policy keeps.
     pub(crate) fn removal(&mut self, before: Vec<ManifestObject>, propagation: Propagation, wait: bool) {
         let mut before = before;
-        before.sort_by_key(|entry| uninstall_rank(entry.object.kind()));
+        before.sort_by_key(|entry| uninstall_key(entry.object.kind(), HelmOrder::V3));
         let mut items = Vec::new();
         let mut keys = Vec::new();
         for entry in before {

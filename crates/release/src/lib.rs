@@ -22,7 +22,6 @@ mod error;
 mod keeper;
 mod manifest;
 mod name;
-mod order;
 mod ownership;
 mod prepare;
 mod record;
