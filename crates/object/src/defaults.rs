@@ -19,7 +19,9 @@ pub fn apply(object: &mut Object, schemas: &Schemas) {
     let gvk = object.gvk();
     if let Some(node) = schemas.kind(&gvk) {
         let mut value = Value::Object(std::mem::take(object.map_mut()));
-        walk(node, &mut value);
+        if !schemas.default_custom(&gvk, &mut value) {
+            walk(node, &mut value);
+        }
         if let Value::Object(map) = value {
             *object.map_mut() = map;
         }

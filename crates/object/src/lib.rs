@@ -11,6 +11,7 @@
 //! serve the embedded cluster's API and the engine's predictions, so the two cannot drift apart.
 
 pub mod defaults;
+mod field_error;
 mod gvk;
 pub mod health;
 mod key;
@@ -23,6 +24,7 @@ mod quantity;
 pub mod references;
 pub mod schema;
 
+pub use field_error::{FieldError, Reason, go_quote};
 pub use gvk::{Gvk, Gvr};
 pub use health::{Health, HealthStatus};
 pub use key::ObjectKey;

@@ -9,13 +9,16 @@
 //!    └ decode(gvk, bytes) ──> value as the server's typed round trip leaves it, strict findings, or its error
 //! ```
 
+mod custom;
 mod decode;
 mod discovery;
 mod document;
 mod node;
+mod structural;
 mod table;
 mod time;
 
+pub use custom::DefinitionError;
 pub use decode::{DecodeError, Decoded};
 pub use discovery::{GroupVersion, Resource, Subresource};
 pub(crate) use node::Origin;
@@ -32,16 +35,23 @@ pub(crate) fn micros_text(seconds: i64, nanos: u32) -> String {
     time::micros_text(time::Moment { seconds, nanos })
 }
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use custom::Custom;
+
 use crate::{Gvk, Gvr};
 
 /// The schemas a server or a prediction works with: the built-in tables and the custom kinds joined to them.
 #[derive(Debug, Clone, Default)]
-pub struct Schemas {}
+pub struct Schemas {
+    custom: BTreeMap<Gvk, Arc<Custom>>,
+}
 
 impl Schemas {
     /// The kinds of Kubernetes itself.
     pub fn builtin() -> Self {
-        Self {}
+        Self::default()
     }
 
     /// The release the built-in tables were generated from, such as `1.36.3`.
@@ -49,29 +59,42 @@ impl Schemas {
         &Table::builtin().version
     }
 
-    /// The served group versions with their resources, in the order the API server lists them; the core group first.
+    /// The built-in group versions with their resources, in the order the API server lists them; the core group first.
     pub fn group_versions(&self) -> &[GroupVersion] {
         &Table::builtin().groups
     }
 
-    /// One resource.
+    /// One resource, built in or custom.
     pub fn resource(&self, gvr: &Gvr) -> Option<&Resource> {
-        let group =
-            self.group_versions().iter().find(|group| group.group == gvr.group && group.version == gvr.version)?;
-        group.resources.iter().find(|resource| resource.name == gvr.resource)
+        let mut groups = self.group_versions().iter();
+        match groups.find(|group| group.group == gvr.group && group.version == gvr.version) {
+            Some(group) => group.resources.iter().find(|resource| resource.name == gvr.resource),
+            None => self.custom.values().find(|custom| custom.gvr == *gvr).map(|custom| &custom.resource),
+        }
     }
 
-    /// The resource that serves a kind, with the group version it belongs to.
+    /// The resource that serves a kind, built in or custom.
     pub fn resource_of(&self, gvk: &Gvk) -> Option<(Gvr, &Resource)> {
-        let group =
-            self.group_versions().iter().find(|group| group.group == gvk.group && group.version == gvk.version)?;
+        if let Some(custom) = self.custom.get(gvk) {
+            return Some((custom.gvr.clone(), &custom.resource));
+        }
+        let mut groups = self.group_versions().iter();
+        let group = groups.find(|group| group.group == gvk.group && group.version == gvk.version)?;
         let resource = group.resources.iter().find(|resource| resource.kind == gvk.kind)?;
         Some((Gvr::new(&*gvk.group, &*gvk.version, &*resource.name), resource))
     }
 
     /// The schema of a built-in or custom kind.
     pub fn kind(&self, gvk: &Gvk) -> Option<Node<'_>> {
+        if let Some(custom) = self.custom.get(gvk) {
+            return Some(custom.node());
+        }
         let table = Table::builtin();
         table.kinds.get(gvk).map(|id| Node::of_type(table, *id))
+    }
+
+    /// Whether the kind comes from a custom resource definition.
+    pub fn is_custom(&self, gvk: &Gvk) -> bool {
+        self.custom.contains_key(gvk)
     }
 }

@@ -43,16 +43,43 @@ const MOST_FINDINGS: usize = 100;
 impl Schemas {
     /// Reads JSON text as `gvk`.
     pub fn decode_json(&self, gvk: &Gvk, text: &[u8]) -> Result<Decoded, DecodeError> {
-        let node = self.kind(gvk).ok_or_else(|| DecodeError::UnknownKind(gvk.clone()))?;
         let mut reader = serde_json::Deserializer::from_slice(text);
-        let decoded = node.read(&mut reader)?;
+        let decoded = if self.is_custom(gvk) {
+            self.read_custom(gvk, &mut reader)?
+        } else {
+            self.kind(gvk).ok_or_else(|| DecodeError::UnknownKind(gvk.clone()))?.read(&mut reader)?
+        };
         reader.end().map_err(|error| DecodeError::Syntax(error.to_string()))?;
         Ok(decoded)
     }
 
     /// Reads a value as `gvk`.
     pub fn decode(&self, gvk: &Gvk, value: &Value) -> Result<Decoded, DecodeError> {
+        if self.is_custom(gvk) {
+            return self.read_custom(gvk, value);
+        }
         self.kind(gvk).ok_or_else(|| DecodeError::UnknownKind(gvk.clone()))?.decode(value)
+    }
+
+    /// A custom resource: any JSON, `metadata` typed, unknown fields pruned.
+    fn read_custom<'de, D>(&self, gvk: &Gvk, reader: D) -> Result<Decoded, DecodeError>
+    where
+        D: Deserializer<'de, Error = serde_json::Error>,
+    {
+        let context = Context { all_duplicates: true, ..Context::default() };
+        let mut decoded = context.read(Node::deduced(), reader)?;
+        let Value::Object(map) = &mut decoded.value else {
+            return Err(DecodeError::Type("the body is not a JSON object".to_owned()));
+        };
+        if let Some(metadata) = map.get("metadata") {
+            let metadata = self.decode_metadata(metadata)?;
+            decoded.findings.extend(metadata.findings);
+            map.insert("metadata".to_owned(), metadata.value);
+        }
+        for path in self.prune(gvk, &mut decoded.value) {
+            decoded.findings.push(format!("unknown field {}", Value::from(path)));
+        }
+        Ok(decoded)
     }
 
     /// Reads only `metadata`, as custom resources have it read.
@@ -84,6 +111,8 @@ struct Context {
     struct_name: String,
     findings: Vec<String>,
     error: Option<String>,
+    /// Report duplicates where no schema is known, too.
+    all_duplicates: bool,
 }
 
 impl Context {
@@ -348,7 +377,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                 };
                 let mut map = Map::new();
                 while let Some(key) = entries.next_key::<String>()? {
-                    if item.is_some() && map.contains_key(&key) {
+                    if (item.is_some() || self.context.all_duplicates) && map.contains_key(&key) {
                         self.context.finding("duplicate", &key);
                     }
                     self.context.stack.push(key);
@@ -412,7 +441,7 @@ fn read_object<'de, A: MapAccess<'de>>(
             map.insert(key, value);
         }
     }
-    if !ty.open {
+    if !ty.custom {
         complete(table, ty, &mut map);
     }
     Ok(Value::Object(map))
@@ -479,7 +508,7 @@ fn always_printed(table: &Table, field: &Field) -> Option<Value> {
 pub(super) fn empty_object(node: Node<'_>) -> Map<String, Value> {
     let mut map = Map::new();
     if let Some((table, ty)) = node.ty()
-        && !ty.open
+        && !ty.custom
     {
         complete(table, ty, &mut map);
     }

@@ -12,7 +12,9 @@ impl Schemas {
     /// The OpenAPI v3 document of a group version (core: the empty group), without descriptions.
     pub fn openapi_v3(&self, group: &str, version: &str) -> Option<Value> {
         let table = Table::builtin();
-        let served = table.groups.iter().find(|served| served.group == group && served.version == version)?;
+        let Some(served) = table.groups.iter().find(|served| served.group == group && served.version == version) else {
+            return self.custom_openapi_v3(group, version);
+        };
         let mut reachable = BTreeSet::new();
         for (gvk, id) in &table.kinds {
             if gvk.group == group && gvk.version == version || gvk.group.is_empty() && gvk.kind == "Status" {
@@ -36,6 +38,47 @@ impl Schemas {
         Some(json!({
             "openapi": "3.0.0",
             "info": {"title": "Kubernetes", "version": format!("v{}", table.version)},
+            "paths": paths,
+            "components": {"schemas": schemas},
+        }))
+    }
+}
+
+impl Schemas {
+    fn custom_openapi_v3(&self, group: &str, version: &str) -> Option<Value> {
+        let (mut schemas, mut paths) = (Map::new(), Map::new());
+        let reversed: Vec<&str> = group.rsplit('.').collect();
+        for (gvk, custom) in self.custom.iter().filter(|(gvk, _)| gvk.group == group && gvk.version == version) {
+            let mut schema = custom.published.clone();
+            schema["type"] = "object".into();
+            schema["x-kubernetes-group-version-kind"] =
+                json!([{"group": gvk.group, "version": gvk.version, "kind": gvk.kind}]);
+            if !schema["properties"].is_object() {
+                schema["properties"] = json!({});
+            }
+            schema["properties"]["apiVersion"] = json!({"type": "string"});
+            schema["properties"]["kind"] = json!({"type": "string"});
+            schema["properties"]["metadata"] =
+                json!({"allOf": [reference("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")]});
+            schemas.insert(format!("{}.{version}.{}", reversed.join("."), gvk.kind), schema);
+            resource_paths(&format!("/apis/{group}/{version}"), group, version, &custom.resource, &mut paths);
+        }
+        if schemas.is_empty() {
+            return None;
+        }
+        let table = Table::builtin();
+        let mut reachable = BTreeSet::new();
+        reach(table, table.object_meta, &mut reachable);
+        for id in reachable {
+            let ty = &table.types[id as usize];
+            schemas.insert(ty.name.to_string(), type_schema(table, ty, &[]));
+        }
+        for (name, schema) in special_schemas() {
+            schemas.insert(name.to_owned(), schema);
+        }
+        Some(json!({
+            "openapi": "3.0.0",
+            "info": {"title": "Kubernetes CRD Swagger", "version": "v0.1.0"},
             "paths": paths,
             "components": {"schemas": schemas},
         }))
@@ -249,5 +292,55 @@ pub(crate) fn resource_paths(
     }
     if !on_collection.is_empty() {
         paths.insert(collection, Value::Object(on_collection));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => {
+                if let Some(Value::String(reference)) = map.get("$ref") {
+                    found.push(reference.clone());
+                }
+                map.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_document_defines_what_it_refers_to() {
+        let schemas = Schemas::builtin();
+        assert!(schemas.group_versions().len() > 20);
+        for served in schemas.group_versions() {
+            let document = schemas.openapi_v3(&served.group, &served.version).expect("served");
+            let mut found = Vec::new();
+            references(&document, &mut found);
+            for reference in found {
+                let pointer = reference.trim_start_matches('#');
+                assert!(document.pointer(pointer).is_some(), "{} {}: {reference}", served.group, served.version);
+            }
+            for resource in &served.resources {
+                let kind = schemas.kind(&Gvk::new(&*served.group, &*served.version, &*resource.kind));
+                assert!(kind.is_some(), "{} has no schema", resource.name);
+            }
+        }
+    }
+
+    #[test]
+    fn patch_operations_name_the_parameter_kubectl_looks_for() {
+        let document = Schemas::builtin().openapi_v3("apps", "v1").expect("served");
+        let patch = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"];
+        assert_eq!(
+            patch["x-kubernetes-group-version-kind"],
+            json!({"group": "apps", "version": "v1", "kind": "Deployment"})
+        );
+        let names: Vec<&str> =
+            patch["parameters"].as_array().expect("a list").iter().filter_map(|p| p["name"].as_str()).collect();
+        assert!(names.contains(&"fieldValidation"));
     }
 }

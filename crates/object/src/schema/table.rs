@@ -53,6 +53,8 @@ pub(crate) struct Type {
     pub(crate) atomic: bool,
     /// Unknown fields are kept (custom resources with `x-kubernetes-preserve-unknown-fields`).
     pub(crate) open: bool,
+    /// Of a custom kind: values are left as they are, nothing is added or dropped as Go's structs would.
+    pub(crate) custom: bool,
     pub(crate) fields: Vec<Field>,
     by_name: FxHashMap<Box<str>, u32>,
 }

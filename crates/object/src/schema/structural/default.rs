@@ -1,0 +1,55 @@
+use serde_json::Value;
+
+use super::{Additional, Structural};
+
+impl Structural {
+    /// Fills in the defaults of what is missing, or null where null is not allowed.
+    pub(crate) fn default_values(&self, value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                for (name, property) in &self.properties {
+                    if let Some(default) = &property.default {
+                        let missing = match map.get(name) {
+                            None => true,
+                            Some(value) => value.is_null() && !property.nullable,
+                        };
+                        if missing {
+                            map.insert(name.clone(), default.clone());
+                        }
+                    }
+                }
+                for (name, inner) in map.iter_mut() {
+                    match (self.properties.get(name), &self.additional) {
+                        (Some(property), _) => property.default_values(inner),
+                        (None, Additional::Schema(schema)) => schema.default_item(inner),
+                        _ => {}
+                    }
+                }
+                // A null that may not be null, and for which there is no default, counts as missing.
+                map.retain(|name, inner| {
+                    !(inner.is_null()
+                        && self.properties.get(name).is_some_and(|property| !property.nullable && property.is_typed()))
+                });
+            }
+            Value::Array(items) => {
+                if let Some(schema) = &self.items {
+                    items.iter_mut().for_each(|item| schema.default_item(item));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn default_item(&self, item: &mut Value) {
+        if item.is_null() && !self.nullable {
+            if let Some(default) = &self.default {
+                *item = default.clone();
+            }
+        }
+        self.default_values(item);
+    }
+
+    fn is_typed(&self) -> bool {
+        self.default.is_some()
+    }
+}
