@@ -1,8 +1,13 @@
 //! Oracles and the suites that compare Landfall with them.
 
+mod compare;
+mod evidence;
+mod helm;
+mod ours;
+mod parity;
 mod schema;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -13,7 +18,13 @@ fn main() -> ExitCode {
             schema::generate(Path::new(cache), Path::new(out), rest.first().unwrap_or(&"1.36.3"))
                 .map(|(text, bytes)| format!("{out}: {text} bytes of table in {bytes} bytes"))
         }
-        _ => Err("usage: conformance schema-tables MODULE-CACHE OUT.gz [VERSION]".into()),
+        ["parity", rest @ ..] => {
+            let corpus = std::env::var_os("LANDFALL_CORPUS").map(PathBuf::from);
+            let only = rest.first().map(|only| (*only).to_owned());
+            parity::run(root(), &parity::Options { only, corpus, ..parity::Options::default() })
+        }
+        ["selftest"] => parity::selftest(root()),
+        _ => Err("usage: conformance parity [CASE] | selftest | schema-tables MODULE-CACHE OUT.gz [VERSION]".into()),
     };
     let (code, text) = match outcome {
         Ok(text) => (ExitCode::SUCCESS, text),
@@ -24,4 +35,9 @@ fn main() -> ExitCode {
         eprintln!("{text}");
     }
     code
+}
+
+/// The repository that this program was built from.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }

@@ -1,0 +1,215 @@
+//! Whether our answer is helm's: byte for byte, and where helm differs from itself, by shape (`docs/` of the project
+//! explain: runs of random-looking characters are masked in all three, and keep their length and alphabet).
+
+use crate::helm::Outcome;
+
+/// How a case ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The same bytes.
+    Identical,
+    /// The same bytes but for what helm itself makes anew each time.
+    RandomAgrees,
+    /// Both refused, in the same words.
+    RefusedAlike,
+    /// Both refused, in different words.
+    RefusedOtherwise,
+    /// Something else, told in a line.
+    Differs(String),
+}
+
+impl Verdict {
+    /// Whether a case passes: words of refusals are counted but do not decide.
+    pub(crate) fn passes(&self) -> bool {
+        !matches!(self, Verdict::Differs(_))
+    }
+
+    /// The word in reports.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Verdict::Identical => "identical",
+            Verdict::RandomAgrees => "random-agrees",
+            Verdict::RefusedAlike => "refused-alike",
+            Verdict::RefusedOtherwise => "refused-otherwise",
+            Verdict::Differs(_) => "differs",
+        }
+    }
+}
+
+/// Judges our answer against two of helm's.
+pub(crate) fn judge(first: &Outcome, second: &Outcome, ours: &Outcome) -> Verdict {
+    match (first, second, ours) {
+        (Outcome::Rendered(first), Outcome::Rendered(second), Outcome::Rendered(ours)) => {
+            if first == second {
+                return match first_difference(first, ours) {
+                    None => Verdict::Identical,
+                    Some(place) => Verdict::Differs(place),
+                };
+            }
+            match masked(&text(first), &text(second), &text(ours)) {
+                Ok(()) => Verdict::RandomAgrees,
+                Err(place) => Verdict::Differs(place),
+            }
+        }
+        (Outcome::Refused(first), Outcome::Refused(second), Outcome::Refused(ours)) => {
+            if ours == first || ours == second { Verdict::RefusedAlike } else { Verdict::RefusedOtherwise }
+        }
+        (Outcome::Rendered(_), _, Outcome::Refused(words)) => Verdict::Differs(format!("we refuse: {words}")),
+        (Outcome::Refused(words), _, Outcome::Rendered(_)) => Verdict::Differs(format!("helm refuses: {words}")),
+        _ => Verdict::Differs("helm sometimes refuses".to_owned()),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn first_difference(theirs: &[u8], ours: &[u8]) -> Option<String> {
+    if theirs == ours {
+        return None;
+    }
+    let (theirs, ours) = (text(theirs), text(ours));
+    let mut lines = theirs.split('\n').zip(ours.split('\n')).enumerate();
+    Some(match lines.find(|(_, (theirs, ours))| theirs != ours) {
+        Some((at, (theirs, ours))) => format!("line {}: helm {theirs:?}, ours {ours:?}", at + 1),
+        None => format!("helm {} lines, ours {}", theirs.split('\n').count(), ours.split('\n').count()),
+    })
+}
+
+/// Compares what is random by shape and all else by letter.
+fn masked(first: &str, second: &str, ours: &str) -> Result<(), String> {
+    let (first, second, ours) = (lines(first), lines(second), lines(ours));
+    if first.len() != second.len() {
+        // A certificate is sometimes a line longer: then the shapes of whole texts are compared.
+        return loosely(&first, &ours);
+    }
+    if first.len() != ours.len() {
+        return Err(format!("helm {} lines, ours {}", first.len(), ours.len()));
+    }
+    for (at, ((first, second), ours)) in first.iter().zip(&second).zip(&ours).enumerate() {
+        if first == second {
+            if first != ours {
+                return Err(format!("line {}: helm {first:?}, ours {ours:?}", at + 1));
+            }
+            continue;
+        }
+        let (a, b, c) = (words(first), words(second), words(ours));
+        if a.len() != c.len() || a.len() != b.len() {
+            return Err(format!("line {}: helm {first:?}, ours {ours:?}", at + 1));
+        }
+        for ((a, b), c) in a.iter().zip(&b).zip(&c) {
+            let same = if a == b { a == c } else { alike(a, b, c) };
+            if !same {
+                return Err(format!("line {}: helm {a:?} or {b:?}, ours {c:?}", at + 1));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.split('\n').collect()
+}
+
+/// Runs of letters and digits (with what base64 adds), and what stands between them.
+fn words(line: &str) -> Vec<&str> {
+    let inside = |character: char| character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '$' | '.');
+    let mut words = Vec::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let kind = inside(first);
+        let end = rest.find(|character| inside(character) != kind).unwrap_or(rest.len());
+        words.push(&rest[..end]);
+        rest = &rest[end..];
+    }
+    words
+}
+
+/// Whether a random word has helm's length (or lies between, where helm's own differ) and alphabet.
+fn alike(first: &str, second: &str, ours: &str) -> bool {
+    let slack = if first.len() == second.len() && first.len() < 100 { 0 } else { 24 };
+    let shortest = first.len().min(second.len()).saturating_sub(slack);
+    let longest = first.len().max(second.len()) + slack;
+    let alphabet = alphabet(first) | alphabet(second);
+    (shortest..=longest).contains(&ours.len()) && (ours.len() < 6 || alphabet_of(ours) & !alphabet == 0)
+}
+
+fn alphabet_of(word: &str) -> u8 {
+    word.bytes().fold(0, |known, byte| {
+        known
+            | match byte {
+                b'0'..=b'9' => 1,
+                b'a'..=b'f' => 2,
+                b'g'..=b'z' => 4,
+                b'A'..=b'F' => 8,
+                b'G'..=b'Z' => 16,
+                _ => 32,
+            }
+    })
+}
+
+/// The alphabet that a random word was drawn from: short words rarely show all of it.
+fn alphabet(word: &str) -> u8 {
+    let seen = alphabet_of(word);
+    let lower = if seen & 4 != 0 { 7 } else { 0 };
+    let upper = if seen & 16 != 0 { 31 } else { 0 };
+    seen | lower | upper | if upper != 0 && lower != 0 { 32 } else { 0 }
+}
+
+/// The same lines but for long runs of base64.
+fn loosely(theirs: &[&str], ours: &[&str]) -> Result<(), String> {
+    let shape = |lines: &[&str]| -> Vec<String> {
+        let mut shape: Vec<String> = Vec::new();
+        for line in lines {
+            let words: String = words(line)
+                .iter()
+                .map(|word| if word.len() >= 6 && alphabet_of(word).count_ones() >= 3 { "*" } else { word })
+                .collect();
+            if shape.last() != Some(&words) || !words.trim().starts_with('*') {
+                shape.push(words);
+            }
+        }
+        shape
+    };
+    let (theirs, ours) = (shape(theirs), shape(ours));
+    match theirs.iter().zip(&ours).position(|(theirs, ours)| theirs != ours) {
+        Some(at) => Err(format!("shape of line {}: helm {:?}, ours {:?}", at + 1, theirs[at], ours[at])),
+        None if theirs.len() != ours.len() => Err("shapes differ in length".to_owned()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(text: &str) -> Outcome {
+        Outcome::Rendered(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn a_wrong_byte_is_seen() {
+        let helm = rendered("a: 1\nb: 2\n");
+        assert_eq!(judge(&helm, &helm, &helm), Verdict::Identical);
+        assert!(!judge(&helm, &helm, &rendered("a: 1\nb: 3\n")).passes());
+        assert!(!judge(&helm, &helm, &rendered("a: 1\nb: 2\n\n")).passes());
+    }
+
+    #[test]
+    fn random_words_agree_by_length_and_alphabet_only_where_helm_differs_from_itself() {
+        let (first, second) = (rendered("p: aB3dE6gH\nq: x\n"), rendered("p: Zz9yX1wV\nq: x\n"));
+        assert_eq!(judge(&first, &second, &rendered("p: 11aaBBxx\nq: x\n")), Verdict::RandomAgrees);
+        assert!(!judge(&first, &second, &rendered("p: 11aaBBx\nq: x\n")).passes());
+        assert!(!judge(&first, &second, &rendered("p: 11aaBBxx\nq: y\n")).passes());
+        let (first, second) = (rendered("p: 0123456789\n"), rendered("p: 9876543210\n"));
+        assert!(!judge(&first, &second, &rendered("p: 01234abcde\n")).passes());
+    }
+
+    #[test]
+    fn a_refusal_is_not_a_rendering() {
+        let refused = Outcome::Refused("no".into());
+        assert!(!judge(&refused, &refused, &rendered("a")).passes());
+        assert!(!judge(&rendered("a"), &rendered("a"), &refused).passes());
+        assert_eq!(judge(&refused, &refused, &refused), Verdict::RefusedAlike);
+    }
+}

@@ -1,0 +1,57 @@
+//! What a suite leaves behind in `docs/evidence/`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use serde::Serialize;
+
+/// One run of one suite. `planned` is counted from the oracle's run alone, and is `passed + failed`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Evidence {
+    pub(crate) suite: &'static str,
+    pub(crate) commit: String,
+    pub(crate) oracle: String,
+    pub(crate) planned: usize,
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    pub(crate) skipped: usize,
+    /// How many cases ended in which way.
+    pub(crate) verdicts: BTreeMap<&'static str, usize>,
+    /// Each case's id with the digest of what it was made of and how it ended.
+    pub(crate) cases: Vec<CaseEvidence>,
+}
+
+/// One case.
+#[derive(Debug, Serialize)]
+pub(crate) struct CaseEvidence {
+    pub(crate) id: String,
+    pub(crate) hash: String,
+    pub(crate) verdict: &'static str,
+}
+
+impl Evidence {
+    /// Writes `docs/evidence/SUITE.json` below the repository's root.
+    pub(crate) fn write(&self, root: &Path) -> io::Result<()> {
+        let directory = root.join("docs/evidence");
+        fs::create_dir_all(&directory)?;
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        fs::write(directory.join(format!("{}.json", self.suite)), text)
+    }
+}
+
+/// The commit that is checked out, with `+` when files differ from it.
+pub(crate) fn commit(root: &Path) -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let mut commit = git(&["rev-parse", "HEAD"]).unwrap_or_default();
+    if git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|status| !status.is_empty()) {
+        commit.push('+');
+    }
+    commit
+}

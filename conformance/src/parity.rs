@@ -1,0 +1,174 @@
+//! Charts rendered by helm and by Landfall: our own examples, helm's scaffold, and with a corpus at hand public charts.
+//!
+//! ```text
+//! charts found ─► dependencies filled in from the corpus ─► cases (default values, each ci/*values.yaml)
+//!              ─► helm twice, Landfall once ─► verdict ─► docs/evidence/parity.json
+//! ```
+
+mod cases;
+mod exclusions;
+mod vendor;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::compare::{Verdict, judge};
+use crate::evidence::{CaseEvidence, Evidence, commit};
+use crate::helm::{Helm, Outcome, cache};
+use crate::ours;
+pub(crate) use cases::Case;
+
+/// What the command line asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// Only cases whose id holds this text.
+    pub(crate) only: Option<String>,
+    /// Public charts too.
+    pub(crate) corpus: Option<PathBuf>,
+    /// Plant one wrong byte in one of our answers.
+    pub(crate) plant: bool,
+}
+
+/// Runs the suite and gives its last line; an error when a case failed.
+pub(crate) fn run(root: &Path, options: &Options) -> Result<String, Box<dyn Error>> {
+    let helm = Helm::find()?;
+    let mut cases = cases::own(root, &cache().join("conformance/scaffold"), &helm)?;
+    match &options.corpus {
+        Some(corpus) => cases.extend(cases::corpus(corpus, &cache().join("conformance/charts"))?),
+        None => say("public charts: skipped: no corpus (LANDFALL_CORPUS is not set)"),
+    }
+    if let Some(only) = &options.only {
+        cases.retain(|case| case.id.contains(only.as_str()));
+    }
+    let results = judge_all(&helm, &cases, options.plant)?;
+    let exclusions = exclusions::Exclusions::load(&root.join("conformance/exclusions.toml"))?;
+    let failures = cache().join("conformance/failures");
+    let _ = fs::remove_dir_all(&failures);
+    let mut verdicts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let mut evidence = Vec::new();
+    let mut failed = Vec::new();
+    let mut excluded = 0;
+    for (case, result) in cases.iter().zip(&results) {
+        if let Some(reason) = exclusions.reason(&case.id, &result.helm) {
+            say(&format!("excluded {}: {reason}", case.id));
+            excluded += 1;
+            continue;
+        }
+        *verdicts.entry(result.verdict.word()).or_default() += 1;
+        evidence.push(CaseEvidence {
+            id: case.id.clone(),
+            hash: case.content[..16].to_owned(),
+            verdict: result.verdict.word(),
+        });
+        if let Verdict::RefusedOtherwise = result.verdict {
+            keep(&failures.join("words"), case, result)?;
+        }
+        if let Verdict::Differs(place) = &result.verdict {
+            say(&format!("FAILED {}: {}", case.id, place.chars().take(400).collect::<String>()));
+            keep(&failures, case, result)?;
+            failed.push(case.id.clone());
+        }
+    }
+    let planned = cases.len() - excluded;
+    let evidence = Evidence {
+        suite: "parity",
+        commit: commit(root),
+        oracle: helm.version.clone(),
+        planned,
+        passed: planned - failed.len(),
+        failed: failed.len(),
+        skipped: excluded,
+        verdicts: verdicts.clone(),
+        cases: evidence,
+    };
+    if options.only.is_none() && !options.plant {
+        evidence.write(root)?;
+    }
+    let line = format!("parity: {} of {planned} cases as helm {}; {verdicts:?}", evidence.passed, helm.version);
+    if failed.is_empty() { Ok(line) } else { Err(format!("{line}; see {}", failures.display()).into()) }
+}
+
+/// Plants one wrong byte and expects the suite to see it.
+pub(crate) fn selftest(root: &Path) -> Result<String, Box<dyn Error>> {
+    match run(root, &Options { plant: true, ..Options::default() }) {
+        Err(error) if error.to_string().starts_with("parity: ") => Ok("selftest: a planted byte was seen".to_owned()),
+        Err(error) => Err(error),
+        Ok(line) => Err(format!("selftest: a planted byte was not seen: {line}").into()),
+    }
+}
+
+/// What both sides made of a case.
+pub(crate) struct Judged {
+    pub(crate) helm: Outcome,
+    pub(crate) ours: Outcome,
+    pub(crate) verdict: Verdict,
+}
+
+/// Renders all cases on all cores.
+pub(crate) fn judge_all(helm: &Helm, cases: &[Case], plant: bool) -> Result<Vec<Judged>, Box<dyn Error>> {
+    let next = AtomicUsize::new(0);
+    let results: Mutex<BTreeMap<usize, Result<Judged, String>>> = Mutex::default();
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(case) = cases.get(at) else { return };
+                    let judged = judge_one(helm, case, plant && at == 0).map_err(|error| format!("{}: {error}", case.id));
+                    if let Ok(mut results) = results.lock() {
+                        results.insert(at, judged);
+                    }
+                }
+            });
+        }
+    });
+    let results = results.into_inner().map_err(|_| "a worker panicked")?;
+    Ok(results.into_values().collect::<Result<Vec<_>, _>>()?)
+}
+
+fn judge_one(helm: &Helm, case: &Case, plant: bool) -> std::io::Result<Judged> {
+    let flags: Vec<String> =
+        case.values.iter().flat_map(|(path, _)| ["-f".to_owned(), path.display().to_string()]).collect();
+    let first = helm.template(&case.chart, &flags, &case.content, 1)?;
+    let second = helm.template(&case.chart, &flags, &case.content, 2)?;
+    let tree = ours::read_tree(&case.chart)?;
+    let location = case.chart.display().to_string();
+    let mut ours = std::panic::catch_unwind(|| ours::template(&location, &tree, &case.values))
+        .unwrap_or_else(|_| Outcome::Refused("PANIC".to_owned()));
+    if plant && let Outcome::Rendered(output) = &mut ours
+        && let Some(byte) = output.last_mut()
+    {
+        *byte = b'!';
+    }
+    let mut verdict = judge(&first, &second, &ours);
+    if ours == Outcome::Refused("PANIC".to_owned()) {
+        verdict = Verdict::Differs("we panic".to_owned());
+    }
+    Ok(Judged { helm: first, ours, verdict })
+}
+
+/// Keeps both answers of a case for a person to look at.
+fn keep(directory: &Path, case: &Case, result: &Judged) -> std::io::Result<()> {
+    let directory = directory.join(case.id.replace(['/', ':'], "_"));
+    fs::create_dir_all(&directory)?;
+    for (name, outcome) in [("helm", &result.helm), ("ours", &result.ours)] {
+        match outcome {
+            Outcome::Rendered(output) => fs::write(directory.join(name), output)?,
+            Outcome::Refused(words) => fs::write(directory.join(name), format!("Error: {words}\n"))?,
+        }
+    }
+    Ok(())
+}
+
+/// Tells the developer something.
+pub(crate) fn say(line: &str) {
+    #[allow(clippy::print_stderr, reason = "a command for developers")]
+    {
+        eprintln!("{line}");
+    }
+}

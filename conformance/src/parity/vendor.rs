@@ -1,0 +1,136 @@
+//! Fills in `charts/` without a network: a dependency is taken from the corpus' own charts by name and version.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use landfall_chart::is_compatible;
+use serde_json::Value;
+
+/// Charts in charts in charts end here.
+const MAX_DEPTH: u8 = 8;
+
+/// The charts of a corpus by name.
+pub(super) struct Shelf {
+    by_name: BTreeMap<String, Vec<(String, PathBuf)>>,
+}
+
+fn metadata(chart: &Path) -> Result<Value, Box<dyn Error>> {
+    let mut json = read_yaml(&chart.join("Chart.yaml"))?;
+    // Charts of the first version keep their dependencies in a file of their own.
+    if let Ok(old) = read_yaml(&chart.join("requirements.yaml"))
+        && json.get("dependencies").is_none()
+        && let (Some(json), Some(dependencies)) = (json.as_object_mut(), old.get("dependencies"))
+    {
+        json.insert("dependencies".to_owned(), dependencies.clone());
+    }
+    Ok(json)
+}
+
+fn read_yaml(path: &Path) -> Result<Value, Box<dyn Error>> {
+    let text = fs::read(path)?;
+    Ok(landfall_yaml::to_json(&String::from_utf8_lossy(&text)).map_err(|error| error.to_string())?)
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+impl Shelf {
+    pub(super) fn of(charts: &[PathBuf]) -> Result<Self, Box<dyn Error>> {
+        let mut by_name: BTreeMap<String, Vec<(String, PathBuf)>> = BTreeMap::new();
+        for chart in charts {
+            let Ok(metadata) = metadata(chart) else { continue };
+            let version = text(&metadata, "version").to_owned();
+            by_name.entry(text(&metadata, "name").to_owned()).or_default().push((version, chart.clone()));
+        }
+        Ok(Shelf { by_name })
+    }
+
+    /// The chart itself when nothing is missing, else a copy with what the corpus has.
+    pub(super) fn prepare(&self, chart: &Path, copy: &Path) -> Result<PathBuf, Box<dyn Error>> {
+        let mut missing = Vec::new();
+        self.missing(chart, &mut missing);
+        if missing.is_empty() {
+            return Ok(chart.to_owned());
+        }
+        if !copy.join("Chart.yaml").exists() {
+            let _ = fs::remove_dir_all(copy);
+            self.copy_with(chart, copy, 0)?;
+        }
+        Ok(copy.to_owned())
+    }
+
+    fn missing(&self, chart: &Path, found: &mut Vec<PathBuf>) {
+        for dependency in dependencies(chart) {
+            if !is_there(chart, text(&dependency, "name"))
+                && let Some(path) = self.pick(chart, &dependency)
+            {
+                found.push(path);
+            }
+        }
+    }
+
+    fn pick(&self, chart: &Path, dependency: &Value) -> Option<PathBuf> {
+        if let Some(relative) = text(dependency, "repository").strip_prefix("file://") {
+            let path = chart.join(relative);
+            if path.join("Chart.yaml").is_file() {
+                return Some(path);
+            }
+        }
+        let shelf = self.by_name.get(text(dependency, "name"))?;
+        let wanted = text(dependency, "version");
+        let fits = shelf.iter().find(|(version, _)| is_compatible(wanted, version));
+        fits.or(shelf.first()).map(|(_, path)| path.clone())
+    }
+
+    fn copy_with(&self, chart: &Path, copy: &Path, depth: u8) -> Result<(), Box<dyn Error>> {
+        copy_directory(chart, copy)?;
+        if depth >= MAX_DEPTH {
+            return Ok(());
+        }
+        for dependency in dependencies(chart) {
+            let name = text(&dependency, "name");
+            if !is_there(copy, name)
+                && let Some(path) = self.pick(chart, &dependency)
+            {
+                self.copy_with(&path, &copy.join("charts").join(name), depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn dependencies(chart: &Path) -> Vec<Value> {
+    let Ok(metadata) = metadata(chart) else { return Vec::new() };
+    metadata.get("dependencies").and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+/// Whether the chart's own `charts/` has the dependency, as a directory or an archive.
+fn is_there(chart: &Path, name: &str) -> bool {
+    let Ok(entries) = fs::read_dir(chart.join("charts")) else { return false };
+    entries.flatten().any(|entry| {
+        let file = entry.file_name();
+        let file = file.to_string_lossy();
+        file == name
+            || (file.ends_with(".tgz") && file.starts_with(&format!("{name}-")))
+            || metadata(&entry.path()).is_ok_and(|metadata| text(&metadata, "name") == name)
+    })
+}
+
+fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        match fs::metadata(&source) {
+            Ok(metadata) if metadata.is_dir() => copy_directory(&source, &target)?,
+            Ok(_) => drop(fs::copy(&source, &target)?),
+            // A link that leads nowhere.
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
