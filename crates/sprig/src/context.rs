@@ -1,4 +1,123 @@
-/// What functions of the library need from outside while templates execute: the caller hands it to
-/// [`landfall_gotemplate::Set::execute`] as the user context.
-#[derive(Debug, Clone, Default)]
-pub struct Context {}
+//! What functions may know of the world.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use landfall_gotemplate::CallCtx;
+use sha2::{Digest as _, Sha256};
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// Gives random bytes.
+pub trait Random: Send + Sync {
+    /// Fills the buffer.
+    fn fill(&self, buffer: &mut [u8]);
+}
+
+/// What functions may know of the world: the caller hands it to [`landfall_gotemplate::Set::execute`] as the user
+/// context. Cloning is cheap. The default is the system's clock and randomness, UTC, and no name lookups.
+#[derive(Clone)]
+pub struct Context {
+    /// Where `now` looks.
+    pub clock: Arc<dyn Clock>,
+    /// Where random strings, keys of certificates and identifiers come from; RSA keys alone come from the system.
+    pub random: Arc<dyn Random>,
+    /// The zone called `Local`.
+    pub zone: TimeZone,
+    /// Looks up addresses of a host name for `getHostByName`; `None` answers an empty string, as Helm does without
+    /// `--enable-dns`.
+    pub hosts: Option<Arc<dyn Fn(&str) -> Vec<String> + Send + Sync>>,
+}
+
+impl Context {
+    /// The context of an execution; the default one if the caller handed in something else.
+    pub(crate) fn of(ctx: &mut CallCtx<'_>) -> Self {
+        ctx.user::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// A number from 0 to `limit`, without it, each as likely.
+    pub(crate) fn below(&self, limit: u64) -> u64 {
+        let limit = limit.max(1);
+        // Values from the last, incomplete round are thrown away.
+        let zone = u64::MAX - u64::MAX % limit;
+        loop {
+            let mut bytes = [0; 8];
+            self.random.fill(&mut bytes);
+            let number = u64::from_le_bytes(bytes);
+            if number < zone {
+                return number % limit;
+            }
+        }
+    }
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), zone: TimeZone::UTC, hosts: None }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("zone", &self.zone).finish_non_exhaustive()
+    }
+}
+
+/// The system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+impl Clock for Timestamp {
+    /// Time that stands still.
+    fn now(&self) -> Timestamp {
+        *self
+    }
+}
+
+/// The system's random numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, buffer: &mut [u8]) {
+        aws_lc_rs::rand::fill(buffer).expect("the system gives random numbers");
+    }
+}
+
+/// Random numbers that follow from a seed, for renders that can be repeated; never for real secrets.
+#[derive(Debug)]
+pub struct Seeded {
+    seed: u64,
+    drawn: AtomicU64,
+}
+
+impl Seeded {
+    /// The numbers that follow from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, drawn: AtomicU64::new(0) }
+    }
+}
+
+impl Random for Seeded {
+    fn fill(&self, buffer: &mut [u8]) {
+        for part in buffer.chunks_mut(32) {
+            let number = self.drawn.fetch_add(1, Ordering::Relaxed);
+            let block =
+                Sha256::new().chain_update(self.seed.to_le_bytes()).chain_update(number.to_le_bytes()).finalize();
+            part.copy_from_slice(&block[..part.len()]);
+        }
+    }
+}

@@ -1,14 +1,81 @@
 //! The Sprig function library as Helm exposes it.
+//!
+//! ```text
+//! funcs ──► FuncMap ──► gotemplate's Set ──► execute(…, Context: clock, randomness, zone)
+//! ```
+//!
+//! All 209 functions of Sprig 3.3.0 that Helm keeps, and those of Helm's own that need no chart: YAML, JSON, TOML, and
+//! Helm 4's durations. One module a group, named as Sprig's files are. What a Go function answers with a panic comes out
+//! as an error with the panic's words, because `text/template` shows it so.
+//!
+//! Invariants
+//! - Nothing reads a clock, random numbers, a zone or a host name but from the [`Context`].
+//! - What Go leaves to chance (the order of `keys` and `values`) is in the order of the keys.
+//! - Hostile arguments end in an error: sizes are bounded, recursion too.
 
+mod cast;
 mod constraint;
 mod context;
+mod crypto;
+mod date;
+mod defaults;
+mod dict;
+mod duration;
+mod encoding;
+mod json;
+mod list;
+mod merge;
+mod network;
+mod numeric;
+mod path;
+mod random;
+mod reflect;
+mod regexp;
+mod semver;
+mod strings;
+mod text;
+mod toml;
+mod url;
 mod version;
+mod yaml;
+
+use landfall_gotemplate::FuncMap;
 
 pub use constraint::{Constraint, ConstraintError};
-pub use context::Context;
+pub use context::{Clock, Context, Random, Seeded, SystemClock, SystemRandom};
+pub use json::{Escape, encode as to_json, parse as from_json};
 pub use version::{Version, VersionError};
+pub use yaml::{Build as YamlBuild, Written as YamlWritten};
 
-/// The functions by name.
-pub fn funcs() -> landfall_gotemplate::FuncMap {
-    landfall_gotemplate::FuncMap::new()
+/// Helm 3's functions.
+pub fn funcs() -> FuncMap {
+    let mut funcs = FuncMap::new();
+    strings::register(&mut funcs);
+    encoding::register(&mut funcs);
+    list::register(&mut funcs);
+    dict::register(&mut funcs);
+    defaults::register(&mut funcs);
+    numeric::register(&mut funcs);
+    reflect::register(&mut funcs);
+    regexp::register(&mut funcs);
+    date::register(&mut funcs);
+    semver::register(&mut funcs);
+    url::register(&mut funcs);
+    path::register(&mut funcs);
+    network::register(&mut funcs);
+    random::register(&mut funcs);
+    crypto::register(&mut funcs);
+    json::register(&mut funcs);
+    yaml::register(&mut funcs);
+    toml::register(&mut funcs);
+    funcs
+}
+
+/// What Helm 4 has besides: durations, `mustToYaml` and `mustToToml`.
+pub fn helm4_funcs() -> FuncMap {
+    let mut funcs = FuncMap::new();
+    duration::register(&mut funcs);
+    yaml::register_helm4(&mut funcs);
+    toml::register_helm4(&mut funcs);
+    funcs
 }

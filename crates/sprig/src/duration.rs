@@ -1,0 +1,286 @@
+//! Go's `time.Duration`: its text both ways, and Helm 4's functions over it.
+
+use std::borrow::Cow;
+
+use landfall_gotemplate::{
+    CallCtx, Data, Func, FuncError, FuncMap, Host, HostKind, Signature, Str, Type, Value, format,
+};
+
+use crate::cast::parse_float;
+
+pub(crate) const SECOND: i64 = 1_000_000_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+
+/// Helm 4's functions over durations; Helm 3 has none.
+pub(crate) fn register(funcs: &mut FuncMap) {
+    let any = &[Type::Any];
+    funcs.insert(
+        "mustToDuration",
+        Func::new(any, |_, a| Ok(Value::host(Duration(as_duration(a.any(0)).map_err(FuncError::new)?)))),
+    );
+    for (name, unit) in
+        [("durationMilliseconds", 1_000_000), ("durationMicroseconds", 1_000), ("durationNanoseconds", 1)]
+    {
+        funcs.insert(name, Func::new(any, move |_, a| Ok(Value::int64(as_duration(a.any(0)).unwrap_or(0) / unit))));
+    }
+    for (name, unit, more) in [
+        ("durationSeconds", SECOND, 1.0),
+        ("durationMinutes", MINUTE, 1.0),
+        ("durationHours", HOUR, 1.0),
+        ("durationDays", HOUR, 24.0),
+        ("durationWeeks", HOUR, 168.0),
+    ] {
+        funcs.insert(
+            name,
+            Func::new(any, move |_, a| {
+                let units = in_units(as_duration(a.any(0)).unwrap_or(0), unit);
+                Ok(Value::from(if more == 168.0 { units / 24.0 / 7.0 } else { units / more }))
+            }),
+        );
+    }
+    for (name, to) in [("durationRoundTo", round_to as fn(i64, i64) -> i64), ("durationTruncateTo", truncate_to)] {
+        funcs.insert(
+            name,
+            Func::new(&[Type::Any, Type::Any], move |_, a| {
+                let nanos = match (as_duration(a.any(0)), as_duration(a.any(1))) {
+                    (Err(_), _) => 0,
+                    (Ok(nanos), Err(_)) => nanos,
+                    (Ok(nanos), Ok(multiple)) => to(nanos, multiple),
+                };
+                Ok(Value::host(Duration(nanos)))
+            }),
+        );
+    }
+}
+
+/// Go's `Duration.Hours` and its like: whole units and the rest added as floats.
+fn in_units(nanos: i64, unit: i64) -> f64 {
+    (nanos / unit) as f64 + (nanos % unit) as f64 / unit as f64
+}
+
+/// Go's `Duration.Round`: half away from zero.
+pub(crate) fn round_to(nanos: i64, multiple: i64) -> i64 {
+    if multiple <= 0 {
+        return nanos;
+    }
+    let rest = nanos % multiple;
+    let down = nanos - rest;
+    if rest.unsigned_abs() * 2 < multiple.unsigned_abs() {
+        return down;
+    }
+    down.checked_add(multiple * rest.signum()).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// Go's `Duration.Truncate`.
+fn truncate_to(nanos: i64, multiple: i64) -> i64 {
+    if multiple <= 0 { nanos } else { nanos - nanos % multiple }
+}
+
+/// What Helm 4 takes for a duration: one, a text of one, or a number of seconds.
+fn as_duration(value: &Value) -> Result<i64, String> {
+    let whole =
+        |seconds: i64| seconds.checked_mul(SECOND).ok_or_else(|| format!("duration seconds overflow: {seconds}"));
+    match value.data() {
+        Data::Nil => Err("invalid duration".to_owned()),
+        Data::Str(text) => {
+            let text = text.to_string_lossy();
+            let trimmed = text.trim();
+            if trimmed.is_empty() {
+                return Err("empty duration".to_owned());
+            }
+            parse_duration(trimmed).or_else(|_| match parse_float(trimmed) {
+                Some(seconds) => from_seconds(seconds),
+                None => Err(format!("could not parse duration {}", format::quote(text.as_bytes()))),
+            })
+        }
+        Data::Float(seconds) => from_seconds(*seconds),
+        Data::Int(_) | Data::Int32(_) | Data::Int64(_) | Data::Uint8(_) => whole(value.as_i64().unwrap_or(0)),
+        Data::Uint(seconds) | Data::Uint64(seconds) => match i64::try_from(*seconds) {
+            Ok(seconds) => whole(seconds),
+            Err(_) => Err(format!("duration seconds overflow: {seconds}")),
+        },
+        _ => match value.as_host::<Duration>() {
+            Some(duration) => Ok(duration.0),
+            None => Err(format!("unsupported duration type {}", value.type_name())),
+        },
+    }
+}
+
+fn from_seconds(seconds: f64) -> Result<i64, String> {
+    if !seconds.is_finite() {
+        return Err(format!("invalid duration seconds: {}", format::float(seconds)));
+    }
+    let nanos = seconds * SECOND as f64;
+    if nanos.abs() > i64::MAX as f64 {
+        return Err(format!("duration seconds overflow: {}", format::float(seconds)));
+    }
+    Ok(nanos as i64)
+}
+
+/// A `time.Duration` in a template.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Duration(pub(crate) i64);
+
+impl Host for Duration {
+    fn type_name(&self) -> Cow<'static, str> {
+        Cow::Borrowed("time.Duration")
+    }
+
+    fn kind(&self) -> HostKind {
+        HostKind::Defined
+    }
+
+    fn underlying(&self) -> Option<Value> {
+        Some(Value::int64(self.0))
+    }
+
+    fn text(&self) -> Option<Str> {
+        Some(Str::from(duration_text(self.0)))
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        match name {
+            "String" | "Hours" | "Minutes" | "Seconds" | "Milliseconds" | "Microseconds" | "Nanoseconds" | "Abs" => {
+                Some(Signature::fixed(&[]))
+            }
+            "Round" | "Truncate" => Some(Signature::fixed(&[Type::Host("time.Duration")])),
+            _ => None,
+        }
+    }
+
+    fn call(&self, name: &str, args: &[Value], _: &mut CallCtx<'_>) -> Result<Value, FuncError> {
+        let multiple = || args.first().and_then(Value::as_host::<Duration>).map_or(0, |multiple| multiple.0);
+        Ok(match name {
+            "String" => Value::from(duration_text(self.0)),
+            "Hours" => Value::from(in_units(self.0, HOUR)),
+            "Minutes" => Value::from(in_units(self.0, MINUTE)),
+            "Seconds" => Value::from(in_units(self.0, SECOND)),
+            "Milliseconds" => Value::int64(self.0 / 1_000_000),
+            "Microseconds" => Value::int64(self.0 / 1_000),
+            "Nanoseconds" => Value::int64(self.0),
+            "Abs" => Value::host(Duration(self.0.saturating_abs())),
+            "Round" => Value::host(Duration(round_to(self.0, multiple()))),
+            "Truncate" => Value::host(Duration(truncate_to(self.0, multiple()))),
+            _ => return Err(FuncError::new(format!("{name} is not a method"))),
+        })
+    }
+}
+
+/// Go's `Duration.String`: `1h2m3.5s`.
+pub(crate) fn duration_text(nanos: i64) -> String {
+    let size = nanos.unsigned_abs();
+    let sign = if nanos < 0 { "-" } else { "" };
+    let fraction = |value: u64, unit: u64| {
+        let digits = format!("{:0width$}", value % unit, width = unit.ilog10() as usize);
+        let digits = digits.trim_end_matches('0');
+        let point = if digits.is_empty() { "" } else { "." };
+        format!("{}{point}{digits}", value / unit)
+    };
+    match size {
+        0 => "0s".to_owned(),
+        1..1_000 => format!("{sign}{size}ns"),
+        1_000..1_000_000 => format!("{sign}{}µs", fraction(size, 1_000)),
+        1_000_000..1_000_000_000 => format!("{sign}{}ms", fraction(size, 1_000_000)),
+        _ => {
+            let whole = size / SECOND as u64;
+            let seconds = fraction(size % MINUTE as u64, SECOND as u64);
+            let (hours, minutes) = (whole / 3600, whole / 60 % 60);
+            match (hours, minutes) {
+                (0, 0) => format!("{sign}{seconds}s"),
+                (0, _) => format!("{sign}{minutes}m{seconds}s"),
+                _ => format!("{sign}{hours}h{minutes}m{seconds}s"),
+            }
+        }
+    }
+}
+
+/// Go's `time.ParseDuration`, in nanoseconds.
+///
+/// # Errors
+/// Go's words.
+pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
+    let quoted = || landfall_gotemplate::format::quote(text.as_bytes());
+    let invalid = || format!("time: invalid duration {}", quoted());
+    let (negative, mut rest) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if rest == "0" {
+        return Ok(0);
+    }
+    if rest.is_empty() {
+        return Err(invalid());
+    }
+    let mut total: u64 = 0;
+    while !rest.is_empty() {
+        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        let whole_len = digits(rest);
+        let whole: u64 = match &rest[..whole_len] {
+            "" => 0,
+            run => run.parse().map_err(|_| invalid())?,
+        };
+        rest = &rest[whole_len..];
+        let mut fraction = "";
+        if let Some(after) = rest.strip_prefix('.') {
+            let len = digits(after);
+            fraction = &after[..len];
+            rest = &after[len..];
+        }
+        if whole_len == 0 && fraction.is_empty() {
+            return Err(invalid());
+        }
+        let unit_len = rest.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(rest.len());
+        let (unit, after) = rest.split_at(unit_len);
+        rest = after;
+        let size = match unit {
+            "" => return Err(format!("time: missing unit in duration {}", quoted())),
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => SECOND,
+            "m" => MINUTE,
+            "h" => HOUR,
+            _ => {
+                let unit = landfall_gotemplate::format::quote(unit.as_bytes());
+                return Err(format!("time: unknown unit {unit} in duration {}", quoted()));
+            }
+        } as u64;
+        let part = whole.checked_mul(size).ok_or_else(invalid)?;
+        let share = format!("0.{fraction}0").parse::<f64>().unwrap_or(0.0) * size as f64;
+        total = part.checked_add(share as u64).and_then(|part| total.checked_add(part)).ok_or_else(invalid)?;
+        if total > 1 << 63 {
+            return Err(invalid());
+        }
+    }
+    match (negative, i64::try_from(total)) {
+        (true, Ok(total)) => Ok(-total),
+        (true, Err(_)) => Ok(i64::MIN),
+        (false, Ok(total)) => Ok(total),
+        (false, Err(_)) => Err(invalid()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_go_there_and_back() {
+        for (text, shown) in [
+            ("2h10m5s", "2h10m5s"),
+            ("95s", "1m35s"),
+            ("1.5h", "1h30m0s"),
+            ("-1500ms", "-1.5s"),
+            ("1µs", "1µs"),
+            ("0", "0s"),
+            ("100ns", "100ns"),
+        ] {
+            assert_eq!(duration_text(parse_duration(text).expect(text)), shown);
+        }
+        assert_eq!(parse_duration("5").expect_err("no unit"), "time: missing unit in duration \"5\"");
+        assert_eq!(parse_duration("5x").expect_err("no such unit"), "time: unknown unit \"x\" in duration \"5x\"");
+        assert_eq!(parse_duration("").expect_err("empty"), "time: invalid duration \"\"");
+    }
+}

@@ -1,0 +1,70 @@
+//! JSON both ways, as Go's `encoding/json` writes and reads it.
+
+mod read;
+mod write;
+
+use landfall_gotemplate::{Args, CallCtx, Func, FuncError, FuncMap, List, Map, Type, Value};
+
+pub use read::parse;
+pub use write::{Escape, encode};
+
+pub(crate) fn register(funcs: &mut FuncMap) {
+    let any = &[Type::Any];
+    funcs.insert("toJson", Func::new(any, |_, a| Ok(or_nothing(encode(a.any(0), Escape::Html)))));
+    funcs.insert("mustToJson", Func::new(any, |_, a| Ok(Value::str(encode(a.any(0), Escape::Html)?))));
+    funcs.insert("toPrettyJson", Func::new(any, |_, a| Ok(or_nothing(encode(a.any(0), Escape::Pretty)))));
+    funcs.insert("mustToPrettyJson", Func::new(any, |_, a| Ok(Value::str(encode(a.any(0), Escape::Pretty)?))));
+    for name in ["toRawJson", "mustToRawJson"] {
+        funcs.insert(name, Func::new(any, |_, a| Ok(Value::str(encode(a.any(0), Escape::Raw)?))));
+    }
+    funcs.insert("fromJson", Func::new(&[Type::String], from_json));
+    funcs.insert("fromJsonArray", Func::new(&[Type::String], from_json_array));
+    funcs.insert("mustFromJson", Func::new(&[Type::String], |_, a| parse(a.bytes(0)).map_err(FuncError::new)));
+}
+
+/// Helm and Sprig drop the error and keep what there is: nothing.
+fn or_nothing(text: Result<Vec<u8>, FuncError>) -> Value {
+    Value::str(text.unwrap_or_default())
+}
+
+/// Helm's `fromJson`: always a map; a map with the key `Error` if there is none to read.
+fn from_json(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
+    Ok(as_map(parse(a.bytes(0))))
+}
+
+/// Helm's `fromJsonArray`: always a list; a list with the error's text if there is none to read.
+fn from_json_array(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
+    Ok(as_list(parse(a.bytes(0))))
+}
+
+/// What Go decodes into a `map[string]interface {}`.
+pub(crate) fn as_map(parsed: Result<Value, String>) -> Value {
+    let problem = match parsed {
+        Ok(value) if value.as_map().is_some() => return value,
+        Ok(value) if value.is_nil() => return Value::from(Map::nil(Type::Any)),
+        Ok(value) => mismatch(&value, "map[string]interface {}"),
+        Err(problem) => problem,
+    };
+    Value::from([("Error", problem)].into_iter().collect::<Map>())
+}
+
+/// What Go decodes into a `[]interface {}`.
+pub(crate) fn as_list(parsed: Result<Value, String>) -> Value {
+    let problem = match parsed {
+        Ok(value) if value.as_list().is_some() => return value,
+        Ok(value) if value.is_nil() => return Value::from(List::nil(Type::Any)),
+        Ok(value) => mismatch(&value, "[]interface {}"),
+        Err(problem) => problem,
+    };
+    Value::from(vec![Value::from(problem)])
+}
+
+fn mismatch(value: &Value, wanted: &str) -> String {
+    let found = match value.kind_name() {
+        "map" => "object",
+        "slice" => "array",
+        "float64" => "number",
+        other => other,
+    };
+    format!("json: cannot unmarshal {found} into Go value of type {wanted}")
+}

@@ -1,0 +1,151 @@
+//! Sprig's `list.go`. Functions beginning with `must` differ from their plain twins only in how Go reports an error.
+
+use landfall_gotemplate::{Args, CallCtx, Func, FuncError, FuncMap, List, Str, Type, Value};
+
+use crate::cast::{NIL_DEREFERENCE, elements, strslice, strval, to_int64};
+use crate::defaults::is_empty;
+
+type Call = fn(&mut CallCtx<'_>, Args<'_>) -> Result<Value, FuncError>;
+
+pub(crate) fn register(funcs: &mut FuncMap) {
+    let one: &[(&str, Call)] = &[
+        ("first", |_, a| Ok(elements(a.any(0), "Cannot find first on type")?.first().cloned().unwrap_or_default())),
+        ("last", |_, a| Ok(elements(a.any(0), "Cannot find last on type")?.last().cloned().unwrap_or_default())),
+        ("rest", |_, a| Ok(without_one(elements(a.any(0), "Cannot find rest on type")?, 0))),
+        ("initial", |_, a| {
+            let list = elements(a.any(0), "Cannot find initial on type")?;
+            let last = list.len().saturating_sub(1);
+            Ok(without_one(list, last))
+        }),
+        ("reverse", |_, a| {
+            let list = elements(a.any(0), "Cannot find reverse on type")?;
+            Ok(Value::from(list.into_iter().rev().collect::<Vec<_>>()))
+        }),
+        ("uniq", |_, a| {
+            let mut kept: Vec<Value> = Vec::new();
+            for value in elements(a.any(0), "Cannot find uniq on type")? {
+                if !contains(&kept, &value) {
+                    kept.push(value);
+                }
+            }
+            Ok(Value::from(kept))
+        }),
+        ("compact", |_, a| {
+            let list = elements(a.any(0), "Cannot compact on type")?;
+            Ok(Value::from(list.into_iter().filter(|value| !is_empty(value)).collect::<Vec<_>>()))
+        }),
+    ];
+    for (name, call) in one {
+        with_must(funcs, name, Func::new(&[Type::Any], *call));
+    }
+    let pushed = Func::new(&[Type::Any, Type::Any], |_, a| {
+        let mut list = elements(a.any(0), "Cannot push on type")?;
+        list.push(a.any(1).clone());
+        Ok(Value::from(list))
+    });
+    with_must(funcs, "append", pushed.clone());
+    with_must(funcs, "push", pushed);
+    with_must(
+        funcs,
+        "prepend",
+        Func::new(&[Type::Any, Type::Any], |_, a| {
+            let mut list = elements(a.any(0), "Cannot prepend on type")?;
+            list.insert(0, a.any(1).clone());
+            Ok(Value::from(list))
+        }),
+    );
+    with_must(
+        funcs,
+        "without",
+        Func::variadic(&[Type::Any], Type::Any, |_, a| {
+            let list = elements(a.any(0), "Cannot find without on type")?;
+            Ok(Value::from(list.into_iter().filter(|value| !contains(a.rest(1), value)).collect::<Vec<_>>()))
+        }),
+    );
+    with_must(
+        funcs,
+        "has",
+        Func::new(&[Type::Any, Type::Any], |_, a| {
+            if a.any(1).is_nil() {
+                return Ok(Value::from(false));
+            }
+            Ok(Value::from(contains(&elements(a.any(1), "Cannot find has on type")?, a.any(0))))
+        }),
+    );
+    with_must(funcs, "slice", Func::variadic(&[Type::Any], Type::Any, slice));
+    with_must(funcs, "chunk", Func::new(&[Type::Int, Type::Any], chunk));
+    funcs.insert("list", Func::variadic(&[], Type::Any, |_, a| Ok(Value::from(a.rest(0).to_vec()))));
+    funcs.insert("tuple", Func::variadic(&[], Type::Any, |_, a| Ok(Value::from(a.rest(0).to_vec()))));
+    funcs.insert("concat", Func::variadic(&[], Type::Any, concat));
+    funcs.insert(
+        "sortAlpha",
+        Func::new(&[Type::Any], |_, a| {
+            if a.any(0).elements().is_none() {
+                return Ok(Value::from(List::strings([strval(a.any(0))])));
+            }
+            let mut sorted: Vec<Str> = strslice(a.any(0));
+            sorted.sort();
+            Ok(Value::from(List::strings(sorted)))
+        }),
+    );
+}
+
+fn with_must(funcs: &mut FuncMap, name: &str, func: Func) {
+    let mut must = String::from("must");
+    must.push_str(&name[..1].to_ascii_uppercase());
+    must.push_str(&name[1..]);
+    funcs.insert(&must, func.clone());
+    funcs.insert(name, func);
+}
+
+/// A list without the element at that place; without elements Go's nil list.
+fn without_one(mut list: Vec<Value>, at: usize) -> Value {
+    if list.is_empty() {
+        return Value::from(List::nil(Type::Any));
+    }
+    list.remove(at);
+    Value::from(list)
+}
+
+fn contains(list: &[Value], value: &Value) -> bool {
+    list.iter().any(|element| element.deep_equal(value))
+}
+
+fn slice(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
+    let list = elements(a.any(0), "list should be type of slice or array but")?;
+    if list.is_empty() {
+        return Ok(Value::nil());
+    }
+    let start = if a.len() > 1 { to_int64(a.any(1)) } else { 0 };
+    let end = if a.len() > 2 { to_int64(a.any(2)) } else { list.len() as i64 };
+    if start < 0 || end < start || end > list.len() as i64 {
+        return Err(FuncError::new("reflect.Value.Slice: slice index out of bounds"));
+    }
+    let element = a.any(0).as_list().map_or(Type::Any, List::element);
+    Ok(Value::from(List::of(element, list[start as usize..end as usize].to_vec())))
+}
+
+fn chunk(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
+    let list = elements(a.any(1), "Cannot chunk type")?;
+    let Some(size) = usize::try_from(a.int(0)).ok().filter(|size| *size > 0) else {
+        return Err(FuncError::new("runtime error: makeslice: len out of range"));
+    };
+    let chunks = list.chunks(size).map(|chunk| Value::from(chunk.to_vec())).collect();
+    Ok(Value::from(List::of(Type::LIST, chunks)))
+}
+
+fn concat(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
+    let mut joined = Vec::new();
+    for list in a.rest(0) {
+        if list.is_nil() {
+            return Err(FuncError::new(NIL_DEREFERENCE));
+        }
+        match list.elements() {
+            Some(elements) => joined.extend(elements.into_owned()),
+            None => {
+                return Err(FuncError::new(format!("Cannot concat type {} as list", list.kind_name())));
+            }
+        }
+    }
+    Ok(if joined.is_empty() { Value::from(List::nil(Type::Any)) } else { Value::from(joined) })
+}

@@ -1,0 +1,140 @@
+//! YAML both ways, by the room that reads and writes it as Go does.
+
+use std::borrow::Cow;
+
+use landfall_gotemplate::{Data, Func, FuncError, FuncMap, Map, Type, Value};
+use landfall_yaml::{Emit, Emitter, Error, Node, Repeated, Scalar};
+
+use crate::json;
+
+pub(crate) fn register(funcs: &mut FuncMap) {
+    let any = &[Type::Any];
+    funcs.insert("toYaml", Func::new(any, |_, a| Ok(Value::from(to_yaml(a.any(0)).unwrap_or_default()))));
+    funcs.insert(
+        "toYamlPretty",
+        Func::new(any, |_, a| {
+            let text = landfall_yaml::emit_value_pretty(&Written(a.any(0))).unwrap_or_default();
+            Ok(Value::from(text.strip_suffix('\n').unwrap_or(&text)))
+        }),
+    );
+    funcs.insert("fromYaml", Func::new(&[Type::String], |_, a| Ok(json::as_map(unmarshal(a.bytes(0), "object")))));
+    funcs.insert("fromYamlArray", Func::new(&[Type::String], |_, a| Ok(json::as_list(unmarshal(a.bytes(0), "array")))));
+}
+
+pub(crate) fn register_helm4(funcs: &mut FuncMap) {
+    funcs.insert(
+        "mustToYaml",
+        Func::new(&[Type::Any], |_, a| {
+            to_yaml(a.any(0)).map(Value::from).map_err(|error| FuncError::new(error.to_string()))
+        }),
+    );
+}
+
+/// Helm's `toYaml`: without the last line break.
+fn to_yaml(value: &Value) -> Result<String, Error> {
+    let mut text = landfall_yaml::emit_value(&Written(value))?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+/// `sigs.k8s.io/yaml.Unmarshal` with its prefixes; JSON decides later whether the kind fits.
+fn unmarshal(text: &[u8], wanted: &str) -> Result<Value, String> {
+    let text = String::from_utf8_lossy(text);
+    let document = landfall_yaml::parse_first(&text);
+    let value = document.and_then(|document| match document {
+        Some(document) => landfall_yaml::construct(&document, Repeated::LastWins, &mut Build),
+        None => Ok(Value::nil()),
+    });
+    let value = value.map_err(|error| format!("error converting YAML to JSON: {error}"))?;
+    let kind = match value.data() {
+        Data::Nil => return Ok(value),
+        Data::Map(_) => "object",
+        Data::List(_) => "array",
+        Data::Str(_) => "string",
+        Data::Bool(_) => "bool",
+        _ => "number",
+    };
+    if kind == wanted {
+        return Ok(value);
+    }
+    let target = if wanted == "object" { "map[string]interface {}" } else { "[]interface {}" };
+    Err(format!(
+        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into Go value of type {target}"
+    ))
+}
+
+/// Builds template values out of YAML as Helm gets them: through JSON, so that all numbers are `float64`.
+pub struct Build;
+
+impl landfall_yaml::Build for Build {
+    type Value = Value;
+    type Map = Map;
+
+    fn scalar(&mut self, scalar: Scalar<'_>, at: Node<'_>) -> Result<Value, Error> {
+        Ok(match scalar {
+            Scalar::Null => Value::nil(),
+            Scalar::Bool(truth) => Value::from(truth),
+            Scalar::Int(number) => Value::from(number as f64),
+            Scalar::Uint(number) => Value::from(number as f64),
+            Scalar::Float(number) if number.is_finite() => Value::from(number),
+            Scalar::Float(number) => {
+                let problem = format!("json: unsupported value: {}", landfall_gotemplate::format::float(number));
+                return Err(Error::Json { problem, at: Some(at.span().start) });
+            }
+            Scalar::Str(text) => Value::from(&*text),
+        })
+    }
+
+    fn sequence(&mut self, items: Vec<Value>, _: Node<'_>) -> Value {
+        Value::from(items)
+    }
+
+    fn insert(&mut self, map: &mut Map, key: Cow<'_, str>, value: Value, _: Node<'_>) {
+        map.insert(&*key, value);
+    }
+
+    fn mapping(&mut self, map: Map, _: Node<'_>) -> Value {
+        Value::from(map)
+    }
+}
+
+/// A template value as YAML writes it.
+pub struct Written<'v>(pub &'v Value);
+
+impl Emit for Written<'_> {
+    fn emit(&self, emitter: &mut Emitter) {
+        match self.0.data() {
+            Data::Nil => emitter.null(),
+            Data::Bool(truth) => emitter.bool(*truth),
+            Data::Int(number) | Data::Int64(number) => emitter.int(*number),
+            Data::Int32(number) => emitter.int((*number).into()),
+            Data::Uint(number) | Data::Uint64(number) => emitter.uint(*number),
+            Data::Uint8(number) => emitter.uint((*number).into()),
+            Data::Float(number) => emitter.float(*number),
+            Data::Str(text) => emitter.bytes(text),
+            Data::List(list) if list.is_nil() => emitter.null(),
+            Data::List(list) => {
+                let items: Vec<Written<'_>> = list.values().iter().map(Written).collect();
+                emitter.sequence(&items);
+            }
+            Data::Map(map) if map.is_nil() => emitter.null(),
+            Data::Map(map) => {
+                let entries = map.entries();
+                let keys: Vec<Cow<'_, str>> = entries.iter().map(|(key, _)| key.to_string_lossy()).collect();
+                emitter.mapping(keys.iter().zip(&entries).map(|(key, (_, value))| (&**key, Written(value))).collect());
+            }
+            Data::Complex(_) | Data::Bytes(_) | Data::Host(_) => {
+                // Rare: what JSON makes of it, which is how `sigs.k8s.io/yaml` does everything.
+                let parsed = json::encode(self.0, json::Escape::Raw)
+                    .map_err(|error| error.to_string())
+                    .and_then(|text| json::parse(&text));
+                match parsed {
+                    Ok(value) => Written(&value).emit(emitter),
+                    Err(problem) => emitter.fail(Error::Json { problem, at: None }),
+                }
+            }
+        }
+    }
+}
