@@ -78,7 +78,8 @@ fn server_side(desired: &Object, live: &Object, manager: &str) -> Object {
     let api_version = gvk.api_version();
     let writer = Writer { manager, api_version: &api_version, subresource: "", time: "", reset: &[] };
     let schema = schemas.kind(&gvk).unwrap_or_else(Node::deduced);
-    managed::apply(Some(live.value()), desired.value(), schema, &writer, OnConflict::Force)
+    let wanted = three_way::canonical(&schemas, &gvk, desired);
+    managed::apply(Some(live.value()), &wanted, schema, &writer, OnConflict::Force)
         .ok()
         .and_then(|value| Object::from_value(value).ok())
         .unwrap_or_else(|| three_way::predict(None, desired, live))

@@ -3,7 +3,7 @@
 use landfall_cluster::Patch;
 use landfall_object::merge::{merge_patch, strategic};
 use landfall_object::schema::Schemas;
-use landfall_object::{Object, Quantity};
+use landfall_object::{Gvk, Object, Quantity};
 use serde_json::{Map, Value};
 
 /// The patch that brings a live object to the desired state; `None` when it is there already.
@@ -39,18 +39,20 @@ fn strategic_patch(
 ) -> Option<Map<String, Value>> {
     let gvk = desired.gvk();
     let schema = schemas.kind(&gvk)?;
-    let canonical = |object: &Object| {
-        let mut object = object.clone();
-        encode_string_data(&mut object);
-        match schemas.decode(&gvk, object.value()).map(|decoded| decoded.value) {
-            // The typed round trip leaves empty structs behind that the manifest does not name.
-            Ok(Value::Object(map)) => within(&Value::Object(map), object.value()),
-            _ => object.into_value(),
-        }
-    };
-    let desired = canonical(desired);
-    let previous = previous.map_or_else(|| desired.clone(), canonical);
+    let desired = canonical(schemas, &gvk, desired);
+    let previous = previous.map_or_else(|| desired.clone(), |previous| canonical(schemas, &gvk, previous));
     strategic::three_way(previous.as_object()?, desired.as_object()?, live.map(), schema).ok()
+}
+
+/// An object as the server writes its values (quantities, times, `stringData`), with no field that it does not name.
+pub(super) fn canonical(schemas: &Schemas, gvk: &Gvk, object: &Object) -> Value {
+    let mut object = object.clone();
+    encode_string_data(&mut object);
+    match schemas.decode(gvk, object.value()).map(|decoded| decoded.value) {
+        // The typed round trip leaves empty structs behind that the manifest does not name.
+        Ok(Value::Object(map)) => within(&Value::Object(map), object.value()),
+        _ => object.into_value(),
+    }
 }
 
 /// The canonical value, but only with the fields that the manifest has.

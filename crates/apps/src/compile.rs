@@ -1,0 +1,377 @@
+use std::collections::BTreeMap;
+
+use landfall_engine::{Criterion, Desired, DesiredPhase, Hook, Item, Method, PhaseRuns, Task, WaitFor, once_keys};
+use landfall_object::order::sync_key;
+use landfall_object::{Gvk, Object, ObjectKey};
+
+use crate::annotations::{HookType, Part, ResourceOptions, delete_policies, part, wave};
+use crate::tracking::{TRACKING_ANNOTATION, owner, tracking_id};
+use crate::{Application, Error, SyncOptions};
+
+/// The field manager of Argo CD's server-side apply: whichever of the two goes on owns what the other wrote.
+const MANAGER: &str = "argocd-controller";
+
+/// A rendered object, with its namespace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The object.
+    pub object: Object,
+    /// Where it comes from: a template's or file's path.
+    pub path: String,
+}
+
+/// Whose health is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HealthWait {
+    /// Every wave's, the last one's too: `up` promises a healthy system.
+    #[default]
+    Every,
+    /// As Argo CD: every wave's that something follows.
+    Followed,
+}
+
+/// A sync, compiled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compiled {
+    /// What the engine is to do.
+    pub desired: Desired,
+    /// What a user should know: options that are not acted on, duplicates.
+    pub notes: Vec<String>,
+    /// The keys of all objects that belong to the application after the sync, hooks left out.
+    pub resources: Vec<ObjectKey>,
+}
+
+/// What a compilation needs beside application and targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Choices {
+    pub(crate) prune: bool,
+    pub(crate) wait: HealthWait,
+    pub(crate) timeout: u64,
+}
+
+struct Resource {
+    object: Object,
+    path: String,
+    wave: i32,
+}
+
+/// Compiles a sync.
+///
+/// `tracked` are live objects that may belong to the application; those that do and are not among the targets are
+/// pruned when `prune` says so. Targets have their namespaces already.
+///
+/// # Errors
+/// [`Error::Shared`] under `FailOnSharedResource=true`.
+pub fn compile(
+    application: &Application,
+    targets: Vec<Target>,
+    tracked: &[Object],
+    prune: bool,
+    wait: HealthWait,
+    timeout: u64,
+) -> Result<Compiled, Error> {
+    compile_with(application, targets, tracked, Choices { prune, wait, timeout })
+}
+
+fn compile_with(
+    application: &Application,
+    targets: Vec<Target>,
+    tracked: &[Object],
+    choices: Choices,
+) -> Result<Compiled, Error> {
+    let options = application.options();
+    let mut notes: Vec<String> =
+        options.not_acted_on.iter().map(|option| format!("sync option {option} is not acted on")).collect();
+    let targets = distinct(targets, &mut notes);
+    let mut resources = Vec::new();
+    let mut hooks: Vec<(HookType, Resource)> = Vec::new();
+    for Target { mut object, path } in targets {
+        let wave = wave(&object);
+        match part(&object) {
+            Part::None => {}
+            Part::Resource => {
+                let id = tracking_id(application, &object.key());
+                object.set_annotation(TRACKING_ANNOTATION, id);
+                resources.push(Resource { object, path, wave });
+            }
+            Part::Hook(types) => {
+                for hook in types {
+                    hooks.push((hook, Resource { object: object.clone(), path: path.clone(), wave }));
+                }
+            }
+        }
+    }
+    refuse_shared(application, &options, &resources, tracked, &mut notes)?;
+    let mut early = Vec::new();
+    if options.create_namespace
+        && !application.destination.namespace.is_empty()
+        && !resources
+            .iter()
+            .any(|entry| entry.object.kind() == "Namespace" && entry.object.name() == application.destination.namespace)
+    {
+        early.push(Item {
+            wave: i32::MIN,
+            task: Task::Ensure { object: namespace(application) },
+            why: "CreateNamespace=true".into(),
+        });
+    }
+    move_ahead(&mut resources, &hooks);
+    let keys: Vec<ObjectKey> = resources.iter().map(|entry| entry.object.key()).collect();
+    let gone: Vec<&Object> = tracked
+        .iter()
+        .filter(|live| {
+            owner(live) == Some(&application.name)
+                && !keys.iter().any(|key| key.without_version() == live.key().without_version())
+        })
+        .collect();
+    let last = resources.iter().map(|entry| entry.wave).max().unwrap_or(0);
+    let mut sync = prune_items(&gone, &options, last, choices.prune, &mut notes);
+    sync.extend(resource_items(&resources, &options, application, tracked));
+    let pre = hook_items(&hooks, HookType::PreSync, &choices);
+    let during = hook_items(&hooks, HookType::Sync, &choices);
+    let post = hook_items(&hooks, HookType::PostSync, &choices);
+    let fail = hook_items(&hooks, HookType::SyncFail, &choices);
+    sync.extend(during);
+    let sync = with_waits(sync, &resources, &choices, !post.is_empty());
+    early.extend(pre);
+    let mut phases = Vec::new();
+    for (name, runs, items) in [
+        ("PreSync", PhaseRuns::OnSuccess, early),
+        ("Sync", PhaseRuns::OnSuccess, sync),
+        ("PostSync", PhaseRuns::OnSuccess, post),
+        ("SyncFail", PhaseRuns::OnFailure, fail),
+    ] {
+        if !items.is_empty() {
+            phases.push(DesiredPhase { name: name.into(), runs, items });
+        }
+    }
+    let desired = Desired { target: application.target(), kind: "sync".into(), phases };
+    Ok(Compiled { desired, notes, resources: keys })
+}
+
+/// Of several definitions of one object the last one counts.
+fn distinct(targets: Vec<Target>, notes: &mut Vec<String>) -> Vec<Target> {
+    let mut last: BTreeMap<ObjectKey, usize> = BTreeMap::new();
+    for (index, target) in targets.iter().enumerate() {
+        let key = target.object.key();
+        if !key.name.is_empty() && last.insert(key.clone(), index).is_some() {
+            notes.push(format!("{key} appears more than once among application resources; the last one counts"));
+        }
+    }
+    targets
+        .into_iter()
+        .enumerate()
+        .filter(|(index, target)| last.get(&target.object.key()).is_none_or(|last| last == index))
+        .map(|(_, target)| target)
+        .collect()
+}
+
+fn refuse_shared(
+    application: &Application,
+    options: &SyncOptions,
+    resources: &[Resource],
+    tracked: &[Object],
+    notes: &mut Vec<String>,
+) -> Result<(), Error> {
+    for live in tracked {
+        let Some(other) = owner(live).filter(|other| *other != application.name) else { continue };
+        if !resources.iter().any(|entry| entry.object.key() == live.key()) {
+            continue;
+        }
+        if options.fail_on_shared {
+            return Err(Error::Shared {
+                key: Box::new(live.key()),
+                own: application.name.clone(),
+                other: other.to_owned(),
+            });
+        }
+        notes.push(format!("{} is part of applications {} and {other}", live.key(), application.name));
+    }
+    Ok(())
+}
+
+fn namespace(application: &Application) -> Object {
+    let key = ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, &*application.destination.namespace);
+    let mut object = Object::new(&key);
+    if let Some(metadata) = &application.policy.managed_namespace_metadata {
+        let texts = |field: &str| -> Vec<(String, String)> {
+            let map = metadata.get(field).and_then(|map| map.as_object());
+            let entries = map.into_iter().flatten();
+            entries.map(|(name, text)| (name.clone(), text.as_str().unwrap_or_default().to_owned())).collect()
+        };
+        for (name, text) in texts("labels") {
+            object.set_label(name, text);
+        }
+        for (name, text) in texts("annotations") {
+            object.set_annotation(name, text);
+        }
+    }
+    object
+}
+
+/// A Namespace or CRD comes before the first object that needs it (gitops-engine, pkg/sync/sync_tasks.go).
+fn move_ahead(resources: &mut [Resource], hooks: &[(HookType, Resource)]) {
+    let needs: Vec<(ObjectKey, i32)> = resources
+        .iter()
+        .map(|entry| (entry.object.key(), entry.wave))
+        // Hooks of an earlier phase need it before the first wave.
+        .chain(hooks.iter().map(|(hook, entry)| {
+            (entry.object.key(), if *hook == HookType::PreSync { i32::MIN + 1 } else { entry.wave })
+        }))
+        .collect();
+    for entry in resources.iter_mut() {
+        let first = match entry.object.kind() {
+            "Namespace" if entry.object.group().is_empty() => {
+                let name = entry.object.name();
+                needs.iter().filter(|(key, _)| key.namespace.as_deref() == Some(name)).map(|(_, wave)| *wave).min()
+            }
+            "CustomResourceDefinition" => {
+                let group = entry.object.str_at("/spec/group").unwrap_or_default();
+                let kind = entry.object.str_at("/spec/names/kind").unwrap_or_default();
+                let of = |key: &ObjectKey| key.gvk.group == group && key.gvk.kind == kind;
+                needs.iter().filter(|(key, _)| of(key)).map(|(_, wave)| *wave).min()
+            }
+            _ => None,
+        };
+        if let Some(first) = first {
+            entry.wave = entry.wave.min(first);
+        }
+    }
+}
+
+/// Objects no longer wanted: their waves mirrored, so that what came last goes first.
+fn prune_items(gone: &[&Object], options: &SyncOptions, last: i32, prune: bool, notes: &mut Vec<String>) -> Vec<Item> {
+    let mut waves: Vec<i32> = gone.iter().map(|live| wave(live)).collect();
+    waves.sort_unstable();
+    waves.dedup();
+    let mut items = Vec::new();
+    let mut gone = gone.to_vec();
+    gone.sort_by_key(|live| std::cmp::Reverse(sync_key(live)));
+    for live in gone {
+        let own = ResourceOptions::of(live);
+        let key = live.key();
+        let mirrored = waves.iter().position(|known| *known == wave(live)).map_or(0, |at| waves[waves.len() - 1 - at]);
+        let wave = if options.prune_last || own.options.prune_last { last.max(0).saturating_add(1) } else { mirrored };
+        let (task, why) = if own.options.no_prune || options.no_prune {
+            (Task::Keep { key }, "ignored (no prune)".to_owned())
+        } else if !prune {
+            (Task::Keep { key }, "ignored (requires pruning)".to_owned())
+        } else if !once_keys(live).is_empty() {
+            notes.push(format!("{key} holds keys generated once and is not pruned"));
+            (Task::Keep { key }, format!("kept: {} generated once", once_keys(live).join(", ")))
+        } else {
+            (Task::Delete { key, propagation: options.propagation }, "no longer in the source".to_owned())
+        };
+        items.push(Item { wave, task, why });
+    }
+    items
+}
+
+fn resource_items(
+    resources: &[Resource],
+    options: &SyncOptions,
+    application: &Application,
+    tracked: &[Object],
+) -> Vec<Item> {
+    let mut order: Vec<&Resource> = resources.iter().collect();
+    order.sort_by(|a, b| a.wave.cmp(&b.wave).then_with(|| sync_key(&a.object).cmp(&sync_key(&b.object))));
+    order
+        .into_iter()
+        .map(|entry| {
+            let live = tracked.iter().find(|live| live.key() == entry.object.key());
+            let mut object = entry.object.clone();
+            if options.respect_ignore_differences
+                && let Some(live) = live
+            {
+                respect_ignored(application, &mut object, live);
+            }
+            let method = method(&object, options);
+            Item { wave: entry.wave, task: Task::Apply { object, previous: None, method }, why: entry.path.clone() }
+        })
+        .collect()
+}
+
+fn method(object: &Object, options: &SyncOptions) -> Method {
+    let own = ResourceOptions::of(object);
+    let manager = MANAGER.to_owned();
+    let replace = if own.names_replace { own.options.replace } else { options.replace };
+    if replace {
+        return if own.options.force || options.force {
+            Method::Recreate { manager }
+        } else {
+            Method::Replace { manager }
+        };
+    }
+    let off = if own.names_server_side { own.options.no_server_side } else { options.no_server_side };
+    if off { Method::ThreeWay { manager } } else { Method::ServerSide { manager, force: true } }
+}
+
+/// Fields whose differences do not count are delivered as they are.
+fn respect_ignored(application: &Application, object: &mut Object, live: &Object) {
+    for rule in &application.ignore_differences {
+        let fits = (rule.kind == object.kind() || rule.kind == "*")
+            && (rule.group == object.group() || rule.group == "*")
+            && (rule.name.is_empty() || rule.name == object.name())
+            && (rule.namespace.is_empty() || Some(rule.namespace.as_str()) == object.namespace());
+        if !fits {
+            continue;
+        }
+        for pointer in &rule.json_pointers {
+            let Some(value) = live.at(pointer).cloned() else { continue };
+            if let Some(field) = object.at_mut(pointer) {
+                *field = value;
+            }
+        }
+    }
+}
+
+fn hook_items(hooks: &[(HookType, Resource)], phase: HookType, choices: &Choices) -> Vec<Item> {
+    let mut of_phase: Vec<(usize, &Resource)> = hooks
+        .iter()
+        .enumerate()
+        .filter(|(_, (hook, _))| *hook == phase)
+        .map(|(index, (_, entry))| (index, entry))
+        .collect();
+    of_phase.sort_by(|(_, a), (_, b)| a.wave.cmp(&b.wave).then_with(|| sync_key(&a.object).cmp(&sync_key(&b.object))));
+    of_phase
+        .into_iter()
+        .map(|(id, entry)| {
+            let hook = Hook {
+                id,
+                object: entry.object.clone(),
+                delete: delete_policies(&entry.object),
+                log: Vec::new(),
+                criterion: Criterion::Health,
+                timeout: choices.timeout,
+                manager: MANAGER.into(),
+            };
+            Item { wave: entry.wave, task: Task::Hook(Box::new(hook)), why: entry.path.clone() }
+        })
+        .collect()
+}
+
+/// After each wave its objects' health is waited for.
+fn with_waits(items: Vec<Item>, resources: &[Resource], choices: &Choices, followed: bool) -> Vec<Item> {
+    let mut waves: BTreeMap<i32, Vec<Item>> = BTreeMap::new();
+    for item in items {
+        waves.entry(item.wave).or_default().push(item);
+    }
+    let last = waves.keys().next_back().copied();
+    let mut all = Vec::new();
+    for (wave, mut items) in waves {
+        // Hooks of a wave start beside its objects and are waited for one by one: objects first.
+        items.sort_by_key(|item| matches!(item.task, Task::Hook(_)));
+        let waits = choices.wait == HealthWait::Every || Some(wave) != last || followed;
+        let keys: Vec<ObjectKey> =
+            resources.iter().filter(|entry| entry.wave == wave).map(|entry| entry.object.key()).collect();
+        let hooks = items.iter().position(|item| matches!(item.task, Task::Hook(_))).unwrap_or(items.len());
+        let late: Vec<Item> = items.drain(hooks..).collect();
+        all.extend(items);
+        if waits && !keys.is_empty() {
+            let task = Task::Wait { keys, wait: WaitFor::Health, timeout: choices.timeout };
+            all.push(Item { wave, task, why: format!("until wave {wave} is healthy") });
+        }
+        all.extend(late);
+    }
+    all
+}

@@ -1,0 +1,76 @@
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_object::ObjectKey;
+
+/// Why an Application could not be read, planned or synced.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The object is no Application.
+    #[error("{key} is not an argoproj.io/v1alpha1 Application")]
+    NotAnApplication {
+        /// What it is.
+        key: Box<ObjectKey>,
+    },
+    /// The Application's specification cannot be read.
+    #[error("application {name}: {reason}")]
+    Spec {
+        /// The Application.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A kind is not served.
+    #[error(
+        "The Kubernetes API could not find {}/{} for requested resource {}/{}. Make sure the {:?} CRD is installed on the destination cluster.",
+        key.gvk.group, key.gvk.kind, key.namespace.as_deref().unwrap_or_default(), key.name, key.gvk.kind
+    )]
+    UnknownKind {
+        /// The object.
+        key: Box<ObjectKey>,
+    },
+    /// Another Application tracks an object, and this one refuses to share.
+    #[error("Shared resource found: {key} is part of applications {own} and {other}")]
+    Shared {
+        /// The object.
+        key: Box<ObjectKey>,
+        /// This Application.
+        own: String,
+        /// The other one.
+        other: String,
+    },
+    /// An automated sync would prune everything there is.
+    #[error("auto-sync will wipe out all resources")]
+    WipesOut,
+    /// The plan could not be made or carried out.
+    #[error(transparent)]
+    Engine(#[from] landfall_engine::Error),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] landfall_cluster::Error),
+    /// The journal.
+    #[error(transparent)]
+    Store(#[from] landfall_store::Error),
+}
+
+impl Diagnose for Error {
+    fn diagnose(&self) -> Diagnostic {
+        let told = |code: u16| Diagnostic::error(code, self.to_string());
+        match self {
+            Error::NotAnApplication { .. } => told(470),
+            Error::Spec { .. } => told(471),
+            Error::UnknownKind { key } => {
+                Diagnostic::error(402, format!("the cluster does not know the kind of {key}"))
+                    .note(format!("argocd: {self}"))
+                    .help("install the CRD first, or in an earlier wave of the same application")
+            }
+            Error::Shared { .. } => {
+                told(472).help("remove the object from one of the two, or drop FailOnSharedResource")
+            }
+            Error::WipesOut => Diagnostic::refused(473, "every object of the application would be pruned")
+                .note(format!("argocd: {self}"))
+                .help("set syncPolicy.automated.allowEmpty when that is meant"),
+            Error::Engine(error) => error.diagnose(),
+            Error::Cluster(error) => error.diagnose(),
+            Error::Store(error) => error.diagnose(),
+        }
+    }
+}

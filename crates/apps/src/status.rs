@@ -1,0 +1,89 @@
+use landfall_engine::{Action, Plan};
+use landfall_object::health::assess;
+use landfall_object::{HealthStatus, Object, ObjectKey};
+use serde_json::{Value, json};
+
+/// Whether the cluster is as the source says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub enum SyncStatus {
+    /// It is.
+    Synced,
+    /// It is not.
+    OutOfSync,
+}
+
+impl SyncStatus {
+    /// Argo CD's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            SyncStatus::Synced => "Synced",
+            SyncStatus::OutOfSync => "OutOfSync",
+        }
+    }
+}
+
+/// How one object of an application stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceStatus {
+    /// Which.
+    pub key: ObjectKey,
+    /// Whether it is as the source says.
+    pub sync: SyncStatus,
+    /// How it fares; absent for kinds without health and for objects that do not exist yet.
+    pub health: Option<(HealthStatus, String)>,
+    /// Whether it would have to be pruned.
+    pub requires_pruning: bool,
+}
+
+/// Each object of a plan against the live state; hooks take no part.
+pub fn compared(plan: &Plan, live: &landfall_engine::Live) -> Vec<ResourceStatus> {
+    plan.steps()
+        .filter_map(|step| {
+            let (sync, requires_pruning) = match step.action {
+                Action::Unchanged => (SyncStatus::Synced, false),
+                Action::Create | Action::Change | Action::Replace => (SyncStatus::OutOfSync, false),
+                Action::Delete | Action::Keep => (SyncStatus::OutOfSync, true),
+                Action::Absent | Action::Hook | Action::Wait => return None,
+            };
+            let health = live.get(&step.key).and_then(assess).map(|health| (health.status, health.message));
+            Some(ResourceStatus { key: step.key.clone(), sync, health, requires_pruning })
+        })
+        .collect()
+}
+
+/// The health of an application: the worst of its objects, nothing being healthy.
+pub fn health_of<'a>(objects: impl Iterator<Item = Option<&'a Object>>) -> HealthStatus {
+    objects.fold(HealthStatus::Healthy, |worst, object| match object {
+        Some(object) if object.annotation("argocd.argoproj.io/ignore-healthcheck") == Some("true") => worst,
+        Some(object) => assess(object).map_or(worst, |health| worst.worst(health.status)),
+        None => worst.worst(HealthStatus::Missing),
+    })
+}
+
+/// An entry of `status.resources`.
+pub(crate) fn resource_entry(key: &ObjectKey, sync: SyncStatus, live: Option<&Object>) -> Value {
+    let mut entry = json!({"version": key.gvk.version, "kind": key.gvk.kind, "name": key.name, "status": sync.word()});
+    if !key.gvk.group.is_empty() {
+        entry["group"] = key.gvk.group.clone().into();
+    }
+    if let Some(namespace) = &key.namespace {
+        entry["namespace"] = namespace.clone().into();
+    }
+    let health = live.map_or_else(
+        || Some(("Missing".to_owned(), String::new())),
+        |live| assess(live).map(|health| (health.status.to_string(), health.message)),
+    );
+    if let Some((status, message)) = health {
+        entry["health"] =
+            if message.is_empty() { json!({"status": status}) } else { json!({"status": status, "message": message}) };
+    }
+    entry
+}
+
+/// The key of an entry of `status.resources`.
+pub(crate) fn resource_key(entry: &Value) -> Option<ObjectKey> {
+    let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default();
+    let name = text("name");
+    let gvk = landfall_object::Gvk::new(text("group"), text("version"), text("kind"));
+    (!name.is_empty()).then(|| ObjectKey::new(gvk, Some(text("namespace")), name))
+}

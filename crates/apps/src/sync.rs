@@ -1,0 +1,506 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+use landfall_cluster::{Cluster, ListOptions, Patch, Propagation, Scope, WriteOptions};
+use landfall_engine::{
+    Clock, Desired, DesiredPhase, Error as EngineError, Event, Executor, Failure, HookRun, Item, Ledger, Live,
+    PhaseRuns, Plan, Probe, Report, RunOptions, StepResult, Task, plan,
+};
+use landfall_object::{Object, ObjectKey};
+use landfall_store::{OperationRow, Store};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::Sender;
+use tokio_util::sync::CancellationToken;
+
+use crate::compile::{HealthWait, Target, compile};
+use crate::status::{SyncStatus, health_of, resource_entry, resource_key};
+use crate::tracking::owner;
+use crate::{Application, Error};
+
+/// Where the store keeps which objects belong to an application whose object the cluster does not hold.
+const FACTS: &str = "application-resources";
+/// Entries kept in `status.history`, unless the Application says otherwise.
+const HISTORY: usize = 10;
+
+/// Applications of a cluster, to be compared and synced.
+pub struct Applications {
+    /// The cluster, which is also each application's destination.
+    pub cluster: Cluster,
+    /// The journal.
+    pub store: Store,
+    /// Where progress is told.
+    pub events: Sender<Event>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// A listener at the edges of journal writes and effects.
+    pub probe: Arc<dyn Probe>,
+    /// Ends a run cleanly.
+    pub stop: CancellationToken,
+    /// Makes an operation's id: a new ULID each time.
+    pub new_id: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What is to be synced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SyncRequest {
+    /// The rendered objects.
+    pub targets: Vec<Target>,
+    /// What they were rendered from: a commit or a chart's version.
+    pub revision: String,
+    /// Whether objects no longer wanted are deleted; the Application's own policy when absent.
+    pub prune: Option<bool>,
+    /// Whose health is waited for.
+    pub wait: HealthWait,
+    /// Seconds that each wave and each hook may take.
+    pub timeout: u64,
+}
+
+/// A sync ready to be shown and carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreparedSync {
+    /// What will be done.
+    pub plan: Plan,
+    /// The live objects that the plan was made from.
+    pub live: Live,
+    /// What a user should know.
+    pub notes: Vec<String>,
+    course: Course,
+}
+
+impl PreparedSync {
+    /// Whether the cluster is as the source says.
+    pub fn status(&self) -> SyncStatus {
+        if self.plan.changes_nothing() { SyncStatus::Synced } else { SyncStatus::OutOfSync }
+    }
+}
+
+/// How a sync has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Synced {
+    /// What the engine did.
+    pub report: Report,
+    /// Objects that were kept although the source no longer names them.
+    pub kept: Vec<ObjectKey>,
+}
+
+/// All that has to be known to keep an application's status, also by a process that resumes the sync.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Course {
+    application: Object,
+    revision: String,
+    resources: Vec<ObjectKey>,
+    deletes: bool,
+}
+
+impl Applications {
+    /// The live objects that belong to an application: those that its status names and, where the store knows more,
+    /// those, as far as they carry its tracking annotation.
+    ///
+    /// # Errors
+    /// What the cluster refuses with.
+    pub async fn tracked(&self, application: &Application) -> Result<Vec<Object>, Error> {
+        let mut keys: Vec<ObjectKey> = Vec::new();
+        if let Some(live) = self.read(application).await? {
+            keys.extend(live.list_at("/status/resources").iter().filter_map(resource_key));
+        }
+        if let Some(known) = self.store.fact(FACTS, &application.target()).await? {
+            let known: Vec<ObjectKey> = serde_json::from_value(known).unwrap_or_default();
+            keys.extend(known);
+        }
+        keys.sort();
+        keys.dedup();
+        let objects = self.cluster.get_all(&keys).await?;
+        Ok(objects.into_iter().filter(|object| owner(object) == Some(&application.name)).collect())
+    }
+
+    async fn read(&self, application: &Application) -> Result<Option<Object>, Error> {
+        match self.cluster.get(&application.key()).await {
+            Ok(live) => Ok(live),
+            // A cluster without Argo CD's kinds: the store alone remembers.
+            Err(landfall_cluster::Error::NoMatch { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Prepares a sync; also the way to compare.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKind`], [`Error::Shared`], [`Error::WipesOut`], and what planning refuses.
+    pub async fn prepare(&self, application: &Application, request: SyncRequest) -> Result<PreparedSync, Error> {
+        let scopes = scopes(&request.targets);
+        let mut targets = Vec::new();
+        for Target { object, path } in request.targets {
+            let object = self.place(application, object, &scopes).await?;
+            targets.push(Target { object, path });
+        }
+        let mut tracked = self.tracked(application).await?;
+        let keys: Vec<ObjectKey> = targets
+            .iter()
+            .map(|target| target.object.key())
+            .filter(|key| !key.name.is_empty() && !tracked.iter().any(|live| live.key() == *key))
+            .collect();
+        tracked.extend(self.cluster.get_all(&keys).await?);
+        let automated = application.policy.automated.unwrap_or_default();
+        let prune = request.prune.unwrap_or_else(|| automated.prune.unwrap_or(false));
+        let owned = tracked.iter().filter(|live| owner(live) == Some(&application.name)).count();
+        if prune
+            && targets.is_empty()
+            && owned > 0
+            && !automated.allow_empty.unwrap_or(false)
+            && request.prune.is_none()
+        {
+            return Err(Error::WipesOut);
+        }
+        let compiled = compile(application, targets, &tracked, prune, request.wait, request.timeout)?;
+        let live = Live::new(self.cluster.get_all(&compiled.desired.keys()).await?);
+        let plan = plan(&compiled.desired, &live)?;
+        let course = Course {
+            application: application.object.clone(),
+            revision: request.revision,
+            resources: compiled.resources,
+            deletes: false,
+        };
+        Ok(PreparedSync { plan, live, notes: compiled.notes, course })
+    }
+
+    /// Prepares the removal of all that an application delivered, in reverse order.
+    ///
+    /// # Errors
+    /// What planning refuses.
+    pub async fn prepare_delete(
+        &self,
+        application: &Application,
+        propagation: Propagation,
+    ) -> Result<PreparedSync, Error> {
+        let mut tracked = self.tracked(application).await?;
+        tracked.sort_by_key(|live| {
+            std::cmp::Reverse((crate::annotations::wave(live), landfall_object::order::sync_key(live)))
+        });
+        let items = tracked
+            .iter()
+            .map(|live| {
+                let key = live.key();
+                let own = crate::ResourceOptions::of(live);
+                let once = landfall_engine::once_keys(live);
+                let (task, why) = if own.no_delete {
+                    (Task::Keep { key }, "Delete=false".to_owned())
+                } else if !once.is_empty() {
+                    (Task::Keep { key }, format!("kept: {} generated once", once.join(", ")))
+                } else {
+                    (Task::Delete { key, propagation }, "the application is deleted".to_owned())
+                };
+                Item { wave: 0, task, why }
+            })
+            .collect::<Vec<_>>();
+        let phases = vec![DesiredPhase { name: "Delete".into(), runs: PhaseRuns::OnSuccess, items }];
+        let desired = Desired { target: application.target(), kind: "delete".into(), phases };
+        let live = Live::new(tracked);
+        let plan = plan(&desired, &live)?;
+        let course = Course {
+            application: application.object.clone(),
+            revision: String::new(),
+            resources: Vec::new(),
+            deletes: true,
+        };
+        Ok(PreparedSync { plan, live, notes: Vec::new(), course })
+    }
+
+    async fn place(
+        &self,
+        application: &Application,
+        mut object: Object,
+        scopes: &BTreeMap<(String, String), Scope>,
+    ) -> Result<Object, Error> {
+        let gvk = object.gvk();
+        let namespace = &application.destination.namespace;
+        match scopes.get(&(gvk.group.clone(), gvk.kind.clone())) {
+            Some(Scope::Namespaced) => {
+                if object.namespace().is_none() {
+                    object.set_namespace(&**namespace);
+                }
+                Ok(object)
+            }
+            Some(Scope::Cluster) => {
+                object.metadata_mut().remove("namespace");
+                Ok(object)
+            }
+            None => {
+                let key = object.key();
+                let home = if namespace.is_empty() { self.cluster.default_namespace() } else { namespace };
+                self.cluster.place(object, home).await.map_err(|error| match error {
+                    landfall_cluster::Error::NoMatch { .. } => Error::UnknownKind { key: Box::new(key) },
+                    other => other.into(),
+                })
+            }
+        }
+    }
+
+    fn executor(&self, keeper: &Arc<Keeper>) -> Executor {
+        Executor::new(self.cluster.clone(), self.store.clone(), self.events.clone())
+            .clock(Arc::clone(&self.clock))
+            .probe(Arc::clone(&self.probe))
+            .ledger(Arc::clone(keeper) as Arc<dyn Ledger>)
+            .stop(self.stop.clone())
+    }
+
+    /// Carries a prepared sync out and writes the Application's status.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the run was refused or broken off; it is resumed by [`Applications::recover`].
+    pub async fn run(&self, prepared: &PreparedSync) -> Result<Synced, Error> {
+        let keeper = Arc::new(self.keeper(prepared.course.clone(), prepared.plan.clone()));
+        let detail = serde_json::to_value(&prepared.course)
+            .map_err(|error| landfall_store::Error::Damaged { what: error.to_string() })?;
+        let options = RunOptions { operation: (self.new_id)(), detail };
+        let report = self.executor(&keeper).run(&prepared.plan, options).await?;
+        Ok(Synced { kept: report.with(StepResult::Kept).cloned().collect(), report })
+    }
+
+    /// Goes on with a sync that an earlier process left open; to be called by whoever holds the store alone.
+    ///
+    /// # Errors
+    /// As [`Applications::run`].
+    pub async fn recover(&self, application: &Application) -> Result<Option<Synced>, Error> {
+        match self.store.running_operation(&application.target()).await? {
+            Some(operation) => self.resume(&operation).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn resume(&self, operation: &OperationRow) -> Result<Synced, Error> {
+        let broken = |reason: String| EngineError::NotResumable { id: operation.id.clone(), reason };
+        let course = serde_json::from_value(operation.detail.clone()).map_err(|error| broken(error.to_string()))?;
+        let plan = serde_json::from_value(operation.plan.clone()).map_err(|error| broken(error.to_string()))?;
+        let keeper = Arc::new(self.keeper(course, plan));
+        let report = self.executor(&keeper).resume(operation).await?;
+        Ok(Synced { kept: report.with(StepResult::Kept).cloned().collect(), report })
+    }
+
+    fn keeper(&self, course: Course, plan: Plan) -> Keeper {
+        Keeper {
+            cluster: self.cluster.clone(),
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            course,
+            plan,
+            started: Mutex::default(),
+        }
+    }
+
+    /// All Applications that the cluster holds; none where it does not know the kind.
+    ///
+    /// # Errors
+    /// What the cluster refuses with; an Application that cannot be read is left out.
+    pub async fn list(&self) -> Result<Vec<Application>, Error> {
+        let gvk = landfall_object::Gvk::new("argoproj.io", "v1alpha1", "Application");
+        match self.cluster.list(&gvk, &ListOptions::default()).await {
+            Ok(objects) => Ok(objects.iter().filter_map(|object| Application::parse(object).ok()).collect()),
+            Err(landfall_cluster::Error::NoMatch { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn scopes(targets: &[Target]) -> BTreeMap<(String, String), Scope> {
+    let items = targets
+        .iter()
+        .filter(|target| target.object.kind() == "CustomResourceDefinition")
+        .map(|target| Item { wave: 0, task: Task::Ensure { object: target.object.clone() }, why: String::new() })
+        .collect();
+    let phases = vec![DesiredPhase { name: String::new(), runs: PhaseRuns::OnSuccess, items }];
+    Desired { target: String::new(), kind: String::new(), phases }.scopes_to_come()
+}
+
+/// Keeps an Application's status while the engine carries its plan out.
+struct Keeper {
+    cluster: Cluster,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    course: Course,
+    plan: Plan,
+    started: Mutex<Option<String>>,
+}
+
+impl Keeper {
+    fn now(&self) -> String {
+        // Kubernetes writes times in seconds.
+        jiff::Timestamp::from_second(self.clock.now().as_second())
+            .map_or_else(|_| String::new(), |time| time.to_string())
+    }
+
+    fn started(&self) -> String {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.get_or_insert_with(|| self.now()).clone()
+    }
+
+    fn target(&self) -> String {
+        self.plan.target.clone()
+    }
+
+    fn key(&self) -> ObjectKey {
+        let mut key = self.course.application.key();
+        key.namespace.get_or_insert_with(|| "argocd".into());
+        key
+    }
+
+    /// Merges into the Application's status, where the cluster holds the Application.
+    async fn write(&self, status: Value, further: Option<(&str, Value)>) -> Result<(), EngineError> {
+        let mut body = json!({"status": status});
+        if let Some((field, value)) = further {
+            body[field] = value;
+        }
+        let options = WriteOptions { field_manager: Some("argocd-controller".into()), ..WriteOptions::default() };
+        match self.cluster.patch(&self.key(), &Patch::Merge(body), &options).await {
+            Ok(_) | Err(landfall_cluster::Error::NoMatch { .. }) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn operation_state(&self, phase: &str, message: &str, finished: Option<String>, results: Vec<Value>) -> Value {
+        let mut state = json!({
+            "operation": {"sync": {"revision": self.course.revision}},
+            "phase": phase,
+            "message": message,
+            "startedAt": self.started(),
+            "finishedAt": finished,
+            "syncResult": {"revision": self.course.revision, "resources": results},
+        });
+        let source = self.course.application.at("/spec/source").or(self.course.application.at("/spec/sources/0"));
+        if let Some(source) = source {
+            state["syncResult"]["source"] = source.clone();
+        }
+        state
+    }
+
+    /// All objects that the store is to remember: those of before the sync, too, until it has ended well.
+    async fn remember(&self, only: bool) -> Result<(), EngineError> {
+        let mut keys = self.course.resources.clone();
+        if !only {
+            let known = self.store.fact(FACTS, &self.target()).await?;
+            let known: Vec<ObjectKey> = known.and_then(|known| serde_json::from_value(known).ok()).unwrap_or_default();
+            keys.extend(known);
+            keys.sort();
+            keys.dedup();
+        }
+        self.store.set_fact(FACTS, &self.target(), &json!(keys)).await?;
+        Ok(())
+    }
+
+    async fn end(&self, failure: Option<&Failure>) -> Result<(), EngineError> {
+        if self.course.deletes {
+            if failure.is_none() {
+                self.store.remove_fact(FACTS, &self.target()).await?;
+            }
+            return Ok(());
+        }
+        // Kept objects still belong to the application: they are remembered until they are pruned.
+        let kept: Vec<ObjectKey> = self
+            .plan
+            .steps()
+            .filter(|step| matches!(step.task, Task::Keep { .. }))
+            .map(|step| step.key.clone())
+            .collect();
+        if failure.is_none() && kept.is_empty() {
+            self.remember(true).await?;
+        }
+        let live = Live::new(self.cluster.get_all(&self.course.resources).await?);
+        let sync = if failure.is_none() { SyncStatus::Synced } else { SyncStatus::OutOfSync };
+        let mut resources: Vec<Value> =
+            self.course.resources.iter().map(|key| resource_entry(key, sync, live.get(key))).collect();
+        for key in &kept {
+            let mut entry = resource_entry(key, SyncStatus::OutOfSync, None);
+            entry["requiresPruning"] = true.into();
+            resources.push(entry);
+        }
+        let overall = if failure.is_some() || !kept.is_empty() { SyncStatus::OutOfSync } else { SyncStatus::Synced };
+        let health = health_of(self.course.resources.iter().map(|key| live.get(key)));
+        let now = self.now();
+        let (phase, message) = match failure {
+            None => ("Succeeded", "successfully synced (no more tasks)".to_owned()),
+            Some(failure) => ("Failed", format!("{}: {}", failure.key, failure.message)),
+        };
+        let results = self.course.resources.iter().map(|key| result_entry(key, failure)).collect();
+        let mut status = json!({
+            "sync": {
+                "status": overall.word(),
+                "revision": self.course.revision,
+                "comparedTo": {
+                    "destination": self.course.application.at("/spec/destination"),
+                    "source": self.course.application.at("/spec/source"),
+                },
+            },
+            "health": {"status": health.to_string(), "lastTransitionTime": now},
+            "resources": resources,
+            "reconciledAt": now,
+            "operationState": self.operation_state(phase, &message, Some(now.clone()), results),
+        });
+        if failure.is_none() {
+            status["history"] = self.history(&now).await?;
+        }
+        self.write(status, Some(("operation", Value::Null))).await
+    }
+
+    async fn history(&self, now: &str) -> Result<Value, EngineError> {
+        let live = match self.cluster.get(&self.key()).await {
+            Ok(Some(live)) => live,
+            _ => return Ok(json!([])),
+        };
+        let mut history = live.list_at("/status/history").to_vec();
+        let started = self.started();
+        let again = history.last().is_some_and(|last| last["deployStartedAt"] == json!(started));
+        if !again {
+            let id = history.last().and_then(|last| last["id"].as_i64()).map_or(0, |id| id + 1);
+            history.push(json!({
+                "id": id,
+                "revision": self.course.revision,
+                "source": self.course.application.at("/spec/source"),
+                "deployStartedAt": started,
+                "deployedAt": now,
+                "initiatedBy": {},
+            }));
+        }
+        let limit =
+            live.i64_at("/spec/revisionHistoryLimit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(HISTORY);
+        let surplus = history.len().saturating_sub(limit);
+        history.drain(..surplus);
+        Ok(Value::Array(history))
+    }
+}
+
+fn result_entry(key: &ObjectKey, failure: Option<&Failure>) -> Value {
+    let failed = failure.filter(|failure| failure.key == *key);
+    json!({
+        "group": key.gvk.group,
+        "version": key.gvk.version,
+        "kind": key.gvk.kind,
+        "namespace": key.namespace.as_deref().unwrap_or_default(),
+        "name": key.name,
+        "status": if failed.is_some() { "SyncFailed" } else { "Synced" },
+        "message": failed.map(|failure| failure.message.clone()).unwrap_or_default(),
+        "syncPhase": "Sync",
+    })
+}
+
+impl Ledger for Keeper {
+    fn begun(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(async {
+            if self.course.deletes {
+                return Ok(());
+            }
+            self.remember(false).await?;
+            let state = self.operation_state("Running", "syncing", None, Vec::new());
+            self.write(json!({"operationState": state}), None).await
+        })
+    }
+
+    fn hook<'a>(&'a self, _: &'a HookRun) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn ended<'a>(&'a self, failure: Option<&'a Failure>) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(self.end(failure))
+    }
+}
