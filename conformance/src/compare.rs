@@ -113,7 +113,8 @@ fn lines(text: &str) -> Vec<&str> {
 
 /// Runs of letters and digits (with what base64 adds), and what stands between them.
 fn words(line: &str) -> Vec<&str> {
-    let inside = |character: char| character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '$' | '.');
+    let inside =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '$' | '.');
     let mut words = Vec::new();
     let mut rest = line;
     while let Some(first) = rest.chars().next() {

@@ -51,7 +51,10 @@ impl Helm {
         fs::create_dir_all(&answers)?;
         let mut helm = Helm { program, home, answers, version: String::new(), identity: Vec::new() };
         let version = helm.command().args(["version", "--short"]).output().map_err(|error| {
-            io::Error::new(error.kind(), format!("{}: {error}; build it with conformance/oracles", helm.program.display()))
+            io::Error::new(
+                error.kind(),
+                format!("{}: {error}; build it with conformance/oracles", helm.program.display()),
+            )
         })?;
         helm.version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
         let metadata = fs::metadata(&helm.program)?;
@@ -70,7 +73,9 @@ impl Helm {
     /// `attempt` tells two runs of the same case apart.
     pub(crate) fn template(&self, chart: &Path, flags: &[String], content: &str, attempt: u8) -> io::Result<Outcome> {
         let mut hash = Sha256::new();
-        for part in [&self.identity, content.as_bytes(), flags.join("\0").as_bytes(), &[attempt], KUBE_VERSION.as_bytes()] {
+        for part in
+            [&self.identity, content.as_bytes(), flags.join("\0").as_bytes(), &[attempt], KUBE_VERSION.as_bytes()]
+        {
             hash.update(part);
             hash.update([0]);
         }

@@ -1,40 +1,99 @@
-//! Oracles and the suites that compare Landfall with them.
+//! Compares Landfall with its peers: oracles, a real control plane on loopback, and the suites that run against both.
+//!
+//! ```text
+//!   oracles ──► helm ──► parity of rendered charts
+//!      │
+//!      └──► testbed (etcd, kube-apiserver, …) ──┐
+//!                                               ├──► differential requests ──► equal, or listed
+//!           embedded cluster ───────────────────┤
+//!                                               └──► kubectl and helm suites
+//! ```
+//!
+//! Every suite counts what it planned, prints one closing line, and can write its evidence to `docs/evidence`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this program's output is its report")]
 
 mod compare;
+mod differential;
 mod evidence;
 mod helm;
+mod http;
 mod ours;
 mod parity;
+mod peers;
 mod schema;
+mod testbed;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+/// Oracles and the suites that compare Landfall with them.
+#[derive(Parser)]
+#[command(name = "conformance")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds the peers' binaries into the cache: helm, kubectl, control-plane, all, or a binary's name.
+    Oracles {
+        /// What to build; everything when not said.
+        names: Vec<String>,
+    },
+    /// A real control plane on loopback.
+    Testbed(testbed::command::Arguments),
+    /// Sends the same requests to a real API server and to the embedded one and compares the answers.
+    Differential(differential::command::Arguments),
+    /// Renders charts with helm and with us and compares the bytes; public charts where LANDFALL_CORPUS names a folder of them.
+    Parity {
+        /// Only cases whose id holds this text.
+        only: Option<String>,
+    },
+    /// Shows that parity sees one planted byte.
+    Selftest,
+    /// Generates the schema tables of `landfall-object` from a Go module cache.
+    SchemaTables {
+        /// The Go module cache.
+        cache: PathBuf,
+        /// The file to write.
+        out: PathBuf,
+        /// The version of Kubernetes.
+        #[arg(default_value = "1.36.3")]
+        version: String,
+    },
+}
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let outcome = match words.as_slice() {
-        ["schema-tables", cache, out, rest @ ..] => {
-            schema::generate(Path::new(cache), Path::new(out), rest.first().unwrap_or(&"1.36.3"))
-                .map(|(text, bytes)| format!("{out}: {text} bytes of table in {bytes} bytes"))
-        }
-        ["parity", rest @ ..] => {
+    let outcome = match Arguments::parse().command {
+        Command::Oracles { names } => return oracles::command(&names),
+        Command::Testbed(arguments) => testbed::command::run(&arguments),
+        Command::Differential(arguments) => differential::command::run(&arguments),
+        Command::Parity { only } => {
             let corpus = std::env::var_os("LANDFALL_CORPUS").map(PathBuf::from);
-            let only = rest.first().map(|only| (*only).to_owned());
-            parity::run(root(), &parity::Options { only, corpus, ..parity::Options::default() })
+            said(parity::run(root(), &parity::Options { only, corpus, ..parity::Options::default() }))
         }
-        ["selftest"] => parity::selftest(root()),
-        _ => Err("usage: conformance parity [CASE] | selftest | schema-tables MODULE-CACHE OUT.gz [VERSION]".into()),
+        Command::Selftest => said(parity::selftest(root())),
+        Command::SchemaTables { cache, out, version } => said(
+            schema::generate(&cache, &out, &version)
+                .map(|(text, bytes)| format!("{}: {text} bytes of table in {bytes} bytes", out.display())),
+        ),
     };
-    let (code, text) = match outcome {
-        Ok(text) => (ExitCode::SUCCESS, text),
-        Err(error) => (ExitCode::FAILURE, error.to_string()),
-    };
-    #[allow(clippy::print_stderr, reason = "a command for developers")]
-    {
-        eprintln!("{text}");
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Prints a suite's closing line.
+fn said(outcome: Result<String, Box<dyn std::error::Error>>) -> anyhow::Result<ExitCode> {
+    match outcome {
+        Ok(line) => println!("{line}"),
+        Err(error) => anyhow::bail!("{error}"),
     }
-    code
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The repository that this program was built from.

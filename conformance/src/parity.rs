@@ -119,7 +119,8 @@ pub(crate) fn judge_all(helm: &Helm, cases: &[Case], plant: bool) -> Result<Vec<
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(at) else { return };
-                    let judged = judge_one(helm, case, plant && at == 0).map_err(|error| format!("{}: {error}", case.id));
+                    let judged =
+                        judge_one(helm, case, plant && at == 0).map_err(|error| format!("{}: {error}", case.id));
                     if let Ok(mut results) = results.lock() {
                         results.insert(at, judged);
                     }
@@ -140,7 +141,8 @@ fn judge_one(helm: &Helm, case: &Case, plant: bool) -> std::io::Result<Judged> {
     let location = case.chart.display().to_string();
     let mut ours = std::panic::catch_unwind(|| ours::template(&location, &tree, &case.values))
         .unwrap_or_else(|_| Outcome::Refused("PANIC".to_owned()));
-    if plant && let Outcome::Rendered(output) = &mut ours
+    if plant
+        && let Outcome::Rendered(output) = &mut ours
         && let Some(byte) = output.last_mut()
     {
         *byte = b'!';

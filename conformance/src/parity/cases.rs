@@ -43,7 +43,8 @@ pub(super) fn of_chart(id: &str, chart: &Path) -> io::Result<Vec<Case>> {
         }
     }
     files.sort();
-    let mut cases = vec![Case { id: id.to_owned(), chart: chart.to_owned(), values: Vec::new(), content: content.clone() }];
+    let mut cases =
+        vec![Case { id: id.to_owned(), chart: chart.to_owned(), values: Vec::new(), content: content.clone() }];
     for path in files {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
@@ -63,14 +64,20 @@ pub(super) fn own(root: &Path, scaffold: &Path, helm: &Helm) -> Result<Vec<Case>
             let content = own.first().map(|case| case.content.clone()).unwrap_or_default();
             cases.extend(own);
             // Values files beside the default are environments.
-            let mut files: Vec<PathBuf> = fs::read_dir(&chart)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+            let mut files: Vec<PathBuf> =
+                fs::read_dir(&chart)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
             files.sort();
             for path in files {
                 let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
                 if name.starts_with("values.") && name.ends_with(".yaml") && name != "values.yaml" {
                     let text = fs::read_to_string(&path)?;
                     let id = format!("{id}:{name}");
-                    cases.push(Case { id, chart: chart.clone(), values: vec![(path.clone(), text)], content: content.clone() });
+                    cases.push(Case {
+                        id,
+                        chart: chart.clone(),
+                        values: vec![(path.clone(), text)],
+                        content: content.clone(),
+                    });
                 }
             }
         }
@@ -78,7 +85,8 @@ pub(super) fn own(root: &Path, scaffold: &Path, helm: &Helm) -> Result<Vec<Case>
     let made = scaffold.join("scaffold");
     if !made.exists() {
         fs::create_dir_all(scaffold)?;
-        let status = Command::new(cache().join("bin/helm")).arg("create").arg(&made).env("HOME", scaffold).output()?.status;
+        let status =
+            Command::new(cache().join("bin/helm")).arg("create").arg(&made).env("HOME", scaffold).output()?.status;
         if !status.success() {
             return Err(format!("helm create failed with {}", helm.version).into());
         }

@@ -1,0 +1,27 @@
+//! Where the oracles' binaries are.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use oracles::{Cache, Oracle};
+
+/// The cache of this machine.
+pub(crate) fn cache() -> anyhow::Result<Cache> {
+    Cache::of_environment(|name| std::env::var(name).ok()).context("neither LANDFALL_CACHE nor HOME is set")
+}
+
+/// The binary of one oracle, built first where it is missing.
+pub(crate) fn binary(name: &str) -> anyhow::Result<PathBuf> {
+    Ok(cache()?.ensure(oracle(name)?)?.path)
+}
+
+fn oracle(name: &str) -> anyhow::Result<&'static Oracle> {
+    oracles::select(name)
+        .and_then(|chosen| chosen.first().copied())
+        .with_context(|| format!("no oracle is called {name}"))
+}
+
+/// Name and cache key of an oracle; the key covers versions and flags.
+pub(crate) fn versions(name: &str) -> anyhow::Result<String> {
+    Ok(format!("{name} {}", cache()?.key(oracle(name)?)?))
+}
