@@ -80,7 +80,11 @@ pub fn read_archive(name: &str, bytes: &[u8]) -> Result<Tree, ArchiveError> {
 
 /// As [`read_archive`], for an archive inside a chart, which Helm does not look at first.
 pub(crate) fn read_entries(name: &str, bytes: &[u8]) -> Result<Tree, ArchiveError> {
-    if bytes.len() < 10 || !bytes.starts_with(b"\x1f\x8b\x08") {
+    if bytes.len() < 10 {
+        // Go reads the whole header before it looks at it.
+        return Err(ArchiveError::Broken(if bytes.is_empty() { "EOF" } else { "unexpected EOF" }.to_owned()));
+    }
+    if !bytes.starts_with(b"\x1f\x8b\x08") {
         return Err(ArchiveError::GzipHeader(name.to_owned()));
     }
     let limited = MultiGzDecoder::new(bytes).take(MAX_CHART_SIZE + MAX_OVERHEAD);
@@ -196,7 +200,8 @@ fn content_type(bytes: &[u8]) -> &'static str {
         return found;
     }
     let binary = |b: &u8| matches!(b, 0..=8 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1f);
-    if head.iter().any(binary) { "application/octet-stream" } else { "text/plain; charset=utf-8" }
+    // Helm hands over a buffer of 512 bytes, so that a short text has zeros behind it.
+    if head.len() < 512 || head.iter().any(binary) { "application/octet-stream" } else { "text/plain; charset=utf-8" }
 }
 
 #[cfg(test)]
@@ -247,6 +252,10 @@ mod tests {
     fn what_is_no_archive_is_called_what_it_is() {
         assert_eq!(
             refusal(b"replicas: 1\n"),
+            "file 'x.tgz' does not appear to be a gzipped archive; got 'application/octet-stream'"
+        );
+        assert_eq!(
+            refusal("replicas: 1\n".repeat(50).as_bytes()),
             "file 'x.tgz' does not appear to be a gzipped archive; got 'text/plain; charset=utf-8'"
         );
         assert_eq!(

@@ -19,7 +19,7 @@ use crate::values::coalesce::{Nulls, coalesce_values};
 use crate::values::{Origins, Source, ValueLayers, read_values_traced};
 use crate::warning::{Warning, Warnings};
 
-pub(crate) use execute::{Files, execute};
+pub(crate) use execute::{Files, Strictness, execute, execute_with};
 pub use output::{HookChoice, OutputFile, TemplateOptions};
 
 /// The name of the file whose text is shown after an installation.
@@ -81,6 +81,8 @@ pub enum Operation {
     Install,
     /// It is there already.
     Upgrade,
+    /// Neither is said (lint).
+    Neither,
 }
 
 /// Whether values are held against the charts' schemas.

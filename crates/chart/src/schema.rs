@@ -23,6 +23,13 @@ pub(crate) struct Failure {
     violations: Vec<(String, Vec<String>, Vec<String>, String)>,
 }
 
+impl Failure {
+    /// Helm's block, without its first line.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 /// Validates the values of a chart and its subcharts, each against its own schema (helm: `ValidateAgainstSchema`).
 pub(crate) fn validate(chart: &Chart, values: &Map) -> Result<(), Failure> {
     if !has_schema(chart) {

@@ -14,7 +14,7 @@ use landfall_gotemplate::{Map, Origin, Value};
 use crate::error::ChartError;
 
 pub use origin::{Origins, Setting, Source};
-pub(crate) use read::{read_values, read_values_traced};
+pub(crate) use read::{read_text, read_values, read_values_traced};
 
 /// Largest values file accepted, in bytes; Helm has no limit here.
 pub const MAX_VALUES_SIZE: usize = 20 * 1024 * 1024;

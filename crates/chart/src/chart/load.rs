@@ -197,9 +197,8 @@ fn load_subchart(
                 found: files.first().map(|file| file.name.clone()).unwrap_or_default(),
             });
         };
+        // Helm does not look at an inner archive's beginning and shows the decompressor's own words.
         let tree = read_entries(name, &file.data).map_err(|error| match error {
-            // Helm does not look at an inner archive's beginning and shows the decompressor's own words.
-            ArchiveError::GzipHeader(_) if file.data.is_empty() => ArchiveError::Broken("EOF".to_owned()),
             ArchiveError::GzipHeader(_) => ArchiveError::Broken("gzip: invalid header".to_owned()),
             error => error,
         })?;

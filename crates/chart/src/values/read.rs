@@ -37,6 +37,14 @@ pub(crate) fn read_layer(name: &str, text: &Arc<str>, origins: &mut Origins) -> 
     read_map(name, text, "", origins, layer)
 }
 
+/// Reads a values file for lint; the error is Helm's text without what stands in front of it.
+pub(crate) fn read_text(name: &str, text: &str) -> Result<Map, String> {
+    read_map(name, text, "", &mut Origins::off(), 0).map_err(|error| match error {
+        ChartError::File { text, .. } => text,
+        other => other.to_string(),
+    })
+}
+
 /// `prefix` is what Helm says in front of an error; empty for a file of the user (`failed to parse NAME`).
 fn read_map(
     name: &str,

@@ -272,7 +272,9 @@ impl Parser<'_, '_> {
         }
         let (text, stop) = self.until(&['[', '.', '=']);
         if !text.is_empty() {
-            let error = format!("unexpected data at end of array index: {}", quoted(&text));
+            // Helm prints the characters one by one.
+            let characters: Vec<String> = text.chars().map(|c| format!("{c:?}")).collect();
+            let error = format!("unexpected data at end of array index: [{}]", characters.join(" "));
             return (list, Err(Stop::Error(error)));
         }
         let at = usize::try_from(index).unwrap_or(usize::MAX);

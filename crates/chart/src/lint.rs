@@ -1,0 +1,217 @@
+//! What `helm lint` finds, rule by rule, in its words (helm: `pkg/lint`).
+
+mod chartfile;
+mod deprecated;
+mod names;
+mod templates;
+
+use std::fmt;
+
+use landfall_gotemplate::Map;
+
+use crate::capabilities::{Capabilities, KubeVersion};
+use crate::chart::Chart;
+use crate::manifest::Dialect;
+use crate::render::{Operation, ReleaseInfo, RenderOptions, SchemaCheck};
+use crate::tree::Tree;
+use crate::values::coalesce::{Nulls, tables};
+use crate::warning::{Warning, Warnings};
+
+/// How much a message weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LintSeverity {
+    /// Worth knowing.
+    Info,
+    /// Against the conventions.
+    Warning,
+    /// Will not work.
+    Error,
+}
+
+impl LintSeverity {
+    /// Helm's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            LintSeverity::Info => "INFO",
+            LintSeverity::Warning => "WARNING",
+            LintSeverity::Error => "ERROR",
+        }
+    }
+}
+
+/// Something found; `Display` writes Helm's line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LintMessage {
+    /// Weight.
+    pub severity: LintSeverity,
+    /// The file it is about, relative to the chart, or the chart's directory.
+    pub path: String,
+    /// Helm's words.
+    pub text: String,
+}
+
+impl fmt::Display for LintMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}: {}", self.severity.word(), self.path, self.text)
+    }
+}
+
+/// What one chart's lint found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lint {
+    /// In the order of the rules.
+    pub messages: Vec<LintMessage>,
+    /// What Helm would have written to stderr.
+    pub warnings: Vec<Warning>,
+}
+
+impl Lint {
+    /// The messages that make the chart fail: errors, with `strict` warnings too.
+    pub fn failures(&self, tolerance: LintTolerance) -> usize {
+        let least = match tolerance {
+            LintTolerance::Warnings => LintSeverity::Error,
+            LintTolerance::Nothing => LintSeverity::Warning,
+        };
+        self.messages.iter().filter(|message| message.severity >= least).count()
+    }
+
+    fn add(&mut self, severity: LintSeverity, path: &str, outcome: Result<(), String>) -> bool {
+        let fine = outcome.is_ok();
+        if let Err(text) = outcome {
+            self.messages.push(LintMessage { severity, path: path.to_owned(), text });
+        }
+        fine
+    }
+}
+
+/// What a chart may be found guilty of and still pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LintTolerance {
+    /// Warnings.
+    #[default]
+    Warnings,
+    /// Nothing (`--strict`).
+    Nothing,
+}
+
+/// How to lint.
+#[derive(Debug, Clone, Default)]
+pub struct LintOptions {
+    /// The chart's absolute directory, which some messages name.
+    pub directory: String,
+    /// The namespace that templates see.
+    pub namespace: String,
+    /// The Kubernetes version, if not the default.
+    pub kube_version: Option<KubeVersion>,
+    /// Whether schemas are checked when templates are rendered.
+    pub schema: SchemaCheck,
+    /// Clock and random numbers for the function library.
+    pub sprig: landfall_sprig::Context,
+}
+
+/// Lints a chart given as the files of its directory; `values` is what the user gave, merged.
+///
+/// `location` is the directory as its owner would type it.
+pub fn lint(tree: &Tree, location: &str, values: &Map, options: &LintOptions) -> Lint {
+    let mut lint = Lint::default();
+    chartfile::lint(tree, &mut lint);
+    lint_values(tree, values, &mut lint);
+    lint_templates(tree, location, values, options, &mut lint);
+    lint_dependencies(tree, location, options, &mut lint);
+    lint
+}
+
+fn lint_values(tree: &Tree, values: &Map, lint: &mut Lint) {
+    let path = "values.yaml";
+    let Some(file) = tree.get(path) else {
+        lint.add(LintSeverity::Info, path, Err("file does not exist".to_owned()));
+        return;
+    };
+    let own = crate::values::read_text(path, &String::from_utf8_lossy(file));
+    let outcome = match own {
+        Err(text) => {
+            let text = text.replace("type map[string]interface {}", "type chartutil.Values");
+            Err(format!("unable to parse YAML: {text}"))
+        }
+        Ok(own) => {
+            let mut warnings = Warnings::default();
+            let whole = Map::new();
+            tables(&whole, values, "", Nulls::Remove, &mut warnings);
+            let whole = crate::values::coalesce::deep_copy_map(&whole);
+            tables(&whole, &own, "", Nulls::Remove, &mut warnings);
+            lint.warnings.append(&mut warnings.0);
+            match tree.get("values.schema.json").filter(|schema| !schema.is_empty()) {
+                Some(schema) => crate::schema::validate_single(schema, &whole),
+                None => Ok(()),
+            }
+        }
+    };
+    lint.add(LintSeverity::Error, path, outcome);
+}
+
+fn lint_templates(tree: &Tree, location: &str, values: &Map, options: &LintOptions, lint: &mut Lint) {
+    let path = "templates/";
+    let is_file = tree.get("templates").is_some();
+    let outcome = if is_file { Err("not a directory".to_owned()) } else { Ok(()) };
+    if !lint.add(LintSeverity::Warning, path, outcome) {
+        return;
+    }
+    let chart = match Chart::load(tree, location) {
+        Ok(chart) => chart,
+        Err(error) => {
+            lint.add(LintSeverity::Error, path, Err(error.to_string()));
+            return;
+        }
+    };
+    let mut capabilities = Capabilities::default();
+    if let Some(version) = &options.kube_version {
+        capabilities.kube_version = version.clone();
+    }
+    // Helm leaves out whether it installs or upgrades, and the revision.
+    let release = ReleaseInfo {
+        name: "test-release".to_owned(),
+        namespace: options.namespace.clone(),
+        revision: 0,
+        operation: Operation::Neither,
+    };
+    let render = RenderOptions {
+        dialect: Dialect::V3,
+        schema: options.schema,
+        sprig: options.sprig.clone(),
+        ..RenderOptions::default()
+    };
+    templates::lint(&chart, values, &release, &capabilities, &render, options.kube_version.as_ref(), lint);
+}
+
+fn lint_dependencies(tree: &Tree, location: &str, options: &LintOptions, lint: &mut Lint) {
+    let chart = match Chart::load(tree, location) {
+        Ok(chart) => chart,
+        Err(error) => {
+            lint.add(LintSeverity::Error, "", Err(format!("unable to load chart\n\t{error}")));
+            return;
+        }
+    };
+    let directory = &options.directory;
+    let declared = &chart.metadata.dependencies;
+    let refuse = |words: &str, names: Vec<&str>| {
+        if names.is_empty() { Ok(()) } else { Err(format!("{words}: {}", names.join(","))) }
+    };
+    let undeclared: Vec<&str> = chart
+        .dependencies
+        .iter()
+        .map(Chart::name)
+        .filter(|name| !declared.iter().any(|dependency| dependency.name == *name))
+        .collect();
+    lint.add(LintSeverity::Error, directory, refuse("chart metadata is missing these dependencies", undeclared));
+    let mut seen = Vec::new();
+    let mut twice = Vec::new();
+    for dependency in declared {
+        if seen.contains(&dependency.key()) {
+            twice.push(dependency.key());
+        }
+        seen.push(dependency.key());
+    }
+    lint.add(LintSeverity::Error, directory, refuse("multiple dependencies with name or alias", twice));
+    let missing = chart.missing_dependencies();
+    lint.add(LintSeverity::Warning, directory, refuse("chart directory is missing these dependencies", missing));
+}

@@ -1,0 +1,6 @@
+//! The chart room against Helm: charts, arguments and what Helm 3 printed.
+
+mod it {
+    pub(crate) mod arguments;
+    mod cases;
+}
