@@ -1,5 +1,5 @@
-//! The functions that need to know what is being rendered: `include`, `tpl`, `required`, `fail`, `lookup`,
-//! `getHostByName` (helm: `pkg/engine/engine.go`).
+//! The functions that need to know what is being rendered: `include`, `tpl`, `required`, `fail`, `lookup`
+//! (helm: `pkg/engine/engine.go`). `getHostByName` asks the function library's context.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,17 +27,10 @@ pub trait Lookup: Debug + Send + Sync {
     ) -> Result<Option<serde_json::Value>, String>;
 }
 
-/// What `getHostByName` asks.
-pub trait Resolve: Debug + Send + Sync {
-    /// An address of the host, or an empty text.
-    fn address(&self, host: &str) -> String;
-}
-
 /// What those functions need while a chart renders.
 #[derive(Debug, Default)]
 pub(crate) struct Surroundings {
     pub(crate) lookup: Option<Arc<dyn Lookup>>,
-    pub(crate) resolve: Option<Arc<dyn Resolve>>,
     /// Whether `required` and `fail` only say what they would stop for.
     pub(crate) lenient: bool,
     pub(crate) warnings: Mutex<Warnings>,
@@ -119,14 +112,6 @@ pub(crate) fn functions(surroundings: &Arc<Surroundings>) -> FuncMap {
                 Ok(None) => Ok(Value::from(Map::new())),
                 Err(error) => Err(FuncError::new(error)),
             }
-        }),
-    );
-    let around = Arc::clone(surroundings);
-    map.insert(
-        "getHostByName",
-        Func::new(&[Type::String], move |_, args| {
-            let address = around.resolve.as_ref().map_or_else(String::new, |resolve| resolve.address(&args.str(0)));
-            Ok(Value::from(address))
         }),
     );
     map

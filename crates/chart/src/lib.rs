@@ -43,7 +43,7 @@ pub use chart::{Chart, Crd, File};
 pub use decode::DecodeError;
 pub use dependency::is_compatible;
 pub use error::{ChartError, Evidence, SchemaViolation};
-pub use functions::{Lookup, Resolve};
+pub use functions::Lookup;
 pub use ignore::{IGNORE_FILE, Ignore, IgnoreError, IgnoreProblem, PathKind};
 pub use lint::{Lint, LintMessage, LintOptions, LintSeverity, LintTolerance, lint};
 pub use lock::{Lock, digest, digest_v2};

@@ -11,7 +11,7 @@ use crate::capabilities::Capabilities;
 use crate::chart::{Chart, Crd};
 use crate::dependency;
 use crate::error::ChartError;
-use crate::functions::{Lookup, Resolve};
+use crate::functions::Lookup;
 use crate::manifest::{Dialect, Hook, Manifest, sort_manifests};
 use crate::provenance::Provenance;
 use crate::schema;
@@ -128,11 +128,9 @@ pub struct RenderOptions {
     pub tracing: Tracing,
     /// What answers `lookup`; without it every answer is empty.
     pub lookup: Option<Arc<dyn Lookup>>,
-    /// What answers `getHostByName`; without it every answer is empty.
-    pub resolve: Option<Arc<dyn Resolve>>,
     /// What templates may use.
     pub limits: Limits,
-    /// Clock and random numbers for the function library.
+    /// Clock, random numbers and host names for the function library.
     pub sprig: landfall_sprig::Context,
 }
 

@@ -134,11 +134,13 @@ pub(crate) fn execute_with(
     order.sort_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
     let surroundings = Arc::new(Surroundings {
         lookup: options.lookup.clone(),
-        resolve: options.resolve.clone(),
         lenient: strictness == Strictness::Lenient,
         warnings: Default::default(),
     });
     let mut funcs = landfall_sprig::funcs();
+    if options.dialect == Dialect::V4 {
+        funcs.extend(landfall_sprig::helm4_funcs());
+    }
     funcs.extend(functions(&surroundings));
     let mut set = Set::new("gotpl", funcs, MissingKey::Zero);
     for path in &order {
