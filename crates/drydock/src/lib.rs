@@ -14,22 +14,41 @@
 //! containers answer is what the project declares.
 
 mod admission;
+mod api;
+mod audit;
+mod bootstrap;
 mod clock;
+mod cluster;
+mod containers;
 mod controllers;
 mod convert;
 mod crd;
+mod credentials;
 mod defaulting;
+mod error;
 mod managers;
+mod openapi;
+mod plane;
 mod randomness;
+mod rbac;
 mod resource;
 mod runtime;
 mod selector;
 mod status;
+mod storage;
 mod strategy;
+mod table;
 mod validate;
 mod world;
+mod yaml_text;
+
+pub use api::{Body, Service};
+pub use audit::AuditEntry;
 
 pub use clock::{Clock, VirtualClock, rfc3339, rfc3339_micro};
+pub use cluster::{Cluster, Drive, ForkClock, Options, Served, Storage};
+pub use containers::{Containers, ExecOutcome, HttpAnswer, Life, LogLine, Undeclared};
+pub use error::Error;
 pub use randomness::Randomness;
 pub use resource::{CustomResource, Registry, Resource, ScalePaths, Scope, Subresource};
 pub use runtime::{Controller, Runtime};

@@ -86,6 +86,8 @@ pub struct CustomResource {
     pub storage_version: String,
     /// The warning for a deprecated version.
     pub deprecation: Option<String>,
+    /// False for a version that only stores.
+    pub served: bool,
 }
 
 /// Where a custom resource keeps what `/scale` shows, as JSON paths with the leading dot.

@@ -27,10 +27,13 @@ use crate::randomness::Randomness;
 use crate::resource::{Registry, Resource};
 use crate::status::Status;
 
+pub(crate) use create::{Create, Tracking, settle_namespace};
+pub(crate) use delete::Deleted;
 pub use delete::{DeleteOptions, Propagation};
 pub use ring::{Change, Event};
 pub use stored::Stored;
 pub use update::Part;
+pub(crate) use update::{Update, VersionRule};
 
 /// Objects of one resource, by `namespace/name`, or by name where there is no namespace.
 pub(crate) type Objects = BTreeMap<Box<str>, Arc<Stored>>;
@@ -181,6 +184,19 @@ impl World {
     /// What is served.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    pub(crate) fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
+    pub(crate) fn configure(&mut self, settings: Settings) {
+        self.ring.set_capacity(settings.history);
+        self.settings = Arc::new(settings);
+    }
+
+    pub(crate) fn replace_registry(&mut self, registry: Arc<Registry>) {
+        self.registry = registry;
     }
 
     /// What is fixed for the life of the cluster.

@@ -120,7 +120,9 @@ impl Registry {
 
     /// The resource served at `/apis/GROUP/VERSION/PLURAL`.
     pub fn served(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
-        self.resources.get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
+        self.resources
+            .get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
+            .filter(|resource| resource.custom.as_ref().is_none_or(|custom| custom.served))
     }
 
     /// The version that stores, by storage id such as `pods` or `deployments.apps`.

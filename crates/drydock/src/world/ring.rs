@@ -56,6 +56,10 @@ impl Ring {
         Self { events: VecDeque::new(), capacity: capacity.max(1), forgotten: 0 }
     }
 
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity.max(1);
+    }
+
     pub(crate) fn push(&mut self, event: Arc<Event>) {
         if self.events.len() >= self.capacity
             && let Some(oldest) = self.events.pop_front()

@@ -11,14 +11,14 @@ use serde_json::Value;
 pub struct Stored {
     object: Object,
     version: u64,
-    json: OnceLock<Bytes>,
+    rest: OnceLock<Bytes>,
 }
 
 impl Stored {
     pub(crate) fn new(value: Value, version: u64) -> Self {
         // What is no object at all cannot get here past decoding; should it, it is kept as an empty one.
         let object = Object::from_value(value).unwrap_or_else(|_| Object::from_map(serde_json::Map::new()));
-        Self { object, version, json: OnceLock::new() }
+        Self { object, version, rest: OnceLock::new() }
     }
 
     /// The object as a JSON value.
@@ -36,9 +36,39 @@ impl Stored {
         self.version
     }
 
-    /// The object as JSON, without a newline.
-    pub fn json(&self) -> Bytes {
-        self.json.get_or_init(|| Bytes::from(serde_json::to_vec(self.value()).unwrap_or_default())).clone()
+    /// The object as JSON after its opening brace and without `kind` and `apiVersion`: what follows them in a
+    /// single answer, and what an item of a built-in list consists of.
+    pub(crate) fn rest(&self) -> &Bytes {
+        self.rest.get_or_init(|| {
+            let mut out = Vec::with_capacity(1024);
+            for (key, value) in self.object.map() {
+                if key == "kind" || key == "apiVersion" {
+                    continue;
+                }
+                if !out.is_empty() {
+                    out.push(b',');
+                }
+                // Writing a string or a value into memory cannot fail.
+                let _ = serde_json::to_writer(&mut out, key);
+                out.push(b':');
+                let _ = serde_json::to_writer(&mut out, value);
+            }
+            out.push(b'}');
+            Bytes::from(out)
+        })
+    }
+
+    /// The object as JSON, `kind` and `apiVersion` first, without a newline; under another version if asked for.
+    pub(crate) fn write_json(&self, api_version: &str, out: &mut Vec<u8>) {
+        let kind = self.object.kind();
+        let rest = self.rest();
+        out.reserve(rest.len() + kind.len() + api_version.len() + 32);
+        out.extend_from_slice(b"{\"kind\":\"");
+        out.extend_from_slice(kind.as_bytes());
+        out.extend_from_slice(b"\",\"apiVersion\":\"");
+        out.extend_from_slice(api_version.as_bytes());
+        out.extend_from_slice(if rest.len() > 1 { b"\"," } else { b"\"" });
+        out.extend_from_slice(rest);
     }
 
     fn meta(&self, field: &str) -> &str {

@@ -1,0 +1,227 @@
+//! Reading request bodies: JSON, YAML, protobuf; typed, with strict findings.
+
+use http::HeaderMap;
+use landfall_object::Gvk;
+use landfall_object::schema::{DecodeError, Schemas};
+use serde_json::{Value, json};
+
+use super::query::Query;
+use crate::resource::Resource;
+use crate::status::Status;
+
+/// What a body may weigh (`MaxRequestBodyBytes`).
+pub(crate) const LIMIT: usize = 3 * 1024 * 1024;
+
+/// What is done about unknown and duplicate fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldValidation {
+    Ignore,
+    Warn,
+    Strict,
+}
+
+impl FieldValidation {
+    pub(crate) fn of(query: &Query, options_kind: &str) -> Result<Self, Status> {
+        match query.get("fieldValidation") {
+            "Ignore" => Ok(Self::Ignore),
+            "" | "Warn" => Ok(Self::Warn),
+            "Strict" => Ok(Self::Strict),
+            other => {
+                let error =
+                    crate::status::FieldError::not_supported("fieldValidation", other, &["Ignore", "Strict", "Warn"]);
+                Err(Status::invalid("meta.k8s.io", options_kind, "", vec![error]))
+            }
+        }
+    }
+
+    /// Turns findings into warnings or a refusal.
+    pub(crate) fn judge(
+        self,
+        findings: Vec<String>,
+        refuse: impl FnOnce(&str) -> Status,
+    ) -> Result<Vec<String>, Status> {
+        match self {
+            _ if findings.is_empty() => Ok(Vec::new()),
+            Self::Ignore => Ok(Vec::new()),
+            Self::Warn => Ok(findings),
+            Self::Strict => Err(refuse(&format!("strict decoding error: {}", findings.join(", ")))),
+        }
+    }
+}
+
+/// The media type without parameters, in lower case.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
+    let text = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Reads an object of a kind; gives it with warnings.
+pub(crate) fn object(
+    schemas: &Schemas,
+    resource: &Resource,
+    headers: &HeaderMap,
+    bytes: &[u8],
+    validation: FieldValidation,
+) -> Result<(Value, Vec<String>), Status> {
+    let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
+    if let Some(custom) = &resource.custom {
+        let text = as_json(headers, bytes)?;
+        return custom_object(schemas, resource, custom, &text, validation);
+    }
+    typed(schemas, &gvk, headers, bytes, validation)
+}
+
+/// Reads a body of a built-in kind.
+pub(crate) fn typed(
+    schemas: &Schemas,
+    gvk: &Gvk,
+    headers: &HeaderMap,
+    bytes: &[u8],
+    validation: FieldValidation,
+) -> Result<(Value, Vec<String>), Status> {
+    if media_type(headers) == "application/vnd.kubernetes.protobuf" {
+        let (found, decoded) = schemas.decode_protobuf(bytes).map_err(|error| match error {
+            DecodeError::UnknownKind(kind) => Status::unsupported_media_type(format!(
+                "the body is a protobuf message of kind {} in {}, for which the embedded cluster knows no fields",
+                kind.kind,
+                kind.api_version()
+            )),
+            error => Status::bad_request(error.to_string()),
+        })?;
+        if found.kind != gvk.kind || found.group != gvk.group {
+            return Err(wrong_kind(&found, gvk));
+        }
+        let mut value = decoded.value;
+        value["kind"] = json!(gvk.kind);
+        value["apiVersion"] = json!(gvk.api_version());
+        return Ok((value, Vec::new()));
+    }
+    let text = as_json(headers, bytes)?;
+    let refuse = |why: &str| {
+        Status::bad_request(format!(
+            "{} in version \"{}\" cannot be handled as a {}: {why}",
+            gvk.kind, gvk.version, gvk.kind
+        ))
+    };
+    check_kind(&text, gvk)?;
+    let decoded = schemas.decode_json(gvk, &text).map_err(|error| refuse(&error.to_string()))?;
+    let warnings = validation.judge(decoded.findings, refuse)?;
+    let mut value = decoded.value;
+    if !value.is_object() {
+        return Err(Status::bad_request("the body of the request was empty or not an object"));
+    }
+    value["kind"] = json!(gvk.kind);
+    value["apiVersion"] = json!(gvk.api_version());
+    Ok((value, warnings))
+}
+
+/// JSON as it is, YAML turned into it.
+pub(crate) fn as_json(headers: &HeaderMap, bytes: &[u8]) -> Result<Vec<u8>, Status> {
+    match media_type(headers).as_str() {
+        "" | "application/json" | "application/x-www-form-urlencoded" | "*/*" => Ok(bytes.to_vec()),
+        "application/yaml" => yaml_to_json(bytes),
+        _ => Err(Status::unsupported_media_type(
+            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        )),
+    }
+}
+
+/// YAML, or JSON that calls itself YAML.
+pub(crate) fn yaml_to_json(bytes: &[u8]) -> Result<Vec<u8>, Status> {
+    if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() {
+        return Ok(bytes.to_vec());
+    }
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
+    let value = crate::yaml_text::to_json(text)
+        .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
+    serde_json::to_vec(&value).map_err(Status::internal)
+}
+
+fn check_kind(text: &[u8], expected: &Gvk) -> Result<(), Status> {
+    #[derive(serde::Deserialize, Default)]
+    #[serde(default, rename_all = "camelCase")]
+    struct TypeMeta {
+        kind: Option<String>,
+        api_version: Option<String>,
+    }
+    let Ok(meta) = serde_json::from_slice::<TypeMeta>(text) else { return Ok(()) };
+    let (kind, version) = (meta.kind.unwrap_or_default(), meta.api_version.unwrap_or_default());
+    if !kind.is_empty() && kind != expected.kind {
+        let (group, version) = version.split_once('/').unwrap_or(("", &version));
+        return Err(wrong_kind(&Gvk::new(group, version, &*kind), expected));
+    }
+    if !version.is_empty() && version != expected.api_version() {
+        return Err(Status::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({})",
+            expected.api_version()
+        )));
+    }
+    Ok(())
+}
+
+fn wrong_kind(found: &Gvk, expected: &Gvk) -> Status {
+    let package = |gvk: &Gvk| {
+        if gvk.group.is_empty() {
+            "core".to_owned()
+        } else {
+            gvk.group.split('.').next().unwrap_or_default().to_owned()
+        }
+    };
+    Status::bad_request(format!(
+        "{} in version \"{}\" cannot be handled as a {}: converting ({}.{}) to ({}.{}): unknown conversion",
+        found.kind,
+        found.version,
+        expected.kind,
+        found.version,
+        found.kind,
+        package(expected),
+        expected.kind
+    ))
+}
+
+fn custom_object(
+    schemas: &Schemas,
+    resource: &Resource,
+    custom: &crate::resource::CustomResource,
+    text: &[u8],
+    validation: FieldValidation,
+) -> Result<(Value, Vec<String>), Status> {
+    let mut duplicates = Vec::new();
+    let mut value = super::duplicates::parse(text, &mut duplicates)
+        .map_err(|error| Status::bad_request(format!("error decoding JSON: {error}")))?;
+    if !value.is_object() {
+        return Err(Status::bad_request("the body of the request was empty or not an object"));
+    }
+    let given = value["kind"].as_str().unwrap_or_default();
+    if given != resource.kind && !given.is_empty() {
+        let error = crate::status::FieldError::invalid("kind", given, format!("must be {}", resource.kind));
+        let name = value["metadata"]["name"].as_str().unwrap_or_default();
+        return Err(Status::invalid(&resource.group, &resource.kind, name, vec![error]));
+    }
+    let version = value["apiVersion"].as_str().unwrap_or_default();
+    if !version.is_empty() && version != resource.api_version() {
+        return Err(Status::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({})",
+            resource.api_version()
+        )));
+    }
+    let mut findings = duplicates;
+    if value["metadata"].is_object() {
+        let decoded =
+            schemas.decode_metadata(&value["metadata"]).map_err(|error| Status::bad_request(error.to_string()))?;
+        findings.extend(decoded.findings);
+        value["metadata"] = decoded.value;
+    }
+    findings.extend(crate::crd::prune(custom, &mut value).into_iter().map(|path| format!("unknown field \"{path}\"")));
+    let refuse = |why: &str| {
+        Status::bad_request(format!(
+            "{} in version \"{}\" cannot be handled as a {}: {why}",
+            resource.kind, resource.version, resource.kind
+        ))
+    };
+    let warnings = validation.judge(findings, refuse)?;
+    value["kind"] = json!(resource.kind);
+    value["apiVersion"] = json!(resource.api_version());
+    Ok((value, warnings))
+}

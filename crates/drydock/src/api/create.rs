@@ -1,0 +1,44 @@
+//! Creating by POST.
+
+use std::sync::Arc;
+
+use super::answer::Answer;
+use super::body::{self, FieldValidation};
+use super::dispatch::Target;
+use super::{Call, get, view};
+use crate::plane::Plane;
+use crate::status::Status;
+use crate::world::{Create, Tracking};
+
+/// How often a generated name that is taken is drawn again.
+const ATTEMPTS: usize = 8;
+
+pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
+    let effect = call.query.effect("CreateOptions")?;
+    call.check_manager("CreateOptions")?;
+    let validation = FieldValidation::of(&call.query, "CreateOptions")?;
+    let (object, mut warnings) = body::object(&plane.schemas, target.resource, &call.headers, &call.body, validation)?;
+    warnings.splice(0..0, get::deprecation(target));
+    let actor = call.actor();
+    let mut world = plane.world.lock();
+    let mut attempt = 0;
+    let stored = loop {
+        attempt += 1;
+        let result = world.create_as(Create {
+            actor: &actor,
+            resource: target.resource,
+            namespace: &target.path.namespace,
+            object: object.clone(),
+            effect,
+            tracking: Tracking::Update,
+        });
+        match result {
+            Err(status)
+                if status.is_already_exists() && status.message.contains("unique name") && attempt < ATTEMPTS => {}
+            other => break other?,
+        }
+    };
+    let (registry, now) = (world.registry().clone(), world.now());
+    drop(world);
+    Ok(view::object(&registry, target.resource, &stored, call, 201, now)?.warn(&warnings))
+}

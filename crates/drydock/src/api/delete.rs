@@ -1,0 +1,85 @@
+//! Deleting one object.
+
+use std::sync::Arc;
+
+use landfall_object::Gvk;
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::body::{self, FieldValidation};
+use super::dispatch::Target;
+use super::{Call, view};
+use crate::plane::Plane;
+use crate::status::{FieldError, Status};
+use crate::world::{DeleteOptions, Deleted, Effect, Propagation};
+
+pub(crate) fn delete(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
+    let options = options(plane, call)?;
+    let mut world = plane.world.lock();
+    let path = target.path;
+    let deleted = world.delete_as(&call.actor(), target.resource, &path.namespace, &path.name, &options)?;
+    let (registry, now) = (world.registry().clone(), world.now());
+    drop(world);
+    match deleted {
+        Deleted::Gone(object) if &*target.resource.id != "pods" => {
+            let mut details = json!({"name": path.name, "kind": path.resource, "uid": object.uid()});
+            if !path.group.is_empty() {
+                details["group"] = json!(path.group);
+            }
+            let status =
+                json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
+            Ok(Answer::value(200, &status, call.accept.encoding))
+        }
+        Deleted::Gone(object) | Deleted::Going(object) => {
+            view::object(&registry, target.resource, &object, call, 200, now)
+        }
+    }
+}
+
+/// From the body, or from the query when there is none.
+pub(crate) fn options(plane: &Plane, call: &Call) -> Result<DeleteOptions, Status> {
+    let mut given = json!({});
+    if !call.body.is_empty() {
+        let gvk = Gvk::new("", "v1", "DeleteOptions");
+        given = match body::typed(&plane.schemas, &gvk, &call.headers, &call.body, FieldValidation::Ignore) {
+            Ok((value, _)) => value,
+            // The body may name any group's DeleteOptions (`meta.k8s.io/v1`, `apps/v1`).
+            Err(status) if status.code == 400 => serde_json::from_slice::<Value>(&call.body).map_err(|_| status)?,
+            Err(status) => return Err(status),
+        };
+    }
+    let mut effect = call.query.effect("DeleteOptions")?;
+    for value in given["dryRun"].as_array().into_iter().flatten() {
+        match value.as_str() {
+            Some("All") => effect = Effect::DryRun,
+            _ => {
+                let error = FieldError::not_supported("dryRun", given["dryRun"].clone(), &["All"]);
+                return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", vec![error]));
+            }
+        }
+    }
+    let policy = given["propagationPolicy"].as_str().unwrap_or_else(|| call.query.get("propagationPolicy"));
+    let propagation = match policy {
+        "" => match given["orphanDependents"].as_bool() {
+            Some(true) => Some(Propagation::Orphan),
+            Some(false) => Some(Propagation::Background),
+            None => None,
+        },
+        "Orphan" => Some(Propagation::Orphan),
+        "Background" => Some(Propagation::Background),
+        "Foreground" => Some(Propagation::Foreground),
+        other => {
+            let error =
+                FieldError::not_supported("propagationPolicy", other, &["Foreground", "Background", "Orphan", "nil"]);
+            return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", vec![error]));
+        }
+    };
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    Ok(DeleteOptions {
+        grace_seconds: given["gracePeriodSeconds"].as_i64().or_else(|| call.query.number("gracePeriodSeconds")),
+        propagation,
+        uid: text(&given["preconditions"]["uid"]),
+        version: text(&given["preconditions"]["resourceVersion"]),
+        effect,
+    })
+}

@@ -1,0 +1,204 @@
+//! From a request to its handler: authorization, verbs, subresources.
+
+use std::sync::Arc;
+
+use http::{Method, Response};
+use hyper::upgrade::OnUpgrade;
+
+use super::answer::{Answer, Body};
+use super::path::{Path, ResourcePath};
+use super::{
+    Call, collection, create, delete, get, groups, health, list, logs, patch, pod_parts, reviews, scale, streams,
+    token, update, watch,
+};
+use crate::audit::AuditEntry;
+use crate::plane::{Plane, Running};
+use crate::rbac::{self, Attributes};
+use crate::resource::Resource;
+use crate::status::Status;
+use crate::world::Part;
+
+/// A request for objects, with its resource found.
+pub(crate) struct Target<'a> {
+    pub(crate) resource: &'a Arc<Resource>,
+    pub(crate) path: &'a ResourcePath,
+}
+
+pub(crate) async fn dispatch(
+    plane: &Arc<Plane>,
+    call: Call,
+    what: Path,
+    upgrade: Option<OnUpgrade>,
+    running: Running<'_>,
+) -> Response<Body> {
+    let verb = verb(&call, &what);
+    let result = match &what {
+        Path::Resource(path) => objects(plane, &call, path, verb, upgrade, running).await,
+        other => {
+            let attributes = Attributes::path(&call.method.as_str().to_ascii_lowercase(), &call.path);
+            let allowed = rbac::authorize(&plane.world.lock(), &call.user, &attributes);
+            match allowed.and_then(|()| paths(plane, &call, other)) {
+                Ok(answer) => Ok(answer.into_response(&call.headers)),
+                Err(status) => Err(status),
+            }
+        }
+    };
+    let response =
+        result.unwrap_or_else(|status| Answer::refusal(&status, call.accept.encoding).into_response(&call.headers));
+    let code = response.status().as_u16();
+    if !matches!(verb, "get" | "list" | "watch") || code >= 400 {
+        let agent =
+            call.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        plane.audit.record(AuditEntry {
+            at: plane.world.lock().now(),
+            user: call.user.name.clone(),
+            agent: agent.to_owned(),
+            verb: verb.to_owned(),
+            path: call.path.clone(),
+            code,
+        });
+    }
+    response
+}
+
+/// The Kubernetes verb of a request.
+fn verb(call: &Call, what: &Path) -> &'static str {
+    let (collection, watch) = match what {
+        Path::Resource(path) => (path.name.is_empty(), call.query.flag("watch")),
+        _ => (false, false),
+    };
+    match call.method {
+        Method::GET | Method::HEAD if watch => "watch",
+        Method::GET | Method::HEAD if collection => "list",
+        Method::POST => "create",
+        Method::PUT => "update",
+        Method::PATCH => "patch",
+        Method::DELETE if collection => "deletecollection",
+        Method::DELETE => "delete",
+        _ => "get",
+    }
+}
+
+fn paths(plane: &Arc<Plane>, call: &Call, what: &Path) -> Result<Answer, Status> {
+    if call.method != Method::GET && call.method != Method::HEAD {
+        return Err(Status::method_not_allowed());
+    }
+    match what {
+        Path::Groups { legacy } => groups::groups(plane, call, *legacy),
+        Path::Group(group) => groups::group(plane, call, group),
+        Path::Resources { group, version } => groups::resources(plane, call, group, version),
+        Path::Other(path) => health::other(plane, call, path),
+        Path::Resource(_) => Err(Status::no_such_resource()),
+    }
+}
+
+async fn objects(
+    plane: &Arc<Plane>,
+    call: &Call,
+    path: &ResourcePath,
+    verb: &'static str,
+    upgrade: Option<OnUpgrade>,
+    running: Running<'_>,
+) -> Result<Response<Body>, Status> {
+    let attributes = Attributes {
+        verb: verb.to_owned(),
+        group: path.group.clone(),
+        namespace: path.namespace.clone(),
+        resource: path.resource.clone(),
+        subresource: path.subresource.clone(),
+        name: path.name.clone(),
+        path: None,
+    };
+    let resource = {
+        let world = plane.world.lock();
+        rbac::authorize(&world, &call.user, &attributes)?;
+        world.registry().served(&path.group, &path.version, &path.resource).cloned()
+    };
+    let Some(resource) = resource else {
+        return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers));
+    };
+    if resource.is_namespaced()
+        && path.namespace.is_empty()
+        && !(path.name.is_empty() && matches!(verb, "list" | "watch" | "deletecollection"))
+        || !resource.is_namespaced() && !path.namespace.is_empty() && &*resource.id != "namespaces"
+    {
+        if verb == "create" && path.name.is_empty() {
+            return Err(Status::method_not_allowed());
+        }
+        return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers));
+    }
+    let target = Target { resource: &resource, path };
+    match (verb, path.subresource.as_str()) {
+        ("watch", "") => return watch::open(plane, call, &target),
+        ("get", "log") if &*resource.id == "pods" => return logs::open(plane, call, &target),
+        (_, "exec" | "attach" | "portforward") if &*resource.id == "pods" => {
+            return streams::open(plane, call, &target, upgrade);
+        }
+        _ => {}
+    }
+    let answer = act(plane, call, &target, verb);
+    if !matches!(verb, "get" | "list") {
+        let version = plane.world.lock().version();
+        if !plane.persisted(version).await {
+            drop(running);
+            return Err(Status::internal("the cluster's state can no longer be written to disk"));
+        }
+    }
+    Ok(answer?.into_response(&call.headers))
+}
+
+fn act(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: &str) -> Result<Answer, Status> {
+    let resource = target.resource;
+    let name = target.path.name.as_str();
+    if !target.path.subresource.is_empty() {
+        return part(plane, call, target, verb);
+    }
+    let supported = resource.allows(verb);
+    match verb {
+        "create" if !name.is_empty() => Err(Status::method_not_allowed()),
+        "update" | "patch" if name.is_empty() => Err(Status::method_not_allowed()),
+        _ if !supported => Err(Status::method_not_allowed()),
+        "create" if reviews::is_review(resource) => reviews::create(plane, call, target),
+        "create" if resource.plural == "bindings" => pod_parts::bind(plane, call, target),
+        "create" => create::create(plane, call, target),
+        "get" => get::get(plane, call, target),
+        "list" => list::list(plane, call, target),
+        "update" => update::update(plane, call, target, Part::Main),
+        "patch" => patch::patch(plane, call, target, Part::Main),
+        "delete" => delete::delete(plane, call, target),
+        "deletecollection" => collection::delete(plane, call, target),
+        _ => Err(Status::method_not_allowed()),
+    }
+}
+
+fn part(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: &str) -> Result<Answer, Status> {
+    let Some(subresource) = target.resource.subresource(&target.path.subresource) else {
+        return Ok(Answer::text(404, "404 page not found\n"));
+    };
+    if !subresource.verbs.iter().any(|known| known == verb) {
+        return Err(Status::method_not_allowed());
+    }
+    let part = match subresource.name.as_str() {
+        "status" => Part::Status,
+        "finalize" => Part::Finalize,
+        "approval" => Part::Approval,
+        "ephemeralcontainers" => Part::EphemeralContainers,
+        "resize" => Part::Resize,
+        "scale" => return scale::scale(plane, call, target, verb),
+        "token" => return token::create(plane, call, target),
+        "binding" => return pod_parts::bind(plane, call, target),
+        "eviction" => return pod_parts::evict(plane, call, target),
+        "proxy" => {
+            return Err(Status::not_implemented(
+                "the embedded cluster does not proxy to simulated containers; use port-forward",
+            ));
+        }
+        _ => return Ok(Answer::text(404, "404 page not found\n")),
+    };
+    match verb {
+        "get" => get::get(plane, call, target),
+        "update" => update::update(plane, call, target, part),
+        "patch" => patch::patch(plane, call, target, part),
+        _ => Err(Status::method_not_allowed()),
+    }
+}

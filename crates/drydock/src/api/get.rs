@@ -1,0 +1,28 @@
+//! Reading one object.
+
+use std::sync::Arc;
+
+use super::answer::Answer;
+use super::dispatch::Target;
+use super::{Call, view};
+use crate::plane::Plane;
+use crate::status::Status;
+
+pub(crate) fn get(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
+    let (found, registry, now) = {
+        let world = plane.world.lock();
+        let path = target.path;
+        let found = match world.find(&target.resource.id, &path.namespace, &path.name) {
+            Some(found) => found,
+            None => return Err(Status::not_found(&path.group, &path.resource, &path.name)),
+        };
+        (found, world.registry().clone(), world.now())
+    };
+    let answer = view::object(&registry, target.resource, &found, call, 200, now)?;
+    Ok(answer.warn(&deprecation(target)))
+}
+
+/// The warning of a deprecated custom version.
+pub(crate) fn deprecation(target: &Target<'_>) -> Vec<String> {
+    target.resource.custom.as_ref().and_then(|custom| custom.deprecation.clone()).into_iter().collect()
+}

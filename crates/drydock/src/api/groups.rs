@@ -1,0 +1,199 @@
+//! Discovery: legacy lists, and the aggregated form with ETag.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use http::{HeaderValue, header};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256, Sha512};
+
+use super::Call;
+use super::accept::wants_aggregated;
+use super::answer::{Answer, to_bytes};
+use crate::plane::Plane;
+use crate::resource::{Registry, Resource};
+use crate::status::Status;
+
+pub(crate) fn groups(plane: &Arc<Plane>, call: &Call, legacy: bool) -> Result<Answer, Status> {
+    let registry = plane.world.lock().registry().clone();
+    if wants_aggregated(&call.headers) {
+        let items: Vec<Value> = registry
+            .groups()
+            .iter()
+            .filter(|group| group.is_empty() == legacy)
+            .map(|group| aggregated(&registry, group))
+            .collect();
+        let list = json!({
+            "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items,
+        });
+        let mut answer =
+            with_etag(call, to_bytes(&list), "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+        answer.headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+        answer.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public"));
+        return Ok(answer);
+    }
+    let value = if legacy {
+        let address = "127.0.0.1";
+        json!({
+            "kind": "APIVersions", "versions": ["v1"],
+            "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
+        })
+    } else {
+        let groups: Vec<Value> = registry
+            .groups()
+            .iter()
+            .filter(|group| !group.is_empty())
+            .map(|group| api_group(&registry, group))
+            .collect();
+        json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+    };
+    let mut answer = Answer::value(200, &value, call.accept.encoding);
+    answer.headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    Ok(answer)
+}
+
+pub(crate) fn group(plane: &Arc<Plane>, call: &Call, group: &str) -> Result<Answer, Status> {
+    let registry = plane.world.lock().registry().clone();
+    if registry.versions(group).is_empty() {
+        return Ok(Answer::text(404, "404 page not found\n"));
+    }
+    let mut value = api_group(&registry, group);
+    value["kind"] = json!("APIGroup");
+    value["apiVersion"] = json!("v1");
+    Ok(Answer::value(200, &value, call.accept.encoding))
+}
+
+pub(crate) fn resources(plane: &Arc<Plane>, call: &Call, group: &str, version: &str) -> Result<Answer, Status> {
+    let registry = plane.world.lock().registry().clone();
+    if !registry.versions(group).iter().any(|known| known == version) {
+        return Ok(Answer::text(404, "404 page not found\n"));
+    }
+    let mut list = Vec::new();
+    for resource in served(&registry, group, version) {
+        let mut entry = json!({
+            "name": resource.plural, "singularName": resource.singular, "namespaced": resource.is_namespaced(),
+            "kind": resource.kind, "verbs": resource.verbs,
+        });
+        if !resource.short_names.is_empty() {
+            entry["shortNames"] = json!(resource.short_names);
+        }
+        if !resource.categories.is_empty() {
+            entry["categories"] = json!(resource.categories);
+        }
+        if resource.allows("list") {
+            entry["storageVersionHash"] = json!(storage_version_hash(&registry, resource));
+        }
+        list.push(entry);
+        for subresource in &resource.subresources {
+            let mut entry = json!({
+                "name": format!("{}/{}", resource.plural, subresource.name), "singularName": "",
+                "namespaced": resource.is_namespaced(), "kind": subresource.kind, "verbs": subresource.verbs,
+            });
+            if !subresource.version.is_empty() {
+                entry["group"] = json!(subresource.group);
+                entry["version"] = json!(subresource.version);
+            }
+            list.push(entry);
+        }
+    }
+    let version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let mut value = json!({"kind": "APIResourceList", "groupVersion": version, "resources": list});
+    if !group.is_empty() {
+        value["apiVersion"] = json!("v1");
+    }
+    Ok(Answer::value(200, &value, call.accept.encoding))
+}
+
+fn served<'a>(registry: &'a Registry, group: &'a str, version: &'a str) -> impl Iterator<Item = &'a Arc<Resource>> {
+    registry.resources(group, version).filter(|resource| resource.custom.as_ref().is_none_or(|custom| custom.served))
+}
+
+fn api_group(registry: &Registry, group: &str) -> Value {
+    let versions: Vec<Value> = registry
+        .versions(group)
+        .iter()
+        .map(|version| json!({"groupVersion": format!("{group}/{version}"), "version": version}))
+        .collect();
+    json!({"name": group, "preferredVersion": versions[0], "versions": versions})
+}
+
+fn aggregated(registry: &Registry, group: &str) -> Value {
+    let versions: Vec<Value> = registry
+        .versions(group)
+        .iter()
+        .map(|version| {
+            let resources: Vec<Value> =
+                served(registry, group, version).map(|resource| aggregated_resource(resource)).collect();
+            json!({"version": version, "resources": resources, "freshness": "Current"})
+        })
+        .collect();
+    let metadata = if group.is_empty() { json!({}) } else { json!({"name": group}) };
+    json!({"metadata": metadata, "versions": versions})
+}
+
+fn aggregated_resource(resource: &Resource) -> Value {
+    let own = json!({"group": resource.group, "version": resource.version, "kind": resource.kind});
+    let mut entry = json!({
+        "resource": resource.plural, "responseKind": own,
+        "scope": if resource.is_namespaced() { "Namespaced" } else { "Cluster" },
+        "singularResource": resource.singular, "verbs": resource.verbs,
+    });
+    if !resource.short_names.is_empty() {
+        entry["shortNames"] = json!(resource.short_names);
+    }
+    if !resource.categories.is_empty() {
+        entry["categories"] = json!(resource.categories);
+    }
+    if !resource.subresources.is_empty() {
+        let subresources = resource.subresources.iter().map(|subresource| {
+            let kind = if subresource.version.is_empty() {
+                json!({"group": resource.group, "version": resource.version, "kind": subresource.kind})
+            } else {
+                json!({"group": subresource.group, "version": subresource.version, "kind": subresource.kind})
+            };
+            json!({"subresource": subresource.name, "responseKind": kind, "verbs": subresource.verbs})
+        });
+        entry["subresources"] = subresources.collect();
+    }
+    entry
+}
+
+/// As `discovery.StorageVersionHash`: the first eight bytes of a hash of group, version and kind.
+fn storage_version_hash(registry: &Registry, resource: &Resource) -> String {
+    let stores = registry.stored(&resource.id).map_or(resource, |stores| stores);
+    let hash = Sha256::digest(format!("{}/{}/{}", stores.group, stores.version, stores.kind));
+    base64::engine::general_purpose::STANDARD.encode(&hash[..8])
+}
+
+/// An answer with an ETag; 304 for those who have it already.
+pub(crate) fn with_etag(call: &Call, body: bytes::Bytes, content_type: &'static str) -> Answer {
+    let hash: String = Sha512::digest(&body).iter().map(|byte| format!("{byte:02X}")).collect();
+    let tag = format!("\"{hash}\"");
+    let known = call
+        .headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').any(|known| known.trim().trim_start_matches("W/") == tag));
+    let mut answer = if known {
+        Answer::bytes(304, content_type, bytes::Bytes::new())
+    } else {
+        Answer::bytes(200, content_type, body)
+    };
+    if let Ok(value) = HeaderValue::from_str(&tag) {
+        answer.headers.insert(header::ETAG, value);
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn storage_hashes_are_the_real_ones() {
+        let registry = Registry::builtin();
+        let configmaps = registry.stored("configmaps").expect("served");
+        assert_eq!(storage_version_hash(&registry, configmaps), "qFsyl6wFWjQ=");
+    }
+}

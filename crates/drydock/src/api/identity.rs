@@ -1,0 +1,165 @@
+//! Who asks: bearer tokens, client certificates, service account tokens, impersonation.
+
+use http::HeaderMap;
+use serde_json::Value;
+
+use super::service::Door;
+use crate::plane::Plane;
+use crate::rbac::{self, Attributes};
+use crate::status::Status;
+use crate::world::User;
+
+/// A client's certificate, as DER.
+pub(crate) struct PeerCertificate(pub(crate) Vec<u8>);
+
+pub(crate) fn admin() -> User {
+    User {
+        name: "landfall-admin".to_owned(),
+        groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()],
+        ..User::default()
+    }
+}
+
+fn anonymous() -> User {
+    User { name: "system:anonymous".to_owned(), groups: vec!["system:unauthenticated".to_owned()], ..User::default() }
+}
+
+/// The user of a request, impersonation included; 401 or 403 otherwise.
+pub(crate) fn authenticate(
+    plane: &Plane,
+    door: Door,
+    headers: &HeaderMap,
+    peer: Option<&PeerCertificate>,
+) -> Result<User, Status> {
+    let bearer = headers
+        .get(http::header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")))
+        .map(str::trim);
+    let user = match (bearer, peer, door) {
+        (Some(token), ..) => of_token(plane, token).ok_or_else(Status::unauthorized)?,
+        (None, Some(peer), _) => of_certificate(&peer.0).ok_or_else(Status::unauthorized)?,
+        (None, None, Door::InProcess) => admin(),
+        (None, None, Door::Served) => anonymous(),
+    };
+    impersonate(plane, user, headers)
+}
+
+/// The user a bearer token stands for.
+pub(crate) fn of_token(plane: &Plane, token: &str) -> Option<User> {
+    if aws_lc_rs::constant_time::verify_slices_are_equal(token.as_bytes(), plane.credentials.token().as_bytes()).is_ok()
+    {
+        return Some(admin());
+    }
+    super::token::user_of(plane, token)
+}
+
+/// `CN` is the user, each `O` a group: read from the certificate's subject.
+fn of_certificate(der: &[u8]) -> Option<User> {
+    let (certificate, _) = element(der, 0x30)?;
+    let (mut rest, _) = element(certificate, 0x30)?;
+    if rest.first() == Some(&0xA0) {
+        rest = any(rest)?.1;
+    }
+    // serial, signature algorithm, issuer, validity
+    for _ in 0..4 {
+        rest = any(rest)?.1;
+    }
+    let (mut names, _) = element(rest, 0x30)?;
+    let (mut user, mut groups) = (String::new(), Vec::new());
+    while !names.is_empty() {
+        let (set, after) = element(names, 0x31)?;
+        names = after;
+        let (pair, _) = element(set, 0x30)?;
+        let (oid, after) = element(pair, 0x06)?;
+        let (text, _) = any(after)?;
+        let text = String::from_utf8_lossy(text).into_owned();
+        match oid {
+            [0x55, 0x04, 0x03] => user = text,
+            [0x55, 0x04, 0x0A] => groups.push(text),
+            _ => {}
+        }
+    }
+    groups.push("system:authenticated".to_owned());
+    (!user.is_empty()).then(|| User { name: user, groups, ..User::default() })
+}
+
+/// The content of a DER element of this tag, and what follows it.
+fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    if bytes.first() == Some(&tag) { any(bytes) } else { None }
+}
+
+fn any(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let first = *bytes.get(1)? as usize;
+    let (length, start) = if first < 0x80 {
+        (first, 2)
+    } else {
+        let count = first & 0x7F;
+        let digits = bytes.get(2..2 + count).filter(|digits| digits.len() <= 4)?;
+        (digits.iter().fold(0usize, |sum, byte| sum << 8 | *byte as usize), 2 + count)
+    };
+    let end = start.checked_add(length)?;
+    Some((bytes.get(start..end)?, bytes.get(end..)?))
+}
+
+fn impersonate(plane: &Plane, user: User, headers: &HeaderMap) -> Result<User, Status> {
+    let texts = |name: &str| -> Vec<String> {
+        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
+    };
+    let name = texts("impersonate-user").into_iter().next().unwrap_or_default();
+    let mut groups = texts("impersonate-group");
+    let uid = texts("impersonate-uid").into_iter().next().unwrap_or_default();
+    let mut extra = std::collections::BTreeMap::new();
+    for (header, value) in headers {
+        if let Some(key) = header.as_str().strip_prefix("impersonate-extra-") {
+            let values: &mut Vec<String> = extra.entry(super::query::percent_decode(key)).or_default();
+            values.push(value.to_str().unwrap_or_default().to_owned());
+        }
+    }
+    if name.is_empty() {
+        if !groups.is_empty() || !uid.is_empty() || !extra.is_empty() {
+            return Err(Status::bad_request(
+                "requested impersonation of groups, UIDs or extra without impersonating a user",
+            ));
+        }
+        return Ok(user);
+    }
+    let world = plane.world.lock();
+    let check = |resource: &str, name: &str| {
+        let attributes = Attributes::resource("impersonate", "", "", resource, name);
+        rbac::authorize(&world, &user, &attributes)
+    };
+    match name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
+        Some((namespace, account)) => {
+            let attributes = Attributes::resource("impersonate", "", namespace, "serviceaccounts", account);
+            rbac::authorize(&world, &user, &attributes)?;
+            if groups.is_empty() {
+                groups.push("system:serviceaccounts".to_owned());
+                groups.push(format!("system:serviceaccounts:{namespace}"));
+            }
+        }
+        None => check("users", &name)?,
+    }
+    for group in &groups {
+        if !group.starts_with("system:serviceaccounts") {
+            check("groups", group)?;
+        }
+    }
+    let authenticated = if name == "system:anonymous" { "system:unauthenticated" } else { "system:authenticated" };
+    if !groups.iter().any(|group| group == authenticated) {
+        groups.push(authenticated.to_owned());
+    }
+    Ok(User { name, uid, groups, extra })
+}
+
+/// `UserInfo` as JSON.
+pub(crate) fn user_info(user: &User) -> Value {
+    let mut info = serde_json::json!({"username": user.name, "groups": user.groups});
+    if !user.uid.is_empty() {
+        info["uid"] = user.uid.clone().into();
+    }
+    if !user.extra.is_empty() {
+        info["extra"] = serde_json::json!(user.extra);
+    }
+    info
+}

@@ -1,0 +1,263 @@
+//! Patches: JSON patch, merge patch, strategic merge patch, apply.
+
+use std::sync::Arc;
+
+use landfall_object::Gvk;
+use landfall_object::merge::{json_patch, merge_patch, strategic};
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::body::{self, FieldValidation};
+use super::dispatch::Target;
+use super::{Call, duplicates, get, view};
+use crate::managers::{self, Apply};
+use crate::plane::Plane;
+use crate::status::{FieldError, Status};
+use crate::world::{Create, Effect, Part, Stored, Tracking, Update, VersionRule, World};
+
+/// The most operations a JSON patch may have (`maxJSONPatchOperations`).
+const MAX_OPERATIONS: usize = 10_000;
+
+#[derive(Clone, Copy, PartialEq)]
+enum PatchKind {
+    Json,
+    Merge,
+    Strategic,
+    Apply,
+}
+
+fn kind_of(call: &Call, custom: bool) -> Result<PatchKind, Status> {
+    match body::media_type(&call.headers).as_str() {
+        "application/json-patch+json" => Ok(PatchKind::Json),
+        "application/merge-patch+json" => Ok(PatchKind::Merge),
+        "application/strategic-merge-patch+json" if !custom => Ok(PatchKind::Strategic),
+        "application/apply-patch+yaml" => Ok(PatchKind::Apply),
+        _ => {
+            let strategic = if custom { "" } else { "application/strategic-merge-patch+json, " };
+            Err(Status::unsupported_media_type(format!(
+                "the body of the request was in an unknown format - accepted media types include: \
+                 application/json-patch+json, application/merge-patch+json, {strategic}application/apply-patch+yaml"
+            )))
+        }
+    }
+}
+
+pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: Part) -> Result<Answer, Status> {
+    let kind = kind_of(call, target.resource.custom.is_some())?;
+    let effect = call.query.effect("PatchOptions")?;
+    call.check_manager("PatchOptions")?;
+    let validation = FieldValidation::of(&call.query, "PatchOptions")?;
+    let mut errors = Vec::new();
+    if kind == PatchKind::Apply {
+        if call.query.get("fieldManager").is_empty() {
+            errors.push(FieldError::required("fieldManager", "is required for apply patch"));
+        }
+    } else if call.query.has("force") {
+        errors.push(FieldError::forbidden("force", "may not be specified for non-apply patch"));
+    }
+    if !errors.is_empty() {
+        return Err(Status::invalid("meta.k8s.io", "PatchOptions", "", errors));
+    }
+    let mut warnings = get::deprecation(target);
+    let mut world = plane.world.lock();
+    let (stored, code) = if kind == PatchKind::Apply {
+        apply(&mut world, plane, call, target, part, effect, validation, &mut warnings)?
+    } else {
+        let actor = call.actor();
+        let update = Update {
+            actor: &actor,
+            resource: target.resource,
+            namespace: &target.path.namespace,
+            name: &target.path.name,
+            part,
+            effect,
+            tracking: Tracking::Update,
+            version_rule: VersionRule::Unconditional,
+        };
+        let stored = world.update_as(update, |_, live| {
+            let gvk = Gvk::new(&*target.resource.group, &*target.resource.version, &*target.resource.kind);
+            let (patched, found) = patched(plane, call, kind, &gvk, live, target.resource.custom.is_some())?;
+            let (object, findings) = read_back(plane, target, &patched)?;
+            let found = found.into_iter().chain(findings).collect();
+            let refuse = |why: &str| {
+                let error = FieldError::invalid("patch", patched.to_string(), why);
+                Status::invalid("", "", "", vec![error])
+            };
+            warnings.extend(validation.judge(found, refuse)?);
+            Ok(object)
+        })?;
+        (stored, 200)
+    };
+    let (registry, now) = (world.registry().clone(), world.now());
+    drop(world);
+    Ok(view::object(&registry, target.resource, &stored, call, code, now)?.warn(&warnings))
+}
+
+/// The patched value of something that is not a stored object, such as a Scale.
+pub(crate) fn plain(plane: &Plane, call: &Call, gvk: &Gvk, live: &Value) -> Result<Value, Status> {
+    let kind = kind_of(call, false)?;
+    if kind == PatchKind::Apply {
+        let text = body::yaml_to_json(&call.body)?;
+        let applied: Value = serde_json::from_slice(&text).map_err(|error| Status::bad_request(error.to_string()))?;
+        return Ok(merge_patch::apply(live, &applied));
+    }
+    patched(plane, call, kind, gvk, live, false).map(|(value, _)| value)
+}
+
+fn patched(
+    plane: &Plane,
+    call: &Call,
+    kind: PatchKind,
+    gvk: &Gvk,
+    live: &Value,
+    custom: bool,
+) -> Result<(Value, Vec<String>), Status> {
+    let mut findings = Vec::new();
+    let patch = duplicates::parse(&call.body, &mut findings)
+        .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
+    match kind {
+        PatchKind::Json => {
+            let operations = json_patch::parse(&patch).map_err(|error| Status::bad_request(error.to_string()))?;
+            if operations.len() > MAX_OPERATIONS {
+                return Err(Status::too_large(format!(
+                    "The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}",
+                    operations.len()
+                )));
+            }
+            Ok((json_patch::apply(live, &operations).map_err(|_| Status::unprocessable())?, Vec::new()))
+        }
+        PatchKind::Merge => {
+            if !patch.is_object() {
+                return Err(Status::bad_request("error decoding patch: a merge patch must be an object"));
+            }
+            Ok((merge_patch::apply(live, &patch), findings))
+        }
+        PatchKind::Strategic | PatchKind::Apply => {
+            let schema = if custom { None } else { plane.schemas.kind(gvk) };
+            let Some(schema) = schema else {
+                return Err(Status::unsupported_media_type("strategic merge patch is not supported for this kind"));
+            };
+            let (Some(original), Some(patch)) = (live.as_object(), patch.as_object()) else {
+                return Err(Status::bad_request("error decoding patch: a strategic merge patch must be an object"));
+            };
+            let merged = strategic::apply(original, patch, schema).map_err(|error| match error {
+                strategic::StrategicError::Malformed(_) => {
+                    Status { message: error.to_string(), ..Status::unprocessable() }
+                }
+                error => Status::plain_error(error.to_string()),
+            })?;
+            Ok((Value::Object(merged), findings))
+        }
+    }
+}
+
+/// What the typed round trip makes of a patched object, with strict findings.
+fn read_back(plane: &Plane, target: &Target<'_>, patched: &Value) -> Result<(Value, Vec<String>), Status> {
+    let resource = target.resource;
+    let refuse = |why: String| {
+        let error = FieldError::invalid("patch", patched.to_string(), why);
+        Status::invalid("", "", "", vec![error])
+    };
+    if let Some(custom) = &resource.custom {
+        let mut value = patched.clone();
+        if !value.is_object() || !value["metadata"].is_object() {
+            return Err(refuse("the result of the patch is no object".to_owned()));
+        }
+        let decoded = plane.schemas.decode_metadata(&value["metadata"]).map_err(|error| refuse(error.to_string()))?;
+        let mut findings = decoded.findings;
+        value["metadata"] = decoded.value;
+        findings
+            .extend(crate::crd::prune(custom, &mut value).into_iter().map(|path| format!("unknown field \"{path}\"")));
+        return Ok((value, findings));
+    }
+    let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
+    let decoded = plane.schemas.decode(&gvk, patched).map_err(|error| refuse(error.to_string()))?;
+    Ok((decoded.value, decoded.findings))
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call, from one place")]
+fn apply(
+    world: &mut World,
+    plane: &Plane,
+    call: &Call,
+    target: &Target<'_>,
+    part: Part,
+    effect: Effect,
+    validation: FieldValidation,
+    warnings: &mut Vec<String>,
+) -> Result<(Arc<Stored>, u16), Status> {
+    let (resource, path) = (target.resource, target.path);
+    let text = body::yaml_to_json(&call.body)?;
+    let mut findings = Vec::new();
+    let mut applied = duplicates::parse(&text, &mut findings)
+        .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
+    warnings.extend(validation.judge(findings, |why| Status::bad_request(format!("error decoding YAML: {why}")))?);
+    if !applied.is_object() {
+        return Err(Status::bad_request("error decoding YAML: the body must be an object"));
+    }
+    let (kind, version) =
+        (applied["kind"].as_str().unwrap_or_default(), applied["apiVersion"].as_str().unwrap_or_default());
+    if kind != resource.kind || version != resource.api_version() {
+        return Err(Status::bad_request(format!(
+            "invalid object type: /{version}, Kind={kind}: the request's path names {}, Kind={}",
+            resource.api_version(),
+            resource.kind
+        )));
+    }
+    if applied["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null() && fields != &json!([])) {
+        return Err(Status::bad_request("metadata.managedFields must be nil"));
+    }
+    if !applied["metadata"].is_object() {
+        applied["metadata"] = json!({});
+    }
+    let given = applied["metadata"]["name"].as_str().unwrap_or_default();
+    if given.is_empty() {
+        applied["metadata"]["name"] = json!(path.name);
+    } else if given != path.name {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({given}) does not match the name on the URL ({})",
+            path.name
+        )));
+    }
+    crate::world::settle_namespace(resource, &path.namespace, &mut applied)?;
+    let actor = call.actor();
+    let request = Apply {
+        resource,
+        applied: &applied,
+        manager: &actor.manager,
+        subresource: part.subresource(),
+        force: call.query.flag("force"),
+    };
+    if world.find(&resource.id, &path.namespace, &path.name).is_none() {
+        if part != Part::Main {
+            return Err(Status::not_found(&path.group, &path.resource, &path.name));
+        }
+        if applied["metadata"]["uid"].as_str().is_some_and(|uid| !uid.is_empty()) {
+            let why = format!(
+                "uid mismatch: the provided object specified uid {}, and no existing object was found",
+                applied["metadata"]["uid"].as_str().unwrap_or_default()
+            );
+            return Err(Status::conflict(&path.group, &path.resource, &path.name, &why));
+        }
+        let object = managers::apply(world, &plane.schemas, None, &request)?;
+        let (object, _) = read_back(plane, target, &object)?;
+        let create =
+            Create { actor: &actor, resource, namespace: &path.namespace, object, effect, tracking: Tracking::Done };
+        return Ok((world.create_as(create)?, 201));
+    }
+    let update = Update {
+        actor: &actor,
+        resource,
+        namespace: &path.namespace,
+        name: &path.name,
+        part,
+        effect,
+        tracking: Tracking::Done,
+        version_rule: VersionRule::Unconditional,
+    };
+    let stored = world.update_as(update, |world, live| {
+        let object = managers::apply(world, &plane.schemas, Some(live), &request)?;
+        read_back(plane, target, &object).map(|(object, _)| object)
+    })?;
+    Ok((stored, 200))
+}

@@ -1,0 +1,131 @@
+//! Access and token reviews: asked and answered, never stored.
+
+use std::sync::Arc;
+
+use landfall_object::Gvk;
+use serde_json::{Value, json};
+
+use super::Call;
+use super::answer::Answer;
+use super::body::{self, FieldValidation};
+use super::dispatch::Target;
+use super::identity::{of_token, user_info};
+use crate::plane::Plane;
+use crate::rbac::{self, Attributes};
+use crate::resource::Resource;
+use crate::status::{FieldError, Status};
+use crate::world::User;
+
+/// True for the kinds that are only asked.
+pub(crate) fn is_review(resource: &Resource) -> bool {
+    matches!(resource.group.as_str(), "authentication.k8s.io" | "authorization.k8s.io")
+}
+
+pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
+    let resource = target.resource;
+    let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
+    let validation = FieldValidation::of(&call.query, "CreateOptions")?;
+    let (mut review, warnings) = body::typed(&plane.schemas, &gvk, &call.headers, &call.body, validation)?;
+    review["metadata"] =
+        review.get("metadata").filter(|metadata| metadata.is_object()).cloned().unwrap_or_else(|| json!({}));
+    let spec = review["spec"].clone();
+    review["status"] = match resource.plural.as_str() {
+        "selfsubjectreviews" => json!({"userInfo": user_info(&call.user)}),
+        "tokenreviews" => token_review(plane, &spec),
+        "selfsubjectrulesreviews" => rules_review(plane, &call.user, spec["namespace"].as_str().unwrap_or_default()),
+        "selfsubjectaccessreviews" => access(plane, resource, &call.user, &spec)?,
+        "localsubjectaccessreviews" => {
+            let namespace = spec["resourceAttributes"]["namespace"].as_str().unwrap_or_default();
+            if namespace != target.path.namespace {
+                return Err(Status::bad_request(format!(
+                    "spec.resourceAttributes.namespace must match namespace: {}",
+                    target.path.namespace
+                )));
+            }
+            access(plane, resource, &subject(resource, &spec)?, &spec)?
+        }
+        _ => access(plane, resource, &subject(resource, &spec)?, &spec)?,
+    };
+    Ok(Answer::value(201, &review, call.accept.encoding).warn(&warnings))
+}
+
+fn token_review(plane: &Plane, spec: &Value) -> Value {
+    match of_token(plane, spec["token"].as_str().unwrap_or_default()) {
+        Some(user) => json!({"authenticated": true, "user": user_info(&user)}),
+        None => json!({"user": {}, "error": "[invalid bearer token, token lookup failed]"}),
+    }
+}
+
+fn subject(resource: &Resource, spec: &Value) -> Result<User, Status> {
+    let list = |field: &str| -> Vec<String> {
+        spec[field].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let user = User {
+        name: spec["user"].as_str().unwrap_or_default().to_owned(),
+        groups: list("groups"),
+        uid: spec["uid"].as_str().unwrap_or_default().to_owned(),
+        extra: Default::default(),
+    };
+    if user.name.is_empty() && user.groups.is_empty() {
+        let error = FieldError::invalid("spec.user", "", "at least one of user or group must be specified");
+        return Err(Status::invalid(&resource.group, &resource.kind, "", vec![error]));
+    }
+    Ok(user)
+}
+
+fn access(plane: &Plane, resource: &Resource, user: &User, spec: &Value) -> Result<Value, Status> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (asked, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
+    if asked.is_object() == path.is_object() {
+        let why = if asked.is_object() {
+            "cannot be specified in combination with resourceAttributes"
+        } else {
+            "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        };
+        let field = if asked.is_object() { "spec.nonResourceAttributes" } else { "spec.resourceAttributes" };
+        let error = FieldError::invalid(field, Value::Null, why);
+        return Err(Status::invalid(&resource.group, &resource.kind, "", vec![error]));
+    }
+    let attributes = if asked.is_object() {
+        Attributes {
+            verb: text(&asked["verb"]),
+            group: text(&asked["group"]),
+            namespace: text(&asked["namespace"]),
+            resource: text(&asked["resource"]),
+            subresource: text(&asked["subresource"]),
+            name: text(&asked["name"]),
+            path: None,
+        }
+    } else {
+        Attributes::path(&text(&path["verb"]), &text(&path["path"]))
+    };
+    let allowed = rbac::allowed(&plane.world.lock(), user, &attributes);
+    let mut status = json!({"allowed": allowed});
+    if allowed && !user.groups.iter().any(|group| group == "system:masters") {
+        status["reason"] = json!("RBAC: allowed");
+    }
+    Ok(status)
+}
+
+fn rules_review(plane: &Plane, user: &User, namespace: &str) -> Value {
+    let (mut resources, mut paths) = (Vec::new(), Vec::new());
+    if user.groups.iter().any(|group| group == "system:masters") {
+        resources.push(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
+        paths.push(json!({"verbs": ["*"], "nonResourceURLs": ["*"]}));
+    }
+    rbac::visit_rules(&plane.world.lock(), user, namespace, &mut |rule| {
+        if rule["resources"].as_array().is_some_and(|list| !list.is_empty()) {
+            let mut shown =
+                json!({"verbs": rule["verbs"], "apiGroups": rule["apiGroups"], "resources": rule["resources"]});
+            if rule["resourceNames"].as_array().is_some_and(|list| !list.is_empty()) {
+                shown["resourceNames"] = rule["resourceNames"].clone();
+            }
+            resources.push(shown);
+        }
+        if rule["nonResourceURLs"].as_array().is_some_and(|list| !list.is_empty()) {
+            paths.push(json!({"verbs": rule["verbs"], "nonResourceURLs": rule["nonResourceURLs"]}));
+        }
+        true
+    });
+    json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": false})
+}

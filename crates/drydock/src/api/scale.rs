@@ -1,0 +1,124 @@
+//! `/scale`: replicas of anything that has them.
+
+use std::sync::Arc;
+
+use landfall_object::Gvk;
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::body::{self, FieldValidation};
+use super::dispatch::Target;
+use super::{Call, patch};
+use crate::plane::Plane;
+use crate::resource::{Resource, ScalePaths};
+use crate::selector::LabelSelector;
+use crate::status::{FieldError, Status};
+use crate::world::{Part, Tracking, Update, VersionRule};
+
+pub(crate) fn scale(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: &str) -> Result<Answer, Status> {
+    let paths = paths(target.resource);
+    let path = target.path;
+    let mut world = plane.world.lock();
+    if verb == "get" {
+        let object = world.get(&target.resource.id, &path.namespace, &path.name)?;
+        return Ok(Answer::value(200, &scale_of(target.resource, &paths, object.value())?, call.accept.encoding));
+    }
+    let effect = call.query.effect("UpdateOptions")?;
+    let actor = call.actor();
+    let request = Update {
+        actor: &actor,
+        resource: target.resource,
+        namespace: &path.namespace,
+        name: &path.name,
+        part: Part::Scale,
+        effect,
+        tracking: Tracking::Update,
+        version_rule: VersionRule::Unconditional,
+    };
+    let gvk = Gvk::new("autoscaling", "v1", "Scale");
+    let stored = world.update_as(request, |_, live| {
+        let shown = scale_of(target.resource, &paths, live)?;
+        let wanted = if verb == "update" {
+            body::typed(&plane.schemas, &gvk, &call.headers, &call.body, FieldValidation::Warn)?.0
+        } else {
+            let patched = patch::plain(plane, call, &gvk, &shown)?;
+            plane.schemas.decode(&gvk, &patched).map_err(|error| Status::bad_request(error.to_string()))?.value
+        };
+        let mut object = live.clone();
+        let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
+        if replicas < 0 {
+            let error = FieldError::invalid("spec.replicas", replicas, "must be greater than or equal to 0");
+            return Err(Status::invalid("autoscaling", "Scale", &path.name, vec![error]));
+        }
+        let uid = wanted["metadata"]["uid"].as_str().unwrap_or_default();
+        if !uid.is_empty() {
+            object["metadata"]["uid"] = json!(uid);
+        }
+        match wanted["metadata"]["resourceVersion"].as_str() {
+            Some(version) if !version.is_empty() => object["metadata"]["resourceVersion"] = json!(version),
+            _ => {}
+        }
+        set_at(&mut object, &paths.spec_replicas, json!(replicas));
+        Ok(object)
+    })?;
+    drop(world);
+    Ok(Answer::value(200, &scale_of(target.resource, &paths, stored.value())?, call.accept.encoding))
+}
+
+fn paths(resource: &Resource) -> ScalePaths {
+    resource.custom.as_ref().and_then(|custom| custom.scale.clone()).unwrap_or_else(|| ScalePaths {
+        spec_replicas: ".spec.replicas".to_owned(),
+        status_replicas: ".status.replicas".to_owned(),
+        label_selector: None,
+    })
+}
+
+fn scale_of(resource: &Resource, paths: &ScalePaths, object: &Value) -> Result<Value, Status> {
+    let metadata = &object["metadata"];
+    let replicas = at(object, &paths.spec_replicas).and_then(Value::as_i64);
+    if resource.custom.is_some() && replicas.is_none() {
+        return Err(Status::internal(format!("the spec replicas field {:?} does not exist", paths.spec_replicas)));
+    }
+    let selector = match &paths.label_selector {
+        Some(path) => at(object, path).and_then(Value::as_str).unwrap_or_default().to_owned(),
+        None if resource.custom.is_some() => String::new(),
+        None if resource.plural == "replicationcontrollers" => {
+            LabelSelector::from_labels(&object["spec"]["selector"]).to_string()
+        }
+        None => LabelSelector::from_value(&object["spec"]["selector"]).to_string(),
+    };
+    let mut shown = json!({
+        "kind": "Scale", "apiVersion": "autoscaling/v1",
+        "metadata": {
+            "name": metadata["name"], "uid": metadata["uid"],
+            "resourceVersion": metadata["resourceVersion"], "creationTimestamp": metadata["creationTimestamp"],
+        },
+        "spec": {},
+        "status": {"replicas": at(object, &paths.status_replicas).and_then(Value::as_i64).unwrap_or(0)},
+    });
+    if !metadata["namespace"].is_null() {
+        shown["metadata"]["namespace"] = metadata["namespace"].clone();
+    }
+    if let Some(replicas) = replicas.filter(|replicas| *replicas != 0) {
+        shown["spec"]["replicas"] = json!(replicas);
+    }
+    if !selector.is_empty() {
+        shown["status"]["selector"] = json!(selector);
+    }
+    Ok(shown)
+}
+
+fn at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').filter(|part| !part.is_empty()).try_fold(object, |value, part| value.get(part))
+}
+
+fn set_at(object: &mut Value, path: &str, value: Value) {
+    let mut place = object;
+    for part in path.split('.').filter(|part| !part.is_empty()) {
+        if !place.is_object() && !place.is_null() {
+            return;
+        }
+        place = &mut place[part];
+    }
+    *place = value;
+}

@@ -1,0 +1,49 @@
+//! Who asked for what: the last requests that changed something or were refused.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+/// One entry of the audit log.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEntry {
+    /// When, by the cluster's clock.
+    #[serde(serialize_with = "as_text")]
+    pub at: Timestamp,
+    /// The user.
+    pub user: String,
+    /// The client's own name (`User-Agent`).
+    pub agent: String,
+    /// The Kubernetes verb.
+    pub verb: String,
+    /// The path asked for.
+    pub path: String,
+    /// The code answered.
+    pub code: u16,
+}
+
+fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+const KEPT: usize = 4096;
+
+/// The last entries, oldest first.
+#[derive(Default)]
+pub(crate) struct AuditLog(Mutex<VecDeque<AuditEntry>>);
+
+impl AuditLog {
+    pub(crate) fn record(&self, entry: AuditEntry) {
+        let mut entries = self.0.lock();
+        if entries.len() >= KEPT {
+            entries.pop_front();
+        }
+        entries.push_back(entry);
+    }
+
+    pub(crate) fn entries(&self) -> Vec<AuditEntry> {
+        self.0.lock().iter().cloned().collect()
+    }
+}

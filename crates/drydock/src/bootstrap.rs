@@ -1,0 +1,230 @@
+//! What a new cluster begins with: namespaces, nodes, roles, classes.
+
+use serde_json::{Value, json};
+
+use crate::clock::rfc3339;
+use crate::status::Status;
+use crate::world::{Actor, ObjectRef, Part, World};
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// Fills an empty world.
+pub(crate) fn prepare(world: &mut World, nodes: u32) -> Result<(), Status> {
+    let actor = Actor::system("kube-apiserver");
+    for name in ["kube-system", "kube-public", "kube-node-lease", "default"] {
+        world.create(&actor, "namespaces", json!({"metadata": {"name": name}}))?;
+    }
+    for (name, value) in [("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000)] {
+        let description = "Used for system critical pods that must not be moved from their current node.";
+        world.create(
+            &actor,
+            "priorityclasses.scheduling.k8s.io",
+            json!({"metadata": {"name": name}, "value": value, "description": description}),
+        )?;
+    }
+    for (name, rules) in roles() {
+        let labels = json!({"kubernetes.io/bootstrapping": "rbac-defaults"});
+        let mut role = json!({
+            "metadata": {"name": name, "labels": labels, "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"}},
+            "rules": rules,
+        });
+        if let Some(target) = match name {
+            "edit" => Some("admin"),
+            "view" => Some("edit"),
+            _ => None,
+        } {
+            role["metadata"]["labels"][format!("rbac.authorization.k8s.io/aggregate-to-{target}")] = json!("true");
+        }
+        world.create(&actor, "clusterroles.rbac.authorization.k8s.io", role)?;
+    }
+    for (name, subjects) in [
+        ("cluster-admin", json!([{"kind": "Group", "apiGroup": RBAC, "name": "system:masters"}])),
+        ("system:discovery", json!([{"kind": "Group", "apiGroup": RBAC, "name": "system:authenticated"}])),
+        ("system:basic-user", json!([{"kind": "Group", "apiGroup": RBAC, "name": "system:authenticated"}])),
+        (
+            "system:public-info-viewer",
+            json!([
+                {"kind": "Group", "apiGroup": RBAC, "name": "system:authenticated"},
+                {"kind": "Group", "apiGroup": RBAC, "name": "system:unauthenticated"},
+            ]),
+        ),
+    ] {
+        world.create(
+            &actor,
+            "clusterrolebindings.rbac.authorization.k8s.io",
+            json!({
+                "metadata": {"name": name, "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}},
+                "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": name},
+                "subjects": subjects,
+            }),
+        )?;
+    }
+    world.create(
+        &actor,
+        "services",
+        json!({
+            "metadata": {"name": "kubernetes", "namespace": "default", "labels": {"component": "apiserver", "provider": "kubernetes"}},
+            "spec": {"type": "ClusterIP", "sessionAffinity": "None", "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]},
+        }),
+    )?;
+    world.create(
+        &actor,
+        "storageclasses.storage.k8s.io",
+        json!({
+            "metadata": {"name": "local-path", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+            "provisioner": "rancher.io/local-path", "reclaimPolicy": "Delete",
+            "volumeBindingMode": "WaitForFirstConsumer",
+        }),
+    )?;
+    for index in 0..nodes {
+        node(world, &actor, index)?;
+    }
+    Ok(())
+}
+
+fn node(world: &mut World, actor: &Actor, index: u32) -> Result<(), Status> {
+    let name = format!("landfall-{index}");
+    let mut labels = json!({
+        "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
+        "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64",
+    });
+    if index == 0 {
+        labels["node-role.kubernetes.io/control-plane"] = json!("true");
+    }
+    let [a, b] = world.settings().pod_network;
+    let range = format!("{a}.{b}.{index}.0/24");
+    let node = json!({
+        "metadata": {"name": name, "labels": labels, "annotations": {"landfall.dev/simulated": "true"}},
+        "spec": {"podCIDR": range, "podCIDRs": [range], "providerID": format!("landfall://{name}")},
+    });
+    world.create(actor, "nodes", node)?;
+    let now = rfc3339(world.now());
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
+        json!({
+            "type": kind, "status": status, "reason": reason, "message": message,
+            "lastHeartbeatTime": now, "lastTransitionTime": now,
+        })
+    };
+    let resources = json!({"cpu": "8", "memory": "16Gi", "ephemeral-storage": "100Gi", "pods": "110"});
+    let version = format!("v{}", landfall_object::schema::Schemas::builtin().kubernetes_version());
+    let status = json!({
+        "capacity": resources,
+        "allocatable": resources,
+        "conditions": [
+            condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+            condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+            condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+            condition("Ready", "True", "KubeletReady", "kubelet is posting ready status (simulated)"),
+        ],
+        "addresses": [
+            {"type": "InternalIP", "address": format!("10.0.0.{}", index + 1)},
+            {"type": "Hostname", "address": name},
+        ],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+        "nodeInfo": {
+            "architecture": "amd64", "operatingSystem": "linux", "osImage": "Landfall (simulated)",
+            "kernelVersion": "simulated", "containerRuntimeVersion": "landfall://simulated",
+            "kubeletVersion": version, "kubeProxyVersion": version,
+            "bootID": "", "machineID": "", "systemUUID": "",
+        },
+    });
+    let reference = ObjectRef { resource: "nodes".into(), namespace: String::new(), name };
+    world.modify(&Actor::system("kubelet"), &reference, Part::Status, |node| node["status"] = status)?;
+    Ok(())
+}
+
+/// The user-facing default roles, and what everyone may ask.
+fn roles() -> Vec<(&'static str, Value)> {
+    let read = json!(["get", "list", "watch"]);
+    let write = json!(["create", "delete", "deletecollection", "patch", "update"]);
+    let groups: [(&str, &[&str]); 7] = [
+        (
+            "",
+            &[
+                "configmaps",
+                "endpoints",
+                "persistentvolumeclaims",
+                "pods",
+                "replicationcontrollers",
+                "replicationcontrollers/scale",
+                "serviceaccounts",
+                "services",
+            ],
+        ),
+        (
+            "apps",
+            &[
+                "daemonsets",
+                "deployments",
+                "deployments/scale",
+                "replicasets",
+                "replicasets/scale",
+                "statefulsets",
+                "statefulsets/scale",
+            ],
+        ),
+        ("autoscaling", &["horizontalpodautoscalers"]),
+        ("batch", &["cronjobs", "jobs"]),
+        ("policy", &["poddisruptionbudgets"]),
+        ("networking.k8s.io", &["ingresses", "networkpolicies"]),
+        ("discovery.k8s.io", &["endpointslices"]),
+    ];
+    let rules = |verbs: &Value| -> Vec<Value> {
+        groups
+            .iter()
+            .map(|(group, resources)| json!({"apiGroups": [group], "resources": resources, "verbs": verbs}))
+            .collect()
+    };
+    let mut view = rules(&read);
+    view.push(json!({
+        "apiGroups": [""], "verbs": read,
+        "resources": ["bindings", "events", "limitranges", "namespaces", "namespaces/status", "pods/log", "pods/status", "resourcequotas"],
+    }));
+    let mut edit = view.clone();
+    edit.extend(rules(&write));
+    edit.push(json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create", "delete", "deletecollection", "patch", "update"]}));
+    edit.push(json!({
+        "apiGroups": [""], "resources": ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy"],
+        "verbs": ["get", "list", "watch", "create", "delete", "deletecollection", "patch", "update"],
+    }));
+    edit.push(json!({"apiGroups": [""], "resources": ["pods/eviction", "serviceaccounts/token"], "verbs": ["create"]}));
+    edit.push(json!({"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["impersonate"]}));
+    let mut admin = edit.clone();
+    admin.push(json!({
+        "apiGroups": [RBAC], "resources": ["rolebindings", "roles"],
+        "verbs": ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+    }));
+    admin.push(
+        json!({"apiGroups": ["authorization.k8s.io"], "resources": ["localsubjectaccessreviews"], "verbs": ["create"]}),
+    );
+    vec![
+        (
+            "cluster-admin",
+            json!([
+                {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+                {"nonResourceURLs": ["*"], "verbs": ["*"]},
+            ]),
+        ),
+        ("admin", Value::Array(admin)),
+        ("edit", Value::Array(edit)),
+        ("view", Value::Array(view)),
+        (
+            "system:discovery",
+            json!([{
+                "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"],
+                "verbs": ["get"],
+            }]),
+        ),
+        (
+            "system:basic-user",
+            json!([
+                {"apiGroups": ["authorization.k8s.io"], "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"], "verbs": ["create"]},
+                {"apiGroups": ["authentication.k8s.io"], "resources": ["selfsubjectreviews"], "verbs": ["create"]},
+            ]),
+        ),
+        (
+            "system:public-info-viewer",
+            json!([{"nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/version/"], "verbs": ["get"]}]),
+        ),
+    ]
+}

@@ -1,0 +1,273 @@
+//! A cluster: opened, called in process, served on loopback, stepped through virtual time.
+
+mod drive;
+mod serve;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use landfall_object::schema::Schemas;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::api::Service;
+use crate::audit::AuditEntry;
+use crate::bootstrap;
+use crate::clock::Clock;
+use crate::containers::{Containers, Undeclared};
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::plane::{Activity, Plane};
+use crate::randomness::Randomness;
+use crate::runtime::{Controller, Runtime};
+use crate::storage;
+use crate::world::{Settings, World};
+
+pub use serve::Served;
+
+/// Where a cluster's state lives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// In memory, gone with the cluster.
+    #[default]
+    Memory,
+    /// In an SQLite file; what was acknowledged survives the death of the process.
+    Sqlite(PathBuf),
+}
+
+/// Who steps the controllers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drive {
+    /// A task of the cluster: after each write and when timers are due. With a virtual clock it also jumps to the
+    /// next timer whenever no request is under way.
+    #[default]
+    Background,
+    /// The owner, by [`Cluster::settle`] and [`Cluster::advance_until`].
+    ByHand,
+}
+
+/// How a cluster is opened.
+pub struct Options {
+    /// Where the state lives.
+    pub storage: Storage,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Where suffixes, UIDs and addresses come from.
+    pub randomness: Randomness,
+    /// Who steps the controllers.
+    pub drive: Drive,
+    /// How many nodes there are.
+    pub nodes: u32,
+    /// Address ranges, history, admission.
+    pub settings: Settings,
+    /// The simulated controllers, in order; made anew for each fork.
+    pub controllers: Arc<dyn Fn() -> Vec<Box<dyn Controller>> + Send + Sync>,
+    /// What containers answer.
+    pub containers: Arc<dyn Containers>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            storage: Storage::Memory,
+            clock: Clock::Real,
+            randomness: Randomness::from_system(),
+            drive: Drive::Background,
+            nodes: 1,
+            settings: Settings::default(),
+            controllers: Arc::new(crate::controllers::all),
+            containers: Undeclared::shared(),
+        }
+    }
+}
+
+/// A running embedded cluster; clones are the same one. Its tasks end with the last clone.
+#[derive(Clone)]
+pub struct Cluster {
+    plane: Arc<Plane>,
+    controllers: Arc<dyn Fn() -> Vec<Box<dyn Controller>> + Send + Sync>,
+    drive: Drive,
+    stop: CancellationToken,
+    _stop_on_drop: Arc<DropGuard>,
+}
+
+impl Cluster {
+    /// Opens a cluster: loads what is kept, or makes a new one with the system's namespaces, roles and nodes.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing runs then.
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let Options { storage, clock, randomness, drive, nodes, mut settings, controllers, containers } = options;
+        let store = match &storage {
+            Storage::Memory => None,
+            Storage::Sqlite(path) => Some(storage::open(path).await?),
+        };
+        let mut loaded = None;
+        let mut world = World::new(clock, randomness, Settings::default());
+        if let Some(store) = &store {
+            loaded = Some(storage::load(store, &mut world).await?);
+        }
+        let kept = loaded.as_ref().and_then(|meta| Credentials::from_parts(|name| meta.get(name).cloned()));
+        let credentials = match kept {
+            Some(credentials) => credentials,
+            None => {
+                let credentials = Credentials::generate()?;
+                if let Some(store) = &store {
+                    let parts = credentials.parts().map(|(name, text)| (name.to_owned(), text.to_owned()));
+                    storage::save_meta(store, parts.to_vec()).await?;
+                }
+                credentials
+            }
+        };
+        settings.authority = credentials.authority().to_owned();
+        world.configure(settings);
+        let persisted = world.version();
+        if world.find("namespaces", "", "kube-system").is_none() {
+            bootstrap::prepare(&mut world, nodes)?;
+        }
+        let (written, durable) = watch::channel(persisted);
+        let plane = Arc::new(Plane {
+            world: Mutex::new(world),
+            runtime: Mutex::new(Runtime::new(controllers())),
+            schemas: Arc::new(Schemas::builtin()),
+            credentials,
+            documents: crate::openapi::Cache::default(),
+            audit: crate::audit::AuditLog::default(),
+            activity: Activity::default(),
+            durable: store.is_some().then_some(durable),
+            containers,
+        });
+        let cluster = Self::start(plane, controllers, drive);
+        if let Some(store) = store {
+            let plane = cluster.plane.clone();
+            let stop = cluster.stop.clone();
+            tokio::spawn(async move {
+                // On the way out, what is in memory is written first: write_behind ends a batch before it waits.
+                tokio::select! {
+                    () = storage::write_behind(plane.clone(), store.clone(), persisted, written) => {}
+                    () = stop.cancelled() => {}
+                }
+                store.close().await;
+            });
+            let version = cluster.plane.world.lock().version();
+            cluster.plane.persisted(version).await;
+        }
+        Ok(cluster)
+    }
+
+    fn start(
+        plane: Arc<Plane>,
+        controllers: Arc<dyn Fn() -> Vec<Box<dyn Controller>> + Send + Sync>,
+        drive: Drive,
+    ) -> Self {
+        let stop = CancellationToken::new();
+        let cluster =
+            Self { plane, controllers, drive, stop: stop.clone(), _stop_on_drop: Arc::new(stop.clone().drop_guard()) };
+        if drive == Drive::Background {
+            tokio::spawn(drive::run(cluster.plane.clone(), stop));
+        }
+        cluster
+    }
+
+    /// A cluster in memory that starts with this one's state and then goes its own way; with a virtual clock that
+    /// starts at the same time.
+    pub fn fork(&self, clock: ForkClock) -> Self {
+        let mut world = self.plane.world.lock().fork();
+        if clock == ForkClock::Virtual {
+            let now = world.now();
+            world.set_clock(Clock::virtual_at(now));
+        }
+        let plane = Arc::new(Plane {
+            world: Mutex::new(world),
+            runtime: Mutex::new(Runtime::new((self.controllers)())),
+            schemas: self.plane.schemas.clone(),
+            credentials: self.plane.credentials.clone(),
+            documents: crate::openapi::Cache::default(),
+            audit: crate::audit::AuditLog::default(),
+            activity: Activity::default(),
+            durable: None,
+            containers: self.plane.containers.clone(),
+        });
+        Self::start(plane, self.controllers.clone(), self.drive)
+    }
+
+    /// The API as a service that needs no socket; requests without credentials are the admin's.
+    pub fn service(&self) -> Service {
+        Service::in_process(self.plane.clone())
+    }
+
+    /// A client of the API in this process.
+    pub fn client(&self) -> kube::Client {
+        kube::Client::new(self.service(), "default")
+    }
+
+    /// Reads or changes the state directly, with no request waiting in between.
+    pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        act(&mut self.plane.world.lock())
+    }
+
+    /// The present instant of the cluster's clock.
+    pub fn now(&self) -> Timestamp {
+        self.plane.world.lock().now()
+    }
+
+    /// Steps the controllers until none has anything to do at the present time; gives the next instant at which
+    /// one has.
+    pub fn settle(&self) -> Option<Timestamp> {
+        self.plane.runtime.lock().settle(&self.plane.world)
+    }
+
+    /// Settles, and jumps from timer to timer until `done` says so or `deadline` is reached; true when done.
+    /// With the machine's clock there is nothing to jump: it settles once.
+    pub fn advance_until(&self, deadline: Timestamp, mut done: impl FnMut(&World) -> bool) -> bool {
+        loop {
+            let wake = self.settle();
+            let world = self.plane.world.lock();
+            if done(&world) {
+                return true;
+            }
+            let Some(clock) = world.clock().as_virtual() else { return false };
+            if world.now() >= deadline {
+                return false;
+            }
+            clock.advance_to(wake.map_or(deadline, |wake| wake.min(deadline)));
+        }
+    }
+
+    /// Waits until everything written so far is on disk; at once where nothing is kept.
+    pub async fn persisted(&self) {
+        let version = self.plane.world.lock().version();
+        self.plane.persisted(version).await;
+    }
+
+    /// The last requests that changed something or were refused, oldest first.
+    pub fn audit(&self) -> Vec<AuditEntry> {
+        self.plane.audit.entries()
+    }
+
+    /// The admin's bearer token.
+    pub fn token(&self) -> &str {
+        self.plane.credentials.token()
+    }
+
+    /// PEM of the authority that signs the served certificate.
+    pub fn authority(&self) -> &str {
+        self.plane.credentials.authority()
+    }
+
+    /// Ends the cluster's tasks.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+/// Which clock a fork gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForkClock {
+    /// One like the original's.
+    Same,
+    /// A virtual one.
+    Virtual,
+}

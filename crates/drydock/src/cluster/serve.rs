@@ -1,0 +1,148 @@
+//! Serving the API on loopback over TLS, HTTP/1.1 and h2.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::Cluster;
+use crate::api::{PeerCertificate, Service};
+use crate::error::Error;
+
+/// An API that is being served; ends when dropped.
+pub struct Served {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// PEM of the authority that signed its certificate.
+    pub authority: String,
+    /// The admin's bearer token.
+    pub token: String,
+    _stop: DropGuard,
+}
+
+impl Served {
+    /// A kubeconfig for this address.
+    pub fn kubeconfig(&self) -> String {
+        kubeconfig(&format!("https://{}", self.address), &self.authority, &self.token)
+    }
+}
+
+/// A kubeconfig (JSON, which is YAML) with one context named `landfall`.
+fn kubeconfig(server: &str, authority: &str, token: &str) -> String {
+    use base64::Engine as _;
+    let authority = base64::engine::general_purpose::STANDARD.encode(authority);
+    let config = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "landfall", "cluster": {"server": server, "certificate-authority-data": authority}}],
+        "users": [{"name": "landfall-admin", "user": {"token": token}}],
+        "contexts": [{"name": "landfall", "context": {"cluster": "landfall", "user": "landfall-admin", "namespace": "default"}}],
+        "current-context": "landfall",
+    });
+    crate::yaml_text::emit(&config)
+}
+
+impl Cluster {
+    /// Serves the API over TLS; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] when the address cannot be bound.
+    pub async fn serve(&self, address: SocketAddr) -> Result<Served, Error> {
+        let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+        let mut names: Vec<String> = names.map(str::to_owned).to_vec();
+        names.push("127.0.0.1".to_owned());
+        if !address.ip().is_unspecified() && !address.ip().is_loopback() {
+            names.push(address.ip().to_string());
+        }
+        let [a, b] = self.plane.world.lock().settings().service_network;
+        names.push(format!("{a}.{b}.0.1"));
+        let (chain, key) = self.plane.credentials.server_certificate(names)?;
+        let acceptor = TlsAcceptor::from(Arc::new(tls_config(&chain, &key, self.authority())?));
+        let listen = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let stop = self.stop.child_token();
+        tokio::spawn(accept(listener, acceptor, Service::served(self.plane.clone()), stop.clone()));
+        Ok(Served {
+            address,
+            authority: self.authority().to_owned(),
+            token: self.token().to_owned(),
+            _stop: stop.drop_guard(),
+        })
+    }
+
+    /// A kubeconfig for an address at which this cluster is served.
+    pub fn kubeconfig(&self, server: &str) -> String {
+        kubeconfig(server, self.authority(), self.token())
+    }
+}
+
+fn tls_config(chain: &str, key: &str, authority: &str) -> Result<rustls::ServerConfig, Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(authority.as_bytes()).map_err(Error::certificate)?;
+    roots.add(authority).map_err(Error::certificate)?;
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .allow_unauthenticated()
+        .build()
+        .map_err(Error::certificate)?;
+    let chain = vec![CertificateDer::from_pem_slice(chain.as_bytes()).map_err(Error::certificate)?];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(Error::certificate)?;
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(Error::certificate)?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .map_err(Error::certificate)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, service: Service, stop: CancellationToken) {
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, mostly: give others time to close some.
+                    tracing::warn!("a connection could not be accepted: {error}");
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+        };
+        let (acceptor, service, stop) = (acceptor.clone(), service.clone(), stop.clone());
+        tokio::spawn(async move {
+            let _ = stream.set_nodelay(true);
+            let Ok(Ok(stream)) =
+                tokio::time::timeout(std::time::Duration::from_secs(10), acceptor.accept(stream)).await
+            else {
+                return;
+            };
+            let peer = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let service = service.with_peer(peer.map(|certificate| PeerCertificate(certificate.to_vec())));
+            let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+            builder.http2().max_concurrent_streams(Some(1000));
+            let connection =
+                builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+            tokio::pin!(connection);
+            let over = tokio::select! {
+                _ = &mut connection => true,
+                () = stop.cancelled() => false,
+            };
+            if !over {
+                connection.as_mut().graceful_shutdown();
+                // Watches have no end of their own; what is not done shortly after the end is cut.
+                let _ = tokio::time::timeout(std::time::Duration::from_millis(200), connection).await;
+            }
+        });
+    }
+}

@@ -1,0 +1,93 @@
+//! What simulated containers answer to logs, exec, attach and port-forward.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// One line of a container's log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLine {
+    /// When it was written.
+    pub at: jiff::Timestamp,
+    /// The line without its end.
+    pub text: String,
+}
+
+/// What a command in a container did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecOutcome {
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+    /// Its exit code.
+    pub code: i32,
+}
+
+/// What an HTTP request to a container's port got back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpAnswer {
+    /// The status code.
+    pub status: u16,
+    /// Header names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What containers answer: what the project declares, and otherwise that they are simulated.
+pub trait Containers: Send + Sync {
+    /// The lines a container has written up to now, oldest first; of its previous life with `Life::Previous`.
+    fn logs(&self, pod: &Value, container: &str, life: Life, now: jiff::Timestamp) -> Vec<LogLine>;
+
+    /// What a command answers; `None` when nothing is declared for it.
+    fn exec(&self, pod: &Value, container: &str, argv: &[String]) -> Option<ExecOutcome>;
+
+    /// What a port answers to an HTTP request; `None` when nothing is declared for it.
+    fn http(&self, pod: &Value, port: u16, method: &str, path: &str, body: &[u8]) -> Option<HttpAnswer>;
+}
+
+/// Which of a container's lives is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// The one that runs, or ran last.
+    Current,
+    /// The one before.
+    Previous,
+}
+
+/// Containers of which nothing is declared.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Undeclared;
+
+impl Undeclared {
+    /// As the trait object that [`crate::Options`] takes.
+    pub fn shared() -> Arc<dyn Containers> {
+        Arc::new(Self)
+    }
+}
+
+impl Containers for Undeclared {
+    fn logs(&self, pod: &Value, container: &str, _life: Life, now: jiff::Timestamp) -> Vec<LogLine> {
+        let started = pod["status"]["containerStatuses"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|status| status["name"] == container)
+            .and_then(|status| status["state"]["running"]["startedAt"].as_str())
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(now);
+        vec![LogLine {
+            at: started,
+            text: format!("~ container {container} is simulated; it writes no log of its own"),
+        }]
+    }
+
+    fn exec(&self, _pod: &Value, _container: &str, _argv: &[String]) -> Option<ExecOutcome> {
+        None
+    }
+
+    fn http(&self, _pod: &Value, _port: u16, _method: &str, _path: &str, _body: &[u8]) -> Option<HttpAnswer> {
+        None
+    }
+}

@@ -1,0 +1,135 @@
+//! From a definition to served resources.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::clock::rfc3339;
+use crate::resource::{CustomResource, Resource, ScalePaths, Scope, Subresource};
+use crate::world::{Stored, World};
+
+impl World {
+    /// Serves what a definition declares, in place of what it declared before.
+    pub(crate) fn serve_definition(&mut self, before: Option<&Stored>, after: Option<&Stored>) {
+        let mut registry = (**self.registry()).clone();
+        if let Some(before) = before {
+            let spec = &before["spec"];
+            registry.remove(
+                spec["group"].as_str().unwrap_or_default(),
+                spec["names"]["plural"].as_str().unwrap_or_default(),
+            );
+        }
+        for resource in after.map(|after| resources(after.value())).unwrap_or_default() {
+            registry.insert(resource);
+        }
+        self.replace_registry(Arc::new(registry));
+    }
+}
+
+/// One resource for each served version, and for the version that stores.
+fn resources(definition: &Value) -> Vec<Resource> {
+    let spec = &definition["spec"];
+    let names = &spec["names"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let list = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let (group, plural, kind) = (text(&spec["group"]), text(&names["plural"]), text(&names["kind"]));
+    let id: Arc<str> = Arc::from(format!("{plural}.{group}"));
+    let versions: Vec<&Value> = spec["versions"].as_array().into_iter().flatten().collect();
+    let storage = versions.iter().find(|version| version["storage"] == true).map(|version| text(&version["name"]));
+    let storage_version = storage.unwrap_or_default();
+    versions
+        .iter()
+        .filter(|version| version["served"] == true || version["storage"] == true)
+        .map(|version| {
+            let name = text(&version["name"]);
+            let schema = version["schema"]["openAPIV3Schema"].clone();
+            let own = |subresource: &str| Subresource {
+                name: subresource.to_owned(),
+                group: String::new(),
+                version: String::new(),
+                kind: kind.clone(),
+                verbs: vec!["get".into(), "patch".into(), "update".into()],
+            };
+            let scale = version["subresources"].get("scale").map(|scale| ScalePaths {
+                spec_replicas: text(&scale["specReplicasPath"]),
+                status_replicas: text(&scale["statusReplicasPath"]),
+                label_selector: scale["labelSelectorPath"].as_str().map(str::to_owned),
+            });
+            let mut subresources = Vec::new();
+            if scale.is_some() {
+                subresources.push(Subresource {
+                    group: "autoscaling".into(),
+                    version: "v1".into(),
+                    kind: "Scale".into(),
+                    ..own("scale")
+                });
+            }
+            if version["subresources"].get("status").is_some() {
+                subresources.push(own("status"));
+            }
+            let deprecation = (version["deprecated"] == true).then(|| {
+                version["deprecationWarning"]
+                    .as_str()
+                    .map_or_else(|| format!("{group}/{name} {kind} is deprecated"), str::to_owned)
+            });
+            let preserve_unknown = spec["preserveUnknownFields"] == true
+                || schema["x-kubernetes-preserve-unknown-fields"] == true
+                || schema.is_null();
+            let selectable = version["selectableFields"].as_array().into_iter().flatten();
+            Resource {
+                group: group.clone(),
+                version: name,
+                plural: plural.clone(),
+                kind: kind.clone(),
+                scope: if spec["scope"] == "Cluster" { Scope::Cluster } else { Scope::Namespaced },
+                singular: names["singular"].as_str().map_or_else(|| kind.to_lowercase(), str::to_owned),
+                short_names: list(&names["shortNames"]),
+                categories: list(&names["categories"]),
+                verbs: ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+                    .map(str::to_owned)
+                    .to_vec(),
+                subresources,
+                tracks_generation: true,
+                creates_on_update: false,
+                requires_version: true,
+                id: id.clone(),
+                custom: Some(Arc::new(CustomResource {
+                    crd: text(&definition["metadata"]["name"]),
+                    schema,
+                    preserve_unknown,
+                    columns: version["additionalPrinterColumns"].as_array().cloned().unwrap_or_default(),
+                    selectable_fields: selectable
+                        .filter_map(|field| field["jsonPath"].as_str())
+                        .map(str::to_owned)
+                        .collect(),
+                    scale,
+                    storage_version: storage_version.clone(),
+                    deprecation,
+                    served: version["served"] == true,
+                })),
+            }
+        })
+        .collect()
+}
+
+/// Settles names and conditions of a definition: accepted and established at once.
+pub(crate) fn prepare(world: &mut World, definition: &mut Value) {
+    let now = json!(rfc3339(world.now()));
+    let names = definition["spec"]["names"].clone();
+    let mut stored: Vec<Value> = definition["status"]["storedVersions"].as_array().cloned().unwrap_or_default();
+    for version in definition["spec"]["versions"].as_array().into_iter().flatten() {
+        if version["storage"] == true && !stored.contains(&version["name"]) {
+            stored.push(version["name"].clone());
+        }
+    }
+    definition["status"]["storedVersions"] = Value::Array(stored);
+    definition["status"]["acceptedNames"] = names;
+    if definition["status"]["conditions"].as_array().is_none_or(Vec::is_empty) {
+        definition["status"]["conditions"] = json!([
+            {"type": "NamesAccepted", "status": "True", "reason": "NoConflicts", "message": "no conflicts found", "lastTransitionTime": now},
+            {"type": "Established", "status": "True", "reason": "InitialNamesAccepted", "message": "the initial names have been accepted", "lastTransitionTime": now},
+        ]);
+    }
+}

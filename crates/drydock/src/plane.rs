@@ -1,0 +1,70 @@
+//! The control plane that handlers, controllers and storage share.
+
+use std::sync::Arc;
+
+use landfall_object::schema::Schemas;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::audit::AuditLog;
+use crate::credentials::Credentials;
+use crate::runtime::Runtime;
+use crate::world::World;
+
+/// Everything of one cluster that outlives a request.
+pub(crate) struct Plane {
+    pub(crate) world: Mutex<World>,
+    pub(crate) runtime: Mutex<Runtime>,
+    pub(crate) schemas: Arc<Schemas>,
+    pub(crate) credentials: Credentials,
+    pub(crate) documents: crate::openapi::Cache,
+    pub(crate) audit: AuditLog,
+    pub(crate) activity: Activity,
+    /// The newest resource version on disk; `None` when nothing is kept.
+    pub(crate) durable: Option<watch::Receiver<u64>>,
+    /// What containers answer.
+    pub(crate) containers: Arc<dyn crate::containers::Containers>,
+}
+
+impl Plane {
+    /// Waits until everything written up to `version` is on disk; false when the store has failed.
+    pub(crate) async fn persisted(&self, version: u64) -> bool {
+        let Some(durable) = &self.durable else { return true };
+        let mut durable = durable.clone();
+        durable.wait_for(|written| *written >= version).await.is_ok()
+    }
+}
+
+/// How many requests are under way, without watches; virtual time stands still while there are any.
+#[derive(Default)]
+pub(crate) struct Activity {
+    running: std::sync::atomic::AtomicUsize,
+    total: std::sync::atomic::AtomicU64,
+}
+
+/// Counts one request for as long as it lives.
+pub(crate) struct Running<'a>(&'a Activity);
+
+impl Activity {
+    pub(crate) fn begin(&self) -> Running<'_> {
+        self.running.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        self.total.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        Running(self)
+    }
+
+    /// Requests under way.
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// Requests ever begun.
+    pub(crate) fn total(&self) -> u64 {
+        self.total.load(std::sync::atomic::Ordering::Acquire)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
+    }
+}

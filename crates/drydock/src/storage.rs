@@ -1,0 +1,161 @@
+//! Keeping the world on disk: what was written since is batched into one transaction after another.
+//!
+//! The writer follows the ring of events, so a burst of writes becomes one transaction; whoever wants to know that
+//! a write is safe waits for [`crate::plane::Plane::persisted`].
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use landfall_store::{ClusterBatch, ClusterEventRow, ClusterObjectRow, Durability, Location, Store};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::error::Error;
+use crate::plane::Plane;
+use crate::world::{Change, Event, ObjectRef, Stored, World};
+
+/// Events on disk: how far a watch may lie behind a restart.
+const EVENTS_KEPT: u64 = 10_000;
+
+/// An event as it is kept. The object before is only kept where the event needs it.
+#[derive(Serialize, Deserialize)]
+struct EventRow {
+    change: String,
+    resource: String,
+    namespace: String,
+    name: String,
+    object: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<Value>,
+}
+
+/// Opens the file, creating it when there is none.
+pub(crate) async fn open(path: &Path) -> Result<Store, Error> {
+    Store::open_with(Location::File(path.to_owned()), Durability::Process)
+        .await
+        .map_err(|source| Error::Store { doing: "opened", source })
+}
+
+/// Loads what is kept into an empty world; gives the settings kept beside it.
+pub(crate) async fn load(
+    store: &Store,
+    world: &mut World,
+) -> Result<std::collections::BTreeMap<String, String>, Error> {
+    let state = store.read_cluster().await.map_err(|source| Error::Store { doing: "read", source })?;
+    // Definitions first: they say which resources there are.
+    let (definitions, others): (Vec<_>, Vec<_>) =
+        state.objects.into_iter().partition(|row| row.key.starts_with("customresourcedefinitions."));
+    for row in definitions.into_iter().chain(others) {
+        let object: Value =
+            serde_json::from_slice(&row.body).map_err(|source| Error::Damaged { key: row.key.clone(), source })?;
+        let resource = row.key.split('/').next().unwrap_or_default();
+        let reference = ObjectRef {
+            resource: Arc::from(resource),
+            namespace: object["metadata"]["namespace"].as_str().unwrap_or_default().to_owned(),
+            name: object["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+        };
+        world.load(&reference, Arc::new(Stored::new(object, row.revision)));
+    }
+    let mut events = Vec::new();
+    for row in state.events {
+        let kept: EventRow = serde_json::from_slice(&row.body)
+            .map_err(|source| Error::Damaged { key: format!("event {}", row.revision), source })?;
+        let version_of = |object: &Value| {
+            object["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(row.revision)
+        };
+        events.push(Arc::new(Event {
+            version: row.revision,
+            change: match kept.change.as_str() {
+                "ADDED" => Change::Added,
+                "DELETED" => Change::Deleted,
+                _ => Change::Modified,
+            },
+            object_ref: ObjectRef { resource: Arc::from(kept.resource), namespace: kept.namespace, name: kept.name },
+            previous: kept.previous.map(|object| {
+                let version = version_of(&object);
+                Arc::new(Stored::new(object, version))
+            }),
+            object: Arc::new(Stored::new(kept.object, row.revision)),
+        }));
+    }
+    let version = state.meta.get("version").and_then(|text| text.parse().ok()).unwrap_or(1);
+    world.resume(version, events);
+    Ok(state.meta)
+}
+
+/// Keeps settings such as keys.
+pub(crate) async fn save_meta(store: &Store, meta: Vec<(String, String)>) -> Result<(), Error> {
+    store
+        .write_cluster(&ClusterBatch { meta, ..ClusterBatch::default() })
+        .await
+        .map_err(|source| Error::Store { doing: "written", source })
+}
+
+/// Writes what has happened after `from`, for as long as the plane lives; `written` shows how far it has come.
+/// Ends (and closes `written`) when the store fails, so that nobody is told that a lost write is safe.
+pub(crate) async fn write_behind(plane: Arc<Plane>, store: Store, from: u64, written: watch::Sender<u64>) {
+    let mut changed = plane.world.lock().subscribe();
+    let mut done = from;
+    loop {
+        let batch = {
+            let world = plane.world.lock();
+            let version = world.version();
+            if version == done { None } else { Some((version, collect(&world, done))) }
+        };
+        if let Some((version, batch)) = batch {
+            let result = match batch {
+                Ok(batch) => store.write_cluster(&serialise(batch, version)).await.map_err(|error| error.to_string()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
+                tracing::error!("the embedded cluster's state can no longer be written: {error}");
+                return;
+            }
+            done = version;
+            written.send_replace(version);
+            continue;
+        }
+        if changed.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn collect(world: &World, from: u64) -> Result<Vec<Arc<Event>>, String> {
+    world.events_since(from).map(|events| events.cloned().collect()).map_err(|status| status.message)
+}
+
+/// Serialising happens outside the world's lock.
+fn serialise(events: Vec<Arc<Event>>, version: u64) -> ClusterBatch {
+    let mut batch = ClusterBatch {
+        meta: vec![("version".to_owned(), version.to_string())],
+        forget_events_to: version.checked_sub(EVENTS_KEPT).filter(|_| version % 64 == 0 || events.len() > 64),
+        ..ClusterBatch::default()
+    };
+    let mut last: HashMap<&ObjectRef, &Arc<Event>> = HashMap::new();
+    for event in &events {
+        last.insert(&event.object_ref, event);
+        let row = EventRow {
+            change: event.change.as_str().to_owned(),
+            resource: event.object_ref.resource.to_string(),
+            namespace: event.object_ref.namespace.clone(),
+            name: event.object_ref.name.clone(),
+            object: event.object.value().clone(),
+            previous: event.previous.as_ref().map(|object| object.value().clone()),
+        };
+        let body = serde_json::to_vec(&row).unwrap_or_default();
+        batch.events.push(ClusterEventRow { revision: event.version, body });
+    }
+    for (reference, event) in last {
+        let key = format!("{}/{}", reference.resource, crate::world::key(&reference.namespace, &reference.name));
+        if event.change == Change::Deleted {
+            batch.delete.push(key);
+        } else {
+            let body = serde_json::to_vec(event.object.value()).unwrap_or_default();
+            batch.put.push(ClusterObjectRow { key, revision: event.version, body });
+        }
+    }
+    batch
+}
