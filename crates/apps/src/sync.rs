@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use landfall_cluster::{Cluster, ListOptions, Patch, Propagation, Scope, WriteOptions};
@@ -250,7 +250,7 @@ impl Applications {
     /// # Errors
     /// [`Error::Engine`] when the run was refused or broken off; it is resumed by [`Applications::recover`].
     pub async fn run(&self, prepared: &PreparedSync) -> Result<Synced, Error> {
-        let keeper = Arc::new(self.keeper(prepared.course.clone(), prepared.plan.clone()));
+        let keeper = Arc::new(self.keeper(prepared.course.clone(), prepared.plan.clone(), None));
         let detail = serde_json::to_value(&prepared.course)
             .map_err(|error| landfall_store::Error::Damaged { what: error.to_string() })?;
         let options = RunOptions { operation: (self.new_id)(), detail };
@@ -273,19 +273,21 @@ impl Applications {
         let broken = |reason: String| EngineError::NotResumable { id: operation.id.clone(), reason };
         let course = serde_json::from_value(operation.detail.clone()).map_err(|error| broken(error.to_string()))?;
         let plan = serde_json::from_value(operation.plan.clone()).map_err(|error| broken(error.to_string()))?;
-        let keeper = Arc::new(self.keeper(course, plan));
+        let keeper = Arc::new(self.keeper(course, plan, Some(&operation.started_at)));
         let report = self.executor(&keeper).resume(operation).await?;
         Ok(Synced { kept: report.with(StepResult::Kept).cloned().collect(), report })
     }
 
-    fn keeper(&self, course: Course, plan: Plan) -> Keeper {
+    fn keeper(&self, course: Course, plan: Plan, begun_at: Option<&str>) -> Keeper {
+        let started = begun_at.and_then(|text| text.parse().ok()).unwrap_or_else(|| self.clock.now());
         Keeper {
+            started: seconds(started),
+            resumed: begun_at.is_some(),
             cluster: self.cluster.clone(),
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
             course,
             plan,
-            started: Mutex::default(),
         }
     }
 
@@ -313,6 +315,11 @@ fn scopes(targets: &[Target]) -> BTreeMap<(String, String), Scope> {
     Desired { target: String::new(), kind: String::new(), phases }.scopes_to_come()
 }
 
+/// Kubernetes writes times in seconds.
+fn seconds(time: jiff::Timestamp) -> String {
+    jiff::Timestamp::from_second(time.as_second()).map_or_else(|_| String::new(), |time| time.to_string())
+}
+
 /// Keeps an Application's status while the engine carries its plan out.
 struct Keeper {
     cluster: Cluster,
@@ -320,19 +327,14 @@ struct Keeper {
     clock: Arc<dyn Clock>,
     course: Course,
     plan: Plan,
-    started: Mutex<Option<String>>,
+    /// When the sync began, also when another process began it.
+    started: String,
+    resumed: bool,
 }
 
 impl Keeper {
     fn now(&self) -> String {
-        // Kubernetes writes times in seconds.
-        jiff::Timestamp::from_second(self.clock.now().as_second())
-            .map_or_else(|_| String::new(), |time| time.to_string())
-    }
-
-    fn started(&self) -> String {
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        started.get_or_insert_with(|| self.now()).clone()
+        seconds(self.clock.now())
     }
 
     fn target(&self) -> String {
@@ -364,7 +366,7 @@ impl Keeper {
             "operation": {"sync": {"revision": self.course.revision}},
             "phase": phase,
             "message": message,
-            "startedAt": self.started(),
+            "startedAt": self.started,
             "finishedAt": finished,
             "syncResult": {"revision": self.course.revision, "resources": results},
         });
@@ -449,8 +451,9 @@ impl Keeper {
             _ => return Ok(json!([])),
         };
         let mut history = live.list_at("/status/history").to_vec();
-        let started = self.started();
-        let again = history.last().is_some_and(|last| last["deployStartedAt"] == json!(started));
+        let started = &self.started;
+        // A process that died after this write must not write it twice.
+        let again = self.resumed && history.last().is_some_and(|last| last["deployStartedAt"] == json!(started));
         if !again {
             let id = history.last().and_then(|last| last["id"].as_i64()).map_or(0, |id| id + 1);
             history.push(json!({
