@@ -20,6 +20,7 @@ mod http;
 mod ours;
 mod parity;
 mod peers;
+mod record;
 mod schema;
 mod testbed;
 
@@ -54,6 +55,13 @@ enum Command {
     },
     /// Shows that parity sees one planted byte.
     Selftest,
+    /// Records a real API server's answers to request scripts (LANDFALL_API, LANDFALL_API_TOKEN, LANDFALL_API_CA).
+    Record {
+        /// The scripts.
+        cases: PathBuf,
+        /// The golden to write.
+        golden: PathBuf,
+    },
     /// Generates the schema tables of `landfall-object` from a Go module cache.
     SchemaTables {
         /// The Go module cache.
@@ -76,6 +84,9 @@ fn main() -> ExitCode {
             said(parity::run(root(), &parity::Options { only, corpus, ..parity::Options::default() }))
         }
         Command::Selftest => said(parity::selftest(root())),
+        Command::Record { cases, golden } => said(
+            record::record(&cases, &golden).map(|requests| format!("{}: {requests} answers", golden.display())),
+        ),
         Command::SchemaTables { cache, out, version } => said(
             schema::generate(&cache, &out, &version)
                 .map(|(text, bytes)| format!("{}: {text} bytes of table in {bytes} bytes", out.display())),

@@ -22,6 +22,8 @@ pub(super) fn apps(name: &str, map: &mut Fields) {
             set(spec, "progressDeadlineSeconds", 600);
         }
         "DaemonSet" => {
+            // Kept for old clients; the strategy of updates counts it up.
+            set(inner(inner(map, "metadata"), "annotations"), "deprecated.daemonset.template.generation", "1");
             let spec = inner(map, "spec");
             let strategy = inner(spec, "updateStrategy");
             set(strategy, "type", "RollingUpdate");

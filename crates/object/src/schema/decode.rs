@@ -223,9 +223,7 @@ impl<'a> Seed<'_, 'a> {
                 Shape::Quantity => self.quantity(&number.to_string()),
                 Shape::IntOrString => match number.as_i64().filter(|value| i32::try_from(*value).is_ok()) {
                     Some(_) => Value::Number(number),
-                    None => {
-                        self.context.fail(format!("json: cannot unmarshal number {number} into Go value of type int32"))
-                    }
+                    None => self.context.mismatch(&format!("number {number}"), "int32"),
                 },
                 Shape::Time | Shape::MicroTime => {
                     self.context.fail("json: cannot unmarshal number into Go value of type string".to_owned())
@@ -247,12 +245,11 @@ impl<'a> Seed<'_, 'a> {
         }
     }
 
-    fn time(self, text: &str, write: fn(time::Moment) -> String) -> Value {
-        match time::parse(text) {
-            Some(moment) => Value::String(write(moment)),
-            None => self.context.fail(format!(
-                "parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\""
-            )),
+    fn time(self, text: &str, layout: time::Layout) -> Value {
+        match time::parse_as(text, layout) {
+            Ok(moment) if layout == time::Layout::Seconds => Value::String(time::seconds_text(moment)),
+            Ok(moment) => Value::String(time::micros_text(moment)),
+            Err(error) => self.context.fail(error),
         }
     }
 
@@ -263,8 +260,8 @@ impl<'a> Seed<'_, 'a> {
                     Value::String(text)
                 }
                 Shape::Quantity => self.quantity(&text),
-                Shape::Time => self.time(&text, time::seconds_text),
-                Shape::MicroTime => self.time(&text, time::micros_text),
+                Shape::Time => self.time(&text, time::Layout::Seconds),
+                Shape::MicroTime => self.time(&text, time::Layout::Micros),
                 Shape::Bytes => match canonical_base64(&text) {
                     Ok(canonical) => Value::String(canonical),
                     Err(at) => self.context.fail(format!("illegal base64 data at input byte {at}")),
@@ -297,9 +294,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                 Value::Bool(value)
             }
             Wanted::Shape(_, Shape::Quantity) => self.quantity(if value { "true" } else { "false" }),
-            Wanted::Shape(_, Shape::IntOrString) => {
-                self.context.fail("json: cannot unmarshal bool into Go value of type int32".to_owned())
-            }
+            Wanted::Shape(_, Shape::IntOrString) => self.context.mismatch("bool", "int32"),
             _ => {
                 let wanted = self.go_type();
                 self.context.mismatch("bool", &wanted)
@@ -428,12 +423,19 @@ fn read_object<'de, A: MapAccess<'de>>(
             context.finding("duplicate", &key);
         }
         let outer = std::mem::replace(&mut context.struct_name, ty.go_name().to_owned());
+        let embedded = embedded_name(ty, field);
+        if let Some(name) = embedded {
+            context.structs.push(name.into());
+        }
         context.structs.push(field.json.clone());
         context.stack.push(key);
         let value =
             entries.next_value_seed(Seed { node: Node::of_shape(table, &field.shape), context: &mut *context })?;
         let key = context.stack.pop().ok_or_else(|| A::Error::custom("the place was lost"))?;
         context.structs.pop();
+        if embedded.is_some() {
+            context.structs.pop();
+        }
         context.struct_name = outer;
         if value.is_null() {
             nulls.push(key);
@@ -445,6 +447,29 @@ fn read_object<'de, A: MapAccess<'de>>(
         complete(table, ty, &mut map);
     }
     Ok(Value::Object(map))
+}
+
+/// The embedded Go struct a field stands in: type errors name it on the way.
+fn embedded_name(ty: &Type, field: &Field) -> Option<&'static str> {
+    if field.number >> 16 == 0 {
+        return None;
+    }
+    Some(match ty.go_name() {
+        "Probe" => "ProbeHandler",
+        "Volume" => "VolumeSource",
+        "PersistentVolumeSpec" => "PersistentVolumeSource",
+        "IngressRule" => "IngressRuleValue",
+        "EphemeralContainer" => "EphemeralContainerCommon",
+        "RuleWithOperations" => "Rule",
+        "ConfigMapEnvSource"
+        | "SecretEnvSource"
+        | "ConfigMapKeySelector"
+        | "SecretKeySelector"
+        | "ConfigMapProjection"
+        | "SecretProjection"
+        | "ConfigMapVolumeSource" => "LocalObjectReference",
+        _ => return None,
+    })
 }
 
 /// Leaves what Go's encoder would print of the struct: drops empty optional fields, adds fields that are always there.

@@ -57,6 +57,63 @@ pub(crate) fn parse(text: &str) -> Option<Moment> {
     Some(Moment { seconds, nanos })
 }
 
+/// Reads the text by Go's layout; the error is Go's.
+pub(crate) fn parse_as(text: &str, layout: Layout) -> Result<Moment, String> {
+    let moment = parse(text);
+    let digits = text
+        .get(19..)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    match (moment, layout) {
+        (Some(moment), Layout::Seconds) => Ok(moment),
+        (Some(moment), Layout::Micros) if digits == 6 => Ok(moment),
+        _ => {
+            let (rest, element) = stuck(text, layout);
+            Err(format!("parsing time {text:?} as {:?}: cannot parse {rest:?} as {element:?}", layout.text()))
+        }
+    }
+}
+
+/// The two layouts of the API.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Layout {
+    /// `metav1.Time`
+    Seconds,
+    /// `metav1.MicroTime`
+    Micros,
+}
+
+impl Layout {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Seconds => "2006-01-02T15:04:05Z07:00",
+            Self::Micros => "2006-01-02T15:04:05.000000Z07:00",
+        }
+    }
+}
+
+/// Where Go stops reading, and the element of the layout it wanted there.
+fn stuck(text: &str, layout: Layout) -> (&str, &'static str) {
+    const ELEMENTS: [&str; 11] = ["2006", "-", "01", "-", "02", "T", "15", ":", "04", ":", "05"];
+    let mut at = 0;
+    for element in ELEMENTS {
+        let part = text.get(at..at + element.len());
+        let fits = part.is_some_and(|part| {
+            if element.as_bytes()[0].is_ascii_digit() {
+                part.bytes().all(|byte| byte.is_ascii_digit())
+            } else {
+                part == element
+            }
+        });
+        if !fits {
+            return (text.get(at..).unwrap_or_default(), element);
+        }
+        at += element.len();
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    if layout == Layout::Micros { (rest, ".000000") } else { (rest, "Z07:00") }
+}
+
 /// Writes seconds in UTC, as `metav1.Time` does.
 pub(crate) fn seconds_text(moment: Moment) -> String {
     let (days, rest) = (moment.seconds.div_euclid(86_400), moment.seconds.rem_euclid(86_400));
