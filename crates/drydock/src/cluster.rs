@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use landfall_object::schema::Schemas;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -131,7 +130,6 @@ impl Cluster {
         let plane = Arc::new(Plane {
             world: Mutex::new(world),
             runtime: Mutex::new(Runtime::new(controllers())),
-            schemas: Arc::new(Schemas::builtin()),
             credentials,
             documents: crate::openapi::Cache::default(),
             audit: crate::audit::AuditLog::default(),
@@ -182,7 +180,6 @@ impl Cluster {
         let plane = Arc::new(Plane {
             world: Mutex::new(world),
             runtime: Mutex::new(Runtime::new((self.controllers)())),
-            schemas: self.plane.schemas.clone(),
             credentials: self.plane.credentials.clone(),
             documents: crate::openapi::Cache::default(),
             audit: crate::audit::AuditLog::default(),

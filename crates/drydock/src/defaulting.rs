@@ -1,15 +1,14 @@
 //! Defaults of built-in and custom kinds.
 
+use landfall_object::Object;
 use serde_json::Value;
 
-use crate::resource::Resource;
 use crate::world::World;
 
 /// Sets what the object leaves open.
-pub(crate) fn apply(_world: &World, resource: &Resource, object: &mut Value) {
-    if &*resource.id == "namespaces"
-        && let Some(name) = object["metadata"]["name"].as_str().map(str::to_owned)
-    {
-        object["metadata"]["labels"]["kubernetes.io/metadata.name"] = Value::String(name);
+pub(crate) fn apply(world: &World, object: &mut Value) {
+    if let Ok(mut typed) = Object::from_value(object.take()) {
+        landfall_object::defaults::apply(&mut typed, world.schemas());
+        *object = typed.into_value();
     }
 }

@@ -53,7 +53,7 @@ pub use randomness::Randomness;
 pub use resource::{CustomResource, Registry, Resource, ScalePaths, Scope, Subresource};
 pub use runtime::{Controller, Runtime};
 pub use selector::{FieldSelector, FieldTerm, LabelSelector, Operator, Requirement};
-pub use status::{Cause, Details, FieldError, FieldErrorKind, Status};
+pub use status::{Cause, Details, FieldError, Status};
 pub use world::{
     Actor, Change, DeleteOptions, Effect, Event, ObjectRef, Part, Propagation, Settings, Stored, User, World,
 };

@@ -1,10 +1,12 @@
 //! `metadata.managedFields`: who set what, and server-side apply.
 
-use landfall_object::schema::Schemas;
+use landfall_object::Gvk;
+use landfall_object::merge::managed::{self, ApplyError, OnConflict, Writer};
 use serde_json::Value;
 
+use crate::clock::rfc3339;
 use crate::resource::Resource;
-use crate::status::Status;
+use crate::status::{Cause, Status};
 use crate::world::World;
 
 /// A server-side apply.
@@ -15,31 +17,64 @@ pub(crate) struct Apply<'a> {
     pub(crate) applied: &'a Value,
     pub(crate) manager: &'a str,
     pub(crate) subresource: &'a str,
-    /// Take fields over from other managers.
-    pub(crate) force: bool,
+    /// Whether fields are taken over from other managers.
+    pub(crate) on_conflict: OnConflict,
+}
+
+/// Fields that a write to this part never sets.
+fn reset(resource: &Resource, subresource: &str) -> &'static [&'static [&'static str]] {
+    match subresource {
+        "" if resource.has_status() => &[&["status"]],
+        "status" => &[&["spec"]],
+        _ => &[],
+    }
 }
 
 /// Records what an update by `manager` changed.
 pub(crate) fn record_update(
-    _world: &World,
-    _resource: &Resource,
-    _live: Option<&Value>,
-    _object: &mut Value,
-    _manager: &str,
-    _subresource: &str,
+    world: &World,
+    resource: &Resource,
+    live: Option<&Value>,
+    object: &mut Value,
+    manager: &str,
+    subresource: &str,
 ) {
+    let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
+    let Some(schema) = world.schemas().kind(&gvk) else { return };
+    let writer = Writer {
+        manager,
+        api_version: &resource.api_version(),
+        subresource,
+        time: &rfc3339(world.now()),
+        reset: reset(resource, subresource),
+    };
+    *object = managed::update(live, object, schema, &writer);
 }
 
 /// The object that an apply leads to, with its managed fields.
-pub(crate) fn apply(
-    _world: &World,
-    _schemas: &Schemas,
-    live: Option<&Value>,
-    request: &Apply<'_>,
-) -> Result<Value, Status> {
-    let _ = (request.manager, request.subresource, request.force, request.resource);
-    Ok(match live {
-        None => request.applied.clone(),
-        Some(live) => landfall_object::merge::merge_patch::apply(live, request.applied),
+pub(crate) fn apply(world: &World, live: Option<&Value>, request: &Apply<'_>) -> Result<Value, Status> {
+    let resource = request.resource;
+    let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
+    let Some(schema) = world.schemas().kind(&gvk) else {
+        return Err(Status::internal(format!("no schema is known for {}", resource.kind)));
+    };
+    let writer = Writer {
+        manager: request.manager,
+        api_version: &resource.api_version(),
+        subresource: request.subresource,
+        time: &rfc3339(world.now()),
+        reset: reset(resource, request.subresource),
+    };
+    managed::apply(live, request.applied, schema, &writer, request.on_conflict).map_err(|error| match error {
+        ApplyError::BadRequest(why) => Status::bad_request(why),
+        ApplyError::Schema(why) => Status::plain_error(why),
+        ApplyError::Conflict(conflicts) => {
+            let causes = conflicts.list.iter().map(|conflict| Cause {
+                reason: "FieldManagerConflict".to_owned(),
+                message: conflict.message(),
+                field: conflict.field(),
+            });
+            Status::apply_conflict(conflicts.to_string(), causes.collect())
+        }
     })
 }

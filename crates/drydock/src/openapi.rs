@@ -73,8 +73,7 @@ fn made(plane: &Plane, registry: &Registry, group: &str, version: &str) -> Optio
             return Some(known.clone());
         }
     }
-    let document =
-        plane.schemas.openapi_v3(group, version).or_else(|| crate::crd::openapi_v3(registry, group, version))?;
+    let document = plane.schemas().openapi_v3(group, version)?;
     let bytes = Bytes::from(serde_json::to_vec(&document).ok()?);
     let hash: String = Sha512::digest(&bytes).iter().map(|byte| format!("{byte:02X}")).collect();
     plane.documents.0.lock().documents.insert(path, (bytes.clone(), hash.clone()));
@@ -131,7 +130,7 @@ fn swagger(plane: &Plane, registry: &Registry) -> Value {
     to_v2(&mut definitions);
     json!({
         "swagger": "2.0",
-        "info": {"title": "Kubernetes", "version": format!("v{}", plane.schemas.kubernetes_version())},
+        "info": {"title": "Kubernetes", "version": format!("v{}", plane.schemas().kubernetes_version())},
         "paths": paths,
         "definitions": definitions,
     })

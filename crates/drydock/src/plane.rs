@@ -15,7 +15,6 @@ use crate::world::World;
 pub(crate) struct Plane {
     pub(crate) world: Mutex<World>,
     pub(crate) runtime: Mutex<Runtime>,
-    pub(crate) schemas: Arc<Schemas>,
     pub(crate) credentials: Credentials,
     pub(crate) documents: crate::openapi::Cache,
     pub(crate) audit: AuditLog,
@@ -27,6 +26,11 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
+    /// What is known about kinds now.
+    pub(crate) fn schemas(&self) -> Arc<Schemas> {
+        self.world.lock().schemas().clone()
+    }
+
     /// Waits until everything written up to `version` is on disk; false when the store has failed.
     pub(crate) async fn persisted(&self, version: u64) -> bool {
         let Some(durable) = &self.durable else { return true };

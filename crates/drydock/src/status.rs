@@ -2,6 +2,7 @@
 //!
 //! Texts follow apimachinery `pkg/api/errors/errors.go` and `pkg/util/validation/field/errors.go`; scripts grep them.
 
+pub use landfall_object::FieldError;
 use serde_json::{Map, Value, json};
 
 /// A refusal: everything a `metav1.Status` of status `Failure` carries.
@@ -203,9 +204,9 @@ impl Status {
             details.causes = errors
                 .into_iter()
                 .map(|error| Cause {
-                    reason: error.kind.reason().to_owned(),
-                    message: error.body(),
-                    field: error.field,
+                    reason: error.reason.cause().to_owned(),
+                    message: error.message(),
+                    field: if error.field.is_empty() { "<nil>".to_owned() } else { error.field },
                 })
                 .collect();
         }
@@ -348,145 +349,6 @@ impl Details {
 /// `plural.group`, or the bare plural for the core group.
 pub(crate) fn qualified(resource: &str, group: &str) -> String {
     if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") }
-}
-
-/// What is wrong with one field (`field.Error`).
-#[derive(Clone, Debug, PartialEq)]
-pub struct FieldError {
-    /// In which way it is wrong.
-    pub kind: FieldErrorKind,
-    /// The path, e.g. `spec.template.spec.containers[0].image`.
-    pub field: String,
-    /// The value found, where the text shows it.
-    pub value: Option<Value>,
-    /// What would be right; may be empty.
-    pub detail: String,
-}
-
-/// The kinds of `field.Error`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FieldErrorKind {
-    /// Refers to something that is not there.
-    NotFound,
-    /// Must be given.
-    Required,
-    /// Must be unique.
-    Duplicate,
-    /// Has the wrong content.
-    Invalid,
-    /// Is not one of the known values.
-    NotSupported,
-    /// May not be given.
-    Forbidden,
-    /// Has too many bytes.
-    TooLong,
-    /// Has too many items.
-    TooMany,
-    /// Has the wrong type.
-    TypeInvalid,
-    /// The server's own fault.
-    Internal,
-}
-
-impl FieldErrorKind {
-    /// The cause's reason.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::NotFound => "FieldValueNotFound",
-            Self::Required => "FieldValueRequired",
-            Self::Duplicate => "FieldValueDuplicate",
-            Self::Invalid => "FieldValueInvalid",
-            Self::NotSupported => "FieldValueNotSupported",
-            Self::Forbidden => "FieldValueForbidden",
-            Self::TooLong => "FieldValueTooLong",
-            Self::TooMany => "FieldValueTooMany",
-            Self::TypeInvalid => "FieldValueTypeInvalid",
-            Self::Internal => "InternalError",
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::NotFound => "Not found",
-            Self::Required => "Required value",
-            Self::Duplicate => "Duplicate value",
-            Self::Invalid | Self::TypeInvalid => "Invalid value",
-            Self::NotSupported => "Unsupported value",
-            Self::Forbidden => "Forbidden",
-            Self::TooLong => "Too long",
-            Self::TooMany => "Too many",
-            Self::Internal => "Internal error",
-        }
-    }
-}
-
-impl FieldError {
-    /// A fault that shows the value.
-    pub fn with_value(kind: FieldErrorKind, field: impl Into<String>, value: Value, detail: impl Into<String>) -> Self {
-        Self { kind, field: field.into(), value: Some(value), detail: detail.into() }
-    }
-
-    /// `Required value`.
-    pub fn required(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { kind: FieldErrorKind::Required, field: field.into(), value: None, detail: detail.into() }
-    }
-
-    /// `Invalid value: …`.
-    pub fn invalid(field: impl Into<String>, value: impl Into<Value>, detail: impl Into<String>) -> Self {
-        Self::with_value(FieldErrorKind::Invalid, field, value.into(), detail)
-    }
-
-    /// `Forbidden`.
-    pub fn forbidden(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { kind: FieldErrorKind::Forbidden, field: field.into(), value: None, detail: detail.into() }
-    }
-
-    /// `Duplicate value: …`.
-    pub fn duplicate(field: impl Into<String>, value: impl Into<Value>) -> Self {
-        Self::with_value(FieldErrorKind::Duplicate, field, value.into(), "")
-    }
-
-    /// `Not found: …`.
-    pub fn not_found(field: impl Into<String>, value: impl Into<Value>) -> Self {
-        Self::with_value(FieldErrorKind::NotFound, field, value.into(), "")
-    }
-
-    /// `Unsupported value: …: supported values: …`.
-    pub fn not_supported(field: impl Into<String>, value: impl Into<Value>, known: &[&str]) -> Self {
-        let known: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
-        let detail = if known.is_empty() { String::new() } else { format!("supported values: {}", known.join(", ")) };
-        Self::with_value(FieldErrorKind::NotSupported, field, value.into(), detail)
-    }
-
-    /// `Too long: may not be more than N bytes`.
-    pub fn too_long(field: impl Into<String>, limit: usize) -> Self {
-        Self {
-            kind: FieldErrorKind::TooLong,
-            field: field.into(),
-            value: None,
-            detail: format!("may not be more than {limit} bytes"),
-        }
-    }
-
-    /// The sentence without the path.
-    pub fn body(&self) -> String {
-        let mut text = self.kind.words().to_owned();
-        if let Some(value) = &self.value {
-            text.push_str(": ");
-            text.push_str(&value.to_string());
-        }
-        if !self.detail.is_empty() {
-            text.push_str(": ");
-            text.push_str(&self.detail);
-        }
-        text
-    }
-}
-
-impl std::fmt::Display for FieldError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.field, self.body())
-    }
 }
 
 #[cfg(test)]

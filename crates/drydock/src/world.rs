@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use landfall_object::schema::Schemas;
 
 use crate::clock::Clock;
 use crate::randomness::Randomness;
@@ -41,6 +42,7 @@ pub(crate) type Objects = BTreeMap<Box<str>, Arc<Stored>>;
 /// The cluster's state: objects, history, names served.
 pub struct World {
     registry: Arc<Registry>,
+    schemas: Arc<Schemas>,
     objects: BTreeMap<Arc<str>, Arc<Objects>>,
     dependents: Arc<HashMap<Box<str>, Vec<ObjectRef>>>,
     ring: ring::Ring,
@@ -140,6 +142,7 @@ impl World {
     pub fn new(clock: Clock, random: Randomness, settings: Settings) -> Self {
         Self {
             registry: Arc::new(Registry::builtin()),
+            schemas: Arc::new(Schemas::builtin()),
             objects: BTreeMap::new(),
             dependents: Arc::default(),
             ring: ring::Ring::new(settings.history),
@@ -155,6 +158,7 @@ impl World {
     pub fn fork(&self) -> Self {
         Self {
             registry: self.registry.clone(),
+            schemas: self.schemas.clone(),
             objects: self.objects.clone(),
             dependents: self.dependents.clone(),
             ring: self.ring.clone(),
@@ -195,8 +199,14 @@ impl World {
         self.settings = Arc::new(settings);
     }
 
-    pub(crate) fn replace_registry(&mut self, registry: Arc<Registry>) {
-        self.registry = registry;
+    /// What is known about kinds, custom ones among them.
+    pub fn schemas(&self) -> &Arc<Schemas> {
+        &self.schemas
+    }
+
+    pub(crate) fn replace_registry(&mut self, registry: Registry, schemas: Schemas) {
+        self.registry = Arc::new(registry);
+        self.schemas = Arc::new(schemas);
     }
 
     /// What is fixed for the life of the cluster.

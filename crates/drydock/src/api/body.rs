@@ -64,9 +64,9 @@ pub(crate) fn object(
     validation: FieldValidation,
 ) -> Result<(Value, Vec<String>), Status> {
     let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
-    if let Some(custom) = &resource.custom {
+    if resource.custom.is_some() {
         let text = as_json(headers, bytes)?;
-        return custom_object(schemas, resource, custom, &text, validation);
+        return custom_object(schemas, resource, &text, validation);
     }
     typed(schemas, &gvk, headers, bytes, validation)
 }
@@ -183,44 +183,43 @@ fn wrong_kind(found: &Gvk, expected: &Gvk) -> Status {
 fn custom_object(
     schemas: &Schemas,
     resource: &Resource,
-    custom: &crate::resource::CustomResource,
     text: &[u8],
     validation: FieldValidation,
 ) -> Result<(Value, Vec<String>), Status> {
-    let mut duplicates = Vec::new();
-    let mut value = super::duplicates::parse(text, &mut duplicates)
-        .map_err(|error| Status::bad_request(format!("error decoding JSON: {error}")))?;
-    if !value.is_object() {
-        return Err(Status::bad_request("the body of the request was empty or not an object"));
+    #[derive(serde::Deserialize, Default)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Head {
+        kind: String,
+        api_version: String,
+        metadata: HeadMetadata,
     }
-    let given = value["kind"].as_str().unwrap_or_default();
-    if given != resource.kind && !given.is_empty() {
-        let error = crate::status::FieldError::invalid("kind", given, format!("must be {}", resource.kind));
-        let name = value["metadata"]["name"].as_str().unwrap_or_default();
-        return Err(Status::invalid(&resource.group, &resource.kind, name, vec![error]));
+    #[derive(serde::Deserialize, Default)]
+    #[serde(default)]
+    struct HeadMetadata {
+        name: String,
     }
-    let version = value["apiVersion"].as_str().unwrap_or_default();
-    if !version.is_empty() && version != resource.api_version() {
+    let head: Head = serde_json::from_slice(text).unwrap_or_default();
+    if head.kind != resource.kind && !head.kind.is_empty() {
+        let error = crate::status::FieldError::invalid("kind", head.kind, format!("must be {}", resource.kind));
+        return Err(Status::invalid(&resource.group, &resource.kind, &head.metadata.name, vec![error]));
+    }
+    if !head.api_version.is_empty() && head.api_version != resource.api_version() {
         return Err(Status::bad_request(format!(
-            "the API version in the data ({version}) does not match the expected API version ({})",
+            "the API version in the data ({}) does not match the expected API version ({})",
+            head.api_version,
             resource.api_version()
         )));
     }
-    let mut findings = duplicates;
-    if value["metadata"].is_object() {
-        let decoded =
-            schemas.decode_metadata(&value["metadata"]).map_err(|error| Status::bad_request(error.to_string()))?;
-        findings.extend(decoded.findings);
-        value["metadata"] = decoded.value;
-    }
-    findings.extend(crate::crd::prune(custom, &mut value).into_iter().map(|path| format!("unknown field \"{path}\"")));
     let refuse = |why: &str| {
         Status::bad_request(format!(
             "{} in version \"{}\" cannot be handled as a {}: {why}",
             resource.kind, resource.version, resource.kind
         ))
     };
-    let warnings = validation.judge(findings, refuse)?;
+    let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
+    let decoded = schemas.decode_json(&gvk, text).map_err(|error| refuse(&error.to_string()))?;
+    let warnings = validation.judge(decoded.findings, refuse)?;
+    let mut value = decoded.value;
     value["kind"] = json!(resource.kind);
     value["apiVersion"] = json!(resource.api_version());
     Ok((value, warnings))

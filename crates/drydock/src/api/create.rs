@@ -17,7 +17,8 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     let effect = call.query.effect("CreateOptions")?;
     call.check_manager("CreateOptions")?;
     let validation = FieldValidation::of(&call.query, "CreateOptions")?;
-    let (object, mut warnings) = body::object(&plane.schemas, target.resource, &call.headers, &call.body, validation)?;
+    let (object, mut warnings) =
+        body::object(&plane.schemas(), target.resource, &call.headers, &call.body, validation)?;
     warnings.splice(0..0, get::deprecation(target));
     let actor = call.actor();
     let mut world = plane.world.lock();

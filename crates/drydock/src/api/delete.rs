@@ -41,7 +41,7 @@ pub(crate) fn options(plane: &Plane, call: &Call) -> Result<DeleteOptions, Statu
     let mut given = json!({});
     if !call.body.is_empty() {
         let gvk = Gvk::new("", "v1", "DeleteOptions");
-        given = match body::typed(&plane.schemas, &gvk, &call.headers, &call.body, FieldValidation::Ignore) {
+        given = match body::typed(&plane.schemas(), &gvk, &call.headers, &call.body, FieldValidation::Ignore) {
             Ok((value, _)) => value,
             // The body may name any group's DeleteOptions (`meta.k8s.io/v1`, `apps/v1`).
             Err(status) if status.code == 400 => serde_json::from_slice::<Value>(&call.body).map_err(|_| status)?,

@@ -46,7 +46,8 @@ pub(crate) fn other(plane: &Arc<Plane>, call: &Call, path: &str) -> Result<Answe
 }
 
 fn version(plane: &Plane) -> Answer {
-    let release = plane.schemas.kubernetes_version();
+    let schemas = plane.schemas();
+    let release = schemas.kubernetes_version();
     let mut numbers = release.split('.');
     let (major, minor) = (numbers.next().unwrap_or("1"), numbers.next().unwrap_or("0"));
     let before = minor.parse::<u32>().map_or_else(|_| minor.to_owned(), |minor| minor.saturating_sub(1).to_string());

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use landfall_object::Gvk;
+use landfall_object::merge::managed::OnConflict;
 use landfall_object::merge::{json_patch, merge_patch, strategic};
+use landfall_object::schema::Schemas;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
@@ -61,7 +63,7 @@ pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: 
     let mut warnings = get::deprecation(target);
     let mut world = plane.world.lock();
     let (stored, code) = if kind == PatchKind::Apply {
-        apply(&mut world, plane, call, target, part, effect, validation, &mut warnings)?
+        apply(&mut world, call, target, part, effect, validation, &mut warnings)?
     } else {
         let actor = call.actor();
         let update = Update {
@@ -74,10 +76,10 @@ pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: 
             tracking: Tracking::Update,
             version_rule: VersionRule::Unconditional,
         };
-        let stored = world.update_as(update, |_, live| {
+        let stored = world.update_as(update, |world, live| {
             let gvk = Gvk::new(&*target.resource.group, &*target.resource.version, &*target.resource.kind);
-            let (patched, found) = patched(plane, call, kind, &gvk, live, target.resource.custom.is_some())?;
-            let (object, findings) = read_back(plane, target, &patched)?;
+            let (patched, found) = patched(world.schemas(), call, kind, &gvk, live, target.resource.custom.is_some())?;
+            let (object, findings) = read_back(world.schemas(), target, &patched)?;
             let found = found.into_iter().chain(findings).collect();
             let refuse = |why: &str| {
                 let error = FieldError::invalid("patch", patched.to_string(), why);
@@ -94,18 +96,18 @@ pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: 
 }
 
 /// The patched value of something that is not a stored object, such as a Scale.
-pub(crate) fn plain(plane: &Plane, call: &Call, gvk: &Gvk, live: &Value) -> Result<Value, Status> {
+pub(crate) fn plain(schemas: &Schemas, call: &Call, gvk: &Gvk, live: &Value) -> Result<Value, Status> {
     let kind = kind_of(call, false)?;
     if kind == PatchKind::Apply {
         let text = body::yaml_to_json(&call.body)?;
         let applied: Value = serde_json::from_slice(&text).map_err(|error| Status::bad_request(error.to_string()))?;
         return Ok(merge_patch::apply(live, &applied));
     }
-    patched(plane, call, kind, gvk, live, false).map(|(value, _)| value)
+    patched(schemas, call, kind, gvk, live, false).map(|(value, _)| value)
 }
 
 fn patched(
-    plane: &Plane,
+    schemas: &Schemas,
     call: &Call,
     kind: PatchKind,
     gvk: &Gvk,
@@ -133,7 +135,7 @@ fn patched(
             Ok((merge_patch::apply(live, &patch), findings))
         }
         PatchKind::Strategic | PatchKind::Apply => {
-            let schema = if custom { None } else { plane.schemas.kind(gvk) };
+            let schema = if custom { None } else { schemas.kind(gvk) };
             let Some(schema) = schema else {
                 return Err(Status::unsupported_media_type("strategic merge patch is not supported for this kind"));
             };
@@ -152,33 +154,20 @@ fn patched(
 }
 
 /// What the typed round trip makes of a patched object, with strict findings.
-fn read_back(plane: &Plane, target: &Target<'_>, patched: &Value) -> Result<(Value, Vec<String>), Status> {
+fn read_back(schemas: &Schemas, target: &Target<'_>, patched: &Value) -> Result<(Value, Vec<String>), Status> {
     let resource = target.resource;
     let refuse = |why: String| {
         let error = FieldError::invalid("patch", patched.to_string(), why);
         Status::invalid("", "", "", vec![error])
     };
-    if let Some(custom) = &resource.custom {
-        let mut value = patched.clone();
-        if !value.is_object() || !value["metadata"].is_object() {
-            return Err(refuse("the result of the patch is no object".to_owned()));
-        }
-        let decoded = plane.schemas.decode_metadata(&value["metadata"]).map_err(|error| refuse(error.to_string()))?;
-        let mut findings = decoded.findings;
-        value["metadata"] = decoded.value;
-        findings
-            .extend(crate::crd::prune(custom, &mut value).into_iter().map(|path| format!("unknown field \"{path}\"")));
-        return Ok((value, findings));
-    }
     let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
-    let decoded = plane.schemas.decode(&gvk, patched).map_err(|error| refuse(error.to_string()))?;
+    let decoded = schemas.decode(&gvk, patched).map_err(|error| refuse(error.to_string()))?;
     Ok((decoded.value, decoded.findings))
 }
 
 #[expect(clippy::too_many_arguments, reason = "one call, from one place")]
 fn apply(
     world: &mut World,
-    plane: &Plane,
     call: &Call,
     target: &Target<'_>,
     part: Part,
@@ -226,7 +215,7 @@ fn apply(
         applied: &applied,
         manager: &actor.manager,
         subresource: part.subresource(),
-        force: call.query.flag("force"),
+        on_conflict: if call.query.flag("force") { OnConflict::Force } else { OnConflict::Refuse },
     };
     if world.find(&resource.id, &path.namespace, &path.name).is_none() {
         if part != Part::Main {
@@ -239,8 +228,9 @@ fn apply(
             );
             return Err(Status::conflict(&path.group, &path.resource, &path.name, &why));
         }
-        let object = managers::apply(world, &plane.schemas, None, &request)?;
-        let (object, _) = read_back(plane, target, &object)?;
+        let object = managers::apply(world, None, &request)?;
+        let (object, findings) = read_back(world.schemas(), target, &object)?;
+        warnings.extend(validation.judge(findings, |why| Status::bad_request(why))?);
         let create =
             Create { actor: &actor, resource, namespace: &path.namespace, object, effect, tracking: Tracking::Done };
         return Ok((world.create_as(create)?, 201));
@@ -256,8 +246,8 @@ fn apply(
         version_rule: VersionRule::Unconditional,
     };
     let stored = world.update_as(update, |world, live| {
-        let object = managers::apply(world, &plane.schemas, Some(live), &request)?;
-        read_back(plane, target, &object).map(|(object, _)| object)
+        let object = managers::apply(world, Some(live), &request)?;
+        read_back(world.schemas(), target, &object).map(|(object, _)| object)
     })?;
     Ok((stored, 200))
 }

@@ -46,7 +46,7 @@ impl World {
 
 pub(crate) fn bind(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
     let gvk = Gvk::new("", "v1", "Binding");
-    let (binding, _) = body::typed(&plane.schemas, &gvk, &call.headers, &call.body, FieldValidation::Warn)?;
+    let (binding, _) = body::typed(&plane.schemas(), &gvk, &call.headers, &call.body, FieldValidation::Warn)?;
     let name = binding["metadata"]["name"].as_str().unwrap_or_default();
     let name = if target.path.name.is_empty() { name } else { &target.path.name };
     let pod = ObjectRef { resource: "pods".into(), namespace: target.path.namespace.clone(), name: name.to_owned() };
@@ -65,7 +65,7 @@ pub(crate) fn bind(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
 
 pub(crate) fn evict(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
     let gvk = Gvk::new("policy", "v1", "Eviction");
-    let (eviction, _) = body::typed(&plane.schemas, &gvk, &call.headers, &call.body, FieldValidation::Warn)?;
+    let (eviction, _) = body::typed(&plane.schemas(), &gvk, &call.headers, &call.body, FieldValidation::Warn)?;
     let path = target.path;
     let given = eviction["metadata"]["name"].as_str().unwrap_or_default();
     if !given.is_empty() && given != path.name {

@@ -25,7 +25,7 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     let resource = target.resource;
     let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
     let validation = FieldValidation::of(&call.query, "CreateOptions")?;
-    let (mut review, warnings) = body::typed(&plane.schemas, &gvk, &call.headers, &call.body, validation)?;
+    let (mut review, warnings) = body::typed(&plane.schemas(), &gvk, &call.headers, &call.body, validation)?;
     review["metadata"] =
         review.get("metadata").filter(|metadata| metadata.is_object()).cloned().unwrap_or_else(|| json!({}));
     let spec = review["spec"].clone();

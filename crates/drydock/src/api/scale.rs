@@ -36,13 +36,13 @@ pub(crate) fn scale(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: 
         version_rule: VersionRule::Unconditional,
     };
     let gvk = Gvk::new("autoscaling", "v1", "Scale");
-    let stored = world.update_as(request, |_, live| {
+    let stored = world.update_as(request, |world, live| {
         let shown = scale_of(target.resource, &paths, live)?;
         let wanted = if verb == "update" {
-            body::typed(&plane.schemas, &gvk, &call.headers, &call.body, FieldValidation::Warn)?.0
+            body::typed(world.schemas(), &gvk, &call.headers, &call.body, FieldValidation::Warn)?.0
         } else {
-            let patched = patch::plain(plane, call, &gvk, &shown)?;
-            plane.schemas.decode(&gvk, &patched).map_err(|error| Status::bad_request(error.to_string()))?.value
+            let patched = patch::plain(world.schemas(), call, &gvk, &shown)?;
+            world.schemas().decode(&gvk, &patched).map_err(|error| Status::bad_request(error.to_string()))?.value
         };
         let mut object = live.clone();
         let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);

@@ -20,7 +20,7 @@ const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
     let gvk = Gvk::new("authentication.k8s.io", "v1", "TokenRequest");
-    let (mut request, _) = body::typed(&plane.schemas, &gvk, &call.headers, &call.body, FieldValidation::Warn)?;
+    let (mut request, _) = body::typed(&plane.schemas(), &gvk, &call.headers, &call.body, FieldValidation::Warn)?;
     let path = target.path;
     let (account, now) = {
         let world = plane.world.lock();

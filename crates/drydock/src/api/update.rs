@@ -14,7 +14,8 @@ pub(crate) fn update(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part:
     let effect = call.query.effect("UpdateOptions")?;
     call.check_manager("UpdateOptions")?;
     let validation = FieldValidation::of(&call.query, "UpdateOptions")?;
-    let (object, mut warnings) = body::object(&plane.schemas, target.resource, &call.headers, &call.body, validation)?;
+    let (object, mut warnings) =
+        body::object(&plane.schemas(), target.resource, &call.headers, &call.body, validation)?;
     warnings.splice(0..0, get::deprecation(target));
     let path = target.path;
     let given = object["metadata"]["name"].as_str().unwrap_or_default();

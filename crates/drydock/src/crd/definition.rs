@@ -19,10 +19,19 @@ impl World {
                 spec["names"]["plural"].as_str().unwrap_or_default(),
             );
         }
+        let mut schemas = (**self.schemas()).clone();
+        if let Some(before) = before {
+            schemas.leave(before.object());
+        }
+        if let Some(after) = after
+            && let Err(error) = schemas.join(after.object())
+        {
+            tracing::warn!("a definition without a usable schema is served: {error}");
+        }
         for resource in after.map(|after| resources(after.value())).unwrap_or_default() {
             registry.insert(resource);
         }
-        self.replace_registry(Arc::new(registry));
+        self.replace_registry(registry, schemas);
     }
 }
 

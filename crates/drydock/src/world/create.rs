@@ -66,7 +66,7 @@ impl World {
             self.generate_name(&mut object);
         }
         strategy::drop_null_creation_timestamp(&mut object);
-        defaulting::apply(self, resource, &mut object);
+        defaulting::apply(self, &mut object);
         if matches!(tracking, Tracking::Update) {
             managers::record_update(self, resource, None, &mut object, &actor.manager, "");
         }

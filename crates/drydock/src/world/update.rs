@@ -146,7 +146,7 @@ impl World {
         strategy::drop_null_creation_timestamp(&mut object);
         object["kind"] = json!(resource.kind);
         object["apiVersion"] = json!(resource.api_version());
-        defaulting::apply(self, resource, &mut object);
+        defaulting::apply(self, &mut object);
         strategy::protect(resource, part, &mut object, &live_shown);
         if matches!(tracking, Tracking::Update) {
             managers::record_update(self, resource, Some(&live_shown), &mut object, &actor.manager, part.subresource());
