@@ -134,6 +134,7 @@ impl Cluster {
             documents: crate::openapi::Cache::default(),
             audit: crate::audit::AuditLog::default(),
             activity: Activity::default(),
+            alarms: crate::alarms::Alarms::default(),
             durable: store.is_some().then_some(durable),
             containers,
         });
@@ -184,6 +185,7 @@ impl Cluster {
             documents: crate::openapi::Cache::default(),
             audit: crate::audit::AuditLog::default(),
             activity: Activity::default(),
+            alarms: crate::alarms::Alarms::default(),
             durable: None,
             containers: self.plane.containers.clone(),
         });
@@ -208,6 +210,20 @@ impl Cluster {
     /// The present instant of the cluster's clock.
     pub fn now(&self) -> Timestamp {
         self.plane.world.lock().now()
+    }
+
+    /// Sleeps until an instant of the cluster's clock; virtual time jumps there when nothing else is to be done before.
+    ///
+    /// With a virtual clock the cluster must be driven in the background, or the owner must advance it.
+    pub async fn sleep_until(&self, instant: Timestamp) {
+        let clock = self.plane.world.lock().clock().clone();
+        if clock.as_virtual().is_none() {
+            let rest = instant.duration_since(clock.now());
+            tokio::time::sleep(std::time::Duration::try_from(rest).unwrap_or_default()).await;
+        } else if clock.now() < instant && self.plane.alarms.set(instant).await.is_err() {
+            // The cluster is gone, and its time with it.
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Steps the controllers until none has anything to do at the present time; gives the next instant at which

@@ -14,6 +14,7 @@
 //! containers answer is what the project declares.
 
 mod admission;
+mod alarms;
 mod api;
 mod audit;
 mod bootstrap;

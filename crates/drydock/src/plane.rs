@@ -19,6 +19,7 @@ pub(crate) struct Plane {
     pub(crate) documents: crate::openapi::Cache,
     pub(crate) audit: AuditLog,
     pub(crate) activity: Activity,
+    pub(crate) alarms: crate::alarms::Alarms,
     /// The newest resource version on disk; `None` when nothing is kept.
     pub(crate) durable: Option<watch::Receiver<u64>>,
     /// What containers answer.

@@ -19,6 +19,9 @@ pub(super) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
             let world = plane.world.lock();
             (world.now(), world.clock().clone())
         };
+        // Sleepers count like controllers' timers.
+        let alarm = if clock.as_virtual().is_some() { plane.alarms.ring(now) } else { None };
+        let wake = [wake, alarm].into_iter().flatten().min();
         let pause = match (clock.as_virtual(), wake) {
             (Some(_), Some(_)) => Some(QUIET),
             (None, Some(wake)) => Some(Duration::try_from(wake.duration_since(now)).unwrap_or_default()),
@@ -28,6 +31,7 @@ pub(super) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             result = changed.changed() => if result.is_err() { return },
+            () = plane.alarms.set.notified() => {}
             () = sleep(pause) => {
                 let quiet = plane.activity.running() == 0 && plane.activity.total() == requests;
                 if let (Some(clock), Some(wake)) = (clock.as_virtual(), wake.filter(|_| quiet)) {
