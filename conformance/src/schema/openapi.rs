@@ -34,10 +34,13 @@ pub(crate) fn load(directory: &Path) -> Result<Documents, Box<dyn Error>> {
         let schemas = document.pointer("/components/schemas").and_then(Value::as_object).ok_or("no schemas")?;
         for (definition, schema) in schemas {
             documents.definitions.insert(definition.clone(), schema.clone());
-            for gvk in schema.get("x-kubernetes-group-version-kind").and_then(Value::as_array).into_iter().flatten() {
+            let gvks = schema.get("x-kubernetes-group-version-kind").and_then(Value::as_array);
+            for gvk in gvks.into_iter().flatten() {
                 let text = |field: &str| gvk[field].as_str().unwrap_or_default().to_owned();
                 // DeleteOptions, Status and WatchEvent name every group; they are kept under the core group only.
+                // Kinds of subresources (Scale, Eviction, TokenRequest) may stand in another group's document.
                 if text("group") == group && text("version") == version
+                    || gvks.is_some_and(|gvks| gvks.len() == 1)
                     || text("group").is_empty() && text("version") == "v1"
                 {
                     documents.kinds.insert((text("group"), text("version"), text("kind")), definition.clone());
