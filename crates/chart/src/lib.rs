@@ -29,6 +29,7 @@ mod manifest;
 mod metadata;
 mod objects;
 mod order;
+mod package;
 mod pattern;
 mod provenance;
 mod render;
@@ -50,11 +51,12 @@ pub use lock::{Lock, digest, digest_v2};
 pub use manifest::{Dialect, Head, Hook, HookEvent, Manifest};
 pub use metadata::{API_VERSION_V1, API_VERSION_V2, Dependency, InvalidMetadata, Maintainer, Metadata};
 pub use order::KindOrder;
+pub use package::{Package, PackageOptions, package};
 pub use pattern::{BadPattern, Glob, path_match};
 pub use provenance::{FieldOrigin, Provenance};
 pub use render::{
     HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, TemplateOptions,
-    Tracing, check_release_name, render, render_values,
+    Tracing, check_release_name, release_name, render, render_values,
 };
 pub use tree::{Bytes, MAX_CHART_SIZE, MAX_FILE_SIZE, Tree, TreeError, walk_order};
 pub use values::{MAX_VALUES_SIZE, Origins, SetFlag, Setting, Source, ValueLayers};

@@ -74,6 +74,25 @@ pub fn check_release_name(name: &str) -> Result<(), ChartError> {
     Ok(())
 }
 
+/// Makes a release's name from a template (`--name-template`), which sees the function library and no values.
+///
+/// # Errors
+/// Go's words for a template that cannot be read or fails.
+pub fn release_name(template: &str, context: &landfall_sprig::Context) -> Result<String, ChartError> {
+    let mut set = landfall_gotemplate::Set::new(
+        "name-template",
+        landfall_sprig::funcs(),
+        landfall_gotemplate::MissingKey::Invalid,
+    );
+    let failed = |error: String| ChartError::NameTemplate(error);
+    set.parse("name-template", template.as_bytes()).map_err(|error| failed(error.to_string()))?;
+    let nothing = landfall_gotemplate::Value::nil();
+    let text = set
+        .execute("name-template", &nothing, &mut context.clone(), Limits::default())
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
 /// What is being done with a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
