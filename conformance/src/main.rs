@@ -20,6 +20,7 @@ mod http;
 mod ours;
 mod parity;
 mod peers;
+mod random;
 mod record;
 mod schema;
 mod testbed;
@@ -53,6 +54,14 @@ enum Command {
         /// Only cases whose id holds this text.
         only: Option<String>,
     },
+    /// Renders random templates with helm and with us: the same bytes, or refusals in the same words.
+    Random {
+        /// How many templates.
+        #[arg(default_value_t = 300)]
+        count: usize,
+        /// The seed; from the clock when not said, and printed.
+        seed: Option<u64>,
+    },
     /// Shows that parity sees one planted byte.
     Selftest,
     /// Records a real API server's answers to request scripts (LANDFALL_API, LANDFALL_API_TOKEN, LANDFALL_API_CA).
@@ -84,13 +93,18 @@ fn main() -> ExitCode {
             said(parity::run(root(), &parity::Options { only, corpus, ..parity::Options::default() }))
         }
         Command::Selftest => said(parity::selftest(root())),
-        Command::Record { cases, golden } => said(
-            record::record(&cases, &golden).map(|requests| format!("{}: {requests} answers", golden.display())),
-        ),
+        Command::Record { cases, golden } => {
+            said(record::record(&cases, &golden).map(|requests| format!("{}: {requests} answers", golden.display())))
+        }
         Command::SchemaTables { cache, out, version } => said(
             schema::generate(&cache, &out, &version)
                 .map(|(text, bytes)| format!("{}: {text} bytes of table in {bytes} bytes", out.display())),
         ),
+        Command::Random { count, seed } => {
+            let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            let seed = seed.unwrap_or_else(|| clock.map_or(1, |time| time.as_secs()));
+            said(random::run(root(), count, seed))
+        }
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

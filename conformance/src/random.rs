@@ -1,0 +1,232 @@
+//! Random charts rendered by helm and by Landfall: outputs must be the same bytes, refusals the same words.
+
+mod body;
+mod chart;
+mod dice;
+mod expression;
+mod tree;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::compare::{Verdict, judge};
+use crate::helm::{Helm, Outcome, cache, hex};
+use crate::ours;
+use crate::parity::say;
+use chart::{RandomChart, Template};
+use expression::Expressions;
+
+/// Templates in one chart: few enough that one refusal does not hide many others.
+const TEMPLATES_IN_A_CHART: usize = 10;
+/// Trials that the shrinking of one failure may take.
+const SHRINK_TRIALS: usize = 150;
+/// Failures that are shrunk; behind them it is enough to know that there are more.
+const SHRUNK_FAILURES: usize = 12;
+
+struct Trial<'h> {
+    helm: &'h Helm,
+    directory: PathBuf,
+}
+
+/// A chart's verdict with the words of helm's refusal.
+struct Judged {
+    verdict: Verdict,
+    helm: Outcome,
+    ours: Outcome,
+}
+
+impl Trial<'_> {
+    fn run(&self, files: &BTreeMap<String, String>) -> std::io::Result<Judged> {
+        let _ = fs::remove_dir_all(&self.directory);
+        let mut hash = Sha256::new();
+        for (path, text) in files {
+            let file = self.directory.join(path);
+            if let Some(parent) = file.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::write(&file, text)?;
+            hash.update(path.as_bytes());
+            hash.update([0]);
+            hash.update(text.as_bytes());
+            hash.update([0]);
+        }
+        let content = hex(&hash.finalize());
+        let first = self.helm.template(&self.directory, &[], &content, 1)?;
+        let location = self.directory.display().to_string();
+        let tree = ours::read_tree(&self.directory)?;
+        let ours = std::panic::catch_unwind(|| ours::template(&location, &tree, &[]))
+            .unwrap_or_else(|_| Outcome::Refused("PANIC".to_owned()));
+        let mut verdict = judge(&first, &first, &ours);
+        if verdict != Verdict::Identical && verdict != Verdict::RefusedAlike {
+            // Only where we differ does it matter whether helm is of one mind.
+            let second = self.helm.template(&self.directory, &[], &content, 2)?;
+            verdict = judge(&first, &second, &ours);
+        }
+        Ok(Judged { verdict, helm: first, ours })
+    }
+}
+
+fn is_failure(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Differs(_) | Verdict::RefusedOtherwise)
+}
+
+/// Renders so many random templates from a seed.
+pub(crate) fn run(root: &Path, count: usize, seed: u64) -> Result<String, Box<dyn Error>> {
+    let helm = Helm::find()?;
+    let directory = cache().join("conformance/random").join(std::process::id().to_string());
+    let trial = Trial { helm: &helm, directory: directory.join("chart") };
+    let expressions = Expressions::new();
+    say(&format!("random: seed {seed}, {count} templates"));
+    let mut passed = 0;
+    let mut refused = 0;
+    let mut failures = Vec::new();
+    for case in kept(&root.join("conformance/cases/random"))? {
+        let judged = trial.run(&case.1)?;
+        if is_failure(&judged.verdict) {
+            say(&format!("FAILED again: {}: {:?}", case.0, judged.verdict));
+            failures.push(case.0);
+        }
+    }
+    let mut made = 0;
+    let mut chart_seed = seed;
+    while made < count {
+        let mut chart = RandomChart::new(chart_seed, TEMPLATES_IN_A_CHART.min(count - made), &expressions);
+        made += chart.templates.len();
+        while !chart.templates.is_empty() {
+            let judged = trial.run(&chart.files())?;
+            if !is_failure(&judged.verdict) {
+                if let Outcome::Refused(words) = &judged.helm {
+                    // This one is done; the others get their turn.
+                    let Some(name) = named(words, &chart) else {
+                        passed += chart.templates.len();
+                        refused += chart.templates.len();
+                        break;
+                    };
+                    chart.templates.remove(&name);
+                    passed += 1;
+                    refused += 1;
+                    continue;
+                }
+                passed += chart.templates.len();
+                break;
+            }
+            let Some((name, template)) = culprit(&trial, &chart)? else {
+                say(&format!("FAILED seed {chart_seed}: only as a whole: {}", describe(&judged)));
+                failures.push(format!("seed {chart_seed}"));
+                break;
+            };
+            chart.templates.remove(&name);
+            let small =
+                if failures.len() < SHRUNK_FAILURES { shrink(&trial, &chart, &name, template)? } else { template };
+            let only = chart.with_only(BTreeMap::from([(name.clone(), small.clone())]));
+            let judged = trial.run(&only.files())?;
+            say(&format!("FAILED seed {chart_seed} {name}: {}\n  {}", small.body.source(), describe(&judged)));
+            keep(
+                &cache().join("conformance/failures/random").join(format!("{}-{name}", chart.name)),
+                &only.files(),
+                &judged,
+            )?;
+            failures.push(format!("seed {chart_seed} {name}"));
+        }
+        chart_seed = chart_seed.wrapping_add(1);
+    }
+    let _ = fs::remove_dir_all(&directory);
+    let line =
+        format!("random: {passed} of {made} templates as helm {} ({refused} refused alike), seed {seed}", helm.version);
+    if failures.is_empty() { Ok(line) } else { Err(format!("{line}; {} failures", failures.len()).into()) }
+}
+
+fn describe(judged: &Judged) -> String {
+    let words = |outcome: &Outcome| match outcome {
+        Outcome::Rendered(_) => "renders".to_owned(),
+        Outcome::Refused(words) => words.lines().next().unwrap_or_default().to_owned(),
+    };
+    match &judged.verdict {
+        Verdict::Differs(place) => place.clone(),
+        _ => format!("helm: {}\n  ours: {}", words(&judged.helm), words(&judged.ours)),
+    }
+}
+
+/// The template that a refusal names.
+fn named(words: &str, chart: &RandomChart) -> Option<String> {
+    let mut places = chart.templates.keys().filter_map(|name| {
+        let at = words.find(&format!("templates/{name}.yaml"))?;
+        Some((at, name))
+    });
+    let first = places.next()?;
+    Some(places.fold(first, |best, next| if next.0 < best.0 { next } else { best }).1.clone())
+}
+
+/// The first template that fails alone.
+fn culprit(trial: &Trial<'_>, chart: &RandomChart) -> std::io::Result<Option<(String, Template)>> {
+    for (name, template) in &chart.templates {
+        let alone = chart.with_only(BTreeMap::from([(name.clone(), template.clone())]));
+        if is_failure(&trial.run(&alone.files())?.verdict) {
+            return Ok(Some((name.clone(), template.clone())));
+        }
+    }
+    Ok(None)
+}
+
+/// Makes a failing template smaller as long as it fails.
+fn shrink(trial: &Trial<'_>, chart: &RandomChart, name: &str, template: Template) -> std::io::Result<Template> {
+    let mut best = template;
+    let mut trials = 0;
+    'smaller: loop {
+        for body in best.body.smaller() {
+            if body.source().len() >= best.body.source().len() || trials >= SHRINK_TRIALS {
+                continue;
+            }
+            trials += 1;
+            let candidate = best.with_body(body);
+            let alone = chart.with_only(BTreeMap::from([(name.to_owned(), candidate.clone())]));
+            if is_failure(&trial.run(&alone.files())?.verdict) {
+                best = candidate;
+                continue 'smaller;
+            }
+        }
+        return Ok(best);
+    }
+}
+
+fn keep(directory: &Path, files: &BTreeMap<String, String>, judged: &Judged) -> std::io::Result<()> {
+    for (path, text) in files {
+        let file = directory.join(path);
+        if let Some(parent) = file.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(file, text)?;
+    }
+    for (name, outcome) in [("helm.out", &judged.helm), ("ours.out", &judged.ours)] {
+        let bytes = match outcome {
+            Outcome::Rendered(output) => output.clone(),
+            Outcome::Refused(words) => words.clone().into_bytes(),
+        };
+        fs::write(directory.join(name), bytes)?;
+    }
+    Ok(())
+}
+
+/// Charts that once failed, each a directory of its own.
+fn kept(directory: &Path) -> std::io::Result<Vec<(String, BTreeMap<String, String>)>> {
+    let Ok(entries) = fs::read_dir(directory) else { return Ok(Vec::new()) };
+    let mut cases = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.join("Chart.yaml").is_file() {
+            let tree = ours::read_tree(&path)?;
+            let files = tree
+                .iter()
+                .filter(|(path, _)| !path.ends_with(".out"))
+                .map(|(path, bytes)| (path.to_owned(), String::from_utf8_lossy(bytes).into_owned()))
+                .collect();
+            cases.push((path.display().to_string(), files));
+        }
+    }
+    cases.sort();
+    Ok(cases)
+}

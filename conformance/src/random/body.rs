@@ -1,0 +1,100 @@
+//! Random template bodies: text, actions, control structures.
+
+use super::dice::Dice;
+use super::expression::{Expressions, Want};
+use super::tree::{Kind, Piece};
+
+const TEXTS: &[&str] =
+    &["text ", "\n", "  indented\n", "a: b\n", "- x\n", "{", "}", "# c\n", "\n\n", "é ", "\t", "end"];
+
+/// Makes the items of a body.
+pub(super) fn items(dice: &mut Dice, expressions: &Expressions, depth: u8, in_range: bool) -> Vec<Piece> {
+    let count = 1 + dice.below(3);
+    (0..count).map(|_| item(dice, expressions, depth, in_range)).collect()
+}
+
+fn open(dice: &mut Dice) -> &'static str {
+    dice.pick(&["{{ ", "{{ ", "{{ ", "{{- ", "{{"])
+}
+
+fn close(dice: &mut Dice) -> &'static str {
+    dice.pick(&[" }}", " }}", " }}", " -}}", "}}"])
+}
+
+/// An action that is one word or begins with one.
+fn word(dice: &mut Dice, word: &str) -> String {
+    format!("{}{word}{}", open(dice), close(dice))
+}
+
+fn item(dice: &mut Dice, expressions: &Expressions, depth: u8, in_range: bool) -> Piece {
+    let new = || Piece::new(Kind::Item);
+    let roll = if depth >= 3 { dice.below(55) } else { dice.below(100) };
+    match roll {
+        0..15 => Piece::text(Kind::Item, dice.pick(TEXTS)),
+        15..50 => {
+            let wants = [Want::Str, Want::Str, Want::Any, Want::Number, Want::Bool, Want::List, Want::Map];
+            let want = wants[dice.below(wants.len())];
+            new().and(open(dice)).with(expressions.pipeline(dice, want, 0)).and(close(dice))
+        }
+        50..53 => Piece::text(Kind::Item, dice.pick(&["{{/* c */}}", "{{- /* c */ -}}", "{{/* a\nb */ -}}\n"])),
+        53..55 => {
+            let assign = dice.pick(&[":=", "="]);
+            new()
+                .and(format!("{}$x {assign} ", open(dice)))
+                .with(expressions.pipeline(dice, Want::Any, 0))
+                .and(close(dice))
+        }
+        55..67 => {
+            let mut piece = new().and(format!("{}if ", open(dice))).with(expressions.pipeline(dice, Want::Any, 1));
+            piece = piece.and(close(dice)).list(items(dice, expressions, depth + 1, in_range));
+            if dice.percent(30) {
+                piece = piece.and(format!("{}else if ", open(dice))).with(expressions.pipeline(dice, Want::Bool, 1));
+                piece = piece.and(close(dice)).list(items(dice, expressions, depth + 1, in_range));
+            }
+            if dice.percent(50) {
+                piece = piece.and(word(dice, "else")).list(items(dice, expressions, depth + 1, in_range));
+            }
+            piece.and(word(dice, "end"))
+        }
+        67..77 => {
+            let variable = dice.pick(&["", "", "$x := ", "$w := "]);
+            let mut piece = new().and(format!("{}with {variable}", open(dice)));
+            piece = piece.with(expressions.pipeline(dice, Want::Any, 1)).and(close(dice));
+            piece = piece.list(items(dice, expressions, depth + 1, in_range));
+            if dice.percent(40) {
+                piece = piece.and(word(dice, "else")).list(items(dice, expressions, depth + 1, in_range));
+            }
+            piece.and(word(dice, "end"))
+        }
+        77..92 => {
+            let variables = dice.pick(&["", "$x := ", "$i, $x := ", "$_, $x := ", "$x = "]);
+            let want = if dice.percent(60) { Want::List } else { Want::Map };
+            let mut piece = new().and(format!("{}range {variables}", open(dice)));
+            piece = piece.with(expressions.pipeline(dice, want, 1)).and(close(dice));
+            piece = piece.list(items(dice, expressions, depth + 1, true));
+            if dice.percent(30) {
+                piece = piece.and(word(dice, "else")).list(items(dice, expressions, depth + 1, in_range));
+            }
+            piece.and(word(dice, "end"))
+        }
+        92..95 => {
+            let name = dice.pick(&["named.a", "named.b"]);
+            new()
+                .and(format!("{}template \"{name}\" ", open(dice)))
+                .with(expressions.pipeline(dice, Want::Any, 1))
+                .and(close(dice))
+        }
+        95..97 => {
+            let name = format!("block.{}", dice.below(1000));
+            new()
+                .and(format!("{}block \"{name}\" ", open(dice)))
+                .with(expressions.pipeline(dice, Want::Any, 1))
+                .and(close(dice))
+                .and("{{ $x := . }}")
+                .list(items(dice, expressions, depth + 1, false))
+                .and(word(dice, "end"))
+        }
+        _ if in_range => Piece::text(Kind::Item, word(dice, if depth % 2 == 0 { "break" } else { "continue" })),
+        _ => Piece::text(Kind::Item, " "),
+    }
+}

@@ -1,0 +1,466 @@
+//! Random expressions over Go's builtins and everything that Helm exposes, mostly of the right types.
+
+use super::dice::Dice;
+use super::tree::{Kind, Piece};
+
+/// What an expression should give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Want {
+    Any,
+    Str,
+    Int,
+    Number,
+    Bool,
+    List,
+    Map,
+}
+
+/// Functions as `result name parameters`: s string, i int, n number, b bool, l list, m map, a anything; a parameter in
+/// quotes is meant as it stands.
+const FUNCTIONS: &str = r#"
+s abbrev i s
+s trim s
+s trimAll s s
+s trimSuffix s s
+s trimPrefix s s
+s upper s
+s lower s
+s title s
+s untitle s
+s repeat "3" s
+s substr i i s
+s nospace s
+s trunc i s
+s initials s
+s wrap i s
+s wrapWith i s s
+b contains s s
+b hasPrefix s s
+b hasSuffix s s
+s quote a
+s quote a a
+s squote a
+s cat a a
+s cat a a a
+s indent "2" s
+s nindent "4" s
+s replace s s s
+s plural s s i
+s snakecase s
+s camelcase s
+s kebabcase s
+s swapcase s
+s toString a
+s join s l
+s join s a
+l splitList s s
+m split s s
+m splitn s i s
+l sortAlpha l
+l toStrings l
+i atoi s
+i int a
+n int64 a
+n float64 a
+n toDecimal s
+n add n n
+n add n n n
+n sub n n
+n div n n
+n mod n n
+n mul n n
+n add1 n
+n max n n
+n min n n
+n ceil n
+n floor n
+n round n "2"
+n addf n n
+n subf n n
+n mulf n n
+n divf n n
+n maxf n n
+n minf n n
+l until "4"
+l untilStep i i i
+s seq i i
+a default a a
+b empty a
+a coalesce a a a
+b all a a
+b any a a
+a ternary a a b
+m fromJson s
+m fromYaml s
+l fromYamlArray s
+l fromJsonArray s
+s toJson a
+s toPrettyJson a
+s toRawJson a
+s toYaml a
+s toYamlPretty a
+s toToml m
+s mustToJson a
+l list a a
+l list a a a
+l tuple a
+m dict s a
+m dict s a s a
+a get m s
+m set m s a
+m unset m s
+b hasKey m s
+l pluck s m m
+l sortAlpha (keys m)
+m pick m s s
+m omit m s
+m merge m m
+m mergeOverwrite m m
+m merge m m m
+a dig s a m
+a dig s s a m
+a first l
+a last l
+l rest l
+l initial l
+l append l a
+l prepend l a
+l concat l l
+l reverse l
+l uniq l
+l without l a
+b has a l
+l compact l
+l slice l i
+l slice l i i
+l chunk "2" l
+l mustAppend l a
+a deepCopy a
+b deepEqual a a
+s typeOf a
+s kindOf a
+b kindIs s a
+b typeIs s a
+s b64enc s
+s b64dec s
+s b32enc s
+s b32dec s
+s sha256sum s
+s sha1sum s
+s sha512sum s
+s adler32sum s
+b semverCompare s s
+a semver s
+b regexMatch s s
+s regexFind s s
+l regexFindAll s s i
+s regexReplaceAll s s s
+s regexReplaceAllLiteral s s s
+l regexSplit s s i
+s regexQuoteMeta s
+s base s
+s dir s
+s clean s
+s ext s
+b isAbs s
+s osBase s
+m urlParse s
+s urlJoin m
+s duration a
+s durationRound a
+s htmlDate (toDate "2006-01-02" s)
+s date "Mon Jan 2 15:04:05 2006" (toDate "2006-01-02" s)
+s dateInZone "2006-01-02T15:04:05Z07:00" i "UTC"
+s unixEpoch (toDate "2006-01-02" s)
+s printf "%s-%v" a a
+s printf "%d" i
+s printf "%5.2f|%q" a a
+s printf "%v %v" a a
+s printf "%T" a
+s printf "%#v" a
+s print a a
+s println a
+s html s
+s js s
+s urlquery s
+i len l
+i len s
+i len m
+a index l i
+a index m s
+b eq a a
+b eq s s
+b eq i i
+b eq n n n
+b ne s s
+b lt i i
+b le s s
+b gt n n
+b ge i i
+b not a
+a and a a
+a or a a
+b and b b
+b or b b
+a required s a
+a lookup "v1" "Pod" s s
+s include "named.a" a
+s include "named.b" a
+s include "named.list" l
+s tpl "{{ . }}" a
+s tpl "{{ .Values.str | quote }}-{{ include `named.a` . }}" $
+s tpl s $
+a fail s
+"#;
+
+const STRINGS: &[&str] = &[
+    r#""""#,
+    r#""a""#,
+    r#""str""#,
+    r#""map""#,
+    r#""Hello World""#,
+    r#""foo-bar_baz Qux""#,
+    r#""1.2.3""#,
+    r#""v1.20.4-rc.1+b""#,
+    r#"">=1.2.0-0""#,
+    r#""^1""#,
+    r#""true""#,
+    r#""null""#,
+    r#""12""#,
+    r#""012""#,
+    r#""0x1F""#,
+    r#""-3.5e2""#,
+    r#""a,b,,c""#,
+    r#"",""#,
+    r#""é日本語ß""#,
+    r#""one\ntwo\n""#,
+    r#""one\n\n  two""#,
+    r#""  padded ""#,
+    r#""- item""#,
+    r#""key: value""#,
+    r#""a: {b: [1, 2, x]}""#,
+    r#""[1, \"b\", null]""#,
+    r#""{\"x\": 1.0, \"y\": [true]}""#,
+    r#""@home""#,
+    r#""it's \"quoted\"""#,
+    r#""😀 smile""#,
+    r#""tab\there""#,
+    r#""[a-z]+""#,
+    r#""(\\w+)-(\\d*)""#,
+    r#""${1}x$2""#,
+    r#""2020-02-29""#,
+    r#""https://user:pw@example.com:8080/a/b?q=1&r=2#frag""#,
+    r#""../a//b/./c.tar.gz""#,
+    r#""/etc/x.yaml""#,
+    r#""1h30m5s""#,
+    r#""yes""#,
+    r#""~""#,
+    r#""0""#,
+    r#""the quick brown fox jumps over the lazy dog and runs away from the very angry bear behind it""#,
+    r#""string""#,
+    r#""slice""#,
+    r#""%d items""#,
+    r#""x\\y""#,
+    r#""<a href='x'>&amp;</a>""#,
+    r#""{{ .Values.int }}/{{ len .Values.list }}""#,
+    r#""aGVsbG8=""#,
+    r#""trailing\n\n""#,
+    r##""#comment""##,
+    r#""1_000""#,
+    r#""12:30:45""#,
+    r#""HTTPServer2Go""#,
+];
+const INTS: &[&str] = &["0", "1", "2", "3", "5", "7", "10", "-1", "-4", "12", "0x10", "'a'"];
+const NUMBERS: &[&str] =
+    &["1", "2", "-3", "1.5", "0.1", "1e6", "123456789", "0", "2.5", "-0.75", "1e21", "1e-7", "9007199254740993"];
+const PATHS: &[(&str, Want)] = &[
+    (".Values.str", Want::Str),
+    (".Values.text", Want::Str),
+    (".Values.empty", Want::Str),
+    (".Values.int", Want::Number),
+    (".Values.float", Want::Number),
+    (".Values.big", Want::Number),
+    (".Values.yes", Want::Bool),
+    (".Values.no", Want::Bool),
+    (".Values.list", Want::List),
+    (".Values.names", Want::List),
+    (".Values.elist", Want::List),
+    (".Values.map", Want::Map),
+    (".Values.deep", Want::Map),
+    (".Values.emap", Want::Map),
+    (".Values.deep.a", Want::Any),
+    (".Values.deep.b.c", Want::Any),
+    (".Values.nope", Want::Any),
+    (".Values.nil", Want::Any),
+    (".Values.global.g", Want::Any),
+    (".Values.global", Want::Map),
+    (".Release.Name", Want::Str),
+    (".Release.Namespace", Want::Str),
+    (".Release.Revision", Want::Int),
+    (".Release.IsInstall", Want::Bool),
+    (".Chart.Name", Want::Str),
+    (".Chart.Version", Want::Str),
+    (".Chart.AppVersion", Want::Str),
+    (".Template.Name", Want::Str),
+    (".Capabilities.KubeVersion.Version", Want::Str),
+    (".Capabilities.KubeVersion", Want::Any),
+    (".Capabilities.KubeVersion.Minor", Want::Str),
+    (".Files.Get \"data/one.txt\"", Want::Str),
+    ("(.Files.Lines \"data/two.txt\")", Want::List),
+    ("(.Files.Glob \"data/*.txt\").AsConfig", Want::Str),
+    ("(.Files.Glob \"data/**\").AsSecrets", Want::Str),
+    (".Values", Want::Map),
+    ("$x", Want::Any),
+    (".", Want::Any),
+];
+
+fn want_of(letter: u8) -> Want {
+    match letter {
+        b's' => Want::Str,
+        b'i' => Want::Int,
+        b'n' => Want::Number,
+        b'b' => Want::Bool,
+        b'l' => Want::List,
+        b'm' => Want::Map,
+        _ => Want::Any,
+    }
+}
+
+/// Makes expressions; `root` is the name under which the file's own scope is known where dot may be something else.
+pub(super) struct Expressions {
+    functions: Vec<(Want, &'static str)>,
+}
+
+impl Expressions {
+    pub(super) fn new() -> Self {
+        let functions =
+            FUNCTIONS.lines().filter(|line| !line.is_empty()).map(|line| (want_of(line.as_bytes()[0]), &line[2..]));
+        Expressions { functions: functions.collect() }
+    }
+
+    /// An expression fit to stand as an argument.
+    pub(super) fn argument(&self, dice: &mut Dice, want: Want, depth: u8) -> Piece {
+        // Now and then something of the wrong type: refusals must agree too.
+        let want = if dice.percent(2) { Want::Any } else { want };
+        if depth >= 3 || dice.percent(45) {
+            return Self::leaf(dice, want);
+        }
+        Piece::text(Kind::Expression, "(").with(self.call(dice, want, depth)).and(")")
+    }
+
+    /// A pipeline, not in parentheses.
+    pub(super) fn pipeline(&self, dice: &mut Dice, want: Want, depth: u8) -> Piece {
+        if dice.percent(25) { Self::leaf(dice, want) } else { self.call(dice, want, depth) }
+    }
+
+    fn leaf(dice: &mut Dice, want: Want) -> Piece {
+        let literal = |dice: &mut Dice, want: Want| -> String {
+            match want {
+                Want::Str => dice.pick(STRINGS).to_owned(),
+                Want::Int => dice.pick(INTS).to_owned(),
+                Want::Number => dice.pick(NUMBERS).to_owned(),
+                Want::Bool => dice.pick(&["true", "false"]).to_owned(),
+                Want::List => dice.pick(&["list", ".Values.list", ".Values.names", "(list 1 \"b\" nil)"]).to_owned(),
+                Want::Map => dice.pick(&["dict", ".Values.map", ".Values.deep", "(dict \"k\" 1)"]).to_owned(),
+                Want::Any => match dice.below(8) {
+                    0 => "nil".to_owned(),
+                    1 | 2 => dice.pick(STRINGS).to_owned(),
+                    3 => dice.pick(NUMBERS).to_owned(),
+                    _ => PATHS[dice.below(PATHS.len())].0.to_owned(),
+                },
+            }
+        };
+        let paths: Vec<&str> =
+            PATHS.iter().filter(|(_, kind)| *kind == want || want == Want::Any).map(|(path, _)| *path).collect();
+        let text = if !paths.is_empty() && dice.percent(55) {
+            let path = dice.pick(&paths).to_owned();
+            if path.starts_with(".Files") { format!("({path})") } else { path }
+        } else {
+            literal(dice, want)
+        };
+        // Dot is not always the file's scope.
+        let text = if dice.percent(70) { rooted(&text) } else { text };
+        Piece::text(Kind::Expression, text)
+    }
+
+    fn call(&self, dice: &mut Dice, want: Want, depth: u8) -> Piece {
+        let fitting: Vec<&str> = self
+            .functions
+            .iter()
+            .filter(|(gives, _)| *gives == want || (want == Want::Any) || (want == Want::Number && *gives == Want::Int))
+            .map(|(_, line)| *line)
+            .collect();
+        let mut line = dice.pick(&fitting);
+        if line.starts_with("fail") && dice.percent(90) {
+            line = "quote a";
+        }
+        let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let mut arguments = Vec::new();
+        for parameter in parameters(rest) {
+            arguments.push(self.parameter(dice, parameter, depth + 1));
+        }
+        let piped = !arguments.is_empty() && dice.percent(30);
+        let last = if piped { arguments.pop() } else { None };
+        let mut piece = Piece::new(Kind::Expression);
+        if let Some(last) = last {
+            piece = piece.with(last).and(" | ");
+        }
+        piece = piece.and(name);
+        for argument in arguments {
+            piece = piece.and(" ").with(argument);
+        }
+        piece
+    }
+
+    fn parameter(&self, dice: &mut Dice, parameter: &str, depth: u8) -> Piece {
+        match parameter.as_bytes() {
+            [letter] if letter.is_ascii_lowercase() => self.argument(dice, want_of(*letter), depth),
+            [b'"', .., b'"'] => {
+                // Numbers in quotes are numbers.
+                let inner = &parameter[1..parameter.len() - 1];
+                let text = if inner.bytes().all(|byte| byte.is_ascii_digit()) { inner } else { parameter };
+                Piece::text(Kind::Expression, text)
+            }
+            [b'(', .., b')'] => {
+                let inner = &parameter[1..parameter.len() - 1];
+                let (name, rest) = inner.split_once(' ').unwrap_or((inner, ""));
+                let mut piece = Piece::text(Kind::Expression, format!("({name}"));
+                for parameter in parameters(rest) {
+                    piece = piece.and(" ").with(self.parameter(dice, parameter, depth));
+                }
+                piece.and(")")
+            }
+            _ => Piece::text(Kind::Expression, parameter),
+        }
+    }
+}
+
+/// Splits at spaces outside quotes and parentheses.
+fn parameters(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let (mut depth, mut quoted, mut start) = (0u32, false, 0);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'(' if !quoted => depth += 1,
+            b')' if !quoted => depth = depth.saturating_sub(1),
+            b' ' if !quoted && depth == 0 => {
+                found.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found.push(&text[start..]);
+    found.retain(|parameter| !parameter.is_empty());
+    found
+}
+
+/// The same path from the root variable.
+fn rooted(path: &str) -> String {
+    match path.strip_prefix("(.") {
+        Some(rest) if rest.starts_with("Files") => format!("($.{rest}"),
+        _ if path.starts_with('.') && path.len() > 1 => format!("${path}"),
+        _ => path.to_owned(),
+    }
+}
