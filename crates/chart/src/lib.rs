@@ -32,6 +32,7 @@ mod order;
 mod package;
 mod pattern;
 mod provenance;
+mod record;
 mod render;
 mod schema;
 mod tree;
@@ -54,6 +55,7 @@ pub use order::KindOrder;
 pub use package::{Package, PackageOptions, package};
 pub use pattern::{BadPattern, Glob, path_match};
 pub use provenance::{FieldOrigin, Provenance};
+pub use record::values_to_json;
 pub use render::{
     HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, TemplateOptions,
     Tracing, check_release_name, release_name, render, render_values,

@@ -157,7 +157,10 @@ async fn ask(check: &Check, routes: &Routes) -> (Verdict, bool) {
     if let Some(text) = &check.contains
         && !body.contains(text.as_str())
     {
-        return (Verdict::Failed { reason: format!("the answer does not contain {text:?}{}", excerpt(&body)) }, simulated);
+        return (
+            Verdict::Failed { reason: format!("the answer does not contain {text:?}{}", excerpt(&body)) },
+            simulated,
+        );
     }
     (Verdict::Passed, simulated)
 }

@@ -7,9 +7,8 @@ use landfall_diag::Diagnostic;
 /// # Errors
 /// When the text is none of these.
 pub fn parse_duration(text: &str) -> Result<Duration, Diagnostic> {
-    let wrong = || {
-        Diagnostic::error(110, format!("`{text}` is not a duration")).help("write it as `90s`, `15m` or `1h30m`")
-    };
+    let wrong =
+        || Diagnostic::error(110, format!("`{text}` is not a duration")).help("write it as `90s`, `15m` or `1h30m`");
     let text = text.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Ok(Duration::from_secs(seconds));

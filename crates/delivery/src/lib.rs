@@ -6,12 +6,34 @@
 //! ```
 //!
 //! Invariants: nothing here prints, asks or reads the environment; nothing asks which kind of cluster it talks to;
-//! what was not checked is never reported as passed.
+//! what was not checked is never reported as passed; everything is rendered and checked before the first thing is
+//! touched.
 
+mod addresses;
+mod application;
 mod checks;
+mod content;
+mod down;
 mod duration;
+mod pods;
+mod references;
+mod rendering;
+mod session;
+mod status;
+mod summary;
+mod sync;
 mod target;
+mod unit;
+mod up;
 
 pub use checks::{CheckResult, Routes, SIMULATED_HEADER, Verdict, run_check, tally};
+pub use down::{DownOptions, HistoryLine, Removal};
 pub use duration::parse_duration;
+pub use references::{Missing, Unresolved, User, unresolved};
+pub use rendering::{RenderedObject, RenderedUnit, Turn, capabilities, render_offline, render_unit};
+pub use session::{Offers, Progress, Session};
+pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
+pub use summary::{Address, Change, FailureReport, Outcome, PodLine, Summary, UnitSummary};
 pub use target::{Target, TargetKind, TargetPlace, TargetQuery, slug};
+pub use unit::{Door, Overrides, Selection, Unit};
+pub use up::{Candidate, UnitPlan, UpOptions, services};

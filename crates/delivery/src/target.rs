@@ -165,9 +165,9 @@ impl Target {
         );
         let charts = charts_below(&source, &directory);
         diagnostic = match charts.first() {
-            Some(first) => diagnostic
-                .note(format!("charts below it: {}", charts.join(", ")))
-                .help(format!("landfall up {first}")),
+            Some(first) => {
+                diagnostic.note(format!("charts below it: {}", charts.join(", "))).help(format!("landfall up {first}"))
+            }
             None => diagnostic.help("`landfall create NAME` makes a chart to begin with"),
         };
         Err(vec![diagnostic])
@@ -220,10 +220,8 @@ fn upwards(directory: &Path) -> PathBuf {
 fn nearest_entry(path: &Path) -> Option<String> {
     let parent = path.parent()?;
     let wanted = path.file_name()?.to_string_lossy().into_owned();
-    let names: Vec<String> = std::fs::read_dir(parent)
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
+    let names: Vec<String> =
+        std::fs::read_dir(parent).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     landfall_diag::nearest(&wanted, names.iter().map(String::as_str)).map(str::to_owned)
 }
 

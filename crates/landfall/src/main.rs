@@ -1,2 +1,144 @@
 //! The `landfall` binary: arguments, commands, terminal.
-fn main() {}
+//!
+//! ```text
+//! argv ─► persona? (`helm …`) ─► cli ─► commands/<verb> ─► delivery, chart, … ─► ui
+//!                                            └─ context (environment, state), embedded (the cluster in our pocket)
+//! ```
+//!
+//! The only room that prints, asks, reads the environment and chooses exit codes, and the one place that chooses
+//! between the embedded cluster and a real one.
+
+mod cli;
+mod commands;
+mod context;
+mod embedded;
+mod env;
+mod exit;
+mod failure;
+mod kubeconfig;
+mod state;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Cli, ClusterCommand, Command};
+use crate::context::Context;
+use crate::env::Env;
+use crate::exit::Exit;
+use crate::failure::Outcome;
+use crate::ui::{Output, Ui, Verbosity};
+
+fn main() -> ExitCode {
+    let env = Env::current();
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let verbosity = match (cli.global.quiet, cli.global.verbose) {
+        (2.., _) => Verbosity::Silent,
+        (1, _) => Verbosity::Quiet,
+        (0, 0) => Verbosity::Normal,
+        (0, _) => Verbosity::Verbose,
+    };
+    let ui = Ui::new(&env, output_of(&cli.command), verbosity, cli.global.color);
+    let cwd = match std::env::current_dir() {
+        Ok(cwd) => cwd,
+        Err(error) => {
+            ui.diagnostic(
+                &landfall_diag::Diagnostic::error(600, "the working directory is gone").note(error.to_string()),
+            );
+            return Exit::Failed.into();
+        }
+    };
+    log_to_stderr(&env);
+    // The process's one provider of cryptography; a second installation is refused and changes nothing.
+    let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let context = Context { env, cwd, ui, global: cli.global.clone(), stop: CancellationToken::new() };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            context.ui.diagnostic(
+                &landfall_diag::Diagnostic::error(600, "the process cannot start its threads").note(error.to_string()),
+            );
+            return Exit::Bug.into();
+        }
+    };
+    let outcome = runtime.block_on(async {
+        let stop = context.stop.clone();
+        tokio::spawn(async move {
+            // The first Ctrl-C ends cleanly with the journal written, the second at once.
+            if tokio::signal::ctrl_c().await.is_ok() {
+                stop.cancel();
+            }
+            if tokio::signal::ctrl_c().await.is_ok() {
+                leave(Exit::Interrupted);
+            }
+        });
+        run(&context, cli.command).await
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            for diagnostic in &failure.diagnostics {
+                context.ui.diagnostic(diagnostic);
+            }
+            if context.stop.is_cancelled() { Exit::Interrupted.into() } else { failure.exit.into() }
+        }
+    }
+}
+
+async fn run(context: &Context, command: Command) -> Outcome {
+    match command {
+        Command::Up(args) => commands::up::run(context, *args).await,
+        Command::Down(args) => commands::down::run(context, args).await,
+        Command::Status(args) => commands::status::run(context, args).await,
+        Command::Logs(args) => commands::logs::run(context, args).await,
+        Command::Plan(args) => commands::plan::run(context, *args).await,
+        Command::Diff(args) => commands::diff::run(context, *args).await,
+        Command::History(args) => commands::history::run(context, args).await,
+        Command::Rollback(args) => commands::rollback::run(context, args).await,
+        Command::Cluster(ClusterCommand::Start(args)) => commands::cluster::start(context, args).await,
+        Command::Cluster(ClusterCommand::Stop) => commands::cluster::stop(context).await,
+        Command::Cluster(ClusterCommand::Reset(args)) => commands::cluster::reset(context, args).await,
+        Command::Cluster(ClusterCommand::Kubeconfig(args)) => commands::cluster::kubeconfig(context, args).await,
+        Command::Cluster(ClusterCommand::Status(args)) => commands::cluster::status(context, args).await,
+        Command::Cluster(ClusterCommand::Serve(args)) => commands::cluster::serve(context, args).await,
+        Command::Schema => commands::about::schema(context),
+        Command::Completion { shell } => commands::about::completion(context, shell),
+        Command::Version(args) => commands::about::version(context, &args),
+    }
+}
+
+fn output_of(command: &Command) -> Output {
+    match command {
+        Command::Up(args) => args.output.output,
+        Command::Down(args) => args.output.output,
+        Command::Status(args) => args.output.output,
+        Command::Plan(args) => args.output.output,
+        Command::Diff(args) => args.output.output,
+        Command::History(args) => args.output.output,
+        Command::Rollback(args) => args.output.output,
+        Command::Cluster(ClusterCommand::Start(args)) => args.output.output,
+        Command::Cluster(ClusterCommand::Status(args)) => args.output.output,
+        _ => Output::Table,
+    }
+}
+
+fn log_to_stderr(env: &Env) {
+    let Some(filter) = env.get("LANDFALL_LOG") else { return };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// Ends the process at once; the journal is what makes that safe.
+#[allow(clippy::exit, reason = "the second Ctrl-C asks for exactly this")]
+fn leave(exit: Exit) {
+    std::process::exit(exit as i32);
+}

@@ -24,6 +24,9 @@ pub struct Simulated {
     /// How long the container takes to start, as `2s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
+    /// How long a container that ends takes, as `5s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<String>,
     /// What it exits with when it is a job's; 0 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<i32>,

@@ -10,7 +10,7 @@ use landfall_object::{Gvk, Object, ObjectKey};
 
 use crate::manifest::{ManifestObject, hook_object, manifest_objects};
 use crate::ownership::{self, is_kept};
-use crate::prepare::{DeployOptions, Force, HookRuns, OwnershipCheck, Wait};
+use crate::prepare::{DeployOptions, Force, HookRuns, OwnershipCheck, UninstallOptions, Wait};
 use crate::record::target;
 use crate::{CrdFile, Error, HookRecord, Record, Releases};
 
@@ -244,7 +244,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// All objects go, in uninstall order, but those that their policy keeps.
-    pub(crate) fn removal(&mut self, before: Vec<ManifestObject>, propagation: Propagation, wait: bool) {
+    pub(crate) fn removal(&mut self, before: Vec<ManifestObject>, options: &UninstallOptions) {
         let mut before = before;
         before.sort_by_key(|entry| uninstall_key(entry.object.kind(), HelmOrder::V3));
         let mut items = Vec::new();
@@ -253,14 +253,16 @@ impl<'a> Compiler<'a> {
             let key = entry.object.key();
             let (task, why) = if is_kept(&entry.object) {
                 (Task::Keep { key }, "kept due to the resource policy".to_owned())
+            } else if options.keep_claims && entry.object.kind() == "PersistentVolumeClaim" {
+                (Task::Keep { key }, "kept with its data".to_owned())
             } else {
                 keys.push(key.clone());
-                (Task::Delete { key, propagation }, "uninstalled".to_owned())
+                (Task::Delete { key, propagation: options.propagation }, "uninstalled".to_owned())
             };
             items.push(Item { wave: 0, task, why });
         }
         self.phase("resources", items);
-        if wait && !keys.is_empty() {
+        if options.wait && !keys.is_empty() {
             let task = Task::Wait { keys, wait: WaitFor::Deletion, timeout: self.deploy.timeout.as_secs() };
             self.phase("wait", vec![Item { wave: 0, task, why: "until all is gone".into() }]);
         }

@@ -133,6 +133,8 @@ pub struct UninstallOptions {
     pub timeout: Duration,
     /// What becomes of dependents.
     pub propagation: Propagation,
+    /// Whether volume claims stay, as if their chart had asked for it.
+    pub keep_claims: bool,
     /// A description in place of Helm's.
     pub description: Option<String>,
 }
@@ -145,6 +147,7 @@ impl Default for UninstallOptions {
             wait: false,
             timeout: Duration::from_secs(300),
             propagation: Propagation::Background,
+            keep_claims: false,
             description: None,
         }
     }
@@ -371,7 +374,7 @@ impl Releases {
         if !gone_already {
             compiler.hooks(&record, Moment::PreDelete)?;
             let before = compiler.build_current(&record.manifest).await?;
-            compiler.removal(before, options.propagation, options.wait);
+            compiler.removal(before, options);
             compiler.hooks(&record, Moment::PostDelete)?;
         }
         let desired = compiler.finish(name);

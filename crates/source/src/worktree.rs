@@ -17,8 +17,6 @@ const MAX_LINKS: usize = 40;
 pub(crate) struct Worktree {
     root: PathBuf,
     repository: Option<gix::Repository>,
-    /// Paths that git ignores and does not track, directories with a trailing slash.
-    ignored: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for Worktree {
@@ -40,7 +38,7 @@ impl Worktree {
         // A bare repository has no working tree: the directory is then taken as it lies.
         let repository = if root.is_some() { repository } else { None };
         let root = root.unwrap_or(directory);
-        Ok(Worktree { root, repository, ignored: BTreeSet::new() })
+        Ok(Worktree { root, repository })
     }
 
     pub(crate) fn root(&self) -> &Path {

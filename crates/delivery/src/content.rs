@@ -1,0 +1,120 @@
+//! What a chart renders to, as a release takes it.
+
+use landfall_chart::{Chart, Rendered, values_to_json};
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_object::{Object, ObjectKey};
+use landfall_release::{Content, CrdFile, HookRecord, LastRun, manifest_objects};
+
+use crate::rendering::RenderedUnit;
+
+/// The content of a release.
+pub(crate) fn content(chart: &Chart, rendered: &Rendered) -> Result<Content, Vec<Diagnostic>> {
+    let config = match values_to_json(&rendered.user_values) {
+        serde_json::Value::Object(map) => map,
+        _ => serde_json::Map::new(),
+    };
+    let hooks = rendered
+        .hooks
+        .iter()
+        .map(|hook| HookRecord {
+            name: hook.name.clone(),
+            kind: hook.manifest.head.kind.clone(),
+            path: hook.manifest.path.clone(),
+            manifest: hook.manifest.text.clone(),
+            events: hook.events.iter().map(|event| event.name().to_owned()).collect(),
+            last_run: LastRun::default(),
+            weight: hook.weight,
+            delete_policies: hook.delete_policies.clone(),
+            output_log_policies: hook.output_log_policies.clone(),
+        })
+        .collect();
+    let mut crds = Vec::new();
+    for crd in &rendered.crds {
+        let text = String::from_utf8_lossy(&crd.data);
+        let objects = manifest_objects(&text).map_err(|error| vec![error.diagnose()])?;
+        crds.push(CrdFile {
+            path: crd.path.clone(),
+            objects: objects.into_iter().map(|manifest| manifest.object).collect(),
+        });
+    }
+    Ok(Content {
+        chart: chart.record(),
+        config,
+        manifest: rendered.manifest_text(false),
+        hooks,
+        notes: rendered.notes.clone(),
+        crds,
+        labels: std::collections::BTreeMap::new(),
+    })
+}
+
+/// The manifest with only the named workloads as rendered now, and all else as it was delivered before.
+///
+/// What is new since then and not named is left for the next full delivery.
+pub(crate) fn narrowed(before: &str, unit: &RenderedUnit, services: &[String]) -> Result<String, Vec<Diagnostic>> {
+    let named = |object: &Object| is_service(object, services);
+    let mut fresh: Vec<(ObjectKey, String)> = Vec::new();
+    for manifest in &unit.rendered.manifests {
+        if let Ok(object) = Object::from_value(manifest.object.clone())
+            && named(&object)
+        {
+            fresh.push((object.key(), document(&manifest.path, &manifest.text)));
+        }
+    }
+    let mut out = String::new();
+    for text in documents(before) {
+        let objects = manifest_objects(text).map_err(|error| vec![error.diagnose()])?;
+        let replaced = objects
+            .first()
+            .and_then(|first| fresh.iter().position(|(key, _)| *key == first.object.key()))
+            .map(|index| fresh.remove(index).1);
+        out.push_str(replaced.as_deref().unwrap_or(text));
+    }
+    for (_, text) in fresh {
+        out.push_str(&text);
+    }
+    Ok(out)
+}
+
+/// Whether an object is one of the named workloads.
+pub(crate) fn is_service(object: &Object, services: &[String]) -> bool {
+    is_workload(object) && services.iter().any(|service| service == object.name())
+}
+
+/// Whether an object runs pods that can be rolled.
+pub(crate) fn is_workload(object: &Object) -> bool {
+    object.group() == "apps" && matches!(object.kind(), "Deployment" | "StatefulSet" | "DaemonSet")
+}
+
+fn document(path: &str, text: &str) -> String {
+    format!("---\n# Source: {path}\n{text}\n")
+}
+
+/// The documents of a recorded manifest, each with its separator and source line.
+fn documents(manifest: &str) -> Vec<&str> {
+    const START: &str = "---\n# Source: ";
+    let mut starts: Vec<usize> = Vec::new();
+    if manifest.starts_with(START) {
+        starts.push(0);
+    }
+    starts.extend(manifest.match_indices("\n---\n# Source: ").map(|(at, _)| at + 1));
+    let mut out = Vec::new();
+    for (index, start) in starts.iter().enumerate() {
+        let end = starts.get(index + 1).copied().unwrap_or(manifest.len());
+        out.push(&manifest[*start..end]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorded_manifest_comes_apart_and_together_again() {
+        let manifest = "---\n# Source: a\nkind: A\n---\n# Source: b\nkind: B\n";
+        let parts = documents(manifest);
+        assert_eq!(parts.len(), 2);
+        assert_eq!(parts.concat(), manifest);
+    }
+}

@@ -1,0 +1,204 @@
+use std::time::Duration;
+
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_engine::{Action, Plan};
+use landfall_object::ObjectKey;
+use landfall_release::{ListFilter, RollbackOptions, Status, UninstallOptions};
+use serde::Serialize;
+
+use crate::session::Session;
+use crate::summary::{Outcome, UnitSummary, changes};
+use crate::unit::{Door, Unit};
+
+/// What a removal leaves behind.
+#[derive(Debug, Clone, Serialize)]
+pub struct Removal {
+    /// The releases.
+    pub units: Vec<UnitSummary>,
+    /// Objects that stay, by the chart's wish or because data was to be kept.
+    pub kept: Vec<ObjectKey>,
+}
+
+/// How releases are removed.
+#[derive(Debug, Clone)]
+pub struct DownOptions {
+    /// The time each hook and wait may take.
+    pub timeout: Duration,
+    /// Whether volumes and their claims stay.
+    pub keep_data: bool,
+}
+
+/// One delivery in a listing.
+#[derive(Debug, Clone, Serialize)]
+pub struct HistoryLine {
+    /// The release.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The revision.
+    pub revision: i64,
+    /// RFC 3339.
+    pub updated: String,
+    /// Helm's word.
+    pub status: String,
+    /// `web-0.1.0`
+    pub chart: String,
+    /// The version of what it installs.
+    pub app_version: String,
+    /// Helm's description.
+    pub description: String,
+    /// What was delivered: a commit, when this machine delivered it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+impl Session {
+    /// Removes units, last first.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked before anything is removed.
+    pub async fn down(&self, units: &[&Unit], options: &DownOptions) -> Result<Removal, Vec<Diagnostic>> {
+        let mut removal = Removal { units: Vec::new(), kept: Vec::new() };
+        for unit in units.iter().rev() {
+            if let Door::Application(object) = &unit.door {
+                removal.units.push(self.remove_application(unit, object).await?);
+                continue;
+            }
+            let (namespace, name) = (&unit.namespace, &unit.release_name().to_owned());
+            let releases = self.releases(namespace);
+            self.recover(&releases, name, name).await?;
+            let history = releases.history(name).await.map_err(|error| vec![error.diagnose()])?;
+            if history.last().is_none_or(|last| last.info.status == Status::Uninstalled) {
+                continue;
+            }
+            let uninstall = UninstallOptions {
+                timeout: options.timeout,
+                wait: true,
+                keep_claims: options.keep_data,
+                ..UninstallOptions::default()
+            };
+            let prepared =
+                releases.prepare_uninstall(name, &uninstall).await.map_err(|error| vec![error.diagnose()])?;
+            removal.kept.extend(kept(&prepared.plan));
+            let mut summary = UnitSummary {
+                name: name.clone(),
+                namespace: namespace.clone(),
+                revision: prepared.record.version,
+                outcome: Outcome::Delivered,
+                changes: Vec::new(),
+                unchanged: 0,
+                diagnostics: Vec::new(),
+                failure: None,
+                notes: String::new(),
+            };
+            self.carry_out_in(&prepared, &mut summary, namespace).await;
+            removal.units.push(summary);
+        }
+        Ok(removal)
+    }
+
+    /// Whether any release is left on the cluster.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked.
+    pub async fn is_empty(&self) -> Result<bool, Vec<Diagnostic>> {
+        let records =
+            self.releases("default").list_everywhere(ListFilter::All).await.map_err(|error| vec![error.diagnose()])?;
+        let applications = self.delivered_applications().await?;
+        Ok(applications.is_empty() && records.iter().all(|record| record.info.status == Status::Uninstalled))
+    }
+
+    /// The revisions of releases, newest first, at most `max` each.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked.
+    pub async fn history(&self, wanted: &[(String, String)], max: usize) -> Result<Vec<HistoryLine>, Vec<Diagnostic>> {
+        let mut lines = Vec::new();
+        for (namespace, name) in wanted {
+            let releases = self.releases(namespace);
+            let mut records = releases.history(name).await.map_err(|error| vec![error.diagnose()])?;
+            records.reverse();
+            let sources = self
+                .store
+                .history(&format!("release {namespace}/{name}"), 1000)
+                .await
+                .map_err(|error| vec![error.diagnose()])?;
+            for record in records.into_iter().take(max) {
+                let source = sources
+                    .iter()
+                    .find(|row| row.entry.body["revision"].as_i64() == Some(record.version))
+                    .map(|row| row.entry.revision.clone());
+                lines.push(HistoryLine {
+                    name: record.name.clone(),
+                    namespace: record.namespace.clone(),
+                    revision: record.version,
+                    updated: record.info.last_deployed.map(|at| at.to_string()).unwrap_or_default(),
+                    status: record.info.status.word().to_owned(),
+                    chart: format!(
+                        "{}-{}",
+                        record.chart["metadata"]["name"].as_str().unwrap_or("?"),
+                        record.chart["metadata"]["version"].as_str().unwrap_or("?")
+                    ),
+                    app_version: record.chart["metadata"]["appVersion"].as_str().unwrap_or_default().to_owned(),
+                    description: record.info.description.clone(),
+                    source,
+                });
+            }
+        }
+        Ok(lines)
+    }
+
+    /// What a rollback would do.
+    ///
+    /// # Errors
+    /// When there is no such revision.
+    pub async fn plan_rollback(
+        &self,
+        namespace: &str,
+        name: &str,
+        options: &RollbackOptions,
+    ) -> Result<crate::UnitPlan, Vec<Diagnostic>> {
+        let releases = self.releases(namespace);
+        let prepared = releases.prepare_rollback(name, options).await.map_err(|error| vec![error.diagnose()])?;
+        Ok(crate::UnitPlan {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            revision: prepared.record.version,
+            unchanged: prepared.plan.changes_nothing(),
+            changes: changes(&prepared.plan, None),
+            plan: prepared.plan,
+        })
+    }
+
+    /// Goes back to an earlier revision of a release.
+    ///
+    /// # Errors
+    /// When there is no such revision; what fails later is in the summary.
+    pub async fn rollback(
+        &self,
+        namespace: &str,
+        name: &str,
+        options: &RollbackOptions,
+    ) -> Result<UnitSummary, Vec<Diagnostic>> {
+        let releases = self.releases(namespace);
+        self.recover(&releases, name, name).await?;
+        let prepared = releases.prepare_rollback(name, options).await.map_err(|error| vec![error.diagnose()])?;
+        let mut summary = UnitSummary {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            revision: prepared.record.version,
+            outcome: Outcome::Delivered,
+            changes: Vec::new(),
+            unchanged: prepared.plan.count(Action::Unchanged),
+            diagnostics: Vec::new(),
+            failure: None,
+            notes: String::new(),
+        };
+        self.carry_out_in(&prepared, &mut summary, namespace).await;
+        Ok(summary)
+    }
+}
+
+fn kept(plan: &Plan) -> Vec<ObjectKey> {
+    plan.steps().filter(|step| step.action == Action::Keep).map(|step| step.key.clone()).collect()
+}

@@ -1,0 +1,161 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use landfall_cluster::Cluster;
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_engine::{Clock, Event, NoProbe, Probe};
+use landfall_object::{Gvk, Object};
+use landfall_release::{Releases, Runner};
+use landfall_store::Store;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio_util::sync::CancellationToken;
+
+use crate::{CheckResult, Routes};
+
+/// What a cluster can offer for kinds it does not serve yet: the embedded one has simulated operators.
+pub trait Offers: Send + Sync {
+    /// The definitions that bring a kind, and who is simulated then; `None` when nobody offers it.
+    fn definitions(&self, gvk: &Gvk) -> Option<(String, Vec<Object>)>;
+}
+
+/// What every use case works with.
+#[derive(Clone)]
+pub struct Session {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// The journal and history.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How the host names of checks and addresses are reached.
+    pub routes: Routes,
+    /// What the cluster offers for kinds it does not serve.
+    pub offers: Option<Arc<dyn Offers>>,
+    /// Where progress is told; dropped when nobody listens.
+    pub progress: Sender<Progress>,
+    /// Ends a delivery cleanly.
+    pub stop: CancellationToken,
+    /// A listener at the edges of journal writes and effects.
+    pub probe: Arc<dyn Probe>,
+}
+
+/// What is going on.
+#[derive(Debug, Clone)]
+pub enum Progress {
+    /// Something begins, in words.
+    Doing(String),
+    /// The definitions of a simulated operator were installed.
+    OperatorSimulated {
+        /// Its name.
+        operator: String,
+        /// The kind that needed it.
+        kind: String,
+    },
+    /// The engine works on a unit.
+    Engine {
+        /// The unit.
+        unit: String,
+        /// What it does.
+        event: Box<Event>,
+    },
+    /// An image build ended, or was simulated.
+    Built {
+        /// The service.
+        service: String,
+        /// How.
+        how: String,
+    },
+    /// A check has ended.
+    Checked(CheckResult),
+    /// Something to be told now, such as a record that was repaired.
+    Note(Diagnostic),
+}
+
+impl Session {
+    /// A session without listeners and with the machine's clock.
+    pub fn new(cluster: Cluster, store: Store, progress: Sender<Progress>) -> Self {
+        Session {
+            cluster,
+            store,
+            clock: Arc::new(landfall_engine::WallClock),
+            routes: Routes::default(),
+            offers: None,
+            progress,
+            stop: CancellationToken::new(),
+            probe: Arc::new(NoProbe),
+        }
+    }
+
+    pub(crate) async fn tell(&self, progress: Progress) {
+        // Nobody listening is no reason to stop.
+        let _unheard = self.progress.send(progress).await;
+    }
+
+    pub(crate) fn releases(&self, namespace: &str) -> Releases {
+        Releases::new(self.cluster.clone(), namespace, Arc::clone(&self.clock))
+    }
+
+    pub(crate) fn runner(&self, releases: &Releases, events: Sender<Event>) -> Runner {
+        let clock = Arc::clone(&self.clock);
+        Runner {
+            releases: releases.clone(),
+            store: self.store.clone(),
+            events,
+            probe: Arc::clone(&self.probe),
+            stop: self.stop.clone(),
+            new_id: Arc::new(move || operation_id(clock.as_ref())),
+        }
+    }
+
+    /// A channel for the engine's events that are told on under a unit's name; ends when the sender is dropped.
+    pub(crate) fn engine_events(&self, unit: &str) -> (Sender<Event>, tokio::task::JoinHandle<()>) {
+        let (sender, mut receiver): (Sender<Event>, Receiver<Event>) = channel(256);
+        let progress = self.progress.clone();
+        let unit = unit.to_owned();
+        let forward = tokio::spawn(async move {
+            while let Some(event) = receiver.recv().await {
+                let told = progress.send(Progress::Engine { unit: unit.clone(), event: Box::new(event) }).await;
+                if told.is_err() {
+                    // Keep draining: the engine must not wait for a listener that has gone.
+                    receiver.close();
+                }
+            }
+        });
+        (sender, forward)
+    }
+
+    /// Brings to an end what an earlier process left open on a release.
+    pub(crate) async fn recover(&self, releases: &Releases, unit: &str, release: &str) -> Result<(), Vec<Diagnostic>> {
+        let (events, forward) = self.engine_events(unit);
+        let runner = self.runner(releases, events);
+        let recovery = runner.recover(release, Duration::ZERO).await;
+        drop(runner);
+        let _ended = forward.await;
+        match recovery.map_err(|error| vec![error.diagnose()])? {
+            landfall_release::Recovery::Clean => {}
+            landfall_release::Recovery::Resumed(delivered) => {
+                let how = if delivered.succeeded() { "was brought to its end" } else { "was found to have failed" };
+                self.tell(Progress::Note(Diagnostic::new(
+                    landfall_diag::Severity::Info,
+                    310,
+                    format!("a delivery of {unit} that was interrupted {how} (revision {})", delivered.record.version),
+                )))
+                .await;
+            }
+            landfall_release::Recovery::Repaired(record) => {
+                self.tell(Progress::Note(Diagnostic::warning(
+                    311,
+                    format!("revision {} of {unit} was never finished; it is marked as failed", record.version),
+                )))
+                .await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An operation's id: a ULID of the clock's time.
+pub(crate) fn operation_id(clock: &dyn Clock) -> String {
+    let milliseconds = u64::try_from(clock.now().as_millisecond()).unwrap_or_default();
+    ulid::Ulid::from_parts(milliseconds, ulid::Ulid::generate().random()).to_string()
+}

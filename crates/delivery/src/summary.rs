@@ -1,0 +1,163 @@
+use landfall_cluster::{EventLine, Evidence};
+use landfall_diag::Diagnostic;
+use landfall_engine::{Action, FieldChange, Plan, Report, Step, StepResult};
+use landfall_object::ObjectKey;
+use serde::Serialize;
+
+use crate::CheckResult;
+
+/// How a delivery has ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// What was delivered: `<sha>`, `<sha>+dirty.<8 hex>`, `none+<8 hex>`.
+    pub revision: String,
+    /// Each release and Application.
+    pub units: Vec<UnitSummary>,
+    /// The declared checks.
+    pub checks: Vec<CheckResult>,
+    /// Where what was delivered can be reached.
+    pub addresses: Vec<Address>,
+    /// What was simulated, one line each.
+    pub simulated: Vec<String>,
+}
+
+/// How a unit's delivery has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It was delivered and is ready.
+    Delivered,
+    /// There was nothing to do.
+    Unchanged,
+    /// It failed.
+    Failed,
+    /// It was not begun, because something before it failed.
+    NotBegun,
+}
+
+/// A release or Application in a summary.
+#[derive(Debug, Clone, Serialize)]
+pub struct UnitSummary {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The release's revision; 0 when there is none.
+    pub revision: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was done, in order; unchanged objects are only counted.
+    pub changes: Vec<Change>,
+    /// Objects that were as they should be.
+    pub unchanged: usize,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub diagnostics: Vec<Diagnostic>,
+    /// What could be seen of the failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureReport>,
+    /// The chart's notes.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub notes: String,
+}
+
+/// One thing that was done or will be.
+#[derive(Debug, Clone, Serialize)]
+pub struct Change {
+    /// `create`, `change`, `delete`, `hook`, `restart`.
+    pub action: String,
+    /// The object.
+    pub object: ObjectKey,
+    /// Its phase, as `pre-upgrade`.
+    pub phase: String,
+    /// Its wave.
+    pub wave: i32,
+    /// Why.
+    pub why: String,
+    /// Which fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldChange>,
+    /// How it ended; absent in a plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<StepResult>,
+}
+
+/// The state of a namespace when a delivery failed, the cause first.
+#[derive(Debug, Clone, Serialize)]
+pub struct FailureReport {
+    /// What was seen of the object that failed.
+    pub evidence: Vec<Evidence>,
+    /// The pods.
+    pub pods: Vec<PodLine>,
+    /// The last events, oldest first.
+    pub events: Vec<EventLine>,
+}
+
+/// A pod in one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PodLine {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Ready containers of all, as `1/1`.
+    pub ready: String,
+    /// Phase, or the reason why it waits.
+    pub status: String,
+    /// Restarts of all containers.
+    pub restarts: i64,
+    /// The node.
+    pub node: String,
+    /// Whether its containers are simulated.
+    pub simulated: bool,
+}
+
+/// Where something can be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Address {
+    /// What answers there: the Service.
+    pub name: String,
+    /// The address.
+    pub url: String,
+    /// The status it answered with when it was tried.
+    pub status: u16,
+    /// Whether a simulated container answered.
+    pub simulated: bool,
+}
+
+/// The acting steps of a plan as changes, with their results when there is a report.
+pub(crate) fn changes(plan: &Plan, report: Option<&Report>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for phase in &plan.phases {
+        for wave in &phase.waves {
+            for step in &wave.steps {
+                let result = report.and_then(|report| result_of(report, step));
+                let acted = matches!(
+                    result,
+                    Some(StepResult::Created | StepResult::Changed | StepResult::Deleted | StepResult::Failed)
+                );
+                if !(step.action.acts() || acted) || (report.is_some() && result.is_none()) {
+                    continue;
+                }
+                changes.push(Change {
+                    action: step.action.word().to_owned(),
+                    object: step.key.clone(),
+                    phase: phase.name.clone(),
+                    wave: wave.number,
+                    why: step.why.clone(),
+                    fields: step.changes.clone(),
+                    result,
+                });
+            }
+        }
+    }
+    changes
+}
+
+pub(crate) fn unchanged(plan: &Plan) -> usize {
+    plan.count(Action::Unchanged)
+}
+
+fn result_of(report: &Report, step: &Step) -> Option<StepResult> {
+    report.steps.iter().find(|done| done.id == step.id).map(|done| done.result)
+}

@@ -1,0 +1,196 @@
+//! Applications delivered by Argo CD's rules.
+
+use std::sync::Arc;
+
+use landfall_apps::{Application, Applications, HealthWait, PreparedSync, SyncRequest, SyncStatus, Target};
+use landfall_cluster::Propagation;
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_engine::Event;
+use landfall_object::{Object, ObjectKey};
+use landfall_release::manifest_objects;
+use tokio::sync::mpsc::Sender;
+
+use crate::rendering::RenderedUnit;
+use crate::session::{Progress, Session, operation_id};
+use crate::summary::{Outcome, UnitSummary, changes, unchanged};
+use crate::unit::Unit;
+use crate::up::UpOptions;
+
+/// Where the applications room remembers which objects belong to which Application.
+const FACTS: &str = "application-resources";
+
+impl Session {
+    fn applications(&self, events: Sender<Event>) -> Applications {
+        let clock = Arc::clone(&self.clock);
+        Applications {
+            cluster: self.cluster.clone(),
+            store: self.store.clone(),
+            events,
+            clock: Arc::clone(&self.clock),
+            probe: Arc::clone(&self.probe),
+            stop: self.stop.clone(),
+            new_id: Arc::new(move || operation_id(clock.as_ref())),
+        }
+    }
+
+    /// Brings to an end what an earlier process left open on an Application.
+    pub(crate) async fn recover_application(&self, unit: &Unit, object: &Object) -> Result<(), Vec<Diagnostic>> {
+        let application = Application::parse(object).map_err(|error| vec![error.diagnose()])?;
+        let (events, forward) = self.engine_events(&unit.name);
+        let applications = self.applications(events);
+        let recovered = applications.recover(&application).await;
+        drop(applications);
+        let _ended = forward.await;
+        if recovered.map_err(|error| vec![error.diagnose()])?.is_some() {
+            self.tell(Progress::Note(Diagnostic::new(
+                landfall_diag::Severity::Info,
+                310,
+                format!("a delivery of {} that was interrupted was brought to its end", unit.name),
+            )))
+            .await;
+        }
+        Ok(())
+    }
+
+    /// Prepares an Application's sync from what its chart renders to.
+    pub(crate) async fn prepare_sync(
+        &self,
+        unit: &Unit,
+        object: &Object,
+        rendered: &RenderedUnit,
+        options: &UpOptions,
+    ) -> Result<PreparedSync, Vec<Diagnostic>> {
+        let application = Application::parse(object).map_err(|error| vec![error.diagnose()])?;
+        let mut targets = Vec::new();
+        for crd in &rendered.rendered.crds {
+            let text = String::from_utf8_lossy(&crd.data);
+            let objects = manifest_objects(&text).map_err(|error| vec![error.diagnose()])?;
+            targets.extend(objects.into_iter().map(|it| Target { object: it.object, path: crd.path.clone() }));
+        }
+        for one in &rendered.objects {
+            let path = rendered.rendered.manifests[one.manifest].path.clone();
+            targets.push(Target { object: one.object.clone(), path });
+        }
+        for one in &rendered.hooks {
+            let path = rendered.rendered.hooks[one.manifest].manifest.path.clone();
+            targets.push(Target { object: one.object.clone(), path });
+        }
+        let request = SyncRequest {
+            targets,
+            revision: options.revision.clone(),
+            prune: None,
+            wait: if options.wait { HealthWait::Every } else { HealthWait::Followed },
+            timeout: options.timeout.as_secs().max(1),
+        };
+        let (events, forward) = self.engine_events(&unit.name);
+        let applications = self.applications(events);
+        let prepared = applications.prepare(&application, request).await;
+        drop(applications);
+        let _ended = forward.await;
+        let prepared = prepared.map_err(|error| vec![error.diagnose()])?;
+        for note in &prepared.notes {
+            self.tell(Progress::Note(Diagnostic::warning(474, format!("{}: {note}", unit.name)))).await;
+        }
+        Ok(prepared)
+    }
+
+    /// Delivers an Application.
+    pub(crate) async fn sync(
+        &self,
+        unit: &Unit,
+        object: &Object,
+        rendered: &RenderedUnit,
+        options: &UpOptions,
+    ) -> UnitSummary {
+        let mut summary = UnitSummary {
+            name: unit.name.clone(),
+            namespace: unit.namespace.clone(),
+            revision: 0,
+            outcome: Outcome::Unchanged,
+            changes: Vec::new(),
+            unchanged: 0,
+            diagnostics: Vec::new(),
+            failure: None,
+            notes: String::new(),
+        };
+        let prepared = match self.prepare_sync(unit, object, rendered, options).await {
+            Ok(prepared) => prepared,
+            Err(diagnostics) => {
+                summary.outcome = Outcome::Failed;
+                summary.diagnostics = diagnostics;
+                return summary;
+            }
+        };
+        summary.unchanged = unchanged(&prepared.plan);
+        if prepared.status() == SyncStatus::Synced {
+            return summary;
+        }
+        self.run_sync(&prepared, &mut summary).await;
+        summary
+    }
+
+    async fn run_sync(&self, prepared: &PreparedSync, summary: &mut UnitSummary) {
+        let (events, forward) = self.engine_events(&summary.name);
+        let applications = self.applications(events);
+        let result = applications.run(prepared).await;
+        drop(applications);
+        let _ended = forward.await;
+        match result {
+            Ok(synced) => {
+                summary.changes.extend(changes(&prepared.plan, Some(&synced.report)));
+                match &synced.report.failure {
+                    None => summary.outcome = Outcome::Delivered,
+                    Some(failure) => {
+                        summary.outcome = Outcome::Failed;
+                        summary.diagnostics.push(failure.diagnose());
+                        summary.failure = self.failure_report(&summary.namespace, failure.evidence.clone()).await;
+                    }
+                }
+            }
+            Err(error) => {
+                summary.outcome = Outcome::Failed;
+                summary.diagnostics.push(error.diagnose());
+            }
+        }
+    }
+
+    /// Removes all that an Application delivered.
+    pub(crate) async fn remove_application(
+        &self,
+        unit: &Unit,
+        object: &Object,
+    ) -> Result<UnitSummary, Vec<Diagnostic>> {
+        let application = Application::parse(object).map_err(|error| vec![error.diagnose()])?;
+        let (events, forward) = self.engine_events(&unit.name);
+        let applications = self.applications(events);
+        let prepared = applications.prepare_delete(&application, Propagation::Background).await;
+        drop(applications);
+        let _ended = forward.await;
+        let prepared = prepared.map_err(|error| vec![error.diagnose()])?;
+        let mut summary = UnitSummary {
+            name: unit.name.clone(),
+            namespace: unit.namespace.clone(),
+            revision: 0,
+            outcome: Outcome::Delivered,
+            changes: Vec::new(),
+            unchanged: 0,
+            diagnostics: Vec::new(),
+            failure: None,
+            notes: String::new(),
+        };
+        self.run_sync(&prepared, &mut summary).await;
+        Ok(summary)
+    }
+
+    /// The Applications delivered here, with the objects that belong to each.
+    pub(crate) async fn delivered_applications(&self) -> Result<Vec<(String, Vec<ObjectKey>)>, Vec<Diagnostic>> {
+        let facts = self.store.facts(FACTS).await.map_err(|error| vec![error.diagnose()])?;
+        Ok(facts
+            .into_iter()
+            .filter_map(|(target, keys)| {
+                let name = target.rsplit_once('/').map(|(_, name)| name.to_owned())?;
+                Some((name, serde_json::from_value(keys).ok()?))
+            })
+            .collect())
+    }
+}

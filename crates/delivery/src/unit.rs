@@ -1,0 +1,232 @@
+use std::sync::Arc;
+
+use landfall_chart::{Chart, SetFlag, ValueLayers};
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_object::Object;
+use landfall_project::ReleaseSpec;
+use landfall_source::SourceTree;
+
+use crate::target::join;
+use crate::{Target, TargetKind};
+
+/// Values given on the command line, read already.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Values files: the name as typed, and the text.
+    pub files: Vec<(String, String)>,
+    /// Lines of the `--set` family other than `--set-file`, in order.
+    pub sets: Vec<(SetFlag, String)>,
+    /// `--set-file` lines with the files they name and what those hold, or why they cannot be read.
+    pub set_files: Vec<(String, Vec<(String, Result<String, String>)>)>,
+}
+
+/// What narrows a delivery down.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// The environment of a system.
+    pub environment: Option<String>,
+    /// The release's name of a bare chart.
+    pub release: Option<String>,
+    /// The namespace of a bare chart.
+    pub namespace: Option<String>,
+    /// Releases, applications or services left out.
+    pub skip: Vec<String>,
+    /// Directories that stand in for repositories of Applications: address and tree.
+    pub repositories: Vec<(String, Arc<SourceTree>)>,
+}
+
+/// One thing that is delivered as a whole: a release of a chart, or an Application.
+#[derive(Debug)]
+pub struct Unit {
+    /// The release's or Application's name.
+    pub name: String,
+    /// Where its namespaced objects go.
+    pub namespace: String,
+    /// Whether its failure leaves the rest of the system delivered.
+    pub optional: bool,
+    /// By which rules it is delivered.
+    pub door: Door,
+    /// The chart.
+    pub chart: Chart,
+    /// The values on top of the chart's own.
+    pub values: ValueLayers,
+}
+
+/// By which rules a unit is delivered.
+#[derive(Debug, Clone)]
+pub enum Door {
+    /// Helm's: hooks by weight, install order, revisions.
+    Release,
+    /// Argo CD's: phases, waves, prune. Holds the Application.
+    Application(Box<Object>),
+}
+
+impl Unit {
+    /// The name that templates see as `.Release.Name`.
+    pub fn release_name(&self) -> &str {
+        match &self.door {
+            Door::Release => &self.name,
+            Door::Application(application) => application
+                .str_at("/spec/source/helm/releaseName")
+                .filter(|name| !name.is_empty())
+                .unwrap_or(&self.name),
+        }
+    }
+}
+
+impl Target {
+    /// What is delivered: each release and Application with its chart and values.
+    ///
+    /// Applications fail one by one, so each has a result of its own.
+    ///
+    /// # Errors
+    /// When the target as a whole cannot be read.
+    pub fn units(
+        &self,
+        selection: &Selection,
+        overrides: &Overrides,
+        default_namespace: &str,
+    ) -> Result<Vec<(String, Result<Unit, Vec<Diagnostic>>)>, Vec<Diagnostic>> {
+        let mut units = Vec::new();
+        match &self.kind {
+            TargetKind::Chart => {
+                let unit = self.bare_chart(selection, overrides, default_namespace);
+                let name = match &unit {
+                    Ok(unit) => unit.name.clone(),
+                    Err(_) => selection.release.clone().unwrap_or_else(|| "chart".to_owned()),
+                };
+                units.push((name, unit));
+            }
+            TargetKind::System(file) => {
+                let name = selection.environment.as_deref().unwrap_or_default();
+                let Some(environment) = file.system.environments.get(name) else {
+                    return Err(vec![Diagnostic::error(112, format!("there is no environment `{name}`"))]);
+                };
+                for release in &environment.releases {
+                    units.push((release.name.clone(), self.system_release(release, overrides, default_namespace)));
+                }
+                for pattern in environment.applications.iter().flat_map(landfall_project::OneOrMany::iter) {
+                    let files = self.source.glob(&self.path(pattern)).map_err(|error| vec![error.diagnose()])?;
+                    if files.is_empty() {
+                        return Err(vec![Diagnostic::error(124, format!("`{pattern}` matches no file")).primary(
+                            file.place(&[
+                                landfall_yaml::Step::Key("environments"),
+                                landfall_yaml::Step::Key(name),
+                                landfall_yaml::Step::Key("applications"),
+                            ]),
+                            "declared here",
+                        )]);
+                    }
+                    units.extend(self.applications(&files, selection, overrides)?);
+                }
+            }
+            TargetKind::Applications(files) => units.extend(self.applications(files, selection, overrides)?),
+        }
+        check_skips(&selection.skip, &units)?;
+        units.retain(|(name, _)| !selection.skip.contains(name));
+        Ok(units)
+    }
+
+    fn bare_chart(
+        &self,
+        selection: &Selection,
+        overrides: &Overrides,
+        default_namespace: &str,
+    ) -> Result<Unit, Vec<Diagnostic>> {
+        let location = if self.directory.is_empty() { String::new() } else { self.directory.clone() };
+        let chart = load_chart(&self.source, &self.directory, &location)?;
+        let mut values = ValueLayers::new();
+        add_overrides(&mut values, overrides);
+        Ok(Unit {
+            name: selection.release.clone().unwrap_or_else(|| chart.name().to_owned()),
+            namespace: selection.namespace.clone().unwrap_or_else(|| default_namespace.to_owned()),
+            optional: false,
+            door: Door::Release,
+            chart,
+            values,
+        })
+    }
+
+    fn system_release(
+        &self,
+        release: &ReleaseSpec,
+        overrides: &Overrides,
+        default_namespace: &str,
+    ) -> Result<Unit, Vec<Diagnostic>> {
+        let directory = self.path(&release.chart);
+        let chart = load_chart(&self.source, &directory, &directory)?;
+        let mut values = ValueLayers::new();
+        for file in &release.values {
+            let (path, text) = self.values_file(&directory, file)?;
+            values.file(path, text);
+        }
+        for (path, value) in &release.set {
+            values.set(SetFlag::Json, format!("{path}={value}"));
+        }
+        add_overrides(&mut values, overrides);
+        Ok(Unit {
+            name: release.name.clone(),
+            namespace: release.namespace.clone().unwrap_or_else(|| default_namespace.to_owned()),
+            optional: release.optional,
+            door: Door::Release,
+            chart,
+            values,
+        })
+    }
+
+    /// A values file of a release: from the chart's directory first, then from the project file's.
+    fn values_file(&self, chart: &str, file: &str) -> Result<(String, String), Vec<Diagnostic>> {
+        for path in [join(chart, file), self.path(file)] {
+            if let Some(bytes) = self.source.read(&path).map_err(|error| vec![error.diagnose()])? {
+                return Ok((path, String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        Err(vec![Diagnostic::error(125, format!("the values file `{file}` is not there")).note(format!(
+            "looked for {} and {}",
+            join(chart, file),
+            self.path(file)
+        ))])
+    }
+}
+
+/// Loads a chart from files.
+pub(crate) fn load_chart(source: &SourceTree, directory: &str, location: &str) -> Result<Chart, Vec<Diagnostic>> {
+    if !source.is_directory(directory) {
+        return Err(vec![Diagnostic::error(126, format!("there is no chart `{directory}` in {}", source.place()))]);
+    }
+    let tree = source.directory(directory).map_err(|error| vec![error.diagnose()])?;
+    Chart::load(&tree, location).map_err(|error| vec![error.diagnose()])
+}
+
+pub(crate) fn add_overrides(values: &mut ValueLayers, overrides: &Overrides) {
+    for (name, text) in &overrides.files {
+        values.file(name.clone(), text.clone());
+    }
+    for (flag, text) in &overrides.sets {
+        values.set(*flag, text.clone());
+    }
+    for (text, files) in &overrides.set_files {
+        values.set_file(text.clone(), &mut |path| {
+            files
+                .iter()
+                .find(|(name, _)| name == path)
+                .map_or_else(|| Err(format!("open {path}: no such file or directory")), |(_, content)| content.clone())
+        });
+    }
+}
+
+fn check_skips(skips: &[String], units: &[(String, Result<Unit, Vec<Diagnostic>>)]) -> Result<(), Vec<Diagnostic>> {
+    let known = || units.iter().map(|(name, _)| name.as_str());
+    for skip in skips {
+        if !known().any(|name| name == skip) {
+            let mut diagnostic =
+                Diagnostic::error(127, format!("--skip {skip}: there is no release or application of that name"))
+                    .note(format!("there are: {}", known().collect::<Vec<_>>().join(", ")));
+            if let Some(near) = landfall_diag::nearest(skip, known()) {
+                diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+            }
+            return Err(vec![diagnostic]);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,667 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use landfall_chart::{Capabilities, Operation};
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_object::references::Need;
+use landfall_object::{Object, ObjectKey};
+use landfall_project::Environment;
+use landfall_release::{DeployOptions, InstallOptions, OwnershipCheck, Prepared, Record, Status, UpgradeOptions, Wait};
+
+use crate::content::{content, is_service, is_workload, narrowed};
+use crate::rendering::{RenderedUnit, Turn, capabilities, render_unit};
+use crate::session::{Progress, Session};
+use crate::summary::{FailureReport, Outcome, Summary, UnitSummary, changes, unchanged};
+use crate::unit::{Door, Unit};
+use crate::{addresses, pods, run_check, unresolved};
+
+/// How a delivery is made.
+#[derive(Debug, Clone)]
+pub struct UpOptions {
+    /// What was delivered, for the history.
+    pub revision: String,
+    /// Services to roll alone; empty for everything.
+    pub services: Vec<String>,
+    /// Whether health is waited for.
+    pub wait: bool,
+    /// Whether a failure is undone.
+    pub atomic: bool,
+    /// Whether test hooks run afterwards.
+    pub test: bool,
+    /// The time one unit's delivery may take.
+    pub timeout: Duration,
+    /// The time a restarted service may take.
+    pub restart_timeout: Duration,
+}
+
+impl Default for UpOptions {
+    fn default() -> Self {
+        UpOptions {
+            revision: String::new(),
+            services: Vec::new(),
+            wait: true,
+            atomic: false,
+            test: false,
+            timeout: Duration::from_secs(15 * 60),
+            restart_timeout: Duration::from_secs(120),
+        }
+    }
+}
+
+/// A unit, read and rendered, or why it could not be.
+pub type Candidate = (String, Result<Unit, Vec<Diagnostic>>);
+
+/// A unit rendered for its next turn.
+struct Ready<'u> {
+    unit: &'u Unit,
+    next: RenderedUnit,
+    /// The rendering as the deployed revision's turn: equal to it when nothing changed.
+    same_turn: Option<RenderedUnit>,
+    last: Option<Record>,
+}
+
+/// A unit's plan, for showing.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct UnitPlan {
+    /// The unit's name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The revision it would become.
+    pub revision: i64,
+    /// Whether there is nothing to do.
+    pub unchanged: bool,
+    /// The plan.
+    pub plan: landfall_engine::Plan,
+    /// What would be done, in order.
+    pub changes: Vec<crate::summary::Change>,
+}
+
+impl Session {
+    /// Delivers units: all are rendered and checked before the first is touched.
+    ///
+    /// # Errors
+    /// When nothing was begun: a chart that does not render, a reference that resolves nowhere, a cluster that does
+    /// not answer. What fails later is in the summary.
+    pub async fn up(
+        &self,
+        candidates: &[Candidate],
+        environment: Option<&Environment>,
+        options: &UpOptions,
+    ) -> Result<Summary, Vec<Diagnostic>> {
+        let capabilities = self.capabilities().await?;
+        let mut summaries: BTreeMap<usize, UnitSummary> = BTreeMap::new();
+        let mut ready: Vec<(usize, Ready<'_>)> = Vec::new();
+        for (index, (name, unit)) in candidates.iter().enumerate() {
+            let rendered = match unit {
+                Ok(unit) => self.make_ready(unit, &capabilities).await,
+                Err(diagnostics) => Err(diagnostics.clone()),
+            };
+            match rendered {
+                Ok(one) => ready.push((index, one)),
+                // An Application or an optional release fails alone; anything else stops all before it begins.
+                Err(diagnostics) if fails_alone(unit.as_ref().ok(), candidates.len()) => {
+                    summaries.insert(index, failed_before(name, unit.as_ref().ok(), diagnostics));
+                }
+                Err(diagnostics) => return Err(diagnostics),
+            }
+        }
+        self.offer(&ready).await?;
+        self.check_references(&mut ready, &mut summaries).await?;
+        let mut stopped = false;
+        for (index, one) in &ready {
+            let summary = if stopped || self.stop.is_cancelled() {
+                not_begun(one.unit)
+            } else {
+                self.deliver(one, options).await
+            };
+            if summary.outcome == Outcome::Failed && !one.unit.optional {
+                stopped = true;
+            }
+            summaries.insert(*index, summary);
+        }
+        let delivered: Vec<UnitSummary> = summaries.into_values().collect();
+        let all_well = delivered.iter().all(|unit| matches!(unit.outcome, Outcome::Delivered | Outcome::Unchanged));
+        let mut checks = Vec::new();
+        if let Some(environment) = environment
+            && (all_well || !stopped)
+            && options.services.is_empty()
+            && options.wait
+        {
+            for check in &environment.checks {
+                self.tell(Progress::Doing(format!("check {}", check.name))).await;
+                let result = run_check(check, &self.routes).await;
+                self.tell(Progress::Checked(result.clone())).await;
+                checks.push(result);
+            }
+        }
+        let objects: Vec<&Object> =
+            ready.iter().flat_map(|(_, one)| one.next.objects.iter().map(|rendered| &rendered.object)).collect();
+        let addresses = if all_well { addresses::answering(&objects, &checks, &self.routes).await } else { Vec::new() };
+        let summary =
+            Summary { revision: options.revision.clone(), units: delivered, checks, addresses, simulated: Vec::new() };
+        self.remember(&summary).await;
+        Ok(summary)
+    }
+
+    /// What would be done, without doing it.
+    ///
+    /// # Errors
+    /// As [`Session::up`].
+    pub async fn plan(&self, candidates: &[Candidate], options: &UpOptions) -> Result<Vec<UnitPlan>, Vec<Diagnostic>> {
+        let capabilities = self.capabilities().await?;
+        let mut ready = Vec::new();
+        for (index, (_, unit)) in candidates.iter().enumerate() {
+            match unit {
+                Ok(unit) => ready.push((index, self.make_ready(unit, &capabilities).await?)),
+                Err(diagnostics) => return Err(diagnostics.clone()),
+            }
+        }
+        self.offer(&ready).await?;
+        self.check_references(&mut ready, &mut BTreeMap::new()).await?;
+        let mut plans = Vec::new();
+        for (_, one) in &ready {
+            if let Door::Application(object) = &one.unit.door {
+                let prepared = self.prepare_sync(one.unit, object, &one.next, options).await?;
+                plans.push(UnitPlan {
+                    name: one.unit.name.clone(),
+                    namespace: one.unit.namespace.clone(),
+                    revision: 0,
+                    unchanged: prepared.plan.changes_nothing(),
+                    changes: changes(&prepared.plan, None),
+                    plan: prepared.plan,
+                });
+                continue;
+            }
+            let (prepared, unchanged) = self.prepare(one, options).await?;
+            plans.push(UnitPlan {
+                name: one.unit.name.clone(),
+                namespace: one.unit.namespace.clone(),
+                revision: prepared.record.version,
+                unchanged,
+                changes: changes(&prepared.plan, None),
+                plan: prepared.plan,
+            });
+        }
+        Ok(plans)
+    }
+
+    async fn capabilities(&self) -> Result<Capabilities, Vec<Diagnostic>> {
+        capabilities(&self.cluster).await.map_err(|error| vec![error.diagnose()])
+    }
+
+    /// Renders a unit for its next turn, and for its last one to see whether anything has changed.
+    async fn make_ready<'u>(&self, unit: &'u Unit, capabilities: &Capabilities) -> Result<Ready<'u>, Vec<Diagnostic>> {
+        self.tell(Progress::Doing(format!("render {}", unit.name))).await;
+        if let Door::Application(object) = &unit.door {
+            self.recover_application(unit, object).await?;
+            // Argo CD renders as `helm template` does: always revision 1, always an installation.
+            let turn = Turn { revision: 1, operation: Operation::Install };
+            let next = render_unit(unit, turn, capabilities, &self.cluster).await?;
+            return Ok(Ready { unit, next, same_turn: None, last: None });
+        }
+        let releases = self.releases(&unit.namespace);
+        let release = unit.release_name();
+        self.recover(&releases, &unit.name, release).await?;
+        let history = releases.history(release).await.map_err(|error| vec![error.diagnose()])?;
+        let last = history.last().filter(|record| record.info.status != Status::Uninstalled).cloned();
+        let next_turn = match &last {
+            Some(last) => Turn { revision: last.version + 1, operation: Operation::Upgrade },
+            None => {
+                Turn { revision: history.last().map_or(1, |record| record.version + 1), operation: Operation::Install }
+            }
+        };
+        let next = render_unit(unit, next_turn, capabilities, &self.cluster).await?;
+        let mut same_turn = None;
+        if let Some(last) = last.as_ref().filter(|last| last.info.status == Status::Deployed) {
+            let operation = if last.version == 1 { Operation::Install } else { Operation::Upgrade };
+            let turn = Turn { revision: last.version, operation };
+            same_turn = render_unit(unit, turn, capabilities, &self.cluster).await.ok();
+        }
+        Ok(Ready { unit, next, same_turn, last })
+    }
+
+    /// Installs the definitions of simulated operators for kinds that nobody serves and no unit brings.
+    async fn offer(&self, ready: &[(usize, Ready<'_>)]) -> Result<(), Vec<Diagnostic>> {
+        let Some(offers) = &self.offers else { return Ok(()) };
+        let brought: Vec<(String, String)> = ready
+            .iter()
+            .flat_map(|(_, one)| one.next.all_objects())
+            .filter(|object| object.kind() == "CustomResourceDefinition")
+            .map(|crd| {
+                let text = |pointer| crd.str_at(pointer).unwrap_or_default().to_owned();
+                (text("/spec/group"), text("/spec/names/kind"))
+            })
+            .collect();
+        for (_, one) in ready {
+            for object in one.next.all_objects() {
+                let gvk = object.gvk();
+                if brought.contains(&(gvk.group.clone(), gvk.kind.clone())) || self.cluster.resource(&gvk).await.is_ok()
+                {
+                    continue;
+                }
+                let Some((operator, definitions)) = offers.definitions(&gvk) else { continue };
+                for definition in definitions {
+                    self.cluster.apply(&definition, "landfall").await.map_err(|error| vec![error.diagnose()])?;
+                }
+                self.cluster.forget_discovery();
+                self.tell(Progress::OperatorSimulated { operator, kind: gvk.kind.clone() }).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what refers to things that are neither delivered nor live.
+    async fn check_references(
+        &self,
+        ready: &mut Vec<(usize, Ready<'_>)>,
+        summaries: &mut BTreeMap<usize, UnitSummary>,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let mut owners: Vec<(usize, ObjectKey)> = Vec::new();
+        let mut objects = Vec::new();
+        for (index, one) in ready.iter() {
+            for object in one.next.all_objects() {
+                let mut placed = object.clone();
+                if let Ok(again) = self.cluster.place(placed.clone(), &one.unit.namespace).await {
+                    placed = again;
+                }
+                owners.push((*index, placed.key()));
+                objects.push(placed);
+            }
+        }
+        let missing = unresolved(&objects, &self.cluster).await.map_err(|error| vec![error.diagnose()])?;
+        let mut refused: BTreeMap<usize, Vec<Diagnostic>> = BTreeMap::new();
+        for one in missing {
+            let Some((index, _)) = owners.iter().find(|(_, key)| *key == one.users[0].object) else { continue };
+            let rendered = ready.iter().find(|(at, _)| at == index).map(|(_, ready)| &ready.next);
+            let diagnostic =
+                one.diagnostic_at(|key, path| rendered.map(|rendered| rendered.places(key, path)).unwrap_or_default());
+            if one.need == Need::Start {
+                refused.entry(*index).or_default().push(diagnostic);
+            } else {
+                self.tell(Progress::Note(diagnostic)).await;
+            }
+        }
+        let total = ready.len() + summaries.len();
+        let mut all = Vec::new();
+        for (index, diagnostics) in refused {
+            let Some(at) = ready.iter().position(|(it, _)| *it == index) else { continue };
+            if fails_alone(Some(ready[at].1.unit), total) {
+                let (_, one) = ready.remove(at);
+                summaries.insert(index, failed_before(&one.unit.name, Some(one.unit), diagnostics));
+            } else {
+                all.extend(diagnostics);
+            }
+        }
+        if all.is_empty() { Ok(()) } else { Err(all) }
+    }
+
+    /// Prepares a unit's operation; says whether there is nothing to do.
+    async fn prepare(&self, one: &Ready<'_>, options: &UpOptions) -> Result<(Prepared, bool), Vec<Diagnostic>> {
+        let unit = one.unit;
+        let releases = self.releases(&unit.namespace);
+        let release = unit.release_name();
+        let told = |error: landfall_release::Error| vec![error.diagnose()];
+        let deploy = DeployOptions {
+            wait: if options.wait { Wait::Ready } else { Wait::No },
+            timeout: options.timeout,
+            atomic: options.atomic,
+            ownership: match unit.door {
+                Door::Release => OwnershipCheck::Strict,
+                Door::Application(_) => OwnershipCheck::Take,
+            },
+            ..DeployOptions::default()
+        };
+        let upgrade = UpgradeOptions { deploy: deploy.clone() };
+        let Some(last) = &one.last else {
+            let content = content(&unit.chart, &one.next.rendered)?;
+            let install = InstallOptions { deploy, create_namespace: true, replace: true, skip_crds: false };
+            let prepared = releases.prepare_install(release, content, &install).await.map_err(told)?;
+            return Ok((prepared, false));
+        };
+        let narrow = |rendered: &RenderedUnit| -> Result<_, Vec<Diagnostic>> {
+            let mut content = content(&unit.chart, &rendered.rendered)?;
+            if !options.services.is_empty() {
+                content.manifest = narrowed(&last.manifest, rendered, &options.services)?;
+                let hooks_wanted =
+                    one.next.hooks.iter().any(|hook| options.services.iter().any(|it| it == hook.object.name()));
+                if !hooks_wanted {
+                    content.hooks.clone_from(&last.hooks);
+                }
+            }
+            Ok(content)
+        };
+        if let Some(same) = &one.same_turn {
+            let prepared = releases.prepare_upgrade(release, narrow(same)?, &upgrade).await.map_err(told)?;
+            if prepared.is_noop() {
+                return Ok((prepared, true));
+            }
+        }
+        let prepared = releases.prepare_upgrade(release, narrow(&one.next)?, &upgrade).await.map_err(told)?;
+        Ok((prepared, false))
+    }
+
+    async fn deliver(&self, one: &Ready<'_>, options: &UpOptions) -> UnitSummary {
+        let unit = one.unit;
+        if let Door::Application(object) = &unit.door {
+            let mut summary = self.sync(unit, object, &one.next, options).await;
+            if summary.outcome != Outcome::Failed && !options.services.is_empty() {
+                let before = self.templates(one, &options.services).await;
+                self.restart(one, options, &before, &mut summary).await;
+            }
+            return summary;
+        }
+        let (prepared, unchanged_unit) = match self.prepare(one, options).await {
+            Ok(prepared) => prepared,
+            Err(diagnostics) => return failed_before(&unit.name, Some(unit), diagnostics),
+        };
+        let runs_hook = one.next.hooks.iter().any(|hook| options.services.iter().any(|it| it == hook.object.name()));
+        let mut summary = UnitSummary {
+            name: unit.name.clone(),
+            namespace: unit.namespace.clone(),
+            revision: one.last.as_ref().map_or(0, |last| last.version),
+            outcome: Outcome::Unchanged,
+            changes: Vec::new(),
+            unchanged: unchanged(&prepared.plan),
+            diagnostics: Vec::new(),
+            failure: None,
+            notes: prepared.record.info.notes.clone(),
+        };
+        let before = self.templates(one, &options.services).await;
+        if !unchanged_unit || runs_hook {
+            let prepared = if unchanged_unit {
+                // The hook was asked for by name: the same content, delivered once more.
+                match self.prepare_again(one, options).await {
+                    Ok(prepared) => prepared,
+                    Err(diagnostics) => return failed_before(&unit.name, Some(unit), diagnostics),
+                }
+            } else {
+                prepared
+            };
+            self.carry_out(&prepared, &mut summary, unit).await;
+        }
+        if summary.outcome != Outcome::Failed && !options.services.is_empty() {
+            self.restart(one, options, &before, &mut summary).await;
+        }
+        if summary.outcome != Outcome::Failed && options.test {
+            self.test(unit, options, &mut summary).await;
+        }
+        summary
+    }
+
+    async fn prepare_again(&self, one: &Ready<'_>, options: &UpOptions) -> Result<Prepared, Vec<Diagnostic>> {
+        let releases = self.releases(&one.unit.namespace);
+        let content = content(&one.unit.chart, &one.next.rendered)?;
+        let deploy = DeployOptions {
+            wait: if options.wait { Wait::Ready } else { Wait::No },
+            timeout: options.timeout,
+            ..DeployOptions::default()
+        };
+        let upgrade = UpgradeOptions { deploy };
+        releases
+            .prepare_upgrade(one.unit.release_name(), content, &upgrade)
+            .await
+            .map_err(|error| vec![error.diagnose()])
+    }
+
+    pub(crate) async fn carry_out(&self, prepared: &Prepared, summary: &mut UnitSummary, unit: &Unit) {
+        self.carry_out_in(prepared, summary, &unit.namespace).await;
+    }
+
+    pub(crate) async fn carry_out_in(&self, prepared: &Prepared, summary: &mut UnitSummary, namespace: &str) {
+        let releases = self.releases(namespace);
+        let (events, forward) = self.engine_events(&summary.name);
+        let runner = self.runner(&releases, events);
+        let result = runner.run(prepared).await;
+        drop(runner);
+        let _ended = forward.await;
+        match result {
+            Ok(delivered) => {
+                summary.revision = delivered.record.version;
+                summary.changes.extend(changes(&prepared.plan, Some(&delivered.report)));
+                if delivered.succeeded() {
+                    summary.outcome = Outcome::Delivered;
+                    return;
+                }
+                summary.outcome = Outcome::Failed;
+                if let Some(failure) = &delivered.report.failure {
+                    let mut diagnostic = failure.diagnose();
+                    if let Some(words) = &delivered.failure_words {
+                        diagnostic = diagnostic.note(format!("helm: {words}"));
+                    }
+                    if delivered.undone.is_some() {
+                        diagnostic = diagnostic.note("the last good revision was put back");
+                    }
+                    summary.diagnostics.push(diagnostic);
+                    summary.failure = self.failure_report(namespace, failure.evidence.clone()).await;
+                }
+            }
+            Err(error) => {
+                summary.outcome = Outcome::Failed;
+                summary.diagnostics.push(error.diagnose());
+            }
+        }
+    }
+
+    pub(crate) async fn failure_report(
+        &self,
+        namespace: &str,
+        evidence: Vec<landfall_cluster::Evidence>,
+    ) -> Option<FailureReport> {
+        let pods = pods::pods(&self.cluster, namespace).await.ok()?;
+        let events = pods::events(&self.cluster, namespace).await.ok()?;
+        Some(FailureReport { evidence, pods, events })
+    }
+
+    /// The pod templates of the named services as they are live.
+    async fn templates(&self, one: &Ready<'_>, services: &[String]) -> BTreeMap<ObjectKey, serde_json::Value> {
+        let mut templates = BTreeMap::new();
+        for rendered in one.next.objects.iter().filter(|it| is_service(&it.object, services)) {
+            let key = rendered.object.key();
+            if let Ok(Some(live)) = self.cluster.get(&key).await {
+                templates.insert(key, live.at("/spec/template").cloned().unwrap_or_default());
+            }
+        }
+        templates
+    }
+
+    /// Rolls the named services that the delivery has not rolled already, and waits for them.
+    async fn restart(
+        &self,
+        one: &Ready<'_>,
+        options: &UpOptions,
+        before: &BTreeMap<ObjectKey, serde_json::Value>,
+        summary: &mut UnitSummary,
+    ) {
+        for (key, template) in before {
+            let live = match self.cluster.get(key).await {
+                Ok(Some(live)) => live,
+                Ok(None) => continue,
+                Err(error) => {
+                    summary.outcome = Outcome::Failed;
+                    summary.diagnostics.push(error.diagnose());
+                    return;
+                }
+            };
+            if live.at("/spec/template") != Some(template) {
+                continue;
+            }
+            if !self.restart_one(one.unit, &live, options, summary).await {
+                return;
+            }
+        }
+    }
+
+    async fn restart_one(&self, unit: &Unit, live: &Object, options: &UpOptions, summary: &mut UnitSummary) -> bool {
+        use landfall_engine::{
+            Desired, DesiredPhase, Executor, Item, Live, Method, PhaseRuns, RunOptions, Task, WaitFor, plan,
+        };
+        let mut object = live.clone();
+        let stamp = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        if let Some(template) = object.at_mut("/spec/template/metadata").and_then(serde_json::Value::as_object_mut) {
+            let annotations = template.entry("annotations").or_insert_with(|| serde_json::json!({}));
+            annotations["kubectl.kubernetes.io/restartedAt"] = stamp.into();
+        }
+        let key = live.key();
+        let mut items = vec![Item {
+            wave: 0,
+            task: Task::Apply {
+                object,
+                previous: Some(live.clone()),
+                method: Method::ThreeWay { manager: "landfall".to_owned() },
+            },
+            why: "asked for by name".to_owned(),
+        }];
+        if options.wait {
+            items.push(Item {
+                wave: 1,
+                task: Task::Wait {
+                    keys: vec![key.clone()],
+                    wait: WaitFor::Rollout(landfall_cluster::JobWait::Ignore),
+                    timeout: options.restart_timeout.as_secs().max(1),
+                },
+                why: "the rollout".to_owned(),
+            });
+        }
+        let desired = Desired {
+            target: format!("restart {}/{}", unit.namespace, key.name),
+            kind: "restart".to_owned(),
+            phases: vec![DesiredPhase { name: "restart".to_owned(), runs: PhaseRuns::OnSuccess, items }],
+        };
+        let (events, forward) = self.engine_events(&unit.name);
+        let result = match plan(&desired, &Live::new([live.clone()])) {
+            Ok(plan) => {
+                let executor = Executor::new(self.cluster.clone(), self.store.clone(), events)
+                    .clock(std::sync::Arc::clone(&self.clock))
+                    .probe(std::sync::Arc::clone(&self.probe))
+                    .stop(self.stop.clone());
+                let operation = crate::session::operation_id(self.clock.as_ref());
+                let options = RunOptions { operation, detail: serde_json::Value::Null };
+                executor.run(&plan, options).await.map(|report| (plan, report))
+            }
+            Err(error) => {
+                drop(events);
+                Err(error)
+            }
+        };
+        let _ended = forward.await;
+        match result {
+            Ok((plan, report)) => {
+                let mut restarted = changes(&plan, Some(&report));
+                for change in &mut restarted {
+                    change.action = "restart".to_owned();
+                }
+                summary.changes.extend(restarted);
+                match &report.failure {
+                    None => {
+                        summary.outcome = Outcome::Delivered;
+                        true
+                    }
+                    Some(failure) => {
+                        summary.outcome = Outcome::Failed;
+                        summary.diagnostics.push(failure.diagnose());
+                        summary.failure = self.failure_report(&unit.namespace, failure.evidence.clone()).await;
+                        false
+                    }
+                }
+            }
+            Err(error) => {
+                summary.outcome = Outcome::Failed;
+                summary.diagnostics.push(error.diagnose());
+                false
+            }
+        }
+    }
+
+    async fn test(&self, unit: &Unit, options: &UpOptions, summary: &mut UnitSummary) {
+        let releases = self.releases(&unit.namespace);
+        let tests = landfall_release::TestOptions { timeout: options.timeout, filters: Vec::new() };
+        match releases.prepare_test(unit.release_name(), &tests).await {
+            Ok(prepared) if prepared.plan.steps().next().is_none() => {}
+            Ok(prepared) => {
+                let outcome = summary.outcome;
+                self.carry_out(&prepared, summary, unit).await;
+                if summary.outcome == Outcome::Delivered {
+                    summary.outcome = outcome;
+                }
+            }
+            Err(error) => {
+                summary.outcome = Outcome::Failed;
+                summary.diagnostics.push(error.diagnose());
+            }
+        }
+    }
+
+    /// Appends a delivery to the history of each unit it touched.
+    async fn remember(&self, summary: &Summary) {
+        for unit in &summary.units {
+            if matches!(unit.outcome, Outcome::Unchanged | Outcome::NotBegun) {
+                continue;
+            }
+            let entry = landfall_store::HistoryEntry {
+                target: format!("release {}/{}", unit.namespace, unit.name),
+                at: self.clock.now().to_string(),
+                revision: summary.revision.clone(),
+                outcome: if unit.outcome == Outcome::Delivered { "delivered" } else { "failed" }.to_owned(),
+                summary: format!("revision {}, {} changes", unit.revision, unit.changes.len()),
+                body: serde_json::json!({"revision": unit.revision}),
+            };
+            if let Err(error) = self.store.append_history(&entry).await {
+                self.tell(Progress::Note(
+                    Diagnostic::warning(312, "the delivery is done but could not be added to the history")
+                        .note(error.to_string()),
+                ))
+                .await;
+            }
+        }
+    }
+}
+
+/// The names of workloads and hooks that `up SERVICE` takes, from a rendering without a cluster.
+pub fn services(units: &[Candidate], environment: Option<&Environment>) -> Vec<String> {
+    let mut names: Vec<String> = environment.map(|it| it.build.keys().cloned().collect()).unwrap_or_default();
+    for unit in units.iter().filter_map(|(_, unit)| unit.as_ref().ok()) {
+        if let Ok(rendered) = crate::rendering::render_offline(unit) {
+            names.extend(
+                rendered
+                    .objects
+                    .iter()
+                    .map(|it| &it.object)
+                    .filter(|object| is_workload(object))
+                    .map(|it| it.name().to_owned()),
+            );
+            names.extend(
+                rendered.hooks.iter().filter(|it| it.object.kind() == "Job").map(|it| it.object.name().to_owned()),
+            );
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Whether a unit's failure leaves the others standing: Applications always, releases when they are optional.
+fn fails_alone(unit: Option<&Unit>, total: usize) -> bool {
+    match unit {
+        Some(unit) => unit.optional && total > 1,
+        None => total > 1,
+    }
+}
+
+fn failed_before(name: &str, unit: Option<&Unit>, diagnostics: Vec<Diagnostic>) -> UnitSummary {
+    UnitSummary {
+        name: name.to_owned(),
+        namespace: unit.map(|unit| unit.namespace.clone()).unwrap_or_default(),
+        revision: 0,
+        outcome: Outcome::Failed,
+        changes: Vec::new(),
+        unchanged: 0,
+        diagnostics,
+        failure: None,
+        notes: String::new(),
+    }
+}
+
+fn not_begun(unit: &Unit) -> UnitSummary {
+    UnitSummary { outcome: Outcome::NotBegun, ..failed_before(&unit.name, Some(unit), Vec::new()) }
+}

@@ -1,0 +1,97 @@
+//! What can be typed: arguments only, no behaviour.
+
+mod delivery;
+mod embedded;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use delivery::{
+    DiffArgs, DownArgs, HistoryArgs, LogsArgs, PlanArgs, RollbackArgs, StatusArgs, TargetArgs, UpArgs, ValuesArgs,
+};
+pub(crate) use embedded::{ClusterCommand, ClusterStartArgs, ClusterStatusArgs, KubeconfigArgs, ResetArgs, ServeArgs};
+
+use crate::ui::{ColorChoice, Output};
+
+/// GitOps delivery as one binary: from a commit to a running, checked system.
+#[derive(Debug, Parser)]
+#[command(
+    name = "landfall",
+    version,
+    disable_help_subcommand = true,
+    help_template = "{about}\n\nExamples:\n  landfall up                      deliver the system of this directory\n  landfall up ./chart -n web       deliver a bare chart to the embedded cluster\n  landfall plan --env prod         what would change, and in which order\n  landfall down                    take it all down again\n\n{usage-heading} {usage}\n\nCommands:\n{subcommands}\n\nOptions:\n{options}\n"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command of ours takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GlobalArgs {
+    /// Where state lives (default: `.landfall` at the system's root)
+    #[arg(long, global = true, value_name = "DIR", env = "LANDFALL_STATE")]
+    pub(crate) state: Option<String>,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
+    /// Say less: -q errors only, -qq nothing
+    #[arg(short = 'q', long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) quiet: u8,
+    /// Say more
+    #[arg(short = 'v', long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct OutputArgs {
+    /// Print as
+    #[arg(short = 'o', long = "output", value_enum, default_value_t = Output::Table, value_name = "FORMAT")]
+    pub(crate) output: Output,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Deliver a system, a chart or Applications, and check that it runs
+    Up(Box<UpArgs>),
+    /// Take down what `up` delivered
+    Down(DownArgs),
+    /// Show what runs, whether it is healthy, and what is simulated
+    Status(StatusArgs),
+    /// Show the logs of a workload, of all its pods and containers
+    Logs(LogsArgs),
+    /// Show what `up` would do, in which order and why
+    Plan(Box<PlanArgs>),
+    /// Show how the cluster differs from what git asks for
+    Diff(Box<DiffArgs>),
+    /// List the deliveries of a release
+    History(HistoryArgs),
+    /// Go back to an earlier delivery of a release
+    Rollback(RollbackArgs),
+    /// Start, stop or reset the embedded cluster, or print its kubeconfig
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// Print the JSON Schema of landfall.yaml
+    Schema,
+    /// Print completions for a shell
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the version
+    Version(VersionArgs),
+}
+
+/// Arguments of `version`.
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// List the environment variables that are read
+    #[arg(long)]
+    pub(crate) env: bool,
+    /// Print the version number only
+    #[arg(long)]
+    pub(crate) short: bool,
+}

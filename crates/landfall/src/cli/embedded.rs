@@ -1,0 +1,83 @@
+use clap::{Args, Subcommand};
+
+use super::OutputArgs;
+
+/// `landfall cluster …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// Start the embedded cluster and leave it running
+    #[command(
+        before_help = "Examples:\n  landfall cluster start\n  kubectl --kubeconfig .landfall/kubeconfig get nodes"
+    )]
+    Start(ClusterStartArgs),
+    /// Stop it; its state stays
+    Stop,
+    /// Stop it and forget its state
+    Reset(ResetArgs),
+    /// Print its kubeconfig
+    Kubeconfig(KubeconfigArgs),
+    /// Show whether it runs and where
+    Status(ClusterStatusArgs),
+    /// Serve it in this process until interrupted
+    #[command(hide = true)]
+    Serve(ServeArgs),
+}
+
+/// Arguments of `cluster start`.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ClusterStartArgs {
+    /// The port of the Kubernetes API (default: a free one)
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// The environment of landfall.yaml whose `simulate:` applies
+    #[arg(long, env = "LANDFALL_ENV", value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Nodes as CPU cores and memory, as `4,8Gi`; repeat for several
+    #[arg(long = "node", value_name = "CPU,MEMORY")]
+    pub(crate) nodes: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Arguments of `cluster status`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClusterStatusArgs {
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Arguments of `cluster reset`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ResetArgs {
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+}
+
+/// Arguments of `cluster kubeconfig`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct KubeconfigArgs {
+    /// Merge it into the kubeconfig of `KUBECONFIG` or `~/.kube/config` instead of printing it
+    #[arg(long)]
+    pub(crate) merge: bool,
+    /// Print the file's path instead
+    #[arg(long, conflicts_with = "merge")]
+    pub(crate) path: bool,
+}
+
+/// Arguments of `cluster serve`.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// The port of the Kubernetes API; 0 for a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub(crate) port: u16,
+    /// A file with what containers are declared to do
+    #[arg(long, value_name = "FILE")]
+    pub(crate) simulate: Option<String>,
+    /// Nodes as CPU cores and memory, as `4,8Gi`
+    #[arg(long = "node", value_name = "CPU,MEMORY")]
+    pub(crate) nodes: Vec<String>,
+    /// End after so many idle seconds; 0 for never
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub(crate) idle: u64,
+}

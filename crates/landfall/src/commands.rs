@@ -1,0 +1,13 @@
+//! The commands: each takes its arguments and a context, and says how it ended.
+
+pub(crate) mod about;
+pub(crate) mod cluster;
+pub(crate) mod diff;
+pub(crate) mod down;
+pub(crate) mod history;
+pub(crate) mod logs;
+pub(crate) mod plan;
+pub(crate) mod rollback;
+mod shared;
+pub(crate) mod status;
+pub(crate) mod up;

@@ -1,0 +1,144 @@
+//! `landfall cluster …`
+
+use std::time::{Duration, Instant};
+
+use landfall_diag::Diagnostic;
+use serde_json::json;
+
+use crate::cli::{ClusterStartArgs, ClusterStatusArgs, KubeconfigArgs, ResetArgs, ServeArgs};
+use crate::commands::shared;
+use crate::context::Context;
+use crate::embedded::{self, ServeOptions};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::kubeconfig;
+use crate::ui::Output;
+
+pub(crate) async fn start(context: &Context, args: ClusterStartArgs) -> Outcome {
+    let started = Instant::now();
+    embedded::nodes(&args.nodes)?;
+    let state = context.state_here()?;
+    state.create().map_err(Failure::from)?;
+    let was_running = match state.try_lock().map_err(Failure::from)? {
+        Some(lock) => {
+            drop(lock);
+            embedded::spawn(&state, args.port, &args.nodes).await?;
+            false
+        }
+        None => true,
+    };
+    let Some(endpoint) = state.wait_for_endpoint(Duration::from_secs(10)) else {
+        return Err(Failure::new(
+            Exit::Failed,
+            Diagnostic::error(623, "the embedded cluster did not say where it listens"),
+        ));
+    };
+    let ui = &context.ui;
+    if matches!(ui.output, Output::Json | Output::Yaml) {
+        let data = serde_json::to_value(&endpoint).unwrap_or_default();
+        ui.document(&shared::envelope("Endpoint", Exit::Done, data, started));
+        return Ok(Exit::Done);
+    }
+    let how = if was_running { "runs already" } else { "started" };
+    ui.line(&format!("the embedded cluster {how}: {} (pid {})", endpoint.server, endpoint.pid));
+    if let Some(http) = endpoint.http {
+        ui.line(&format!(
+            "ingress: http://{http}{}",
+            endpoint.https.map(|it| format!(", https://{it}")).unwrap_or_default()
+        ));
+    }
+    ui.line(&format!("kubectl --kubeconfig {} get nodes", state.file("kubeconfig").display()));
+    ui.line("landfall cluster stop ends it");
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn stop(context: &Context) -> Outcome {
+    let state = context.state_here()?;
+    if embedded::stop_server(context, &state).await? {
+        context.ui.line("stopped; its state stays");
+    } else {
+        context.ui.line("it was not running");
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn reset(context: &Context, args: ResetArgs) -> Outcome {
+    let state = context.state_here()?;
+    if !state.exists() {
+        context.ui.line("there is nothing to forget");
+        return Ok(Exit::Done);
+    }
+    if !args.yes {
+        if !context.ui.can_prompt() {
+            return Err(Failure::usage(
+                Diagnostic::error(116, "forgetting the embedded cluster's state needs a yes").help("say it with --yes"),
+            ));
+        }
+        if context.ui.ask("Forget the embedded cluster and all in it? [y/N] ").as_deref() != Some("y") {
+            return Err(Failure::new(Exit::Failed, Diagnostic::error(117, "nothing was forgotten: no yes was given")));
+        }
+    }
+    embedded::stop_server(context, &state).await?;
+    match state.wait_for_lock(Duration::from_secs(5)).map_err(Failure::from)? {
+        Some(lock) => state.remove(lock).map_err(Failure::from)?,
+        None => return Err(Failure::new(Exit::Failed, Diagnostic::error(620, "the embedded cluster is in use"))),
+    }
+    context.ui.line("the embedded cluster and its state are gone");
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn status(context: &Context, args: ClusterStatusArgs) -> Outcome {
+    let started = Instant::now();
+    let _ = args.output;
+    let state = context.state_here()?;
+    let running = state.exists() && state.try_lock().map_err(Failure::from)?.is_none();
+    let endpoint = if running { state.wait_for_endpoint(Duration::from_secs(2)) } else { None };
+    let ui = &context.ui;
+    if matches!(ui.output, Output::Json | Output::Yaml) {
+        let data = json!({"running": running, "endpoint": endpoint});
+        ui.document(&shared::envelope("ClusterStatus", Exit::Done, data, started));
+        return Ok(Exit::Done);
+    }
+    match endpoint {
+        Some(endpoint) => ui.line(&format!("running at {} (pid {})", endpoint.server, endpoint.pid)),
+        None if state.file("cluster.db").exists() => ui.line("not running; its state is kept"),
+        None => ui.line("not running; there is no state"),
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn kubeconfig(context: &Context, args: KubeconfigArgs) -> Outcome {
+    let state = context.state_here()?;
+    let file = state.file("kubeconfig");
+    let running = state.exists() && state.try_lock().map_err(Failure::from)?.is_none();
+    if !running {
+        return Err(Failure::new(
+            Exit::Unreachable,
+            Diagnostic::error(627, "the embedded cluster does not run, so no kubeconfig leads to it")
+                .help("landfall cluster start"),
+        ));
+    }
+    let text = std::fs::read_to_string(&file).map_err(|error| {
+        Failure::from(Diagnostic::error(628, format!("`{}` cannot be read", file.display())).note(error.to_string()))
+    })?;
+    if args.path {
+        context.ui.line(&file.display().to_string());
+    } else if args.merge {
+        let into = kubeconfig::merge(&context.env, &text)?;
+        context.ui.line(&format!("context `landfall` is in {}", into.display()));
+    } else {
+        context.ui.data(&text);
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn serve(context: &Context, args: ServeArgs) -> Outcome {
+    let state = context.state_here()?;
+    let options = ServeOptions {
+        port: args.port,
+        nodes: embedded::nodes(&args.nodes)?,
+        idle: (args.idle > 0).then(|| Duration::from_secs(args.idle)),
+    };
+    embedded::serve(context, &state, options).await?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,108 @@
+//! `landfall down`.
+
+use std::time::{Duration, Instant};
+
+use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, Unit, parse_duration};
+use landfall_diag::Diagnostic;
+
+use crate::cli::DownArgs;
+use crate::commands::shared;
+use crate::context::{ClusterChoice, Context};
+use crate::embedded::{self, Hosting};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome, exit_of};
+use crate::ui::Output;
+
+pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
+    let started = Instant::now();
+    let place = context.place(args.target.as_deref(), &args.place)?;
+    let selection = shared::selection(context, &place, &args.place)?;
+    let units = place.target.units(&selection, &Overrides::default(), "default").map_err(Failure::from)?;
+    let wanted: Vec<&Unit> = units.iter().filter_map(|(_, unit)| unit.as_ref().ok()).collect();
+    let embedded = place.cluster == ClusterChoice::Embedded;
+    if embedded && !place.state.file("cluster.db").exists() && place.state.endpoint().is_none() {
+        if place.state.exists()
+            && !args.keep_data
+            && let Some(lock) = place.state.try_lock().map_err(Failure::from)?
+        {
+            place.state.remove(lock).map_err(Failure::from)?;
+        }
+        context.ui.status("nothing runs here");
+        return Ok(Exit::Done);
+    }
+    if let ClusterChoice::Context { name, .. } = &place.cluster
+        && !args.yes
+        && !args.dry_run
+    {
+        let names: Vec<&str> = wanted.iter().map(|unit| unit.name.as_str()).collect();
+        if !context.ui.can_prompt() {
+            return Err(Failure::usage(
+                Diagnostic::error(116, format!("removing {} from `{name}` needs a yes", names.join(", ")))
+                    .help("say it with --yes"),
+            ));
+        }
+        let answer = context.ui.ask(&format!("Remove {} from {name}? Type the context's name: ", names.join(", ")));
+        if answer.as_deref() != Some(name.as_str()) {
+            return Err(Failure::new(Exit::Failed, Diagnostic::error(117, "nothing was removed: no yes was given")));
+        }
+    }
+    let timeout = match &args.timeout {
+        Some(text) => parse_duration(text).map_err(Failure::usage)?,
+        None => Duration::from_secs(15 * 60),
+    };
+    if args.dry_run {
+        for unit in &wanted {
+            context.ui.line(&format!("- {}/{}", unit.namespace, unit.name));
+        }
+        return Ok(Exit::Done);
+    }
+    let delivering = shared::only_delivery(context, &place.state).await?;
+    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let options = DownOptions { timeout, keep_data: args.keep_data };
+    let result = shared::with_progress(context, &mut connection, started, |session| {
+        let (wanted, options) = (&wanted, &options);
+        async move {
+            let removal = session.down(wanted, options).await?;
+            let empty = session.is_empty().await?;
+            Ok::<_, Vec<Diagnostic>>((removal, empty))
+        }
+    })
+    .await;
+    connection.close().await;
+    drop(delivering);
+    let (removal, empty) = result.map_err(Failure::from)?;
+    let mut exit = Exit::Done;
+    for unit in &removal.units {
+        if unit.outcome == Ended::Failed {
+            exit = unit.diagnostics.first().map_or(Exit::Failed, exit_of);
+            for diagnostic in &unit.diagnostics {
+                context.ui.diagnostic(diagnostic);
+            }
+        } else if context.ui.output != Output::Json {
+            context.ui.line(&format!("- {}/{}", unit.namespace, unit.name));
+        }
+    }
+    let forget = embedded && empty && exit == Exit::Done;
+    if embedded && exit == Exit::Done && (empty || args.keep_data) {
+        embedded::stop_server(context, &place.state).await?;
+        if forget && !args.keep_data {
+            let lock = place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)?;
+            if let Some(lock) = lock {
+                place.state.remove(lock).map_err(Failure::from)?;
+            }
+        }
+    }
+    if context.ui.output == Output::Json {
+        let data = serde_json::to_value(&removal).unwrap_or_default();
+        context.ui.document(&shared::envelope("Removal", exit, data, started));
+    } else {
+        let stays = !forget || args.keep_data;
+        for key in removal.kept.iter().filter(|_| stays) {
+            context.ui.line(&format!("= {}/{} stays", key.gvk.kind, key.name));
+        }
+        if forget && !args.keep_data {
+            context.ui.line("the embedded cluster and its state are gone");
+        }
+    }
+    Ok(exit)
+}

@@ -1,0 +1,100 @@
+//! `landfall history`.
+
+use std::time::Instant;
+
+use crate::cli::HistoryArgs;
+use crate::commands::shared;
+use crate::context::Context;
+use crate::embedded::Hosting;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::ui::{Output, Table};
+
+pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Outcome {
+    let started = Instant::now();
+    let place = context.place_or_here(None, &args.place)?;
+    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let named = args.release.clone();
+    let namespace = args.place.namespace.clone();
+    let lines = shared::with_progress(context, &mut connection, started, |session| async move {
+        let wanted = match named {
+            Some(name) => vec![find(&session, &name, namespace.as_deref()).await?],
+            None => {
+                let status = session.status(&[]).await?;
+                status.units.into_iter().map(|unit| (unit.namespace, unit.name)).collect()
+            }
+        };
+        session.history(&wanted, args.max).await
+    })
+    .await;
+    connection.close_before_result().await;
+    let lines = lines.map_err(Failure::from)?;
+    let ui = &context.ui;
+    match ui.output {
+        Output::Json | Output::Yaml => {
+            let data = serde_json::to_value(&lines).unwrap_or_default();
+            ui.document(&shared::envelope("History", Exit::Done, data, started));
+        }
+        Output::Name => {
+            for line in &lines {
+                ui.line(&format!("{}/{} {}", line.namespace, line.name, line.revision));
+            }
+        }
+        Output::Table => {
+            let mut table = Table::new(["RELEASE", "REVISION", "UPDATED", "STATUS", "CHART", "SOURCE", "DESCRIPTION"]);
+            for line in &lines {
+                table.row([
+                    format!("{}/{}", line.namespace, line.name),
+                    line.revision.to_string(),
+                    shared::ago(&line.updated),
+                    line.status.clone(),
+                    line.chart.clone(),
+                    line.source.as_deref().map_or("-".to_owned(), short),
+                    line.description.clone(),
+                ]);
+            }
+            ui.data(&table.render());
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// A release's namespace: the one given, else the only one in which a release of that name lives.
+pub(crate) async fn find(
+    session: &landfall_delivery::Session,
+    name: &str,
+    namespace: Option<&str>,
+) -> Result<(String, String), Vec<landfall_diag::Diagnostic>> {
+    if let Some(namespace) = namespace {
+        return Ok((namespace.to_owned(), name.to_owned()));
+    }
+    let status = session.status(&[]).await?;
+    let found: Vec<_> = status.units.iter().filter(|unit| unit.name == name).collect();
+    match found.as_slice() {
+        [one] => Ok((one.namespace.clone(), name.to_owned())),
+        [] => {
+            let known: Vec<&str> = status.units.iter().map(|unit| unit.name.as_str()).collect();
+            let mut diagnostic = landfall_diag::Diagnostic::error(301, format!("there is no release {name}"))
+                .note(format!("releases: {}", known.join(", ")));
+            if let Some(near) = landfall_diag::nearest(name, known.iter().copied()) {
+                diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+            }
+            Err(vec![diagnostic])
+        }
+        several => {
+            let namespaces: Vec<&str> = several.iter().map(|unit| unit.namespace.as_str()).collect();
+            Err(vec![
+                landfall_diag::Diagnostic::error(129, format!("release {name} lives in several namespaces"))
+                    .note(namespaces.join(", "))
+                    .help("say which: -n NAMESPACE"),
+            ])
+        }
+    }
+}
+
+fn short(source: &str) -> String {
+    match source.split_once('+') {
+        Some((sha, rest)) => format!("{}+{rest}", &sha[..sha.len().min(7)]),
+        None => source[..source.len().min(7)].to_owned(),
+    }
+}

@@ -1,0 +1,131 @@
+//! `landfall logs`.
+
+use std::time::Instant;
+
+use futures::AsyncBufReadExt;
+use landfall_cluster::{Cluster, ListOptions, LogOptions};
+use landfall_diag::Diagnostic;
+use landfall_object::{Gvk, Object};
+
+use crate::cli::LogsArgs;
+use crate::context::Context;
+use crate::embedded::Hosting;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome, failed};
+
+/// One container whose log is wanted.
+struct Wanted {
+    namespace: String,
+    pod: String,
+    container: String,
+}
+
+pub(crate) async fn run(context: &Context, args: LogsArgs) -> Outcome {
+    let _started = Instant::now();
+    let place = context.place_or_here(None, &args.place)?;
+    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let result = print(context, &connection.cluster, &args).await;
+    connection.close().await;
+    result.map(|()| Exit::Done)
+}
+
+async fn print(context: &Context, cluster: &Cluster, args: &LogsArgs) -> Result<(), Failure> {
+    let wanted = find(cluster, args).await?;
+    let several = wanted.len() > 1;
+    let options = |container: &str| LogOptions {
+        container: Some(container.to_owned()),
+        previous: args.previous,
+        tail_lines: args.tail.and_then(|lines| u32::try_from(lines).ok()),
+        since_seconds: None,
+        timestamps: args.timestamps,
+    };
+    if !args.follow {
+        for one in &wanted {
+            let text = cluster
+                .logs(&one.namespace, &one.pod, &options(&one.container))
+                .await
+                .map_err(|error| failed(&error))?;
+            for line in text.lines() {
+                context.ui.line(&labelled(several, one, line));
+            }
+        }
+        return Ok(());
+    }
+    let follow = wanted.iter().map(|one| async {
+        let reader = cluster
+            .follow_logs(&one.namespace, &one.pod, &options(&one.container))
+            .await
+            .map_err(|error| failed(&error))?;
+        let mut lines = reader.lines();
+        loop {
+            tokio::select! {
+                () = context.stop.cancelled() => return Ok(()),
+                line = futures::StreamExt::next(&mut lines) => match line {
+                    Some(Ok(line)) => context.ui.line(&labelled(several, one, &line)),
+                    Some(Err(_)) | None => return Ok(()),
+                },
+            }
+        }
+    });
+    futures::future::try_join_all(follow).await.map(|_: Vec<()>| ())
+}
+
+fn labelled(several: bool, one: &Wanted, line: &str) -> String {
+    if several { format!("{}/{}: {line}", one.pod, one.container) } else { line.to_owned() }
+}
+
+/// The containers of a workload's pods, or of a pod.
+async fn find(cluster: &Cluster, args: &LogsArgs) -> Result<Vec<Wanted>, Failure> {
+    let (kind, name) = match args.workload.split_once('/') {
+        Some((kind, name)) => (Some(kind.to_lowercase()), name),
+        None => (None, args.workload.as_str()),
+    };
+    let list = |gvk: Gvk| {
+        let options = ListOptions { namespace: args.place.namespace.clone(), ..ListOptions::default() };
+        async move { cluster.list(&gvk, &options).await.map_err(|error| failed(&error)) }
+    };
+    let pods = list(Gvk::new("", "v1", "Pod")).await?;
+    let sets = list(Gvk::new("apps", "v1", "ReplicaSet")).await?;
+    let is_pod = matches!(kind.as_deref(), None | Some("pod" | "pods" | "po"));
+    let mut wanted = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    for pod in &pods {
+        let owner = owner_name(pod, &sets);
+        let by_owner = !matches!(kind.as_deref(), Some("pod" | "pods" | "po")) && owner.as_deref() == Some(name);
+        if let Some(owner) = owner {
+            names.push(owner);
+        }
+        if (is_pod && pod.name() == name) || by_owner {
+            for container in pod.list_at("/spec/containers") {
+                let container = container["name"].as_str().unwrap_or_default();
+                if args.container.as_deref().is_none_or(|wanted| wanted == container) {
+                    wanted.push(Wanted {
+                        namespace: pod.namespace().unwrap_or_default().to_owned(),
+                        pod: pod.name().to_owned(),
+                        container: container.to_owned(),
+                    });
+                }
+            }
+        }
+    }
+    if !wanted.is_empty() {
+        return Ok(wanted);
+    }
+    names.sort();
+    names.dedup();
+    let mut diagnostic = Diagnostic::error(630, format!("nothing called `{}` has pods here", args.workload))
+        .note(format!("there are: {}", names.join(", ")));
+    if let Some(near) = landfall_diag::nearest(name, names.iter().map(String::as_str)) {
+        diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+    }
+    Err(Failure::new(Exit::Failed, diagnostic))
+}
+
+fn owner_name(pod: &Object, sets: &[Object]) -> Option<String> {
+    let owner = pod.controller()?;
+    let set = sets.iter().find(|set| set.uid() == Some(owner.uid.as_str()));
+    match set.and_then(Object::controller) {
+        Some(above) => Some(above.name),
+        None => Some(owner.name),
+    }
+}

@@ -1,0 +1,86 @@
+//! `landfall rollback`.
+
+use std::time::{Duration, Instant};
+
+use landfall_delivery::{Outcome as Ended, parse_duration};
+use landfall_diag::Diagnostic;
+use landfall_release::{DeployOptions, RollbackOptions, Wait};
+
+use crate::cli::RollbackArgs;
+use crate::commands::{history, shared};
+use crate::context::{ClusterChoice, Context};
+use crate::embedded::Hosting;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome, exit_of};
+use crate::ui::Output;
+
+pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
+    let started = Instant::now();
+    let place = context.place_or_here(None, &args.place)?;
+    if let (ClusterChoice::Context { name, .. }, false, false) = (&place.cluster, args.yes, args.dry_run) {
+        let asked = context.ui.can_prompt().then(|| context.ui.ask(&format!("Roll back on {name}? [y/N] "))).flatten();
+        if asked.as_deref() != Some("y") {
+            return Err(Failure::usage(
+                Diagnostic::error(116, format!("rolling back on `{name}` needs a yes")).help("say it with --yes"),
+            ));
+        }
+    }
+    let timeout = match &args.timeout {
+        Some(text) => parse_duration(text).map_err(Failure::usage)?,
+        None => Duration::from_secs(15 * 60),
+    };
+    let options = RollbackOptions {
+        deploy: DeployOptions {
+            wait: if args.no_wait { Wait::No } else { Wait::Ready },
+            timeout,
+            ..DeployOptions::default()
+        },
+        revision: i64::from(args.revision.unwrap_or(0)),
+    };
+    let _delivering = shared::only_delivery(context, &place.state).await?;
+    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let (named, namespace, dry_run) = (args.release.clone(), args.place.namespace.clone(), args.dry_run);
+    let result = shared::with_progress(context, &mut connection, started, |session| async move {
+        let wanted = match named {
+            Some(name) => vec![history::find(&session, &name, namespace.as_deref()).await?],
+            None => {
+                let status = session.status(&[]).await?;
+                let several = status.units.into_iter().filter(|unit| unit.revision > 1);
+                several.map(|unit| (unit.namespace, unit.name)).collect()
+            }
+        };
+        let mut plans = Vec::new();
+        let mut units = Vec::new();
+        for (namespace, name) in &wanted {
+            if dry_run {
+                plans.push(session.plan_rollback(namespace, name, &options).await?);
+            } else {
+                units.push(session.rollback(namespace, name, &options).await?);
+            }
+        }
+        Ok::<_, Vec<Diagnostic>>((plans, units))
+    })
+    .await;
+    connection.close_before_result().await;
+    let (plans, units) = result.map_err(Failure::from)?;
+    if args.dry_run {
+        shared::print_plans(context, &place, &connection, place.target.source.revision(), &plans);
+        return Ok(Exit::Done);
+    }
+    if units.is_empty() {
+        return Err(Failure::new(Exit::Failed, Diagnostic::error(302, "there is no earlier revision to go back to")));
+    }
+    let exit = units
+        .iter()
+        .find(|unit| unit.outcome == Ended::Failed)
+        .map_or(Exit::Done, |unit| unit.diagnostics.first().map_or(Exit::Failed, exit_of));
+    if context.ui.output == Output::Json {
+        let data = serde_json::to_value(&units).unwrap_or_default();
+        context.ui.document(&shared::envelope("Rollback", exit, data, started));
+    } else {
+        for unit in &units {
+            shared::print_unit(context, unit, &connection.name, "earlier revision");
+        }
+    }
+    Ok(exit)
+}

@@ -1,0 +1,129 @@
+//! `landfall status`.
+
+use std::time::Instant;
+
+use landfall_delivery::SystemStatus;
+use landfall_diag::Diagnostic;
+use landfall_object::HealthStatus;
+use serde_json::json;
+
+use crate::cli::StatusArgs;
+use crate::commands::shared;
+use crate::context::Context;
+use crate::embedded::Hosting;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::ui::{Output, Style, Table};
+
+pub(crate) async fn run(context: &Context, args: StatusArgs) -> Outcome {
+    let started = Instant::now();
+    let release = args.target.as_deref().filter(|text| !shared::is_path(context, text));
+    let target = args.target.as_deref().filter(|text| shared::is_path(context, text));
+    let place = context.place_or_here(target, &args.place)?;
+    let mut wanted = Vec::new();
+    if let Some(release) = release {
+        wanted.push((args.place.namespace.clone().unwrap_or_else(|| "default".to_owned()), release.to_owned()));
+    }
+    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let status = shared::with_progress(context, &mut connection, started, |session| {
+        let wanted = &wanted;
+        async move { session.status(wanted).await }
+    })
+    .await;
+    connection.close_before_result().await;
+    let status = status.map_err(Failure::from)?;
+    if let (Some(release), true) = (release, status.units.is_empty()) {
+        return Err(Failure::new(
+            Exit::Failed,
+            Diagnostic::error(301, format!("there is no release {release} in this namespace"))
+                .note("helm: release: not found")
+                .help("`landfall status` shows all; -n names another namespace"),
+        ));
+    }
+    let exit = if status.healthy { Exit::Done } else { Exit::Unhealthy };
+    let ui = &context.ui;
+    match ui.output {
+        Output::Json | Output::Yaml => {
+            let mut data = serde_json::to_value(&status).unwrap_or_default();
+            data["cluster"] = json!(connection.name);
+            data["ingress"] = json!({"http": connection.routes.http, "https": connection.routes.https});
+            ui.document(&shared::envelope("Status", exit, data, started));
+        }
+        Output::Name => {
+            for unit in &status.units {
+                ui.line(&format!("{}/{}", unit.namespace, unit.name));
+            }
+        }
+        Output::Table => print(context, &connection.name, &status),
+    }
+    Ok(exit)
+}
+
+fn print(context: &Context, cluster: &str, status: &SystemStatus) {
+    let ui = &context.ui;
+    ui.line(&format!("cluster {cluster} ({})", status.version));
+    if status.units.is_empty() {
+        ui.line("nothing is delivered here · landfall up");
+        return;
+    }
+    for unit in &status.units {
+        ui.line("");
+        let word = if unit.status == "deployed" { Style::Healthy } else { Style::Degraded };
+        ui.line(&format!(
+            "{} in {}   revision {}   {}   {}   {}",
+            ui.out_style(Style::Strong, &unit.name),
+            unit.namespace,
+            unit.revision,
+            ui.out_style(word, &unit.status),
+            unit.chart,
+            shared::ago(&unit.updated)
+        ));
+        let mut table = Table::new(["  WORKLOAD", "READY", "HEALTH", "IMAGE"]);
+        for workload in &unit.workloads {
+            let style = match workload.health {
+                HealthStatus::Healthy => Style::Healthy,
+                HealthStatus::Progressing | HealthStatus::Suspended => Style::Progressing,
+                _ => Style::Degraded,
+            };
+            let mark = if workload.simulated { "~" } else { " " };
+            table.row([
+                format!("{mark} {}/{}", workload.kind, workload.name),
+                workload.ready.clone(),
+                ui.out_style(style, &workload.health.to_string()),
+                workload.images.join(" "),
+            ]);
+        }
+        ui.data(&table.render());
+        let mut pods = Table::new(["  POD", "READY", "STATUS", "RESTARTS", "NODE"]);
+        for pod in &unit.pods {
+            let mark = if pod.simulated { "~" } else { " " };
+            pods.row([
+                format!("{mark} {}", pod.name),
+                pod.ready.clone(),
+                pod.status.clone(),
+                pod.restarts.to_string(),
+                pod.node.clone(),
+            ]);
+        }
+        ui.data(&pods.render());
+        if !unit.services.is_empty() {
+            ui.line(&format!("  services: {}", unit.services.join(", ")));
+        }
+        for route in &unit.routes {
+            ui.line(&format!("  route {route}"));
+        }
+        for problem in &unit.problems {
+            let object = format!("{}/{}", problem.object.gvk.kind, problem.object.name);
+            ui.line(&format!(
+                "  {} {object} {}: {}",
+                ui.out_style(Style::Degraded, "!"),
+                problem.health,
+                problem.message
+            ));
+        }
+    }
+    if status.units.iter().any(|unit| unit.workloads.iter().any(|workload| workload.simulated)) {
+        ui.line("");
+        ui.line(&ui.out_style(Style::Muted, "~ containers are simulated"));
+    }
+}

@@ -1,0 +1,260 @@
+//! `landfall up`.
+
+use std::time::Instant;
+
+use landfall_delivery::{Outcome, Summary, UpOptions, Verdict, parse_duration, services};
+use landfall_diag::Diagnostic;
+use serde_json::json;
+
+use crate::cli::UpArgs;
+use crate::commands::shared;
+use crate::context::{ClusterChoice, Context, Place};
+use crate::embedded::Hosting;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome as Ended, exit_of};
+use crate::ui::{Output, Style, seconds};
+
+/// Split of the positional arguments: what is delivered, and which services of it.
+struct Wanted {
+    target: Option<String>,
+    services: Vec<String>,
+}
+
+pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
+    let started = Instant::now();
+    let wanted = split(context, &args);
+    if args.no_build && !wanted.services.is_empty() {
+        return Err(Failure::usage(
+            Diagnostic::error(114, "--no-build and service names exclude each other")
+                .note("a service is named to build and roll it; without a build there is nothing to roll")
+                .help("leave one of the two out"),
+        ));
+    }
+    let place = context.place(wanted.target.as_deref(), &args.place)?;
+    let overrides = shared::overrides(context, &args.values)?;
+    let selection = shared::selection(context, &place, &args.place)?;
+    let candidates = place.target.units(&selection, &overrides, "default").map_err(Failure::from)?;
+    check_services(&wanted.services, &place, &candidates)?;
+    let revision = place.target.source.revision().clone();
+    refuse_dirty(&place, &args, &revision)?;
+    let options = UpOptions {
+        revision: revision.to_string(),
+        services: wanted.services.clone(),
+        wait: !args.no_wait,
+        atomic: args.atomic,
+        test: args.test,
+        ..times(args.timeout.as_deref())?
+    };
+    let builds = shared::builds(&place, &wanted.services, args.no_build)?;
+    let hosting = if args.once || context.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
+    let faults = args.faults.clone();
+    let mut connection = context.connect(&place, hosting, &faults).await?;
+    if args.dry_run {
+        let plans = shared::with_progress(context, &mut connection, started, |session| {
+            let (candidates, options) = (&candidates, &options);
+            async move { session.plan(candidates, options).await }
+        })
+        .await
+        .map_err(Failure::from)?;
+        shared::print_plans(context, &place, &connection, &revision, &plans);
+        return Ok(Exit::Done);
+    }
+    confirm(context, &place, &args)?;
+    let _delivering = shared::only_delivery(context, &place.state).await?;
+    for line in &builds {
+        context.ui.status(&format!("~ {line}"));
+    }
+    let declared = place.declared().cloned();
+    let result = shared::with_progress(context, &mut connection, started, |session| {
+        let (candidates, options, declared) = (&candidates, &options, declared.as_ref());
+        async move { session.up(candidates, declared, options).await }
+    })
+    .await;
+    let mut summary = match result {
+        Ok(summary) => summary,
+        Err(diagnostics) => {
+            connection.close().await;
+            let mut failure = Failure::from(diagnostics);
+            failure.diagnostics.push(Diagnostic::new(landfall_diag::Severity::Info, 320, "nothing was changed"));
+            return Err(failure);
+        }
+    };
+    summary.simulated = connection.simulated(&builds);
+    let exit = exit_code(&summary);
+    print(context, &place, &connection, &summary, &wanted.services, started, exit);
+    connection.close().await;
+    Ok(exit)
+}
+
+/// A first argument is the target when it is an address or holds something to deliver; otherwise it is a service.
+fn split(context: &Context, args: &UpArgs) -> Wanted {
+    let mut rest = args.target.iter();
+    let Some(first) = rest.next() else { return Wanted { target: None, services: Vec::new() } };
+    let path = context.cwd.join(first);
+    let in_system = context.cwd.ancestors().any(|dir| dir.join(landfall_project::FILE_NAME).is_file());
+    let is_target = first.contains("://")
+        || first.contains('/')
+        || first.starts_with('.')
+        || path.is_file()
+        || path.join("Chart.yaml").is_file()
+        || path.join(landfall_project::FILE_NAME).is_file()
+        || (!in_system && path.is_dir())
+        || !in_system;
+    if is_target {
+        Wanted { target: Some(first.clone()), services: rest.cloned().collect() }
+    } else {
+        Wanted { target: None, services: args.target.clone() }
+    }
+}
+
+fn check_services(
+    wanted: &[String],
+    place: &Place,
+    candidates: &[landfall_delivery::Candidate],
+) -> Result<(), Failure> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let known = services(candidates, place.declared());
+    for service in wanted {
+        if known.contains(service) {
+            continue;
+        }
+        let mut diagnostic = Diagnostic::error(115, format!("there is no service `{service}` here"))
+            .note(format!("services: {}", known.join(", ")))
+            .note("nothing was changed");
+        if let Some(near) = landfall_diag::nearest(service, known.iter().map(String::as_str)) {
+            diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+        }
+        return Err(Failure::usage(diagnostic));
+    }
+    Ok(())
+}
+
+fn refuse_dirty(place: &Place, args: &UpArgs, revision: &landfall_source::Revision) -> Result<(), Failure> {
+    let ClusterChoice::Context { protected: true, .. } = place.cluster else { return Ok(()) };
+    if !revision.is_dirty() || args.dirty || args.dry_run {
+        return Ok(());
+    }
+    Err(Failure::from(
+        Diagnostic::refused(
+            521,
+            format!(
+                "environment `{}` is protected, and what would be delivered is not committed ({})",
+                place.environment.as_deref().unwrap_or_default(),
+                revision.short()
+            ),
+        )
+        .note("nothing was changed")
+        .help("commit first, deliver a commit with `--ref REV`, or insist with `--dirty`"),
+    ))
+}
+
+fn confirm(context: &Context, place: &Place, args: &UpArgs) -> Result<(), Failure> {
+    let ClusterChoice::Context { name, protected, .. } = &place.cluster else { return Ok(()) };
+    if args.yes {
+        return Ok(());
+    }
+    if !context.ui.can_prompt() {
+        return Err(Failure::usage(
+            Diagnostic::error(116, format!("delivering to `{name}` needs a yes, and nobody is there to give it"))
+                .help("say it with --yes, or look first with `landfall plan`"),
+        ));
+    }
+    let (question, wanted) = if *protected {
+        let environment = place.environment.as_deref().unwrap_or(name);
+        (
+            format!("Deliver to the protected environment {environment} on {name}? Type its name: "),
+            environment.to_owned(),
+        )
+    } else {
+        (format!("Deliver to {name}? [y/N] "), "y".to_owned())
+    };
+    match context.ui.ask(&question) {
+        Some(answer) if answer == wanted || (wanted == "y" && answer.eq_ignore_ascii_case("yes")) => Ok(()),
+        _ => Err(Failure::new(Exit::Failed, Diagnostic::error(117, "not delivered: no yes was given"))),
+    }
+}
+
+fn times(timeout: Option<&str>) -> Result<UpOptions, Failure> {
+    let mut options = UpOptions::default();
+    if let Some(text) = timeout {
+        let timeout = parse_duration(text).map_err(Failure::usage)?;
+        options.timeout = timeout;
+        options.restart_timeout = timeout;
+    }
+    Ok(options)
+}
+
+fn exit_code(summary: &Summary) -> Exit {
+    for unit in &summary.units {
+        if unit.outcome == Outcome::Failed {
+            return unit.diagnostics.first().map_or(Exit::Failed, exit_of);
+        }
+    }
+    if summary.units.iter().any(|unit| unit.outcome == Outcome::NotBegun) {
+        return Exit::Interrupted;
+    }
+    if summary.checks.iter().any(|check| matches!(check.verdict, Verdict::Failed { .. })) {
+        return Exit::Unhealthy;
+    }
+    Exit::Done
+}
+
+fn print(
+    context: &Context,
+    place: &Place,
+    connection: &crate::embedded::Connection,
+    summary: &Summary,
+    services: &[String],
+    started: Instant,
+    exit: Exit,
+) {
+    let ui = &context.ui;
+    if matches!(ui.output, Output::Json | Output::Yaml) {
+        let mut data = serde_json::to_value(summary).unwrap_or_default();
+        data["cluster"] = json!(connection.name);
+        data["environment"] = json!(place.environment);
+        data["ingress"] = json!({"http": connection.routes.http, "https": connection.routes.https});
+        ui.document(&shared::envelope("Delivery", exit, data, started));
+        return;
+    }
+    if ui.output == Output::Name {
+        for unit in &summary.units {
+            ui.line(&format!("{}/{}", unit.namespace, unit.name));
+        }
+        return;
+    }
+    let short = place.target.source.revision().short();
+    for unit in &summary.units {
+        shared::print_unit(context, unit, &connection.name, &short);
+    }
+    for check in &summary.checks {
+        shared::print_check(context, check);
+    }
+    if !summary.addresses.is_empty() {
+        ui.line("");
+        for address in &summary.addresses {
+            let mark = if address.simulated { "~ " } else { "  " };
+            ui.line(&format!("{mark}{:<16} {}", address.name, ui.out_style(Style::Literal, &address.url)));
+        }
+    }
+    if !summary.simulated.is_empty() {
+        ui.line("");
+        for line in &summary.simulated {
+            ui.line(&ui.out_style(Style::Muted, &format!("~ {line}")));
+        }
+    }
+    ui.line("");
+    let took = seconds(started.elapsed());
+    let unchanged = summary.units.iter().all(|unit| unit.outcome == Outcome::Unchanged) && services.is_empty();
+    match exit {
+        Exit::Done if unchanged => ui.line(&format!("no changes ({took})")),
+        Exit::Done => ui.line(&format!("done in {took} · landfall status · landfall logs SERVICE · landfall down")),
+        Exit::Interrupted => ui.line(&format!("interrupted after {took} · the same command goes on from here")),
+        _ => ui.line(&format!("not healthy after {took} · landfall status · landfall logs SERVICE")),
+    }
+    if let Some(line) = connection.announcement() {
+        ui.line(&line);
+    }
+}

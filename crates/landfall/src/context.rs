@@ -1,0 +1,225 @@
+//! What a command runs in: environment, working directory, terminal, and where state lives.
+
+use std::path::{Path, PathBuf};
+
+use landfall_delivery::{Target, TargetKind, TargetPlace, TargetQuery, slug};
+use landfall_diag::{Code, Diagnostic};
+use landfall_project::{Environment, RemoteCluster};
+use landfall_source::SourceTree;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{GlobalArgs, TargetArgs};
+use crate::env::Env;
+use crate::failure::Failure;
+use crate::state::StateDir;
+use crate::ui::Ui;
+
+/// What a command runs in.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// The environment's variables.
+    pub(crate) env: Env,
+    /// The working directory.
+    pub(crate) cwd: PathBuf,
+    /// The terminal.
+    pub(crate) ui: Ui,
+    /// Flags that every command takes.
+    pub(crate) global: GlobalArgs,
+    /// Set by the first Ctrl-C.
+    pub(crate) stop: CancellationToken,
+}
+
+/// A target, its environment and where it is delivered to.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// What is delivered.
+    pub(crate) target: Target,
+    /// The environment's name, when the target is a system.
+    pub(crate) environment: Option<String>,
+    /// Where state lives.
+    pub(crate) state: StateDir,
+    /// Which cluster.
+    pub(crate) cluster: ClusterChoice,
+}
+
+/// Which cluster a command acts on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ClusterChoice {
+    /// The one in our own process.
+    Embedded,
+    /// A context of the kubeconfig.
+    Context {
+        /// Its name.
+        name: String,
+        /// The kubeconfig's path, when not the usual one.
+        kubeconfig: Option<PathBuf>,
+        /// Whether the environment is protected.
+        protected: bool,
+    },
+}
+
+impl Place {
+    /// The environment's declaration, when the target is a system.
+    pub(crate) fn declared(&self) -> Option<&Environment> {
+        match &self.target.kind {
+            TargetKind::System(file) => file.system.environments.get(self.environment.as_deref()?),
+            _ => None,
+        }
+    }
+}
+
+impl Context {
+    /// Where the state of a place lives: `--state`, else `.landfall` at its root, else the personal state directory.
+    pub(crate) fn state_of(&self, place: &TargetPlace) -> Result<StateDir, Failure> {
+        if let Some(directory) = &self.global.state {
+            return Ok(StateDir::at(self.cwd.join(directory)));
+        }
+        if let Some(root) = place.root() {
+            return Ok(StateDir::at(root.join(".landfall")));
+        }
+        let TargetPlace::Remote(remote) = place else {
+            return Ok(StateDir::at(self.cwd.join(".landfall")));
+        };
+        let base = match (self.env.get("XDG_STATE_HOME"), self.env.get("HOME")) {
+            (Some(state), _) if !state.is_empty() => PathBuf::from(state),
+            (_, Some(home)) if !home.is_empty() => Path::new(home).join(".local/state"),
+            _ => {
+                return Err(Failure::usage(
+                    Diagnostic::error(605, "there is no place for the state of a system given by address")
+                        .help("set HOME, XDG_STATE_HOME or LANDFALL_STATE"),
+                ));
+            }
+        };
+        Ok(StateDir::at(base.join("landfall").join(slug(&remote.url))))
+    }
+
+    /// The state directory of the working directory's system.
+    pub(crate) fn state_here(&self) -> Result<StateDir, Failure> {
+        let query = self.query(None, None);
+        self.state_of(&TargetPlace::of(&query).map_err(Failure::from)?)
+    }
+
+    /// What was asked for, as the delivery room takes it.
+    pub(crate) fn query(&self, target: Option<&str>, reference: Option<&str>) -> TargetQuery {
+        TargetQuery {
+            target: target.map(str::to_owned),
+            working_directory: self.cwd.clone(),
+            reference: reference.map(str::to_owned),
+            cache: PathBuf::new(),
+        }
+    }
+
+    /// Reads a target and chooses its environment and cluster.
+    pub(crate) fn place(&self, target: Option<&str>, args: &TargetArgs) -> Result<Place, Failure> {
+        let mut query = self.query(target, args.reference.as_deref());
+        let place = TargetPlace::of(&query).map_err(Failure::from)?;
+        let state = self.state_of(&place)?;
+        query.cache = state.file("cache");
+        if matches!(place, TargetPlace::Remote(_)) {
+            state.create().map_err(Failure::from)?;
+        }
+        let target = Target::load(&place, &query).map_err(Failure::from)?;
+        let environment = self.environment(&target, args)?;
+        let cluster = self.cluster_choice(&target, environment.as_deref(), args)?;
+        Ok(Place { target, environment, state, cluster })
+    }
+
+    /// As [`Context::place`]; where nothing can be delivered from, the working directory with its embedded cluster.
+    pub(crate) fn place_or_here(&self, target: Option<&str>, args: &TargetArgs) -> Result<Place, Failure> {
+        match self.place(target, args) {
+            Err(failure) if target.is_none() && failure.diagnostics.iter().any(|it| it.code == Code(123)) => {
+                let query = self.query(None, None);
+                let place = TargetPlace::of(&query).map_err(Failure::from)?;
+                let state = self.state_of(&place)?;
+                let source = SourceTree::from_tree("here", landfall_chart::Tree::new());
+                let target = Target { source, directory: String::new(), kind: TargetKind::Applications(Vec::new()) };
+                let cluster = self.cluster_choice(&target, None, args)?;
+                Ok(Place { target, environment: None, state, cluster })
+            }
+            other => other,
+        }
+    }
+
+    fn environment(&self, target: &Target, args: &TargetArgs) -> Result<Option<String>, Failure> {
+        let TargetKind::System(file) = &target.kind else {
+            return match &args.env {
+                None => Ok(None),
+                Some(name) => Err(Failure::usage(
+                    Diagnostic::error(111, format!("--env {name} needs a landfall.yaml, and there is none here"))
+                        .help("leave --env out, or give the directory with the landfall.yaml"),
+                )),
+            };
+        };
+        let known = || file.system.environments.keys().map(String::as_str);
+        match &args.env {
+            Some(name) if file.system.environments.contains_key(name) => Ok(Some(name.clone())),
+            Some(name) => {
+                let mut diagnostic =
+                    Diagnostic::error(112, format!("there is no environment `{name}` in {}", file.file))
+                        .note(format!("environments: {}", known().collect::<Vec<_>>().join(", ")));
+                if let Some(near) = landfall_diag::nearest(name, known()) {
+                    diagnostic = diagnostic.help(format!("did you mean `--env {near}`?"));
+                }
+                Err(Failure::usage(diagnostic))
+            }
+            None => match file.system.default_environment() {
+                Some(name) => Ok(Some(name.to_owned())),
+                None => Err(Failure::usage(
+                    Diagnostic::error(
+                        113,
+                        format!("{} has several environments and none is called `local`", file.file),
+                    )
+                    .note(format!("environments: {}", known().collect::<Vec<_>>().join(", ")))
+                    .help("say which: --env NAME"),
+                )),
+            },
+        }
+    }
+
+    /// The cluster: the environment's own; a flag may only confirm it. Without an environment, `--context`, else
+    /// the embedded cluster. `KUBECONFIG` alone never chooses a real cluster.
+    fn cluster_choice(
+        &self,
+        target: &Target,
+        environment: Option<&str>,
+        args: &TargetArgs,
+    ) -> Result<ClusterChoice, Failure> {
+        let kubeconfig = args.kubeconfig.as_ref().map(|path| self.cwd.join(path));
+        let TargetKind::System(file) = &target.kind else {
+            return Ok(match &args.context {
+                Some(name) => ClusterChoice::Context { name: name.clone(), kubeconfig, protected: false },
+                None => ClusterChoice::Embedded,
+            });
+        };
+        let environment = environment.unwrap_or_default();
+        let declared = file.system.environments.get(environment).and_then(|environment| environment.cluster.remote());
+        let refuse = |wanted: &str, given: &str| {
+            Failure::from(
+                Diagnostic::refused(
+                    520,
+                    format!("environment `{environment}` lives on {wanted}, and --context says `{given}`"),
+                )
+                .primary(
+                    file.place(&[
+                        landfall_yaml::Step::Key("environments"),
+                        landfall_yaml::Step::Key(environment),
+                        landfall_yaml::Step::Key("cluster"),
+                    ]),
+                    "declared here",
+                )
+                .note("nothing was changed")
+                .help("leave --context out, or name the environment of that context with --env"),
+            )
+        };
+        match (declared, &args.context) {
+            (Some(RemoteCluster { context, .. }), Some(given)) if given != context => {
+                Err(refuse(&format!("the context `{context}`"), given))
+            }
+            (None, Some(given)) => Err(refuse("the embedded cluster", given)),
+            (Some(RemoteCluster { context, protected }), _) => {
+                Ok(ClusterChoice::Context { name: context.clone(), kubeconfig, protected: *protected })
+            }
+            (None, None) => Ok(ClusterChoice::Embedded),
+        }
+    }
+}

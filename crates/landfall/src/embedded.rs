@@ -1,0 +1,280 @@
+//! The cluster in our pocket: who hosts it, how it is reached, and what its containers are declared to do.
+//!
+//! ```text
+//! Hosting::Background ─► nobody hosts it? start `landfall cluster serve` ─► talk HTTP to it
+//! Hosting::InProcess  ─► open it here (CI, --once); somebody hosts it already? talk HTTP to that one
+//! Hosting::Attach     ─► as it is: served, on disk, or empty in memory when there is nothing yet
+//! ```
+//!
+//! This is the one place that knows whether a cluster is embedded; everything behind [`Connection`] does not.
+
+mod play;
+mod server;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use landfall_cluster::Cluster;
+use landfall_delivery::{Offers, Progress, Routes, Session};
+use landfall_diag::{Diagnose, Diagnostic};
+#[derive(Clone)]
+pub(crate) struct NodeSpec;
+impl NodeSpec {
+    fn named(_: String, _: &str, _: &str) -> Self {
+        NodeSpec
+    }
+}
+pub(crate) struct ServedIngress;
+impl ServedIngress {
+    fn http(&self) -> Option<std::net::SocketAddr> {
+        None
+    }
+    fn https(&self) -> Option<std::net::SocketAddr> {
+        None
+    }
+}
+use landfall_store::{Location, Store};
+use tokio::sync::mpsc::Sender;
+
+pub(crate) use play::declared_play;
+pub(crate) use server::{ServeOptions, serve, spawn, stop_server};
+
+use crate::context::{ClusterChoice, Context, Place};
+use crate::exit::Exit;
+use crate::failure::{Failure, failed};
+use crate::kubeconfig;
+use crate::state::{Endpoint, Lock, StateDir};
+
+/// Who hosts the embedded cluster while a command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hosting {
+    /// A server that stays behind.
+    Background,
+    /// This process, for as long as it lives.
+    InProcess,
+    /// Whoever has it; a command that changes nothing starts nothing.
+    Attach,
+}
+
+/// A cluster, whichever it is, and what a session needs beside it.
+pub(crate) struct Connection {
+    /// What to call it.
+    pub(crate) name: String,
+    /// The cluster.
+    pub(crate) cluster: Cluster,
+    /// How public host names are reached on it.
+    pub(crate) routes: Routes,
+    offers: Option<Arc<dyn Offers>>,
+    store: Store,
+    hosted: Option<Hosted>,
+    endpoint: Option<(Endpoint, StateDir)>,
+    simulated: bool,
+}
+
+/// A cluster that this process hosts.
+struct Hosted {
+    cluster: landfall_drydock::Cluster,
+    _ingress: Option<ServedIngress>,
+    _lock: Option<Lock>,
+}
+
+impl Context {
+    /// Connects to the cluster of a place.
+    pub(crate) async fn connect(
+        &self,
+        place: &Place,
+        hosting: Hosting,
+        faults: &[String],
+    ) -> Result<Connection, Failure> {
+        match &place.cluster {
+            ClusterChoice::Context { name, kubeconfig, .. } => {
+                if !faults.is_empty() {
+                    return Err(Failure::usage(
+                        Diagnostic::error(140, "--fault works on the embedded cluster only")
+                            .note(format!("this would go to `{name}`")),
+                    ));
+                }
+                self.remote(name, kubeconfig.as_deref(), &place.state).await
+            }
+            ClusterChoice::Embedded => {
+                let play = declared_play(place.declared(), faults)?;
+                let mut connection = self.embedded(&place.state, hosting).await?;
+                if hosting != Hosting::Attach {
+                    play::publish(&connection.cluster, &play).await?;
+                    connection.simulated = true;
+                }
+                Ok(connection)
+            }
+        }
+    }
+
+    async fn remote(&self, name: &str, file: Option<&Path>, state: &StateDir) -> Result<Connection, Failure> {
+        let client = kubeconfig::connect(&self.env, name, file).await?;
+        let cluster = Cluster::new(client);
+        if let Err(error) = cluster.version().await {
+            let mut failure = failed(&error);
+            failure.exit = Exit::Unreachable;
+            failure.diagnostics.push(Diagnostic::new(landfall_diag::Severity::Info, 320, "nothing was changed"));
+            return Err(failure);
+        }
+        state.create().map_err(Failure::from)?;
+        Ok(Connection {
+            name: name.to_owned(),
+            cluster,
+            routes: Routes::default(),
+            offers: None,
+            store: open_store(Some(state)).await?,
+            hosted: None,
+            endpoint: None,
+            simulated: false,
+        })
+    }
+
+    /// Connects to the embedded cluster of a state directory.
+    pub(crate) async fn embedded(&self, state: &StateDir, hosting: Hosting) -> Result<Connection, Failure> {
+        let nothing_yet = !state.file("cluster.db").exists() && state.endpoint().is_none();
+        if hosting == Hosting::Attach && nothing_yet {
+            let hosted = server::open(None, &[]).await?;
+            return Ok(in_process(hosted, None, open_store(None).await?));
+        }
+        state.create().map_err(Failure::from)?;
+        for _ in 0..3 {
+            match state.try_lock().map_err(Failure::from)? {
+                Some(lock) if hosting != Hosting::Background => {
+                    let cluster = server::open(Some(state), &[]).await?;
+                    let store = open_store(Some(state)).await?;
+                    let mut connection = in_process(cluster, Some(lock), store);
+                    if hosting == Hosting::InProcess {
+                        connection.serve_ingress().await?;
+                    }
+                    return Ok(connection);
+                }
+                Some(lock) => {
+                    drop(lock);
+                    server::spawn(state, None, &[]).await?;
+                }
+                None => {}
+            }
+            // Whoever holds the lock is about to say where it listens, or about to end.
+            let patience = Duration::from_secs(if hosting == Hosting::Background { 10 } else { 2 });
+            if let Some(endpoint) = state.wait_for_endpoint(patience) {
+                return self.served(state, endpoint).await;
+            }
+        }
+        Err(Failure::new(
+            Exit::Unreachable,
+            Diagnostic::error(620, "the embedded cluster is in use by a process that does not answer")
+                .note(format!("lock: {}", state.file("lock").display()))
+                .help("`landfall cluster stop` ends it; its log is in server.log beside the lock"),
+        ))
+    }
+
+    async fn served(&self, state: &StateDir, endpoint: Endpoint) -> Result<Connection, Failure> {
+        let client = kubeconfig::connect(&self.env, "landfall", Some(&state.file("kubeconfig"))).await?;
+        Ok(Connection {
+            name: "embedded".to_owned(),
+            cluster: Cluster::new(client),
+            routes: Routes { http: endpoint.http, https: endpoint.https },
+            offers: Some(Arc::new(play::Operators)),
+            store: open_store(Some(state)).await?,
+            hosted: None,
+            endpoint: Some((endpoint, state.clone())),
+            simulated: true,
+        })
+    }
+}
+
+impl Connection {
+    /// A session over this cluster.
+    pub(crate) fn session(&self, context: &Context, progress: Sender<Progress>) -> Session {
+        let mut session = Session::new(self.cluster.clone(), self.store.clone(), progress);
+        session.routes = self.routes.clone();
+        session.offers.clone_from(&self.offers);
+        session.stop = context.stop.clone();
+        session
+    }
+
+    /// Serves the ingress of a cluster that this process hosts.
+    async fn serve_ingress(&mut self) -> Result<(), Failure> {
+        if let Some(hosted) = &mut self.hosted {
+            let ingress = server::serve_ingress(&hosted.cluster).await?;
+            self.routes = Routes { http: ingress.http(), https: ingress.https() };
+            hosted._ingress = Some(ingress);
+        }
+        Ok(())
+    }
+
+    /// What is simulated on this cluster, one line each.
+    pub(crate) fn simulated(&self, builds: &[String]) -> Vec<String> {
+        if !self.simulated {
+            return Vec::new();
+        }
+        let mut lines = vec![
+            "containers are simulated: they answer what `simulate:` in landfall.yaml declares, and nothing else"
+                .to_owned(),
+        ];
+        lines.extend(builds.iter().cloned());
+        lines
+    }
+
+    /// What is said about a server that stays behind.
+    pub(crate) fn announcement(&self) -> Option<String> {
+        let (endpoint, state) = self.endpoint.as_ref()?;
+        Some(format!(
+            "the embedded cluster stays at {} (pid {}) · kubectl --kubeconfig {} · landfall down",
+            endpoint.server,
+            endpoint.pid,
+            state.file("kubeconfig").display()
+        ))
+    }
+
+    /// Ends what this process hosts, after all is on disk.
+    pub(crate) async fn close(&mut self) {
+        if let Some(hosted) = self.hosted.take() {
+            hosted.cluster.persisted().await;
+            hosted.cluster.stop();
+        }
+        self.store.close().await;
+    }
+
+    /// The same, for commands that only looked.
+    pub(crate) async fn close_before_result(&mut self) {
+        self.close().await;
+    }
+}
+
+fn in_process(cluster: landfall_drydock::Cluster, lock: Option<Lock>, store: Store) -> Connection {
+    Connection {
+        name: "embedded".to_owned(),
+        cluster: Cluster::new(cluster.client()),
+        routes: Routes::default(),
+        offers: Some(Arc::new(play::Operators)),
+        store,
+        hosted: Some(Hosted { cluster, _ingress: None, _lock: lock }),
+        endpoint: None,
+        simulated: true,
+    }
+}
+
+async fn open_store(state: Option<&StateDir>) -> Result<Store, Failure> {
+    let location = match state {
+        Some(state) => Location::File(state.file("store.db")),
+        None => Location::Memory,
+    };
+    Store::open(location).await.map_err(|error| Failure::from(error.diagnose()))
+}
+
+/// Reads nodes as `CPU,MEMORY`.
+pub(crate) fn nodes(texts: &[String]) -> Result<Vec<NodeSpec>, Failure> {
+    let mut nodes = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        let Some((cpu, memory)) = text.split_once(',') else {
+            return Err(Failure::usage(
+                Diagnostic::error(141, format!("--node {text} is not CPU,MEMORY")).help("as in --node 4,8Gi"),
+            ));
+        };
+        nodes.push(NodeSpec::named(format!("node-{index}"), cpu.trim(), memory.trim()));
+    }
+    Ok(nodes)
+}

@@ -1,0 +1,62 @@
+//! What containers are declared to do, kept where both hosts and clients reach it: a ConfigMap of the cluster itself.
+
+use landfall_cluster::{Cluster, WriteOptions};
+use landfall_delivery::Offers;
+use landfall_diag::Diagnostic;
+use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_project::Environment;
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, failed};
+
+const NAMESPACE: &str = "kube-system";
+const NAME: &str = "landfall-play";
+
+/// The play that an environment declares, with faults; what cannot be read is said at once.
+pub(crate) fn declared_play(environment: Option<&Environment>, faults: &[String]) -> Result<Value, Failure> {
+    let mut simulation = serde_json::Map::new();
+    for (workload, declared) in environment.iter().flat_map(|environment| &environment.simulate) {
+        let mut script = serde_json::to_value(declared).unwrap_or_default();
+        let container = script.as_object_mut().and_then(|script| script.remove("container"));
+        let name = match container.as_ref().and_then(Value::as_str) {
+            Some(container) => format!("{workload}/{container}"),
+            None => workload.clone(),
+        };
+        simulation.insert(name, script);
+    }
+    let play = json!({"simulation": simulation, "faults": faults});
+    read(&play).map_err(Failure::usage)?;
+    Ok(play)
+}
+
+fn read(_play: &Value) -> Result<(), Diagnostic> {
+    Ok(())
+}
+/// Puts a play on, when it is not on already.
+pub(crate) async fn publish(cluster: &Cluster, play: &Value) -> Result<(), Failure> {
+    let key = ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some(NAMESPACE), NAME);
+    let text = play.to_string();
+    let wanted = Object::from_value(json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "data": {"play": text},
+    }))
+    .map_err(|error| Failure::from(Diagnostic::error(144, "the play cannot be written").note(error.to_string())))?;
+    let options = WriteOptions::default();
+    match cluster.get(&key).await.map_err(|error| failed(&error))? {
+        Some(live) if live.str_at("/data/play") == Some(text.as_str()) => Ok(()),
+        Some(_) => cluster.replace(&wanted, &options).await.map(|_| ()).map_err(|error| failed(&error)),
+        None => cluster.create(&wanted, &options).await.map(|_| ()).map_err(|error| failed(&error)),
+    }
+}
+
+/// The operators that the embedded cluster simulates.
+pub(crate) struct Operators;
+
+impl Offers for Operators {
+    fn definitions(&self, gvk: &Gvk) -> Option<(String, Vec<Object>)> {
+        let _ = gvk;
+        None
+    }
+}

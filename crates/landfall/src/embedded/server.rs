@@ -1,0 +1,212 @@
+//! Hosting: opening the cluster, serving it, starting and stopping the process that does.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{NodeSpec, ServedIngress};
+use landfall_diag::Diagnostic;
+use landfall_drydock::{Cluster, Options, Storage};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::state::{Endpoint, StateDir};
+
+/// A background server ends after so many idle seconds: a working day.
+const IDLE: u64 = 8 * 60 * 60;
+
+/// Opens the cluster of a state directory, or an empty one in memory.
+pub(crate) async fn open(state: Option<&StateDir>, nodes: &[NodeSpec]) -> Result<Cluster, Failure> {
+    let options = Options {
+        storage: state.map_or(Storage::Memory, |state| Storage::Sqlite(state.file("cluster.db"))),
+        ..Options::default()
+    };
+    Cluster::open(options).await.map_err(|error| {
+        Failure::from(
+            Diagnostic::error(621, "the embedded cluster cannot be opened")
+                .note(error.to_string())
+                .help("`landfall cluster reset` forgets its state"),
+        )
+    })
+}
+
+/// Serves the cluster's Ingress rules, on 80 and 443 when that is allowed.
+pub(crate) async fn serve_ingress(cluster: &Cluster) -> Result<ServedIngress, Failure> {
+    let _ = cluster;
+    Ok(ServedIngress)
+}
+
+/// Starts a process that hosts the cluster and stays.
+pub(crate) async fn spawn(state: &StateDir, port: Option<u16>, nodes: &[String]) -> Result<(), Failure> {
+    let failed = |why: String| {
+        Failure::new(
+            Exit::Failed,
+            Diagnostic::error(623, "the embedded cluster's server did not start")
+                .note(why)
+                .help("`--once` hosts it in this process instead"),
+        )
+    };
+    let exe = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let log = state.write_private("server.log", b"").map_err(Failure::from)?;
+    let log = std::fs::OpenOptions::new().append(true).open(log).map_err(|error| failed(error.to_string()))?;
+    let errors = log.try_clone().map_err(|error| failed(error.to_string()))?;
+    let mut command = Command::new(exe);
+    command.args(["cluster", "serve", "--idle", &IDLE.to_string(), "--state"]).arg(state.path());
+    if let Some(port) = port {
+        command.args(["--port", &port.to_string()]);
+    }
+    for node in nodes {
+        command.args(["--node", node]);
+    }
+    command.stdin(Stdio::null()).stdout(log).stderr(errors);
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        // Its own group: a Ctrl-C at the terminal is for the command, not for the server it leaves behind.
+        command.process_group(0);
+    }
+    let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if state.endpoint().is_some() {
+            return Ok(());
+        }
+        if let Ok(Some(status)) = child.try_wait() {
+            // Another process may have been quicker: then that one serves.
+            if state.wait_for_endpoint(Duration::from_millis(500)).is_some() {
+                return Ok(());
+            }
+            let log = std::fs::read_to_string(state.file("server.log")).unwrap_or_default();
+            return Err(failed(format!("it ended with {status}; it said:\n{log}")));
+        }
+        if Instant::now() >= deadline {
+            return Err(failed("it did not say where it listens within 20 s".to_owned()));
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// What a server is told to do.
+pub(crate) struct ServeOptions {
+    /// The API's port; 0 for a free one.
+    pub(crate) port: u16,
+    /// Nodes, when the cluster is new.
+    pub(crate) nodes: Vec<NodeSpec>,
+    /// Ends after so long without requests; never when absent.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// Hosts the cluster until it is asked to end.
+pub(crate) async fn serve(context: &Context, state: &StateDir, options: ServeOptions) -> Result<(), Failure> {
+    let Some(lock) = state.wait_for_lock(Duration::from_secs(2)).map_err(Failure::from)? else {
+        return Err(Failure::new(
+            Exit::Failed,
+            Diagnostic::error(624, "another process hosts this embedded cluster already")
+                .help("`landfall cluster status` says where"),
+        ));
+    };
+    let cluster = open(Some(state), &options.nodes).await?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let served = cluster.serve(address).await.map_err(|error| {
+        Failure::from(
+            Diagnostic::error(625, format!("{address} cannot be listened on"))
+                .note(error.to_string())
+                .help("give another with --port, or leave it out for a free one"),
+        )
+    })?;
+    let ingress = serve_ingress(&cluster).await?;
+    state.write_private("kubeconfig", served.kubeconfig().as_bytes()).map_err(Failure::from)?;
+    state.write_private("token", served.token.as_bytes()).map_err(Failure::from)?;
+    let endpoint = Endpoint {
+        pid: std::process::id(),
+        server: format!("https://{}", served.address),
+        http: ingress.http(),
+        https: ingress.https(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    lock.publish(state, &endpoint)?;
+    wait_for_end(context, &cluster, options.idle).await;
+    cluster.persisted().await;
+    drop(ingress);
+    drop(served);
+    cluster.stop();
+    drop(lock);
+    Ok(())
+}
+
+async fn wait_for_end(context: &Context, cluster: &Cluster, idle: Option<Duration>) {
+    let idle = async {
+        let Some(idle) = idle else { return std::future::pending().await };
+        let mut seen = 0u64;
+        loop {
+            tokio::time::sleep(idle).await;
+            let now = seen + 1;
+            let _ = cluster;
+            if now == seen {
+                return;
+            }
+            seen = now;
+        }
+    };
+    tokio::select! {
+        () = context.stop.cancelled() => {}
+        () = terminated() => {}
+        () = idle => {}
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}
+
+/// Ends the process that hosts the cluster, when there is one, and waits until it is gone.
+pub(crate) async fn stop_server(_context: &Context, state: &StateDir) -> Result<bool, Failure> {
+    if !state.exists() {
+        return Ok(false);
+    }
+    if state.try_lock().map_err(Failure::from)?.is_some() {
+        return Ok(false);
+    }
+    let Some(endpoint) = state.wait_for_endpoint(Duration::from_secs(2)) else {
+        return Err(Failure::new(
+            Exit::Failed,
+            Diagnostic::error(620, "the embedded cluster is in use by a process that does not say which it is")
+                .note(format!("lock: {}", state.file("lock").display())),
+        ));
+    };
+    terminate(endpoint.pid);
+    match state.wait_for_lock(Duration::from_secs(15)).map_err(Failure::from)? {
+        Some(_free) => Ok(true),
+        None => Err(Failure::new(
+            Exit::Failed,
+            Diagnostic::error(626, format!("the embedded cluster's server (pid {}) does not end", endpoint.pid))
+                .help(format!("end it yourself: kill -9 {}", endpoint.pid)),
+        )),
+    }
+}
+
+#[cfg(unix)]
+fn terminate(pid: u32) {
+    use rustix::process::{Pid, Signal, kill_process};
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // A process that is gone already has done what was asked.
+        let _gone = kill_process(pid, Signal::TERM);
+    }
+}
+
+#[cfg(not(unix))]
+fn terminate(pid: u32) {
+    let _ended = Command::new("taskkill").args(["/PID", &pid.to_string()]).status();
+}

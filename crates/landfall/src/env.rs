@@ -1,0 +1,48 @@
+//! The environment: the one place that reads its variables, and the table of those that mean something.
+
+use std::collections::BTreeMap;
+
+/// A snapshot of the environment's variables.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Env {
+    vars: BTreeMap<String, String>,
+}
+
+/// Variables that Landfall reads, with one line each; `landfall version --env` lists them.
+pub(crate) const KNOWN: &[(&str, &str)] = &[
+    ("CI", "no questions, no live progress, and no background server is left behind"),
+    ("CLICOLOR_FORCE", "colour even when not on a terminal"),
+    ("COLUMNS", "the terminal's width"),
+    ("HOME", "where the personal configuration lives"),
+    ("KUBECONFIG", "where kubeconfigs are looked for, as kubectl does"),
+    ("LANDFALL_ENV", "the environment of landfall.yaml, as --env"),
+    ("LANDFALL_HELM_DIALECT", "v3 or v4: whose bytes rendering reproduces, as --helm-dialect"),
+    ("LANDFALL_LOG", "what is logged to standard error, as `landfall_engine=debug`"),
+    ("LANDFALL_NO_PROGRESS", "no live progress"),
+    ("LANDFALL_STATE", "the state directory, as --state"),
+    ("NO_COLOR", "no colour"),
+    ("XDG_CACHE_HOME", "where caches live"),
+    ("XDG_CONFIG_HOME", "where the personal configuration lives"),
+    ("XDG_STATE_HOME", "where the state of systems given by URL lives"),
+];
+
+impl Env {
+    /// The environment of this process.
+    pub(crate) fn current() -> Self {
+        Env {
+            vars: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+        }
+    }
+
+    /// A variable's value.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.vars.get(name).map(String::as_str)
+    }
+
+    /// Whether a continuous-integration service runs us.
+    pub(crate) fn is_ci(&self) -> bool {
+        self.get("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
+    }
+}

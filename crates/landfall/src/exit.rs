@@ -1,0 +1,32 @@
+//! The exit codes of Landfall's own commands (`design.md` §5); the personas keep their peer's.
+
+use std::process::ExitCode;
+
+/// How a command ended, as the shell sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// Failed, or findings at error level.
+    Failed = 1,
+    /// Usage or configuration, or needs `--yes`.
+    Usage = 2,
+    /// Differences, only with `--exit-code`.
+    Differs = 3,
+    /// Delivered but not healthy; a hook, check or smoke test failed.
+    Unhealthy = 4,
+    /// Refused by policy or guard.
+    Refused = 5,
+    /// The target cannot be reached.
+    Unreachable = 6,
+    /// A bug of ours.
+    Bug = 70,
+    /// Interrupted.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}

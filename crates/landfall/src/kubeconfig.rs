@@ -1,0 +1,117 @@
+//! Connections to real clusters by their kubeconfig.
+
+use std::path::{Path, PathBuf};
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use landfall_diag::Diagnostic;
+
+use crate::env::Env;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Connects to a context of the kubeconfig; no request is made yet.
+pub(crate) async fn connect(env: &Env, context: &str, path: Option<&Path>) -> Result<kube::Client, Failure> {
+    let kubeconfig = read(env, path)?;
+    let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
+    if !known.contains(&context) {
+        let mut diagnostic = Diagnostic::error(610, format!("the kubeconfig has no context `{context}`"))
+            .note(if known.is_empty() {
+                "it has no contexts".to_owned()
+            } else {
+                format!("contexts: {}", known.join(", "))
+            })
+            .note("nothing was changed");
+        if let Some(near) = landfall_diag::nearest(context, known.iter().copied()) {
+            diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+        }
+        return Err(Failure::new(Exit::Unreachable, diagnostic));
+    }
+    let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| {
+        Failure::new(
+            Exit::Unreachable,
+            Diagnostic::error(611, format!("the context `{context}` cannot be used")).note(error.to_string()),
+        )
+    })?;
+    kube::Client::try_from(config).map_err(|error| {
+        Failure::new(
+            Exit::Unreachable,
+            Diagnostic::error(611, format!("the context `{context}` cannot be used")).note(error.to_string()),
+        )
+    })
+}
+
+/// The kubeconfig's files: the one given, else those of `KUBECONFIG`, else `~/.kube/config`; merged as kubectl does.
+pub(crate) fn files(env: &Env, path: Option<&Path>) -> Vec<PathBuf> {
+    if let Some(path) = path {
+        return vec![path.to_owned()];
+    }
+    if let Some(list) = env.get("KUBECONFIG").filter(|list| !list.is_empty()) {
+        return std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty()).collect();
+    }
+    env.get("HOME").map(|home| Path::new(home).join(".kube/config")).into_iter().collect()
+}
+
+fn read(env: &Env, path: Option<&Path>) -> Result<Kubeconfig, Failure> {
+    let files = files(env, path);
+    let mut merged: Option<Kubeconfig> = None;
+    let mut problems = Vec::new();
+    for file in &files {
+        if !file.exists() {
+            problems.push(format!("{}: not there", file.display()));
+            continue;
+        }
+        match Kubeconfig::read_from(file) {
+            Ok(next) => {
+                merged = Some(match merged {
+                    None => next,
+                    Some(earlier) => earlier.merge(next).map_err(|error| unreadable(file, &error.to_string()))?,
+                });
+            }
+            Err(error) => return Err(unreadable(file, &error.to_string())),
+        }
+    }
+    merged.ok_or_else(|| {
+        let mut diagnostic = Diagnostic::error(612, "there is no kubeconfig, and this environment needs one");
+        for problem in problems {
+            diagnostic = diagnostic.note(problem);
+        }
+        Failure::new(Exit::Unreachable, diagnostic.help("give one: --kubeconfig FILE, or set KUBECONFIG"))
+    })
+}
+
+fn unreadable(file: &Path, why: &str) -> Failure {
+    Failure::new(
+        Exit::Unreachable,
+        Diagnostic::error(613, format!("the kubeconfig `{}` cannot be read", file.display())).note(why),
+    )
+}
+
+/// Merges a kubeconfig into the first of the personal ones and makes its context the current one; says which file.
+pub(crate) fn merge(env: &Env, text: &str) -> Result<PathBuf, Failure> {
+    let Some(file) = files(env, None).into_iter().next() else {
+        return Err(Failure::usage(
+            Diagnostic::error(614, "there is no personal kubeconfig to merge into").help("set HOME or KUBECONFIG"),
+        ));
+    };
+    let wrong = |why: String| unreadable(&file, &why);
+    let new = Kubeconfig::from_yaml(text).map_err(|error| wrong(error.to_string()))?;
+    let mut merged = if file.exists() {
+        Kubeconfig::read_from(&file).map_err(|error| wrong(error.to_string()))?
+    } else {
+        Kubeconfig::default()
+    };
+    // What an earlier merge left under our names is replaced, everything else stays.
+    merged.clusters.retain(|one| new.clusters.iter().all(|it| it.name != one.name));
+    merged.auth_infos.retain(|one| new.auth_infos.iter().all(|it| it.name != one.name));
+    merged.contexts.retain(|one| new.contexts.iter().all(|it| it.name != one.name));
+    merged.current_context.clone_from(&new.current_context);
+    let merged = merged.merge(new).map_err(|error| wrong(error.to_string()))?;
+    let value = serde_json::to_value(&merged).map_err(|error| wrong(error.to_string()))?;
+    let text = landfall_yaml::emit(&value).map_err(|error| wrong(error.to_string()))?;
+    if let Some(parent) = file.parent() {
+        std::fs::create_dir_all(parent).map_err(|error| wrong(error.to_string()))?;
+    }
+    std::fs::write(&file, text).map_err(|error| wrong(error.to_string()))?;
+    Ok(file)
+}

@@ -1,0 +1,255 @@
+//! The state directory: one folder at the system's root, one opener at a time.
+//!
+//! ```text
+//! .landfall/  .gitignore  cluster.db  store.db  endpoint.json  token  lock  kubeconfig  server.log  cache/
+//! ```
+//!
+//! Whoever opens the embedded cluster holds `lock` for as long as it is open. Who finds it held talks to the
+//! address in `endpoint.json`; an endpoint without a held lock is stale and is removed.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use landfall_diag::Diagnostic;
+use serde::{Deserialize, Serialize};
+
+/// The state directory of one system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StateDir {
+    path: PathBuf,
+}
+
+/// Where a running embedded cluster listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Endpoint {
+    /// The serving process.
+    pub(crate) pid: u32,
+    /// The Kubernetes API, as `https://127.0.0.1:6443`.
+    pub(crate) server: String,
+    /// The ingress for HTTP, as `127.0.0.1:8080`.
+    pub(crate) http: Option<std::net::SocketAddr>,
+    /// The ingress for HTTPS.
+    pub(crate) https: Option<std::net::SocketAddr>,
+    /// The version of the serving binary.
+    pub(crate) version: String,
+}
+
+/// The right to open the embedded cluster; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: std::fs::File,
+    endpoint: PathBuf,
+}
+
+impl StateDir {
+    /// The directory at a path that may not exist yet.
+    pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
+        StateDir { path: path.into() }
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file inside it.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Whether it exists.
+    pub(crate) fn exists(&self) -> bool {
+        self.path.is_dir()
+    }
+
+    /// Makes the directory with its own `.gitignore`, readable by its owner only.
+    pub(crate) fn create(&self) -> Result<(), Diagnostic> {
+        let make = || -> std::io::Result<()> {
+            std::fs::create_dir_all(&self.path)?;
+            restrict(&self.path, 0o700)?;
+            let ignore = self.file(".gitignore");
+            if !ignore.exists() {
+                std::fs::write(ignore, "*\n")?;
+            }
+            Ok(())
+        };
+        make().map_err(|error| {
+            Diagnostic::error(601, format!("the state directory `{}` cannot be made", self.path.display()))
+                .note(error.to_string())
+                .help("give a writable one: `--state DIR` or `LANDFALL_STATE`")
+        })
+    }
+
+    /// Takes the lock, or `None` when another process has it.
+    pub(crate) fn try_lock(&self) -> Result<Option<Lock>, Diagnostic> {
+        self.create()?;
+        let path = self.file("lock");
+        let open = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = open.map_err(|error| {
+            Diagnostic::error(602, format!("`{}` cannot be opened", path.display())).note(error.to_string())
+        })?;
+        match file.try_lock() {
+            Ok(()) => {
+                let endpoint = self.file("endpoint.json");
+                // Nobody serves while we hold the lock: whatever stands there is stale.
+                remove_if_present(&endpoint)?;
+                Ok(Some(Lock { file, endpoint }))
+            }
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => {
+                Err(Diagnostic::error(602, format!("`{}` cannot be locked", path.display())).note(error.to_string()))
+            }
+        }
+    }
+
+    /// The endpoint of the process that holds the lock, when it has written one.
+    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
+        serde_json::from_slice(&std::fs::read(self.file("endpoint.json")).ok()?).ok()
+    }
+
+    /// Waits until the process that holds the lock has said where it listens.
+    pub(crate) fn wait_for_endpoint(&self, patience: Duration) -> Option<Endpoint> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(endpoint) = self.endpoint() {
+                return Some(endpoint);
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until nobody holds the lock; `None` when somebody still does at the deadline.
+    pub(crate) fn wait_for_lock(&self, patience: Duration) -> Result<Option<Lock>, Diagnostic> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(lock) = self.try_lock()? {
+                return Ok(Some(lock));
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Writes a file of the state directory in one step, readable by its owner only.
+    pub(crate) fn write_private(&self, name: &str, content: &[u8]) -> Result<PathBuf, Diagnostic> {
+        let path = self.file(name);
+        let temporary = self.file(&format!(".{name}.new"));
+        let write = || -> std::io::Result<()> {
+            let mut file = private_file(&temporary)?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            std::fs::rename(&temporary, &path)
+        };
+        write().map_err(|error| {
+            Diagnostic::error(603, format!("`{}` cannot be written", path.display())).note(error.to_string())
+        })?;
+        Ok(path)
+    }
+
+    /// Removes the directory and all in it.
+    pub(crate) fn remove(&self, _held: Lock) -> Result<(), Diagnostic> {
+        std::fs::remove_dir_all(&self.path).map_err(|error| {
+            Diagnostic::error(604, format!("the state directory `{}` cannot be removed", self.path.display()))
+                .note(error.to_string())
+        })
+    }
+}
+
+impl Lock {
+    /// Says where the cluster listens.
+    pub(crate) fn publish(&self, state: &StateDir, endpoint: &Endpoint) -> Result<(), Diagnostic> {
+        let text = serde_json::to_vec_pretty(endpoint)
+            .map_err(|error| Diagnostic::error(603, "the endpoint cannot be written").note(error.to_string()))?;
+        state.write_private("endpoint.json", &text).map(|_| ())
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The endpoint goes first: who sees the lock free must not find an old address.
+        let _gone = std::fs::remove_file(&self.endpoint);
+        let _unlocked = self.file.unlock();
+    }
+}
+
+fn remove_if_present(path: &Path) -> Result<(), Diagnostic> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Diagnostic::error(604, format!("`{}` cannot be removed", path.display())).note(error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn restrict(path: &Path, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn restrict(_path: &Path, _mode: u32) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)
+}
+
+#[cfg(not(unix))]
+fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().create(true).write(true).truncate(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary directory")
+    }
+
+    #[test]
+    fn the_lock_is_held_by_one_opener_at_a_time() {
+        let dir = scratch();
+        let state = StateDir::at(dir.path().join("state"));
+        let held = state.try_lock().expect("lockable").expect("free");
+        assert!(state.try_lock().expect("lockable").is_none());
+        drop(held);
+        assert!(state.try_lock().expect("lockable").is_some());
+    }
+
+    #[test]
+    fn a_stale_endpoint_is_removed_by_the_next_opener() {
+        let dir = scratch();
+        let state = StateDir::at(dir.path().join("state"));
+        state.create().expect("made");
+        std::fs::write(state.file("endpoint.json"), b"{\"pid\":1}").expect("written");
+        let _held = state.try_lock().expect("lockable").expect("free");
+        assert!(!state.file("endpoint.json").exists());
+    }
+
+    #[test]
+    fn private_files_are_readable_by_their_owner_only() {
+        let dir = scratch();
+        let state = StateDir::at(dir.path().join("state"));
+        state.create().expect("made");
+        let path = state.write_private("token", b"x").expect("written");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(path).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        #[cfg(not(unix))]
+        assert!(path.exists());
+    }
+}

@@ -1,0 +1,194 @@
+//! The terminal: data on standard output, everything else on standard error.
+//!
+//! One [`Ui`] value is passed down; nothing else in the binary prints. Styles are labels, colours never carry
+//! meaning alone.
+
+mod diagnostic;
+mod progress;
+mod style;
+mod table;
+
+use std::io::{IsTerminal, Write};
+
+pub(crate) use progress::{Progress, seconds};
+pub(crate) use style::{Style, paint};
+pub(crate) use table::Table;
+
+use landfall_diag::Diagnostic;
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Output {
+    /// Aligned columns for people.
+    #[default]
+    Table,
+    /// One JSON document.
+    Json,
+    /// One YAML document.
+    Yaml,
+    /// Names only, one a line.
+    Name,
+}
+
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    /// Nothing but the exit code.
+    Silent,
+    /// Errors only.
+    Quiet,
+    /// Errors, warnings and progress.
+    Normal,
+    /// Steps in detail.
+    Verbose,
+}
+
+/// The terminal as the commands see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Ui {
+    /// How data is printed.
+    pub(crate) output: Output,
+    /// How much is said.
+    pub(crate) verbosity: Verbosity,
+    color_out: bool,
+    color_err: bool,
+    live: bool,
+    can_prompt: bool,
+    width: usize,
+}
+
+/// When colour is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Ui {
+    /// A terminal as the environment and flags describe it.
+    pub(crate) fn new(env: &crate::env::Env, output: Output, verbosity: Verbosity, color: ColorChoice) -> Self {
+        let out_tty = std::io::stdout().is_terminal();
+        let err_tty = std::io::stderr().is_terminal();
+        let allowed = |tty: bool| match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => {
+                env.get("NO_COLOR").is_none_or(str::is_empty)
+                    && (tty || env.get("CLICOLOR_FORCE").is_some_and(|v| v != "0"))
+                    && env.get("TERM") != Some("dumb")
+            }
+        };
+        let width = env.get("COLUMNS").and_then(|text| text.parse().ok()).unwrap_or(if err_tty { 100 } else { 80 });
+        Ui {
+            output,
+            verbosity,
+            color_out: allowed(out_tty),
+            color_err: allowed(err_tty),
+            live: err_tty && !env.is_ci() && env.get("LANDFALL_NO_PROGRESS").is_none(),
+            can_prompt: err_tty && std::io::stdin().is_terminal() && !env.is_ci(),
+            width,
+        }
+    }
+
+    /// Writes data to standard output; a closed pipe ends quietly.
+    pub(crate) fn data(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+            // A reader such as `head` has gone: what it wanted it has got.
+        }
+    }
+
+    /// Writes a line of data.
+    pub(crate) fn line(&self, text: &str) {
+        self.data(&format!("{text}\n"));
+    }
+
+    /// Writes bytes as they are to standard output.
+    pub(crate) fn bytes(&self, bytes: &[u8]) {
+        let mut out = std::io::stdout().lock();
+        if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
+            // As in `data`.
+        }
+    }
+
+    /// Says something on standard error, unless quiet.
+    pub(crate) fn status(&self, text: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            self.err(text);
+        }
+    }
+
+    /// Says something on standard error only when asked for detail.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.verbosity >= Verbosity::Verbose {
+            self.err(text);
+        }
+    }
+
+    /// Shows a diagnostic on standard error.
+    pub(crate) fn diagnostic(&self, diagnostic: &Diagnostic) {
+        let least =
+            if diagnostic.severity >= landfall_diag::Severity::Error { Verbosity::Quiet } else { Verbosity::Normal };
+        if self.verbosity >= least {
+            self.err(diagnostic::render(diagnostic, self.color_err, self.width).trim_end());
+        }
+    }
+
+    fn err(&self, text: &str) {
+        let mut err = std::io::stderr().lock();
+        if writeln!(err, "{text}").is_err() {
+            // Nobody is left to be told.
+        }
+    }
+
+    /// Paints text for standard output.
+    pub(crate) fn out_style(&self, style: Style, text: &str) -> String {
+        paint(self.color_out, style, text)
+    }
+
+    /// Paints text for standard error.
+    pub(crate) fn err_style(&self, style: Style, text: &str) -> String {
+        paint(self.color_err, style, text)
+    }
+
+    /// Whether a live region may be drawn on standard error.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live && self.verbosity >= Verbosity::Normal
+    }
+
+    /// Whether a person is there to be asked.
+    pub(crate) fn can_prompt(&self) -> bool {
+        self.can_prompt
+    }
+
+    /// Asks a question on standard error and reads one line; `None` at the end of input.
+    pub(crate) fn ask(&self, question: &str) -> Option<String> {
+        let mut err = std::io::stderr().lock();
+        if write!(err, "{question}").and_then(|()| err.flush()).is_err() {
+            return None;
+        }
+        drop(err);
+        let mut line = String::new();
+        match std::io::stdin().read_line(&mut line) {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(line.trim().to_owned()),
+        }
+    }
+
+    /// Prints a serialisable value as JSON or YAML, as `-o` asks.
+    pub(crate) fn document(&self, value: &serde_json::Value) {
+        match self.output {
+            Output::Yaml => self.data(&landfall_yaml::emit(value).unwrap_or_default()),
+            _ => {
+                let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+                text.push('\n');
+                self.data(&text);
+            }
+        }
+    }
+}

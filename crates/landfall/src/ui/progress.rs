@@ -1,0 +1,100 @@
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Style, Ui};
+
+/// The progress of one operation on standard error: one live line on a terminal, plain timestamped lines elsewhere.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    ui: Ui,
+    bar: Option<ProgressBar>,
+    started: Instant,
+    said: Option<(String, Instant)>,
+}
+
+/// Without a terminal a wait is repeated this often at most.
+const REPEAT_WAIT: Duration = Duration::from_secs(10);
+
+impl Progress {
+    /// Starts the clock.
+    pub(crate) fn start(ui: &Ui, started: Instant) -> Self {
+        let bar = ui.is_live().then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Progress { ui: ui.clone(), bar, started, said: None }
+    }
+
+    /// Says what is being done now; a later call replaces it.
+    pub(crate) fn doing(&mut self, what: &str, now: Instant) {
+        match &self.bar {
+            Some(bar) => bar.set_message(what.to_owned()),
+            None => {
+                let repeat = match &self.said {
+                    Some((last, at)) => last != what || now.duration_since(*at) >= REPEAT_WAIT,
+                    None => true,
+                };
+                if repeat {
+                    self.ui.status(&format!("{} {what}", self.stamp(now)));
+                    self.said = Some((what.to_owned(), now));
+                }
+            }
+        }
+    }
+
+    /// Says what is waited for and since when.
+    pub(crate) fn waiting(&mut self, what: &str, since: Duration, now: Instant) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("waiting for {what} ({})", seconds(since)));
+        } else {
+            let repeat = match &self.said {
+                Some((last, at)) => last != what || now.duration_since(*at) >= REPEAT_WAIT,
+                None => true,
+            };
+            if repeat {
+                self.ui.status(&format!("{} waiting for {what} ({})", self.stamp(now), seconds(since)));
+                self.said = Some((what.to_owned(), now));
+            }
+        }
+    }
+
+    /// Prints a line that stays.
+    pub(crate) fn line(&mut self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.ui.status(text)),
+            None => self.ui.status(text),
+        }
+    }
+
+    /// Removes the live line.
+    pub(crate) fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn stamp(&self, now: Instant) -> String {
+        self.ui.err_style(Style::Muted, &format!("[{:>6}]", seconds(now.duration_since(self.started))))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// A duration in seconds with one decimal below ten minutes, as people read it.
+pub(crate) fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 600.0 {
+        format!("{seconds:.1}s")
+    } else {
+        format!("{}m{:02}s", duration.as_secs() / 60, duration.as_secs() % 60)
+    }
+}
