@@ -4,9 +4,14 @@ use serde_json::Value;
 
 use crate::resource::Resource;
 use crate::status::Status;
-use crate::world::{Effect, User, World};
+use crate::world::World;
 
+mod classes;
+mod limits;
 mod namespace;
+mod pods;
+mod quota;
+mod service_account;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,28 +24,69 @@ pub(crate) enum Operation {
 /// One write on its way through admission.
 pub(crate) struct Review<'a> {
     pub(crate) operation: Operation,
-    #[expect(dead_code, reason = "plug-ins to come judge by user")]
-    pub(crate) user: &'a User,
     pub(crate) resource: &'a Resource,
     pub(crate) subresource: &'a str,
     pub(crate) namespace: &'a str,
     pub(crate) object: &'a mut Value,
-    #[expect(dead_code, reason = "plug-ins to come compare")]
     pub(crate) old: Option<&'a Value>,
-    #[expect(dead_code, reason = "plug-ins to come count only what is kept")]
-    pub(crate) effect: Effect,
+}
+
+impl Review<'_> {
+    /// 403 for this object.
+    fn forbid(&self, why: impl std::fmt::Display) -> Status {
+        let name = self.object["metadata"]["name"].as_str().unwrap_or_default();
+        Status::forbidden(&self.resource.group, &self.resource.plural, name, why)
+    }
+
+    fn creates(&self, id: &str) -> bool {
+        self.operation == Operation::Create && self.subresource.is_empty() && &*self.resource.id == id
+    }
+}
+
+fn on(world: &World, plugin: &str) -> bool {
+    !world.settings().disabled_admission.iter().any(|name| name == plugin)
 }
 
 /// Plug-ins that change the object, in the real server's order.
 pub(crate) fn mutate(world: &mut World, review: &mut Review<'_>) -> Result<(), Status> {
     namespace::lifecycle(world, review)?;
+    if on(world, "LimitRanger") {
+        limits::fill(world, review)?;
+    }
+    if on(world, "ServiceAccount") {
+        service_account::assign(world, review)?;
+    }
+    if on(world, "Priority") {
+        pods::priority(world, review)?;
+    }
+    if on(world, "DefaultTolerationSeconds") {
+        pods::tolerations(review);
+    }
+    if on(world, "DefaultStorageClass") {
+        classes::storage(world, review);
+    }
+    if on(world, "StorageObjectInUseProtection") {
+        classes::protect_volumes(review);
+    }
+    if on(world, "DefaultIngressClass") {
+        classes::ingress(world, review);
+    }
     Ok(())
 }
 
 /// Plug-ins that only judge.
 pub(crate) fn validate(world: &World, review: &Review<'_>) -> Result<(), Status> {
     if review.operation == Operation::Delete {
-        namespace::protect(world, review)?;
+        namespace::protect(review)?;
+    }
+    if on(world, "LimitRanger") {
+        limits::check(world, review)?;
+    }
+    if on(world, "PersistentVolumeClaimResize") {
+        classes::resize(world, review)?;
+    }
+    if on(world, "ResourceQuota") {
+        quota::check(world, review)?;
     }
     Ok(())
 }

@@ -270,6 +270,14 @@ impl Cluster {
         self.plane.credentials.authority()
     }
 
+    /// A client certificate for a user in groups, signed by the cluster's authority: certificate and key, as PEM.
+    ///
+    /// # Errors
+    /// [`Error::Certificate`].
+    pub fn client_certificate(&self, user: &str, groups: &[&str]) -> Result<(String, String), Error> {
+        self.plane.credentials.client_certificate(user, groups)
+    }
+
     /// Ends the cluster's tasks.
     pub fn stop(&self) {
         self.stop.cancel();

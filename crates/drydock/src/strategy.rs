@@ -10,7 +10,7 @@ use crate::resource::Resource;
 use crate::status::Status;
 use crate::world::{Part, World};
 
-pub(crate) use create::prepare_create;
+pub(crate) use create::{prepare_create, qos_class};
 
 /// `creationTimestamp: null` is what Go clients send for "not set".
 pub(crate) fn drop_null_creation_timestamp(object: &mut Value) {

@@ -28,7 +28,7 @@ pub(crate) fn lifecycle(world: &World, review: &Review<'_>) -> Result<(), Status
     ))
 }
 
-pub(crate) fn protect(_world: &World, review: &Review<'_>) -> Result<(), Status> {
+pub(crate) fn protect(review: &Review<'_>) -> Result<(), Status> {
     let name = review.object["metadata"]["name"].as_str().unwrap_or_default();
     if &*review.resource.id == "namespaces" && IMMORTAL.contains(&name) {
         return Err(Status::forbidden("", "namespaces", name, "this namespace may not be deleted"));

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Change, Effect, Event, ObjectRef, Stored, World, key};
 
+const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+
 impl World {
     /// Keeps `object` (or removes it, for [`Change::Deleted`]) under the next resource version.
     pub(super) fn commit(
@@ -22,8 +24,26 @@ impl World {
         let version = self.version + 1;
         object["metadata"]["resourceVersion"] = json!(version.to_string());
         let stored = Arc::new(Stored::new(object, version));
+        let definition = change == Change::Deleted && &*object_ref.resource == DEFINITIONS;
         self.apply(object_ref, change, stored.clone());
+        if definition {
+            self.remove_instances(&stored);
+        }
         stored
+    }
+
+    /// Custom objects go with their definition.
+    fn remove_instances(&mut self, definition: &Stored) {
+        let resource: Arc<str> = Arc::from(definition.name());
+        let left: Vec<Arc<Stored>> = self.list(&resource, None).cloned().collect();
+        for object in left {
+            let reference = ObjectRef {
+                resource: resource.clone(),
+                namespace: object.namespace().to_owned(),
+                name: object.name().to_owned(),
+            };
+            self.commit(reference, Change::Deleted, object.value().clone(), Effect::Commit);
+        }
     }
 
     /// Carries out a change whose version is already known: from [`Self::commit`], or read back from a store.
@@ -37,7 +57,7 @@ impl World {
         };
         let after = (change != Change::Deleted).then(|| stored.clone());
         self.index_owners(&object_ref, previous.as_deref().map(Stored::value), after.as_deref().map(Stored::value));
-        if &*object_ref.resource == "customresourcedefinitions.apiextensions.k8s.io" {
+        if &*object_ref.resource == DEFINITIONS {
             self.serve_definition(previous.as_deref(), after.as_deref());
         }
         self.version = self.version.max(version);
@@ -49,7 +69,7 @@ impl World {
     pub(crate) fn load(&mut self, object_ref: &ObjectRef, stored: Arc<Stored>) {
         let version = stored.version();
         self.index_owners(object_ref, None, Some(stored.value()));
-        if &*object_ref.resource == "customresourcedefinitions.apiextensions.k8s.io" {
+        if &*object_ref.resource == DEFINITIONS {
             self.serve_definition(None, Some(&stored));
         }
         let objects = Arc::make_mut(self.objects.entry(object_ref.resource.clone()).or_default());

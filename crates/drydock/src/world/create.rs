@@ -74,13 +74,11 @@ impl World {
         let stores = self.registry.stored(&resource.id).cloned().unwrap_or_else(|| resource.clone());
         let mut review = Review {
             operation: Operation::Create,
-            user: &actor.user,
             resource: &stores,
             subresource: "",
             namespace,
             object: &mut object,
             old: None,
-            effect,
         };
         admission::mutate(self, &mut review)?;
 
@@ -107,13 +105,11 @@ impl World {
         }
         let review = Review {
             operation: Operation::Create,
-            user: &actor.user,
             resource: &stores,
             subresource: "",
             namespace,
             object: &mut object,
             old: None,
-            effect,
         };
         admission::validate(self, &review)?;
         if let Some(existing) = self.find(&resource.id, namespace, &name) {

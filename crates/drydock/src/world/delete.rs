@@ -76,13 +76,11 @@ impl World {
         let mut unchanged = live.value().clone();
         let review = Review {
             operation: Operation::Delete,
-            user: &actor.user,
             resource: &stores,
             subresource: "",
             namespace,
             object: &mut unchanged,
             old: Some(live.value()),
-            effect: options.effect,
         };
         admission::validate(self, &review)?;
         let reference =

@@ -155,13 +155,11 @@ impl World {
         let stores = self.registry.stored(&resource.id).cloned().unwrap_or_else(|| resource.clone());
         let mut review = Review {
             operation: Operation::Update,
-            user: &actor.user,
             resource: &stores,
             subresource: part.subresource(),
             namespace,
             object: &mut object,
             old: Some(live.value()),
-            effect,
         };
         admission::mutate(self, &mut review)?;
         keep_system_fields(&mut object, &live);
@@ -173,13 +171,11 @@ impl World {
         }
         let review = Review {
             operation: Operation::Update,
-            user: &actor.user,
             resource: &stores,
             subresource: part.subresource(),
             namespace,
             object: &mut object,
             old: Some(live.value()),
-            effect,
         };
         admission::validate(self, &review)?;
         let reference =

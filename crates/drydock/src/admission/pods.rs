@@ -1,0 +1,55 @@
+//! Priority and DefaultTolerationSeconds.
+
+use serde_json::{Value, json};
+
+use super::{Operation, Review};
+use crate::status::Status;
+use crate::world::World;
+
+pub(super) fn priority(world: &World, review: &mut Review<'_>) -> Result<(), Status> {
+    if !review.creates("pods") {
+        return Ok(());
+    }
+    let name = review.object["spec"]["priorityClassName"].as_str().unwrap_or_default().to_owned();
+    let class = if name.is_empty() {
+        world.list("priorityclasses.scheduling.k8s.io", None).find(|class| class["globalDefault"] == true).cloned()
+    } else {
+        match world.find("priorityclasses.scheduling.k8s.io", "", &name) {
+            Some(class) => Some(class),
+            None => return Err(review.forbid(format!("no PriorityClass with name {name} was found"))),
+        }
+    };
+    let value = class.as_ref().map_or(0, |class| class["value"].as_i64().unwrap_or(0));
+    let policy = class.as_ref().and_then(|class| class["preemptionPolicy"].as_str()).unwrap_or("PreemptLowerPriority");
+    let given = review.object["spec"]["priority"].as_i64();
+    if let Some(given) = given.filter(|given| *given != value) {
+        return Err(review.forbid(format!(
+            "the integer value of priority ({given}) must not be provided in pod spec; priority admission controller computed {value} from the given PriorityClass name"
+        )));
+    }
+    let spec = &mut review.object["spec"];
+    if let Some(class) = &class {
+        spec["priorityClassName"] = json!(class.name());
+    }
+    spec["priority"] = json!(value);
+    spec["preemptionPolicy"] = json!(policy);
+    Ok(())
+}
+
+pub(super) fn tolerations(review: &mut Review<'_>) {
+    if &*review.resource.id != "pods" || !review.subresource.is_empty() || review.operation == Operation::Delete {
+        return;
+    }
+    let mut tolerations = review.object["spec"]["tolerations"].as_array().cloned().unwrap_or_default();
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let covered = tolerations.iter().any(|toleration| {
+            let of = |field: &str| toleration[field].as_str().unwrap_or_default();
+            (of("key") == key || of("key").is_empty()) && matches!(of("effect"), "" | "NoExecute")
+        });
+        if !covered {
+            tolerations
+                .push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
+        }
+    }
+    review.object["spec"]["tolerations"] = Value::Array(tolerations);
+}
