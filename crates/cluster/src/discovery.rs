@@ -63,10 +63,13 @@ pub struct ServerVersion {
     pub git_version: String,
 }
 
+/// An API group and a version of it.
+type GroupVersion = (String, String);
+
 /// What has been learnt of the cluster's kinds, by group and version.
 #[derive(Default)]
 pub(crate) struct Known {
-    versions: Mutex<BTreeMap<(String, String), Arc<Vec<Resource>>>>,
+    versions: Mutex<BTreeMap<GroupVersion, Arc<Vec<Resource>>>>,
 }
 
 impl Known {
@@ -123,7 +126,7 @@ impl Cluster {
         if let Some(found) = self.known.get(gvk).and_then(|list| find(&list)) {
             return Ok(found);
         }
-        let no_match = || Error::NoMatch { gvk: gvk.clone(), name: String::new(), namespace: String::new() };
+        let no_match = || Error::NoMatch { gvk: Box::new(gvk.clone()), name: String::new(), namespace: String::new() };
         if gvk.version.is_empty() || gvk.kind.is_empty() || !is_path_part(&gvk.version) || gvk.group.contains('/') {
             return Err(no_match());
         }

@@ -20,7 +20,7 @@ pub enum Error {
     )]
     NoMatch {
         /// The kind asked for.
-        gvk: Gvk,
+        gvk: Box<Gvk>,
         /// The object's name.
         name: String,
         /// The object's namespace as written in the manifest.

@@ -43,6 +43,13 @@ const FAILING_TO_CREATE: Duration = Duration::from_secs(10);
 /// How many objects that are not ready are looked into when time is up.
 const LOOKED_INTO: usize = 3;
 
+/// Whether something is waited for itself or only explains what is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Matter {
+    Object,
+    Around,
+}
+
 /// What an evaluation has found.
 enum Verdict {
     Done,
@@ -116,9 +123,13 @@ impl Executor {
         if watched.is_empty() {
             return Ok(());
         }
-        let interests = interests(watched, judge);
-        let all: BTreeSet<Interest> = interests.iter().cloned().collect();
-        let mut changes = self.cluster.observe(interests);
+        let (objects, around) = interests(watched, judge);
+        let expected = objects.len() + around.len();
+        // What is around the objects explains them; where it may not be read, the wait does without.
+        let around = self.cluster.observe(around).map(|change| (Matter::Around, change));
+        let objects = self.cluster.observe(objects).map(|change| (Matter::Object, change));
+        let mut changes = futures::stream::select(objects, around);
+        let mut unreadable = 0;
         let mut scene = Scene::default();
         let since = self.clock.now();
         let mut deadline = self.clock.sleep(timeout);
@@ -128,27 +139,25 @@ impl Executor {
             let mut late = false;
             tokio::select! {
                 biased;
-                change = changes.next() => match change {
-                    Some(Ok(Change::Interrupted(reason))) => self.tell(Event::Interrupted { reason }).await,
-                    Some(Ok(change)) => {
-                        scene.take(change);
-                        // What has arrived already is taken before anything is judged.
-                        while let Some(Some(Ok(change))) = futures::FutureExt::now_or_never(changes.next()) {
-                            match change {
-                                Change::Interrupted(reason) => self.tell(Event::Interrupted { reason }).await,
-                                change => scene.take(change),
-                            }
+                Some(first) = changes.next() => {
+                    // What has arrived already is taken before anything is judged.
+                    let mut next = Some(first);
+                    while let Some((matter, change)) = next {
+                        match change {
+                            Ok(Change::Interrupted(reason)) => self.tell(Event::Interrupted { reason }).await,
+                            Ok(change) => scene.take(change),
+                            Err(landfall_cluster::Error::NoMatch { .. }) if judge == Judge::Deletion => return Ok(()),
+                            Err(_) if matter == Matter::Around => unreadable += 1,
+                            Err(error) => return Err(self.refused(step, &watched[0].key, &error)),
                         }
+                        next = futures::FutureExt::now_or_never(changes.next()).flatten();
                     }
-                    Some(Err(landfall_cluster::Error::NoMatch { .. })) if judge == Judge::Deletion => return Ok(()),
-                    Some(Err(error)) => return Err(self.refused(step, &watched[0].key, &error)),
-                    None => return Ok(()),
-                },
+                }
                 () = &mut patience => patience = self.clock.sleep(FAILING_TO_CREATE),
                 () = self.stop.cancelled() => return Err(Error::Interrupted.into()),
                 () = &mut deadline => late = true,
             }
-            if scene.listed.len() < all.len() && !late {
+            if scene.listed.len() + unreadable < expected && !late {
                 continue;
             }
             match scene.judge(watched, judge, self.clock.now()) {
@@ -287,7 +296,7 @@ fn secrets_to_come(plan: &Plan) -> Vec<(String, String)> {
 }
 
 /// What has to be watched: the objects, and below workloads the pods in which their troubles show.
-fn interests(watched: &[Watched], judge: Judge) -> Vec<Interest> {
+fn interests(watched: &[Watched], judge: Judge) -> (Vec<Interest>, Vec<Interest>) {
     let mut groups: BTreeMap<(Gvk, Option<String>), BTreeSet<String>> = BTreeMap::new();
     let mut below: BTreeSet<Interest> = BTreeSet::new();
     for Watched { key, .. } in watched {
@@ -304,6 +313,10 @@ fn interests(watched: &[Watched], judge: Judge) -> Vec<Interest> {
             ("apps", _) | ("batch", "Job") | ("", "ReplicationController") => {
                 watch(Gvk::new("", "v1", "Pod"));
             }
+            ("", "PersistentVolumeClaim") => {
+                watch(Gvk::new("", "v1", "Pod"));
+                below.insert(Interest { gvk: storage_class(), namespace: None, name: None });
+            }
             _ => {}
         }
     }
@@ -314,14 +327,48 @@ fn interests(watched: &[Watched], judge: Judge) -> Vec<Interest> {
             Interest { gvk, namespace, name: names.into_iter().next().filter(|_| alone) }
         })
         .collect();
+    let mut around = Vec::new();
     for whole in below {
-        interests.retain(|interest| (&interest.gvk, &interest.namespace) != (&whole.gvk, &whole.namespace));
-        interests.insert(whole);
+        let same = |interest: &Interest| (&interest.gvk, &interest.namespace) == (&whole.gvk, &whole.namespace);
+        if interests.iter().any(same) {
+            interests.retain(|interest| !same(interest));
+            interests.insert(whole);
+        } else {
+            around.push(whole);
+        }
     }
-    interests.into_iter().collect()
+    (interests.into_iter().collect(), around)
+}
+
+fn storage_class() -> Gvk {
+    Gvk::new("storage.k8s.io", "v1", "StorageClass")
 }
 
 impl Scene {
+    /// Whether a claim rightly waits: its class binds on first use, and no pod uses it yet.
+    ///
+    /// Helm waits for such a claim until its time is up; one that only a CronJob uses would never let it end.
+    fn awaits_first_consumer(&self, claim: &Object) -> bool {
+        let classes = || self.objects.values().filter(|object| object.kind() == "StorageClass");
+        let class = match claim.str_at("/spec/storageClassName") {
+            Some(name) => classes().find(|class| class.name() == name),
+            None => {
+                classes().find(|class| class.annotation("storageclass.kubernetes.io/is-default-class") == Some("true"))
+            }
+        };
+        let on_first_use =
+            class.is_some_and(|class| class.str_at("/volumeBindingMode") == Some("WaitForFirstConsumer"));
+        let used = self.objects.values().any(|pod| {
+            pod.kind() == "Pod"
+                && pod.namespace() == claim.namespace()
+                && pod.list_at("/spec/volumes").iter().any(|volume| {
+                    volume.pointer("/persistentVolumeClaim/claimName").and_then(|name| name.as_str())
+                        == Some(claim.name())
+                })
+        });
+        on_first_use && !used && claim.str_at("/spec/volumeName").is_none()
+    }
+
     fn take(&mut self, change: Change) {
         match change {
             Change::Listed(interest, objects) => {
@@ -364,6 +411,8 @@ impl Scene {
                 Readiness::Ready => {
                     self.failing.remove(key);
                 }
+                Readiness::NotYet(_)
+                    if object.kind() == "PersistentVolumeClaim" && self.awaits_first_consumer(&object) => {}
                 Readiness::NotYet(missing) => {
                     self.failing.remove(key);
                     pending.push(Pending { key: key.clone(), missing });

@@ -60,11 +60,8 @@ fn within(canonical: &Value, written: &Value) -> Value {
     match (canonical, written) {
         (Value::Object(a), Value::Object(b)) => Value::Object(
             b.iter()
-                .filter_map(|(name, written)| match a.get(name) {
-                    Some(value) => Some((name.clone(), within(value, written))),
-                    // Dropped by the typed round trip: empty, null, or not a field at all.
-                    None => None,
-                })
+                // What is not there was dropped by the typed round trip: empty, null, or not a field at all.
+                .filter_map(|(name, written)| a.get(name).map(|value| (name.clone(), within(value, written))))
                 .collect(),
         ),
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
@@ -82,7 +79,7 @@ fn after(schemas: &Schemas, live: &Object, patch: &Map<String, Value>) -> Option
 
 fn predict_custom(previous: Option<&Object>, desired: &Object, live: &Object) -> Object {
     let none = Value::Null;
-    let next = merged(previous.map_or(&none, Object::value), desired.value(), live.value(), "");
+    let next = merged(previous.map_or(&none, Object::value), desired.value(), live.value());
     Object::from_value(next).unwrap_or_else(|_| desired.clone())
 }
 
@@ -101,7 +98,7 @@ fn encode_string_data(object: &mut Object) {
     }
 }
 
-fn merged(previous: &Value, desired: &Value, live: &Value, field: &str) -> Value {
+fn merged(previous: &Value, desired: &Value, live: &Value) -> Value {
     match (desired, live) {
         (Value::Object(wanted), Value::Object(current)) => {
             let mut next = current.clone();
@@ -119,7 +116,7 @@ fn merged(previous: &Value, desired: &Value, live: &Value, field: &str) -> Value
                 }
                 let before = previous.get(name).unwrap_or(&Value::Null);
                 let value = match current.get(name) {
-                    Some(current) => merged(before, value, current, name),
+                    Some(current) => merged(before, value, current),
                     None if is_empty(value) => continue,
                     None => without_nulls(value),
                 };
@@ -139,7 +136,7 @@ fn merged(previous: &Value, desired: &Value, live: &Value, field: &str) -> Value
                         .iter()
                         .map(|item| match find(current, item) {
                             Value::Null => without_nulls(item),
-                            live => merged(&find(before, item), item, &live, field),
+                            live => merged(&find(before, item), item, &live),
                         })
                         .collect();
                     // What others have added stays; what we delivered before and no longer want goes.
@@ -155,9 +152,7 @@ fn merged(previous: &Value, desired: &Value, live: &Value, field: &str) -> Value
                         .iter()
                         .zip(current)
                         .enumerate()
-                        .map(|(index, (item, live))| {
-                            merged(before.get(index).unwrap_or(&Value::Null), item, live, field)
-                        })
+                        .map(|(index, (item, live))| merged(before.get(index).unwrap_or(&Value::Null), item, live))
                         .collect(),
                 ),
                 None => desired.clone(),

@@ -1,0 +1,99 @@
+//! Plans are pure data.
+
+use landfall_engine::{
+    Action, Desired, DesiredPhase, Error, Item, Live, Method, PhaseRuns, Plan, Task, live_digest, plan,
+};
+use landfall_object::Object;
+use serde_json::{Value, json};
+
+fn object(value: Value) -> Object {
+    Object::from_value(value).expect("a map")
+}
+
+fn config(name: &str, data: Value) -> Object {
+    object(
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}, "data": data}),
+    )
+}
+
+fn apply(object: Object) -> Item {
+    let method = Method::ThreeWay { manager: "helm".into() };
+    Item {
+        wave: 0,
+        task: Task::Apply { previous: Some(object.clone()), object, method },
+        why: "templates/x.yaml".into(),
+    }
+}
+
+fn delete(object: &Object) -> Item {
+    let task = Task::Delete { key: object.key(), propagation: Default::default() };
+    Item { wave: 0, task, why: "no longer in the chart".into() }
+}
+
+fn desired(items: Vec<Item>) -> Desired {
+    let phases = vec![DesiredPhase { name: "resources".into(), runs: PhaseRuns::OnSuccess, items }];
+    Desired { target: "release shop/web".into(), kind: "upgrade".into(), phases }
+}
+
+#[test]
+fn a_plan_says_what_is_created_changed_left_and_deleted_and_why() {
+    let live = Live::new([config("a", json!({"x": "1"})), config("b", json!({"x": "1"})), config("d", json!({}))]);
+    let items = vec![
+        apply(config("a", json!({"x": "2"}))),
+        apply(config("b", json!({"x": "1"}))),
+        apply(config("c", json!({}))),
+        delete(&config("d", json!({}))),
+        delete(&config("e", json!({}))),
+    ];
+    let plan = plan(&desired(items), &live).expect("plans");
+    let actions: Vec<Action> = plan.steps().map(|step| step.action).collect();
+    let expected = [Action::Change, Action::Unchanged, Action::Create, Action::Delete, Action::Absent];
+    assert_eq!(actions, expected);
+    let first = plan.steps().next().expect("a step");
+    assert_eq!((first.id.as_str(), first.why.as_str()), ("0001", "templates/x.yaml"));
+    assert_eq!(first.changes[0].path, "data.x");
+    assert!(!plan.changes_nothing());
+}
+
+#[test]
+fn a_plan_survives_being_written_down() {
+    let live = Live::new([config("a", json!({"x": "1"}))]);
+    let plan = plan(&desired(vec![apply(config("a", json!({"x": "2"})))]), &live).expect("plans");
+    let text = serde_json::to_string(&plan).expect("is written");
+    assert_eq!(serde_json::from_str::<Plan>(&text).expect("is read"), plan);
+}
+
+#[test]
+fn the_digest_follows_what_was_declared_and_nothing_else() {
+    let wish = desired(vec![apply(config("a", json!({"x": "2"})))]);
+    let digest = |live: &Object| plan(&wish, &Live::new([live.clone()])).expect("plans").digest;
+    let live = config("a", json!({"x": "1"}));
+    let mut observed = live.clone();
+    observed.metadata_mut().insert("resourceVersion".into(), "17".into());
+    observed.metadata_mut().insert("managedFields".into(), json!([]));
+    observed.map_mut().insert("status".into(), json!({"seen": true}));
+    assert_eq!(digest(&live), digest(&observed));
+    assert_eq!(live_digest(&live), live_digest(&observed));
+    assert_ne!(digest(&live), digest(&config("a", json!({"x": "other"}))));
+    let mut remade = live.clone();
+    remade.metadata_mut().insert("uid".into(), "new".into());
+    assert_ne!(digest(&live), digest(&remade));
+}
+
+#[test]
+fn one_object_is_not_written_twice() {
+    let wish = desired(vec![apply(config("a", json!({}))), apply(config("a", json!({"x": "1"})))]);
+    assert!(matches!(plan(&wish, &Live::default()), Err(Error::Twice(_))));
+}
+
+#[test]
+fn values_of_secrets_stay_out_of_what_a_plan_shows() {
+    let secret = |value: &str| {
+        object(
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}, "data": {"key": value}}),
+        )
+    };
+    let plan = plan(&desired(vec![apply(secret("bmV3"))]), &Live::new([secret("b2xk")])).expect("plans");
+    let shown = serde_json::to_string(&plan.steps().next().expect("a step").changes).expect("is written");
+    assert!(shown.contains("data.key") && !shown.contains("bmV3") && !shown.contains("b2xk"), "{shown}");
+}
