@@ -16,8 +16,10 @@ use crate::audit::AuditEntry;
 use crate::bootstrap;
 use crate::clock::Clock;
 use crate::containers::{Containers, Undeclared};
+use crate::controllers::ControlPlane;
 use crate::credentials::Credentials;
 use crate::error::Error;
+use crate::ingress::{IngressError, IngressOptions, IngressServer};
 use crate::plane::{Activity, Plane};
 use crate::randomness::Randomness;
 use crate::runtime::{Controller, Runtime};
@@ -79,6 +81,15 @@ impl Default for Options {
             controllers: Arc::new(crate::controllers::all),
             containers: Undeclared::shared(),
         }
+    }
+}
+
+impl Options {
+    /// The same options with this control plane: its nodes, switches, and what its containers do.
+    #[must_use]
+    pub fn with_control_plane(self, plane: ControlPlane) -> Self {
+        let containers = plane.behaviour.clone();
+        Self { nodes: 0, containers, controllers: Arc::new(move || plane.controllers()), ..self }
     }
 }
 
@@ -276,6 +287,14 @@ impl Cluster {
     /// [`Error::Certificate`].
     pub fn client_certificate(&self, user: &str, groups: &[&str]) -> Result<(String, String), Error> {
         self.plane.credentials.client_certificate(user, groups)
+    }
+
+    /// Serves the rules of Ingress and IngressRoute objects until the server is dropped.
+    ///
+    /// # Errors
+    /// [`IngressError`] when no port can be had.
+    pub async fn serve_ingress(&self, options: &IngressOptions) -> Result<IngressServer, IngressError> {
+        crate::ingress::serve(self.plane.clone(), options).await
     }
 
     /// Ends the cluster's tasks.

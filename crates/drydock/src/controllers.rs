@@ -1,8 +1,267 @@
 //! The simulated controllers, scheduler and kubelet.
+//!
+//! ```text
+//! World ── events since the last step ──► routes ──► queue ──► reconcile(object) ──► writes to the World
+//!                                                     ▲               │
+//!                                        timers ──────┴── look again at an instant
+//! ```
+//!
+//! One queue, first in first out, so that the order is fair like that of concurrent controllers and the same in every
+//! run. A reconciliation sees watched objects only; whatever else it needs to remember it can do without, so that a
+//! fork or a reopened cluster goes on from its objects alone.
 
+mod autoscaler;
+mod budget;
+mod claims;
+mod conditions;
+mod cron;
+mod cron_job;
+mod daemon_set;
+mod deployment;
+pub(crate) mod desk;
+mod endpoints;
+mod events;
+pub(crate) mod fields;
+mod garbage;
+mod hash;
+mod history;
+mod ingress_status;
+mod job;
+pub(crate) mod kind;
+mod namespaces;
+mod nodes;
+mod pod_control;
+pub(crate) mod pods;
+mod queue;
+mod quota;
+mod replica_set;
+mod revision;
+mod rollout;
+mod routes;
+pub(crate) mod selector;
+mod stateful_set;
+mod storage;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::behaviour::Behaviour;
+use crate::kubelet::Kubelet;
+use crate::operators;
 use crate::runtime::Controller;
+use crate::scheduler;
+use crate::status::Status;
+use crate::world::World;
+use desk::{Agent, Desk, Outcome};
+pub(crate) use endpoints::target_port as service_target_port;
+use events::Correlator;
+pub(crate) use ingress_status::is_served as is_served_ingress;
+pub use nodes::NodeSpec;
+use queue::{Item, Queue, Role};
 
-/// All controllers of a cluster, in the order in which they are stepped.
-pub(crate) fn all() -> Vec<Box<dyn Controller>> {
-    Vec::new()
+/// What is fixed when the control plane starts.
+#[derive(Clone, Debug)]
+pub struct ControlPlane {
+    /// The nodes, made when there are none.
+    pub nodes: Vec<NodeSpec>,
+    /// Whether pods are run; without, they stay as the scheduler left them.
+    pub kubelet: Switch,
+    /// Whether pods are given to nodes.
+    pub scheduler: Switch,
+    /// Whether operators act on the custom resources they are known for.
+    pub operators: Switch,
+    /// What the containers do, and what goes wrong.
+    pub behaviour: Arc<Behaviour>,
 }
+
+/// A part that can be left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Switch {
+    /// It works.
+    #[default]
+    On,
+    /// It does nothing.
+    Off,
+}
+
+impl Default for ControlPlane {
+    fn default() -> Self {
+        Self {
+            nodes: vec![NodeSpec::default()],
+            kubelet: Switch::On,
+            scheduler: Switch::On,
+            operators: Switch::On,
+            behaviour: Arc::default(),
+        }
+    }
+}
+
+/// All controllers over one world.
+pub(crate) struct Controllers {
+    plane: ControlPlane,
+    /// The version up to which events have been taken; none before the first step.
+    seen: Option<u64>,
+    behaviour_seen: u64,
+    queue: Queue,
+    failures: BTreeMap<Item, u32>,
+    events: Correlator,
+    kubelet: Kubelet,
+}
+
+/// The first wait after a refusal; it doubles each time.
+const RETRY: SignedDuration = SignedDuration::from_millis(5);
+/// The longest wait after refusals.
+const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(1000);
+/// Reconciliations in one step; more are left to the next, so that clients get a turn.
+const STEP: usize = 256;
+
+/// The control plane of a cluster of which nothing is said: no nodes of its own, nothing declared, no faults.
+pub(crate) fn all() -> Vec<Box<dyn Controller>> {
+    ControlPlane { nodes: Vec::new(), ..ControlPlane::default() }.controllers()
+}
+
+impl ControlPlane {
+    /// The controllers that make it up, new ones at each call.
+    pub fn controllers(&self) -> Vec<Box<dyn Controller>> {
+        vec![Box::new(Controllers::new(self.clone()))]
+    }
+}
+
+impl Controllers {
+    pub(crate) fn new(plane: ControlPlane) -> Self {
+        Self {
+            plane,
+            seen: None,
+            behaviour_seen: 0,
+            queue: Queue::default(),
+            failures: BTreeMap::new(),
+            events: Correlator::default(),
+            kubelet: Kubelet::default(),
+        }
+    }
+
+    /// Acts on all that changed and is due; returns when it wants to be called though nothing changed.
+    pub(crate) fn advance(&mut self, world: &mut World, now: Timestamp) -> Option<Timestamp> {
+        if self.seen.is_none() {
+            nodes::ensure(world, &self.plane.nodes);
+        }
+        self.take_events(world);
+        let generation = self.plane.behaviour.generation();
+        if generation != self.behaviour_seen {
+            self.behaviour_seen = generation;
+            self.kubelet.forget_probes();
+            routes::pods(world, &mut self.queue);
+        }
+        self.queue.take_due(now);
+        for _ in 0..STEP {
+            let Some(item) = self.queue.pop() else { return self.queue.next_due() };
+            self.reconcile(world, now, item);
+            self.take_events(world);
+        }
+        Some(now)
+    }
+
+    fn take_events(&mut self, world: &World) {
+        let since = self.seen.replace(world.version());
+        if since == self.seen {
+            return;
+        }
+        let Some(events) = since.and_then(|version| world.events_since(version).ok()) else {
+            routes::everything(world, &mut self.queue);
+            return;
+        };
+        for event in events {
+            if event.change == crate::world::Change::Deleted {
+                self.events.forget(event.object.uid());
+                self.kubelet.forget(event.object.uid());
+            }
+            routes::event(world, event, &mut self.queue);
+        }
+    }
+
+    fn reconcile(&mut self, world: &mut World, now: Timestamp, item: Item) {
+        let result = self.dispatch(world, now, &item);
+        match result {
+            Ok(outcome) => {
+                self.failures.remove(&item);
+                match outcome.again_at {
+                    Some(at) => self.queue.at(at, item),
+                    None => self.queue.forget(&item),
+                }
+            }
+            Err(refusal) => {
+                tracing::debug!(?item, %refusal, "reconciliation refused");
+                let failures = self.failures.entry(item.clone()).or_insert(0);
+                let wait = RETRY.saturating_mul(1 << (*failures).min(18)).min(LONGEST_RETRY);
+                *failures += 1;
+                if let Ok(at) = now.checked_add(wait) {
+                    self.queue.at(at, item);
+                }
+            }
+        }
+    }
+
+    fn dispatch(&mut self, world: &mut World, now: Timestamp, item: &Item) -> Result<Outcome, Status> {
+        let agent = match item.role {
+            Role::Scheduler => Agent::Scheduler,
+            Role::Kubelet => Agent::Kubelet,
+            Role::CertManager => Agent::CertManager,
+            Role::SealedSecret => Agent::SealedSecrets,
+            Role::Ingress => Agent::Traefik,
+            _ => Agent::ControllerManager,
+        };
+        let desk = &mut Desk::new(world, &mut self.events, now, agent);
+        let (namespace, name) = (item.object.namespace.as_str(), item.object.name.as_str());
+        match item.role {
+            Role::Garbage => garbage::reconcile(desk, &item.object),
+            Role::Namespace => namespaces::reconcile(desk, name),
+            Role::Node => nodes::reconcile(desk, name),
+            Role::Deployment => deployment::reconcile(desk, namespace, name),
+            Role::ReplicaSet => replica_set::reconcile(desk, &kind::REPLICA_SET, namespace, name),
+            Role::ReplicationController => replica_set::reconcile(desk, &kind::REPLICATION_CONTROLLER, namespace, name),
+            Role::StatefulSet => stateful_set::reconcile(desk, namespace, name),
+            Role::DaemonSet => daemon_set::reconcile(desk, namespace, name),
+            Role::Job => job::reconcile(desk, namespace, name),
+            Role::CronJob => cron_job::reconcile(desk, namespace, name),
+            Role::Claim => storage::reconcile_claim(desk, &self.plane.behaviour, namespace, name),
+            Role::Volume => storage::reconcile_volume(desk, name),
+            Role::Service => endpoints::reconcile(desk, namespace, name),
+            Role::Ingress => ingress_status::reconcile(desk, namespace, name),
+            Role::Budget => budget::reconcile(desk, namespace, name),
+            Role::Autoscaler => autoscaler::reconcile(desk, namespace, name),
+            Role::Quota => quota::reconcile(desk, namespace, name),
+            Role::Scheduler if self.plane.scheduler == Switch::On => {
+                scheduler::reconcile(desk, &self.plane.behaviour, namespace, name)
+            }
+            Role::Kubelet if self.plane.kubelet == Switch::On => {
+                self.kubelet.reconcile(desk, &self.plane.behaviour, namespace, name)
+            }
+            Role::CertManager if self.plane.operators == Switch::On => {
+                operators::cert_manager::reconcile(desk, &item.object)
+            }
+            Role::SealedSecret if self.plane.operators == Switch::On => {
+                operators::sealed_secrets::reconcile(desk, namespace, name)
+            }
+            Role::Traefik if self.plane.operators == Switch::On => operators::traefik::reconcile(desk, namespace, name),
+            Role::Scheduler | Role::Kubelet | Role::CertManager | Role::SealedSecret | Role::Traefik => {
+                Ok(Outcome::done())
+            }
+        }
+    }
+}
+
+impl Controller for Controllers {
+    fn name(&self) -> &'static str {
+        "control plane"
+    }
+
+    fn step(&mut self, world: &mut World) -> Option<Timestamp> {
+        let now = world.now();
+        self.advance(world, now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

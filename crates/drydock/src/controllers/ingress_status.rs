@@ -1,0 +1,43 @@
+//! Ingresses get the address under which they are served, as Traefik gives it on k3s.
+
+use serde_json::{Value, json};
+
+use super::desk::{Desk, Found, Outcome};
+use super::fields::{annotation, child, deleting, list, text};
+use super::kind::{INGRESS, INGRESS_CLASS, NODE};
+use crate::status::Status;
+
+/// The annotation that named the class before there was a field.
+const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
+
+/// Whether an ingress is served here: it names no class, or one that there is.
+pub(crate) fn is_served(ingress: &Value, class_exists: impl Fn(&str) -> bool) -> bool {
+    let class = text(ingress, "/spec/ingressClassName");
+    let class = if class.is_empty() { annotation(ingress, CLASS_ANNOTATION).unwrap_or_default() } else { class };
+    class.is_empty() || class == "traefik" || class_exists(class)
+}
+
+/// Writes one ingress's address.
+pub(super) fn reconcile(desk: &mut Desk<'_>, namespace: &str, name: &str) -> Result<Outcome, Status> {
+    let Some(ingress) = desk.get(&INGRESS, namespace, name).filter(|i| !deleting(i)) else {
+        return Ok(Outcome::done());
+    };
+    let served = is_served(&ingress, |class| desk.get(&INGRESS_CLASS, "", class).is_some());
+    let address = |node: &Found| {
+        let addresses = list(node, "/status/addresses");
+        addresses.iter().find(|a| text(a, "/type") == "InternalIP").map(|a| text(a, "/address").to_owned())
+    };
+    let points: Vec<Value> = if served {
+        desk.list(&NODE, "").iter().filter_map(address).map(|ip| json!({"ip": ip})).collect()
+    } else {
+        Vec::new()
+    };
+    let wanted = if points.is_empty() { json!({}) } else { json!({"ingress": points}) };
+    if ingress.pointer("/status/loadBalancer").unwrap_or(&json!({})) == &wanted {
+        return Ok(Outcome::done());
+    }
+    let mut changed = ingress.value().clone();
+    child(&mut changed, "status")["loadBalancer"] = wanted;
+    desk.update_status(&INGRESS, changed)?;
+    Ok(Outcome::done())
+}

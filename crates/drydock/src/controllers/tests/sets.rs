@@ -1,0 +1,115 @@
+use serde_json::json;
+
+use super::super::fields::{count, label, text};
+use super::Stage;
+use serde_json::Value;
+
+fn stateful_set(name: &str, replicas: i64) -> Value {
+    json!({"metadata": {"name": name}, "spec": {
+        "serviceName": name, "replicas": replicas, "selector": {"matchLabels": {"app": name}},
+        "template": {"metadata": {"labels": {"app": name}},
+            "spec": {"containers": [{"name": "db", "image": "db:1",
+                "readinessProbe": {"tcpSocket": {"port": 5432}, "initialDelaySeconds": 3}}]}},
+    }})
+}
+
+#[test]
+fn pods_of_a_stateful_set_come_in_order() {
+    let mut stage = Stage::plain();
+    stage.create("statefulsets.apps", stateful_set("cache", 2));
+    stage.pass(1);
+    assert_eq!(stage.names("pods"), ["cache-0"]);
+    stage.pass(10);
+    assert_eq!(stage.names("pods"), ["cache-0", "cache-1"]);
+    assert_eq!(
+        stage.events("cache"),
+        [
+            "SuccessfulCreate Create Pod cache-0 in StatefulSet cache successful",
+            "SuccessfulCreate Create Pod cache-1 in StatefulSet cache successful",
+        ]
+    );
+    let set = stage.find("statefulsets.apps", "cache");
+    assert_eq!(count(&set, "/status/availableReplicas"), 2);
+    assert_eq!(text(&set, "/status/currentRevision"), text(&set, "/status/updateRevision"));
+    let pod = stage.find("pods", "cache-1");
+    assert_eq!(label(&pod, "apps.kubernetes.io/pod-index"), Some("1"));
+    assert_eq!(label(&pod, "controller-revision-hash"), Some(text(&set, "/status/updateRevision")));
+}
+
+#[test]
+fn an_update_goes_from_the_highest_ordinal_down_and_stops_at_the_partition() {
+    let mut stage = Stage::plain();
+    let mut set = stateful_set("db", 3);
+    set["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}});
+    stage.create("statefulsets.apps", set);
+    stage.pass(30);
+    stage.change("statefulsets.apps", "db", |s| {
+        s["spec"]["template"]["spec"]["containers"][0]["image"] = json!("db:2");
+    });
+    stage.pass(120);
+    let images: Vec<String> =
+        stage.list("pods").iter().map(|p| text(p, "/spec/containers/0/image").to_owned()).collect();
+    assert_eq!(images, ["db:1", "db:2", "db:2"]);
+    let deletions: Vec<String> = stage.events("db").into_iter().filter(|e| e.starts_with("SuccessfulDelete")).collect();
+    assert_eq!(
+        deletions,
+        [
+            "SuccessfulDelete Delete Pod db-2 in StatefulSet db successful",
+            "SuccessfulDelete Delete Pod db-1 in StatefulSet db successful",
+        ]
+    );
+    let set = stage.find("statefulsets.apps", "db");
+    assert_ne!(text(&set, "/status/currentRevision"), text(&set, "/status/updateRevision"));
+    assert_eq!(count(&set, "/status/updatedReplicas"), 2);
+}
+
+#[test]
+fn a_stateful_set_shrinks_from_the_top() {
+    let mut stage = Stage::plain();
+    stage.create("statefulsets.apps", stateful_set("db", 3));
+    stage.pass(30);
+    stage.change("statefulsets.apps", "db", |s| s["spec"]["replicas"] = json!(1));
+    stage.pass(60);
+    assert_eq!(stage.names("pods"), ["db-0"]);
+}
+
+#[test]
+fn a_daemon_set_has_a_pod_on_each_node_that_fits() {
+    let nodes = ["a", "b", "c"]
+        .map(|name| crate::controllers::NodeSpec {
+            name: name.to_owned(),
+            taints: if name == "c" { vec![json!({"key": "db", "effect": "NoSchedule"})] } else { Vec::new() },
+            ..crate::controllers::NodeSpec::default()
+        })
+        .to_vec();
+    let mut stage = Stage::new(crate::controllers::ControlPlane { nodes, ..Default::default() });
+    stage.create("daemonsets.apps", json!({"metadata": {"name": "logs"}, "spec": {
+        "selector": {"matchLabels": {"app": "logs"}},
+        "template": {"metadata": {"labels": {"app": "logs"}}, "spec": {"containers": [{"name": "c", "image": "l:1"}]}}}}));
+    stage.rest();
+    let mut on: Vec<String> = stage.list("pods").iter().map(|p| text(p, "/spec/nodeName").to_owned()).collect();
+    on.sort();
+    assert_eq!(on, ["a", "b"]);
+    stage.change("daemonsets.apps", "logs", |d| {
+        d["spec"]["template"]["spec"]["containers"][0]["image"] = json!("l:2");
+    });
+    stage.pass(60);
+    let set = stage.find("daemonsets.apps", "logs");
+    assert_eq!(count(&set, "/status/updatedNumberScheduled"), 2, "{:#}", set.value());
+    assert_eq!(count(&set, "/status/numberAvailable"), 2);
+}
+
+#[test]
+fn a_budget_counts_what_may_go() {
+    let mut stage = Stage::plain();
+    stage.create(
+        "poddisruptionbudgets.policy",
+        json!({"metadata": {"name": "web"}, "spec": {
+        "minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}}),
+    );
+    stage.create("deployments.apps", super::deployment("web", 3));
+    stage.rest();
+    let budget = stage.find("poddisruptionbudgets.policy", "web");
+    assert_eq!(count(&budget, "/status/disruptionsAllowed"), 2);
+    assert_eq!(count(&budget, "/status/expectedPods"), 3);
+}

@@ -1,0 +1,72 @@
+//! From a service's port to a ready pod and the answer of its container.
+
+use serde_json::Value;
+
+use super::rules::Route;
+use crate::controllers::fields::{deleting, list, text};
+use crate::controllers::kind::{POD, SERVICE};
+use crate::controllers::pods::{is_ready, is_terminated};
+use crate::controllers::selector::map_matches;
+use crate::controllers::service_target_port;
+use crate::world::{Stored, World};
+use std::sync::Arc;
+
+/// Who answers.
+pub(crate) struct Backend {
+    /// The pod.
+    pub(crate) pod: Arc<Stored>,
+    /// The port on the pod.
+    pub(crate) port: u16,
+}
+
+/// Why nobody answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unavailable {
+    /// The service is not there.
+    NoService,
+    /// The service has no such port.
+    NoPort,
+    /// The service stands for a name outside the cluster.
+    External(String),
+    /// No pod behind it is ready: so many there are.
+    NoneReady(usize),
+}
+
+/// The pod that answers a request; `turn` goes round among the ready ones.
+pub(crate) fn find(world: &World, route: &Route, turn: usize) -> Result<Backend, Unavailable> {
+    let Some(service) = world.find(SERVICE.id, &route.namespace, &route.service) else {
+        return Err(Unavailable::NoService);
+    };
+    if text(&service, "/spec/type") == "ExternalName" {
+        return Err(Unavailable::External(text(&service, "/spec/externalName").to_owned()));
+    }
+    let port = port_of(&service, &route.port).ok_or(Unavailable::NoPort)?;
+    let wanted = service.pointer("/spec/selector").and_then(Value::as_object);
+    let pods: Vec<&Arc<Stored>> = world
+        .list(POD.id, Some(&route.namespace))
+        .filter(|pod| map_matches(wanted, pod) && !is_terminated(pod) && !deleting(pod))
+        .collect();
+    let ready: Vec<(&Arc<Stored>, u16)> = pods
+        .iter()
+        .filter(|pod| is_ready(pod))
+        .filter_map(|pod| Some((*pod, u16::try_from(service_target_port(pod, port)?).ok()?)))
+        .collect();
+    let Some((pod, port)) = ready.get(turn.checked_rem(ready.len()).unwrap_or(0)) else {
+        return Err(Unavailable::NoneReady(pods.len()));
+    };
+    Ok(Backend { pod: Arc::clone(pod), port: *port })
+}
+
+/// The service's port of that number or name; its only one when none is asked for.
+fn port_of<'a>(service: &'a Value, wanted: &Value) -> Option<&'a Value> {
+    let ports = list(service, "/spec/ports");
+    if wanted.is_null() {
+        return ports.first().filter(|_| ports.len() == 1);
+    }
+    ports.iter().find(|port| {
+        port.get("port") == Some(wanted)
+            || wanted.as_str().is_some_and(|word| {
+                text(port, "/name") == word || port.get("port").is_some_and(|number| number.to_string() == word)
+            })
+    })
+}

@@ -1,0 +1,97 @@
+//! What a container answers to logs, commands and requests: what is declared, and that it is simulated.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::probe::port_number;
+use super::status::container_status;
+use crate::behaviour::Behaviour;
+use crate::containers::{Containers, ExecOutcome, HttpAnswer, Life, LogLine};
+use crate::controllers::fields::{instant, list, text};
+use crate::simulation::fill;
+
+/// The beginning of a command, for marks and messages.
+pub(super) fn short(argv: &[&str]) -> String {
+    let joined = argv.join(" ");
+    if joined.chars().count() <= 40 {
+        return joined.replace(", ", " ");
+    }
+    let cut: String = joined.chars().take(39).collect();
+    format!("{}…", cut.replace(", ", " "))
+}
+
+impl Containers for Behaviour {
+    fn logs(&self, pod: &Value, container: &str, life: Life, now: Timestamp) -> Vec<LogLine> {
+        let Some(status) = pod.get("status").and_then(|s| container_status(s, container)) else { return Vec::new() };
+        let state = match life {
+            Life::Previous => status.get("lastState"),
+            Life::Current if status.pointer("/state/waiting").is_some() => status.get("lastState"),
+            Life::Current => status.get("state"),
+        };
+        let Some(state) = state else { return Vec::new() };
+        let Some(started) = instant(state, "/running/startedAt").or_else(|| instant(state, "/terminated/startedAt"))
+        else {
+            return Vec::new();
+        };
+        let line = |at: Timestamp, text: String| LogLine { at, text };
+        let mut lines = vec![line(
+            started,
+            format!("~ container {container} is simulated: no process runs, it answers only what is declared"),
+        )];
+        let play = self.play();
+        let script = play.script(pod, container);
+        for declared in script.map_or(&[][..], |s| &s.logs) {
+            lines.push(line(started, fill(declared, pod, container)));
+        }
+        if let Some(ended) = state.get("terminated") {
+            let at = instant(ended, "/finishedAt").unwrap_or(started).min(now);
+            let code = ended["exitCode"].as_i64().unwrap_or(0);
+            let faults: Vec<String> = play
+                .faults
+                .iter()
+                .filter(|f| play.faults_of(pod).any(|e| e == f.effect))
+                .map(ToString::to_string)
+                .collect();
+            let because = match (code, faults.as_slice()) {
+                (0, _) | (_, []) => String::new(),
+                (_, faults) => format!(" (fault {})", faults.join(", ")),
+            };
+            lines.push(line(at, format!("~ container {container} ended with exit code {code}{because}")));
+        }
+        lines
+    }
+
+    fn exec(&self, pod: &Value, container: &str, argv: &[String]) -> Option<ExecOutcome> {
+        let play = self.play();
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+        let answer = play.script(pod, container)?.run(&argv)?;
+        Some(ExecOutcome {
+            stdout: answer.stdout.clone(),
+            stderr: answer.stderr.clone(),
+            code: i32::try_from(answer.exit).unwrap_or(1),
+        })
+    }
+
+    fn http(&self, pod: &Value, port: u16, method: &str, path: &str, _body: &[u8]) -> Option<HttpAnswer> {
+        let play = self.play();
+        let container = container_of_port(pod, port)?;
+        let answer = play.script(pod, text(container, "/name"))?.answer(method, path, Some(port))?;
+        let mut headers: Vec<(String, String)> = answer
+            .headers
+            .iter()
+            .filter(|(name, _)| !name.eq_ignore_ascii_case("content-type"))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        headers.push(("content-type".to_owned(), answer.content_type().to_owned()));
+        Some(HttpAnswer { status: answer.status, headers, body: answer.bytes() })
+    }
+}
+
+/// The container that has the port, or the first one: ports need not be written down.
+pub(crate) fn container_of_port(pod: &Value, port: u16) -> Option<&Value> {
+    let containers = list(pod, "/spec/containers");
+    let has = |container: &&Value| {
+        list(container, "/ports").iter().any(|p| port_number(container, &p["containerPort"]) == Some(port))
+    };
+    containers.iter().find(has).or_else(|| containers.first())
+}

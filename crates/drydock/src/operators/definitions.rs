@@ -1,0 +1,259 @@
+//! The custom resource definitions of the operators that are simulated, in our own, minimal words: names, scopes,
+//! subresources, the fields that must be there; everything else is kept as it is written.
+
+use serde_json::{Value, json};
+
+/// One kind that charts use and an operator would define.
+struct Known {
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    short: &'static [&'static str],
+    scope: &'static str,
+    has_status: bool,
+    /// Fields that `spec` must have, with their type.
+    required: &'static [(&'static str, &'static str)],
+    /// Columns: name, type, path.
+    columns: &'static [(&'static str, &'static str, &'static str)],
+}
+
+const READY: (&str, &str, &str) = ("Ready", "string", ".status.conditions[?(@.type==\"Ready\")].status");
+
+const KNOWN: &[Known] = &[
+    Known {
+        group: "cert-manager.io",
+        version: "v1",
+        kind: "Certificate",
+        plural: "certificates",
+        short: &["cert", "certs"],
+        scope: "Namespaced",
+        has_status: true,
+        required: &[("secretName", "string"), ("issuerRef", "object")],
+        columns: &[READY, ("Secret", "string", ".spec.secretName")],
+    },
+    Known {
+        group: "cert-manager.io",
+        version: "v1",
+        kind: "CertificateRequest",
+        plural: "certificaterequests",
+        short: &["cr", "crs"],
+        scope: "Namespaced",
+        has_status: true,
+        required: &[("request", "string"), ("issuerRef", "object")],
+        columns: &[READY],
+    },
+    Known {
+        group: "cert-manager.io",
+        version: "v1",
+        kind: "Issuer",
+        plural: "issuers",
+        short: &["iss"],
+        scope: "Namespaced",
+        has_status: true,
+        required: &[],
+        columns: &[READY],
+    },
+    Known {
+        group: "cert-manager.io",
+        version: "v1",
+        kind: "ClusterIssuer",
+        plural: "clusterissuers",
+        short: &["ciss"],
+        scope: "Cluster",
+        has_status: true,
+        required: &[],
+        columns: &[READY],
+    },
+    traefik("IngressRoute", "ingressroutes", &[("routes", "array")]),
+    traefik("IngressRouteTCP", "ingressroutetcps", &[("routes", "array")]),
+    traefik("IngressRouteUDP", "ingressrouteudps", &[("routes", "array")]),
+    traefik("Middleware", "middlewares", &[]),
+    traefik("MiddlewareTCP", "middlewaretcps", &[]),
+    traefik("ServersTransport", "serverstransports", &[]),
+    traefik("TLSOption", "tlsoptions", &[]),
+    traefik("TLSStore", "tlsstores", &[]),
+    traefik("TraefikService", "traefikservices", &[]),
+    Known {
+        group: "bitnami.com",
+        version: "v1alpha1",
+        kind: "SealedSecret",
+        plural: "sealedsecrets",
+        short: &[],
+        scope: "Namespaced",
+        has_status: true,
+        required: &[("encryptedData", "object")],
+        columns: &[
+            ("Status", "string", ".status.conditions[0].message"),
+            ("Synced", "string", ".status.conditions[0].status"),
+        ],
+    },
+    argo("Application", "applications", &["app", "apps"], &[("destination", "object"), ("project", "string")]),
+    argo("AppProject", "appprojects", &["appproj", "appprojs"], &[]),
+    argo(
+        "ApplicationSet",
+        "applicationsets",
+        &["appset", "appsets"],
+        &[("generators", "array"), ("template", "object")],
+    ),
+    monitoring("ServiceMonitor", "servicemonitors", &["smon"], &[("endpoints", "array"), ("selector", "object")]),
+    monitoring("PodMonitor", "podmonitors", &["pmon"], &[("selector", "object")]),
+    monitoring("PrometheusRule", "prometheusrules", &["promrule"], &[]),
+];
+
+const fn traefik(kind: &'static str, plural: &'static str, required: &'static [(&'static str, &'static str)]) -> Known {
+    Known {
+        group: "traefik.io",
+        version: "v1alpha1",
+        kind,
+        plural,
+        short: &[],
+        scope: "Namespaced",
+        has_status: false,
+        required,
+        columns: &[],
+    }
+}
+
+const fn argo(
+    kind: &'static str,
+    plural: &'static str,
+    short: &'static [&'static str],
+    required: &'static [(&'static str, &'static str)],
+) -> Known {
+    Known {
+        group: "argoproj.io",
+        version: "v1alpha1",
+        kind,
+        plural,
+        short,
+        scope: "Namespaced",
+        // Argo CD writes an application's status through the object itself.
+        has_status: false,
+        required,
+        columns: &[
+            ("Sync Status", "string", ".status.sync.status"),
+            ("Health Status", "string", ".status.health.status"),
+        ],
+    }
+}
+
+const fn monitoring(
+    kind: &'static str,
+    plural: &'static str,
+    short: &'static [&'static str],
+    required: &'static [(&'static str, &'static str)],
+) -> Known {
+    Known {
+        group: "monitoring.coreos.com",
+        version: "v1",
+        kind,
+        plural,
+        short,
+        scope: "Namespaced",
+        has_status: true,
+        required,
+        columns: &[],
+    }
+}
+
+/// The definition of a kind that an operator would bring, ready to be created on the embedded cluster.
+pub fn definition(group: &str, kind: &str) -> Option<Value> {
+    KNOWN.iter().find(|known| known.group == group && known.kind == kind).map(Known::definition)
+}
+
+/// All definitions of a group, such as `cert-manager.io`; none for a group that is not known.
+pub fn definitions(group: &str) -> Vec<Value> {
+    KNOWN.iter().filter(|known| known.group == group).map(Known::definition).collect()
+}
+
+/// Group and kind of all that is known.
+pub fn known_kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KNOWN.iter().map(|known| (known.group, known.kind))
+}
+
+impl Known {
+    fn definition(&self) -> Value {
+        let mut spec = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        if !self.required.is_empty() {
+            spec["required"] = self.required.iter().map(|(field, _)| *field).collect();
+            for (field, kind) in self.required {
+                spec["properties"][field] = match *kind {
+                    "array" => json!({
+                        "type": "array",
+                        "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+                    }),
+                    "object" => json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
+                    kind => json!({"type": kind}),
+                };
+            }
+        }
+        let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let mut schema = json!({
+            "type": "object",
+            "description": format!("{}: a minimal definition for the embedded cluster.", self.kind),
+            "properties": {
+                "apiVersion": {"type": "string"},
+                "kind": {"type": "string"},
+                "metadata": {"type": "object"},
+                "spec": spec,
+                "status": open,
+            },
+        });
+        if !self.required.is_empty() {
+            schema["required"] = json!(["spec"]);
+        }
+        if self.kind == "Application" {
+            schema["properties"]["operation"] = open;
+        }
+        let mut columns: Vec<Value> = self
+            .columns
+            .iter()
+            .map(|(name, kind, path)| json!({"name": name, "type": kind, "jsonPath": path}))
+            .collect();
+        if !columns.is_empty() {
+            columns.push(json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}));
+        }
+        let mut version = json!({
+            "name": self.version, "served": true, "storage": true, "schema": {"openAPIV3Schema": schema},
+        });
+        if self.has_status {
+            version["subresources"] = json!({"status": {}});
+        }
+        if !columns.is_empty() {
+            version["additionalPrinterColumns"] = columns.into();
+        }
+        let mut names = json!({
+            "kind": self.kind, "listKind": format!("{}List", self.kind), "plural": self.plural,
+            "singular": self.kind.to_ascii_lowercase(),
+        });
+        if !self.short.is_empty() {
+            names["shortNames"] = json!(self.short);
+        }
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {
+                "name": format!("{}.{}", self.plural, self.group),
+                "annotations": {crate::kubelet::SIMULATED: "minimal definition"},
+            },
+            "spec": {"group": self.group, "names": names, "scope": self.scope, "versions": [version]},
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_known_kind_has_a_definition_named_after_it() {
+        for (group, kind) in known_kinds() {
+            let made = definition(group, kind).expect("known");
+            let plural = made["spec"]["names"]["plural"].as_str().unwrap_or_default();
+            assert_eq!(made["metadata"]["name"], format!("{plural}.{group}"));
+        }
+        assert_eq!(definitions("bitnami.com").len(), 1);
+        assert!(definition("example.com", "Thing").is_none());
+    }
+}

@@ -1,0 +1,339 @@
+//! What the containers of the embedded cluster answer: exactly what the project declares under `simulate:`.
+//!
+//! ```yaml
+//! simulate:
+//!   api-gateway:                  # a container, a workload, or workload/container
+//!     http: [{path: /health, json: {status: ok}}, {method: POST, path: /graphql, body: '{"data":{}}'}]
+//!     logs: ["listening on {{ .port }}"]
+//!     exec: [{argv: [node, --version], stdout: v22.0.0}]
+//!     start: 2s                   # until it answers
+//!     runs: 5s                    # how long a container that ends takes
+//!     exit: 1                     # with which code it ends
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::SignedDuration;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::controllers::fields::{controller_of, label, list, name, namespace, text};
+
+/// Scripts of containers by the name they are declared under.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct Simulation {
+    /// Container, workload, or `workload/container` to what it does.
+    pub containers: BTreeMap<String, Script>,
+}
+
+/// What one container does.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Script {
+    /// Answers to HTTP requests; the first that fits is given.
+    pub http: Vec<DeclaredHttp>,
+    /// Lines written at the start, with `{{ .port }}` and the like filled in.
+    pub logs: Vec<String>,
+    /// Answers to commands run in the container.
+    pub exec: Vec<DeclaredExec>,
+    /// Time from the start until it answers.
+    #[serde(deserialize_with = "duration")]
+    pub start: Option<SignedDuration>,
+    /// Time a container that ends takes.
+    #[serde(deserialize_with = "duration")]
+    pub runs: Option<SignedDuration>,
+    /// The code with which a container that ends ends.
+    pub exit: Option<i64>,
+}
+
+/// The answer to an HTTP request.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredHttp {
+    /// The path; a trailing `*` takes in all that begins so.
+    pub path: String,
+    /// The method; without one, GET and HEAD.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// Only on this container port.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// The status code.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// Headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// A JSON body.
+    #[serde(default)]
+    pub json: Option<Value>,
+    /// A body as text.
+    #[serde(default)]
+    pub body: Option<String>,
+}
+
+/// The answer to a command.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeclaredExec {
+    /// The command with its arguments; a last `*` takes in any further ones.
+    pub argv: Vec<String>,
+    /// What it writes to standard output.
+    pub stdout: String,
+    /// What it writes to standard error.
+    pub stderr: String,
+    /// The exit code.
+    pub exit: i64,
+}
+
+/// A `simulate:` section that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("simulate: {0}")]
+pub struct SimulationError(String);
+
+fn ok() -> u16 {
+    200
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignedDuration>, D::Error> {
+    let Some(written) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    parse_duration(&written).map(Some).ok_or_else(|| D::Error::custom(BadDuration(&written)))
+}
+
+struct BadDuration<'a>(&'a str);
+
+impl fmt::Display for BadDuration<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a duration such as 500ms, 2s or 1m30s", self.0)
+    }
+}
+
+/// Reads a Go duration: `500ms`, `2s`, `1m30s`.
+pub(crate) fn parse_duration(written: &str) -> Option<SignedDuration> {
+    let mut rest = written.trim();
+    let mut total = SignedDuration::ZERO;
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|end| *end > 0)?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let (unit, seconds) = [("ms", 0.001), ("us", 0.000_001), ("h", 3600.0), ("m", 60.0), ("s", 1.0)]
+            .into_iter()
+            .find(|(unit, _)| rest.starts_with(unit))?;
+        rest = &rest[unit.len()..];
+        total = total.checked_add(SignedDuration::try_from_secs_f64(number * seconds).ok()?)?;
+    }
+    Some(total)
+}
+
+impl Simulation {
+    /// Reads the section's value, container by container.
+    pub fn parse(section: &Value) -> Result<Self, SimulationError> {
+        let Some(entries) = section.as_object() else {
+            return if section.is_null() {
+                Ok(Self::default())
+            } else {
+                Err(SimulationError("must map containers to what they do".to_owned()))
+            };
+        };
+        let mut containers = BTreeMap::new();
+        for (name, script) in entries {
+            let script = Script::deserialize(script).map_err(|error| SimulationError(format!("{name}: {error}")))?;
+            containers.insert(name.clone(), script);
+        }
+        Ok(Self { containers })
+    }
+
+    /// The script of a pod's container: declared for it in its workload, for it, or for its workload.
+    pub fn script(&self, pod: &Value, container: &str) -> Option<&Script> {
+        if self.containers.is_empty() {
+            return None;
+        }
+        let workload = workload(pod);
+        self.containers.get(&format!("{workload}/{container}")).or_else(|| self.containers.get(container)).or_else(
+            || {
+                let fits = self.containers.iter().filter(|(key, _)| is_part_of_name(key, &workload));
+                fits.max_by_key(|(key, _)| key.len()).map(|(_, script)| script)
+            },
+        )
+    }
+}
+
+impl Script {
+    /// The answer to a request, if one is declared.
+    pub fn answer(&self, method: &str, path: &str, port: Option<u16>) -> Option<&DeclaredHttp> {
+        let path = path.split(['?', '#']).next().unwrap_or(path);
+        self.http.iter().find(|answer| {
+            let method_fits = match &answer.method {
+                Some(wanted) => wanted.eq_ignore_ascii_case(method),
+                None => matches!(method, "GET" | "HEAD"),
+            };
+            let path_fits = match answer.path.strip_suffix('*') {
+                Some(beginning) => path.starts_with(beginning),
+                None => path == answer.path,
+            };
+            let port_fits = answer.port.is_none_or(|wanted| port.is_none_or(|port| port == wanted));
+            method_fits && path_fits && port_fits
+        })
+    }
+
+    /// The answer to a command, if one is declared.
+    pub fn run(&self, argv: &[&str]) -> Option<&DeclaredExec> {
+        self.exec.iter().find(|answer| match answer.argv.split_last() {
+            Some((last, beginning)) if last == "*" => {
+                argv.len() >= beginning.len() && beginning.iter().zip(argv).all(|(a, b)| a == b)
+            }
+            _ => answer.argv.iter().map(String::as_str).eq(argv.iter().copied()),
+        })
+    }
+}
+
+impl DeclaredHttp {
+    /// The body as bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        match (&self.json, &self.body) {
+            (Some(json), _) => json.to_string().into_bytes(),
+            (None, Some(body)) => body.clone().into_bytes(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// The content type: declared, JSON, or plain text.
+    pub fn content_type(&self) -> &str {
+        let declared = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        match (declared, &self.json) {
+            (Some((_, value)), _) => value,
+            (None, Some(_)) => "application/json",
+            (None, None) => "text/plain; charset=utf-8",
+        }
+    }
+}
+
+/// The name of what the pod belongs to: deployment, stateful set, daemon set, job, or the pod itself.
+pub(crate) fn workload(pod: &Value) -> String {
+    let Some(owner) = controller_of(pod) else { return name(pod).to_owned() };
+    let owner_name = text(owner, "/name");
+    let hash = label(pod, "pod-template-hash").map(|hash| format!("-{hash}"));
+    match hash {
+        Some(hash) if text(owner, "/kind") == "ReplicaSet" => {
+            owner_name.strip_suffix(hash.as_str()).unwrap_or(owner_name).to_owned()
+        }
+        _ => owner_name.to_owned(),
+    }
+}
+
+/// Whether `part` is the name or a run of whole words in it: `migrate` in `shop-migrate-3`.
+pub(crate) fn is_part_of_name(part: &str, name: &str) -> bool {
+    !part.is_empty() && format!("-{name}-").contains(&format!("-{part}-"))
+}
+
+/// Fills `{{ .port }}`, `{{ .pod }}`, `{{ .namespace }}`, `{{ .container }}`, `{{ .image }}`, `{{ .ip }}`, `{{ .node }}`
+/// into a line; anything else in braces stays as it is.
+pub(crate) fn fill(line: &str, pod: &Value, container: &str) -> String {
+    let spec = ["/spec/containers", "/spec/initContainers"]
+        .into_iter()
+        .flat_map(|kind| list(pod, kind))
+        .find(|c| text(c, "/name") == container);
+    let mut filled = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((expression, tail)) = after.split_once("}}") else { break };
+        filled.push_str(before);
+        match expression.trim() {
+            ".port" => {
+                let port = spec.and_then(|c| c.pointer("/ports/0/containerPort")).and_then(Value::as_u64);
+                filled.push_str(&port.map_or_else(|| "?".to_owned(), |p| p.to_string()));
+            }
+            ".pod" => filled.push_str(name(pod)),
+            ".namespace" => filled.push_str(namespace(pod)),
+            ".container" => filled.push_str(container),
+            ".image" => filled.push_str(spec.map_or("", |c| text(c, "/image"))),
+            ".ip" => filled.push_str(text(pod, "/status/podIP")),
+            ".node" => filled.push_str(text(pod, "/spec/nodeName")),
+            other => {
+                filled.push_str("{{ ");
+                filled.push_str(other);
+                filled.push_str(" }}");
+            }
+        }
+        rest = tail;
+    }
+    filled.push_str(rest);
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn declared() -> Simulation {
+        Simulation::parse(&json!({
+            "api": {
+                "http": [
+                    {"path": "/health", "json": {"status": "ok"}},
+                    {"method": "POST", "path": "/graphql", "body": "{}"},
+                    {"path": "/files/*", "status": 204},
+                ],
+                "exec": [{"argv": ["node", "--version"], "stdout": "v22.0.0\n"}, {"argv": ["sh", "-c", "*"], "exit": 3}],
+                "start": "2s",
+            },
+        }))
+        .expect("a valid section")
+    }
+
+    #[test]
+    fn only_declared_requests_are_answered() {
+        let simulation = declared();
+        let script = &simulation.containers["api"];
+        assert_eq!(
+            script.answer("GET", "/health?x=1", None).map(DeclaredHttp::bytes),
+            Some(br#"{"status":"ok"}"#.to_vec())
+        );
+        assert!(script.answer("GET", "/graphql", None).is_none());
+        assert!(script.answer("POST", "/graphql", None).is_some());
+        assert_eq!(script.answer("GET", "/files/a/b", None).map(|a| a.status), Some(204));
+        assert!(script.answer("GET", "/", None).is_none());
+        assert_eq!(script.run(&["sh", "-c", "exit 3"]).map(|a| a.exit), Some(3));
+        assert!(script.run(&["ls"]).is_none());
+    }
+
+    #[test]
+    fn a_script_is_found_by_container_or_workload() {
+        let simulation = declared();
+        let pod = json!({"metadata": {"name": "shop-api-7-x", "labels": {"pod-template-hash": "7"},
+            "ownerReferences": [{"kind": "ReplicaSet", "name": "shop-api-7", "controller": true}]}});
+        assert_eq!(workload(&pod), "shop-api");
+        assert!(simulation.script(&pod, "main").is_some());
+        assert!(simulation.script(&json!({"metadata": {"name": "other"}}), "api").is_some());
+        assert!(simulation.script(&json!({"metadata": {"name": "apix"}}), "main").is_none());
+    }
+
+    #[test]
+    fn durations_are_gos() {
+        assert_eq!(parse_duration("1m30s"), Some(SignedDuration::from_secs(90)));
+        assert_eq!(parse_duration("500ms"), Some(SignedDuration::from_millis(500)));
+        assert_eq!(parse_duration("2"), None);
+        assert_eq!(parse_duration(""), None);
+    }
+
+    #[test]
+    fn a_mistake_names_container_and_field() {
+        let error = Simulation::parse(&json!({"web": {"htp": []}})).expect_err("unknown field");
+        assert!(error.to_string().starts_with("simulate: web: unknown field `htp`"), "{error}");
+        let error = Simulation::parse(&json!({"web": {"start": "soon"}})).expect_err("no duration");
+        assert!(error.to_string().contains("`soon` is not a duration"), "{error}");
+    }
+
+    #[test]
+    fn log_lines_are_filled_in() {
+        let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "ports": [{"containerPort": 80}]}]}});
+        assert_eq!(fill("{{ .pod }} on {{.port}} {{ .x }} {{", &pod, "c"), "p on 80 {{ .x }} {{");
+    }
+}
