@@ -158,6 +158,8 @@ pub struct RenderOptions {
 pub struct Rendered {
     /// The chart's name.
     pub chart: String,
+    /// The chart as conditions, tags and imports left it: what a release records.
+    pub processed: Chart,
     /// Objects in order of installation.
     pub manifests: Vec<Manifest>,
     /// Hooks, sorted by kind as Helm keeps them.
@@ -290,6 +292,7 @@ fn render_merged(
         hooks: sorted.hooks,
         notes,
         crds: prepared.chart.crds(),
+        processed: prepared.chart,
         warnings: warnings.0,
         values: prepared.values,
         user_values: prepared.user_values,

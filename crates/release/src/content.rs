@@ -43,7 +43,7 @@ impl Content {
     ///
     /// # Errors
     /// [`Error::Manifest`] when a file under `crds/` cannot be read.
-    pub fn of(chart: &Chart, rendered: &Rendered) -> Result<Content, Error> {
+    pub fn of(rendered: &Rendered) -> Result<Content, Error> {
         let mut manifest = String::new();
         for entry in &rendered.manifests {
             manifest.push_str(&format!("---\n# Source: {}\n{}\n", entry.path, entry.text));
@@ -77,7 +77,7 @@ impl Content {
             crds.push(CrdFile { path: crd.path.clone(), objects });
         }
         Ok(Content {
-            chart: chart_json(chart),
+            chart: chart_json(&rendered.processed),
             config: map_json(&rendered.user_values),
             manifest,
             hooks,
