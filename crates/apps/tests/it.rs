@@ -1,0 +1,6 @@
+//! Applications on a whole cluster: the embedded one, or the one that `LANDFALL_TEST_KUBECONFIG` names.
+
+#[path = "it/place.rs"]
+mod place;
+#[path = "it/sync.rs"]
+mod sync;

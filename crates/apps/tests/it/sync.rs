@@ -1,0 +1,197 @@
+use futures::StreamExt;
+use landfall_apps::SyncStatus;
+use landfall_cluster::{Change, JobWait};
+use landfall_engine::Event;
+use landfall_object::Object;
+use serde_json::{Value, json};
+
+use crate::place::Place;
+
+fn annotated(mut value: Value, annotations: &[(&str, &str)]) -> Value {
+    for (name, text) in annotations {
+        value["metadata"]["annotations"][*name] = (*text).into();
+    }
+    value
+}
+
+fn config(name: &str, data: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+}
+
+fn deployment(image: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "web", "image": image, "resources": {"requests": {"cpu": "0.1", "memory": "64Mi"}}}]},
+            },
+        },
+    })
+}
+
+fn job(name: &str, annotations: &[(&str, &str)]) -> Value {
+    let job = json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
+        "spec": {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "run", "image": "shop/job:1"}]}}},
+    });
+    annotated(job, annotations)
+}
+
+fn on_no_node(mut job: Value) -> Value {
+    job["spec"]["template"]["spec"]["nodeSelector"] = json!({"no": "such-node"});
+    job
+}
+
+fn started(events: &[Event]) -> Vec<String> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::StepStarted { key, action, .. } => Some(format!("{} {}", action.word(), key.name)),
+            _ => None,
+        })
+        .collect()
+}
+
+const HOOK: &str = "argocd.argoproj.io/hook";
+const WAVE: &str = "argocd.argoproj.io/sync-wave";
+const OPTIONS: &str = "argocd.argoproj.io/sync-options";
+
+#[tokio::test]
+async fn phases_and_waves_come_in_their_order_and_each_is_healthy_before_the_next() {
+    let mut place = Place::new().await;
+    let application = place.application(&[]);
+    let objects = [
+        job("smoke", &[(HOOK, "PostSync")]),
+        annotated(deployment("shop/web:1"), &[(WAVE, "1")]),
+        config("settings", json!({"a": "1"})),
+        job(
+            "migrate",
+            &[("helm.sh/hook", "pre-upgrade,pre-install"), ("helm.sh/hook-delete-policy", "hook-succeeded")],
+        ),
+        annotated(config("never", json!({})), &[(HOOK, "Skip")]),
+    ];
+    let (synced, events) = place.sync(&application, &objects).await;
+    assert_eq!(synced.report.failure, None);
+    let expected = ["hook migrate", "create settings", "wait settings", "create web", "wait web", "hook smoke"];
+    assert_eq!(started(&events), expected);
+    assert_eq!(place.get("v1", "ConfigMap", "never").await, None);
+    assert_eq!(place.get("batch/v1", "Job", "migrate").await, None);
+    let web = place.get("apps/v1", "Deployment", "web").await.expect("is there");
+    assert!(landfall_cluster::readiness(&web, JobWait::Ignore).is_ready());
+    // The same again: nothing differs, whatever the server has defaulted.
+    let again = place.prepare(&application, &objects).await;
+    assert_eq!(
+        again.status(),
+        SyncStatus::Synced,
+        "{:?}",
+        again.plan.steps().map(|step| &step.changes).collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
+async fn what_the_source_no_longer_names_goes_and_what_is_not_ours_stays() {
+    let mut place = Place::new().await;
+    let application = place.application(&[]);
+    let kept = annotated(config("kept", json!({})), &[(OPTIONS, "Prune=false")]);
+    let all = [config("a", json!({"x": "1", "y": "2"})), config("b", json!({})), kept];
+    let (synced, _) = place.sync(&application, &all).await;
+    assert_eq!(synced.report.failure, None);
+    let mut foreign = Object::from_value(config("foreign", json!({}))).expect("a map");
+    foreign.set_namespace(&*place.namespace);
+    place.applications.cluster.create(&foreign, &Default::default()).await.expect("creates");
+    let (synced, _) = place.sync(&application, &[config("a", json!({"x": "1"}))]).await;
+    assert_eq!(synced.report.failure, None);
+    assert_eq!(synced.kept.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["kept"]);
+    assert_eq!(place.get("v1", "ConfigMap", "b").await, None);
+    assert!(place.get("v1", "ConfigMap", "kept").await.is_some());
+    assert!(place.get("v1", "ConfigMap", "foreign").await.is_some());
+    let a = place.get("v1", "ConfigMap", "a").await.expect("is there");
+    assert_eq!(a.at("/data"), Some(&json!({"x": "1"})));
+}
+
+#[tokio::test]
+async fn a_failing_presync_hook_leaves_everything_as_it_was_and_runs_the_hooks_for_failure() {
+    let mut place = Place::new().await;
+    let application = place.application(&[]);
+    let objects = [
+        on_no_node(job("migrate", &[(HOOK, "PreSync")])),
+        config("settings", json!({})),
+        job("tell", &[(HOOK, "SyncFail")]),
+    ];
+    let (synced, events) = place.sync(&application, &objects).await;
+    let failure = synced.report.failure.expect("fails");
+    assert_eq!(failure.key.name, "migrate");
+    assert_eq!(failure.evidence[0].reason, "Unschedulable");
+    assert_eq!(started(&events), ["hook migrate", "hook tell"]);
+    assert_eq!(place.get("v1", "ConfigMap", "settings").await, None);
+}
+
+#[tokio::test]
+async fn a_custom_kind_is_served_before_its_objects_are_written_whatever_their_waves() {
+    let mut place = Place::new().await;
+    let application = place.application(&[]);
+    let group = format!("{}.example.com", place.namespace);
+    let crd = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("widgets.{group}")},
+        "spec": {
+            "group": group, "scope": "Namespaced", "names": {"kind": "Widget", "plural": "widgets", "singular": "widget"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}],
+        },
+    });
+    let widget =
+        json!({"apiVersion": format!("{group}/v1"), "kind": "Widget", "metadata": {"name": "w"}, "spec": {"size": 3}});
+    let (synced, _) = place.sync(&application, &[widget, annotated(crd, &[(WAVE, "5")])]).await;
+    assert_eq!(synced.report.failure, None);
+    assert!(place.get(&format!("{group}/v1"), "Widget", "w").await.is_some());
+    let prepared = place.applications.prepare_delete(&application, landfall_cluster::Propagation::Background).await;
+    let deleted = place.applications.run(&prepared.expect("prepares")).await.expect("runs");
+    assert_eq!(deleted.report.failure, None);
+}
+
+#[tokio::test]
+async fn the_applications_status_says_what_happened_where_the_cluster_knows_applications() {
+    let mut place = Place::new().await;
+    let crd = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "applications.argoproj.io"},
+        "spec": {
+            "group": "argoproj.io", "scope": "Namespaced", "names": {"kind": "Application", "plural": "applications", "singular": "application"},
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}],
+        },
+    });
+    let cluster = place.applications.cluster.clone();
+    let crd = Object::from_value(crd).expect("a map");
+    match cluster.create(&crd, &Default::default()).await {
+        Ok(_) => {}
+        Err(error) => assert!(error.is_already_exists(), "{error}"),
+    }
+    let interest = landfall_cluster::Interest { gvk: crd.gvk(), namespace: None, name: Some(crd.name().to_owned()) };
+    let mut changes = cluster.observe(vec![interest]);
+    loop {
+        let objects = match changes.next().await.expect("goes on").expect("is allowed") {
+            Change::Listed(_, objects) => objects,
+            Change::Applied(object) => vec![object],
+            _ => continue,
+        };
+        if objects.iter().any(|object| landfall_cluster::readiness(object, JobWait::Ignore).is_ready()) {
+            break;
+        }
+    }
+    let application = place.application(&[]);
+    cluster.create(&application.object, &Default::default()).await.expect("creates");
+    let (synced, _) = place.sync(&application, &[config("a", json!({})), config("b", json!({}))]).await;
+    assert_eq!(synced.report.failure, None);
+    let (synced, _) = place.sync(&application, &[config("a", json!({}))]).await;
+    assert_eq!(synced.report.failure, None);
+    let live = cluster.get(&application.key()).await.expect("reads").expect("is there");
+    assert_eq!(live.str_at("/status/sync/status"), Some("Synced"));
+    assert_eq!(live.str_at("/status/health/status"), Some("Healthy"));
+    assert_eq!(live.str_at("/status/operationState/phase"), Some("Succeeded"));
+    assert_eq!(live.list_at("/status/resources").len(), 1);
+    assert_eq!(live.list_at("/status/history").len(), 2);
+    assert_eq!(place.get("v1", "ConfigMap", "b").await, None);
+}

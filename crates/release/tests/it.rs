@@ -1,0 +1,12 @@
+//! Releases on a whole cluster: the embedded one, or the one that `LANDFALL_TEST_KUBECONFIG` names.
+
+#[path = "it/charts.rs"]
+mod charts;
+#[path = "it/deliver.rs"]
+mod deliver;
+#[path = "it/kill.rs"]
+mod kill;
+#[path = "it/place.rs"]
+mod place;
+#[path = "it/record.rs"]
+mod record;

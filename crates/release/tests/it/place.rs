@@ -1,0 +1,133 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use landfall_cluster::Cluster;
+use landfall_engine::{Clock, Event, NoProbe, Probe, WallClock};
+use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_release::{Delivered, Error, Prepared, Releases, Runner};
+use landfall_store::{Location, Store};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A namespace of its own on a cluster, with a journal of its own.
+pub(crate) struct Place {
+    pub(crate) cluster: Cluster,
+    pub(crate) namespace: String,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    embedded: Option<landfall_drydock::Cluster>,
+}
+
+impl Place {
+    pub(crate) async fn new() -> Self {
+        let (cluster, clock, embedded) = cluster().await;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("it-{}-{number}", std::process::id());
+        let key = ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, &*namespace);
+        cluster.create(&Object::new(&key), &Default::default()).await.expect("a namespace");
+        let store = Store::open(Location::Memory).await.expect("a store");
+        Place { cluster, namespace, store, clock, embedded }
+    }
+
+    pub(crate) fn releases(&self) -> Releases {
+        Releases::new(self.cluster.clone(), &*self.namespace, Arc::clone(&self.clock))
+    }
+
+    pub(crate) async fn run(&self, prepared: &Prepared) -> Result<Delivered, Error> {
+        self.run_with(prepared, Arc::new(NoProbe)).await.0
+    }
+
+    pub(crate) fn runner(&self, probe: Arc<dyn Probe>) -> (Runner, mpsc::Receiver<Event>) {
+        let (events, told) = mpsc::channel(1000);
+        let runner = Runner {
+            releases: self.releases(),
+            store: self.store.clone(),
+            events,
+            probe,
+            stop: CancellationToken::new(),
+            new_id: Arc::new(|| format!("op-{:06}", NEXT.fetch_add(1, Ordering::Relaxed))),
+        };
+        (runner, told)
+    }
+
+    pub(crate) async fn run_with(
+        &self,
+        prepared: &Prepared,
+        probe: Arc<dyn Probe>,
+    ) -> (Result<Delivered, Error>, Vec<Event>) {
+        let (runner, mut told) = self.runner(probe);
+        let result = runner.run(prepared).await;
+        drop(runner);
+        let mut events = Vec::new();
+        while let Some(event) = told.recv().await {
+            events.push(event);
+        }
+        (result, events)
+    }
+
+    pub(crate) async fn get(&self, api_version: &str, kind: &str, name: &str) -> Option<Object> {
+        let key = ObjectKey::new(Gvk::from_api_version(api_version, kind), Some(&self.namespace), name);
+        self.cluster.get(&key).await.expect("reads")
+    }
+
+    /// Runs stock helm on the same cluster; `None` when no helm has been built.
+    pub(crate) async fn helm(&self, arguments: &[&str]) -> Option<String> {
+        let home = std::env::var("LANDFALL_CACHE")
+            .unwrap_or_else(|_| format!("{}/.cache/landfall", std::env::var("HOME").unwrap_or_default()));
+        let helm = format!("{home}/bin/helm");
+        if !std::path::Path::new(&helm).exists() {
+            return None;
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut served = None;
+        let kubeconfig = match &self.embedded {
+            None => std::env::var("LANDFALL_TEST_KUBECONFIG").expect("was set before"),
+            Some(embedded) => {
+                let address = ([127, 0, 0, 1], 0).into();
+                let serving = served.insert(embedded.serve(address).await.expect("is served"));
+                let path = directory.path().join("kubeconfig");
+                std::fs::write(&path, serving.kubeconfig()).expect("writes");
+                path.display().to_string()
+            }
+        };
+        let output = tokio::process::Command::new(helm)
+            .args(arguments)
+            .args(["--namespace", &self.namespace, "--kubeconfig", &kubeconfig])
+            .env("HOME", directory.path())
+            .output()
+            .await
+            .expect("helm runs");
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "helm {arguments:?}: {text}");
+        Some(text)
+    }
+}
+
+/// The embedded cluster's clock, for the engine.
+struct EmbeddedClock(landfall_drydock::Cluster);
+
+impl Clock for EmbeddedClock {
+    fn now(&self) -> jiff::Timestamp {
+        self.0.now()
+    }
+
+    fn sleep(&self, duration: std::time::Duration) -> futures::future::BoxFuture<'static, ()> {
+        let cluster = self.0.clone();
+        let until = cluster.now().saturating_add(duration).unwrap_or(jiff::Timestamp::MAX);
+        Box::pin(async move { cluster.sleep_until(until).await })
+    }
+}
+
+/// The cluster to test on, its clock, and the embedded one when it is that.
+async fn cluster() -> (Cluster, Arc<dyn Clock>, Option<landfall_drydock::Cluster>) {
+    if let Ok(path) = std::env::var("LANDFALL_TEST_KUBECONFIG") {
+        let config = kube::config::Kubeconfig::read_from(path).expect("a kubeconfig");
+        let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("a configuration");
+        return (Cluster::new(kube::Client::try_from(config).expect("a client")), Arc::new(WallClock), None);
+    }
+    let options = landfall_drydock::Options { clock: landfall_drydock::Clock::virtual_clock(), ..Default::default() };
+    let embedded = landfall_drydock::Cluster::open(options).await.expect("opens");
+    (Cluster::new(embedded.client()), Arc::new(EmbeddedClock(embedded.clone())), Some(embedded))
+}
