@@ -17,6 +17,16 @@ pub fn is_compatible(constraint: &str, version: &str) -> bool {
     }
 }
 
+/// Whether a text is a version constraint.
+pub fn is_constraint(text: &str) -> bool {
+    Constraint::parse(text).is_ok()
+}
+
+/// Whether a text is a version with all its numbers and nothing in front.
+pub fn is_strict_version(text: &str) -> bool {
+    Version::parse_strict(text).is_ok()
+}
+
 /// Applies aliases, conditions, tags and import-values to a chart that is about to be rendered.
 pub(crate) fn process(chart: &mut Chart, values: &Map, warnings: &mut Warnings) -> Result<(), Mismatch> {
     enable(chart, values, "", warnings)?;

@@ -15,6 +15,7 @@ mod embedded;
 mod env;
 mod exit;
 mod failure;
+mod helm;
 mod kubeconfig;
 mod state;
 mod ui;
@@ -34,6 +35,9 @@ use crate::ui::{Output, Ui, Verbosity};
 fn main() -> ExitCode {
     let env = Env::current();
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if let Some((voice, verb)) = helm::asked(&arguments) {
+        return run_helm(&env, voice, &arguments[verb..]);
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
@@ -90,6 +94,18 @@ fn main() -> ExitCode {
             if context.stop.is_cancelled() { Exit::Interrupted.into() } else { failure.exit.into() }
         }
     }
+}
+
+/// Helm's chart verbs need no runtime, no state and no cluster.
+fn run_helm(env: &Env, voice: helm::Voice, arguments: &[std::ffi::OsString]) -> ExitCode {
+    let ui = Ui::new(env, Output::Table, Verbosity::Normal, ui::ColorChoice::Auto);
+    let world = helm::World {
+        voice,
+        cwd: std::env::current_dir().unwrap_or_default(),
+        env: &|name| env.get(name).map(str::to_owned),
+        show: &|diagnostic| ui.diagnostic(diagnostic),
+    };
+    ExitCode::from(helm::run(&world, arguments))
 }
 
 async fn run(context: &Context, command: Command) -> Outcome {

@@ -1,0 +1,310 @@
+//! Flags as `spf13/pflag` reads them, with its error texts.
+
+use std::collections::BTreeMap;
+
+/// What a flag takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing, or `=true`.
+    Bool,
+    /// A text.
+    Text,
+    /// Texts separated by commas, repeatable.
+    List,
+    /// A text, repeatable.
+    Repeat,
+    /// A text behind `=` or nothing; what nothing means.
+    Optional(&'static str),
+    /// Nothing, repeatable.
+    Count,
+}
+
+/// What we do with a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Support {
+    /// What Helm does.
+    Works,
+    /// Nothing, because it changes nothing for this verb.
+    NoEffect,
+    /// It is not there yet: given, the verb refuses and names it.
+    Missing,
+}
+
+/// A flag.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    pub(crate) name: &'static str,
+    pub(crate) short: Option<char>,
+    pub(crate) kind: Kind,
+    pub(crate) support: Support,
+    pub(crate) about: &'static str,
+}
+
+/// A flag in the table's shorthand.
+pub(crate) const fn flag(name: &'static str, kind: Kind, support: Support, about: &'static str) -> Spec {
+    Spec { name, short: None, kind, support, about }
+}
+
+/// A flag with a letter.
+pub(crate) const fn short(name: &'static str, letter: char, kind: Kind, support: Support, about: &'static str) -> Spec {
+    Spec { name, short: Some(letter), kind, support, about }
+}
+
+use Kind::{Bool, Count, List, Repeat, Text};
+use Support::{Missing, NoEffect, Works};
+
+/// Flags that every verb of Helm takes, and ours.
+pub(crate) const GLOBAL: &[Spec] = &[
+    short("help", 'h', Bool, Works, "this text"),
+    short("namespace", 'n', Text, Works, "namespace scope for this request"),
+    flag("debug", Bool, Works, "say more about errors"),
+    flag("kubeconfig", Text, Works, "path to the kubeconfig file, for its namespace"),
+    flag("kube-context", Text, Works, "name of the kubeconfig context, for its namespace"),
+    flag("kube-apiserver", Text, NoEffect, ""),
+    flag("kube-as-group", Repeat, NoEffect, ""),
+    flag("kube-as-user", Text, NoEffect, ""),
+    flag("kube-ca-file", Text, NoEffect, ""),
+    flag("kube-insecure-skip-tls-verify", Bool, NoEffect, ""),
+    flag("kube-tls-server-name", Text, NoEffect, ""),
+    flag("kube-token", Text, NoEffect, ""),
+    flag("burst-limit", Text, NoEffect, ""),
+    flag("qps", Text, NoEffect, ""),
+    flag("registry-config", Text, NoEffect, ""),
+    flag("repository-cache", Text, NoEffect, ""),
+    flag("repository-config", Text, NoEffect, ""),
+    flag("color", Text, NoEffect, ""),
+    flag("state", Text, NoEffect, ""),
+    short("verbose", 'v', Count, NoEffect, ""),
+];
+
+/// Flags that give values.
+pub(crate) const VALUES: &[Spec] = &[
+    short("values", 'f', List, Works, "specify values in a YAML file (repeatable); - is standard input"),
+    flag("set", Repeat, Works, "set values (key1=val1,key2=val2)"),
+    flag("set-string", Repeat, Works, "set STRING values"),
+    flag("set-json", Repeat, Works, "set JSON values"),
+    flag("set-file", Repeat, Works, "set values from files (key1=path1)"),
+    flag("set-literal", Repeat, Works, "set a literal STRING value"),
+];
+
+/// Flags about where a chart comes from; a chart that lies here needs none of them.
+pub(crate) const CHART: &[Spec] = &[
+    flag("version", Text, NoEffect, ""),
+    flag("devel", Bool, NoEffect, ""),
+    flag("verify", Bool, Missing, "verify the package before using it"),
+    flag("keyring", Text, NoEffect, ""),
+    flag("repo", Text, Missing, "chart repository url where to locate the requested chart"),
+    flag("username", Text, NoEffect, ""),
+    flag("password", Text, NoEffect, ""),
+    flag("cert-file", Text, NoEffect, ""),
+    flag("key-file", Text, NoEffect, ""),
+    flag("insecure-skip-tls-verify", Bool, NoEffect, ""),
+    flag("plain-http", Bool, NoEffect, ""),
+    flag("ca-file", Text, NoEffect, ""),
+    flag("pass-credentials", Bool, NoEffect, ""),
+];
+
+/// Parsed flags and what stands beside them.
+#[derive(Debug, Default)]
+pub(crate) struct Flags {
+    values: BTreeMap<&'static str, Vec<String>>,
+    missing: Option<&'static str>,
+    /// Arguments that are no flags.
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Whether a global flag in front of the verb is followed by its value.
+pub(crate) fn takes_next(word: &str) -> bool {
+    if word.contains('=') {
+        return false;
+    }
+    let name = word.trim_start_matches('-');
+    GLOBAL.iter().any(|spec| {
+        let named = spec.name == name || spec.short.is_some_and(|letter| name.len() == 1 && name.starts_with(letter));
+        named && matches!(spec.kind, Text | List | Repeat)
+    })
+}
+
+/// The flags' lines of a help text; those that change nothing are left out.
+pub(crate) fn help(tables: &[&[Spec]]) -> String {
+    let mut specs: Vec<&Spec> = tables
+        .iter()
+        .flat_map(|table| table.iter())
+        .filter(|spec| spec.support == Works && !spec.about.is_empty())
+        .collect();
+    specs.sort_by_key(|spec| spec.name);
+    specs
+        .iter()
+        .map(|spec| {
+            let letter = spec.short.map_or_else(|| "    ".to_owned(), |letter| format!("-{letter}, "));
+            format!("  {letter}--{:<26} {}\n", spec.name, spec.about)
+        })
+        .collect()
+}
+
+impl Flags {
+    /// Parses words; the error is pflag's text.
+    pub(crate) fn parse(tables: &[&'static [Spec]], words: &[String]) -> Result<Self, String> {
+        let mut flags = Flags::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            if word == "--" {
+                flags.arguments.extend(words.cloned());
+                break;
+            }
+            if let Some(long) = word.strip_prefix("--") {
+                let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
+                if name.is_empty() || name.starts_with('-') {
+                    return Err(format!("bad flag syntax: {word}"));
+                }
+                let spec = find(tables, |spec| spec.name == name).ok_or_else(|| format!("unknown flag: --{name}"))?;
+                let value = match (value, spec.kind) {
+                    (Some(value), _) => value.to_owned(),
+                    (None, Kind::Bool | Kind::Count) => "true".to_owned(),
+                    (None, Kind::Optional(default)) => default.to_owned(),
+                    (None, _) => words.next().cloned().ok_or_else(|| format!("flag needs an argument: --{name}"))?,
+                };
+                flags.set(spec, value, &format!("--{name}"))?;
+            } else if word.len() > 1 && word.starts_with('-') {
+                let letters = &word[1..];
+                for (at, letter) in letters.char_indices() {
+                    let spec = find(tables, |spec| spec.short == Some(letter))
+                        .ok_or_else(|| format!("unknown shorthand flag: '{letter}' in -{letters}"))?;
+                    let rest = &letters[at + letter.len_utf8()..];
+                    let shown = format!("-{letter}, --{}", spec.name);
+                    if matches!(spec.kind, Kind::Bool | Kind::Count) && !rest.starts_with('=') {
+                        flags.set(spec, "true".to_owned(), &shown)?;
+                        continue;
+                    }
+                    let value = if rest.is_empty() {
+                        words
+                            .next()
+                            .cloned()
+                            .ok_or_else(|| format!("flag needs an argument: '{letter}' in -{letters}"))?
+                    } else {
+                        rest.strip_prefix('=').unwrap_or(rest).to_owned()
+                    };
+                    flags.set(spec, value, &shown)?;
+                    break;
+                }
+            } else {
+                flags.arguments.push(word.clone());
+            }
+        }
+        Ok(flags)
+    }
+
+    fn set(&mut self, spec: &'static Spec, value: String, shown: &str) -> Result<(), String> {
+        if spec.support == Missing {
+            let off = spec.kind == Kind::Bool && value == "false";
+            if !off {
+                self.missing.get_or_insert(spec.name);
+            }
+        }
+        let all = self.values.entry(spec.name).or_default();
+        match spec.kind {
+            Kind::Bool => {
+                let truth = match value.as_str() {
+                    "1" | "t" | "T" | "TRUE" | "true" | "True" => "true",
+                    "0" | "f" | "F" | "FALSE" | "false" | "False" => "false",
+                    _ => {
+                        return Err(format!(
+                            "invalid argument {value:?} for {shown:?} flag: strconv.ParseBool: parsing {value:?}: invalid syntax"
+                        ));
+                    }
+                };
+                *all = vec![truth.to_owned()];
+            }
+            Kind::Text | Kind::Optional(_) => *all = vec![value],
+            Kind::List => all.extend(comma_separated(&value)),
+            Kind::Repeat | Kind::Count => all.push(value),
+        }
+        Ok(())
+    }
+
+    /// Whether a boolean flag was given.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.text(name) == Some("true")
+    }
+
+    /// A flag's text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name)?.last().map(String::as_str)
+    }
+
+    /// All texts of a repeatable flag.
+    pub(crate) fn all(&self, name: &str) -> &[String] {
+        self.values.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The first flag given that is not there yet.
+    pub(crate) fn missing(&self) -> Option<&'static str> {
+        self.missing
+    }
+}
+
+fn find(tables: &[&'static [Spec]], wanted: impl Fn(&Spec) -> bool) -> Option<&'static Spec> {
+    tables.iter().flat_map(|table| table.iter()).find(|spec| wanted(spec))
+}
+
+/// One line of comma-separated values; double quotes keep commas.
+fn comma_separated(text: &str) -> Vec<String> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    let mut one = String::new();
+    let mut quoted = false;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                one.push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => all.push(std::mem::take(&mut one)),
+            c => one.push(c),
+        }
+    }
+    all.push(one);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Flags, String> {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        Flags::parse(&[GLOBAL, VALUES, CHART], &words)
+    }
+
+    #[test]
+    fn flags_are_read_as_pflag_reads_them() {
+        let flags =
+            parse("name -fa.yaml,b.yaml --set x=1,y=2 --set=z=3 chart -n web --debug=0 -- --not").expect("fine");
+        assert_eq!(flags.arguments, ["name", "chart", "--not"]);
+        assert_eq!(flags.all("values"), ["a.yaml", "b.yaml"]);
+        assert_eq!(flags.all("set"), ["x=1,y=2", "z=3"]);
+        assert_eq!(flags.text("namespace"), Some("web"));
+        assert!(!flags.is("debug"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_the_same_words() {
+        for (line, words) in [
+            ("--nope", "unknown flag: --nope"),
+            ("-xf", "unknown shorthand flag: 'x' in -xf"),
+            ("--set", "flag needs an argument: --set"),
+            ("-f", "flag needs an argument: 'f' in -f"),
+            (
+                "--debug=maybe",
+                "invalid argument \"maybe\" for \"--debug\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax",
+            ),
+        ] {
+            assert_eq!(parse(line).err().as_deref(), Some(words));
+        }
+        assert_eq!(parse("--verify").expect("parsed").missing(), Some("verify"));
+    }
+}

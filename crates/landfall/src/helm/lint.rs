@@ -1,0 +1,135 @@
+//! `helm lint`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use landfall_chart::{KubeVersion, LintOptions, LintSeverity, LintTolerance, SchemaCheck, Tree, lint, read_archive};
+use landfall_diag::Diagnostic;
+
+use super::flags::{GLOBAL, Kind, Spec, Support, VALUES, flag};
+use super::{Stop, World, log, namespace, parse, place, values};
+
+const FLAGS: &[Spec] = &[
+    flag("strict", Kind::Bool, Support::Works, "fail on lint warnings"),
+    flag("with-subcharts", Kind::Bool, Support::Works, "lint dependent charts"),
+    flag("quiet", Kind::Bool, Support::Works, "print only warnings and errors"),
+    flag("skip-schema-validation", Kind::Bool, Support::Works, "disable JSON schema validation"),
+    flag("kube-version", Kind::Text, Support::Works, "Kubernetes version used for capabilities and deprecation checks"),
+];
+
+pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let Some(flags) = parse(world, "lint", "lint PATH [flags]", &[FLAGS, VALUES, GLOBAL], words)? else { return Ok(0) };
+    let mut paths = flags.arguments.clone();
+    if paths.is_empty() {
+        paths.push(".".to_owned());
+    }
+    let mut options = LintOptions { namespace: namespace::namespace(world, &flags), ..LintOptions::default() };
+    if let Some(text) = flags.text("kube-version").filter(|text| !text.is_empty()) {
+        let version = KubeVersion::parse(text)
+            .map_err(|error| Stop::words(218, format!("invalid kube version '{text}': {error}")))?;
+        options.kube_version = Some(version);
+    }
+    if flags.is("skip-schema-validation") {
+        options.schema = SchemaCheck::Skip;
+    }
+    if flags.is("with-subcharts") {
+        for path in paths.clone() {
+            below(&world.cwd.join(&path).join("charts"), &format!("{}/charts", path.trim_end_matches('/')), &mut paths);
+        }
+    }
+    let values = values::layers(world, &flags)?.merge()?;
+    let tolerance = if flags.is("strict") { LintTolerance::Nothing } else { LintTolerance::Warnings };
+    let quiet = flags.is("quiet");
+    let mut text = String::new();
+    let (mut failed, mut worth_saying) = (0, 0);
+    for path in &paths {
+        let found = lint_one(world, path, &values, &options);
+        let (lines, failures, loud) = match &found {
+            Err(error) => (vec![format!("Error {error}")], 1, true),
+            Ok(found) => {
+                let loud = found.messages.iter().any(|message| message.severity > LintSeverity::Info);
+                let lines = found
+                    .messages
+                    .iter()
+                    .filter(|message| !quiet || message.severity > LintSeverity::Info)
+                    .map(ToString::to_string)
+                    .collect();
+                (lines, found.failures(tolerance), loud)
+            }
+        };
+        worth_saying += usize::from(loud);
+        if quiet && !loud {
+            continue;
+        }
+        let _infallible = writeln!(text, "==> Linting {path}");
+        for line in lines {
+            let _infallible = writeln!(text, "{line}");
+        }
+        failed += usize::from(failures > 0);
+        text.push('\n');
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    let summary = format!("{} chart(s) linted, {failed} chart(s) failed", paths.len());
+    if failed > 0 {
+        return Err(Stop::said(summary.clone(), Diagnostic::error(260, summary)));
+    }
+    if !quiet || worth_saying > 0 {
+        writeln!(out, "{summary}")?;
+    }
+    Ok(0)
+}
+
+/// Charts below a directory, in the order of a walk.
+fn below(directory: &Path, shown: &str, paths: &mut Vec<String>) {
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+        .unwrap_or_default();
+    names.sort();
+    for name in names {
+        let path = directory.join(&name);
+        let is_dir = fs::symlink_metadata(&path).is_ok_and(|status| status.is_dir());
+        if is_dir {
+            below(&path, &format!("{shown}/{name}"), paths);
+        } else if name == "Chart.yaml" {
+            paths.push(shown.to_owned());
+        } else if name.ends_with(".tgz") || name.ends_with(".tar.gz") {
+            paths.push(format!("{shown}/{name}"));
+        }
+    }
+}
+
+/// Lints one chart; the error is Helm's text.
+fn lint_one(
+    world: &World<'_>,
+    path: &str,
+    values: &landfall_chart::Values,
+    options: &LintOptions,
+) -> Result<landfall_chart::Lint, String> {
+    let place = world.cwd.join(path);
+    let words = |stop: Stop| match stop {
+        Stop::Chart(error) => error.to_string(),
+        Stop::Words { helm, .. } | Stop::Usage(helm) | Stop::Missing(helm) => helm,
+        Stop::Closed => String::new(),
+    };
+    let archive = path.ends_with(".tgz") || path.ends_with(".tar.gz");
+    let tree: Tree = if archive {
+        let bytes = fs::read(&place)
+            .map_err(|error| format!("unable to open tarball: {}", place::go_words("open", path, &error)))?;
+        read_archive(path, &bytes).map_err(|error| format!("unable to extract tarball: {error}"))?
+    } else {
+        let file = format!("{}/Chart.yaml", path.trim_end_matches('/'));
+        let file = file.strip_prefix("./").unwrap_or(&file);
+        if let Err(error) = fs::metadata(place.join("Chart.yaml")) {
+            return Err(format!("unable to check Chart.yaml file in chart: {}", place::go_words("stat", file, &error)));
+        }
+        place::read_directory(world, &place).map_err(words)?
+    };
+    let directory = fs::canonicalize(&place).unwrap_or(place).display().to_string();
+    let options = LintOptions { directory, ..options.clone() };
+    let found = lint(&tree, &place::shown(path), values, &options);
+    log(&found.warnings);
+    Ok(found)
+}

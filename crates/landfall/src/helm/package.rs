@@ -1,0 +1,78 @@
+//! `helm package`.
+
+use std::fs;
+use std::io::{self, Write};
+
+use landfall_chart::{Chart, ChartError, PackageOptions, package};
+use landfall_diag::Diagnose;
+use landfall_diag::Diagnostic;
+
+use super::flags::{CHART, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
+use super::{Stop, World, log, parse, place};
+
+const FLAGS: &[Spec] = &[
+    flag("version", Kind::Text, Support::Works, "set the version on the chart to this semver version"),
+    flag("app-version", Kind::Text, Support::Works, "set the appVersion on the chart to this version"),
+    short("destination", 'd', Kind::Text, Support::Works, "location to write the chart"),
+    short("dependency-update", 'u', Kind::Bool, Support::Missing, "update dependencies before packaging"),
+    flag("sign", Kind::Bool, Support::Missing, "use a PGP private key to sign this package"),
+    flag("key", Kind::Text, Support::NoEffect, ""),
+    flag("passphrase-file", Kind::Text, Support::NoEffect, ""),
+];
+
+pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let usage = "package [CHART_PATH] [...] [flags]";
+    let Some(flags) = parse(world, "package", usage, &[FLAGS, VALUES, CHART, GLOBAL], words)? else {
+        return Ok(0);
+    };
+    if flags.arguments.is_empty() {
+        return Err(Stop::Usage("need at least one argument, the path to the chart".to_owned()));
+    }
+    let time = (world.env)("SOURCE_DATE_EPOCH").and_then(|seconds| seconds.parse().ok());
+    let options = time.map_or_else(PackageOptions::default, |time| PackageOptions { time });
+    for name in &flags.arguments {
+        let path = world.cwd.join(name);
+        let status = fs::metadata(&path).map_err(|error| Stop::words(200, place::go_words("stat", name, &error)))?;
+        if !status.is_dir() {
+            return Err(Stop::words(200, format!("{name} is not a chart's directory")));
+        }
+        let mut chart: Chart = place::load(world, &path, name)?;
+        log(&chart.warnings);
+        if let Some(version) = flags.text("version").filter(|version| !version.is_empty()) {
+            chart.metadata.version = version.to_owned();
+        }
+        if let Some(version) = flags.text("app-version").filter(|version| !version.is_empty()) {
+            chart.metadata.app_version = version.to_owned();
+        }
+        let missing = chart.missing_dependencies();
+        if !missing.is_empty() {
+            let names: Vec<String> = missing.into_iter().map(str::to_owned).collect();
+            let helm = format!("found in Chart.yaml, but missing in charts/ directory: {}", names.join(", "));
+            let error = ChartError::MissingDependencies { names, location: chart.location.clone() };
+            return Err(Stop::said(helm, error.diagnose()));
+        }
+        let packed = package(&chart, options).map_err(|error| match error {
+            ChartError::Metadata { error, .. } if error.path == "version" => {
+                let diagnostic = Diagnostic::error(202, format!("{:?} is not a version", chart.metadata.version));
+                Stop::said("invalid semantic version", diagnostic.help("use three numbers: 1.2.3"))
+            }
+            error => Stop::said(format!("failed to save: {error}"), error.diagnose()),
+        })?;
+        let destination = match flags.text("destination") {
+            None | Some("" | ".") => world.cwd.clone(),
+            Some(directory) => world.cwd.join(directory),
+        };
+        fs::create_dir_all(&destination)?;
+        // Written beside and renamed, so that no half archive is ever there.
+        let target = destination.join(&packed.file_name);
+        let partial = destination.join(format!(".{}.partial", packed.file_name));
+        fs::write(&partial, &packed.bytes)?;
+        fs::rename(&partial, &target)?;
+        let shown = match flags.text("destination") {
+            None | Some("" | ".") => target.display().to_string(),
+            Some(directory) => format!("{}/{}", directory.trim_end_matches('/'), packed.file_name),
+        };
+        writeln!(io::stdout().lock(), "Successfully packaged chart and saved it to: {shown}")?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,195 @@
+//! Where a chart is: a directory, an archive, or nowhere.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use landfall_chart::{Chart, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Tree};
+use landfall_diag::Diagnostic;
+
+use super::{Stop, Voice, World};
+
+/// Most files a chart's directory may hold.
+const MAX_FILES: usize = 100_000;
+/// Most bytes a chart's directory may hold.
+const MAX_BYTES: u64 = 512 * 1024 * 1024;
+/// How deep directories may lie in each other.
+const MAX_DEPTH: usize = 64;
+
+/// Finds what a chart argument names (helm: `LocateChart`).
+pub(super) fn locate(world: &World<'_>, name: &str) -> Result<PathBuf, Stop> {
+    let name = name.trim();
+    let path = world.cwd.join(name);
+    if path.exists() {
+        return Ok(path);
+    }
+    let missing = |helm: String| {
+        let mut diagnostic = Diagnostic::error(200, format!("there is no chart {name}")).note(format!("helm: {helm}"));
+        diagnostic = match nearest_entry(&path) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic.help("name a chart's directory or .tgz"),
+        };
+        Stop::said(helm, diagnostic)
+    };
+    if name.starts_with('/') || name.starts_with('.') {
+        return Err(missing(format!("path {name:?} not found")));
+    }
+    if name.contains("://") {
+        return Err(Stop::Missing(format!("{name}: charts from repositories and registries are not there yet")));
+    }
+    match name.split_once('/') {
+        Some((repository, _)) => Err(missing(format!("repo {repository} not found"))),
+        None => Err(missing(format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {name}"))),
+    }
+}
+
+fn nearest_entry(path: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let names: Vec<String> =
+        fs::read_dir(path.parent()?).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    landfall_diag::nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// Loads a chart from a directory or an archive; `name` is how it was typed.
+pub(super) fn load(world: &World<'_>, path: &Path, name: &str) -> Result<Chart, Stop> {
+    if path.is_dir() {
+        let tree = read_directory(world, path)?;
+        return Ok(Chart::load(&tree, &shown(name))?);
+    }
+    let absolute = path.to_string_lossy();
+    let bytes = fs::read(path).map_err(|error| Stop::words(200, go_words("open", &absolute, &error)))?;
+    let called = if world.voice == Voice::Helm { &*absolute } else { name };
+    Ok(Chart::load_archive(called, &bytes)?)
+}
+
+/// The directory as places in errors begin: without `./` and a trailing slash.
+pub(super) fn shown(name: &str) -> String {
+    let name = name.trim_end_matches('/');
+    let name = name.strip_prefix("./").unwrap_or(name);
+    if name == "." { String::new() } else { name.to_owned() }
+}
+
+/// Go's words for what the operating system says.
+pub(super) fn go_words(operation: &str, path: &str, error: &std::io::Error) -> String {
+    let what = match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        std::io::ErrorKind::IsADirectory => "is a directory".to_owned(),
+        std::io::ErrorKind::NotADirectory => "not a directory".to_owned(),
+        _ => error.to_string(),
+    };
+    if error.kind() == std::io::ErrorKind::IsADirectory {
+        return format!("read {path}: {what}");
+    }
+    format!("{operation} {path}: {what}")
+}
+
+/// Reads a chart's directory, leaving out what its `.helmignore` names.
+///
+/// Links are followed as Helm follows them; in our own voice only where they stay in the repository around the chart.
+pub(super) fn read_directory(world: &World<'_>, root: &Path) -> Result<Tree, Stop> {
+    let ignore = match fs::read(root.join(IGNORE_FILE)) {
+        // What is wrong with the rules is said when the chart is loaded.
+        Ok(bytes) => Ignore::parse(&String::from_utf8_lossy(&bytes)).unwrap_or_else(|_| Ignore::defaults()),
+        Err(_) => Ignore::defaults(),
+    };
+    let real = fs::canonicalize(root)?;
+    let fence = match world.voice {
+        Voice::Helm => None,
+        Voice::Landfall => Some(repository_of(&real)),
+    };
+    let mut walk = Walk { ignore, fence, tree: Tree::new(), files: 0, bytes: 0 };
+    walk.directory(&real, "", &mut Vec::new())?;
+    walk.tree.sort();
+    Ok(walk.tree)
+}
+
+/// The repository around a directory, or the directory itself.
+fn repository_of(real: &Path) -> PathBuf {
+    real.ancestors().find(|path| path.join(".git").exists()).unwrap_or(real).to_path_buf()
+}
+
+struct Walk {
+    ignore: Ignore,
+    fence: Option<PathBuf>,
+    tree: Tree,
+    files: usize,
+    bytes: u64,
+}
+
+impl Walk {
+    fn directory(&mut self, dir: &Path, prefix: &str, above: &mut Vec<PathBuf>) -> Result<(), Stop> {
+        let limit = |what: &str| Stop::words(250, format!("{}: {what}", dir.display()));
+        if above.len() > MAX_DEPTH {
+            return Err(limit("directories are nested too deeply for a chart"));
+        }
+        let entries =
+            fs::read_dir(dir).map_err(|error| Stop::words(200, go_words("open", &dir.to_string_lossy(), &error)))?;
+        let mut names: Vec<std::ffi::OsString> =
+            entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name())).collect();
+        names.sort();
+        for name in names {
+            let text = name.to_string_lossy();
+            let path = if prefix.is_empty() { text.into_owned() } else { format!("{prefix}/{text}") };
+            let mut real = dir.join(&name);
+            let mut kind = fs::symlink_metadata(&real)?;
+            if kind.is_symlink() {
+                let target = fs::canonicalize(&real).map_err(|error| {
+                    let words = format!(
+                        "error evaluating symlink {}: {}",
+                        real.display(),
+                        go_words("lstat", &real.to_string_lossy(), &error)
+                    );
+                    Stop::said(words, Diagnostic::error(217, format!("{path} is a link that leads nowhere")))
+                })?;
+                if self.fence.as_ref().is_some_and(|fence| !target.starts_with(fence)) {
+                    let diagnostic =
+                        Diagnostic::error(217, format!("{path} is a link that leads out of the repository"))
+                            .note(format!("it leads to {}", target.display()))
+                            .help("put the file into the chart; `landfall helm …` follows such links as Helm does");
+                    return Err(Stop::said(diagnostic.message.clone(), diagnostic));
+                }
+                kind = fs::metadata(&target)?;
+                real = target;
+            }
+            if kind.is_dir() {
+                if self.ignore.ignores(&path, PathKind::Directory) {
+                    continue;
+                }
+                if above.contains(&real) {
+                    return Err(Stop::words(217, format!("{path} is a link that leads back to a directory above it")));
+                }
+                above.push(real.clone());
+                self.directory(&real, &path, above)?;
+                above.pop();
+                continue;
+            }
+            if self.ignore.ignores(&path, PathKind::File) {
+                continue;
+            }
+            if !kind.is_file() {
+                let shown = dir.join(&name);
+                return Err(Stop::words(
+                    217,
+                    format!("cannot load irregular file {} as it has file mode type bits set", shown.display()),
+                ));
+            }
+            if kind.len() > MAX_FILE_SIZE {
+                let name = name.to_string_lossy();
+                return Err(Stop::words(
+                    250,
+                    format!("chart file {name:?} is larger than the maximum file size {MAX_FILE_SIZE}"),
+                ));
+            }
+            self.files += 1;
+            self.bytes += kind.len();
+            if self.files > MAX_FILES || self.bytes > MAX_BYTES {
+                return Err(limit("too much for a chart; leave files out with .helmignore"));
+            }
+            let data = fs::read(&real).map_err(|error| {
+                Stop::words(200, format!("error reading {path}: {}", go_words("open", &real.to_string_lossy(), &error)))
+            })?;
+            let _clean_by_construction = self.tree.insert(path, data);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! `helm show`.
+
+use std::io::{self, Write};
+
+use super::flags::{CHART, GLOBAL, Kind, Spec, Support, flag};
+use super::{Stop, World, log, parse, place};
+
+const FLAGS: &[Spec] =
+    &[flag("jsonpath", Kind::Text, Support::Missing, "supply a JSONPath expression to filter the output")];
+
+pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let usage = "show all|chart|crds|readme|values [CHART] [flags]";
+    let Some(flags) = parse(world, "show", usage, &[FLAGS, CHART, GLOBAL], words)? else { return Ok(0) };
+    let known = ["all", "chart", "crds", "readme", "values"];
+    let (what, reference) = match flags.arguments.as_slice() {
+        [what, reference] if known.contains(&what.as_str()) => (what.as_str(), reference),
+        [what, ..] if known.contains(&what.as_str()) => {
+            return Err(Stop::Usage(format!(
+                "\"helm show {what}\" requires 1 argument\n\nUsage:  helm show {what} [CHART] [flags]"
+            )));
+        }
+        [] => return Err(Stop::Usage(format!("say what to show: {}", known.join(", ")))),
+        [other, ..] => {
+            return Err(Stop::Usage(format!(
+                "unknown command {other:?} for \"helm show\"; it is one of {}",
+                known.join(", ")
+            )));
+        }
+    };
+    let path = place::locate(world, reference)?;
+    let chart = place::load(world, &path, reference)?;
+    log(&chart.warnings);
+    let mut text = String::new();
+    let all = what == "all";
+    if all || what == "chart" {
+        text.push_str(&landfall_yaml::emit(&chart.metadata).unwrap_or_default());
+        text.push('\n');
+    }
+    if (all || what == "values")
+        && let Some(values) = chart.raw_file("values.yaml")
+    {
+        if all {
+            text.push_str("---\n");
+        }
+        text.push_str(&values.text());
+        text.push('\n');
+    }
+    if (all || what == "readme")
+        && let Some(readme) = chart.readme()
+    {
+        if all {
+            text.push_str("---\n");
+        }
+        text.push_str(&readme.text());
+        text.push('\n');
+    }
+    if all || what == "crds" {
+        let crds = chart.crds();
+        if all && crds.first().is_some_and(|crd| !crd.data.starts_with(b"---")) {
+            text.push_str("---\n");
+        }
+        for crd in crds {
+            text.push_str(&String::from_utf8_lossy(&crd.data));
+            text.push('\n');
+        }
+    }
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(0)
+}

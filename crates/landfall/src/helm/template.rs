@@ -1,0 +1,258 @@
+//! `helm template`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use landfall_chart::{
+    Capabilities, ChartError, Dialect, HookChoice, KubeVersion, NotesFrom, Operation, ReleaseInfo, RenderOptions,
+    Rendered, SchemaCheck, TemplateOptions, release_name, render,
+};
+
+use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
+use super::{Stop, World, log, namespace, parse, place, values};
+
+use Kind::{Bool, List, Optional, Repeat, Text};
+use Support::{Missing, NoEffect, Works};
+
+const FLAGS: &[Spec] = &[
+    short("show-only", 's', Repeat, Works, "only show manifests rendered from the given templates"),
+    flag("output-dir", Text, Works, "writes the executed templates to files in output-dir instead of stdout"),
+    flag("include-crds", Bool, Works, "include CRDs in the templated output"),
+    flag("skip-tests", Bool, Works, "skip tests from templated output"),
+    flag("is-upgrade", Bool, Works, "set .Release.IsUpgrade instead of .Release.IsInstall"),
+    flag("kube-version", Text, Works, "Kubernetes version used for Capabilities.KubeVersion"),
+    short("api-versions", 'a', List, Works, "Kubernetes api versions used for Capabilities.APIVersions"),
+    flag("release-name", Bool, Works, "use release name in the output-dir path"),
+    flag("no-hooks", Bool, Works, "leave hooks out"),
+    short("generate-name", 'g', Bool, Works, "generate the name (and omit the NAME parameter)"),
+    flag("name-template", Text, Works, "specify template used to name the release"),
+    flag("render-subchart-notes", Bool, NoEffect, ""),
+    flag("skip-schema-validation", Bool, Works, "disable JSON schema validation"),
+    flag("enable-dns", Bool, Works, "enable DNS lookups when rendering templates"),
+    flag("post-renderer", Text, Works, "the path to an executable to be used for post rendering"),
+    flag("post-renderer-args", Repeat, Works, "an argument to the post-renderer"),
+    flag("helm-dialect", Text, Works, "v3 or v4: whose bytes are reproduced"),
+    flag("validate", Bool, Missing, "validate against the Kubernetes cluster you are currently pointing at"),
+    flag("dependency-update", Bool, NoEffect, ""),
+    flag("dry-run", Optional("client"), Works, "client is all there is without a cluster"),
+    flag("create-namespace", Bool, NoEffect, ""),
+    flag("force", Bool, NoEffect, ""),
+    flag("replace", Bool, NoEffect, ""),
+    flag("timeout", Text, NoEffect, ""),
+    flag("wait", Bool, NoEffect, ""),
+    flag("wait-for-jobs", Bool, NoEffect, ""),
+    flag("description", Text, NoEffect, ""),
+    flag("disable-openapi-validation", Bool, NoEffect, ""),
+    flag("atomic", Bool, NoEffect, ""),
+    flag("skip-crds", Bool, NoEffect, ""),
+    short("labels", 'l', Repeat, NoEffect, ""),
+    flag("hide-notes", Bool, NoEffect, ""),
+    flag("take-ownership", Bool, NoEffect, ""),
+];
+
+pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let Some(flags) =
+        parse(world, "template", "template [NAME] [CHART] [flags]", &[FLAGS, VALUES, CHART, GLOBAL], words)?
+    else {
+        return Ok(0);
+    };
+    if flags.arguments.is_empty() {
+        return Err(Stop::Usage(
+            "\"helm template\" requires at least 1 argument\n\nUsage:  helm template [NAME] [CHART] [flags]".to_owned(),
+        ));
+    }
+    let mut capabilities = Capabilities::default();
+    if let Some(text) = flags.text("kube-version").filter(|text| !text.is_empty()) {
+        let version = KubeVersion::parse(text)
+            .map_err(|error| Stop::words(218, format!("invalid kube version '{text}': {error}")))?;
+        capabilities = capabilities.with_kube_version(version);
+    }
+    capabilities = capabilities.with_api_versions(flags.all("api-versions").iter().map(String::as_str));
+    let options = render_options(world, &flags)?;
+    let (name, reference) = name_and_chart(&flags, &options)?;
+    let path = place::locate(world, &reference)?;
+    let layers = values::layers(world, &flags)?;
+    // Helm reads all values before it looks at the chart.
+    layers.merge()?;
+    let chart = place::load(world, &path, &reference)?;
+    if chart.metadata.deprecated && chart.metadata.kind != "library" {
+        writeln!(io::stderr().lock(), "WARNING: This chart is deprecated")?;
+    }
+    let operation = if flags.is("is-upgrade") { Operation::Upgrade } else { Operation::Install };
+    let release = ReleaseInfo { name, namespace: namespace::namespace(world, &flags), revision: 1, operation };
+    let rendered = render(&chart, &layers, &release, &capabilities, &options).map_err(|error| {
+        log(&chart.warnings);
+        with_debug(error, &flags)
+    })?;
+    log(&rendered.warnings);
+    let output = TemplateOptions {
+        include_crds: flags.is("include-crds"),
+        hooks: match (flags.is("no-hooks"), flags.is("skip-tests")) {
+            (true, _) => HookChoice::None,
+            (_, true) => HookChoice::NoTests,
+            _ => HookChoice::All,
+        },
+        show_only: flags.all("show-only").to_vec(),
+    };
+    if let Some(directory) = flags.text("output-dir").filter(|directory| !directory.is_empty()) {
+        return write_files(world, &flags, directory, &release.name, &rendered, &output);
+    }
+    let manifest = rendered.manifest_text(output.include_crds);
+    let manifest = post_render(world, &flags, manifest)?;
+    let text = rendered.output_around(&manifest, &output)?;
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(0)
+}
+
+/// With `--debug`, Helm leaves its hint at `--debug` out.
+fn with_debug(error: ChartError, flags: &Flags) -> Stop {
+    if flags.is("debug") {
+        let helm = error.to_string();
+        return Stop::said(helm, landfall_diag::Diagnose::diagnose(&error));
+    }
+    error.into()
+}
+
+fn render_options(world: &World<'_>, flags: &Flags) -> Result<RenderOptions, Stop> {
+    let mut options = RenderOptions::default();
+    let dialect = flags.text("helm-dialect").map(str::to_owned).or_else(|| (world.env)("LANDFALL_HELM_DIALECT"));
+    options.dialect = match dialect.as_deref() {
+        None | Some("" | "v3") => Dialect::V3,
+        Some("v4") => Dialect::V4,
+        Some(other) => return Err(Stop::Usage(format!("--helm-dialect is v3 or v4, not {other}"))),
+    };
+    if flags.is("skip-schema-validation") {
+        options.schema = SchemaCheck::Skip;
+    }
+    if flags.is("render-subchart-notes") {
+        options.notes = NotesFrom::All;
+    }
+    match flags.text("dry-run") {
+        None | Some("" | "true" | "client" | "none" | "false") => {}
+        Some("server") => return Err(Stop::Missing("--dry-run=server of `template` is not there yet".to_owned())),
+        Some(_) => {
+            return Err(Stop::Usage(
+                "Invalid dry-run flag. Flag must one of the following: false, true, none, client, server".to_owned(),
+            ));
+        }
+    }
+    if flags.is("enable-dns") {
+        options.sprig.hosts = Some(Arc::new(|host: &str| {
+            let found = std::net::ToSocketAddrs::to_socket_addrs(&(host, 0));
+            found.map(|all| all.map(|address| address.ip().to_string()).collect()).unwrap_or_default()
+        }));
+    }
+    Ok(options)
+}
+
+/// The release's name and the chart's (helm: `NameAndChart`).
+fn name_and_chart(flags: &Flags, options: &RenderOptions) -> Result<(String, String), Stop> {
+    let arguments = &flags.arguments;
+    let template = flags.text("name-template").filter(|template| !template.is_empty());
+    match arguments.as_slice() {
+        [_, _, rest @ ..] if !rest.is_empty() => {
+            Err(Stop::Usage(format!("expected at most two arguments, unexpected arguments: {}", rest.join(", "))))
+        }
+        [_, _] if flags.is("generate-name") => {
+            Err(Stop::Usage("cannot set --generate-name and also specify a name".to_owned()))
+        }
+        [_, _] if template.is_some() => {
+            Err(Stop::Usage("cannot set --name-template and also specify a name".to_owned()))
+        }
+        [name, chart] => Ok((name.clone(), chart.clone())),
+        [chart] => match template {
+            Some(template) => Ok((release_name(template, &options.sprig)?, chart.clone())),
+            // Helm has set the default name already and so never generates one here.
+            None => Ok(("release-name".to_owned(), chart.clone())),
+        },
+        _ => Ok((generated_name("chart"), String::new())),
+    }
+}
+
+fn generated_name(chart: &str) -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
+    format!("{chart}-{seconds}")
+}
+
+/// Hands the manifest to the post-renderer, if there is one.
+fn post_render(world: &World<'_>, flags: &Flags, manifest: String) -> Result<String, Stop> {
+    let Some(program) = flags.text("post-renderer").filter(|program| !program.is_empty()) else { return Ok(manifest) };
+    let failed = |text: String| Stop::words(219, format!("error while running post render on files: {text}"));
+    let mut child = Command::new(program)
+        .args(flags.all("post-renderer-args"))
+        .current_dir(&world.cwd)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|_| {
+            Stop::words(
+                219,
+                format!("unable to find binary at {program}: exec: {program:?}: executable file not found in $PATH"),
+            )
+        })?;
+    let stdin = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if let Some(mut stdin) = stdin {
+                // A program that does not read all of it has its reasons.
+                let _closed_early = stdin.write_all(manifest.as_bytes());
+            }
+        });
+        child.wait_with_output()
+    })?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code().unwrap_or(-1);
+        return Err(failed(format!(
+            "error while running command {program}. error output:\n{stderr}: exit status {code}"
+        )));
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if text.trim().is_empty() {
+        return Err(failed(format!("post-renderer {program:?} produced empty output")));
+    }
+    Ok(text)
+}
+
+/// Writes every template's output into its own file, as `--output-dir` asks.
+fn write_files(
+    world: &World<'_>,
+    flags: &Flags,
+    directory: &str,
+    release: &str,
+    rendered: &Rendered,
+    options: &TemplateOptions,
+) -> Result<u8, Stop> {
+    let crds = if options.include_crds { rendered.crds.len() } else { 0 };
+    let mut written = BTreeSet::new();
+    let mut out = io::stdout().lock();
+    for (index, file) in rendered.output_files(options).into_iter().enumerate() {
+        // Helm puts definitions beside the release's directory, not into it.
+        let base = if flags.is("release-name") && index >= crds {
+            Path::new(directory).join(release).to_string_lossy().into_owned()
+        } else {
+            directory.to_owned()
+        };
+        let name = format!("{base}/{}", file.path);
+        let path = world.cwd.join(&name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        if written.insert(name.clone()) {
+            fs::write(&path, &file.text)?;
+        } else {
+            fs::OpenOptions::new().append(true).open(&path)?.write_all(file.text.as_bytes())?;
+        }
+        writeln!(out, "wrote {name}")?;
+    }
+    if options.show_only.is_empty() {
+        writeln!(out)?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,56 @@
+//! `-f` and the `--set` family.
+
+use std::fs;
+use std::io::Read;
+
+use landfall_chart::{MAX_VALUES_SIZE, SetFlag, ValueLayers};
+use landfall_diag::Diagnostic;
+
+use super::flags::Flags;
+use super::place::go_words;
+use super::{Stop, World};
+
+/// What the user gave, read from where it lies.
+pub(super) fn layers(world: &World<'_>, flags: &Flags) -> Result<ValueLayers, Stop> {
+    let mut layers = ValueLayers::new();
+    for path in flags.all("values") {
+        if path.contains("://") {
+            return Err(Stop::Missing(format!("{path}: values from addresses are not there yet")));
+        }
+        let text = read(world, path).map_err(|helm| {
+            let diagnostic = Diagnostic::error(205, format!("the values file {path} cannot be read"))
+                .note(format!("helm: {helm}"))
+                .help("paths of -f are relative to the working directory");
+            Stop::said(helm, diagnostic)
+        })?;
+        layers.file(path.as_str(), text);
+    }
+    for (name, flag) in [
+        ("set-json", SetFlag::Json),
+        ("set", SetFlag::Set),
+        ("set-string", SetFlag::String),
+        ("set-literal", SetFlag::Literal),
+    ] {
+        for text in flags.all(name) {
+            layers.set(flag, text.as_str());
+        }
+    }
+    for text in flags.all("set-file") {
+        layers.set_file(text.as_str(), &mut |path| read(world, path));
+    }
+    Ok(layers)
+}
+
+/// Reads a file or standard input; the error is Go's text.
+fn read(world: &World<'_>, path: &str) -> Result<String, String> {
+    let limit = MAX_VALUES_SIZE as u64 + 1;
+    let mut bytes = Vec::new();
+    if path.trim() == "-" {
+        let read = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
+        read.map_err(|error| error.to_string())?;
+    } else {
+        let file = fs::File::open(world.cwd.join(path)).map_err(|error| go_words("open", path, &error))?;
+        file.take(limit).read_to_end(&mut bytes).map_err(|error| go_words("open", path, &error))?;
+    }
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
