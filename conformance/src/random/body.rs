@@ -9,7 +9,7 @@ const TEXTS: &[&str] =
 
 /// Makes the items of a body.
 pub(super) fn items(dice: &mut Dice, expressions: &Expressions, depth: u8, in_range: bool) -> Vec<Piece> {
-    let count = 1 + dice.below(3);
+    let count = 1 + dice.below(if depth == 0 { 3 } else { 2 });
     (0..count).map(|_| item(dice, expressions, depth, in_range)).collect()
 }
 
@@ -28,7 +28,7 @@ fn word(dice: &mut Dice, word: &str) -> String {
 
 fn item(dice: &mut Dice, expressions: &Expressions, depth: u8, in_range: bool) -> Piece {
     let new = || Piece::new(Kind::Item);
-    let roll = if depth >= 3 { dice.below(55) } else { dice.below(100) };
+    let roll = if depth >= 2 { dice.below(55) } else { dice.below(100) };
     match roll {
         0..15 => Piece::text(Kind::Item, dice.pick(TEXTS)),
         15..50 => {
@@ -88,9 +88,9 @@ fn item(dice: &mut Dice, expressions: &Expressions, depth: u8, in_range: bool) -
             let name = format!("block.{}", dice.below(1000));
             new()
                 .and(format!("{}block \"{name}\" ", open(dice)))
-                .with(expressions.pipeline(dice, Want::Any, 1))
+                .and("$")
                 .and(close(dice))
-                .and("{{ $x := . }}")
+                .and("{{ $x := .Values.str }}")
                 .list(items(dice, expressions, depth + 1, false))
                 .and(word(dice, "end"))
         }

@@ -99,7 +99,6 @@ s toPrettyJson a
 s toRawJson a
 s toYaml a
 s toYamlPretty a
-s toToml m
 s mustToJson a
 l list a a
 l list a a a
@@ -166,12 +165,6 @@ b isAbs s
 s osBase s
 m urlParse s
 s urlJoin m
-s duration a
-s durationRound a
-s htmlDate (toDate "2006-01-02" s)
-s date "Mon Jan 2 15:04:05 2006" (toDate "2006-01-02" s)
-s dateInZone "2006-01-02T15:04:05Z07:00" i "UTC"
-s unixEpoch (toDate "2006-01-02" s)
 s printf "%s-%v" a a
 s printf "%d" i
 s printf "%5.2f|%q" a a
@@ -210,8 +203,21 @@ s include "named.list" l
 s tpl "{{ . }}" a
 s tpl "{{ .Values.str | quote }}-{{ include `named.a` . }}" $
 s tpl s $
+s htmlDate (toDate "2006-01-02" s)
+s date "Mon Jan 2 15:04:05 2006" (toDate "2006-01-02" s)
+s dateInZone "2006-01-02T15:04:05Z07:00" i "UTC"
+s unixEpoch (toDate "2006-01-02" s)
+s duration a
+s durationRound a
+s toToml m
+s randAlphaNum "12"
+s uuidv4
+s derivePassword "1" "long" s s s
+s genPrivateKey "ed25519"
 a fail s
 "#;
+
+const RARE: &[&str] = &["fail ", "randAlphaNum ", "uuidv4", "derivePassword ", "genPrivateKey "];
 
 const STRINGS: &[&str] = &[
     r#""""#,
@@ -341,7 +347,7 @@ impl Expressions {
     /// An expression fit to stand as an argument.
     pub(super) fn argument(&self, dice: &mut Dice, want: Want, depth: u8) -> Piece {
         // Now and then something of the wrong type: refusals must agree too.
-        let want = if dice.percent(2) { Want::Any } else { want };
+        let want = if dice.percent(1) { Want::Any } else { want };
         if depth >= 3 || dice.percent(45) {
             return Self::leaf(dice, want);
         }
@@ -379,7 +385,7 @@ impl Expressions {
             literal(dice, want)
         };
         // Dot is not always the file's scope.
-        let text = if dice.percent(70) { rooted(&text) } else { text };
+        let text = if dice.percent(92) { rooted(&text) } else { text };
         Piece::text(Kind::Expression, text)
     }
 
@@ -391,7 +397,8 @@ impl Expressions {
             .map(|(_, line)| *line)
             .collect();
         let mut line = dice.pick(&fitting);
-        if line.starts_with("fail") && dice.percent(90) {
+        // Slow ones, random ones and the end of everything come rarely.
+        if RARE.iter().any(|rare| line.starts_with(rare)) && dice.percent(85) {
             line = "quote a";
         }
         let (name, rest) = line.split_once(' ').unwrap_or((line, ""));

@@ -138,7 +138,11 @@ enum Word {
 
 /// `HTTPServer2Go` to `http_server2_go`.
 pub(super) fn separated(text: &[u8], connector: char) -> Vec<u8> {
-    let characters: Vec<char> = runes(text).map(|(_, c, _)| c).filter(|c| *c != char::REPLACEMENT_CHARACTER).collect();
+    // Bytes that are not UTF-8 are skipped, a replacement character that stands there is not.
+    let characters: Vec<char> = runes(text)
+        .filter(|(_, c, length)| *c != char::REPLACEMENT_CHARACTER || *length > 1)
+        .map(|(_, c, _)| c)
+        .collect();
     let mut rest = &characters[..];
     let mut out = String::with_capacity(text.len() + 8);
     let (mut kind, mut word) = next_word(&mut rest);
