@@ -8,8 +8,31 @@ use parking_lot::RwLock;
 use serde_json::Value;
 
 use crate::controllers::fields::{controller_of, name, namespace, text};
-use crate::fault::{Effect, Fault};
-use crate::simulation::{Script, Simulation, workload};
+use crate::fault::{Effect, Fault, FaultError};
+use crate::simulation::{Script, Simulation, SimulationError, workload};
+
+/// Where a play is kept in the cluster itself, so that it outlives its process and goes along with forks: a ConfigMap
+/// with the play as JSON under `data.play`.
+pub(crate) const PLAY: (&str, &str) = ("kube-system", "landfall-play");
+
+/// A play that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlayError {
+    /// What containers do.
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
+    /// What goes wrong.
+    #[error("--fault {written}: {source}")]
+    Fault {
+        /// As written.
+        written: String,
+        /// Why it cannot be read.
+        source: FaultError,
+    },
+    /// Not of the form `{"simulation": {…}, "faults": […], "missingImages": […]}`.
+    #[error("a play must be a map of simulation, faults and missingImages")]
+    Form,
+}
 
 /// Declared behaviour and faults at one time.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,6 +76,30 @@ impl Behaviour {
 }
 
 impl Play {
+    /// Reads `{"simulation": {…}, "faults": ["job/x=fail"], "missingImages": ["app:1"]}`; all of it may be absent.
+    ///
+    /// # Errors
+    /// [`PlayError`], for the first thing that cannot be read.
+    pub fn parse(play: &Value) -> Result<Self, PlayError> {
+        let map = play.as_object().ok_or(PlayError::Form)?;
+        let words = |key: &str| -> Result<Vec<&str>, PlayError> {
+            match map.get(key) {
+                None | Some(Value::Null) => Ok(Vec::new()),
+                Some(Value::Array(list)) => list.iter().map(|v| v.as_str().ok_or(PlayError::Form)).collect(),
+                Some(_) => Err(PlayError::Form),
+            }
+        };
+        let faults = words("faults")?
+            .into_iter()
+            .map(|written| written.parse().map_err(|source| PlayError::Fault { written: written.to_owned(), source }))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            simulation: Simulation::parse(map.get("simulation").unwrap_or(&Value::Null))?,
+            faults,
+            missing_images: words("missingImages")?.into_iter().map(str::to_owned).collect(),
+        })
+    }
+
     /// The script of a pod's container.
     pub fn script(&self, pod: &Value, container: &str) -> Option<&Script> {
         self.simulation.script(pod, container)
@@ -96,4 +143,21 @@ fn cron_job_name(job: &str) -> &str {
             if minute.bytes().all(|b| b.is_ascii_digit()) { name } else { job }
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_play_is_read_whole_or_refused_with_the_first_mistake() {
+        let play = Play::parse(&json!({"simulation": {"web": {"exit": 1}}, "faults": ["job/x=fail"]})).expect("a play");
+        assert_eq!((play.simulation.containers.len(), play.faults.len()), (1, 1));
+        assert_eq!(Play::parse(&json!({})), Ok(Play::default()));
+        let error = Play::parse(&json!({"faults": ["job/x=fial"]})).expect_err("unknown effect").to_string();
+        assert!(error.starts_with("--fault job/x=fial: no fault `fial` for a job, did you mean `fail`?"), "{error}");
+        assert_eq!(Play::parse(&json!([])), Err(PlayError::Form));
+    }
 }

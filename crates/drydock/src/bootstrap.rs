@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
+use crate::controllers::NodeSpec;
 use crate::status::Status;
 use crate::world::{Actor, ObjectRef, Part, World};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// Fills an empty world.
-pub(crate) fn prepare(world: &mut World, nodes: u32) -> Result<(), Status> {
+pub(crate) fn prepare(world: &mut World, nodes: &[NodeSpec]) -> Result<(), Status> {
     let actor = Actor::system("kube-apiserver");
     for name in ["kube-system", "kube-public", "kube-node-lease", "default"] {
         world.create(&actor, "namespaces", json!({"metadata": {"name": name}}))?;
@@ -76,14 +77,14 @@ pub(crate) fn prepare(world: &mut World, nodes: u32) -> Result<(), Status> {
             "volumeBindingMode": "WaitForFirstConsumer",
         }),
     )?;
-    for index in 0..nodes {
-        node(world, &actor, index)?;
+    for (index, spec) in nodes.iter().enumerate() {
+        node(world, &actor, index, spec)?;
     }
     Ok(())
 }
 
-fn node(world: &mut World, actor: &Actor, index: u32) -> Result<(), Status> {
-    let name = format!("landfall-{index}");
+fn node(world: &mut World, actor: &Actor, index: usize, spec: &NodeSpec) -> Result<(), Status> {
+    let name = spec.name.clone();
     let mut labels = json!({
         "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
         "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64",
@@ -91,12 +92,18 @@ fn node(world: &mut World, actor: &Actor, index: u32) -> Result<(), Status> {
     if index == 0 {
         labels["node-role.kubernetes.io/control-plane"] = json!("true");
     }
+    for (key, value) in &spec.labels {
+        labels[key] = json!(value);
+    }
     let [a, b] = world.settings().pod_network;
     let range = format!("{a}.{b}.{index}.0/24");
-    let node = json!({
+    let mut node = json!({
         "metadata": {"name": name, "labels": labels, "annotations": {"landfall.dev/simulated": "true"}},
         "spec": {"podCIDR": range, "podCIDRs": [range], "providerID": format!("landfall://{name}")},
     });
+    if !spec.taints.is_empty() {
+        node["spec"]["taints"] = json!(spec.taints);
+    }
     world.create(actor, "nodes", node)?;
     let now = rfc3339(world.now());
     let condition = |kind: &str, status: &str, reason: &str, message: &str| {
@@ -105,7 +112,9 @@ fn node(world: &mut World, actor: &Actor, index: u32) -> Result<(), Status> {
             "lastHeartbeatTime": now, "lastTransitionTime": now,
         })
     };
-    let resources = json!({"cpu": "8", "memory": "16Gi", "ephemeral-storage": "100Gi", "pods": "110"});
+    let resources = json!({
+        "cpu": spec.cpu, "memory": spec.memory, "ephemeral-storage": "100Gi", "pods": spec.pods.to_string(),
+    });
     let version = format!("v{}", landfall_object::schema::Schemas::builtin().kubernetes_version());
     let status = json!({
         "capacity": resources,

@@ -13,16 +13,16 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::api::Service;
 use crate::audit::AuditEntry;
+use crate::behaviour::{Behaviour, Play};
 use crate::bootstrap;
 use crate::clock::Clock;
-use crate::containers::{Containers, Undeclared};
 use crate::controllers::ControlPlane;
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::ingress::{IngressError, IngressOptions, IngressServer};
 use crate::plane::{Activity, Plane};
 use crate::randomness::Randomness;
-use crate::runtime::{Controller, Runtime};
+use crate::runtime::Runtime;
 use crate::storage;
 use crate::world::{Settings, World};
 
@@ -59,14 +59,10 @@ pub struct Options {
     pub randomness: Randomness,
     /// Who steps the controllers.
     pub drive: Drive,
-    /// How many nodes there are.
-    pub nodes: u32,
     /// Address ranges, history, admission.
     pub settings: Settings,
-    /// The simulated controllers, in order; made anew for each fork.
-    pub controllers: Arc<dyn Fn() -> Vec<Box<dyn Controller>> + Send + Sync>,
-    /// What containers answer.
-    pub containers: Arc<dyn Containers>,
+    /// Nodes, switches of the simulated control plane, and what containers do at the start.
+    pub control_plane: ControlPlane,
 }
 
 impl Default for Options {
@@ -76,20 +72,9 @@ impl Default for Options {
             clock: Clock::Real,
             randomness: Randomness::from_system(),
             drive: Drive::Background,
-            nodes: 1,
             settings: Settings::default(),
-            controllers: Arc::new(crate::controllers::all),
-            containers: Undeclared::shared(),
+            control_plane: ControlPlane::default(),
         }
-    }
-}
-
-impl Options {
-    /// The same options with this control plane: its nodes, switches, and what its containers do.
-    #[must_use]
-    pub fn with_control_plane(self, plane: ControlPlane) -> Self {
-        let containers = plane.behaviour.clone();
-        Self { nodes: 0, containers, controllers: Arc::new(move || plane.controllers()), ..self }
     }
 }
 
@@ -97,7 +82,8 @@ impl Options {
 #[derive(Clone)]
 pub struct Cluster {
     plane: Arc<Plane>,
-    controllers: Arc<dyn Fn() -> Vec<Box<dyn Controller>> + Send + Sync>,
+    control_plane: ControlPlane,
+    behaviour: Arc<Behaviour>,
     drive: Drive,
     stop: CancellationToken,
     _stop_on_drop: Arc<DropGuard>,
@@ -109,7 +95,7 @@ impl Cluster {
     /// # Errors
     /// [`Error`]; nothing runs then.
     pub async fn open(options: Options) -> Result<Self, Error> {
-        let Options { storage, clock, randomness, drive, nodes, mut settings, controllers, containers } = options;
+        let Options { storage, clock, randomness, drive, mut settings, control_plane } = options;
         let store = match &storage {
             Storage::Memory => None,
             Storage::Sqlite(path) => Some(storage::open(path).await?),
@@ -135,21 +121,22 @@ impl Cluster {
         world.configure(settings);
         let persisted = world.version();
         if world.find("namespaces", "", "kube-system").is_none() {
-            bootstrap::prepare(&mut world, nodes)?;
+            bootstrap::prepare(&mut world, &control_plane.nodes)?;
         }
         let (written, durable) = watch::channel(persisted);
+        let behaviour = Arc::new(Behaviour::new(control_plane.play.clone()));
         let plane = Arc::new(Plane {
             world: Mutex::new(world),
-            runtime: Mutex::new(Runtime::new(controllers())),
+            runtime: Mutex::new(Runtime::new(control_plane.stand(&behaviour))),
             credentials,
             documents: crate::openapi::Cache::default(),
             audit: crate::audit::AuditLog::default(),
             activity: Activity::default(),
             alarms: crate::alarms::Alarms::default(),
             durable: store.is_some().then_some(durable),
-            containers,
+            containers: behaviour.clone(),
         });
-        let cluster = Self::start(plane, controllers, drive);
+        let cluster = Self::start(plane, control_plane, behaviour, drive);
         if let Some(store) = store {
             let plane = cluster.plane.clone();
             let stop = cluster.stop.clone();
@@ -169,12 +156,13 @@ impl Cluster {
 
     fn start(
         plane: Arc<Plane>,
-        controllers: Arc<dyn Fn() -> Vec<Box<dyn Controller>> + Send + Sync>,
+        control_plane: ControlPlane,
+        behaviour: Arc<Behaviour>,
         drive: Drive,
     ) -> Self {
         let stop = CancellationToken::new();
         let cluster =
-            Self { plane, controllers, drive, stop: stop.clone(), _stop_on_drop: Arc::new(stop.clone().drop_guard()) };
+            Self { plane, control_plane, behaviour, drive, stop: stop.clone(), _stop_on_drop: Arc::new(stop.clone().drop_guard()) };
         if drive == Drive::Background {
             tokio::spawn(drive::run(cluster.plane.clone(), stop));
         }
@@ -189,18 +177,19 @@ impl Cluster {
             let now = world.now();
             world.set_clock(Clock::virtual_at(now));
         }
+        let behaviour = Arc::new(Behaviour::new((*self.behaviour.play()).clone()));
         let plane = Arc::new(Plane {
             world: Mutex::new(world),
-            runtime: Mutex::new(Runtime::new((self.controllers)())),
+            runtime: Mutex::new(Runtime::new(self.control_plane.stand(&behaviour))),
             credentials: self.plane.credentials.clone(),
             documents: crate::openapi::Cache::default(),
             audit: crate::audit::AuditLog::default(),
             activity: Activity::default(),
             alarms: crate::alarms::Alarms::default(),
             durable: None,
-            containers: self.plane.containers.clone(),
+            containers: behaviour.clone(),
         });
-        Self::start(plane, self.controllers.clone(), self.drive)
+        Self::start(plane, self.control_plane.clone(), behaviour, self.drive)
     }
 
     /// The API as a service that needs no socket; requests without credentials are the admin's.
@@ -287,6 +276,11 @@ impl Cluster {
     /// [`Error::Certificate`].
     pub fn client_certificate(&self, user: &str, groups: &[&str]) -> Result<(String, String), Error> {
         self.plane.credentials.client_certificate(user, groups)
+    }
+
+    /// What the containers do and what goes wrong, as it is now.
+    pub fn play(&self) -> Arc<Play> {
+        self.behaviour.play()
     }
 
     /// Serves the rules of Ingress and IngressRoute objects until the server is dropped.

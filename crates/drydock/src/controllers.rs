@@ -47,7 +47,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::behaviour::Behaviour;
+use crate::behaviour::{Behaviour, PLAY, Play, PlayError};
 use crate::kubelet::Kubelet;
 use crate::operators;
 use crate::runtime::Controller;
@@ -72,8 +72,8 @@ pub struct ControlPlane {
     pub scheduler: Switch,
     /// Whether operators act on the custom resources they are known for.
     pub operators: Switch,
-    /// What the containers do, and what goes wrong.
-    pub behaviour: Arc<Behaviour>,
+    /// What the containers do and what goes wrong at the start; the ConfigMap `kube-system/landfall-play` replaces it.
+    pub play: Play,
 }
 
 /// A part that can be left out.
@@ -93,7 +93,7 @@ impl Default for ControlPlane {
             kubelet: Switch::On,
             scheduler: Switch::On,
             operators: Switch::On,
-            behaviour: Arc::default(),
+            play: Play::default(),
         }
     }
 }
@@ -101,6 +101,7 @@ impl Default for ControlPlane {
 /// All controllers over one world.
 pub(crate) struct Controllers {
     plane: ControlPlane,
+    behaviour: Arc<Behaviour>,
     /// The version up to which events have been taken; none before the first step.
     seen: Option<u64>,
     behaviour_seen: u64,
@@ -117,22 +118,18 @@ const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(1000);
 /// Reconciliations in one step; more are left to the next, so that clients get a turn.
 const STEP: usize = 256;
 
-/// The control plane of a cluster of which nothing is said: no nodes of its own, nothing declared, no faults.
-pub(crate) fn all() -> Vec<Box<dyn Controller>> {
-    ControlPlane { nodes: Vec::new(), ..ControlPlane::default() }.controllers()
-}
-
 impl ControlPlane {
-    /// The controllers that make it up, new ones at each call.
-    pub fn controllers(&self) -> Vec<Box<dyn Controller>> {
-        vec![Box::new(Controllers::new(self.clone()))]
+    /// The controllers that make it up, over a behaviour that they share with whoever answers for containers.
+    pub(crate) fn stand(&self, behaviour: &Arc<Behaviour>) -> Vec<Box<dyn Controller>> {
+        vec![Box::new(Controllers::new(self.clone(), behaviour.clone()))]
     }
 }
 
 impl Controllers {
-    pub(crate) fn new(plane: ControlPlane) -> Self {
+    pub(crate) fn new(plane: ControlPlane, behaviour: Arc<Behaviour>) -> Self {
         Self {
             plane,
+            behaviour,
             seen: None,
             behaviour_seen: 0,
             queue: Queue::default(),
@@ -145,10 +142,10 @@ impl Controllers {
     /// Acts on all that changed and is due; returns when it wants to be called though nothing changed.
     pub(crate) fn advance(&mut self, world: &mut World, now: Timestamp) -> Option<Timestamp> {
         if self.seen.is_none() {
-            nodes::ensure(world, &self.plane.nodes);
+            self.read_play(world);
         }
         self.take_events(world);
-        let generation = self.plane.behaviour.generation();
+        let generation = self.behaviour.generation();
         if generation != self.behaviour_seen {
             self.behaviour_seen = generation;
             self.kubelet.forget_probes();
@@ -172,12 +169,32 @@ impl Controllers {
             routes::everything(world, &mut self.queue);
             return;
         };
+        let mut play_changed = false;
         for event in events {
             if event.change == crate::world::Change::Deleted {
                 self.events.forget(event.object.uid());
                 self.kubelet.forget(event.object.uid());
             }
+            let changed = &event.object_ref;
+            if &*changed.resource == "configmaps" && (changed.namespace.as_str(), changed.name.as_str()) == PLAY {
+                play_changed = true;
+            }
             routes::event(world, event, &mut self.queue);
+        }
+        if play_changed {
+            self.read_play(world);
+        }
+    }
+
+    /// Puts on the play that is kept in the cluster, if there is one; one that cannot be read changes nothing.
+    fn read_play(&self, world: &World) {
+        let Some(kept) = world.find(kind::CONFIG_MAP.id, PLAY.0, PLAY.1) else { return };
+        let written = fields::text(&kept, "/data/play");
+        let read = serde_json::from_str(written).map_err(|_| PlayError::Form).and_then(|play| Play::parse(&play));
+        match read {
+            Ok(play) if play == *self.behaviour.play() => {}
+            Ok(play) => self.behaviour.set(play),
+            Err(error) => tracing::warn!(%error, "the play in {}/{} is not put on", PLAY.0, PLAY.1),
         }
     }
 
@@ -225,7 +242,7 @@ impl Controllers {
             Role::DaemonSet => daemon_set::reconcile(desk, namespace, name),
             Role::Job => job::reconcile(desk, namespace, name),
             Role::CronJob => cron_job::reconcile(desk, namespace, name),
-            Role::Claim => storage::reconcile_claim(desk, &self.plane.behaviour, namespace, name),
+            Role::Claim => storage::reconcile_claim(desk, &self.behaviour, namespace, name),
             Role::Volume => storage::reconcile_volume(desk, name),
             Role::Service => endpoints::reconcile(desk, namespace, name),
             Role::Ingress => ingress_status::reconcile(desk, namespace, name),
@@ -233,10 +250,10 @@ impl Controllers {
             Role::Autoscaler => autoscaler::reconcile(desk, namespace, name),
             Role::Quota => quota::reconcile(desk, namespace, name),
             Role::Scheduler if self.plane.scheduler == Switch::On => {
-                scheduler::reconcile(desk, &self.plane.behaviour, namespace, name)
+                scheduler::reconcile(desk, &self.behaviour, namespace, name)
             }
             Role::Kubelet if self.plane.kubelet == Switch::On => {
-                self.kubelet.reconcile(desk, &self.plane.behaviour, namespace, name)
+                self.kubelet.reconcile(desk, &self.behaviour, namespace, name)
             }
             Role::CertManager if self.plane.operators == Switch::On => {
                 operators::cert_manager::reconcile(desk, &item.object)

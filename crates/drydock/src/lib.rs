@@ -52,7 +52,7 @@ mod yaml_text;
 
 pub use api::{Body, Service};
 pub use audit::AuditEntry;
-pub use behaviour::{Behaviour, Play};
+pub use behaviour::{Behaviour, Play, PlayError};
 pub use clock::{Clock, VirtualClock, rfc3339, rfc3339_micro};
 pub use cluster::{Cluster, Drive, ForkClock, Options, Served, Storage};
 pub use containers::{Containers, ExecOutcome, HttpAnswer, Life, LogLine, Undeclared};
@@ -61,7 +61,7 @@ pub use error::Error;
 pub use fault::{Effect as FaultEffect, Fault, FaultError};
 pub use ingress::{IngressError, IngressOptions, IngressServer, SIMULATED_HEADER};
 pub use kubelet::{ImageReference, SIMULATED};
-pub use operators::definitions::{definition, definitions, known_kinds};
+pub use operators::definitions::{definition, definitions, known_kinds, operator};
 pub use randomness::Randomness;
 pub use resource::{CustomResource, Registry, Resource, ScalePaths, Scope, Subresource};
 pub use runtime::{Controller, Runtime};

@@ -33,7 +33,7 @@ pub struct Simulation {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Script {
-    /// Answers to HTTP requests; the first that fits is given.
+    /// Answers to HTTP requests; the longest path that fits wins.
     pub http: Vec<DeclaredHttp>,
     /// Lines written at the start, with `{{ .port }}` and the like filled in.
     pub logs: Vec<String>,
@@ -62,7 +62,7 @@ pub struct DeclaredHttp {
     #[serde(default)]
     pub port: Option<u16>,
     /// The status code.
-    #[serde(default = "ok")]
+    #[serde(default = "ok", deserialize_with = "status")]
     pub status: u16,
     /// Headers.
     #[serde(default)]
@@ -96,6 +96,16 @@ pub struct SimulationError(String);
 
 fn ok() -> u16 {
     200
+}
+
+/// A status code that HTTP knows; 200 for none.
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let written = Option::<u16>::deserialize(deserializer)?.unwrap_or_else(ok);
+    if (100..=599).contains(&written) {
+        Ok(written)
+    } else {
+        Err(D::Error::custom(format!("{written} is no HTTP status")))
+    }
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignedDuration>, D::Error> {
@@ -168,7 +178,7 @@ impl Script {
     /// The answer to a request, if one is declared.
     pub fn answer(&self, method: &str, path: &str, port: Option<u16>) -> Option<&DeclaredHttp> {
         let path = path.split(['?', '#']).next().unwrap_or(path);
-        self.http.iter().find(|answer| {
+        let fits = self.http.iter().filter(|answer| {
             let method_fits = match &answer.method {
                 Some(wanted) => wanted.eq_ignore_ascii_case(method),
                 None => matches!(method, "GET" | "HEAD"),
@@ -179,6 +189,12 @@ impl Script {
             };
             let port_fits = answer.port.is_none_or(|wanted| port.is_none_or(|port| port == wanted));
             method_fits && path_fits && port_fits
+        });
+        // The longest path wins, an exact one before all; of equals the first.
+        let rank = |answer: &DeclaredHttp| (!answer.path.ends_with('*'), answer.path.len());
+        fits.fold(None, |best: Option<&DeclaredHttp>, next| match best {
+            Some(best) if rank(best) >= rank(next) => Some(best),
+            _ => Some(next),
         })
     }
 

@@ -104,6 +104,11 @@ impl<'w> Desk<'w> {
         self.now
     }
 
+    /// Whether time can only be waited for, not jumped.
+    pub(crate) fn is_real_time(&self) -> bool {
+        self.world.clock().as_virtual().is_none()
+    }
+
     /// The world, for reads this desk has no name for.
     pub(crate) fn world(&mut self) -> &mut World {
         self.world

@@ -7,7 +7,6 @@ use super::fields::{child, condition, text};
 use super::kind::NODE;
 use crate::clock::rfc3339;
 use crate::status::Status;
-use crate::world::{Actor, World};
 
 /// A node of the embedded cluster; by default one with 4 CPU, 8 GiB and room for 110 pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,69 +38,11 @@ impl Default for NodeSpec {
     }
 }
 
-/// Makes the nodes where there are none.
-pub(super) fn ensure(world: &mut World, specs: &[NodeSpec]) {
-    if world.count(NODE.qualified()) > 0 {
-        return;
+impl NodeSpec {
+    /// A node of that name with so much CPU and memory, as quantities.
+    pub fn named(name: impl Into<String>, cpu: &str, memory: &str) -> Self {
+        Self { name: name.into(), cpu: cpu.to_owned(), memory: memory.to_owned(), ..Self::default() }
     }
-    let actor = Actor::system("kubelet");
-    for (index, spec) in specs.iter().enumerate() {
-        // A node whose name or quantities are wrong is left out: the cluster then says that it has none.
-        if let Err(refusal) = world
-            .create(&actor, NODE.qualified(), node(spec, index))
-            .and_then(|made| world.update_status(&actor, NODE.qualified(), with_status(&made, spec, index)))
-        {
-            tracing::warn!(node = spec.name, %refusal, "node not made");
-        }
-    }
-}
-
-fn node(spec: &NodeSpec, index: usize) -> Value {
-    let mut labels = json!({
-        "kubernetes.io/hostname": spec.name,
-        "kubernetes.io/os": "linux",
-        "kubernetes.io/arch": "amd64",
-        "beta.kubernetes.io/os": "linux",
-        "beta.kubernetes.io/arch": "amd64",
-        "landfall.dev/simulated": "true",
-    });
-    if index == 0 {
-        labels["node-role.kubernetes.io/control-plane"] = "true".into();
-    }
-    for (key, value) in &spec.labels {
-        labels[key] = value.clone().into();
-    }
-    let mut node = json!({
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": spec.name, "labels": labels},
-        "spec": {"podCIDR": format!("10.42.{index}.0/24"), "podCIDRs": [format!("10.42.{index}.0/24")]},
-    });
-    if !spec.taints.is_empty() {
-        node["spec"]["taints"] = spec.taints.clone().into();
-    }
-    node
-}
-
-fn with_status(made: &Value, spec: &NodeSpec, index: usize) -> Value {
-    let mut node = made.clone();
-    let resources = json!({
-        "cpu": spec.cpu, "memory": spec.memory, "pods": spec.pods.to_string(), "ephemeral-storage": "100Gi",
-    });
-    node["status"] = json!({
-        "capacity": resources,
-        "allocatable": resources,
-        "addresses": [
-            {"type": "InternalIP", "address": format!("10.0.0.{}", index + 1)},
-            {"type": "Hostname", "address": spec.name},
-        ],
-        "nodeInfo": {
-            "architecture": "amd64", "operatingSystem": "linux", "osImage": "simulated", "kernelVersion": "simulated",
-            "kubeletVersion": "v1.36.3+landfall", "kubeProxyVersion": "", "containerRuntimeVersion": "simulated://1",
-            "machineID": "", "systemUUID": "", "bootID": "",
-        },
-    });
-    node
 }
 
 /// Keeps one node's conditions.

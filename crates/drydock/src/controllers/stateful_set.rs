@@ -11,7 +11,7 @@ use super::fields::{count, deleting, int, is_controlled_by, label, name, namespa
 use super::history;
 use super::kind::{CLAIM, POD, STATEFUL_SET};
 use super::pods::{available_at, is_available, is_ready};
-use super::rollout::{Rounding, scaled, wanted};
+use super::rollout::wanted;
 use super::{claims, selector};
 use crate::status::Status;
 
@@ -218,26 +218,22 @@ impl Update<'_> {
         Ok(Next::Wait)
     }
 
-    /// Deletes outdated pods from the highest ordinal down, as many as may be missing.
+    /// Deletes the outdated pod of the highest ordinal, unless one above it is not available yet.
+    ///
+    /// `maxUnavailable` is not heeded, as on a 1.36 server, where its feature gate is off.
     fn replace_outdated(&self, desk: &mut Desk<'_>, slots: &[Slot]) -> Result<i64, Status> {
         let partition = usize::try_from(count(self.set, "/spec/updateStrategy/rollingUpdate/partition")).unwrap_or(0);
-        let allowed = self.set.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable");
-        let allowed = scaled(allowed, wanted(self.set), 1, Rounding::Up).max(1);
-        let unavailable = slots.iter().filter(|slot| self.is_unavailable(desk, slot.pod())).count() as i64;
-        let mut left = allowed - unavailable;
-        let mut replaced = 0;
         for slot in slots.iter().skip(partition).rev() {
-            if left <= 0 {
-                break;
-            }
             let outdated = label(slot.pod(), REVISION_LABEL) != Some(name(&self.update));
             if outdated && !deleting(slot.pod()) {
                 self.delete_pod(desk, slot.pod())?;
-                left -= 1;
-                replaced += 1;
+                return Ok(1);
+            }
+            if self.is_unavailable(desk, slot.pod()) {
+                return Ok(0);
             }
         }
-        Ok(replaced)
+        Ok(0)
     }
 
     fn create_pod(&self, desk: &mut Desk<'_>, pod: &Value) -> Result<Found, Status> {

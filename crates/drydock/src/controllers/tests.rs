@@ -2,6 +2,8 @@
 
 mod deployments;
 mod jobs;
+mod operators;
+mod plays;
 mod pods;
 mod sets;
 mod storage;
@@ -26,20 +28,11 @@ struct Stage {
 
 impl Stage {
     fn new(plane: ControlPlane) -> Self {
-        let world = World::new(Clock::virtual_clock(), Randomness::from_seed(7), Settings::default());
-        let mut stage = Self { world, controllers: Controllers::new(plane), actor: Actor::system("test") };
+        let mut world = World::new(Clock::virtual_clock(), Randomness::from_seed(7), Settings::default());
+        crate::bootstrap::prepare(&mut world, &plane.nodes).expect("a new world");
+        let behaviour = Behaviour::new(plane.play.clone()).into();
+        let mut stage = Self { world, controllers: Controllers::new(plane, behaviour), actor: Actor::system("test") };
         stage.create("namespaces", json!({"metadata": {"name": "shop"}}));
-        if stage.world.find("storageclasses.storage.k8s.io", "", "local-path").is_none() {
-            stage.create(
-                "storageclasses.storage.k8s.io",
-                json!({
-                    "metadata": {"name": "local-path"},
-                    "provisioner": "rancher.io/local-path",
-                    "volumeBindingMode": "WaitForFirstConsumer",
-                    "reclaimPolicy": "Delete",
-                }),
-            );
-        }
         stage.rest();
         stage
     }
@@ -50,7 +43,7 @@ impl Stage {
             faults: faults.iter().map(|f| f.parse().expect("a valid fault")).collect(),
             ..Play::default()
         };
-        Self::new(ControlPlane { behaviour: Behaviour::new(play).into(), ..ControlPlane::default() })
+        Self::new(ControlPlane { play, ..ControlPlane::default() })
     }
 
     fn plain() -> Self {

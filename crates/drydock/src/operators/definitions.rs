@@ -167,6 +167,18 @@ pub fn definitions(group: &str) -> Vec<Value> {
     KNOWN.iter().filter(|known| known.group == group).map(Known::definition).collect()
 }
 
+/// Who brings the kinds of a group to a real cluster.
+pub fn operator(group: &str) -> Option<&'static str> {
+    match group {
+        "cert-manager.io" => Some("cert-manager"),
+        "traefik.io" => Some("Traefik"),
+        "bitnami.com" => Some("sealed-secrets"),
+        "argoproj.io" => Some("Argo CD"),
+        "monitoring.coreos.com" => Some("the Prometheus operator"),
+        _ => None,
+    }
+}
+
 /// Group and kind of all that is known.
 pub fn known_kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
     KNOWN.iter().map(|known| (known.group, known.kind))

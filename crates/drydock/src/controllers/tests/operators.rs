@@ -1,0 +1,68 @@
+use serde_json::{Value, json};
+
+use super::super::fields::{annotation, condition, text};
+use super::Stage;
+
+fn with_definitions(groups: &[&str]) -> Stage {
+    let mut stage = Stage::plain();
+    for group in groups {
+        for definition in crate::operators::definitions::definitions(group) {
+            stage.create("customresourcedefinitions.apiextensions.k8s.io", definition);
+        }
+    }
+    stage.rest();
+    stage
+}
+
+fn custom(stage: &mut Stage, id: &str, object: Value) {
+    stage.create(id, object);
+}
+
+#[test]
+fn a_certificate_waits_for_its_issuer_and_becomes_a_marked_secret() {
+    let mut stage = with_definitions(&["cert-manager.io"]);
+    custom(&mut stage, "certificates.cert-manager.io", json!({"metadata": {"name": "web"}, "spec": {
+        "secretName": "web-tls", "dnsNames": ["a.example.com"], "issuerRef": {"name": "le", "kind": "ClusterIssuer"}}}));
+    stage.rest();
+    let ready = |stage: &Stage| {
+        let certificate = stage.find("certificates.cert-manager.io", "web");
+        text(condition(&certificate, "Ready").expect("set"), "/status").to_owned()
+    };
+    assert_eq!(ready(&stage), "False");
+    custom(&mut stage, "clusterissuers.cert-manager.io", json!({"metadata": {"name": "le"}, "spec": {
+        "acme": {"email": "a@example.com", "server": "https://acme.example.com", "privateKeySecretRef": {"name": "k"}}}}));
+    stage.rest();
+    assert_eq!(ready(&stage), "True");
+    let secret = stage.find("secrets", "web-tls");
+    assert_eq!(text(&secret, "/type"), "kubernetes.io/tls");
+    assert_eq!(annotation(&secret, crate::kubelet::SIMULATED), Some("self-signed"));
+}
+
+#[test]
+fn a_sealed_secret_gives_its_keys_but_no_values() {
+    let mut stage = with_definitions(&["bitnami.com"]);
+    custom(&mut stage, "sealedsecrets.bitnami.com", json!({"metadata": {"name": "keys"}, "spec": {
+        "encryptedData": {"A": "AgB", "B": "AgC"}, "template": {"metadata": {"labels": {"x": "y"}}, "type": "Opaque"}}}));
+    stage.rest();
+    let secret = stage.find("secrets", "keys");
+    assert_eq!(secret["data"], json!({"A": "fnNpbXVsYXRlZA==", "B": "fnNpbXVsYXRlZA=="}));
+    assert_eq!(text(&secret, "/metadata/labels/x"), "y");
+    let sealed = stage.find("sealedsecrets.bitnami.com", "keys");
+    assert_eq!(text(condition(&sealed, "Synced").expect("set"), "/status"), "True");
+    stage.change("sealedsecrets.bitnami.com", "keys", |s| s["spec"]["encryptedData"] = json!({"A": "AgB"}));
+    stage.rest();
+    assert_eq!(stage.find("secrets", "keys")["data"], json!({"A": "fnNpbXVsYXRlZA=="}));
+}
+
+#[test]
+fn a_route_says_what_it_misses() {
+    let mut stage = with_definitions(&["traefik.io"]);
+    custom(&mut stage, "ingressroutes.traefik.io", json!({"metadata": {"name": "web"}, "spec": {"routes": [{
+        "kind": "Rule", "match": "Host(`a`)", "services": [{"name": "web", "port": 80}],
+        "middlewares": [{"name": "https"}]}]}}));
+    stage.rest();
+    assert_eq!(stage.events("web"), [
+        "ServiceNotFound kubernetes service not found: shop/web",
+        "MiddlewareNotFound middleware \"shop-https@kubernetescrd\" does not exist",
+    ]);
+}

@@ -1,0 +1,141 @@
+//! The ingress over a served cluster, on loopback.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+
+use super::{IngressOptions, IngressServer, SIMULATED_HEADER};
+use crate::behaviour::Play;
+use crate::clock::Clock;
+use crate::cluster::{Cluster, Drive, Options};
+use crate::controllers::ControlPlane;
+use crate::randomness::Randomness;
+use crate::world::Actor;
+
+async fn stand() -> (Cluster, IngressServer) {
+    let play = Play::parse(&json!({"simulation": {
+        "api": {"http": [{"path": "/graphql", "method": "POST", "json": {"data": 1}}, {"path": "/health", "body": "ok"}]},
+    }, "faults": ["deployment/slow=unready"]}))
+    .expect("a play");
+    let cluster = Cluster::open(Options {
+        clock: Clock::virtual_clock(),
+        randomness: Randomness::from_seed(1),
+        drive: Drive::ByHand,
+        control_plane: ControlPlane { play, ..ControlPlane::default() },
+        ..Options::default()
+    })
+    .await
+    .expect("an open cluster");
+    cluster.settle();
+    let actor = Actor::system("test");
+    cluster.with_world(|world| {
+        let mut create = |id: &str, object: Value| {
+            world.create(&actor, id, object).expect("a valid object");
+        };
+        for definition in crate::operators::definitions::definitions("traefik.io") {
+            create("customresourcedefinitions.apiextensions.k8s.io", definition);
+        }
+        for name in ["web", "api", "slow"] {
+            let labels = json!({"app": name});
+            create("services", json!({"metadata": {"name": name, "namespace": "default"}, "spec": {
+                "selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}}));
+            create("deployments.apps", json!({"metadata": {"name": name, "namespace": "default"}, "spec": {
+                "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": [
+                    {"name": name, "image": "app:1", "ports": [{"containerPort": 8080}]}]}}}}));
+        }
+        let path = |path: &str, kind: &str, service: &str| {
+            json!({"path": path, "pathType": kind, "backend": {"service": {"name": service, "port": {"number": 80}}}})
+        };
+        create("ingresses.networking.k8s.io", json!({"metadata": {"name": "all", "namespace": "default"}, "spec": {"rules": [
+            {"http": {"paths": [path("/", "Prefix", "web"), path("/graphql", "Prefix", "api"),
+                path("/slow", "Prefix", "slow"), path("/gone", "Prefix", "nope")]}},
+            {"host": "api.example.com", "http": {"paths": [path("/health", "Exact", "api")]}},
+        ]}}));
+    });
+    cluster.settle();
+    let options = IngressOptions { address: IpAddr::V4(Ipv4Addr::LOCALHOST), http: vec![0], https: vec![0] };
+    let ingress = cluster.serve_ingress(&options).await.expect("free ports");
+    (cluster, ingress)
+}
+
+async fn ask(ingress: &IngressServer, method: Method, host: &str, path: &str) -> (StatusCode, HeaderMap, String) {
+    let stream = tokio::net::TcpStream::connect(ingress.http).await.expect("listening");
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
+    tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", host)
+        .body(Empty::<bytes::Bytes>::new())
+        .expect("a request");
+    let (parts, body) = sender.send_request(request).await.expect("an answer").into_parts();
+    let body = body.collect().await.expect("a body").to_bytes();
+    (parts.status, parts.headers, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn lp_002_the_longest_path_wins_and_only_declared_requests_are_answered() {
+    let (_cluster, ingress) = stand().await;
+    let (status, headers, body) = ask(&ingress, Method::POST, "localhost", "/graphql").await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, r#"{"data":1}"#));
+    assert!(headers[SIMULATED_HEADER].to_str().is_ok_and(|who| who.starts_with("default/api-")));
+    let (status, _, body) = ask(&ingress, Method::GET, "localhost", "/other").await;
+    assert_eq!(status, StatusCode::NOT_IMPLEMENTED);
+    assert!(body.starts_with("simulated: container web of pod default/web-"), "{body}");
+}
+
+#[tokio::test]
+async fn hosts_come_before_paths_and_nobody_ready_is_said() {
+    let (_cluster, ingress) = stand().await;
+    let (status, _, body) = ask(&ingress, Method::GET, "API.example.com:8080", "/health").await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, "ok"));
+    let (status, _, body) = ask(&ingress, Method::GET, "localhost", "/slow").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("none of the 1 pods of service default/slow is ready"), "{body}");
+    let (status, _, body) = ask(&ingress, Method::GET, "localhost", "/gone").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("service default/nope does not exist"), "{body}");
+}
+
+#[tokio::test]
+async fn middlewares_redirect_and_rewrite() {
+    let (cluster, ingress) = stand().await;
+    let actor = Actor::system("test");
+    cluster.with_world(|world| {
+        let mut create = |id: &str, object: Value| {
+            world.create(&actor, id, object).expect("a valid object");
+        };
+        create("middlewares.traefik.io", json!({"metadata": {"name": "https", "namespace": "default"}, "spec": {
+            "redirectScheme": {"scheme": "https", "permanent": true}}}));
+        create("middlewares.traefik.io", json!({"metadata": {"name": "strip", "namespace": "default"}, "spec": {
+            "stripPrefix": {"prefixes": ["/v1"]}}}));
+        create("ingressroutes.traefik.io", json!({"metadata": {"name": "secure", "namespace": "default"}, "spec": {
+            "entryPoints": ["web"], "routes": [{"match": "Host(`s.example.com`)", "kind": "Rule",
+                "middlewares": [{"name": "https"}], "services": [{"name": "web", "port": 80}]}]}}));
+        create("ingressroutes.traefik.io", json!({"metadata": {"name": "v1", "namespace": "default"}, "spec": {
+            "routes": [{"match": "Host(`v.example.com`) && PathPrefix(`/v1`)", "kind": "Rule",
+                "middlewares": [{"name": "strip"}], "services": [{"name": "api", "port": "http"}]}]}}));
+    });
+    let (status, headers, _) = ask(&ingress, Method::GET, "s.example.com", "/a?b").await;
+    assert_eq!(status, StatusCode::MOVED_PERMANENTLY);
+    assert_eq!(headers["location"], format!("https://s.example.com:{}/a?b", ingress.https.port()).as_str());
+    let (status, _, body) = ask(&ingress, Method::GET, "v.example.com", "/v1/health").await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, "ok"));
+}
+
+#[tokio::test]
+async fn without_a_rule_nothing_is_found() {
+    let (cluster, ingress) = stand().await;
+    let reference = crate::world::ObjectRef {
+        resource: "ingresses.networking.k8s.io".into(),
+        namespace: "default".into(),
+        name: "all".into(),
+    };
+    cluster.with_world(|world| world.delete(&Actor::system("test"), &reference, &Default::default())).expect("deleted");
+    let (status, headers, body) = ask(&ingress, Method::GET, "localhost", "/").await;
+    assert_eq!((status, body.as_str()), (StatusCode::NOT_FOUND, "404 page not found\n"));
+    assert_eq!(headers[SIMULATED_HEADER], "none");
+}
