@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::{Session, Socket};
 use crate::api::query::Query;
@@ -97,7 +99,9 @@ async fn send(socket: &mut Socket, channel: u8, bytes: &[u8]) -> bool {
 
 async fn finish(socket: &mut Socket, status: &Value) {
     send(socket, ERROR, status.to_string().as_bytes()).await;
-    let _ = socket.close(None).await;
+    // Only a normal closure is an end to clients; without a code it is an error.
+    let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
+    let _ = socket.close(Some(frame)).await;
     // The client closes too; what it still sends is read away, so that the connection ends cleanly.
     let _ =
         tokio::time::timeout(Duration::from_secs(1), async { while let Some(Ok(_)) = socket.next().await {} }).await;

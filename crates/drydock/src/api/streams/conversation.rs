@@ -86,8 +86,9 @@ enum Taken {
 
 fn take_request(received: &mut Vec<u8>) -> Taken {
     let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
-        let start = &received[..received.len().min(8)];
-        let plausible = start.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b' ' || *byte == b'/');
+        // A request begins with its method.
+        let mut method = received.iter().take(8).take_while(|byte| **byte != b' ');
+        let plausible = method.all(u8::is_ascii_uppercase);
         return if plausible { Taken::Incomplete } else { Taken::NotHttp };
     };
     let head = String::from_utf8_lossy(&received[..end]).into_owned();

@@ -75,6 +75,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn blocks_with_the_dictionary_are_read() {
+        let hex = |text: &str| -> Vec<u8> {
+            (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex")).collect()
+        };
+        let mut read = Inflate::new();
+        // From zlib itself, flushed after each block.
+        let first = hex("78bbe3c6a7c202253a703a2b294a4dcc851625aca9a0808614cb45a024cc64610024398b209198094adc8c0600000000ffff");
+        let text = String::from_utf8(read.block(&first).expect("well formed")).expect("text");
+        assert!(text.contains("streamtype") && text.contains("error") && text.contains("requestid"), "{text:?}");
+        let second = read.block(&hex("c2aa15540a2512d209000000ffff")).expect("well formed");
+        assert!(String::from_utf8_lossy(&second).contains("data"));
+    }
+
+    #[test]
     fn stored_blocks_are_read_back_one_after_another() {
         let (mut write, mut read) = (Stored::default(), Inflate::new());
         for text in ["first", "second"] {
