@@ -66,6 +66,8 @@ impl Stored {
             out.extend_from_slice(&(!length).to_le_bytes());
             out.extend_from_slice(chunk);
         }
+        // An empty block is a flush: Go's reader hands on what it has only then.
+        out.extend_from_slice(&[0, 0, 0, 0xFF, 0xFF]);
         out
     }
 }
