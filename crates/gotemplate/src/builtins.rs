@@ -21,30 +21,32 @@ pub(crate) fn all() -> FuncMap {
     funcs.insert("len", Func::new(ONE, |_, args| index::len(args.any(0))));
     funcs.insert("index", Func::variadic(ONE, Type::Reflect, |_, args| index::index(args.any(0), args.rest(1))));
     funcs.insert("slice", Func::variadic(ONE, Type::Reflect, |_, args| index::slice(args.any(0), args.rest(1))));
-    funcs.insert("eq", Func::variadic(ONE, Type::Reflect, |_, args| {
-        compare::eq(args.any(0), args.rest(1)).map(Value::from)
-    }));
-    funcs.insert("ne", Func::new(TWO, |_, args| {
-        compare::eq(args.any(0), args.rest(1)).map(|equal| Value::from(!equal))
-    }));
+    funcs.insert(
+        "eq",
+        Func::variadic(ONE, Type::Reflect, |_, args| compare::eq(args.any(0), args.rest(1)).map(Value::from)),
+    );
+    funcs.insert(
+        "ne",
+        Func::new(TWO, |_, args| compare::eq(args.any(0), args.rest(1)).map(|equal| Value::from(!equal))),
+    );
     funcs.insert("lt", Func::new(TWO, |_, args| compare::lt(args.any(0), args.any(1)).map(Value::from)));
     funcs.insert("le", Func::new(TWO, |_, args| compare::le(args.any(0), args.any(1)).map(Value::from)));
-    funcs.insert("gt", Func::new(TWO, |_, args| {
-        compare::le(args.any(0), args.any(1)).map(|less| Value::from(!less))
-    }));
-    funcs.insert("ge", Func::new(TWO, |_, args| {
-        compare::lt(args.any(0), args.any(1)).map(|less| Value::from(!less))
-    }));
+    funcs.insert("gt", Func::new(TWO, |_, args| compare::le(args.any(0), args.any(1)).map(|less| Value::from(!less))));
+    funcs.insert("ge", Func::new(TWO, |_, args| compare::lt(args.any(0), args.any(1)).map(|less| Value::from(!less))));
     funcs.insert("print", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(format::sprint(args.0)))));
     funcs.insert("println", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(format::sprintln(args.0)))));
-    funcs.insert("printf", Func::variadic(&[Type::String], Type::Any, |_, args| {
-        Ok(Value::str(format::sprintf(args.bytes(0), args.rest(1))))
-    }));
+    funcs.insert(
+        "printf",
+        Func::variadic(&[Type::String], Type::Any, |_, args| {
+            Ok(Value::str(format::sprintf(args.bytes(0), args.rest(1))))
+        }),
+    );
     funcs.insert("html", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::html(&joined(args.0))))));
     funcs.insert("js", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::js(&joined(args.0))))));
-    funcs.insert("urlquery", Func::variadic(&[], Type::Any, |_, args| {
-        Ok(Value::str(escape::url_query(&joined(args.0))))
-    }));
+    funcs.insert(
+        "urlquery",
+        Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::url_query(&joined(args.0))))),
+    );
     funcs
 }
 

@@ -101,7 +101,9 @@ impl CallCtx<'_> {
     pub fn charge(&mut self, bytes: u64) -> Result<(), FuncError> {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > self.limits.output_bytes {
-            return Err(ExecError { frame: None, cause: Cause::Limit(Limit::OutputBytes(self.limits.output_bytes)) }.into());
+            return Err(
+                ExecError { frame: None, cause: Cause::Limit(Limit::OutputBytes(self.limits.output_bytes)) }.into()
+            );
         }
         Ok(())
     }

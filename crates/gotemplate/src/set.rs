@@ -167,6 +167,9 @@ impl Set {
 
 impl fmt::Debug for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Set").field("name", &self.name).field("templates", &self.templates.len()).finish_non_exhaustive()
+        f.debug_struct("Set")
+            .field("name", &self.name)
+            .field("templates", &self.templates.len())
+            .finish_non_exhaustive()
     }
 }

@@ -53,7 +53,10 @@ struct Piece {
 enum Derived {
     Union(Box<[Origin]>),
     /// The text of another template: its lines are found again in what functions made of it.
-    Text { text: Str, pieces: Arc<[Piece]> },
+    Text {
+        text: Str,
+        pieces: Arc<[Piece]>,
+    },
 }
 
 /// Collects the pieces of one execution.
@@ -142,11 +145,8 @@ impl Recorder {
             let content = shown.trim_ascii();
             let own = Piece { start: whole.start + line.start, end: whole.start + line.end, ..whole };
             let mut rest = source.clone();
-            let found = if content.is_empty() {
-                None
-            } else {
-                rest.find(|from| text[from.clone()].trim_ascii() == content)
-            };
+            let found =
+                if content.is_empty() { None } else { rest.find(|from| text[from.clone()].trim_ascii() == content) };
             let Some(from) = found else {
                 self.pieces.push(own);
                 continue;
@@ -160,7 +160,9 @@ impl Recorder {
             }
             let mut at = shown_start;
             let shown_end = shown_start + content.len();
-            for piece in pieces.iter().filter(|piece| piece.end > inner_start && piece.start < inner_start + content.len()) {
+            for piece in
+                pieces.iter().filter(|piece| piece.end > inner_start && piece.start < inner_start + content.len())
+            {
                 let start = piece.start.max(inner_start);
                 let end = (piece.end.min(inner_start + content.len()) - inner_start + shown_start).min(shown_end);
                 if end > at {

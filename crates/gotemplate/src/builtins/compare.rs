@@ -58,7 +58,9 @@ pub(super) fn eq(first: &Value, others: &[Value]) -> Result<bool, FuncError> {
     for other in others {
         let b = plain(other);
         let equal = match (basic(&a), basic(&b)) {
-            (Basic::Int(int), Basic::Uint(uint)) | (Basic::Uint(uint), Basic::Int(int)) => u64::try_from(int) == Ok(uint),
+            (Basic::Int(int), Basic::Uint(uint)) | (Basic::Uint(uint), Basic::Int(int)) => {
+                u64::try_from(int) == Ok(uint)
+            }
             (Basic::Other, Basic::Other) => eq_other(&a, &b)?,
             (x, y) if std::mem::discriminant(&x) == std::mem::discriminant(&y) => x == y,
             _ if a.is_nil() || b.is_nil() => false,
@@ -95,9 +97,7 @@ fn eq_other(a: &Value, b: &Value) -> Result<bool, FuncError> {
         (Data::Host(x), Data::Host(y)) => match y.kind() {
             HostKind::Pointer => Ok(Arc::ptr_eq(x, y)),
             HostKind::Struct => Ok(a.deep_equal(b)),
-            HostKind::Defined => {
-                Err(FuncError::new(format!("non-comparable type {}: {}", shown(b), b.type_name())))
-            }
+            HostKind::Defined => Err(FuncError::new(format!("non-comparable type {}: {}", shown(b), b.type_name()))),
         },
         _ => Ok(false),
     }
@@ -117,7 +117,9 @@ fn compare(first: &Value, second: &Value) -> Result<Option<Ordering>, FuncError>
     let bad = || FuncError::new("invalid type for comparison");
     match (basic(&a), basic(&b)) {
         (Basic::Other, _) | (_, Basic::Other) => Err(bad()),
-        (Basic::Int(int), Basic::Uint(uint)) => Ok(Some(u64::try_from(int).map_or(Ordering::Less, |int| int.cmp(&uint)))),
+        (Basic::Int(int), Basic::Uint(uint)) => {
+            Ok(Some(u64::try_from(int).map_or(Ordering::Less, |int| int.cmp(&uint))))
+        }
         (Basic::Uint(uint), Basic::Int(int)) => {
             Ok(Some(u64::try_from(int).map_or(Ordering::Greater, |int| uint.cmp(&int))))
         }

@@ -1,4 +1,5 @@
 use super::Exec;
+use super::invoke::Arguments;
 use super::walk::boxed_zero;
 use crate::call::CallCtx;
 use crate::format;
@@ -61,9 +62,10 @@ impl CallCtx<'_> {
                 let text = name.to_string_lossy();
                 if let Some(signature) = host.method(&text) {
                     let host = std::sync::Arc::clone(host);
-                    let arguments = self.arguments(unit, dot, signature, &text, arguments, last)?;
-                    let result = host.call(&text, &arguments, self);
-                    return self.called(result, &text, At::Operand(operand), &arguments);
+                    let mut checked = Arguments::new();
+                    self.arguments(unit, dot, signature, &text, arguments, last, &mut checked)?;
+                    let result = host.call(&text, &checked, self);
+                    return self.called(result, &text, At::Operand(operand), &checked);
                 }
                 if let Some(below) = host.underlying() {
                     if let Data::Map(map) = below.data() {

@@ -40,7 +40,8 @@ impl CallCtx<'_> {
     ) -> Exec<Value> {
         match &func.kind {
             FuncKind::Call(call) => {
-                let arguments = self.arguments(unit, dot, func.signature, name, operands, last)?;
+                let mut arguments = Arguments::new();
+                self.arguments(unit, dot, func.signature, name, operands, last, &mut arguments)?;
                 let result = call(self, &arguments);
                 self.called(result, name, at, &arguments)
             }
@@ -65,7 +66,8 @@ impl CallCtx<'_> {
                     (None, Some(last)) => String::from_utf8_lossy(&crate::format::display(last)).into_owned(),
                     (None, None) => String::new(),
                 };
-                let arguments = self.arguments(unit, dot, func.signature, name, operands, last)?;
+                let mut arguments = Arguments::new();
+                self.arguments(unit, dot, func.signature, name, operands, last, &mut arguments)?;
                 // No value that a template can get hold of is a function.
                 let message = match arguments.first() {
                     Some(value) if !value.is_nil() => format!("non-function {callee} of type {}", value.type_name()),
@@ -77,6 +79,7 @@ impl CallCtx<'_> {
     }
 
     /// Evaluates and checks the arguments of a call.
+    #[expect(clippy::too_many_arguments, reason = "the function, the place and the call, as in Go's evalCall")]
     pub(super) fn arguments(
         &mut self,
         unit: &Unit,
@@ -85,7 +88,8 @@ impl CallCtx<'_> {
         name: &str,
         operands: &[Id],
         last: Option<Value>,
-    ) -> Exec<Arguments> {
+        arguments: &mut Arguments,
+    ) -> Exec<()> {
         let Signature { params, rest } = signature;
         let given = operands.len() + usize::from(last.is_some());
         if rest.is_some() {
@@ -97,7 +101,7 @@ impl CallCtx<'_> {
             return self.fail(format!("wrong number of args for {name}: want {} got {given}", params.len()));
         }
         let wanted = |index: usize| params.get(index).copied().or(rest).unwrap_or(Type::Any);
-        let mut arguments = Arguments::with_capacity(given);
+        arguments.reserve(given);
         for (index, operand) in operands.iter().enumerate() {
             let argument = self.argument(unit, dot, *operand, wanted(index))?;
             arguments.push(argument);
@@ -106,7 +110,7 @@ impl CallCtx<'_> {
             let argument = self.fitting(last, wanted(operands.len()))?;
             arguments.push(argument);
         }
-        Ok(arguments)
+        Ok(())
     }
 
     /// What a call gave, with the place of its error or the origin of its arguments.

@@ -55,7 +55,12 @@ impl CallCtx<'_> {
                 Node::Text { start, end } => {
                     self.write(&unit.text[*start as usize..*end as usize])?;
                     if let Some(trace) = &mut self.trace {
-                        trace.text(&self.template.unit, *start, self.out.len() - (*end - *start) as usize, self.out.len());
+                        trace.text(
+                            &self.template.unit,
+                            *start,
+                            self.out.len() - (*end - *start) as usize,
+                            self.out.len(),
+                        );
                     }
                     Flow::Next
                 }

@@ -165,7 +165,9 @@ fn hexadecimal(out: &mut Vec<u8>, number: f64, precision: Option<usize>, verb: u
     let mut digits = if verb == b'x' { format!("{fraction:013x}") } else { format!("{fraction:013X}") };
     match precision {
         None => digits.truncate(digits.trim_end_matches('0').len()),
-        Some(precision) => digits = format!("{digits:0<13}").chars().chain(std::iter::repeat('0')).take(precision).collect(),
+        Some(precision) => {
+            digits = format!("{digits:0<13}").chars().chain(std::iter::repeat('0')).take(precision).collect()
+        }
     }
     if !digits.is_empty() {
         out.push(b'.');

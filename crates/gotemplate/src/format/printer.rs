@@ -143,7 +143,10 @@ impl Printer {
                 self.flags.zero = zero;
                 return;
             }
-        } else if flags.zero && !flags.minus && let Some(width) = flags.width {
+        } else if flags.zero
+            && !flags.minus
+            && let Some(width) = flags.width
+        {
             least = if number.negative || flags.plus || flags.space { width.saturating_sub(1) } else { width };
         }
         if base == 10 && least == 0 && flags.width.is_none() && !flags.plus && !flags.space {

@@ -138,9 +138,7 @@ pub(crate) fn unescape(literal: &[u8], mark: u8) -> Option<Unescaped<'_>> {
     let &kind = literal.get(1)?;
     let digits = |count: usize, radix: u32, from: usize| {
         let digits = literal.get(from..from + count)?;
-        digits.iter().try_fold(0u32, |code, digit| {
-            Some(code.checked_mul(radix)? | char::from(*digit).to_digit(radix)?)
-        })
+        digits.iter().try_fold(0u32, |code, digit| Some(code.checked_mul(radix)? | char::from(*digit).to_digit(radix)?))
     };
     match kind {
         b'a' => plain(0x07, 2),

@@ -97,8 +97,7 @@ impl Walk<'_> {
             after_index = self.index();
             if self.peek() == Some(b'*') {
                 self.at += 1;
-                printer.flags.precision =
-                    self.operand_as_int().and_then(|precision| usize::try_from(precision).ok());
+                printer.flags.precision = self.operand_as_int().and_then(|precision| usize::try_from(precision).ok());
                 if printer.flags.precision.is_none() {
                     printer.out.extend_from_slice(b"%!(BADPREC)");
                 }

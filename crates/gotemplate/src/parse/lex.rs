@@ -2,7 +2,7 @@
 
 use crate::format::classes::is_alphanumeric;
 use crate::format::utf8;
-use crate::format::{quote, is_printable};
+use crate::format::{is_printable, quote};
 
 /// What kind of thing an item is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -352,7 +352,11 @@ impl<'t> Lexer<'t> {
             }
             '\'' => self.quoted('\'', Kind::CharConstant, "unterminated character constant"),
             '.' if self.source.get(self.pos).is_some_and(|byte| !byte.is_ascii_digit()) => {
-                if self.at_terminator() { self.item(Kind::Dot) } else { self.name(Kind::Field) }
+                if self.at_terminator() {
+                    self.item(Kind::Dot)
+                } else {
+                    self.name(Kind::Field)
+                }
             }
             '.' | '+' | '-' | '0'..='9' => {
                 self.pos = before;

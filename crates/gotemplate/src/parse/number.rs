@@ -40,7 +40,8 @@ pub(super) fn parse(text: &[u8], complex: bool) -> Result<Number, String> {
             _ => split,
         };
         let real = parse_float(&text[..split]).ok_or("syntax error scanning complex number")?;
-        let imaginary = parse_float(text[split..].trim_end_matches('i')).ok_or("syntax error scanning complex number")?;
+        let imaginary =
+            parse_float(text[split..].trim_end_matches('i')).ok_or("syntax error scanning complex number")?;
         return Ok(from_complex(real, imaginary));
     }
     if let Some(imaginary) = text.strip_suffix('i').and_then(parse_float) {
@@ -65,7 +66,10 @@ pub(super) fn parse(text: &[u8], complex: bool) -> Result<Number, String> {
     if number.float.is_none() {
         return Err(format!("illegal number syntax: {}", quoted()));
     }
-    let hex = text.len() > 2 && text.starts_with(['0']) && matches!(text.as_bytes()[1], b'x' | b'X') && !text.contains(['p', 'P']);
+    let hex = text.len() > 2
+        && text.starts_with(['0'])
+        && matches!(text.as_bytes()[1], b'x' | b'X')
+        && !text.contains(['p', 'P']);
     number.ideal = if !hex && text.contains(['.', 'e', 'E', 'p', 'P']) {
         number.float.map(Value::from)
     } else {
@@ -86,7 +90,8 @@ fn from_complex(real: f64, imaginary: f64) -> Number {
 }
 
 fn whole(float: f64) -> Option<i64> {
-    (float.fract() == 0.0 && (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&float)).then_some(float as i64)
+    (float.fract() == 0.0 && (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&float))
+        .then_some(float as i64)
 }
 
 fn whole_unsigned(float: f64) -> Option<u64> {

@@ -126,17 +126,36 @@ pub(crate) enum OperandKind {
     Nil,
     Bool(bool),
     /// A number and its text.
-    Number { number: Id, start: u32, end: u32 },
+    Number {
+        number: Id,
+        start: u32,
+        end: u32,
+    },
     /// A string and its text.
-    Str { value: Value, start: u32, end: u32 },
+    Str {
+        value: Value,
+        start: u32,
+        end: u32,
+    },
     /// `.A.B`
-    Field { path: Run },
+    Field {
+        path: Run,
+    },
     /// `$x.A.B`; the first name is the variable's with its `$`.
-    Variable { slot: Option<u32>, path: Run },
+    Variable {
+        slot: Option<u32>,
+        path: Run,
+    },
     /// A function, by its number in the set.
-    Function { function: Id, name: Id },
+    Function {
+        function: Id,
+        name: Id,
+    },
     /// `(…).A.B` or `f.A`
-    Chain { inner: Id, path: Run },
+    Chain {
+        inner: Id,
+        path: Run,
+    },
     /// `(…)`
     Pipe(Id),
 }

@@ -73,7 +73,13 @@ fn values_nested_a_million_deep_are_dropped_in_peace() {
 #[test]
 fn a_map_that_holds_itself_prints() {
     assert!(run("{{ $_ := set .Values.m \"me\" .Values.m }}{{ .Values.m }}", Limits::default()).is_ok());
-    assert!(run("{{ $_ := set .Values.m \"me\" .Values.m }}{{ printf \"%s %#v\" .Values.m .Values.m | len }}", Limits::default()).is_ok());
+    assert!(
+        run(
+            "{{ $_ := set .Values.m \"me\" .Values.m }}{{ printf \"%s %#v\" .Values.m .Values.m | len }}",
+            Limits::default()
+        )
+        .is_ok()
+    );
 }
 
 #[test]
@@ -90,10 +96,64 @@ fn limits_are_told_apart_from_gos_errors() {
 fn random_bytes_never_panic() {
     // A small generator of our own: pieces of the language in any order.
     const PIECES: &[&str] = &[
-        "{{", "}}", "{{-", "-}}", " ", "\n", "(", ")", "|", ".", "$", "$x", ":=", "=", ",", "if", "else", "end", "range",
-        "with", "define", "template", "block", "break", "continue", "nil", "true", "\"a\"", "`b`", "'c'", "1", "-2.5",
-        "0x", "1i", ".Values", ".list", ".m", "printf", "\"%d\"", "\"%*[2]v\"", "index", "eq", "len", "slice", "upper",
-        "tpl", "include", "\"t\"", "/*", "*/", "\\", "\u{e9}", "\u{1F600}", "html", "list", "and", "or", "not",
+        "{{",
+        "}}",
+        "{{-",
+        "-}}",
+        " ",
+        "\n",
+        "(",
+        ")",
+        "|",
+        ".",
+        "$",
+        "$x",
+        ":=",
+        "=",
+        ",",
+        "if",
+        "else",
+        "end",
+        "range",
+        "with",
+        "define",
+        "template",
+        "block",
+        "break",
+        "continue",
+        "nil",
+        "true",
+        "\"a\"",
+        "`b`",
+        "'c'",
+        "1",
+        "-2.5",
+        "0x",
+        "1i",
+        ".Values",
+        ".list",
+        ".m",
+        "printf",
+        "\"%d\"",
+        "\"%*[2]v\"",
+        "index",
+        "eq",
+        "len",
+        "slice",
+        "upper",
+        "tpl",
+        "include",
+        "\"t\"",
+        "/*",
+        "*/",
+        "\\",
+        "\u{e9}",
+        "\u{1F600}",
+        "html",
+        "list",
+        "and",
+        "or",
+        "not",
     ];
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move |below: usize| {
@@ -143,12 +203,10 @@ fn a_trace_names_template_lines_and_origins_through_include_and_indent() {
     let mut set = Set::new("gotpl", values::funcs(), MissingKey::Zero);
     set.parse("helpers", b"{{ define \"labels\" }}app: {{ .name }}\nkind: {{ .kind }}{{ end }}").expect("parses");
     set.parse("t", b"top: {{ .name }}\nlabels:\n{{ include \"labels\" . | indent 2 }}\n").expect("parses");
-    let data: landfall_gotemplate::Map = [
-        ("name", Value::from("web").with_origin(Origin(7))),
-        ("kind", Value::from("big").with_origin(Origin(9))),
-    ]
-    .into_iter()
-    .collect();
+    let data: landfall_gotemplate::Map =
+        [("name", Value::from("web").with_origin(Origin(7))), ("kind", Value::from("big").with_origin(Origin(9)))]
+            .into_iter()
+            .collect();
     let (out, trace) = set.execute_traced("t", &data.into(), &mut (), Limits::default()).expect("renders");
     let text = String::from_utf8(out).expect("text");
     assert_eq!(text, "top: web\nlabels:\n  app: web\n  kind: big\n");

@@ -64,43 +64,65 @@ pub(super) fn data() -> Value {
 pub(super) fn funcs() -> FuncMap {
     let mut funcs = FuncMap::new();
     funcs.insert("upper", Func::new(&[Type::String], |_, args| Ok(args.str(0).to_uppercase().into())));
-    funcs.insert("rep", Func::new(&[Type::Int, Type::String], |ctx, args| {
-        let count = usize::try_from(args.int(0)).map_err(|_| FuncError::new("strings: negative Repeat count"))?;
-        ctx.charge((count as u64).saturating_mul(args.bytes(1).len() as u64))?;
-        Ok(Value::str(args.bytes(1).repeat(count)))
-    }));
-    funcs.insert("add", Func::new(&[Type::Int64, Type::Int64], |_, args| {
-        Ok(Value::int64(args.int(0).wrapping_add(args.int(1))))
-    }));
+    funcs.insert(
+        "rep",
+        Func::new(&[Type::Int, Type::String], |ctx, args| {
+            let count = usize::try_from(args.int(0)).map_err(|_| FuncError::new("strings: negative Repeat count"))?;
+            ctx.charge((count as u64).saturating_mul(args.bytes(1).len() as u64))?;
+            Ok(Value::str(args.bytes(1).repeat(count)))
+        }),
+    );
+    funcs.insert(
+        "add",
+        Func::new(&[Type::Int64, Type::Int64], |_, args| Ok(Value::int64(args.int(0).wrapping_add(args.int(1))))),
+    );
     funcs.insert("half", Func::new(&[Type::Float64], |_, args| Ok((args.float(0) / 2.0).into())));
     funcs.insert("flag", Func::new(&[Type::Bool], |_, args| Ok((!args.bool(0)).into())));
-    funcs.insert("join", Func::variadic(&[Type::String], Type::String, |_, args| {
-        let parts: Vec<&[u8]> = (1..args.len()).map(|at| args.bytes(at)).collect();
-        Ok(Value::str(parts.join(args.bytes(0))))
-    }));
+    funcs.insert(
+        "join",
+        Func::variadic(&[Type::String], Type::String, |_, args| {
+            let parts: Vec<&[u8]> = (1..args.len()).map(|at| args.bytes(at)).collect();
+            Ok(Value::str(parts.join(args.bytes(0))))
+        }),
+    );
     funcs.insert("list", Func::variadic(&[], Type::Any, |_, args| Ok(List::new(args.0.to_vec()).into())));
     funcs.insert("keys", Func::new(&[Type::MAP], |_, args| Ok(Value::int(args.map(0).len() as i64))));
-    funcs.insert("first", Func::new(&[Type::LIST], |_, args| {
-        let first = args.any(0).as_list().and_then(|list| list.values().first()).cloned();
-        first.ok_or_else(|| FuncError::new("runtime error: index out of range [0] with length 0"))
-    }));
+    funcs.insert(
+        "first",
+        Func::new(&[Type::LIST], |_, args| {
+            let first = args.any(0).as_list().and_then(|list| list.values().first()).cloned();
+            first.ok_or_else(|| FuncError::new("runtime error: index out of range [0] with length 0"))
+        }),
+    );
     funcs.insert("id", Func::new(&[Type::Any], |_, args| Ok(args.any(0).clone())));
     funcs.insert("boom", Func::new(&[], |_, _| Err(FuncError::new("it broke"))));
     funcs.insert("niladic", Func::new(&[], |_, _| Ok(map(&[("a", Value::from(Data::Int(1)))]))));
-    funcs.insert("set", Func::new(&[Type::MAP, Type::String, Type::Any], |_, args| {
-        args.map(0).insert(args.bytes(1), args.any(2).clone());
-        Ok(args.any(0).clone())
-    }));
-    funcs.insert("include", Func::new(&[Type::String, Type::Any], |ctx, args| {
-        let name = Str::from(args.bytes(0));
-        Ok(ctx.execute(&name, args.any(1))?)
-    }));
-    funcs.insert("tpl", Func::new(&[Type::String, Type::Any], |ctx, args| {
-        ctx.execute_text("gotpl", &Str::from(args.bytes(0)), args.any(1))
-    }));
-    funcs.insert("indent", Func::new(&[Type::Int, Type::String], |_, args| {
-        let pad = " ".repeat(args.int(0).clamp(0, 100) as usize);
-        Ok(format!("{pad}{}", args.str(1).replace('\n', &format!("\n{pad}"))).into())
-    }));
+    funcs.insert(
+        "set",
+        Func::new(&[Type::MAP, Type::String, Type::Any], |_, args| {
+            args.map(0).insert(args.bytes(1), args.any(2).clone());
+            Ok(args.any(0).clone())
+        }),
+    );
+    funcs.insert(
+        "include",
+        Func::new(&[Type::String, Type::Any], |ctx, args| {
+            let name = Str::from(args.bytes(0));
+            Ok(ctx.execute(&name, args.any(1))?)
+        }),
+    );
+    funcs.insert(
+        "tpl",
+        Func::new(&[Type::String, Type::Any], |ctx, args| {
+            ctx.execute_text("gotpl", &Str::from(args.bytes(0)), args.any(1))
+        }),
+    );
+    funcs.insert(
+        "indent",
+        Func::new(&[Type::Int, Type::String], |_, args| {
+            let pad = " ".repeat(args.int(0).clamp(0, 100) as usize);
+            Ok(format!("{pad}{}", args.str(1).replace('\n', &format!("\n{pad}"))).into())
+        }),
+    );
     funcs
 }
