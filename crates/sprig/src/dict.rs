@@ -74,11 +74,8 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     ] {
         funcs.insert(name, Func::variadic(&[Type::MAP], Type::MAP, move |_, a| merged(a, overwrite)));
     }
-    funcs.insert(
-        "deepCopy",
-        Func::new(&[Type::Any], |_, a| deep_copy(a.any(0), 0).map_err(|error| error.prefixed("deepCopy error: "))),
-    );
-    funcs.insert("mustDeepCopy", Func::new(&[Type::Any], |_, a| deep_copy(a.any(0), 0)));
+    funcs.insert("deepCopy", Func::new(&[Type::Any], |_, a| copied(a.any(0))));
+    funcs.insert("mustDeepCopy", Func::new(&[Type::Any], |_, a| copied(a.any(0))));
     funcs.insert("dig", Func::variadic(&[], Type::Any, dig));
 }
 
@@ -105,6 +102,14 @@ fn merged(a: Args<'_>, overwrite: Overwrite) -> Result<Value, FuncError> {
         merge(&into, from, overwrite, 0)?;
     }
     Ok(Value::from(into).with_origin(a.any(0).origin()))
+}
+
+/// Sprig's `deepCopy`, which panics on nil.
+fn copied(value: &Value) -> Result<Value, FuncError> {
+    if value.is_nil() {
+        return Err(FuncError::new("reflect: call of reflect.Value.Type on zero Value"));
+    }
+    deep_copy(value, 0)
 }
 
 fn deep_copy(value: &Value, depth: usize) -> Result<Value, FuncError> {

@@ -49,7 +49,9 @@ fn unmarshal(text: &[u8], wanted: &str) -> Result<Value, String> {
     });
     let value = value.map_err(|error| format!("error converting YAML to JSON: {error}"))?;
     let kind = match value.data() {
-        Data::Nil => return Ok(value),
+        // Go leaves what it decodes into as it was.
+        Data::Nil if wanted == "object" => return Ok(Value::from(Map::new())),
+        Data::Nil => return Ok(Value::from(Vec::new())),
         Data::Map(_) => "object",
         Data::List(_) => "array",
         Data::Str(_) => "string",

@@ -23,6 +23,11 @@ pub fn parse(text: &[u8]) -> Result<Value, String> {
     Ok(value)
 }
 
+/// Whether an error's words mean the middle of a token.
+fn is_inside(context: &str) -> bool {
+    context.starts_with("in ") || context.ends_with("literal")
+}
+
 struct Reader<'t> {
     text: &'t [u8],
     at: usize,
@@ -42,7 +47,11 @@ impl Reader<'_> {
 
     fn invalid(&self, context: &str) -> String {
         match self.peek() {
-            None => "unexpected end of JSON input".to_owned(),
+            // Go ends a text with a blank, which fits between tokens and in strings only.
+            None if context.starts_with("in string literal") || !is_inside(context) => {
+                "unexpected end of JSON input".to_owned()
+            }
+            None => format!("invalid character ' ' {context}"),
             Some(b'\'') => format!("invalid character '\\'' {context}"),
             Some(b'"') => format!("invalid character '\"' {context}"),
             Some(byte) => {
@@ -273,12 +282,13 @@ mod tests {
             ("{\"a\" 1}", "invalid character '1' after object key"),
             ("{\"a\":1 \"b\"}", "invalid character '\"' after object key:value pair"),
             ("1 2", "invalid character '2' after top-level value"),
-            ("tru", "unexpected end of JSON input"),
+            ("tru", "invalid character ' ' in literal true (expecting 'e')"),
+            ("\"a", "unexpected end of JSON input"),
             ("trux", "invalid character 'x' in literal true (expecting 'e')"),
             ("\"\\q\"", "invalid character 'q' in string escape code"),
             ("\"\n\"", "invalid character '\\n' in string literal"),
             ("-x", "invalid character 'x' in numeric literal"),
-            ("1.", "unexpected end of JSON input"),
+            ("1.", "invalid character ' ' after decimal point in numeric literal"),
         ] {
             assert_eq!(parse(text.as_bytes()).expect_err("broken"), words, "{text}");
         }

@@ -153,13 +153,10 @@ impl<'p> Translator<'p> {
             if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
                 return Err(problem("invalid named capture", &rest[..prefix.len() + end + 1]));
             }
-            if self.names.contains(&name) {
-                return Err(problem("duplicate capture group name", name));
-            }
+            // Go lets a name begin with a digit or occur twice, `regex` does not: such a group has its number only.
+            let numbered = name.starts_with(|c: char| c.is_ascii_digit()) || self.names.contains(&name);
             self.names.push(name);
-            // Go lets a name begin with a digit, `regex` does not: there such a group has its number only.
-            let opening =
-                if name.starts_with(|c: char| c.is_ascii_digit()) { "(".to_owned() } else { format!("(?P<{name}>") };
+            let opening = if numbered { "(".to_owned() } else { format!("(?P<{name}>") };
             self.out.push_str(&opening);
             self.at += prefix.len() + end + 1;
             self.groups.push(());
@@ -193,7 +190,7 @@ impl<'p> Translator<'p> {
                 _ => return Err(problem("invalid or unsupported Perl syntax", &rest[..offset + c.len_utf8()])),
             }
         }
-        Err(problem("missing argument to repetition operator", "?"))
+        Err(problem("invalid or unsupported Perl syntax", rest))
     }
 
     /// A backslash outside of a class.
@@ -379,7 +376,7 @@ fn escaped_char(text: &str) -> Result<(char, usize), String> {
     Ok(match c {
         '0' => return octal(3),
         '1'..='7' if body[1..].starts_with(|c: char| ('0'..='7').contains(&c)) => return octal(3),
-        'x' => return hex(text).ok_or_else(|| problem("invalid escape sequence", &text[..text.len().min(4)])),
+        'x' => return hex(text).map_err(|len| problem("invalid escape sequence", &text[..len])),
         'a' => ('\u{7}', 2),
         'f' => ('\u{c}', 2),
         'n' => ('\n', 2),
@@ -391,18 +388,35 @@ fn escaped_char(text: &str) -> Result<(char, usize), String> {
     })
 }
 
-/// `\x41` or `\x{1F600}`.
-fn hex(text: &str) -> Option<(char, usize)> {
-    let body = &text[2..];
-    let (digits, len) = match body.strip_prefix('{') {
-        Some(braced) => {
-            let end = braced.find('}')?;
-            (&braced[..end], end + 4)
-        }
-        None => (body.get(..2)?, 4),
+/// `\x41` or `\x{1F600}`; the error is how far Go reads before it gives up.
+fn hex(text: &str) -> Result<(char, usize), usize> {
+    let mut at = 2;
+    let mut next = || {
+        let c = text[at..].chars().next().ok_or(text.len())?;
+        at += c.len_utf8();
+        Ok::<_, usize>((c, at))
     };
-    let code = u32::from_str_radix(digits, 16).ok()?;
-    Some((char::from_u32(code)?, len))
+    let (first, _) = next()?;
+    if first != '{' {
+        let (second, len) = next()?;
+        return match (first.to_digit(16), second.to_digit(16)) {
+            (Some(high), Some(low)) => Ok((char::from((high << 4 | low) as u8), len)),
+            _ => Err(len),
+        };
+    }
+    let mut code = None;
+    loop {
+        let (c, len) = next()?;
+        if c == '}' {
+            return code.and_then(char::from_u32).map(|c| (c, len)).ok_or(len);
+        }
+        let digit = c.to_digit(16).ok_or(len)?;
+        let value = code.unwrap_or(0) << 4 | digit;
+        if value > 0x10_FFFF {
+            return Err(len);
+        }
+        code = Some(value);
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,78 @@
+//! The little DER and PEM that Go's forms of a private key need.
+
+use base64::Engine as _;
+
+/// One element: its tag and content; what follows it.
+pub(super) fn read(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (tag, rest) = bytes.split_first()?;
+    let (first, rest) = rest.split_first()?;
+    let (len, rest) = match *first {
+        short @ 0..0x80 => (usize::from(short), rest),
+        long => {
+            let count = usize::from(long & 0x7F);
+            if count == 0 || count > 4 || rest.len() < count {
+                return None;
+            }
+            let len = rest[..count].iter().fold(0usize, |len, byte| len << 8 | usize::from(*byte));
+            (len, &rest[count..])
+        }
+    };
+    (rest.len() >= len).then(|| (*tag, &rest[..len], &rest[len..]))
+}
+
+/// An element.
+pub(super) fn write(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut out = vec![tag];
+    match content.len() {
+        short @ 0..0x80 => out.push(short as u8),
+        long => {
+            let bytes = long.to_be_bytes();
+            let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(0);
+            out.push(0x80 | (bytes.len() - start) as u8);
+            out.extend_from_slice(&bytes[start..]);
+        }
+    }
+    out.extend_from_slice(content);
+    out
+}
+
+pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const INTEGER: u8 = 0x02;
+pub(super) const OCTETS: u8 = 0x04;
+pub(super) const BITS: u8 = 0x03;
+
+/// The algorithm and the key inside a PKCS #8 `PrivateKeyInfo`.
+pub(super) fn pkcs8_parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (SEQUENCE, body, _) = read(bytes)? else { return None };
+    let (INTEGER, _, rest) = read(body)? else { return None };
+    let (SEQUENCE, algorithm, rest) = read(rest)? else { return None };
+    let (OCTETS, key, _) = read(rest)? else { return None };
+    Some((algorithm, key))
+}
+
+/// PEM text of a block, as `encoding/pem` writes it.
+pub(super) fn pem(label: &str, bytes: &[u8]) -> String {
+    let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
+    let mut out = format!("-----BEGIN {label}-----\n");
+    let mut rest = encoded.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        out.push_str(line);
+        out.push('\n');
+        rest = after;
+    }
+    out.push_str(&format!("-----END {label}-----\n"));
+    out
+}
+
+/// The first PEM block of a text: its label and bytes.
+pub(super) fn pem_block(text: &[u8]) -> Option<(String, Vec<u8>)> {
+    let text = std::str::from_utf8(text).ok()?;
+    let begin = text.find("-----BEGIN ")?;
+    let (label, body) = text[begin + 11..].split_once("-----")?;
+    let (body, _) = body.split_once(&format!("-----END {label}-----"))?;
+    // Headers (`Proc-Type: …`) stand before a blank line.
+    let body = if body.contains(':') { body.split_once("\n\n")?.1 } else { body };
+    let packed: Vec<u8> = body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    Some((label.to_owned(), crate::encoding::decode_base64(&packed).ok()?))
+}

@@ -1,0 +1,121 @@
+//! Private keys, in the forms that Go writes them in.
+
+use landfall_gotemplate::FuncError;
+use rcgen::{
+    KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize,
+    SignatureAlgorithm,
+};
+use rustls_pki_types::PrivateKeyDer;
+
+use super::der;
+
+/// A key that can sign, with its PEM text.
+pub(super) struct PrivateKey {
+    pair: KeyPair,
+    pem: String,
+}
+
+/// Curves by the object identifier of their name, as DER.
+const CURVES: [(&[u8], &SignatureAlgorithm); 2] = [
+    (&[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07], &PKCS_ECDSA_P256_SHA256),
+    (&[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22], &PKCS_ECDSA_P384_SHA384),
+];
+
+/// What `genPrivateKey` makes, or the words that it answers instead.
+pub(super) fn generate(kind: &str) -> Result<PrivateKey, String> {
+    let failed = |error: rcgen::Error| format!("failed to generate private key: {error}");
+    match kind {
+        "" | "rsa" => {
+            let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_4096).map_err(failed)?;
+            PrivateKey::of(pair)
+        }
+        "ecdsa" => PrivateKey::of(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?),
+        "ed25519" => PrivateKey::of(KeyPair::generate_for(&PKCS_ED25519).map_err(failed)?),
+        "dsa" => Err("failed to generate private key: DSA keys are not made any more; use ecdsa or ed25519".to_owned()),
+        other => Err(format!("Unknown type {other}")),
+    }
+}
+
+impl PrivateKey {
+    /// An RSA key of 2,048 bits, from the system's randomness.
+    pub(super) fn rsa() -> Result<Self, FuncError> {
+        let failed = |problem: String| FuncError::new(format!("error generating rsa key: {problem}"));
+        let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048);
+        Self::of(pair.map_err(|error| failed(error.to_string()))?).map_err(failed)
+    }
+
+    pub(super) fn pair(&self) -> &KeyPair {
+        &self.pair
+    }
+
+    pub(super) fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// A key with the PEM form that Go writes: PKCS #1 for RSA, SEC 1 for curves, PKCS #8 for Ed25519.
+    fn of(pair: KeyPair) -> Result<Self, String> {
+        let bytes = pair.serialized_der();
+        let pem = match der::pkcs8_parts(bytes) {
+            None if pair.is_compatible(&PKCS_RSA_SHA256) => der::pem("RSA PRIVATE KEY", bytes),
+            None => der::pem("EC PRIVATE KEY", bytes),
+            Some((_, key)) if pair.is_compatible(&PKCS_RSA_SHA256) => der::pem("RSA PRIVATE KEY", key),
+            Some((_, key)) if pair.is_compatible(&PKCS_ED25519) => {
+                // Without the public key, which some writers append.
+                let info = [der::write(der::INTEGER, &[0]), ED25519.to_vec(), der::write(der::OCTETS, key)].concat();
+                der::pem("PRIVATE KEY", &der::write(der::SEQUENCE, &info))
+            }
+            Some((_, key)) => {
+                let sec1 = sec1(key, &pair).ok_or("key has an unknown form")?;
+                der::pem("EC PRIVATE KEY", &sec1)
+            }
+        };
+        Ok(Self { pair, pem })
+    }
+
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// Sprig's words.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
+        let Some((label, bytes)) = der::pem_block(text) else {
+            return Err("no PEM data in input".to_owned());
+        };
+        let Some(kind) = label.strip_suffix("PRIVATE KEY") else {
+            return Err(format!("no private key data in PEM block of type {label}"));
+        };
+        let all: &[&'static SignatureAlgorithm] =
+            &[&PKCS_RSA_SHA256, &PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384, &PKCS_ED25519];
+        let (key, algorithms, words) = match kind.trim_end() {
+            "" => (PrivateKeyDer::Pkcs8(bytes.into()), all, "decoding PEM as PKCS#8"),
+            "RSA" => (PrivateKeyDer::Pkcs1(bytes.into()), &all[..1], "parsing RSA private key from PEM"),
+            "EC" => (PrivateKeyDer::Sec1(bytes.into()), &all[1..3], "parsing EC private key from PEM"),
+            "DSA" => return Err("parsing DSA private key from PEM: DSA keys are not supported".to_owned()),
+            other => return Err(format!("invalid private key type {other}")),
+        };
+        let pair = algorithms.iter().find_map(|algorithm| KeyPair::from_der_and_sign_algo(&key, algorithm).ok());
+        match pair {
+            Some(pair) => Self::of(pair),
+            None => Err(format!("{words}: asn1: structure error")),
+        }
+    }
+}
+
+/// `AlgorithmIdentifier` of Ed25519.
+const ED25519: [u8; 7] = [0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70];
+
+/// A SEC 1 `ECPrivateKey` with its curve and public key, as Go writes it.
+fn sec1(key: &[u8], pair: &KeyPair) -> Option<Vec<u8>> {
+    let (der::SEQUENCE, body, _) = der::read(key)? else { return None };
+    let (der::INTEGER, _, rest) = der::read(body)? else { return None };
+    let (der::OCTETS, secret, _) = der::read(rest)? else { return None };
+    let (curve, _) = CURVES.iter().find(|(_, algorithm)| pair.is_compatible(algorithm))?;
+    let public = [&[0][..], pair.public_key_raw()].concat();
+    let content = [
+        der::write(der::INTEGER, &[1]),
+        der::write(der::OCTETS, secret),
+        der::write(0xA0, curve),
+        der::write(0xA1, &der::write(der::BITS, &public)),
+    ]
+    .concat();
+    Some(der::write(der::SEQUENCE, &content))
+}

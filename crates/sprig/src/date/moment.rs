@@ -1,0 +1,306 @@
+//! A `time.Time` in a template.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use jiff::tz::{Offset, TimeZone};
+use jiff::{Timestamp, Zoned};
+use landfall_gotemplate::{CallCtx, Data, FuncError, Host, HostKind, Signature, Str, Type, Value};
+
+use super::layout::{Part, parts};
+use crate::context::Context;
+use crate::duration::Duration;
+
+pub(super) const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+pub(super) const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+/// Go's zero time: the first second of the year 1, in UTC.
+const ZERO: i64 = -62_135_596_800;
+
+/// A moment seen in a zone.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    pub(crate) at: Timestamp,
+    pub(crate) zone: Zone,
+}
+
+/// Where a moment is seen from.
+#[derive(Debug, Clone)]
+pub(crate) enum Zone {
+    /// A place with its rules.
+    Place(TimeZone),
+    /// An offset with a name, which may be empty.
+    Fixed(Offset, String),
+}
+
+impl Zone {
+    pub(crate) const UTC: Zone = Zone::Place(TimeZone::UTC);
+
+    fn rules(&self) -> TimeZone {
+        match self {
+            Self::Place(zone) => zone.clone(),
+            Self::Fixed(offset, _) => TimeZone::fixed(*offset),
+        }
+    }
+}
+
+impl Moment {
+    pub(crate) fn new(at: Timestamp, zone: Zone) -> Self {
+        Self { at, zone }
+    }
+
+    /// Seconds since 1970; beyond the years that can be counted, the nearest that can.
+    pub(crate) fn unix(seconds: i64, zone: Zone) -> Self {
+        let limit = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        Self { at: Timestamp::from_second(seconds).unwrap_or(limit), zone }
+    }
+
+    pub(crate) fn zero() -> Self {
+        Self::unix(ZERO, Zone::UTC)
+    }
+
+    pub(crate) fn seen(&self) -> Zoned {
+        self.at.to_zoned(self.zone.rules())
+    }
+
+    /// Moved by nanoseconds.
+    pub(crate) fn moved(&self, nanos: i64) -> Self {
+        let limit = if nanos < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        let at = self.at.checked_add(jiff::SignedDuration::from_nanos(nanos)).unwrap_or(limit);
+        Self { at, zone: self.zone.clone() }
+    }
+
+    /// Nanoseconds from `earlier` to this moment.
+    pub(crate) fn since(&self, earlier: &Self) -> i64 {
+        let nanos = self.at.as_nanosecond() - earlier.at.as_nanosecond();
+        i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+    }
+
+    fn zone_name(&self) -> String {
+        match &self.zone {
+            Zone::Place(zone) => zone.to_offset_info(self.at).abbreviation().to_owned(),
+            Zone::Fixed(_, name) => name.clone(),
+        }
+    }
+
+    /// Go's `Time.Format`.
+    pub(crate) fn format(&self, layout: &str) -> String {
+        let seen = self.seen();
+        let offset = seen.offset().seconds();
+        let hour12 = match seen.hour() % 12 {
+            0 => 12,
+            hour => hour,
+        };
+        let month = MONTHS[usize::from(seen.month().unsigned_abs() - 1).min(11)];
+        let weekday = WEEKDAYS[usize::from(seen.weekday().to_sunday_zero_offset().unsigned_abs())];
+        let afternoon = seen.hour() >= 12;
+        let mut out = String::with_capacity(layout.len() + 8);
+        for (part, _) in parts(layout) {
+            let written = match part {
+                Part::Literal(text) => out.write_str(text),
+                Part::LongMonth => out.write_str(month),
+                Part::Month => out.write_str(&month[..3]),
+                Part::MonthNumber => write!(out, "{}", seen.month()),
+                Part::ZeroMonth => write!(out, "{:02}", seen.month()),
+                Part::LongWeekday => out.write_str(weekday),
+                Part::Weekday => out.write_str(&weekday[..3]),
+                Part::Day => write!(out, "{}", seen.day()),
+                Part::UnderDay => write!(out, "{:2}", seen.day()),
+                Part::ZeroDay => write!(out, "{:02}", seen.day()),
+                Part::UnderYearDay => write!(out, "{:3}", seen.day_of_year()),
+                Part::ZeroYearDay => write!(out, "{:03}", seen.day_of_year()),
+                Part::Hour => write!(out, "{:02}", seen.hour()),
+                Part::Hour12 => write!(out, "{hour12}"),
+                Part::ZeroHour12 => write!(out, "{hour12:02}"),
+                Part::Minute => write!(out, "{}", seen.minute()),
+                Part::ZeroMinute => write!(out, "{:02}", seen.minute()),
+                Part::Second => write!(out, "{}", seen.second()),
+                Part::ZeroSecond => write!(out, "{:02}", seen.second()),
+                Part::LongYear => write!(out, "{:04}", seen.year()),
+                Part::Year => write!(out, "{:02}", seen.year().rem_euclid(100)),
+                Part::UpperPm => out.write_str(if afternoon { "PM" } else { "AM" }),
+                Part::LowerPm => out.write_str(if afternoon { "pm" } else { "am" }),
+                Part::Zone(form) if form.z && offset == 0 => out.write_str("Z"),
+                Part::Zone(form) => {
+                    let sign = if offset < 0 { '-' } else { '+' };
+                    let colon = if form.colon { ":" } else { "" };
+                    let size = offset.unsigned_abs();
+                    let mut text = format!("{sign}{:02}", size / 3600);
+                    if form.minutes {
+                        text.push_str(&format!("{colon}{:02}", size / 60 % 60));
+                    }
+                    if form.seconds {
+                        text.push_str(&format!("{colon}{:02}", size % 60));
+                    }
+                    out.write_str(&text)
+                }
+                Part::ZoneName => match self.zone_name() {
+                    name if name.is_empty() => {
+                        let sign = if offset < 0 { '-' } else { '+' };
+                        let minutes = offset.unsigned_abs() / 60;
+                        write!(out, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
+                    }
+                    name => out.write_str(&name),
+                },
+                Part::Fraction(separator, digits) => {
+                    let nanos = format!("{:09}", seen.subsec_nanosecond());
+                    let shown: String = nanos.chars().chain(std::iter::repeat('0')).take(digits).collect();
+                    write!(out, "{separator}{shown}")
+                }
+                Part::FractionTrimmed(separator, digits) => {
+                    let nanos = format!("{:09}", seen.subsec_nanosecond());
+                    match nanos[..digits.min(9)].trim_end_matches('0') {
+                        "" => Ok(()),
+                        shown => write!(out, "{separator}{shown}"),
+                    }
+                }
+            };
+            written.expect("writing to a string cannot fail");
+        }
+        out
+    }
+
+    /// Go's `Time.AddDate`: days that a month does not have run over into the next.
+    fn add_date(&self, years: i64, months: i64, days: i64) -> Self {
+        let seen = self.seen();
+        let month = i64::from(seen.month()) - 1 + months.clamp(-200_000, 200_000);
+        let year = i64::from(seen.year()) + years.clamp(-20_000, 20_000) + month.div_euclid(12);
+        let year = i16::try_from(year.clamp(-9999, 9999)).unwrap_or(9999);
+        let first = jiff::civil::date(year, month.rem_euclid(12) as i8 + 1, 1);
+        let ahead = jiff::Span::new().try_days(i64::from(seen.day()) - 1 + days.clamp(-7_000_000, 7_000_000));
+        let date = ahead.ok().and_then(|ahead| first.checked_add(ahead).ok()).unwrap_or(first);
+        let at = date.to_datetime(seen.time()).to_zoned(self.zone.rules());
+        Self { at: at.map_or(self.at, |at| at.timestamp()), zone: self.zone.clone() }
+    }
+}
+
+pub(crate) const TIME: Type = Type::Host("time.Time");
+const DURATION: Type = Type::Host("time.Duration");
+
+/// Go's `time.Month` and `time.Weekday`: a number with a name.
+#[derive(Debug)]
+struct Named {
+    type_name: &'static str,
+    number: i64,
+    name: &'static str,
+}
+
+impl Host for Named {
+    fn type_name(&self) -> Cow<'static, str> {
+        Cow::Borrowed(self.type_name)
+    }
+
+    fn kind(&self) -> HostKind {
+        HostKind::Defined
+    }
+
+    fn underlying(&self) -> Option<Value> {
+        Some(Value::int(self.number))
+    }
+
+    fn text(&self) -> Option<Str> {
+        Some(Str::from(self.name))
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        (name == "String").then(|| Signature::fixed(&[]))
+    }
+
+    fn call(&self, _: &str, _: &[Value], _: &mut CallCtx<'_>) -> Result<Value, FuncError> {
+        Ok(Value::from(self.name))
+    }
+}
+
+impl Host for Moment {
+    fn type_name(&self) -> Cow<'static, str> {
+        Cow::Borrowed("time.Time")
+    }
+
+    fn text(&self) -> Option<Str> {
+        Some(Str::from(self.format("2006-01-02 15:04:05.999999999 -0700 MST")))
+    }
+
+    fn json(&self) -> Option<String> {
+        Some(format!("\"{}\"", self.format("2006-01-02T15:04:05.999999999Z07:00")))
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        Some(match name {
+            "Year" | "Month" | "Day" | "Hour" | "Minute" | "Second" | "Nanosecond" | "Weekday" | "YearDay" | "Unix"
+            | "UnixMilli" | "UnixMicro" | "UnixNano" | "UTC" | "Local" | "String" | "IsZero" => Signature::fixed(&[]),
+            "Format" => Signature::fixed(&[Type::String]),
+            "Add" | "Truncate" | "Round" => Signature::fixed(&[DURATION]),
+            "Sub" | "After" | "Before" | "Equal" | "Compare" => Signature::fixed(&[TIME]),
+            "AddDate" => Signature::fixed(&[Type::Int, Type::Int, Type::Int]),
+            _ => return None,
+        })
+    }
+
+    fn call(&self, name: &str, args: &[Value], ctx: &mut CallCtx<'_>) -> Result<Value, FuncError> {
+        let seen = self.seen();
+        let int = |number: i64| Value::int(number);
+        let other = || args.first().and_then(Value::as_host::<Moment>).cloned().unwrap_or_else(Moment::zero);
+        let nanos = || args.first().and_then(Value::as_host::<Duration>).map_or(0, |duration| duration.0);
+        let whole = |at: usize| args.get(at).and_then(Value::as_i64).unwrap_or(0);
+        let order = || self.at.cmp(&other().at);
+        let since_zero = || self.at.as_nanosecond() - i128::from(ZERO) * 1_000_000_000;
+        Ok(match name {
+            "Year" => int(seen.year().into()),
+            "Month" => Value::host(Named {
+                type_name: "time.Month",
+                number: seen.month().into(),
+                name: MONTHS[usize::from(seen.month().unsigned_abs() - 1).min(11)],
+            }),
+            "Day" => int(seen.day().into()),
+            "Hour" => int(seen.hour().into()),
+            "Minute" => int(seen.minute().into()),
+            "Second" => int(seen.second().into()),
+            "Nanosecond" => int(seen.subsec_nanosecond().into()),
+            "Weekday" => {
+                let number = seen.weekday().to_sunday_zero_offset();
+                let name = WEEKDAYS[usize::from(number.unsigned_abs())];
+                Value::host(Named { type_name: "time.Weekday", number: number.into(), name })
+            }
+            "YearDay" => int(seen.day_of_year().into()),
+            "Unix" => Value::int64(self.at.as_second()),
+            "UnixMilli" => Value::int64(self.at.as_millisecond()),
+            "UnixMicro" => Value::int64(self.at.as_microsecond()),
+            "UnixNano" => Value::int64(self.at.as_nanosecond() as i64),
+            "UTC" => Value::host(Moment::new(self.at, Zone::UTC)),
+            "Local" => Value::host(Moment::new(self.at, Zone::Place(Context::of(ctx).zone))),
+            "String" => Value::from(self.text().unwrap_or_else(|| Str::from(""))),
+            "IsZero" => Value::from(since_zero() == 0),
+            "Format" => {
+                let layout = args.first().and_then(Value::as_str).map(|layout| layout.to_string_lossy().into_owned());
+                Value::from(self.format(&layout.unwrap_or_default()))
+            }
+            "Add" => Value::host(self.moved(nanos())),
+            "Truncate" | "Round" if nanos() <= 0 => Value::host(self.clone()),
+            "Truncate" => Value::host(self.moved(-(since_zero().rem_euclid(nanos().into()) as i64))),
+            "Round" => {
+                let rest = since_zero().rem_euclid(nanos().into()) as i64;
+                Value::host(self.moved(if rest < nanos() - rest { -rest } else { nanos() - rest }))
+            }
+            "Sub" => Value::host(Duration(self.since(&other()))),
+            "After" => Value::from(order().is_gt()),
+            "Before" => Value::from(order().is_lt()),
+            "Equal" => Value::from(order().is_eq()),
+            "Compare" => Value::from(Data::Int(order() as i64)),
+            "AddDate" => Value::host(self.add_date(whole(0), whole(1), whole(2))),
+            _ => return Err(FuncError::new(format!("{name} is not a method"))),
+        })
+    }
+}

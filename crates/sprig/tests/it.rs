@@ -1,0 +1,4 @@
+//! The crate's contract: what Helm answers.
+
+#[path = "it/expressions.rs"]
+mod expressions;
