@@ -33,7 +33,7 @@ impl Endpoint {
         reqwest::Client::builder()
             .tls_certs_only([ca])
             .no_proxy()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_secs(20))
             .user_agent("conformance/0")
             .build()
             .context("cannot make an HTTP client")

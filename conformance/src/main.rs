@@ -14,6 +14,7 @@
 
 mod compare;
 mod differential;
+mod embedded;
 mod evidence;
 mod helm;
 mod http;
@@ -47,6 +48,8 @@ enum Command {
     },
     /// A real control plane on loopback.
     Testbed(testbed::command::Arguments),
+    /// The embedded cluster, served on loopback.
+    Embedded(embedded::command::Arguments),
     /// Sends the same requests to a real API server and to the embedded one and compares the answers.
     Differential(differential::command::Arguments),
     /// Renders charts with helm and with us and compares the bytes; public charts where LANDFALL_CORPUS names a folder of them.
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Oracles { names } => return oracles::command(&names),
         Command::Testbed(arguments) => testbed::command::run(&arguments),
+        Command::Embedded(arguments) => embedded::command::run(&arguments),
         Command::Differential(arguments) => differential::command::run(&arguments),
         Command::Parity { only } => {
             let corpus = std::env::var_os("LANDFALL_CORPUS").map(PathBuf::from);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use futures::StreamExt as _;
 use sha2::{Digest, Sha256};
 
 use super::compare::{Difference, compare};
@@ -23,6 +24,7 @@ use crate::{peers, testbed};
 /// How many of the planted changes the selftest must catch.
 const CAUGHT_AT_LEAST: f64 = 0.95;
 const PLANTED_PER_ANSWER: usize = 3;
+const SCRIPTS_AT_ONCE: usize = 4;
 
 /// Sends the same requests to both and compares the answers.
 #[derive(Args)]
@@ -87,7 +89,7 @@ impl Arguments {
             let ca = std::fs::read_to_string(ca).with_context(|| format!("cannot read {}", ca.display()))?;
             return Ok(Other::Served(Endpoint { url: url.clone(), ca, token: token.clone() }));
         }
-        anyhow::bail!("say whom to compare: --control, or --url, --ca and --token")
+        Ok(Other::Embedded)
     }
 }
 
@@ -99,7 +101,7 @@ struct Outcome {
     differences: Vec<Difference>,
 }
 
-/// Plays every script on both sides at once, one script after the other.
+/// Plays every script on both sides.
 async fn play_all(sides: &Sides, scripts: &[&Script], outcome: &mut Outcome) -> anyhow::Result<()> {
     for script in scripts {
         let (real, ours) = tokio::join!(prepare(&sides.real, script), prepare(&sides.other, script));
@@ -108,9 +110,13 @@ async fn play_all(sides: &Sides, scripts: &[&Script], outcome: &mut Outcome) -> 
             eprintln!("{}: our server: {error:#}", script.name);
         }
     }
-    for script in scripts {
+    let played = futures::stream::iter(scripts.iter().map(|script| async move {
         let (real, ours) = tokio::join!(play(&sides.real, script), play(&sides.other, script));
-        for ((step, real), ours) in script.steps.iter().zip(normalise(&real)).zip(normalise(&ours)) {
+        (script, normalise(&real), normalise(&ours))
+    }));
+    let mut played = played.buffered(SCRIPTS_AT_ONCE);
+    while let Some((script, real, ours)) = played.next().await {
+        for ((step, real), ours) in script.steps.iter().zip(real).zip(ours) {
             let found = compare(&script.name, &step.name, &real, &ours);
             outcome.steps.push((script.name.clone(), step.name.clone(), found.is_empty()));
             outcome.differences.extend(found);

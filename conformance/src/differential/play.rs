@@ -13,7 +13,8 @@ use crate::http::Endpoint;
 
 /// The headers that are part of the contract. `warning` may come several times; they are joined by line ends, in order.
 const HEADERS: [&str; 6] = ["allow", "cache-control", "content-type", "retry-after", "warning", "www-authenticate"];
-const REPEAT_LIMIT: Duration = Duration::from_secs(40);
+/// How long a step is repeated until its answer is as it should be; a script that missed once is not waited for again.
+const REPEAT_LIMIT: Duration = Duration::from_secs(20);
 const WATCH_LIMIT: Duration = Duration::from_secs(8);
 
 /// An API server that scripts are played on.
@@ -62,8 +63,18 @@ pub(crate) async fn play(side: &Side, script: &Script) -> Transcript {
     let began = now();
     let mut variables = BTreeMap::from([("ns".to_owned(), script.name.clone())]);
     let mut exchanges = Vec::new();
+    let mut patience = REPEAT_LIMIT;
+    let mut silent = false;
     for step in &script.steps {
-        let exchange = play_step(side, step, &variables).await;
+        if silent {
+            exchanges.push(failed(step, "not sent: an earlier step got no answer"));
+            continue;
+        }
+        let (exchange, reached) = play_step(side, step, &variables, patience).await;
+        if !reached {
+            patience = Duration::ZERO;
+        }
+        silent = matches!(exchange.body, Body::None(_));
         if let Body::Json(body) = &exchange.body {
             for (name, pointer) in &step.captures {
                 let text = match body.pointer(pointer) {
@@ -94,8 +105,14 @@ pub(crate) async fn prepare(side: &Side, script: &Script) -> anyhow::Result<()> 
     Ok(())
 }
 
-async fn play_step(side: &Side, step: &Step, variables: &BTreeMap<String, String>) -> Exchange {
-    let deadline = Instant::now() + REPEAT_LIMIT;
+/// Sends one step until it answers as it should; the last answer, and whether it did.
+async fn play_step(
+    side: &Side,
+    step: &Step,
+    variables: &BTreeMap<String, String>,
+    patience: Duration,
+) -> (Exchange, bool) {
+    let deadline = Instant::now() + patience;
     loop {
         let exchange = match side.send(step, variables).await {
             Ok(response) => receive(step, response).await,
@@ -107,8 +124,8 @@ async fn play_step(side: &Side, step: &Step, variables: &BTreeMap<String, String
                 matches!(&exchange.body, Body::Json(body) if body.pointer(pointer) == Some(wanted))
             }
         });
-        if reached || Instant::now() > deadline {
-            return exchange;
+        if reached || Instant::now() >= deadline {
+            return (exchange, reached);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

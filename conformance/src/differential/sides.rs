@@ -3,12 +3,15 @@
 use anyhow::Context;
 
 use super::play::{Side, now};
+use crate::embedded::{Controllers, Embedded};
 use crate::http::Endpoint;
 use crate::testbed::{Component, Layout, Running};
 
 /// Which server stands on the other side.
 #[derive(Debug, Clone)]
 pub(crate) enum Other {
+    /// The embedded cluster.
+    Embedded,
     /// A second real control plane: shows that the comparison itself is fair.
     Real,
     /// A server that runs already.
@@ -20,6 +23,7 @@ pub(crate) struct Sides {
     pub(crate) real: Side,
     pub(crate) other: Side,
     _running: Vec<Running>,
+    _embedded: Option<Embedded>,
 }
 
 impl Sides {
@@ -27,7 +31,14 @@ impl Sides {
     pub(crate) fn start(other: &Other, controllers: bool) -> anyhow::Result<Self> {
         let (real, real_running) = real(controllers)?;
         let mut running = vec![real_running];
+        let mut embedded = None;
         let other = match other {
+            Other::Embedded => {
+                let controllers = if controllers { Controllers::All } else { Controllers::None };
+                let since = now();
+                let cluster = embedded.insert(Embedded::start(controllers, 0)?);
+                Side::new(cluster.endpoint().clone(), since)?
+            }
             Other::Real => {
                 let (side, second) = self::real(controllers)?;
                 running.push(second);
@@ -35,7 +46,7 @@ impl Sides {
             }
             Other::Served(endpoint) => Side::new(endpoint.clone(), now() - 3600)?,
         };
-        Ok(Self { real, other, _running: running })
+        Ok(Self { real, other, _running: running, _embedded: embedded })
     }
 }
 

@@ -1,0 +1,32 @@
+//! `conformance embedded`: one by hand, for kubectl and scripts.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Controllers, Embedded};
+
+/// Serves the embedded cluster until standard input ends.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Where to listen; a free port when not said.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Where to write the kubeconfig.
+    #[arg(long)]
+    kubeconfig: PathBuf,
+    /// The API alone, without controllers, scheduler and kubelet.
+    #[arg(long)]
+    api_only: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let controllers = if arguments.api_only { Controllers::None } else { Controllers::All };
+    let embedded = Embedded::start(controllers, arguments.port)?;
+    std::fs::write(&arguments.kubeconfig, embedded.kubeconfig())?;
+    println!("serving {}; KUBECONFIG={}", embedded.endpoint().url, arguments.kubeconfig.display());
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(ExitCode::SUCCESS)
+}
