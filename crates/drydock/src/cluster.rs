@@ -154,15 +154,16 @@ impl Cluster {
         Ok(cluster)
     }
 
-    fn start(
-        plane: Arc<Plane>,
-        control_plane: ControlPlane,
-        behaviour: Arc<Behaviour>,
-        drive: Drive,
-    ) -> Self {
+    fn start(plane: Arc<Plane>, control_plane: ControlPlane, behaviour: Arc<Behaviour>, drive: Drive) -> Self {
         let stop = CancellationToken::new();
-        let cluster =
-            Self { plane, control_plane, behaviour, drive, stop: stop.clone(), _stop_on_drop: Arc::new(stop.clone().drop_guard()) };
+        let cluster = Self {
+            plane,
+            control_plane,
+            behaviour,
+            drive,
+            stop: stop.clone(),
+            _stop_on_drop: Arc::new(stop.clone().drop_guard()),
+        };
         if drive == Drive::Background {
             tokio::spawn(drive::run(cluster.plane.clone(), stop));
         }

@@ -49,6 +49,20 @@ pub(crate) fn record_update(
         reset: reset(resource, subresource),
     };
     *object = managed::update(live, object, schema, &writer);
+    if subresource == "scale" {
+        forget_scale_times(object);
+    }
+}
+
+/// Entries made through `/scale` carry no time (`scalehandler.go` builds them anew).
+fn forget_scale_times(object: &mut Value) {
+    for entry in object["metadata"]["managedFields"].as_array_mut().into_iter().flatten() {
+        if entry["subresource"] == "scale"
+            && let Some(entry) = entry.as_object_mut()
+        {
+            entry.remove("time");
+        }
+    }
 }
 
 /// The object that an apply leads to, with its managed fields.
@@ -65,7 +79,14 @@ pub(crate) fn apply(world: &World, live: Option<&Value>, request: &Apply<'_>) ->
         time: &rfc3339(world.now()),
         reset: reset(resource, request.subresource),
     };
-    managed::apply(live, request.applied, schema, &writer, request.on_conflict).map_err(|error| match error {
+    let applied = managed::apply(live, request.applied, schema, &writer, request.on_conflict);
+    let applied = applied.map(|mut object| {
+        if request.subresource == "scale" {
+            forget_scale_times(&mut object);
+        }
+        object
+    });
+    applied.map_err(|error| match error {
         ApplyError::BadRequest(why) => Status::bad_request(why),
         ApplyError::Schema(why) => Status::plain_error(why),
         ApplyError::Conflict(conflicts) => {

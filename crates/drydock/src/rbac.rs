@@ -50,30 +50,59 @@ pub(crate) fn authorize(world: &World, user: &User, asked: &Attributes) -> Resul
 
 /// True when the user may.
 pub(crate) fn allowed(world: &World, user: &User, asked: &Attributes) -> bool {
+    reason(world, user, asked).is_some()
+}
+
+/// Why the user may, in the real server's words; `None` when not. Empty for those who may everything.
+pub(crate) fn reason(world: &World, user: &User, asked: &Attributes) -> Option<String> {
     if user.groups.iter().any(|group| group == "system:masters") {
-        return true;
+        return Some(String::new());
     }
-    let mut found = false;
-    visit_rules(world, user, &asked.namespace, &mut |rule| {
-        found = found || rule_allows(rule, asked);
-        !found
+    let mut found = None;
+    visit(world, user, &asked.namespace, &mut |rule, binding, subject| {
+        if rule_allows(rule, asked) {
+            found = Some(explain(binding, subject));
+        }
+        found.is_none()
     });
     found
 }
 
-/// Shows all rules that hold for a user in a namespace, until `visit` says stop.
-pub(crate) fn visit_rules(world: &World, user: &User, namespace: &str, visit: &mut dyn FnMut(&Value) -> bool) {
-    let mut rules_of = |binding: &Value, namespace: &str| -> bool {
-        let role = match binding["roleRef"]["kind"].as_str() {
-            Some("ClusterRole") => {
-                world.find("clusterroles.rbac.authorization.k8s.io", "", text(&binding["roleRef"]["name"]))
-            }
-            _ => world.find("roles.rbac.authorization.k8s.io", namespace, text(&binding["roleRef"]["name"])),
-        };
-        role.iter().flat_map(|role| role["rules"].as_array().into_iter().flatten()).all(|rule| visit(rule))
+fn explain(binding: &Value, subject: &Value) -> String {
+    let name = text(&binding["metadata"]["name"]);
+    let binding_name = match text(&binding["metadata"]["namespace"]) {
+        "" => format!("ClusterRoleBinding \"{name}\""),
+        namespace => format!("RoleBinding \"{name}/{namespace}\""),
+    };
+    let role = &binding["roleRef"];
+    let who = match (text(&subject["kind"]), text(&subject["namespace"])) {
+        ("ServiceAccount", namespace) => format!("ServiceAccount \"{}/{namespace}\"", text(&subject["name"])),
+        (kind, _) => format!("{kind} \"{}\"", text(&subject["name"])),
+    };
+    format!("RBAC: allowed by {binding_name} of {} \"{}\" to {who}", text(&role["kind"]), text(&role["name"]))
+}
+
+/// Shows all rules that hold for a user in a namespace, until `show` says stop.
+pub(crate) fn visit_rules(world: &World, user: &User, namespace: &str, show: &mut dyn FnMut(&Value) -> bool) {
+    visit(world, user, namespace, &mut |rule, _, _| show(rule));
+}
+
+/// Shows rule, binding and subject; stops when `show` gives false.
+fn visit(world: &World, user: &User, namespace: &str, show: &mut dyn FnMut(&Value, &Value, &Value) -> bool) {
+    let mut rules_of = |binding: &Value, subject: &Value, namespace: &str| -> bool {
+        let name = text(&binding["roleRef"]["name"]);
+        if binding["roleRef"]["kind"] == "ClusterRole" {
+            cluster_rules(world, name).iter().all(|rule| show(rule, binding, subject))
+        } else {
+            let role = world.find("roles.rbac.authorization.k8s.io", namespace, name);
+            let rules = role.iter().flat_map(|role| role["rules"].as_array().into_iter().flatten());
+            rules.into_iter().all(|rule| show(rule, binding, subject))
+        }
     };
     for binding in world.list("clusterrolebindings.rbac.authorization.k8s.io", None) {
-        if binds(binding, user, "") && !rules_of(binding, "") {
+        if let Some(subject) = bound(binding, user, "")
+            && !rules_of(binding, subject, "")
+        {
             return;
         }
     }
@@ -81,18 +110,51 @@ pub(crate) fn visit_rules(world: &World, user: &User, namespace: &str, visit: &m
         return;
     }
     for binding in world.list("rolebindings.rbac.authorization.k8s.io", Some(namespace)) {
-        if binds(binding, user, namespace) && !rules_of(binding, namespace) {
+        if let Some(subject) = bound(binding, user, namespace)
+            && !rules_of(binding, subject, namespace)
+        {
             return;
         }
     }
+}
+
+/// A cluster role's rules, with those of the roles it aggregates.
+fn cluster_rules(world: &World, name: &str) -> Vec<Value> {
+    const ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
+    let Some(role) = world.find(ROLES, "", name) else { return Vec::new() };
+    let mut rules: Vec<Value> = role["rules"].as_array().cloned().unwrap_or_default();
+    let mut add = |other: &Value| {
+        for rule in other["rules"].as_array().into_iter().flatten() {
+            if !rules.contains(rule) {
+                rules.push(rule.clone());
+            }
+        }
+    };
+    for selector in role["aggregationRule"]["clusterRoleSelectors"].as_array().into_iter().flatten() {
+        let selector = crate::selector::LabelSelector::from_value(selector);
+        for other in world.select(ROLES, None, &selector) {
+            add(&other);
+        }
+    }
+    // The user-facing defaults take in what is labelled for them.
+    if matches!(name, "admin" | "edit" | "view") {
+        let label = format!("rbac.authorization.k8s.io/aggregate-to-{name}");
+        for other in world.list(ROLES, None) {
+            if other.name() != name && other.label(&label) == Some("true") {
+                add(other);
+            }
+        }
+    }
+    rules
 }
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn binds(binding: &Value, user: &User, namespace: &str) -> bool {
-    binding["subjects"].as_array().into_iter().flatten().any(|subject| match text(&subject["kind"]) {
+/// The subject of a binding that the user is, if any.
+fn bound<'a>(binding: &'a Value, user: &User, namespace: &str) -> Option<&'a Value> {
+    binding["subjects"].as_array().into_iter().flatten().find(|subject| match text(&subject["kind"]) {
         "User" => text(&subject["name"]) == user.name,
         "Group" => user.groups.iter().any(|group| *group == text(&subject["name"])),
         "ServiceAccount" => {

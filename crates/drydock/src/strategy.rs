@@ -49,7 +49,10 @@ pub(crate) fn protect(resource: &Resource, part: Part, object: &mut Value, live:
                 Some(status) => new.insert("status".to_owned(), status),
                 None => new.remove("status"),
             };
-            if let Some(metadata) = metadata {
+            if let Some(mut metadata) = metadata {
+                if &*resource.id == "deployments.apps" {
+                    copy_field(&mut metadata, &old["metadata"], "labels");
+                }
                 let kept =
                     if resource.custom.is_some() { with_managed_fields(&old["metadata"], &metadata) } else { metadata };
                 new.insert("metadata".to_owned(), kept);
@@ -114,7 +117,7 @@ pub(crate) fn prepare_update(
         ("secrets", Part::Main) => merge_string_data(object),
         ("pods", Part::Main) => copy_qos(object, live),
         ("customresourcedefinitions.apiextensions.k8s.io", Part::Main) => {
-            crate::crd::prepare(world, object);
+            crate::crd::prepare_update(object, live);
         }
         _ => {}
     }

@@ -27,8 +27,11 @@ impl FieldValidation {
             "" | "Warn" => Ok(Self::Warn),
             "Strict" => Ok(Self::Strict),
             other => {
-                let error =
-                    crate::status::FieldError::not_supported("fieldValidation", other, &["Ignore", "Strict", "Warn"]);
+                let error = crate::status::FieldError::not_supported(
+                    "fieldValidation",
+                    other,
+                    &["", "Ignore", "Strict", "Warn"],
+                );
                 Err(Status::invalid("meta.k8s.io", options_kind, "", vec![error]))
             }
         }
@@ -103,7 +106,7 @@ pub(crate) fn typed(
             gvk.kind, gvk.version, gvk.kind
         ))
     };
-    check_kind(&text, gvk)?;
+    check_kind(schemas, &text, gvk)?;
     let decoded = schemas.decode_json(gvk, &text).map_err(|error| refuse(&error.to_string()))?;
     let warnings = validation.judge(decoded.findings, refuse)?;
     let mut value = decoded.value;
@@ -134,30 +137,60 @@ pub(crate) fn yaml_to_json(bytes: &[u8]) -> Result<Vec<u8>, Status> {
     let text =
         std::str::from_utf8(bytes).map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
     let value = crate::yaml_text::to_json(text)
-        .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
+        .map_err(|error| Status::bad_request(format!("error decoding YAML: error converting YAML to JSON: {error}")))?;
     serde_json::to_vec(&value).map_err(Status::internal)
 }
 
-fn check_kind(text: &[u8], expected: &Gvk) -> Result<(), Status> {
+fn check_kind(schemas: &Schemas, text: &[u8], expected: &Gvk) -> Result<(), Status> {
     #[derive(serde::Deserialize, Default)]
     #[serde(default, rename_all = "camelCase")]
     struct TypeMeta {
         kind: Option<String>,
         api_version: Option<String>,
     }
-    let Ok(meta) = serde_json::from_slice::<TypeMeta>(text) else { return Ok(()) };
+    let meta = match serde_json::from_slice::<TypeMeta>(text) {
+        Ok(meta) => meta,
+        Err(error) if error.is_eof() || error.is_syntax() => {
+            let why = if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() };
+            return Err(Status::bad_request(format!(
+                "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why} ({})",
+                expected.kind,
+                summary(text)
+            )));
+        }
+        Err(_) => return Ok(()),
+    };
     let (kind, version) = (meta.kind.unwrap_or_default(), meta.api_version.unwrap_or_default());
     if !kind.is_empty() && kind != expected.kind {
         let (group, version) = version.split_once('/').unwrap_or(("", &version));
         return Err(wrong_kind(&Gvk::new(group, version, &*kind), expected));
     }
     if !version.is_empty() && version != expected.api_version() {
+        let found = Gvk::from_api_version(&version, &*expected.kind);
+        if schemas.kind(&found).is_none() {
+            return Err(Status::bad_request(format!(
+                "{} in version \"{}\" cannot be handled as a {}: no kind \"{}\" is registered for version \"{version}\" in scheme \"pkg/runtime/scheme.go:111\"",
+                expected.kind, found.version, expected.kind, expected.kind
+            )));
+        }
         return Err(Status::bad_request(format!(
             "the API version in the data ({version}) does not match the expected API version ({})",
             expected.api_version()
         )));
     }
     Ok(())
+}
+
+/// The beginning of a body, for messages: text for what looks like an object, else hexadecimal.
+fn summary(text: &[u8]) -> String {
+    const LENGTH: usize = 30;
+    let more = if text.len() > LENGTH { " ..." } else { "" };
+    let start = &text[..text.len().min(LENGTH)];
+    match text.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(start)),
+        Some(_) => format!("{}{more}", start.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+    }
 }
 
 fn wrong_kind(found: &Gvk, expected: &Gvk) -> Status {
@@ -200,8 +233,8 @@ fn custom_object(
     }
     let head: Head = serde_json::from_slice(text).unwrap_or_default();
     if head.kind != resource.kind && !head.kind.is_empty() {
-        let error = crate::status::FieldError::invalid("kind", head.kind, format!("must be {}", resource.kind));
-        return Err(Status::invalid(&resource.group, &resource.kind, &head.metadata.name, vec![error]));
+        let error = crate::status::FieldError::invalid("kind", &*head.kind, format!("must be {}", resource.kind));
+        return Err(Status::invalid(&resource.group, &head.kind, &head.metadata.name, vec![error]));
     }
     if !head.api_version.is_empty() && head.api_version != resource.api_version() {
         return Err(Status::bad_request(format!(

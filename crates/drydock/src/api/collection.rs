@@ -26,7 +26,7 @@ pub(crate) fn delete(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     let mut left = Vec::new();
     for object in chosen {
         match world.delete_as(&actor, target.resource, object.namespace(), object.name(), &options) {
-            Ok(Deleted::Gone(object) | Deleted::Going(object)) => left.push(object),
+            Ok(Deleted::Gone(_) | Deleted::Going(_)) => left.push(object),
             Err(status) if status.is_not_found() => {}
             Err(status) => return Err(status),
         }

@@ -58,6 +58,14 @@ pub(crate) fn options(plane: &Plane, call: &Call) -> Result<DeleteOptions, Statu
             }
         }
     }
+    if given["propagationPolicy"].is_string() && given["orphanDependents"].is_boolean() {
+        let error = FieldError::invalid(
+            "propagationPolicy",
+            given["propagationPolicy"].clone(),
+            "orphanDependents and deletionPropagation cannot be both set",
+        );
+        return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", vec![error]));
+    }
     let policy = given["propagationPolicy"].as_str().unwrap_or_else(|| call.query.get("propagationPolicy"));
     let propagation = match policy {
         "" => match given["orphanDependents"].as_bool() {

@@ -109,13 +109,16 @@ async fn objects(
         name: path.name.clone(),
         path: None,
     };
-    let resource = {
+    let (resource, registry) = {
         let world = plane.world.lock();
         rbac::authorize(&world, &call.user, &attributes)?;
-        world.registry().served(&path.group, &path.version, &path.resource).cloned()
+        (world.registry().served(&path.group, &path.version, &path.resource).cloned(), world.registry().clone())
     };
     let Some(resource) = resource else {
-        return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers));
+        if registry.versions(&path.group).is_empty() {
+            return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers));
+        }
+        return Err(Status::no_such_resource());
     };
     if resource.is_namespaced()
         && path.namespace.is_empty()
@@ -173,7 +176,7 @@ fn act(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: &str) -> Resu
 
 fn part(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: &str) -> Result<Answer, Status> {
     let Some(subresource) = target.resource.subresource(&target.path.subresource) else {
-        return Ok(Answer::text(404, "404 page not found\n"));
+        return Err(Status::no_such_resource());
     };
     if !subresource.verbs.iter().any(|known| known == verb) {
         return Err(Status::method_not_allowed());
@@ -193,7 +196,7 @@ fn part(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: &str) -> Res
                 "the embedded cluster does not proxy to simulated containers; use port-forward",
             ));
         }
-        _ => return Ok(Answer::text(404, "404 page not found\n")),
+        _ => return Err(Status::no_such_resource()),
     };
     match verb {
         "get" => get::get(plane, call, target),

@@ -66,7 +66,10 @@ pub(crate) fn group(plane: &Arc<Plane>, call: &Call, group: &str) -> Result<Answ
 pub(crate) fn resources(plane: &Arc<Plane>, call: &Call, group: &str, version: &str) -> Result<Answer, Status> {
     let registry = plane.world.lock().registry().clone();
     if !registry.versions(group).iter().any(|known| known == version) {
-        return Ok(Answer::text(404, "404 page not found\n"));
+        if registry.versions(group).is_empty() {
+            return Ok(Answer::text(404, "404 page not found\n"));
+        }
+        return Err(Status::no_such_resource());
     }
     let mut list = Vec::new();
     for resource in served(&registry, group, version) {
@@ -80,7 +83,7 @@ pub(crate) fn resources(plane: &Arc<Plane>, call: &Call, group: &str, version: &
         if !resource.categories.is_empty() {
             entry["categories"] = json!(resource.categories);
         }
-        if resource.allows("list") {
+        if resource.allows("list") && resource.allows("create") {
             entry["storageVersionHash"] = json!(storage_version_hash(&registry, resource));
         }
         list.push(entry);
@@ -132,7 +135,15 @@ fn aggregated(registry: &Registry, group: &str) -> Value {
 }
 
 fn aggregated_resource(resource: &Resource) -> Value {
-    let own = json!({"group": resource.group, "version": resource.version, "kind": resource.kind});
+    // Built-in kinds of the same group and version are named alone, as the real server does.
+    let of_kind = |kind: &str| {
+        if resource.custom.is_some() {
+            json!({"group": resource.group, "version": resource.version, "kind": kind})
+        } else {
+            json!({"group": "", "version": "", "kind": kind})
+        }
+    };
+    let own = of_kind(&resource.kind);
     let mut entry = json!({
         "resource": resource.plural, "responseKind": own,
         "scope": if resource.is_namespaced() { "Namespaced" } else { "Cluster" },
@@ -147,7 +158,7 @@ fn aggregated_resource(resource: &Resource) -> Value {
     if !resource.subresources.is_empty() {
         let subresources = resource.subresources.iter().map(|subresource| {
             let kind = if subresource.version.is_empty() {
-                json!({"group": resource.group, "version": resource.version, "kind": subresource.kind})
+                of_kind(&subresource.kind)
             } else {
                 json!({"group": subresource.group, "version": subresource.version, "kind": subresource.kind})
             };
@@ -160,6 +171,10 @@ fn aggregated_resource(resource: &Resource) -> Value {
 
 /// As `discovery.StorageVersionHash`: the first eight bytes of a hash of group, version and kind.
 fn storage_version_hash(registry: &Registry, resource: &Resource) -> String {
+    if &*resource.id == "customresourcedefinitions.apiextensions.k8s.io" {
+        // Definitions are still stored as v1beta1 as far as this hash goes.
+        return "jfWCUB31mvA=".to_owned();
+    }
     let stores = registry.stored(&resource.id).map_or(resource, |stores| stores);
     let hash = Sha256::digest(format!("{}/{}/{}", stores.group, stores.version, stores.kind));
     base64::engine::general_purpose::STANDARD.encode(&hash[..8])

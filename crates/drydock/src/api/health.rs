@@ -27,22 +27,43 @@ pub(crate) fn other(plane: &Arc<Plane>, call: &Call, path: &str) -> Result<Answe
         "/.well-known/openid-configuration" => Ok(Answer::json(
             200,
             &json!({
-                "issuer": "https://kubernetes.default.svc.cluster.local",
-                "jwks_uri": "https://kubernetes.default.svc.cluster.local/openid/v1/jwks",
+                "issuer": "https://kubernetes.default.svc",
+                "jwks_uri": "https://kubernetes.default.svc/openid/v1/jwks",
                 "response_types_supported": ["id_token"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["ES256"],
             }),
         )),
-        "" => Ok(Answer::json(
-            200,
-            &json!({"paths": [
-                "/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics",
-                "/openapi/v2", "/openapi/v3", "/readyz", "/version",
-            ]}),
-        )),
+        "" => Ok(root(plane)),
         _ => Ok(Answer::text(404, "404 page not found\n")),
     }
+}
+
+/// All paths there are.
+fn root(plane: &Plane) -> Answer {
+    let registry = plane.world.lock().registry().clone();
+    let fixed = [
+        "/.well-known/openid-configuration",
+        "/api",
+        "/api/v1",
+        "/apis",
+        "/apis/",
+        "/healthz",
+        "/livez",
+        "/metrics",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/openapi/v3/",
+        "/readyz",
+        "/version",
+    ];
+    let mut paths: Vec<String> = fixed.map(str::to_owned).to_vec();
+    for group in registry.groups().iter().filter(|group| !group.is_empty()) {
+        paths.push(format!("/apis/{group}"));
+        paths.extend(registry.versions(group).iter().map(|version| format!("/apis/{group}/{version}")));
+    }
+    paths.sort();
+    Answer::json(200, &json!({"paths": paths}))
 }
 
 fn version(plane: &Plane) -> Answer {
@@ -66,9 +87,18 @@ fn version(plane: &Plane) -> Answer {
             "buildDate": "1970-01-01T00:00:00Z",
             "goVersion": "",
             "compiler": "rustc",
-            "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+            "platform": format!("{}/{}", std::env::consts::OS, architecture()),
         }),
     )
+}
+
+/// The architecture in Go's words.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
 
 fn health(call: &Call, path: &str) -> Answer {

@@ -73,6 +73,10 @@ pub(crate) fn list(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
     let matching = query.get("resourceVersionMatch");
     let token = query.get("continue");
     check_options(asked, matching, token, query.has("sendInitialEvents"))?;
+    let text = query.get("limit");
+    if !text.is_empty() && query.number("limit").is_none() {
+        return Err(Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")));
+    }
     let limit =
         query.number("limit").filter(|limit| *limit > 0).map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
 
@@ -102,7 +106,7 @@ pub(crate) fn list(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
         match world.objects_at(&target.resource.id, version) {
             Ok(objects) => objects,
             Err(_) if token.is_empty() => {
-                return Err(Status::expired(format!("The resourceVersion for the provided list is too old.")));
+                return Err(Status::expired("The resourceVersion for the provided list is too old."));
             }
             Err(_) => {
                 let mut status = Status::expired(
@@ -154,6 +158,9 @@ pub(crate) fn list(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
         }
     }
     let mut metadata = json!({"resourceVersion": version.to_string()});
+    if target.resource.custom.is_some() && next.is_none() {
+        metadata["continue"] = json!("");
+    }
     if let Some(next) = next {
         metadata["continue"] = json!(encode_token(version, &next));
         if selection.is_everything() {
@@ -201,12 +208,9 @@ pub(crate) fn parse_version(text: &str) -> Result<u64, Status> {
         return Ok(0);
     }
     text.parse().map_err(|_| {
-        let error = FieldError::invalid(
-            "resourceVersion",
-            text,
-            format!("strconv.ParseUint: parsing {text:?}: invalid syntax"),
-        );
-        Status::invalid("meta.k8s.io", "ListOptions", "", vec![error])
+        Status::bad_request(format!(
+            "invalid resource version: resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
+        ))
     })
 }
 
@@ -216,7 +220,7 @@ fn encode_token(version: u64, start: &str) -> String {
 }
 
 fn decode_token(token: &str) -> Result<(u64, Box<str>), Status> {
-    let bad = |why: &str| Status::bad_request(format!("continue key is not valid: {why}"));
+    let bad = |why: &str| Status::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
     let bytes = URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).map_err(|error| bad(&error.to_string()))?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| bad(&error.to_string()))?;
     if value["v"] != "meta.k8s.io/v1" {

@@ -25,6 +25,10 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
     };
     let query = &call.query;
     let container = container(&pod, query.get("container"))?;
+    if pod["spec"]["nodeName"].as_str().unwrap_or_default().is_empty() {
+        // The real server has nowhere to ask, and answers nothing.
+        return Ok(Answer::text(204, "").into_response(&call.headers));
+    }
     let life = if query.flag("previous") { Life::Previous } else { Life::Current };
     check_state(&pod, &container, life)?;
     let since = match (query.number("sinceSeconds"), query.get("sinceTime")) {

@@ -115,11 +115,18 @@ fn patched(
     custom: bool,
 ) -> Result<(Value, Vec<String>), Status> {
     let mut findings = Vec::new();
-    let patch = duplicates::parse(&call.body, &mut findings)
-        .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
+    let patch = duplicates::parse(&call.body, &mut findings).map_err(|error| {
+        let why = if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() };
+        Status::bad_request(format!("error decoding patch: {why}"))
+    })?;
     match kind {
         PatchKind::Json => {
-            let operations = json_patch::parse(&patch).map_err(|error| Status::bad_request(error.to_string()))?;
+            let operations = json_patch::parse(&patch).map_err(|error| match error {
+                json_patch::JsonPatchError::NotAList => Status::bad_request(
+                    "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+                ),
+                error => Status::bad_request(error.to_string()),
+            })?;
             if operations.len() > MAX_OPERATIONS {
                 return Err(Status::too_large(format!(
                     "The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}",
@@ -186,7 +193,10 @@ fn apply(
     }
     let (kind, version) =
         (applied["kind"].as_str().unwrap_or_default(), applied["apiVersion"].as_str().unwrap_or_default());
-    if kind != resource.kind || version != resource.api_version() {
+    if kind.is_empty() && version.is_empty() {
+        return Err(Status::bad_request("invalid object type: /, Kind="));
+    }
+    if kind != resource.kind {
         return Err(Status::bad_request(format!(
             "invalid object type: /{version}, Kind={kind}: the request's path names {}, Kind={}",
             resource.api_version(),
@@ -208,7 +218,8 @@ fn apply(
             path.name
         )));
     }
-    crate::world::settle_namespace(resource, &path.namespace, &mut applied)?;
+    // The configuration stays as it was given; only a namespace that contradicts the path is refused.
+    crate::world::settle_namespace(resource, &path.namespace, &mut applied.clone())?;
     let actor = call.actor();
     let request = Apply {
         resource,

@@ -46,13 +46,25 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
         }
         _ => access(plane, resource, &subject(resource, &spec)?, &spec)?,
     };
+    let world = plane.world.lock();
+    if resource.plural == "selfsubjectreviews" {
+        review["metadata"]["creationTimestamp"] = json!(crate::clock::rfc3339(world.now()));
+    }
+    // Even what is never stored says who set it.
+    let status = review["status"].take();
+    if let Some(map) = review.as_object_mut() {
+        map.remove("status");
+    }
+    crate::managers::record_update(&world, resource, None, &mut review, &call.actor().manager, "");
+    drop(world);
+    review["status"] = status;
     Ok(Answer::value(201, &review, call.accept.encoding).warn(&warnings))
 }
 
 fn token_review(plane: &Plane, spec: &Value) -> Value {
     match of_token(plane, spec["token"].as_str().unwrap_or_default()) {
         Some(user) => json!({"authenticated": true, "user": user_info(&user)}),
-        None => json!({"user": {}, "error": "[invalid bearer token, token lookup failed]"}),
+        None => json!({"user": {}, "error": "invalid bearer token"}),
     }
 }
 
@@ -84,7 +96,7 @@ fn access(plane: &Plane, resource: &Resource, user: &User, spec: &Value) -> Resu
         };
         let field = if asked.is_object() { "spec.nonResourceAttributes" } else { "spec.resourceAttributes" };
         let error = FieldError::invalid(field, Value::Null, why);
-        return Err(Status::invalid(&resource.group, &resource.kind, "", vec![error]));
+        return Err(Status::invalid(&resource.group, "", "", vec![error]));
     }
     let attributes = if asked.is_object() {
         Attributes {
@@ -99,10 +111,10 @@ fn access(plane: &Plane, resource: &Resource, user: &User, spec: &Value) -> Resu
     } else {
         Attributes::path(&text(&path["verb"]), &text(&path["path"]))
     };
-    let allowed = rbac::allowed(&plane.world.lock(), user, &attributes);
-    let mut status = json!({"allowed": allowed});
-    if allowed && !user.groups.iter().any(|group| group == "system:masters") {
-        status["reason"] = json!("RBAC: allowed");
+    let reason = rbac::reason(&plane.world.lock(), user, &attributes);
+    let mut status = json!({"allowed": reason.is_some()});
+    if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
+        status["reason"] = json!(reason);
     }
     Ok(status)
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use landfall_object::Gvk;
+use landfall_object::merge::managed::OnConflict;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::body::{self, FieldValidation};
 use super::dispatch::Target;
 use super::{Call, patch};
+use crate::managers::{self, Apply};
 use crate::plane::Plane;
 use crate::resource::{Resource, ScalePaths};
 use crate::selector::LabelSelector;
@@ -36,6 +38,8 @@ pub(crate) fn scale(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: 
         version_rule: VersionRule::Unconditional,
     };
     let gvk = Gvk::new("autoscaling", "v1", "Scale");
+    let apply = body::media_type(&call.headers) == "application/apply-patch+yaml";
+    let request = Update { tracking: if apply { Tracking::Done } else { request.tracking }, ..request };
     let stored = world.update_as(request, |world, live| {
         let shown = scale_of(target.resource, &paths, live)?;
         let wanted = if verb == "update" {
@@ -57,6 +61,20 @@ pub(crate) fn scale(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: 
         match wanted["metadata"]["resourceVersion"].as_str() {
             Some(version) if !version.is_empty() => object["metadata"]["resourceVersion"] = json!(version),
             _ => {}
+        }
+        if apply {
+            let metadata = json!({"name": path.name});
+            let mut applied =
+                json!({"apiVersion": target.resource.api_version(), "kind": target.resource.kind, "metadata": metadata});
+            set_at(&mut applied, &paths.spec_replicas, json!(replicas));
+            let apply = Apply {
+                resource: target.resource,
+                applied: &applied,
+                manager: &actor.manager,
+                subresource: "scale",
+                on_conflict: if call.query.flag("force") { OnConflict::Force } else { OnConflict::Refuse },
+            };
+            return managers::apply(world, Some(live), &apply);
         }
         set_at(&mut object, &paths.spec_replicas, json!(replicas));
         Ok(object)

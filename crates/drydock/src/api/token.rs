@@ -16,7 +16,7 @@ use crate::plane::Plane;
 use crate::status::{FieldError, Status};
 use crate::world::User;
 
-const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+const ISSUER: &str = "https://kubernetes.default.svc";
 
 pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
     let gvk = Gvk::new("authentication.k8s.io", "v1", "TokenRequest");
@@ -30,7 +30,7 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     if seconds < 600 {
         let error =
             FieldError::invalid("spec.expirationSeconds", seconds, "may not specify a duration less than 10 minutes");
-        return Err(Status::invalid("authentication.k8s.io", "TokenRequest", &path.name, vec![error]));
+        return Err(Status::invalid("authentication.k8s.io", "TokenRequest", "", vec![error]));
     }
     let audiences = match request["spec"]["audiences"].as_array() {
         Some(given) if !given.is_empty() => Value::Array(given.clone()),
@@ -55,6 +55,7 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     request["metadata"]["name"] = json!(path.name);
     request["metadata"]["namespace"] = json!(path.namespace);
     request["metadata"]["creationTimestamp"] = json!(rfc3339(now));
+    request["metadata"]["uid"] = json!(plane.world.lock().random().uuid());
     request["spec"]["audiences"] = audiences;
     request["spec"]["expirationSeconds"] = json!(seconds);
     request["status"] = json!({"token": token, "expirationTimestamp": rfc3339(expires)});

@@ -14,7 +14,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use super::Call;
-use super::accept::{Accept, Encoding, Form};
+use super::accept::{Accept, Form};
 use super::answer::{Body, to_bytes};
 use super::dispatch::Target;
 use super::list::{Selection, parse_version};
@@ -113,16 +113,12 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
         }
         drop(world);
     }
-    let content_type = match call.accept.encoding {
-        Encoding::Json if call.accept.form == Form::Whole => "application/json",
-        _ => "application/json;stream=watch",
-    };
     let frames = stream::unfold(watch, |mut watch| async move {
         watch.next().await.map(|line| (Ok::<_, std::io::Error>(Frame::data(line)), watch))
     });
     let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     Ok(response)
 }
@@ -144,6 +140,11 @@ fn check_options(matching: &str, query: &super::query::Query) -> Result<(), Stat
                 "resourceVersionMatch is forbidden when continue is provided",
             ));
         }
+    } else if !query.get("continue").is_empty() {
+        errors.push(FieldError::forbidden(
+            "resourceVersionMatch",
+            "resourceVersionMatch is forbidden when continue is provided",
+        ));
     } else if !matching.is_empty() {
         errors.push(FieldError::forbidden(
             "resourceVersionMatch",

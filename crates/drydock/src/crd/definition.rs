@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 use crate::resource::{CustomResource, Resource, ScalePaths, Scope, Subresource};
-use crate::world::{Stored, World};
+use crate::world::{Actor, ObjectRef, Part, Stored, World};
 
 impl World {
     /// Serves what a definition declares, in place of what it declared before.
@@ -67,6 +67,9 @@ fn resources(definition: &Value) -> Vec<Resource> {
                 label_selector: scale["labelSelectorPath"].as_str().map(str::to_owned),
             });
             let mut subresources = Vec::new();
+            if version["subresources"].get("status").is_some() {
+                subresources.push(own("status"));
+            }
             if scale.is_some() {
                 subresources.push(Subresource {
                     group: "autoscaling".into(),
@@ -74,9 +77,6 @@ fn resources(definition: &Value) -> Vec<Resource> {
                     kind: "Scale".into(),
                     ..own("scale")
                 });
-            }
-            if version["subresources"].get("status").is_some() {
-                subresources.push(own("status"));
             }
             let deprecation = (version["deprecated"] == true).then(|| {
                 version["deprecationWarning"]
@@ -96,7 +96,7 @@ fn resources(definition: &Value) -> Vec<Resource> {
                 singular: names["singular"].as_str().map_or_else(|| kind.to_lowercase(), str::to_owned),
                 short_names: list(&names["shortNames"]),
                 categories: list(&names["categories"]),
-                verbs: ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+                verbs: ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]
                     .map(str::to_owned)
                     .to_vec(),
                 subresources,
@@ -123,22 +123,42 @@ fn resources(definition: &Value) -> Vec<Resource> {
         .collect()
 }
 
-/// Settles names and conditions of a definition: accepted and established at once.
-pub(crate) fn prepare(world: &mut World, definition: &mut Value) {
-    let now = json!(rfc3339(world.now()));
-    let names = definition["spec"]["names"].clone();
-    let mut stored: Vec<Value> = definition["status"]["storedVersions"].as_array().cloned().unwrap_or_default();
-    for version in definition["spec"]["versions"].as_array().into_iter().flatten() {
-        if version["storage"] == true && !stored.contains(&version["name"]) {
-            stored.push(version["name"].clone());
+/// A definition begins with nothing accepted; see [`World::accept_definition`].
+pub(crate) fn prepare(definition: &mut Value) {
+    let stored: Vec<Value> = versions_that_store(definition);
+    definition["status"] =
+        json!({"acceptedNames": {"kind": "", "plural": ""}, "conditions": null, "storedVersions": stored});
+}
+
+/// Remembers the versions that objects were ever stored in.
+pub(crate) fn prepare_update(definition: &mut Value, live: &Value) {
+    let mut stored: Vec<Value> = live["status"]["storedVersions"].as_array().cloned().unwrap_or_default();
+    for version in versions_that_store(definition) {
+        if !stored.contains(&version) {
+            stored.push(version);
         }
     }
     definition["status"]["storedVersions"] = Value::Array(stored);
-    definition["status"]["acceptedNames"] = names;
-    if definition["status"]["conditions"].as_array().is_none_or(Vec::is_empty) {
-        definition["status"]["conditions"] = json!([
-            {"type": "NamesAccepted", "status": "True", "reason": "NoConflicts", "message": "no conflicts found", "lastTransitionTime": now},
-            {"type": "Established", "status": "True", "reason": "InitialNamesAccepted", "message": "the initial names have been accepted", "lastTransitionTime": now},
-        ]);
+}
+
+fn versions_that_store(definition: &Value) -> Vec<Value> {
+    let versions = definition["spec"]["versions"].as_array().into_iter().flatten();
+    versions.filter(|version| version["storage"] == true).map(|version| version["name"].clone()).collect()
+}
+
+impl World {
+    /// Accepts a definition's names and establishes it: the second write, right after the first.
+    pub(crate) fn accept_definition(&mut self, definition: &ObjectRef) {
+        let now = json!(rfc3339(self.now()));
+        let accepted = self.modify(&Actor::system("kube-apiserver"), definition, Part::Status, |definition| {
+            definition["status"]["acceptedNames"] = definition["spec"]["names"].clone();
+            definition["status"]["conditions"] = json!([
+                {"type": "NamesAccepted", "status": "True", "reason": "NoConflicts", "message": "no conflicts found", "lastTransitionTime": now},
+                {"type": "Established", "status": "True", "reason": "InitialNamesAccepted", "message": "the initial names have been accepted", "lastTransitionTime": now},
+            ]);
+        });
+        if let Err(status) = accepted {
+            tracing::warn!("a definition could not be established: {status}");
+        }
     }
 }

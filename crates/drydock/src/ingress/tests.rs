@@ -108,16 +108,28 @@ async fn middlewares_redirect_and_rewrite() {
         let mut create = |id: &str, object: Value| {
             world.create(&actor, id, object).expect("a valid object");
         };
-        create("middlewares.traefik.io", json!({"metadata": {"name": "https", "namespace": "default"}, "spec": {
-            "redirectScheme": {"scheme": "https", "permanent": true}}}));
-        create("middlewares.traefik.io", json!({"metadata": {"name": "strip", "namespace": "default"}, "spec": {
-            "stripPrefix": {"prefixes": ["/v1"]}}}));
-        create("ingressroutes.traefik.io", json!({"metadata": {"name": "secure", "namespace": "default"}, "spec": {
+        create(
+            "middlewares.traefik.io",
+            json!({"metadata": {"name": "https", "namespace": "default"}, "spec": {
+            "redirectScheme": {"scheme": "https", "permanent": true}}}),
+        );
+        create(
+            "middlewares.traefik.io",
+            json!({"metadata": {"name": "strip", "namespace": "default"}, "spec": {
+            "stripPrefix": {"prefixes": ["/v1"]}}}),
+        );
+        create(
+            "ingressroutes.traefik.io",
+            json!({"metadata": {"name": "secure", "namespace": "default"}, "spec": {
             "entryPoints": ["web"], "routes": [{"match": "Host(`s.example.com`)", "kind": "Rule",
-                "middlewares": [{"name": "https"}], "services": [{"name": "web", "port": 80}]}]}}));
-        create("ingressroutes.traefik.io", json!({"metadata": {"name": "v1", "namespace": "default"}, "spec": {
+                "middlewares": [{"name": "https"}], "services": [{"name": "web", "port": 80}]}]}}),
+        );
+        create(
+            "ingressroutes.traefik.io",
+            json!({"metadata": {"name": "v1", "namespace": "default"}, "spec": {
             "routes": [{"match": "Host(`v.example.com`) && PathPrefix(`/v1`)", "kind": "Rule",
-                "middlewares": [{"name": "strip"}], "services": [{"name": "api", "port": "http"}]}]}}));
+                "middlewares": [{"name": "strip"}], "services": [{"name": "api", "port": "http"}]}]}}),
+        );
     });
     let (status, headers, _) = ask(&ingress, Method::GET, "s.example.com", "/a?b").await;
     assert_eq!(status, StatusCode::MOVED_PERMANENTLY);

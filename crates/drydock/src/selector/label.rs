@@ -92,7 +92,7 @@ impl LabelSelector {
     /// Reads the text form, e.g. `app=web,tier in (a,b),!old`; 400 with the real server's words otherwise.
     pub fn parse(text: &str) -> Result<Self, Status> {
         let mut parser = Parser { tokens: lex(text), position: 0 };
-        let requirements = parser.parse().map_err(|message| Status::bad_request(unable(text, &message)))?;
+        let requirements = parser.parse().map_err(Status::bad_request)?;
         Ok(Self { requirements, nothing: false })
     }
 
@@ -161,10 +161,6 @@ impl Requirement {
     }
 }
 
-fn unable(_text: &str, message: &str) -> String {
-    message.to_owned()
-}
-
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
     End,
@@ -226,7 +222,11 @@ impl Parser {
         let mut requirements = Vec::new();
         loop {
             match self.peek() {
-                Token::Word(_) | Token::Sign("!") => requirements.push(self.requirement()?),
+                Token::Word(_) | Token::Sign("!") => {
+                    let requirement =
+                        self.requirement().map_err(|why| format!("unable to parse requirement: {why}"))?;
+                    requirements.push(requirement);
+                }
                 Token::End => return Ok(requirements),
                 other => {
                     return Err(format!("found '{}', expected: !, identifier, or 'end of string'", other.literal()));
@@ -255,10 +255,7 @@ impl Parser {
             other => return Err(format!("found '{}', expected: identifier", other.literal())),
         };
         if !is_qualified_name(&key) {
-            return Err(format!(
-                "unable to parse requirement: <nil>: Invalid value: {}: {QUALIFIED_NAME}",
-                Value::String(key)
-            ));
+            return Err(format!("<nil>: Invalid value: {}: {QUALIFIED_NAME}", Value::String(key)));
         }
         if negated {
             return Ok(Requirement { key, operator: Operator::DoesNotExist, values: Vec::new() });
@@ -292,7 +289,7 @@ impl Parser {
         Self::check_value(&key, &value)?;
         if matches!(operator, Operator::GreaterThan | Operator::LessThan) && value.parse::<i64>().is_err() {
             return Err(format!(
-                "unable to parse requirement: values[0][{key}]: Invalid value: {}: for 'Gt', 'Lt' operators, the value must be an integer",
+                "values[0][{key}]: Invalid value: {}: for 'Gt', 'Lt' operators, the value must be an integer",
                 Value::String(value)
             ));
         }
@@ -335,10 +332,7 @@ impl Parser {
         if is_label_value(value) {
             return Ok(());
         }
-        Err(format!(
-            "unable to parse requirement: values[0][{key}]: Invalid value: {}: {LABEL_VALUE}",
-            Value::String(value.to_owned())
-        ))
+        Err(format!("values[0][{key}]: Invalid value: {}: {LABEL_VALUE}", Value::String(value.to_owned())))
     }
 }
 

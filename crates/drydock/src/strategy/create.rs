@@ -9,7 +9,9 @@ use crate::world::World;
 
 /// Settles what clients may not set and what the server allocates; works on the stored version.
 pub(crate) fn prepare_create(world: &mut World, resource: &Resource, object: &mut Value) -> Result<(), Status> {
+    // A kubelet may bring its node's status along.
     if resource.has_status()
+        && &*resource.id != "nodes"
         && let Some(map) = object.as_object_mut()
     {
         map.remove("status");
@@ -20,8 +22,22 @@ pub(crate) fn prepare_create(world: &mut World, resource: &Resource, object: &mu
         "jobs.batch" => job(object),
         "services" => service::create(world, object)?,
         "secrets" => merge_string_data(object),
-        "persistentvolumeclaims" | "persistentvolumes" => object["status"] = json!({"phase": "Pending"}),
-        "customresourcedefinitions.apiextensions.k8s.io" => crate::crd::prepare(world, object),
+        "persistentvolumeclaims" => object["status"] = json!({"phase": "Pending"}),
+        "persistentvolumes" => {
+            let now = crate::clock::rfc3339(world.now());
+            object["status"] = json!({"phase": "Pending", "lastPhaseTransitionTime": now});
+        }
+        "nodes" if !object["status"].is_object() => {
+            object["status"] = json!({
+                "daemonEndpoints": {"kubeletEndpoint": {"Port": 0}},
+                "nodeInfo": {
+                    "architecture": "", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "",
+                    "kubeProxyVersion": "", "kubeletVersion": "", "machineID": "", "operatingSystem": "", "osImage": "",
+                    "systemUUID": "",
+                },
+            })
+        }
+        "customresourcedefinitions.apiextensions.k8s.io" => crate::crd::prepare(object),
         "certificatesigningrequests.certificates.k8s.io" => object["status"] = json!({}),
         "deployments.apps"
         | "replicasets.apps"
@@ -126,6 +142,10 @@ fn job(object: &mut Value) {
         if labels.get(label).is_none() {
             labels[label] = value.clone();
         }
+    }
+    // Reading back defaults once more: a job without labels gets its template's.
+    if object["metadata"]["labels"].as_object().is_none_or(|labels| labels.is_empty()) {
+        object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
     }
     let selector = &mut object["spec"]["selector"]["matchLabels"];
     if selector.get("batch.kubernetes.io/controller-uid").is_none() {

@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::{Printer, age, list, name, number, str_of, text, wide};
+use super::{Printer, age, list, name, str_of, text, wide};
 
 fn entries(object: &Value, fields: &[&str]) -> Value {
     json!(fields.iter().map(|field| object[*field].as_object().map_or(0, |map| map.len())).sum::<usize>())
 }
 
 pub(super) const CONFIG_MAP: Printer = Printer {
-    columns: &[text("Name"), number("Data"), text("Age")],
+    columns: &[text("Name"), text("Data"), text("Age")],
     row: |object, now| vec![name(object), entries(object, &["data", "binaryData"]), age(object, now)],
 };
 
 pub(super) const SECRET: Printer = Printer {
-    columns: &[text("Name"), text("Type"), number("Data"), text("Age")],
+    columns: &[text("Name"), text("Type"), text("Data"), text("Age")],
     row: |object, now| vec![name(object), object["type"].clone(), entries(object, &["data"]), age(object, now)],
 };
 

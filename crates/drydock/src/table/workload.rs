@@ -17,8 +17,8 @@ pub(super) const DEPLOYMENT: Printer = Printer {
     columns: &[
         text("Name"),
         text("Ready"),
-        number("Up-to-date"),
-        number("Available"),
+        text("Up-to-date"),
+        text("Available"),
         text("Age"),
         wide("Containers"),
         wide("Images"),
@@ -181,7 +181,7 @@ pub(super) const CRON_JOB: Printer = Printer {
         text("Name"),
         text("Schedule"),
         text("Timezone"),
-        text("Suspend"),
+        super::Column { name: "Suspend", kind: "boolean", wide: false },
         number("Active"),
         text("Last Schedule"),
         text("Age"),
@@ -216,7 +216,7 @@ pub(super) const AUTOSCALER: Printer = Printer {
         text("Targets"),
         text("MinPods"),
         text("MaxPods"),
-        number("Replicas"),
+        text("Replicas"),
         text("Age"),
     ],
     row: |object, now| {

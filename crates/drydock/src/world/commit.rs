@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Change, Effect, Event, ObjectRef, Stored, World, key};
 
-const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+pub(super) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
 impl World {
     /// Keeps `object` (or removes it, for [`Change::Deleted`]) under the next resource version.
@@ -24,16 +24,12 @@ impl World {
         let version = self.version + 1;
         object["metadata"]["resourceVersion"] = json!(version.to_string());
         let stored = Arc::new(Stored::new(object, version));
-        let definition = change == Change::Deleted && &*object_ref.resource == DEFINITIONS;
         self.apply(object_ref, change, stored.clone());
-        if definition {
-            self.remove_instances(&stored);
-        }
         stored
     }
 
     /// Custom objects go with their definition.
-    fn remove_instances(&mut self, definition: &Stored) {
+    pub(super) fn remove_instances(&mut self, definition: &Stored) {
         let resource: Arc<str> = Arc::from(definition.name());
         let left: Vec<Arc<Stored>> = self.list(&resource, None).cloned().collect();
         for object in left {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::commit::DEFINITIONS;
 use super::{Actor, Change, Effect, ObjectRef, Stored, World};
 use crate::admission::{self, Operation, Review};
 use crate::clock::rfc3339;
@@ -124,7 +125,12 @@ impl World {
             });
         }
         let reference = ObjectRef { resource: resource.id.clone(), namespace: namespace.to_owned(), name };
-        Ok(self.commit(reference, Change::Added, object, effect))
+        let definition = (&*reference.resource == DEFINITIONS && effect == Effect::Commit).then(|| reference.clone());
+        let stored = self.commit(reference, Change::Added, object, effect);
+        if let Some(definition) = definition {
+            self.accept_definition(&definition);
+        }
+        Ok(stored)
     }
 
     /// Sets a free name: the base cut to 58 bytes and five letters.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use super::commit::DEFINITIONS;
 use super::{Actor, Change, Effect, ObjectRef, Stored, World};
 use crate::admission::{self, Operation, Review};
 use crate::clock::rfc3339;
@@ -90,6 +91,9 @@ impl World {
             return Ok(self.delete_namespace(reference, &live, options));
         }
 
+        if &*resource.id == DEFINITIONS && !live.is_deleting() {
+            return Ok(self.delete_definition(reference, &live, options.effect));
+        }
         let mut object = live.value().clone();
         set_propagation_finalizers(&mut object, options.propagation);
         let grace = if &*resource.id == "pods" { pod_grace(&live, options.grace_seconds) } else { 0 };
@@ -120,6 +124,35 @@ impl World {
             object["metadata"]["generation"] = json!(live.generation() + 1);
         }
         Ok(Deleted::Going(self.commit(reference, Change::Modified, object, options.effect)))
+    }
+
+    /// A definition is marked; then its objects go, and then itself.
+    fn delete_definition(&mut self, reference: ObjectRef, live: &Arc<Stored>, effect: Effect) -> Deleted {
+        const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+        let mut object = live.value().clone();
+        object["metadata"]["deletionTimestamp"] = json!(rfc3339(self.now()));
+        let mut finalizers = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        if !finalizers.iter().any(|known| known == CLEANUP) {
+            finalizers.push(json!(CLEANUP));
+        }
+        object["metadata"]["finalizers"] = json!(finalizers);
+        let marked = self.commit(reference.clone(), Change::Modified, object, effect);
+        if effect == Effect::DryRun {
+            return Deleted::Going(marked);
+        }
+        self.remove_instances(live);
+        let mut object = marked.value().clone();
+        finalizers.retain(|known| known != CLEANUP);
+        let change = if finalizers.is_empty() { Change::Deleted } else { Change::Modified };
+        if finalizers.is_empty() {
+            if let Some(metadata) = object["metadata"].as_object_mut() {
+                metadata.remove("finalizers");
+            }
+        } else {
+            object["metadata"]["finalizers"] = json!(finalizers);
+        }
+        self.commit(reference, change, object, effect);
+        Deleted::Going(marked)
     }
 
     /// A namespace is only marked; it goes when its content and its own finalizers are gone.

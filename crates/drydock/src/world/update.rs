@@ -207,7 +207,13 @@ impl World {
         }
         let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
         if !uid.is_empty() && uid != live.uid() {
-            let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", live.uid());
+            let place =
+                if live.namespace().is_empty() { name.to_owned() } else { format!("{}/{name}", live.namespace()) };
+            let why = format!(
+                "StorageError: invalid object, Code: 4, Key: /registry/{}/{place}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                resource.plural,
+                live.uid()
+            );
             return Err(Status::conflict(&resource.group, &resource.plural, name, &why));
         }
         let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();

@@ -83,7 +83,8 @@ mod tests {
         };
         let mut read = Inflate::new();
         // From zlib itself, flushed after each block.
-        let first = hex("78bbe3c6a7c202253a703a2b294a4dcc851625aca9a0808614cb45a024cc64610024398b209198094adc8c0600000000ffff");
+        let first =
+            hex("78bbe3c6a7c202253a703a2b294a4dcc851625aca9a0808614cb45a024cc64610024398b209198094adc8c0600000000ffff");
         let text = String::from_utf8(read.block(&first).expect("well formed")).expect("text");
         assert!(text.contains("streamtype") && text.contains("error") && text.contains("requestid"), "{text:?}");
         let second = read.block(&hex("c2aa15540a2512d209000000ffff")).expect("well formed");

@@ -21,16 +21,24 @@ fn custom(stage: &mut Stage, id: &str, object: Value) {
 #[test]
 fn a_certificate_waits_for_its_issuer_and_becomes_a_marked_secret() {
     let mut stage = with_definitions(&["cert-manager.io"]);
-    custom(&mut stage, "certificates.cert-manager.io", json!({"metadata": {"name": "web"}, "spec": {
-        "secretName": "web-tls", "dnsNames": ["a.example.com"], "issuerRef": {"name": "le", "kind": "ClusterIssuer"}}}));
+    custom(
+        &mut stage,
+        "certificates.cert-manager.io",
+        json!({"metadata": {"name": "web"}, "spec": {
+        "secretName": "web-tls", "dnsNames": ["a.example.com"], "issuerRef": {"name": "le", "kind": "ClusterIssuer"}}}),
+    );
     stage.rest();
     let ready = |stage: &Stage| {
         let certificate = stage.find("certificates.cert-manager.io", "web");
         text(condition(&certificate, "Ready").expect("set"), "/status").to_owned()
     };
     assert_eq!(ready(&stage), "False");
-    custom(&mut stage, "clusterissuers.cert-manager.io", json!({"metadata": {"name": "le"}, "spec": {
-        "acme": {"email": "a@example.com", "server": "https://acme.example.com", "privateKeySecretRef": {"name": "k"}}}}));
+    custom(
+        &mut stage,
+        "clusterissuers.cert-manager.io",
+        json!({"metadata": {"name": "le"}, "spec": {
+        "acme": {"email": "a@example.com", "server": "https://acme.example.com", "privateKeySecretRef": {"name": "k"}}}}),
+    );
     stage.rest();
     assert_eq!(ready(&stage), "True");
     let secret = stage.find("secrets", "web-tls");
@@ -41,8 +49,12 @@ fn a_certificate_waits_for_its_issuer_and_becomes_a_marked_secret() {
 #[test]
 fn a_sealed_secret_gives_its_keys_but_no_values() {
     let mut stage = with_definitions(&["bitnami.com"]);
-    custom(&mut stage, "sealedsecrets.bitnami.com", json!({"metadata": {"name": "keys"}, "spec": {
-        "encryptedData": {"A": "AgB", "B": "AgC"}, "template": {"metadata": {"labels": {"x": "y"}}, "type": "Opaque"}}}));
+    custom(
+        &mut stage,
+        "sealedsecrets.bitnami.com",
+        json!({"metadata": {"name": "keys"}, "spec": {
+        "encryptedData": {"A": "AgB", "B": "AgC"}, "template": {"metadata": {"labels": {"x": "y"}}, "type": "Opaque"}}}),
+    );
     stage.rest();
     let secret = stage.find("secrets", "keys");
     assert_eq!(secret["data"], json!({"A": "fnNpbXVsYXRlZA==", "B": "fnNpbXVsYXRlZA=="}));
@@ -57,12 +69,19 @@ fn a_sealed_secret_gives_its_keys_but_no_values() {
 #[test]
 fn a_route_says_what_it_misses() {
     let mut stage = with_definitions(&["traefik.io"]);
-    custom(&mut stage, "ingressroutes.traefik.io", json!({"metadata": {"name": "web"}, "spec": {"routes": [{
+    custom(
+        &mut stage,
+        "ingressroutes.traefik.io",
+        json!({"metadata": {"name": "web"}, "spec": {"routes": [{
         "kind": "Rule", "match": "Host(`a`)", "services": [{"name": "web", "port": 80}],
-        "middlewares": [{"name": "https"}]}]}}));
+        "middlewares": [{"name": "https"}]}]}}),
+    );
     stage.rest();
-    assert_eq!(stage.events("web"), [
-        "ServiceNotFound kubernetes service not found: shop/web",
-        "MiddlewareNotFound middleware \"shop-https@kubernetescrd\" does not exist",
-    ]);
+    assert_eq!(
+        stage.events("web"),
+        [
+            "ServiceNotFound kubernetes service not found: shop/web",
+            "MiddlewareNotFound middleware \"shop-https@kubernetescrd\" does not exist",
+        ]
+    );
 }

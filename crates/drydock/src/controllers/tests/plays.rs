@@ -11,10 +11,13 @@ fn a_play_kept_in_the_cluster_is_put_on_and_taken_off() {
     let ready = |stage: &Stage| truth(&stage.list("pods")[0], "/status/containerStatuses/0/ready");
     assert!(ready(&stage));
     let play = |faults: serde_json::Value| json!({"simulation": {}, "faults": faults}).to_string();
-    stage.create("configmaps", json!({
-        "metadata": {"name": "landfall-play", "namespace": "kube-system"},
-        "data": {"play": play(json!(["deployment/web=unready"]))},
-    }));
+    stage.create(
+        "configmaps",
+        json!({
+            "metadata": {"name": "landfall-play", "namespace": "kube-system"},
+            "data": {"play": play(json!(["deployment/web=unready"]))},
+        }),
+    );
     stage.rest();
     assert!(!ready(&stage));
     let mut kept = stage.world.find("configmaps", "kube-system", "landfall-play").expect("there").value().clone();
