@@ -60,6 +60,9 @@ pub struct CheckResult {
 /// The header by which the embedded cluster says that an answer is simulated.
 pub const SIMULATED_HEADER: &str = "x-landfall-simulated";
 
+/// The header by which it says that nobody declared the answer.
+pub const UNDECLARED_HEADER: &str = "x-landfall-undeclared";
+
 /// The longest a check goes on trying when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -139,13 +142,13 @@ async fn ask(check: &Check, routes: &Routes) -> (Verdict, bool) {
         Err(error) => return failed(error_words(&error)),
     };
     let status = answer.status().as_u16();
-    let simulation = answer.headers().get(SIMULATED_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let simulated = simulation.is_some();
+    let simulated = answer.headers().contains_key(SIMULATED_HEADER);
+    let undeclared = answer.headers().contains_key(UNDECLARED_HEADER);
     let body = match answer.text().await {
         Ok(body) => body,
         Err(error) => return failed(error_words(&error)),
     };
-    if simulation.as_deref() == Some("undeclared") {
+    if undeclared {
         let reason = body.lines().next().unwrap_or_default().to_owned();
         return (Verdict::NotSimulated { reason }, true);
     }

@@ -77,6 +77,14 @@ pub(crate) fn prepare(world: &mut World, nodes: &[NodeSpec]) -> Result<(), Statu
             "volumeBindingMode": "WaitForFirstConsumer",
         }),
     )?;
+    world.create(
+        &actor,
+        "ingressclasses.networking.k8s.io",
+        json!({
+            "metadata": {"name": "traefik", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}},
+            "spec": {"controller": "traefik.io/ingress-controller"},
+        }),
+    )?;
     for (index, spec) in nodes.iter().enumerate() {
         node(world, &actor, index, spec)?;
     }

@@ -292,6 +292,11 @@ impl Cluster {
         crate::ingress::serve(self.plane.clone(), options).await
     }
 
+    /// How many requests have ever been begun; a host that sees no more of them may end.
+    pub fn requests(&self) -> u64 {
+        self.plane.activity.total()
+    }
+
     /// Ends the cluster's tasks.
     pub fn stop(&self) {
         self.stop.cancel();

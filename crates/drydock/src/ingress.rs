@@ -21,6 +21,9 @@ pub use serve::{IngressError, IngressOptions, IngressServer};
 /// The header of every answer of the ingress: which simulated container gave it, or that none did.
 pub const SIMULATED_HEADER: &str = "x-landfall-simulated";
 
+/// The header of an answer that nobody declared: a check that meets it has checked nothing.
+pub const UNDECLARED_HEADER: &str = "x-landfall-undeclared";
+
 /// By which listener a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {

@@ -59,7 +59,7 @@ pub use containers::{Containers, ExecOutcome, HttpAnswer, Life, LogLine, Undecla
 pub use controllers::{ControlPlane, NodeSpec, Switch};
 pub use error::Error;
 pub use fault::{Effect as FaultEffect, Fault, FaultError};
-pub use ingress::{IngressError, IngressOptions, IngressServer, SIMULATED_HEADER};
+pub use ingress::{IngressError, IngressOptions, IngressServer, SIMULATED_HEADER, UNDECLARED_HEADER};
 pub use kubelet::{ImageReference, SIMULATED};
 pub use operators::definitions::{definition, definitions, known_kinds, operator};
 pub use randomness::Randomness;

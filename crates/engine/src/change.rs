@@ -55,7 +55,7 @@ pub(crate) fn write_over(previous: Option<&Object>, desired: &Object, live: &Obj
 /// What a live object would become, as far as can be told without asking the server.
 pub fn predict(previous: Option<&Object>, desired: &Object, live: Option<&Object>, method: &Method) -> Object {
     let Some(live) = live else { return desired.clone() };
-    match method {
+    let mut next = match method {
         Method::ThreeWay { .. } => three_way::predict(previous, desired, live),
         Method::ServerSide { manager, .. } => server_side(desired, live, manager),
         Method::Replace { .. } | Method::Recreate { .. } => {
@@ -67,7 +67,10 @@ pub fn predict(previous: Option<&Object>, desired: &Object, live: Option<&Object
             }
             next
         }
-    }
+    };
+    // What the server fills in is no difference: lists that are replaced as a whole come without it.
+    landfall_object::defaults::apply(&mut next, &Schemas::builtin());
+    next
 }
 
 /// A server-side apply, by the same function that the embedded cluster answers with; forced, because a conflict is the

@@ -18,22 +18,7 @@ use std::time::Duration;
 use landfall_cluster::Cluster;
 use landfall_delivery::{Offers, Progress, Routes, Session};
 use landfall_diag::{Diagnose, Diagnostic};
-#[derive(Clone)]
-pub(crate) struct NodeSpec;
-impl NodeSpec {
-    fn named(_: String, _: &str, _: &str) -> Self {
-        NodeSpec
-    }
-}
-pub(crate) struct ServedIngress;
-impl ServedIngress {
-    fn http(&self) -> Option<std::net::SocketAddr> {
-        None
-    }
-    fn https(&self) -> Option<std::net::SocketAddr> {
-        None
-    }
-}
+use landfall_drydock::NodeSpec;
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::Sender;
 
@@ -75,7 +60,7 @@ pub(crate) struct Connection {
 /// A cluster that this process hosts.
 struct Hosted {
     cluster: landfall_drydock::Cluster,
-    _ingress: Option<ServedIngress>,
+    _ingress: Option<landfall_drydock::IngressServer>,
     _lock: Option<Lock>,
 }
 
@@ -199,7 +184,7 @@ impl Connection {
     async fn serve_ingress(&mut self) -> Result<(), Failure> {
         if let Some(hosted) = &mut self.hosted {
             let ingress = server::serve_ingress(&hosted.cluster).await?;
-            self.routes = Routes { http: ingress.http(), https: ingress.https() };
+            self.routes = Routes { http: Some(ingress.http), https: Some(ingress.https) };
             hosted._ingress = Some(ingress);
         }
         Ok(())
@@ -274,7 +259,7 @@ pub(crate) fn nodes(texts: &[String]) -> Result<Vec<NodeSpec>, Failure> {
                 Diagnostic::error(141, format!("--node {text} is not CPU,MEMORY")).help("as in --node 4,8Gi"),
             ));
         };
-        nodes.push(NodeSpec::named(format!("node-{index}"), cpu.trim(), memory.trim()));
+        nodes.push(NodeSpec::named(format!("landfall-{index}"), cpu.trim(), memory.trim()));
     }
     Ok(nodes)
 }

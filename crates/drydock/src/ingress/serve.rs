@@ -21,7 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::backend::{self, Unavailable};
 use super::matcher::Asked;
 use super::middleware::{Passed, Passing, pass};
-use super::{Entry, SIMULATED_HEADER, rules, tls};
+use super::{Entry, SIMULATED_HEADER, UNDECLARED_HEADER, rules, tls};
 use crate::controllers::fields::{name, namespace, text};
 use crate::plane::Plane;
 
@@ -282,7 +282,9 @@ fn from_pod(shared: &Shared, backend: &backend::Backend, method: &str, path: &st
             namespace(pod),
             name(pod),
         );
-        return plain(StatusCode::NOT_IMPLEMENTED, &who, why);
+        let mut undeclared = plain(StatusCode::NOT_IMPLEMENTED, &who, why);
+        insert(undeclared.headers_mut(), UNDECLARED_HEADER, &who);
+        return undeclared;
     };
     let mut response = Response::new(Full::new(Bytes::from(declared.body)));
     *response.status_mut() = StatusCode::from_u16(declared.status).unwrap_or(StatusCode::BAD_GATEWAY);

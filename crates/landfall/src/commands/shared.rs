@@ -192,7 +192,7 @@ fn show_event(ui: &Ui, live: &mut Live, unit: &str, event: Event, now: Instant) 
             if action == landfall_engine::Action::Hook {
                 live.line(&format!("  {} {}/{} (hook)", ui.err_style(Style::Changed, ">"), key.gvk.kind, key.name));
             }
-            live.doing(&format!("{unit}: {} {}/{}", action.word(), key.gvk.kind, key.name), now);
+            live.doing_now(&format!("{unit}: {} {}/{}", action.word(), key.gvk.kind, key.name));
         }
         Event::Waiting { pending, total, since, .. } => {
             let what: Vec<String> = pending

@@ -1,8 +1,9 @@
-//! What containers are declared to do, kept where both hosts and clients reach it: a ConfigMap of the cluster itself.
+//! What containers are declared to do, put where the embedded cluster looks for it: a ConfigMap of its own.
 
 use landfall_cluster::{Cluster, WriteOptions};
 use landfall_delivery::Offers;
 use landfall_diag::Diagnostic;
+use landfall_drydock::Play;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::Environment;
 use serde_json::{Value, json};
@@ -25,13 +26,14 @@ pub(crate) fn declared_play(environment: Option<&Environment>, faults: &[String]
         simulation.insert(name, script);
     }
     let play = json!({"simulation": simulation, "faults": faults});
-    read(&play).map_err(Failure::usage)?;
+    Play::parse(&play).map_err(|error| {
+        Failure::usage(
+            Diagnostic::error(142, "what containers are declared to do cannot be read").note(error.to_string()),
+        )
+    })?;
     Ok(play)
 }
 
-fn read(_play: &Value) -> Result<(), Diagnostic> {
-    Ok(())
-}
 /// Puts a play on, when it is not on already.
 pub(crate) async fn publish(cluster: &Cluster, play: &Value) -> Result<(), Failure> {
     let key = ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some(NAMESPACE), NAME);
@@ -56,7 +58,10 @@ pub(crate) struct Operators;
 
 impl Offers for Operators {
     fn definitions(&self, gvk: &Gvk) -> Option<(String, Vec<Object>)> {
-        let _ = gvk;
-        None
+        landfall_drydock::definition(&gvk.group, &gvk.kind)?;
+        let definitions = landfall_drydock::definitions(&gvk.group);
+        let objects = definitions.into_iter().filter_map(|value| Object::from_value(value).ok()).collect();
+        let operator = landfall_drydock::operator(&gvk.group).unwrap_or(gvk.group.as_str());
+        Some((operator.to_owned(), objects))
     }
 }

@@ -4,9 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{NodeSpec, ServedIngress};
 use landfall_diag::Diagnostic;
-use landfall_drydock::{Cluster, Options, Storage};
+use landfall_drydock::{Cluster, ControlPlane, IngressOptions, IngressServer, NodeSpec, Options, Storage};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -18,10 +17,12 @@ const IDLE: u64 = 8 * 60 * 60;
 
 /// Opens the cluster of a state directory, or an empty one in memory.
 pub(crate) async fn open(state: Option<&StateDir>, nodes: &[NodeSpec]) -> Result<Cluster, Failure> {
-    let options = Options {
-        storage: state.map_or(Storage::Memory, |state| Storage::Sqlite(state.file("cluster.db"))),
-        ..Options::default()
-    };
+    let mut control_plane = ControlPlane::default();
+    if !nodes.is_empty() {
+        control_plane.nodes = nodes.to_vec();
+    }
+    let storage = state.map_or(Storage::Memory, |state| Storage::Sqlite(state.file("cluster.db")));
+    let options = Options { storage, control_plane, ..Options::default() };
     Cluster::open(options).await.map_err(|error| {
         Failure::from(
             Diagnostic::error(621, "the embedded cluster cannot be opened")
@@ -32,9 +33,11 @@ pub(crate) async fn open(state: Option<&StateDir>, nodes: &[NodeSpec]) -> Result
 }
 
 /// Serves the cluster's Ingress rules, on 80 and 443 when that is allowed.
-pub(crate) async fn serve_ingress(cluster: &Cluster) -> Result<ServedIngress, Failure> {
-    let _ = cluster;
-    Ok(ServedIngress)
+pub(crate) async fn serve_ingress(cluster: &Cluster) -> Result<IngressServer, Failure> {
+    cluster
+        .serve_ingress(&IngressOptions::default())
+        .await
+        .map_err(|error| Failure::from(Diagnostic::error(622, "the ingress cannot listen").note(error.to_string())))
 }
 
 /// Starts a process that hosts the cluster and stays.
@@ -121,8 +124,8 @@ pub(crate) async fn serve(context: &Context, state: &StateDir, options: ServeOpt
     let endpoint = Endpoint {
         pid: std::process::id(),
         server: format!("https://{}", served.address),
-        http: ingress.http(),
-        https: ingress.https(),
+        http: Some(ingress.http),
+        https: Some(ingress.https),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     lock.publish(state, &endpoint)?;
@@ -138,11 +141,10 @@ pub(crate) async fn serve(context: &Context, state: &StateDir, options: ServeOpt
 async fn wait_for_end(context: &Context, cluster: &Cluster, idle: Option<Duration>) {
     let idle = async {
         let Some(idle) = idle else { return std::future::pending().await };
-        let mut seen = 0u64;
+        let mut seen = cluster.requests();
         loop {
             tokio::time::sleep(idle).await;
-            let now = seen + 1;
-            let _ = cluster;
+            let now = cluster.requests();
             if now == seen {
                 return;
             }

@@ -47,6 +47,13 @@ impl Progress {
         }
     }
 
+    /// Says what is being done now on a terminal only: elsewhere its result is line enough.
+    pub(crate) fn doing_now(&mut self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(what.to_owned());
+        }
+    }
+
     /// Says what is waited for and since when.
     pub(crate) fn waiting(&mut self, what: &str, since: Duration, now: Instant) {
         if let Some(bar) = &self.bar {

@@ -1,0 +1,132 @@
+//! Measurements against peers, paired in one run and reported as ratios.
+//!
+//! ```text
+//! cargo run --release -p bench -- [--landfall FILE] [--helm FILE] [--runs N] [--write]
+//! ```
+//!
+//! A ratio is only given when both printed the same bytes for the same input. Runs alternate, so that both meet the
+//! same noise; medians are reported, the peak of resident memory is the kernel's own count. `--write` puts the table
+//! into `docs/benchmarks.md` and the figures into `docs/evidence/bench.json`.
+
+mod chart;
+mod measure;
+mod report;
+
+use std::path::{Path, PathBuf};
+
+use measure::{Run, Sample};
+use report::{Delivery, Report, Row};
+
+fn main() -> std::process::ExitCode {
+    match run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(why) => {
+            report::say(&format!("bench: {why}"));
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+struct Options {
+    landfall: PathBuf,
+    helm: PathBuf,
+    runs: usize,
+    write: bool,
+}
+
+fn options() -> Result<Options, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let cache = std::env::var("LANDFALL_CACHE")
+        .map(PathBuf::from)
+        .or_else(|_| std::env::var("HOME").map(|home| Path::new(&home).join(".cache/landfall")))
+        .map_err(|_| "neither LANDFALL_CACHE nor HOME is set".to_owned())?;
+    let mut options = Options {
+        landfall: root.join("target/release/landfall"),
+        helm: cache.join("bin/helm"),
+        runs: 21,
+        write: false,
+    };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--landfall" => options.landfall = value()?.into(),
+            "--helm" => options.helm = value()?.into(),
+            "--runs" => options.runs = value()?.parse().map_err(|_| "--runs needs a number".to_owned())?,
+            "--write" => options.write = true,
+            other => return Err(format!("unknown argument {other}")),
+        }
+    }
+    for (what, file, how) in [
+        ("landfall", &options.landfall, "cargo build --release"),
+        ("helm", &options.helm, "cargo run -p conformance -- oracles helm"),
+    ] {
+        if !file.is_file() {
+            return Err(format!("{what} is not at {}: {how}", file.display()));
+        }
+    }
+    Ok(options)
+}
+
+fn run() -> Result<(), String> {
+    let options = options()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let example = root.join("examples/luckyplans/infrastructure/helm");
+    let mut charts = vec![
+        ("LuckyPlans".to_owned(), example.join("luckyplans")),
+        ("its observability".to_owned(), example.join("observability")),
+    ];
+    for (name, templates) in [("100 templates", 100), ("1,000 templates", 1000)] {
+        let directory = scratch.path().join(format!("chart-{templates}"));
+        chart::write(&directory, templates).map_err(|error| error.to_string())?;
+        charts.push((name.to_owned(), directory));
+    }
+    let mut rows = Vec::new();
+    for (name, chart) in &charts {
+        rows.push(compare(name, chart, &options)?);
+    }
+    let delivery = deliver(&root.join("examples/luckyplans"), scratch.path(), &options)?;
+    let report = Report { rows, delivery, runs: options.runs };
+    report::say(&report.table());
+    if options.write {
+        report.write(&root).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// `template` of one chart by both, alternating.
+fn compare(name: &str, chart: &Path, options: &Options) -> Result<Row, String> {
+    let chart = chart.display().to_string();
+    let arguments = ["template", "release-name", chart.as_str()];
+    let ours = Run::new(&options.landfall, &arguments);
+    let theirs = Run::new(&options.helm, &arguments);
+    let (a, b) = (ours.output()?, theirs.output()?);
+    if a != b {
+        return Err(format!(
+            "{name}: outputs differ ({} bytes against helm's {}); no ratio is given",
+            a.len(),
+            b.len()
+        ));
+    }
+    let (mut mine, mut peers) = (Vec::new(), Vec::new());
+    for _ in 0..options.runs {
+        mine.push(ours.sample()?);
+        peers.push(theirs.sample()?);
+    }
+    Ok(Row { name: name.to_owned(), bytes: a.len(), landfall: Sample::median(&mine), helm: Sample::median(&peers) })
+}
+
+/// `up` of the example, from nothing and again, in a process of its own without a server left behind.
+fn deliver(example: &Path, scratch: &Path, options: &Options) -> Result<Delivery, String> {
+    let copy = scratch.join("luckyplans");
+    measure::copy(example, &copy).map_err(|error| error.to_string())?;
+    let (mut cold, mut again) = (Vec::new(), Vec::new());
+    for _ in 0..options.runs.min(7) {
+        let up = Run::new(&options.landfall, &["up", "--once", "-q"]).within(&copy);
+        cold.push(up.sample()?);
+        again.push(up.sample()?);
+        Run::new(&options.landfall, &["down", "--yes", "-q"]).within(&copy).sample()?;
+    }
+    Ok(Delivery { cold: Sample::median(&cold), again: Sample::median(&again) })
+}
