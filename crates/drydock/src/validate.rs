@@ -1,4 +1,17 @@
-//! Validation of built-in and custom objects.
+//! Validation of built-in and custom objects, in the real server's words (`pkg/apis/*/validation`).
+//!
+//! Pure functions over decoded and defaulted values: [`of_create`] and [`of_update`]. Rules are those of the kinds that
+//! charts and operators use; a field no rule looks at is accepted.
+
+mod at;
+mod container;
+mod metadata;
+mod names;
+mod network;
+mod pod;
+mod storage;
+mod volume;
+mod workload;
 
 use landfall_object::Gvk;
 use serde_json::Value;
@@ -6,29 +19,63 @@ use serde_json::Value;
 use crate::resource::Resource;
 use crate::status::FieldError;
 use crate::world::{Part, World};
+use at::{At, Errors};
 
 /// What is wrong with a new object.
 pub(crate) fn create(world: &World, resource: &Resource, object: &Value) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    if object["metadata"]["name"].as_str().unwrap_or_default().is_empty() {
-        errors.push(FieldError::required("metadata.name", "name or generateName is required"));
-    }
-    errors.extend(custom(world, resource, object));
+    let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
+    let mut errors = of_create(&gvk, object);
+    errors.extend(world.schemas().validate_custom(&gvk, object));
     errors
 }
 
-fn custom(world: &World, resource: &Resource, object: &Value) -> Vec<FieldError> {
+/// What is wrong with a changed object.
+pub(crate) fn update(world: &World, resource: &Resource, part: Part, object: &Value, live: &Value) -> Vec<FieldError> {
     let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
-    world.schemas().validate_custom(&gvk, object)
+    let mut errors = match part {
+        Part::Main | Part::Scale => of_update(&gvk, object, live),
+        _ => of_metadata_update(object, live),
+    };
+    errors.extend(world.schemas().validate_custom(&gvk, object));
+    errors
 }
 
-/// What is wrong with a changed object.
-pub(crate) fn update(
-    world: &World,
-    resource: &Resource,
-    _part: Part,
-    object: &Value,
-    _live: &Value,
-) -> Vec<FieldError> {
-    custom(world, resource, object)
+/// Whether a kind's own rules apply: they are written for the built-in groups.
+fn is_built_in(gvk: &Gvk) -> bool {
+    !gvk.group.contains('.') || gvk.group.ends_with(".k8s.io")
 }
+
+/// What is wrong with a new object, by its values alone.
+pub(crate) fn of_create(gvk: &Gvk, object: &Value) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    let object = At::new(object, "");
+    let kind = if is_built_in(gvk) { gvk.kind.as_str() } else { "" };
+    metadata::create(&mut errors, &object.get("metadata"), kind);
+    of_kind(&mut errors, kind, &object, None);
+    errors.0
+}
+
+/// What is wrong with a changed object, by its values alone.
+pub(crate) fn of_update(gvk: &Gvk, object: &Value, live: &Value) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    let (object, live) = (At::new(object, ""), At::new(live, ""));
+    metadata::update(&mut errors, &object.get("metadata"), &live.get("metadata"));
+    let kind = if is_built_in(gvk) { gvk.kind.as_str() } else { "" };
+    of_kind(&mut errors, kind, &object, Some(&live));
+    errors.0
+}
+
+fn of_metadata_update(object: &Value, live: &Value) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    metadata::update(&mut errors, &At::new(object, "").get("metadata"), &At::new(live, "").get("metadata"));
+    errors.0
+}
+
+fn of_kind(errors: &mut Errors, kind: &str, object: &At<'_>, old: Option<&At<'_>>) {
+    workload::validate(errors, kind, object, old);
+    storage::validate(errors, kind, object, old);
+    network::validate(errors, kind, object, old);
+}
+
+#[cfg(test)]
+mod tests;

@@ -70,11 +70,13 @@ pub struct FieldError {
     pub bad_value: Option<Value>,
     /// The explanation; may be empty.
     pub detail: String,
+    /// The value's text, where Go prints a struct's fields in an order of their own.
+    pub shown: Option<String>,
 }
 
 impl FieldError {
     fn new(reason: Reason, field: impl Into<String>, bad_value: Option<Value>, detail: impl Into<String>) -> Self {
-        Self { reason, field: field.into(), bad_value, detail: detail.into() }
+        Self { reason, field: field.into(), bad_value, detail: detail.into(), shown: None }
     }
 
     /// A field that must be given.
@@ -126,12 +128,19 @@ impl FieldError {
         Self::new(Reason::TypeInvalid, field, Some(value.into()), detail)
     }
 
+    /// The same error with the value shown as that text.
+    #[must_use]
+    pub fn shown_as(mut self, text: impl Into<String>) -> Self {
+        self.shown = Some(text.into());
+        self
+    }
+
     /// The text of the status cause: everything but the field.
     pub fn message(&self) -> String {
         let mut text = self.reason.words().to_owned();
         if let Some(value) = &self.bad_value {
             text.push_str(": ");
-            text.push_str(&printed(value));
+            text.push_str(&self.shown.clone().unwrap_or_else(|| printed(value)));
         }
         if !self.detail.is_empty() {
             text.push_str(": ");
