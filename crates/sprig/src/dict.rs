@@ -8,7 +8,7 @@ use crate::cast::strval;
 use crate::merge::{Overwrite, merge};
 
 /// Deepest value that is copied.
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = 500;
 
 pub(crate) fn register(funcs: &mut FuncMap) {
     let keyed = &[Type::MAP, Type::String];

@@ -3,7 +3,7 @@
 use landfall_gotemplate::{Data, FuncError, Map, Value};
 
 /// Deepest merge; what is deeper is a cycle.
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = 500;
 
 /// What gives way to the map that is merged in.
 #[derive(Clone, Copy, PartialEq)]

@@ -12,7 +12,7 @@ use crate::mark::{Mark, Span};
 use crate::scan::{Comment, ScalarStyle};
 
 /// Deepest nesting that is read, aliases followed.
-pub const MAX_DEPTH: usize = 1000;
+pub const MAX_DEPTH: usize = 500;
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -247,6 +247,11 @@ impl<'a> Document<'a> {
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
+    /// All nodes, each before its children.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        (0..self.nodes.len() as u32).map(|id| Node { document: self, id })
+    }
+
     /// The root node.
     pub fn root(&self) -> Node<'_> {
         Node { document: self, id: 0 }
@@ -341,7 +346,7 @@ impl<'d> Node<'d> {
     }
 
     /// Whether the node, as a key, stands for the string `key`.
-    fn is_key(&self, key: &str) -> bool {
+    pub(crate) fn is_key(&self, key: &str) -> bool {
         let node = self.target();
         match node.text() {
             Some(text) if text == key => true,

@@ -18,6 +18,7 @@ use crate::number::{Whole, float_g, whole};
 
 pub use order::key_order;
 use scalar::Analysis;
+pub(crate) use scalar::reads_as_text;
 
 /// Widest line before a space becomes a line break.
 const BEST_WIDTH: usize = 80;
@@ -207,7 +208,7 @@ impl Emitter {
     }
 
     /// Writes a mapping, sorted as go-yaml sorts; keys are told apart by the caller.
-    pub fn mapping<'k, T: Emit>(&mut self, mut entries: Vec<(&'k str, T)>) {
+    pub fn mapping<T: Emit>(&mut self, mut entries: Vec<(&str, T)>) {
         let Some(outer) = self.open(entries.len(), "{}") else { return };
         order::sort(&mut entries, self.flavor);
         for (key, value) in &entries {

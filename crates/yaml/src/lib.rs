@@ -20,6 +20,7 @@
 
 mod construct;
 mod document;
+pub mod edit;
 mod emit;
 mod error;
 mod event;

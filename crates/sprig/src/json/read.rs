@@ -6,7 +6,7 @@ use landfall_gotemplate::{Map, Value};
 const MAX_DEPTH: usize = 10_000;
 
 /// Deepest value that is made: less than is read, so that nothing that walks it runs out of stack.
-const MAX_VALUE_DEPTH: usize = 1000;
+const MAX_VALUE_DEPTH: usize = 500;
 
 /// The value of a JSON text: numbers are `float64`, keys that occur twice keep the later value.
 ///

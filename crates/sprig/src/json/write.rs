@@ -3,7 +3,7 @@
 use landfall_gotemplate::{Data, FuncError, Host, HostKind, Value};
 
 /// Deepest value that is written; Go looks for cycles from there on.
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = 500;
 
 /// How the text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

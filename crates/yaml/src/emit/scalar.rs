@@ -354,7 +354,7 @@ fn is_printable(bytes: &[u8], at: usize) -> bool {
         0xC3..=0xEC => true,
         0xED => next(1) < 0xA0,
         0xEE => true,
-        0xEF => !(next(1) == 0xBB && next(2) == 0xBF) && !(next(1) == 0xBF && matches!(next(2), 0xBE | 0xBF)),
+        0xEF => !matches!((next(1), next(2)), (0xBB, 0xBF) | (0xBF, 0xBE | 0xBF)),
         _ => false,
     }
 }

@@ -251,7 +251,7 @@ fn emitted(op: &str, emit: impl Fn(&Value) -> Result<String, landfall_yaml::Erro
 #[test]
 #[ignore = "needs the yamlcheck oracle"]
 fn random_values_are_written_as_sigs_yaml_writes_them() {
-    emitted("emit", |value| landfall_yaml::emit_value(value));
+    emitted("emit", landfall_yaml::emit_value);
 }
 
 #[test]
