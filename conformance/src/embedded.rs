@@ -3,10 +3,9 @@
 pub(crate) mod command;
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 
 use anyhow::Context;
-use landfall_drydock::{Cluster, Options, Served};
+use landfall_drydock::{Cluster, Drive, Options, Served};
 use tokio::runtime::Runtime;
 
 use crate::http::Endpoint;
@@ -36,7 +35,8 @@ impl Embedded {
         let runtime = testbed::runtime()?;
         let mut options = Options::default();
         if controllers == Controllers::None {
-            options.controllers = Arc::new(Vec::new);
+            // Nobody steps them.
+            options.drive = Drive::ByHand;
         }
         let (cluster, served) = runtime.block_on(async {
             let cluster = Cluster::open(options).await.context("the embedded cluster did not open")?;

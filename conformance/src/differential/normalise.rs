@@ -2,8 +2,8 @@
 //!
 //! The list of places is closed: a value is replaced only where its path ends as one of [`PLACES`] says, or, in a table, under one of
 //! [`TABLE_COLUMNS`]. A value that names a thing (uid, generated name, address) gets the number of its first appearance, wherever in the script's
-//! answers it appears again, inside messages too. Resource versions get their rank among all of the script. Times must lie between the start and the
-//! answer.
+//! answers it appears again, inside messages too. A resource version gets its rank among those of its object; a collection's and a created object's may
+//! not lie behind what was answered before. Times must lie between the start and the answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,8 +85,6 @@ pub(crate) fn normalise(transcript: &Transcript) -> Vec<Value> {
     for value in &values {
         seen.collect(value, &mut Vec::new());
     }
-    let ranks: BTreeMap<u64, usize> =
-        seen.versions.iter().enumerate().map(|(rank, version)| (*version, rank + 1)).collect();
     let mut births = BTreeMap::new();
     let mut newest = 0;
     values
@@ -95,12 +93,12 @@ pub(crate) fn normalise(transcript: &Transcript) -> Vec<Value> {
         .map(|(mut value, exchange)| {
             let mut moment = Moment {
                 seen: &seen,
-                ranks: &ranks,
                 births: &mut births,
                 newest: &mut newest,
                 side_since: transcript.side_since,
                 began: transcript.began,
                 received: exchange.received,
+                created: exchange.status == 201,
             };
             moment.replace(&mut value, &mut Vec::new(), Place::Object);
             value
@@ -115,8 +113,8 @@ struct Seen {
     names: BTreeMap<String, String>,
     /// How many symbols of each kind there are.
     counts: BTreeMap<&'static str, usize>,
-    /// Resource versions of objects.
-    versions: BTreeSet<u64>,
+    /// Resource versions by the uid of their object; those of objects without one under the empty text.
+    versions: BTreeMap<String, BTreeSet<u64>>,
 }
 
 /// Whether a resource version is an object's or a collection's.
@@ -132,6 +130,10 @@ impl Seen {
             Value::Object(map) => {
                 if let Some(name) = generated_name(value) {
                     self.name("generated", name);
+                }
+                if let Some(Ok(version)) = text_of(map, "resourceVersion").map(str::parse) {
+                    let uid = text_of(map, "uid").unwrap_or_default();
+                    self.versions.entry(uid.to_owned()).or_default().insert(version);
                 }
                 for (key, child) in map {
                     path.push(key.clone());
@@ -149,7 +151,6 @@ impl Seen {
             Value::String(text) => match kind_of(path) {
                 Some(Kind::Name("address")) if text == "None" || text.is_empty() => {}
                 Some(Kind::Name(kind)) => self.name(kind, text),
-                Some(Kind::ResourceVersion) => self.versions.extend(text.parse::<u64>()),
                 _ => {}
             },
             Value::Number(number) => {
@@ -181,7 +182,6 @@ fn generated_name(object: &Value) -> Option<&str> {
 /// One answer's view of what was seen.
 struct Moment<'a> {
     seen: &'a Seen,
-    ranks: &'a BTreeMap<u64, usize>,
     /// Creation time by uid: it never changes.
     births: &'a mut BTreeMap<String, String>,
     /// The greatest resource version of an answer so far.
@@ -189,6 +189,8 @@ struct Moment<'a> {
     side_since: i64,
     began: i64,
     received: i64,
+    /// Whether the answer tells of a new object.
+    created: bool,
 }
 
 impl Moment<'_> {
@@ -199,7 +201,8 @@ impl Moment<'_> {
                     mask_table(map);
                 }
                 let collection = map.contains_key("items") || map.contains_key("rows") || is_bookmark(map);
-                let uid = map.get("uid").and_then(Value::as_str).map(str::to_owned);
+                let uid = text_of(map, "uid").map(str::to_owned);
+                let owner = uid.clone().unwrap_or_default();
                 if let (Some(uid), Some(Value::String(born))) = (uid, map.get("creationTimestamp")) {
                     let first = self.births.entry(uid).or_insert_with(|| born.clone()).clone();
                     if &first != born {
@@ -213,8 +216,12 @@ impl Moment<'_> {
                 for (key, mut child) in std::mem::take(map) {
                     path.push(key.clone());
                     let inner = if key == "metadata" && collection { Place::Collection } else { Place::Object };
-                    let inner = if key == "resourceVersion" { place } else { inner };
-                    self.replace(&mut child, path, inner);
+                    match &mut child {
+                        Value::String(text) if kind_of(path) == Some(Kind::ResourceVersion) => {
+                            *text = self.version(text, place, &owner);
+                        }
+                        other => self.replace(other, path, inner),
+                    }
                     path.pop();
                     renamed.insert(self.renamed(&key), child);
                 }
@@ -227,7 +234,7 @@ impl Moment<'_> {
                     path.pop();
                 }
             }
-            Value::String(text) => *text = self.text(text, path, place),
+            Value::String(text) => *text = self.text(text, path),
             Value::Number(number) => {
                 if matches!(kind_of(path), Some(Kind::Name(_)))
                     && let Some(symbol) = self.seen.names.get(&number.to_string())
@@ -239,9 +246,8 @@ impl Moment<'_> {
         }
     }
 
-    fn text(&mut self, text: &str, path: &Path, place: Place) -> String {
+    fn text(&self, text: &str, path: &Path) -> String {
         match kind_of(path) {
-            Some(Kind::ResourceVersion) => self.version(text, place),
             Some(Kind::Time) => self.time(text, 1),
             Some(Kind::Future) => self.time(text, 7200),
             Some(Kind::Opaque(kind)) if !text.is_empty() => format!("<{kind}>"),
@@ -249,18 +255,19 @@ impl Moment<'_> {
         }
     }
 
-    fn version(&mut self, text: &str, place: Place) -> String {
+    fn version(&mut self, text: &str, place: Place, uid: &str) -> String {
         let Ok(version) = text.parse::<u64>() else { return text.to_owned() };
-        let symbol = match place {
-            // A collection's version also counts what others wrote meanwhile: it may only not lie behind what was answered before.
-            Place::Collection if version >= *self.newest => "<version:now>".to_owned(),
-            Place::Collection => "<version:past>".to_owned(),
-            Place::Object => format!("<version:{}>", self.ranks.get(&version).copied().unwrap_or_default()),
-        };
-        if place == Place::Object {
-            *self.newest = version.max(*self.newest);
+        let behind = version < *self.newest;
+        if place == Place::Collection {
+            // It also counts what others wrote meanwhile: all that can be said is that it is not behind.
+            return if behind { "<version:past>" } else { "<version:now>" }.to_owned();
         }
-        symbol
+        *self.newest = version.max(*self.newest);
+        if behind && self.created {
+            return "<version:past>".to_owned();
+        }
+        let rank = self.seen.versions.get(uid).map_or(0, |versions| versions.range(..=version).count());
+        format!("<version:{rank}>")
     }
 
     /// A symbol for a time that is plausible, else the text as it is.
@@ -315,6 +322,10 @@ fn mask_after(text: &str, prefix: &str, fits: impl Fn(char) -> bool, least: usiz
 fn manager_key(entry: &Value) -> (String, String, String, String) {
     let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     (text("operation"), text("manager"), text("subresource"), text("apiVersion"))
+}
+
+fn text_of<'a>(map: &'a serde_json::Map<String, Value>, key: &str) -> Option<&'a str> {
+    map.get(key).and_then(Value::as_str)
 }
 
 fn is_bookmark(map: &serde_json::Map<String, Value>) -> bool {
@@ -412,13 +423,22 @@ mod tests {
     }
 
     #[test]
-    fn names_keep_their_identity_and_versions_their_order() {
+    fn names_keep_their_identity() {
         let one = json!({"metadata": {"uid": "aaaa-1", "resourceVersion": "50"}});
         let two = json!({"metadata": {"uid": "bbbb-2", "resourceVersion": "70"}, "message": "uid aaaa-1 is gone"});
         let answers = normalise(&transcript(&[one, two]));
         assert_eq!(answers[0]["body"]["metadata"], json!({"uid": "<uid:1>", "resourceVersion": "<version:1>"}));
-        assert_eq!(answers[1]["body"]["metadata"], json!({"uid": "<uid:2>", "resourceVersion": "<version:2>"}));
+        assert_eq!(answers[1]["body"]["metadata"], json!({"uid": "<uid:2>", "resourceVersion": "<version:1>"}));
         assert_eq!(answers[1]["body"]["message"], "uid <uid:1> is gone");
+    }
+
+    #[test]
+    fn versions_of_one_object_keep_their_order() {
+        let at = |version: &str| json!({"metadata": {"uid": "aaaa-1", "resourceVersion": version}});
+        let answers = normalise(&transcript(&[at("70"), at("50"), at("70")]));
+        let symbols: Vec<&Value> =
+            answers.iter().map(|answer| &answer["body"]["metadata"]["resourceVersion"]).collect();
+        assert_eq!(symbols, ["<version:2>", "<version:1>", "<version:2>"]);
     }
 
     #[test]
