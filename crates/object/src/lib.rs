@@ -11,6 +11,7 @@
 //! serve the embedded cluster's API and the engine's predictions, so the two cannot drift apart.
 
 pub mod defaults;
+pub mod diff;
 mod field_error;
 mod gvk;
 pub mod health;
