@@ -1,0 +1,23 @@
+//! The room's contract: requests in, answers out, over the service that clients use.
+
+#[path = "it/api.rs"]
+mod api;
+
+#[path = "it/access.rs"]
+mod access;
+#[path = "it/apply.rs"]
+mod apply;
+#[path = "it/definitions.rs"]
+mod definitions;
+#[path = "it/durable.rs"]
+mod durable;
+#[path = "it/errors.rs"]
+mod errors;
+#[path = "it/lists.rs"]
+mod lists;
+#[path = "it/served.rs"]
+mod served;
+#[path = "it/watches.rs"]
+mod watches;
+#[path = "it/writes.rs"]
+mod writes;

@@ -1,0 +1,60 @@
+use serde_json::{Value, json};
+
+use crate::api::Api;
+
+const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+const WIDGETS: &str = "/apis/ex.io/v1/namespaces/default/widgets";
+
+fn definition() -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "widgets.ex.io"},
+        "spec": {
+            "group": "ex.io", "scope": "Namespaced", "names": {"plural": "widgets", "kind": "Widget"},
+            "versions": [{
+                "name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+                "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}],
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {
+                    "spec": {"type": "object", "properties": {
+                        "size": {"type": "integer", "maximum": 5, "default": 2},
+                        "color": {"type": "string", "enum": ["red", "blue"]},
+                    }},
+                    "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+                }}},
+            }],
+        },
+    })
+}
+
+fn widget(spec: Value) -> Value {
+    json!({"apiVersion": "ex.io/v1", "kind": "Widget", "metadata": {"name": "a"}, "spec": spec})
+}
+
+#[tokio::test]
+async fn a_definition_is_served_at_once_and_goes_with_its_objects() {
+    let api = Api::open().await;
+    assert_eq!(api.get(WIDGETS).await.code, 404);
+    api.post(DEFINITIONS, definition()).await.expect(201);
+    let established = api.get(&format!("{DEFINITIONS}/widgets.ex.io")).await.expect(200);
+    assert_eq!(established["status"]["conditions"][1]["type"], "Established");
+    let created = api.post(WIDGETS, widget(json!({"color": "red", "zip": 1}))).await.expect(201);
+    assert_eq!(created["spec"], json!({"color": "red", "size": 2}));
+    let status = json!({"spec": {"size": 4}, "status": {"ok": true}});
+    let patched = api.patch("merge-patch+json", &format!("{WIDGETS}/a/status"), status).await.expect(200);
+    assert_eq!((&patched["spec"]["size"], &patched["status"]["ok"]), (&json!(2), &json!(true)));
+    api.delete(&format!("{DEFINITIONS}/widgets.ex.io")).await.expect(200);
+    assert_eq!(api.get(WIDGETS).await.code, 404);
+    api.post(DEFINITIONS, definition()).await.expect(201);
+    assert_eq!(api.get(WIDGETS).await.expect(200)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_schema_is_enforced() {
+    let api = Api::open().await;
+    api.post(DEFINITIONS, definition()).await.expect(201);
+    api.post(WIDGETS, widget(json!({"size": 9}))).await.refused(
+        422,
+        "Widget.ex.io \"a\" is invalid: spec.size: Invalid value: 9: spec.size in body should be less than or equal to 5",
+    );
+    let answer = api.patch("strategic-merge-patch+json", &format!("{WIDGETS}/a"), json!({})).await;
+    assert_eq!(answer.code, 415);
+}

@@ -1,0 +1,70 @@
+use bytes::Bytes;
+use http::Method;
+use serde_json::json;
+
+use crate::api::{Api, MAPS, map};
+
+#[tokio::test]
+async fn pages_show_one_state_though_it_changes() {
+    let api = Api::open().await;
+    for name in ["a", "b", "c", "d"] {
+        api.post(MAPS, map(name)).await.expect(201);
+    }
+    let first = api.get(&format!("{MAPS}?limit=2")).await.expect(200);
+    assert_eq!(first["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(first["metadata"]["remainingItemCount"], 2);
+    api.delete(&format!("{MAPS}/c")).await.expect(200);
+    api.post(MAPS, map("cc")).await.expect(201);
+    let token = first["metadata"]["continue"].as_str().expect("more to come");
+    let second = api.get(&format!("{MAPS}?limit=2&continue={token}")).await.expect(200);
+    let names: Vec<_> =
+        second["items"].as_array().expect("items").iter().map(|item| &item["metadata"]["name"]).collect();
+    assert_eq!(names, ["c", "d"]);
+    assert_eq!(second["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+}
+
+#[tokio::test]
+async fn selectors_narrow_lists() {
+    let api = Api::open().await;
+    let mut labelled = map("a");
+    labelled["metadata"]["labels"] = json!({"app": "web"});
+    api.post(MAPS, labelled).await.expect(201);
+    api.post(MAPS, map("b")).await.expect(201);
+    let count =
+        async |query: &str| api.get(&format!("{MAPS}?{query}")).await.expect(200)["items"].as_array().map(Vec::len);
+    assert_eq!(count("labelSelector=app%3Dweb").await, Some(1));
+    assert_eq!(count("labelSelector=!app").await, Some(1));
+    assert_eq!(count("fieldSelector=metadata.name%3Db").await, Some(1));
+    api.get(&format!("{MAPS}?fieldSelector=foo%3D1"))
+        .await
+        .refused(400, "\"foo\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"");
+}
+
+#[tokio::test]
+async fn tables_and_metadata_are_negotiated() {
+    let api = Api::open().await;
+    api.post(MAPS, map("a")).await.expect(201);
+    let table = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")];
+    let table = api.send(Method::GET, MAPS, &table, Bytes::new()).await.expect(200);
+    assert_eq!(table["rows"][0]["cells"], json!(["a", 1, "0s"]));
+    assert_eq!(table["rows"][0]["object"]["kind"], "PartialObjectMetadata");
+    let partial = [("accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io")];
+    let partial = api.send(Method::GET, MAPS, &partial, Bytes::new()).await.expect(200);
+    assert_eq!(partial["kind"], "PartialObjectMetadataList");
+    assert!(partial["items"][0].get("data").is_none());
+}
+
+#[tokio::test]
+async fn discovery_is_served_in_both_forms() {
+    let api = Api::open().await;
+    let groups = api.get("/apis").await.expect(200);
+    assert_eq!(groups["groups"][1]["name"], "apps");
+    let accept = [("accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json")];
+    let aggregated = api.send(Method::GET, "/apis", &accept, Bytes::new()).await.expect(200);
+    assert_eq!(aggregated["kind"], "APIGroupDiscoveryList");
+    let index = api.get("/openapi/v3").await.expect(200);
+    let apps = index["paths"]["apis/apps/v1"]["serverRelativeURL"].as_str().expect("listed").to_owned();
+    let document = api.get(&apps).await.expect(200);
+    assert!(document["components"]["schemas"]["io.k8s.api.apps.v1.Deployment"].is_object());
+    assert_eq!(api.get("/readyz").await.text, "ok");
+}

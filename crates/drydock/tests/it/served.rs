@@ -1,0 +1,65 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api as Kube, ListParams, PostParams};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::api::{Api, MAPS, map};
+
+#[tokio::test]
+async fn a_typed_client_works_in_process() {
+    let api = Api::open().await;
+    let maps: Kube<ConfigMap> = Kube::namespaced(api.0.client(), "default");
+    let created: ConfigMap = serde_json::from_value(map("a")).expect("a map");
+    maps.create(&PostParams::default(), &created).await.expect("created");
+    assert_eq!(maps.list(&ListParams::default()).await.expect("listed").items.len(), 1);
+    assert!(maps.get_opt("b").await.expect("asked").is_none());
+}
+
+/// One request over TLS; the answer's head and body.
+async fn ask(api: &Api, address: SocketAddr, head: &str, identity: Option<(String, String)>) -> String {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(api.0.authority().as_bytes()).expect("PEM")).expect("an authority");
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots);
+    let config = match identity {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => builder
+            .with_client_auth_cert(
+                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM")],
+                PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("PEM"),
+            )
+            .expect("an identity"),
+    };
+    let stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+    let name = "127.0.0.1".try_into().expect("a name");
+    let mut stream =
+        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake");
+    stream.write_all(format!("{head}\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("answered");
+    answer
+}
+
+#[tokio::test]
+async fn the_served_api_knows_who_asks() {
+    let api = Api::open().await;
+    let served = api.0.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("served");
+    let get = format!("GET {MAPS} HTTP/1.1");
+    let anonymous = ask(&api, served.address, &get, None).await;
+    assert!(anonymous.starts_with("HTTP/1.1 403"), "{anonymous}");
+    let token = format!("{get}\r\nAuthorization: Bearer {}", served.token);
+    assert!(ask(&api, served.address, &token, None).await.starts_with("HTTP/1.1 200"));
+    let wrong = format!("{get}\r\nAuthorization: Bearer no");
+    assert!(ask(&api, served.address, &wrong, None).await.starts_with("HTTP/1.1 401"));
+    let identity = api.0.client_certificate("admin", &["system:masters"]).expect("a certificate");
+    assert!(ask(&api, served.address, &get, Some(identity)).await.starts_with("HTTP/1.1 200"));
+    let version = ask(&api, served.address, "GET /version HTTP/1.1", None).await;
+    assert!(version.contains("gitVersion"), "{version}");
+}

@@ -1,0 +1,132 @@
+use http::Method;
+use serde_json::json;
+
+use crate::api::{Api, DEPLOYMENTS, MAPS, deployment, map};
+
+#[tokio::test]
+async fn what_is_created_is_read_changed_and_deleted() {
+    let api = Api::open().await;
+    let created = api.post(MAPS, map("a")).await.expect(201);
+    assert_eq!(created["metadata"]["managedFields"][0]["manager"], "test");
+    let path = format!("{MAPS}/a");
+    assert_eq!(api.get(&path).await.expect(200), created);
+    let mut changed = created.clone();
+    changed["data"]["b"] = json!("2");
+    let updated = api.put(&path, changed.clone()).await.expect(200);
+    assert_ne!(updated["metadata"]["resourceVersion"], created["metadata"]["resourceVersion"]);
+    api.put(&path, changed).await.refused(
+        409,
+        "Operation cannot be fulfilled on configmaps \"a\": the object has been modified; please apply your changes to the latest version and try again",
+    );
+    let gone = api.delete(&path).await.expect(200);
+    assert_eq!(gone["status"], "Success");
+    api.get(&path).await.refused(404, "configmaps \"a\" not found");
+}
+
+#[tokio::test]
+async fn a_write_that_changes_nothing_writes_nothing() {
+    let api = Api::open().await;
+    let created = api.post(DEPLOYMENTS, deployment("d")).await.expect(201);
+    let path = format!("{DEPLOYMENTS}/d");
+    let same = api.patch("merge-patch+json", &path, json!({"spec": {"replicas": 2}})).await.expect(200);
+    assert_eq!(same["metadata"]["resourceVersion"], created["metadata"]["resourceVersion"]);
+    assert_eq!(same["metadata"]["generation"], 1);
+    let scaled = api.patch("merge-patch+json", &path, json!({"spec": {"replicas": 3}})).await.expect(200);
+    assert_eq!(scaled["metadata"]["generation"], 2);
+}
+
+#[tokio::test]
+async fn a_dry_run_answers_and_keeps_nothing() {
+    let api = Api::open().await;
+    let answer = api.post(&format!("{MAPS}?dryRun=All"), map("a")).await.expect(201);
+    assert!(answer["metadata"]["uid"].is_string());
+    api.get(&format!("{MAPS}/a")).await.refused(404, "configmaps \"a\" not found");
+    api.post(MAPS, map("a")).await.expect(201);
+    let gone = api.send(Method::DELETE, &format!("{MAPS}/a?dryRun=All"), &[], "".into()).await.expect(200);
+    assert_eq!(gone["status"], "Success");
+    api.get(&format!("{MAPS}/a")).await.expect(200);
+}
+
+#[tokio::test]
+async fn patches_of_each_kind_apply() {
+    let api = Api::open().await;
+    api.post(DEPLOYMENTS, deployment("d")).await.expect(201);
+    let path = format!("{DEPLOYMENTS}/d");
+    let env =
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "c", "env": [{"name": "X", "value": "1"}]}]}}}});
+    let patched = api.patch("strategic-merge-patch+json", &path, env).await.expect(200);
+    let container = &patched["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!((container["image"].as_str(), container["env"][0]["name"].as_str()), (Some("nginx:1.27"), Some("X")));
+    let replace = json!([{"op": "replace", "path": "/spec/replicas", "value": 5}]);
+    assert_eq!(api.patch("json-patch+json", &path, replace).await.expect(200)["spec"]["replicas"], 5);
+    let test = json!([{"op": "test", "path": "/spec/replicas", "value": 9}]);
+    api.patch("json-patch+json", &path, test)
+        .await
+        .refused(422, "the server rejected our request due to an error in our request");
+}
+
+#[tokio::test]
+async fn finalizers_hold_what_is_deleted() {
+    let api = Api::open().await;
+    let mut held = map("a");
+    held["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    api.post(MAPS, held).await.expect(201);
+    let path = format!("{MAPS}/a");
+    let going = api.delete(&path).await.expect(200);
+    assert!(going["metadata"]["deletionTimestamp"].is_string());
+    api.get(&path).await.expect(200);
+    api.patch("merge-patch+json", &path, json!({"metadata": {"finalizers": null}})).await.expect(200);
+    api.get(&path).await.refused(404, "configmaps \"a\" not found");
+}
+
+#[tokio::test]
+async fn generated_names_are_made_by_the_server() {
+    let api = Api::open().await;
+    let mut base = map("");
+    base["metadata"] = json!({"generateName": "job-"});
+    let name = api.post(MAPS, base).await.expect(201)["metadata"]["name"].as_str().expect("a name").to_owned();
+    assert!(name.starts_with("job-") && name.len() == 9, "{name}");
+}
+
+#[tokio::test]
+async fn services_get_addresses_and_keep_them() {
+    let api = Api::open().await;
+    let services = "/api/v1/namespaces/default/services";
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+        "spec": {"type": "NodePort", "selector": {"a": "b"}, "ports": [{"port": 80}]},
+    });
+    let created = api.post(services, service).await.expect(201);
+    let address = created["spec"]["clusterIP"].as_str().expect("allocated").to_owned();
+    assert!(address.starts_with("10.43."), "{address}");
+    let port = created["spec"]["ports"][0]["nodePort"].as_u64().expect("allocated");
+    assert!((30_000..=32_767).contains(&port));
+    let patch = json!({"spec": {"selector": {"a": "c"}}});
+    let patched = api.patch("merge-patch+json", &format!("{services}/web"), patch).await.expect(200);
+    assert_eq!(patched["spec"]["clusterIP"], created["spec"]["clusterIP"]);
+    assert_eq!(patched["spec"]["ports"][0]["nodePort"], port);
+}
+
+#[tokio::test]
+async fn a_secret_written_as_protobuf_is_read_as_json() {
+    let api = Api::open().await;
+    // What `kubectl create secret generic s1 --from-literal=a=b` sends.
+    let hex = "6b3873000a0c0a02763112065365637265 74121e0a120a02733112001a0022002a003200380042001206 0a01611201621a001a002200";
+    let hex: String = hex.chars().filter(|c| !c.is_whitespace()).collect();
+    let bytes: Vec<u8> =
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
+    let secrets = "/api/v1/namespaces/default/secrets";
+    let headers = [("content-type", "application/vnd.kubernetes.protobuf")];
+    let secret = api.send(Method::POST, secrets, &headers, bytes.into()).await.expect(201);
+    assert_eq!(secret["data"], json!({"a": "Yg=="}));
+    assert_eq!(secret["type"], "Opaque");
+}
+
+#[tokio::test]
+async fn bodies_may_be_yaml() {
+    let api = Api::open().await;
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: yaml\ndata:\n  a: \"1\"\n";
+    let headers = [("content-type", "application/yaml")];
+    let created = api.send(Method::POST, MAPS, &headers, text.into()).await.expect(201);
+    assert_eq!(created["data"]["a"], "1");
+}
