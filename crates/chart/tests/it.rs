@@ -3,4 +3,7 @@
 mod it {
     pub(crate) mod arguments;
     mod cases;
+    mod lint;
+    mod provenance;
+    mod told;
 }

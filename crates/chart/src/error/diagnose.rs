@@ -7,7 +7,7 @@ use crate::values::{Setting, Source};
 
 impl Diagnose for ChartError {
     fn diagnose(&self) -> Diagnostic {
-        let helm = format!("helm: {self}");
+        let helm = format!("helm: {}", shortened(&self.to_string()));
         match self {
             ChartError::Archive(error) => {
                 Diagnostic::error(201, format!("the chart archive cannot be read: {error}")).note(helm)
@@ -124,6 +124,18 @@ impl Diagnose for ChartError {
     }
 }
 
+/// Helm's words without the middle of an endless chain: the beginning and the end are what is searched for.
+fn shortened(text: &str) -> String {
+    const KEPT: usize = 400;
+    let length = text.chars().count();
+    if length <= 2 * KEPT {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(KEPT).collect();
+    let end: String = text.chars().skip(length - KEPT).collect();
+    format!("{start} […] {end}")
+}
+
 /// The last part of Helm's chain of words.
 fn reason(text: &str) -> &str {
     text.trim_start_matches("error converting YAML to JSON: ")
@@ -161,7 +173,9 @@ fn schema(violations: &[super::SchemaViolation], error: &ChartError) -> Diagnost
             None => diagnostic = diagnostic.note(what),
         }
     }
-    diagnostic.note(format!("helm: {error}")).help("correct the values, or render with `--skip-schema-validation`")
+    diagnostic
+        .note(format!("helm: {}", shortened(&error.to_string())))
+        .help("correct the values, or render with `--skip-schema-validation`")
 }
 
 fn shown(path: &[String]) -> String {
@@ -210,8 +224,11 @@ fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnost
         diagnostic = with_setting(diagnostic, last, &text);
         diagnostic = used(diagnostic, "used here");
         let key = evidence.path.get(evidence.culprit.len()).cloned().unwrap_or_default();
-        let mistyped =
-            evidence.culprit.last().and_then(|key| nearest(key, evidence.siblings.iter().map(String::as_str)));
+        let mistyped = evidence
+            .culprit
+            .last()
+            .filter(|key| key.chars().count() > 2)
+            .and_then(|key| nearest(key, evidence.siblings.iter().map(String::as_str)));
         return match (is, last.map(|setting| setting.source.to_string())) {
             ("is null", Some(place)) => {
                 diagnostic.help(format!("delete the empty key at {place}, or set `{key}` under it"))
@@ -232,7 +249,15 @@ fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnost
     } else {
         221
     };
-    let mut diagnostic = Diagnostic::error(code, format!("a template failed: {cause}"));
+    let words = match &root.cause {
+        landfall_gotemplate::Cause::Call { error, .. } => error.to_string(),
+        _ => cause,
+    };
+    let words = words.strip_prefix("template: ").unwrap_or(&words);
+    let mut diagnostic = Diagnostic::error(code, format!("a template failed: {words}"));
+    if code == 224 {
+        diagnostic = diagnostic.help("the template includes itself, here or through another one: break the circle");
+    }
     if let Some(place) = &evidence.place {
         diagnostic = diagnostic.primary(place.clone(), "");
     }

@@ -172,6 +172,5 @@ fn is_email(text: &str) -> bool {
     dotted(local, &atom)
         && domain.contains('.')
         && dotted(domain, &label)
-        && top.chars().count() >= 2
         && top.starts_with(|c: char| c.is_alphabetic())
 }

@@ -125,7 +125,16 @@ fn lint_one(
         if let Err(error) = fs::metadata(place.join("Chart.yaml")) {
             return Err(format!("unable to check Chart.yaml file in chart: {}", place::go_words("stat", file, &error)));
         }
-        place::read_directory(world, &place).map_err(words)?
+        let mut tree = place::read_directory(world, &place).map_err(words)?;
+        // Some rules look at these files themselves, whatever .helmignore says.
+        for name in ["Chart.yaml", "values.yaml", "values.schema.json"] {
+            if tree.get(name).is_none()
+                && let Ok(bytes) = fs::read(place.join(name))
+            {
+                let _clean = tree.insert(name, bytes);
+            }
+        }
+        tree
     };
     let directory = fs::canonicalize(&place).unwrap_or(place).display().to_string();
     let options = LintOptions { directory, ..options.clone() };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,6 +12,8 @@ use landfall_chart::{
     Capabilities, ChartError, Dialect, HookChoice, KubeVersion, NotesFrom, Operation, ReleaseInfo, RenderOptions,
     Rendered, SchemaCheck, TemplateOptions, release_name, render,
 };
+
+use landfall_diag::Diagnostic;
 
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
 use super::{Stop, World, log, namespace, parse, place, values};
@@ -66,6 +68,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             "\"helm template\" requires at least 1 argument\n\nUsage:  helm template [NAME] [CHART] [flags]".to_owned(),
         ));
     }
+    let post_renderer = find_post_renderer(world, &flags)?;
     let mut capabilities = Capabilities::default();
     if let Some(text) = flags.text("kube-version").filter(|text| !text.is_empty()) {
         let version = KubeVersion::parse(text)
@@ -103,7 +106,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         return write_files(world, &flags, directory, &release.name, &rendered, &output);
     }
     let manifest = rendered.manifest_text(output.include_crds);
-    let manifest = post_render(world, &flags, manifest)?;
+    let manifest = post_render(world, &flags, post_renderer.as_deref(), manifest)?;
     let text = rendered.output_around(&manifest, &output)?;
     io::stdout().lock().write_all(text.as_bytes())?;
     Ok(0)
@@ -179,10 +182,32 @@ fn generated_name(chart: &str) -> String {
     format!("{chart}-{seconds}")
 }
 
+/// The post-renderer's path, found as Go's `exec.LookPath` finds it.
+fn find_post_renderer(world: &World<'_>, flags: &Flags) -> Result<Option<PathBuf>, Stop> {
+    let Some(program) = flags.text("post-renderer").filter(|program| !program.is_empty()) else { return Ok(None) };
+    let found = if program.contains('/') {
+        Some(world.cwd.join(program)).filter(|path| path.is_file())
+    } else {
+        let path = (world.env)("PATH").unwrap_or_default();
+        path.split(':').map(|directory| Path::new(directory).join(program)).find(|path| path.is_file())
+    };
+    match found {
+        Some(path) => Ok(Some(path)),
+        None => Err(Stop::Usage(format!(
+            "invalid argument {program:?} for \"--post-renderer\" flag: unable to find binary at {program}: exec: {program:?}: executable file not found in $PATH"
+        ))),
+    }
+}
+
 /// Hands the manifest to the post-renderer, if there is one.
-fn post_render(world: &World<'_>, flags: &Flags, manifest: String) -> Result<String, Stop> {
-    let Some(program) = flags.text("post-renderer").filter(|program| !program.is_empty()) else { return Ok(manifest) };
-    let failed = |text: String| Stop::words(219, format!("error while running post render on files: {text}"));
+fn post_render(world: &World<'_>, flags: &Flags, program: Option<&Path>, manifest: String) -> Result<String, Stop> {
+    let Some(program) = program else { return Ok(manifest) };
+    let failed = |text: String| {
+        let helm = format!(
+            "error while running post render on files: {text}\n\nUse --debug flag to render out invalid YAML"
+        );
+        Stop::said(helm, Diagnostic::error(219, format!("the post-renderer failed: {text}")))
+    };
     let mut child = Command::new(program)
         .args(flags.all("post-renderer-args"))
         .current_dir(&world.cwd)
@@ -190,12 +215,7 @@ fn post_render(world: &World<'_>, flags: &Flags, manifest: String) -> Result<Str
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|_| {
-            Stop::words(
-                219,
-                format!("unable to find binary at {program}: exec: {program:?}: executable file not found in $PATH"),
-            )
-        })?;
+        .map_err(|error| failed(format!("error while running command {}. error output:\n: {error}", program.display())))?;
     let stdin = child.stdin.take();
     let output = std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -210,14 +230,11 @@ fn post_render(world: &World<'_>, flags: &Flags, manifest: String) -> Result<Str
         let stderr = String::from_utf8_lossy(&output.stderr);
         let code = output.status.code().unwrap_or(-1);
         return Err(failed(format!(
-            "error while running command {program}. error output:\n{stderr}: exit status {code}"
+            "error while running command {}. error output:\n{stderr}: exit status {code}",
+            program.display()
         )));
     }
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if text.trim().is_empty() {
-        return Err(failed(format!("post-renderer {program:?} produced empty output")));
-    }
-    Ok(text)
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Writes every template's output into its own file, as `--output-dir` asks.
