@@ -85,8 +85,7 @@ impl Schemas {
     /// Reads only `metadata`, as custom resources have it read.
     pub fn decode_metadata(&self, metadata: &Value) -> Result<Decoded, DecodeError> {
         let table = Table::builtin();
-        let context =
-            Context { stack: vec!["metadata".to_owned()], structs: vec!["metadata".into()], ..Context::default() };
+        let context = Context { stack: vec!["metadata".to_owned()], ..Context::default() };
         context.read(Node::of_type(table, table.object_meta), metadata)
     }
 }

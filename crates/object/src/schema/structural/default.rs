@@ -25,10 +25,14 @@ impl Structural {
                         _ => {}
                     }
                 }
-                // A null that may not be null, and for which there is no default, counts as missing.
+                // A null where none is allowed counts as missing.
                 map.retain(|name, inner| {
-                    !(inner.is_null()
-                        && self.properties.get(name).is_some_and(|property| !property.nullable && property.is_typed()))
+                    let schema = match (self.properties.get(name), &self.additional) {
+                        (Some(property), _) => Some(property),
+                        (None, Additional::Schema(schema)) => Some(&**schema),
+                        _ => None,
+                    };
+                    !(inner.is_null() && schema.is_some_and(|schema| !schema.nullable))
                 });
             }
             Value::Array(items) => {
@@ -41,15 +45,12 @@ impl Structural {
     }
 
     fn default_item(&self, item: &mut Value) {
-        if item.is_null() && !self.nullable {
-            if let Some(default) = &self.default {
-                *item = default.clone();
-            }
+        if item.is_null()
+            && !self.nullable
+            && let Some(default) = &self.default
+        {
+            *item = default.clone();
         }
         self.default_values(item);
-    }
-
-    fn is_typed(&self) -> bool {
-        self.default.is_some()
     }
 }

@@ -140,6 +140,10 @@ impl Structural {
 
     fn check_number(&self, number: &Number, path: &str, errors: &mut Vec<FieldError>) {
         let Some(value) = number.as_f64() else { return };
+        if self.kind == "integer" && value.fract() != 0.0 {
+            let place = field(path);
+            errors.push(root_error(format!("Checked value must be of type integer (default format) in {place}")));
+        }
         let limits = &self.limits;
         if let Some(most) = limits.maximum {
             let exclusive = limits.exclusive_maximum;
