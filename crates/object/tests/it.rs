@@ -1,4 +1,6 @@
-//! What a real API server answered to request scripts, replayed on the pure functions.
+//! Recorded answers of a real API server, replayed on the pure functions; and what must hold for any value.
 
+#[path = "it/properties.rs"]
+mod properties;
 #[path = "it/server.rs"]
 mod server;
