@@ -12,6 +12,7 @@
 //! Every suite counts what it planned, prints one closing line, and can write its evidence to `docs/evidence`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this program's output is its report")]
 
+mod commands;
 mod compare;
 mod differential;
 mod embedded;
@@ -52,6 +53,8 @@ enum Command {
     Embedded(embedded::command::Arguments),
     /// Sends the same requests to a real API server and to the embedded one and compares the answers.
     Differential(differential::command::Arguments),
+    /// Runs kubectl and helm, as published, against the served embedded cluster.
+    Kubectl(commands::command::Arguments),
     /// Renders charts with helm and with us and compares the bytes; public charts where LANDFALL_CORPUS names a folder of them.
     Parity {
         /// Only cases whose id holds this text.
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         Command::Testbed(arguments) => testbed::command::run(&arguments),
         Command::Embedded(arguments) => embedded::command::run(&arguments),
         Command::Differential(arguments) => differential::command::run(&arguments),
+        Command::Kubectl(arguments) => commands::command::run(&arguments),
         Command::Parity { only } => {
             let corpus = std::env::var_os("LANDFALL_CORPUS").map(PathBuf::from);
             said(parity::run(root(), &parity::Options { only, corpus, ..parity::Options::default() }))
@@ -128,4 +132,10 @@ fn said(outcome: Result<String, Box<dyn std::error::Error>>) -> anyhow::Result<E
 /// The repository that this program was built from.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// A short hash, for evidence.
+fn hash(text: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    Sha256::digest(text)[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }

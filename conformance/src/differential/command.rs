@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use futures::StreamExt as _;
-use sha2::{Digest, Sha256};
 
 use super::compare::{Difference, compare};
 use super::known::Known;
@@ -192,11 +191,8 @@ impl Outcome {
 
     /// Hash of what differs in a step; of nothing where nothing does.
     fn hash(&self, script: &str, step: &str) -> String {
-        let mut hash = Sha256::new();
-        for difference in self.differences.iter().filter(|found| found.script == script && found.step == step) {
-            hash.update(difference.to_string());
-        }
-        hash.finalize()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+        let found = self.differences.iter().filter(|found| found.script == script && found.step == step);
+        crate::hash(&found.map(Difference::to_string).collect::<String>())
     }
 }
 

@@ -297,13 +297,24 @@ impl Moment<'_> {
                 text = text.replace(name.as_str(), symbol);
             }
         }
-        mask_after(
-            &mask_after(&text, "kube-api-access-", |c| c.is_ascii_alphanumeric(), 5),
-            ", current: ",
-            |c| c.is_ascii_digit(),
-            1,
-        )
+        mask_texts(text)
     }
+}
+
+/// Places inside texts where a server's choice stands: what comes before it, and how many characters it has at least. A volume's generated suffix, and
+/// resource versions in messages.
+const IN_TEXT: &[(&str, usize)] = &[
+    ("kube-api-access-", 5),
+    (", current: ", 1),
+    ("the ResourceVersion in the precondition (", 1),
+    ("the ResourceVersion in record (", 1),
+];
+
+fn mask_texts(mut text: String) -> String {
+    for (prefix, least) in IN_TEXT {
+        text = mask_after(&text, prefix, |c| c.is_ascii_alphanumeric(), *least);
+    }
+    text
 }
 
 /// Replaces what follows `prefix` by a symbol when at least `least` characters fit.

@@ -146,12 +146,21 @@ async fn receive(step: &Step, response: reqwest::Response) -> Exchange {
         _ => match response.bytes().await {
             Ok(bytes) => match serde_json::from_slice(&bytes) {
                 Ok(value) => Body::Json(value),
-                Err(_) => Body::Text(String::from_utf8_lossy(&bytes).into_owned()),
+                Err(_) => not_json(&headers, String::from_utf8_lossy(&bytes).into_owned()),
             },
             Err(error) => Body::None(format!("the answer broke off: {error}")),
         },
     };
     Exchange { step: step.name.clone(), status, headers, body, received: now() }
+}
+
+/// YAML is read, because it holds times that must be told apart from text; anything else stays as it came.
+fn not_json(headers: &[(String, String)], text: String) -> Body {
+    let yaml = headers.iter().any(|(name, value)| name == "content-type" && value.starts_with("application/yaml"));
+    match landfall_yaml::to_json(&text) {
+        Ok(value) if yaml => Body::Json(value),
+        _ => Body::Text(text),
+    }
 }
 
 /// Reads events until there are enough, the stream ends or time is up.
