@@ -1,7 +1,7 @@
 //! Serves a cluster as kubectl's own shell suite wants it: `suite PORT KUBECONFIG`.
 //!
 //! No kubelet, no scheduler, one node `127.0.0.1`, services in 10.0.0.0, and the admission plug-ins off that
-//! `hack/make-rules/test-cmd.sh` turns off.
+//! `hack/make-rules/test-cmd.sh` turns off; the admin's token is the suite's.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -13,7 +13,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let port: u16 = arguments.next().unwrap_or_else(|| "0".to_owned()).parse()?;
     let kubeconfig = arguments.next();
-    let disabled = ["ServiceAccount", "DefaultStorageClass", "DefaultTolerationSeconds", "StorageObjectInUseProtection"];
+    let disabled =
+        ["ServiceAccount", "DefaultStorageClass", "DefaultTolerationSeconds", "StorageObjectInUseProtection"];
     let settings = Settings {
         service_network: [10, 0],
         disabled_admission: disabled.map(str::to_owned).to_vec(),
@@ -22,7 +23,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let node = NodeSpec { name: "127.0.0.1".to_owned(), memory: "1Gi".to_owned(), ..NodeSpec::default() };
     let plane =
         ControlPlane { nodes: vec![node], kubelet: Switch::Off, scheduler: Switch::Off, ..ControlPlane::default() };
-    let options = Options { settings, control_plane: plane, ..Options::default() };
+    let options =
+        Options { settings, control_plane: plane, token: Some("admin-token".to_owned()), ..Options::default() };
     let cluster = Cluster::open(options).await?;
     let served = cluster.serve(SocketAddr::from(([127, 0, 0, 1], port))).await?;
     if let Some(path) = kubeconfig {

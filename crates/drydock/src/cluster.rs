@@ -63,6 +63,8 @@ pub struct Options {
     pub settings: Settings,
     /// Nodes, switches of the simulated control plane, and what containers do at the start.
     pub control_plane: ControlPlane,
+    /// The admin's bearer token; without one, the kept or a new random one.
+    pub token: Option<String>,
 }
 
 impl Default for Options {
@@ -74,6 +76,7 @@ impl Default for Options {
             drive: Drive::Background,
             settings: Settings::default(),
             control_plane: ControlPlane::default(),
+            token: None,
         }
     }
 }
@@ -95,7 +98,7 @@ impl Cluster {
     /// # Errors
     /// [`Error`]; nothing runs then.
     pub async fn open(options: Options) -> Result<Self, Error> {
-        let Options { storage, clock, randomness, drive, mut settings, control_plane } = options;
+        let Options { storage, clock, randomness, drive, mut settings, control_plane, token } = options;
         let store = match &storage {
             Storage::Memory => None,
             Storage::Sqlite(path) => Some(storage::open(path).await?),
@@ -116,6 +119,10 @@ impl Cluster {
                 }
                 credentials
             }
+        };
+        let credentials = match token {
+            Some(token) => credentials.with_token(token),
+            None => credentials,
         };
         settings.authority = credentials.authority().to_owned();
         world.configure(settings);

@@ -64,6 +64,11 @@ impl Credentials {
         &self.token
     }
 
+    /// The same with another token for the admin.
+    pub(crate) fn with_token(self, token: String) -> Self {
+        Self { token, ..self }
+    }
+
     /// PEM of the key that signs service account tokens.
     pub(crate) fn signing_key(&self) -> &str {
         &self.signing_key_pem
