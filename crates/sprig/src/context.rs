@@ -22,7 +22,7 @@ pub trait Random: Send + Sync {
 }
 
 /// What functions may know of the world: the caller hands it to [`landfall_gotemplate::Set::execute`] as the user
-/// context. Cloning is cheap. The default is the system's clock and randomness, UTC, and no name lookups.
+/// context. Cloning is cheap. The default is the system's clock and randomness, and UTC.
 #[derive(Clone)]
 pub struct Context {
     /// Where `now` looks.
@@ -31,9 +31,6 @@ pub struct Context {
     pub random: Arc<dyn Random>,
     /// The zone called `Local`.
     pub zone: TimeZone,
-    /// Looks up addresses of a host name for `getHostByName`; `None` answers an empty string, as Helm does without
-    /// `--enable-dns`.
-    pub hosts: Option<Arc<dyn Fn(&str) -> Vec<String> + Send + Sync>>,
 }
 
 impl Context {
@@ -60,7 +57,7 @@ impl Context {
 
 impl Default for Context {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), zone: TimeZone::UTC, hosts: None }
+        Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), zone: TimeZone::UTC }
     }
 }
 

@@ -46,15 +46,14 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     );
     funcs.insert("trunc", Func::new(sized, |_, a| Ok(out(truncate(a.bytes(1), a.int(0))))));
     funcs.insert("substr", Func::new(&[Type::Int, Type::Int, Type::String], substring));
-    funcs.insert("repeat", Func::new(sized, |_, a| Ok(out(&*repeat(a.bytes(1), a.int(0))?))));
+    funcs.insert("repeat", Func::new(sized, |_, a| Ok(out(&repeat(a.bytes(1), a.int(0))?))));
     funcs.insert("indent", Func::new(sized, |_, a| Ok(Value::str(indent(a.int(0), a.bytes(1), b"")?))));
     funcs.insert("nindent", Func::new(sized, |_, a| Ok(Value::str(indent(a.int(0), a.bytes(1), b"\n")?))));
-    funcs
-        .insert("wrap", Func::new(sized, |_, a| Ok(out(&*words::wrap(a.bytes(1), a.int(0), b"", words::Long::Keep)?))));
+    funcs.insert("wrap", Func::new(sized, |_, a| Ok(out(&words::wrap(a.bytes(1), a.int(0), b"", words::Long::Keep)?))));
     funcs.insert(
         "wrapWith",
         Func::new(&[Type::Int, Type::String, Type::String], |_, a| {
-            Ok(out(&*words::wrap(a.bytes(2), a.int(0), a.bytes(1), words::Long::Break)?))
+            Ok(out(&words::wrap(a.bytes(2), a.int(0), a.bytes(1), words::Long::Break)?))
         }),
     );
     funcs.insert(
@@ -113,7 +112,9 @@ fn text(funcs: &mut FuncMap, name: &str, map: fn(&[u8]) -> Result<Vec<u8>, FuncE
     funcs.insert(name, Func::new(&[Type::String], move |_, a| Ok(Value::str(map(a.bytes(0))?))));
 }
 
-fn two(funcs: &mut FuncMap, name: &str, map: fn(&[u8], &[u8]) -> Result<Vec<u8>, FuncError>) {
+type Two = fn(&[u8], &[u8]) -> Result<Vec<u8>, FuncError>;
+
+fn two(funcs: &mut FuncMap, name: &str, map: Two) {
     funcs.insert(
         name,
         Func::new(&[Type::String, Type::String], move |_, a| Ok(Value::str(map(a.bytes(0), a.bytes(1))?))),

@@ -2,3 +2,5 @@
 
 #[path = "it/expressions.rs"]
 mod expressions;
+#[path = "it/names.rs"]
+mod names;
