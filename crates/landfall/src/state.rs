@@ -139,7 +139,7 @@ impl StateDir {
     /// Writes a file of the state directory in one step, readable by its owner only.
     pub(crate) fn write_private(&self, name: &str, content: &[u8]) -> Result<PathBuf, Diagnostic> {
         let path = self.file(name);
-        let temporary = self.file(&format!(".{name}.new"));
+        let temporary = self.file(&format!(".{name}.{}.new", std::process::id()));
         let write = || -> std::io::Result<()> {
             let mut file = private_file(&temporary)?;
             file.write_all(content)?;

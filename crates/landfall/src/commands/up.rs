@@ -48,6 +48,8 @@ pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
     let builds = shared::builds(&place, &wanted.services, args.no_build)?;
     let hosting = if args.once || context.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
     let faults = args.faults.clone();
+    // Before the cluster is opened: two at once must not both start a server, nor both deliver.
+    let _delivering = shared::only_delivery(context, &place.state).await?;
     let mut connection = context.connect(&place, hosting, &faults).await?;
     if args.dry_run {
         let plans = shared::with_progress(context, &mut connection, started, |session| {
@@ -60,7 +62,6 @@ pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
         return Ok(Exit::Done);
     }
     confirm(context, &place, &args)?;
-    let _delivering = shared::only_delivery(context, &place.state).await?;
     for line in &builds {
         context.ui.status(&format!("~ {line}"));
     }

@@ -1,0 +1,36 @@
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use super::sandbox::Sandbox;
+
+fn get(address: &str, host: &str, path: &str, method: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the ingress listens");
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    answer
+}
+
+#[test]
+fn lp_002_the_longest_path_wins_and_lp_013_every_printed_address_answers() {
+    let sandbox = Sandbox::luckyplans().interactive();
+    let up = sandbox.run(&["up", "-o", "json"]).exits(0).json();
+    let ingress = up["data"]["ingress"]["http"].as_str().expect("an ingress address").to_owned();
+    let graphql = get(&ingress, "localhost", "/graphql", "POST", "{\"query\":\"{ health }\"}");
+    assert!(graphql.contains("API Gateway is running"), "{graphql}");
+    assert!(get(&ingress, "localhost", "/login", "GET", "").contains("Log in"));
+    let addresses = up["data"]["addresses"].as_array().expect("addresses");
+    assert!(addresses.len() >= 3, "{addresses:?}");
+    for address in addresses {
+        let status = address["status"].as_u64().expect("a status");
+        assert!((200..400).contains(&status), "{address}");
+    }
+    sandbox.run(&["down", "--yes"]).exits(0);
+    assert!(TcpStream::connect(&ingress).is_err(), "the port is free");
+    assert!(!sandbox.root().join(".landfall").exists());
+}

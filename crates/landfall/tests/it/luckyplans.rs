@@ -1,0 +1,84 @@
+use super::sandbox::Sandbox;
+
+#[test]
+fn lp_014_one_command_delivers_both_releases_and_a_second_run_changes_nothing() {
+    let sandbox = Sandbox::luckyplans();
+    let first = sandbox.run(&["up", "-o", "json"]).exits(0).json();
+    assert_eq!(first["ok"], true, "{first:#}");
+    let units = first["data"]["units"].as_array().expect("units");
+    assert_eq!(units.len(), 2);
+    for unit in units {
+        assert_eq!(unit["outcome"], "delivered", "{unit:#}");
+        assert_eq!(unit["revision"], 1);
+    }
+    let again = sandbox.run(&["up", "-o", "json"]).exits(0).json();
+    for unit in again["data"]["units"].as_array().expect("units") {
+        assert_eq!(unit["outcome"], "unchanged", "{unit:#}");
+        assert_eq!(unit["revision"], 1);
+    }
+    sandbox.run(&["status"]).exits(0).says("api-gateway").says("~");
+}
+
+#[test]
+fn lp_004_two_releases_live_in_two_namespaces() {
+    let sandbox = Sandbox::luckyplans();
+    let up = sandbox.run(&["up", "-o", "json"]).exits(0).json();
+    let places: Vec<String> = up["data"]["units"]
+        .as_array()
+        .expect("units")
+        .iter()
+        .map(|unit| format!("{}/{}", unit["namespace"].as_str().unwrap_or("?"), unit["name"].as_str().unwrap_or("?")))
+        .collect();
+    assert_eq!(places, ["luckyplans/luckyplans", "monitoring/observability"]);
+}
+
+#[test]
+fn lp_102_the_graphql_health_check_passes_and_says_that_it_is_simulated() {
+    let sandbox = Sandbox::luckyplans();
+    let up = sandbox.run(&["up", "-o", "json"]).exits(0).json();
+    let checks = up["data"]["checks"].as_array().expect("checks");
+    let graphql = checks.iter().find(|check| check["name"] == "graphql").expect("declared");
+    assert_eq!(graphql["verdict"], "passed", "{graphql:#}");
+    assert_eq!(graphql["simulated"], true);
+}
+
+#[test]
+fn lp_020_observability_can_be_left_out() {
+    let sandbox = Sandbox::luckyplans();
+    for flag in [&["up", "--skip", "observability", "-o", "json"][..], &["up", "--no-observability", "-o", "json"]] {
+        let up = sandbox.run(flag).exits(0).json();
+        assert_eq!(up["data"]["units"].as_array().map(Vec::len), Some(1), "{up:#}");
+    }
+    sandbox.run(&["status", "-o", "json"]).exits(0);
+}
+
+#[test]
+fn lp_025_status_is_one_screen_with_releases_pods_services_and_ingress() {
+    let sandbox = Sandbox::luckyplans();
+    sandbox.run(&["up"]).exits(0);
+    sandbox.run(&["status"]).exits(0).says("luckyplans").says("observability").says("postgresql").says("/graphql");
+}
+
+#[test]
+fn a_failed_check_is_delivered_but_not_healthy() {
+    let sandbox = Sandbox::luckyplans();
+    sandbox.edit("landfall.yaml", "json: {status: ok}", "json: {status: broken}");
+    sandbox.run(&["up"]).exits(4).says("gateway").says("does not contain");
+}
+
+#[test]
+fn a_check_that_nothing_answers_is_not_simulated_and_not_passed() {
+    let sandbox = Sandbox::luckyplans();
+    sandbox.edit("landfall.yaml", "- {path: /health, json: {status: ok}}", "- {path: /healthz, json: {status: ok}}");
+    let up = sandbox.run(&["up", "-o", "json"]);
+    let up = up.json();
+    let checks = up["data"]["checks"].as_array().expect("checks");
+    let gateway = checks.iter().find(|check| check["name"] == "gateway").expect("declared");
+    assert_eq!(gateway["verdict"], "not-simulated", "{gateway:#}");
+}
+
+#[test]
+fn the_plan_names_what_is_read_but_not_acted_on_yet() {
+    let sandbox = Sandbox::luckyplans();
+    sandbox.run(&["plan"]).exits(0).says("promotion").says("not acted on yet");
+}

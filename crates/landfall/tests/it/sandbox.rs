@@ -1,0 +1,196 @@
+//! A system in a directory of its own, and the binary run in it as a user would.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A temporary directory with a system in it; what runs there sees no personal configuration.
+pub(crate) struct Sandbox {
+    dir: tempfile::TempDir,
+    root: PathBuf,
+    ci: bool,
+}
+
+/// What a command did.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// Both streams, for messages.
+    pub(crate) fn all(&self) -> String {
+        format!("exit {}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
+    }
+
+    /// The standard output as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.all()))
+    }
+
+    /// Fails the test unless the command ended with this code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}", self.all());
+        self
+    }
+
+    /// Fails the test unless some stream says this.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text) || self.stderr.contains(text), "{text:?} is not said\n{}", self.all());
+        self
+    }
+}
+
+impl Sandbox {
+    /// An empty directory.
+    pub(crate) fn empty() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let root = dir.path().join("system");
+        std::fs::create_dir(&root).expect("made");
+        Sandbox { dir, root, ci: true }
+    }
+
+    /// A copy of the LuckyPlans example, committed.
+    pub(crate) fn luckyplans() -> Self {
+        let sandbox = Sandbox::empty();
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/luckyplans");
+        copy(&example, &sandbox.root);
+        sandbox.commit("first");
+        sandbox
+    }
+
+    /// Not as in CI: a server may stay behind.
+    pub(crate) fn interactive(mut self) -> Self {
+        self.ci = false;
+        self
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn write(&self, path: &str, content: &str) {
+        let path = self.root.join(path);
+        std::fs::create_dir_all(path.parent().expect("has a parent")).expect("made");
+        std::fs::write(path, content).expect("written");
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.root.join(path)).expect("read")
+    }
+
+    /// Replaces a text in a file; the test fails when it is not there.
+    pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(text.contains(from), "{from:?} is not in {path}");
+        self.write(path, &text.replace(from, to));
+    }
+
+    pub(crate) fn commit(&self, message: &str) {
+        if !self.root.join(".git").exists() {
+            self.git(&["init", "-q"]);
+        }
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "--allow-empty", "-m", message]);
+    }
+
+    fn git(&self, args: &[&str]) {
+        let output = Command::new("git")
+            .args(["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "init.defaultBranch=main"])
+            .args(args)
+            .current_dir(&self.root)
+            .env("HOME", self.dir.path())
+            .output()
+            .expect("git runs");
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The binary with arguments, not started yet.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
+        command.args(args).current_dir(&self.root).env_clear();
+        command.env("HOME", self.dir.path());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        if self.ci {
+            command.env("CI", "true");
+        }
+        command.stdin(std::process::Stdio::null());
+        command
+    }
+
+    /// Runs the binary.
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        ran(self.command(args).output().expect("the binary runs"))
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if !self.ci && self.root.join(".landfall").exists() {
+            // Nothing may outlive its test.
+            let _ended = self.command(&["cluster", "stop"]).output();
+        }
+    }
+}
+
+pub(crate) fn ran(output: Output) -> Ran {
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("made");
+    for entry in std::fs::read_dir(from).expect("read") {
+        let entry = entry.expect("read");
+        let name = entry.file_name();
+        if name == ".landfall" || name == ".git" {
+            continue;
+        }
+        if entry.file_type().expect("known").is_dir() {
+            copy(&entry.path(), &to.join(&name));
+        } else {
+            std::fs::copy(entry.path(), to.join(&name)).expect("copied");
+        }
+    }
+}
+
+/// A chart of three objects: a Deployment, its Service, a ConfigMap.
+pub(crate) fn small_chart(sandbox: &Sandbox, path: &str, name: &str) {
+    sandbox.write(&format!("{path}/Chart.yaml"), &format!("apiVersion: v2\nname: {name}\nversion: 0.1.0\n"));
+    sandbox.write(&format!("{path}/values.yaml"), "replicas: 1\nimage: example/app:1.0.0\nsettings: {color: blue}\n");
+    sandbox.write(
+        &format!("{path}/templates/all.yaml"),
+        r#"apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}}
+data: {{ toJson .Values.settings }}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: {{ .Release.Name }}}
+spec:
+  selector: {app: {{ .Release.Name }}}
+  ports: [{name: http, port: 80, targetPort: http}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}}
+spec:
+  replicas: {{ .Values.replicas }}
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec:
+      containers:
+        - name: app
+          image: {{ .Values.image }}
+          ports: [{name: http, containerPort: 8080}]
+          envFrom: [{configMapRef: {name: {{ .Release.Name }}}}]
+"#,
+    );
+}

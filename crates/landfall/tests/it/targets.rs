@@ -1,0 +1,81 @@
+use super::sandbox::{Sandbox, small_chart};
+
+#[test]
+fn a_bare_chart_is_delivered_under_its_own_name() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "charts/with space", "web");
+    let up =
+        sandbox.run(&["up", "charts/with space", "-n", "shop", "--set", "replicas=2", "-o", "json"]).exits(0).json();
+    let unit = &up["data"]["units"][0];
+    assert_eq!(unit["name"], "web");
+    assert_eq!(unit["namespace"], "shop");
+}
+
+#[test]
+fn an_archive_is_delivered() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    let status = std::process::Command::new("tar")
+        .args(["czf", "web.tgz", "web"])
+        .current_dir(sandbox.root())
+        .status()
+        .expect("tar runs");
+    assert!(status.success());
+    sandbox.run(&["up", "web.tgz"]).exits(0).says("web");
+}
+
+#[test]
+fn a_git_address_with_a_revision_is_delivered() {
+    let origin = Sandbox::empty();
+    small_chart(&origin, ".", "web");
+    origin.commit("first");
+    let sandbox = Sandbox::empty();
+    let address = format!("file://{}#main", origin.root().display());
+    let up = sandbox.run(&["up", &address, "-o", "json"]).exits(0).json();
+    assert_eq!(up["data"]["revision"].as_str().map(str::len), Some(40), "{up:#}");
+}
+
+#[test]
+fn applications_are_delivered_from_the_own_repository() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "charts/web", "web");
+    sandbox.write(
+        "apps/web.yaml",
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: web, namespace: argocd}\nspec:\n  project: default\n  source: {repoURL: \"https://git.example.com/shop.git\", path: charts/web, targetRevision: HEAD}\n  destination: {server: \"https://kubernetes.default.svc\", namespace: shop}\n  syncPolicy: {syncOptions: [CreateNamespace=true]}\n",
+    );
+    sandbox.commit("first");
+    sandbox.run(&["up", "apps", "--repo", "https://git.example.com/shop.git=."]).exits(0).says("web");
+}
+
+#[test]
+fn a_failing_application_does_not_hold_the_other() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "charts/good", "good");
+    small_chart(&sandbox, "charts/bad", "bad");
+    sandbox.write("charts/bad/templates/oops.yaml", "{{ fail \"no\" }}");
+    for name in ["bad", "good"] {
+        sandbox.write(
+            &format!("apps/{name}.yaml"),
+            &format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}, namespace: argocd}}\nspec:\n  project: default\n  source: {{repoURL: \"https://git.example.com/shop.git\", path: charts/{name}}}\n  destination: {{server: \"https://kubernetes.default.svc\", namespace: {name}}}\n  syncPolicy: {{syncOptions: [CreateNamespace=true]}}\n"),
+        );
+    }
+    let up = sandbox.run(&["up", "apps", "--repo", "https://git.example.com/shop.git=.", "-o", "json"]).exits(1);
+    let up = up.json();
+    let outcome = |name: &str| {
+        up["data"]["units"].as_array().expect("units").iter().find(|unit| unit["name"] == name).expect("there")["outcome"].clone()
+    };
+    assert_eq!(outcome("good"), "delivered", "{up:#}");
+    assert_eq!(outcome("bad"), "failed");
+}
+
+#[test]
+fn a_dirty_tree_is_delivered_and_named_so() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.commit("first");
+    sandbox.write("web/values.yaml", "replicas: 1\nimage: example/app:1.0.1\nsettings: {color: red}\n");
+    let up = sandbox.run(&["up", "web", "-o", "json"]).exits(0).json();
+    assert!(up["data"]["revision"].as_str().is_some_and(|revision| revision.contains("+dirty.")), "{up:#}");
+    let up = sandbox.run(&["up", "web", "--ref", "HEAD", "-o", "json"]).exits(0).json();
+    assert!(up["data"]["revision"].as_str().is_some_and(|revision| !revision.contains('+')), "{up:#}");
+}
