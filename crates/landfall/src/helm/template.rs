@@ -203,9 +203,8 @@ fn find_post_renderer(world: &World<'_>, flags: &Flags) -> Result<Option<PathBuf
 fn post_render(world: &World<'_>, flags: &Flags, program: Option<&Path>, manifest: String) -> Result<String, Stop> {
     let Some(program) = program else { return Ok(manifest) };
     let failed = |text: String| {
-        let helm = format!(
-            "error while running post render on files: {text}\n\nUse --debug flag to render out invalid YAML"
-        );
+        let helm =
+            format!("error while running post render on files: {text}\n\nUse --debug flag to render out invalid YAML");
         Stop::said(helm, Diagnostic::error(219, format!("the post-renderer failed: {text}")))
     };
     let mut child = Command::new(program)
@@ -215,7 +214,9 @@ fn post_render(world: &World<'_>, flags: &Flags, program: Option<&Path>, manifes
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| failed(format!("error while running command {}. error output:\n: {error}", program.display())))?;
+        .map_err(|error| {
+            failed(format!("error while running command {}. error output:\n: {error}", program.display()))
+        })?;
     let stdin = child.stdin.take();
     let output = std::thread::scope(|scope| {
         scope.spawn(move || {
