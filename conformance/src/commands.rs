@@ -59,6 +59,7 @@ impl Shell {
             .env("HOME", self.folder.path())
             .env("KUBECONFIG", &self.kubeconfig)
             .env("PATH", &self.path)
+            .env("ROOT", crate::root())
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
