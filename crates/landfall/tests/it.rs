@@ -6,6 +6,7 @@ mod it {
     mod addresses;
     mod down;
     mod errors;
+    mod example;
     mod kills;
     mod luckyplans;
     mod refusals;

@@ -17,7 +17,7 @@ fn get(address: &str, host: &str, path: &str, method: &str, body: &str) -> Strin
 }
 
 #[test]
-fn lp_002_the_longest_path_wins_and_lp_013_every_printed_address_answers() {
+fn lp_013_every_printed_address_answers_and_the_longest_path_wins() {
     let sandbox = Sandbox::luckyplans().interactive();
     let up = sandbox.run(&["up", "-o", "json"]).exits(0).json();
     let ingress = up["data"]["ingress"]["http"].as_str().expect("an ingress address").to_owned();
