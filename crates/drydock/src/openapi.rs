@@ -1,5 +1,7 @@
 //! OpenAPI: the v3 index and documents, v2 as JSON.
 
+mod protobuf;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,6 +25,7 @@ struct Made {
     revision: u64,
     documents: BTreeMap<String, (Bytes, String)>,
     v2: Option<Bytes>,
+    v2_protobuf: Option<Bytes>,
 }
 
 /// `/openapi/v3`: which documents there are.
@@ -80,31 +83,40 @@ fn made(plane: &Plane, registry: &Registry, group: &str, version: &str) -> Optio
     Some((bytes, hash))
 }
 
-/// `/openapi/v2`: one Swagger document of everything, as JSON.
+/// What clients that want protobuf ask for, and how it is answered.
+const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+const PROTOBUF_ANSWER: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// `/openapi/v2`: one Swagger document of everything, as JSON or as gnostic's protobuf.
 pub(crate) fn v2(plane: &Arc<Plane>, call: &Call) -> Result<Answer, Status> {
     let accept = call.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let takes_json = accept.is_empty() || accept.contains("application/json") || accept.contains("*/*");
-    if !takes_json {
+    let protobuf =
+        accept.split(',').map(str::trim).any(|range| range.starts_with(PROTOBUF) || range.starts_with(PROTOBUF_ANSWER));
+    if !protobuf && !accept.is_empty() && !accept.contains("application/json") && !accept.contains("*/*") {
         return Err(Status::not_acceptable());
     }
     let registry = plane.world.lock().registry().clone();
     let known = {
         let cache = plane.documents.0.lock();
-        cache.v2.clone().filter(|_| cache.revision == registry.revision())
+        let known = if protobuf { cache.v2_protobuf.clone() } else { cache.v2.clone() };
+        known.filter(|_| cache.revision == registry.revision())
     };
     let bytes = match known {
         Some(bytes) => bytes,
         None => {
-            let bytes = Bytes::from(swagger(plane, &registry).to_string());
+            let document = swagger(plane, &registry);
+            let bytes =
+                Bytes::from(if protobuf { protobuf::document(&document) } else { document.to_string().into_bytes() });
             let mut cache = plane.documents.0.lock();
             if cache.revision != registry.revision() {
                 *cache = Made { revision: registry.revision(), ..Made::default() };
             }
-            cache.v2 = Some(bytes.clone());
+            let place = if protobuf { &mut cache.v2_protobuf } else { &mut cache.v2 };
+            *place = Some(bytes.clone());
             bytes
         }
     };
-    Ok(with_etag(call, bytes, "application/json"))
+    Ok(with_etag(call, bytes, if protobuf { PROTOBUF_ANSWER } else { "application/json" }))
 }
 
 /// The v3 documents joined, with v2's place for schemas.
