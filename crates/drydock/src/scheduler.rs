@@ -14,7 +14,7 @@ use crate::controllers::kind::{CLAIM, NODE, POD};
 use crate::controllers::pods::is_terminated;
 use crate::fault::Effect;
 use crate::status::Status;
-use crate::world::{ObjectRef, Part};
+use crate::world::ObjectRef;
 
 pub(crate) use fit::{matches_node_selection, tolerates};
 pub(crate) use resources::{amount, demand};
@@ -117,18 +117,7 @@ fn sentence(total: usize, crowded: usize, reasons: &std::collections::BTreeMap<S
 fn bind(desk: &mut Desk<'_>, pod: &Found, node: &str) -> Result<Outcome, Status> {
     let object =
         ObjectRef { resource: POD.qualified().into(), namespace: pod.namespace().into(), name: pod.name().into() };
-    let now = rfc3339(desk.now());
-    let generation = int(pod, "/metadata/generation");
-    desk.modify(&object, Part::Binding, |pod| {
-        pod["spec"]["nodeName"] = node.into();
-        let mut scheduled = json!({
-            "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
-        });
-        if let Some(generation) = generation {
-            scheduled["observedGeneration"] = generation.into();
-        }
-        set_scheduled(pod, scheduled);
-    })?;
+    desk.bind(&object, node)?;
     let message = format!("Successfully assigned {}/{} to {node}", pod.namespace(), pod.name());
     desk.event(pod, EventType::Normal, "Scheduled", &message);
     Ok(Outcome::done())

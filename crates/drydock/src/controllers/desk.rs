@@ -198,6 +198,11 @@ impl<'w> Desk<'w> {
         }
     }
 
+    /// Assigns a pod to a node.
+    pub(crate) fn bind(&mut self, pod: &ObjectRef, node: &str) -> Result<(), Status> {
+        self.world.bind_pod(&self.actor, pod, node).map(|_| ())
+    }
+
     /// Reports something about an object; equal reports are counted, many similar ones combined.
     pub(crate) fn event(&mut self, about: &Value, kind: EventType, reason: &str, message: &str) {
         self.event_at(about, "", kind, reason, message);

@@ -127,6 +127,16 @@ fn same_quantity(a: &Value, b: &Value) -> bool {
 
 fn job(object: &mut Value) {
     object["status"] = json!({});
+    generate_selector(object);
+    // Defaulted when read back: a job without labels has its template's.
+    let unlabelled = object["metadata"]["labels"].as_object().is_none_or(serde_json::Map::is_empty);
+    let labels = &object["spec"]["template"]["metadata"]["labels"];
+    if unlabelled && labels.as_object().is_some_and(|labels| !labels.is_empty()) {
+        object["metadata"]["labels"] = labels.clone();
+    }
+}
+
+fn generate_selector(object: &mut Value) {
     if object["spec"]["manualSelector"] == true {
         return;
     }

@@ -116,7 +116,8 @@ impl World {
             name: &object.name,
             part,
             effect: Effect::Commit,
-            tracking: Tracking::Update,
+            // A binding leaves no trace in managed fields, as on the real server.
+            tracking: if part == Part::Binding { Tracking::Done } else { Tracking::Update },
             version_rule: VersionRule::Unconditional,
         };
         self.update_as(update, |_, live| {
