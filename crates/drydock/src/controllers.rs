@@ -109,12 +109,16 @@ pub(crate) struct Controllers {
     failures: BTreeMap<Item, u32>,
     events: Correlator,
     kubelet: Kubelet,
+    /// When old events are looked for next.
+    sweep_at: Timestamp,
 }
 
 /// The first wait after a refusal; it doubles each time.
 const RETRY: SignedDuration = SignedDuration::from_millis(5);
 /// The longest wait after refusals.
 const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(1000);
+/// How often old events are looked for.
+const SWEEP: SignedDuration = SignedDuration::from_secs(600);
 /// Reconciliations in one step; more are left to the next, so that clients get a turn.
 const STEP: usize = 256;
 
@@ -136,6 +140,7 @@ impl Controllers {
             failures: BTreeMap::new(),
             events: Correlator::default(),
             kubelet: Kubelet::default(),
+            sweep_at: Timestamp::UNIX_EPOCH,
         }
     }
 
@@ -150,6 +155,11 @@ impl Controllers {
             self.behaviour_seen = generation;
             self.kubelet.forget_probes();
             routes::pods(world, &mut self.queue);
+        }
+        if self.sweep_at <= now {
+            // Only in passing, so that an idle cluster's virtual time does not jump for the sake of old events.
+            self.sweep_at = now.checked_add(SWEEP).unwrap_or(Timestamp::MAX);
+            events::expire(world, now);
         }
         self.queue.take_due(now);
         for _ in 0..STEP {

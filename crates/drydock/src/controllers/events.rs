@@ -7,15 +7,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::desk::EventType;
-use super::fields::{name, namespace, text, uid};
+use super::fields::{created, instant, name, namespace, text, uid};
 use super::kind::EVENT;
 use crate::clock::rfc3339;
-use crate::world::{Actor, World};
+use crate::world::{Actor, DeleteOptions, ObjectRef, World};
 
 /// Distinct messages of one kind after which they are combined.
 const SIMILAR: usize = 10;
 /// How long messages count as similar.
 const INTERVAL: SignedDuration = SignedDuration::from_secs(600);
+/// How long an event is kept.
+const LIFE: SignedDuration = SignedDuration::from_secs(3600);
 /// Events about one object that may come at once.
 const BURST: f64 = 25.0;
 /// Events about one object per second in the long run.
@@ -142,6 +144,28 @@ impl Correlator {
     /// Since when the recorder has counted an event of that reason about an object.
     pub(super) fn first_seen(&self, uid: &str, reason: &str) -> Option<Timestamp> {
         self.recorded.iter().filter(|((t, _), _)| t.1 == uid && t.4 == reason).map(|(_, r)| r.first).min()
+    }
+}
+
+/// Deletes events that nothing has been added to for an hour, as the API server's store does.
+pub(super) fn expire(world: &mut World, now: Timestamp) {
+    let old: Vec<ObjectRef> = world
+        .list(EVENT.id, None)
+        .filter(|event| {
+            let last = instant(event, "/lastTimestamp").or_else(|| instant(event, "/eventTime"));
+            let last = last.unwrap_or_else(|| created(event));
+            now.duration_since(last) > LIFE
+        })
+        .map(|event| ObjectRef {
+            resource: EVENT.id.into(),
+            namespace: event.namespace().to_owned(),
+            name: event.name().to_owned(),
+        })
+        .collect();
+    let actor = Actor::system("kube-apiserver");
+    for event in old {
+        // One that is gone already is fine.
+        let _ = world.delete(&actor, &event, &DeleteOptions::default());
     }
 }
 

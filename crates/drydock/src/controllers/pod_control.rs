@@ -30,9 +30,21 @@ pub(super) fn from_template(template: &Value, owner: &Value) -> Value {
     })
 }
 
+/// The most pods the simulation holds: a chart that asks for billions must not take the machine with it.
+const MOST_PODS: usize = 10_000;
+
+/// Creates a pod unless there are too many already.
+pub(super) fn create_within_limit(desk: &mut Desk<'_>, pod: Value) -> Result<Found, Status> {
+    if desk.world().count(POD.id) >= MOST_PODS {
+        let why = format!("the embedded cluster holds at most {MOST_PODS} pods");
+        return Err(Status::forbidden("", "pods", "", why));
+    }
+    desk.create(&POD, pod)
+}
+
 /// Creates a pod and reports it on the owner.
 pub(super) fn create(desk: &mut Desk<'_>, pod: Value, owner: &Value) -> Result<Found, Status> {
-    match desk.create(&POD, pod) {
+    match create_within_limit(desk, pod) {
         Ok(created) => {
             desk.event(owner, EventType::Normal, "SuccessfulCreate", &format!("Created pod: {}", name(&created)));
             Ok(created)

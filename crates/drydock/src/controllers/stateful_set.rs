@@ -10,6 +10,7 @@ use super::desk::{Desk, EventType, Found, Outcome, earliest};
 use super::fields::{count, deleting, int, is_controlled_by, label, name, namespace, set_count, text};
 use super::history;
 use super::kind::{CLAIM, POD, STATEFUL_SET};
+use super::pod_control;
 use super::pods::{available_at, is_available, is_ready};
 use super::rollout::wanted;
 use super::{claims, selector};
@@ -19,6 +20,9 @@ pub(super) use identity::ordinal;
 
 /// The label that ties a pod to a revision.
 pub(super) const REVISION_LABEL: &str = "controller-revision-hash";
+
+/// Missing pods made in one reconciliation.
+const MOST_MISSING: usize = 500;
 
 /// The set and its two revisions, as one reconciliation sees them.
 struct Update<'a> {
@@ -102,13 +106,26 @@ impl Update<'_> {
                 by_ordinal.insert(ordinal, pod.clone());
             }
         }
-        let slots = (start..end)
-            .map(|ordinal| match by_ordinal.remove(&ordinal) {
-                Some(pod) => Slot::There(pod),
-                None => Slot::Missing(self.pod(ordinal)),
-            })
+        let condemned = by_ordinal
+            .iter()
+            .filter(|(ordinal, _)| !(start..end).contains(*ordinal))
+            .rev()
+            .map(|(_, pod)| Slot::There(pod.clone()))
             .collect();
-        (slots, by_ordinal.into_values().rev().map(Slot::There).collect())
+        // Only so many missing ones at a time: a set may ask for billions.
+        let mut slots = Vec::new();
+        let mut next = start;
+        let mut missing = MOST_MISSING;
+        let there = by_ordinal.into_iter().filter(|(ordinal, _)| (start..end).contains(ordinal));
+        for (ordinal, pod) in there.map(|(ordinal, pod)| (ordinal, Some(pod))).chain([(end, None)]) {
+            for absent in (next..ordinal).take(missing) {
+                slots.push(Slot::Missing(self.pod(absent)));
+                missing -= 1;
+            }
+            slots.extend(pod.map(Slot::There));
+            next = ordinal + 1;
+        }
+        (slots, condemned)
     }
 
     /// The pod of an ordinal, at the revision the update strategy gives it (`newVersionedStatefulSetPod`).
@@ -222,8 +239,10 @@ impl Update<'_> {
     ///
     /// `maxUnavailable` is not heeded, as on a 1.36 server, where its feature gate is off.
     fn replace_outdated(&self, desk: &mut Desk<'_>, slots: &[Slot]) -> Result<i64, Status> {
-        let partition = usize::try_from(count(self.set, "/spec/updateStrategy/rollingUpdate/partition")).unwrap_or(0);
-        for slot in slots.iter().skip(partition).rev() {
+        let partition = count(self.set, "/spec/updateStrategy/rollingUpdate/partition");
+        let first = count(self.set, "/spec/ordinals/start") + partition;
+        let above = |slot: &&Slot| ordinal(name(self.set), name(slot.pod())).is_some_and(|o| o >= first);
+        for slot in slots.iter().rev().take_while(above) {
             let outdated = label(slot.pod(), REVISION_LABEL) != Some(name(&self.update));
             if outdated && !deleting(slot.pod()) {
                 self.delete_pod(desk, slot.pod())?;
@@ -237,7 +256,7 @@ impl Update<'_> {
     }
 
     fn create_pod(&self, desk: &mut Desk<'_>, pod: &Value) -> Result<Found, Status> {
-        let result = self.create_claims(desk, pod).and_then(|()| desk.create(&POD, pod.clone()));
+        let result = self.create_claims(desk, pod).and_then(|()| pod_control::create_within_limit(desk, pod.clone()));
         if !result.as_ref().is_err_and(Status::is_already_exists) {
             self.report(desk, "Create", &format!("Pod {}", name(pod)), "successful", result.as_ref().err());
         }

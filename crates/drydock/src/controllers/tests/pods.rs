@@ -182,3 +182,19 @@ fn a_namespace_is_furnished_and_emptied() {
     stage.pass(60);
     assert!(stage.world.find("namespaces", "", "shop").is_none());
 }
+
+#[test]
+fn events_are_kept_for_an_hour() {
+    let mut stage = Stage::plain();
+    stage.create("pods", pod("p", json!({})));
+    stage.rest();
+    assert!(!stage.events("p").is_empty());
+    stage.pass(3000);
+    stage.create("configmaps", json!({"metadata": {"name": "a"}}));
+    stage.rest();
+    assert!(!stage.events("p").is_empty());
+    stage.pass(1300);
+    stage.create("configmaps", json!({"metadata": {"name": "b"}}));
+    stage.rest();
+    assert!(stage.events("p").is_empty());
+}

@@ -113,3 +113,15 @@ fn a_budget_counts_what_may_go() {
     assert_eq!(count(&budget, "/status/disruptionsAllowed"), 2);
     assert_eq!(count(&budget, "/status/expectedPods"), 3);
 }
+
+#[test]
+fn a_set_that_asks_for_billions_takes_no_more_than_there_is_room_for() {
+    let mut stage = Stage::plain();
+    let mut set = stateful_set("huge", 2_000_000_000);
+    set["spec"]["podManagementPolicy"] = json!("Parallel");
+    stage.create("statefulsets.apps", set);
+    let now = stage.world.now();
+    stage.controllers.advance(&mut stage.world, now);
+    let made = stage.list("pods").len();
+    assert!((1..=1500).contains(&made), "{made} pods in one step");
+}
