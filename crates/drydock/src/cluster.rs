@@ -140,6 +140,7 @@ impl Cluster {
             audit: crate::audit::AuditLog::default(),
             activity: Activity::default(),
             alarms: crate::alarms::Alarms::default(),
+            watchers: Arc::default(),
             durable: store.is_some().then_some(durable),
             containers: behaviour.clone(),
         });
@@ -194,6 +195,7 @@ impl Cluster {
             audit: crate::audit::AuditLog::default(),
             activity: Activity::default(),
             alarms: crate::alarms::Alarms::default(),
+            watchers: Arc::default(),
             durable: None,
             containers: behaviour.clone(),
         });
@@ -218,6 +220,12 @@ impl Cluster {
     /// The present instant of the cluster's clock.
     pub fn now(&self) -> Timestamp {
         self.plane.world.lock().now()
+    }
+
+    /// Virtual time stands still while the guard lives: for a client that works between its requests.
+    pub fn hold(&self) -> Hold {
+        self.plane.activity.hold();
+        Hold { plane: Arc::clone(&self.plane) }
     }
 
     /// Sleeps until an instant of the cluster's clock; virtual time jumps there when nothing else is to be done before.
@@ -307,6 +315,17 @@ impl Cluster {
     /// Ends the cluster's tasks.
     pub fn stop(&self) {
         self.stop.cancel();
+    }
+}
+
+/// Keeps virtual time from moving on.
+pub struct Hold {
+    plane: Arc<Plane>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.plane.activity.release();
     }
 }
 

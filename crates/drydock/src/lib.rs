@@ -47,6 +47,7 @@ mod storage;
 mod strategy;
 mod table;
 mod validate;
+mod watchers;
 mod world;
 mod yaml_text;
 
@@ -54,7 +55,7 @@ pub use api::{Body, Service};
 pub use audit::AuditEntry;
 pub use behaviour::{Behaviour, Play, PlayError};
 pub use clock::{Clock, VirtualClock, rfc3339, rfc3339_micro};
-pub use cluster::{Cluster, Drive, ForkClock, Options, Served, Storage};
+pub use cluster::{Cluster, Drive, ForkClock, Hold, Options, Served, Storage};
 pub use containers::{Containers, ExecOutcome, HttpAnswer, Life, LogLine, Undeclared};
 pub use controllers::{ControlPlane, NodeSpec, Switch};
 pub use error::Error;

@@ -20,6 +20,7 @@ pub(crate) struct Plane {
     pub(crate) audit: AuditLog,
     pub(crate) activity: Activity,
     pub(crate) alarms: crate::alarms::Alarms,
+    pub(crate) watchers: Arc<crate::watchers::Watchers>,
     /// The newest resource version on disk; `None` when nothing is kept.
     pub(crate) durable: Option<watch::Receiver<u64>>,
     /// What containers answer.
@@ -55,6 +56,17 @@ impl Activity {
         self.running.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
         self.total.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
         Running(self)
+    }
+
+    /// Counts like a request until [`Activity::release`].
+    pub(crate) fn hold(&self) {
+        self.running.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+    }
+
+    /// Ends a [`Activity::hold`].
+    pub(crate) fn release(&self) {
+        self.running.fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
+        self.total.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
     }
 
     /// Requests under way.

@@ -22,6 +22,7 @@ use super::view::{self, Include};
 use crate::plane::Plane;
 use crate::resource::{Registry, Resource};
 use crate::status::{FieldError, Status};
+use crate::watchers::Watcher;
 use crate::world::{Change, Event, Stored};
 use crate::{convert, table};
 
@@ -46,6 +47,10 @@ struct Watch {
     /// Column definitions come with the first row only.
     columns_sent: bool,
     over: bool,
+    /// How far the client has read, for virtual time.
+    watcher: Watcher,
+    /// The world's version up to which everything is in the queue.
+    seen: u64,
 }
 
 pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Response<Body>, Status> {
@@ -85,6 +90,8 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
         bookmarked: 0,
         columns_sent: false,
         over: false,
+        watcher: plane.watchers.open(),
+        seen: 0,
     };
     let synthetic = initial || ((asked.is_empty() || asked == "0") && !query.has("sendInitialEvents"));
     if synthetic {
@@ -158,6 +165,7 @@ impl Watch {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(first) = self.queue.pop_front() {
+                self.watcher.works();
                 return Some(self.join(first));
             }
             if self.over {
@@ -168,6 +176,7 @@ impl Watch {
             if !self.queue.is_empty() || self.over {
                 continue;
             }
+            self.watcher.rests_at(self.seen);
             let wake = if self.bookmarks { self.deadline.min(self.next_bookmark) } else { self.deadline };
             tokio::select! {
                 result = self.changed.changed() => if result.is_err() { return None },
@@ -204,6 +213,7 @@ impl Watch {
         let world = plane.world.lock();
         let (registry, now) = (world.registry().clone(), world.now());
         let mut events: Vec<Arc<Event>> = Vec::new();
+        let mut seen = world.version();
         let failed = match world.events_since(self.cursor) {
             Ok(new) => {
                 for event in new {
@@ -211,6 +221,7 @@ impl Watch {
                     if event.object_ref.resource == self.resource.id {
                         events.push(event.clone());
                         if events.len() >= BATCH {
+                            seen = self.cursor;
                             break;
                         }
                     }
@@ -219,6 +230,7 @@ impl Watch {
             }
             Err(status) => Some(status),
         };
+        self.seen = seen;
         if let Some(status) = failed {
             drop(world);
             self.refuse(&status);

@@ -10,18 +10,22 @@ use crate::plane::Plane;
 /// How long (of real time) nothing must happen before virtual time jumps on: clients answer within this.
 const QUIET: Duration = Duration::from_millis(2);
 
+/// How long a client may leave a watch unread before it is taken to have lost interest.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 pub(super) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
     let mut changed = plane.world.lock().subscribe();
+    let mut waiting_since: Option<tokio::time::Instant> = None;
     loop {
         changed.borrow_and_update();
-        let wake = plane.runtime.lock().settle(&plane.world);
+        let due = plane.runtime.lock().settle(&plane.world);
         let (now, clock) = {
             let world = plane.world.lock();
             (world.now(), world.clock().clone())
         };
         // Sleepers count like controllers' timers.
         let alarm = if clock.as_virtual().is_some() { plane.alarms.ring(now) } else { None };
-        let wake = [wake, alarm].into_iter().flatten().min();
+        let wake = [due, alarm].into_iter().flatten().min();
         let pause = match (clock.as_virtual(), wake) {
             (Some(_), Some(_)) => Some(QUIET),
             (None, Some(wake)) => Some(Duration::try_from(wake.duration_since(now)).unwrap_or_default()),
@@ -34,8 +38,14 @@ pub(super) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
             () = plane.alarms.set.notified() => {}
             () = sleep(pause) => {
                 let quiet = plane.activity.running() == 0 && plane.activity.total() == requests;
-                if let (Some(clock), Some(wake)) = (clock.as_virtual(), wake.filter(|_| quiet)) {
+                let version = plane.world.lock().version();
+                let read = plane.watchers.at_rest(version)
+                    || waiting_since.get_or_insert_with(tokio::time::Instant::now).elapsed() > PATIENCE;
+                // A sleeper may have gone since.
+                let wake = [due, plane.alarms.ring(now)].into_iter().flatten().min();
+                if let (Some(clock), Some(wake)) = (clock.as_virtual(), wake.filter(|_| quiet && read)) {
                     clock.advance_to(wake);
+                    waiting_since = None;
                 }
             }
         }

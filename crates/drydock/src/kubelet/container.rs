@@ -12,8 +12,9 @@ use crate::controllers::desk::EventType;
 use crate::controllers::fields::{count, instant, int, list, namespace, text, truth};
 use crate::fault::Effect;
 
-/// How long a container that crashes lives.
-const CRASH_AFTER: SignedDuration = SignedDuration::from_secs(1);
+/// How long a container runs that crashes. Nothing: a real kubelet looks at its containers once a second, and one that
+/// dies at its start is dead before it is ever told to be ready.
+const CRASH_AFTER: SignedDuration = SignedDuration::ZERO;
 
 /// What becomes of a container that ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
