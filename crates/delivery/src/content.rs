@@ -1,51 +1,15 @@
 //! What a chart renders to, as a release takes it.
 
-use landfall_chart::{Chart, Rendered, values_to_json};
+use landfall_chart::Rendered;
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::{Object, ObjectKey};
-use landfall_release::{Content, CrdFile, HookRecord, LastRun, manifest_objects};
+use landfall_release::{Content, manifest_objects};
 
 use crate::rendering::RenderedUnit;
 
 /// The content of a release.
-pub(crate) fn content(chart: &Chart, rendered: &Rendered) -> Result<Content, Vec<Diagnostic>> {
-    let config = match values_to_json(&rendered.user_values) {
-        serde_json::Value::Object(map) => map,
-        _ => serde_json::Map::new(),
-    };
-    let hooks = rendered
-        .hooks
-        .iter()
-        .map(|hook| HookRecord {
-            name: hook.name.clone(),
-            kind: hook.manifest.head.kind.clone(),
-            path: hook.manifest.path.clone(),
-            manifest: hook.manifest.text.clone(),
-            events: hook.events.iter().map(|event| event.name().to_owned()).collect(),
-            last_run: LastRun::default(),
-            weight: hook.weight,
-            delete_policies: hook.delete_policies.clone(),
-            output_log_policies: hook.output_log_policies.clone(),
-        })
-        .collect();
-    let mut crds = Vec::new();
-    for crd in &rendered.crds {
-        let text = String::from_utf8_lossy(&crd.data);
-        let objects = manifest_objects(&text).map_err(|error| vec![error.diagnose()])?;
-        crds.push(CrdFile {
-            path: crd.path.clone(),
-            objects: objects.into_iter().map(|manifest| manifest.object).collect(),
-        });
-    }
-    Ok(Content {
-        chart: chart.record(),
-        config,
-        manifest: rendered.manifest_text(false),
-        hooks,
-        notes: rendered.notes.clone(),
-        crds,
-        labels: std::collections::BTreeMap::new(),
-    })
+pub(crate) fn content(rendered: &Rendered) -> Result<Content, Vec<Diagnostic>> {
+    Content::of(rendered).map_err(|error| vec![error.diagnose()])
 }
 
 /// The manifest with only the named workloads as rendered now, and all else as it was delivered before.

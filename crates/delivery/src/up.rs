@@ -314,13 +314,13 @@ impl Session {
         };
         let upgrade = UpgradeOptions { deploy: deploy.clone() };
         let Some(last) = &one.last else {
-            let content = content(&unit.chart, &one.next.rendered)?;
+            let content = content(&one.next.rendered)?;
             let install = InstallOptions { deploy, create_namespace: true, replace: true, skip_crds: false };
             let prepared = releases.prepare_install(release, content, &install).await.map_err(told)?;
             return Ok((prepared, false));
         };
         let narrow = |rendered: &RenderedUnit| -> Result<_, Vec<Diagnostic>> {
-            let mut content = content(&unit.chart, &rendered.rendered)?;
+            let mut content = content(&rendered.rendered)?;
             if !options.services.is_empty() {
                 content.manifest = narrowed(&last.manifest, rendered, &options.services)?;
                 let hooks_wanted =
@@ -391,7 +391,7 @@ impl Session {
 
     async fn prepare_again(&self, one: &Ready<'_>, options: &UpOptions) -> Result<Prepared, Vec<Diagnostic>> {
         let releases = self.releases(&one.unit.namespace);
-        let content = content(&one.unit.chart, &one.next.rendered)?;
+        let content = content(&one.next.rendered)?;
         let deploy = DeployOptions {
             wait: if options.wait { Wait::Ready } else { Wait::No },
             timeout: options.timeout,

@@ -232,7 +232,7 @@ impl Executor {
             match request().await {
                 Err(error) if tries < RETRIES && !self.stop.is_cancelled() && is_passing(&error) => {
                     tries += 1;
-                    self.clock.sleep(Duration::from_millis(250 << tries)).await;
+                    self.sleep(Duration::from_millis(250 << tries)).await;
                 }
                 other => return other,
             }

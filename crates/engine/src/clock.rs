@@ -10,6 +10,11 @@ pub trait Clock: Send + Sync {
 
     /// Ends when that much time has passed on this clock.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// Virtual time stands still while the guard lives; the machine's time cannot be held.
+    fn hold(&self) -> Box<dyn Send> {
+        Box::new(())
+    }
 }
 
 /// The machine's own clock.

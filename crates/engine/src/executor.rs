@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use landfall_cluster::Cluster;
@@ -27,6 +27,8 @@ pub struct Executor {
     ledger: Arc<dyn Ledger>,
     pub(crate) events: Sender<Event>,
     pub(crate) stop: CancellationToken,
+    /// Held while the executor works, let go while it waits.
+    hold: Mutex<Option<Box<dyn Send>>>,
 }
 
 /// What one run needs beside its plan.
@@ -63,6 +65,7 @@ impl Executor {
             ledger: Arc::new(NoLedger),
             events,
             stop: CancellationToken::new(),
+            hold: Mutex::default(),
         }
     }
 
@@ -145,7 +148,32 @@ impl Executor {
         Ok(())
     }
 
+    /// The clock stands still from now on, where it can.
+    pub(crate) fn hold(&self) {
+        let held = self.clock.hold();
+        *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+    }
+
+    /// The clock goes on.
+    pub(crate) fn let_go(&self) {
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Sleeps with the clock going on.
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        self.let_go();
+        self.clock.sleep(duration).await;
+        self.hold();
+    }
+
     async fn carry_on(&self, plan: &Plan, operation: &str, resumed: bool) -> Result<Report, Error> {
+        self.hold();
+        let result = self.carry_on_held(plan, operation, resumed).await;
+        self.let_go();
+        result
+    }
+
+    async fn carry_on_held(&self, plan: &Plan, operation: &str, resumed: bool) -> Result<Report, Error> {
         let mut journal = Journal::read(&self.store, &*self.probe, &*self.clock, operation).await?;
         let steps = plan.steps().count();
         self.tell(Event::Planned { operation: operation.to_owned(), steps, done: journal.done() }).await;

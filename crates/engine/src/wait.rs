@@ -137,6 +137,7 @@ impl Executor {
         let mut told: Vec<Pending> = Vec::new();
         loop {
             let mut late = false;
+            self.let_go();
             tokio::select! {
                 biased;
                 Some(first) = changes.next() => {
@@ -146,9 +147,15 @@ impl Executor {
                         match change {
                             Ok(Change::Interrupted(reason)) => self.tell(Event::Interrupted { reason }).await,
                             Ok(change) => scene.take(change),
-                            Err(landfall_cluster::Error::NoMatch { .. }) if judge == Judge::Deletion => return Ok(()),
+                            Err(landfall_cluster::Error::NoMatch { .. }) if judge == Judge::Deletion => {
+                                self.hold();
+                                return Ok(());
+                            }
                             Err(_) if matter == Matter::Around => unreadable += 1,
-                            Err(error) => return Err(self.refused(step, &watched[0].key, &error)),
+                            Err(error) => {
+                                self.hold();
+                                return Err(self.refused(step, &watched[0].key, &error));
+                            }
                         }
                         next = futures::FutureExt::now_or_never(changes.next()).flatten();
                     }
@@ -157,6 +164,7 @@ impl Executor {
                 () = self.stop.cancelled() => return Err(Error::Interrupted.into()),
                 () = &mut deadline => late = true,
             }
+            self.hold();
             if scene.listed.len() + unreadable < expected && !late {
                 continue;
             }

@@ -1,11 +1,8 @@
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use landfall_chart::{Chart, File, Rendered};
-use landfall_gotemplate as go;
+use landfall_chart::{Rendered, values_to_json};
 use landfall_object::Object;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::manifest::manifest_objects;
 use crate::{Error, HookRecord};
@@ -44,10 +41,10 @@ impl Content {
     /// # Errors
     /// [`Error::Manifest`] when a file under `crds/` cannot be read.
     pub fn of(rendered: &Rendered) -> Result<Content, Error> {
-        let mut manifest = String::new();
-        for entry in &rendered.manifests {
-            manifest.push_str(&format!("---\n# Source: {}\n{}\n", entry.path, entry.text));
-        }
+        let config = match values_to_json(&rendered.user_values) {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        };
         let hooks = rendered
             .hooks
             .iter()
@@ -77,56 +74,13 @@ impl Content {
             crds.push(CrdFile { path: crd.path.clone(), objects });
         }
         Ok(Content {
-            chart: chart_json(&rendered.processed),
-            config: map_json(&rendered.user_values),
-            manifest,
+            chart: rendered.processed.record(),
+            config,
+            manifest: rendered.manifest_text(false),
             hooks,
             notes: rendered.notes.clone(),
             crds,
             labels: BTreeMap::new(),
         })
     }
-}
-
-/// The chart as Helm's JSON has it (pkg/chart/chart.go): dependencies are not part of it.
-fn chart_json(chart: &Chart) -> Value {
-    let files = |files: &[File]| -> Value {
-        files.iter().map(|file| json!({"name": file.name, "data": STANDARD.encode(&file.data)})).collect()
-    };
-    json!({
-        "metadata": chart.metadata,
-        "lock": chart.lock,
-        "templates": files(&chart.templates),
-        "values": map_json(&chart.values),
-        "schema": chart.schema.as_ref().map(|schema| STANDARD.encode(schema)),
-        "files": files(&chart.files),
-    })
-}
-
-fn map_json(map: &go::Map) -> Map<String, Value> {
-    map.entries().into_iter().map(|(name, value)| (name.to_string_lossy().into_owned(), value_json(&value))).collect()
-}
-
-fn value_json(value: &go::Value) -> Value {
-    if value.is_nil() {
-        return Value::Null;
-    }
-    if let Some(map) = value.as_map() {
-        return Value::Object(map_json(map));
-    }
-    if let Some(list) = value.elements() {
-        return list.iter().map(value_json).collect();
-    }
-    if let Some(truth) = value.as_bool() {
-        return Value::Bool(truth);
-    }
-    if let Some(number) = value.as_i64() {
-        return number.into();
-    }
-    if let Some(number) = value.as_f64() {
-        // Go writes a whole number without a fraction, whatever its type.
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        return if number.fract() == 0.0 && number.abs() <= EXACT { (number as i64).into() } else { json!(number) };
-    }
-    value.as_str().map_or(Value::Null, |text| text.to_string_lossy().into())
 }

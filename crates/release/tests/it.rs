@@ -10,3 +10,5 @@ mod kill;
 mod place;
 #[path = "it/record.rs"]
 mod record;
+#[path = "it/trouble.rs"]
+mod trouble;

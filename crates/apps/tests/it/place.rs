@@ -103,6 +103,10 @@ impl Clock for EmbeddedClock {
         let until = cluster.now().saturating_add(duration).unwrap_or(jiff::Timestamp::MAX);
         Box::pin(async move { cluster.sleep_until(until).await })
     }
+
+    fn hold(&self) -> Box<dyn Send> {
+        Box::new(self.0.hold())
+    }
 }
 
 /// The cluster to test on and its clock.

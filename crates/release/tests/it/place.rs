@@ -22,7 +22,18 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn new() -> Self {
-        let (cluster, clock, embedded) = cluster().await;
+        Self::on(cluster(&[]).await).await
+    }
+
+    /// One where this goes wrong; `None` where nothing can be made to.
+    pub(crate) async fn with_faults(faults: &[&str]) -> Option<Self> {
+        match std::env::var("LANDFALL_TEST_KUBECONFIG") {
+            Ok(_) => None,
+            Err(_) => Some(Self::on(cluster(faults).await).await),
+        }
+    }
+
+    async fn on((cluster, clock, embedded): (Cluster, Arc<dyn Clock>, Option<landfall_drydock::Cluster>)) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("it-{}-{number}", std::process::id());
         let key = ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, &*namespace);
@@ -118,16 +129,28 @@ impl Clock for EmbeddedClock {
         let until = cluster.now().saturating_add(duration).unwrap_or(jiff::Timestamp::MAX);
         Box::pin(async move { cluster.sleep_until(until).await })
     }
+
+    fn hold(&self) -> Box<dyn Send> {
+        Box::new(self.0.hold())
+    }
 }
 
 /// The cluster to test on, its clock, and the embedded one when it is that.
-async fn cluster() -> (Cluster, Arc<dyn Clock>, Option<landfall_drydock::Cluster>) {
+async fn cluster(faults: &[&str]) -> (Cluster, Arc<dyn Clock>, Option<landfall_drydock::Cluster>) {
     if let Ok(path) = std::env::var("LANDFALL_TEST_KUBECONFIG") {
         let config = kube::config::Kubeconfig::read_from(path).expect("a kubeconfig");
         let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("a configuration");
         return (Cluster::new(kube::Client::try_from(config).expect("a client")), Arc::new(WallClock), None);
     }
-    let options = landfall_drydock::Options { clock: landfall_drydock::Clock::virtual_clock(), ..Default::default() };
+    let play = landfall_drydock::Play {
+        faults: faults.iter().map(|fault| fault.parse().expect("a fault")).collect(),
+        ..Default::default()
+    };
+    let options = landfall_drydock::Options {
+        clock: landfall_drydock::Clock::virtual_clock(),
+        control_plane: landfall_drydock::ControlPlane { play, ..Default::default() },
+        ..Default::default()
+    };
     let embedded = landfall_drydock::Cluster::open(options).await.expect("opens");
     (Cluster::new(embedded.client()), Arc::new(EmbeddedClock(embedded.clone())), Some(embedded))
 }
