@@ -1,12 +1,12 @@
 //! Serves a cluster as kubectl's own shell suite wants it: `suite PORT KUBECONFIG`.
 //!
-//! No kubelet, no scheduler, one node `127.0.0.1`, services in 10.0.0.0, and the admission plug-ins off that
+//! Everything is allowed; no kubelet, no scheduler, one node `127.0.0.1`, services in 10.0.0.0, and the admission plug-ins off that
 //! `hack/make-rules/test-cmd.sh` turns off; the admin's token is the suite's.
 
 use std::error::Error;
 use std::net::SocketAddr;
 
-use landfall_drydock::{Cluster, ControlPlane, NodeSpec, Options, Settings, Switch};
+use landfall_drydock::{Authorization, Cluster, ControlPlane, NodeSpec, Options, Settings, Switch};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -17,6 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ["ServiceAccount", "DefaultStorageClass", "DefaultTolerationSeconds", "StorageObjectInUseProtection"];
     let settings = Settings {
         service_network: [10, 0],
+        authorization: Authorization::AlwaysAllow,
         disabled_admission: disabled.map(str::to_owned).to_vec(),
         ..Settings::default()
     };

@@ -70,5 +70,6 @@ pub use selector::{FieldSelector, FieldTerm, LabelSelector, Operator, Requiremen
 pub use simulation::{DeclaredExec, DeclaredHttp, Script, Simulation, SimulationError};
 pub use status::{Cause, Details, FieldError, Status};
 pub use world::{
-    Actor, Change, DeleteOptions, Effect, Event, ObjectRef, Part, Propagation, Settings, Stored, User, World,
+    Actor, Authorization, Change, DeleteOptions, Effect, Event, ObjectRef, Part, Propagation, Settings, Stored, User,
+    World,
 };

@@ -62,10 +62,22 @@ pub struct Settings {
     pub pod_network: [u8; 2],
     /// How many events are kept for watches that fell behind.
     pub history: usize,
+    /// Who decides what a user may.
+    pub authorization: Authorization,
     /// Admission plug-ins that do not run, by name.
     pub disabled_admission: Vec<String>,
     /// PEM of the authority that signs the served certificate; goes into `kube-root-ca.crt`.
     pub authority: String,
+}
+
+/// Who decides what a user may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Authorization {
+    /// Roles and bindings.
+    #[default]
+    Rbac,
+    /// Everything is allowed.
+    AlwaysAllow,
 }
 
 impl Default for Settings {
@@ -74,6 +86,7 @@ impl Default for Settings {
             service_network: [10, 43],
             pod_network: [10, 42],
             history: 65_536,
+            authorization: Authorization::Rbac,
             disabled_admission: Vec::new(),
             authority: String::new(),
         }

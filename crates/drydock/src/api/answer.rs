@@ -80,20 +80,32 @@ impl Answer {
         self
     }
 
+    /// The same with its JSON indented.
+    fn indented(mut self) -> Self {
+        if self.content_type == "application/json"
+            && let Ok(value) = serde_json::from_slice::<Value>(&self.body)
+            && let Ok(text) = serde_json::to_vec_pretty(&value)
+        {
+            self.body = Bytes::from(text);
+        }
+        self
+    }
+
     /// The answer on the wire; compressed when it is large and the client takes gzip.
     pub(crate) fn into_response(self, asked: &HeaderMap) -> Response<Body> {
+        let answer = if reads_by_eye(asked) { self.indented() } else { self };
         let takes_gzip = asked
             .get_all(header::ACCEPT_ENCODING)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .any(|value| value.split(',').any(|word| word.trim().starts_with("gzip")));
-        let compressed = (takes_gzip && self.body.len() >= COMPRESS_FROM).then(|| gzip(&self.body)).flatten();
+        let compressed = (takes_gzip && answer.body.len() >= COMPRESS_FROM).then(|| gzip(&answer.body)).flatten();
         let zipped = compressed.is_some();
-        let mut response = Response::new(full(compressed.unwrap_or(self.body)));
-        *response.status_mut() = self.code;
-        *response.headers_mut() = self.headers;
+        let mut response = Response::new(full(compressed.unwrap_or(answer.body)));
+        *response.status_mut() = answer.code;
+        *response.headers_mut() = answer.headers;
         let headers = response.headers_mut();
-        headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static(self.content_type));
+        headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static(answer.content_type));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache, private"));
         if zipped {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -101,6 +113,12 @@ impl Answer {
         }
         response
     }
+}
+
+/// True for the agents for which the real server indents what it answers.
+fn reads_by_eye(asked: &HeaderMap) -> bool {
+    let agent = asked.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    ["curl/", "Wget/", "Mozilla/"].iter().any(|known| agent.starts_with(known))
 }
 
 /// A whole body.

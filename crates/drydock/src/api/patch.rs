@@ -79,7 +79,8 @@ pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: 
         let stored = world.update_as(update, |world, live| {
             let gvk = Gvk::new(&*target.resource.group, &*target.resource.version, &*target.resource.kind);
             let (patched, found) = patched(world.schemas(), call, kind, &gvk, live, target.resource.custom.is_some())?;
-            let (object, findings) = read_back(world.schemas(), target, &patched)?;
+            let (object, findings) = read_back(world.schemas(), target, &patched)
+                .map_err(|status| if kind == PatchKind::Strategic { restored(status, &call.body) } else { status })?;
             let found = found.into_iter().chain(findings).collect();
             let refuse = |why: &str| {
                 let error = FieldError::invalid("patch", patched.to_string(), why);
@@ -158,6 +159,24 @@ fn patched(
             Ok((Value::Object(merged), findings))
         }
     }
+}
+
+/// Strategic merges are read back by another converter, with words of its own (`runtime/converter.go`).
+fn restored(status: Status, patch: &[u8]) -> Status {
+    let Some(rest) = status.message.split("json: cannot unmarshal ").nth(1) else { return status };
+    let found = rest.split(' ').next().unwrap_or_default();
+    let wanted = rest.rsplit("of type ").next().unwrap_or_default();
+    let why = if wanted.starts_with("map[") {
+        format!("cannot restore map from {found}")
+    } else if wanted.starts_with("[]") {
+        format!("cannot restore slice from {found}")
+    } else if wanted.starts_with(|c: char| c.is_ascii_lowercase()) && !wanted.contains('.') {
+        format!("cannot convert {found} to {wanted}")
+    } else {
+        format!("cannot restore struct from: {found}")
+    };
+    let error = FieldError::invalid("patch", String::from_utf8_lossy(patch).into_owned(), why);
+    Status::invalid("", "", "", vec![error])
 }
 
 /// What the typed round trip makes of a patched object, with strict findings.
