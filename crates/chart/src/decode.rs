@@ -4,8 +4,10 @@
 //! field is a string, and lets `encoding/json` do the rest: names match in any case, null leaves a field as it is, the
 //! first value of a wrong type is the error.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use landfall_yaml::{Build, Node, Repeated, Scalar};
 use serde_json::{Map as Object, Value as Json};
 
 /// A value of the wrong type; displays as `json.UnmarshalTypeError` does.
@@ -188,6 +190,51 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// YAML as JSON in which a number written as a float stays one, so that a string field gets Go's text for it
+/// (`72445e2` is `7.2445e+06`).
+pub(crate) fn yaml(text: &str) -> Result<Json, landfall_yaml::Error> {
+    match landfall_yaml::parse_first(text)? {
+        None => Ok(Json::Null),
+        Some(document) => landfall_yaml::construct(&document, Repeated::LastWins, &mut Typed),
+    }
+}
+
+struct Typed;
+
+impl Build for Typed {
+    type Value = Json;
+    type Map = Object<String, Json>;
+
+    fn scalar(&mut self, scalar: Scalar<'_>, at: Node<'_>) -> Result<Json, landfall_yaml::Error> {
+        Ok(match scalar {
+            Scalar::Null => Json::Null,
+            Scalar::Bool(truth) => truth.into(),
+            Scalar::Int(number) => number.into(),
+            Scalar::Uint(number) => number.into(),
+            Scalar::Float(number) => {
+                let json = serde_json::Number::from_f64(number).map(Json::Number);
+                json.ok_or_else(|| landfall_yaml::Error::Json {
+                    problem: format!("json: unsupported value: {number}"),
+                    at: Some(at.span().start),
+                })?
+            }
+            Scalar::Str(text) => text.into_owned().into(),
+        })
+    }
+
+    fn sequence(&mut self, items: Vec<Json>, _: Node<'_>) -> Json {
+        items.into()
+    }
+
+    fn insert(&mut self, map: &mut Self::Map, key: Cow<'_, str>, value: Json, _: Node<'_>) {
+        map.insert(key.into_owned(), value);
+    }
+
+    fn mapping(&mut self, map: Self::Map, _: Node<'_>) -> Json {
+        map.into()
+    }
+}
+
 /// What `sigs.k8s.io/yaml` puts into a string field.
 pub(crate) fn as_text(value: &Json) -> Option<String> {
     match value {
@@ -225,6 +272,16 @@ mod tests {
         ] {
             assert_eq!(as_text(&json).as_deref(), Some(text));
         }
+    }
+
+    #[test]
+    fn a_float_becomes_gos_text_for_it() {
+        let json = yaml("a: 72445e2\nb: 1.10\nc: 1.0\nd: 7244500\n").expect("well formed");
+        let text = |key: &str| json.get(key).and_then(as_text);
+        assert_eq!(text("a").as_deref(), Some("7.2445e+06"));
+        assert_eq!(text("b").as_deref(), Some("1.1"));
+        assert_eq!(text("c").as_deref(), Some("1"));
+        assert_eq!(text("d").as_deref(), Some("7244500"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub enum ChartError {
     #[error("{problem}")]
     Ignore {
         /// The line.
-        place: Place,
+        place: Box<Place>,
         /// What is wrong with it.
         problem: IgnoreProblem,
     },
@@ -44,7 +44,7 @@ pub enum ChartError {
         /// Helm's words for the problem.
         text: String,
         /// Where.
-        place: Place,
+        place: Box<Place>,
     },
     /// `Chart.yaml` says something that Helm does not accept.
     #[error("{error}")]
@@ -52,7 +52,7 @@ pub enum ChartError {
         /// What.
         error: InvalidMetadata,
         /// Where.
-        place: Place,
+        place: Box<Place>,
     },
     /// A chart in `charts/` cannot be loaded.
     #[error("error unpacking subchart {name} in {parent}: {error}")]
@@ -136,7 +136,7 @@ pub enum ChartError {
         /// The cluster's version.
         found: String,
         /// Where the chart says so.
-        place: Place,
+        place: Box<Place>,
     },
     /// The release's name is not one.
     #[error(
@@ -152,7 +152,7 @@ pub enum ChartError {
         /// Go's error.
         error: Box<ParseError>,
         /// The template's line.
-        place: Place,
+        place: Box<Place>,
     },
     /// A template failed.
     #[error("{}", exec_words(.error))]
@@ -174,7 +174,7 @@ pub enum ChartError {
         /// Which of them is meant, as its number; 0 when not known.
         line: usize,
         /// The template's line that wrote it.
-        place: Option<Place>,
+        place: Option<Box<Place>>,
         /// Where values in that line were set.
         settings: Vec<Setting>,
     },
@@ -272,7 +272,7 @@ impl ChartError {
         ChartError::File {
             prefix: prefix.to_owned(),
             text: format!("error converting YAML to JSON: {error}"),
-            place: place_of(path, error.mark(), text),
+            place: Box::new(place_of(path, error.mark(), text)),
         }
     }
 
@@ -287,7 +287,7 @@ impl ChartError {
             text: format!(
                 "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
             ),
-            place: Place::line(name, 1).source_from(text),
+            place: Box::new(Place::line(name, 1).source_from(text)),
         }
     }
 
@@ -296,7 +296,7 @@ impl ChartError {
         ChartError::File {
             prefix: prefix.to_owned(),
             text: format!("error unmarshaling JSON: while decoding JSON: {error}"),
-            place: key_place(file, location, &path),
+            place: Box::new(key_place(file, location, &path)),
         }
     }
 
@@ -305,7 +305,7 @@ impl ChartError {
             Some(file) => key_place(file, location, &[&error.path]),
             None => Place::file(location),
         };
-        ChartError::Metadata { error, place }
+        ChartError::Metadata { error, place: Box::new(place) }
     }
 
     pub(crate) fn manifest(

@@ -165,7 +165,7 @@ pub(crate) fn add_lines(error: ChartError, provenance: &Provenance, _chart: &Cha
     let (place, sources) = origin.map_or((None, Vec::new()), |origin| (origin.template, origin.sources));
     let settings =
         sources.into_iter().map(|source| Setting { source, value: landfall_gotemplate::Value::nil() }).collect();
-    ChartError::Manifest { path, text, rendered, line, place, settings }
+    ChartError::Manifest { path, text, rendered, line, place: place.map(Box::new), settings }
 }
 
 #[cfg(test)]

@@ -191,6 +191,7 @@ fn lint_dependencies(tree: &Tree, location: &str, options: &LintOptions, lint: &
             return;
         }
     };
+    lint.warnings.extend(chart.warnings.iter().cloned());
     let directory = &options.directory;
     let declared = &chart.metadata.dependencies;
     let refuse = |words: &str, names: Vec<&str>| {

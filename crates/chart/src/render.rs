@@ -344,7 +344,7 @@ fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), 
         Some(file) => crate::error::key_place(file, &chart.location, &["kubeVersion"]),
         None => landfall_diag::Place::file(&chart.location),
     };
-    Err(ChartError::KubeVersion { wanted: wanted.clone(), found: found.clone(), place })
+    Err(ChartError::KubeVersion { wanted: wanted.clone(), found: found.clone(), place: Box::new(place) })
 }
 
 /// Takes the notes out of the rendered files; the root chart's are kept, others only when asked for.

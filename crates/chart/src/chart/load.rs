@@ -31,7 +31,7 @@ impl Chart {
             Some(bytes) => {
                 let text = String::from_utf8_lossy(bytes);
                 Ignore::parse(&text).map_err(|error| ChartError::Ignore {
-                    place: Place::line(join(location, IGNORE_FILE), error.line).source_from(&text),
+                    place: Box::new(Place::line(join(location, IGNORE_FILE), error.line).source_from(&text)),
                     problem: error.problem,
                 })?
             }
@@ -216,7 +216,7 @@ fn load_subchart(
 
 fn read_yaml(file: &File, prefix: &'static str, location: &str) -> Result<serde_json::Value, ChartError> {
     let text = file.text();
-    landfall_yaml::to_json(&text).map_err(|error| ChartError::yaml(prefix, &error, &join(location, &file.name), &text))
+    crate::decode::yaml(&text).map_err(|error| ChartError::yaml(prefix, &error, &join(location, &file.name), &text))
 }
 
 fn read_lock(file: &File, prefix: &'static str, location: &str) -> Result<Lock, ChartError> {

@@ -14,7 +14,7 @@ impl Diagnose for ChartError {
             }
             ChartError::Ignore { place, problem } => {
                 Diagnostic::error(204, format!("a rule of .helmignore cannot be read: {problem}"))
-                    .primary(place.clone(), "this rule")
+                    .primary((**place).clone(), "this rule")
                     .help("write one pattern per line; `**` is not known, a pattern without `/` matches at any depth")
                     .note(helm)
             }
@@ -33,12 +33,12 @@ impl Diagnose for ChartError {
                 } else {
                     (205, "the file does not hold what is expected")
                 };
-                Diagnostic::error(code, format!("{what}: {reason}")).primary(place.clone(), "here").note(helm)
+                Diagnostic::error(code, format!("{what}: {reason}")).primary((**place).clone(), "here").note(helm)
             }
             ChartError::Metadata { error, place } => {
                 let text = error.text.replace("chart.metadata.", "");
                 Diagnostic::error(202, format!("Chart.yaml is not accepted: {text}"))
-                    .primary(place.clone(), "")
+                    .primary((**place).clone(), "")
                     .note(helm)
             }
             ChartError::Subchart { name, error, .. } => {
@@ -86,7 +86,7 @@ impl Diagnose for ChartError {
             .note(helm),
             ChartError::KubeVersion { wanted, found, place } => {
                 Diagnostic::error(211, format!("the chart wants Kubernetes {wanted}; this is {found}"))
-                    .primary(place.clone(), "asked for here")
+                    .primary((**place).clone(), "asked for here")
                     .help("render for another version with `--kube-version`, or use another version of the chart")
                     .note(helm)
             }
@@ -98,12 +98,12 @@ impl Diagnose for ChartError {
             ChartError::NoReleaseName => Diagnostic::error(212, "the release has no name").note(helm),
             ChartError::Parse { error, place } => {
                 Diagnostic::error(220, format!("the template cannot be read: {}", error.message))
-                    .primary(place.clone(), "here")
+                    .primary((**place).clone(), "here")
                     .note(helm)
             }
             ChartError::Exec { error, evidence } => exec(error, evidence).note(helm),
             ChartError::Manifest { path, text, rendered, line, place, settings } => {
-                manifest(path, text, rendered, *line, place.as_ref(), settings).note(helm)
+                manifest(path, text, rendered, *line, place.as_deref(), settings).note(helm)
             }
             ChartError::NoTemplate { name, known } => {
                 let diagnostic = Diagnostic::error(240, format!("no template {name} renders anything"));

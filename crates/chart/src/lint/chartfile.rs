@@ -51,7 +51,7 @@ pub(super) fn lint(tree: &Tree, lint: &mut Lint) {
 fn read(tree: &Tree) -> Result<(Metadata, Json), String> {
     let bytes = tree.get(PATH).ok_or_else(|| "open Chart.yaml: no such file or directory".to_owned())?;
     let text = String::from_utf8_lossy(bytes);
-    let json = landfall_yaml::to_json(&text).map_err(|error| format!("error converting YAML to JSON: {error}"))?;
+    let json = crate::decode::yaml(&text).map_err(|error| format!("error converting YAML to JSON: {error}"))?;
     let mut metadata = Metadata::default();
     metadata.read_into(&json).map_err(|error| format!("error unmarshaling JSON: while decoding JSON: {error}"))?;
     Ok((metadata, json))

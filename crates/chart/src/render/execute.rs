@@ -147,7 +147,7 @@ pub(crate) fn execute_with(
         let source = &templates[*path].source;
         set.parse(path, &source.text).map_err(|error| {
             let place = source.line(error.line);
-            ChartError::Parse { error: Box::new(error), place }
+            ChartError::Parse { error: Box::new(error), place: Box::new(place) }
         })?;
     }
     let mut context = options.sprig.clone();

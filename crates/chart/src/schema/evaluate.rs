@@ -450,10 +450,9 @@ impl<'s> Evaluator<'s> {
         }
         match rest {
             Some(Json::Bool(false)) if first.is_some() && self.draft < Draft::D2020 => {
-                if items.len() > given {
-                    let words = format!("last {} additionalItem(s) not allowed", count((items.len() - given) as u64));
-                    problems.push(self.fail(path, words));
-                }
+                let left = items.len() - given;
+                let words = format!("last {} additionalItem(s) not allowed", count(left as u64));
+                problems.extend((left > 0).then(|| self.fail(path, words)));
             }
             Some(below) => {
                 for (index, item) in items.iter().enumerate().skip(given) {

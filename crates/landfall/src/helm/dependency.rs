@@ -8,7 +8,7 @@ use std::path::Path;
 use landfall_chart::{Chart, Dependency, is_compatible, path_match};
 
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
-use super::{Stop, World, parse, place};
+use super::{Stop, World, log, parse, place};
 
 const FLAGS: &[Spec] = &[flag("max-col-width", Kind::Text, Support::Works, "maximum column width for output table")];
 
@@ -31,6 +31,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         return Err(Stop::words(200, format!("stat {name}: no such file or directory")));
     }
     let chart = place::load(world, &path, name)?;
+    log(&chart.warnings);
     let mut out = io::stdout().lock();
     let folder = join(name, "charts");
     if chart.metadata.dependencies.is_empty() {

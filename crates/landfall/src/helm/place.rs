@@ -18,7 +18,8 @@ const MAX_DEPTH: usize = 64;
 /// Finds what a chart argument names (helm: `LocateChart`).
 pub(super) fn locate(world: &World<'_>, name: &str) -> Result<PathBuf, Stop> {
     let name = name.trim();
-    let path = world.cwd.join(name);
+    // Collected again, a path has no `.` in it.
+    let path: PathBuf = world.cwd.join(name).components().collect();
     if path.exists() {
         return Ok(path);
     }
