@@ -5,19 +5,45 @@ pub(crate) mod command;
 use std::net::Ipv4Addr;
 
 use anyhow::Context;
-use landfall_drydock::{Cluster, Drive, Options, Served};
+use landfall_drydock::{Cluster, Drive, NodeSpec, Options, Served, Switch};
 use tokio::runtime::Runtime;
 
 use crate::http::Endpoint;
 use crate::testbed;
 
-/// Which controllers run beside the API.
+/// What stands beside the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Controllers {
-    /// All of them, with scheduler and kubelet.
-    All,
-    /// None: the API alone, as a kube-apiserver without a controller-manager.
-    None,
+pub(crate) enum Shape {
+    /// All controllers, scheduler and kubelet.
+    Whole,
+    /// Nothing: a kube-apiserver without a controller-manager.
+    ApiOnly,
+    /// What kubectl's own shell suite expects.
+    ShellSuite,
+}
+
+/// The admission plug-ins that kubectl's own suite turns off.
+const OFF_FOR_THE_SUITE: [&str; 4] =
+    ["ServiceAccount", "DefaultStorageClass", "DefaultTolerationSeconds", "StorageObjectInUseProtection"];
+
+impl Shape {
+    fn options(self) -> Options {
+        let mut options = Options::default();
+        match self {
+            Self::Whole => {}
+            // Nobody steps the controllers.
+            Self::ApiOnly => options.drive = Drive::ByHand,
+            Self::ShellSuite => {
+                options.settings.service_network = [10, 0];
+                options.settings.disabled_admission = OFF_FOR_THE_SUITE.map(str::to_owned).to_vec();
+                let node = NodeSpec { name: "127.0.0.1".to_owned(), memory: "1Gi".to_owned(), ..NodeSpec::default() };
+                options.control_plane.nodes = vec![node];
+                options.control_plane.kubelet = Switch::Off;
+                options.control_plane.scheduler = Switch::Off;
+            }
+        }
+        options
+    }
 }
 
 /// A cluster in memory; it ends with its value.
@@ -31,15 +57,10 @@ pub(crate) struct Embedded {
 
 impl Embedded {
     /// Opens one and serves it; port 0 takes a free one.
-    pub(crate) fn start(controllers: Controllers, port: u16) -> anyhow::Result<Self> {
+    pub(crate) fn start(shape: Shape, port: u16) -> anyhow::Result<Self> {
         let runtime = testbed::runtime()?;
-        let mut options = Options::default();
-        if controllers == Controllers::None {
-            // Nobody steps them.
-            options.drive = Drive::ByHand;
-        }
         let (cluster, served) = runtime.block_on(async {
-            let cluster = Cluster::open(options).await.context("the embedded cluster did not open")?;
+            let cluster = Cluster::open(shape.options()).await.context("the embedded cluster did not open")?;
             let address = (Ipv4Addr::LOCALHOST, port).into();
             let served = cluster.serve(address).await.context("the embedded cluster is not served")?;
             anyhow::Ok((cluster, served))

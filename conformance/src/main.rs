@@ -17,6 +17,7 @@ mod compare;
 mod differential;
 mod embedded;
 mod evidence;
+mod groups;
 mod helm;
 mod http;
 mod ours;
@@ -55,6 +56,8 @@ enum Command {
     Differential(differential::command::Arguments),
     /// Runs kubectl and helm, as published, against the served embedded cluster.
     Kubectl(commands::command::Arguments),
+    /// Runs kubectl's own published shell suite against the embedded cluster.
+    KubectlSuite(groups::Arguments),
     /// Renders charts with helm and with us and compares the bytes; public charts where LANDFALL_CORPUS names a folder of them.
     Parity {
         /// Only cases whose id holds this text.
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Command::Testbed(arguments) => testbed::command::run(&arguments),
         Command::Embedded(arguments) => embedded::command::run(&arguments),
         Command::Differential(arguments) => differential::command::run(&arguments),
+        Command::KubectlSuite(arguments) => groups::run(&arguments),
         Command::Kubectl(arguments) => commands::command::run(&arguments),
         Command::Parity { only } => {
             let corpus = std::env::var_os("LANDFALL_CORPUS").map(PathBuf::from);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Shell, load};
-use crate::embedded::{Controllers, Embedded};
+use crate::embedded::{Embedded, Shape};
 use crate::evidence::{CaseEvidence, Evidence, commit};
 use crate::testbed::{Layout, Running};
 use crate::{peers, root};
@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             real = Running::start(Layout::on_free_ports()?)?;
             std::fs::read_to_string(real.testbed().kubeconfig())?
         } else {
-            embedded = Embedded::start(Controllers::All, 0)?;
+            embedded = Embedded::start(Shape::Whole, 0)?;
             embedded.kubeconfig().to_owned()
         };
         let shell = Shell::new(&folder.join("files"), &kubeconfig)?;

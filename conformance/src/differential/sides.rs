@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use super::play::{Side, now};
-use crate::embedded::{Controllers, Embedded};
+use crate::embedded::{Embedded, Shape};
 use crate::http::Endpoint;
 use crate::testbed::{Component, Layout, Running};
 
@@ -34,9 +34,9 @@ impl Sides {
         let mut embedded = None;
         let other = match other {
             Other::Embedded => {
-                let controllers = if controllers { Controllers::All } else { Controllers::None };
+                let shape = if controllers { Shape::Whole } else { Shape::ApiOnly };
                 let since = now();
-                let cluster = embedded.insert(Embedded::start(controllers, 0)?);
+                let cluster = embedded.insert(Embedded::start(shape, 0)?);
                 Side::new(cluster.endpoint().clone(), since)?
             }
             Other::Real => {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Controllers, Embedded};
+use super::{Embedded, Shape};
 
 /// Serves the embedded cluster until standard input ends.
 #[derive(Args)]
@@ -23,8 +23,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let controllers = if arguments.api_only { Controllers::None } else { Controllers::All };
-    let embedded = Embedded::start(controllers, arguments.port)?;
+    let shape = if arguments.api_only { Shape::ApiOnly } else { Shape::Whole };
+    let embedded = Embedded::start(shape, arguments.port)?;
     std::fs::write(&arguments.kubeconfig, embedded.kubeconfig())?;
     println!("serving {}; KUBECONFIG={}", embedded.endpoint().url, arguments.kubeconfig.display());
     std::io::stdin().read_to_end(&mut Vec::new())?;
