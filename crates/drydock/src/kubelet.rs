@@ -124,7 +124,7 @@ impl Work<'_, '_> {
             status::begin(self);
             return;
         }
-        if self.volumes_are_missing() {
+        if self.is_past_deadline() || self.volumes_are_missing() {
             return;
         }
         self.settle_sandbox();

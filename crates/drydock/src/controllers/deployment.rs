@@ -143,13 +143,12 @@ fn fresh_condition(desk: &Desk<'_>, kind: &str, status: &str, reason: &str, mess
 /// Replaces the condition of the type unless status and reason are the same (`SetDeploymentCondition`).
 fn set_condition(status: &mut Value, mut made: Value) {
     let kind = text(&made, "/type").to_owned();
-    if let Some(current) = super::conditions::find(status, &kind) {
-        if text(current, "/status") == text(&made, "/status") {
-            if text(current, "/reason") == text(&made, "/reason") {
-                return;
-            }
-            made["lastTransitionTime"] = current["lastTransitionTime"].clone();
+    let current = super::conditions::find(status, &kind);
+    if let Some(current) = current.filter(|c| text(c, "/status") == text(&made, "/status")) {
+        if text(current, "/reason") == text(&made, "/reason") {
+            return;
         }
+        made["lastTransitionTime"] = current["lastTransitionTime"].clone();
     }
     super::conditions::remove(status, &kind);
     super::conditions::push(status, made);

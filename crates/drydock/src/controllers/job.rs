@@ -46,7 +46,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> R
         release_pods(desk, namespace_, name_, None)?;
         return Ok(Outcome::done());
     };
-    if text(&found, "/spec/managedBy") != "" && text(&found, "/spec/managedBy") != "kubernetes.io/job-controller" {
+    if !matches!(text(&found, "/spec/managedBy"), "" | "kubernetes.io/job-controller") {
         return Ok(Outcome::done());
     }
     if let Some(end) = finished(&found) {

@@ -120,8 +120,7 @@ fn fraction(deployment: &Value, set: &Value) -> i64 {
 
 /// `a / b` to the nearest whole number, halves away from zero.
 fn rounded_quotient(a: i64, b: i64) -> i64 {
-    let half = if a >= 0 { b / 2 } else { -(b / 2) };
-    if b % 2 == 0 || a.rem_euclid(b) * 2 != b { (a + half) / b } else { (a + half + a.signum()) / b }
+    (2 * a + a.signum() * b) / (2 * b)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::rules::Route;
-use crate::controllers::fields::{deleting, list, text};
+use crate::controllers::fields::{deleting, int, list, text};
 use crate::controllers::kind::{POD, SERVICE};
 use crate::controllers::pods::{is_ready, is_terminated};
 use crate::controllers::selector::map_matches;
@@ -66,7 +66,7 @@ fn port_of<'a>(service: &'a Value, wanted: &Value) -> Option<&'a Value> {
     ports.iter().find(|port| {
         port.get("port") == Some(wanted)
             || wanted.as_str().is_some_and(|word| {
-                text(port, "/name") == word || port.get("port").is_some_and(|number| number.to_string() == word)
+                text(port, "/name") == word || int(port, "/port").is_some_and(|number| word.parse() == Ok(number))
             })
     })
 }

@@ -58,8 +58,8 @@ pub(crate) struct Passing<'a> {
 }
 
 impl Middleware {
-    /// The middlewares an Ingress's annotations ask for; `path` and `kind` are those of the rule.
-    pub(crate) fn of_ingress(world: &World, ingress: &Value, path: &str, kind: &str) -> Vec<Self> {
+    /// The middlewares an Ingress's annotations ask for; `path` is that of the rule.
+    pub(crate) fn of_ingress(world: &World, ingress: &Value, path: &str) -> Vec<Self> {
         let mut found = Vec::new();
         if wants_tls(ingress) {
             found.push(Self::RedirectScheme { scheme: "https".to_owned(), port: None, permanent: true });
@@ -75,8 +75,6 @@ impl Middleware {
                 if let Ok(regex) = Regex::new(&format!("^(?:{path})")) {
                     found.push(Self::ReplacePathRegex { regex, replacement: braced(target) });
                 }
-            } else if kind == "Exact" {
-                found.push(Self::ReplacePath(target.to_owned()));
             } else {
                 found.push(Self::ReplacePath(target.to_owned()));
             }

@@ -67,14 +67,14 @@ fn enters(ingress: &Value, entry: Entry) -> bool {
 
 fn ingress_routes(world: &World, ingress: &Value, asked: &Asked<'_>, offer: &mut dyn FnMut(Fit, &dyn Fn() -> Route)) {
     let owner = format!("Ingress {}/{}", namespace(ingress), name(ingress));
-    let route = |backend: &Value, path: &str, kind: &str| {
+    let route = |backend: &Value, path: &str| {
         let port = backend.pointer("/service/port/number").or_else(|| backend.pointer("/service/port/name"));
         Route {
             owner: owner.clone(),
             namespace: namespace(ingress).to_owned(),
             service: text(backend, "/service/name").to_owned(),
             port: port.cloned().unwrap_or_default(),
-            middlewares: Middleware::of_ingress(world, ingress, path, kind),
+            middlewares: Middleware::of_ingress(world, ingress, path),
         }
     };
     for rule in list(ingress, "/spec/rules") {
@@ -83,11 +83,11 @@ fn ingress_routes(world: &World, ingress: &Value, asked: &Asked<'_>, offer: &mut
             let (written, kind) = (text(path, "/path"), text(path, "/pathType"));
             let Some(path_fit) = path_fit(ingress, written, kind, asked.path) else { continue };
             let backend = path.get("backend").unwrap_or(&Value::Null);
-            offer((host_fit + path_fit, written.len()), &|| route(backend, written, kind));
+            offer((host_fit + path_fit, written.len()), &|| route(backend, written));
         }
     }
     if let Some(backend) = ingress.pointer("/spec/defaultBackend") {
-        offer((-1, 0), &|| route(backend, "/", "Prefix"));
+        offer((-1, 0), &|| route(backend, "/"));
     }
 }
 

@@ -47,6 +47,26 @@ impl Work<'_, '_> {
         Ok(Outcome::done())
     }
 
+    /// Ends a pod that has been there longer than its `activeDeadlineSeconds`; whether it has.
+    pub(super) fn is_past_deadline(&mut self) -> bool {
+        let Some(seconds) = int(self.pod, "/spec/activeDeadlineSeconds") else { return false };
+        let start = instant(&self.status, "/startTime");
+        let Some(end) = start.and_then(|at| at.checked_add(SignedDuration::from_secs(seconds)).ok()) else {
+            return false;
+        };
+        if end > self.desk.now() {
+            self.again(Some(end));
+            return false;
+        }
+        self.end_all(TERMINATED, "Error");
+        let message = "Pod was active on the node longer than the specified deadline";
+        self.status["phase"] = "Failed".into();
+        self.status["reason"] = "DeadlineExceeded".into();
+        self.status["message"] = message.into();
+        self.desk.event(self.pod, EventType::Normal, "DeadlineExceeded", message);
+        true
+    }
+
     /// When the longest `preStop` sleep is over, at most the grace the pod has.
     fn hooks_end(&self) -> Option<jiff::Timestamp> {
         let sleep = list(self.pod, "/spec/containers")

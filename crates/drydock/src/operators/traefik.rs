@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::controllers::desk::{Desk, EventType, Outcome};
-use crate::controllers::fields::{deleting, list, namespace, text};
+use crate::controllers::fields::{deleting, int, list, namespace, text};
 use crate::controllers::kind::{INGRESS_ROUTE, MIDDLEWARE, SECRET, SERVICE};
 use crate::ingress::matcher::Matcher;
 use crate::status::Status;
@@ -78,7 +78,7 @@ fn has_port(service: &Value, port: &Value) -> bool {
         || list(service, "/spec/ports").iter().any(|p| {
             p.get("port") == Some(port)
                 || port.as_str().is_some_and(|word| {
-                    text(p, "/name") == word || p.get("port").is_some_and(|n| n.to_string() == word)
+                    text(p, "/name") == word || int(p, "/port").is_some_and(|number| word.parse() == Ok(number))
                 })
         })
 }

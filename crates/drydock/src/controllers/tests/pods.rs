@@ -198,3 +198,16 @@ fn events_are_kept_for_an_hour() {
     stage.rest();
     assert!(stage.events("p").is_empty());
 }
+
+#[test]
+fn a_pod_ends_at_its_own_deadline() {
+    let mut stage = Stage::plain();
+    stage.create("pods", pod("p", json!({"activeDeadlineSeconds": 30})));
+    stage.pass(29);
+    assert_eq!(text(&stage.find("pods", "p"), "/status/phase"), "Running");
+    stage.pass(2);
+    let ended = stage.find("pods", "p");
+    assert_eq!(text(&ended, "/status/phase"), "Failed");
+    assert_eq!(text(&ended, "/status/reason"), "DeadlineExceeded");
+    assert!(ended.pointer("/status/containerStatuses/0/state/terminated").is_some());
+}
