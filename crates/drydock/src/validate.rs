@@ -5,6 +5,7 @@
 
 mod at;
 mod container;
+mod definition;
 mod metadata;
 mod names;
 mod network;
@@ -75,6 +76,9 @@ fn of_kind(errors: &mut Errors, kind: &str, object: &At<'_>, old: Option<&At<'_>
     workload::validate(errors, kind, object, old);
     storage::validate(errors, kind, object, old);
     network::validate(errors, kind, object, old);
+    if kind == "CustomResourceDefinition" && old.is_none() {
+        definition::validate(errors, object);
+    }
 }
 
 #[cfg(test)]

@@ -66,6 +66,19 @@ pub(super) fn dns_subdomain(value: &str) -> Vec<String> {
     errors
 }
 
+/// RFC 1035 label.
+pub(super) fn dns_1035_label(value: &str) -> Vec<String> {
+    let mut errors = Vec::new();
+    if value.len() > 63 {
+        errors.push(too_long(63));
+    }
+    if !is_label(value) || !value.as_bytes()[0].is_ascii_lowercase() {
+        let message = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character";
+        errors.push(mismatch(message, "[a-z]([-a-z0-9]*[a-z0-9])?", &["my-name", "abc-123"]));
+    }
+    errors
+}
+
 /// `*.` and a subdomain.
 pub(super) fn wildcard_subdomain(value: &str) -> Vec<String> {
     let mut errors = Vec::new();

@@ -1,0 +1,157 @@
+//! CustomResourceDefinitions: names, versions, and that schemas are structural enough to prune by.
+
+use landfall_object::FieldError;
+use serde_json::Value;
+
+use super::at::{At, Errors};
+use super::names;
+
+pub(super) fn validate(errors: &mut Errors, object: &At<'_>) {
+    let spec = object.get("spec");
+    let (group, names_at, versions) = (spec.get("group"), spec.get("names"), spec.get("versions"));
+    let name = object.dig("metadata.name");
+    if name.text() != format!("{}.{}", names_at.get("plural").text(), group.text()) {
+        errors.invalid(&name, "must be spec.names.plural+\".\"+spec.group");
+    }
+    if group.is_empty() {
+        errors.required(group.path.clone(), "");
+    } else {
+        errors.each(&group, names::dns_subdomain(group.text()));
+        if !group.text().contains('.') {
+            errors.invalid(&group, "should be a domain with at least one dot");
+        }
+    }
+    errors.one_of(&spec.get("scope"), &["Cluster", "Namespaced"]);
+    version_names(errors, &spec, &versions);
+    resource_names(errors, &names_at);
+    if object.dig("status.storedVersions").is_empty() {
+        let error = FieldError::invalid("status.storedVersions", Value::Null, "must have at least one stored version");
+        errors.push(error);
+    }
+    schemas(errors, &versions);
+}
+
+fn version_names(errors: &mut Errors, spec: &At<'_>, versions: &At<'_>) {
+    let all: Vec<At<'_>> = versions.items().collect();
+    let mut seen: Vec<&str> = Vec::new();
+    let mut unique = true;
+    for version in &all {
+        let name = version.get("name");
+        errors.each(&name, names::dns_1035_label(name.text()));
+        unique &= !seen.contains(&name.text());
+        seen.push(name.text());
+    }
+    let stored = all.iter().filter(|version| version.get("storage").flag()).count();
+    let complain = |errors: &mut Errors, detail: &str| {
+        let error = FieldError::invalid(versions.path.clone(), versions.value.clone(), detail);
+        errors.push(error.shown_as(internal(&all)));
+    };
+    if !unique {
+        complain(errors, "must contain unique version names");
+    }
+    if stored != 1 {
+        complain(errors, "must have exactly one version marked as storage version");
+    }
+    // The first version is also the old top-level field.
+    if let Some(first) = all.first() {
+        for message in names::dns_1035_label(first.get("name").text()) {
+            errors.push(FieldError::invalid(spec.child("version"), first.get("name").text(), message));
+        }
+    }
+}
+
+/// Versions as the server's internal structs print, schemas lifted out of them.
+fn internal(versions: &[At<'_>]) -> String {
+    let versions: Vec<String> = versions
+        .iter()
+        .map(|version| {
+            format!(
+                "{{\"Name\":{},\"Served\":{},\"Storage\":{},\"Deprecated\":{},\"DeprecationWarning\":{},\"Schema\":null,\
+                 \"Subresources\":null,\"AdditionalPrinterColumns\":null,\"SelectableFields\":null}}",
+                version.get("name").value,
+                version.get("served").flag(),
+                version.get("storage").flag(),
+                version.get("deprecated").flag(),
+                version.get("deprecationWarning").value,
+            )
+        })
+        .collect();
+    format!("[{}]", versions.join(","))
+}
+
+fn resource_names(errors: &mut Errors, names_at: &At<'_>) {
+    for field in ["plural", "singular", "kind", "listKind"] {
+        let at = names_at.get(field);
+        if at.is_empty() {
+            errors.required(at.path, "");
+        } else if field.ends_with("ind") {
+            let messages = names::dns_1035_label(&at.text().to_lowercase());
+            let mixed = "may have mixed case, but should otherwise match: ";
+            errors.each(&at, messages.into_iter().map(|message| format!("{mixed}{message}")).collect());
+        } else {
+            errors.each(&at, names::dns_1035_label(at.text()));
+        }
+    }
+    for field in ["shortNames", "categories"] {
+        for at in names_at.get(field).items() {
+            errors.each(&at, names::dns_1035_label(at.text()));
+        }
+    }
+}
+
+fn schemas(errors: &mut Errors, versions: &At<'_>) {
+    let all: Vec<At<'_>> = versions.items().collect();
+    let shared = all.windows(2).all(|pair| schema(&pair[0]).value == schema(&pair[1]).value);
+    for version in &all {
+        let at = schema(version);
+        if !at.is_set() {
+            errors.required(at.path, "");
+        } else if !shared {
+            structural(errors, &at, Level::Root);
+        }
+    }
+    // A schema that all versions share stands at the old top-level field.
+    if let Some(first) = all.first().map(schema).filter(|first| shared && first.is_set()) {
+        structural(errors, &At::new(first.value, "spec.validation.openAPIV3Schema"), Level::Root);
+    }
+}
+
+fn schema<'v>(version: &At<'v>) -> At<'v> {
+    version.dig("schema.openAPIV3Schema")
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Level {
+    Root,
+    Field,
+    Item,
+}
+
+fn structural(errors: &mut Errors, schema: &At<'_>, level: Level) {
+    let kind = schema.get("type");
+    let free = ["x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields"];
+    let typed = !kind.is_empty() || level != Level::Root && free.iter().any(|flag| schema.get(flag).flag());
+    if !typed {
+        let detail = match level {
+            Level::Root => "must not be empty at the root",
+            Level::Field => "must not be empty for specified object fields",
+            Level::Item => "must not be empty for specified array items",
+        };
+        errors.required(kind.path.clone(), detail);
+    } else if level == Level::Root && kind.text() != "object" {
+        errors.invalid(&kind, "must be object at the root");
+    }
+    for (_, property) in schema.get("properties").entries() {
+        structural(errors, &property, Level::Field);
+    }
+    let additional = schema.get("additionalProperties");
+    if additional.value.is_object() {
+        structural(errors, &additional, Level::Field);
+    }
+    let items = schema.get("items");
+    if items.value.is_object() {
+        structural(errors, &items, Level::Item);
+    } else if kind.text() == "array" {
+        errors.required(items.path, "must be specified");
+    }
+}
