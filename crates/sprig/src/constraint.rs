@@ -61,7 +61,7 @@ enum Operator {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConstraintError {
     /// Not of the shape of a constraint.
-    #[error("improper constraint: {0:?}")]
+    #[error("improper constraint: {}", landfall_gotemplate::format::quote(.0.as_bytes()))]
     Improper(String),
     /// The shape fits, the version does not.
     #[error("constraint parser error")]

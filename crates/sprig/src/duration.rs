@@ -195,12 +195,26 @@ pub(crate) fn duration_text(nanos: i64) -> String {
     }
 }
 
+/// How the package `time` quotes a text: every byte that is not printable ASCII by its number.
+pub(crate) fn quote_time(text: &str) -> String {
+    let mut out = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            b' '..0x80 => out.push(char::from(byte)),
+            _ => out.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// Go's `time.ParseDuration`, in nanoseconds.
 ///
 /// # Errors
 /// Go's words.
 pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
-    let quoted = || landfall_gotemplate::format::quote(text.as_bytes());
+    let quoted = || quote_time(text);
     let invalid = || format!("time: invalid duration {}", quoted());
     let (negative, mut rest) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
@@ -243,7 +257,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
             "m" => MINUTE,
             "h" => HOUR,
             _ => {
-                let unit = landfall_gotemplate::format::quote(unit.as_bytes());
+                let unit = quote_time(unit);
                 return Err(format!("time: unknown unit {unit} in duration {}", quoted()));
             }
         } as u64;

@@ -127,10 +127,16 @@ fn slice(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
 
 fn chunk(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
     let list = elements(a.any(1), "Cannot chunk type")?;
-    let Some(size) = usize::try_from(a.int(0)).ok().filter(|size| *size > 0) else {
-        return Err(FuncError::new("runtime error: makeslice: len out of range"));
+    // Go counts the chunks by dividing floats, which has an answer for some negative sizes too.
+    let (size, last) = (a.int(0), list.len() as i64 - 1);
+    let chunks = match size {
+        1.. => {
+            list.chunks(usize::try_from(size).unwrap_or(usize::MAX)).map(|chunk| Value::from(chunk.to_vec())).collect()
+        }
+        ..=-1 if last == 0 => vec![Value::from(list)],
+        ..=-1 if last > 0 && last <= -size => Vec::new(),
+        _ => return Err(FuncError::new("runtime error: makeslice: len out of range")),
     };
-    let chunks = list.chunks(size).map(|chunk| Value::from(chunk.to_vec())).collect();
     Ok(Value::from(List::of(Type::LIST, chunks)))
 }
 

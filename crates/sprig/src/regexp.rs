@@ -2,40 +2,68 @@
 
 mod translate;
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use landfall_gotemplate::{Args, CallCtx, Func, FuncError, FuncMap, List, Str, Type, Value, format};
 use regex::bytes::Regex;
 
+/// Most expressions that are kept compiled.
+const KEPT: usize = 64;
+
+/// Expressions compiled before: templates use the same few in every loop, and compiling takes longer than matching.
+#[derive(Default)]
+struct Compiled(Mutex<HashMap<Box<[u8]>, Result<Regex, String>>>);
+
+impl Compiled {
+    fn get(&self, pattern: &[u8]) -> Result<Regex, String> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept.get(pattern) {
+            return known.clone();
+        }
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        let compiled = compile(pattern);
+        kept.insert(pattern.into(), compiled.clone());
+        compiled
+    }
+}
+
 /// Largest compiled expression, in bytes.
-const SIZE_LIMIT: usize = 32 << 20;
+const SIZE_LIMIT: usize = 4 << 20;
 
 pub(crate) fn register(funcs: &mut FuncMap) {
+    let compiled = Arc::new(Compiled::default());
     let two = &[Type::String, Type::String];
+    let kept = Arc::clone(&compiled);
     funcs.insert(
         "regexMatch",
-        Func::new(two, |_, a| Ok(Value::from(compile(a.bytes(0)).is_ok_and(|regex| regex.is_match(a.bytes(1)))))),
+        Func::new(two, move |_, a| Ok(Value::from(kept.get(a.bytes(0)).is_ok_and(|regex| regex.is_match(a.bytes(1)))))),
     );
+    let kept = Arc::clone(&compiled);
     funcs.insert(
         "mustRegexMatch",
-        Func::new(two, |_, a| Ok(Value::from(compile(a.bytes(0)).map_err(FuncError::new)?.is_match(a.bytes(1))))),
+        Func::new(two, move |_, a| Ok(Value::from(kept.get(a.bytes(0)).map_err(FuncError::new)?.is_match(a.bytes(1))))),
     );
-    both(funcs, "regexFind", two, |regex, a| {
+    both(funcs, &compiled, "regexFind", two, |regex, a| {
         Ok(Value::str(regex.find(a.bytes(1)).map_or(&b""[..], |found| found.as_bytes())))
     });
     let counted = &[Type::String, Type::String, Type::Int];
-    both(funcs, "regexFindAll", counted, |regex, a| {
+    both(funcs, &compiled, "regexFindAll", counted, |regex, a| {
         let limit = usize::try_from(a.int(2)).unwrap_or(usize::MAX);
         let found: Vec<Value> =
             regex.find_iter(a.bytes(1)).take(limit).map(|found| Value::str(found.as_bytes())).collect();
         Ok(strings(found))
     });
-    both(funcs, "regexSplit", counted, |regex, a| Ok(split(regex, a.bytes(0), a.bytes(1), a.int(2))));
+    both(funcs, &compiled, "regexSplit", counted, |regex, a| Ok(split(regex, a.bytes(0), a.bytes(1), a.int(2))));
     let three = &[Type::String, Type::String, Type::String];
-    both(funcs, "regexReplaceAll", three, |regex, a| {
+    both(funcs, &compiled, "regexReplaceAll", three, |regex, a| {
         let template = a.bytes(2);
         let text = regex.replace_all(a.bytes(1), |found: &regex::bytes::Captures<'_>| expand(template, found));
         Ok(Value::str(text.into_owned()))
     });
-    both(funcs, "regexReplaceAllLiteral", three, |regex, a| {
+    both(funcs, &compiled, "regexReplaceAllLiteral", three, |regex, a| {
         Ok(Value::str(regex.replace_all(a.bytes(1), regex::bytes::NoExpand(a.bytes(2))).into_owned()))
     });
     funcs.insert(
@@ -56,19 +84,23 @@ pub(crate) fn register(funcs: &mut FuncMap) {
 /// A function and its `must` twin: the plain one panics on a broken expression, which says so at more length.
 fn both(
     funcs: &mut FuncMap,
+    compiled: &Arc<Compiled>,
     name: &str,
     params: &'static [Type],
     call: fn(&Regex, Args<'_>) -> Result<Value, FuncError>,
 ) {
     let must = format!("must{}{}", name[..1].to_ascii_uppercase(), &name[1..]);
+    let kept = Arc::clone(compiled);
     funcs.insert(
         &must,
-        Func::new(params, move |_: &mut CallCtx<'_>, a| call(&compile(a.bytes(0)).map_err(FuncError::new)?, a)),
+        Func::new(params, move |_: &mut CallCtx<'_>, a| call(&kept.get(a.bytes(0)).map_err(FuncError::new)?, a)),
     );
+    let kept = Arc::clone(compiled);
     funcs.insert(
         name,
         Func::new(params, move |_: &mut CallCtx<'_>, a| {
-            let regex = compile(a.bytes(0))
+            let regex = kept
+                .get(a.bytes(0))
                 .map_err(|problem| FuncError::new(format!("regexp: Compile({}): {problem}", backquoted(a.bytes(0)))))?;
             call(&regex, a)
         }),

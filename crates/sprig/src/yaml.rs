@@ -41,9 +41,7 @@ fn to_yaml(value: &Value) -> Result<String, Error> {
 
 /// `sigs.k8s.io/yaml.Unmarshal` with its prefixes; JSON decides later whether the kind fits.
 fn unmarshal(text: &[u8], wanted: &str) -> Result<Value, String> {
-    let text = String::from_utf8_lossy(text);
-    let document = landfall_yaml::parse_first(&text);
-    let value = document.and_then(|document| match document {
+    let value = landfall_yaml::decode(text).and_then(|text| match landfall_yaml::parse_first(&text)? {
         Some(document) => landfall_yaml::construct(&document, Repeated::LastWins, &mut Build),
         None => Ok(Value::nil()),
     });

@@ -19,6 +19,7 @@
 //! - An edit that cannot be proven to change only what was asked for is refused.
 
 mod construct;
+mod decode;
 mod document;
 pub mod edit;
 mod emit;
@@ -35,6 +36,7 @@ mod timestamp;
 mod value;
 
 pub use construct::{Build, Repeated, construct};
+pub use decode::decode;
 pub use document::{CollectionStyle, Document, Kind, MAX_DEPTH, Node, Step, parse, parse_first};
 pub use emit::{Emit, Emitter, emit, emit_pretty, emit_value, emit_value_pretty, key_order};
 pub use error::{Duplicate, Error};

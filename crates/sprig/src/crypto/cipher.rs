@@ -45,7 +45,9 @@ pub(super) fn decrypt(password: &[u8], sealed: &[u8]) -> Result<Vec<u8>, FuncErr
     let bytes =
         decode_base64(sealed).map_err(|at| FuncError::new(format!("illegal base64 data at input byte {at}")))?;
     if bytes.len() < BLOCK {
-        let problem = format!("runtime error: slice bounds out of range [:{BLOCK}] with capacity {}", bytes.len());
+        // Go makes room for what so much base64 can hold.
+        let capacity = sealed.len() / 4 * 3;
+        let problem = format!("runtime error: slice bounds out of range [:{BLOCK}] with capacity {capacity}");
         return Err(FuncError::new(problem));
     }
     let (start, body) = bytes.split_at(BLOCK);

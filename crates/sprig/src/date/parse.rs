@@ -2,10 +2,10 @@
 
 use jiff::civil;
 use jiff::tz::{Offset, TimeZone};
-use landfall_gotemplate::format::quote;
 
 use super::layout::{Part, ZoneForm, parts};
 use super::moment::{MONTHS, Moment, WEEKDAYS, Zone};
+use crate::duration::quote_time as quote;
 
 /// Why a piece of text does not fit.
 enum Misfit {
@@ -43,15 +43,9 @@ pub(super) fn parse(layout: &str, text: &str, local: &TimeZone) -> Result<Moment
     let mut found = Found::default();
     let mut rest = text;
     let cannot = |rest: &str, element: &str| {
-        format!(
-            "parsing time {} as {}: cannot parse {} as {}",
-            quote(text.as_bytes()),
-            quote(layout.as_bytes()),
-            quote(rest.as_bytes()),
-            quote(element.as_bytes())
-        )
+        format!("parsing time {} as {}: cannot parse {} as {}", quote(text), quote(layout), quote(rest), quote(element))
     };
-    let refused = |what: &str| format!("parsing time {}: {what}", quote(text.as_bytes()));
+    let refused = |what: &str| format!("parsing time {}: {what}", quote(text));
     let all = parts(layout);
     for (at, (part, element)) in all.iter().enumerate() {
         let before = rest;
@@ -71,7 +65,7 @@ pub(super) fn parse(layout: &str, text: &str, local: &TimeZone) -> Result<Moment
         }
     }
     if !rest.is_empty() {
-        return Err(refused(&format!("extra text: {}", quote(rest.as_bytes()))));
+        return Err(refused(&format!("extra text: {}", quote(rest))));
     }
     found.finish(local).map_err(|what| refused(&format!("{what} out of range")))
 }

@@ -108,7 +108,10 @@ impl Writer {
             _ => {
                 let shown = format::display(value);
                 match value.data() {
-                    // A time, a version: their text.
+                    Data::Host(host) if host.type_name() == "time.Time" => {
+                        self.text(host.json().unwrap_or_default().trim_matches('"'));
+                    }
+                    // A version: its text.
                     Data::Host(host) if host.underlying().is_none() => self.string(&Str::from(shown)),
                     _ => self.out.extend_from_slice(&shown),
                 }
