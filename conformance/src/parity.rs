@@ -149,6 +149,11 @@ fn judge_one(helm: &Helm, case: &Case, plant: bool) -> std::io::Result<Judged> {
         *byte = b'!';
     }
     let mut verdict = judge(&first, &second, &ours);
+    if !verdict.passes() {
+        // Two runs within one second agree about the time; a later one does not.
+        let later = helm.template(&case.chart, &flags, &case.content, 3)?;
+        verdict = judge(&first, &later, &ours);
+    }
     if ours == Outcome::Refused("PANIC".to_owned()) {
         verdict = Verdict::Differs("we panic".to_owned());
     }

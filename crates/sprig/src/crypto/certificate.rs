@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use landfall_gotemplate::{FuncError, Host, List, Value, format};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyUsagePurpose, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyUsagePurpose, SanType, SerialNumber,
 };
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
@@ -17,6 +17,10 @@ use crate::context::Context;
 use crate::encoding::decode_base64;
 
 const DAY: i64 = 24 * 60 * 60;
+/// `2.5.29.19`
+const BASIC_CONSTRAINTS: &[u64] = &[2, 5, 29, 19];
+/// Basic constraints that say no: an empty sequence.
+const EMPTY_SEQUENCE: [u8; 2] = [0x30, 0];
 
 /// Whom a certificate is for.
 pub(super) struct Subject<'a> {
@@ -63,6 +67,7 @@ impl Certificate {
     /// A certificate that may sign others.
     pub(super) fn authority(context: &Context, subject: &Subject<'_>, key: &PrivateKey) -> Result<Self, FuncError> {
         let mut params = params(context, subject)?;
+        params.custom_extensions.clear();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages.push(KeyUsagePurpose::KeyCertSign);
         Ok(Self::new(params.self_signed(key.pair()).map_err(creating)?.der(), key))
@@ -131,7 +136,10 @@ fn params(context: &Context, subject: &Subject<'_>) -> Result<CertificateParams,
     };
     params.not_before = at(now)?;
     params.not_after = at(now.saturating_add(subject.days.saturating_mul(DAY)))?;
-    params.is_ca = IsCa::ExplicitNoCa;
+    // Go says that it is no authority and leaves the key's identifier out; the library only does both or neither.
+    let mut no_authority = CustomExtension::from_oid_content(BASIC_CONSTRAINTS, EMPTY_SEQUENCE.to_vec());
+    no_authority.set_criticality(true);
+    params.custom_extensions.push(no_authority);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     Ok(params)
