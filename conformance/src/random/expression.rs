@@ -17,6 +17,9 @@ pub(super) enum Want {
 
 /// Functions as `result name parameters`: s string, i int, n number, b bool, l list, m map, a anything; a parameter in
 /// quotes is meant as it stands.
+///
+/// Known to differ and not asked for: `toYamlPretty` of `.Chart` or `.Capabilities`, which helm writes with lower-cased
+/// field names of its Go structs.
 const FUNCTIONS: &str = r#"
 s abbrev i s
 s trim s
@@ -98,7 +101,8 @@ s toJson a
 s toPrettyJson a
 s toRawJson a
 s toYaml a
-s toYamlPretty a
+s toYamlPretty m
+s toYamlPretty l
 s mustToJson a
 l list a a
 l list a a a
