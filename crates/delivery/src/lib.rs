@@ -18,6 +18,7 @@ mod duration;
 mod pods;
 mod references;
 mod rendering;
+mod restart;
 mod session;
 mod status;
 mod summary;
