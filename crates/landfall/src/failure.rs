@@ -26,12 +26,6 @@ impl Failure {
     pub(crate) fn usage(diagnostic: Diagnostic) -> Self {
         Failure::new(Exit::Usage, diagnostic)
     }
-
-    /// Configuration with several findings.
-    pub(crate) fn configuration(diagnostics: Vec<Diagnostic>) -> Self {
-        let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Refused);
-        Failure { exit: if refused { Exit::Refused } else { Exit::Usage }, diagnostics }
-    }
 }
 
 /// The exit code of an error by its number: codes are grouped by what went wrong.

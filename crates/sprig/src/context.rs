@@ -22,7 +22,7 @@ pub trait Random: Send + Sync {
 }
 
 /// What functions may know of the world: the caller hands it to [`landfall_gotemplate::Set::execute`] as the user
-/// context. Cloning is cheap. The default is the system's clock and randomness, and UTC.
+/// context. Cloning is cheap. The default is the system's clock and randomness, UTC, and no name lookups.
 #[derive(Clone)]
 pub struct Context {
     /// Where `now` looks.
@@ -31,7 +31,13 @@ pub struct Context {
     pub random: Arc<dyn Random>,
     /// The zone called `Local`.
     pub zone: TimeZone,
+    /// Looks up addresses of a host name for `getHostByName`: the caller's; without one the answer is an empty text, as
+    /// Helm's is without `--enable-dns`.
+    pub hosts: Option<Hosts>,
 }
+
+/// Looks up the addresses of a host name.
+pub type Hosts = Arc<dyn Fn(&str) -> Vec<String> + Send + Sync>;
 
 impl Context {
     /// The context of an execution; the default one if the caller handed in something else.
@@ -57,7 +63,7 @@ impl Context {
 
 impl Default for Context {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), zone: TimeZone::UTC }
+        Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), zone: TimeZone::UTC, hosts: None }
     }
 }
 

@@ -42,7 +42,7 @@ mod yaml;
 use landfall_gotemplate::FuncMap;
 
 pub use constraint::{Constraint, ConstraintError};
-pub use context::{Clock, Context, Random, Seeded, SystemClock, SystemRandom};
+pub use context::{Clock, Context, Hosts, Random, Seeded, SystemClock, SystemRandom};
 pub use json::{Escape, encode as to_json, parse as from_json};
 pub use version::{Version, VersionError};
 pub use yaml::{Build as YamlBuild, Written as YamlWritten};

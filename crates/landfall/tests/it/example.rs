@@ -100,9 +100,11 @@ fn lp_097_images_have_a_registry_in_front_when_there_is_one() {
 #[test]
 fn the_namespace_and_the_volumes_survive_an_uninstall() {
     let objects = render(&[]);
-    for (kind, name) in
-        [("Namespace", "luckyplans"), ("PersistentVolumeClaim", "postgresql-data"), ("PersistentVolumeClaim", "minio-data")]
-    {
+    for (kind, name) in [
+        ("Namespace", "luckyplans"),
+        ("PersistentVolumeClaim", "postgresql-data"),
+        ("PersistentVolumeClaim", "minio-data"),
+    ] {
         let object = find(&objects, kind, name).expect("there");
         assert_eq!(object["metadata"]["annotations"]["helm.sh/resource-policy"], "keep", "{kind}/{name}");
     }
