@@ -59,6 +59,7 @@ const PLACES: &[(&[&str], Kind)] = &[
     (&["managedFields", "[]", "time"], Kind::Time),
     (&["conditions", "[]", "lastTransitionTime"], Kind::Time),
     (&["conditions", "[]", "lastUpdateTime"], Kind::Time),
+    (&["conditions", "[]", "lastProbeTime"], Kind::Time),
     (&["status", "startTime"], Kind::Time),
     (&["status", "completionTime"], Kind::Time),
     (&["running", "startedAt"], Kind::Time),
