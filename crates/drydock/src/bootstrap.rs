@@ -68,15 +68,18 @@ pub(crate) fn prepare(world: &mut World, nodes: &[NodeSpec]) -> Result<(), Statu
             "spec": {"type": "ClusterIP", "sessionAffinity": "None", "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]},
         }),
     )?;
-    world.create(
-        &actor,
-        "storageclasses.storage.k8s.io",
-        json!({
-            "metadata": {"name": "local-path", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-            "provisioner": "rancher.io/local-path", "reclaimPolicy": "Delete",
-            "volumeBindingMode": "WaitForFirstConsumer",
-        }),
-    )?;
+    // Where nobody fills in the default class, there is none to fill in.
+    if !world.settings().disabled_admission.iter().any(|name| name == "DefaultStorageClass") {
+        world.create(
+            &actor,
+            "storageclasses.storage.k8s.io",
+            json!({
+                "metadata": {"name": "local-path", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+                "provisioner": "rancher.io/local-path", "reclaimPolicy": "Delete",
+                "volumeBindingMode": "WaitForFirstConsumer",
+            }),
+        )?;
+    }
     world.create(
         &actor,
         "ingressclasses.networking.k8s.io",

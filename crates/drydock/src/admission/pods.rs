@@ -7,6 +7,16 @@ use crate::status::Status;
 use crate::world::World;
 
 pub(super) fn priority(world: &World, review: &mut Review<'_>) -> Result<(), Status> {
+    if &*review.resource.id == "pods" && review.operation == Operation::Update && review.subresource.is_empty() {
+        // What was computed at creation stays when the client leaves it out.
+        for field in ["priority", "preemptionPolicy"] {
+            let before = review.old.map_or(Value::Null, |old| old["spec"][field].clone());
+            if review.object["spec"][field].is_null() && !before.is_null() {
+                review.object["spec"][field] = before;
+            }
+        }
+        return Ok(());
+    }
     if !review.creates("pods") {
         return Ok(());
     }

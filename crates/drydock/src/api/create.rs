@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::answer::Answer;
 use super::body::{self, FieldValidation};
 use super::dispatch::Target;
 use super::{Call, get, view};
 use crate::plane::Plane;
 use crate::status::Status;
-use crate::world::{Create, Tracking};
+use crate::world::{Create, Tracking, User};
 
 /// How often a generated name that is taken is drawn again.
 const ATTEMPTS: usize = 8;
@@ -17,10 +19,13 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     let effect = call.query.effect("CreateOptions")?;
     call.check_manager("CreateOptions")?;
     let validation = FieldValidation::of(&call.query, "CreateOptions")?;
-    let (object, mut warnings) =
+    let (mut object, mut warnings) =
         body::object(&plane.schemas(), target.resource, &call.headers, &call.body, validation)?;
     warnings.splice(0..0, get::deprecation(target));
     let actor = call.actor();
+    if &*target.resource.id == "certificatesigningrequests.certificates.k8s.io" {
+        sign_for(&mut object, &actor.user);
+    }
     let mut world = plane.world.lock();
     let mut attempt = 0;
     let stored = loop {
@@ -42,4 +47,25 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     let (registry, now) = (world.registry().clone(), world.now());
     drop(world);
     Ok(view::object(&registry, target.resource, &stored, call, 201, now)?.warn(&warnings))
+}
+
+/// A signing request says who asked, whatever the client wrote.
+fn sign_for(request: &mut Value, user: &User) {
+    let spec = &mut request["spec"];
+    for (field, value) in [
+        ("username", json!(user.name)),
+        ("uid", json!(user.uid)),
+        ("groups", json!(user.groups)),
+        ("extra", json!(user.extra)),
+    ] {
+        let empty = matches!(&value, Value::String(text) if text.is_empty())
+            || matches!(&value, Value::Object(map) if map.is_empty());
+        if empty {
+            if let Some(map) = spec.as_object_mut() {
+                map.remove(field);
+            }
+        } else {
+            spec[field] = value;
+        }
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256, Sha512};
 
 use super::Call;
-use super::accept::wants_aggregated;
+use super::accept::{Encoding, wants_aggregated};
 use super::answer::{Answer, to_bytes};
 use crate::plane::Plane;
 use crate::resource::{Registry, Resource};
@@ -73,38 +73,79 @@ pub(crate) fn resources(plane: &Arc<Plane>, call: &Call, group: &str, version: &
     }
     let mut list = Vec::new();
     for resource in served(&registry, group, version) {
-        let mut entry = json!({
-            "name": resource.plural, "singularName": resource.singular, "namespaced": resource.is_namespaced(),
-            "kind": resource.kind, "verbs": resource.verbs,
+        let hashed = resource.allows("list") && resource.allows("create");
+        list.push(ApiResource {
+            name: resource.plural.clone(),
+            singular_name: &resource.singular,
+            namespaced: resource.is_namespaced(),
+            group: "",
+            version: "",
+            kind: &resource.kind,
+            verbs: &resource.verbs,
+            short_names: &resource.short_names,
+            categories: &resource.categories,
+            storage_version_hash: if hashed { storage_version_hash(&registry, resource) } else { String::new() },
         });
-        if !resource.short_names.is_empty() {
-            entry["shortNames"] = json!(resource.short_names);
-        }
-        if !resource.categories.is_empty() {
-            entry["categories"] = json!(resource.categories);
-        }
-        if resource.allows("list") && resource.allows("create") {
-            entry["storageVersionHash"] = json!(storage_version_hash(&registry, resource));
-        }
-        list.push(entry);
         for subresource in &resource.subresources {
-            let mut entry = json!({
-                "name": format!("{}/{}", resource.plural, subresource.name), "singularName": "",
-                "namespaced": resource.is_namespaced(), "kind": subresource.kind, "verbs": subresource.verbs,
+            list.push(ApiResource {
+                name: format!("{}/{}", resource.plural, subresource.name),
+                singular_name: "",
+                namespaced: resource.is_namespaced(),
+                group: &subresource.group,
+                version: &subresource.version,
+                kind: &subresource.kind,
+                verbs: &subresource.verbs,
+                short_names: &[],
+                categories: &[],
+                storage_version_hash: String::new(),
             });
-            if !subresource.version.is_empty() {
-                entry["group"] = json!(subresource.group);
-                entry["version"] = json!(subresource.version);
-            }
-            list.push(entry);
         }
     }
-    let version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    let mut value = json!({"kind": "APIResourceList", "groupVersion": version, "resources": list});
-    if !group.is_empty() {
-        value["apiVersion"] = json!("v1");
+    let list = ApiResourceList {
+        kind: "APIResourceList",
+        api_version: if group.is_empty() { "" } else { "v1" },
+        group_version: if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") },
+        resources: list,
+    };
+    if call.accept.encoding == Encoding::Yaml {
+        let value = serde_json::to_value(&list).map_err(Status::internal)?;
+        return Ok(Answer::value(200, &value, call.accept.encoding));
     }
-    Ok(Answer::value(200, &value, call.accept.encoding))
+    let mut bytes = serde_json::to_vec(&list).map_err(Status::internal)?;
+    bytes.push(b'\n');
+    Ok(Answer::bytes(200, "application/json", bytes.into()))
+}
+
+/// `metav1.APIResourceList`, in the order of its fields, which scripts look at.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiResourceList<'a> {
+    kind: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    api_version: &'a str,
+    group_version: String,
+    resources: Vec<ApiResource<'a>>,
+}
+
+/// `metav1.APIResource`.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiResource<'a> {
+    name: String,
+    singular_name: &'a str,
+    namespaced: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    group: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    version: &'a str,
+    kind: &'a str,
+    verbs: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    short_names: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    categories: &'a [String],
+    #[serde(skip_serializing_if = "String::is_empty")]
+    storage_version_hash: String,
 }
 
 fn served<'a>(registry: &'a Registry, group: &'a str, version: &'a str) -> impl Iterator<Item = &'a Arc<Resource>> {

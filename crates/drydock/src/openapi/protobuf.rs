@@ -79,7 +79,7 @@ fn schema(value: &Value) -> Vec<u8> {
                 let mut named = Vec::new();
                 text(&mut named, 1, Some(key));
                 message(&mut named, 2, &any(value));
-                message(&mut out, 30, &named);
+                message(&mut out, 31, &named);
             }
             // `nullable`, `oneOf`, `anyOf`, `not` have no place in v2.
             _ => {}
