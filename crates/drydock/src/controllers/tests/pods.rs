@@ -73,6 +73,22 @@ fn a_crashing_container_backs_off_longer_and_longer() {
 }
 
 #[test]
+fn a_crashing_container_is_never_taken_for_ready() {
+    for fault in ["deployment/web=crashloop", "deployment/web=oom"] {
+        let mut stage = Stage::with(json!({}), &[fault]);
+        let before = stage.world.version();
+        stage.create("deployments.apps", deployment("web", 2));
+        stage.pass(700);
+        for event in stage.world.events_since(before).expect("kept") {
+            assert_eq!(count(&event.object, "/status/availableReplicas"), 0, "{fault}");
+        }
+        let web = stage.find("deployments.apps", "web");
+        let progressing = condition(&web, "Progressing").expect("set");
+        assert_eq!(text(progressing, "/reason"), "ProgressDeadlineExceeded");
+    }
+}
+
+#[test]
 fn an_image_that_cannot_be_pulled_is_tried_again() {
     let mut stage = Stage::with(json!({}), &["deployment/web=imagepull"]);
     stage.create("deployments.apps", deployment("web", 1));
