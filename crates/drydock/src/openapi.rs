@@ -171,6 +171,11 @@ fn operations_v2(operations: Value) -> Value {
 fn to_v2(value: &mut Value) {
     match value {
         Value::Object(map) => {
+            if map.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true)) {
+                // Readers of v2 would refuse what is not listed; so nothing is.
+                map.remove("properties");
+                map.remove("items");
+            }
             if let Some(Value::Array(all)) = map.get("allOf")
                 && let [one] = all.as_slice()
                 && let Some(reference) = one.get("$ref").cloned()
