@@ -217,7 +217,10 @@ fn show_event(ui: &Ui, live: &mut Live, unit: &str, event: Event, now: Instant) 
             }
         }
         Event::Interrupted { reason } => live.line(&format!("the connection broke and is tried again: {reason}")),
-        Event::Planned { .. } | Event::Evidence(_) | Event::Finished { .. } => {}
+        Event::Planned { operation, steps, done } => {
+            ui.detail(&format!("{unit}: operation {operation}, {steps} steps, {done} of them done before"));
+        }
+        Event::Evidence(_) | Event::Finished { .. } => {}
     }
 }
 
