@@ -7,6 +7,9 @@ use landfall_object::Object;
 use crate::checks::{CheckResult, Routes, SIMULATED_HEADER, Verdict};
 use crate::summary::Address;
 
+/// How long an address may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The addresses that answer with 2xx or 3xx.
 ///
 /// Without routes (a real cluster's public names) nothing is tried and nothing is claimed.
@@ -21,17 +24,22 @@ pub(crate) async fn answering(objects: &[&Object], checks: &[CheckResult], route
     for object in objects {
         wanted.extend(rules(object));
     }
-    let mut found: Vec<Address> = Vec::new();
+    let mut asked: Vec<(String, reqwest::Url, String)> = Vec::new();
     for (name, url) in wanted {
         let Ok(url) = reqwest::Url::parse(&url) else { continue };
         let Some(shown) = through(&url, routes) else { continue };
-        if found.iter().any(|known| known.url == shown) {
-            continue;
+        if asked.iter().all(|(_, _, known)| *known != shown) {
+            asked.push((name, url, shown));
         }
-        if let Some((status, simulated)) = attempt(&url, routes).await
+    }
+    let Ok(client) = routes.client(asked.iter().map(|(_, url, _)| url)) else { return Vec::new() };
+    let answers = futures::future::join_all(asked.iter().map(|(_, url, _)| attempt(&client, url, routes))).await;
+    let mut found = Vec::new();
+    for ((name, _, url), answer) in asked.into_iter().zip(answers) {
+        if let Some((status, simulated)) = answer
             && (200..400).contains(&status)
         {
-            found.push(Address { name, url: shown, status, simulated });
+            found.push(Address { name, url, status, simulated });
         }
     }
     found
@@ -65,7 +73,7 @@ fn rules(object: &Object) -> Vec<(String, String)> {
 
 /// The address as a person types it: with the port that is really listened on, when it is not the usual one.
 fn through(url: &reqwest::Url, routes: &Routes) -> Option<String> {
-    let address = route(url, routes)?;
+    let address = routes.of(url)?;
     let mut url = url.clone();
     let usual = if url.scheme() == "https" { 443 } else { 80 };
     let port = (address.port() != usual).then_some(address.port());
@@ -73,24 +81,10 @@ fn through(url: &reqwest::Url, routes: &Routes) -> Option<String> {
     Some(url.to_string())
 }
 
-fn route(url: &reqwest::Url, routes: &Routes) -> Option<std::net::SocketAddr> {
-    if url.scheme() == "https" { routes.https } else { routes.http }
-}
-
-async fn attempt(url: &reqwest::Url, routes: &Routes) -> Option<(u16, bool)> {
-    let address = route(url, routes)?;
-    let host = url.host_str()?;
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .timeout(Duration::from_secs(2))
-        .resolve(host, address)
-        .tls_danger_accept_invalid_certs(true)
-        .build()
-        .ok()?;
+async fn attempt(client: &reqwest::Client, url: &reqwest::Url, routes: &Routes) -> Option<(u16, bool)> {
     let mut asked = url.clone();
-    asked.set_port(Some(address.port())).ok()?;
-    let answer = client.get(asked).header("host", host).send().await.ok()?;
+    asked.set_port(Some(routes.of(url)?.port())).ok()?;
+    let answer = client.get(asked).header("host", url.host_str()?).timeout(PATIENCE).send().await.ok()?;
     let simulated = answer.headers().contains_key(SIMULATED_HEADER);
     Some((answer.status().as_u16(), simulated))
 }

@@ -19,6 +19,32 @@ impl Routes {
     pub fn is_empty(&self) -> bool {
         self.http.is_none() && self.https.is_none()
     }
+
+    /// Where a request to this address goes instead of its public name.
+    pub(crate) fn of(&self, url: &reqwest::Url) -> Option<SocketAddr> {
+        if url.scheme() == "https" { self.https } else { self.http }
+    }
+
+    /// A client that reaches all these addresses; one for all of them, because making one reads certificates.
+    pub(crate) fn client<'u>(
+        &self,
+        urls: impl IntoIterator<Item = &'u reqwest::Url>,
+    ) -> Result<reqwest::Client, reqwest::Error> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(Duration::from_secs(10));
+        if !self.is_empty() {
+            // The certificates of the embedded cluster's ingress are simulated.
+            builder = builder.tls_danger_accept_invalid_certs(true);
+        }
+        for url in urls {
+            if let (Some(address), Some(host)) = (self.of(url), url.host_str()) {
+                builder = builder.resolve(host, address);
+            }
+        }
+        builder.build()
+    }
 }
 
 /// What a check found.
@@ -66,15 +92,24 @@ pub const UNDECLARED_HEADER: &str = "x-landfall-undeclared";
 /// The longest a check goes on trying when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A client for checks.
+///
+/// # Errors
+/// When the system's certificates cannot be read.
+pub fn check_client(checks: &[Check], routes: &Routes) -> Result<reqwest::Client, reqwest::Error> {
+    let urls: Vec<reqwest::Url> = checks.iter().filter_map(|check| reqwest::Url::parse(&check.http).ok()).collect();
+    routes.client(&urls)
+}
+
 /// Makes one check, again and again until it passes or its time is over.
-pub async fn run_check(check: &Check, routes: &Routes) -> CheckResult {
+pub async fn run_check(client: &reqwest::Client, check: &Check, routes: &Routes) -> CheckResult {
     let started = Instant::now();
     let timeout = check.timeout.as_deref().and_then(|text| crate::parse_duration(text).ok()).unwrap_or(DEFAULT_TIMEOUT);
     let mut pause = Duration::from_millis(50);
     let mut tries = 0;
     loop {
         tries += 1;
-        let (verdict, simulated) = ask(check, routes).await;
+        let (verdict, simulated) = ask(client, check, routes).await;
         let over = started.elapsed() + pause >= timeout;
         if over || !matches!(verdict, Verdict::Failed { .. }) {
             return CheckResult {
@@ -91,31 +126,19 @@ pub async fn run_check(check: &Check, routes: &Routes) -> CheckResult {
     }
 }
 
-async fn ask(check: &Check, routes: &Routes) -> (Verdict, bool) {
+async fn ask(client: &reqwest::Client, check: &Check, routes: &Routes) -> (Verdict, bool) {
     let failed = |reason: String| (Verdict::Failed { reason }, false);
     let url = match reqwest::Url::parse(&check.http) {
         Ok(url) => url,
         Err(error) => return failed(format!("`{}` is not an address: {error}", check.http)),
     };
-    let routed = match url.scheme() {
-        "https" => routes.https,
-        _ => routes.http,
-    };
-    let mut builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .timeout(Duration::from_secs(10));
+    let routed = routes.of(&url);
     let mut asked = url.clone();
-    if let (Some(address), Some(host)) = (routed, url.host_str()) {
-        builder = builder.resolve(host, address).tls_danger_accept_invalid_certs(true);
-        if asked.set_port(Some(address.port())).is_err() {
-            return failed(format!("`{}` cannot have a port", check.http));
-        }
+    if let Some(address) = routed
+        && asked.set_port(Some(address.port())).is_err()
+    {
+        return failed(format!("`{}` cannot have a port", check.http));
     }
-    let client = match builder.build() {
-        Ok(client) => client,
-        Err(error) => return failed(error.to_string()),
-    };
     let method = match (&check.method, &check.body) {
         (Some(method), _) => method.to_uppercase(),
         (None, Some(_)) => "POST".to_owned(),

@@ -27,7 +27,7 @@ mod target;
 mod unit;
 mod up;
 
-pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, run_check, tally};
+pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, check_client, run_check, tally};
 pub use down::{DownOptions, HistoryLine, Removal};
 pub use duration::parse_duration;
 pub use references::{Missing, Unresolved, User, unresolved};

@@ -13,7 +13,7 @@ use crate::rendering::{RenderedUnit, Turn, capabilities, render_unit};
 use crate::session::{Progress, Session};
 use crate::summary::{FailureReport, Outcome, Summary, UnitSummary, changes, unchanged};
 use crate::unit::{Door, Unit};
-use crate::{addresses, pods, run_check, unresolved};
+use crate::{addresses, check_client, pods, run_check, unresolved};
 
 /// How a delivery is made.
 #[derive(Debug, Clone)]
@@ -128,9 +128,11 @@ impl Session {
             && options.services.is_empty()
             && options.wait
         {
+            let client = check_client(&environment.checks, &self.routes)
+                .map_err(|error| vec![Diagnostic::error(540, "the checks cannot be made").note(error.to_string())])?;
             for check in &environment.checks {
                 self.tell(Progress::Doing(format!("check {}", check.name))).await;
-                let result = run_check(check, &self.routes).await;
+                let result = run_check(&client, check, &self.routes).await;
                 self.tell(Progress::Checked(result.clone())).await;
                 checks.push(result);
             }
