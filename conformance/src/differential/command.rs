@@ -133,7 +133,9 @@ impl Outcome {
         let failed = self.steps.iter().filter(|(script, step, _)| unlisted(script, step)).count();
         let listed = self.steps.len() - equal - failed;
         let played: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
-        let outdated: Vec<_> = known.outdated(&self.differences, &played).collect();
+        // A part of the scripts cannot show that an entry for all of them covers nothing.
+        let whole = arguments.scripts.is_empty();
+        let outdated: Vec<_> = known.outdated(&self.differences, &played).filter(|_| whole).collect();
         for difference in fresh.iter().take(60) {
             println!("{difference}");
         }
