@@ -94,7 +94,9 @@ fn item(dice: &mut Dice, expressions: &Expressions, depth: u8, in_range: bool) -
                 .list(items(dice, expressions, depth + 1, false))
                 .and(word(dice, "end"))
         }
-        _ if in_range => Piece::text(Kind::Item, word(dice, if depth % 2 == 0 { "break" } else { "continue" })),
+        _ if in_range => {
+            Piece::text(Kind::Item, word(dice, if depth.is_multiple_of(2) { "break" } else { "continue" }))
+        }
         _ => Piece::text(Kind::Item, " "),
     }
 }

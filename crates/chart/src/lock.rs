@@ -80,10 +80,10 @@ mod tests {
         let locked = one.clone();
         // The value that helm's own resolver test expects for this pair.
         assert_eq!(
-            digest(&[one.clone()], &[locked.clone()]),
+            digest(std::slice::from_ref(&one), std::slice::from_ref(&locked)),
             "sha256:fb239e836325c5fa14b29d1540a13b7d3ba13151b67fe719f820e0ef6d66aaaf"
         );
         let other = Dependency { version: "^0.1.0".to_owned(), ..one.clone() };
-        assert_ne!(digest(&[one], &[locked.clone()]), digest(&[other], &[locked]));
+        assert_ne!(digest(&[one], std::slice::from_ref(&locked)), digest(&[other], &[locked]));
     }
 }

@@ -1,6 +1,6 @@
 //! Argo `Application`s as units: which chart, from where, with which values.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use landfall_chart::{SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic};
@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::Target;
 use crate::target::join;
 use crate::unit::{Door, Overrides, Selection, Unit, add_overrides, load_chart};
+use crate::up::Candidate;
 
 impl Target {
     pub(crate) fn applications(
@@ -18,7 +19,7 @@ impl Target {
         files: &[String],
         selection: &Selection,
         overrides: &Overrides,
-    ) -> Result<Vec<(String, Result<Unit, Vec<Diagnostic>>)>, Vec<Diagnostic>> {
+    ) -> Result<Vec<Candidate>, Vec<Diagnostic>> {
         let mut units = Vec::new();
         for path in files {
             let bytes = self.source.read(path).map_err(|error| vec![error.diagnose()])?.unwrap_or_default();
@@ -77,7 +78,7 @@ impl Target {
             }
         };
         let chart_directory = join(&prefix, directory.trim_matches('/'));
-        let source: &SourceTree = source.as_ref().map_or(&self.source, Arc::as_ref);
+        let source: &SourceTree = source.as_ref().map_or(&self.source, Rc::as_ref);
         let chart = load_chart(source, &chart_directory, &chart_directory)?;
         let mut values = ValueLayers::new();
         let helm = application.at("/spec/source/helm").cloned().unwrap_or(Value::Null);
@@ -119,7 +120,7 @@ impl Target {
     }
 
     /// The tree of a repository: a stand-in, or the target's own files when it is their origin.
-    fn tree_of(&self, repository: &str, selection: &Selection) -> Option<(Option<Arc<SourceTree>>, String)> {
+    fn tree_of(&self, repository: &str, selection: &Selection) -> Option<(Option<Rc<SourceTree>>, String)> {
         let wanted = normalised(repository);
         if let Some((_, tree)) = selection.repositories.iter().find(|(address, _)| normalised(address) == wanted) {
             return Some((Some(tree.clone()), String::new()));

@@ -36,5 +36,5 @@ pub use session::{Offers, Progress, Session};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
 pub use summary::{Address, Change, FailureReport, Outcome, PodLine, Summary, UnitSummary};
 pub use target::{Target, TargetKind, TargetPlace, TargetQuery, slug};
-pub use unit::{Door, Overrides, Selection, Unit};
+pub use unit::{Door, NamedFile, Overrides, Selection, Unit};
 pub use up::{Candidate, UnitPlan, UpOptions, services};

@@ -51,7 +51,7 @@ pub struct User {
 /// When the cluster cannot be asked.
 pub async fn unresolved(desired: &[Object], cluster: &Cluster) -> Result<Vec<Unresolved>, landfall_cluster::Error> {
     let index = Index::of(desired);
-    let mut live: BTreeMap<(String, String, Option<String>, String), Found> = BTreeMap::new();
+    let mut live: BTreeMap<Id, Found> = BTreeMap::new();
     let mut found: BTreeMap<Missing, Unresolved> = BTreeMap::new();
     for object in desired {
         for reference in references(object) {
@@ -159,8 +159,11 @@ enum Found {
     Unknown,
 }
 
+/// Group, kind, namespace and name.
+type Id = (String, String, Option<String>, String);
+
 struct Index {
-    objects: BTreeMap<(String, String, Option<String>, String), Option<Vec<String>>>,
+    objects: BTreeMap<Id, Option<Vec<String>>>,
 }
 
 impl Index {

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::rc::Rc;
 
 use landfall_chart::{Chart, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic};
@@ -7,7 +7,7 @@ use landfall_project::ReleaseSpec;
 use landfall_source::SourceTree;
 
 use crate::target::join;
-use crate::{Target, TargetKind};
+use crate::{Candidate, Target, TargetKind};
 
 /// Values given on the command line, read already.
 #[derive(Debug, Clone, Default)]
@@ -17,8 +17,11 @@ pub struct Overrides {
     /// Lines of the `--set` family other than `--set-file`, in order.
     pub sets: Vec<(SetFlag, String)>,
     /// `--set-file` lines with the files they name and what those hold, or why they cannot be read.
-    pub set_files: Vec<(String, Vec<(String, Result<String, String>)>)>,
+    pub set_files: Vec<(String, Vec<NamedFile>)>,
 }
+
+/// A file named on the command line, and what it holds or why it cannot be read.
+pub type NamedFile = (String, Result<String, String>);
 
 /// What narrows a delivery down.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +35,7 @@ pub struct Selection {
     /// Releases, applications or services left out.
     pub skip: Vec<String>,
     /// Directories that stand in for repositories of Applications: address and tree.
-    pub repositories: Vec<(String, Arc<SourceTree>)>,
+    pub repositories: Vec<(String, Rc<SourceTree>)>,
 }
 
 /// One thing that is delivered as a whole: a release of a chart, or an Application.
@@ -86,7 +89,7 @@ impl Target {
         selection: &Selection,
         overrides: &Overrides,
         default_namespace: &str,
-    ) -> Result<Vec<(String, Result<Unit, Vec<Diagnostic>>)>, Vec<Diagnostic>> {
+    ) -> Result<Vec<Candidate>, Vec<Diagnostic>> {
         let mut units = Vec::new();
         match &self.kind {
             TargetKind::Chart => {
@@ -215,7 +218,7 @@ pub(crate) fn add_overrides(values: &mut ValueLayers, overrides: &Overrides) {
     }
 }
 
-fn check_skips(skips: &[String], units: &[(String, Result<Unit, Vec<Diagnostic>>)]) -> Result<(), Vec<Diagnostic>> {
+fn check_skips(skips: &[String], units: &[Candidate]) -> Result<(), Vec<Diagnostic>> {
     let known = || units.iter().map(|(name, _)| name.as_str());
     for skip in skips {
         if !known().any(|name| name == skip) {

@@ -2,6 +2,8 @@
 //!
 //! Prints the time until it is ready, durable creates a second with 16 clients, the time of a list, and memory.
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a program for people at a terminal")]
+
 use std::error::Error;
 use std::time::Instant;
 

@@ -1,5 +1,7 @@
 //! Serves an embedded cluster until interrupted: `serve PORT KUBECONFIG [STATE.db]`.
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a program for people at a terminal")]
+
 use std::error::Error;
 use std::net::SocketAddr;
 

@@ -3,6 +3,8 @@
 //! Everything is allowed; no kubelet, no scheduler, one node `127.0.0.1`, services in 10.0.0.0, and the admission plug-ins off that
 //! `hack/make-rules/test-cmd.sh` turns off; the admin's token is the suite's.
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a program for people at a terminal")]
+
 use std::error::Error;
 use std::net::SocketAddr;
 

@@ -131,7 +131,7 @@ fn collect(world: &World, from: u64) -> Result<Vec<Arc<Event>>, String> {
 fn serialise(events: Vec<Arc<Event>>, version: u64) -> ClusterBatch {
     let mut batch = ClusterBatch {
         meta: vec![("version".to_owned(), version.to_string())],
-        forget_events_to: version.checked_sub(EVENTS_KEPT).filter(|_| version % 64 == 0 || events.len() > 64),
+        forget_events_to: version.checked_sub(EVENTS_KEPT).filter(|_| version.is_multiple_of(64) || events.len() > 64),
         ..ClusterBatch::default()
     };
     let mut last: HashMap<&ObjectRef, &Arc<Event>> = HashMap::new();

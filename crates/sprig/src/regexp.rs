@@ -13,7 +13,10 @@ const KEPT: usize = 64;
 
 /// Expressions compiled before: templates use the same few in every loop, and compiling takes longer than matching.
 #[derive(Default)]
-struct Compiled(Mutex<HashMap<Box<[u8]>, Result<Regex, String>>>);
+struct Compiled(Mutex<HashMap<Box<[u8]>, Compilation>>);
+
+/// What compiling an expression has led to.
+type Compilation = Result<Regex, String>;
 
 impl Compiled {
     fn get(&self, pattern: &[u8]) -> Result<Regex, String> {

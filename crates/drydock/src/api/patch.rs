@@ -191,7 +191,6 @@ fn read_back(schemas: &Schemas, target: &Target<'_>, patched: &Value) -> Result<
     Ok((decoded.value, decoded.findings))
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call, from one place")]
 fn apply(
     world: &mut World,
     call: &Call,

@@ -89,7 +89,7 @@ impl Registry {
         if !versions.contains(&resource.version) {
             versions.push(resource.version.clone());
             if resource.custom.is_some() {
-                versions.sort_by(|a, b| version_order(b).cmp(&version_order(a)));
+                versions.sort_by_key(|version| std::cmp::Reverse(version_order(version)));
             }
         }
         let resource = Arc::new(resource);
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn versions_are_ordered_as_kubernetes_orders_them() {
         let mut versions = vec!["v1alpha1", "v1", "foo", "v2", "v1beta2", "v1beta1", "v10"];
-        versions.sort_by(|a, b| version_order(b).cmp(&version_order(a)));
+        versions.sort_by_key(|version| std::cmp::Reverse(version_order(version)));
         assert_eq!(versions, ["v10", "v2", "v1", "v1beta2", "v1beta1", "v1alpha1", "foo"]);
     }
 }

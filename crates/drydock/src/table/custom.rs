@@ -130,9 +130,8 @@ fn bracket<'a>(found: &[&'a Value], inside: &str) -> Vec<&'a Value> {
         return items
             .filter(|item| {
                 let values = find(item, path);
-                let matches = values
-                    .iter()
-                    .any(|value| value.as_str().map_or_else(|| value.to_string() == wanted, |text| text == wanted));
+                let matches =
+                    values.iter().any(|value| value.as_str().map_or_else(|| *value == wanted, |text| text == wanted));
                 if right.is_empty() { !values.is_empty() } else { matches == equal }
             })
             .collect();

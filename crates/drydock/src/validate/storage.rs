@@ -98,16 +98,12 @@ fn secret(errors: &mut Errors, object: &At<'_>) {
         }
         "kubernetes.io/dockercfg" => docker(errors, &data, ".dockercfg"),
         "kubernetes.io/dockerconfigjson" => docker(errors, &data, ".dockerconfigjson"),
-        "kubernetes.io/basic-auth" => {
-            if !has("username") && !has("password") {
-                required(errors, "username");
-                required(errors, "password");
-            }
+        "kubernetes.io/basic-auth" if !has("username") && !has("password") => {
+            required(errors, "username");
+            required(errors, "password");
         }
-        "kubernetes.io/ssh-auth" => {
-            if data.get("ssh-privatekey").is_empty() {
-                required(errors, "ssh-privatekey");
-            }
+        "kubernetes.io/ssh-auth" if data.get("ssh-privatekey").is_empty() => {
+            required(errors, "ssh-privatekey");
         }
         "kubernetes.io/tls" => {
             for key in ["tls.crt", "tls.key"] {

@@ -93,10 +93,8 @@ fn source(errors: &mut Errors, volume: &At<'_>) {
             }
             "secret" => keyed(errors, &source, "secretName"),
             "configMap" => keyed(errors, &source, "name"),
-            "persistentVolumeClaim" => {
-                if source.get("claimName").is_empty() {
-                    errors.required(source.child("claimName"), "");
-                }
+            "persistentVolumeClaim" if source.get("claimName").is_empty() => {
+                errors.required(source.child("claimName"), "");
             }
             "downwardAPI" => {
                 mode(errors, &source.get("defaultMode"));
@@ -115,10 +113,8 @@ fn source(errors: &mut Errors, volume: &At<'_>) {
                     errors.invalid(&source.get("path"), "must be an absolute path");
                 }
             }
-            "csi" => {
-                if source.get("driver").is_empty() {
-                    errors.required(source.child("driver"), "");
-                }
+            "csi" if source.get("driver").is_empty() => {
+                errors.required(source.child("driver"), "");
             }
             _ => {}
         }

@@ -400,7 +400,7 @@ fn cron_field_error(field: &str, least: u32, most: u32) -> Option<String> {
     ];
     for part in field.split(',') {
         let (range, step) = part.split_once('/').unwrap_or((part, "1"));
-        if !step.parse::<u32>().is_ok() {
+        if step.parse::<u32>().is_err() {
             return Some(format!("failed to parse int from {step}: strconv.Atoi: parsing {step:?}: invalid syntax"));
         }
         if range == "*" || range == "?" {

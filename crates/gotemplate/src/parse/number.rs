@@ -90,7 +90,7 @@ fn from_complex(real: f64, imaginary: f64) -> Number {
 }
 
 fn whole(float: f64) -> Option<i64> {
-    (float.fract() == 0.0 && (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&float))
+    (float.fract() == 0.0 && (-9.223_372_036_854_776e18..9.223_372_036_854_776e18).contains(&float))
         .then_some(float as i64)
 }
 

@@ -1,7 +1,7 @@
 //! What several commands do alike: read overrides, show progress, plans and units.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use landfall_chart::SetFlag;
@@ -95,7 +95,7 @@ pub(crate) fn selection(context: &Context, place: &Place, args: &TargetArgs) -> 
             ));
         };
         let tree = SourceTree::open_directory(&context.cwd.join(directory)).map_err(|error| failed(&error))?;
-        selection.repositories.push((url.to_owned(), Arc::new(tree)));
+        selection.repositories.push((url.to_owned(), Rc::new(tree)));
     }
     Ok(selection)
 }

@@ -99,7 +99,7 @@ fn status(world: &World<'_>, path: &Path, wanted: &Dependency, chart: &Chart) ->
                 .iter()
                 .filter(|name| {
                     let version = name.trim_end_matches(".tgz").strip_prefix(&format!("{}-", wanted.name));
-                    version.is_some_and(|version| landfall_chart::is_strict_version(version))
+                    version.is_some_and(landfall_chart::is_strict_version)
                 })
                 .collect();
             match versioned.as_slice() {

@@ -65,7 +65,7 @@ fn without_times(mut record: Value) -> Value {
     }
     for hook in record["hooks"].as_array_mut().into_iter().flatten() {
         for field in ["started_at", "completed_at"] {
-            if hook["last_run"][field] != Value::from("") {
+            if hook["last_run"][field] != "" {
                 hook["last_run"][field] = "(a time)".into();
             }
         }
