@@ -1,14 +1,15 @@
-//! Services rolled by name: what the delivery has not rolled already gets a new pod template.
+//! What a delivery does beside its plan: services rolled by name, and the health of what did not change.
 
 use std::collections::BTreeMap;
 
+use landfall_cluster::{JobWait, readiness};
 use landfall_diag::Diagnose;
 use landfall_engine::{
     Desired, DesiredPhase, Executor, Item, Live, Method, PhaseRuns, RunOptions, Task, WaitFor, plan,
 };
 use landfall_object::{Object, ObjectKey};
 
-use crate::content::is_service;
+use crate::content::{is_service, is_workload};
 use crate::session::{Session, operation_id};
 use crate::summary::{Outcome, UnitSummary, changes};
 use crate::unit::Unit;
@@ -80,19 +81,58 @@ impl Session {
                 wave: 1,
                 task: Task::Wait {
                     keys: vec![key.clone()],
-                    wait: WaitFor::Rollout(landfall_cluster::JobWait::Ignore),
+                    wait: WaitFor::Rollout(JobWait::Ignore),
                     timeout: options.restart_timeout.as_secs().max(1),
                 },
                 why: "the rollout".to_owned(),
             });
         }
+        self.run_items(unit, "restart", items, &Live::new([live.clone()]), summary).await
+    }
+
+    /// An unchanged unit must be as healthy as a delivered one: workloads that are not ready are waited for.
+    pub(crate) async fn wait_for_health(
+        &self,
+        unit: &Unit,
+        live: &Live,
+        options: &UpOptions,
+        summary: &mut UnitSummary,
+    ) {
+        let late: Vec<ObjectKey> = live
+            .iter()
+            .filter(|object| is_workload(object) && !readiness(object, JobWait::Ignore).is_ready())
+            .map(Object::key)
+            .collect();
+        if late.is_empty() {
+            return;
+        }
+        let wait = Task::Wait {
+            keys: late,
+            wait: WaitFor::Rollout(JobWait::Ignore),
+            timeout: options.timeout.as_secs().max(1),
+        };
+        let items = vec![Item { wave: 0, task: wait, why: "nothing changed, but it is not ready".to_owned() }];
+        if self.run_items(unit, "wait", items, live, summary).await {
+            summary.outcome = Outcome::Unchanged;
+        }
+    }
+
+    /// Carries a small plan out under the unit's name; says whether it went well.
+    async fn run_items(
+        &self,
+        unit: &Unit,
+        kind: &str,
+        items: Vec<Item>,
+        live: &Live,
+        summary: &mut UnitSummary,
+    ) -> bool {
         let desired = Desired {
-            target: format!("restart {}/{}", unit.namespace, key.name),
-            kind: "restart".to_owned(),
-            phases: vec![DesiredPhase { name: "restart".to_owned(), runs: PhaseRuns::OnSuccess, items }],
+            target: format!("{kind} {}/{}", unit.namespace, unit.name),
+            kind: kind.to_owned(),
+            phases: vec![DesiredPhase { name: kind.to_owned(), runs: PhaseRuns::OnSuccess, items }],
         };
         let (events, forward) = self.engine_events(&unit.name);
-        let result = match plan(&desired, &Live::new([live.clone()])) {
+        let result = match plan(&desired, live) {
             Ok(plan) => {
                 let executor = Executor::new(self.cluster.clone(), self.store.clone(), events)
                     .clock(std::sync::Arc::clone(&self.clock))
@@ -110,11 +150,11 @@ impl Session {
         let _ended = forward.await;
         match result {
             Ok((plan, report)) => {
-                let mut restarted = changes(&plan, Some(&report));
-                for change in &mut restarted {
-                    change.action = "restart".to_owned();
+                let mut done = changes(&plan, Some(&report));
+                for change in &mut done {
+                    change.action = kind.to_owned();
                 }
-                summary.changes.extend(restarted);
+                summary.changes.extend(done);
                 match &report.failure {
                     None => {
                         summary.outcome = Outcome::Delivered;

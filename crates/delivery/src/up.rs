@@ -381,6 +381,8 @@ impl Session {
                 prepared
             };
             self.carry_out(&prepared, &mut summary, unit).await;
+        } else if options.wait {
+            self.wait_for_health(unit, &prepared.live, options, &mut summary).await;
         }
         if summary.outcome != Outcome::Failed && !options.services.is_empty() {
             self.restart(one, options, &before, &mut summary).await;
