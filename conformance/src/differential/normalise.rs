@@ -436,17 +436,23 @@ mod tests {
 
     #[test]
     fn names_keep_their_identity() {
-        let one = json!({"metadata": {"uid": "aaaa-1", "resourceVersion": "50"}});
-        let two = json!({"metadata": {"uid": "bbbb-2", "resourceVersion": "70"}, "message": "uid aaaa-1 is gone"});
+        let one = json!({"metadata": {"name": "a", "uid": "aaaa-1", "resourceVersion": "50"}});
+        let two = json!({"metadata": {"name": "b", "uid": "bbbb-2", "resourceVersion": "70"}, "message": "uid aaaa-1 is gone"});
         let answers = normalise(&transcript(&[one, two]));
-        assert_eq!(answers[0]["body"]["metadata"], json!({"uid": "<uid:1>", "resourceVersion": "<version:1>"}));
-        assert_eq!(answers[1]["body"]["metadata"], json!({"uid": "<uid:2>", "resourceVersion": "<version:1>"}));
+        assert_eq!(
+            answers[0]["body"]["metadata"],
+            json!({"name": "a", "uid": "<uid:1>", "resourceVersion": "<version:1>"})
+        );
+        assert_eq!(
+            answers[1]["body"]["metadata"],
+            json!({"name": "b", "uid": "<uid:2>", "resourceVersion": "<version:1>"})
+        );
         assert_eq!(answers[1]["body"]["message"], "uid <uid:1> is gone");
     }
 
     #[test]
     fn versions_of_one_object_keep_their_order() {
-        let at = |version: &str| json!({"metadata": {"uid": "aaaa-1", "resourceVersion": version}});
+        let at = |version: &str| json!({"metadata": {"name": "a", "uid": "aaaa-1", "resourceVersion": version}});
         let answers = normalise(&transcript(&[at("70"), at("50"), at("70")]));
         let symbols: Vec<&Value> =
             answers.iter().map(|answer| &answer["body"]["metadata"]["resourceVersion"]).collect();
