@@ -95,3 +95,15 @@ pub(crate) struct VersionArgs {
     #[arg(long)]
     pub(crate) short: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn no_two_arguments_of_a_command_have_one_name() {
+        Cli::command().debug_assert();
+    }
+}

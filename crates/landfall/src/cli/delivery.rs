@@ -216,6 +216,7 @@ pub(crate) struct LogsArgs {
 #[command(before_help = "Examples:\n  landfall history\n  landfall history luckyplans -n luckyplans")]
 pub(crate) struct HistoryArgs {
     /// A release's name (default: all of the system)
+    #[arg(id = "release_name", value_name = "RELEASE")]
     pub(crate) release: Option<String>,
     #[command(flatten)]
     pub(crate) place: TargetArgs,
@@ -233,6 +234,7 @@ pub(crate) struct HistoryArgs {
 )]
 pub(crate) struct RollbackArgs {
     /// A release's name (default: all of the system)
+    #[arg(id = "release_name", value_name = "RELEASE")]
     pub(crate) release: Option<String>,
     /// The revision (default: the one before the last)
     pub(crate) revision: Option<u32>,
