@@ -1,34 +1,17 @@
 //! `landfall diff`: what the cluster would have to change to be as git asks.
 
-use std::time::Instant;
-
-use landfall_delivery::UpOptions;
 use landfall_engine::Action;
 use serde_json::json;
 
 use crate::cli::DiffArgs;
 use crate::commands::shared;
 use crate::context::Context;
-use crate::embedded::Hosting;
 use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::ui::{Output, Style};
 
 pub(crate) async fn run(context: &Context, args: DiffArgs) -> Outcome {
-    let started = Instant::now();
-    let place = context.place(args.target.as_deref(), &args.place)?;
-    let overrides = shared::overrides(context, &args.values)?;
-    let selection = shared::selection(context, &place, &args.place)?;
-    let candidates = place.target.units(&selection, &overrides, "default").map_err(Failure::from)?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
-    let options = UpOptions::default();
-    let plans = shared::with_progress(context, &mut connection, started, |session| {
-        let (candidates, options) = (&candidates, &options);
-        async move { session.plan(candidates, options).await }
-    })
-    .await;
-    connection.close_before_result().await;
-    let plans = plans.map_err(Failure::from)?;
+    let (_, _, plans) = shared::planned(context, args.target.as_deref(), &args.place, &args.values).await?;
     let ui = &context.ui;
     let mut differs = false;
     let mut documents = Vec::new();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use landfall_chart::SetFlag;
 use landfall_delivery::{
-    Change, CheckResult, Outcome, Overrides, Progress, Selection, Session, UnitPlan, UnitSummary, Verdict,
+    Change, CheckResult, Outcome, Overrides, Progress, Selection, Session, UnitPlan, UnitSummary, UpOptions, Verdict,
 };
 use landfall_diag::Diagnostic;
 use landfall_engine::{Event, StepResult};
@@ -16,7 +16,7 @@ use tokio::sync::mpsc::channel;
 
 use crate::cli::{TargetArgs, ValuesArgs};
 use crate::context::{Context, Place};
-use crate::embedded::Connection;
+use crate::embedded::{Connection, Hosting};
 use crate::exit::Exit;
 use crate::failure::{Failure, failed};
 use crate::state::StateDir;
@@ -347,6 +347,29 @@ pub(crate) fn print_check(context: &Context, check: &CheckResult) {
         Verdict::NotSimulated { reason } => ("not simulated", Style::Warning, format!(": {reason}")),
     };
     ui.line(&format!("check {:<12} {:<40} {}{why}", check.name, check.address, ui.out_style(style, word)));
+}
+
+/// A target, where it goes, and what would be done there; nothing is started and nothing is changed.
+pub(crate) async fn planned(
+    context: &Context,
+    target: Option<&str>,
+    args: &TargetArgs,
+    values: &ValuesArgs,
+) -> Result<(Place, Connection, Vec<UnitPlan>), Failure> {
+    let started = Instant::now();
+    let place = context.place(target, args)?;
+    let overrides = overrides(context, values)?;
+    let selection = selection(context, &place, args)?;
+    let candidates = place.target.units(&selection, &overrides, "default").map_err(Failure::from)?;
+    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let options = UpOptions::default();
+    let plans = with_progress(context, &mut connection, started, |session| {
+        let (candidates, options) = (&candidates, &options);
+        async move { session.plan(candidates, options).await }
+    })
+    .await;
+    connection.close_before_result().await;
+    Ok((place, connection, plans.map_err(Failure::from)?))
 }
 
 /// Plans, for people or machines.
