@@ -24,6 +24,9 @@ pub struct Target {
     pub source: SourceTree,
     /// The directory within the files that paths of the target start from.
     pub directory: String,
+    /// What stands in front of the files' paths where a person reads them: the way from the working directory to a
+    /// working tree, nothing for commits and archives.
+    pub shown: String,
     /// What it is.
     pub kind: TargetKind,
 }
@@ -86,8 +89,9 @@ impl TargetPlace {
         Err(diagnostic)
     }
 
-    /// The directory whose `.landfall` holds the state; none for what is only known by address.
-    pub fn root(&self) -> Option<PathBuf> {
+    /// The directory whose `.landfall` holds the state: the one with the `landfall.yaml`, else the top of the git
+    /// working tree, else the working directory; none for what is only known by address.
+    pub fn root(&self, working_directory: &Path) -> Option<PathBuf> {
         let directory = match self {
             TargetPlace::Directory(directory) => directory.clone(),
             TargetPlace::Archive(file) | TargetPlace::Manifest(file) => file.parent()?.to_owned(),
@@ -98,7 +102,7 @@ impl TargetPlace {
             return Some(directory);
         }
         let top = directory.ancestors().find(|dir| dir.join(".git").exists()).map(Path::to_owned);
-        Some(top.unwrap_or(directory))
+        Some(top.unwrap_or_else(|| working_directory.to_owned()))
     }
 }
 
@@ -124,7 +128,11 @@ impl Target {
                     return Err(one(Diagnostic::error(122, format!("`{}` holds no Argo Application", file.display()))
                         .help("`landfall up` takes charts, systems with a landfall.yaml, and Applications")));
                 }
-                Ok(Target { source, directory: inside, kind: TargetKind::Applications(vec![path]) })
+                let shown = match (&query.reference, source.directory_on_disk()) {
+                    (None, Some(root)) => way(&query.working_directory, root),
+                    _ => String::new(),
+                };
+                Ok(Target { source, directory: inside, shown, kind: TargetKind::Applications(vec![path]) })
             }
             TargetPlace::Archive(file) => {
                 let source = SourceTree::open_archive(file).map_err(|error| one(error.diagnose()))?;
@@ -140,9 +148,43 @@ impl Target {
         }
     }
 
+    /// Reads no more of a place than its `landfall.yaml`: what commands need that look at what is delivered and render
+    /// nothing. A place without one is an empty list of Applications.
+    ///
+    /// # Errors
+    /// When the `landfall.yaml` cannot be read, or the place has to be fetched and cannot be.
+    pub fn declared(place: &TargetPlace, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
+        let directory = match place {
+            _ if query.reference.is_some() => return Target::load(place, query),
+            TargetPlace::Remote(_) => return Target::load(place, query),
+            TargetPlace::Directory(directory) => Some(directory.as_path()),
+            TargetPlace::Archive(file) | TargetPlace::Manifest(file) => file.parent(),
+        };
+        let file = directory.unwrap_or(Path::new(".")).join(landfall_project::FILE_NAME);
+        let kind = match std::fs::read(&file) {
+            Ok(bytes) => TargetKind::System(Box::new(landfall_project::parse(
+                landfall_project::FILE_NAME,
+                &String::from_utf8_lossy(&bytes),
+            )?)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => TargetKind::Applications(Vec::new()),
+            Err(error) => {
+                return Err(one(
+                    Diagnostic::error(120, format!("`{}` cannot be read", file.display())).note(error.to_string())
+                ));
+            }
+        };
+        let source = SourceTree::from_tree("declared", landfall_chart::Tree::new());
+        Ok(Target { source, directory: String::new(), shown: String::new(), kind })
+    }
+
     fn from_directory(directory: &Path, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
         let (source, inside) = open(directory, query).map_err(one)?;
-        Target::recognise(source, inside, &directory.display().to_string())
+        let shown = match (&query.reference, source.directory_on_disk()) {
+            (None, Some(root)) => way(&query.working_directory, root),
+            _ => String::new(),
+        };
+        let target = Target::recognise(source, inside, &directory.display().to_string())?;
+        Ok(Target { shown, ..target })
     }
 
     fn recognise(source: SourceTree, directory: String, name: &str) -> Result<Self, Vec<Diagnostic>> {
@@ -150,14 +192,19 @@ impl Target {
         if let Some(text) = source.read(&project).map_err(|error| one(error.diagnose()))? {
             let text = String::from_utf8_lossy(&text).into_owned();
             let file = landfall_project::parse(landfall_project::FILE_NAME, &text)?;
-            return Ok(Target { source, directory, kind: TargetKind::System(Box::new(file)) });
+            return Ok(Target { source, directory, shown: String::new(), kind: TargetKind::System(Box::new(file)) });
         }
         if source.read(&join(&directory, "Chart.yaml")).map_err(|error| one(error.diagnose()))?.is_some() {
-            return Ok(Target { source, directory, kind: TargetKind::Chart });
+            return Ok(Target { source, directory, shown: String::new(), kind: TargetKind::Chart });
         }
         let applications = applications_in(&source, &directory).map_err(one)?;
         if !applications.is_empty() {
-            return Ok(Target { source, directory, kind: TargetKind::Applications(applications) });
+            return Ok(Target {
+                source,
+                directory,
+                shown: String::new(),
+                kind: TargetKind::Applications(applications),
+            });
         }
         let mut diagnostic = Diagnostic::error(
             123,
@@ -171,6 +218,15 @@ impl Target {
             None => diagnostic.help("`landfall create NAME` makes a chart to begin with"),
         };
         Err(vec![diagnostic])
+    }
+
+    /// A path within the files as a person at the terminal would type it.
+    pub fn shown(&self, path: &str) -> String {
+        match (self.shown.as_str(), path) {
+            ("", path) => path.to_owned(),
+            (shown, "") => shown.to_owned(),
+            (shown, path) => format!("{shown}/{path}"),
+        }
     }
 
     /// A path of the target as a path within its files.
@@ -198,6 +254,20 @@ fn open(directory: &Path, query: &TargetQuery) -> Result<(SourceTree, String), D
             let commit = SourceTree::open_commit(directory, reference).map_err(|error| error.diagnose())?;
             Ok((commit, inside))
         }
+    }
+}
+
+/// The way from a directory to another as a relative path; empty when they are one, absolute when neither holds the
+/// other.
+fn way(from: &Path, to: &Path) -> String {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (from, to) = (real(from), real(to));
+    if let Ok(below) = to.strip_prefix(&from) {
+        return below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
+    }
+    match from.strip_prefix(&to) {
+        Ok(above) => vec![".."; above.components().count()].join("/"),
+        Err(_) => to.display().to_string(),
     }
 }
 

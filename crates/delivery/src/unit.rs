@@ -136,8 +136,7 @@ impl Target {
         overrides: &Overrides,
         default_namespace: &str,
     ) -> Result<Unit, Vec<Diagnostic>> {
-        let location = if self.directory.is_empty() { String::new() } else { self.directory.clone() };
-        let chart = load_chart(&self.source, &self.directory, &location)?;
+        let chart = load_chart(&self.source, &self.directory, &self.shown(&self.directory))?;
         let mut values = ValueLayers::new();
         add_overrides(&mut values, overrides);
         Ok(Unit {
@@ -157,7 +156,7 @@ impl Target {
         default_namespace: &str,
     ) -> Result<Unit, Vec<Diagnostic>> {
         let directory = self.path(&release.chart);
-        let chart = load_chart(&self.source, &directory, &directory)?;
+        let chart = load_chart(&self.source, &directory, &self.shown(&directory))?;
         let mut values = ValueLayers::new();
         for file in &release.values {
             let (path, text) = self.values_file(&directory, file)?;
@@ -181,7 +180,7 @@ impl Target {
     fn values_file(&self, chart: &str, file: &str) -> Result<(String, String), Vec<Diagnostic>> {
         for path in [join(chart, file), self.path(file)] {
             if let Some(bytes) = self.source.read(&path).map_err(|error| vec![error.diagnose()])? {
-                return Ok((path, String::from_utf8_lossy(&bytes).into_owned()));
+                return Ok((self.shown(&path), String::from_utf8_lossy(&bytes).into_owned()));
             }
         }
         Err(vec![Diagnostic::error(125, format!("the values file `{file}` is not there")).note(format!(

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use landfall_delivery::{Target, TargetKind, TargetPlace, TargetQuery, slug};
-use landfall_diag::{Code, Diagnostic};
+use landfall_diag::Diagnostic;
 use landfall_project::{Environment, RemoteCluster};
-use landfall_source::SourceTree;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{GlobalArgs, TargetArgs};
@@ -74,7 +73,7 @@ impl Context {
         if let Some(directory) = &self.global.state {
             return Ok(StateDir::at(self.cwd.join(directory)));
         }
-        if let Some(root) = place.root() {
+        if let Some(root) = place.root(&self.cwd) {
             return Ok(StateDir::at(root.join(".landfall")));
         }
         let TargetPlace::Remote(remote) = place else {
@@ -124,20 +123,17 @@ impl Context {
         Ok(Place { target, environment, state, cluster })
     }
 
-    /// As [`Context::place`]; where nothing can be delivered from, the working directory with its embedded cluster.
-    pub(crate) fn place_or_here(&self, target: Option<&str>, args: &TargetArgs) -> Result<Place, Failure> {
-        match self.place(target, args) {
-            Err(failure) if target.is_none() && failure.diagnostics.iter().any(|it| it.code == Code(123)) => {
-                let query = self.query(None, None);
-                let place = TargetPlace::of(&query).map_err(Failure::from)?;
-                let state = self.state_of(&place)?;
-                let source = SourceTree::from_tree("here", landfall_chart::Tree::new());
-                let target = Target { source, directory: String::new(), kind: TargetKind::Applications(Vec::new()) };
-                let cluster = self.cluster_choice(&target, None, args)?;
-                Ok(Place { target, environment: None, state, cluster })
-            }
-            other => other,
-        }
+    /// As [`Context::place`] for what only looks at what is delivered: no more than the `landfall.yaml` is read, and
+    /// a place without one is the working directory with its embedded cluster.
+    pub(crate) fn declared_place(&self, target: Option<&str>, args: &TargetArgs) -> Result<Place, Failure> {
+        let mut query = self.query(target, args.reference.as_deref());
+        let place = TargetPlace::of(&query).map_err(Failure::from)?;
+        let state = self.state_of(&place)?;
+        query.cache = state.file("cache");
+        let target = Target::declared(&place, &query).map_err(Failure::from)?;
+        let environment = self.environment(&target, args)?;
+        let cluster = self.cluster_choice(&target, environment.as_deref(), args)?;
+        Ok(Place { target, environment, state, cluster })
     }
 
     fn environment(&self, target: &Target, args: &TargetArgs) -> Result<Option<String>, Failure> {

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, Unit, parse_duration};
+use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, TargetKind, Unit, parse_duration};
 use landfall_diag::Diagnostic;
 
 use crate::cli::DownArgs;
 use crate::commands::shared;
-use crate::context::{ClusterChoice, Context};
+use crate::context::{ClusterChoice, Context, Place};
 use crate::embedded::{self, Hosting};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome, exit_of};
@@ -15,7 +15,15 @@ use crate::ui::Output;
 
 pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.place(args.target.as_deref(), &args.place)?;
+    let place = match context.place(args.target.as_deref(), &args.place) {
+        Ok(place) => place,
+        Err(failure) => match context.declared_place(None, &args.place) {
+            Ok(here) if args.target.is_none() && nothing_declared(&here) => {
+                return everything_here(context, &args, here, started).await;
+            }
+            _ => return Err(failure),
+        },
+    };
     let selection = shared::selection(context, &place, &args.place)?;
     let units = place.target.units(&selection, &Overrides::default(), "default").map_err(Failure::from)?;
     let wanted: Vec<&Unit> = units.iter().filter_map(|(_, unit)| unit.as_ref().ok()).collect();
@@ -105,4 +113,42 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         }
     }
     Ok(exit)
+}
+
+/// Whether a place declares no system, so that only an embedded cluster can be there.
+fn nothing_declared(place: &Place) -> bool {
+    !matches!(place.target.kind, TargetKind::System(_)) && place.cluster == ClusterChoice::Embedded
+}
+
+/// Takes down the embedded cluster of the working directory with all that was delivered to it from elsewhere, as
+/// `landfall up ./chart` leaves it.
+async fn everything_here(context: &Context, args: &DownArgs, place: Place, started: Instant) -> Outcome {
+    if !place.state.exists() {
+        context.ui.status("nothing runs here");
+        return Ok(Exit::Done);
+    }
+    let delivering = shared::only_delivery(context, &place.state).await?;
+    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let status =
+        shared::with_progress(context, &mut connection, started, |session| async move { session.status(&[]).await })
+            .await;
+    connection.close().await;
+    let status = status.map_err(Failure::from)?;
+    for unit in &status.units {
+        context.ui.line(&format!("- {}/{}", unit.namespace, unit.name));
+    }
+    if args.dry_run {
+        return Ok(Exit::Done);
+    }
+    embedded::stop_server(context, &place.state).await?;
+    drop(delivering);
+    if args.keep_data {
+        context.ui.line("= the embedded cluster's state stays");
+        return Ok(Exit::Done);
+    }
+    if let Some(lock) = place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)? {
+        place.state.remove(lock).map_err(Failure::from)?;
+        context.ui.line("the embedded cluster and its state are gone");
+    }
+    Ok(Exit::Done)
 }

@@ -12,7 +12,7 @@ use crate::ui::{Output, Table};
 
 pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.place_or_here(None, &args.place)?;
+    let place = context.declared_place(None, &args.place)?;
     let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
     let named = args.release.clone();
     let namespace = args.place.namespace.clone();

@@ -1,7 +1,5 @@
 //! `landfall logs`.
 
-use std::time::Instant;
-
 use futures::AsyncBufReadExt;
 use landfall_cluster::{Cluster, ListOptions, LogOptions};
 use landfall_diag::Diagnostic;
@@ -21,8 +19,7 @@ struct Wanted {
 }
 
 pub(crate) async fn run(context: &Context, args: LogsArgs) -> Outcome {
-    let _started = Instant::now();
-    let place = context.place_or_here(None, &args.place)?;
+    let place = context.declared_place(None, &args.place)?;
     let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
     let result = print(context, &connection.cluster, &args).await;
     connection.close().await;

@@ -16,7 +16,7 @@ use crate::ui::Output;
 
 pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.place_or_here(None, &args.place)?;
+    let place = context.declared_place(None, &args.place)?;
     if let (ClusterChoice::Context { name, .. }, false, false) = (&place.cluster, args.yes, args.dry_run) {
         let asked = context.ui.can_prompt().then(|| context.ui.ask(&format!("Roll back on {name}? [y/N] "))).flatten();
         if asked.as_deref() != Some("y") {
@@ -64,7 +64,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     connection.close_before_result().await;
     let (plans, units) = result.map_err(Failure::from)?;
     if args.dry_run {
-        shared::print_plans(context, &place, &connection, place.target.source.revision(), &plans);
+        shared::print_plans(context, &place, &connection, None, &plans);
         return Ok(Exit::Done);
     }
     if units.is_empty() {

@@ -372,18 +372,18 @@ pub(crate) async fn planned(
     Ok((place, connection, plans.map_err(Failure::from)?))
 }
 
-/// Plans, for people or machines.
+/// Plans, for people or machines; without a revision they lead back to an earlier one.
 pub(crate) fn print_plans(
     context: &Context,
     place: &Place,
     connection: &Connection,
-    revision: &Revision,
+    revision: Option<&Revision>,
     plans: &[UnitPlan],
 ) {
     let ui = &context.ui;
     if matches!(ui.output, Output::Json | Output::Yaml) {
         let data = json!({
-            "revision": revision.to_string(),
+            "revision": revision.map(ToString::to_string),
             "cluster": connection.name,
             "environment": place.environment,
             "units": plans,
@@ -402,7 +402,7 @@ pub(crate) fn print_plans(
             ui.out_style(Style::Strong, &plan.name),
             connection.name,
             plan.namespace,
-            revision.short(),
+            revision.map_or_else(|| "earlier revision".to_owned(), Revision::short),
             &plan.plan.digest[..12.min(plan.plan.digest.len())]
         ));
         let mut phase = String::new();

@@ -19,7 +19,7 @@ pub(crate) async fn run(context: &Context, args: StatusArgs) -> Outcome {
     let started = Instant::now();
     let release = args.target.as_deref().filter(|text| !shared::is_path(context, text));
     let target = args.target.as_deref().filter(|text| shared::is_path(context, text));
-    let place = context.place_or_here(target, &args.place)?;
+    let place = context.declared_place(target, &args.place)?;
     let mut wanted = Vec::new();
     if let Some(release) = release {
         wanted.push((args.place.namespace.clone().unwrap_or_else(|| "default".to_owned()), release.to_owned()));

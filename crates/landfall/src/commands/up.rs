@@ -58,7 +58,7 @@ pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
         })
         .await
         .map_err(Failure::from)?;
-        shared::print_plans(context, &place, &connection, &revision, &plans);
+        shared::print_plans(context, &place, &connection, Some(&revision), &plans);
         return Ok(Exit::Done);
     }
     confirm(context, &place, &args)?;

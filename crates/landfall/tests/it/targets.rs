@@ -79,3 +79,30 @@ fn a_dirty_tree_is_delivered_and_named_so() {
     let up = sandbox.run(&["up", "web", "--ref", "HEAD", "-o", "json"]).exits(0).json();
     assert!(up["data"]["revision"].as_str().is_some_and(|revision| !revision.contains('+')), "{up:#}");
 }
+
+/// `landfall create x && landfall up x`, and what the summary then suggests, all typed in the same directory.
+#[test]
+fn what_up_suggests_for_a_chart_works_where_up_was_typed() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    // What lies beside the chart is none of the business of commands that only look.
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("/etc/passwd", sandbox.root().join("outside")).expect("linked");
+    sandbox.run(&["up", "web"]).exits(0);
+    assert!(sandbox.root().join(".landfall/cluster.db").exists());
+    sandbox.run(&["status"]).exits(0).says("web in default");
+    sandbox.run(&["logs", "web"]).exits(0).says("simulated");
+    sandbox.run(&["history", "web"]).exits(0).says("default/web");
+    sandbox.run(&["down", "--yes"]).exits(0).says("default/web").says("gone");
+    assert!(!sandbox.root().join(".landfall").exists());
+}
+
+#[test]
+fn an_error_of_a_chart_names_its_file_as_seen_from_the_working_directory() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "charts/web", "web");
+    sandbox.write("charts/web/templates/bad.yaml", "{{ fail \"no\" }}");
+    sandbox.run(&["up", "charts/web"]).exits(1).says("charts/web/templates/bad.yaml:1");
+    sandbox.write("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\ndependencies:\n- {name: redis, version: 1.x.x, repository: \"https://charts.example.com\"}\n");
+    sandbox.run(&["up", "charts/web"]).exits(1).says("landfall dependency build charts/web");
+}
