@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     /// A token of its administrator.
     #[arg(long)]
     token: Option<String>,
-    /// Write what differs to this file, as Markdown.
+    /// Write all that differs to this file, as Markdown, the listed too.
     #[arg(long)]
     findings: Option<PathBuf>,
     /// Write docs/evidence/differential.json.
@@ -146,7 +146,7 @@ impl Outcome {
             println!("known.toml: {} / {} / {} no longer differs: take it out", entry.script, entry.step, entry.path);
         }
         if let Some(path) = &arguments.findings {
-            std::fs::write(path, findings::markdown(&fresh, equal, self.steps.len()))?;
+            std::fs::write(path, findings::markdown(&self.differences, known, equal, self.steps.len()))?;
         }
         if arguments.evidence {
             self.evidence(failed, &unlisted)?.write(crate::root())?;

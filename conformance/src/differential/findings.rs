@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::compare::{Difference, shown};
+use super::known::Known;
 
-/// Markdown: one section a script, one line a difference.
-pub(crate) fn markdown(differences: &[&Difference], equal: usize, all: usize) -> String {
+/// Markdown: one section a script, one line a difference; those that are listed say so.
+pub(crate) fn markdown(differences: &[Difference], known: &Known, equal: usize, all: usize) -> String {
     let mut text =
         format!("# Differences between the real API server and ours\n\n{equal} of {all} requests answered alike.\n");
     let mut scripts: BTreeMap<&str, BTreeMap<&str, Vec<&Difference>>> = BTreeMap::new();
@@ -20,7 +21,8 @@ pub(crate) fn markdown(differences: &[&Difference], equal: usize, all: usize) ->
             for difference in found.iter().take(12) {
                 let _ = writeln!(
                     text,
-                    "- `{}` real `{}` ours `{}`",
+                    "- {}`{}` real `{}` ours `{}`",
+                    if known.covers(difference) { "listed: " } else { "" },
                     difference.path,
                     shown(difference.real.as_ref()),
                     shown(difference.ours.as_ref())

@@ -3,7 +3,8 @@
 //! The list of places is closed: a value is replaced only where its path ends as one of [`PLACES`] says, or, in a table, under one of
 //! [`TABLE_COLUMNS`]. A value that names a thing (uid, generated name, address) gets the number of its first appearance, wherever in the script's
 //! answers it appears again, inside messages too. A resource version gets its rank among those of its object; a collection's and a created object's may
-//! not lie behind what was answered before. Times must lie between the start and the answer.
+//! not lie behind what was answered before. Times must lie between the side's start and the answer: which
+//! of two seconds a background write fell into is nobody's promise.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,7 +98,6 @@ pub(crate) fn normalise(transcript: &Transcript) -> Vec<Value> {
                 births: &mut births,
                 newest: &mut newest,
                 side_since: transcript.side_since,
-                began: transcript.began,
                 received: exchange.received,
                 created: exchange.status == 201,
             };
@@ -188,7 +188,6 @@ struct Moment<'a> {
     /// The greatest resource version of an answer so far.
     newest: &'a mut u64,
     side_since: i64,
-    began: i64,
     received: i64,
     /// Whether the answer tells of a new object.
     created: bool,
@@ -274,10 +273,8 @@ impl Moment<'_> {
     /// A symbol for a time that is plausible, else the text as it is.
     fn time(&self, text: &str, ahead: i64) -> String {
         let Some((seconds, kind)) = moment(text) else { return text.to_owned() };
-        if (self.began - 1..=self.received + ahead).contains(&seconds) {
+        if (self.side_since - 2..=self.received + ahead).contains(&seconds) {
             format!("<{kind}>")
-        } else if (self.side_since - 2..=self.received).contains(&seconds) {
-            format!("<{kind}:before the script>")
         } else {
             text.to_owned()
         }
@@ -423,7 +420,7 @@ mod tests {
             body: Body::Json(body.clone()),
             received: 1_000_010,
         };
-        Transcript { side_since: 999_000, began: 1_000_000, exchanges: bodies.iter().map(exchange).collect() }
+        Transcript { side_since: 1_000_000, exchanges: bodies.iter().map(exchange).collect() }
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use futures::StreamExt as _;
+use landfall_object::schema::Schemas;
 use serde_json::{Value, json};
 
-use super::script::{Script, Step, Until};
+use super::script::{Form, Script, Step, Until};
 use super::transcript::{Body, Exchange, Transcript};
 use crate::http::Endpoint;
 
@@ -15,6 +16,7 @@ use crate::http::Endpoint;
 const HEADERS: [&str; 6] = ["allow", "cache-control", "content-type", "retry-after", "warning", "www-authenticate"];
 /// How long a step is repeated until its answer is as it should be; a script that missed once is not waited for again.
 const REPEAT_LIMIT: Duration = Duration::from_secs(20);
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 const WATCH_LIMIT: Duration = Duration::from_secs(8);
 
 /// An API server that scripts are played on.
@@ -45,14 +47,22 @@ impl Side {
             request = request.header("accept", "application/json");
         }
         if step.body.is_some() && !has("content-type") {
-            request = request.header("content-type", "application/json");
+            let protobuf = step.form == Form::Protobuf;
+            request = request.header("content-type", if protobuf { PROTOBUF } else { "application/json" });
         }
         for (name, value) in &step.headers {
             request = request.header(name, filled(value, variables));
         }
         if let Some(body) = &step.body {
             let body = filled(body, variables);
-            request = request.body(if step.hex { unhex(&body)? } else { body.into_bytes() });
+            request = request.body(match step.form {
+                Form::Plain => body.into_bytes(),
+                Form::Hex => unhex(&body)?,
+                Form::Protobuf => {
+                    let object = serde_json::from_str(&body).context("the body is not JSON")?;
+                    Schemas::builtin().encode_protobuf(&object).context("the body's kind has no protobuf form")?
+                }
+            });
         }
         request.send().await.context("no answer")
     }
@@ -60,7 +70,6 @@ impl Side {
 
 /// Plays a whole script; a step that gets no answer is recorded as such.
 pub(crate) async fn play(side: &Side, script: &Script) -> Transcript {
-    let began = now();
     let mut variables = BTreeMap::from([("ns".to_owned(), script.name.clone())]);
     let mut exchanges = Vec::new();
     let mut patience = REPEAT_LIMIT;
@@ -87,7 +96,7 @@ pub(crate) async fn play(side: &Side, script: &Script) -> Transcript {
         }
         exchanges.push(exchange);
     }
-    Transcript { side_since: side.since, began, exchanges }
+    Transcript { side_since: side.since, exchanges }
 }
 
 /// Makes the script's namespace, with the service account that pods need where no controller makes it.
@@ -146,7 +155,7 @@ async fn receive(step: &Step, response: reqwest::Response) -> Exchange {
         _ => match response.bytes().await {
             Ok(bytes) => match serde_json::from_slice(&bytes) {
                 Ok(value) => Body::Json(value),
-                Err(_) => not_json(&headers, String::from_utf8_lossy(&bytes).into_owned()),
+                Err(_) => not_json(&headers, &bytes),
             },
             Err(error) => Body::None(format!("the answer broke off: {error}")),
         },
@@ -154,8 +163,12 @@ async fn receive(step: &Step, response: reqwest::Response) -> Exchange {
     Exchange { step: step.name.clone(), status, headers, body, received: now() }
 }
 
-/// YAML is read, because it holds times that must be told apart from text; anything else stays as it came.
-fn not_json(headers: &[(String, String)], text: String) -> Body {
+/// Protobuf and YAML are read, because they hold times that must be told apart from text; anything else stays as it came.
+fn not_json(headers: &[(String, String)], bytes: &[u8]) -> Body {
+    if let Ok((_, decoded)) = Schemas::builtin().decode_protobuf(bytes) {
+        return Body::Json(decoded.value);
+    }
+    let text = String::from_utf8_lossy(bytes).into_owned();
     let yaml = headers.iter().any(|(name, value)| name == "content-type" && value.starts_with("application/yaml"));
     match landfall_yaml::to_json(&text) {
         Ok(value) if yaml => Body::Json(value),

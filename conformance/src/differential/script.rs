@@ -14,7 +14,7 @@
 //!
 //! Directives stand before the request line: `@capture NAME = POINTER`; `@until POINTER = JSON` and `@until status = CODE` repeat a step until it
 //! answers so (only the last answer counts); `@watch N` reads N events; `@token TEXT` and `@token none` act as another; `@hex` says that the body is
-//! in hexadecimal. `{{name}}` is replaced in paths, headers and bodies; `{{ns}}` is the script's own namespace. A body goes out byte for byte,
+//! in hexadecimal; `@protobuf` that it goes out as protobuf, written from its JSON. `{{name}}` is replaced in paths, headers and bodies; `{{ns}}` is the script's own namespace. A body goes out byte for byte,
 //! without the blank lines at its ends.
 
 use std::fs;
@@ -41,13 +41,24 @@ pub(crate) struct Step {
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<String>,
-    pub(crate) hex: bool,
+    pub(crate) form: Form,
     pub(crate) captures: Vec<(String, String)>,
     /// All must hold before the step counts.
     pub(crate) until: Vec<Until>,
     pub(crate) watch: Option<usize>,
     /// `None`: the administrator; `Some("")`: nobody.
     pub(crate) token: Option<String>,
+}
+
+/// How a step's body is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As it goes out.
+    Plain,
+    /// In hexadecimal.
+    Hex,
+    /// As JSON; it goes out as protobuf.
+    Protobuf,
 }
 
 /// What a repeated step waits for.
@@ -101,7 +112,7 @@ fn parse_step(section: &str) -> anyhow::Result<Step> {
         path: String::new(),
         headers: Vec::new(),
         body: None,
-        hex: false,
+        form: Form::Plain,
         captures: Vec::new(),
         until: Vec::new(),
         watch: None,
@@ -157,7 +168,8 @@ impl Step {
             }
             "watch" => self.watch = Some(rest.trim().parse().context("@watch N")?),
             "token" => self.token = Some(if rest == "none" { String::new() } else { rest.to_owned() }),
-            "hex" => self.hex = true,
+            "hex" => self.form = Form::Hex,
+            "protobuf" => self.form = Form::Protobuf,
             other => bail!("no directive is called @{other}"),
         }
         Ok(())

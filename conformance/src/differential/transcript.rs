@@ -7,8 +7,6 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Transcript {
     /// Seconds since 1970 when the side was started: nothing in it is older.
     pub(crate) side_since: i64,
-    /// Seconds since 1970 when the script began.
-    pub(crate) began: i64,
     pub(crate) exchanges: Vec<Exchange>,
 }
 

@@ -1,5 +1,7 @@
 //! Protobuf bodies, decoded by the field numbers of the schema tables.
 
+mod write;
+
 use base64::Engine as _;
 use serde_json::{Map, Number, Value};
 

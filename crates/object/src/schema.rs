@@ -30,6 +30,11 @@ pub(crate) fn seconds_text(seconds: i64, nanos: u32) -> String {
     time::seconds_text(time::Moment { seconds, nanos })
 }
 
+/// Seconds and nanoseconds since 1970 of an RFC 3339 text.
+pub(crate) fn parse_time(text: &str) -> Option<(i64, u32)> {
+    time::parse(text).map(|moment| (moment.seconds, moment.nanos))
+}
+
 /// Seconds and nanoseconds since 1970 as `metav1.MicroTime` prints them.
 pub(crate) fn micros_text(seconds: i64, nanos: u32) -> String {
     time::micros_text(time::Moment { seconds, nanos })
