@@ -31,7 +31,7 @@ pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdi
 pub use down::{DownOptions, HistoryLine, Removal};
 pub use duration::parse_duration;
 pub use references::{Missing, Unresolved, User, unresolved};
-pub use rendering::{RenderedObject, RenderedUnit, Turn, capabilities, render_offline, render_unit};
+pub use rendering::{RenderedObject, RenderedUnit, Turn, capabilities, render_offline, render_unit, render_with};
 pub use session::{Offers, Progress, Session};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
 pub use summary::{Address, Change, FailureReport, Outcome, PodLine, Summary, UnitSummary};

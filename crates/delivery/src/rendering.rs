@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use landfall_chart::{
-    Capabilities, ChartError, KubeVersion, Lookup, Operation, ReleaseInfo, RenderOptions, Rendered, Tracing, render,
+    Capabilities, ChartError, FieldOrigin, KubeVersion, Lookup, Operation, ReleaseInfo, RenderOptions, Rendered,
+    Tracing, render,
 };
 use landfall_cluster::{Cluster, ListOptions};
 use landfall_diag::{Diagnose, Diagnostic, Place};
@@ -93,8 +94,21 @@ pub async fn render_unit(
 /// # Errors
 /// As [`render_unit`].
 pub fn render_offline(unit: &Unit) -> Result<RenderedUnit, Vec<Diagnostic>> {
-    let release = release_info(unit, Turn { revision: 1, operation: Operation::Install });
-    let rendered = render(&unit.chart, &unit.values, &release, &Capabilities::default(), &RenderOptions::default())
+    let turn = Turn { revision: 1, operation: Operation::Install };
+    render_with(unit, turn, &Capabilities::default(), &RenderOptions::default())
+}
+
+/// Renders a unit with everything that templates may see given by the caller; namespaces stay as they are written.
+///
+/// # Errors
+/// As [`render_unit`].
+pub fn render_with(
+    unit: &Unit,
+    turn: Turn,
+    capabilities: &Capabilities,
+    options: &RenderOptions,
+) -> Result<RenderedUnit, Vec<Diagnostic>> {
+    let rendered = render(&unit.chart, &unit.values, &release_info(unit, turn), capabilities, options)
         .map_err(|error| vec![error.diagnose()])?;
     let mut objects = Vec::new();
     for (index, manifest) in rendered.manifests.iter().enumerate() {
@@ -135,26 +149,7 @@ impl RenderedUnit {
 
     /// Where a field of an object comes from: the user's place first, then the chart's.
     pub fn places(&self, key: &ObjectKey, path: &str) -> Vec<(Place, String)> {
-        let Some(provenance) = &self.rendered.provenance else { return Vec::new() };
-        let in_objects = self.objects.iter().find(|it| it.object.key() == *key);
-        let manifest = match in_objects {
-            Some(found) => &self.rendered.manifests[found.manifest],
-            None => match self.hooks.iter().find(|it| it.object.key() == *key) {
-                Some(found) => &self.rendered.hooks[found.manifest].manifest,
-                None => return Vec::new(),
-            },
-        };
-        let steps = path_steps(path);
-        let mut steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-        // A field that a default filled in is not in the text: the nearest part that is shows where to look.
-        let origin = loop {
-            if let Some(origin) = provenance.origin_of(manifest, &steps) {
-                break origin;
-            }
-            if steps.pop().is_none() {
-                return Vec::new();
-            }
-        };
+        let Some(origin) = self.origin(key, path) else { return Vec::new() };
         let mut places = Vec::new();
         for source in &origin.sources {
             if let Some(place) = source.place() {
@@ -166,24 +161,45 @@ impl RenderedUnit {
         }
         places
     }
+
+    /// The template's line and the values that a field of an object comes from.
+    pub fn origin(&self, key: &ObjectKey, path: &str) -> Option<FieldOrigin> {
+        let provenance = self.rendered.provenance.as_ref()?;
+        let in_objects = self.objects.iter().find(|it| it.object.key() == *key);
+        let manifest = match in_objects {
+            Some(found) => &self.rendered.manifests[found.manifest],
+            None => match self.hooks.iter().find(|it| it.object.key() == *key) {
+                Some(found) => &self.rendered.hooks[found.manifest].manifest,
+                None => return None,
+            },
+        };
+        let steps = path_steps(path);
+        let mut steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        // A field that a default filled in is not in the text: the nearest part that is shows where to look.
+        loop {
+            if let Some(origin) = provenance.origin_of(manifest, &steps) {
+                return Some(origin);
+            }
+            steps.pop()?;
+        }
+    }
 }
 
 /// A field path (`spec.containers[0].env[2].name`) as steps.
 fn path_steps(path: &str) -> Vec<String> {
     let mut steps = Vec::new();
-    for part in path.split('.') {
-        let mut rest = part;
-        if let Some((name, indexes)) = part.split_once('[') {
-            if !name.is_empty() {
-                steps.push(name.to_owned());
-            }
-            rest = indexes;
-            for index in rest.split('[') {
-                steps.push(index.trim_end_matches(']').to_owned());
-            }
-        } else {
-            steps.push(rest.to_owned());
+    let mut rest = path;
+    while !rest.is_empty() {
+        // What stands in brackets is one step, dots and all: `metadata.annotations[example.com/a]`.
+        if let Some(inner) = rest.strip_prefix('[') {
+            let (step, after) = inner.split_once(']').unwrap_or((inner, ""));
+            steps.push(step.to_owned());
+            rest = after.strip_prefix('.').unwrap_or(after);
+            continue;
         }
+        let end = rest.find(['.', '[']).unwrap_or(rest.len());
+        steps.push(rest[..end].to_owned());
+        rest = rest[end..].strip_prefix('.').unwrap_or(&rest[end..]);
     }
     steps
 }
@@ -240,5 +256,6 @@ mod tests {
             path_steps("spec.template.spec.containers[0].env[12].name"),
             ["spec", "template", "spec", "containers", "0", "env", "12", "name"]
         );
+        assert_eq!(path_steps("metadata.annotations[a.io/b].x"), ["metadata", "annotations", "a.io/b", "x"]);
     }
 }

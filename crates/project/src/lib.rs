@@ -28,7 +28,7 @@ pub use parse::{ProjectFile, parse};
 pub use schema::json_schema;
 pub use secrets::{Generate, GenerateOnce, Lifecycle, SecretKey, Secrets};
 pub use simulate::{ExecAnswer, HttpAnswer, Simulated};
-pub use system::{Promotion, PromotionBy, System};
+pub use system::{Promotion, PromotionBy, System, Waiver};
 
 /// The file's name at a repository's root.
 pub const FILE_NAME: &str = "landfall.yaml";

@@ -117,6 +117,53 @@ fn references(file: &str, document: &Document<'_>, system: &System, findings: &m
             }
         }
     }
+    for (index, waiver) in system.waivers.iter().enumerate() {
+        let at = |key| place(&[Step::Key("waivers"), Step::Index(index), Step::Key(key)]);
+        if !is_rule_id(&waiver.rule) {
+            findings.push(
+                Diagnostic::error(133, format!("`{}` is not a rule's id", waiver.rule))
+                    .primary(at("rule"), "wanted: LF and three digits")
+                    .help("`landfall rules` lists them"),
+            );
+        }
+        if !is_date(&waiver.until) {
+            findings.push(
+                Diagnostic::error(134, format!("`{}` is not a day", waiver.until))
+                    .primary(at("until"), "wanted: YYYY-MM-DD"),
+            );
+        }
+        if waiver.reason.trim().is_empty() {
+            findings.push(Diagnostic::error(135, "a waiver needs a reason").primary(at("reason"), "this is empty"));
+        }
+        if let Some(environment) = &waiver.environment
+            && !system.environments.contains_key(environment)
+        {
+            findings.push(
+                Diagnostic::error(136, format!("a waiver for `{environment}`: there is no such environment"))
+                    .primary(at("environment"), "not declared under `environments`"),
+            );
+        }
+    }
+}
+
+fn is_rule_id(text: &str) -> bool {
+    text.strip_prefix("LF").is_some_and(|digits| digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether a text is a day as `2027-03-31`; months have at most 31 days here, the calendar is left to who compares.
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let number = |part: &str, digits: usize| {
+        (part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse::<u16>().ok())?
+    };
+    match parts.as_slice() {
+        [year, month, day] => {
+            number(year, 4).is_some()
+                && number(month, 2).is_some_and(|month| (1..=12).contains(&month))
+                && number(day, 2).is_some_and(|day| (1..=31).contains(&day))
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +190,19 @@ mod tests {
             render_plain(&findings[0]),
             "error[LF0101]: `relases` is not a key of `environments.local`\n --> landfall.yaml:6:5\n  |\n6 |     relases: []\n  |     ^^^^^^^ not known here\n  = help: did you mean `releases`?\n"
         );
+    }
+
+    #[test]
+    fn a_waiver_needs_a_rule_a_reason_and_a_day() {
+        let text = "apiVersion: landfall.dev/v1\nkind: System\nname: x\nenvironments: {prod: {}}\nwaivers:\n  - {rule: LF117, reason: mirrored next week, until: 2027-03-31, environment: prod}\n  - {rule: pinned, reason: ' ', until: soon, environment: prd}\n";
+        let findings = parse("landfall.yaml", text).expect_err("the second is wrong");
+        let text: String = findings.iter().map(render_plain).collect();
+        for wanted in
+            ["`pinned` is not a rule's id", "`soon` is not a day", "a waiver needs a reason", "no such environment"]
+        {
+            assert!(text.contains(wanted), "{text}");
+        }
+        assert_eq!(findings.len(), 4, "{text}");
     }
 
     #[test]

@@ -21,6 +21,27 @@ pub struct System {
     /// How versions move between environments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promotion: Vec<Promotion>,
+    /// Findings of rules that are accepted for a while.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<Waiver>,
+}
+
+/// A finding that is accepted, why, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Waiver {
+    /// The rule, as `LF117`.
+    pub rule: String,
+    /// Only for objects of this name: `Deployment/cache`, `Deployment/*` or `*/cache`; every object when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// Only in this environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Why the finding is accepted.
+    pub reason: String,
+    /// The last day on which it is, as `2027-03-31`.
+    pub until: String,
 }
 
 /// The file's version.

@@ -1,0 +1,97 @@
+//! All rules over one subject: findings of one cause made one, located, waived.
+
+use landfall_chart::Source;
+use landfall_delivery::RenderedUnit;
+use serde::Serialize;
+
+use crate::finding::{Commit, Finding, Severity, Spot, ValueOrigin, grouped};
+use crate::rule::Rule;
+use crate::subject::Subject;
+use crate::waiver::{self, IdleWaiver};
+
+/// What all rules have found.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Examination {
+    /// One finding a cause, the heaviest first.
+    pub findings: Vec<Finding>,
+    /// Waivers that accepted nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub idle_waivers: Vec<IdleWaiver>,
+}
+
+/// Says which commit wrote a line of a file.
+pub trait Blame {
+    /// The commit that wrote the line (from 1); `None` when it is not committed or cannot be told.
+    fn commit(&self, file: &str, line: u32) -> Option<Commit>;
+}
+
+/// Nobody knows.
+#[derive(Debug, Clone, Copy)]
+pub struct NoBlame;
+
+impl Blame for NoBlame {
+    fn commit(&self, _: &str, _: u32) -> Option<Commit> {
+        None
+    }
+}
+
+/// Runs rules over a subject.
+pub fn examine(subject: &Subject<'_>, rules: &[&Rule], blame: &dyn Blame) -> Examination {
+    let found = rules.iter().flat_map(|rule| (rule.check)(subject)).collect();
+    conclude(found, subject, blame)
+}
+
+/// Groups, locates and waives findings, whoever made them.
+pub(crate) fn conclude(found: Vec<Finding>, subject: &Subject<'_>, blame: &dyn Blame) -> Examination {
+    let mut findings = grouped(found);
+    for finding in &mut findings {
+        for spot in &mut finding.spots {
+            locate(spot, subject, blame);
+        }
+    }
+    let environment = subject.environment.map(|(name, _)| name);
+    let idle_waivers = subject
+        .project
+        .map(|project| waiver::apply(&mut findings, project, environment, subject.today))
+        .unwrap_or_default();
+    Examination { findings, idle_waivers }
+}
+
+impl Examination {
+    /// Findings that make the rehearsal fail.
+    pub fn errors(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.fails()).count()
+    }
+
+    /// Findings of a weight that are not waived.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity && finding.waived.is_none()).count()
+    }
+}
+
+/// Adds the template's line and the values' lines to a spot.
+fn locate(spot: &mut Spot, subject: &Subject<'_>, blame: &dyn Blame) {
+    let (Some(unit), Some(key)) = (&spot.unit, &spot.object) else { return };
+    if spot.template.is_some() || !spot.values.is_empty() {
+        return;
+    }
+    let Some(unit) = subject.unit(unit) else { return };
+    let path = spot.field.as_deref().unwrap_or("kind");
+    let Some(origin) = unit.rendered.origin(key, path) else { return };
+    spot.template = origin.template;
+    if spot.field.is_none() {
+        return;
+    }
+    spot.values = origin.sources.iter().map(|source| value_origin(source, blame)).collect();
+}
+
+fn value_origin(source: &Source, blame: &dyn Blame) -> ValueOrigin {
+    let place = source.place().cloned();
+    let commit = place.as_ref().and_then(|place| blame.commit(&place.file, place.line));
+    ValueOrigin { text: source.to_string(), place, commit }
+}
+
+/// The objects of a rendering by key, for comparing two of them.
+pub(crate) fn keyed(rendered: &RenderedUnit) -> Vec<(landfall_object::ObjectKey, &landfall_object::Object)> {
+    rendered.all_objects().map(|object| (object.key(), object)).collect()
+}

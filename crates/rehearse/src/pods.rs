@@ -1,0 +1,183 @@
+//! The pods that objects ask for, wherever their template stands.
+
+use landfall_object::Object;
+use serde_json::{Map, Value};
+
+/// The pod template of a workload, or a pod itself.
+#[derive(Debug, Clone, Copy)]
+pub struct PodTemplate<'a> {
+    /// The workload.
+    pub owner: &'a Object,
+    /// Where the pod's spec stands: `spec.template.spec`.
+    pub path: &'static str,
+    /// The pod's spec.
+    pub spec: &'a Value,
+    metadata: &'a Value,
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone)]
+pub struct Container<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Where it stands: `spec.template.spec.containers[0]`.
+    pub path: String,
+    /// What it is for.
+    pub role: ContainerRole,
+    /// The container.
+    pub value: &'a Value,
+}
+
+/// What a container is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContainerRole {
+    /// It runs as long as the pod.
+    Main,
+    /// It ends before the main ones start.
+    Init,
+    /// An init container with `restartPolicy: Always`: it runs as long as the pod.
+    Sidecar,
+}
+
+/// The kinds with a pod template, and where it stands: as a pointer to the template, and as the path of its spec.
+const TEMPLATES: &[(&str, &str, &str, &str)] = &[
+    ("apps", "Deployment", "/spec/template", "spec.template.spec"),
+    ("apps", "StatefulSet", "/spec/template", "spec.template.spec"),
+    ("apps", "DaemonSet", "/spec/template", "spec.template.spec"),
+    ("apps", "ReplicaSet", "/spec/template", "spec.template.spec"),
+    ("batch", "Job", "/spec/template", "spec.template.spec"),
+    ("batch", "CronJob", "/spec/jobTemplate/spec/template", "spec.jobTemplate.spec.template.spec"),
+    ("", "ReplicationController", "/spec/template", "spec.template.spec"),
+    ("", "Pod", "", "spec"),
+];
+
+/// The pod template of an object, when it has one.
+pub fn pod_template(object: &Object) -> Option<PodTemplate<'_>> {
+    let (_, _, pointer, path) =
+        TEMPLATES.iter().find(|(group, kind, _, _)| *group == object.group() && *kind == object.kind())?;
+    let template = object.value().pointer(pointer)?;
+    Some(PodTemplate {
+        owner: object,
+        path,
+        spec: template.get("spec")?,
+        metadata: template.get("metadata").unwrap_or(&Value::Null),
+    })
+}
+
+impl<'a> PodTemplate<'a> {
+    /// Its containers: init containers first, as they start.
+    pub fn containers(&self) -> Vec<Container<'a>> {
+        let mut containers = Vec::new();
+        for field in ["initContainers", "containers"] {
+            for (index, value) in list(self.spec, field).iter().enumerate() {
+                let role = match (field, value["restartPolicy"].as_str()) {
+                    ("containers", _) => ContainerRole::Main,
+                    (_, Some("Always")) => ContainerRole::Sidecar,
+                    _ => ContainerRole::Init,
+                };
+                containers.push(Container {
+                    name: value["name"].as_str().unwrap_or_default(),
+                    path: format!("{}.{field}[{index}]", self.path),
+                    role,
+                    value,
+                });
+            }
+        }
+        containers
+    }
+
+    /// Its labels.
+    pub fn labels(&self) -> Option<&'a Map<String, Value>> {
+        self.metadata.get("labels")?.as_object()
+    }
+
+    /// Its annotations.
+    pub fn annotations(&self) -> Option<&'a Map<String, Value>> {
+        self.metadata.get("annotations")?.as_object()
+    }
+
+    /// Its volumes.
+    pub fn volumes(&self) -> &'a [Value] {
+        list(self.spec, "volumes")
+    }
+
+    /// Whether a selector (`matchLabels` and `matchExpressions`, or a plain map of a Service) takes its pods.
+    pub fn is_selected_by(&self, selector: &Value) -> bool {
+        selects(selector, self.labels())
+    }
+}
+
+/// Whether a selector takes pods with these labels; an empty selector takes all.
+pub fn selects(selector: &Value, labels: Option<&Map<String, Value>>) -> bool {
+    let label = |name: &str| labels.and_then(|labels| labels.get(name)).and_then(Value::as_str);
+    let equal = |map: &Map<String, Value>| map.iter().all(|(name, value)| label(name) == value.as_str());
+    if selector.get("matchLabels").is_none() && selector.get("matchExpressions").is_none() {
+        return selector.as_object().is_none_or(equal);
+    }
+    if !selector["matchLabels"].as_object().is_none_or(equal) {
+        return false;
+    }
+    list(selector, "matchExpressions").iter().all(|term| {
+        let name = term["key"].as_str().unwrap_or_default();
+        let values: Vec<&str> = list(term, "values").iter().filter_map(Value::as_str).collect();
+        match term["operator"].as_str() {
+            Some("In") => label(name).is_some_and(|value| values.contains(&value)),
+            Some("NotIn") => label(name).is_none_or(|value| !values.contains(&value)),
+            Some("Exists") => label(name).is_some(),
+            Some("DoesNotExist") => label(name).is_none(),
+            _ => false,
+        }
+    })
+}
+
+impl<'a> Container<'a> {
+    /// Its environment: index, name and the variable.
+    pub fn env(&self) -> impl Iterator<Item = (usize, &'a str, &'a Value)> {
+        list(self.value, "env")
+            .iter()
+            .enumerate()
+            .map(|(index, variable)| (index, variable["name"].as_str().unwrap_or_default(), variable))
+    }
+
+    /// Its ports: number and name (empty for none).
+    pub fn ports(&self) -> impl Iterator<Item = (u64, &'a str)> {
+        list(self.value, "ports")
+            .iter()
+            .filter_map(|port| Some((port["containerPort"].as_u64()?, port["name"].as_str().unwrap_or_default())))
+    }
+
+    /// Its image.
+    pub fn image(&self) -> &'a str {
+        self.value["image"].as_str().unwrap_or_default()
+    }
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn templates_are_found_in_every_kind_with_their_paths() {
+        let spec = json!({"initContainers": [{"name": "i"}, {"name": "s", "restartPolicy": "Always"}],
+            "containers": [{"name": "c"}]});
+        let cron = Object::from_value(json!({"apiVersion": "batch/v1", "kind": "CronJob",
+            "spec": {"jobTemplate": {"spec": {"template": {"metadata": {"labels": {"a": "b"}}, "spec": spec}}}}}))
+        .expect("a map");
+        let template = pod_template(&cron).expect("it has one");
+        let containers = template.containers();
+        assert_eq!(
+            containers.iter().map(|it| (it.name, it.role)).collect::<Vec<_>>(),
+            [("i", ContainerRole::Init), ("s", ContainerRole::Sidecar), ("c", ContainerRole::Main)]
+        );
+        assert_eq!(containers[2].path, "spec.jobTemplate.spec.template.spec.containers[0]");
+        assert!(template.is_selected_by(&json!({"matchLabels": {"a": "b"}})));
+        assert!(template.is_selected_by(&json!({"a": "b"})));
+        assert!(!template.is_selected_by(&json!({"matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]})));
+    }
+}

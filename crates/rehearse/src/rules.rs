@@ -1,0 +1,43 @@
+//! The rules, one file each.
+//!
+//! A new one: `rules/lfNNN.rs` with `pub(super) static RULE`, a `mod` line and an entry here, a fixture
+//! `tests/fixtures/LFNNN-name.fixture` (its form stands in `tests/it/fixture.rs`), and `docs/rules.md` written anew
+//! (`LANDFALL_BLESS=1 cargo test -p landfall-rehearse reference`). The fixture is mutated by itself; run one with
+//! `FIXTURE=LFNNN cargo test -p landfall-rehearse fixtures`.
+
+mod lf101;
+mod lf103;
+mod lf112;
+
+use crate::rule::Rule;
+
+/// All rules, by id.
+pub static RULES: &[&Rule] = &[
+    &lf101::RULE, // render not deterministic
+    &lf103::RULE, // a reference that resolves nowhere
+    &lf112::RULE, // an immutable field, or a claim that shrinks
+];
+
+/// The rule of an id, whatever its case.
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    RULES.iter().copied().find(|rule| rule.id.eq_ignore_ascii_case(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_stand_in_order_and_say_why_and_what_to_do() {
+        for pair in RULES.windows(2) {
+            assert!(pair[0].id < pair[1].id, "{} stands before {}", pair[0].id, pair[1].id);
+        }
+        for rule in RULES {
+            assert!(rule.id.len() == 5 && rule.id.starts_with("LF"), "{}", rule.id);
+            for text in [rule.why, rule.advice] {
+                assert!(text.ends_with('.') && text.len() > 30, "{}: {text}", rule.id);
+            }
+            assert!(!rule.title.ends_with('.') && !rule.title.is_empty(), "{}", rule.id);
+        }
+    }
+}

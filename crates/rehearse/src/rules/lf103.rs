@@ -1,0 +1,126 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_object::Object;
+use landfall_object::references::{Need, Reference, provides, references};
+use serde_json::Value;
+
+use crate::finding::{Finding, Severity};
+use crate::rule::Rule;
+use crate::subject::Subject;
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF103",
+    title: "every Secret, ConfigMap, claim and account that is referred to exists",
+    severity: Severity::Error,
+    why: "A container whose Secret or key is missing never starts: the rollout hangs until its deadline while nothing in \
+          the chart looks wrong. This is what broke most often.",
+    advice: "Add the missing object or key, or correct the name that refers to it.",
+    check,
+};
+
+/// What this rule answers for; Services and routes are LF105's, classes and issuers LF132's.
+const KINDS: &[&str] =
+    &["Secret", "ConfigMap", "PersistentVolumeClaim", "ServiceAccount", "PriorityClass", "RuntimeClass"];
+
+/// What every namespace or cluster has by itself.
+const AUTOMATIC: &[(&str, &str)] = &[
+    ("ServiceAccount", "default"),
+    ("ConfigMap", "kube-root-ca.crt"),
+    ("PriorityClass", "system-node-critical"),
+    ("PriorityClass", "system-cluster-critical"),
+];
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let there = There::of(subject);
+    let mut findings = Vec::new();
+    for desired in subject.objects() {
+        for reference in references(&desired.object) {
+            if reference.need == Need::Optional
+                || !KINDS.contains(&reference.kind.as_str())
+                || AUTOMATIC.contains(&(reference.kind.as_str(), reference.name.as_str()))
+            {
+                continue;
+            }
+            let (what, known) = match (there.keys(&reference), &reference.key) {
+                (None, _) => (format!("{} `{}`", reference.kind, reference.name), BTreeSet::new()),
+                (Some(Some(keys)), Some(key)) if !keys.contains(key) => {
+                    (format!("key `{key}` of {} `{}`", reference.kind, reference.name), keys.clone())
+                }
+                _ => continue,
+            };
+            findings.push(finding(&reference, &what, &known).at(desired.spot_at(&reference.path)));
+        }
+    }
+    findings
+}
+
+fn finding(reference: &Reference, what: &str, known: &BTreeSet<String>) -> Finding {
+    let is_pull_secret = reference.path.contains("imagePullSecrets");
+    let namespace =
+        reference.namespace.as_deref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
+    let cause = match (reference.kind.as_str(), reference.need) {
+        _ if is_pull_secret => "private images cannot be pulled without it",
+        ("PersistentVolumeClaim", _) => "no node takes the pod until the claim is there",
+        ("ServiceAccount" | "PriorityClass" | "RuntimeClass", _) => "no pod is created without it",
+        (_, Need::Start) => "the container cannot start without it",
+        _ => "what needs it does not work until it appears",
+    };
+    let near = reference.key.as_deref().and_then(|key| landfall_diag::nearest(key, known.iter().map(String::as_str)));
+    let help = match (near, known.is_empty(), &reference.key) {
+        (Some(near), _, _) => format!("did you mean `{near}`?"),
+        (None, false, Some(key)) => {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            format!("add `{key}` to {} `{}`; it has {}", reference.kind, reference.name, known.join(", "))
+        }
+        _ => format!(
+            "let the chart render {} `{}`, create it first{namespace}, or rehearse with `--from live` if it is there",
+            reference.kind, reference.name
+        ),
+    };
+    let severity = if reference.need == Need::Start || is_pull_secret { Severity::Error } else { Severity::Warning };
+    Finding::of(&RULE, format!("{what} is neither delivered nor on the cluster"))
+        .keyed(format!("{what}{namespace}"))
+        .weighing(severity)
+        .because(cause)
+        .help(help)
+}
+
+/// Kind, namespace and name.
+type Id = (String, Option<String>, String);
+
+/// What there will be after the change: objects, and their keys where those are known.
+struct There {
+    objects: BTreeMap<Id, Option<BTreeSet<String>>>,
+}
+
+impl There {
+    fn of(subject: &Subject<'_>) -> Self {
+        let mut objects: BTreeMap<Id, Option<BTreeSet<String>>> = BTreeMap::new();
+        let delivered = || subject.objects().map(|desired| &desired.object);
+        let all = subject.before.iter().chain(delivered());
+        for object in all {
+            for provided in provides(object) {
+                let id = (provided.kind, provided.namespace, provided.name);
+                objects.insert(id, provided.keys.map(|keys| keys.into_iter().collect()));
+            }
+        }
+        // What is delivered counts before what is live: a key that the delivery removes is missing.
+        for object in subject.before.iter().chain(delivered()).filter(|object| KINDS.contains(&object.kind())) {
+            let id = (object.kind().to_owned(), object.namespace().map(str::to_owned), object.name().to_owned());
+            objects.insert(id, keys_of(object));
+        }
+        There { objects }
+    }
+
+    /// `None` when it is not there, `Some(None)` when its keys are not known.
+    fn keys(&self, reference: &Reference) -> Option<&Option<BTreeSet<String>>> {
+        self.objects.get(&(reference.kind.clone(), reference.namespace.clone(), reference.name.clone()))
+    }
+}
+
+fn keys_of(object: &Object) -> Option<BTreeSet<String>> {
+    matches!(object.kind(), "Secret" | "ConfigMap").then(|| {
+        let maps = ["/data", "/stringData", "/binaryData"].into_iter().filter_map(|field| object.at(field));
+        maps.filter_map(Value::as_object).flat_map(|map| map.keys().cloned()).collect()
+    })
+}

@@ -1,0 +1,184 @@
+//! A desired state rendered for the rules, without any cluster.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use landfall_chart::{Capabilities, Lookup, Operation, RenderOptions, Tracing};
+use landfall_delivery::{Candidate, Door, RenderedObject, RenderedUnit, Turn, Unit, render_with};
+use landfall_diag::Diagnostic;
+use landfall_object::schema::Schemas;
+use landfall_object::{Gvk, Object};
+use landfall_sprig::{Context, Seeded};
+
+use crate::inventory::Inventory;
+use crate::subject::{Desired, DesiredUnit, Role};
+
+/// What templates see while a unit is rendered for the rules.
+#[derive(Clone)]
+pub struct Conditions {
+    /// Version and kinds of the cluster.
+    pub capabilities: Capabilities,
+    /// The objects that `lookup` finds.
+    pub live: Arc<Inventory>,
+}
+
+impl Conditions {
+    /// A cluster of which nothing is known.
+    pub fn offline() -> Self {
+        Conditions { capabilities: Capabilities::default(), live: Arc::default() }
+    }
+}
+
+/// Two instants and two seeds, so that whatever is taken from the clock or from chance differs between two renderings.
+const FIRST: (u64, i64) = (1, 1_767_225_600);
+const SECOND: (u64, i64) = (2, 1_770_000_123);
+
+impl DesiredUnit {
+    /// Renders a unit twice, as an installation.
+    ///
+    /// # Errors
+    /// What the chart refuses with.
+    pub fn render(unit: &Unit, conditions: &Conditions) -> Result<Self, Vec<Diagnostic>> {
+        let turn = Turn { revision: 1, operation: Operation::Install };
+        let mut rendered = once(unit, turn, conditions, FIRST, Tracing::On)?;
+        let mut again = once(unit, turn, conditions, SECOND, Tracing::Off)?;
+        let scopes = Scopes::of(&rendered);
+        scopes.place(&mut rendered, &unit.namespace);
+        scopes.place(&mut again, &unit.namespace);
+        Ok(DesiredUnit::of(unit, rendered, Some(again)))
+    }
+
+    /// A unit with its rendering at hand.
+    pub fn of(unit: &Unit, rendered: RenderedUnit, again: Option<RenderedUnit>) -> Self {
+        let mut objects = Vec::new();
+        let named = |object: &RenderedObject, role: Role| Desired {
+            object: object.object.clone(),
+            role,
+            unit: unit.name.clone(),
+        };
+        for file in &rendered.rendered.crds {
+            for document in landfall_yaml::to_json_all(&String::from_utf8_lossy(&file.data)).unwrap_or_default() {
+                if let Ok(object) = Object::from_value(document) {
+                    objects.push(Desired { object, role: Role::Definition, unit: unit.name.clone() });
+                }
+            }
+        }
+        objects.extend(rendered.objects.iter().map(|object| named(object, Role::Manifest)));
+        objects.extend(rendered.hooks.iter().filter_map(|object| {
+            let hook = rendered.rendered.hooks.get(object.manifest)?;
+            Some(named(object, Role::Hook { events: hook.events.clone(), weight: hook.weight }))
+        }));
+        DesiredUnit {
+            name: unit.name.clone(),
+            namespace: unit.namespace.clone(),
+            door: unit.door.clone(),
+            chart: unit.chart.clone(),
+            rendered,
+            again,
+            objects,
+        }
+    }
+}
+
+/// Renders what was read of a target; candidates that could not be read are told, not studied.
+///
+/// # Errors
+/// What a chart refuses with.
+pub fn study(candidates: &[Candidate], conditions: &Conditions) -> Result<Vec<DesiredUnit>, Vec<Diagnostic>> {
+    candidates
+        .iter()
+        .filter_map(|(_, unit)| unit.as_ref().ok())
+        .map(|unit| DesiredUnit::render(unit, conditions))
+        .collect()
+}
+
+/// Renders a unit at a given moment with given chance.
+pub(crate) fn once(
+    unit: &Unit,
+    turn: Turn,
+    conditions: &Conditions,
+    (seed, second): (u64, i64),
+    tracing: Tracing,
+) -> Result<RenderedUnit, Vec<Diagnostic>> {
+    let now = jiff::Timestamp::from_second(second).unwrap_or_default();
+    // Argo CD renders without a cluster: `lookup` finds nothing.
+    let lookup: Option<Arc<dyn Lookup>> = match unit.door {
+        Door::Release => Some(Arc::new(Known(conditions.live.clone()))),
+        Door::Application(_) => None,
+    };
+    let options = RenderOptions {
+        lookup,
+        tracing,
+        sprig: Context { clock: Arc::new(now), random: Arc::new(Seeded::new(seed)), ..Context::default() },
+        ..RenderOptions::default()
+    };
+    render_with(unit, turn, &conditions.capabilities, &options)
+}
+
+/// `lookup` in an inventory.
+#[derive(Debug)]
+struct Known(Arc<Inventory>);
+
+impl Lookup for Known {
+    fn lookup(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<serde_json::Value>, String> {
+        let gvk = Gvk::from_api_version(api_version, kind);
+        let inside = |object: &&Object| namespace.is_empty() || object.namespace() == Some(namespace);
+        if name.is_empty() {
+            let items: Vec<&serde_json::Value> =
+                self.0.of_kind(&gvk.group, kind).filter(inside).map(Object::value).collect();
+            return Ok(Some(serde_json::json!({
+                "apiVersion": api_version, "kind": format!("{kind}List"), "metadata": {}, "items": items,
+            })));
+        }
+        let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
+        Ok(self.0.get(&gvk.group, kind, namespace, name).map(|object| object.value().clone()))
+    }
+}
+
+/// Which kinds live in namespaces: the built-in ones, those that the rendering itself defines, and those of operators
+/// that are known; any other is taken to.
+pub(crate) struct Scopes {
+    defined: BTreeMap<(String, String), bool>,
+}
+
+impl Scopes {
+    pub(crate) fn of(rendered: &RenderedUnit) -> Self {
+        let definitions = rendered.all_objects().filter(|object| object.kind() == "CustomResourceDefinition");
+        let defined = definitions
+            .filter_map(|object| {
+                let kind = object.str_at("/spec/names/kind")?.to_owned();
+                let namespaced = object.str_at("/spec/scope") != Some("Cluster");
+                Some(((object.str_at("/spec/group")?.to_owned(), kind), namespaced))
+            })
+            .collect();
+        Scopes { defined }
+    }
+
+    fn is_namespaced(&self, gvk: &Gvk) -> bool {
+        if let Some(namespaced) = self.defined.get(&(gvk.group.clone(), gvk.kind.clone())) {
+            return *namespaced;
+        }
+        if let Some((_, resource)) = Schemas::builtin().resource_of(gvk) {
+            return resource.namespaced;
+        }
+        landfall_drydock::definition(&gvk.group, &gvk.kind)
+            .is_none_or(|definition| definition.pointer("/spec/scope").and_then(|it| it.as_str()) != Some("Cluster"))
+    }
+
+    pub(crate) fn place(&self, rendered: &mut RenderedUnit, namespace: &str) {
+        for rendered in rendered.objects.iter_mut().chain(&mut rendered.hooks) {
+            let object = &mut rendered.object;
+            if !self.is_namespaced(&object.gvk()) {
+                object.metadata_mut().remove("namespace");
+            } else if object.namespace().is_none() {
+                object.set_namespace(namespace);
+            }
+        }
+    }
+}

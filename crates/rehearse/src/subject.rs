@@ -1,0 +1,199 @@
+//! What rules look at: the desired state with its origins, the cluster as it is, and what the rehearsal has shown.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use landfall_chart::{Chart, HookEvent};
+use landfall_delivery::{Door, RenderedUnit};
+use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_project::{Environment, ProjectFile};
+use landfall_source::SourceTree;
+
+use crate::finding::Spot;
+use crate::inventory::Inventory;
+use crate::pods::{PodTemplate, pod_template};
+use crate::trial::Trial;
+
+/// Everything a rule may look at.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// What is delivered, in order.
+    pub units: &'a [DesiredUnit],
+    /// The same from the base revision, when there is one.
+    pub base: Option<&'a [DesiredUnit]>,
+    /// The objects of the cluster before the change, secrets masked; of a cluster that was never looked at, what every
+    /// new one has.
+    pub before: &'a Inventory,
+    /// What is known of the cluster beside its objects.
+    pub cluster: &'a ClusterFacts,
+    /// What deliveries onto forks have shown; empty where nothing was rehearsed.
+    pub trials: &'a [Trial],
+    /// The repository's files.
+    pub files: Option<&'a SourceTree>,
+    /// The project file.
+    pub project: Option<&'a ProjectFile>,
+    /// The environment's name and declaration.
+    pub environment: Option<(&'a str, &'a Environment)>,
+    /// The day it is.
+    pub today: Date,
+}
+
+/// One release or Application: its chart and what it renders to.
+#[derive(Debug)]
+pub struct DesiredUnit {
+    /// Its name.
+    pub name: String,
+    /// Where its namespaced objects go.
+    pub namespace: String,
+    /// By which rules it is delivered.
+    pub door: Door,
+    /// The chart.
+    pub chart: Chart,
+    /// The rendering, with origins.
+    pub rendered: RenderedUnit,
+    /// The same rendered again, with another clock and other random numbers, against a cluster where the first one
+    /// was delivered if it was rehearsed.
+    pub again: Option<RenderedUnit>,
+    /// Its objects, hooks behind the rest, placed into namespaces.
+    pub objects: Vec<Desired>,
+}
+
+/// An object that is delivered.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    /// The object.
+    pub object: Object,
+    /// As what.
+    pub role: Role,
+    /// The release or Application.
+    pub unit: String,
+}
+
+/// As what an object is delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// It stays.
+    Manifest,
+    /// It runs at certain moments.
+    Hook {
+        /// When.
+        events: Vec<HookEvent>,
+        /// In which order among those of one moment.
+        weight: i64,
+    },
+    /// A definition from the chart's `crds/`.
+    Definition,
+}
+
+/// What is known of the cluster beside its objects.
+#[derive(Debug, Clone)]
+pub struct ClusterFacts {
+    /// Who says so.
+    pub known: Known,
+    /// Its version, as `1.36.3`.
+    pub version: String,
+    /// The kinds it serves, those of the delivery's own definitions left out.
+    pub kinds: BTreeSet<Gvk>,
+}
+
+/// How a cluster is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Not at all: a new cluster is taken for granted, and its nodes are nobody's.
+    Assumed,
+    /// It was read.
+    Live,
+}
+
+/// Where something was found.
+#[derive(Debug, Clone, Copy)]
+pub enum Found<'a> {
+    /// It is delivered.
+    Desired(&'a Desired),
+    /// It is on the cluster.
+    Before(&'a Object),
+}
+
+impl<'a> Subject<'a> {
+    /// All objects that are delivered, in the order of their units.
+    pub fn objects(&self) -> impl Iterator<Item = &'a Desired> + use<'a> {
+        self.units.iter().flat_map(|unit| &unit.objects)
+    }
+
+    /// Those of a kind, in any version.
+    pub fn of_kind(&self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Desired> + use<'a> {
+        self.objects().filter(move |it| it.object.group() == group && it.object.kind() == kind)
+    }
+
+    /// All workloads and pods that are delivered, with their pod templates.
+    pub fn pods(&self) -> impl Iterator<Item = (&'a Desired, PodTemplate<'a>)> + use<'a> {
+        self.objects().filter_map(|desired| Some((desired, pod_template(&desired.object)?)))
+    }
+
+    /// An object that is delivered.
+    pub fn desired(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<&'a Desired> {
+        self.objects().find(|it| {
+            it.object.group() == group
+                && it.object.kind() == kind
+                && it.object.name() == name
+                && it.object.namespace() == namespace
+        })
+    }
+
+    /// An object that will be there after the change: delivered, or on the cluster already.
+    pub fn find(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Found<'a>> {
+        match self.desired(group, kind, namespace, name) {
+            Some(desired) => Some(Found::Desired(desired)),
+            None => self.before.get(group, kind, namespace, name).map(Found::Before),
+        }
+    }
+
+    /// Whether the environment is declared protected.
+    pub fn is_protected(&self) -> bool {
+        self.environment
+            .and_then(|(_, environment)| environment.cluster.remote())
+            .is_some_and(|remote| remote.protected)
+    }
+
+    /// The unit of that name.
+    pub fn unit(&self, name: &str) -> Option<&'a DesiredUnit> {
+        self.units.iter().find(|unit| unit.name == name)
+    }
+}
+
+impl<'a> Found<'a> {
+    /// The object.
+    pub fn object(self) -> &'a Object {
+        match self {
+            Found::Desired(desired) => &desired.object,
+            Found::Before(object) => object,
+        }
+    }
+}
+
+impl Desired {
+    /// The object's key.
+    pub fn key(&self) -> ObjectKey {
+        self.object.key()
+    }
+
+    /// The object as a place of a finding.
+    pub fn spot(&self) -> Spot {
+        Spot::object(Some(&self.unit), self.key())
+    }
+
+    /// A field of the object as a place of a finding; the container is the one whose field it is.
+    pub fn spot_at(&self, path: &str) -> Spot {
+        self.spot().container(container_at(&self.object, path).unwrap_or_default()).field(path)
+    }
+}
+
+/// The name of the container that a field path goes through.
+pub(crate) fn container_at<'o>(object: &'o Object, path: &str) -> Option<&'o str> {
+    let (start, list) = ["initContainers[", "ephemeralContainers[", "containers["]
+        .iter()
+        .find_map(|list| path.find(list).map(|at| (at, *list)))?;
+    let index: usize = path[start + list.len()..].split(']').next()?.parse().ok()?;
+    let pointer = format!("/{}", path[..start + list.len() - 1].replace('.', "/"));
+    object.list_at(&pointer).get(index)?["name"].as_str()
+}

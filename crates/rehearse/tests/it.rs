@@ -1,0 +1,8 @@
+//! The room's contract: rules against their fixtures and mutations of them, rehearsals end to end.
+
+#[path = "it/fixture.rs"]
+mod fixture;
+#[path = "it/fixtures.rs"]
+mod fixtures;
+#[path = "it/mutation.rs"]
+mod mutation;

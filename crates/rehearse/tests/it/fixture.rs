@@ -1,0 +1,256 @@
+//! Fixtures: one file each, `tests/fixtures/LF103-name.fixture` or `trap_t02_name.fixture`.
+//!
+//! ```text
+//! rule: LF103                        head, as YAML
+//! finds: "key `PEPPER`"              what the finding's message contains
+//! severity: error                    optional; else the rule's own
+//! count: 2                           optional; else 1
+//! environment: prod                  optional; for fixtures with a landfall.yaml
+//! templates: matter                  the fault is in the template's text: it is not moved into static manifests
+//! kinds: [StatefulSet]               the kinds a workload may be turned into; all that have pods when absent
+//! skip: {copied: one host only}      mutations that do not apply, each with its reason
+//! -- templates/web.yaml --           a file of the faulty tree; without Chart.yaml and landfall.yaml, a chart's
+//! -- fixed values.yaml --            a file of the mended tree, over the faulty one; empty removes it
+//! -- live --                         objects on the cluster before the change
+//! -- base values.yaml --             a file of the tree that was delivered before, over the faulty one
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use landfall_chart::Tree;
+use landfall_delivery::{Candidate, Overrides, Selection, Target, TargetKind};
+use landfall_object::Object;
+use landfall_project::ProjectFile;
+use landfall_rehearse::{
+    ClusterFacts, Conditions, DesiredUnit, Finding, Inventory, Known, NoBlame, Rule, Severity, Subject, examine, study,
+};
+use landfall_source::SourceTree;
+use serde_json::Value;
+
+/// A tree of files.
+pub(crate) type Files = BTreeMap<String, String>;
+
+/// One fixture.
+#[derive(Debug, Clone)]
+pub(crate) struct Fixture {
+    pub(crate) name: String,
+    pub(crate) rule: String,
+    pub(crate) finds: String,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) count: usize,
+    pub(crate) environment: Option<String>,
+    pub(crate) templates_matter: bool,
+    pub(crate) kinds: Option<Vec<String>>,
+    pub(crate) skip: BTreeMap<String, String>,
+    pub(crate) faulty: Files,
+    pub(crate) fixed: Files,
+    pub(crate) base: Option<Files>,
+    pub(crate) live: Vec<Value>,
+}
+
+/// What is looked at: a tree and what the cluster has.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
+    pub(crate) files: Files,
+    pub(crate) base: Option<Files>,
+    pub(crate) live: Vec<Value>,
+    pub(crate) environment: Option<String>,
+    /// The namespace of a bare chart.
+    pub(crate) namespace: String,
+}
+
+impl Fixture {
+    /// All fixtures, by name.
+    pub(crate) fn all() -> Vec<Fixture> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        let mut paths: Vec<_> = std::fs::read_dir(folder)
+            .expect("the fixtures' folder")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "fixture"))
+            .collect();
+        paths.sort();
+        paths.iter().map(|path| Fixture::read(path)).collect()
+    }
+
+    fn read(path: &Path) -> Fixture {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(path).expect("readable");
+        let mut head = String::new();
+        let mut sections: Vec<(String, String)> = Vec::new();
+        for line in text.lines() {
+            if let Some(title) = line.strip_prefix("-- ").and_then(|rest| rest.strip_suffix(" --")) {
+                sections.push((title.to_owned(), String::new()));
+                continue;
+            }
+            let into = sections.last_mut().map_or(&mut head, |(_, body)| body);
+            into.push_str(line);
+            into.push('\n');
+        }
+        let head = landfall_yaml::to_json(&head).unwrap_or_else(|error| panic!("{name}: head: {error}"));
+        let text = |field: &str| head[field].as_str().map(str::to_owned);
+        let mut faulty = Files::new();
+        let mut fixed = Files::new();
+        let mut base: Option<Files> = None;
+        let mut live = Vec::new();
+        for (title, body) in sections {
+            if title == "live" {
+                live = landfall_yaml::to_json_all(&body).unwrap_or_else(|error| panic!("{name}: live: {error}"));
+            } else if let Some(path) = title.strip_prefix("fixed ") {
+                fixed.insert(path.to_owned(), body);
+            } else if let Some(path) = title.strip_prefix("base ") {
+                base.get_or_insert_default().insert(path.to_owned(), body);
+            } else {
+                faulty.insert(title, body);
+            }
+        }
+        if !faulty.contains_key("Chart.yaml") && !faulty.contains_key("landfall.yaml") {
+            faulty.insert("Chart.yaml".to_owned(), "apiVersion: v2\nname: shop\nversion: 0.1.0\n".to_owned());
+        }
+        assert!(!fixed.is_empty(), "{name}: a fixture says how the fault is mended");
+        let fixed = over(&faulty, fixed);
+        let base = base.map(|base| over(&faulty, base));
+        let severity = text("severity").map(|word| match word.as_str() {
+            "error" => Severity::Error,
+            "warning" => Severity::Warning,
+            "info" => Severity::Info,
+            other => panic!("{name}: severity {other}"),
+        });
+        let skip = head["skip"].as_object().cloned().unwrap_or_default();
+        Fixture {
+            rule: text("rule").unwrap_or_else(|| panic!("{name}: no rule")),
+            finds: text("finds").unwrap_or_else(|| panic!("{name}: no `finds`")),
+            severity,
+            count: head["count"].as_u64().unwrap_or(1) as usize,
+            environment: text("environment"),
+            templates_matter: head["templates"] == "matter",
+            kinds: head["kinds"]
+                .as_array()
+                .map(|kinds| kinds.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+            skip: skip
+                .into_iter()
+                .map(|(mutation, why)| (mutation, why.as_str().unwrap_or_default().to_owned()))
+                .collect(),
+            name,
+            faulty,
+            fixed,
+            base,
+            live,
+        }
+    }
+
+    pub(crate) fn faulty_scene(&self) -> Scene {
+        self.scene(self.faulty.clone())
+    }
+
+    pub(crate) fn fixed_scene(&self) -> Scene {
+        self.scene(self.fixed.clone())
+    }
+
+    fn scene(&self, files: Files) -> Scene {
+        Scene {
+            files,
+            base: self.base.clone(),
+            live: self.live.clone(),
+            environment: self.environment.clone(),
+            namespace: "shop".to_owned(),
+        }
+    }
+}
+
+fn over(under: &Files, above: Files) -> Files {
+    let mut files = under.clone();
+    for (path, body) in above {
+        if body.trim().is_empty() {
+            files.remove(&path);
+        } else {
+            files.insert(path, body);
+        }
+    }
+    files
+}
+
+/// A tree read as a target.
+pub(crate) fn target(files: &Files) -> Result<Target, String> {
+    let tree: Tree = files.iter().map(|(path, text)| (path.as_str(), text.as_bytes())).collect();
+    let kind = match files.get("landfall.yaml") {
+        Some(text) => TargetKind::System(Box::new(project(text)?)),
+        None => TargetKind::Chart,
+    };
+    Ok(Target { source: SourceTree::from_tree("fixture", tree), directory: String::new(), kind })
+}
+
+fn project(text: &str) -> Result<ProjectFile, String> {
+    landfall_project::parse("landfall.yaml", text)
+        .map_err(|findings| findings.iter().map(|it| format!("{it}\n")).collect::<String>())
+}
+
+impl Scene {
+    fn candidates(&self, target: &Target) -> Result<Vec<Candidate>, String> {
+        let environment = self.environment.clone().or_else(|| match &target.kind {
+            TargetKind::System(file) => file.system.default_environment().map(str::to_owned),
+            _ => None,
+        });
+        let selection = Selection { environment, namespace: Some(self.namespace.clone()), ..Selection::default() };
+        let words = |diagnostics: Vec<landfall_diag::Diagnostic>| {
+            diagnostics.iter().map(|it| landfall_diag::render_plain(it)).collect::<String>()
+        };
+        let candidates = target.units(&selection, &Overrides::default(), "default").map_err(words)?;
+        for (_, unit) in &candidates {
+            if let Err(diagnostics) = unit {
+                return Err(words(diagnostics.clone()));
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// The scene's units, rendered.
+    pub(crate) fn units(&self, files: &Files, live: &Inventory) -> Result<Vec<DesiredUnit>, String> {
+        let target = target(files)?;
+        let candidates = self.candidates(&target)?;
+        let conditions = Conditions { live: std::sync::Arc::new(live.clone()), ..Conditions::offline() };
+        study(&candidates, &conditions)
+            .map_err(|found| found.iter().map(|it| landfall_diag::render_plain(it)).collect::<String>())
+    }
+
+    /// The scene's live objects.
+    pub(crate) fn inventory(&self) -> Inventory {
+        self.live.iter().filter_map(|value| Object::from_value(value.clone()).ok()).collect()
+    }
+
+    /// What a rule finds in the scene.
+    pub(crate) fn examine(&self, rule: &Rule) -> Result<Vec<Finding>, String> {
+        let before = self.inventory();
+        let units = self.units(&self.files, &before)?;
+        let base = match &self.base {
+            Some(files) => Some(self.units(files, &before)?),
+            None => None,
+        };
+        let target = target(&self.files)?;
+        let project = match &target.kind {
+            TargetKind::System(file) => Some(&**file),
+            _ => None,
+        };
+        let environment = project.and_then(|file| {
+            let name = self.environment.as_deref().or(file.system.default_environment())?;
+            file.system.environments.get_key_value(name).map(|(name, declared)| (name.as_str(), declared))
+        });
+        let cluster = ClusterFacts {
+            known: if self.live.is_empty() { Known::Assumed } else { Known::Live },
+            version: "1.36.3".to_owned(),
+            kinds: Default::default(),
+        };
+        let subject = Subject {
+            units: &units,
+            base: base.as_deref(),
+            before: &before,
+            cluster: &cluster,
+            trials: &[],
+            files: Some(&target.source),
+            project,
+            environment,
+            today: jiff::civil::date(2026, 11, 20),
+        };
+        Ok(examine(&subject, &[rule], &NoBlame).findings)
+    }
+}
