@@ -5,6 +5,7 @@ use landfall_object::order::sync_key;
 use landfall_object::{Gvk, Object, ObjectKey};
 
 use crate::annotations::{HookType, Part, ResourceOptions, delete_policies, part, wave};
+use crate::glob::fits;
 use crate::tracking::{TRACKING_ANNOTATION, owner, tracking_id};
 use crate::{Application, Error, SyncOptions};
 
@@ -82,6 +83,12 @@ fn compile_with(
     let options = application.options();
     let mut notes: Vec<String> =
         options.not_acted_on.iter().map(|option| format!("sync option {option} is not acted on")).collect();
+    for rule in &application.ignore_differences {
+        if !rule.jq_path_expressions.is_empty() || !rule.managed_fields_managers.is_empty() {
+            let what = "ignoreDifferences by jqPathExpressions or managedFieldsManagers is not acted on";
+            notes.push(format!("{what} ({} {})", rule.kind, rule.name));
+        }
+    }
     let targets = distinct(targets, &mut notes);
     let mut resources = Vec::new();
     let mut hooks: Vec<(HookType, Resource)> = Vec::new();
@@ -309,8 +316,8 @@ fn method(object: &Object, options: &SyncOptions) -> Method {
 /// Fields whose differences do not count are delivered as they are.
 fn respect_ignored(application: &Application, object: &mut Object, live: &Object) {
     for rule in &application.ignore_differences {
-        let fits = (rule.kind == object.kind() || rule.kind == "*")
-            && (rule.group == object.group() || rule.group == "*")
+        let fits = fits(&rule.kind, object.kind())
+            && fits(&rule.group, object.group())
             && (rule.name.is_empty() || rule.name == object.name())
             && (rule.namespace.is_empty() || Some(rule.namespace.as_str()) == object.namespace());
         if !fits {

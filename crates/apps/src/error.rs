@@ -37,6 +37,16 @@ pub enum Error {
         /// The other one.
         other: String,
     },
+    /// The Application's project does not permit what it would deliver.
+    #[error("application {name}: {}", words.join("; "))]
+    NotPermitted {
+        /// The Application.
+        name: String,
+        /// Its project.
+        project: String,
+        /// What is not permitted, in Argo CD's words.
+        words: Vec<String>,
+    },
     /// An automated sync would prune everything there is.
     #[error("auto-sync will wipe out all resources")]
     WipesOut,
@@ -65,6 +75,16 @@ impl Diagnose for Error {
             Error::Shared { .. } => {
                 told(472).help("remove the object from one of the two, or drop FailOnSharedResource")
             }
+            Error::NotPermitted { name, project, words } => words
+                .iter()
+                .fold(
+                    Diagnostic::refused(
+                        475,
+                        format!("project {project} does not permit what application {name} delivers"),
+                    ),
+                    |diagnostic, words| diagnostic.note(format!("argocd: {words}")),
+                )
+                .note("nothing of this application was changed"),
             Error::WipesOut => Diagnostic::refused(473, "every object of the application would be pruned")
                 .note(format!("argocd: {self}"))
                 .help("set syncPolicy.automated.allowEmpty when that is meant"),

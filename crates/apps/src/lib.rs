@@ -18,6 +18,8 @@
 mod annotations;
 mod compile;
 mod error;
+mod glob;
+mod project;
 mod spec;
 mod status;
 mod sync;
@@ -26,6 +28,7 @@ mod tracking;
 pub use annotations::{HookType, ResourceOptions};
 pub use compile::{Compiled, HealthWait, Target, compile};
 pub use error::Error;
+pub use project::Project;
 pub use spec::{
     Application, Automated, Destination, DirectorySource, HelmParameter, HelmSource, IgnoreDifference, Source,
     SyncOptions, SyncPolicy,

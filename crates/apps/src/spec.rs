@@ -119,7 +119,7 @@ pub struct FileParameter {
 }
 
 /// Settings for plain directories.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct DirectorySource {
     /// Whether subdirectories are read.
@@ -128,6 +128,8 @@ pub struct DirectorySource {
     pub include: String,
     /// No files of this glob.
     pub exclude: String,
+    /// Settings for Jsonnet, not interpreted.
+    pub jsonnet: Option<Value>,
 }
 
 /// How an Application is kept in sync.
@@ -160,9 +162,9 @@ pub struct Automated {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct IgnoreDifference {
-    /// The API group.
+    /// The API group, a glob.
     pub group: String,
-    /// The kind; `*` for all.
+    /// The kind, a glob.
     pub kind: String,
     /// The name; all when empty.
     pub name: String,
@@ -252,6 +254,13 @@ impl Application {
     /// Whether it syncs by itself.
     pub fn is_automated(&self) -> bool {
         self.policy.automated.is_some_and(|automated| automated.enabled.unwrap_or(true))
+    }
+
+    /// The same with fields whose differences do not count delivered as they are.
+    #[must_use]
+    pub(crate) fn respecting_ignored(mut self) -> Self {
+        self.policy.sync_options.push("RespectIgnoreDifferences=true".into());
+        self
     }
 
     /// Its sync options.

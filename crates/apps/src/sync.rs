@@ -66,13 +66,15 @@ pub struct PreparedSync {
     pub live: Live,
     /// What a user should know.
     pub notes: Vec<String>,
+    /// Whether the cluster is as the source says, differences that the Application ignores aside.
+    status: SyncStatus,
     course: Course,
 }
 
 impl PreparedSync {
-    /// Whether the cluster is as the source says.
+    /// Whether the cluster is as the source says, differences that the Application ignores aside.
     pub fn status(&self) -> SyncStatus {
-        if self.plan.changes_nothing() { SyncStatus::Synced } else { SyncStatus::OutOfSync }
+        self.status
     }
 }
 
@@ -153,16 +155,23 @@ impl Applications {
         {
             return Err(Error::WipesOut);
         }
-        let compiled = compile(application, targets, &tracked, prune, request.wait, request.timeout)?;
+        let compiled = compile(application, targets.clone(), &tracked, prune, request.wait, request.timeout)?;
         let live = Live::new(self.cluster.get_all(&compiled.desired.keys()).await?);
         let plan = plan(&compiled.desired, &live)?;
+        let mut status = status_of(&plan);
+        if status == SyncStatus::OutOfSync && !application.ignore_differences.is_empty() {
+            // Compared as if ignored fields were delivered as they are; a sync that has other reasons writes them, too.
+            let lenient = application.clone().respecting_ignored();
+            let compiled = compile(&lenient, targets, &tracked, prune, request.wait, request.timeout)?;
+            status = status_of(&landfall_engine::plan(&compiled.desired, &live)?);
+        }
         let course = Course {
             application: application.object.clone(),
             revision: request.revision,
             resources: compiled.resources,
             deletes: false,
         };
-        Ok(PreparedSync { plan, live, notes: compiled.notes, course })
+        Ok(PreparedSync { plan, live, notes: compiled.notes, status, course })
     }
 
     /// Prepares the removal of all that an application delivered, in reverse order.
@@ -204,7 +213,7 @@ impl Applications {
             resources: Vec::new(),
             deletes: true,
         };
-        Ok(PreparedSync { plan, live, notes: Vec::new(), course })
+        Ok(PreparedSync { status: status_of(&plan), plan, live, notes: Vec::new(), course })
     }
 
     async fn place(
@@ -303,6 +312,10 @@ impl Applications {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn status_of(plan: &Plan) -> SyncStatus {
+    if plan.changes_nothing() { SyncStatus::Synced } else { SyncStatus::OutOfSync }
 }
 
 fn scopes(targets: &[Target]) -> BTreeMap<(String, String), Scope> {

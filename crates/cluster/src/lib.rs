@@ -29,7 +29,7 @@ pub use logs::LogOptions;
 pub use objects::{DeleteOptions, Deleted, DryRun, FieldValidation, ListOptions, Patch, Propagation, WriteOptions};
 pub use observe::{Change, Interest};
 pub use readiness::{JobWait, Readiness, readiness};
-pub use stuck::{Stuck, stuck_pod};
+pub use stuck::{Outlook, Stuck, stuck_pod};
 
 use std::sync::Arc;
 

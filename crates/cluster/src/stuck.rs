@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use landfall_object::Object;
 use serde_json::Value;
 
@@ -12,15 +13,35 @@ pub struct Stuck {
     pub message: String,
     /// The container's image.
     pub image: Option<String>,
-    /// Whether another object appearing would help: a Secret, a ConfigMap, a claim, room on a node.
-    pub curable: bool,
+    /// Whether waiting may help.
+    pub outlook: Outlook,
 }
 
-/// How often a container may crash before it is taken for one that always will.
+/// Whether waiting may help a pod that does not start.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outlook {
+    /// It may not: somebody has to change something.
+    Hopeless,
+    /// Another object appearing would help: a Secret, a ConfigMap, a claim.
+    Curable,
+    /// It crashed, and a later start may fare better; if nothing around it is still starting, none will.
+    Crashing {
+        /// How often it was started again.
+        restarts: i64,
+        /// When the run that ended last had begun.
+        last_start: Option<Timestamp>,
+    },
+}
+
+/// How often a container may be started again before it is taken for one that always crashes.
 ///
 /// A program that meets its database still starting crashes once or twice; three times in a row, with the kubelet's
 /// growing pauses between, is a loop.
-const CRASHES: i64 = 3;
+const RESTARTS: i64 = 3;
+
+/// Exit codes of a shell or runtime that found nothing to run: the next start will not find it either.
+const NOTHING_TO_RUN: [i64; 2] = [126, 127];
 
 /// Whether a pod is stuck for good, and why.
 pub fn stuck_pod(pod: &Object) -> Option<Stuck> {
@@ -31,16 +52,16 @@ pub fn stuck_pod(pod: &Object) -> Option<Stuck> {
     for status in statuses {
         let text = |pointer: &str| status.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let reason = text("/state/waiting/reason");
-        let stuck = match reason {
+        let stuck = matches!(
+            reason,
             "ImagePullBackOff"
-            | "InvalidImageName"
-            | "ErrImageNeverPull"
-            | "CreateContainerConfigError"
-            | "CreateContainerError"
-            | "RunContainerError" => true,
-            "CrashLoopBackOff" => status.get("restartCount").and_then(Value::as_i64).unwrap_or(0) >= CRASHES,
-            _ => false,
-        };
+                | "InvalidImageName"
+                | "ErrImageNeverPull"
+                | "CreateContainerConfigError"
+                | "CreateContainerError"
+                | "RunContainerError"
+                | "CrashLoopBackOff"
+        );
         if stuck {
             let mut message = text("/state/waiting/message").to_owned();
             if reason == "CrashLoopBackOff"
@@ -66,7 +87,11 @@ pub fn stuck_pod(pod: &Object) -> Option<Stuck> {
                 reason: reason.to_owned(),
                 message,
                 image: Some(image.to_owned()).filter(|image| !image.is_empty()),
-                curable: reason == "CreateContainerConfigError",
+                outlook: match reason {
+                    "CreateContainerConfigError" => Outlook::Curable,
+                    "CrashLoopBackOff" => crashing(status),
+                    _ => Outlook::Hopeless,
+                },
             });
         }
     }
@@ -80,10 +105,27 @@ pub fn stuck_pod(pod: &Object) -> Option<Stuck> {
             message: message.to_owned(),
             image: None,
             // A claim that is being provisioned passes by itself; one that does not exist does not.
-            curable: message.contains("unbound immediate PersistentVolumeClaims"),
+            outlook: if message.contains("unbound immediate PersistentVolumeClaims") {
+                Outlook::Curable
+            } else {
+                Outlook::Hopeless
+            },
         });
     }
     None
+}
+
+fn crashing(status: &Value) -> Outlook {
+    let ended = status.pointer("/lastState/terminated");
+    let field = |name: &str| ended.and_then(|ended| ended.get(name));
+    let code = field("exitCode").and_then(Value::as_i64);
+    let restarts = status.get("restartCount").and_then(Value::as_i64).unwrap_or(0);
+    let killed_for_memory = field("reason").and_then(Value::as_str) == Some("OOMKilled") && restarts > 0;
+    if restarts >= RESTARTS || killed_for_memory || code.is_some_and(|code| NOTHING_TO_RUN.contains(&code)) {
+        return Outlook::Hopeless;
+    }
+    let last_start = field("startedAt").and_then(Value::as_str).and_then(|text| text.parse().ok());
+    Outlook::Crashing { restarts, last_start }
 }
 
 #[cfg(test)]
@@ -108,18 +150,29 @@ mod tests {
         ));
         let found = found.expect("stuck");
         assert_eq!((found.container.as_deref(), found.image.as_deref()), (Some("web"), Some("shop/web:9")));
-        assert!(!found.curable);
+        assert_eq!(found.outlook, Outlook::Hopeless);
+    }
+
+    fn crashed(restarts: i64, code: i64, reason: &str) -> Stuck {
+        let status = json!({"name": "web", "restartCount": restarts,
+            "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
+            "lastState": {"terminated": {"exitCode": code, "reason": reason, "startedAt": "2026-01-01T00:00:10Z"}}});
+        stuck_pod(&pod(json!({"containerStatuses": [status]}))).expect("stuck")
     }
 
     #[test]
-    fn two_crashes_are_a_start_and_three_are_a_loop() {
-        let crashed = |times: i64| {
-            pod(
-                json!({"containerStatuses": [{"name": "web", "restartCount": times, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}, "lastState": {"terminated": {"exitCode": 2, "reason": "Error"}}}]}),
-            )
-        };
-        assert_eq!(stuck_pod(&crashed(2)), None);
-        assert_eq!(stuck_pod(&crashed(3)).expect("stuck").message, "exit code 2, Error (back-off)");
+    fn two_restarts_may_be_a_start_and_three_are_a_loop() {
+        let last_start = "2026-01-01T00:00:10Z".parse().ok();
+        assert_eq!(crashed(2, 2, "Error").outlook, Outlook::Crashing { restarts: 2, last_start });
+        let loops = crashed(3, 2, "Error");
+        assert_eq!((loops.message.as_str(), loops.outlook), ("exit code 2, Error (back-off)", Outlook::Hopeless));
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_or_has_too_little_memory_is_hopeless_at_once() {
+        assert_eq!(crashed(1, 127, "Error").outlook, Outlook::Hopeless);
+        assert_eq!(crashed(1, 137, "OOMKilled").outlook, Outlook::Hopeless);
+        assert!(matches!(crashed(1, 137, "Error").outlook, Outlook::Crashing { .. }));
     }
 
     #[test]

@@ -1,17 +1,50 @@
-//! Argo `Application`s as units: which chart, from where, with which values.
+//! Argo `Application`s as units: which charts and manifests, from where, with which values.
 
+mod directory;
+
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use landfall_chart::{SetFlag, ValueLayers};
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_apps::{Application, HelmSource, Project, Source};
+use landfall_chart::{KubeVersion, SchemaCheck, SetFlag, ValueLayers};
+use landfall_diag::{Diagnose, Diagnostic, Place};
 use landfall_object::Object;
-use landfall_source::SourceTree;
-use serde_json::Value;
+use landfall_source::{SourceTree, repository_key};
 
 use crate::Target;
 use crate::target::join;
-use crate::unit::{Door, Overrides, Selection, Unit, add_overrides, load_chart};
+use crate::unit::{
+    BoundApplication, ChartSource, Door, Overrides, Part, RenderSettings, Selection, Unit, UnitSource, add_overrides,
+    load_chart,
+};
 use crate::up::Candidate;
+
+/// Files that make a directory one for Kustomize.
+const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// An Application while it is read.
+struct Reading<'t> {
+    target: &'t Target,
+    selection: &'t Selection,
+    /// The manifest that holds it.
+    file: &'t str,
+    application: &'t Application,
+    /// Where each `ref` leads: a tree, and the path of the repository's root in it.
+    references: BTreeMap<&'t str, Checkout>,
+}
+
+/// A repository's files: those of a stand-in or the target's own, and the path of the repository's root in them.
+#[derive(Clone)]
+struct Checkout {
+    stand_in: Option<Rc<SourceTree>>,
+    root: String,
+}
+
+impl Checkout {
+    fn files<'a>(&'a self, target: &'a Target) -> &'a SourceTree {
+        self.stand_in.as_deref().unwrap_or(&target.source)
+    }
+}
 
 impl Target {
     pub(crate) fn applications(
@@ -20,142 +53,270 @@ impl Target {
         selection: &Selection,
         overrides: &Overrides,
     ) -> Result<Vec<Candidate>, Vec<Diagnostic>> {
-        let mut units = Vec::new();
+        let mut found = Vec::new();
+        let mut projects = BTreeMap::new();
         for path in files {
             let bytes = self.source.read(path).map_err(|error| vec![error.diagnose()])?.unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
             let documents = landfall_yaml::to_json_all(&text).map_err(|error| {
                 vec![Diagnostic::error(128, format!("`{path}` is not valid YAML")).note(error.to_string())]
             })?;
-            for document in documents {
-                let Ok(application) = Object::from_value(document) else { continue };
-                if application.kind() != "Application" || application.group() != "argoproj.io" {
-                    continue;
+            for object in documents.into_iter().filter_map(|document| Object::from_value(document).ok()) {
+                if Project::is(&object) {
+                    let project = Project::parse(&object).map_err(|error| vec![error.diagnose()])?;
+                    projects.insert(project.name.clone(), project);
+                } else if object.kind() == "Application" && object.group() == "argoproj.io" {
+                    found.push((path, object));
                 }
-                let name = application.name().to_owned();
-                units.push((name, self.application_unit(path, application, selection, overrides)));
             }
+        }
+        let mut units = Vec::new();
+        for (path, object) in found {
+            let name = object.name().to_owned();
+            let unit = Application::parse(&object).map_err(|error| vec![at_file(error.diagnose(), path)]);
+            let unit = unit.and_then(|application| {
+                let project = projects.get(&application.project).cloned();
+                let sources = self.sources_of(path, &application, selection, overrides)?;
+                Ok(unit_of(application, project, sources))
+            });
+            units.push((name, unit));
         }
         Ok(units)
     }
 
-    fn application_unit(
+    fn sources_of(
         &self,
         path: &str,
-        application: Object,
+        application: &Application,
         selection: &Selection,
         overrides: &Overrides,
-    ) -> Result<Unit, Vec<Diagnostic>> {
-        let name = application.name().to_owned();
-        let wrong = |code: u16, message: String| {
-            vec![Diagnostic::error(code, message).primary(landfall_diag::Place::file(path), "this Application")]
-        };
-        if application.at("/spec/sources").is_some_and(|sources| !sources.is_null()) {
-            return Err(wrong(130, format!("Application {name} has several sources, which are not delivered yet")));
+    ) -> Result<Vec<UnitSource>, Vec<Diagnostic>> {
+        let references = BTreeMap::new();
+        let mut reading = Reading { target: self, selection, file: path, application, references };
+        for source in application.sources.iter().filter(|source| !source.reference.is_empty()) {
+            let checkout = reading.checkout(source)?;
+            reading.references.insert(&source.reference, checkout);
         }
-        let text = |pointer: &str| application.str_at(pointer).unwrap_or_default().to_owned();
-        let repository = text("/spec/source/repoURL");
-        if !text("/spec/source/chart").is_empty() {
-            return Err(wrong(
+        let mut sources = Vec::new();
+        for source in &application.sources {
+            // A source that only others refer to brings no manifests of its own.
+            if !source.reference.is_empty() && source.path.is_empty() && source.chart.is_empty() {
+                continue;
+            }
+            sources.push(reading.source(source, overrides)?);
+        }
+        Ok(sources)
+    }
+
+    /// The files of a repository: a stand-in's, or the target's own when it is their origin.
+    fn checkout_of(&self, repository: &str, selection: &Selection) -> Option<Checkout> {
+        let wanted = repository_key(repository);
+        if let Some((_, tree)) = selection.repositories.iter().find(|(address, _)| repository_key(address) == wanted) {
+            return Some(Checkout { stand_in: Some(tree.clone()), root: String::new() });
+        }
+        let own = self.source.origin().map(|origin| repository_key(&origin));
+        if own.as_deref() == Some(wanted.as_str()) {
+            return Some(Checkout { stand_in: None, root: String::new() });
+        }
+        // A system's own applications name its own repository; before it has a remote there is none to compare.
+        let system_without_remote = own.is_none() && matches!(self.kind, crate::TargetKind::System(_));
+        system_without_remote.then(|| Checkout { stand_in: None, root: self.directory.clone() })
+    }
+}
+
+fn unit_of(application: Application, project: Option<Project>, sources: Vec<UnitSource>) -> Unit {
+    let namespace = match application.destination.namespace.as_str() {
+        "" => "default".to_owned(),
+        namespace => namespace.to_owned(),
+    };
+    let name = application.name.clone();
+    let door = Door::Application(Box::new(BoundApplication { application, project }));
+    Unit { name, namespace, optional: true, door, sources }
+}
+
+fn at_file(diagnostic: Diagnostic, path: &str) -> Diagnostic {
+    diagnostic.primary(Place::file(path), "this Application")
+}
+
+impl Reading<'_> {
+    fn wrong(&self, code: u16, message: String) -> Vec<Diagnostic> {
+        vec![at_file(Diagnostic::error(code, message), self.file)]
+    }
+
+    fn name(&self) -> &str {
+        &self.application.name
+    }
+
+    /// Where a source's files are; one that is no repository of files is refused by its name.
+    fn checkout(&self, source: &Source) -> Result<Checkout, Vec<Diagnostic>> {
+        let repository = &source.repo_url;
+        let (name, chart) = (self.name(), &source.chart);
+        if repository.starts_with("oci://") {
+            return Err(self.wrong(
                 131,
-                format!(
-                    "Application {name} takes a chart from the repository {repository}, which is not delivered yet"
-                ),
+                format!("Application {name} comes from the registry {repository}, which is not delivered yet"),
             ));
         }
-        let directory = text("/spec/source/path");
-        let (source, prefix) = match self.tree_of(&repository, selection) {
-            Some(found) => found,
-            None => {
-                return Err(vec![
-                    Diagnostic::error(
-                        132,
-                        format!("Application {name} comes from {repository}, which is not this repository"),
-                    )
-                    .primary(landfall_diag::Place::file(path), "spec.source.repoURL")
+        if !chart.is_empty() {
+            return Err(self.wrong(
+                131,
+                format!("Application {name} takes the chart {chart} from the repository {repository}, which is not delivered yet"),
+            ));
+        }
+        self.target.checkout_of(repository, self.selection).ok_or_else(|| {
+            let text = format!("Application {name} comes from {repository}, which is not this repository");
+            vec![
+                at_file(Diagnostic::error(132, text), self.file)
+                    .note("spec.source.repoURL names it")
                     .help(format!("let a checkout stand in: --repo {repository}=DIR")),
-                ]);
-            }
-        };
-        let chart_directory = join(&prefix, directory.trim_matches('/'));
-        let source: &SourceTree = source.as_ref().map_or(&self.source, Rc::as_ref);
-        let chart = load_chart(source, &chart_directory, &chart_directory)?;
+            ]
+        })
+    }
+
+    /// Reads one source; what it is follows from what it names and from its directory, as Argo CD detects it.
+    fn source(&self, source: &Source, overrides: &Overrides) -> Result<UnitSource, Vec<Diagnostic>> {
+        let name = self.name();
+        if source.plugin.is_some() {
+            return Err(self.wrong(133, format!("Application {name} is rendered by a plugin; plugins are not run")));
+        }
+        let checkout = self.checkout(source)?;
+        let files = checkout.files(self.target);
+        let directory = join(&checkout.root, source.path.trim_matches('/'));
+        if !files.is_directory(&directory) {
+            let text = format!("Application {name}: there is no directory `{}` in {}", source.path, files.place());
+            return Err(vec![
+                at_file(Diagnostic::error(126, text), self.file)
+                    .note(format!("argocd: {}: app path does not exist", source.path)),
+            ]);
+        }
+        let entries = files.entries(&directory).map_err(|error| vec![error.diagnose()])?;
+        let holds = |name: &str| entries.iter().any(|entry| entry == name);
+        if source.kustomize.is_some() || KUSTOMIZATIONS.iter().any(|name| holds(name)) && source.directory.is_none() {
+            let text = format!("Application {name}: `{directory}` is built by Kustomize, which is not delivered");
+            return Err(vec![
+                at_file(Diagnostic::error(133, text), self.file)
+                    .help("deliver what `kustomize build` prints as a directory of manifests"),
+            ]);
+        }
+        if source.directory.is_some() || !(holds("Chart.yaml") || source.helm.is_some()) {
+            return self.plain_directory(source, files, &directory).map(UnitSource::Manifests);
+        }
+        let chart = load_chart(files, &directory, &directory)?;
+        let helm = source.helm.clone().unwrap_or_default();
+        let mut values = self.values(&helm, &checkout, &directory)?;
+        add_overrides(&mut values, overrides);
+        let settings = self.settings(&helm)?;
+        Ok(UnitSource::Chart(Box::new(ChartSource { chart, values, settings })))
+    }
+
+    /// The layers of values, lowest first: files, `values`, `valuesObject` in its place, parameters, file parameters.
+    fn values(&self, helm: &HelmSource, checkout: &Checkout, directory: &str) -> Result<ValueLayers, Vec<Diagnostic>> {
         let mut values = ValueLayers::new();
-        let helm = application.at("/spec/source/helm").cloned().unwrap_or(Value::Null);
-        let missing_ok = helm["ignoreMissingValueFiles"].as_bool().unwrap_or(false);
-        for file in helm["valueFiles"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            // A leading slash means the repository's root, as Argo CD reads it.
-            let at = match file.strip_prefix('/') {
-                Some(rooted) => join(&prefix, rooted),
-                None => join(&chart_directory, file),
-            };
-            match source.read(&at).map_err(|error| vec![error.diagnose()])? {
+        for file in &helm.value_files {
+            let (tree, at) = self.place_of(file, checkout, directory)?;
+            match tree.files(self.target).read(&at).map_err(|error| vec![error.diagnose()])? {
                 Some(bytes) => {
                     values.file(at, String::from_utf8_lossy(&bytes).into_owned());
                 }
-                None if missing_ok => {}
-                None => return Err(wrong(125, format!("Application {name}: the values file `{at}` is not there"))),
+                None if helm.ignore_missing_value_files => {}
+                None => {
+                    let text = format!("Application {}: the values file `{file}` is not there", self.name());
+                    return Err(vec![
+                        at_file(Diagnostic::error(125, text), self.file).note(format!("looked for {at}")),
+                    ]);
+                }
             }
         }
-        if let Some(inline) = helm["values"].as_str().filter(|inline| !inline.trim().is_empty()) {
-            values.file(format!("{path} (spec.source.helm.values)"), inline.to_owned());
+        match &helm.values_object {
+            Some(object) if object.is_object() => {
+                let text = landfall_yaml::emit(object).map_err(|error| self.wrong(128, error.to_string()))?;
+                values.file(format!("{} (spec.source.helm.valuesObject)", self.file), text);
+            }
+            _ if !helm.values.trim().is_empty() => {
+                values.file(format!("{} (spec.source.helm.values)", self.file), helm.values.clone());
+            }
+            _ => {}
         }
-        if let Some(object) = helm.get("valuesObject").filter(|object| object.is_object()) {
-            values.file(
-                format!("{path} (spec.source.helm.valuesObject)"),
-                landfall_yaml::emit(object).map_err(|error| wrong(128, error.to_string()))?,
-            );
+        for parameter in helm.parameters.iter().filter(|parameter| !parameter.name.is_empty()) {
+            let flag = if parameter.force_string { SetFlag::String } else { SetFlag::Set };
+            values.set(flag, format!("{}={}", parameter.name, comma_safe(&parameter.value)));
         }
-        for parameter in helm["parameters"].as_array().into_iter().flatten() {
-            let (Some(key), Some(value)) = (parameter["name"].as_str(), parameter["value"].as_str()) else { continue };
-            let flag = if parameter["forceString"].as_bool() == Some(true) { SetFlag::String } else { SetFlag::Set };
-            values.set(flag, format!("{key}={value}"));
+        for parameter in &helm.file_parameters {
+            let (tree, at) = self.place_of(&parameter.path, checkout, directory)?;
+            let bytes = tree.files(self.target).read(&at).map_err(|error| vec![error.diagnose()])?;
+            let content = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            values.set_file(format!("{}={at}", parameter.name), &mut |path| {
+                content.clone().ok_or_else(|| format!("open {path}: no such file or directory"))
+            });
         }
-        add_overrides(&mut values, overrides);
-        let namespace = match text("/spec/destination/namespace") {
-            namespace if namespace.is_empty() => "default".to_owned(),
-            namespace => namespace,
+        Ok(values)
+    }
+
+    /// Where a values file is: `$ref/path` in another source, `/path` from the repository's root, else from the chart.
+    fn place_of(
+        &self,
+        file: &str,
+        checkout: &Checkout,
+        directory: &str,
+    ) -> Result<(Checkout, String), Vec<Diagnostic>> {
+        if file.contains("://") {
+            let text = format!("Application {}: the values file `{file}` is not in a repository", self.name());
+            return Err(vec![
+                at_file(Diagnostic::error(125, text), self.file)
+                    .help("put it into the repository, or into a source with a `ref`"),
+            ]);
+        }
+        if let Some(rest) = file.strip_prefix('$') {
+            let (reference, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let Some(found) = self.references.get(reference) else {
+                return Err(self.wrong(
+                    134,
+                    format!("Application {}: no source has the `ref` {reference} that `{file}` names", self.name()),
+                ));
+            };
+            return Ok((found.clone(), join(&found.root, path)));
+        }
+        let at = match file.strip_prefix('/') {
+            Some(rooted) => join(&checkout.root, rooted),
+            None => join(directory, file),
         };
-        Ok(Unit { name, namespace, optional: true, door: Door::Application(Box::new(application)), chart, values })
+        Ok((checkout.clone(), at))
     }
 
-    /// The tree of a repository: a stand-in, or the target's own files when it is their origin.
-    fn tree_of(&self, repository: &str, selection: &Selection) -> Option<(Option<Rc<SourceTree>>, String)> {
-        let wanted = normalised(repository);
-        if let Some((_, tree)) = selection.repositories.iter().find(|(address, _)| normalised(address) == wanted) {
-            return Some((Some(tree.clone()), String::new()));
-        }
-        let own = self.source.origin().map(|origin| normalised(&origin));
-        // A system's own applications name its own repository; before it has a remote there is none to compare.
-        let system_without_remote = own.is_none() && matches!(self.kind, crate::TargetKind::System(_));
-        if own.as_deref() == Some(wanted.as_str()) {
-            return Some((None, String::new()));
-        }
-        system_without_remote.then(|| (None, self.directory.clone()))
+    fn settings(&self, helm: &HelmSource) -> Result<RenderSettings, Vec<Diagnostic>> {
+        let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let part = |left_out: bool| if left_out { Part::LeftOut } else { Part::Taken };
+        let kube_version = given(&helm.kube_version)
+            .map(|text| {
+                KubeVersion::parse(&text)
+                    .map_err(|error| self.wrong(135, format!("spec.source.helm.kubeVersion: {error}")))
+            })
+            .transpose()?;
+        Ok(RenderSettings {
+            release: given(&helm.release_name),
+            namespace: given(&helm.namespace),
+            schema: if helm.skip_schema_validation { SchemaCheck::Skip } else { SchemaCheck::Validate },
+            crds: part(helm.skip_crds),
+            tests: part(helm.skip_tests),
+            kube_version,
+            api_versions: helm.api_versions.clone(),
+        })
     }
 }
 
-/// Addresses of one repository in one form: without scheme, user, `.git` and trailing slash.
-fn normalised(address: &str) -> String {
-    let address = address.trim().trim_end_matches('/').trim_end_matches(".git");
-    let address = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let address = address.rsplit_once('@').map_or(address, |(_, rest)| rest);
-    address.replacen(':', "/", 1).to_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_one_repository_are_the_same_in_every_form() {
-        let wanted = normalised("https://git.example.com/shop/shop.git");
-        for form in [
-            "git@git.example.com:shop/shop.git",
-            "ssh://git@git.example.com/shop/shop",
-            "https://git.example.com/shop/shop/",
-        ] {
-            assert_eq!(normalised(form), wanted);
-        }
+/// A parameter's commas are part of its value, braces and escapes aside (util/helm/cmd.go, cleanSetParameters).
+fn comma_safe(value: &str) -> String {
+    if value.starts_with('{') && value.ends_with('}') {
+        return value.to_owned();
     }
+    let mut out = String::with_capacity(value.len());
+    let mut before = ' ';
+    for c in value.chars() {
+        if c == ',' && before != '\\' {
+            out.push('\\');
+        }
+        out.push(c);
+        before = c;
+    }
+    out
 }

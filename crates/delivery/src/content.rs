@@ -18,7 +18,7 @@ pub(crate) fn content(rendered: &Rendered) -> Result<Content, Vec<Diagnostic>> {
 pub(crate) fn narrowed(before: &str, unit: &RenderedUnit, services: &[String]) -> Result<String, Vec<Diagnostic>> {
     let named = |object: &Object| is_service(object, services);
     let mut fresh: Vec<(ObjectKey, String)> = Vec::new();
-    for manifest in &unit.rendered.manifests {
+    for manifest in &unit.chart().manifests {
         if let Ok(object) = Object::from_value(manifest.object.clone())
             && named(&object)
         {

@@ -60,11 +60,11 @@ impl Session {
     pub async fn down(&self, units: &[&Unit], options: &DownOptions) -> Result<Removal, Vec<Diagnostic>> {
         let mut removal = Removal { units: Vec::new(), kept: Vec::new() };
         for unit in units.iter().rev() {
-            if let Door::Application(object) = &unit.door {
-                removal.units.push(self.remove_application(unit, object).await?);
+            if let Door::Application(bound) = &unit.door {
+                removal.units.push(self.remove_application(unit, bound).await?);
                 continue;
             }
-            let (namespace, name) = (&unit.namespace, &unit.release_name().to_owned());
+            let (namespace, name) = (&unit.namespace, &unit.name);
             let releases = self.releases(namespace);
             self.recover(&releases, name, name).await?;
             let history = releases.history(name).await.map_err(|error| vec![error.diagnose()])?;

@@ -36,5 +36,8 @@ pub use session::{Offers, Progress, Session};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
 pub use summary::{Address, Change, FailureReport, Outcome, PodLine, Summary, UnitSummary};
 pub use target::{Target, TargetKind, TargetPlace, TargetQuery, slug};
-pub use unit::{Door, NamedFile, Overrides, Selection, Unit};
+pub use unit::{
+    BoundApplication, ChartSource, Door, NamedFile, Overrides, Part, PlainManifest, RenderSettings, Selection, Unit,
+    UnitSource,
+};
 pub use up::{Candidate, UnitPlan, UpOptions, services};

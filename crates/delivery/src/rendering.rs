@@ -1,33 +1,37 @@
 use std::sync::Arc;
 
 use landfall_chart::{
-    Capabilities, ChartError, FieldOrigin, KubeVersion, Lookup, Operation, ReleaseInfo, RenderOptions, Rendered,
+    Capabilities, ChartError, FieldOrigin, Hook, KubeVersion, Lookup, Operation, ReleaseInfo, RenderOptions, Rendered,
     Tracing, render,
 };
 use landfall_cluster::{Cluster, ListOptions};
 use landfall_diag::{Diagnose, Diagnostic, Place};
 use landfall_object::{Gvk, Object, ObjectKey};
 
-use crate::unit::Unit;
+use crate::unit::{Door, Part, PlainManifest, RenderSettings, Unit, UnitSource};
 
 /// What a unit renders to.
 #[derive(Debug)]
 pub struct RenderedUnit {
-    /// The rendering.
-    pub rendered: Rendered,
+    /// The renderings of its charts, in the order of its sources; a release has exactly one.
+    pub charts: Vec<Rendered>,
     /// The objects of its manifests, lists taken apart, placed into namespaces, in install order.
     pub objects: Vec<RenderedObject>,
     /// The objects of its hooks, placed too.
     pub hooks: Vec<RenderedObject>,
+    /// Definitions of `crds/` that take part: paths and texts.
+    pub definitions: Vec<(String, String)>,
 }
 
-/// An object and the manifest it comes from.
+/// An object and the file it comes from.
 #[derive(Debug, Clone)]
 pub struct RenderedObject {
     /// The object.
     pub object: Object,
-    /// The manifest's index in `rendered.manifests`, or the hook's in `rendered.hooks`.
-    pub manifest: usize,
+    /// The template's or file's path.
+    pub path: String,
+    /// The chart among the unit's, and the manifest or hook among the chart's; none for a plain manifest.
+    origin: Option<(usize, usize)>,
 }
 
 /// Which revision a rendering is for.
@@ -63,30 +67,44 @@ pub async fn render_unit(
     capabilities: &Capabilities,
     cluster: &Cluster,
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
-    let release = release_info(unit, turn);
-    let lookup: Arc<dyn Lookup> =
-        Arc::new(LiveLookup { cluster: cluster.clone(), runtime: tokio::runtime::Handle::current() });
-    let options = RenderOptions { lookup: Some(lookup), tracing: Tracing::On, ..RenderOptions::default() };
-    let (chart, values, capabilities) = (unit.chart.clone(), unit.values.clone(), capabilities.clone());
-    let rendered = tokio::task::spawn_blocking(move || render(&chart, &values, &release, &capabilities, &options))
-        .await
-        .map_err(|error| vec![Diagnostic::error(700, "rendering ended unexpectedly").note(error.to_string())])?
-        .map_err(|error: ChartError| vec![error.diagnose()])?;
-    let mut objects = Vec::new();
-    for (index, manifest) in rendered.manifests.iter().enumerate() {
-        take(&manifest.object, index, &mut objects);
+    let mut whole = RenderedUnit::empty();
+    for source in &unit.sources {
+        match source {
+            UnitSource::Manifests(manifests) => whole.add_manifests(manifests),
+            UnitSource::Chart(source) => {
+                let live = || LiveLookup { cluster: cluster.clone(), runtime: tokio::runtime::Handle::current() };
+                // Argo CD renders without a cluster: `lookup` finds nothing.
+                let lookup: Option<Arc<dyn Lookup>> = match unit.door {
+                    Door::Release => Some(Arc::new(live())),
+                    Door::Application(_) => None,
+                };
+                let options = RenderOptions {
+                    lookup,
+                    tracing: Tracing::On,
+                    schema: source.settings.schema,
+                    ..RenderOptions::default()
+                };
+                let release = release_info(unit, &source.settings, turn);
+                let capabilities = seen_by(&source.settings, capabilities);
+                let (chart, values) = (source.chart.clone(), source.values.clone());
+                let rendered =
+                    tokio::task::spawn_blocking(move || render(&chart, &values, &release, &capabilities, &options))
+                        .await
+                        .map_err(|error| {
+                            vec![Diagnostic::error(700, "rendering ended unexpectedly").note(error.to_string())]
+                        })?
+                        .map_err(|error: ChartError| vec![error.diagnose()])?;
+                whole.add_chart(rendered, &source.settings);
+            }
+        }
     }
-    let mut hooks = Vec::new();
-    for (index, hook) in rendered.hooks.iter().enumerate() {
-        take(&hook.manifest.object, index, &mut hooks);
-    }
-    for rendered in objects.iter_mut().chain(&mut hooks) {
+    for rendered in whole.objects.iter_mut().chain(&mut whole.hooks) {
         // A kind that is not known yet (its CRD comes with the delivery) keeps the namespace it names.
         if let Ok(placed) = cluster.place(rendered.object.clone(), &unit.namespace).await {
             rendered.object = placed;
         }
     }
-    Ok(RenderedUnit { rendered, objects, hooks })
+    Ok(whole)
 }
 
 /// Renders a unit without any cluster.
@@ -108,40 +126,99 @@ pub fn render_with(
     capabilities: &Capabilities,
     options: &RenderOptions,
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
-    let rendered = render(&unit.chart, &unit.values, &release_info(unit, turn), capabilities, options)
-        .map_err(|error| vec![error.diagnose()])?;
-    let mut objects = Vec::new();
-    for (index, manifest) in rendered.manifests.iter().enumerate() {
-        take(&manifest.object, index, &mut objects);
+    let mut whole = RenderedUnit::empty();
+    for source in &unit.sources {
+        match source {
+            UnitSource::Manifests(manifests) => whole.add_manifests(manifests),
+            UnitSource::Chart(source) => {
+                let release = release_info(unit, &source.settings, turn);
+                let capabilities = seen_by(&source.settings, capabilities);
+                let options = RenderOptions { schema: source.settings.schema, ..options.clone() };
+                let rendered = render(&source.chart, &source.values, &release, &capabilities, &options)
+                    .map_err(|error| vec![error.diagnose()])?;
+                whole.add_chart(rendered, &source.settings);
+            }
+        }
     }
-    let mut hooks = Vec::new();
-    for (index, hook) in rendered.hooks.iter().enumerate() {
-        take(&hook.manifest.object, index, &mut hooks);
-    }
-    Ok(RenderedUnit { rendered, objects, hooks })
+    Ok(whole)
 }
 
-fn release_info(unit: &Unit, turn: Turn) -> ReleaseInfo {
+fn release_info(unit: &Unit, settings: &RenderSettings, turn: Turn) -> ReleaseInfo {
     ReleaseInfo {
-        name: unit.release_name().to_owned(),
-        namespace: unit.namespace.clone(),
+        name: settings.release.as_ref().unwrap_or(&unit.name).clone(),
+        namespace: settings.namespace.as_ref().unwrap_or(&unit.namespace).clone(),
         revision: turn.revision,
         operation: turn.operation,
     }
 }
 
-fn take(value: &serde_json::Value, manifest: usize, objects: &mut Vec<RenderedObject>) {
+/// The capabilities as an Application wants its templates to see them.
+fn seen_by(settings: &RenderSettings, cluster: &Capabilities) -> Capabilities {
+    let mut capabilities = cluster.clone();
+    if let Some(version) = &settings.kube_version {
+        capabilities.kube_version = version.clone();
+    }
+    if !settings.api_versions.is_empty() {
+        capabilities.api_versions = Capabilities::default().with_api_versions(&settings.api_versions).api_versions;
+    }
+    capabilities
+}
+
+fn take(value: &serde_json::Value, path: &str, origin: (usize, usize), objects: &mut Vec<RenderedObject>) {
     let is_list = value["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) && value["items"].is_array();
     if is_list {
         for item in value["items"].as_array().into_iter().flatten() {
-            take(item, manifest, objects);
+            take(item, path, origin, objects);
         }
     } else if let Ok(object) = Object::from_value(value.clone()) {
-        objects.push(RenderedObject { object, manifest });
+        objects.push(RenderedObject { object, path: path.to_owned(), origin: Some(origin) });
     }
 }
 
 impl RenderedUnit {
+    fn empty() -> Self {
+        RenderedUnit { charts: Vec::new(), objects: Vec::new(), hooks: Vec::new(), definitions: Vec::new() }
+    }
+
+    fn add_manifests(&mut self, manifests: &[PlainManifest]) {
+        self.objects.extend(manifests.iter().map(|manifest| RenderedObject {
+            object: manifest.object.clone(),
+            path: manifest.path.clone(),
+            origin: None,
+        }));
+    }
+
+    fn add_chart(&mut self, rendered: Rendered, settings: &RenderSettings) {
+        let chart = self.charts.len();
+        for (index, manifest) in rendered.manifests.iter().enumerate() {
+            take(&manifest.object, &manifest.path, (chart, index), &mut self.objects);
+        }
+        for (index, hook) in rendered.hooks.iter().enumerate() {
+            let is_test =
+                hook.manifest.object.pointer("/metadata/annotations/helm.sh~1hook").and_then(|it| it.as_str());
+            if settings.tests == Part::LeftOut && is_test.is_some_and(|events| events.contains("test")) {
+                continue;
+            }
+            take(&hook.manifest.object, &hook.manifest.path, (chart, index), &mut self.hooks);
+        }
+        if settings.crds == Part::Taken {
+            let text = |crd: &landfall_chart::Crd| String::from_utf8_lossy(&crd.data).into_owned();
+            self.definitions.extend(rendered.crds.iter().map(|crd| (crd.path.clone(), text(crd))));
+        }
+        self.charts.push(rendered);
+    }
+
+    /// What the chart says of one of the unit's hooks.
+    pub fn hook(&self, hook: &RenderedObject) -> Option<&Hook> {
+        let (chart, index) = hook.origin?;
+        self.charts.get(chart)?.hooks.get(index)
+    }
+
+    /// The rendering of a release's only chart.
+    pub(crate) fn chart(&self) -> &Rendered {
+        self.charts.first().expect("a release is made with one chart")
+    }
+
     /// Objects and hooks together, for what concerns both.
     pub fn all_objects(&self) -> impl Iterator<Item = &Object> {
         self.objects.iter().chain(&self.hooks).map(|rendered| &rendered.object)
@@ -164,15 +241,12 @@ impl RenderedUnit {
 
     /// The template's line and the values that a field of an object comes from.
     pub fn origin(&self, key: &ObjectKey, path: &str) -> Option<FieldOrigin> {
-        let provenance = self.rendered.provenance.as_ref()?;
         let in_objects = self.objects.iter().find(|it| it.object.key() == *key);
-        let manifest = match in_objects {
-            Some(found) => &self.rendered.manifests[found.manifest],
-            None => match self.hooks.iter().find(|it| it.object.key() == *key) {
-                Some(found) => &self.rendered.hooks[found.manifest].manifest,
-                None => return None,
-            },
-        };
+        let in_hooks = || self.hooks.iter().find(|it| it.object.key() == *key);
+        let (chart, index) = in_objects.or_else(in_hooks)?.origin?;
+        let rendered = &self.charts[chart];
+        let provenance = rendered.provenance.as_ref()?;
+        let manifest = if in_objects.is_some() { &rendered.manifests[index] } else { &rendered.hooks[index].manifest };
         let steps = path_steps(path);
         let mut steps: Vec<&str> = steps.iter().map(String::as_str).collect();
         // A field that a default filled in is not in the text: the nearest part that is shows where to look.

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use landfall_apps::{Application, Applications, HealthWait, PreparedSync, SyncRequest, SyncStatus, Target};
+use landfall_apps::{Applications, HealthWait, PreparedSync, Project, SyncRequest, SyncStatus, Target};
 use landfall_cluster::Propagation;
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_engine::Event;
-use landfall_object::{Object, ObjectKey};
+use landfall_object::{Gvk, ObjectKey};
 use landfall_release::manifest_objects;
 use tokio::sync::mpsc::Sender;
 
 use crate::rendering::RenderedUnit;
 use crate::session::{Progress, Session, operation_id};
 use crate::summary::{Outcome, UnitSummary, changes, unchanged};
-use crate::unit::Unit;
+use crate::unit::{BoundApplication, Unit};
 use crate::up::UpOptions;
 
 /// Where the applications room remembers which objects belong to which Application.
@@ -34,11 +34,15 @@ impl Session {
     }
 
     /// Brings to an end what an earlier process left open on an Application.
-    pub(crate) async fn recover_application(&self, unit: &Unit, object: &Object) -> Result<(), Vec<Diagnostic>> {
-        let application = Application::parse(object).map_err(|error| vec![error.diagnose()])?;
+    pub(crate) async fn recover_application(
+        &self,
+        unit: &Unit,
+        bound: &BoundApplication,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let application = &bound.application;
         let (events, forward) = self.engine_events(&unit.name);
         let applications = self.applications(events);
-        let recovered = applications.recover(&application).await;
+        let recovered = applications.recover(application).await;
         drop(applications);
         let _ended = forward.await;
         if recovered.map_err(|error| vec![error.diagnose()])?.is_some() {
@@ -56,25 +60,20 @@ impl Session {
     pub(crate) async fn prepare_sync(
         &self,
         unit: &Unit,
-        object: &Object,
+        bound: &BoundApplication,
         rendered: &RenderedUnit,
         options: &UpOptions,
     ) -> Result<PreparedSync, Vec<Diagnostic>> {
-        let application = Application::parse(object).map_err(|error| vec![error.diagnose()])?;
+        let application = &bound.application;
         let mut targets = Vec::new();
-        for crd in &rendered.rendered.crds {
-            let text = String::from_utf8_lossy(&crd.data);
-            let objects = manifest_objects(&text).map_err(|error| vec![error.diagnose()])?;
-            targets.extend(objects.into_iter().map(|it| Target { object: it.object, path: crd.path.clone() }));
+        for (path, text) in &rendered.definitions {
+            let objects = manifest_objects(text).map_err(|error| vec![error.diagnose()])?;
+            targets.extend(objects.into_iter().map(|it| Target { object: it.object, path: path.clone() }));
         }
-        for one in &rendered.objects {
-            let path = rendered.rendered.manifests[one.manifest].path.clone();
-            targets.push(Target { object: one.object.clone(), path });
+        for one in rendered.objects.iter().chain(&rendered.hooks) {
+            targets.push(Target { object: one.object.clone(), path: one.path.clone() });
         }
-        for one in &rendered.hooks {
-            let path = rendered.rendered.hooks[one.manifest].manifest.path.clone();
-            targets.push(Target { object: one.object.clone(), path });
-        }
+        self.check_bounds(bound, &targets).await?;
         let request = SyncRequest {
             targets,
             revision: options.revision.clone(),
@@ -84,7 +83,7 @@ impl Session {
         };
         let (events, forward) = self.engine_events(&unit.name);
         let applications = self.applications(events);
-        let prepared = applications.prepare(&application, request).await;
+        let prepared = applications.prepare(application, request).await;
         drop(applications);
         let _ended = forward.await;
         let prepared = prepared.map_err(|error| vec![error.diagnose()])?;
@@ -94,11 +93,40 @@ impl Session {
         Ok(prepared)
     }
 
+    /// Holds an Application against its project: one of the same files, else one on the cluster.
+    async fn check_bounds(&self, bound: &BoundApplication, targets: &[Target]) -> Result<(), Vec<Diagnostic>> {
+        let application = &bound.application;
+        let mut project = bound.project.clone();
+        if project.is_none() {
+            let gvk = Gvk::new("argoproj.io", "v1alpha1", "AppProject");
+            let key = ObjectKey::new(gvk, Some(&application.namespace), &*application.project);
+            // A cluster without Argo CD's kinds has no projects.
+            if let Ok(Some(live)) = self.cluster.get(&key).await {
+                project = Some(Project::parse(&live).map_err(|error| vec![error.diagnose()])?);
+            }
+        }
+        let Some(project) = project else {
+            if application.project != "default" {
+                let text = format!(
+                    "{}: project {} is not there; its bounds are not checked",
+                    application.name, application.project
+                );
+                self.tell(Progress::Note(
+                    Diagnostic::warning(476, text).help("put the AppProject beside the Application"),
+                ))
+                .await;
+            }
+            return Ok(());
+        };
+        let keys: Vec<ObjectKey> = targets.iter().map(|target| target.object.key()).collect();
+        project.check(application, &keys).map_err(|error| vec![error.diagnose()])
+    }
+
     /// Delivers an Application.
     pub(crate) async fn sync(
         &self,
         unit: &Unit,
-        object: &Object,
+        bound: &BoundApplication,
         rendered: &RenderedUnit,
         options: &UpOptions,
     ) -> UnitSummary {
@@ -113,7 +141,7 @@ impl Session {
             failure: None,
             notes: String::new(),
         };
-        let prepared = match self.prepare_sync(unit, object, rendered, options).await {
+        let prepared = match self.prepare_sync(unit, bound, rendered, options).await {
             Ok(prepared) => prepared,
             Err(diagnostics) => {
                 summary.outcome = Outcome::Failed;
@@ -158,12 +186,12 @@ impl Session {
     pub(crate) async fn remove_application(
         &self,
         unit: &Unit,
-        object: &Object,
+        bound: &BoundApplication,
     ) -> Result<UnitSummary, Vec<Diagnostic>> {
-        let application = Application::parse(object).map_err(|error| vec![error.diagnose()])?;
+        let application = &bound.application;
         let (events, forward) = self.engine_events(&unit.name);
         let applications = self.applications(events);
-        let prepared = applications.prepare_delete(&application, Propagation::Background).await;
+        let prepared = applications.prepare_delete(application, Propagation::Background).await;
         drop(applications);
         let _ended = forward.await;
         let prepared = prepared.map_err(|error| vec![error.diagnose()])?;

@@ -124,7 +124,7 @@ impl Target {
                 let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
                 let path = join(&inside, &name);
                 let text = read_text(&source, &path).map_err(one)?;
-                if !holds_application(&text) {
+                if !holds(&text, "Application") {
                     return Err(one(Diagnostic::error(122, format!("`{}` holds no Argo Application", file.display()))
                         .help("`landfall up` takes charts, systems with a landfall.yaml, and Applications")));
                 }
@@ -304,22 +304,30 @@ fn read_text(source: &SourceTree, path: &str) -> Result<String, Diagnostic> {
 
 fn applications_in(source: &SourceTree, directory: &str) -> Result<Vec<String>, Diagnostic> {
     let mut found = Vec::new();
+    let mut projects = Vec::new();
     for name in source.entries(directory).map_err(|error| error.diagnose())? {
         if !(name.ends_with(".yaml") || name.ends_with(".yml")) {
             continue;
         }
         let path = join(directory, &name);
-        if holds_application(&read_text(source, &path)?) {
+        let text = read_text(source, &path)?;
+        if holds(&text, "Application") {
             found.push(path);
+        } else if holds(&text, "AppProject") {
+            projects.push(path);
         }
+    }
+    // Projects bound Applications; alone they deliver nothing.
+    if !found.is_empty() {
+        found.append(&mut projects);
     }
     Ok(found)
 }
 
-/// Whether a manifest holds an Argo `Application`; what is no YAML holds none.
-fn holds_application(text: &str) -> bool {
+/// Whether a manifest holds an object of Argo CD of that kind; what is no YAML holds none.
+fn holds(text: &str, kind: &str) -> bool {
     landfall_yaml::to_json_all(text).unwrap_or_default().iter().any(|document| {
-        document["kind"] == "Application"
+        document["kind"] == kind
             && document["apiVersion"].as_str().is_some_and(|version| version.starts_with("argoproj.io/"))
     })
 }

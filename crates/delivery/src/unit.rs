@@ -1,6 +1,7 @@
 use std::rc::Rc;
 
-use landfall_chart::{Chart, SetFlag, ValueLayers};
+use landfall_apps::{Application, Project};
+use landfall_chart::{Chart, KubeVersion, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::Object;
 use landfall_project::ReleaseSpec;
@@ -49,10 +50,8 @@ pub struct Unit {
     pub optional: bool,
     /// By which rules it is delivered.
     pub door: Door,
-    /// The chart.
-    pub chart: Chart,
-    /// The values on top of the chart's own.
-    pub values: ValueLayers,
+    /// What it is made from: one chart for a release, one or several sources for an Application, a later one winning.
+    pub sources: Vec<UnitSource>,
 }
 
 /// By which rules a unit is delivered.
@@ -60,19 +59,95 @@ pub struct Unit {
 pub enum Door {
     /// Helm's: hooks by weight, install order, revisions.
     Release,
-    /// Argo CD's: phases, waves, prune. Holds the Application.
-    Application(Box<Object>),
+    /// Argo CD's: phases, waves, prune.
+    Application(Box<BoundApplication>),
+}
+
+/// An Application, and the bounds that its project sets.
+#[derive(Debug, Clone)]
+pub struct BoundApplication {
+    /// The Application.
+    pub application: Application,
+    /// Its project, when that is among what is delivered.
+    pub project: Option<Project>,
+}
+
+/// One source of a unit.
+#[derive(Debug)]
+pub enum UnitSource {
+    /// A chart to be rendered.
+    Chart(Box<ChartSource>),
+    /// Manifests as they are.
+    Manifests(Vec<PlainManifest>),
+}
+
+/// A chart and how it is rendered.
+#[derive(Debug)]
+pub struct ChartSource {
+    /// The chart.
+    pub chart: Chart,
+    /// The values on top of the chart's own.
+    pub values: ValueLayers,
+    /// What an Application says beyond the values.
+    pub settings: RenderSettings,
+}
+
+/// How a chart is rendered where the usual way does not do.
+#[derive(Debug, Clone, Default)]
+pub struct RenderSettings {
+    /// The name that templates see as `.Release.Name`, when not the unit's.
+    pub release: Option<String>,
+    /// The namespace that templates see, when not the unit's.
+    pub namespace: Option<String>,
+    /// Whether values are held against schemas.
+    pub schema: SchemaCheck,
+    /// Whether the chart's `crds/` take part.
+    pub crds: Part,
+    /// Whether test hooks take part.
+    pub tests: Part,
+    /// The Kubernetes version that templates see, when not the cluster's.
+    pub kube_version: Option<KubeVersion>,
+    /// The API versions that templates see; the cluster's when empty.
+    pub api_versions: Vec<String>,
+}
+
+/// Whether something takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Part {
+    /// It does.
+    #[default]
+    Taken,
+    /// It is left out.
+    LeftOut,
+}
+
+/// An object read from a file as it is.
+#[derive(Debug, Clone)]
+pub struct PlainManifest {
+    /// The file's path.
+    pub path: String,
+    /// The object.
+    pub object: Object,
 }
 
 impl Unit {
-    /// The name that templates see as `.Release.Name`.
-    pub fn release_name(&self) -> &str {
-        match &self.door {
-            Door::Release => &self.name,
-            Door::Application(application) => application
-                .str_at("/spec/source/helm/releaseName")
-                .filter(|name| !name.is_empty())
-                .unwrap_or(&self.name),
+    /// The first of its charts: a release's only one.
+    pub fn chart(&self) -> Option<&Chart> {
+        self.sources.iter().find_map(|source| match source {
+            UnitSource::Chart(source) => Some(&source.chart),
+            UnitSource::Manifests(_) => None,
+        })
+    }
+
+    /// A release of a chart.
+    fn release(name: String, namespace: String, chart: Chart, values: ValueLayers) -> Self {
+        let source = ChartSource { chart, values, settings: RenderSettings::default() };
+        Unit {
+            name,
+            namespace,
+            optional: false,
+            door: Door::Release,
+            sources: vec![UnitSource::Chart(Box::new(source))],
         }
     }
 }
@@ -139,14 +214,9 @@ impl Target {
         let chart = load_chart(&self.source, &self.directory, &self.shown(&self.directory))?;
         let mut values = ValueLayers::new();
         add_overrides(&mut values, overrides);
-        Ok(Unit {
-            name: selection.release.clone().unwrap_or_else(|| chart.name().to_owned()),
-            namespace: selection.namespace.clone().unwrap_or_else(|| default_namespace.to_owned()),
-            optional: false,
-            door: Door::Release,
-            chart,
-            values,
-        })
+        let name = selection.release.clone().unwrap_or_else(|| chart.name().to_owned());
+        let namespace = selection.namespace.clone().unwrap_or_else(|| default_namespace.to_owned());
+        Ok(Unit::release(name, namespace, chart, values))
     }
 
     fn system_release(
@@ -166,14 +236,8 @@ impl Target {
             values.set(SetFlag::Json, format!("{path}={value}"));
         }
         add_overrides(&mut values, overrides);
-        Ok(Unit {
-            name: release.name.clone(),
-            namespace: release.namespace.clone().unwrap_or_else(|| default_namespace.to_owned()),
-            optional: release.optional,
-            door: Door::Release,
-            chart,
-            values,
-        })
+        let namespace = release.namespace.clone().unwrap_or_else(|| default_namespace.to_owned());
+        Ok(Unit { optional: release.optional, ..Unit::release(release.name.clone(), namespace, chart, values) })
     }
 
     /// A values file of a release: from the chart's directory first, then from the project file's.

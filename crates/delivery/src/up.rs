@@ -163,8 +163,8 @@ impl Session {
         self.check_references(&mut ready, &mut BTreeMap::new()).await?;
         let mut plans = Vec::new();
         for (_, one) in &ready {
-            if let Door::Application(object) = &one.unit.door {
-                let prepared = self.prepare_sync(one.unit, object, &one.next, options).await?;
+            if let Door::Application(bound) = &one.unit.door {
+                let prepared = self.prepare_sync(one.unit, bound, &one.next, options).await?;
                 plans.push(UnitPlan {
                     name: one.unit.name.clone(),
                     namespace: one.unit.namespace.clone(),
@@ -195,15 +195,15 @@ impl Session {
     /// Renders a unit for its next turn, and for its last one to see whether anything has changed.
     async fn make_ready<'u>(&self, unit: &'u Unit, capabilities: &Capabilities) -> Result<Ready<'u>, Vec<Diagnostic>> {
         self.tell(Progress::Doing(format!("render {}", unit.name))).await;
-        if let Door::Application(object) = &unit.door {
-            self.recover_application(unit, object).await?;
+        if let Door::Application(bound) = &unit.door {
+            self.recover_application(unit, bound).await?;
             // Argo CD renders as `helm template` does: always revision 1, always an installation.
             let turn = Turn { revision: 1, operation: Operation::Install };
             let next = render_unit(unit, turn, capabilities, &self.cluster).await?;
             return Ok(Ready { unit, next, same_turn: None, last: None });
         }
         let releases = self.releases(&unit.namespace);
-        let release = unit.release_name();
+        let release = unit.name.as_str();
         self.recover(&releases, &unit.name, release).await?;
         let history = releases.history(release).await.map_err(|error| vec![error.diagnose()])?;
         let last = history.last().filter(|record| record.info.status != Status::Uninstalled).cloned();
@@ -302,7 +302,7 @@ impl Session {
     async fn prepare(&self, one: &Ready<'_>, options: &UpOptions) -> Result<(Prepared, bool), Vec<Diagnostic>> {
         let unit = one.unit;
         let releases = self.releases(&unit.namespace);
-        let release = unit.release_name();
+        let release = unit.name.as_str();
         let told = |error: landfall_release::Error| vec![error.diagnose()];
         let deploy = DeployOptions {
             wait: if options.wait { Wait::Ready } else { Wait::No },
@@ -316,13 +316,13 @@ impl Session {
         };
         let upgrade = UpgradeOptions { deploy: deploy.clone() };
         let Some(last) = &one.last else {
-            let content = content(&one.next.rendered)?;
+            let content = content(one.next.chart())?;
             let install = InstallOptions { deploy, create_namespace: true, replace: true, skip_crds: false };
             let prepared = releases.prepare_install(release, content, &install).await.map_err(told)?;
             return Ok((prepared, false));
         };
         let narrow = |rendered: &RenderedUnit| -> Result<_, Vec<Diagnostic>> {
-            let mut content = content(&rendered.rendered)?;
+            let mut content = content(rendered.chart())?;
             if !options.services.is_empty() {
                 content.manifest = narrowed(&last.manifest, rendered, &options.services)?;
                 let hooks_wanted =
@@ -345,8 +345,8 @@ impl Session {
 
     async fn deliver(&self, one: &Ready<'_>, options: &UpOptions) -> UnitSummary {
         let unit = one.unit;
-        if let Door::Application(object) = &unit.door {
-            let mut summary = self.sync(unit, object, &one.next, options).await;
+        if let Door::Application(bound) = &unit.door {
+            let mut summary = self.sync(unit, bound, &one.next, options).await;
             if summary.outcome != Outcome::Failed && !options.services.is_empty() {
                 let before = self.templates(one, &options.services).await;
                 self.restart(one, options, &before, &mut summary).await;
@@ -395,17 +395,14 @@ impl Session {
 
     async fn prepare_again(&self, one: &Ready<'_>, options: &UpOptions) -> Result<Prepared, Vec<Diagnostic>> {
         let releases = self.releases(&one.unit.namespace);
-        let content = content(&one.next.rendered)?;
+        let content = content(one.next.chart())?;
         let deploy = DeployOptions {
             wait: if options.wait { Wait::Ready } else { Wait::No },
             timeout: options.timeout,
             ..DeployOptions::default()
         };
         let upgrade = UpgradeOptions { deploy };
-        releases
-            .prepare_upgrade(one.unit.release_name(), content, &upgrade)
-            .await
-            .map_err(|error| vec![error.diagnose()])
+        releases.prepare_upgrade(&one.unit.name, content, &upgrade).await.map_err(|error| vec![error.diagnose()])
     }
 
     pub(crate) async fn carry_out(&self, prepared: &Prepared, summary: &mut UnitSummary, unit: &Unit) {
@@ -460,7 +457,7 @@ impl Session {
     async fn test(&self, unit: &Unit, options: &UpOptions, summary: &mut UnitSummary) {
         let releases = self.releases(&unit.namespace);
         let tests = landfall_release::TestOptions { timeout: options.timeout, filters: Vec::new() };
-        match releases.prepare_test(unit.release_name(), &tests).await {
+        match releases.prepare_test(&unit.name, &tests).await {
             Ok(prepared) if prepared.plan.steps().next().is_none() => {}
             Ok(prepared) => {
                 let outcome = summary.outcome;

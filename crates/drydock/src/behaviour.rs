@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use parking_lot::RwLock;
 use serde_json::Value;
 
@@ -43,6 +44,8 @@ pub struct Play {
     pub faults: Vec<Fault>,
     /// Images that are known not to exist; all others are taken to exist.
     pub missing_images: BTreeSet<String>,
+    /// Since when the play is on. What crashed before did so under another one, so no back-off is left of it.
+    pub since: Option<Timestamp>,
 }
 
 /// The play that is on; may be exchanged while the cluster runs.
@@ -76,7 +79,8 @@ impl Behaviour {
 }
 
 impl Play {
-    /// Reads `{"simulation": {…}, "faults": ["job/x=fail"], "missingImages": ["app:1"]}`; all of it may be absent.
+    /// Reads `{"simulation": {…}, "faults": ["job/x=fail"], "missingImages": ["app:1"], "since": "2026-01-01T00:00:00Z"}`; all
+    /// of it may be absent.
     ///
     /// # Errors
     /// [`PlayError`], for the first thing that cannot be read.
@@ -97,6 +101,7 @@ impl Play {
             simulation: Simulation::parse(map.get("simulation").unwrap_or(&Value::Null))?,
             faults,
             missing_images: words("missingImages")?.into_iter().map(str::to_owned).collect(),
+            since: map.get("since").and_then(Value::as_str).and_then(|text| text.parse().ok()),
         })
     }
 

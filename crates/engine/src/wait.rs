@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::Timestamp;
-use landfall_cluster::{Change, Interest, JobWait, Readiness, Stuck, readiness, stuck_pod};
+use landfall_cluster::{Change, Interest, JobWait, Outlook, Readiness, Stuck, readiness, stuck_pod};
 use landfall_object::{Gvk, HealthStatus, Object, ObjectKey};
 use serde_json::json;
 
@@ -40,6 +40,11 @@ impl Watched {
 /// How long a controller may fail to create pods before that is taken as final: a service account of a new namespace
 /// appears a moment after it.
 const FAILING_TO_CREATE: Duration = Duration::from_secs(10);
+/// How long a pod that was stuck before anything was waited for may take to show that it is no longer: its image may
+/// have been pushed, its memory raised meanwhile, and its kubelet looks again only now and then.
+const STALE: Duration = Duration::from_secs(10);
+/// How often a container is started again, with all else ready, before it is taken for one that always crashes.
+const RESTARTS_ALONE: i64 = 2;
 /// How many objects that are not ready are looked into when time is up.
 const LOOKED_INTO: usize = 3;
 
@@ -64,6 +69,10 @@ struct Scene {
     listed: BTreeSet<Interest>,
     /// Since when a workload has been failing to create its pods.
     failing: BTreeMap<ObjectKey, Timestamp>,
+    /// Older pods that were stuck when they were first seen, by uid, with their story so far.
+    stale: Option<BTreeMap<String, String>>,
+    /// Since when nothing but crashing workloads is waited for.
+    alone: Option<Timestamp>,
 }
 
 impl Executor {
@@ -177,8 +186,8 @@ impl Executor {
                     if late {
                         return Err(self.timed_out(step, &scene, pending, timeout).await);
                     }
-                    if let Some((key, pod, stuck)) = scene.stuck(watched, judge)
-                        && (!stuck.curable || self.is_final(&pod, &stuck, to_come).await)
+                    if let Some((key, pod, stuck)) = scene.stuck(watched, judge, &pending, since, self.clock.now())
+                        && (stuck.outlook != Outlook::Curable || self.is_final(&pod, &stuck, to_come).await)
                     {
                         let message = told_stuck(&pod, &stuck);
                         return Err(self.never_ready(step, key, &pod, &stuck.reason, &message).await);
@@ -442,22 +451,75 @@ impl Scene {
         if pending.is_empty() { Verdict::Done } else { Verdict::Pending(pending) }
     }
 
-    /// A pod of a watched workload's current revision that can never start.
-    fn stuck(&self, watched: &[Watched], judge: Judge) -> Option<(ObjectKey, Object, Stuck)> {
+    /// A pod of a watched workload's current revision that can never start, or only when another object appears.
+    fn stuck(
+        &mut self,
+        watched: &[Watched],
+        judge: Judge,
+        pending: &[Pending],
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Option<(ObjectKey, Object, Stuck)> {
         if judge == Judge::Deletion {
             return None;
         }
+        let pods = self.objects.values().filter(|object| object.kind() == "Pod" && object.group().is_empty());
+        let found: Vec<(ObjectKey, Object, Stuck)> = pods
+            .filter_map(|pod| {
+                let stuck = stuck_pod(pod)?;
+                Some((self.owner_of(pod, watched)?, pod.clone(), stuck))
+            })
+            .collect();
+        self.forget_what_was(&found, since, now);
+        let crashing = |key: &ObjectKey| {
+            found.iter().any(|(owner, _, stuck)| owner == key && matches!(stuck.outlook, Outlook::Crashing { .. }))
+        };
+        let alone = pending.iter().all(|one| crashing(&one.key));
+        self.alone = if alone { self.alone.or(Some(now)) } else { None };
         let mut curable = None;
-        for pod in self.objects.values().filter(|object| object.kind() == "Pod" && object.group().is_empty()) {
-            let Some(stuck) = stuck_pod(pod) else { continue };
-            let Some(owner) = self.owner_of(pod, watched) else { continue };
-            let found = (owner, pod.clone(), stuck);
-            if !found.2.curable {
-                return Some(found);
+        for (owner, pod, stuck) in found {
+            if self.is_stale(&pod) {
+                continue;
             }
-            curable.get_or_insert(found);
+            match stuck.outlook {
+                Outlook::Hopeless => return Some((owner, pod, stuck)),
+                // Everything else was ready when it started once more, and it crashed again.
+                Outlook::Crashing { restarts, last_start } => {
+                    let ready_before = self.alone.map(|at| at.as_second());
+                    let again =
+                        last_start.map(|at| at.as_second()).is_some_and(|at| ready_before.is_some_and(|it| it <= at));
+                    if restarts >= RESTARTS_ALONE && again {
+                        return Some((owner, pod, stuck));
+                    }
+                }
+                Outlook::Curable => drop(curable.get_or_insert((owner, pod, stuck))),
+            }
         }
         curable
+    }
+
+    /// Keeps in mind which pods were stuck before this wait, until they show something new or enough time has passed.
+    fn forget_what_was(&mut self, found: &[(ObjectKey, Object, Stuck)], since: Timestamp, now: Timestamp) {
+        let uid = |pod: &Object| pod.uid().unwrap_or_default().to_owned();
+        let older = |pod: &Object| {
+            let created = pod.creation_timestamp().and_then(|text| text.parse::<Timestamp>().ok());
+            created.is_some_and(|at| at.as_second() < since.as_second())
+        };
+        let stale = self.stale.get_or_insert_with(|| {
+            found.iter().filter(|(_, pod, _)| older(pod)).map(|(_, pod, _)| (uid(pod), story(pod))).collect()
+        });
+        let grace = jiff::SignedDuration::try_from(STALE).unwrap_or_default();
+        let patient = now.duration_since(since) < grace;
+        // A crash of before is old news however long one waits: only the next one tells.
+        let keeps = |stuck: &Stuck| patient || stuck.reason == "CrashLoopBackOff";
+        stale.retain(|known, before| {
+            found.iter().any(|(_, pod, stuck)| uid(pod) == *known && story(pod) == *before && keeps(stuck))
+        });
+    }
+
+    fn is_stale(&self, pod: &Object) -> bool {
+        let uid = pod.uid().unwrap_or_default();
+        self.stale.as_ref().is_some_and(|stale| stale.contains_key(uid))
     }
 
     /// The watched object that a pod belongs to, when it is of its current revision.
@@ -492,6 +554,14 @@ impl Scene {
         let current = set.annotation(REVISION) == object.annotation(REVISION);
         (observed && current && set.i64_at("/spec/replicas") != Some(0)).then(|| key.clone())
     }
+}
+
+/// What a pod's containers have been through: restarts, and what each waits for.
+fn story(pod: &Object) -> String {
+    let statuses = pod.list_at("/status/initContainerStatuses").iter().chain(pod.list_at("/status/containerStatuses"));
+    let of =
+        |status: &serde_json::Value| format!("{} {};", status["restartCount"], status["state"]["waiting"]["reason"]);
+    statuses.map(of).collect()
 }
 
 fn judged(object: &Object, judge: Judge) -> Readiness {

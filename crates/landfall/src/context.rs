@@ -1,6 +1,7 @@
 //! What a command runs in: environment, working directory, terminal, and where state lives.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use landfall_delivery::{Target, TargetKind, TargetPlace, TargetQuery, slug};
 use landfall_diag::Diagnostic;
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{GlobalArgs, TargetArgs};
 use crate::env::Env;
 use crate::failure::Failure;
+use crate::probe::Points;
 use crate::state::StateDir;
 use crate::ui::Ui;
 
@@ -26,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) global: GlobalArgs,
     /// Set by the first Ctrl-C.
     pub(crate) stop: CancellationToken,
+    /// A test's hook; absent otherwise.
+    pub(crate) probe: Option<Arc<Points>>,
 }
 
 /// A target, its environment and where it is delivered to.

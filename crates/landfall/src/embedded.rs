@@ -21,6 +21,7 @@ use landfall_diag::{Diagnose, Diagnostic};
 use landfall_drydock::NodeSpec;
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::Sender;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use play::declared_play;
 pub(crate) use server::{ServeOptions, serve, spawn, stop_server};
@@ -55,7 +56,12 @@ pub(crate) struct Connection {
     hosted: Option<Hosted>,
     endpoint: Option<(Endpoint, StateDir)>,
     simulated: bool,
+    /// Ends the look-out for the death of the server that is talked to.
+    closed: CancellationToken,
 }
+
+/// How often it is looked whether the server that is talked to still lives.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A cluster that this process hosts.
 struct Hosted {
@@ -96,7 +102,7 @@ impl Context {
 
     async fn remote(&self, name: &str, file: Option<&Path>, state: &StateDir) -> Result<Connection, Failure> {
         let client = kubeconfig::connect(&self.env, name, file).await?;
-        let cluster = Cluster::new(client);
+        let cluster = self.cluster_of(client);
         if let Err(error) = cluster.version().await {
             let mut failure = failed(&error);
             failure.exit = Exit::Unreachable;
@@ -113,6 +119,7 @@ impl Context {
             hosted: None,
             endpoint: None,
             simulated: false,
+            closed: CancellationToken::new(),
         })
     }
 
@@ -121,7 +128,7 @@ impl Context {
         let nothing_yet = !state.file("cluster.db").exists() && state.endpoint().is_none();
         if hosting == Hosting::Attach && nothing_yet {
             let hosted = server::open(None, &[]).await?;
-            return Ok(in_process(hosted, None, open_store(None).await?));
+            return Ok(self.in_process(hosted, None, open_store(None).await?));
         }
         state.create().map_err(Failure::from)?;
         for _ in 0..3 {
@@ -129,7 +136,7 @@ impl Context {
                 Some(lock) if hosting != Hosting::Background => {
                     let cluster = server::open(Some(state), &[]).await?;
                     let store = open_store(Some(state)).await?;
-                    let mut connection = in_process(cluster, Some(lock), store);
+                    let mut connection = self.in_process(cluster, Some(lock), store);
                     if hosting == Hosting::InProcess {
                         connection.serve_ingress().await?;
                     }
@@ -159,13 +166,35 @@ impl Context {
         let client = kubeconfig::connect(&self.env, "landfall", Some(&state.file("kubeconfig"))).await?;
         Ok(Connection {
             name: "embedded".to_owned(),
-            cluster: Cluster::new(client),
+            cluster: self.cluster_of(client),
             routes: Routes { http: endpoint.http, https: endpoint.https },
             offers: Some(Arc::new(play::Operators)),
             store: open_store(Some(state)).await?,
             hosted: None,
             endpoint: Some((endpoint, state.clone())),
             simulated: true,
+            closed: CancellationToken::new(),
+        })
+    }
+
+    fn in_process(&self, cluster: landfall_drydock::Cluster, lock: Option<Lock>, store: Store) -> Connection {
+        Connection {
+            name: "embedded".to_owned(),
+            cluster: self.cluster_of(cluster.client()),
+            routes: Routes::default(),
+            offers: Some(Arc::new(play::Operators)),
+            store,
+            hosted: Some(Hosted { cluster, _ingress: None, _lock: lock }),
+            endpoint: None,
+            simulated: true,
+            closed: CancellationToken::new(),
+        }
+    }
+
+    fn cluster_of(&self, client: kube::Client) -> Cluster {
+        Cluster::new(match &self.probe {
+            Some(points) => points.around(client),
+            None => client,
         })
     }
 }
@@ -176,8 +205,27 @@ impl Connection {
         let mut session = Session::new(self.cluster.clone(), self.store.clone(), progress);
         session.routes = self.routes.clone();
         session.offers.clone_from(&self.offers);
-        session.stop = context.stop.clone();
+        session.stop = context.stop.child_token();
+        if let Some((_, state)) = &self.endpoint {
+            tokio::spawn(watch_server(state.clone(), session.stop.clone(), self.closed.clone()));
+        }
+        if let Some(points) = &context.probe {
+            session.probe = Arc::clone(points) as Arc<dyn landfall_engine::Probe>;
+        }
         session
+    }
+
+    /// Why a command could not go on, when it is that the server has ended under it.
+    pub(crate) fn lost(&self) -> Option<Failure> {
+        let (endpoint, state) = self.endpoint.as_ref()?;
+        if !nobody_holds(state) {
+            return None;
+        }
+        let diagnostic =
+            Diagnostic::error(629, format!("the embedded cluster's server has ended (it was pid {})", endpoint.pid))
+                .note("what was done is written down; the same command starts a new server and goes on from there")
+                .note(format!("its last words are in {}", state.file("server.log").display()));
+        Some(Failure::new(Exit::Unreachable, diagnostic))
     }
 
     /// Serves the ingress of a cluster that this process hosts.
@@ -216,6 +264,7 @@ impl Connection {
 
     /// Ends what this process hosts, after all is on disk.
     pub(crate) async fn close(&mut self) {
+        self.closed.cancel();
         if let Some(hosted) = self.hosted.take() {
             hosted.cluster.persisted().await;
             hosted.cluster.stop();
@@ -229,17 +278,23 @@ impl Connection {
     }
 }
 
-fn in_process(cluster: landfall_drydock::Cluster, lock: Option<Lock>, store: Store) -> Connection {
-    Connection {
-        name: "embedded".to_owned(),
-        cluster: Cluster::new(cluster.client()),
-        routes: Routes::default(),
-        offers: Some(Arc::new(play::Operators)),
-        store,
-        hosted: Some(Hosted { cluster, _ingress: None, _lock: lock }),
-        endpoint: None,
-        simulated: true,
+/// Ends a session when nobody holds the cluster any more; a connection alone would be tried again until time is up.
+async fn watch_server(state: StateDir, session: CancellationToken, closed: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = session.cancelled() => return,
+            () = closed.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        if nobody_holds(&state) {
+            session.cancel();
+            return;
+        }
     }
+}
+
+fn nobody_holds(state: &StateDir) -> bool {
+    state.exists() && matches!(state.try_lock(), Ok(Some(_)))
 }
 
 async fn open_store(state: Option<&StateDir>) -> Result<Store, Failure> {

@@ -20,6 +20,7 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("LANDFALL_LOG", "what is logged to standard error, as `landfall_engine=debug`"),
     ("LANDFALL_NO_PROGRESS", "no live progress"),
     ("LANDFALL_STATE", "the state directory, as --state"),
+    (crate::probe::VARIABLE, "for tests: records what a delivery writes, or kills it there"),
     ("NO_COLOR", "no colour"),
     ("XDG_CACHE_HOME", "where caches live"),
     ("XDG_CONFIG_HOME", "where the personal configuration lives"),

@@ -17,6 +17,7 @@ mod exit;
 mod failure;
 mod helm;
 mod kubeconfig;
+mod probe;
 mod state;
 mod ui;
 
@@ -61,7 +62,14 @@ fn main() -> ExitCode {
     log_to_stderr(&env);
     // The process's one provider of cryptography; a second installation is refused and changes nothing.
     let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let context = Context { env, cwd, ui, global: cli.global.clone(), stop: CancellationToken::new() };
+    let probe = match probe::Points::asked(&env) {
+        Ok(probe) => probe,
+        Err(failure) => {
+            failure.diagnostics.iter().for_each(|diagnostic| ui.diagnostic(diagnostic));
+            return failure.exit.into();
+        }
+    };
+    let context = Context { env, cwd, ui, global: cli.global.clone(), stop: CancellationToken::new(), probe };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

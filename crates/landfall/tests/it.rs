@@ -1,16 +1,21 @@
 //! The binary from outside: what is typed, what is seen, what is left behind.
 
 mod it {
+    pub(crate) mod inspection;
     pub(crate) mod sandbox;
 
     mod addresses;
+    mod applications;
     mod down;
     mod errors;
     mod example;
+    mod faults;
     mod kills;
     mod luckyplans;
     mod refusals;
+    mod renamed;
     mod served;
     mod services;
     mod targets;
+    mod together;
 }

@@ -56,8 +56,8 @@ impl DesiredUnit {
             role,
             unit: unit.name.clone(),
         };
-        for file in &rendered.rendered.crds {
-            for document in landfall_yaml::to_json_all(&String::from_utf8_lossy(&file.data)).unwrap_or_default() {
+        for (_, text) in &rendered.definitions {
+            for document in landfall_yaml::to_json_all(text).unwrap_or_default() {
                 if let Ok(object) = Object::from_value(document) {
                     objects.push(Desired { object, role: Role::Definition, unit: unit.name.clone() });
                 }
@@ -65,14 +65,14 @@ impl DesiredUnit {
         }
         objects.extend(rendered.objects.iter().map(|object| named(object, Role::Manifest)));
         objects.extend(rendered.hooks.iter().filter_map(|object| {
-            let hook = rendered.rendered.hooks.get(object.manifest)?;
+            let hook = rendered.hook(object)?;
             Some(named(object, Role::Hook { events: hook.events.clone(), weight: hook.weight }))
         }));
         DesiredUnit {
             name: unit.name.clone(),
             namespace: unit.namespace.clone(),
             door: unit.door.clone(),
-            chart: unit.chart.clone(),
+            chart: unit.chart().cloned(),
             rendered,
             again,
             objects,

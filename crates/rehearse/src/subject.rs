@@ -47,8 +47,8 @@ pub struct DesiredUnit {
     pub namespace: String,
     /// By which rules it is delivered.
     pub door: Door,
-    /// The chart.
-    pub chart: Chart,
+    /// The chart; none when it is made from plain manifests.
+    pub chart: Option<Chart>,
     /// The rendering, with origins.
     pub rendered: RenderedUnit,
     /// The same rendered again, with another clock and other random numbers, against a cluster where the first one

@@ -19,6 +19,6 @@ mod worktree;
 
 pub use archive::read_archive;
 pub use error::SourceError;
-pub use remote::{RemoteRef, fetch_repository};
+pub use remote::{RemoteRef, fetch_repository, repository_key};
 pub use revision::Revision;
 pub use source_tree::SourceTree;

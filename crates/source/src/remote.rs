@@ -30,6 +30,14 @@ impl RemoteRef {
     }
 }
 
+/// A repository's address in the one form by which two are the same: without scheme, user, `.git` and trailing slash.
+pub fn repository_key(address: &str) -> String {
+    let address = address.trim().trim_end_matches('/').trim_end_matches(".git");
+    let address = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let address = address.rsplit_once('@').map_or(address, |(_, rest)| rest);
+    address.replacen(':', "/", 1).to_lowercase()
+}
+
 /// Fetches a repository, its newest commit only, into a bare directory; an earlier fetch there is replaced.
 ///
 /// # Errors
@@ -62,6 +70,18 @@ pub fn fetch_repository(remote: &RemoteRef, into: &Path) -> Result<(), SourceErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_one_repository_are_the_same_in_every_form() {
+        let wanted = repository_key("https://git.example.com/shop/shop.git");
+        for form in [
+            "git@git.example.com:shop/shop.git",
+            "ssh://git@git.example.com/shop/shop",
+            "https://git.example.com/shop/shop/",
+        ] {
+            assert_eq!(repository_key(form), wanted);
+        }
+    }
 
     #[test]
     fn an_address_has_a_scheme_or_a_user() {

@@ -204,6 +204,9 @@ impl Work<'_, '_> {
     }
 
     fn restart_at(&self, status: &Value, end: Timestamp) -> Option<Timestamp> {
+        if self.play.since.is_some_and(|since| end < since) {
+            return Some(end);
+        }
         end.checked_add(self.back_off(status)).ok()
     }
 

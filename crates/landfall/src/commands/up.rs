@@ -71,6 +71,11 @@ pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
         async move { session.up(candidates, declared, options).await }
     })
     .await;
+    let ended_well = result.as_ref().is_ok_and(|summary| exit_code(summary) == Exit::Done);
+    if !ended_well && let Some(failure) = connection.lost() {
+        connection.close().await;
+        return Err(failure);
+    }
     let mut summary = match result {
         Ok(summary) => summary,
         Err(diagnostics) => {

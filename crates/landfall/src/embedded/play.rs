@@ -12,6 +12,8 @@ use crate::failure::{Failure, failed};
 
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "landfall-play";
+/// Where a play says since when it is on.
+const SINCE: &str = "since";
 
 /// The play that an environment declares, with faults; what cannot be read is said at once.
 pub(crate) fn declared_play(environment: Option<&Environment>, faults: &[String]) -> Result<Value, Failure> {
@@ -37,17 +39,25 @@ pub(crate) fn declared_play(environment: Option<&Environment>, faults: &[String]
 /// Puts a play on, when it is not on already.
 pub(crate) async fn publish(cluster: &Cluster, play: &Value) -> Result<(), Failure> {
     let key = ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some(NAMESPACE), NAME);
-    let text = play.to_string();
+    let live = cluster.get(&key).await.map_err(|error| failed(&error))?;
+    let on = live.as_ref().and_then(|live| serde_json::from_str::<Value>(live.str_at("/data/play")?).ok());
+    if let Some(mut on) = on {
+        on.as_object_mut().map(|on| on.remove(SINCE));
+        if on == *play {
+            return Ok(());
+        }
+    }
+    let mut dated = play.clone();
+    dated[SINCE] = jiff::Timestamp::now().to_string().into();
     let wanted = Object::from_value(json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": NAME, "namespace": NAMESPACE},
-        "data": {"play": text},
+        "data": {"play": dated.to_string()},
     }))
     .map_err(|error| Failure::from(Diagnostic::error(144, "the play cannot be written").note(error.to_string())))?;
     let options = WriteOptions::default();
-    match cluster.get(&key).await.map_err(|error| failed(&error))? {
-        Some(live) if live.str_at("/data/play") == Some(text.as_str()) => Ok(()),
+    match live {
         Some(_) => cluster.replace(&wanted, &options).await.map(|_| ()).map_err(|error| failed(&error)),
         None => cluster.create(&wanted, &options).await.map(|_| ()).map_err(|error| failed(&error)),
     }

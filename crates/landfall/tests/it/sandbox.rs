@@ -8,6 +8,8 @@ pub(crate) struct Sandbox {
     dir: tempfile::TempDir,
     root: PathBuf,
     ci: bool,
+    /// The state directory of a server that may stay, below the root.
+    state: &'static str,
 }
 
 /// What a command did.
@@ -49,16 +51,47 @@ impl Sandbox {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let root = dir.path().join("system");
         std::fs::create_dir(&root).expect("made");
-        Sandbox { dir, root, ci: true }
+        Sandbox { dir, root, ci: true, state: ".landfall" }
     }
 
     /// A copy of the LuckyPlans example, committed.
     pub(crate) fn luckyplans() -> Self {
         let sandbox = Sandbox::empty();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/luckyplans");
-        copy(&example, &sandbox.root);
+        copy_all(&example, &sandbox.root, &[".landfall", ".git"]);
         sandbox.commit("first");
         sandbox
+    }
+
+    /// A copy of all that is in this one, state included.
+    pub(crate) fn copy(&self) -> Self {
+        let copied = Sandbox::empty();
+        copy_all(&self.root, &copied.root, &[]);
+        copied
+    }
+
+    /// A server may stay behind, with its state in this directory.
+    pub(crate) fn stays(&mut self, state: &'static str) {
+        self.ci = false;
+        self.state = state;
+    }
+
+    /// Ends the server of a state directory as a power cut would.
+    pub(crate) fn kill_server(&self, state: &str) {
+        let endpoint: serde_json::Value =
+            serde_json::from_str(&self.read(&format!("{state}/endpoint.json"))).expect("an endpoint");
+        let pid = endpoint["pid"].to_string();
+        let killed = Command::new("kill").args(["-9", &pid]).status().expect("kill runs");
+        assert!(killed.success());
+    }
+
+    /// Waits until something is so; the test fails when it does not come.
+    pub(crate) fn until(&self, what: &str, so: impl Fn() -> bool) {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !so() {
+            assert!(std::time::Instant::now() < deadline, "it never came that {what}");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 
     /// Not as in CI: a server may stay behind.
@@ -128,9 +161,9 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        if !self.ci && self.root.join(".landfall").exists() {
+        if !self.ci && self.root.join(self.state).exists() {
             // Nothing may outlive its test.
-            let _ended = self.command(&["cluster", "stop"]).output();
+            let _ended = self.command(&["cluster", "stop", "--state", self.state]).output();
         }
     }
 }
@@ -143,16 +176,16 @@ pub(crate) fn ran(output: Output) -> Ran {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+fn copy_all(from: &Path, to: &Path, but: &[&str]) {
     std::fs::create_dir_all(to).expect("made");
     for entry in std::fs::read_dir(from).expect("read") {
         let entry = entry.expect("read");
         let name = entry.file_name();
-        if name == ".landfall" || name == ".git" {
+        if but.iter().any(|left_out| name == *left_out) {
             continue;
         }
         if entry.file_type().expect("known").is_dir() {
-            copy(&entry.path(), &to.join(&name));
+            copy_all(&entry.path(), &to.join(&name), but);
         } else {
             std::fs::copy(entry.path(), to.join(&name)).expect("copied");
         }

@@ -1,0 +1,120 @@
+//! A test's hook at the edges of all that a delivery writes: its journal, and the requests that change the cluster.
+//!
+//! ```text
+//! LANDFALL_TEST_PROBE=record:FILE   each point's name is appended to FILE
+//! LANDFALL_TEST_PROBE=kill:N        the process kills itself at the Nth point, as a power cut would
+//! ```
+//!
+//! Without the variable nothing listens and no client is wrapped.
+
+use std::fs::File;
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use landfall_diag::Diagnostic;
+use landfall_engine::{Killed, Probe};
+
+use crate::env::Env;
+use crate::failure::Failure;
+
+/// The variable.
+pub(crate) const VARIABLE: &str = "LANDFALL_TEST_PROBE";
+
+/// What happens at the points of a run.
+#[derive(Debug)]
+pub(crate) struct Points {
+    reached: AtomicUsize,
+    act: Act,
+}
+
+#[derive(Debug)]
+enum Act {
+    Record(Mutex<File>),
+    Kill(usize),
+}
+
+impl Points {
+    /// What the environment asks for.
+    ///
+    /// # Errors
+    /// When it asks for something else, or its file cannot be made.
+    pub(crate) fn asked(env: &Env) -> Result<Option<Arc<Self>>, Failure> {
+        let Some(text) = env.get(VARIABLE) else { return Ok(None) };
+        let wrong = |why: String| {
+            Failure::usage(
+                Diagnostic::error(143, format!("{VARIABLE}={text} is neither record:FILE nor kill:N")).note(why),
+            )
+        };
+        let act = match text.split_once(':') {
+            Some(("record", file)) => {
+                Act::Record(Mutex::new(File::create(file).map_err(|error| wrong(error.to_string()))?))
+            }
+            Some(("kill", number)) => Act::Kill(number.parse().map_err(|_| wrong(format!("{number} is no number")))?),
+            _ => return Err(wrong("it is a hook for tests".to_owned())),
+        };
+        Ok(Some(Arc::new(Points { reached: AtomicUsize::new(0), act })))
+    }
+
+    fn pass(&self, point: std::fmt::Arguments<'_>) {
+        let number = self.reached.fetch_add(1, Ordering::SeqCst) + 1;
+        match &self.act {
+            Act::Record(file) => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                // A line that is missing shows in the test that reads the file.
+                let _written = writeln!(file, "{point}");
+            }
+            Act::Kill(at) if *at == number => die(),
+            Act::Kill(_) => {}
+        }
+    }
+
+    /// A client that passes a point before and after each request that may change something.
+    pub(crate) fn around(self: &Arc<Self>, client: kube::Client) -> kube::Client {
+        let namespace = client.default_namespace().to_owned();
+        let points = Arc::clone(self);
+        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            let (client, points) = (client.clone(), Arc::clone(&points));
+            async move {
+                if !changes(request.method(), request.uri()) {
+                    return client.send(request).await;
+                }
+                let what = format!("{} {}", request.method(), request.uri().path());
+                points.pass(format_args!("before {what}"));
+                let answer = client.send(request).await;
+                points.pass(format_args!("after {what}"));
+                answer
+            }
+        });
+        kube::Client::new(service, namespace)
+    }
+}
+
+impl Probe for Points {
+    fn reach(&self, point: std::fmt::Arguments<'_>) -> Result<(), Killed> {
+        self.pass(point);
+        Ok(())
+    }
+}
+
+/// Whether a request changes the cluster; a dry run and an access review do not.
+fn changes(method: &http::Method, uri: &http::Uri) -> bool {
+    *method != http::Method::GET
+        && !uri.query().is_some_and(|query| query.contains("dryRun="))
+        && !uri.path().starts_with("/apis/authorization.k8s.io/")
+}
+
+#[cfg(unix)]
+fn die() {
+    use rustix::process::{Signal, getpid, kill_process};
+    let _signalled = kill_process(getpid(), Signal::KILL);
+    // The signal takes the whole process; this thread must do nothing more until it does.
+    loop {
+        std::thread::park();
+    }
+}
+
+#[cfg(not(unix))]
+fn die() {
+    std::process::abort();
+}

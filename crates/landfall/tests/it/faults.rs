@@ -1,0 +1,103 @@
+//! What goes wrong on the cluster: said at once with pod, container and reason, and over as soon as its cause is.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::sandbox::{Ran, Sandbox};
+
+fn workload(sandbox: &Sandbox, name: &str) -> Value {
+    let status = sandbox.run(&["status", "-o", "json"]).json();
+    let workloads = status["data"]["units"][0]["workloads"].as_array().expect("workloads").clone();
+    workloads.into_iter().find(|workload| workload["name"] == name).expect("there")
+}
+
+/// `up` of the application alone, and how long it took.
+fn up(sandbox: &Sandbox, more: &[&str]) -> (Ran, Duration) {
+    let started = Instant::now();
+    let ran = sandbox.run(&[&["up", "--skip", "observability"], more].concat());
+    (ran, started.elapsed())
+}
+
+#[test]
+fn ez_046_a_failing_migration_aborts_the_upgrade_before_any_pod_rolls() {
+    let sandbox = Sandbox::luckyplans();
+    up(&sandbox, &[]).0.exits(0);
+    let before = workload(&sandbox, "api-gateway");
+    let (failed, _) = up(&sandbox, &["--fault", "job/prisma-migrate=fail", "--set", "apiGateway.image.tag=v2"]);
+    failed.exits(4).says("hook Job").says("prisma-migrate").says("exit").says("log");
+    let after = workload(&sandbox, "api-gateway");
+    assert_eq!(before["hash"], after["hash"]);
+    assert_eq!(before["images"], after["images"]);
+    assert_eq!(after["ready"], "1/1");
+    // Without the fault the same command goes through.
+    up(&sandbox, &["--set", "apiGateway.image.tag=v2"]).0.exits(0);
+    assert_ne!(before["hash"], workload(&sandbox, "api-gateway")["hash"]);
+}
+
+#[test]
+fn lp_023_an_image_that_cannot_be_pulled_is_named_with_pod_container_and_reason() {
+    let sandbox = Sandbox::luckyplans();
+    let (failed, took) = up(&sandbox, &["--fault", "deployment/web=imagepull"]);
+    failed
+        .exits(4)
+        .says("Deployment")
+        .says("pod web-")
+        .says("container web")
+        .says("ImagePull")
+        .says("luckyplans/web:latest")
+        .says("last events:")
+        .says("landfall logs");
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    up(&sandbox, &[]).0.exits(0);
+}
+
+#[test]
+fn a_crash_loop_is_named_with_its_exit_code_and_log_and_leaves_no_back_off() {
+    let sandbox = Sandbox::luckyplans();
+    let (failed, took) = up(&sandbox, &["--fault", "deployment/web=crashloop"]);
+    failed
+        .exits(4)
+        .says("container web")
+        .says("CrashLoopBackOff")
+        .says("exit code 1")
+        .says("log before the last restart");
+    assert!(took < Duration::from_secs(25), "{took:?}");
+    let (_, took) = up(&sandbox, &[]);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(workload(&sandbox, "web")["ready"], "1/1");
+}
+
+#[test]
+fn lp_022_a_rollout_that_does_not_end_is_given_up_with_pods_and_events() {
+    let sandbox = Sandbox::luckyplans();
+    up(&sandbox, &[]).0.exits(0);
+    sandbox
+        .run(&["up", "web", "--fault", "deployment/web=unready", "--timeout", "3s"])
+        .exits(4)
+        .says("timed out after 3 s waiting for")
+        .says("pods of luckyplans:")
+        .says("web-")
+        .says("last events:");
+}
+
+#[test]
+fn a_slow_start_is_waited_for() {
+    let sandbox = Sandbox::luckyplans();
+    let (slow, took) = up(&sandbox, &["--fault", "deployment/web=slow:2s"]);
+    slow.exits(0);
+    assert!(took >= Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
+fn a_claim_without_a_volume_is_named_when_time_is_up() {
+    let sandbox = Sandbox::luckyplans();
+    let (failed, _) = up(&sandbox, &["--fault", "pvc/postgresql-data=unbound", "--timeout", "3s"]);
+    failed.exits(4).says("postgresql").says("PersistentVolumeClaim");
+}
+
+#[test]
+fn a_fault_that_cannot_be_read_is_refused_with_those_that_can() {
+    let sandbox = Sandbox::luckyplans();
+    up(&sandbox, &["--fault", "deployment/web=crashlop"]).0.exits(2).says("did you mean `crashloop`?");
+}
