@@ -33,10 +33,15 @@ pub struct Manifest {
     pub text: String,
     /// Its `apiVersion`, `kind`, name and annotations.
     pub head: Head,
-    /// The document as data; null for one that holds only comments.
-    pub object: Json,
     /// Where the document begins in the template's output, in bytes.
     pub(crate) start: usize,
+}
+
+impl Manifest {
+    /// The document as data, read anew each time; null for one that holds only comments.
+    pub fn object(&self) -> Json {
+        landfall_yaml::to_json(&self.text).expect("the document was read when it was rendered")
+    }
 }
 
 /// A hook: a manifest that is applied at certain moments of a release's life.
@@ -142,23 +147,20 @@ pub(crate) fn sort_manifests<'a>(
             continue;
         }
         for (index, piece) in split_at(content, dialect).into_iter().enumerate() {
-            let object = landfall_yaml::to_json(piece.text).map_err(|error| {
-                let text = format!("error converting YAML to JSON: {error}");
-                ChartError::manifest(path, text, error.mark(), content, piece.start, piece.text)
-            })?;
-            let head = Head::read(&object).map_err(|error| {
+            let seen = match landfall_yaml::glance(piece.text, Head::PICK) {
+                Some(seen) => seen,
+                None => landfall_yaml::to_json(piece.text).map_err(|error| {
+                    let text = format!("error converting YAML to JSON: {error}");
+                    ChartError::manifest(path, text, error.mark(), content, piece.start, piece.text)
+                })?,
+            };
+            let head = Head::read(&seen).map_err(|error| {
                 let text = format!("error unmarshaling JSON: while decoding JSON: {error}");
                 ChartError::manifest(path, text, None, content, piece.start, piece.text)
             })?;
             let hook = head.annotations.get("helm.sh/hook").cloned();
-            let manifest = Manifest {
-                path: path.to_owned(),
-                index,
-                text: piece.text.to_owned(),
-                head,
-                object,
-                start: piece.start,
-            };
+            let manifest =
+                Manifest { path: path.to_owned(), index, text: piece.text.to_owned(), head, start: piece.start };
             match hook {
                 None => sorted.manifests.push(manifest),
                 Some(events) => sorted.hooks.extend(read_hook(manifest, &events, warnings)),

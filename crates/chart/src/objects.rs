@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use landfall_gotemplate::{
-    Args, CallCtx, Data, Func, FuncError, Host, HostKind, List, Map, MapName, Signature, Str, Type, Value,
+    Args, CallCtx, Data, Func, FuncError, Host, HostKind, List, Map, MapName, Signature, Str, Type, Value, Watch,
 };
 
 use crate::capabilities::Capabilities;
@@ -365,6 +365,8 @@ pub(crate) struct Files {
     /// Which of them are in this group; all when `None`. Sorted by name.
     chosen: Vec<usize>,
     map: OnceLock<Value>,
+    /// Who wants to know of writes to the map.
+    watch: OnceLock<Watch>,
 }
 
 impl Files {
@@ -384,7 +386,7 @@ impl Files {
             }
             same
         });
-        Files { files: Arc::clone(files), chosen, map: OnceLock::new() }
+        Files { files: Arc::clone(files), chosen, map: OnceLock::new(), watch: OnceLock::new() }
     }
 
     fn iter(&self) -> impl Iterator<Item = &File> {
@@ -407,6 +409,14 @@ impl Files {
 }
 
 impl Host for Files {
+    fn watch(&self, watch: &Watch) {
+        if self.watch.set(watch.clone()).is_ok()
+            && let Some(map) = self.map.get()
+        {
+            watch.over(map);
+        }
+    }
+
     fn type_name(&self) -> Cow<'static, str> {
         Cow::Borrowed("engine.files")
     }
@@ -419,7 +429,11 @@ impl Host for Files {
         let map = self.map.get_or_init(|| {
             let bytes = |file: &File| Value::from(Data::Bytes(Str::new(&file.data)));
             let entries = self.iter().map(|file| (Str::from(file.name.as_str()), bytes(file))).collect();
-            Value::from(Map::of(Type::Bytes, entries))
+            let map = Value::from(Map::of(Type::Bytes, entries));
+            if let Some(watch) = self.watch.get() {
+                watch.over(&map);
+            }
+            map
         });
         Some(map.clone())
     }

@@ -2,6 +2,7 @@
 
 mod execute;
 mod output;
+mod side_by_side;
 
 use std::sync::Arc;
 

@@ -5,5 +5,6 @@ mod it {
     mod cases;
     mod lint;
     mod provenance;
+    mod side_by_side;
     mod told;
 }

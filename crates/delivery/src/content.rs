@@ -19,7 +19,7 @@ pub(crate) fn narrowed(before: &str, unit: &RenderedUnit, services: &[String]) -
     let named = |object: &Object| is_service(object, services);
     let mut fresh: Vec<(ObjectKey, String)> = Vec::new();
     for manifest in &unit.chart().manifests {
-        if let Ok(object) = Object::from_value(manifest.object.clone())
+        if let Ok(object) = Object::from_value(manifest.object())
             && named(&object)
         {
             fresh.push((object.key(), document(&manifest.path, &manifest.text)));

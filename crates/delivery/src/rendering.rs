@@ -164,13 +164,13 @@ fn seen_by(settings: &RenderSettings, cluster: &Capabilities) -> Capabilities {
     capabilities
 }
 
-fn take(value: &serde_json::Value, path: &str, origin: (usize, usize), objects: &mut Vec<RenderedObject>) {
-    let is_list = value["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) && value["items"].is_array();
-    if is_list {
-        for item in value["items"].as_array().into_iter().flatten() {
+fn take(mut value: serde_json::Value, path: &str, origin: (usize, usize), objects: &mut Vec<RenderedObject>) {
+    let is_list = value["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+    if is_list && let Some(serde_json::Value::Array(items)) = value.get_mut("items") {
+        for item in std::mem::take(items) {
             take(item, path, origin, objects);
         }
-    } else if let Ok(object) = Object::from_value(value.clone()) {
+    } else if let Ok(object) = Object::from_value(value) {
         objects.push(RenderedObject { object, path: path.to_owned(), origin: Some(origin) });
     }
 }
@@ -191,15 +191,14 @@ impl RenderedUnit {
     fn add_chart(&mut self, rendered: Rendered, settings: &RenderSettings) {
         let chart = self.charts.len();
         for (index, manifest) in rendered.manifests.iter().enumerate() {
-            take(&manifest.object, &manifest.path, (chart, index), &mut self.objects);
+            take(manifest.object(), &manifest.path, (chart, index), &mut self.objects);
         }
         for (index, hook) in rendered.hooks.iter().enumerate() {
-            let is_test =
-                hook.manifest.object.pointer("/metadata/annotations/helm.sh~1hook").and_then(|it| it.as_str());
+            let is_test = hook.manifest.head.annotations.get("helm.sh/hook");
             if settings.tests == Part::LeftOut && is_test.is_some_and(|events| events.contains("test")) {
                 continue;
             }
-            take(&hook.manifest.object, &hook.manifest.path, (chart, index), &mut self.hooks);
+            take(hook.manifest.object(), &hook.manifest.path, (chart, index), &mut self.hooks);
         }
         if settings.crds == Part::Taken {
             let text = |crd: &landfall_chart::Crd| String::from_utf8_lossy(&crd.data).into_owned();

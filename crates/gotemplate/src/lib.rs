@@ -37,6 +37,6 @@ pub use call::CallCtx;
 pub use error::{Cause, ExecError, Frame, Limit, ParseError};
 pub use func::{Args, Func, FuncError, FuncMap, Signature};
 pub use limits::Limits;
-pub use set::{MissingKey, Set};
+pub use set::{MissingKey, Parsed, Set};
 pub use trace::{Span, Trace};
-pub use value::{Data, Host, HostKind, List, Map, MapName, Origin, Str, Type, Value};
+pub use value::{Data, Host, HostKind, List, Map, MapName, Origin, Str, Type, Value, Watch};

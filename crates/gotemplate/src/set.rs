@@ -40,6 +40,10 @@ pub struct Set {
     kept: Mutex<Kept>,
 }
 
+/// The templates of a text, not yet in a set; to be added to the set that parsed it.
+#[derive(Debug)]
+pub struct Parsed(Vec<Template>);
+
 /// Texts parsed during executions.
 #[derive(Default)]
 struct Kept {
@@ -65,12 +69,26 @@ impl Set {
     /// # Errors
     /// Go's parse error; nothing of the text is kept then.
     pub fn parse(&mut self, name: &str, text: &[u8]) -> Result<(), ParseError> {
-        for template in parse::parse(name, text, &self.functions)? {
+        let parsed = self.parsed_text(name, text)?;
+        self.add(parsed);
+        Ok(())
+    }
+
+    /// Parses a text without adding it, so that several can be parsed side by side.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parsed_text(&self, name: &str, text: &[u8]) -> Result<Parsed, ParseError> {
+        parse::parse(name, text, &self.functions).map(Parsed)
+    }
+
+    /// Adds what [`parsed_text`](Self::parsed_text) gave, as [`parse`](Self::parse) would have.
+    pub fn add(&mut self, parsed: Parsed) {
+        for template in parsed.0 {
             if !template.empty || !self.templates.contains_key(&template.name) {
                 self.templates.insert(template.name.clone(), Arc::new(template));
             }
         }
-        Ok(())
     }
 
     /// Whether there is a template of that name.

@@ -5,6 +5,7 @@ mod list;
 mod map;
 mod text;
 mod types;
+mod watch;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub use list::List;
 pub use map::{Map, MapName};
 pub use text::Str;
 pub use types::Type;
+pub use watch::Watch;
 
 /// Where a value came from: a number into a table that the caller keeps; [`Origin::NONE`] where nothing is known.
 ///

@@ -19,6 +19,11 @@ pub trait Clock: Send + Sync {
 pub trait Random: Send + Sync {
     /// Fills the buffer.
     fn fill(&self, buffer: &mut [u8]);
+
+    /// Whether what is drawn depends on how much was drawn before, so that the order of draws decides what is printed.
+    fn is_sequence(&self) -> bool {
+        true
+    }
 }
 
 /// What functions may know of the world: the caller hands it to [`landfall_gotemplate::Set::execute`] as the user
@@ -97,6 +102,10 @@ pub struct SystemRandom;
 impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) {
         aws_lc_rs::rand::fill(buffer).expect("the system gives random numbers");
+    }
+
+    fn is_sequence(&self) -> bool {
+        false
     }
 }
 

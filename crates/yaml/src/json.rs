@@ -110,7 +110,7 @@ impl Build for Json {
 }
 
 /// A float as the number that its JSON text is read as; `None` for what JSON has no number for.
-fn json_number(value: f64) -> Option<Number> {
+pub(crate) fn json_number(value: f64) -> Option<Number> {
     match whole(value) {
         Whole::Int(int) => Some(int.into()),
         Whole::Uint(uint) => Some(uint.into()),

@@ -4,6 +4,8 @@
 mod edit;
 #[path = "it/emitter.rs"]
 mod emitter;
+#[path = "it/glance.rs"]
+mod glance;
 #[path = "it/oracle.rs"]
 mod oracle;
 #[path = "it/properties.rs"]

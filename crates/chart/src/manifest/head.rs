@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use landfall_yaml::Pick;
 use serde_json::Value as Json;
 
 use crate::decode::{DecodeError, Fields};
@@ -20,6 +21,13 @@ pub struct Head {
 }
 
 impl Head {
+    /// What [`Head::read`] looks at.
+    pub(crate) const PICK: Pick = Pick::Entries(&[
+        ("apiVersion", Pick::Whole),
+        ("kind", Pick::Whole),
+        ("metadata", Pick::Entries(&[("name", Pick::Whole), ("annotations", Pick::Whole)])),
+    ]);
+
     /// Reads the head with the type checks of Helm's `SimpleHead`.
     ///
     /// # Errors

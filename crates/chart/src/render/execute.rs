@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use landfall_diag::Place;
 use landfall_gotemplate::{Map, MissingKey, Set, Str, Trace, Value};
 
+use super::side_by_side;
 use super::{Operation, Prepared, ReleaseInfo, RenderOptions, Tracing};
 use crate::capabilities::Capabilities;
 use crate::chart::Chart;
@@ -95,10 +96,27 @@ impl Files {
 }
 
 /// A template with the scope it is executed in.
-struct Renderable {
-    scope: Map,
+pub(super) struct Renderable {
+    pub(super) scope: Map,
     base_path: Arc<str>,
-    source: TemplateSource,
+    pub(super) source: TemplateSource,
+}
+
+/// Under which name a template finds itself in its scope.
+pub(super) const TEMPLATE: &str = "Template";
+
+impl Renderable {
+    /// What a template is told about itself.
+    pub(super) fn about(&self, path: &str) -> Value {
+        let about: Map =
+            [("Name", Value::from(path)), ("BasePath", Value::from(&*self.base_path))].into_iter().collect();
+        objects::values(&about)
+    }
+
+    /// The directory of the chart's templates, which tells its charts apart.
+    pub(super) fn base_path(&self) -> &str {
+        &self.base_path
+    }
 }
 
 /// Renders all templates.
@@ -143,40 +161,52 @@ pub(crate) fn execute_with(
     }
     funcs.extend(functions(&surroundings));
     let mut set = Set::new("gotpl", funcs, MissingKey::Zero);
-    for path in &order {
-        let source = &templates[*path].source;
-        set.parse(path, &source.text).map_err(|error| {
-            let place = source.line(error.line);
-            ChartError::Parse { error: Box::new(error), place: Box::new(place) }
-        })?;
-    }
-    let mut context = options.sprig.clone();
-    let mut files = Files::default();
-    for path in order {
-        if path.rsplit('/').next().unwrap_or(path).starts_with('_') {
-            continue;
-        }
-        let template = &templates[path];
-        let about: Map =
-            [("Name", Value::from(path)), ("BasePath", Value::from(&*template.base_path))].into_iter().collect();
-        template.scope.insert("Template", objects::values(&about));
-        let dot = objects::values(&template.scope);
-        let result = match options.tracing {
-            Tracing::Off => set.execute(path, &dot, &mut context, options.limits).map(|text| (text, None)),
-            Tracing::On => {
-                set.execute_traced(path, &dot, &mut context, options.limits).map(|(text, trace)| (text, Some(trace)))
-            }
-        };
-        let (text, trace) =
-            result.map_err(|error| ChartError::Exec { error: Box::new(error), evidence: Default::default() })?;
-        let (text, removed) = without_no_value(text);
-        files.files.insert(path.to_owned(), RenderedFile { text, trace, removed });
-    }
+    let texts: Vec<(&str, &TemplateSource)> = order.iter().map(|path| (*path, &templates[*path].source)).collect();
+    side_by_side::parse(&mut set, &texts)?;
+    let is_partial = |path: &str| path.rsplit('/').next().unwrap_or(path).starts_with('_');
+    let run: Vec<(&str, &Renderable)> =
+        order.iter().filter(|path| !is_partial(path)).map(|path| (*path, &templates[*path])).collect();
+    let together = if strictness == Strictness::Full { side_by_side::execute(&set, &run, options) } else { None };
+    let rendered = match together {
+        Some(rendered) => rendered?,
+        None => in_order(&set, &run, options)?,
+    };
+    let mut files =
+        Files { files: run.iter().map(|(path, _)| (*path).to_owned()).zip(rendered).collect(), ..Files::default() };
     files.warnings = std::mem::take(&mut *surroundings.warnings.lock().unwrap_or_else(PoisonError::into_inner));
     if options.tracing == Tracing::On {
         files.sources = templates.into_iter().map(|(path, template)| (path, template.source)).collect();
     }
     Ok(files)
+}
+
+/// Executes one template after the other; what one writes into shared values, the next one sees.
+fn in_order(set: &Set, run: &[(&str, &Renderable)], options: &RenderOptions) -> Result<Vec<RenderedFile>, ChartError> {
+    let mut context = options.sprig.clone();
+    run.iter()
+        .map(|(path, template)| {
+            template.scope.insert(TEMPLATE, template.about(path));
+            one(set, path, &objects::values(&template.scope), &mut context, options)
+        })
+        .collect()
+}
+
+/// Executes one template.
+pub(super) fn one(
+    set: &Set,
+    path: &str,
+    dot: &Value,
+    context: &mut landfall_sprig::Context,
+    options: &RenderOptions,
+) -> Result<RenderedFile, ChartError> {
+    let result = match options.tracing {
+        Tracing::Off => set.execute(path, dot, context, options.limits).map(|text| (text, None)),
+        Tracing::On => set.execute_traced(path, dot, context, options.limits).map(|(text, trace)| (text, Some(trace))),
+    };
+    let (text, trace) =
+        result.map_err(|error| ChartError::Exec { error: Box::new(error), evidence: Default::default() })?;
+    let (text, removed) = without_no_value(text);
+    Ok(RenderedFile { text, trace, removed })
 }
 
 fn without_no_value(text: Vec<u8>) -> (Vec<u8>, Vec<Range<usize>>) {

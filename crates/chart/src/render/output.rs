@@ -40,7 +40,11 @@ pub struct OutputFile {
 impl Rendered {
     /// The manifest as a release records it: definitions when asked for, then manifests, each under its source.
     pub fn manifest_text(&self, include_crds: bool) -> String {
-        let mut out = String::new();
+        // The separator, the source line and the line ends around each.
+        let size = |path: &str, text: usize| path.len() + text + "---\n# Source: \n\n".len();
+        let manifests: usize = self.manifests.iter().map(|it| size(&it.path, it.text.len())).sum();
+        let hooks: usize = self.hooks.iter().map(|it| size(&it.manifest.path, it.manifest.text.len())).sum();
+        let mut out = String::with_capacity(manifests + hooks + 1);
         if include_crds {
             for crd in &self.crds {
                 piece(&mut out, &crd.path, &String::from_utf8_lossy(&crd.data));
@@ -57,8 +61,11 @@ impl Rendered {
     /// # Errors
     /// A template asked for with `show_only` that renders nothing.
     pub fn template_output(&self, options: &TemplateOptions) -> Result<String, ChartError> {
-        let manifest = self.manifest_text(options.include_crds);
-        self.output_around(&manifest, options)
+        let mut out = self.manifest_text(options.include_crds);
+        out.truncate(out.trim_end().len());
+        let leading = out.len() - out.trim_start().len();
+        out.drain(..leading);
+        self.finish_output(out, options)
     }
 
     /// As [`Rendered::template_output`], with the manifest's text replaced by what a post-renderer made of it.
@@ -66,7 +73,12 @@ impl Rendered {
     /// # Errors
     /// As [`Rendered::template_output`].
     pub fn output_around(&self, manifest: &str, options: &TemplateOptions) -> Result<String, ChartError> {
-        let mut out = format!("{}\n", manifest.trim());
+        self.finish_output(manifest.trim().to_owned(), options)
+    }
+
+    /// Puts the hooks behind the manifests and keeps what is to be shown.
+    fn finish_output(&self, mut out: String, options: &TemplateOptions) -> Result<String, ChartError> {
+        out.push('\n');
         for hook in self.hooks_for(options.hooks) {
             piece(&mut out, &hook.manifest.path, &hook.manifest.text);
         }

@@ -63,14 +63,12 @@ impl Kind {
 }
 
 /// A token: its kind, its bytes, the line on which it begins.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Item {
     pub(super) kind: Kind,
+    pub(super) line: u32,
     pub(super) start: usize,
     pub(super) end: usize,
-    pub(super) line: u32,
-    /// The words of an error.
-    pub(super) message: Option<Box<str>>,
 }
 
 impl Item {
@@ -78,12 +76,12 @@ impl Item {
         source.get(self.start..self.end).unwrap_or(&[])
     }
 
-    /// The item as error texts show it.
-    pub(super) fn describe(&self, source: &[u8]) -> String {
+    /// The item as error texts show it; `error` is what the lexer found wrong.
+    pub(super) fn describe(&self, source: &[u8], error: &str) -> String {
         let text = self.text(source);
         match self.kind {
             Kind::Eof => "EOF".to_owned(),
-            Kind::Error => self.message.as_deref().unwrap_or_default().to_owned(),
+            Kind::Error => error.to_owned(),
             kind if kind.is_keyword() => format!("<{}>", String::from_utf8_lossy(text)),
             _ if text.len() > 10 => format!("{}...", quote(utf8::prefix(text, 10))),
             _ => quote(text),
@@ -106,7 +104,8 @@ pub(super) struct Lexer<'t> {
     start_line: u32,
     paren_depth: u32,
     inside_action: bool,
-    failed: bool,
+    /// What is wrong; nothing is read behind it.
+    failed: Option<String>,
     keywords: Keywords,
 }
 
@@ -120,7 +119,7 @@ fn is_space(byte: u8) -> bool {
 }
 
 fn newlines(bytes: &[u8]) -> u32 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u32
+    memchr::memchr_iter(b'\n', bytes).count() as u32
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
@@ -130,7 +129,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
 /// The place of the next `{{`.
 fn find_left(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
-    while let Some(at) = bytes[from..].iter().position(|byte| *byte == b'{') {
+    while let Some(at) = memchr::memchr(b'{', &bytes[from..]) {
         let at = from + at;
         match bytes.get(at + 1) {
             Some(b'{') => return Some(at),
@@ -159,17 +158,22 @@ impl<'t> Lexer<'t> {
             start_line: 1,
             paren_depth: 0,
             inside_action: false,
-            failed: false,
+            failed: None,
             keywords,
         }
     }
 
     /// The next item; behind an error or the end there is only the end.
     pub(super) fn next_item(&mut self) -> Item {
-        if self.failed {
+        if self.failed.is_some() {
             return self.item(Kind::Eof);
         }
         if self.inside_action { self.inside() } else { self.text() }
+    }
+
+    /// What is wrong with the text, once an error has been given.
+    pub(super) fn problem(&self) -> &str {
+        self.failed.as_deref().unwrap_or_default()
     }
 
     fn rest(&self) -> &'t [u8] {
@@ -183,6 +187,11 @@ impl<'t> Lexer<'t> {
 
     /// Takes a character; `None` at the end. Wrong bytes count as the replacement character.
     fn next(&mut self) -> Option<char> {
+        if let Some(byte @ 0..0x80) = self.source.get(self.pos) {
+            self.pos += 1;
+            self.line += u32::from(*byte == b'\n');
+            return Some(char::from(*byte));
+        }
         let (character, length) = self.peek();
         if length == 0 {
             return None;
@@ -195,7 +204,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn item(&mut self, kind: Kind) -> Item {
-        let item = Item { kind, start: self.start, end: self.pos, line: self.start_line, message: None };
+        let item = Item { kind, start: self.start, end: self.pos, line: self.start_line };
         self.start = self.pos;
         self.start_line = self.line;
         item
@@ -208,9 +217,8 @@ impl<'t> Lexer<'t> {
     }
 
     fn error(&mut self, message: impl Into<String>) -> Item {
-        self.failed = true;
-        let message = Some(message.into().into_boxed_str());
-        Item { kind: Kind::Error, start: self.start, end: self.pos, line: self.start_line, message }
+        self.failed = Some(message.into());
+        Item { kind: Kind::Error, start: self.start, end: self.pos, line: self.start_line }
     }
 
     /// Text up to an action, or a comment, or the end.
@@ -400,6 +408,9 @@ impl<'t> Lexer<'t> {
     }
 
     fn take_alphanumeric(&mut self) {
+        while self.source.get(self.pos).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+            self.pos += 1;
+        }
         while let (Some(character), length) = self.peek()
             && is_alphanumeric(character)
         {

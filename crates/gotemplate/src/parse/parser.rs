@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::lex::{Item, Keywords, Kind, Lexer};
 use super::number;
 use super::tree::{Branch, Command, Id, Node, Operand, OperandKind, Pipe, Run, Template, Unit, Variable, run};
@@ -79,7 +81,7 @@ struct Tree {
 
 impl Tree {
     fn new(name: Str) -> Self {
-        let nothing = || Item { kind: Kind::Eof, start: 0, end: 0, line: 0, message: None };
+        let nothing = || Item { kind: Kind::Eof, start: 0, end: 0, line: 0 };
         Tree {
             name,
             tokens: [nothing(), nothing(), nothing()],
@@ -152,7 +154,7 @@ impl<'t> Parser<'t> {
     }
 
     fn unexpected<T>(&self, item: &Item, context: &str) -> Parsed<T> {
-        let shown = item.describe(self.source);
+        let shown = item.describe(self.source, self.lexer.problem());
         if item.kind != Kind::Error {
             return self.fail(format!("unexpected {shown} in {context}"));
         }
@@ -170,7 +172,7 @@ impl<'t> Parser<'t> {
         } else {
             self.tree.tokens[0] = self.lexer.next_item();
         }
-        self.tree.tokens[self.tree.given_back].clone()
+        self.tree.tokens[self.tree.given_back]
     }
 
     fn back(&mut self) {
@@ -478,7 +480,7 @@ impl<'t> Parser<'t> {
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Id> {
         let pos = self.peek_non_space().start as u32;
-        let mut declared: Vec<Str> = Vec::new();
+        let mut declared: SmallVec<[Str; 2]> = SmallVec::new();
         let mut assigns = false;
         loop {
             let item = self.peek_non_space();
@@ -514,7 +516,7 @@ impl<'t> Parser<'t> {
             }
             break;
         }
-        let mut commands: Vec<Command> = Vec::new();
+        let mut commands: SmallVec<[Command; 6]> = SmallVec::new();
         loop {
             let item = self.next_non_space();
             match item.kind {
@@ -553,13 +555,11 @@ impl<'t> Parser<'t> {
                 return self.fail(format!("non executable command in pipeline stage {}", at + 1));
             }
         }
-        let variables: Vec<Variable> = declared
-            .into_iter()
-            .map(|name| {
-                let slot = if assigns { self.tree.slot(&name) } else { Some(self.tree.declare(&name)) };
-                Variable { name, slot }
-            })
-            .collect();
+        let tree = &mut self.tree;
+        let variables = declared.into_iter().map(|name| {
+            let slot = if assigns { tree.slot(&name) } else { Some(tree.declare(&name)) };
+            Variable { name, slot }
+        });
         let declared = run(&mut self.unit.variables, variables);
         let commands = run(&mut self.unit.commands, commands);
         self.unit.pipes.push(Pipe { pos, assigns, declared, commands });
@@ -568,7 +568,7 @@ impl<'t> Parser<'t> {
 
     fn command(&mut self) -> Parsed<Command> {
         let pos = self.peek_non_space().start as u32;
-        let mut operands = Vec::new();
+        let mut operands: SmallVec<[Id; 6]> = SmallVec::new();
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {

@@ -2,7 +2,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Str, Value};
+use super::{Str, Value, Watch};
 use crate::call::CallCtx;
 use crate::func::{FuncError, Signature};
 
@@ -73,6 +73,11 @@ pub trait Host: Any + Send + Sync + fmt::Debug {
     /// that of [`Host::underlying`] or of the fields.
     fn json(&self) -> Option<String> {
         None
+    }
+
+    /// Has what it holds watched, where that is not in its [`Host::fields`].
+    fn watch(&self, watch: &Watch) {
+        let _ = watch;
     }
 
     /// Whether it is Go's error type, so that it is printed by its message.

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
+use super::watch::{Watch, Watched};
 use super::{Data, Str, Type, Value};
 use crate::func::Func;
 
@@ -20,6 +21,8 @@ pub struct Map {
 struct Cell {
     element: Type,
     nil: bool,
+    /// Who wants to know of writes.
+    watch: OnceLock<Watch>,
     entries: RwLock<BTreeMap<Str, Value>>,
 }
 
@@ -39,12 +42,30 @@ impl Map {
 
     /// A map of another element type; the values must be of it.
     pub fn of(element: Type, entries: BTreeMap<Str, Value>) -> Self {
-        Map { cell: Arc::new(Cell { element, nil: false, entries: RwLock::new(entries) }), name: None }
+        Map::made(element, false, entries)
     }
 
     /// A nil map: empty, printed `map[]`, `null` in JSON, and never written to.
     pub fn nil(element: Type) -> Self {
-        Map { cell: Arc::new(Cell { element, nil: true, entries: RwLock::new(BTreeMap::new()) }), name: None }
+        Map::made(element, true, BTreeMap::new())
+    }
+
+    fn made(element: Type, nil: bool, entries: BTreeMap<Str, Value>) -> Self {
+        let cell = Cell { element, nil, watch: OnceLock::new(), entries: RwLock::new(entries) };
+        Map { cell: Arc::new(cell), name: None }
+    }
+
+    pub(super) fn watched_by(&self, watch: &Watch) -> Watched {
+        match self.cell.watch.set(watch.clone()) {
+            Ok(()) => Watched::Now,
+            Err(_) if self.cell.watch.get().is_some_and(|known| known.is(watch)) => Watched::Already,
+            Err(_) => Watched::ByAnother,
+        }
+    }
+
+    /// Whether nothing may be written.
+    fn is_closed(&self) -> bool {
+        self.cell.nil || self.cell.watch.get().is_some_and(Watch::refuses)
     }
 
     /// The same map seen as a value of the defined type (`None`: the plain map type).
@@ -80,7 +101,7 @@ impl Map {
 
     /// Puts a value under a key and gives back what was there; does nothing on a nil map.
     pub fn insert(&self, key: impl Into<Str>, value: impl Into<Value>) -> Option<Value> {
-        if self.cell.nil {
+        if self.is_closed() {
             return None;
         }
         self.cell.entries.write().insert(key.into(), value.into())
@@ -88,6 +109,9 @@ impl Map {
 
     /// Takes a key out.
     pub fn remove(&self, key: impl AsRef<[u8]>) -> Option<Value> {
+        if self.is_closed() {
+            return None;
+        }
         self.cell.entries.write().remove(key.as_ref())
     }
 

@@ -105,9 +105,13 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if let Some(directory) = flags.text("output-dir").filter(|directory| !directory.is_empty()) {
         return write_files(world, &flags, directory, &release.name, &rendered, &output);
     }
-    let manifest = rendered.manifest_text(output.include_crds);
-    let manifest = post_render(world, &flags, post_renderer.as_deref(), manifest)?;
-    let text = rendered.output_around(&manifest, &output)?;
+    let text = match post_renderer {
+        None => rendered.template_output(&output)?,
+        Some(program) => {
+            let manifest = post_render(world, &flags, &program, rendered.manifest_text(output.include_crds))?;
+            rendered.output_around(&manifest, &output)?
+        }
+    };
     io::stdout().lock().write_all(text.as_bytes())?;
     Ok(0)
 }
@@ -200,8 +204,7 @@ fn find_post_renderer(world: &World<'_>, flags: &Flags) -> Result<Option<PathBuf
 }
 
 /// Hands the manifest to the post-renderer, if there is one.
-fn post_render(world: &World<'_>, flags: &Flags, program: Option<&Path>, manifest: String) -> Result<String, Stop> {
-    let Some(program) = program else { return Ok(manifest) };
+fn post_render(world: &World<'_>, flags: &Flags, program: &Path, manifest: String) -> Result<String, Stop> {
     let failed = |text: String| {
         let helm =
             format!("error while running post render on files: {text}\n\nUse --debug flag to render out invalid YAML");
