@@ -1,21 +1,30 @@
 //! Measurements against peers, paired in one run and reported as ratios.
 //!
 //! ```text
-//! cargo run --release -p bench -- [--landfall FILE] [--helm FILE] [--runs N] [--write]
+//! cargo run --release -p bench -- [--landfall FILE] [--helm FILE] [--engine FILE] [--runs N] [--write]
+//! cargo run --release -p bench -- --warm CHART [--runs N]      # one chart in this process, for a profiler
 //! ```
 //!
 //! A ratio is only given when both printed the same bytes for the same input. Runs alternate, so that both meet the
 //! same noise; medians are reported, the peak of resident memory is the kernel's own count. `--write` puts the table
-//! into `docs/benchmarks.md` and the figures into `docs/evidence/bench.json`.
+//! into `docs/benchmarks.md` and the figures into `docs/evidence/bench.json`. `--engine` is the oracle `helm-warm`,
+//! helm's own code rendering again and again in one process; without it that column is left out.
 
 mod chart;
 mod measure;
 mod report;
+mod warm;
 
 use std::path::{Path, PathBuf};
 
+/// The allocator that `landfall` has, so that what is measured in this process is what it does; a debug
+/// build has the system's, which heap profilers see.
+#[cfg(not(debug_assertions))]
+#[global_allocator]
+static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use measure::{Run, Sample};
-use report::{Delivery, Report, Row};
+use report::{Delivery, Report, Row, Warmth};
 
 fn main() -> std::process::ExitCode {
     match run() {
@@ -30,6 +39,8 @@ fn main() -> std::process::ExitCode {
 struct Options {
     landfall: PathBuf,
     helm: PathBuf,
+    engine: PathBuf,
+    warm: Option<PathBuf>,
     runs: usize,
     write: bool,
 }
@@ -43,6 +54,8 @@ fn options() -> Result<Options, String> {
     let mut options = Options {
         landfall: root.join("target/release/landfall"),
         helm: cache.join("bin/helm"),
+        engine: cache.join("bin/helm-warm"),
+        warm: None,
         runs: 21,
         write: false,
     };
@@ -52,10 +65,15 @@ fn options() -> Result<Options, String> {
         match arg.as_str() {
             "--landfall" => options.landfall = value()?.into(),
             "--helm" => options.helm = value()?.into(),
+            "--engine" => options.engine = value()?.into(),
+            "--warm" => options.warm = Some(value()?.into()),
             "--runs" => options.runs = value()?.parse().map_err(|_| "--runs needs a number".to_owned())?,
             "--write" => options.write = true,
             other => return Err(format!("unknown argument {other}")),
         }
+    }
+    if options.warm.is_some() {
+        return Ok(options);
     }
     for (what, file, how) in [
         ("landfall", &options.landfall, "cargo build --release"),
@@ -70,6 +88,11 @@ fn options() -> Result<Options, String> {
 
 fn run() -> Result<(), String> {
     let options = options()?;
+    if let Some(chart) = &options.warm {
+        let warm = warm::ours(chart, options.runs)?;
+        report::say(&format!("{:?} for {} bytes", warm.wall, warm.text.len()));
+        return Ok(());
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
     let example = root.join("examples/luckyplans/infrastructure/helm");
@@ -77,7 +100,7 @@ fn run() -> Result<(), String> {
         ("LuckyPlans".to_owned(), example.join("luckyplans")),
         ("its observability".to_owned(), example.join("observability")),
     ];
-    for (name, templates) in [("100 templates", 100), ("1,000 templates", 1000)] {
+    for (name, templates) in [("100 templates", 100), ("1,000 templates", 1000), ("4,000 templates", 4000)] {
         let directory = scratch.path().join(format!("chart-{templates}"));
         chart::write(&directory, templates).map_err(|error| error.to_string())?;
         charts.push((name.to_owned(), directory));
@@ -96,8 +119,8 @@ fn run() -> Result<(), String> {
 }
 
 /// `template` of one chart by both, alternating.
-fn compare(name: &str, chart: &Path, options: &Options) -> Result<Row, String> {
-    let chart = chart.display().to_string();
+fn compare(name: &str, directory: &Path, options: &Options) -> Result<Row, String> {
+    let chart = directory.display().to_string();
     let arguments = ["template", "release-name", chart.as_str()];
     let ours = Run::new(&options.landfall, &arguments);
     let theirs = Run::new(&options.helm, &arguments);
@@ -114,7 +137,25 @@ fn compare(name: &str, chart: &Path, options: &Options) -> Result<Row, String> {
         mine.push(ours.sample()?);
         peers.push(theirs.sample()?);
     }
-    Ok(Row { name: name.to_owned(), bytes: a.len(), landfall: Sample::median(&mine), helm: Sample::median(&peers) })
+    Ok(Row {
+        name: name.to_owned(),
+        bytes: a.len(),
+        landfall: Sample::median(&mine),
+        helm: Sample::median(&peers),
+        warm: if options.engine.is_file() { Some(compare_warm(name, directory, &a, options)?) } else { None },
+    })
+}
+
+/// The same in one process each, after the output has been compared with what the commands printed.
+fn compare_warm(name: &str, chart: &Path, printed: &[u8], options: &Options) -> Result<Warmth, String> {
+    let ours = warm::ours(chart, options.runs)?;
+    let theirs = warm::theirs(&options.engine, chart, options.runs)?;
+    for (who, text) in [("ours", &ours.text), ("helm's", &theirs.text)] {
+        if text.as_bytes() != printed {
+            return Err(format!("{name}: {who} in process prints {} bytes, not what the command prints", text.len()));
+        }
+    }
+    Ok(Warmth { landfall: ours.wall, helm: theirs.wall })
 }
 
 /// `up` of the example, from nothing and again, in a process of its own without a server left behind.

@@ -15,6 +15,14 @@ pub(crate) struct Row {
     pub(crate) bytes: usize,
     pub(crate) landfall: Sample,
     pub(crate) helm: Sample,
+    pub(crate) warm: Option<Warmth>,
+}
+
+/// One rendering in a process that has rendered before, from the chart's files in memory to the printed text.
+#[derive(Debug, Serialize)]
+pub(crate) struct Warmth {
+    pub(crate) landfall: Duration,
+    pub(crate) helm: Duration,
 }
 
 /// `up` of the example.
@@ -49,6 +57,18 @@ impl Report {
                 row.helm.memory / 1_000_000,
                 row.landfall.memory / 1_000_000,
                 row.helm.memory as f64 / row.landfall.memory as f64,
+            ));
+        }
+        if self.rows.iter().any(|row| row.warm.is_some()) {
+            out.push_str("\n| in process, warm | helm 3's own code | landfall's | faster |\n|---|---|---|---|\n");
+        }
+        for (row, warm) in self.rows.iter().filter_map(|row| Some((row, row.warm.as_ref()?))) {
+            out.push_str(&format!(
+                "| {} | {} | {} | **{:.1}×** |\n",
+                row.name,
+                ms(warm.helm),
+                ms(warm.landfall),
+                warm.helm.as_secs_f64() / warm.landfall.as_secs_f64(),
             ));
         }
         out.push_str(&format!(

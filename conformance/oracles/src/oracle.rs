@@ -64,6 +64,14 @@ pub const ALL: &[Oracle] = &[
         variables: HELM_VARIABLES,
         stages: &[],
     },
+    // Helm's own code in process, for the benchmarks alone.
+    Oracle {
+        name: "helm-warm",
+        module: "helmwarm",
+        package: "landfall.dev/conformance/oracles/helmwarm",
+        variables: HELM_VARIABLES,
+        stages: &[],
+    },
     kube("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
     Oracle { name: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3", variables: &[], stages: &[] },
     kube("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
@@ -87,11 +95,13 @@ impl Oracle {
     }
 }
 
-/// The oracles that a word of the command line means: a binary's name, `control-plane`, or `all`.
+/// The oracles that a word of the command line means: a binary's name, `control-plane`, or `all` that are compared with.
 pub fn select(word: &str) -> Option<Vec<&'static Oracle>> {
     let chosen: Vec<&Oracle> = match word {
-        "all" => ALL.iter().collect(),
-        "control-plane" => ALL.iter().filter(|oracle| oracle.name != "helm" && oracle.name != "kubectl").collect(),
+        "all" => ALL.iter().filter(|oracle| oracle.name != "helm-warm").collect(),
+        "control-plane" => {
+            ALL.iter().filter(|oracle| !oracle.name.starts_with("helm") && oracle.name != "kubectl").collect()
+        }
         name => ALL.iter().filter(|oracle| oracle.name == name).collect(),
     };
     (!chosen.is_empty()).then_some(chosen)
