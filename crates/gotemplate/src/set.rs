@@ -69,7 +69,7 @@ impl Set {
     /// # Errors
     /// Go's parse error; nothing of the text is kept then.
     pub fn parse(&mut self, name: &str, text: &[u8]) -> Result<(), ParseError> {
-        let parsed = self.parsed_text(name, text)?;
+        let parsed = self.parsed_text(name, &Str::new(text))?;
         self.add(parsed);
         Ok(())
     }
@@ -78,7 +78,7 @@ impl Set {
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
-    pub fn parsed_text(&self, name: &str, text: &[u8]) -> Result<Parsed, ParseError> {
+    pub fn parsed_text(&self, name: &str, text: &Str) -> Result<Parsed, ParseError> {
         parse::parse(name, text, &self.functions).map(Parsed)
     }
 

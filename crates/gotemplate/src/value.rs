@@ -1,5 +1,6 @@
 //! Values as templates see them: Go's types, Go's sharing, and where a value came from.
 
+mod entries;
 mod host;
 mod list;
 mod map;

@@ -205,7 +205,9 @@ pub(super) fn one(
     };
     let (text, trace) =
         result.map_err(|error| ChartError::Exec { error: Box::new(error), evidence: Default::default() })?;
-    let (text, removed) = without_no_value(text);
+    let (mut text, removed) = without_no_value(text);
+    // All of them wait for the last one.
+    text.shrink_to_fit();
     Ok(RenderedFile { text, trace, removed })
 }
 

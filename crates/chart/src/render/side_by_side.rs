@@ -9,7 +9,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use landfall_gotemplate::{Map, Set, Watch};
+use landfall_gotemplate::{Map, Set, Str, Watch};
 
 use super::execute::{Renderable, RenderedFile, TEMPLATE, TemplateSource, one};
 use super::{RenderOptions, Tracing};
@@ -32,12 +32,14 @@ pub(super) fn parse(set: &mut Set, texts: &[(&str, &TemplateSource)]) -> Result<
     let threads = threads(texts.len(), size);
     if threads < 2 {
         for (at, (path, source)) in texts.iter().enumerate() {
-            set.parse(path, &source.text).map_err(|error| failed(at, error))?;
+            let parsed = set.parsed_text(path, &Str::from(source.text.clone())).map_err(|error| failed(at, error))?;
+            set.add(parsed);
         }
         return Ok(());
     }
     let known: &Set = set;
-    let parsed = each(texts.len(), threads, |at| Some(known.parsed_text(texts[at].0, &texts[at].1.text)));
+    let parsed =
+        each(texts.len(), threads, |at| Some(known.parsed_text(texts[at].0, &Str::from(texts[at].1.text.clone()))));
     for (at, parsed) in parsed.into_iter().enumerate() {
         match parsed {
             Some(parsed) => set.add(parsed.map_err(|error| failed(at, error))?),

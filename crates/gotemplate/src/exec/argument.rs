@@ -30,7 +30,7 @@ impl CallCtx<'_> {
             OperandKind::Nil => Ok(Value::nil()),
             OperandKind::Bool(truth) => Ok(Value::from(*truth)),
             OperandKind::Number { number, .. } => self.ideal(unit, operand, *number),
-            OperandKind::Str { value, .. } => Ok(value.clone()),
+            OperandKind::Str { literal, .. } => Ok(unit.literals[*literal as usize].clone()),
             OperandKind::Field { path } => self.path(unit, dot, dot.clone(), *path, operand, &[], None),
             OperandKind::Variable { .. } => self.variable(unit, dot, operand, &[], None),
             OperandKind::Function { function, name } => {
@@ -54,13 +54,13 @@ impl CallCtx<'_> {
             Type::Any | Type::Reflect => {
                 return match kind {
                     OperandKind::Number { number, .. } => self.ideal(unit, operand, *number),
-                    OperandKind::Str { value, .. } => Ok(value.clone()),
+                    OperandKind::Str { literal, .. } => Ok(unit.literals[*literal as usize].clone()),
                     OperandKind::Bool(truth) => Ok(Value::from(*truth)),
                     _ => Ok(Value::nil()),
                 };
             }
             Type::String => match kind {
-                OperandKind::Str { value, .. } => return Ok(value.clone()),
+                OperandKind::Str { literal, .. } => return Ok(unit.literals[*literal as usize].clone()),
                 _ => (None, "string"),
             },
             Type::Bool => match kind {

@@ -73,7 +73,7 @@ impl CallCtx<'_> {
                     OperandKind::Dot => Ok(dot.clone()),
                     OperandKind::Nil => self.fail("nil is not a command"),
                     OperandKind::Number { number, .. } => self.ideal(unit, first, *number),
-                    OperandKind::Str { value, .. } => Ok(value.clone()),
+                    OperandKind::Str { literal, .. } => Ok(unit.literals[*literal as usize].clone()),
                     _ => self.fail("can't evaluate command"),
                 }
             }

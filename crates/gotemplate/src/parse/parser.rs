@@ -21,7 +21,7 @@ const MAX_CONTROL_DEPTH: u32 = 100_000;
 type Parsed<T> = Result<T, Box<ParseError>>;
 
 /// Parses a text: the template of its own name comes last, what it defines before.
-pub(crate) fn parse(name: &str, text: &[u8], functions: &Functions) -> Result<Vec<Template>, ParseError> {
+pub(crate) fn parse(name: &str, text: &Str, functions: &Functions) -> Result<Vec<Template>, ParseError> {
     if u32::try_from(text.len()).is_err() {
         return Err(ParseError { name: name.to_owned(), line: 1, message: "text is larger than 4 GiB".to_owned() });
     }
@@ -41,7 +41,8 @@ pub(crate) fn parse(name: &str, text: &[u8], functions: &Functions) -> Result<Ve
     };
     parser.top_level().map_err(|error| *error)?;
     let Parser { mut unit, finished, .. } = parser;
-    unit.text = text.to_vec();
+    unit.text = text.clone();
+    unit.shrink();
     let unit = Arc::new(unit);
     Ok(finished
         .into_iter()
@@ -687,7 +688,8 @@ impl<'t> Parser<'t> {
             }
             Kind::String | Kind::RawString => {
                 let value = Value::str(self.unquoted(&item)?);
-                OperandKind::Str { value, start, end }
+                self.unit.literals.push(value);
+                OperandKind::Str { literal: self.unit.literals.len() as Id - 1, start, end }
             }
             _ => {
                 self.back();

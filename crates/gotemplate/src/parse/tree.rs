@@ -49,7 +49,7 @@ pub(crate) fn run<T>(table: &mut Vec<T>, entries: impl IntoIterator<Item = T>) -
 pub(crate) struct Unit {
     /// The name under which the text was parsed.
     pub(crate) name: Arc<str>,
-    pub(crate) text: Vec<u8>,
+    pub(crate) text: Str,
     pub(crate) nodes: Vec<Node>,
     pub(crate) pipes: Vec<Pipe>,
     pub(crate) variables: Vec<Variable>,
@@ -58,6 +58,8 @@ pub(crate) struct Unit {
     pub(crate) operands: Vec<Operand>,
     pub(crate) names: Vec<Str>,
     pub(crate) numbers: Vec<Number>,
+    /// What strings stand for.
+    pub(crate) literals: Vec<Value>,
 }
 
 /// A template: a list of nodes of its unit.
@@ -133,7 +135,7 @@ pub(crate) enum OperandKind {
     },
     /// A string and its text.
     Str {
-        value: Value,
+        literal: Id,
         start: u32,
         end: u32,
     },
@@ -171,6 +173,24 @@ pub(crate) enum At {
 }
 
 impl Unit {
+    /// Gives back what the tables have taken in advance: a chart's templates are many and stay for long.
+    pub(crate) fn shrink(&mut self) {
+        fn exact<T>(table: &mut Vec<T>) {
+            let mut copy = Vec::with_capacity(table.len());
+            copy.append(table);
+            *table = copy;
+        }
+        exact(&mut self.nodes);
+        exact(&mut self.pipes);
+        exact(&mut self.variables);
+        exact(&mut self.commands);
+        exact(&mut self.operand_ids);
+        exact(&mut self.operands);
+        exact(&mut self.names);
+        exact(&mut self.numbers);
+        exact(&mut self.literals);
+    }
+
     pub(crate) fn path(&self, path: Run) -> &[Str] {
         &self.names[path.of()]
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
+use super::entries::Entries;
 use super::watch::{Watch, Watched};
 use super::{Data, Str, Type, Value};
 use crate::func::Func;
@@ -23,7 +24,7 @@ struct Cell {
     nil: bool,
     /// Who wants to know of writes.
     watch: OnceLock<Watch>,
-    entries: RwLock<BTreeMap<Str, Value>>,
+    entries: RwLock<Entries>,
 }
 
 /// A defined map type: `chartutil.Values` is `map[string]interface {}` with a name and methods.
@@ -37,20 +38,20 @@ pub struct MapName {
 impl Map {
     /// An empty `map[string]interface {}`.
     pub fn new() -> Self {
-        Map::of(Type::Any, BTreeMap::new())
+        Map::made(Type::Any, false, Entries::new())
     }
 
     /// A map of another element type; the values must be of it.
     pub fn of(element: Type, entries: BTreeMap<Str, Value>) -> Self {
-        Map::made(element, false, entries)
+        Map::made(element, false, entries.into())
     }
 
     /// A nil map: empty, printed `map[]`, `null` in JSON, and never written to.
     pub fn nil(element: Type) -> Self {
-        Map::made(element, true, BTreeMap::new())
+        Map::made(element, true, Entries::new())
     }
 
-    fn made(element: Type, nil: bool, entries: BTreeMap<Str, Value>) -> Self {
+    fn made(element: Type, nil: bool, entries: Entries) -> Self {
         let cell = Cell { element, nil, watch: OnceLock::new(), entries: RwLock::new(entries) };
         Map { cell: Arc::new(cell), name: None }
     }
@@ -96,7 +97,7 @@ impl Map {
 
     /// Whether there is such a key.
     pub fn contains(&self, key: impl AsRef<[u8]>) -> bool {
-        self.cell.entries.read().contains_key(key.as_ref())
+        self.cell.entries.read().get(key.as_ref()).is_some()
     }
 
     /// Puts a value under a key and gives back what was there; does nothing on a nil map.
@@ -122,17 +123,17 @@ impl Map {
 
     /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
-        self.cell.entries.read().is_empty()
+        self.len() == 0
     }
 
     /// The keys in order.
     pub fn keys(&self) -> Vec<Str> {
-        self.cell.entries.read().keys().cloned().collect()
+        self.cell.entries.read().iter().map(|(key, _)| key.clone()).collect()
     }
 
     /// Keys and values in order, as they are now; later writes do not show.
     pub fn entries(&self) -> Vec<(Str, Value)> {
-        self.cell.entries.read().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        self.cell.entries.read().to_vec()
     }
 
     /// Calls `visit` for each entry in order. The map is locked for reading meanwhile: `visit` must not write to it.
@@ -154,7 +155,7 @@ impl Map {
 
     pub(super) fn take_if_last(&mut self, into: &mut Vec<Value>) {
         if let Some(cell) = Arc::get_mut(&mut self.cell) {
-            into.extend(std::mem::take(cell.entries.get_mut()).into_values());
+            cell.entries.get_mut().take_values(into);
         }
     }
 }
@@ -167,7 +168,8 @@ impl Default for Map {
 
 impl<K: Into<Str>, V: Into<Value>> FromIterator<(K, V)> for Map {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        Map::of(Type::Any, entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+        let entries = entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        Map::made(Type::Any, false, entries)
     }
 }
 
@@ -175,8 +177,10 @@ impl<K: Into<Str>, V: Into<Value>> FromIterator<(K, V)> for Map {
 impl Drop for Cell {
     fn drop(&mut self) {
         let entries = self.entries.get_mut();
-        if entries.values().any(|value| matches!(value.data, Data::List(_) | Data::Map(_))) {
-            super::drop_flat(std::mem::take(entries).into_values().collect());
+        if entries.iter().any(|(_, value)| matches!(value.data, Data::List(_) | Data::Map(_))) {
+            let mut work = Vec::with_capacity(entries.len());
+            entries.take_values(&mut work);
+            super::drop_flat(work);
         }
     }
 }

@@ -66,6 +66,19 @@ impl From<&str> for Str {
     }
 }
 
+impl Default for Str {
+    fn default() -> Self {
+        Str(Arc::from([]))
+    }
+}
+
+impl From<Arc<[u8]>> for Str {
+    /// The same bytes, shared.
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Str(bytes)
+    }
+}
+
 impl From<String> for Str {
     fn from(text: String) -> Self {
         Str(Arc::from(text.into_bytes()))

@@ -1,6 +1,7 @@
 //! Where a chart is: a directory, an archive, or nowhere.
 
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use landfall_chart::{Chart, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Tree};
@@ -98,7 +99,7 @@ pub(super) fn read_directory(world: &World<'_>, root: &Path) -> Result<Tree, Sto
         Voice::Helm => None,
         Voice::Landfall => Some(repository_of(&real)),
     };
-    let mut walk = Walk { ignore, fence, tree: Tree::new(), files: 0, bytes: 0 };
+    let mut walk = Walk { ignore, fence, tree: Tree::new(), files: 0, bytes: 0, buffer: Vec::new() };
     walk.directory(&real, "", &mut Vec::new())?;
     walk.tree.sort();
     Ok(walk.tree)
@@ -115,6 +116,36 @@ struct Walk {
     tree: Tree,
     files: usize,
     bytes: u64,
+    /// The file being read.
+    buffer: Vec<u8>,
+}
+
+/// Reads a file of about that size in one go; charts have many files, and asking first what is known costs more than
+/// reading them.
+fn read_into(buffer: &mut Vec<u8>, path: &Path, size: u64) -> io::Result<()> {
+    let mut file = fs::File::open(path)?;
+    let expected = usize::try_from(size).unwrap_or(usize::MAX);
+    buffer.clear();
+    buffer.resize(expected.saturating_add(1), 0);
+    let mut filled = 0;
+    loop {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if filled == expected {
+            break;
+        }
+        if filled == buffer.len() {
+            // It has grown since it was looked at.
+            file.take(MAX_FILE_SIZE).read_to_end(buffer)?;
+            return Ok(());
+        }
+    }
+    buffer.truncate(filled);
+    Ok(())
 }
 
 impl Walk {
@@ -186,10 +217,10 @@ impl Walk {
             if self.files > MAX_FILES || self.bytes > MAX_BYTES {
                 return Err(limit("too much for a chart; leave files out with .helmignore"));
             }
-            let data = fs::read(&real).map_err(|error| {
+            read_into(&mut self.buffer, &real, kind.len()).map_err(|error| {
                 Stop::words(200, format!("error reading {path}: {}", go_words("open", &real.to_string_lossy(), &error)))
             })?;
-            let _clean_by_construction = self.tree.insert(path, data);
+            let _clean_by_construction = self.tree.insert(path, self.buffer.as_slice());
         }
         Ok(())
     }
