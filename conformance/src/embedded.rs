@@ -5,7 +5,7 @@ pub(crate) mod command;
 use std::net::Ipv4Addr;
 
 use anyhow::Context;
-use landfall_drydock::{Cluster, Drive, NodeSpec, Options, Served, Switch};
+use landfall_drydock::{Authorization, Cluster, Drive, NodeSpec, Options, Served, Switch};
 use tokio::runtime::Runtime;
 
 use crate::http::Endpoint;
@@ -22,19 +22,24 @@ pub(crate) enum Shape {
     ShellSuite,
 }
 
+/// The administrator's token in kubectl's own suite.
+const SUITE_TOKEN: &str = "admin-token";
+
 /// The admission plug-ins that kubectl's own suite turns off.
 const OFF_FOR_THE_SUITE: [&str; 4] =
     ["ServiceAccount", "DefaultStorageClass", "DefaultTolerationSeconds", "StorageObjectInUseProtection"];
 
 impl Shape {
-    fn options(self) -> Options {
+    pub(crate) fn options(self) -> Options {
         let mut options = Options::default();
         match self {
             Self::Whole => {}
             // Nobody steps the controllers.
             Self::ApiOnly => options.drive = Drive::ByHand,
             Self::ShellSuite => {
+                options.token = Some(SUITE_TOKEN.to_owned());
                 options.settings.service_network = [10, 0];
+                options.settings.authorization = Authorization::AlwaysAllow;
                 options.settings.disabled_admission = OFF_FOR_THE_SUITE.map(str::to_owned).to_vec();
                 let node = NodeSpec { name: "127.0.0.1".to_owned(), memory: "1Gi".to_owned(), ..NodeSpec::default() };
                 options.control_plane.nodes = vec![node];
@@ -58,9 +63,14 @@ pub(crate) struct Embedded {
 impl Embedded {
     /// Opens one and serves it; port 0 takes a free one.
     pub(crate) fn start(shape: Shape, port: u16) -> anyhow::Result<Self> {
+        Self::open(shape.options(), port)
+    }
+
+    /// The same with options of its own.
+    pub(crate) fn open(options: Options, port: u16) -> anyhow::Result<Self> {
         let runtime = testbed::runtime()?;
         let (cluster, served) = runtime.block_on(async {
-            let cluster = Cluster::open(shape.options()).await.context("the embedded cluster did not open")?;
+            let cluster = Cluster::open(options).await.context("the embedded cluster did not open")?;
             let address = (Ipv4Addr::LOCALHOST, port).into();
             let served = cluster.serve(address).await.context("the embedded cluster is not served")?;
             anyhow::Ok((cluster, served))

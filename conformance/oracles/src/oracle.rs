@@ -55,6 +55,9 @@ const KWOK_STAGES: &[&str] = &[
     "kustomize/stage/volume/fast/storage-class.yaml",
 ];
 
+/// The oracles that are clients; the others make up a control plane.
+const CLIENTS: [&str; 4] = ["helm", "helm-warm", "kubectl", "kubectl-convert"];
+
 /// Every oracle, in the order in which they are wanted.
 pub const ALL: &[Oracle] = &[
     Oracle {
@@ -73,6 +76,7 @@ pub const ALL: &[Oracle] = &[
         stages: &[],
     },
     kube("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+    kube("kubectl-convert", "k8s.io/kubernetes/cmd/kubectl-convert"),
     Oracle { name: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3", variables: &[], stages: &[] },
     kube("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
     kube("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
@@ -99,9 +103,7 @@ impl Oracle {
 pub fn select(word: &str) -> Option<Vec<&'static Oracle>> {
     let chosen: Vec<&Oracle> = match word {
         "all" => ALL.iter().filter(|oracle| oracle.name != "helm-warm").collect(),
-        "control-plane" => {
-            ALL.iter().filter(|oracle| !oracle.name.starts_with("helm") && oracle.name != "kubectl").collect()
-        }
+        "control-plane" => ALL.iter().filter(|oracle| !CLIENTS.contains(&oracle.name)).collect(),
         name => ALL.iter().filter(|oracle| oracle.name == name).collect(),
     };
     (!chosen.is_empty()).then_some(chosen)

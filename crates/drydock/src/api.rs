@@ -8,6 +8,7 @@ mod create;
 mod delete;
 mod dispatch;
 mod duplicates;
+mod eviction;
 mod get;
 mod groups;
 mod health;

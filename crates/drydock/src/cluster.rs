@@ -17,7 +17,7 @@ use crate::behaviour::{Behaviour, Play};
 use crate::bootstrap;
 use crate::clock::Clock;
 use crate::controllers::ControlPlane;
-use crate::credentials::Credentials;
+use crate::credentials::{Authority, Credentials};
 use crate::error::Error;
 use crate::ingress::{IngressError, IngressOptions, IngressServer};
 use crate::plane::{Activity, Plane};
@@ -65,6 +65,8 @@ pub struct Options {
     pub control_plane: ControlPlane,
     /// The admin's bearer token; without one, the kept or a new random one.
     pub token: Option<String>,
+    /// Who signs certificates of the server and of clients; without one, the kept or a new authority.
+    pub authority: Option<Authority>,
 }
 
 impl Default for Options {
@@ -77,6 +79,7 @@ impl Default for Options {
             settings: Settings::default(),
             control_plane: ControlPlane::default(),
             token: None,
+            authority: None,
         }
     }
 }
@@ -98,7 +101,7 @@ impl Cluster {
     /// # Errors
     /// [`Error`]; nothing runs then.
     pub async fn open(options: Options) -> Result<Self, Error> {
-        let Options { storage, clock, randomness, drive, mut settings, control_plane, token } = options;
+        let Options { storage, clock, randomness, drive, mut settings, control_plane, token, authority } = options;
         let store = match &storage {
             Storage::Memory => None,
             Storage::Sqlite(path) => Some(storage::open(path).await?),
@@ -124,6 +127,10 @@ impl Cluster {
             Some(token) => credentials.with_token(token),
             None => credentials,
         };
+        let credentials = Arc::new(match authority {
+            Some(authority) => credentials.with_authority(authority)?,
+            None => credentials,
+        });
         settings.authority = credentials.authority().to_owned();
         world.configure(settings);
         let persisted = world.version();
@@ -134,7 +141,7 @@ impl Cluster {
         let behaviour = Arc::new(Behaviour::new(control_plane.play.clone()));
         let plane = Arc::new(Plane {
             world: Mutex::new(world),
-            runtime: Mutex::new(Runtime::new(control_plane.stand(&behaviour))),
+            runtime: Mutex::new(Runtime::new(control_plane.stand(&behaviour, &credentials))),
             credentials,
             documents: crate::openapi::Cache::default(),
             audit: crate::audit::AuditLog::default(),
@@ -189,7 +196,7 @@ impl Cluster {
         let behaviour = Arc::new(Behaviour::new((*self.behaviour.play()).clone()));
         let plane = Arc::new(Plane {
             world: Mutex::new(world),
-            runtime: Mutex::new(Runtime::new(self.control_plane.stand(&behaviour))),
+            runtime: Mutex::new(Runtime::new(self.control_plane.stand(&behaviour, &self.plane.credentials))),
             credentials: self.plane.credentials.clone(),
             documents: crate::openapi::Cache::default(),
             audit: crate::audit::AuditLog::default(),

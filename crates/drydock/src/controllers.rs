@@ -39,6 +39,7 @@ mod revision;
 mod rollout;
 mod routes;
 pub(crate) mod selector;
+mod signer;
 mod stateful_set;
 mod storage;
 
@@ -48,6 +49,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::behaviour::{Behaviour, PLAY, Play, PlayError};
+use crate::credentials::Credentials;
 use crate::kubelet::Kubelet;
 use crate::operators;
 use crate::runtime::Controller;
@@ -59,6 +61,7 @@ pub(crate) use endpoints::target_port as service_target_port;
 use events::Correlator;
 pub(crate) use ingress_status::is_served as is_served_ingress;
 pub use nodes::NodeSpec;
+pub(crate) use pods::is_ready;
 use queue::{Item, Queue, Role};
 
 /// What is fixed when the control plane starts.
@@ -102,6 +105,8 @@ impl Default for ControlPlane {
 pub(crate) struct Controllers {
     plane: ControlPlane,
     behaviour: Arc<Behaviour>,
+    /// Whose authority signs what is asked for and approved.
+    credentials: Arc<Credentials>,
     /// The version up to which events have been taken; none before the first step.
     seen: Option<u64>,
     behaviour_seen: u64,
@@ -124,16 +129,17 @@ const STEP: usize = 256;
 
 impl ControlPlane {
     /// The controllers that make it up, over a behaviour that they share with whoever answers for containers.
-    pub(crate) fn stand(&self, behaviour: &Arc<Behaviour>) -> Vec<Box<dyn Controller>> {
-        vec![Box::new(Controllers::new(self.clone(), behaviour.clone()))]
+    pub(crate) fn stand(&self, behaviour: &Arc<Behaviour>, credentials: &Arc<Credentials>) -> Vec<Box<dyn Controller>> {
+        vec![Box::new(Controllers::new(self.clone(), behaviour.clone(), credentials.clone()))]
     }
 }
 
 impl Controllers {
-    pub(crate) fn new(plane: ControlPlane, behaviour: Arc<Behaviour>) -> Self {
+    pub(crate) fn new(plane: ControlPlane, behaviour: Arc<Behaviour>, credentials: Arc<Credentials>) -> Self {
         Self {
             plane,
             behaviour,
+            credentials,
             seen: None,
             behaviour_seen: 0,
             queue: Queue::default(),
@@ -259,6 +265,7 @@ impl Controllers {
             Role::Budget => budget::reconcile(desk, namespace, name),
             Role::Autoscaler => autoscaler::reconcile(desk, namespace, name),
             Role::Quota => quota::reconcile(desk, namespace, name),
+            Role::Signer => signer::reconcile(desk, &self.credentials, name),
             Role::Scheduler if self.plane.scheduler == Switch::On => {
                 scheduler::reconcile(desk, &self.behaviour, namespace, name)
             }

@@ -1,11 +1,37 @@
 //! Keys, certificates and tokens of a cluster.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose,
 };
 
 use crate::error::Error;
+
+/// A certificate authority of somebody's own: what a real API server takes as `--client-ca-file` and a
+/// controller-manager as `--cluster-signing-cert-file` and `--cluster-signing-key-file`.
+#[derive(Clone)]
+pub struct Authority {
+    /// The certificate, as PEM.
+    pub certificate: String,
+    /// Its private key, as PEM.
+    pub key: String,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+/// What a certificate that is signed on request may be used for, and how long.
+pub(crate) struct Grant {
+    pub(crate) usages: Vec<KeyUsagePurpose>,
+    pub(crate) purposes: Vec<ExtendedKeyUsagePurpose>,
+    pub(crate) not_before: Timestamp,
+    pub(crate) not_after: Timestamp,
+}
 
 /// The authority that signs the server's certificate, the key that signs service account tokens, the admin's token.
 #[derive(Clone)]
@@ -69,6 +95,13 @@ impl Credentials {
         Self { token, ..self }
     }
 
+    /// The same with another authority.
+    pub(crate) fn with_authority(self, authority: Authority) -> Result<Self, Error> {
+        let made = Self { authority_pem: authority.certificate, authority_key_pem: authority.key, ..self };
+        made.issuer()?;
+        Ok(made)
+    }
+
     /// PEM of the key that signs service account tokens.
     pub(crate) fn signing_key(&self) -> &str {
         &self.signing_key_pem
@@ -81,7 +114,21 @@ impl Credentials {
 
     fn issuer(&self) -> Result<Issuer<'static, KeyPair>, Error> {
         let key = KeyPair::from_pem(&self.authority_key_pem).map_err(Error::certificate)?;
-        Ok(Issuer::new(authority_params(), key))
+        Issuer::from_ca_cert_pem(&self.authority_pem, key).map_err(Error::certificate)
+    }
+
+    /// Signs a request: its subject, names and key, and of the rest only what is granted; the certificate as PEM.
+    pub(crate) fn sign(&self, mut request: CertificateSigningRequestParams, grant: Grant) -> Result<String, Error> {
+        let params = &mut request.params;
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = grant.usages;
+        params.extended_key_usages = grant.purposes;
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
+        let instant = |at: Timestamp| epoch + std::time::Duration::from_secs(at.as_second().try_into().unwrap_or(0));
+        params.not_before = instant(grant.not_before);
+        params.not_after = instant(grant.not_after);
+        Ok(request.signed_by(&self.issuer()?).map_err(Error::certificate)?.pem())
     }
 
     /// A server certificate for these names and addresses: chain and key, both PEM.
@@ -112,7 +159,6 @@ impl Credentials {
     }
 }
 
-/// The same each time, so that certificates signed after a restart chain to the authority kept.
 fn authority_params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "landfall-embedded-cluster");

@@ -58,6 +58,7 @@ pub use clock::{Clock, VirtualClock, rfc3339, rfc3339_micro};
 pub use cluster::{Cluster, Drive, ForkClock, Hold, Options, Served, Storage};
 pub use containers::{Containers, ExecOutcome, HttpAnswer, Life, LogLine, Undeclared};
 pub use controllers::{ControlPlane, NodeSpec, Switch};
+pub use credentials::Authority;
 pub use error::Error;
 pub use fault::{Effect as FaultEffect, Fault, FaultError};
 pub use ingress::{IngressError, IngressOptions, IngressServer, SIMULATED_HEADER, UNDECLARED_HEADER};

@@ -15,7 +15,7 @@ use crate::world::World;
 pub(crate) struct Plane {
     pub(crate) world: Mutex<World>,
     pub(crate) runtime: Mutex<Runtime>,
-    pub(crate) credentials: Credentials,
+    pub(crate) credentials: Arc<Credentials>,
     pub(crate) documents: crate::openapi::Cache,
     pub(crate) audit: AuditLog,
     pub(crate) activity: Activity,

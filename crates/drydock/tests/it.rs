@@ -13,6 +13,8 @@ mod definitions;
 mod durable;
 #[path = "it/errors.rs"]
 mod errors;
+#[path = "it/evictions.rs"]
+mod evictions;
 #[path = "it/lists.rs"]
 mod lists;
 #[path = "it/served.rs"]

@@ -48,7 +48,11 @@ pub(crate) fn options(plane: &Plane, call: &Call) -> Result<DeleteOptions, Statu
             Err(status) => return Err(status),
         };
     }
-    let mut effect = call.query.effect("DeleteOptions")?;
+    from_value(&given, call, call.query.effect("DeleteOptions")?)
+}
+
+/// From a `DeleteOptions` as JSON; what it does not say, the query may.
+pub(crate) fn from_value(given: &Value, call: &Call, mut effect: Effect) -> Result<DeleteOptions, Status> {
     for value in given["dryRun"].as_array().into_iter().flatten() {
         match value.as_str() {
             Some("All") => effect = Effect::DryRun,

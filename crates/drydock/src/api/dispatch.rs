@@ -8,8 +8,8 @@ use hyper::upgrade::OnUpgrade;
 use super::answer::{Answer, Body};
 use super::path::{Path, ResourcePath};
 use super::{
-    Call, collection, create, delete, get, groups, health, list, logs, patch, pod_parts, reviews, scale, streams,
-    token, update, watch,
+    Call, collection, create, delete, eviction, get, groups, health, list, logs, patch, pod_parts, reviews, scale,
+    streams, token, update, watch,
 };
 use crate::audit::AuditEntry;
 use crate::plane::{Plane, Running};
@@ -190,7 +190,7 @@ fn part(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: &str) -> Res
         "scale" => return scale::scale(plane, call, target, verb),
         "token" => return token::create(plane, call, target),
         "binding" => return pod_parts::bind(plane, call, target),
-        "eviction" => return pod_parts::evict(plane, call, target),
+        "eviction" => return eviction::evict(plane, call, target),
         "proxy" => {
             return Err(Status::not_implemented(
                 "the embedded cluster does not proxy to simulated containers; use port-forward",

@@ -7,7 +7,7 @@ use super::service::Door;
 use crate::plane::Plane;
 use crate::rbac::{self, Attributes};
 use crate::status::Status;
-use crate::world::User;
+use crate::world::{Authorization, User};
 
 /// A client's certificate, as DER.
 pub(crate) struct PeerCertificate(pub(crate) Vec<u8>);
@@ -40,6 +40,10 @@ pub(crate) fn authenticate(
         (Some(token), ..) => of_token(plane, token).ok_or_else(Status::unauthorized)?,
         (None, Some(peer), _) => of_certificate(&peer.0).ok_or_else(Status::unauthorized)?,
         (None, None, Door::InProcess) => admin(),
+        // Who may do everything must at least be somebody (`BuiltInAuthenticationOptions.ApplyAuthorization`).
+        (None, None, Door::Served) if plane.world.lock().settings().authorization == Authorization::AlwaysAllow => {
+            return Err(Status::unauthorized());
+        }
         (None, None, Door::Served) => anonymous(),
     };
     impersonate(plane, user, headers)

@@ -119,8 +119,16 @@ fn run(desk: &mut Desk<'_>, cron_job: &mut Value, jobs: &[Found]) -> Result<Outc
         return Ok(Outcome::done());
     };
     let now = desk.now();
+    let earliest = earliest(cron_job, now);
+    if schedule.next(earliest, &zone).is_none() {
+        // The 31st of February, say.
+        let message =
+            format!("invalid schedule: {written} : time difference between two schedules is less than 1 second");
+        desk.event(cron_job, EventType::Warning, "InvalidSchedule", &message);
+        return Ok(Outcome::done());
+    }
     let again = |from: Timestamp| Outcome::again_at(schedule.next(from, &zone));
-    let Some(due) = last_due(desk, cron_job, &schedule, &zone) else { return Ok(again(now)) };
+    let Some(due) = last_due(desk, cron_job, earliest, &schedule, &zone) else { return Ok(again(now)) };
     let deadline = int(cron_job, "/spec/startingDeadlineSeconds").map(SignedDuration::from_secs);
     if deadline.is_some_and(|d| due.checked_add(d).is_ok_and(|latest| latest < now)) {
         let message = format!("Missed scheduled time to start a job: {}", rfc3339(due));
@@ -172,14 +180,22 @@ fn run(desk: &mut Desk<'_>, cron_job: &mut Value, jobs: &[Found]) -> Result<Outc
     Ok(again(now))
 }
 
-/// The latest time that has come since the last run, if any (`mostRecentScheduleTime`).
-fn last_due(desk: &mut Desk<'_>, cron_job: &Value, schedule: &Schedule, zone: &TimeZone) -> Option<Timestamp> {
+/// From when on runs count: the last one, the creation, or as long ago as one may start late.
+fn earliest(cron_job: &Value, now: Timestamp) -> Timestamp {
+    let earliest = instant(cron_job, "/status/lastScheduleTime").unwrap_or(created(cron_job));
+    let Some(deadline) = int(cron_job, "/spec/startingDeadlineSeconds") else { return earliest };
+    now.checked_sub(SignedDuration::from_secs(deadline)).map_or(earliest, |limit| earliest.max(limit))
+}
+
+/// The latest time that has come since `earliest`, if any (`mostRecentScheduleTime`).
+fn last_due(
+    desk: &mut Desk<'_>,
+    cron_job: &Value,
+    earliest: Timestamp,
+    schedule: &Schedule,
+    zone: &TimeZone,
+) -> Option<Timestamp> {
     let now = desk.now();
-    let mut earliest = instant(cron_job, "/status/lastScheduleTime").unwrap_or(created(cron_job));
-    if let Some(deadline) = int(cron_job, "/spec/startingDeadlineSeconds") {
-        let limit = now.checked_sub(SignedDuration::from_secs(deadline)).unwrap_or(earliest);
-        earliest = earliest.max(limit);
-    }
     let mut due = schedule.next(earliest, zone).filter(|at| *at <= now)?;
     let mut missed = 0_usize;
     while let Some(later) = schedule.next(due, zone).filter(|at| *at <= now) {

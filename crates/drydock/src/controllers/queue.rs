@@ -26,6 +26,7 @@ pub(super) enum Role {
     Budget,
     Autoscaler,
     Quota,
+    Signer,
     Scheduler,
     Kubelet,
     CertManager,

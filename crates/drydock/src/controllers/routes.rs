@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::fields::{controller_of, deleting, is_true, list, text};
 use super::kind::{
     AUTOSCALER, BUDGET, CERTIFICATE, CLAIM, CLUSTER_ISSUER, CRON_JOB, DAEMON_SET, DEPLOYMENT, INGRESS, ISSUER, JOB,
-    Kind, NAMESPACE, NODE, POD, QUOTA, REPLICA_SET, REPLICATION_CONTROLLER, SEALED_SECRET, SERVICE, STATEFUL_SET,
-    VOLUME,
+    Kind, NAMESPACE, NODE, POD, QUOTA, REPLICA_SET, REPLICATION_CONTROLLER, SEALED_SECRET, SERVICE, SIGNING_REQUEST,
+    STATEFUL_SET, VOLUME,
 };
 use super::pods::is_terminated;
 use super::queue::{Queue, Role};
@@ -31,6 +31,7 @@ const OWN: &[(Kind, Role)] = &[
     (BUDGET, Role::Budget),
     (AUTOSCALER, Role::Autoscaler),
     (QUOTA, Role::Quota),
+    (SIGNING_REQUEST, Role::Signer),
     (POD, Role::Scheduler),
     (POD, Role::Kubelet),
     (ISSUER, Role::CertManager),
@@ -107,6 +108,8 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
             all(world, &INGRESS, namespace, Role::Ingress, queue);
             all(world, &super::kind::INGRESS_ROUTE, namespace, Role::Traefik, queue);
         }
+        // As on the real control plane, endpoints that a person writes stay; only where they go, they are made anew.
+        "endpoints" if event.change != Change::Deleted => {}
         "endpoints" | "endpointslices.discovery.k8s.io" => {
             let service = if id == "endpoints" {
                 object.name()

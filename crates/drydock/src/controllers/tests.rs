@@ -6,6 +6,7 @@ mod operators;
 mod plays;
 mod pods;
 mod sets;
+mod signing;
 mod storage;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +16,7 @@ use super::fields::{name, text};
 use super::{ControlPlane, Controllers};
 use crate::behaviour::{Behaviour, Play};
 use crate::clock::Clock;
+use crate::credentials::Credentials;
 use crate::randomness::Randomness;
 use crate::simulation::Simulation;
 use crate::world::{Actor, DeleteOptions, ObjectRef, Settings, Stored, World};
@@ -31,7 +33,9 @@ impl Stage {
         let mut world = World::new(Clock::virtual_clock(), Randomness::from_seed(7), Settings::default());
         crate::bootstrap::prepare(&mut world, &plane.nodes).expect("a new world");
         let behaviour = Behaviour::new(plane.play.clone()).into();
-        let mut stage = Self { world, controllers: Controllers::new(plane, behaviour), actor: Actor::system("test") };
+        let credentials = Credentials::generate().expect("keys").into();
+        let mut stage =
+            Self { world, controllers: Controllers::new(plane, behaviour, credentials), actor: Actor::system("test") };
         stage.create("namespaces", json!({"metadata": {"name": "shop"}}));
         stage.rest();
         stage

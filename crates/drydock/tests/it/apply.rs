@@ -34,3 +34,16 @@ async fn a_field_that_is_no_longer_applied_goes() {
     let less = api.patch("apply-patch+yaml", &path, deployment("d")).await.expect(200);
     assert!(less["metadata"]["labels"].is_null());
 }
+
+#[tokio::test]
+async fn what_was_scaled_by_hand_is_not_applied_over() {
+    let api = Api::open().await;
+    let path = format!("{DEPLOYMENTS}/d");
+    api.patch("apply-patch+yaml", &format!("{path}?fieldManager=kubectl"), deployment("d")).await.expect(201);
+    let scale = format!("{path}/scale?fieldManager=kubectl");
+    api.patch("merge-patch+json", &scale, json!({"spec": {"replicas": 5}})).await.expect(200);
+    api.patch("apply-patch+yaml", &format!("{path}?fieldManager=kubectl"), deployment("d")).await.refused(
+        409,
+        "Apply failed with 1 conflict: conflict with \"kubectl\" with subresource \"scale\" using apps/v1: .spec.replicas",
+    );
+}

@@ -7,7 +7,11 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::api::{Api, MAPS, map};
+use base64::Engine as _;
+use landfall_drydock::{Authority, Authorization, Clock, Cluster, Options};
+use serde_json::json;
+
+use crate::api::{Api, MAPS, map, options};
 
 #[tokio::test]
 async fn a_typed_client_works_in_process() {
@@ -62,4 +66,54 @@ async fn the_served_api_knows_who_asks() {
     assert!(ask(&api, served.address, &get, Some(identity)).await.starts_with("HTTP/1.1 200"));
     let version = ask(&api, served.address, "GET /version HTTP/1.1", None).await;
     assert!(version.contains("gitVersion"), "{version}");
+}
+
+#[tokio::test]
+async fn where_all_is_allowed_nobody_is_anonymous() {
+    let mut options = options();
+    options.settings.authorization = Authorization::AlwaysAllow;
+    let api = Api(Cluster::open(options).await.expect("opens"));
+    let served = api.0.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("served");
+    let get = format!("GET {MAPS} HTTP/1.1");
+    assert!(ask(&api, served.address, &get, None).await.starts_with("HTTP/1.1 401"));
+    let basic = format!("{get}\r\nAuthorization: Basic YmFkOndyb25n");
+    assert!(ask(&api, served.address, &basic, None).await.starts_with("HTTP/1.1 401"));
+    let identity = api.0.client_certificate("jane", &[]).expect("a certificate");
+    assert!(ask(&api, served.address, &get, Some(identity)).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_certificate_signed_on_request_by_an_authority_of_ones_own_opens_the_door() {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "our authority");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).expect("signed").pem();
+    let authority = Authority { certificate: certificate.clone(), key: key.serialize_pem() };
+    let api = Api(Cluster::open(Options { authority: Some(authority), clock: Clock::Real, ..options() })
+        .await
+        .expect("opens"));
+    assert_eq!(api.0.authority(), certificate);
+
+    let own = rcgen::KeyPair::generate().expect("a key");
+    let mut asked = rcgen::CertificateParams::default();
+    asked.distinguished_name.push(rcgen::DnType::CommonName, "jane");
+    asked.distinguished_name.push(rcgen::DnType::OrganizationName, "system:masters");
+    let request = asked.serialize_request(&own).expect("a request").pem().expect("text");
+    let encoder = base64::engine::general_purpose::STANDARD;
+    let requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    let spec = json!({
+        "request": encoder.encode(request), "signerName": "kubernetes.io/kube-apiserver-client",
+        "usages": ["client auth"], "expirationSeconds": 3600,
+    });
+    api.post(requests, json!({"metadata": {"name": "jane"}, "spec": spec})).await.expect(201);
+    let approved = json!({"status": {"conditions": [{"type": "Approved", "status": "True", "reason": "Test"}]}});
+    api.patch("merge-patch+json", &format!("{requests}/jane/approval"), approved).await.expect(200);
+    api.0.settle();
+    let answer = api.get(&format!("{requests}/jane")).await.expect(200);
+    let signed = encoder.decode(answer["status"]["certificate"].as_str().expect("signed")).expect("base64");
+    let identity = (String::from_utf8(signed).expect("PEM"), own.serialize_pem());
+    let served = api.0.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("served");
+    let get = format!("GET {MAPS} HTTP/1.1");
+    assert!(ask(&api, served.address, &get, Some(identity)).await.starts_with("HTTP/1.1 200"));
 }

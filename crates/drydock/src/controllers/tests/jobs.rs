@@ -121,3 +121,14 @@ fn a_cron_job_makes_jobs_by_the_clock_and_keeps_three() {
     assert_eq!(text(&tick, "/status/lastScheduleTime"), "2026-01-01T00:30:00Z");
     assert!(list(&tick, "/status/active").is_empty());
 }
+
+#[test]
+fn a_day_that_never_comes_is_an_invalid_schedule() {
+    let mut stage = Stage::plain();
+    let spec = json!({"schedule": "59 23 31 2 *", "jobTemplate": job("x", json!({}))});
+    stage.create("cronjobs.batch", json!({"metadata": {"name": "never"}, "spec": spec}));
+    assert_eq!(stage.rest(), None);
+    let said =
+        "InvalidSchedule invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second";
+    assert_eq!(stage.events("never"), [said]);
+}

@@ -227,3 +227,12 @@ fn a_pod_ends_at_its_own_deadline() {
     assert_eq!(text(&ended, "/status/reason"), "DeadlineExceeded");
     assert!(ended.pointer("/status/containerStatuses/0/state/terminated").is_some());
 }
+
+#[test]
+fn endpoints_that_a_person_wrote_stay_without_a_service() {
+    let mut stage = Stage::plain();
+    let subsets = json!([{"addresses": [{"ip": "192.0.2.1"}], "ports": [{"port": 80}]}]);
+    stage.create("endpoints", json!({"metadata": {"name": "outside"}, "subsets": subsets}));
+    stage.rest();
+    assert_eq!(stage.names("endpoints"), ["outside"]);
+}
