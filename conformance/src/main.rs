@@ -25,6 +25,7 @@ mod parity;
 mod peers;
 mod random;
 mod record;
+mod releases;
 mod schema;
 mod testbed;
 
@@ -58,6 +59,8 @@ enum Command {
     Kubectl(commands::command::Arguments),
     /// Runs kubectl's own published shell suite against the embedded cluster.
     KubectlSuite(groups::Arguments),
+    /// Installs, upgrades, rolls back and uninstalls with helm and with us, and lets releases change hands.
+    Releases(releases::command::Arguments),
     /// Renders charts with helm and with us and compares the bytes; public charts where LANDFALL_CORPUS names a folder of them.
     Parity {
         /// Only cases whose id holds this text.
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
         Command::Embedded(arguments) => embedded::command::run(&arguments),
         Command::Differential(arguments) => differential::command::run(&arguments),
         Command::KubectlSuite(arguments) => groups::run(&arguments),
+        Command::Releases(arguments) => releases::command::run(&arguments),
         Command::Kubectl(arguments) => commands::command::run(&arguments),
         Command::Parity { only } => {
             let corpus = std::env::var_os("LANDFALL_CORPUS").map(PathBuf::from);

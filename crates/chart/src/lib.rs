@@ -62,5 +62,7 @@ pub use render::{
     Tracing, check_release_name, release_name, render, render_values,
 };
 pub use tree::{Bytes, MAX_CHART_SIZE, MAX_FILE_SIZE, Tree, TreeError, walk_order};
-pub use values::{MAX_VALUES_SIZE, Origins, SetFlag, Setting, Source, ValueLayers};
+pub use values::{
+    MAX_VALUES_SIZE, Origins, SetFlag, Setting, Source, ValueLayers, recorded_values, values_from_json, values_over,
+};
 pub use warning::{Warning, Warnings};

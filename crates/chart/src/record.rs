@@ -12,14 +12,19 @@ impl Chart {
     /// them out.
     pub fn record(&self) -> Value {
         let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
-        let files = |files: &[File]| -> Vec<Value> {
-            files.iter().map(|file| json!({"name": file.name, "data": encode(&file.data)})).collect()
+        // Go writes a list that nothing was added to as null.
+        let files = |files: &[File]| -> Value {
+            match files {
+                [] => Value::Null,
+                files => files.iter().map(|file| json!({"name": file.name, "data": encode(&file.data)})).collect(),
+            }
         };
+        let without_values = self.values.entries().is_empty() && self.raw_file("values.yaml").is_none();
         json!({
             "metadata": self.metadata,
             "lock": self.lock,
             "templates": files(&self.templates),
-            "values": values_to_json(&self.values),
+            "values": if without_values { Value::Null } else { values_to_json(&self.values) },
             "schema": self.schema.as_ref().map(|schema| encode(schema)),
             "files": files(&self.files),
         })

@@ -4,6 +4,7 @@ pub(crate) mod coalesce;
 pub(crate) mod json;
 mod origin;
 mod read;
+mod recorded;
 mod set;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::error::ChartError;
 
 pub use origin::{Origins, Setting, Source};
 pub(crate) use read::{read_text, read_values, read_values_traced};
+pub use recorded::{recorded_values, values_from_json, values_over};
 
 /// Largest values file accepted, in bytes; Helm has no limit here.
 pub const MAX_VALUES_SIZE: usize = 20 * 1024 * 1024;

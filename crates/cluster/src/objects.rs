@@ -130,6 +130,20 @@ impl Cluster {
         }
     }
 
+    /// An object as the server tabulates it for people: `columnDefinitions` and `rows`.
+    ///
+    /// # Errors
+    /// As [`Cluster::get`], and when there is no such object.
+    pub async fn table(&self, key: &ObjectKey) -> Result<Value, Error> {
+        let path = format!("{}?includeObject=Object", self.object_path(key, None).await?);
+        let action = format!("read {key}");
+        let request = http::Request::get(path)
+            .header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
+            .body(Vec::new())
+            .map_err(|error| Error::Malformed { action: action.clone(), reason: error.to_string() })?;
+        self.client.request(request).await.map_err(|error| Error::from_kube(&action, error))
+    }
+
     /// Reads several objects at once; what is not there (or of a kind that is not served) is left out.
     ///
     /// # Errors

@@ -317,7 +317,7 @@ impl Session {
         let upgrade = UpgradeOptions { deploy: deploy.clone() };
         let Some(last) = &one.last else {
             let content = content(one.next.chart())?;
-            let install = InstallOptions { deploy, create_namespace: true, replace: true, skip_crds: false };
+            let install = InstallOptions { deploy, create_namespace: true, replace: true, ..InstallOptions::default() };
             let prepared = releases.prepare_install(release, content, &install).await.map_err(told)?;
             return Ok((prepared, false));
         };

@@ -289,5 +289,6 @@ fn guarded(step: &Step, violation: &once::OnceViolation) -> Stop {
         kind: FailureKind::Guard,
         message: violation.to_string(),
         evidence: Vec::new(),
+        further: Vec::new(),
     }))
 }

@@ -27,6 +27,7 @@ pub struct Executor {
     ledger: Arc<dyn Ledger>,
     pub(crate) events: Sender<Event>,
     pub(crate) stop: CancellationToken,
+    on_failure: OnFailure,
     /// Held while the executor works, let go while it waits.
     hold: Mutex<Option<Box<dyn Send>>>,
 }
@@ -38,6 +39,19 @@ pub struct RunOptions {
     pub operation: String,
     /// What the front door needs to resume: stored, not looked at.
     pub detail: Value,
+}
+
+/// What becomes of the writes behind one that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// They are not begun.
+    #[default]
+    Stop,
+    /// Writes of the same sort that stand behind it are done, and all failures are told; as `helm install` creates
+    /// and `helm uninstall` deletes.
+    FinishWrites,
+    /// The same, but an object that cannot be created ends it at once; as `helm upgrade` updates.
+    FinishChanges,
 }
 
 /// How a phase can end early.
@@ -65,6 +79,7 @@ impl Executor {
             ledger: Arc::new(NoLedger),
             events,
             stop: CancellationToken::new(),
+            on_failure: OnFailure::Stop,
             hold: Mutex::default(),
         }
     }
@@ -94,6 +109,13 @@ impl Executor {
     #[must_use]
     pub fn stop(mut self, stop: CancellationToken) -> Self {
         self.stop = stop;
+        self
+    }
+
+    /// With another answer to a write that failed.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = on_failure;
         self
     }
 
@@ -294,12 +316,16 @@ impl Executor {
         let intents = segment.iter().map(|step| (step.id.clone(), json!({"action": step.action, "key": step.key})));
         journal.intend(intents.collect()).await?;
         let mut outcomes = Vec::new();
+        let mut failures = Failures { first: None, kind: None };
         for step in segment {
+            if failures.end_before(step) {
+                break;
+            }
             if let Some(outcome) = journal.outcome(&step.id).cloned() {
                 self.conclude_segment(journal, &mut outcomes).await?;
                 match recorded(&outcome)? {
                     Ok(result) => reports.push(report(step, result)),
-                    Err(failure) => return Err(Stop::Failed(failure)),
+                    Err(failure) => failures.take(step, failure, self.on_failure)?,
                 }
                 continue;
             }
@@ -320,12 +346,13 @@ impl Executor {
                     self.conclude_segment(journal, &mut outcomes).await?;
                     reports.push(report(step, result));
                     self.tell(Event::StepDone { id: step.id.clone(), key: step.key.clone(), result }).await;
-                    return Err(Stop::Failed(failure));
+                    failures.take(step, failure, self.on_failure)?;
                 }
                 Err(Stop::Broken(error)) => return Err(Stop::Broken(error)),
             }
         }
-        self.conclude_segment(journal, &mut outcomes).await
+        self.conclude_segment(journal, &mut outcomes).await?;
+        failures.first.map_or(Ok(()), |failure| Err(Stop::Failed(failure)))
     }
 
     async fn conclude_segment(
@@ -354,7 +381,46 @@ impl Executor {
         {
             message = format!("{message}: {cause}");
         }
-        Stop::Failed(Box::new(Failure { step: step.id.clone(), key: key.clone(), kind, message, evidence: Vec::new() }))
+        Stop::Failed(Box::new(Failure {
+            step: step.id.clone(),
+            key: key.clone(),
+            kind,
+            message,
+            evidence: Vec::new(),
+            further: Vec::new(),
+        }))
+    }
+}
+
+/// What has failed in a segment so far.
+struct Failures {
+    first: Option<Box<Failure>>,
+    kind: Option<std::mem::Discriminant<Task>>,
+}
+
+impl Failures {
+    /// Whether a step is no more to be begun: something failed, and the step is of another sort.
+    fn end_before(&self, step: &Step) -> bool {
+        self.kind.is_some_and(|kind| kind != std::mem::discriminant(&step.task))
+    }
+
+    /// Keeps a failure; an error ends the segment with it.
+    fn take(&mut self, step: &Step, failure: Box<Failure>, on_failure: OnFailure) -> Result<(), Stop> {
+        let ends = match on_failure {
+            OnFailure::Stop => true,
+            OnFailure::FinishWrites => false,
+            OnFailure::FinishChanges => step.action == crate::Action::Create,
+        };
+        if ends || failure.kind == FailureKind::Unreachable {
+            // As Helm: what cannot be created hides what could not be changed.
+            return Err(Stop::Failed(failure));
+        }
+        self.kind = Some(std::mem::discriminant(&step.task));
+        match &mut self.first {
+            Some(first) => first.further.push(*failure),
+            None => self.first = Some(failure),
+        }
+        Ok(())
     }
 }
 

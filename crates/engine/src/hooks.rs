@@ -189,7 +189,14 @@ impl Executor {
     }
 
     pub(crate) fn failed(&self, step: &Step, key: &ObjectKey, kind: FailureKind, message: String) -> Stop {
-        Stop::Failed(Box::new(Failure { step: step.id.clone(), key: key.clone(), kind, message, evidence: Vec::new() }))
+        Stop::Failed(Box::new(Failure {
+            step: step.id.clone(),
+            key: key.clone(),
+            kind,
+            message,
+            evidence: Vec::new(),
+            further: Vec::new(),
+        }))
     }
 }
 

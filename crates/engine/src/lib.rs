@@ -44,7 +44,7 @@ pub use desired::{
 pub use digest::{live_digest, normalised};
 pub use error::Error;
 pub use event::{Event, Pending};
-pub use executor::{Executor, RunOptions};
+pub use executor::{Executor, OnFailure, RunOptions};
 pub use ledger::{HookPhase, HookRun, Ledger, NoLedger};
 pub use once::{ONCE_ANNOTATION, OnceViolation, once_keys};
 pub use plan::{Action, Phase, Plan, Seen, Step, Wave};

@@ -34,6 +34,9 @@ pub struct Failure {
     pub message: String,
     /// What could be seen of it, the cause first.
     pub evidence: Vec<Evidence>,
+    /// What failed beside it, where an executor finishes its writes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Failure>,
 }
 
 impl Diagnose for Failure {
@@ -85,6 +88,9 @@ impl Diagnose for Failure {
                 let which = if evidence.previous { "log before the last restart" } else { "log" };
                 diagnostic = diagnostic.note(format!("{which}:\n{}", evidence.log.join("\n")));
             }
+        }
+        for other in &self.further {
+            diagnostic = diagnostic.note(format!("{}: {}", other.key, other.message));
         }
         match self.evidence.first() {
             Some(Evidence { pod: Some(pod), object, .. }) => {

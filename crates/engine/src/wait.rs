@@ -212,6 +212,7 @@ impl Executor {
             kind: FailureKind::NeverReady,
             message: message.to_owned(),
             evidence: vec![evidence],
+            further: Vec::new(),
         }))
     }
 
@@ -232,6 +233,7 @@ impl Executor {
             kind: FailureKind::Timeout,
             message: format!("timed out after {} s waiting for {}", timeout.as_secs(), what.join("; ")),
             evidence,
+            further: Vec::new(),
         }))
     }
 

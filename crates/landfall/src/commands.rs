@@ -8,6 +8,6 @@ pub(crate) mod history;
 pub(crate) mod logs;
 pub(crate) mod plan;
 pub(crate) mod rollback;
-mod shared;
+pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod up;

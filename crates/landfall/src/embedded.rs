@@ -23,7 +23,7 @@ use landfall_store::{Location, Store};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use play::declared_play;
+pub(crate) use play::{Operators, declared_play};
 pub(crate) use server::{ServeOptions, serve, spawn, stop_server};
 
 use crate::context::{ClusterChoice, Context, Place};
@@ -228,6 +228,11 @@ impl Connection {
         Some(Failure::new(Exit::Unreachable, diagnostic))
     }
 
+    /// The journal and history.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Serves the ingress of a cluster that this process hosts.
     async fn serve_ingress(&mut self) -> Result<(), Failure> {
         if let Some(hosted) = &mut self.hosted {
@@ -295,6 +300,11 @@ async fn watch_server(state: StateDir, session: CancellationToken, closed: Cance
 
 fn nobody_holds(state: &StateDir) -> bool {
     state.exists() && matches!(state.try_lock(), Ok(Some(_)))
+}
+
+/// An empty cluster of this process, gone with it.
+pub(crate) async fn in_memory() -> Result<landfall_drydock::Cluster, Failure> {
+    server::open(None, &[]).await
 }
 
 async fn open_store(state: Option<&StateDir>) -> Result<Store, Failure> {

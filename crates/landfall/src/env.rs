@@ -14,6 +14,10 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("CLICOLOR_FORCE", "colour even when not on a terminal"),
     ("COLUMNS", "the terminal's width"),
     ("HOME", "where the personal configuration lives"),
+    ("HELM_DRIVER", "where Helm's verbs keep records: secret or configmap"),
+    ("HELM_KUBE…", "the cluster of Helm's verbs, as Helm has them: HELM_KUBECONTEXT, HELM_KUBETOKEN and so on"),
+    ("HELM_MAX_HISTORY", "how many revisions Helm's verbs keep"),
+    ("HELM_NAMESPACE", "the namespace of Helm's verbs"),
     ("KUBECONFIG", "where kubeconfigs are looked for, as kubectl does"),
     ("LANDFALL_ENV", "the environment of landfall.yaml, as --env"),
     ("LANDFALL_HELM_DIALECT", "v3 or v4: whose bytes rendering reproduces, as --helm-dialect"),
@@ -24,7 +28,7 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("NO_COLOR", "no colour"),
     ("XDG_CACHE_HOME", "where caches live"),
     ("XDG_CONFIG_HOME", "where the personal configuration lives"),
-    ("XDG_STATE_HOME", "where the state of systems given by URL lives"),
+    ("XDG_STATE_HOME", "where the state of systems given by URL lives, and journals of Helm's verbs"),
 ];
 
 impl Env {

@@ -1,27 +1,53 @@
-//! Helm's chart verbs: `template`, `lint`, `show`, `create`, `package`, `dependency list`.
+//! Helm's verbs.
+//!
+//! ```text
+//! on charts    template lint show create package dependency       no cluster, no state, no runtime: a few milliseconds
+//! on releases  install upgrade rollback uninstall test            session.rs ─► prepare (release) ─► run (engine)
+//!              list history status get                            session.rs ─► records ─► text, JSON, YAML
+//! ```
 //!
 //! One implementation, two voices: as `helm` (a link of that name, or `landfall helm …`) texts and exit codes are Helm's;
-//! as `landfall` the output is the same and what goes wrong is told as a diagnostic. All of it is synchronous and
-//! touches neither cluster nor state, so that a small chart is rendered in a few milliseconds.
+//! as `landfall` the output is the same and what goes wrong is told as a diagnostic.
 
+mod cluster;
 mod create;
 mod dependency;
+mod deploy;
+mod environment;
 mod flags;
+mod get;
+mod gojson;
+mod history;
+mod install;
+mod journal;
 mod lint;
+mod list;
+mod moment;
 mod namespace;
 mod package;
 mod place;
+mod release_text;
+mod rollback;
 mod scaffold;
+mod session;
 mod show;
+mod status;
+mod table;
 mod template;
+mod test;
+mod uninstall;
+mod upgrade;
+mod validate;
 mod values;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use landfall_chart::ChartError;
+use landfall_chart::{ChartError, Dialect};
 use landfall_diag::{Diagnose, Diagnostic};
+
+use crate::context::Context;
 
 use flags::Flags;
 
@@ -44,6 +70,10 @@ pub(crate) struct World<'a> {
     pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
     /// Shows a diagnostic to the person.
     pub(crate) show: &'a dyn Fn(&Diagnostic),
+    /// How the program was called.
+    pub(crate) program: String,
+    /// What our own commands run in, for the embedded cluster.
+    pub(crate) context: &'a Context,
 }
 
 /// Why a verb did not do what was asked.
@@ -97,7 +127,7 @@ struct Verb {
     run: fn(&World<'_>, &[String]) -> Result<u8, Stop>,
 }
 
-const VERBS: [Verb; 8] = [
+const VERBS: [Verb; 26] = [
     Verb { name: "template", run: template::run },
     Verb { name: "lint", run: lint::run },
     Verb { name: "show", run: show::run },
@@ -106,30 +136,31 @@ const VERBS: [Verb; 8] = [
     Verb { name: "package", run: package::run },
     Verb { name: "dependency", run: dependency::run },
     Verb { name: "dep", run: dependency::run },
+    Verb { name: "dependencies", run: dependency::run },
+    Verb { name: "install", run: install::run },
+    Verb { name: "upgrade", run: upgrade::run },
+    Verb { name: "uninstall", run: uninstall::run },
+    Verb { name: "un", run: uninstall::run },
+    Verb { name: "del", run: uninstall::run },
+    Verb { name: "delete", run: uninstall::run },
+    Verb { name: "list", run: list::run },
+    Verb { name: "ls", run: list::run },
+    Verb { name: "get", run: get::run },
+    Verb { name: "test", run: test::run },
+    Verb { name: "rollback", run: rollback::run },
+    Verb { name: "history", run: history::run },
+    Verb { name: "hist", run: history::run },
+    Verb { name: "status", run: status::run },
+    Verb { name: "env", run: environment::run },
+    Verb { name: "version", run: |_, words| version(words) },
+    Verb { name: "help", run: |world, _| help(world) },
 ];
 
+/// Verbs that mean something else when `landfall` is called by its own name.
+const OWN: [&str; 8] = ["rollback", "history", "hist", "status", "env", "version", "help", "delete"];
+
 /// Helm's other verbs, which are known by name.
-const LATER: [&str; 19] = [
-    "completion",
-    "env",
-    "get",
-    "history",
-    "install",
-    "list",
-    "plugin",
-    "pull",
-    "push",
-    "registry",
-    "repo",
-    "rollback",
-    "search",
-    "status",
-    "test",
-    "uninstall",
-    "upgrade",
-    "verify",
-    "ls",
-];
+const LATER: [&str; 8] = ["completion", "plugin", "pull", "push", "registry", "repo", "search", "verify"];
 
 /// Which voice a command line asks for and where the verb stands; `None` when the verb is not one of ours here.
 pub(crate) fn asked(arguments: &[OsString]) -> Option<(Voice, usize)> {
@@ -143,7 +174,19 @@ pub(crate) fn asked(arguments: &[OsString]) -> Option<(Voice, usize)> {
         return Some((Voice::Helm, 2));
     }
     let verb = name(1)?;
-    VERBS.iter().any(|known| known.name == verb).then_some((Voice::Landfall, 1))
+    let ours = VERBS.iter().any(|known| known.name == verb) && !OWN.contains(&verb);
+    ours.then_some((Voice::Landfall, 1))
+}
+
+/// The state directory that a command line or the environment names.
+pub(crate) fn state(env: &crate::env::Env, arguments: &[OsString]) -> Option<String> {
+    let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
+    let given = words.iter().enumerate().find_map(|(index, word)| match word.strip_prefix("--state") {
+        Some("") => words.get(index + 1).map(|next| (*next).to_owned()),
+        Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+        None => None,
+    });
+    given.or_else(|| env.get("LANDFALL_STATE").map(str::to_owned)).filter(|state| !state.is_empty())
 }
 
 /// Runs the verb of a command line; gives the exit code.
@@ -174,8 +217,6 @@ fn dispatch(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         return (known.run)(world, &rest);
     }
     match verb.as_str() {
-        "help" => help(world),
-        "version" => version(&rest),
         later if LATER.contains(&later) => Err(Stop::Missing(format!("`helm {later}` is not there yet"))),
         unknown => {
             Err(Stop::Usage(format!("unknown command \"{unknown}\" for \"helm\"\nRun 'helm --help' for usage.")))
@@ -183,17 +224,32 @@ fn dispatch(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
 }
 
+/// How the program is called in help texts.
+pub(crate) fn program(world: &World<'_>) -> &'static str {
+    if world.voice == Voice::Helm { "helm" } else { "landfall" }
+}
+
 fn help(world: &World<'_>) -> Result<u8, Stop> {
-    let name = if world.voice == Voice::Helm { "helm" } else { "landfall" };
+    let name = program(world);
     let mut out = io::stdout().lock();
-    writeln!(out, "Helm's chart verbs, served by Landfall.\n\nUsage:\n  {name} [command]\n\nAvailable Commands:")?;
+    writeln!(out, "Helm's verbs, served by Landfall.\n\nUsage:\n  {name} [command]\n\nAvailable Commands:")?;
     for (verb, what) in [
         ("create", "create a new chart with the given name"),
         ("dependency", "list a chart's dependencies"),
+        ("env", "helm client environment information"),
+        ("get", "download extended information of a named release"),
+        ("history", "fetch release history"),
+        ("install", "install a chart"),
         ("lint", "examine a chart for possible issues"),
+        ("list", "list releases"),
         ("package", "pack a chart directory into a chart archive"),
+        ("rollback", "roll back a release to a previous revision"),
         ("show", "show information of a chart"),
+        ("status", "display the status of the named release"),
         ("template", "locally render templates"),
+        ("test", "run tests for a release"),
+        ("uninstall", "uninstall a release"),
+        ("upgrade", "upgrade a release"),
         ("version", "print the version"),
     ] {
         writeln!(out, "  {verb:<12}{what}")?;
@@ -264,6 +320,25 @@ pub(crate) fn log<'w>(warnings: impl IntoIterator<Item = &'w landfall_chart::War
     }
 }
 
+/// Whose manner is kept: a flag, the environment, else Helm 3's.
+pub(crate) fn dialect(world: &World<'_>, flags: &Flags) -> Result<Dialect, Stop> {
+    let asked = flags.text("helm-dialect").map(str::to_owned).or_else(|| (world.env)("LANDFALL_HELM_DIALECT"));
+    match asked.as_deref() {
+        None | Some("" | "v3") => Ok(Dialect::V3),
+        Some("v4") => Ok(Dialect::V4),
+        Some(other) => Err(Stop::Usage(format!("--helm-dialect is v3 or v4, not {other}"))),
+    }
+}
+
+/// Refuses any other number of arguments, in cobra's words.
+pub(crate) fn exactly(flags: &Flags, verb: &str, count: usize, usage: &str) -> Result<(), Stop> {
+    if flags.arguments.len() == count {
+        return Ok(());
+    }
+    let noun = if count == 1 { "argument" } else { "arguments" };
+    Err(Stop::Usage(format!("\"helm {verb}\" requires {count} {noun}\n\nUsage:  helm {usage}")))
+}
+
 /// Parses a verb's flags, and ends it when help is asked for or a flag is not there yet.
 fn parse(
     world: &World<'_>,
@@ -274,7 +349,7 @@ fn parse(
 ) -> Result<Option<Flags>, Stop> {
     let flags = Flags::parse(specs, words).map_err(Stop::Usage)?;
     if flags.is("help") {
-        let name = if world.voice == Voice::Helm { "helm" } else { "landfall" };
+        let name = program(world);
         let mut out = io::stdout().lock();
         writeln!(out, "Usage:\n  {name} {usage}\n\nFlags:")?;
         out.write_all(flags::help(specs).as_bytes())?;

@@ -108,14 +108,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Helm's chart verbs need no runtime, no state and no cluster.
+/// Helm's verbs bring their own runtime, where they need one.
 fn run_helm(env: &Env, voice: helm::Voice, arguments: &[std::ffi::OsString]) -> ExitCode {
     let ui = Ui::new(env, Output::Table, Verbosity::Normal, ui::ColorChoice::Auto);
+    let global =
+        cli::GlobalArgs { state: helm::state(env, arguments), color: ui::ColorChoice::Auto, quiet: 0, verbose: 0 };
+    let cwd = std::env::current_dir().unwrap_or_default();
+    let context = Context { env: env.clone(), cwd: cwd.clone(), ui, global, stop: CancellationToken::new() };
     let world = helm::World {
         voice,
-        cwd: std::env::current_dir().unwrap_or_default(),
+        cwd,
         env: &|name| env.get(name).map(str::to_owned),
-        show: &|diagnostic| ui.diagnostic(diagnostic),
+        show: &|diagnostic| context.ui.diagnostic(diagnostic),
+        program: std::env::args().next().unwrap_or_default(),
+        context: &context,
     };
     ExitCode::from(helm::run(&world, arguments))
 }

@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use landfall_object::Object;
 use serde_json::{Value, json};
 
-use crate::{Error, Record};
+use crate::{Driver, Error, Record};
 
 /// The type of the Secrets that hold records.
 pub(crate) const SECRET_TYPE: &str = "helm.sh/release.v1";
@@ -18,8 +18,8 @@ pub(crate) const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version
 /// A record of this size cannot come out of a Secret; whatever unpacks to more is not one.
 const MAX_RECORD: u64 = 256 << 20;
 
-/// The Secret's name of a revision.
-pub(crate) fn secret_name(release: &str, version: i64) -> String {
+/// The name of the object that holds a revision.
+pub(crate) fn object_name(release: &str, version: i64) -> String {
     format!("sh.helm.release.v1.{release}.v{version}")
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn secret_name(release: &str, version: i64) -> String {
 /// # Errors
 /// [`Error::Damaged`] when the record cannot be written as JSON.
 pub fn encode(record: &Record) -> Result<String, Error> {
-    let damaged = |reason: String| Error::Damaged { what: secret_name(&record.name, record.version), reason };
+    let damaged = |reason: String| Error::Damaged { what: object_name(&record.name, record.version), reason };
     let bytes = serde_json::to_vec(record).map_err(|error| damaged(error.to_string()))?;
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(&bytes).map_err(|error| damaged(error.to_string()))?;
@@ -54,35 +54,43 @@ pub fn decode(what: &str, text: &str) -> Result<Record, Error> {
     serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))
 }
 
-/// The Secret that holds a record; `stamp` is the label with the time in seconds: `createdAt` or `modifiedAt`.
-pub(crate) fn secret(record: &Record, stamp: (&str, i64)) -> Result<Object, Error> {
+/// The object that holds a record; `stamp` is the label with the time in seconds: `createdAt` or `modifiedAt`.
+pub(crate) fn object(record: &Record, driver: Driver, stamp: (&str, i64)) -> Result<Object, Error> {
     let mut labels: BTreeMap<String, String> = record.labels.clone();
-    labels.insert("name".into(), record.name.clone());
-    labels.insert("owner".into(), "helm".into());
-    labels.insert("status".into(), record.info.status.word().into());
-    labels.insert("version".into(), record.version.to_string());
+    labels.extend(record.system_labels());
     labels.insert(stamp.0.into(), stamp.1.to_string());
-    let name = secret_name(&record.name, record.version);
-    let value = json!({
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name, "namespace": record.namespace, "labels": labels},
-        "type": SECRET_TYPE,
-        // A Secret's data is base64 itself, on top of the record's own.
-        "data": {"release": STANDARD.encode(encode(record)?)},
-    });
+    let name = object_name(&record.name, record.version);
+    let metadata = json!({"name": name, "namespace": record.namespace, "labels": labels});
+    let text = encode(record)?;
+    let value = match driver {
+        Driver::Secret => json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": metadata,
+            "type": SECRET_TYPE,
+            // A Secret's data is base64 itself, on top of the record's own.
+            "data": {"release": STANDARD.encode(text)},
+        }),
+        Driver::ConfigMap => {
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"release": text}})
+        }
+    };
     Object::from_value(value).map_err(|error| Error::Damaged { what: name, reason: error.to_string() })
 }
 
-/// The record in a Secret.
-pub(crate) fn record(secret: &Object) -> Result<Record, Error> {
-    let what = secret.name().to_owned();
+/// The record in a Secret or ConfigMap.
+pub(crate) fn record(holder: &Object) -> Result<Record, Error> {
+    let what = holder.name().to_owned();
     let damaged = |reason: &str| Error::Damaged { what: what.clone(), reason: reason.to_owned() };
-    let data = secret.str_at("/data/release").ok_or_else(|| damaged("it has no `release`"))?;
-    let text = STANDARD.decode(data).map_err(|error| damaged(&error.to_string()))?;
-    let text = String::from_utf8(text).map_err(|_| damaged("its `release` is not text"))?;
-    let mut record = decode(&what, &text)?;
-    record.labels = secret
+    let data = holder.str_at("/data/release").ok_or_else(|| damaged("it has no `release`"))?;
+    let mut record = if holder.kind() == "Secret" {
+        let text = STANDARD.decode(data).map_err(|error| damaged(&error.to_string()))?;
+        let text = String::from_utf8(text).map_err(|_| damaged("its `release` is not text"))?;
+        decode(&what, &text)?
+    } else {
+        decode(&what, data)?
+    };
+    record.labels = holder
         .labels()
         .into_iter()
         .flatten()

@@ -10,7 +10,7 @@ use landfall_object::{Gvk, Object, ObjectKey};
 
 use crate::manifest::{ManifestObject, hook_object, manifest_objects};
 use crate::ownership::{self, is_kept};
-use crate::prepare::{DeployOptions, Force, HookRuns, OwnershipCheck, UninstallOptions, Wait};
+use crate::prepare::{Apply, DeployOptions, Force, HookRuns, OwnershipCheck, UninstallOptions, Wait};
 use crate::record::target;
 use crate::{CrdFile, Error, HookRecord, Record, Releases};
 
@@ -150,7 +150,10 @@ impl<'a> Compiler<'a> {
 
     /// The objects of a manifest, each in its namespace.
     pub(crate) async fn build(&mut self, which: &'static str, manifest: &str) -> Result<Vec<ManifestObject>, Error> {
-        let mut objects = manifest_objects(manifest)?;
+        let mut objects = manifest_objects(manifest).map_err(|error| match error {
+            unset @ Error::Unset { .. } => Error::Unbuilt { which, source: Box::new(unset) },
+            other => other,
+        })?;
         for entry in &objects {
             if entry.object.kind() == "CustomResourceDefinition" {
                 let item = Item { wave: 0, task: Task::Ensure { object: entry.object.clone() }, why: String::new() };
@@ -159,16 +162,15 @@ impl<'a> Compiler<'a> {
                 self.scopes.extend(desired.scopes_to_come());
             }
         }
+        let mut sources = Vec::new();
         for entry in &mut objects {
-            entry.object = self.place(entry.object.clone()).await.map_err(|source| {
-                if matches!(source, landfall_cluster::Error::NoMatch { .. }) {
-                    Error::Build { which, source }
-                } else {
-                    Error::Cluster(source)
-                }
-            })?;
+            match self.place(entry.object.clone()).await {
+                Ok(object) => entry.object = object,
+                Err(source @ landfall_cluster::Error::NoMatch { .. }) => sources.push(source),
+                Err(source) => return Err(Error::Cluster(source)),
+            }
         }
-        Ok(objects)
+        if sources.is_empty() { Ok(objects) } else { Err(Error::Build { which, sources }) }
     }
 
     /// The objects of the manifest that runs; kinds that are served no more are left out.
@@ -203,9 +205,12 @@ impl<'a> Compiler<'a> {
 
     /// The objects wanted, over those delivered before; what is no longer wanted goes after them.
     pub(crate) fn resources(&mut self, objects: Vec<ManifestObject>, before: Vec<ManifestObject>) {
-        let method = match self.deploy.force {
-            Force::No => Method::ThreeWay { manager: MANAGER.into() },
-            Force::Replace => Method::Replace { manager: MANAGER.into() },
+        let manager = MANAGER.to_owned();
+        let method = match (self.deploy.force, self.deploy.apply) {
+            (Force::Replace, _) => Method::Replace { manager },
+            (Force::No, Apply::ClientSide) => Method::ThreeWay { manager },
+            (Force::No, Apply::ServerSide) => Method::ServerSide { manager, force: false },
+            (Force::No, Apply::ServerSideTakingOver) => Method::ServerSide { manager, force: true },
         };
         let find = |list: &[ManifestObject], key: &ObjectKey| {
             list.iter().position(|entry| entry.object.key().without_version() == key.without_version())
@@ -287,6 +292,10 @@ pub(crate) fn settle(
     for item in desired.phases.iter_mut().flat_map(|phase| &mut phase.items) {
         match &mut item.task {
             Task::Apply { object, previous, .. } => {
+                if object.name().is_empty() {
+                    let namespace = object.namespace().unwrap_or_default().to_owned();
+                    return Err(Error::Nameless { verb, kind: object.kind().to_owned(), namespace });
+                }
                 if let Some(current) = live.get(&object.key())
                     && previous.is_none()
                     && ownership == OwnershipCheck::Strict

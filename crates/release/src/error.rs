@@ -21,7 +21,7 @@ pub enum Error {
         version: i64,
     },
     /// The name is taken.
-    #[error("cannot reuse a name that is still in use")]
+    #[error("cannot re-use a name that is still in use")]
     NameInUse {
         /// The name.
         name: String,
@@ -71,14 +71,41 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// A manifest's kind is not served.
+    /// A manifest says not what it is.
+    #[error("error validating \"\": error validating data: {}", unset(fields))]
+    Unset {
+        /// The template's path.
+        path: String,
+        /// `apiVersion`, `kind`.
+        fields: Vec<&'static str>,
+    },
+    /// A manifest says not what it is, told with the manifest's sort.
     #[error("unable to build kubernetes objects from {which} manifest: {source}")]
-    Build {
+    Unbuilt {
         /// `release`, `new release`, `current release`.
         which: &'static str,
         /// Why.
-        #[source]
-        source: landfall_cluster::Error,
+        source: Box<Error>,
+    },
+    /// An object has no name.
+    #[error(
+        "Unable to continue with {verb}: could not get information about the resource {kind} \"\" in namespace {namespace:?}: resource name may not be empty"
+    )]
+    Nameless {
+        /// `install` or `update`.
+        verb: &'static str,
+        /// The object's kind.
+        kind: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// Kinds of a manifest are not served.
+    #[error("unable to build kubernetes objects from {which} manifest: {}", several(sources))]
+    Build {
+        /// `release`, `new release`, `current release`.
+        which: &'static str,
+        /// Why, one for each object.
+        sources: Vec<landfall_cluster::Error>,
     },
     /// A record cannot be read or written.
     #[error("the release record {what} is damaged: {reason}")]
@@ -106,6 +133,29 @@ pub enum Error {
     /// The journal.
     #[error(transparent)]
     Store(#[from] landfall_store::Error),
+}
+
+/// Fields as the Kubernetes client library lists those it misses.
+fn unset(fields: &[&str]) -> String {
+    let told: Vec<String> = fields.iter().map(|field| format!("{field} not set")).collect();
+    match told.as_slice() {
+        [one] => one.clone(),
+        all => format!("[{}]", all.join(", ")),
+    }
+}
+
+/// Several errors as the Kubernetes client library lists them.
+fn several(errors: &[landfall_cluster::Error]) -> String {
+    let mut told: Vec<String> = Vec::new();
+    for text in errors.iter().map(ToString::to_string) {
+        if !told.contains(&text) {
+            told.push(text);
+        }
+    }
+    match told.as_slice() {
+        [one] => one.clone(),
+        all => format!("[{}]", all.join(", ")),
+    }
 }
 
 impl Diagnose for Error {
@@ -137,9 +187,13 @@ impl Diagnose for Error {
             Error::SystemLabel => told(307),
             Error::Foreign { .. } => Diagnostic::refused(308, self.to_string())
                 .help("take the object into the release with --take-ownership, or name it otherwise"),
-            Error::Manifest { .. } => told(309),
-            Error::Build { source, .. } => {
-                let mut diagnostic = source.diagnose();
+            Error::Manifest { .. } | Error::Nameless { .. } => told(309),
+            Error::Unset { path, fields } => {
+                Diagnostic::error(309, format!("{path}: {}", unset(fields))).note(format!("helm: {self}"))
+            }
+            Error::Unbuilt { source, .. } => source.diagnose(),
+            Error::Build { sources, .. } => {
+                let mut diagnostic = sources.first().map_or_else(|| told(309), Diagnose::diagnose);
                 diagnostic.notes.insert(0, self.to_string());
                 diagnostic
             }

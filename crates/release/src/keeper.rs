@@ -3,11 +3,11 @@ use std::sync::{Mutex, PoisonError};
 use futures::future::BoxFuture;
 use landfall_cluster::WriteOptions;
 use landfall_diag::Diagnose;
-use landfall_engine::{Error as EngineError, Failure, FailureKind, HookPhase, HookRun, Ledger, Plan};
+use landfall_engine::{Error as EngineError, Failure, HookPhase, HookRun, Ledger, Plan};
 
 use crate::compile::namespace_object;
 use crate::prepare::{Course, Verb};
-use crate::{Error, LastRun, Record, Releases, Status};
+use crate::{Error, LastRun, Record, Releases, Status, words};
 
 /// Keeps a release's records while the engine carries its plan out.
 pub(crate) struct Keeper {
@@ -65,7 +65,7 @@ impl Keeper {
             Err(Error::NotFound { .. }) => {
                 if self.course.verb == Verb::Install {
                     if let Some(from) = self.course.from {
-                        self.set_status(from, Status::Superseded).await?;
+                        self.replace(from).await?;
                     }
                 } else {
                     self.releases.prune_history(&record.name, self.course.max_history).await?;
@@ -74,6 +74,21 @@ impl Keeper {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The release that a new one of its name comes after (pkg/action/install.go, replaceRelease).
+    async fn replace(&self, version: i64) -> Result<(), Error> {
+        let mut record = match self.releases.get(&self.record().name, version).await {
+            Ok(record) => record,
+            Err(Error::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if record.info.status == Status::Failed {
+            return Ok(());
+        }
+        record.info.status = Status::Superseded;
+        record.info.description = "superseded by new release".into();
+        self.releases.update(&record).await
     }
 
     async fn set_status(&self, version: i64, status: Status) -> Result<(), Error> {
@@ -102,7 +117,11 @@ impl Keeper {
     }
 
     async fn end(&self, failure: Option<&Failure>) -> Result<(), Error> {
-        let words = failure.map(|failure| self.helm_words(failure));
+        self.end_with(failure.map(|failure| self.helm_words(failure))).await
+    }
+
+    /// Gives the records their final status; `words` are why it failed.
+    pub(crate) async fn end_with(&self, words: Option<String>) -> Result<(), Error> {
         let name = self.record().name;
         match self.course.verb {
             Verb::Test => Ok(()),
@@ -119,7 +138,8 @@ impl Keeper {
                         record.info.status = Status::Uninstalled;
                         record.info.description = description.unwrap_or_else(|| "Uninstallation complete".into());
                     });
-                    self.releases.update(&record).await
+                    self.releases.update(&record).await?;
+                    self.supersede_others().await
                 }
                 None => {
                     for record in self.releases.history(&name).await? {
@@ -150,8 +170,15 @@ impl Keeper {
                         record.info.description = format!("{what} {name:?} failed: {words}");
                     }
                 });
-                match (failure, verb) {
-                    (None, Verb::Upgrade | Verb::Rollback) => self.supersede_others().await?,
+                match (&words, verb) {
+                    // What it came from is superseded, also when that had failed.
+                    (None, Verb::Upgrade) => {
+                        if let Some(from) = self.course.from {
+                            self.set_status(from, Status::Superseded).await?;
+                        }
+                        self.supersede_others().await?;
+                    }
+                    (None, Verb::Rollback) => self.supersede_others().await?,
                     (Some(_), Verb::Rollback) => {
                         if let Some(from) = self.course.from {
                             self.set_status(from, Status::Superseded).await?;
@@ -164,27 +191,9 @@ impl Keeper {
         }
     }
 
-    /// A failure in the words of Helm's descriptions.
+    /// A failure in Helm's words.
     pub(crate) fn helm_words(&self, failure: &Failure) -> String {
-        let phase = self
-            .plan
-            .phases
-            .iter()
-            .find(|phase| phase.waves.iter().flat_map(|wave| &wave.steps).any(|step| step.id == failure.step))
-            .map_or("", |phase| phase.name.as_str());
-        let body = match failure.kind {
-            FailureKind::Hook if failure.key.gvk.kind == "Job" => {
-                let reason = failure.evidence.first().map_or(failure.message.as_str(), |evidence| &evidence.reason);
-                format!("job {} failed: {reason}", failure.key.name)
-            }
-            FailureKind::Timeout => format!("resource not ready: {}, context deadline exceeded", failure.message),
-            _ => failure.message.clone(),
-        };
-        match phase {
-            "pre-install" | "post-install" => format!("failed {phase}: {body}"),
-            "pre-upgrade" | "post-upgrade" => format!("{phase} hooks failed: {body}"),
-            _ => body,
-        }
+        words::failure(&self.plan, failure, self.course.verb)
     }
 }
 
@@ -204,6 +213,10 @@ impl Ledger for Keeper {
         Box::pin(async move {
             let record = self.change(|record| {
                 if let Some(hook) = record.hooks.get_mut(run.id) {
+                    // Helm writes the policy that it falls back to into the record.
+                    if hook.delete_policies.is_empty() {
+                        hook.delete_policies.push("before-hook-creation".into());
+                    }
                     hook.last_run = LastRun {
                         started_at: Some(run.started),
                         completed_at: run.completed,

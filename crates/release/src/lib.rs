@@ -27,6 +27,7 @@ mod prepare;
 mod record;
 mod releases;
 mod runner;
+mod words;
 
 pub use codec::{decode, encode};
 pub use content::{Content, CrdFile};
@@ -34,9 +35,9 @@ pub use error::Error;
 pub use manifest::{ManifestObject, manifest_objects};
 pub use name::{ReleaseName, validate_release_name};
 pub use prepare::{
-    DeployOptions, Force, HookRuns, InstallOptions, OwnershipCheck, Prepared, RollbackOptions, TestFilter, TestOptions,
-    UninstallOptions, UpgradeOptions, Wait,
+    Apply, DeployOptions, Force, HookRuns, InstallOptions, OwnershipCheck, Prepared, Remainder, RollbackOptions,
+    TestFilter, TestOptions, UninstallOptions, UpgradeOptions, Wait,
 };
 pub use record::{HookRecord, Info, LastRun, Record, Status};
-pub use releases::{ListFilter, Releases};
+pub use releases::{Driver, ListFilter, Releases};
 pub use runner::{Delivered, Recovery, Runner};

@@ -56,11 +56,13 @@ fn take(value: Value, path: &str, objects: &mut Vec<ManifestObject>) -> Result<(
     }
     let object = Object::from_value(value)
         .map_err(|error| Error::Manifest { path: path.to_owned(), reason: error.to_string() })?;
-    for (field, text) in [("apiVersion", object.api_version()), ("kind", object.kind())] {
-        if text.is_empty() {
-            let reason = format!("error validating data: {field} not set");
-            return Err(Error::Manifest { path: path.to_owned(), reason });
-        }
+    let unset: Vec<&'static str> = [("apiVersion", object.api_version()), ("kind", object.kind())]
+        .into_iter()
+        .filter(|(_, text)| text.is_empty())
+        .map(|(field, _)| field)
+        .collect();
+    if !unset.is_empty() {
+        return Err(Error::Unset { path: path.to_owned(), fields: unset });
     }
     objects.push(ManifestObject { path: path.to_owned(), object });
     Ok(())

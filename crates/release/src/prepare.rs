@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use landfall_chart::Dialect;
 use landfall_cluster::Propagation;
 use landfall_engine::{Desired, Live, Plan, plan};
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,40 @@ pub enum OwnershipCheck {
     Take,
 }
 
+/// Who merges what is wanted with what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Apply {
+    /// We do, as Helm 3.
+    #[default]
+    ClientSide,
+    /// The server does, as Helm 4.
+    ServerSide,
+    /// The server does, and gives us the fields that others own (`--force-conflicts`).
+    ServerSideTakingOver,
+}
+
+impl Apply {
+    /// As Helm 4 records it (`apply_method`).
+    pub fn word(self) -> &'static str {
+        match self {
+            Apply::ClientSide => "csa",
+            Apply::ServerSide | Apply::ServerSideTakingOver => "ssa",
+        }
+    }
+}
+
+/// What becomes of the objects behind one that cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Remainder {
+    /// They are left alone.
+    #[default]
+    LeftAlone,
+    /// They are written, as Helm does.
+    Written,
+}
+
 /// What install, upgrade and rollback have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployOptions {
@@ -73,6 +108,12 @@ pub struct DeployOptions {
     pub cleanup_on_fail: bool,
     /// How many revisions are kept; 0 keeps all.
     pub max_history: usize,
+    /// Who merges.
+    pub apply: Apply,
+    /// Whose manner the record is written in: Helm 4's says who merged.
+    pub dialect: Dialect,
+    /// What becomes of the objects behind one that fails.
+    pub remainder: Remainder,
 }
 
 impl Default for DeployOptions {
@@ -87,6 +128,9 @@ impl Default for DeployOptions {
             atomic: false,
             cleanup_on_fail: false,
             max_history: 10,
+            apply: Apply::ClientSide,
+            dialect: Dialect::V3,
+            remainder: Remainder::LeftAlone,
         }
     }
 }
@@ -102,6 +146,8 @@ pub struct InstallOptions {
     pub replace: bool,
     /// Whether the files under `crds/` are left out.
     pub skip_crds: bool,
+    /// Whether it is only tried (`--dry-run`): the name may be taken.
+    pub rehearsal: bool,
 }
 
 /// How a release is upgraded.
@@ -137,6 +183,8 @@ pub struct UninstallOptions {
     pub keep_claims: bool,
     /// A description in place of Helm's.
     pub description: Option<String>,
+    /// What becomes of the objects behind one that fails.
+    pub remainder: Remainder,
 }
 
 impl Default for UninstallOptions {
@@ -149,6 +197,7 @@ impl Default for UninstallOptions {
             propagation: Propagation::Background,
             keep_claims: false,
             description: None,
+            remainder: Remainder::LeftAlone,
         }
     }
 }
@@ -199,6 +248,19 @@ pub(crate) struct Course {
     pub(crate) atomic: bool,
     pub(crate) cleanup_on_fail: bool,
     pub(crate) timeout_seconds: u64,
+    /// How a failure is undone: as the operation itself was to be done.
+    #[serde(default)]
+    pub(crate) no_hooks: bool,
+    #[serde(default)]
+    pub(crate) wait_for_jobs: bool,
+    #[serde(default)]
+    pub(crate) force_replace: bool,
+    #[serde(default)]
+    pub(crate) apply: Apply,
+    #[serde(default)]
+    pub(crate) helm_4: bool,
+    #[serde(default)]
+    pub(crate) remainder: Remainder,
 }
 
 /// An operation ready to be shown and carried out.
@@ -242,7 +304,7 @@ impl Releases {
         let last = history.last();
         if let Some(last) = last {
             let free = options.replace && matches!(last.info.status, Status::Uninstalled | Status::Failed);
-            if !free {
+            if !free && !options.rehearsal {
                 return Err(Error::NameInUse { name: name.to_owned() });
             }
         }
@@ -256,7 +318,11 @@ impl Releases {
             ..Info::default()
         };
         let crds = if options.skip_crds { Vec::new() } else { content.crds.clone() };
-        let record = self.new_record(name, content, info, last.map_or(1, |last| last.version + 1));
+        let version = match last {
+            Some(last) if !options.rehearsal => last.version + 1,
+            _ => 1,
+        };
+        let record = self.new_record(name, content, info, version, &options.deploy);
         let mut compiler = Compiler::new(self, &options.deploy, "install");
         compiler.crds(&crds);
         if options.create_namespace {
@@ -306,7 +372,7 @@ impl Releases {
             };
         }
         content.labels = labels;
-        let record = self.new_record(name, content, info, last.version + 1);
+        let record = self.new_record(name, content, info, last.version + 1, &options.deploy);
         let mut compiler = Compiler::new(self, &options.deploy, "upgrade");
         compiler.hooks(&record, Moment::PreUpgrade)?;
         let objects = compiler.build("new release", &record.manifest).await?;
@@ -333,6 +399,7 @@ impl Releases {
         };
         let mut record = target.clone();
         record.version = current.version + 1;
+        record.further = apply_method(&options.deploy);
         record.info = Info {
             first_deployed: current.info.first_deployed,
             last_deployed: Some(self.clock.now()),
@@ -369,7 +436,12 @@ impl Releases {
         let gone_already = record.info.status == Status::Uninstalled;
         record.info.status = Status::Uninstalling;
         record.info.description = "Deletion in progress (or silently failed)".into();
-        let deploy = DeployOptions { hooks: options.hooks, timeout: options.timeout, ..DeployOptions::default() };
+        let deploy = DeployOptions {
+            hooks: options.hooks,
+            timeout: options.timeout,
+            remainder: options.remainder,
+            ..DeployOptions::default()
+        };
         let mut compiler = Compiler::new(self, &deploy, "uninstall");
         if !gone_already {
             compiler.hooks(&record, Moment::PreDelete)?;
@@ -413,7 +485,10 @@ impl Releases {
     }
 
     /// The last revision and the one an upgrade starts from (pkg/action/upgrade.go, prepareUpgrade).
-    async fn base_of(&self, name: &str) -> Result<(Record, Record), Error> {
+    ///
+    /// # Errors
+    /// [`Error::NothingDeployed`], [`Error::Pending`].
+    pub async fn base_of(&self, name: &str) -> Result<(Record, Record), Error> {
         let history = self.history(name).await?;
         let Some(last) = history.last().cloned() else {
             return Err(Error::NothingDeployed { name: name.to_owned() });
@@ -435,7 +510,7 @@ impl Releases {
         Err(Error::NothingDeployed { name: name.to_owned() })
     }
 
-    fn new_record(&self, name: &str, content: Content, info: Info, version: i64) -> Record {
+    fn new_record(&self, name: &str, content: Content, info: Info, version: i64, deploy: &DeployOptions) -> Record {
         Record {
             name: name.to_owned(),
             info,
@@ -445,7 +520,7 @@ impl Releases {
             hooks: content.hooks,
             version,
             namespace: self.namespace.clone(),
-            further: BTreeMap::new(),
+            further: apply_method(deploy),
             labels: content.labels,
         }
     }
@@ -459,7 +534,10 @@ impl Releases {
         deploy: &DeployOptions,
         verb: &'static str,
     ) -> Result<Prepared, Error> {
-        let mut live = Live::new(self.cluster.get_all(&desired.keys()).await?);
+        // What has no name cannot be asked for; it is refused below.
+        let mut keys = desired.keys();
+        keys.retain(|key| !key.name.is_empty());
+        let mut live = Live::new(self.cluster.get_all(&keys).await?);
         let keys = crate::compile::settle(&mut desired, &live, &record, deploy.ownership, verb)?;
         if !keys.is_empty() {
             live = Live::new(live.iter().cloned().chain(self.cluster.get_all(&keys).await?));
@@ -482,6 +560,19 @@ fn course(verb: Verb, record: &Record, from: Option<i64>, deploy: &DeployOptions
         atomic: deploy.atomic,
         cleanup_on_fail: deploy.cleanup_on_fail,
         timeout_seconds: deploy.timeout.as_secs(),
+        no_hooks: deploy.hooks == HookRuns::Skip,
+        wait_for_jobs: deploy.wait == Wait::ReadyAndJobs,
+        force_replace: deploy.force == Force::Replace,
+        apply: deploy.apply,
+        helm_4: deploy.dialect == Dialect::V4,
+        remainder: deploy.remainder,
+    }
+}
+
+fn apply_method(deploy: &DeployOptions) -> BTreeMap<String, serde_json::Value> {
+    match deploy.dialect {
+        Dialect::V3 => BTreeMap::new(),
+        Dialect::V4 => [("apply_method".to_owned(), deploy.apply.word().into())].into(),
     }
 }
 

@@ -183,6 +183,18 @@ impl Record {
         self.chart.pointer("/metadata/appVersion").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// The labels that Helm itself puts on the object that holds the record.
+    pub fn system_labels(&self) -> BTreeMap<String, String> {
+        [
+            ("name", self.name.clone()),
+            ("owner", "helm".to_owned()),
+            ("status", self.info.status.word().to_owned()),
+            ("version", self.version.to_string()),
+        ]
+        .map(|(label, value)| (label.to_owned(), value))
+        .into()
+    }
+
     /// What the engine knows the release by.
     pub fn target(&self) -> String {
         target(&self.namespace, &self.name)

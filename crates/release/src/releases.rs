@@ -2,10 +2,13 @@ use std::sync::Arc;
 
 use landfall_cluster::{Cluster, DeleteOptions, ListOptions, WriteOptions};
 use landfall_engine::Clock;
-use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_object::{Gvk, ObjectKey};
 
-use crate::codec::{record, secret, secret_name};
+use crate::codec::{object, object_name, record};
 use crate::{Error, Record, Status};
+
+/// Helm's words in front of what a cluster refuses a query with.
+const QUERY: &str = "query: failed to query with labels";
 
 /// Which releases of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,22 +22,49 @@ pub enum ListFilter {
     Only(Status),
 }
 
-/// The releases of a namespace: Helm's Secrets in it.
+/// In what records are kept (`HELM_DRIVER`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Driver {
+    /// In Secrets.
+    #[default]
+    Secret,
+    /// In ConfigMaps.
+    ConfigMap,
+}
+
+impl Driver {
+    fn gvk(self) -> Gvk {
+        Gvk::new(
+            "",
+            "v1",
+            match self {
+                Driver::Secret => "Secret",
+                Driver::ConfigMap => "ConfigMap",
+            },
+        )
+    }
+}
+
+/// The releases of a namespace: Helm's records in it.
 #[derive(Clone)]
 pub struct Releases {
     pub(crate) cluster: Cluster,
     pub(crate) namespace: String,
     pub(crate) clock: Arc<dyn Clock>,
-}
-
-fn secret_gvk() -> Gvk {
-    Gvk::new("", "v1", "Secret")
+    driver: Driver,
 }
 
 impl Releases {
     /// The releases of a namespace.
     pub fn new(cluster: Cluster, namespace: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
-        Releases { cluster, namespace: namespace.into(), clock }
+        Releases { cluster, namespace: namespace.into(), clock, driver: Driver::Secret }
+    }
+
+    /// The same, kept otherwise.
+    #[must_use]
+    pub fn kept_in(mut self, driver: Driver) -> Self {
+        self.driver = driver;
+        self
     }
 
     /// The namespace.
@@ -67,7 +97,7 @@ impl Releases {
 
     async fn list_in(&self, namespace: Option<&str>, filter: ListFilter) -> Result<Vec<Record>, Error> {
         let mut newest: std::collections::BTreeMap<(String, String), Record> = std::collections::BTreeMap::new();
-        for record in self.select(namespace, "owner=helm").await? {
+        for record in self.revisions(namespace).await? {
             let key = (record.name.clone(), record.namespace.clone());
             if newest.get(&key).is_none_or(|known| known.version < record.version) {
                 newest.insert(key, record);
@@ -81,14 +111,26 @@ impl Releases {
         Ok(newest.into_values().filter(|record| wanted(record.info.status)).collect())
     }
 
-    async fn select(&self, namespace: Option<&str>, selector: &str) -> Result<Vec<Record>, Error> {
+    /// Every revision of every release, of one namespace or of all; a record that cannot be read is left out.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] with what the cluster refuses with.
+    pub async fn revisions(&self, namespace: Option<&str>) -> Result<Vec<Record>, Error> {
+        self.select(namespace, "owner=helm", "list: failed to list").await
+    }
+
+    async fn select(&self, namespace: Option<&str>, selector: &str, what: &'static str) -> Result<Vec<Record>, Error> {
         let options = ListOptions {
             namespace: namespace.map(str::to_owned),
             label_selector: Some(selector.to_owned()),
             ..ListOptions::default()
         };
-        let secrets = self.cluster.list(&secret_gvk(), &options).await?;
-        Ok(secrets.iter().filter_map(|secret| record(secret).ok()).collect())
+        let found = self.cluster.list(&self.driver.gvk(), &options).await;
+        let found = found.map_err(|source| match source {
+            source @ landfall_cluster::Error::Api { .. } => Error::Storage { what, source },
+            other => Error::Cluster(other),
+        })?;
+        Ok(found.iter().filter_map(|holder| record(holder).ok()).collect())
     }
 
     /// All revisions of a release, oldest first; empty when there is none.
@@ -96,7 +138,8 @@ impl Releases {
     /// # Errors
     /// What the cluster refuses with.
     pub async fn history(&self, name: &str) -> Result<Vec<Record>, Error> {
-        let mut records = self.select(Some(&self.namespace), &format!("name={name},owner=helm")).await?;
+        let selector = format!("name={name},owner=helm");
+        let mut records = self.select(Some(&self.namespace), &selector, QUERY).await?;
         records.sort_by_key(|record| record.version);
         Ok(records)
     }
@@ -115,8 +158,8 @@ impl Releases {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn get(&self, name: &str, version: i64) -> Result<Record, Error> {
-        let secret = self.cluster.get(&self.key(name, version)).await?;
-        secret.as_ref().map(record).ok_or_else(|| Error::NotFound { name: name.to_owned() })?
+        let holder = self.cluster.get(&self.key(name, version)).await?;
+        holder.as_ref().map(record).ok_or_else(|| Error::NotFound { name: name.to_owned() })?
     }
 
     /// The newest deployed revision of a release, when there is one.
@@ -125,12 +168,12 @@ impl Releases {
     /// What the cluster refuses with.
     pub async fn deployed(&self, name: &str) -> Result<Option<Record>, Error> {
         let selector = format!("name={name},owner=helm,status=deployed");
-        let records = self.select(Some(&self.namespace), &selector).await?;
+        let records = self.select(Some(&self.namespace), &selector, QUERY).await?;
         Ok(records.into_iter().max_by_key(|record| record.version))
     }
 
     fn key(&self, name: &str, version: i64) -> ObjectKey {
-        ObjectKey::new(secret_gvk(), Some(&self.namespace), secret_name(name, version))
+        ObjectKey::new(self.driver.gvk(), Some(&self.namespace), object_name(name, version))
     }
 
     fn options() -> WriteOptions {
@@ -139,7 +182,7 @@ impl Releases {
 
     /// Stores a new revision.
     pub(crate) async fn create(&self, record: &Record) -> Result<(), Error> {
-        let object = secret(record, ("createdAt", self.clock.now().as_second()))?;
+        let object = object(record, self.driver, ("createdAt", self.clock.now().as_second()))?;
         match self.cluster.create(&object, &Self::options()).await {
             Ok(_) => Ok(()),
             Err(source) => Err(Error::Storage { what: "create: failed to create", source }),
@@ -156,7 +199,7 @@ impl Releases {
 
     /// Stores a revision that is there already.
     pub(crate) async fn update(&self, record: &Record) -> Result<(), Error> {
-        let object: Object = secret(record, ("modifiedAt", self.clock.now().as_second()))?;
+        let object = object(record, self.driver, ("modifiedAt", self.clock.now().as_second()))?;
         match self.cluster.replace(&object, &Self::options()).await {
             Ok(_) => Ok(()),
             Err(source) => Err(Error::Storage { what: "update: failed to update", source }),

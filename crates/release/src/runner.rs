@@ -1,15 +1,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use landfall_chart::Dialect;
 use landfall_cluster::DeleteOptions;
-use landfall_engine::{Clock, Event, Executor, Probe, Report, RunOptions, StepResult};
+use landfall_engine::{Clock, Event, Executor, OnFailure, Probe, Report, RunOptions, StepResult};
 use landfall_object::ObjectKey;
-use landfall_store::{OperationRow, Store};
+use landfall_store::{OperationRow, OperationState, Store};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::keeper::Keeper;
-use crate::prepare::{Course, DeployOptions, Prepared, RollbackOptions, UninstallOptions, Verb, Wait};
+use crate::prepare::{
+    Course, DeployOptions, Force, HookRuns, Prepared, Remainder, RollbackOptions, UninstallOptions, Verb, Wait,
+};
 use crate::record::target;
 use crate::{Error, Record, Releases, Status};
 
@@ -67,12 +70,18 @@ impl Runner {
         Arc::clone(&self.releases.clock)
     }
 
-    fn executor(&self, keeper: &Arc<Keeper>) -> Executor {
+    fn executor(&self, keeper: &Arc<Keeper>, course: &Course) -> Executor {
+        let on_failure = match (course.remainder, course.verb) {
+            (Remainder::LeftAlone, _) => OnFailure::Stop,
+            (Remainder::Written, Verb::Install | Verb::Uninstall) => OnFailure::FinishWrites,
+            (Remainder::Written, _) => OnFailure::FinishChanges,
+        };
         Executor::new(self.releases.cluster.clone(), self.store.clone(), self.events.clone())
             .clock(self.clock())
             .probe(Arc::clone(&self.probe))
             .ledger(Arc::clone(keeper) as Arc<dyn landfall_engine::Ledger>)
             .stop(self.stop.clone())
+            .on_failure(on_failure)
     }
 
     /// Carries a prepared operation out.
@@ -87,7 +96,7 @@ impl Runner {
         let detail = serde_json::to_value(&prepared.course)
             .map_err(|error| Error::Damaged { what: prepared.course.target(), reason: error.to_string() })?;
         let options = RunOptions { operation: (self.new_id)(), detail };
-        let report = self.executor(&keeper).run(&prepared.plan, options).await?;
+        let report = self.executor(&keeper, &prepared.course).run(&prepared.plan, options).await?;
         self.conclude(&prepared.course, &keeper, report).await
     }
 
@@ -129,8 +138,25 @@ impl Runner {
             serde_json::from_value(operation.detail.clone()).map_err(|error| broken(error.to_string()))?;
         let plan = serde_json::from_value(operation.plan.clone()).map_err(|error| broken(error.to_string()))?;
         let keeper = Arc::new(Keeper::new(self.releases.clone(), course.clone(), plan));
-        let report = self.executor(&keeper).resume(operation).await?;
+        let report = self.executor(&keeper, &course).resume(operation).await?;
         self.conclude(&course, &keeper, report).await
+    }
+
+    /// Ends an operation that was interrupted for good: its record is marked as failed, and nothing resumes it.
+    ///
+    /// # Errors
+    /// What the cluster or the journal refuses with.
+    pub async fn give_up(&self, prepared: &Prepared, words: &str) -> Result<(), Error> {
+        let keeper = Keeper::new(self.releases.clone(), prepared.course.clone(), prepared.plan.clone());
+        keeper.end_with(Some(words.to_owned())).await?;
+        if let Some(operation) = self.store.running_operation(&prepared.course.target()).await? {
+            let now = self.releases.clock.now().to_string();
+            self.store.finish_operation(&operation.id, OperationState::Failed, &now).await?;
+        }
+        if prepared.course.atomic {
+            self.undo(&prepared.course).await?;
+        }
+        Ok(())
     }
 
     async fn conclude(&self, course: &Course, keeper: &Keeper, report: Report) -> Result<Delivered, Error> {
@@ -156,9 +182,11 @@ impl Runner {
     async fn undo(&self, course: &Course) -> Result<Option<Delivered>, Error> {
         let name = &course.record.name;
         let timeout = Duration::from_secs(course.timeout_seconds);
+        let hooks = if course.no_hooks { HookRuns::Skip } else { HookRuns::Run };
         let prepared = match course.verb {
             Verb::Install => {
-                let options = UninstallOptions { timeout, ..UninstallOptions::default() };
+                let options =
+                    UninstallOptions { timeout, hooks, remainder: course.remainder, ..UninstallOptions::default() };
                 self.releases.prepare_uninstall(name, &options).await?
             }
             Verb::Upgrade => {
@@ -169,9 +197,14 @@ impl Runner {
                 });
                 let Some(good) = good else { return Ok(None) };
                 let deploy = DeployOptions {
-                    wait: Wait::Ready,
+                    hooks,
+                    wait: if course.wait_for_jobs { Wait::ReadyAndJobs } else { Wait::Ready },
+                    force: if course.force_replace { Force::Replace } else { Force::No },
                     timeout,
                     max_history: course.max_history,
+                    apply: course.apply,
+                    dialect: if course.helm_4 { Dialect::V4 } else { Dialect::V3 },
+                    remainder: course.remainder,
                     ..DeployOptions::default()
                 };
                 self.releases.prepare_rollback(name, &RollbackOptions { deploy, revision: good.version }).await?

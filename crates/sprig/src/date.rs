@@ -12,6 +12,11 @@ use crate::context::Context;
 use crate::duration::{SECOND, duration_text, parse_duration, round_to};
 use moment::{Moment, TIME, Zone};
 
+/// A time in a zone as Go's `Time.Format` writes it.
+pub fn format_time(layout: &str, at: jiff::Timestamp, zone: &jiff::tz::TimeZone) -> String {
+    moment::Moment::new(at, moment::Zone::Place(zone.clone())).format(layout)
+}
+
 pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert("now", Func::new(&[], |ctx, _| Ok(Value::host(now(ctx)))));
     funcs

@@ -36,6 +36,14 @@ impl Compiled {
 /// Largest compiled expression, in bytes.
 const SIZE_LIMIT: usize = 4 << 20;
 
+/// An expression in Go's syntax as the `regex` crate writes it.
+///
+/// # Errors
+/// What is wrong with it, in Go's words.
+pub fn go_expression(pattern: &str) -> Result<String, String> {
+    translate::translate(pattern)
+}
+
 pub(crate) fn register(funcs: &mut FuncMap) {
     let compiled = Arc::new(Compiled::default());
     let two = &[Type::String, Type::String];

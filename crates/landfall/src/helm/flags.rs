@@ -17,6 +17,14 @@ pub(crate) enum Kind {
     Optional(&'static str),
     /// Nothing, repeatable.
     Count,
+    /// A whole number.
+    Int,
+    /// A duration of Go's: `5m0s`.
+    Duration,
+    /// `name=value` pairs separated by commas, repeatable.
+    Pairs,
+    /// `table`, `json` or `yaml`.
+    Format,
 }
 
 /// What we do with a flag.
@@ -58,15 +66,15 @@ pub(crate) const GLOBAL: &[Spec] = &[
     short("help", 'h', Bool, Works, "this text"),
     short("namespace", 'n', Text, Works, "namespace scope for this request"),
     flag("debug", Bool, Works, "say more about errors"),
-    flag("kubeconfig", Text, Works, "path to the kubeconfig file, for its namespace"),
-    flag("kube-context", Text, Works, "name of the kubeconfig context, for its namespace"),
-    flag("kube-apiserver", Text, NoEffect, ""),
-    flag("kube-as-group", Repeat, NoEffect, ""),
-    flag("kube-as-user", Text, NoEffect, ""),
-    flag("kube-ca-file", Text, NoEffect, ""),
-    flag("kube-insecure-skip-tls-verify", Bool, NoEffect, ""),
-    flag("kube-tls-server-name", Text, NoEffect, ""),
-    flag("kube-token", Text, NoEffect, ""),
+    flag("kubeconfig", Text, Works, "path to the kubeconfig file"),
+    flag("kube-context", Text, Works, "name of the kubeconfig context to use"),
+    flag("kube-apiserver", Text, Works, "the address and the port for the Kubernetes API server"),
+    flag("kube-as-group", Repeat, Works, "group to impersonate for the operation (repeatable)"),
+    flag("kube-as-user", Text, Works, "username to impersonate for the operation"),
+    flag("kube-ca-file", Text, Works, "the certificate authority file for the Kubernetes API server"),
+    flag("kube-insecure-skip-tls-verify", Bool, Works, "do not check the Kubernetes API server's certificate"),
+    flag("kube-tls-server-name", Text, Works, "server name to use for certificate validation"),
+    flag("kube-token", Text, Works, "bearer token used for authentication"),
     flag("burst-limit", Text, NoEffect, ""),
     flag("qps", Text, NoEffect, ""),
     flag("registry-config", Text, NoEffect, ""),
@@ -121,7 +129,7 @@ pub(crate) fn takes_next(word: &str) -> bool {
     let name = word.trim_start_matches('-');
     GLOBAL.iter().any(|spec| {
         let named = spec.name == name || spec.short.is_some_and(|letter| name.len() == 1 && name.starts_with(letter));
-        named && matches!(spec.kind, Text | List | Repeat)
+        named && matches!(spec.kind, Text | List | Repeat | Kind::Int)
     })
 }
 
@@ -158,13 +166,17 @@ impl Flags {
                     return Err(format!("bad flag syntax: {word}"));
                 }
                 let spec = find(tables, |spec| spec.name == name).ok_or_else(|| format!("unknown flag: --{name}"))?;
+                let shown = match spec.short {
+                    Some(letter) => format!("-{letter}, --{name}"),
+                    None => format!("--{name}"),
+                };
                 let value = match (value, spec.kind) {
                     (Some(value), _) => value.to_owned(),
                     (None, Kind::Bool | Kind::Count) => "true".to_owned(),
                     (None, Kind::Optional(default)) => default.to_owned(),
                     (None, _) => words.next().cloned().ok_or_else(|| format!("flag needs an argument: --{name}"))?,
                 };
-                flags.set(spec, value, &format!("--{name}"))?;
+                flags.set(spec, value, &shown)?;
             } else if word.len() > 1 && word.starts_with('-') {
                 let letters = &word[1..];
                 for (at, letter) in letters.char_indices() {
@@ -215,6 +227,35 @@ impl Flags {
                 };
                 *all = vec![truth.to_owned()];
             }
+            Kind::Int => {
+                if whole(&value).is_none() {
+                    return Err(format!(
+                        "invalid argument {value:?} for {shown:?} flag: strconv.ParseInt: parsing {value:?}: invalid syntax"
+                    ));
+                }
+                *all = vec![value];
+            }
+            Kind::Duration => {
+                super::moment::duration(&value)
+                    .map_err(|words| format!("invalid argument {value:?} for {shown:?} flag: {words}"))?;
+                *all = vec![value];
+            }
+            Kind::Format => {
+                if !matches!(value.as_str(), "table" | "json" | "yaml") {
+                    return Err(format!("invalid argument {value:?} for {shown:?} flag: invalid format type"));
+                }
+                *all = vec![value];
+            }
+            Kind::Pairs => {
+                for pair in comma_separated(&value) {
+                    if !pair.contains('=') {
+                        return Err(format!(
+                            "invalid argument {value:?} for {shown:?} flag: {pair} must be formatted as key=value"
+                        ));
+                    }
+                    all.push(pair);
+                }
+            }
             Kind::Text | Kind::Optional(_) => *all = vec![value],
             Kind::List => all.extend(comma_separated(&value)),
             Kind::Repeat | Kind::Count => all.push(value),
@@ -237,10 +278,42 @@ impl Flags {
         self.values.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// A flag's whole number.
+    pub(crate) fn int(&self, name: &str) -> Option<i64> {
+        whole(self.text(name)?)
+    }
+
+    /// A flag's duration.
+    pub(crate) fn duration(&self, name: &str) -> Option<std::time::Duration> {
+        super::moment::duration(self.text(name)?).ok()
+    }
+
+    /// A flag's pairs.
+    pub(crate) fn pairs(&self, name: &str) -> BTreeMap<String, String> {
+        let pairs = self.all(name).iter().filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
     /// The first flag given that is not there yet.
     pub(crate) fn missing(&self) -> Option<&'static str> {
         self.missing
     }
+}
+
+/// A whole number as Go reads one with its base in front.
+fn whole(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let number = match digits.get(..2) {
+        Some("0x" | "0X") => i64::from_str_radix(&digits[2..], 16),
+        Some("0o" | "0O") => i64::from_str_radix(&digits[2..], 8),
+        Some("0b" | "0B") => i64::from_str_radix(&digits[2..], 2),
+        _ if digits.starts_with(['-', '+']) => return None,
+        _ => digits.parse(),
+    };
+    number.ok().map(|number| if negative { -number } else { number })
 }
 
 fn find(tables: &[&'static [Spec]], wanted: impl Fn(&Spec) -> bool) -> Option<&'static Spec> {

@@ -9,17 +9,18 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use landfall_chart::{
-    Capabilities, ChartError, Dialect, HookChoice, KubeVersion, NotesFrom, Operation, ReleaseInfo, RenderOptions,
-    Rendered, SchemaCheck, TemplateOptions, release_name, render,
+    Capabilities, ChartError, HookChoice, KubeVersion, NotesFrom, Operation, ReleaseInfo, RenderOptions, Rendered,
+    SchemaCheck, TemplateOptions, release_name, render,
 };
 
 use landfall_diag::Diagnostic;
 
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
+use super::validate::{self, Work};
 use super::{Stop, World, log, namespace, parse, place, values};
 
 use Kind::{Bool, List, Optional, Repeat, Text};
-use Support::{Missing, NoEffect, Works};
+use Support::{NoEffect, Works};
 
 const FLAGS: &[Spec] = &[
     short("show-only", 's', Repeat, Works, "only show manifests rendered from the given templates"),
@@ -39,9 +40,9 @@ const FLAGS: &[Spec] = &[
     flag("post-renderer", Text, Works, "the path to an executable to be used for post rendering"),
     flag("post-renderer-args", Repeat, Works, "an argument to the post-renderer"),
     flag("helm-dialect", Text, Works, "v3 or v4: whose bytes are reproduced"),
-    flag("validate", Bool, Missing, "validate against the Kubernetes cluster you are currently pointing at"),
+    flag("validate", Bool, Works, "validate against the Kubernetes cluster you are currently pointing at"),
     flag("dependency-update", Bool, NoEffect, ""),
-    flag("dry-run", Optional("client"), Works, "client is all there is without a cluster"),
+    flag("dry-run", Optional("client"), Works, "server lets templates look into the cluster"),
     flag("create-namespace", Bool, NoEffect, ""),
     flag("force", Bool, NoEffect, ""),
     flag("replace", Bool, NoEffect, ""),
@@ -76,6 +77,14 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         capabilities = capabilities.with_kube_version(version);
     }
     capabilities = capabilities.with_api_versions(flags.all("api-versions").iter().map(String::as_str));
+    match flags.text("dry-run") {
+        None | Some("" | "true" | "client" | "none" | "false" | "server") => {}
+        Some(_) => {
+            return Err(Stop::Usage(
+                "Invalid dry-run flag. Flag must one of the following: false, true, none, client, server".to_owned(),
+            ));
+        }
+    }
     let options = render_options(world, &flags)?;
     let (name, reference) = name_and_chart(&flags, &options)?;
     let path = place::locate(world, &reference)?;
@@ -88,10 +97,15 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     let operation = if flags.is("is-upgrade") { Operation::Upgrade } else { Operation::Install };
     let release = ReleaseInfo { name, namespace: namespace::namespace(world, &flags), revision: 1, operation };
-    let rendered = render(&chart, &layers, &release, &capabilities, &options).map_err(|error| {
-        log(&chart.warnings);
-        with_debug(error, &flags)
-    })?;
+    let work =
+        Work { chart: &chart, layers: &layers, release: &release, capabilities: &capabilities, options: &options };
+    let rendered = match validate::live(world, &flags, &work)? {
+        Some(rendered) => rendered,
+        None => render(&chart, &layers, &release, &capabilities, &options).map_err(|error| {
+            log(&chart.warnings);
+            with_debug(error, &flags)
+        })?,
+    };
     log(&rendered.warnings);
     let output = TemplateOptions {
         include_crds: flags.is("include-crds"),
@@ -108,7 +122,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let text = match post_renderer {
         None => rendered.template_output(&output)?,
         Some(program) => {
-            let manifest = post_render(world, &flags, &program, rendered.manifest_text(output.include_crds))?;
+            let manifest = post_rendered(world, &flags, &program, rendered.manifest_text(output.include_crds))?;
             rendered.output_around(&manifest, &output)?
         }
     };
@@ -125,28 +139,13 @@ fn with_debug(error: ChartError, flags: &Flags) -> Stop {
     error.into()
 }
 
-fn render_options(world: &World<'_>, flags: &Flags) -> Result<RenderOptions, Stop> {
-    let mut options = RenderOptions::default();
-    let dialect = flags.text("helm-dialect").map(str::to_owned).or_else(|| (world.env)("LANDFALL_HELM_DIALECT"));
-    options.dialect = match dialect.as_deref() {
-        None | Some("" | "v3") => Dialect::V3,
-        Some("v4") => Dialect::V4,
-        Some(other) => return Err(Stop::Usage(format!("--helm-dialect is v3 or v4, not {other}"))),
-    };
+pub(super) fn render_options(world: &World<'_>, flags: &Flags) -> Result<RenderOptions, Stop> {
+    let mut options = RenderOptions { dialect: super::dialect(world, flags)?, ..RenderOptions::default() };
     if flags.is("skip-schema-validation") {
         options.schema = SchemaCheck::Skip;
     }
     if flags.is("render-subchart-notes") {
         options.notes = NotesFrom::All;
-    }
-    match flags.text("dry-run") {
-        None | Some("" | "true" | "client" | "none" | "false") => {}
-        Some("server") => return Err(Stop::Missing("--dry-run=server of `template` is not there yet".to_owned())),
-        Some(_) => {
-            return Err(Stop::Usage(
-                "Invalid dry-run flag. Flag must one of the following: false, true, none, client, server".to_owned(),
-            ));
-        }
     }
     if flags.is("enable-dns") {
         options.sprig.hosts = Some(Arc::new(|host: &str| {
@@ -187,7 +186,7 @@ fn generated_name(chart: &str) -> String {
 }
 
 /// The post-renderer's path, found as Go's `exec.LookPath` finds it.
-fn find_post_renderer(world: &World<'_>, flags: &Flags) -> Result<Option<PathBuf>, Stop> {
+pub(super) fn find_post_renderer(world: &World<'_>, flags: &Flags) -> Result<Option<PathBuf>, Stop> {
     let Some(program) = flags.text("post-renderer").filter(|program| !program.is_empty()) else { return Ok(None) };
     let found = if program.contains('/') {
         Some(world.cwd.join(program)).filter(|path| path.is_file())
@@ -203,8 +202,8 @@ fn find_post_renderer(world: &World<'_>, flags: &Flags) -> Result<Option<PathBuf
     }
 }
 
-/// Hands the manifest to the post-renderer, if there is one.
-fn post_render(world: &World<'_>, flags: &Flags, program: &Path, manifest: String) -> Result<String, Stop> {
+/// What a post-renderer makes of a manifest.
+pub(super) fn post_rendered(world: &World<'_>, flags: &Flags, program: &Path, manifest: String) -> Result<String, Stop> {
     let failed = |text: String| {
         let helm =
             format!("error while running post render on files: {text}\n\nUse --debug flag to render out invalid YAML");

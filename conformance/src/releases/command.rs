@@ -1,0 +1,244 @@
+//! `conformance releases`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::cells::{CHARTS, Pair, steps};
+use super::compare::differences;
+use super::side::{Ended, Place, Tool};
+use crate::embedded::{Embedded, Shape};
+use crate::evidence::{CaseEvidence, Evidence, commit};
+use crate::testbed::{Layout, Running};
+use crate::{peers, root};
+
+/// Compares Landfall's releases with stock helm's: scripts of commands, and releases that change hands.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only scripts and cells whose name holds this text.
+    only: Option<String>,
+    /// Against the real control plane instead of the embedded cluster.
+    #[arg(long)]
+    control: bool,
+    /// Against the cluster of this kubeconfig.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// All cells; otherwise the scripts and a few cells.
+    #[arg(long)]
+    all: bool,
+    /// The binary (default: `landfall` beside this program).
+    #[arg(long, value_name = "FILE")]
+    landfall: Option<PathBuf>,
+    /// Write docs/evidence/releases.json.
+    #[arg(long)]
+    evidence: bool,
+}
+
+/// One case: its name, what it was made of, and what differs.
+struct Case {
+    id: String,
+    text: String,
+    faults: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let (control, embedded);
+    let folder = tempfile::Builder::new().prefix("landfall-releases-").tempdir()?;
+    let kubeconfig = folder.path().join("kubeconfig");
+    let text = match &arguments.kubeconfig {
+        Some(path) => std::fs::read_to_string(path)?,
+        None if arguments.control => {
+            control = Running::start(Layout::on_free_ports()?)?;
+            std::fs::read_to_string(control.testbed().kubeconfig())?
+        }
+        None => {
+            embedded = Embedded::start(Shape::Whole, 0)?;
+            embedded.kubeconfig().to_owned()
+        }
+    };
+    std::fs::write(&kubeconfig, text)?;
+    let place = Place {
+        kubectl: peers::binary("kubectl")?,
+        kubeconfig,
+        home: folder.path().to_owned(),
+        charts: root().join("conformance/releases/charts"),
+    };
+    let program = match &arguments.landfall {
+        Some(path) => std::path::absolute(path)?,
+        None => std::env::current_exe()?.with_file_name("landfall"),
+    };
+    anyhow::ensure!(program.exists(), "{} is not there: build it first", program.display());
+    let ours = |name, dialect| Tool {
+        name,
+        words: vec![program.display().to_string(), "helm".to_owned()],
+        dialect: Some(dialect),
+    };
+    let stock = |name, oracle: &str| {
+        anyhow::Ok(Tool { name, words: vec![peers::binary(oracle)?.display().to_string()], dialect: None })
+    };
+    let (ours_3, ours_4) = (ours("landfall", "v3"), ours("landfall v4", "v4"));
+    let helm_3 = stock("helm 3", "helm")?;
+    // Helm 4 is compared where its oracle is known.
+    let helm_4 = if arguments.all && peers::versions("helm4").is_ok() { Some(stock("helm 4", "helm4")?) } else { None };
+
+    let wanted = |id: &str| arguments.only.as_ref().is_none_or(|only| id.contains(only.as_str()));
+    let began = Instant::now();
+    let mut cases = Vec::new();
+    let real = arguments.control || arguments.kubeconfig.is_some();
+    for script in scripts()?.into_iter().filter(|script| wanted(&script.id)) {
+        // A bare control plane has no container whose log could be read.
+        if real && script.text.starts_with("# containers are simulated") {
+            continue;
+        }
+        cases.push(scripted(&place, &script, &helm_3, &ours_3)?);
+    }
+    let mut pairs = vec![
+        Pair { first: &ours_3, second: &helm_3, peer_first: &helm_3, peer_second: &helm_3 },
+        Pair { first: &helm_3, second: &ours_3, peer_first: &helm_3, peer_second: &helm_3 },
+    ];
+    if let Some(helm_4) = &helm_4 {
+        pairs.extend([
+            Pair { first: &ours_4, second: helm_4, peer_first: helm_4, peer_second: helm_4 },
+            Pair { first: helm_4, second: &ours_4, peer_first: helm_4, peer_second: helm_4 },
+            Pair { first: &ours_3, second: helm_4, peer_first: &helm_3, peer_second: helm_4 },
+            Pair { first: helm_4, second: &ours_3, peer_first: helm_4, peer_second: &helm_3 },
+        ]);
+    }
+    for (pair_index, pair) in pairs.iter().enumerate() {
+        for (index, chart) in CHARTS.iter().enumerate() {
+            let id = format!("cell/{}/{}-{}", pair.name(), chart.name, index + 1);
+            // Every third cell is a sample in which each chart and each pair comes up.
+            let sampled = arguments.all || (index + pair_index) % 3 == 0;
+            if sampled && wanted(&id) {
+                let lines: Vec<(usize, String)> = steps(chart).into();
+                let faults = compared(&place, &lines, [pair.peer_first, pair.peer_second], [pair.first, pair.second])?;
+                cases.push(Case { text: format!("{id} {lines:?}"), id, faults });
+            }
+        }
+    }
+    tell(&cases, began, arguments, helm_4.is_some())
+}
+
+fn tell(cases: &[Case], began: Instant, arguments: &Arguments, with_helm_4: bool) -> anyhow::Result<ExitCode> {
+    for case in cases.iter().filter(|case| !case.faults.is_empty()) {
+        println!("{}", case.id);
+        for fault in &case.faults {
+            println!("    {}", fault.replace('\n', "\n    "));
+        }
+    }
+    let failed = cases.iter().filter(|case| !case.faults.is_empty()).count();
+    let passed = cases.len() - failed;
+    let cells = cases.iter().filter(|case| case.id.starts_with("cell/")).count();
+    println!(
+        "releases: {} scripts and {cells} cells, {passed} equal, {failed} different, {} s",
+        cases.len() - cells,
+        began.elapsed().as_secs()
+    );
+    if arguments.evidence && arguments.only.is_none() && arguments.all {
+        let mut oracle = format!("{}, {}", peers::versions("helm")?, peers::versions("kubectl")?);
+        if with_helm_4 {
+            oracle = format!("{oracle}, {}", peers::versions("helm4")?);
+        }
+        if arguments.control {
+            oracle = format!("{oracle}, {}", peers::versions("kube-apiserver")?);
+        }
+        let evidence = Evidence {
+            suite: "releases",
+            commit: commit(root()),
+            oracle,
+            planned: cases.len(),
+            passed,
+            failed,
+            skipped: 0,
+            verdicts: [("passed", passed), ("failed", failed)].into(),
+            cases: cases
+                .iter()
+                .map(|case| CaseEvidence {
+                    id: case.id.clone(),
+                    hash: crate::hash(&case.text),
+                    verdict: if case.faults.is_empty() { "passed" } else { "failed" },
+                })
+                .collect(),
+        };
+        evidence.write(root())?;
+    }
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A file of commands.
+struct Script {
+    id: String,
+    text: String,
+}
+
+fn scripts() -> anyhow::Result<Vec<Script>> {
+    let folder = root().join("conformance/releases/scripts");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    files.sort();
+    files
+        .iter()
+        .map(|path| {
+            let id = format!("script/{}", path.file_stem().unwrap_or_default().to_string_lossy());
+            Ok(Script { id, text: std::fs::read_to_string(path).with_context(|| path.display().to_string())? })
+        })
+        .collect()
+}
+
+fn scripted(place: &Place, script: &Script, peer: &Tool, ours: &Tool) -> anyhow::Result<Case> {
+    let lines: Vec<(usize, String)> = script
+        .text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| (0, line.to_owned()))
+        .collect();
+    let faults = compared(place, &lines, [peer, peer], [ours, ours])?;
+    Ok(Case { id: script.id.clone(), text: script.text.clone(), faults })
+}
+
+/// Runs lines on both sides, one after the other, and says in what they differ; a difference is told once.
+fn compared(
+    place: &Place,
+    lines: &[(usize, String)],
+    peers: [&Tool; 2],
+    ours: [&Tool; 2],
+) -> anyhow::Result<Vec<String>> {
+    let run = |namespace: &str, tools: [&Tool; 2]| -> anyhow::Result<Vec<Ended>> {
+        place.clear(namespace)?;
+        place.namespace(namespace)?;
+        let ended = lines.iter().map(|(who, line)| place.step(tools[*who], namespace, line)).collect();
+        place.clear(namespace)?;
+        ended
+    };
+    let unique = format!("{}-{}", std::process::id(), next());
+    let theirs = run(&format!("peer-{unique}"), peers)?;
+    let own = run(&format!("ours-{unique}"), ours)?;
+    let mut faults = Vec::new();
+    let mut told = std::collections::BTreeSet::new();
+    for (((_, line), peer), ours) in lines.iter().zip(&theirs).zip(&own) {
+        let mut found = Vec::new();
+        if peer.code != ours.code {
+            found.push(format!("exit: peer {:?}, ours {:?}", peer.code, ours.code));
+        }
+        for (name, a, b) in [("stdout", &peer.stdout, &ours.stdout), ("stderr", &peer.stderr, &ours.stderr)] {
+            if a != b {
+                found.push(format!("{name}\n--- peer\n{a}--- ours\n{b}"));
+            }
+        }
+        let mut left = Vec::new();
+        differences(&peer.left, &ours.left, "", &mut left);
+        found.extend(left.into_iter().filter(|fault| told.insert(fault.clone())));
+        faults.extend(found.into_iter().map(|fault| format!("$ {line}\n{fault}")));
+    }
+    Ok(faults)
+}
+
+/// A number that no other namespace of this run has.
+fn next() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}

@@ -1,0 +1,295 @@
+//! What `install` and `upgrade` have in common: flags, the chart, its rendering against the cluster, and the words for
+//! a failure.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use landfall_chart::{
+    Capabilities, Chart, ChartError, Dialect, ReleaseInfo, RenderOptions, Rendered, ValueLayers, Values, render,
+    render_values,
+};
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_release::{
+    Apply, Content, Delivered, DeployOptions, Force, HookRuns, OwnershipCheck, Record, Remainder, Wait,
+};
+
+use super::flags::{Flags, Kind, Spec, Support, flag, short};
+use super::session::Session;
+use super::{Stop, World, log, place, template, values};
+
+use Kind::{Bool, Optional, Pairs, Repeat, Text};
+use Support::Works;
+
+/// Flags of `install` and `upgrade`, Helm 4's names beside Helm 3's.
+pub(super) const DEPLOY: &[Spec] = &[
+    flag("atomic", Bool, Works, "undo what was done when it fails; sets --wait"),
+    flag("rollback-on-failure", Bool, Works, "as --atomic"),
+    flag("create-namespace", Bool, Works, "create the release namespace if not present"),
+    flag("dependency-update", Bool, Support::NoEffect, ""),
+    flag("description", Text, Works, "add a custom description"),
+    flag("disable-openapi-validation", Bool, Support::NoEffect, ""),
+    flag("dry-run", Optional("client"), Works, "simulate: client, server or none"),
+    flag("enable-dns", Bool, Works, "enable DNS lookups when rendering templates"),
+    flag("force", Bool, Works, "force resource updates through a replacement strategy"),
+    flag("force-replace", Bool, Works, "as --force"),
+    flag("force-conflicts", Bool, Works, "server-side apply takes over fields of others"),
+    flag("server-side", Optional("true"), Works, "let the server merge: true, false or auto"),
+    flag("helm-dialect", Text, Works, "v3 or v4: whose manner is kept"),
+    flag("hide-notes", Bool, Works, "do not show notes in the output"),
+    flag("hide-secret", Bool, Works, "hide Kubernetes Secrets when also using the --dry-run flag"),
+    short("labels", 'l', Pairs, Works, "labels that would be added to release metadata"),
+    flag("no-hooks", Bool, Works, "prevent hooks from running"),
+    short("output", 'o', Kind::Format, Works, "prints the output in the specified format: table, json, yaml"),
+    flag("post-renderer", Text, Works, "the path to an executable to be used for post rendering"),
+    flag("post-renderer-args", Repeat, Works, "an argument to the post-renderer"),
+    flag("render-subchart-notes", Bool, Works, "render subchart notes along with the parent"),
+    flag("skip-crds", Bool, Works, "install no CRDs"),
+    flag("skip-schema-validation", Bool, Works, "disable JSON schema validation"),
+    flag("take-ownership", Bool, Works, "take over existing resources of others"),
+    flag("timeout", Kind::Duration, Works, "time to wait for any individual operation (default 5m0s)"),
+    flag("wait", Optional("true"), Works, "wait until all resources are ready"),
+    flag("wait-for-jobs", Bool, Works, "with --wait, wait for Jobs too"),
+];
+
+/// Whether and how far an operation is only tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DryRun {
+    /// It is carried out.
+    No,
+    /// Templates see nothing of the cluster.
+    Client,
+    /// Templates see the cluster.
+    Server,
+}
+
+impl DryRun {
+    /// What `--dry-run` asks for (cmd/helm/install.go, validateDryRunOptionFlag).
+    pub(super) fn of(flags: &Flags) -> Result<DryRun, Stop> {
+        match flags.text("dry-run") {
+            None | Some("" | "none" | "false") => Ok(DryRun::No),
+            Some("client" | "true") => Ok(DryRun::Client),
+            Some("server") => Ok(DryRun::Server),
+            Some(_) => Err(Stop::words(
+                104,
+                "Invalid dry-run flag. Flag must one of the following: false, true, none, client, server",
+            )),
+        }
+    }
+
+    /// Whether nothing is to be changed.
+    pub(super) fn is_on(self) -> bool {
+        self != DryRun::No
+    }
+}
+
+/// Whether the operation is to be undone when it fails.
+pub(super) fn atomic(flags: &Flags) -> bool {
+    flags.is("atomic") || flags.is("rollback-on-failure")
+}
+
+/// What is waited for; Helm 4's strategies are `watcher`, `legacy` and `hookOnly`.
+pub(super) fn wait(flags: &Flags) -> Result<Wait, Stop> {
+    let asked = match flags.text("wait") {
+        None | Some("" | "false" | "hookOnly") => false,
+        Some("true" | "watcher" | "legacy") => true,
+        Some(other) => {
+            return Err(Stop::Usage(format!(
+                "invalid argument {other:?} for \"--wait\" flag: strconv.ParseBool: parsing {other:?}: invalid syntax"
+            )));
+        }
+    };
+    Ok(match (asked || atomic(flags), flags.is("wait-for-jobs")) {
+        (false, _) => Wait::No,
+        (true, false) => Wait::Ready,
+        (true, true) => Wait::ReadyAndJobs,
+    })
+}
+
+/// The time an operation may take.
+pub(super) fn timeout(flags: &Flags) -> Duration {
+    flags.duration("timeout").unwrap_or(Duration::from_secs(300))
+}
+
+/// How many revisions are kept.
+pub(super) fn max_history(world: &World<'_>, flags: &Flags) -> usize {
+    let set = (world.env)("HELM_MAX_HISTORY").and_then(|text| text.parse().ok());
+    usize::try_from(flags.int("history-max").or(set).unwrap_or(10)).unwrap_or(0)
+}
+
+/// Who merges: Helm 4 leaves it to the server, on an upgrade where the revision before was made so.
+pub(super) fn apply(flags: &Flags, dialect: Dialect, before: Option<&Record>) -> Apply {
+    let recorded =
+        || before.is_none_or(|record| record.further.get("apply_method").and_then(|it| it.as_str()) == Some("ssa"));
+    let server_side = match flags.text("server-side") {
+        Some("true") => true,
+        Some("false") => false,
+        _ => dialect == Dialect::V4 && recorded(),
+    };
+    match (server_side, flags.is("force-conflicts")) {
+        (false, _) => Apply::ClientSide,
+        (true, false) => Apply::ServerSide,
+        (true, true) => Apply::ServerSideTakingOver,
+    }
+}
+
+/// The options that flags ask for.
+pub(super) fn options(session: &Session<'_>, before: Option<&Record>) -> Result<DeployOptions, Stop> {
+    let flags = session.flags;
+    let dialect = session.dialect()?;
+    Ok(DeployOptions {
+        hooks: if flags.is("no-hooks") { HookRuns::Skip } else { HookRuns::Run },
+        wait: wait(flags)?,
+        timeout: timeout(flags),
+        force: if flags.is("force") || flags.is("force-replace") { Force::Replace } else { Force::No },
+        ownership: if flags.is("take-ownership") { OwnershipCheck::Take } else { OwnershipCheck::Strict },
+        description: flags.text("description").filter(|text| !text.is_empty()).map(str::to_owned),
+        atomic: atomic(flags),
+        cleanup_on_fail: flags.is("cleanup-on-fail"),
+        max_history: max_history(session.world, flags),
+        apply: apply(flags, dialect, before),
+        dialect,
+        remainder: Remainder::Written,
+    })
+}
+
+/// A chart to be delivered, and the values for it.
+pub(super) struct Asked {
+    /// The chart.
+    pub(super) chart: Chart,
+    /// What the user gave.
+    pub(super) layers: ValueLayers,
+    /// The same, merged.
+    pub(super) values: Values,
+}
+
+/// Reads the chart and the values, in Helm's order.
+pub(super) fn asked(world: &World<'_>, flags: &Flags, reference: &str) -> Result<Asked, Stop> {
+    let path = place::locate(world, reference)?;
+    let layers = values::layers(world, flags)?;
+    let values = layers.merge()?;
+    let chart = place::load(world, &path, reference)?;
+    Ok(Asked { chart, layers, values })
+}
+
+/// How templates are rendered for a release.
+pub(super) struct Rendering {
+    /// The options.
+    pub(super) options: RenderOptions,
+    /// The program that has the last word on the manifest.
+    pub(super) post_renderer: Option<PathBuf>,
+    /// What templates see of the cluster.
+    pub(super) capabilities: Capabilities,
+}
+
+/// Renders on a thread that may block, because `lookup` does.
+///
+/// `recorded` are values of an earlier revision that lie under those given; without them errors name the place of a
+/// value.
+pub(super) async fn content(
+    session: &Session<'_>,
+    asked: &Asked,
+    recorded: Option<Values>,
+    rendering: Rendering,
+    release: ReleaseInfo,
+) -> Result<(Content, Rendered), Stop> {
+    let Rendering { options, post_renderer, capabilities } = rendering;
+    let (chart, layers) = (asked.chart.clone(), asked.layers.clone());
+    let work = move || match recorded {
+        Some(values) => render_values(&chart, values, &release, &capabilities, &options),
+        None => render(&chart, &layers, &release, &capabilities, &options),
+    };
+    let rendered = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Stop::words(700, format!("rendering ended unexpectedly: {error}")))?
+        .map_err(|error| {
+            log(&asked.chart.warnings);
+            chart_error(&error)
+        })?;
+    log(&rendered.warnings);
+    let mut content = Content::of(&rendered).map_err(|error| super::session::told(&error))?;
+    let flags = session.flags;
+    if flags.is("hide-secret") {
+        content.manifest = without_secrets(&rendered);
+    }
+    if let Some(program) = &post_renderer {
+        content.manifest = template::post_rendered(session.world, flags, program, content.manifest)?;
+    }
+    content.labels = flags.pairs("labels");
+    Ok((content, rendered))
+}
+
+/// The manifest with its Secrets named and not shown.
+fn without_secrets(rendered: &Rendered) -> String {
+    rendered
+        .manifests
+        .iter()
+        .map(|manifest| {
+            let secret = manifest.head.kind == "Secret" && manifest.head.api_version == "v1";
+            let text = if secret { "# HIDDEN: The Secret output has been suppressed" } else { manifest.text.as_str() };
+            format!("---\n# Source: {}\n{text}\n", manifest.path)
+        })
+        .collect()
+}
+
+/// The API versions that a chart's own definitions will bring; Helm installs them before it renders.
+pub(super) fn with_definitions(capabilities: &mut Capabilities, chart: &Chart) {
+    for crd in chart.crds() {
+        let Ok(documents) = landfall_yaml::to_json_all(&String::from_utf8_lossy(&crd.data)) else { continue };
+        for document in documents.iter().filter(|document| document["kind"] == "CustomResourceDefinition") {
+            let group = document.pointer("/spec/group").and_then(|it| it.as_str()).unwrap_or_default();
+            let kind = document.pointer("/spec/names/kind").and_then(|it| it.as_str()).unwrap_or_default();
+            let versions = document.pointer("/spec/versions").and_then(|it| it.as_array());
+            for version in versions.into_iter().flatten().filter(|version| version["served"] == true) {
+                let version = format!("{group}/{}", version["name"].as_str().unwrap_or_default());
+                for known in [format!("{version}/{kind}"), version] {
+                    if !capabilities.api_versions.contains(&known) {
+                        capabilities.api_versions.push(known);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An error of a chart, without the hint that only `template` gives.
+pub(super) fn chart_error(error: &ChartError) -> Stop {
+    Stop::said(error.to_string(), error.diagnose())
+}
+
+/// An error with Helm's words in front of it.
+pub(super) fn prefixed(prefix: &str, stop: Stop) -> Stop {
+    match stop {
+        Stop::Words { helm, diagnostic } => Stop::Words { helm: format!("{prefix}: {helm}"), diagnostic },
+        Stop::Chart(error) => Stop::said(format!("{prefix}: {error}"), error.diagnose()),
+        other => other,
+    }
+}
+
+/// Why an operation failed, and what has become of it when it was to be undone.
+pub(super) fn failed(session: &Session<'_>, name: &str, delivered: &Delivered, undone: &str) -> Stop {
+    let stop = session.failure(delivered);
+    let Some(back) = &delivered.undone else {
+        if atomic(session.flags) && undone == "rolled back" {
+            let words =
+                "unable to find a previously successful release when attempting to rollback. original upgrade error";
+            return prefixed(words, stop);
+        }
+        return stop;
+    };
+    let due_to = if session.flags.is("rollback-on-failure") { "rollback-on-failure" } else { "atomic" };
+    if back.succeeded() {
+        return prefixed(&format!("release {name} failed, and has been {undone} due to {due_to} being set"), stop);
+    }
+    let verb = if undone == "uninstalled" { "uninstalling" } else { "rolling back" };
+    let words = back.failure_words.clone().unwrap_or_default();
+    let original = delivered.failure_words.clone().unwrap_or_default();
+    let what = if undone == "uninstalled" { "install" } else { "upgrade" };
+    let diagnostic = match stop {
+        Stop::Words { diagnostic, .. } => diagnostic.note(format!("{verb} failed too: {words}")),
+        _ => Diagnostic::error(450, original.clone()),
+    };
+    Stop::said(
+        format!("an error occurred while {verb} the release. original {what} error: {original}: {words}"),
+        diagnostic,
+    )
+}

@@ -1,0 +1,74 @@
+//! `helm history`.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::flags::{GLOBAL, Kind, Spec, Support, flag, short};
+use super::gojson::{self, HISTORY};
+use super::list::{app_version, chart_name};
+use super::release_text::{Format, yaml};
+use super::session::{on_cluster, told};
+use super::table::Table;
+use super::{Stop, World, exactly, moment, parse};
+
+const FLAGS: &[Spec] = &[
+    flag("max", Kind::Int, Support::Works, "maximum number of revision to include in history (default 256)"),
+    short("output", 'o', Kind::Format, Support::Works, "prints the output in the specified format: table, json, yaml"),
+];
+
+pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let usage = "history RELEASE_NAME [flags]";
+    let Some(flags) = parse(world, "history", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    exactly(&flags, "history", 1, usage)?;
+    let name = &flags.arguments[0];
+    let mut records = on_cluster(world, &flags, async |session| {
+        if landfall_release::validate_release_name(name).is_err() {
+            return Err(Stop::words(300, format!("release name is invalid: {name}")));
+        }
+        let records = session.releases.history(name).await.map_err(|error| told(&error))?;
+        if records.is_empty() {
+            return Err(told(&landfall_release::Error::NotFound { name: name.clone() }));
+        }
+        Ok(records)
+    })?;
+    let max = usize::try_from(flags.int("max").unwrap_or(256)).unwrap_or(0);
+    records.drain(..records.len().saturating_sub(max));
+    let format = Format::of(&flags);
+    let mut out = io::stdout().lock();
+    if format == Format::Table {
+        let mut table = Table::default();
+        table.row(["REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION"]);
+        for record in &records {
+            let updated =
+                record.info.last_deployed.map_or_else(|| "Mon Jan  1 00:00:00 0001".to_owned(), moment::ansic);
+            table.row([
+                record.version.to_string(),
+                updated,
+                record.info.status.to_string(),
+                chart_name(record),
+                app_version(record),
+                record.info.description.clone(),
+            ]);
+        }
+        out.write_all(table.text().as_bytes())?;
+        return Ok(0);
+    }
+    let lines: Vec<Value> = records
+        .iter()
+        .map(|record| {
+            json!({
+                "revision": record.version,
+                "updated": record.info.last_deployed.map(|at| at.to_string()).unwrap_or_default(),
+                "status": record.info.status.word(),
+                "chart": chart_name(record),
+                "app_version": app_version(record),
+                "description": record.info.description,
+            })
+        })
+        .collect();
+    let value = Value::Array(lines);
+    let text = if format == Format::Json { gojson::line(&value, &HISTORY) } else { yaml(&value)? };
+    out.write_all(text.as_bytes())?;
+    Ok(0)
+}

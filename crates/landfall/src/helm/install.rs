@@ -1,0 +1,179 @@
+//! `helm install`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use landfall_chart::{ReleaseInfo, release_name};
+use landfall_release::{InstallOptions, Record};
+
+use super::deploy::{self, Asked, DEPLOY, DryRun, Rendering, prefixed};
+use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
+use super::release_text::{Detail, Format, text};
+use super::session::{Session, on_cluster, told};
+use super::{Stop, World, parse, template};
+
+const FLAGS: &[Spec] = &[
+    short("generate-name", 'g', Kind::Bool, Support::Works, "generate the name (and omit the NAME parameter)"),
+    flag("name-template", Kind::Text, Support::Works, "specify template used to name the release"),
+    flag("replace", Kind::Bool, Support::Works, "re-use the given name, only if that name is a deleted release"),
+];
+
+pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let usage = "install [NAME] [CHART] [flags]";
+    let Some(flags) = parse(world, "install", usage, &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL], words)? else {
+        return Ok(0);
+    };
+    if flags.arguments.is_empty() {
+        return Err(Stop::Usage(format!("\"helm install\" requires at least 1 argument\n\nUsage:  helm {usage}")));
+    }
+    let post_renderer = template::find_post_renderer(world, &flags)?;
+    let record = prepare_and_run(world, &flags, post_renderer).map_err(|stop| prefixed("INSTALLATION FAILED", stop))?;
+    shown(&record, &flags)
+}
+
+/// Prints what became of it.
+fn shown(record: &Record, flags: &Flags) -> Result<u8, Stop> {
+    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), ..Detail::default() };
+    let text = text(record, Format::of(flags), detail, None)?;
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(0)
+}
+
+fn prepare_and_run(world: &World<'_>, flags: &Flags, post_renderer: Option<PathBuf>) -> Result<Record, Stop> {
+    let (name, reference) = name_and_chart(flags)?;
+    let asked = deploy::asked(world, flags, &reference)?;
+    check_chart(&asked)?;
+    let dry_run = DryRun::of(flags)?;
+    on_cluster(world, flags, async |session| {
+        install(session, &name, &asked, dry_run, post_renderer, flags.is("replace")).await
+    })
+}
+
+/// What Helm checks of a chart before it talks to the cluster.
+pub(super) fn check_chart(asked: &Asked) -> Result<(), Stop> {
+    let metadata = &asked.chart.metadata;
+    if !matches!(metadata.kind.as_str(), "" | "application") {
+        return Err(Stop::words(216, format!("{} charts are not installable", metadata.kind)));
+    }
+    warn_deprecated(asked)?;
+    check_dependencies(asked)
+}
+
+/// Says that a chart is not kept any more.
+pub(super) fn warn_deprecated(asked: &Asked) -> Result<(), Stop> {
+    if asked.chart.metadata.deprecated {
+        writeln!(io::stderr().lock(), "WARNING: This chart is deprecated")?;
+    }
+    Ok(())
+}
+
+/// All dependencies have to lie in `charts/`.
+pub(super) fn check_dependencies(asked: &Asked) -> Result<(), Stop> {
+    let missing = asked.chart.missing_dependencies();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let error = landfall_chart::ChartError::MissingDependencies {
+        names: missing.into_iter().map(str::to_owned).collect(),
+        location: asked.chart.location.clone(),
+    };
+    Err(deploy::chart_error(&error))
+}
+
+/// Installs on a cluster that answers; also what `upgrade --install` does for a release that is not there.
+pub(super) async fn install(
+    session: &Session<'_>,
+    name: &str,
+    asked: &Asked,
+    dry_run: DryRun,
+    post_renderer: Option<PathBuf>,
+    replace: bool,
+) -> Result<Record, Stop> {
+    let flags = session.flags;
+    if flags.is("hide-secret") && !dry_run.is_on() {
+        return Err(Stop::words(105, "Hiding Kubernetes secrets requires a dry-run mode"));
+    }
+    if let Err(error) = landfall_release::validate_release_name(name) {
+        return Err(prefixed(&format!("release name {name:?}"), told(&error)));
+    }
+    let namespace = session.releases.namespace().to_owned();
+    let journal = if dry_run.is_on() {
+        None
+    } else {
+        Some(session.reached.journals.open(session.world, &namespace, name).await?)
+    };
+    if let Some(journal) = &journal {
+        session.recover(name, journal).await?;
+        session.heed_signals(&flags.arguments[0]);
+        let history = session.releases.history(name).await.map_err(|error| told(&error))?;
+        let taken = history.last().is_some_and(|last| {
+            use landfall_release::Status::{Failed, Uninstalled};
+            !(replace && matches!(last.info.status, Uninstalled | Failed))
+        });
+        if taken {
+            return Err(told(&landfall_release::Error::NameInUse { name: name.to_owned() }));
+        }
+    }
+    let skip_crds = flags.is("skip-crds");
+    let mut capabilities = session.reached.capabilities().await?;
+    if !skip_crds && !dry_run.is_on() {
+        deploy::with_definitions(&mut capabilities, &asked.chart);
+    }
+    let mut render = template::render_options(session.world, flags)?;
+    if dry_run != DryRun::Client {
+        render.lookup = Some(session.lookup());
+    }
+    let release = ReleaseInfo::install(name, &namespace);
+    let rendering = Rendering { options: render, post_renderer, capabilities };
+    let (content, _) = deploy::content(session, asked, None, rendering, release).await?;
+    let options = InstallOptions {
+        deploy: deploy::options(session, None)?,
+        create_namespace: flags.is("create-namespace"),
+        replace,
+        // On a dry run Helm installs none, and refuses what is of their kinds.
+        skip_crds: skip_crds || dry_run.is_on(),
+        rehearsal: dry_run.is_on(),
+    };
+    let mut prepared = session.releases.prepare_install(name, content, &options).await.map_err(|error| told(&error))?;
+    let Some(journal) = journal else {
+        prepared.record.info.description = "Dry run complete".to_owned();
+        return Ok(prepared.record);
+    };
+    let delivered = session.run(&prepared, &journal).await;
+    journal.close(&prepared.record.target()).await;
+    let delivered = delivered?;
+    if delivered.succeeded() {
+        return Ok(delivered.record);
+    }
+    Err(deploy::failed(session, name, &delivered, "uninstalled"))
+}
+
+/// The release's name and the chart's (pkg/action/install.go, NameAndChart).
+fn name_and_chart(flags: &Flags) -> Result<(String, String), Stop> {
+    let arguments = &flags.arguments;
+    let template = flags.text("name-template").filter(|template| !template.is_empty());
+    let refuse = |words: &str| Err(Stop::words(106, words));
+    match arguments.as_slice() {
+        [_, _, rest @ ..] if !rest.is_empty() => {
+            Err(Stop::words(106, format!("expected at most two arguments, unexpected arguments: {}", rest.join(", "))))
+        }
+        [_, _] if flags.is("generate-name") => refuse("cannot set --generate-name and also specify a name"),
+        [_, _] if template.is_some() => refuse("cannot set --name-template and also specify a name"),
+        [name, chart] => Ok((name.clone(), chart.clone())),
+        [chart, ..] => match template {
+            Some(template) => Ok((release_name(template, &landfall_sprig::Context::default())?, chart.clone())),
+            None if flags.is("generate-name") => Ok((generated(chart), chart.clone())),
+            None => refuse("must either provide a name or specify --generate-name"),
+        },
+        [] => refuse("must either provide a name or specify --generate-name"),
+    }
+}
+
+fn generated(chart: &str) -> String {
+    let base = chart.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let base = if base.is_empty() || base == "." { "chart" } else { base };
+    let base = base.split('.').next().unwrap_or_default();
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
+    format!("{base}-{seconds}")
+}

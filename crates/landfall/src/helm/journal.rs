@@ -1,0 +1,136 @@
+//! Where the journal of one operation on a release lies: a file that is there only while the operation is under way.
+//!
+//! A process that dies leaves it behind; whoever works on that release next holds its lock, finds the operation open,
+//! and brings it to its end first.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_store::{Location, Store};
+use sha2::{Digest, Sha256};
+
+use super::{Stop, World};
+use crate::commands::shared;
+use crate::state::StateDir;
+
+/// Where journals of a cluster's releases lie.
+pub(super) enum JournalPlace {
+    /// A directory of the person's; one file a release.
+    Personal(PathBuf),
+    /// The store of an embedded cluster, which `up` uses too.
+    Shared(Store, StateDir),
+    /// Nowhere: a process that dies leaves a record that is pending, as Helm does.
+    None,
+}
+
+/// The journal of one operation.
+pub(super) struct Journal {
+    /// The journal itself.
+    pub(super) store: Store,
+    /// Whether nobody else works with it, so that what is open in it was left by a process that is gone.
+    pub(super) alone: bool,
+    file: Option<PathBuf>,
+    /// Held for as long as the operation runs.
+    _lock: Option<File>,
+}
+
+impl JournalPlace {
+    /// The directory for a server below the person's state directory.
+    pub(super) fn personal(world: &World<'_>, server: &str) -> JournalPlace {
+        let var = |name: &str| (world.env)(name).filter(|text| !text.is_empty());
+        let base =
+            var("XDG_STATE_HOME").map(PathBuf::from).or_else(|| Some(Path::new(&var("HOME")?).join(".local/state")));
+        let Some(base) = base else { return JournalPlace::None };
+        let digest: String = Sha256::digest(server).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        JournalPlace::Personal(base.join("landfall/releases").join(digest))
+    }
+
+    /// The store that an embedded cluster's state directory has anyway.
+    pub(super) fn shared(store: Store, state: StateDir) -> JournalPlace {
+        JournalPlace::Shared(store, state)
+    }
+
+    /// Opens the journal for an operation on a release.
+    pub(super) async fn open(&self, world: &World<'_>, namespace: &str, name: &str) -> Result<Journal, Stop> {
+        match self {
+            JournalPlace::None => in_memory(false).await,
+            JournalPlace::Shared(store, state) => {
+                let lock = shared::only_delivery(world.context, state).await.map_err(|failure| {
+                    let first = failure.diagnostics.into_iter().next();
+                    let diagnostic = first.unwrap_or_else(|| Diagnostic::error(602, "the state cannot be locked"));
+                    Stop::said(diagnostic.message.clone(), diagnostic)
+                })?;
+                Ok(Journal { store: store.clone(), alone: true, file: None, _lock: Some(lock) })
+            }
+            JournalPlace::Personal(directory) => {
+                let file = directory.join(format!("{namespace}.{name}.db"));
+                // Where nothing can be written, an operation runs as Helm's does: without a journal.
+                if fs::create_dir_all(directory).is_err() {
+                    return in_memory(false).await;
+                }
+                let Ok(lock) = hold(&file.with_extension("lock")) else { return in_memory(false).await };
+                let Some(lock) = lock else { return in_memory(false).await };
+                let store = Store::open(Location::File(file.clone())).await.map_err(failed)?;
+                Ok(Journal { store, alone: true, file: Some(file), _lock: Some(lock) })
+            }
+        }
+    }
+}
+
+impl Journal {
+    /// Closes the journal and removes its file, when nothing is open in it.
+    pub(super) async fn close(self, target: &str) {
+        let Some(file) = &self.file else { return };
+        let open = self.store.running_operation(target).await;
+        self.store.close().await;
+        if matches!(open, Ok(None)) {
+            for ending in ["db", "db-wal", "db-shm", "lock"] {
+                // What cannot be removed is empty and does no harm.
+                let _left = fs::remove_file(file.with_extension(ending));
+            }
+        }
+    }
+}
+
+async fn in_memory(alone: bool) -> Result<Journal, Stop> {
+    let store = Store::open(Location::Memory).await.map_err(failed)?;
+    Ok(Journal { store, alone, file: None, _lock: None })
+}
+
+fn failed(error: landfall_store::Error) -> Stop {
+    Stop::said(error.to_string(), error.diagnose())
+}
+
+/// Locks a file; `None` when another process holds it. The file locked is the one that stands there: its owner removes
+/// it before letting go.
+fn hold(path: &Path) -> std::io::Result<Option<File>> {
+    loop {
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+        }
+        if fs::metadata(path).is_ok_and(|there| file.metadata().is_ok_and(|held| held.ino() == there.ino())) {
+            return Ok(Some(file));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_by_one_and_goes_with_its_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.lock");
+        let held = hold(&path).expect("locks").expect("is free");
+        assert!(hold(&path).expect("asks").is_none());
+        fs::remove_file(&path).expect("removes");
+        let next = hold(&path).expect("locks").expect("is another file");
+        drop((held, next));
+    }
+}

@@ -1,0 +1,239 @@
+//! What the verbs on releases have in common: a cluster that answers, the releases of a namespace, and an engine.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use landfall_chart::{Dialect, Lookup};
+use landfall_cluster::{Cluster, ListOptions};
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_engine::{Event, NoProbe, WallClock};
+use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_release::{Delivered, Driver, Error, Prepared, Record, Recovery, Releases, Runner};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::cluster::{Reached, reach};
+use super::flags::Flags;
+use super::journal::Journal;
+use super::{Stop, Voice, World, namespace};
+
+/// How long a record may be pending before its process is taken for dead, where no journal knows better: three times
+/// the time that Helm gives an operation when nobody says otherwise.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// A verb's work on releases.
+pub(super) struct Session<'w> {
+    /// What the verb runs in.
+    pub(super) world: &'w World<'w>,
+    /// Its flags.
+    pub(super) flags: &'w Flags,
+    /// The cluster.
+    pub(super) reached: Reached,
+    /// The releases of the namespace.
+    pub(super) releases: Releases,
+    /// Set by Ctrl-C.
+    pub(super) stop: CancellationToken,
+}
+
+/// Connects and runs a verb's work to its end.
+pub(super) fn on_cluster<T>(
+    world: &World<'_>,
+    flags: &Flags,
+    work: impl AsyncFnOnce(&Session<'_>) -> Result<T, Stop>,
+) -> Result<T, Stop> {
+    let driver = driver(world)?;
+    // The process's one provider of cryptography; a second installation is refused and changes nothing.
+    let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        let reached = reach(world, flags).await?;
+        let namespace = namespace::namespace(world, flags);
+        let releases = Releases::new(reached.cluster.clone(), namespace, Arc::new(WallClock)).kept_in(driver);
+        let mut session = Session { world, flags, reached, releases, stop: CancellationToken::new() };
+        let outcome = work(&session).await;
+        session.reached.close().await;
+        outcome
+    });
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    outcome
+}
+
+/// In what records are kept, by `HELM_DRIVER`.
+fn driver(world: &World<'_>) -> Result<Driver, Stop> {
+    match (world.env)("HELM_DRIVER").as_deref() {
+        None | Some("" | "secret" | "secrets") => Ok(Driver::Secret),
+        Some("configmap" | "configmaps") => Ok(Driver::ConfigMap),
+        Some(known @ ("memory" | "sql")) => Err(Stop::Missing(format!("HELM_DRIVER={known} is not there yet"))),
+        Some(other) => Err(Stop::words(101, format!("unknown driver {other:?}"))),
+    }
+}
+
+/// An error of the release room in Helm's words and ours.
+pub(super) fn told(error: &Error) -> Stop {
+    Stop::said(error.to_string(), error.diagnose())
+}
+
+impl Session<'_> {
+    /// The cluster.
+    pub(super) fn cluster(&self) -> &Cluster {
+        &self.reached.cluster
+    }
+
+    /// Whose manner is spoken.
+    pub(super) fn dialect(&self) -> Result<Dialect, Stop> {
+        super::dialect(self.world, self.flags)
+    }
+
+    /// What answers `lookup`.
+    pub(super) fn lookup(&self) -> Arc<dyn Lookup> {
+        Arc::new(LiveLookup { cluster: self.cluster().clone(), runtime: tokio::runtime::Handle::current() })
+    }
+
+    /// One revision of a release, the last one for 0 (helm: `releaseContent`).
+    pub(super) async fn content(&self, name: &str, revision: i64) -> Result<Record, Stop> {
+        if landfall_release::validate_release_name(name).is_err() {
+            return Err(Stop::words(300, format!("releaseContent: Release name is invalid: {name}")));
+        }
+        let found =
+            if revision <= 0 { self.releases.last(name).await } else { self.releases.get(name, revision).await };
+        found.map_err(|error| told(&error))
+    }
+
+    /// Brings to an end what an earlier process left open on a release, where that can be known.
+    pub(super) async fn recover(&self, name: &str, journal: &Journal) -> Result<(), Stop> {
+        if !journal.alone {
+            return Ok(());
+        }
+        let (runner, listener) = self.runner(journal);
+        let recovery = runner.recover(name, PATIENCE).await;
+        drop(runner);
+        let _ended = listener.await;
+        let note = match recovery {
+            Ok(Recovery::Clean) | Err(Error::Pending { .. }) => return Ok(()),
+            Ok(Recovery::Resumed(delivered)) => {
+                let how = if delivered.succeeded() { "was brought to its end" } else { "was found to have failed" };
+                format!("an interrupted operation on release {name} {how} (revision {})", delivered.record.version)
+            }
+            Ok(Recovery::Repaired(record)) => {
+                format!("revision {} of release {name} was never finished; it is marked as failed", record.version)
+            }
+            Err(error) => return Err(told(&error)),
+        };
+        writeln!(io::stderr().lock(), "WARNING: {note}")?;
+        Ok(())
+    }
+
+    /// Carries an operation out; logs of hooks go to standard error.
+    pub(super) async fn run(&self, prepared: &Prepared, journal: &Journal) -> Result<Delivered, Stop> {
+        let (runner, listener) = self.runner(journal);
+        let outcome = runner.run(prepared).await;
+        let outcome = match outcome {
+            Err(Error::Engine(landfall_engine::Error::Interrupted)) => {
+                let given_up = runner.give_up(prepared, "context canceled").await;
+                given_up.map_err(|error| told(&error)).and_then(|()| {
+                    Err(Stop::said(
+                        "context canceled",
+                        Diagnostic::error(444, "interrupted; the release is marked as failed"),
+                    ))
+                })
+            }
+            Err(error) => Err(told(&error)),
+            Ok(delivered) => Ok(delivered),
+        };
+        drop(runner);
+        let _ended = listener.await;
+        outcome
+    }
+
+    fn runner(&self, journal: &Journal) -> (Runner, tokio::task::JoinHandle<()>) {
+        let (events, mut receiver) = mpsc::channel(256);
+        let listener = tokio::spawn(async move {
+            while let Some(event) = receiver.recv().await {
+                if let Event::HookLog { text, .. } = event {
+                    let _nobody_listens = io::stderr().lock().write_all(text.as_bytes());
+                }
+            }
+        });
+        let runner = Runner {
+            releases: self.releases.clone(),
+            store: journal.store.clone(),
+            events,
+            probe: Arc::new(NoProbe),
+            stop: self.stop.clone(),
+            new_id: Arc::new(|| ulid::Ulid::generate().to_string()),
+        };
+        (runner, listener)
+    }
+
+    /// Says that a release's operation is cancelled, and ends it, on Ctrl-C or SIGTERM.
+    pub(super) fn heed_signals(&self, name: &str) {
+        let (stop, name) = (self.stop.clone(), name.to_owned());
+        tokio::spawn(async move {
+            let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+                return;
+            };
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            let _nobody_listens = writeln!(io::stdout().lock(), "Release {name} has been cancelled.");
+            stop.cancel();
+        });
+    }
+
+    /// Why an operation failed, in Helm's words and with the evidence.
+    pub(super) fn failure(&self, delivered: &Delivered) -> Stop {
+        let words = delivered.failure_words.clone().unwrap_or_default();
+        let diagnostic = match &delivered.report.failure {
+            Some(failure) => failure.diagnose(),
+            None => Diagnostic::error(450, words.clone()),
+        };
+        Stop::said(words, diagnostic)
+    }
+
+    /// Whether Helm's own voice is spoken.
+    pub(super) fn as_helm(&self) -> bool {
+        self.world.voice == Voice::Helm
+    }
+}
+
+/// `lookup` against a live cluster; called on a blocking thread.
+#[derive(Debug)]
+struct LiveLookup {
+    cluster: Cluster,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Lookup for LiveLookup {
+    fn lookup(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<serde_json::Value>, String> {
+        let gvk = Gvk::from_api_version(api_version, kind);
+        let namespace = (!namespace.is_empty()).then_some(namespace);
+        self.runtime.block_on(async {
+            if name.is_empty() {
+                let options = ListOptions { namespace: namespace.map(str::to_owned), ..ListOptions::default() };
+                return match self.cluster.list(&gvk, &options).await {
+                    Ok(items) => {
+                        let items: Vec<serde_json::Value> = items.into_iter().map(Object::into_value).collect();
+                        Ok(Some(serde_json::json!({
+                            "apiVersion": api_version, "kind": format!("{kind}List"), "metadata": {}, "items": items,
+                        })))
+                    }
+                    Err(error) if error.is_not_found() => Ok(None),
+                    Err(error) => Err(error.to_string()),
+                };
+            }
+            match self.cluster.get(&ObjectKey::new(gvk, namespace, name)).await {
+                Ok(found) => Ok(found.map(Object::into_value)),
+                Err(error) if error.is_not_found() => Ok(None),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! `helm test`.
+
+use std::io::{self, Write};
+
+use landfall_cluster::LogOptions;
+use landfall_release::{Record, TestFilter, TestOptions};
+
+use super::deploy::timeout;
+use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
+use super::release_text::{Detail, Format, text};
+use super::session::{Session, on_cluster, told};
+use super::{Stop, World, exactly, parse};
+
+const FLAGS: &[Spec] = &[
+    flag("filter", Kind::List, Support::Works, "run tests by attribute: name=test1,name=test2 or '!name=test3'"),
+    flag("hide-notes", Kind::Bool, Support::Works, "do not show notes in the output"),
+    flag("logs", Kind::Bool, Support::Works, "dump the logs from test pods"),
+    flag("timeout", Kind::Duration, Support::Works, "time to wait for any individual operation (default 5m0s)"),
+];
+
+pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let usage = "test [RELEASE] [flags]";
+    let Some(flags) = parse(world, "test", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    exactly(&flags, "test", 1, usage)?;
+    on_cluster(world, &flags, async |session| test(session, &flags.arguments[0]).await)?;
+    Ok(0)
+}
+
+async fn test(session: &Session<'_>, name: &str) -> Result<(), Stop> {
+    let flags = session.flags;
+    if landfall_release::validate_release_name(name).is_err() {
+        return Err(Stop::words(300, format!("releaseTest: Release name is invalid: {name}")));
+    }
+    let filters = filters(flags);
+    let options = TestOptions { timeout: timeout(flags), filters: filters.clone() };
+    let prepared = session.releases.prepare_test(name, &options).await.map_err(|error| told(&error))?;
+    let namespace = session.releases.namespace().to_owned();
+    let journal = session.reached.journals.open(session.world, &namespace, name).await?;
+    let delivered = session.run(&prepared, &journal).await;
+    journal.close(&prepared.record.target()).await;
+    let delivered = delivered?;
+    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), ..Detail::default() };
+    let shown = text(&delivered.record, Format::Table, detail, None)?;
+    io::stdout().lock().write_all(shown.as_bytes())?;
+    if flags.is("logs") {
+        writeln!(io::stdout().lock())?;
+        logs(session, &delivered.record, &filters).await?;
+    }
+    if delivered.succeeded() { Ok(()) } else { Err(session.failure(&delivered)) }
+}
+
+fn filters(flags: &Flags) -> Vec<TestFilter> {
+    flags
+        .all("filter")
+        .iter()
+        .filter_map(|text| match text.strip_prefix("name=") {
+            Some(name) => Some(TestFilter::Only(name.to_owned())),
+            None => {
+                let rest = text.strip_prefix('!')?;
+                let rest = rest.strip_prefix([' ', '\t']).unwrap_or(rest);
+                Some(TestFilter::Not(rest.strip_prefix("name=")?.to_owned()))
+            }
+        })
+        .collect()
+}
+
+/// The logs of the pods that tested, by weight (pkg/action/release_testing.go, GetPodLogs).
+async fn logs(session: &Session<'_>, record: &Record, filters: &[TestFilter]) -> Result<(), Stop> {
+    let only = filters.iter().any(|filter| matches!(filter, TestFilter::Only(_)));
+    let mut hooks: Vec<_> = record
+        .hooks
+        .iter()
+        .filter(|hook| hook.events.iter().any(|event| event == "test"))
+        .filter(|hook| !filters.contains(&TestFilter::Not(hook.name.clone())))
+        .filter(|hook| !only || filters.contains(&TestFilter::Only(hook.name.clone())))
+        .collect();
+    hooks.sort_by(|a, b| a.weight.cmp(&b.weight).then_with(|| a.name.cmp(&b.name)));
+    for hook in hooks {
+        let found = session.cluster().logs(session.releases.namespace(), &hook.name, &LogOptions::default()).await;
+        let log = found.map_err(|error| {
+            Stop::said(
+                format!("unable to get pod logs for {}: {error}", hook.name),
+                landfall_diag::Diagnose::diagnose(&error),
+            )
+        })?;
+        writeln!(io::stdout().lock(), "POD LOGS: {}\n{log}", hook.name)?;
+    }
+    Ok(())
+}

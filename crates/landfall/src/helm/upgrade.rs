@@ -1,0 +1,168 @@
+//! `helm upgrade`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use landfall_chart::{Operation, ReleaseInfo, Values, recorded_values, values_from_json, values_over};
+use landfall_release::{Record, Status, UpgradeOptions};
+
+use super::deploy::{self, Asked, DEPLOY, DryRun, Rendering, prefixed};
+use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
+use super::install::{check_chart, check_dependencies, install, warn_deprecated};
+use super::release_text::{Detail, Format, text};
+use super::session::{Session, on_cluster, told};
+use super::{Stop, World, exactly, log, parse, template};
+
+use Kind::{Bool, Int};
+use Support::Works;
+
+const FLAGS: &[Spec] = &[
+    flag("cleanup-on-fail", Bool, Works, "delete resources created in this upgrade when it fails"),
+    flag(
+        "history-max",
+        Int,
+        Works,
+        "limit the maximum number of revisions saved per release; 0 for no limit (default 10)",
+    ),
+    short("install", 'i', Bool, Works, "if a release by this name doesn't already exist, run an install"),
+    flag("recreate-pods", Bool, Support::Missing, "performs pods restart for the resource if applicable"),
+    flag("reset-then-reuse-values", Bool, Works, "the chart's values, the last release's over them, then those given"),
+    flag("reset-values", Bool, Works, "reset the values to the ones built into the chart"),
+    flag("reuse-values", Bool, Works, "reuse the last release's values and merge in those given"),
+];
+
+pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let usage = "upgrade [RELEASE] [CHART] [flags]";
+    let Some(flags) = parse(world, "upgrade", usage, &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL], words)? else {
+        return Ok(0);
+    };
+    exactly(&flags, "upgrade", 2, usage)?;
+    let post_renderer = template::find_post_renderer(world, &flags)?;
+    let format = Format::of(&flags);
+    let name = flags.arguments[0].clone();
+    let record = on_cluster(world, &flags, async |session| {
+        if flags.is("install") && is_absent(session, &name).await? {
+            if format == Format::Table {
+                writeln!(io::stdout().lock(), "Release {name:?} does not exist. Installing it now.")?;
+            }
+            let replace = !session.releases.history(&name).await.map_err(|error| told(&error))?.is_empty();
+            let asked = deploy::asked(world, &flags, &flags.arguments[1])?;
+            check_chart(&asked)?;
+            let dry_run = DryRun::of(&flags)?;
+            return install(session, &name, &asked, dry_run, post_renderer, replace).await;
+        }
+        // What is wrong with the chart or the values stands alone, as Helm has it.
+        let dry_run = DryRun::of(&flags)?;
+        let asked = deploy::asked(world, &flags, &flags.arguments[1])?;
+        check_dependencies(&asked)?;
+        warn_deprecated(&asked)?;
+        let record = upgrade(session, &name, &asked, dry_run, post_renderer)
+            .await
+            .map_err(|stop| prefixed("UPGRADE FAILED", stop))?;
+        if format == Format::Table {
+            writeln!(io::stdout().lock(), "Release {name:?} has been upgraded. Happy Helming!")?;
+        }
+        Ok(record)
+    })?;
+    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), ..Detail::default() };
+    io::stdout().lock().write_all(text(&record, format, detail, None)?.as_bytes())?;
+    Ok(0)
+}
+
+/// Whether there is nothing to upgrade: no revision, or the last one uninstalled.
+async fn is_absent(session: &Session<'_>, name: &str) -> Result<bool, Stop> {
+    if landfall_release::validate_release_name(name).is_err() {
+        return Err(Stop::words(300, format!("release name is invalid: {name}")));
+    }
+    let history = session.releases.history(name).await.map_err(|error| told(&error))?;
+    Ok(history.last().is_none_or(|last| last.info.status == Status::Uninstalled))
+}
+
+async fn upgrade(
+    session: &Session<'_>,
+    name: &str,
+    asked: &Asked,
+    dry_run: DryRun,
+    post_renderer: Option<PathBuf>,
+) -> Result<Record, Stop> {
+    let flags = session.flags;
+    if landfall_release::validate_release_name(name).is_err() {
+        return Err(Stop::words(300, format!("release name is invalid: {name}")));
+    }
+    if flags.is("hide-secret") && !dry_run.is_on() {
+        return Err(Stop::words(105, "Hiding Kubernetes secrets requires a dry-run mode"));
+    }
+    let namespace = session.releases.namespace().to_owned();
+    let journal = if dry_run.is_on() {
+        None
+    } else {
+        Some(session.reached.journals.open(session.world, &namespace, name).await?)
+    };
+    if let Some(journal) = &journal {
+        session.recover(name, journal).await?;
+        session.heed_signals(name);
+    }
+    let (last, base) = session.releases.base_of(name).await.map_err(|error| told(&error))?;
+    let (chart, recorded) = reused(flags, asked, &base)?;
+    let asked = Asked { chart, layers: asked.layers.clone(), values: asked.values.clone() };
+    let capabilities = session.reached.capabilities().await?;
+    let mut render = template::render_options(session.world, flags)?;
+    if dry_run != DryRun::Client {
+        render.lookup = Some(session.lookup());
+    }
+    let release = ReleaseInfo {
+        name: name.to_owned(),
+        namespace: base.namespace.clone(),
+        revision: last.version + 1,
+        operation: Operation::Upgrade,
+    };
+    let rendering = Rendering { options: render, post_renderer, capabilities };
+    let (content, _) = deploy::content(session, &asked, recorded, rendering, release).await?;
+    let options = UpgradeOptions { deploy: deploy::options(session, Some(&base))? };
+    let prepared = session.releases.prepare_upgrade(name, content, &options).await;
+    let mut prepared = prepared.map_err(|error| {
+        // Helm builds the new objects once before it begins, and says no more then.
+        let words = error.to_string();
+        match words.strip_prefix("unable to build kubernetes objects from new release manifest: ") {
+            Some(bare) => Stop::said(bare.to_owned(), landfall_diag::Diagnose::diagnose(&error)),
+            None => told(&error),
+        }
+    })?;
+    let Some(journal) = journal else {
+        prepared.record.info.description = options.deploy.description.unwrap_or_else(|| "Dry run complete".to_owned());
+        return Ok(prepared.record);
+    };
+    let delivered = session.run(&prepared, &journal).await;
+    journal.close(&prepared.record.target()).await;
+    let delivered = delivered?;
+    if delivered.succeeded() {
+        return Ok(delivered.record);
+    }
+    Err(deploy::failed(session, name, &delivered, "rolled back"))
+}
+
+/// The chart with the defaults it is rendered with, and the values when they are not only those given (pkg/action/
+/// upgrade.go, reuseValues).
+fn reused(flags: &Flags, asked: &Asked, base: &Record) -> Result<(landfall_chart::Chart, Option<Values>), Stop> {
+    let mut chart = asked.chart.clone();
+    if flags.is("reset-values") {
+        return Ok((chart, None));
+    }
+    let recorded = values_from_json(&base.config);
+    if flags.is("reuse-values") {
+        let (defaults, warnings) = recorded_values(&base.chart, &recorded)
+            .map_err(|error| prefixed("failed to rebuild old values", deploy::chart_error(&error)))?;
+        log(&warnings);
+        let (values, warnings) = values_over(&asked.values, &recorded);
+        log(&warnings);
+        chart.values = defaults;
+        return Ok((chart, Some(values)));
+    }
+    if flags.is("reset-then-reuse-values") {
+        let (values, warnings) = values_over(&asked.values, &recorded);
+        log(&warnings);
+        return Ok((chart, Some(values)));
+    }
+    let nothing_given = asked.values.entries().is_empty();
+    Ok((chart, (nothing_given && !base.config.is_empty()).then_some(recorded)))
+}

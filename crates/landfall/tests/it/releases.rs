@@ -1,0 +1,141 @@
+//! Helm's verbs on the embedded cluster of a directory.
+
+use super::sandbox::Sandbox;
+
+/// A directory with a chart `web` and a started cluster.
+fn started() -> Sandbox {
+    let sandbox = Sandbox::empty().interactive();
+    sandbox.write("web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\nappVersion: \"1.0\"\n");
+    sandbox.write("web/values.yaml", "replicas: 1\nimage: {tag: v1.0.0}\n");
+    sandbox.write(
+        "web/templates/web.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: {{ .Release.Name }}}\nspec:\n  replicas: {{ .Values.replicas }}\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: \"shop/web:{{ .Values.image.tag }}\"}]}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: {{ .Release.Name }}-keys}\nstringData: {key: value}\n",
+    );
+    sandbox.write("web/templates/NOTES.txt", "See {{ .Release.Name }}.\n");
+    sandbox.run(&["cluster", "start"]).exits(0);
+    sandbox
+}
+
+#[test]
+fn lp_126_one_line_typed_as_helm_or_landfall_installs_and_upgrades() {
+    let sandbox = started();
+    let line = |tag: &str| {
+        let set = format!("image.tag={tag}");
+        ["upgrade", "--install", "web", "web", "--namespace", "shop", "--create-namespace", "--rollback-on-failure"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(["--timeout", "3m", "--set"].map(str::to_owned))
+            .chain([set])
+            .collect::<Vec<String>>()
+    };
+    let first = line("v1.2.3");
+    let first: Vec<&str> = first.iter().map(String::as_str).collect();
+    sandbox
+        .run(&first)
+        .exits(0)
+        .says("Release \"web\" does not exist. Installing it now.")
+        .says("STATUS: deployed")
+        .says("REVISION: 1")
+        .says("NOTES:\nSee web.");
+    let second = line("v1.2.4");
+    let second: Vec<&str> = ["helm"].into_iter().chain(second.iter().map(String::as_str)).collect();
+    sandbox.run(&second).exits(0).says("Release \"web\" has been upgraded. Happy Helming!").says("REVISION: 2");
+    sandbox.run(&["helm", "get", "values", "web", "-n", "shop"]).exits(0).says("  tag: v1.2.4");
+}
+
+#[test]
+fn lp_101_values_and_history_are_told_as_helm_tells_them() {
+    let sandbox = started();
+    sandbox.run(&["install", "web", "web", "--set", "replicas=2"]).exits(0);
+    sandbox.run(&["upgrade", "web", "web", "--reuse-values", "--set", "image.tag=v2"]).exits(0);
+    let values = sandbox.run(&["get", "values", "web"]).exits(0);
+    assert_eq!(values.stdout, "USER-SUPPLIED VALUES:\nimage:\n  tag: v2\nreplicas: 2\n");
+    let history = sandbox.run(&["helm", "history", "web", "-o", "json"]).exits(0).json();
+    let told: Vec<(i64, &str, &str)> = history
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|line| {
+            let text = |field: &str| line[field].as_str().unwrap_or_default();
+            (line["revision"].as_i64().unwrap_or(0), text("status"), text("description"))
+        })
+        .collect();
+    assert_eq!(told, [(1, "superseded", "Install complete"), (2, "deployed", "Upgrade complete")]);
+    let list = sandbox.run(&["list", "-q"]).exits(0);
+    assert_eq!(list.stdout, "web\n");
+}
+
+#[test]
+fn lp_065_a_rollback_makes_a_new_revision_with_the_contents_of_the_old() {
+    let sandbox = started();
+    sandbox.run(&["install", "web", "web"]).exits(0);
+    sandbox.run(&["upgrade", "web", "web", "--set", "image.tag=v9"]).exits(0);
+    let said = sandbox.run(&["helm", "rollback", "web", "1"]).exits(0);
+    assert_eq!(said.stdout, "Rollback was a success! Happy Helming!\n");
+    let first = sandbox.run(&["get", "manifest", "web", "--revision", "1"]).exits(0).stdout;
+    let third = sandbox.run(&["get", "manifest", "web", "--revision", "3"]).exits(0).stdout;
+    assert_eq!(first, third);
+    sandbox.run(&["helm", "history", "web"]).exits(0).says("Rollback to 1");
+}
+
+#[test]
+fn lp_096_what_its_policy_keeps_stays_behind_and_is_named() {
+    let sandbox = started();
+    sandbox.write(
+        "web/templates/kept.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: kept\n  annotations: {\"helm.sh/resource-policy\": keep}\n",
+    );
+    sandbox.run(&["install", "web", "web"]).exits(0);
+    sandbox.run(&["uninstall", "web"]).exits(0).says("kept: Namespace/kept").says("release \"web\" uninstalled");
+    sandbox.run(&["install", "web", "web"]).exits(0);
+    let said = sandbox.run(&["helm", "uninstall", "web"]).exits(0);
+    assert_eq!(
+        said.stdout,
+        "These resources were kept due to the resource policy:\n[Namespace] kept\n\nrelease \"web\" uninstalled\n"
+    );
+}
+
+#[test]
+fn ez_001_verbs_flags_and_exit_codes_are_helms() {
+    let sandbox = started();
+    let fails = |arguments: &[&str], words: &str| {
+        let ran = sandbox.run(arguments).exits(1);
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", format!("Error: {words}\n").as_str()));
+    };
+    fails(&["helm", "status", "web"], "release: not found");
+    fails(&["helm", "upgrade", "web", "web"], "UPGRADE FAILED: \"web\" has no deployed releases");
+    fails(
+        &["helm", "rollback", "web", "x"],
+        "could not convert revision to a number: strconv.Atoi: parsing \"x\": invalid syntax",
+    );
+    fails(&["helm", "uninstall", "web"], "uninstall: Release not loaded: web: release: not found");
+    fails(&["helm", "install", "web"], "INSTALLATION FAILED: must either provide a name or specify --generate-name");
+    sandbox.run(&["helm", "install", "web", "web", "-o", "json"]).exits(0).json();
+    fails(&["helm", "install", "web", "web"], "INSTALLATION FAILED: cannot re-use a name that is still in use");
+    sandbox.run(&["helm", "plugin", "list"]).exits(2);
+}
+
+#[test]
+fn a_record_left_pending_by_a_dead_process_does_not_stand_in_the_way() {
+    let sandbox = started();
+    sandbox.write(
+        "web/templates/hook.yaml",
+        "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: never\n  annotations: {helm.sh/hook: pre-upgrade}\nspec:\n  suspend: {{ .Values.stuck | default false }}\n  template: {spec: {restartPolicy: Never, containers: [{name: j, image: busybox}]}}\n",
+    );
+    sandbox.run(&["install", "web", "web"]).exits(0);
+    let mut stuck = sandbox.command(&["helm", "upgrade", "web", "web", "--set", "stuck=true", "--timeout", "2s"]);
+    let mut stuck =
+        stuck.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("runs");
+    let pending = |_: u32| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        sandbox.run(&["helm", "list", "--pending", "-q"]).stdout == "web\n"
+    };
+    assert!((0..100).any(pending), "the upgrade never began");
+    stuck.kill().expect("is killed");
+    stuck.wait().expect("ends");
+    sandbox.run(&["helm", "list", "-a"]).exits(0).says("pending-upgrade");
+    // What it left open is brought to its end first: its hook runs out of time, and the revision has failed.
+    let ran = sandbox.run(&["helm", "upgrade", "web", "web", "--set", "image.tag=v3"]).exits(0);
+    ran.says("an interrupted operation on release web").says("REVISION: 3");
+    sandbox.run(&["helm", "history", "web"]).exits(0).says("pre-upgrade hooks failed");
+}
