@@ -14,7 +14,7 @@ const fn chart(name: &'static str, upgrade: &'static str) -> Chart {
 }
 
 /// The charts of the matrix, each with something of its own: hooks, definitions, a policy that keeps, many objects, a
-/// hook that fails, a StatefulSet, notes of a subchart, `lookup`, an object that goes.
+/// hook that fails, a StatefulSet, a subchart, `lookup`, an object that goes.
 pub(crate) const CHARTS: [Chart; 11] = [
     chart("basic", "--set replicas=2,msg=later"),
     chart("hooks", "--set v=2"),
@@ -24,7 +24,7 @@ pub(crate) const CHARTS: [Chart; 11] = [
     chart("many", "--set count=20,v=2"),
     chart("failhook", "--set v=2 --no-hooks"),
     chart("sts", "--set r=2"),
-    Chart { name: "noted", install: "--render-subchart-notes", upgrade: "--reuse-values --set greeting=bye" },
+    chart("noted", "--reuse-values --set greeting=bye"),
     chart("look", ""),
     Chart { name: "noted", install: "--set sub.level=7 --labels team=a", upgrade: "--reset-values --labels team=b" },
 ];

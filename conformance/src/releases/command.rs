@@ -200,7 +200,7 @@ fn scripted(place: &Place, script: &Script, peer: &Tool, ours: &Tool) -> anyhow:
     Ok(Case { id: script.id.clone(), text: script.text.clone(), faults })
 }
 
-/// Runs lines on both sides, one after the other, and says in what they differ; a difference is told once.
+/// Runs lines on both sides, at the same time, and says in what they differ; a difference is told once.
 fn compared(
     place: &Place,
     lines: &[(usize, String)],
@@ -208,15 +208,20 @@ fn compared(
     ours: [&Tool; 2],
 ) -> anyhow::Result<Vec<String>> {
     let run = |namespace: &str, tools: [&Tool; 2]| -> anyhow::Result<Vec<Ended>> {
-        place.clear(namespace)?;
         place.namespace(namespace)?;
         let ended = lines.iter().map(|(who, line)| place.step(tools[*who], namespace, line)).collect();
-        place.clear(namespace)?;
+        place.forget(namespace)?;
         ended
     };
     let unique = format!("{}-{}", std::process::id(), next());
-    let theirs = run(&format!("peer-{unique}"), peers)?;
-    let own = run(&format!("ours-{unique}"), ours)?;
+    place.undefine()?;
+    let (theirs, own) = std::thread::scope(|scope| {
+        let peer = scope.spawn(|| run(&format!("peer-{unique}"), peers));
+        let own = run(&format!("ours-{unique}"), ours);
+        (peer.join(), own)
+    });
+    let theirs = theirs.map_err(|_| anyhow::anyhow!("the peer's side ended unexpectedly"))??;
+    let own = own?;
     let mut faults = Vec::new();
     let mut told = std::collections::BTreeSet::new();
     for (((_, line), peer), ours) in lines.iter().zip(&theirs).zip(&own) {

@@ -96,11 +96,14 @@ impl Place {
         Ok(())
     }
 
-    /// Removes a namespace without waiting for its end, and definitions that charts have brought.
-    pub(crate) fn clear(&self, name: &str) -> anyhow::Result<()> {
-        self.kubectl(&["delete", "namespace", name, "--wait=false"])?;
-        self.kubectl(&["delete", "crd", "widgets.x.example.com", "--ignore-not-found", "--timeout=20s"])?;
-        Ok(())
+    /// Removes a namespace without waiting for its end.
+    pub(crate) fn forget(&self, name: &str) -> anyhow::Result<()> {
+        self.kubectl(&["delete", "namespace", name, "--wait=false"]).map(drop)
+    }
+
+    /// Removes the definitions that charts have brought.
+    pub(crate) fn undefine(&self) -> anyhow::Result<()> {
+        self.kubectl(&["delete", "crd", "widgets.x.example.com", "--ignore-not-found", "--timeout=20s"]).map(drop)
     }
 
     /// The objects of a namespace and the records among them.

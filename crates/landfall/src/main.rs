@@ -114,7 +114,14 @@ fn run_helm(env: &Env, voice: helm::Voice, arguments: &[std::ffi::OsString]) -> 
     let global =
         cli::GlobalArgs { state: helm::state(env, arguments), color: ui::ColorChoice::Auto, quiet: 0, verbose: 0 };
     let cwd = std::env::current_dir().unwrap_or_default();
-    let context = Context { env: env.clone(), cwd: cwd.clone(), ui, global, stop: CancellationToken::new() };
+    let probe = match probe::Points::asked(env) {
+        Ok(probe) => probe,
+        Err(failure) => {
+            failure.diagnostics.iter().for_each(|diagnostic| ui.diagnostic(diagnostic));
+            return failure.exit.into();
+        }
+    };
+    let context = Context { env: env.clone(), cwd: cwd.clone(), ui, global, stop: CancellationToken::new(), probe };
     let world = helm::World {
         voice,
         cwd,

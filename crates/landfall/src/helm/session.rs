@@ -7,7 +7,7 @@ use std::time::Duration;
 use landfall_chart::{Dialect, Lookup};
 use landfall_cluster::{Cluster, ListOptions};
 use landfall_diag::{Diagnose, Diagnostic};
-use landfall_engine::{Event, NoProbe, WallClock};
+use landfall_engine::{Event, NoProbe, Probe, WallClock};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_release::{Delivered, Driver, Error, Prepared, Record, Recovery, Releases, Runner};
 use tokio::sync::mpsc;
@@ -159,7 +159,10 @@ impl Session<'_> {
             releases: self.releases.clone(),
             store: journal.store.clone(),
             events,
-            probe: Arc::new(NoProbe),
+            probe: match &self.world.context.probe {
+                Some(points) => Arc::clone(points) as Arc<dyn Probe>,
+                None => Arc::new(NoProbe),
+            },
             stop: self.stop.clone(),
             new_id: Arc::new(|| ulid::Ulid::generate().to_string()),
         };

@@ -203,7 +203,12 @@ pub(super) fn find_post_renderer(world: &World<'_>, flags: &Flags) -> Result<Opt
 }
 
 /// What a post-renderer makes of a manifest.
-pub(super) fn post_rendered(world: &World<'_>, flags: &Flags, program: &Path, manifest: String) -> Result<String, Stop> {
+pub(super) fn post_rendered(
+    world: &World<'_>,
+    flags: &Flags,
+    program: &Path,
+    manifest: String,
+) -> Result<String, Stop> {
     let failed = |text: String| {
         let helm =
             format!("error while running post render on files: {text}\n\nUse --debug flag to render out invalid YAML");
