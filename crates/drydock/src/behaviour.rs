@@ -56,6 +56,12 @@ pub struct Behaviour {
 }
 
 impl Behaviour {
+    /// The same play at the same generation, to be exchanged on its own from now on.
+    pub(crate) fn fork(&self) -> Self {
+        let generation = AtomicU64::new(self.generation.load(Ordering::Acquire));
+        Self { play: RwLock::new(self.play()), generation }
+    }
+
     /// A behaviour that starts with this play.
     pub fn new(play: Play) -> Self {
         Self { play: RwLock::new(Arc::new(play)), generation: AtomicU64::new(0) }

@@ -45,6 +45,10 @@ pub enum Drive {
     /// next timer whenever no request is under way.
     #[default]
     Background,
+    /// As `Background`, but virtual time moves only while somebody sleeps on the cluster's clock and everybody else
+    /// has nothing left to do; the same run then takes the same steps. Wants a runtime of one thread, so that a client
+    /// that thinks is never overtaken.
+    Awaited,
     /// The owner, by [`Cluster::settle`] and [`Cluster::advance_until`].
     ByHand,
 }
@@ -179,8 +183,10 @@ impl Cluster {
             stop: stop.clone(),
             _stop_on_drop: Arc::new(stop.clone().drop_guard()),
         };
-        if drive == Drive::Background {
-            tokio::spawn(drive::run(cluster.plane.clone(), stop));
+        match drive {
+            Drive::Background => drop(tokio::spawn(drive::run(cluster.plane.clone(), stop))),
+            Drive::Awaited => drop(tokio::spawn(drive::run_awaited(cluster.plane.clone(), stop))),
+            Drive::ByHand => {}
         }
         cluster
     }
@@ -188,15 +194,20 @@ impl Cluster {
     /// A cluster in memory that starts with this one's state and then goes its own way; with a virtual clock that
     /// starts at the same time.
     pub fn fork(&self, clock: ForkClock) -> Self {
-        let mut world = self.plane.world.lock().fork();
+        let behaviour = Arc::new(self.behaviour.fork());
+        // In the order in which settling takes them: what the controllers have seen is what the world shows.
+        let (mut world, runtime) = {
+            let runtime = self.plane.runtime.lock();
+            let world = self.plane.world.lock();
+            (world.fork(), runtime.fork(&behaviour))
+        };
         if clock == ForkClock::Virtual {
             let now = world.now();
             world.set_clock(Clock::virtual_at(now));
         }
-        let behaviour = Arc::new(Behaviour::new((*self.behaviour.play()).clone()));
         let plane = Arc::new(Plane {
             world: Mutex::new(world),
-            runtime: Mutex::new(Runtime::new(self.control_plane.stand(&behaviour, &self.plane.credentials))),
+            runtime: Mutex::new(runtime),
             credentials: self.plane.credentials.clone(),
             documents: crate::openapi::Cache::default(),
             audit: crate::audit::AuditLog::default(),
@@ -207,6 +218,22 @@ impl Cluster {
             containers: behaviour.clone(),
         });
         Self::start(plane, self.control_plane.clone(), behaviour, self.drive)
+    }
+
+    /// Puts another play on, without writing it into the cluster.
+    pub fn perform(&self, play: Play) {
+        self.behaviour.set(play);
+    }
+
+    /// All objects that are stored, by resource, namespace and name.
+    pub fn objects(&self) -> Vec<landfall_object::Object> {
+        self.plane.world.lock().objects_of_all()
+    }
+
+    /// Puts objects of another cluster in place as they are, statuses and identities included, definitions first;
+    /// gives those of kinds that are not served.
+    pub fn import(&self, objects: Vec<landfall_object::Object>) -> Vec<landfall_object::Object> {
+        self.plane.world.lock().import(objects)
     }
 
     /// The API as a service that needs no socket; requests without credentials are the admin's.

@@ -102,6 +102,7 @@ impl Default for ControlPlane {
 }
 
 /// All controllers over one world.
+#[derive(Clone)]
 pub(crate) struct Controllers {
     plane: ControlPlane,
     behaviour: Arc<Behaviour>,
@@ -294,6 +295,10 @@ impl Controller for Controllers {
     fn step(&mut self, world: &mut World) -> Option<Timestamp> {
         let now = world.now();
         self.advance(world, now)
+    }
+
+    fn fork(&self, behaviour: &Arc<Behaviour>) -> Box<dyn Controller> {
+        Box::new(Controllers { behaviour: behaviour.clone(), ..self.clone() })
     }
 }
 

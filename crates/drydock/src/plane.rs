@@ -46,6 +46,8 @@ impl Plane {
 pub(crate) struct Activity {
     running: std::sync::atomic::AtomicUsize,
     total: std::sync::atomic::AtomicU64,
+    /// Told whenever a request or hold ends.
+    pub(crate) ended: tokio::sync::Notify,
 }
 
 /// Counts one request for as long as it lives.
@@ -67,6 +69,7 @@ impl Activity {
     pub(crate) fn release(&self) {
         self.running.fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
         self.total.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        self.ended.notify_one();
     }
 
     /// Requests under way.
@@ -83,5 +86,6 @@ impl Activity {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
+        self.0.ended.notify_one();
     }
 }

@@ -1,8 +1,11 @@
 //! Running the simulated control plane over the world, step by step and in a fixed order.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
+use crate::behaviour::Behaviour;
 use crate::world::World;
 
 /// One simulated controller.
@@ -15,6 +18,9 @@ pub trait Controller: Send {
 
     /// Acts on the present state; returns when it wants to be called even though nothing has changed.
     fn step(&mut self, world: &mut World) -> Option<Timestamp>;
+
+    /// The same controller with what it remembers, for a fork of the world that it has seen.
+    fn fork(&self, behaviour: &Arc<Behaviour>) -> Box<dyn Controller>;
 }
 
 /// Controllers and what they wait for.
@@ -38,6 +44,12 @@ impl Runtime {
     pub fn new(controllers: Vec<Box<dyn Controller>>) -> Self {
         let slots = controllers.into_iter().map(|controller| Slot { controller, seen: None, wake: None }).collect();
         Self { slots }
+    }
+
+    /// The same controllers for a fork of the world, where they go on rather than look at everything again.
+    pub(crate) fn fork(&self, behaviour: &Arc<Behaviour>) -> Self {
+        let fork = |slot: &Slot| Slot { controller: slot.controller.fork(behaviour), seen: slot.seen, wake: slot.wake };
+        Self { slots: self.slots.iter().map(fork).collect() }
     }
 
     /// Steps controllers until none has anything to do at the present time; returns the next instant at which one

@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 pub(crate) struct Watchers {
     open: Mutex<BTreeMap<u64, u64>>,
     next: AtomicU64,
+    /// Told whenever a watch comes to rest or ends.
+    pub(crate) rested: tokio::sync::Notify,
 }
 
 /// One open watch; gone from the list when dropped.
@@ -39,6 +41,9 @@ impl Watcher {
     /// The client waits for more, and has seen everything up to this version.
     pub(crate) fn rests_at(&self, version: u64) {
         self.watchers.open.lock().insert(self.id, version);
+        if version > 0 {
+            self.watchers.rested.notify_one();
+        }
     }
 
     /// The client has been given something.
@@ -50,5 +55,6 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         self.watchers.open.lock().remove(&self.id);
+        self.watchers.rested.notify_one();
     }
 }

@@ -11,6 +11,7 @@
 mod commit;
 mod create;
 mod delete;
+mod import;
 mod ownership;
 mod read;
 mod ring;

@@ -2,13 +2,17 @@
 
 mod delivery;
 mod embedded;
+mod rehearsal;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use delivery::{
     DiffArgs, DownArgs, HistoryArgs, LogsArgs, PlanArgs, RollbackArgs, StatusArgs, TargetArgs, UpArgs, ValuesArgs,
 };
-pub(crate) use embedded::{ClusterCommand, ClusterStartArgs, ClusterStatusArgs, KubeconfigArgs, ResetArgs, ServeArgs};
+pub(crate) use embedded::{
+    ClusterCommand, ClusterStartArgs, ClusterStatusArgs, ForkArgs, KubeconfigArgs, ResetArgs, ServeArgs, SnapshotArgs,
+};
+pub(crate) use rehearsal::{ExplainArgs, PreviewArgs, RehearseArgs, ReportFormat, RulesArgs};
 
 use crate::ui::{ColorChoice, Output};
 
@@ -18,7 +22,7 @@ use crate::ui::{ColorChoice, Output};
     name = "landfall",
     version,
     disable_help_subcommand = true,
-    help_template = "{about}\n\nExamples:\n  landfall up                      deliver the system of this directory\n  landfall up ./chart -n web       deliver a bare chart to the embedded cluster\n  landfall plan --env prod         what would change, and in which order\n  landfall down                    take it all down again\n\n{usage-heading} {usage}\n\nCommands:\n{subcommands}\n\nHelm's own, with Helm's flags (`landfall helm --help`):\n  template lint show create package dependency install upgrade uninstall list get test\n\nOptions:\n{options}\n"
+    help_template = "{about}\n\nExamples:\n  landfall up                      deliver the system of this directory\n  landfall up ./chart -n web       deliver a bare chart to the embedded cluster\n  landfall plan --env prod         what would change, and in which order\n  landfall rehearse main..HEAD     what a branch would break, tried before it is merged\n  landfall down                    take it all down again\n\n{usage-heading} {usage}\n\nCommands:\n{subcommands}\n\nHelm's own, with Helm's flags (`landfall helm --help`):\n  template lint show create package dependency install upgrade uninstall list get test\n\nOptions:\n{options}\n"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -67,6 +71,14 @@ pub(crate) enum Command {
     Plan(Box<PlanArgs>),
     /// Show how the cluster differs from what git asks for
     Diff(Box<DiffArgs>),
+    /// Try a change on a fork of the cluster: what would break, change, restart or be lost
+    Rehearse(Box<RehearseArgs>),
+    /// What a pull request changes and risks, as one comment
+    Preview(Box<PreviewArgs>),
+    /// List what `rehearse` checks
+    Rules(RulesArgs),
+    /// Explain a rule: why it is there and what to do
+    Explain(ExplainArgs),
     /// List the deliveries of a release
     History(HistoryArgs),
     /// Go back to an earlier delivery of a release

@@ -168,7 +168,7 @@ impl Context {
             name: "embedded".to_owned(),
             cluster: self.cluster_of(client),
             routes: Routes { http: endpoint.http, https: endpoint.https },
-            offers: Some(Arc::new(play::Operators)),
+            offers: Some(Arc::new(landfall_rehearse::Operators)),
             store: open_store(Some(state)).await?,
             hosted: None,
             endpoint: Some((endpoint, state.clone())),
@@ -182,7 +182,7 @@ impl Context {
             name: "embedded".to_owned(),
             cluster: self.cluster_of(cluster.client()),
             routes: Routes::default(),
-            offers: Some(Arc::new(play::Operators)),
+            offers: Some(Arc::new(landfall_rehearse::Operators)),
             store,
             hosted: Some(Hosted { cluster, _ingress: None, _lock: lock }),
             endpoint: None,
@@ -313,6 +313,11 @@ async fn open_store(state: Option<&StateDir>) -> Result<Store, Failure> {
         None => Location::Memory,
     };
     Store::open(location).await.map_err(|error| Failure::from(error.diagnose()))
+}
+
+/// Opens the cluster of a state directory in this process.
+pub(crate) async fn open(state: &StateDir) -> Result<landfall_drydock::Cluster, Failure> {
+    server::open(Some(state), &[]).await
 }
 
 /// Reads nodes as `CPU,MEMORY`.

@@ -13,6 +13,7 @@ mod it {
     mod kills;
     mod luckyplans;
     mod refusals;
+    mod rehearsal;
     mod releases;
     mod renamed;
     mod served;

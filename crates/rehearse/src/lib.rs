@@ -11,28 +11,46 @@
 //! anything is kept of them; a rule reads typed objects and references, never the names of files or the words of
 //! comments; what could not be simulated is said, never passed.
 
+mod api;
+mod blame;
 mod examine;
 mod finding;
+mod impact;
 mod inventory;
+mod play;
 mod pods;
+mod preview;
 mod reference;
+mod rehearsal;
 mod report;
 mod rule;
 mod rules;
+mod snapshot;
+mod stage;
 mod study;
 mod subject;
 mod trial;
 mod waiver;
 
+pub use api::ask_api;
+pub use blame::TargetBlame;
 pub use examine::{Blame, Examination, NoBlame, examine};
 pub use finding::{Commit, Finding, Severity, Spot, ValueOrigin, Waived, Witness};
+pub use impact::{Impact, Loss, Restart, Touched};
 pub use inventory::Inventory;
+pub use play::{Operators, declared_play};
 pub use pods::{Container, ContainerRole, PodTemplate, pod_template, selects};
+pub use preview::{FieldDiff, ObjectDiff, Preview, ResourceChange, study_all};
 pub use reference::reference;
-pub use report::{Format, findings_json, findings_markdown, findings_sarif, findings_text};
+pub use rehearsal::{FirstInstall, From, Rehearsal, Request, TrialReport, rehearse};
+pub use report::{
+    COMMENT_MARK, findings_json, findings_markdown, findings_sarif, findings_text, preview_markdown,
+    rehearsal_markdown, rehearsal_text,
+};
 pub use rule::Rule;
 pub use rules::{RULES, rule};
+pub use snapshot::Snapshot;
 pub use study::{Conditions, study};
 pub use subject::{ClusterFacts, Desired, DesiredUnit, Found, Known, Role, Subject};
-pub use trial::{Start, Trial, WaveWait};
+pub use trial::{Start, Trial, Trough, WaveWait};
 pub use waiver::IdleWaiver;

@@ -2,29 +2,19 @@
 
 mod json;
 mod markdown;
+mod preview;
+mod rehearsal;
 mod sarif;
 mod text;
 
 pub use json::findings_json;
 pub use markdown::findings_markdown;
+pub use preview::{COMMENT_MARK, preview_markdown};
+pub use rehearsal::{rehearsal_markdown, rehearsal_text};
 pub use sarif::findings_sarif;
 pub use text::findings_text;
 
 use landfall_diag::Place;
-
-/// How results are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Format {
-    /// For people at a terminal.
-    #[default]
-    Text,
-    /// One JSON document.
-    Json,
-    /// SARIF 2.1.0, as code hosts take it.
-    Sarif,
-    /// For a comment.
-    Markdown,
-}
 
 /// `values.yaml:12:3`, or as much of it as is known.
 pub(crate) fn place_text(place: &Place) -> String {

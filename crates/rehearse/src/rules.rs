@@ -5,6 +5,7 @@
 //! (`LANDFALL_BLESS=1 cargo test -p landfall-rehearse reference`). The fixture is mutated by itself; run one with
 //! `FIXTURE=LFNNN cargo test -p landfall-rehearse fixtures`.
 
+mod lf100;
 mod lf101;
 mod lf103;
 mod lf112;
@@ -13,6 +14,7 @@ use crate::rule::Rule;
 
 /// All rules, by id.
 pub static RULES: &[&Rule] = &[
+    &lf100::RULE, // would not deliver
     &lf101::RULE, // render not deterministic
     &lf103::RULE, // a reference that resolves nowhere
     &lf112::RULE, // an immutable field, or a claim that shrinks

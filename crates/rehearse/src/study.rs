@@ -30,8 +30,7 @@ impl Conditions {
 }
 
 /// Two instants and two seeds, so that whatever is taken from the clock or from chance differs between two renderings.
-const FIRST: (u64, i64) = (1, 1_767_225_600);
-const SECOND: (u64, i64) = (2, 1_770_000_123);
+pub(crate) const MOMENTS: [(u64, i64); 2] = [(1, 1_767_225_600), (2, 1_770_000_123)];
 
 impl DesiredUnit {
     /// Renders a unit twice, as an installation.
@@ -40,8 +39,8 @@ impl DesiredUnit {
     /// What the chart refuses with.
     pub fn render(unit: &Unit, conditions: &Conditions) -> Result<Self, Vec<Diagnostic>> {
         let turn = Turn { revision: 1, operation: Operation::Install };
-        let mut rendered = once(unit, turn, conditions, FIRST, Tracing::On)?;
-        let mut again = once(unit, turn, conditions, SECOND, Tracing::Off)?;
+        let mut rendered = once(unit, turn, conditions, MOMENTS[0], Tracing::On)?;
+        let mut again = once(unit, turn, conditions, MOMENTS[1], Tracing::Off)?;
         let scopes = Scopes::of(&rendered);
         scopes.place(&mut rendered, &unit.namespace);
         scopes.place(&mut again, &unit.namespace);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use landfall_chart::{Chart, HookEvent};
 use landfall_delivery::{Door, RenderedUnit};
+use landfall_object::schema::{Resource, Schemas};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::{Environment, ProjectFile};
 use landfall_source::SourceTree;
@@ -112,6 +113,18 @@ pub enum Found<'a> {
     Desired(&'a Desired),
     /// It is on the cluster.
     Before(&'a Object),
+}
+
+impl ClusterFacts {
+    /// A cluster of which nothing is known: of the version that is simulated, with the built-in kinds.
+    pub fn assumed() -> Self {
+        let schemas = Schemas::builtin();
+        let kinds = schemas.group_versions().iter().flat_map(|group| {
+            let kind = |resource: &Resource| Gvk::new(&*group.group, &*group.version, &*resource.kind);
+            group.resources.iter().map(kind)
+        });
+        ClusterFacts { known: Known::Assumed, version: schemas.kubernetes_version().to_owned(), kinds: kinds.collect() }
+    }
 }
 
 impl<'a> Subject<'a> {

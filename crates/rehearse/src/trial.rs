@@ -24,6 +24,19 @@ pub struct Trial {
     pub after: Inventory,
     /// How long the delivery took on the cluster's clock.
     pub took: Duration,
+    /// Workloads that had fewer ready pods for a while.
+    pub troughs: Vec<Trough>,
+}
+
+/// A workload that had fewer ready pods for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trough {
+    /// The workload.
+    pub object: ObjectKey,
+    /// Ready before.
+    pub before: i64,
+    /// Ready at the worst moment.
+    pub ready: i64,
 }
 
 /// What a delivery starts from.
@@ -47,7 +60,9 @@ pub struct WaveWait {
     pub phase: String,
     /// The wave.
     pub wave: i32,
-    /// What was waited for.
+    /// Whether a hook ran, rather than objects being waited for.
+    pub is_hook: bool,
+    /// What was waited for: the last to come.
     pub objects: Vec<ObjectKey>,
     /// How long, in whole seconds of the cluster's clock.
     pub seconds: u64,

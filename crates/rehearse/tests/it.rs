@@ -4,5 +4,7 @@
 mod fixture;
 #[path = "it/fixtures.rs"]
 mod fixtures;
+#[path = "it/live.rs"]
+mod live;
 #[path = "it/mutation.rs"]
 mod mutation;

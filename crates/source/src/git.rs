@@ -96,6 +96,10 @@ impl CommitTree {
         origin(&self.repository)
     }
 
+    pub(crate) fn history(&self) -> (&gix::Repository, gix::ObjectId) {
+        (&self.repository, self.commit)
+    }
+
     pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
         match self.find(path, 0)? {
             Some((id, kind)) if kind.is_blob() => self.blob(id, path).map(Some),

@@ -10,6 +10,7 @@
 //! included; the same content has the same revision.
 
 mod archive;
+mod blame;
 mod error;
 mod git;
 mod remote;
@@ -18,6 +19,7 @@ mod source_tree;
 mod worktree;
 
 pub use archive::read_archive;
+pub use blame::LineCommit;
 pub use error::SourceError;
 pub use remote::{RemoteRef, fetch_repository, repository_key};
 pub use revision::Revision;

@@ -98,6 +98,15 @@ impl SourceTree {
         }
     }
 
+    /// The repository and the commit that history is read from; a working tree's is its `HEAD`.
+    pub(crate) fn history(&self) -> Option<(&gix::Repository, gix::ObjectId)> {
+        match &self.files {
+            Files::Directory(worktree) => worktree.history(),
+            Files::Commit(tree) => Some(tree.history()),
+            Files::Memory(_) => None,
+        }
+    }
+
     /// A file's bytes, or `None` when there is no such file.
     ///
     /// # Errors

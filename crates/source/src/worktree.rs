@@ -49,6 +49,12 @@ impl Worktree {
         crate::git::origin(self.repository.as_ref()?)
     }
 
+    /// The repository and its `HEAD`.
+    pub(crate) fn history(&self) -> Option<(&gix::Repository, gix::ObjectId)> {
+        let repository = self.repository.as_ref()?;
+        Some((repository, repository.head_id().ok()?.detach()))
+    }
+
     /// The commit checked out, with a digest of what differs from it; without git a digest of all files.
     pub(crate) fn revision(&self) -> Result<Revision, SourceError> {
         let Some(repository) = &self.repository else {

@@ -52,6 +52,55 @@ pub(super) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
     }
 }
 
+/// How often everybody else gets a turn before virtual time moves: whoever was woken may wake another.
+const TURNS: usize = 8;
+
+/// Steps the controllers; moves virtual time only while somebody sleeps on it and nothing else is left to be done.
+pub(super) async fn run_awaited(plane: Arc<Plane>, stop: CancellationToken) {
+    let mut changed = plane.world.lock().subscribe();
+    let mut impatient = false;
+    loop {
+        changed.borrow_and_update();
+        let due = plane.runtime.lock().settle(&plane.world);
+        let (now, clock) = {
+            let world = plane.world.lock();
+            (world.now(), world.clock().clone())
+        };
+        let sleeper = plane.alarms.ring(now);
+        if let (Some(clock), Some(_)) = (clock.as_virtual(), sleeper)
+            && is_at_rest(&plane, impatient).await
+            // A sleeper may have gone since.
+            && let Some(alarm) = plane.alarms.ring(now)
+        {
+            clock.advance_to(due.map_or(alarm, |due| due.min(alarm)));
+            impatient = false;
+            continue;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            result = changed.changed() => if result.is_err() { return },
+            () = plane.alarms.set.notified() => {}
+            () = plane.activity.ended.notified() => {}
+            () = plane.watchers.rested.notified() => {}
+            () = sleep(sleeper.map(|_| PATIENCE)) => impatient = true,
+        }
+    }
+}
+
+/// Whether nothing happens although everybody had a turn.
+async fn is_at_rest(plane: &Plane, impatient: bool) -> bool {
+    let moment = || (plane.world.lock().version(), plane.activity.total());
+    let (version, requests) = moment();
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+        let read = impatient || plane.watchers.at_rest(version);
+        if plane.activity.running() > 0 || !read || moment() != (version, requests) {
+            return false;
+        }
+    }
+    true
+}
+
 async fn sleep(pause: Option<Duration>) {
     match pause {
         Some(pause) => tokio::time::sleep(pause).await,

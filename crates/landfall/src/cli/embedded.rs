@@ -1,6 +1,6 @@
 use clap::{Args, Subcommand};
 
-use super::OutputArgs;
+use super::{OutputArgs, TargetArgs};
 
 /// `landfall cluster …`
 #[derive(Debug, Subcommand)]
@@ -18,6 +18,14 @@ pub(crate) enum ClusterCommand {
     Kubeconfig(KubeconfigArgs),
     /// Show whether it runs and where
     Status(ClusterStatusArgs),
+    /// Write what a cluster has into a file, values of secrets left out, for `rehearse --from FILE`
+    #[command(
+        before_help = "Examples:\n  landfall cluster snapshot before.json\n  landfall cluster snapshot prod.json --env prod"
+    )]
+    Snapshot(Box<SnapshotArgs>),
+    /// Copy the embedded cluster as it is into a state directory of its own
+    #[command(before_help = "Examples:\n  landfall cluster fork ../try\n  landfall --state ../try up")]
+    Fork(ForkArgs),
     /// Serve it in this process until interrupted
     #[command(hide = true)]
     Serve(ServeArgs),
@@ -80,4 +88,22 @@ pub(crate) struct ServeArgs {
     /// End after so many idle seconds; 0 for never
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     pub(crate) idle: u64,
+}
+
+/// Arguments of `cluster snapshot`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SnapshotArgs {
+    /// The file to write; standard output when absent
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+}
+
+/// Arguments of `cluster fork`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ForkArgs {
+    /// The copy's state directory; must not hold a cluster yet
+    #[arg(value_name = "DIR")]
+    pub(crate) into: String,
 }

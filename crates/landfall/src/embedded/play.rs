@@ -1,9 +1,7 @@
 //! What containers are declared to do, put where the embedded cluster looks for it: a ConfigMap of its own.
 
 use landfall_cluster::{Cluster, WriteOptions};
-use landfall_delivery::Offers;
 use landfall_diag::Diagnostic;
-use landfall_drydock::Play;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::Environment;
 use serde_json::{Value, json};
@@ -17,23 +15,11 @@ const SINCE: &str = "since";
 
 /// The play that an environment declares, with faults; what cannot be read is said at once.
 pub(crate) fn declared_play(environment: Option<&Environment>, faults: &[String]) -> Result<Value, Failure> {
-    let mut simulation = serde_json::Map::new();
-    for (workload, declared) in environment.iter().flat_map(|environment| &environment.simulate) {
-        let mut script = serde_json::to_value(declared).unwrap_or_default();
-        let container = script.as_object_mut().and_then(|script| script.remove("container"));
-        let name = match container.as_ref().and_then(Value::as_str) {
-            Some(container) => format!("{workload}/{container}"),
-            None => workload.clone(),
-        };
-        simulation.insert(name, script);
-    }
-    let play = json!({"simulation": simulation, "faults": faults});
-    Play::parse(&play).map_err(|error| {
+    landfall_rehearse::declared_play(environment, faults).map_err(|error| {
         Failure::usage(
             Diagnostic::error(142, "what containers are declared to do cannot be read").note(error.to_string()),
         )
-    })?;
-    Ok(play)
+    })
 }
 
 /// Puts a play on, when it is not on already.
@@ -60,18 +46,5 @@ pub(crate) async fn publish(cluster: &Cluster, play: &Value) -> Result<(), Failu
     match live {
         Some(_) => cluster.replace(&wanted, &options).await.map(|_| ()).map_err(|error| failed(&error)),
         None => cluster.create(&wanted, &options).await.map(|_| ()).map_err(|error| failed(&error)),
-    }
-}
-
-/// The operators that the embedded cluster simulates.
-pub(crate) struct Operators;
-
-impl Offers for Operators {
-    fn definitions(&self, gvk: &Gvk) -> Option<(String, Vec<Object>)> {
-        landfall_drydock::definition(&gvk.group, &gvk.kind)?;
-        let definitions = landfall_drydock::definitions(&gvk.group);
-        let objects = definitions.into_iter().filter_map(|value| Object::from_value(value).ok()).collect();
-        let operator = landfall_drydock::operator(&gvk.group).unwrap_or(gvk.group.as_str());
-        Some((operator.to_owned(), objects))
     }
 }

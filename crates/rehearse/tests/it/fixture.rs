@@ -7,6 +7,7 @@
 //! count: 2                           optional; else 1
 //! environment: prod                  optional; for fixtures with a landfall.yaml
 //! templates: matter                  the fault is in the template's text: it is not moved into static manifests
+//! rehearsed: true                    the rule needs the delivery itself; only a few mutations are tried then
 //! kinds: [StatefulSet]               the kinds a workload may be turned into; all that have pods when absent
 //! skip: {copied: one host only}      mutations that do not apply, each with its reason
 //! -- templates/web.yaml --           a file of the faulty tree; without Chart.yaml and landfall.yaml, a chart's
@@ -19,11 +20,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use landfall_chart::Tree;
-use landfall_delivery::{Candidate, Overrides, Selection, Target, TargetKind};
+use landfall_delivery::{Candidate, Overrides, Selection, Target, TargetKind, UpOptions};
 use landfall_object::Object;
 use landfall_project::ProjectFile;
 use landfall_rehearse::{
-    ClusterFacts, Conditions, DesiredUnit, Finding, Inventory, Known, NoBlame, Rule, Severity, Subject, examine, study,
+    ClusterFacts, Conditions, DesiredUnit, Finding, FirstInstall, From, Inventory, Known, NoBlame, Request, Rule,
+    Severity, Subject, examine, rehearse, study,
 };
 use landfall_source::SourceTree;
 use serde_json::Value;
@@ -41,6 +43,7 @@ pub(crate) struct Fixture {
     pub(crate) count: usize,
     pub(crate) environment: Option<String>,
     pub(crate) templates_matter: bool,
+    pub(crate) rehearsed: bool,
     pub(crate) kinds: Option<Vec<String>>,
     pub(crate) skip: BTreeMap<String, String>,
     pub(crate) faulty: Files,
@@ -58,6 +61,7 @@ pub(crate) struct Scene {
     pub(crate) environment: Option<String>,
     /// The namespace of a bare chart.
     pub(crate) namespace: String,
+    pub(crate) rehearsed: bool,
 }
 
 impl Fixture {
@@ -124,6 +128,7 @@ impl Fixture {
             count: head["count"].as_u64().unwrap_or(1) as usize,
             environment: text("environment"),
             templates_matter: head["templates"] == "matter",
+            rehearsed: head["rehearsed"] == true,
             kinds: head["kinds"]
                 .as_array()
                 .map(|kinds| kinds.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
@@ -154,6 +159,7 @@ impl Fixture {
             live: self.live.clone(),
             environment: self.environment.clone(),
             namespace: "shop".to_owned(),
+            rehearsed: self.rehearsed,
         }
     }
 }
@@ -177,7 +183,7 @@ pub(crate) fn target(files: &Files) -> Result<Target, String> {
         Some(text) => TargetKind::System(Box::new(project(text)?)),
         None => TargetKind::Chart,
     };
-    Ok(Target { source: SourceTree::from_tree("fixture", tree), directory: String::new(), kind })
+    Ok(Target { source: SourceTree::from_tree("fixture", tree), directory: String::new(), shown: String::new(), kind })
 }
 
 fn project(text: &str) -> Result<ProjectFile, String> {
@@ -218,8 +224,55 @@ impl Scene {
         self.live.iter().filter_map(|value| Object::from_value(value.clone()).ok()).collect()
     }
 
+    /// What a rule finds when the scene is delivered onto simulated clusters.
+    fn rehearse(&self, rule: &Rule) -> Result<Vec<Finding>, String> {
+        let words =
+            |found: Vec<landfall_diag::Diagnostic>| found.iter().map(landfall_diag::render_plain).collect::<String>();
+        let target_head = target(&self.files)?;
+        let head = self.candidates(&target_head)?;
+        let base = match &self.base {
+            Some(files) => Some(self.candidates(&target(files)?)?),
+            None => None,
+        };
+        let project = match &target_head.kind {
+            TargetKind::System(file) => Some(&**file),
+            _ => None,
+        };
+        let environment = project.and_then(|file| {
+            let name = self.environment.as_deref().or(file.system.default_environment())?;
+            file.system.environments.get_key_value(name).map(|(name, declared)| (name.as_str(), declared))
+        });
+        let request = Request {
+            head: &head,
+            revision: "the fixture".to_owned(),
+            from: match &base {
+                Some(candidates) => From::Base {
+                    revision: "its base".to_owned(),
+                    candidates,
+                    environment: environment.map(|(_, environment)| environment),
+                },
+                None => From::Empty,
+            },
+            first_install: FirstInstall::Left,
+            environment,
+            project,
+            files: Some(&target_head.source),
+            faults: &[],
+            nodes: Vec::new(),
+            rules: &[rule],
+            told: Vec::new(),
+            blame: &NoBlame,
+            today: jiff::civil::date(2026, 11, 20),
+            options: UpOptions::default(),
+        };
+        rehearse(&request).map(|rehearsal| rehearsal.examination.findings).map_err(words)
+    }
+
     /// What a rule finds in the scene.
     pub(crate) fn examine(&self, rule: &Rule) -> Result<Vec<Finding>, String> {
+        if self.rehearsed {
+            return self.rehearse(rule);
+        }
         let before = self.inventory();
         let units = self.units(&self.files, &before)?;
         let base = match &self.base {
@@ -237,8 +290,7 @@ impl Scene {
         });
         let cluster = ClusterFacts {
             known: if self.live.is_empty() { Known::Assumed } else { Known::Live },
-            version: "1.36.3".to_owned(),
-            kinds: Default::default(),
+            ..ClusterFacts::assumed()
         };
         let subject = Subject {
             units: &units,

@@ -166,6 +166,14 @@ fn still(fixture: &Fixture, scene: &Scene, change: impl Fn(&mut Vec<Value>)) -> 
     };
     let mut live = scene.live.clone();
     change(&mut live);
+    // A cluster has objects, not lists of them.
+    let live = live
+        .into_iter()
+        .flat_map(|value| match value["items"].as_array() {
+            Some(items) if value["kind"] == "List" => items.clone(),
+            _ => vec![value],
+        })
+        .collect();
     Some(plain(Scene { files: freeze(&scene.files)?, base, live, ..scene.clone() }))
 }
 
@@ -399,7 +407,7 @@ fn renamed(fixture: &Fixture, scene: &Scene, seed: u64) -> Mutated {
     for object in rendered(scene, &scene.files)?.iter().chain(&scene.live) {
         names_of(object, &mut names);
     }
-    for files in &scene.base {
+    if let Some(files) = &scene.base {
         for object in &rendered(scene, files)? {
             names_of(object, &mut names);
         }

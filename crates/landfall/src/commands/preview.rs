@@ -1,0 +1,142 @@
+//! `landfall preview BASE..HEAD`: one comment for a pull request.
+
+use std::time::Instant;
+
+use landfall_delivery::TargetKind;
+use landfall_diag::Diagnostic;
+use landfall_rehearse::{
+    ClusterFacts, Conditions, DesiredUnit, Examination, Inventory, NoBlame, Preview, RULES, Subject, examine,
+    findings_text, preview_markdown, study_all,
+};
+use serde_json::json;
+
+use crate::cli::{PreviewArgs, ReportFormat, TargetArgs};
+use crate::commands::rehearse::{environment_of, project_of, split};
+use crate::commands::shared;
+use crate::context::{Context, Place};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+
+pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
+    let started = Instant::now();
+    let wanted = split(context, &args.target)?;
+    let Some((base, head)) = wanted.range else {
+        return Err(Failure::usage(
+            Diagnostic::error(138, "a preview compares two revisions").help("landfall preview main..HEAD"),
+        ));
+    };
+    let at = |revision: &str, environment: Option<&str>| -> Result<Place, Failure> {
+        let target = TargetArgs {
+            reference: Some(revision.to_owned()),
+            env: environment.map(str::to_owned).or_else(|| args.place.env.clone()),
+            ..args.place.clone()
+        };
+        context.place(wanted.target.as_deref(), &target)
+    };
+    let mut previews = Vec::new();
+    for environment in environments(context, &args, wanted.target.as_deref(), &head)? {
+        let new = at(&head, environment.as_deref())?;
+        // An environment or chart that the base does not have is new as a whole; a revision that is not there is a slip.
+        let old = match at(&base, environment.as_deref()) {
+            Ok(place) => Some(place),
+            Err(failure) if failure.diagnostics.iter().any(|it| NO_REVISION.contains(&it.code.0)) => {
+                return Err(failure);
+            }
+            Err(_) => None,
+        };
+        previews.push(preview(context, &args, environment.as_deref(), old.as_ref(), &new)?);
+    }
+    let passes = previews.iter().all(Preview::passes);
+    let exit = if passes { Exit::Done } else { Exit::Failed };
+    let ui = &context.ui;
+    match args.output {
+        ReportFormat::Json => {
+            let data = json!({"base": base, "head": head, "environments": previews});
+            ui.document(&shared::envelope("Preview", exit, data, started));
+        }
+        ReportFormat::Text => {
+            for preview in &previews {
+                let name = preview.environment.as_deref().unwrap_or("preview");
+                ui.line(&format!(
+                    "{name}: {} created, {} changed, {} deleted, {} unchanged",
+                    preview.count("created"),
+                    preview.count("changed"),
+                    preview.count("deleted"),
+                    preview.unchanged
+                ));
+                for object in &preview.objects {
+                    ui.line(&format!("  {:<8} {}/{}", object.what, object.object.gvk.kind, object.object.name));
+                }
+                ui.data(&findings_text(&preview.examination));
+            }
+        }
+        ReportFormat::Markdown | ReportFormat::Sarif => ui.data(&preview_markdown(&previews, &base, &head)),
+    }
+    Ok(exit)
+}
+
+/// The codes of a repository or revision that cannot be read.
+const NO_REVISION: &[u16] = &[504, 505];
+
+/// The environments to look at: the one asked for, else all of the new revision's.
+fn environments(
+    context: &Context,
+    args: &PreviewArgs,
+    target: Option<&str>,
+    head: &str,
+) -> Result<Vec<Option<String>>, Failure> {
+    if let Some(environment) = &args.place.env {
+        return Ok(vec![Some(environment.clone())]);
+    }
+    let mut query = context.query(target, Some(head));
+    let place = landfall_delivery::TargetPlace::of(&query).map_err(Failure::from)?;
+    query.cache = context.state_of(&place)?.file("cache");
+    let target = landfall_delivery::Target::load(&place, &query).map_err(Failure::from)?;
+    Ok(match &target.kind {
+        TargetKind::System(file) => file.system.environments.keys().cloned().map(Some).collect(),
+        _ => vec![None],
+    })
+}
+
+fn preview(
+    context: &Context,
+    args: &PreviewArgs,
+    environment: Option<&str>,
+    old: Option<&Place>,
+    new: &Place,
+) -> Result<Preview, Failure> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let render = |place: &Place| -> Result<(Vec<DesiredUnit>, Vec<Diagnostic>), Failure> {
+        let overrides = shared::overrides(context, &args.values)?;
+        let selection = shared::selection(context, place, &args.place)?;
+        let candidates = place.target.units(&selection, &overrides, "default").map_err(Failure::from)?;
+        Ok(study_all(&candidates, &Conditions::offline(), threads))
+    };
+    let (head, unread) = render(new)?;
+    // What the base could not render is no fault of the change.
+    let base = old.map(render).transpose()?.map(|(units, _)| units).unwrap_or_default();
+    let nothing = Inventory::default();
+    let before: Inventory = base.iter().flat_map(|unit| &unit.objects).map(|desired| desired.object.clone()).collect();
+    let cluster = ClusterFacts::assumed();
+    let findings = |units: &[DesiredUnit], base: Option<&[DesiredUnit]>, place: &Place, before: &Inventory| {
+        let subject = Subject {
+            units,
+            base,
+            before,
+            cluster: &cluster,
+            trials: &[],
+            files: Some(&place.target.source),
+            // Policy is the base branch's: a change cannot waive its own findings.
+            project: old.and_then(project_of).or_else(|| project_of(new)),
+            environment: environment_of(place),
+            today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
+        };
+        examine(&subject, RULES, &NoBlame)
+    };
+    let before_findings = match old {
+        Some(place) => findings(&base, None, place, &nothing),
+        None => Examination::default(),
+    };
+    let after_findings = findings(&head, Some(&base), new, &before);
+    Ok(Preview::of(environment, &base, &head, (before_findings, after_findings), unread))
+}

@@ -1,0 +1,214 @@
+//! `landfall rehearse`: the change delivered onto a fork of the cluster, and everything that is risky about it.
+
+use std::time::Instant;
+
+use landfall_delivery::{Candidate, TargetKind, UpOptions};
+use landfall_diag::Diagnostic;
+use landfall_project::{Environment, ProjectFile};
+use landfall_rehearse::{
+    Conditions, FirstInstall, From, RULES, Rehearsal, Request, Snapshot, TargetBlame, ask_api, findings_sarif,
+    rehearsal_markdown, rehearsal_text, rehearse, study,
+};
+
+use crate::cli::{RehearseArgs, ReportFormat, TargetArgs};
+use crate::commands::shared;
+use crate::context::{ClusterChoice, Context, Place};
+use crate::embedded::{self, Hosting};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+
+/// A target or two revisions of one.
+pub(crate) struct Wanted {
+    pub(crate) target: Option<String>,
+    pub(crate) range: Option<(String, String)>,
+}
+
+/// A place with what it delivers.
+pub(crate) struct Read {
+    pub(crate) place: Place,
+    pub(crate) candidates: Vec<Candidate>,
+}
+
+pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
+    let started = Instant::now();
+    let wanted = split(context, &args.target)?;
+    let nodes = embedded::nodes(&args.nodes)?;
+    let overrides = |place: &Place, target: &TargetArgs| read(context, place, target, &args);
+    let head_args = TargetArgs {
+        reference: wanted.range.as_ref().map(|(_, head)| head.clone()).or(args.place.reference.clone()),
+        ..args.place.clone()
+    };
+    let place = context.place(wanted.target.as_deref(), &head_args)?;
+    let head = Read { candidates: overrides(&place, &head_args)?, place };
+    let before = before(context, &args, &wanted, &head).await?;
+    let (from, first_install) = match &before {
+        Before::Empty => (From::Empty, FirstInstall::Tried),
+        Before::Base { revision, read } => (
+            From::Base { revision: revision.clone(), candidates: &read.candidates, environment: read.place.declared() },
+            FirstInstall::Tried,
+        ),
+        Before::Cluster(snapshot) => (From::Cluster(snapshot), FirstInstall::Left),
+    };
+    let mut told = Vec::new();
+    if args.ask_api {
+        let Before::Cluster(snapshot) = &before else {
+            return Err(Failure::usage(
+                Diagnostic::error(138, "--ask-api needs a cluster to ask").help("add `--from live`"),
+            ));
+        };
+        let live = std::sync::Arc::new(snapshot.objects.iter().cloned().collect());
+        let units = study(&head.candidates, &Conditions { live, ..Conditions::offline() }).map_err(refused)?;
+        let mut connection = context.connect(&head.place, Hosting::Attach, &[]).await?;
+        told = ask_api(&connection.cluster, &connection.name, &units).await;
+        connection.close().await;
+    }
+    // Policy is the base branch's: a change cannot waive its own findings.
+    let project = match &before {
+        Before::Base { read, .. } => project_of(&read.place).or(project_of(&head.place)),
+        _ => project_of(&head.place),
+    };
+    let revision = head.place.target.source.revision().short();
+    let request = Request {
+        head: &head.candidates,
+        revision: revision.clone(),
+        from,
+        first_install,
+        environment: environment_of(&head.place),
+        project,
+        files: Some(&head.place.target.source),
+        faults: &args.faults,
+        nodes,
+        rules: RULES,
+        told,
+        blame: &TargetBlame(&head.place.target),
+        today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
+        options: UpOptions { revision, ..UpOptions::default() },
+    };
+    let rehearsal = tokio::task::block_in_place(|| rehearse(&request)).map_err(refused)?;
+    let exit = if rehearsal.passes() { Exit::Done } else { Exit::Failed };
+    print(context, &head.place, &rehearsal, args.output, started, exit);
+    Ok(exit)
+}
+
+/// A chart that does not render is a usage error here: there is nothing to rehearse.
+fn refused(diagnostics: Vec<Diagnostic>) -> Failure {
+    Failure { exit: Exit::Usage, diagnostics }
+}
+
+/// What runs before the change.
+enum Before {
+    Empty,
+    Base { revision: String, read: Box<Read> },
+    Cluster(Box<Snapshot>),
+}
+
+async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &Read) -> Result<Before, Failure> {
+    let base = |revision: &str| -> Result<Before, Failure> {
+        let target = TargetArgs {
+            reference: Some(revision.to_owned()),
+            env: head.place.environment.clone(),
+            ..args.place.clone()
+        };
+        let place = context.place(wanted.target.as_deref(), &target)?;
+        let candidates = read(context, &place, &target, args)?;
+        let short = place.target.source.revision().short();
+        let revision = if short.starts_with(revision) { short } else { format!("{revision} ({short})") };
+        Ok(Before::Base { revision, read: Box::new(Read { place, candidates }) })
+    };
+    match (args.from.as_deref(), &wanted.range) {
+        (Some(_), Some(_)) => Err(Failure::usage(
+            Diagnostic::error(138, "--from and BASE..HEAD exclude each other")
+                .note("the base revision is what the change is delivered onto"),
+        )),
+        (None, Some((revision, _))) => base(revision),
+        (Some("empty"), None) => Ok(Before::Empty),
+        (Some("live"), None) => live(context, head).await,
+        (Some(name), None) if context.cwd.join(name).is_file() => {
+            let text = std::fs::read_to_string(context.cwd.join(name)).map_err(|error| {
+                Failure::usage(Diagnostic::error(138, format!("`{name}` cannot be read")).note(error.to_string()))
+            })?;
+            Ok(Before::Cluster(Box::new(Snapshot::parse(name, &text).map_err(Failure::from)?)))
+        }
+        (Some(revision), None) => base(revision),
+        // What is not committed is rehearsed onto what is; where that cannot be read, there was nothing before.
+        (None, None) => {
+            let revision = head.place.target.source.revision();
+            let changed = revision.is_dirty() && revision.sha().is_some();
+            Ok(if changed { base("HEAD").unwrap_or(Before::Empty) } else { Before::Empty })
+        }
+    }
+}
+
+/// Reads the environment's cluster; nothing is written to it.
+async fn live(context: &Context, head: &Read) -> Result<Before, Failure> {
+    let mut connection = context.connect(&head.place, Hosting::Attach, &[]).await?;
+    let name = match &head.place.cluster {
+        ClusterChoice::Context { name, .. } => name.clone(),
+        ClusterChoice::Embedded => "the embedded cluster".to_owned(),
+    };
+    let snapshot = Snapshot::read(&connection.cluster, &name, jiff::Timestamp::now()).await;
+    connection.close().await;
+    Ok(Before::Cluster(Box::new(snapshot.map_err(Failure::from)?)))
+}
+
+/// Takes the arguments apart: `BASE..HEAD` is what has two dots and is no path.
+pub(crate) fn split(context: &Context, arguments: &[String]) -> Result<Wanted, Failure> {
+    let mut wanted = Wanted { target: None, range: None };
+    for argument in arguments {
+        let is_path = argument.starts_with('.') || argument.contains("://") || context.cwd.join(argument).exists();
+        match argument.split_once("..") {
+            Some((base, head)) if !is_path && !base.is_empty() && wanted.range.is_none() => {
+                let head = head.trim_start_matches('.');
+                let head = if head.is_empty() { "HEAD" } else { head };
+                wanted.range = Some((base.to_owned(), head.to_owned()));
+            }
+            _ if wanted.target.is_none() => wanted.target = Some(argument.clone()),
+            _ => {
+                return Err(Failure::usage(
+                    Diagnostic::error(138, format!("`{argument}`: there is a target already"))
+                        .help("one target, and two revisions as BASE..HEAD"),
+                ));
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+fn read(context: &Context, place: &Place, target: &TargetArgs, args: &RehearseArgs) -> Result<Vec<Candidate>, Failure> {
+    let overrides = shared::overrides(context, &args.values)?;
+    let selection = shared::selection(context, place, target)?;
+    place.target.units(&selection, &overrides, "default").map_err(refused)
+}
+
+pub(crate) fn project_of(place: &Place) -> Option<&ProjectFile> {
+    match &place.target.kind {
+        TargetKind::System(file) => Some(file),
+        _ => None,
+    }
+}
+
+pub(crate) fn environment_of(place: &Place) -> Option<(&str, &Environment)> {
+    Some((place.environment.as_deref()?, place.declared()?))
+}
+
+fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, format: ReportFormat, started: Instant, exit: Exit) {
+    let ui = &context.ui;
+    match format {
+        ReportFormat::Text => {
+            ui.data(&rehearsal_text(rehearsal));
+            ui.status(&format!("rehearsed in {}", crate::ui::seconds(started.elapsed())));
+        }
+        ReportFormat::Json => {
+            let data = serde_json::to_value(rehearsal).unwrap_or_default();
+            ui.document(&shared::envelope("Rehearsal", exit, data, started));
+        }
+        ReportFormat::Sarif => {
+            let fallback = match project_of(place) {
+                Some(file) => file.file.clone(),
+                None => "Chart.yaml".to_owned(),
+            };
+            ui.document(&findings_sarif(&rehearsal.examination, &fallback, env!("CARGO_PKG_VERSION")));
+        }
+        ReportFormat::Markdown => ui.data(&rehearsal_markdown(rehearsal)),
+    }
+}

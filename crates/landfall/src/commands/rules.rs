@@ -1,0 +1,58 @@
+//! `landfall rules` and `landfall explain RULE`.
+
+use landfall_diag::Diagnostic;
+use landfall_rehearse::{RULES, rule};
+use serde_json::json;
+
+use crate::cli::ExplainArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::ui::{Output, Style, Table};
+
+pub(crate) fn list(context: &Context) -> Outcome {
+    let ui = &context.ui;
+    match ui.output {
+        Output::Json | Output::Yaml => {
+            let rules: Vec<_> = RULES
+                .iter()
+                .map(|rule| {
+                    json!({"id": rule.id, "title": rule.title, "severity": rule.severity, "why": rule.why, "advice": rule.advice})
+                })
+                .collect();
+            ui.document(&json!({"schema": "landfall.dev/v1/Rules", "ok": true, "data": rules}));
+        }
+        Output::Name => RULES.iter().for_each(|rule| ui.line(rule.id)),
+        Output::Table => {
+            let mut table = Table::new(["RULE", "LEVEL", "WHAT MUST BE SO"]);
+            for rule in RULES {
+                table.row([rule.id.to_owned(), rule.severity.word().to_owned(), rule.title.to_owned()]);
+            }
+            ui.data(&table.render());
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) fn explain(context: &Context, args: &ExplainArgs) -> Outcome {
+    let Some(rule) = rule(&args.what) else {
+        let mut diagnostic = Diagnostic::error(143, format!("there is no rule `{}`", args.what));
+        let wanted = args.what.to_uppercase();
+        diagnostic = match landfall_diag::nearest(&wanted, RULES.iter().map(|rule| rule.id)) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic.help("`landfall rules` lists them"),
+        };
+        return Err(Failure::usage(diagnostic));
+    };
+    let ui = &context.ui;
+    ui.line(&format!("{}  {}  ({})", ui.out_style(Style::Strong, rule.id), rule.title, rule.severity.word()));
+    ui.line("");
+    ui.line(rule.why);
+    ui.line("");
+    ui.line(rule.advice);
+    ui.line("");
+    ui.line("To accept a finding for a while, in landfall.yaml:");
+    ui.line("");
+    ui.line(&format!("waivers:\n  - {{rule: {}, object: Kind/name, reason: why, until: YYYY-MM-DD}}", rule.id));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,75 @@
+//! `landfall cluster snapshot` and `landfall cluster fork`.
+
+use landfall_cluster::ListOptions;
+use landfall_diag::Diagnostic;
+use landfall_rehearse::Snapshot;
+
+use crate::cli::{ForkArgs, SnapshotArgs};
+use crate::context::{ClusterChoice, Context};
+use crate::embedded::{self, Hosting};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome, failed};
+use crate::state::StateDir;
+
+pub(crate) async fn write(context: &Context, args: SnapshotArgs) -> Outcome {
+    let place = context.declared_place(None, &args.place)?;
+    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let name = match &place.cluster {
+        ClusterChoice::Context { name, .. } => name.clone(),
+        ClusterChoice::Embedded => "the embedded cluster".to_owned(),
+    };
+    let snapshot = Snapshot::read(&connection.cluster, &name, jiff::Timestamp::now()).await;
+    connection.close().await;
+    let snapshot = snapshot.map_err(Failure::from)?;
+    let mut text = serde_json::to_string(&snapshot).map_err(|error| {
+        Failure::from(Diagnostic::error(652, "the snapshot cannot be written").note(error.to_string()))
+    })?;
+    text.push('\n');
+    for kind in &snapshot.unread {
+        context.ui.status(&format!("not read: {kind}"));
+    }
+    match &args.file {
+        None => context.ui.data(&text),
+        Some(file) => {
+            std::fs::write(context.cwd.join(file), text).map_err(|error| {
+                Failure::from(Diagnostic::error(652, format!("`{file}` cannot be written")).note(error.to_string()))
+            })?;
+            context
+                .ui
+                .line(&format!("{file}: {} objects of {name}; values of secrets left out", snapshot.objects.len()));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn fork(context: &Context, args: ForkArgs) -> Outcome {
+    let into = StateDir::at(context.cwd.join(&args.into));
+    if into.file("cluster.db").exists() {
+        return Err(Failure::usage(
+            Diagnostic::error(145, format!("`{}` holds a cluster already", args.into)).help("name another directory"),
+        ));
+    }
+    let state = context.state_here()?;
+    let mut connection = context.embedded(&state, Hosting::Attach).await?;
+    let mut objects = Vec::new();
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for resource in connection.cluster.resources().await.map_err(|error| failed(&error))? {
+        let kind = (resource.gvk.group.clone(), resource.gvk.kind.clone());
+        // One kind in several versions is one store, and events of either group are the same.
+        if !resource.takes("list") || !resource.takes("create") || seen.contains(&kind) || kind.0 == "events.k8s.io" {
+            continue;
+        }
+        seen.push(kind);
+        let found = connection.cluster.list(&resource.gvk, &ListOptions::default()).await;
+        objects.extend(found.map_err(|error| failed(&error))?);
+    }
+    connection.close().await;
+    into.create().map_err(Failure::from)?;
+    let count = objects.len();
+    let copy = embedded::open(&into).await?;
+    copy.import(objects);
+    copy.persisted().await;
+    copy.stop();
+    context.ui.line(&format!("{count} objects copied · landfall --state {} status", args.into));
+    Ok(Exit::Done)
+}

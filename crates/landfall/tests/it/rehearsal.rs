@@ -1,0 +1,225 @@
+//! `rehearse`, `preview`, `rules`, `explain`, and snapshots, through the binary.
+
+use super::sandbox::{Sandbox, small_chart};
+
+const TEMPLATE: &str = "shop/templates/all.yaml";
+
+fn shop() -> Sandbox {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "shop", "shop");
+    sandbox.commit("Begin");
+    sandbox
+}
+
+#[test]
+fn a_rehearsal_says_in_order_whether_what_and_what_not() {
+    let ran = shop().run(&["rehearse", "./shop", "-n", "web"]).exits(0);
+    let sections = [
+        "would deliver cleanly: ",
+        "first install on an empty cluster",
+        "what it does: 3 created",
+        "what is risky:",
+        "no findings",
+        "what could not be simulated:",
+    ];
+    let mut at = 0;
+    for section in sections {
+        let found = ran.stdout[at..].find(section).unwrap_or_else(|| panic!("{section:?} in order\n{}", ran.all()));
+        at += found;
+    }
+}
+
+#[test]
+fn nothing_is_written_and_no_server_stays() {
+    let sandbox = shop();
+    sandbox.run(&["rehearse", "./shop"]).exits(0);
+    assert!(!sandbox.root().join(".landfall/cluster.db").exists());
+    assert!(!sandbox.root().join(".landfall/endpoint.json").exists());
+}
+
+#[test]
+fn one_missing_key_is_one_finding_with_its_lines_and_commit() {
+    let sandbox = shop();
+    sandbox.edit(
+        TEMPLATE,
+        "envFrom: [{configMapRef: {name: {{ .Release.Name }}}}]",
+        "env: [{name: COLOR, valueFrom: {configMapKeyRef: {name: {{ .Release.Name }}, key: {{ .Values.key }}}}}]",
+    );
+    sandbox.edit("shop/values.yaml", "replicas: 1", "key: colour\nreplicas: 1");
+    sandbox.commit("Read the colour");
+    let ran = sandbox.run(&["rehearse", "./shop"]).exits(1).says("would NOT deliver");
+    assert_eq!(ran.stdout.matches("error[LF103]").count(), 1, "{}", ran.all());
+    let wanted = [
+        "key `colour` of ConfigMap `shop` is neither delivered nor on the cluster",
+        "Deployment/shop (default), container app",
+        "shop/values.yaml:1",
+        "Read the colour",
+        "shop/templates/all.yaml:",
+        "did you mean `color`?",
+    ];
+    for text in wanted {
+        assert!(ran.stdout.contains(text), "{text:?} is not said\n{}", ran.all());
+    }
+}
+
+#[test]
+fn two_revisions_are_read_without_a_checkout_and_the_second_goes_onto_the_first() {
+    let sandbox = shop();
+    sandbox.edit("shop/values.yaml", "app:1.0.0", "app:1.1.0");
+    sandbox.commit("Raise");
+    sandbox.edit("shop/values.yaml", "app:1.1.0", "app:9.9.9");
+    let ran = sandbox.run(&["rehearse", "HEAD~1..HEAD", "./shop", "-o", "json"]).exits(0);
+    let data = &ran.json()["data"];
+    let trial = &data["trials"][0];
+    assert_eq!(trial["start"]["from"], "revision", "{}", ran.all());
+    let text = trial.to_string();
+    assert!(text.contains("app:1.1.0") && !text.contains("app:9.9.9"), "{text}");
+    assert_eq!(trial["impact"]["restarts"][0]["object"]["name"], "shop");
+    assert_eq!(data["trials"][1]["start"]["from"], "empty");
+}
+
+#[test]
+fn what_is_not_committed_goes_onto_what_is() {
+    let sandbox = shop();
+    sandbox.edit("shop/values.yaml", "color: blue", "color: red");
+    sandbox
+        .run(&["rehearse", "./shop"])
+        .exits(0)
+        .says("upgrade from what HEAD (")
+        .says("~ ConfigMap/shop")
+        .says("data.color blue → red");
+}
+
+#[test]
+fn a_fault_is_rehearsed_with_its_evidence() {
+    let sandbox = shop();
+    sandbox
+        .run(&["rehearse", "./shop", "--fault", "deployment/shop=crashloop"])
+        .exits(1)
+        .says("would NOT deliver")
+        .says("Deployment/shop")
+        .says("no findings");
+    sandbox
+        .run(&["rehearse", "./shop", "--fault", "deployment/shop=crashlop"])
+        .exits(2)
+        .says("did you mean `crashloop`?");
+}
+
+#[test]
+fn what_is_no_chart_or_does_not_render_ends_with_2() {
+    let sandbox = shop();
+    sandbox.write("empty/readme.txt", "nothing");
+    sandbox.run(&["rehearse", "./empty"]).exits(2);
+    sandbox.run(&["rehearse", "./nowhere"]).exits(2);
+    sandbox.edit(TEMPLATE, "replicas: {{ .Values.replicas }}", "replicas: {{ .Values.replicas | nope }}");
+    sandbox.run(&["rehearse", "./shop"]).exits(2).says("nope");
+    sandbox.run(&["rehearse", "./shop", "--from", "nowhere"]).says("nowhere");
+}
+
+#[test]
+fn sarif_names_rule_file_and_line() {
+    let sandbox = shop();
+    sandbox.edit(TEMPLATE, "configMapRef: {name: {{ .Release.Name }}}", "configMapRef: {name: other}");
+    let ran = sandbox.run(&["rehearse", "./shop", "-o", "sarif"]).exits(1);
+    let sarif = ran.json();
+    assert_eq!(sarif["version"], "2.1.0");
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    assert_eq!(results.len(), 1, "{}", ran.all());
+    assert_eq!(results[0]["ruleId"], "LF103");
+    let physical = &results[0]["locations"][0]["physicalLocation"];
+    assert!(physical["artifactLocation"]["uri"].as_str().is_some_and(|uri| uri.ends_with(TEMPLATE)), "{physical}");
+    assert!(physical["region"]["startLine"].as_u64().is_some_and(|line| line > 1), "{physical}");
+}
+
+#[test]
+fn a_waiver_accepts_a_finding_and_a_branch_cannot_waive_its_own() {
+    let sandbox = shop();
+    let system = |waivers: &str| {
+        format!(
+            "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{{name: shop, chart: shop}}]\n{waivers}"
+        )
+    };
+    sandbox.write("landfall.yaml", &system(""));
+    sandbox.edit("shop/values.yaml", "image: example/app:1.0.0", "image: example/app:1.0.0\nstamp: true");
+    sandbox.edit(TEMPLATE, "data: {{ toJson .Values.settings }}", "data: {at: {{ now | unixEpoch | quote }}}");
+    sandbox.commit("Stamp");
+    sandbox.run(&["rehearse"]).exits(1).says("error[LF101]");
+    sandbox.write("landfall.yaml", &system("waivers:\n  - {rule: LF101, reason: on purpose, until: 2099-12-31}\n"));
+    sandbox.commit("Waive");
+    sandbox.run(&["rehearse"]).exits(0).says("waived[LF101]").says("on purpose");
+    sandbox.run(&["rehearse", "HEAD~1..HEAD"]).exits(1).says("error[LF101]");
+}
+
+#[test]
+fn rules_are_listed_and_explained() {
+    let sandbox = Sandbox::empty();
+    sandbox.run(&["rules"]).exits(0).says("LF103").says("LEVEL");
+    sandbox.run(&["explain", "lf112"]).exits(0).says("LF112").says("waivers:");
+    sandbox.run(&["explain", "LF19"]).exits(2).says("there is no rule `LF19`");
+}
+
+#[test]
+fn a_preview_is_one_comment_with_origins_resources_and_what_is_lost() {
+    let sandbox = shop();
+    sandbox.write(
+        "shop/templates/claim.yaml",
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n",
+    );
+    sandbox.commit("Keep data");
+    sandbox.edit("shop/values.yaml", "replicas: 1", "replicas: 3");
+    sandbox.edit(
+        TEMPLATE,
+        "ports: [{name: http, containerPort: 8080}]",
+        "ports: [{name: http, containerPort: 8080}]\n          resources: {requests: {cpu: 100m}}",
+    );
+    sandbox.commit("Grow");
+    let ran = sandbox.run(&["preview", "HEAD~1..HEAD", "./shop"]).exits(0);
+    for text in [
+        "<!-- landfall preview -->",
+        "1 changed",
+        "~ Deployment/shop",
+        "spec.replicas",
+        "values.yaml:1",
+        "| requests.cpu | 0 | 300m |",
+    ] {
+        assert!(ran.stdout.contains(text), "{text:?}\n{}", ran.all());
+    }
+    std::fs::remove_file(sandbox.root().join("shop/templates/claim.yaml")).expect("removed");
+    sandbox.commit("Drop data");
+    sandbox
+        .run(&["preview", "HEAD~1..HEAD", "./shop"])
+        .exits(1)
+        .says("deleting `PersistentVolumeClaim/data` loses the volume");
+    sandbox.run(&["preview", "nowhere..HEAD", "./shop"]).says("nowhere");
+}
+
+#[test]
+fn a_snapshot_of_what_runs_is_rehearsed_onto_and_holds_no_secret() {
+    let sandbox = shop();
+    sandbox.write(
+        "shop/templates/secret.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {PASSWORD: hunter2}\n",
+    );
+    sandbox.commit("Keys");
+    sandbox.run(&["up", "./shop", "-n", "web", "--once"]).exits(0);
+    sandbox.run(&["cluster", "snapshot", "before.json"]).exits(0).says("values of secrets left out");
+    let text = sandbox.read("before.json");
+    assert!(!text.contains("hunter2") && !text.contains("aHVudGVyMg"), "the value is not in the file");
+    sandbox.edit("shop/values.yaml", "app:1.0.0", "app:1.1.0");
+    for from in ["before.json", "live"] {
+        let ran = sandbox.run(&["rehearse", "./shop", "-n", "web", "--from", from]).exits(0);
+        assert!(ran.stdout.contains("upgrade from the embedded cluster as it is"), "{}", ran.all());
+        assert!(ran.stdout.contains("~ Deployment/shop") && ran.stdout.contains("restarts"), "{}", ran.all());
+    }
+    sandbox.run(&["cluster", "fork", "copy"]).exits(0).says("objects copied");
+    sandbox.run(&["--state", "copy", "status", "-o", "json"]).says("shop");
+}
+
+#[test]
+fn lp_002_the_example_is_rehearsed_in_both_environments() {
+    let sandbox = Sandbox::luckyplans();
+    for environment in ["local", "prod"] {
+        let ran = sandbox.run(&["rehearse", "--env", environment]);
+        assert!(ran.stdout.contains("would deliver cleanly"), "{environment}: {}", ran.all());
+    }
+}

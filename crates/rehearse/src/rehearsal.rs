@@ -1,0 +1,372 @@
+//! The rehearsal itself: stand the cluster as it is, deliver the change on forks of it, examine everything.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use landfall_chart::{KubeVersion, Operation, Tracing};
+use landfall_delivery::{Candidate, CheckResult, Outcome, Turn, Unit, UpOptions, Verdict};
+use landfall_diag::Diagnostic;
+use landfall_drydock::{NodeSpec, Play};
+use landfall_object::ObjectKey;
+use landfall_project::{Environment, ProjectFile};
+use landfall_source::SourceTree;
+use serde::Serialize;
+
+use crate::examine::{Blame, Examination, conclude};
+use crate::finding::{Finding, Witness};
+use crate::impact::Impact;
+use crate::inventory::Inventory;
+use crate::rule::Rule;
+use crate::snapshot::Snapshot;
+use crate::stage::{Attempt, Stage};
+use crate::study::{self, Conditions};
+use crate::subject::{ClusterFacts, DesiredUnit, Known, Subject};
+use crate::trial::{Start, Trial, WaveWait};
+
+/// What is rehearsed, and from where.
+pub struct Request<'a> {
+    /// What would be delivered.
+    pub head: &'a [Candidate],
+    /// Its revision, for people.
+    pub revision: String,
+    /// What runs before.
+    pub from: From<'a>,
+    /// Whether a first installation on an empty cluster is tried, too.
+    pub first_install: FirstInstall,
+    /// The environment's name and declaration.
+    pub environment: Option<(&'a str, &'a Environment)>,
+    /// The project file whose waivers count.
+    pub project: Option<&'a ProjectFile>,
+    /// The repository's files.
+    pub files: Option<&'a SourceTree>,
+    /// What goes wrong: `job/migrate=fail`.
+    pub faults: &'a [String],
+    /// The nodes of a cluster that is not known; one of 4 cores and 8 GiB when empty.
+    pub nodes: Vec<NodeSpec>,
+    /// The rules.
+    pub rules: &'a [&'a Rule],
+    /// What others have found already, such as a real API asked with `dryRun=All`.
+    pub told: Vec<Finding>,
+    /// Who knows which commit wrote a line.
+    pub blame: &'a dyn Blame,
+    /// The day it is, for waivers.
+    pub today: Date,
+    /// How it is delivered.
+    pub options: UpOptions,
+}
+
+/// What runs before the change.
+pub enum From<'a> {
+    /// Nothing.
+    Empty,
+    /// What a base revision delivers.
+    Base {
+        /// The revision, for people.
+        revision: String,
+        /// What it delivers.
+        candidates: &'a [Candidate],
+        /// The environment as the base revision declares it.
+        environment: Option<&'a Environment>,
+    },
+    /// A cluster as it was read.
+    Cluster(&'a Snapshot),
+}
+
+/// Whether a first installation on an empty cluster is tried beside an upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstInstall {
+    /// It is.
+    Tried,
+    /// Only the upgrade counts.
+    Left,
+}
+
+/// What a rehearsal has shown.
+#[derive(Debug, Serialize)]
+pub struct Rehearsal {
+    /// What was rehearsed.
+    pub revision: String,
+    /// For which environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Whether every delivery that was tried would end well.
+    pub would_deliver: bool,
+    /// The deliveries that were tried, the upgrade first.
+    pub trials: Vec<TrialReport>,
+    /// What is risky, and why.
+    #[serde(flatten)]
+    pub examination: Examination,
+    /// What could not be simulated.
+    pub not_simulated: Vec<String>,
+}
+
+/// One delivery that was tried.
+#[derive(Debug, Serialize)]
+pub struct TrialReport {
+    /// From what.
+    pub start: Start,
+    /// Whether it would end well.
+    pub would_deliver: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<Diagnostic>,
+    /// What it does to what runs.
+    pub impact: Impact,
+    /// How long each wave and hook waits.
+    pub waits: Vec<WaveWait>,
+    /// The declared checks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckResult>,
+    /// How long it takes on the cluster's clock, in seconds.
+    pub seconds: u64,
+}
+
+impl Rehearsal {
+    /// Whether the command that shows it succeeds: it would deliver, and no finding is an error.
+    pub fn passes(&self) -> bool {
+        self.would_deliver && self.examination.errors() == 0
+    }
+}
+
+/// Rehearses a change on simulated clusters; blocks until it is done.
+///
+/// Runs on a thread-local runtime of its own, so that virtual time never overtakes anybody. Within another runtime,
+/// call it from `tokio::task::block_in_place`.
+///
+/// # Errors
+/// When nothing could be tried: a chart that does not render, a play that cannot be read.
+pub fn rehearse(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        vec![Diagnostic::error(650, "the simulated cluster cannot be opened").note(error.to_string())]
+    })?;
+    runtime.block_on(run(request))
+}
+
+async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
+    let play = |environment: Option<&Environment>, faults: &[String]| {
+        crate::play::declared_play(environment, faults).and_then(|play| Play::parse(&play)).map_err(|error| {
+            vec![Diagnostic::error(142, "what containers are declared to do cannot be read").note(error.to_string())]
+        })
+    };
+    let declared = request.environment.map(|(_, environment)| environment);
+    let quiet = play(declared, &[])?;
+    let faulty = play(declared, request.faults)?;
+    let nodes = if request.nodes.is_empty() { vec![NodeSpec::default()] } else { request.nodes.clone() };
+    let empty = Stage::empty(nodes, quiet).await?;
+
+    let mut trials = Vec::new();
+    let mut notes: Vec<String> = Vec::new();
+    let mut before = empty.inventory();
+    let mut base_units = None;
+    let mut cluster = ClusterFacts::assumed();
+    let running = match &request.from {
+        From::Empty => None,
+        From::Base { revision, candidates, environment } => {
+            let mut stage = empty.fork(Some(play(*environment, &[])?));
+            let attempt = Attempt {
+                start: Start::Empty,
+                candidates,
+                environment: None,
+                options: &UpOptions { revision: revision.clone(), ..request.options.clone() },
+            };
+            let stood = stage.attempt(&attempt).await?;
+            if !stood.would_deliver() {
+                notes.push(format!(
+                    "what {revision} delivers does not run on a simulated cluster either: {}",
+                    first_words(&stood)
+                ));
+            }
+            base_units = study::study(candidates, &Conditions::offline()).ok();
+            Some((stage, Start::Revision(revision.clone())))
+        }
+        From::Cluster(snapshot) => {
+            cluster.known = Known::Live;
+            cluster.version.clone_from(&snapshot.version);
+            notes.extend(snapshot.unread.iter().map(|kind| format!("not read of the cluster: {kind}")));
+            Some((Stage::of(snapshot, play(declared, &[])?).await?, Start::Cluster(snapshot.name.clone())))
+        }
+    };
+    if let Some((stage, start)) = running {
+        before = stage.inventory();
+        let mut fork = stage.fork(Some(faulty.clone()));
+        let attempt = Attempt { start, candidates: request.head, environment: declared, options: &request.options };
+        trials.push(fork.attempt(&attempt).await?);
+        notes.extend(fork.notes);
+    }
+    if trials.is_empty() || request.first_install == FirstInstall::Tried {
+        let mut fork = empty.fork(Some(faulty));
+        let attempt =
+            Attempt { start: Start::Empty, candidates: request.head, environment: declared, options: &request.options };
+        trials.push(fork.attempt(&attempt).await?);
+        notes.extend(fork.notes);
+    }
+    let units = render_units(request.head, &before, &trials[0], &cluster)?;
+    let subject = Subject {
+        units: &units,
+        base: base_units.as_deref(),
+        before: &before,
+        cluster: &cluster,
+        trials: &trials,
+        files: request.files,
+        project: request.project,
+        environment: request.environment,
+        today: request.today,
+    };
+    let mut found: Vec<Finding> = request.told.clone();
+    found.extend(request.rules.iter().flat_map(|rule| (rule.check)(&subject)));
+    let examination = conclude(one_cause(found), &subject, request.blame);
+    notes.extend(unsimulated(&trials));
+    notes.sort();
+    notes.dedup();
+    Ok(Rehearsal {
+        revision: request.revision.clone(),
+        environment: request.environment.map(|(name, _)| name.to_owned()),
+        would_deliver: trials.iter().all(Trial::would_deliver),
+        trials: trials.iter().map(|trial| report(trial, &before)).collect(),
+        examination,
+        not_simulated: notes,
+    })
+}
+
+/// Renders the units for the rules: as the cluster before shows itself to `lookup`, and again as it is after the
+/// delivery, so that a password that is read back is the same password.
+fn render_units(
+    candidates: &[Candidate],
+    before: &Inventory,
+    trial: &Trial,
+    cluster: &ClusterFacts,
+) -> Result<Vec<DesiredUnit>, Vec<Diagnostic>> {
+    let mut conditions = Conditions { live: Arc::new(before.clone()), ..Conditions::offline() };
+    if let Ok(version) = KubeVersion::parse(&cluster.version) {
+        conditions.capabilities.kube_version = version;
+    }
+    let delivered = trial.outcome.is_ok();
+    let after = Conditions { live: Arc::new(trial.after.clone()), ..conditions.clone() };
+    let mut units = Vec::new();
+    for unit in candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()) {
+        let mut desired = DesiredUnit::render(unit, &conditions)?;
+        if delivered && matches!(unit.door, landfall_delivery::Door::Release) {
+            steady(unit, &after, &mut desired)?;
+        }
+        units.push(desired);
+    }
+    Ok(units)
+}
+
+/// Where the rendering is not the same twice, sees whether it is once it has been delivered and can be read back.
+fn steady(unit: &Unit, after: &Conditions, desired: &mut DesiredUnit) -> Result<(), Vec<Diagnostic>> {
+    let differs = desired.again.as_ref().is_some_and(|again| {
+        let mut pairs = desired.rendered.all_objects().zip(again.all_objects());
+        pairs.any(|(one, other)| one != other)
+    });
+    if !differs {
+        return Ok(());
+    }
+    let turn = Turn { revision: 2, operation: Operation::Upgrade };
+    let [first, second] = study::MOMENTS;
+    let mut one = study::once(unit, turn, after, first, Tracing::On)?;
+    let mut other = study::once(unit, turn, after, second, Tracing::Off)?;
+    let scopes = study::Scopes::of(&one);
+    scopes.place(&mut one, &unit.namespace);
+    scopes.place(&mut other, &unit.namespace);
+    let same = one.all_objects().count() == other.all_objects().count()
+        && one.all_objects().zip(other.all_objects()).all(|(one, other)| one == other);
+    if same {
+        desired.again = None;
+    }
+    Ok(())
+}
+
+/// Leaves out what the rehearsal or an API says of an object that another finding explains already: that one is the
+/// cause, and says that it was seen.
+fn one_cause(mut found: Vec<Finding>) -> Vec<Finding> {
+    let (mut seen, rest): (Vec<Finding>, Vec<Finding>) =
+        found.drain(..).partition(|finding| finding.witness != Witness::Rule);
+    let mut rest = rest;
+    seen.retain(|failure| {
+        let objects: Vec<&ObjectKey> = failure.spots.iter().filter_map(|spot| spot.object.as_ref()).collect();
+        let mut explained = false;
+        for finding in rest.iter_mut().filter(|finding| finding.fails() && finding.rule != failure.rule) {
+            let shares = finding.spots.iter().filter_map(|spot| spot.object.as_ref()).any(|key| objects.contains(&key));
+            if shares {
+                finding.witness = failure.witness.clone();
+                explained = true;
+            }
+        }
+        !explained
+    });
+    rest.extend(seen);
+    rest
+}
+
+fn first_words(trial: &Trial) -> String {
+    why(trial).first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default()
+}
+
+fn why(trial: &Trial) -> Vec<Diagnostic> {
+    match &trial.outcome {
+        Err(diagnostics) => diagnostics.clone(),
+        Ok(summary) => {
+            let units = summary.units.iter().filter(|unit| unit.outcome == Outcome::Failed);
+            let mut all: Vec<Diagnostic> = units.flat_map(|unit| unit.diagnostics.clone()).collect();
+            all.extend(summary.checks.iter().filter_map(|check| match &check.verdict {
+                Verdict::Failed { reason } => Some(
+                    Diagnostic::error(541, format!("check {} fails: {reason}", check.name)).note(check.address.clone()),
+                ),
+                _ => None,
+            }));
+            all
+        }
+    }
+}
+
+fn report(trial: &Trial, before: &Inventory) -> TrialReport {
+    let nothing = Inventory::default();
+    let before = if trial.start == Start::Empty { &nothing } else { before };
+    TrialReport {
+        start: trial.start.clone(),
+        would_deliver: trial.would_deliver(),
+        why: why(trial),
+        impact: Impact::of(before, trial),
+        waits: trial.waits.iter().filter(|wait| wait.seconds > 0 || wait.is_hook).cloned().collect(),
+        checks: trial.outcome.as_ref().map(|summary| summary.checks.clone()).unwrap_or_default(),
+        seconds: trial.took.as_secs(),
+    }
+}
+
+/// What the trials could only take for granted.
+fn unsimulated(trials: &[Trial]) -> Vec<String> {
+    let mut notes = vec!["containers answer what `simulate:` in landfall.yaml declares, and nothing else".to_owned()];
+    let Some(trial) = trials.first() else { return notes };
+    let mut taken: Vec<String> = trial
+        .after
+        .of_kind("", "Pod")
+        .filter(|pod| pod.annotation("landfall.dev/simulated").is_some_and(|what| what.contains("probe")))
+        .map(|pod| pod.controller().map_or_else(|| pod.name().to_owned(), |owner| owner.name))
+        .collect();
+    taken.sort();
+    taken.dedup();
+    if !taken.is_empty() {
+        let more = taken.len().saturating_sub(4);
+        taken.truncate(4);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        notes.push(format!("probes of which nothing is declared were taken as passing: {}{rest}", taken.join(", ")));
+    }
+    if trial.after.of_kind("networking.k8s.io", "NetworkPolicy").next().is_some() {
+        notes.push("NetworkPolicies are stored; no traffic between pods is simulated".to_owned());
+    }
+    for (group, kind) in [
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+    ] {
+        if trial.after.of_kind(group, kind).next().is_some() {
+            notes.push(format!("{kind}s are stored; no webhook is called"));
+        }
+    }
+    for check in trial.outcome.iter().flat_map(|summary| &summary.checks) {
+        if let Verdict::NotSimulated { reason } = &check.verdict {
+            notes.push(format!("check {}: {reason}", check.name));
+        }
+    }
+    notes
+}

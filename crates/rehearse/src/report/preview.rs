@@ -1,0 +1,134 @@
+//! A preview as one comment.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::preview::{ObjectDiff, Preview};
+use crate::report::findings_markdown;
+use crate::report::markdown::inline;
+
+/// What code hosts take as one comment, in characters.
+const LONGEST: usize = 60_000;
+/// So many fields of an object are written out.
+const FIELDS: usize = 40;
+
+/// The line by which a recipe finds its own comment again.
+pub const COMMENT_MARK: &str = "<!-- landfall preview -->";
+
+/// Previews of all environments as one Markdown comment; too much of it is cut with a word about it.
+pub fn preview_markdown(previews: &[Preview], base: &str, head: &str) -> String {
+    // Writing into a text cannot fail.
+    let mut text = format!("{COMMENT_MARK}\n## Landfall: {} → {}\n\n", inline(base), inline(head));
+    for preview in previews {
+        one(&mut text, preview);
+    }
+    if text.len() > LONGEST {
+        let mut end = LONGEST;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let end = text[..end].rfind('\n').unwrap_or(end);
+        text.truncate(end);
+        let open_fence = text.matches("\n```").count() % 2 == 1;
+        if open_fence {
+            text.push_str("\n```");
+        }
+        let open = text.matches("<details>").count() - text.matches("</details>").count();
+        text.push_str(&"\n</details>".repeat(open));
+        text.push_str("\n\nThere is more than a comment holds: `landfall preview` shows all of it.\n");
+    }
+    text
+}
+
+fn one(text: &mut String, preview: &Preview) {
+    let name = preview.environment.as_deref().map(|name| format!("`{name}`: ")).unwrap_or_default();
+    let counts: Vec<String> = ["created", "changed", "deleted"]
+        .into_iter()
+        .filter_map(|what| {
+            let count = preview.count(what);
+            (count > 0).then(|| format!("{count} {what}"))
+        })
+        .collect();
+    let counts = if counts.is_empty() { "nothing changes".to_owned() } else { counts.join(", ") };
+    let mark = if preview.passes() { "✅" } else { "❌" };
+    let _ = writeln!(text, "## {mark} {name}{counts}, {} unchanged\n", preview.unchanged);
+    for diagnostic in &preview.unread {
+        let _ = writeln!(text, "- ❌ {}", inline(&diagnostic.message));
+    }
+    for object in preview.objects.iter().filter(|object| object.loses.is_some()) {
+        let _ = writeln!(
+            text,
+            "- ❌ deleting `{}/{}` loses {}",
+            object.object.gvk.kind,
+            object.object.name,
+            inline(object.loses.as_deref().unwrap_or_default())
+        );
+    }
+    text.push_str(&findings_markdown(&preview.examination));
+    if preview.known_findings > 0 {
+        let _ = writeln!(text, "\n{} findings were there before.", preview.known_findings);
+    }
+    if !preview.resources.is_empty() {
+        text.push_str("\n### Requests and limits, all replicas\n\n| | before | after |\n|---|---|---|\n");
+        for change in &preview.resources {
+            let _ = writeln!(text, "| {} | {} | {} |", inline(&change.name), change.from, change.to);
+        }
+    }
+    if !preview.objects.is_empty() {
+        text.push_str("\n### Plan and differences\n\n");
+        let mut unit = "";
+        for object in &preview.objects {
+            if object.unit != unit {
+                unit = &object.unit;
+                let _ = writeln!(text, "**{}**\n", inline(unit));
+            }
+            object_diff(text, object);
+        }
+    }
+    text.push('\n');
+}
+
+fn object_diff(text: &mut String, diff: &ObjectDiff) {
+    let sign = match diff.what {
+        "created" => "+",
+        "deleted" => "-",
+        _ => "~",
+    };
+    let when = if diff.when.is_empty() { String::new() } else { format!(" ({})", inline(&diff.when)) };
+    let namespace = diff.object.namespace.as_deref().map(|namespace| format!(" in {namespace}")).unwrap_or_default();
+    let title = format!("{sign} {}/{}{}{when}", diff.object.gvk.kind, inline(&diff.object.name), inline(&namespace));
+    if diff.fields.is_empty() {
+        let _ = writeln!(text, "- `{title}`\n");
+        return;
+    }
+    let _ = writeln!(text, "<details><summary><code>{title}</code></summary>\n\n```diff");
+    for field in diff.fields.iter().take(FIELDS) {
+        let origin =
+            if field.origins.is_empty() { String::new() } else { format!("   # {}", field.origins.join(", ")) };
+        let _ = writeln!(text, "  {}{}", field.path, fence_safe(&origin));
+        for (sign, value) in [("-", &field.from), ("+", &field.to)] {
+            for line in value.iter().flat_map(lines) {
+                let _ = writeln!(text, "{sign}   {}", fence_safe(&line));
+            }
+        }
+    }
+    if diff.fields.len() > FIELDS {
+        let _ = writeln!(text, "  … and {} fields more", diff.fields.len() - FIELDS);
+    }
+    text.push_str("```\n\n</details>\n\n");
+}
+
+fn lines(value: &Value) -> Vec<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Object(_) | Value::Array(_) => landfall_yaml::emit(value).unwrap_or_else(|_| value.to_string()),
+        scalar => scalar.to_string(),
+    };
+    text.trim_end().lines().take(60).map(str::to_owned).collect()
+}
+
+/// A line that cannot end the fence it stands in.
+fn fence_safe(line: &str) -> String {
+    line.replace("```", "'''").replace(['\r', '\n'], " ")
+}

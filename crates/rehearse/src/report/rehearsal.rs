@@ -1,0 +1,196 @@
+//! A rehearsal in the order in which one asks: would it deliver, what changes, what is risky, how long, what is open.
+
+use std::fmt::Write;
+
+use landfall_delivery::Verdict;
+use landfall_diag::render_plain;
+use landfall_engine::Action;
+
+use crate::examine::Examination;
+use crate::finding::Witness;
+use crate::impact::{Impact, Touched};
+use crate::rehearsal::{Rehearsal, TrialReport};
+use crate::report::markdown::inline;
+use crate::report::{findings_markdown, findings_text};
+use crate::trial::Start;
+
+/// A rehearsal for people at a terminal.
+pub fn rehearsal_text(rehearsal: &Rehearsal) -> String {
+    // Writing into a text cannot fail.
+    let mut text = String::new();
+    for trial in &rehearsal.trials {
+        let _ = writeln!(text, "{}", verdict(trial, &rehearsal.revision));
+        for diagnostic in &trial.why {
+            for line in render_plain(diagnostic).lines() {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+        for check in &trial.checks {
+            let (word, why) = match &check.verdict {
+                Verdict::Passed => ("passed ~", String::new()),
+                Verdict::Failed { reason } => ("failed", format!(": {reason}")),
+                Verdict::NotSimulated { reason } => ("not simulated", format!(": {reason}")),
+            };
+            let _ = writeln!(text, "  check {:<12} {:<40} {word}{why}", check.name, check.address);
+        }
+    }
+    if let Some(first) = rehearsal.trials.first() {
+        let _ = writeln!(text, "\nwhat it does: {}", counted(&first.impact));
+        for change in first.impact.changes.iter().filter(|change| shown(change, &first.start)) {
+            let _ = writeln!(text, "  {}", change_line(change));
+        }
+        for restart in &first.impact.restarts {
+            let low = match restart.lowest_ready {
+                Some(ready) => format!(", down to {ready} ready for a while"),
+                None => ", never fewer ready than before".to_owned(),
+            };
+            let _ = writeln!(
+                text,
+                "  ↻ {}/{} restarts: {} pods{low}",
+                restart.object.gvk.kind, restart.object.name, restart.pods
+            );
+        }
+        for loss in &first.impact.losses {
+            let _ = writeln!(text, "  ✗ lost with {}/{}: {}", loss.object.gvk.kind, loss.object.name, loss.what);
+        }
+    }
+    let _ = writeln!(text, "\nwhat is risky:");
+    text.push_str(&findings_text(&told_apart(rehearsal)));
+    for trial in &rehearsal.trials {
+        if trial.waits.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "\nhow long it waits, from {} (the cluster's clock):", trial.start);
+        for wait in &trial.waits {
+            let wave = if wait.wave == 0 { String::new() } else { format!(" wave {}", wait.wave) };
+            let first = wait.objects.first().map(|key| format!("{}/{}", key.gvk.kind, key.name)).unwrap_or_default();
+            let what = if wait.is_hook { format!("hook {first}") } else { first };
+            let missing = wait.missing.as_deref().map(|missing| format!("  given up: {missing}")).unwrap_or_default();
+            let _ = writeln!(text, "  {:>5} s  {} {}{wave}  {what}{missing}", wait.seconds, wait.unit, wait.phase);
+        }
+    }
+    if !rehearsal.not_simulated.is_empty() {
+        let _ = writeln!(text, "\nwhat could not be simulated:");
+        for note in &rehearsal.not_simulated {
+            let _ = writeln!(text, "  ~ {note}");
+        }
+    }
+    text
+}
+
+/// The findings without what the verdict has told already.
+fn told_apart(rehearsal: &Rehearsal) -> Examination {
+    let mut examination = rehearsal.examination.clone();
+    examination.findings.retain(|finding| !(finding.rule == "LF100" && finding.witness == Witness::Rehearsal));
+    examination
+}
+
+fn verdict(trial: &TrialReport, revision: &str) -> String {
+    let how = match &trial.start {
+        Start::Empty => "first install on an empty cluster".to_owned(),
+        start => format!("upgrade from {start}"),
+    };
+    if trial.would_deliver {
+        format!("would deliver cleanly: {revision}, {how} ({} s)", trial.seconds)
+    } else {
+        format!("would NOT deliver: {revision}, {how}")
+    }
+}
+
+/// On an empty cluster everything is new: naming it all tells nothing.
+fn shown(change: &Touched, start: &Start) -> bool {
+    *start != Start::Empty || change.action != Action::Create.word()
+}
+
+fn change_line(change: &Touched) -> String {
+    let sign = match change.action {
+        "create" => "+",
+        "delete" => "-",
+        "replace" => "!",
+        "hook" => ">",
+        "keep" => "=",
+        _ => "~",
+    };
+    let fields: Vec<String> = change
+        .fields
+        .iter()
+        .take(3)
+        .map(|field| format!("{} {} → {}", field.path, short(field.from.as_ref()), short(field.to.as_ref())))
+        .collect();
+    let more = change.fields.len().saturating_sub(3);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let name = format!("{}/{}", change.object.gvk.kind, change.object.name);
+    format!("{sign} {name:<40} {}{more}", fields.join(", ")).trim_end().to_owned()
+}
+
+fn short(value: Option<&serde_json::Value>) -> String {
+    let text = match value {
+        None => return "(none)".to_owned(),
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    };
+    if text.chars().count() > 40 { format!("{}…", text.chars().take(39).collect::<String>()) } else { text }
+}
+
+/// `2 created, 1 changed, 1 restarts`, or `nothing changes`.
+pub(crate) fn counted(impact: &Impact) -> String {
+    let counts = [
+        (impact.count(Action::Create), "created"),
+        (impact.count(Action::Change), "changed"),
+        (impact.count(Action::Replace), "replaced"),
+        (impact.count(Action::Delete), "deleted"),
+        (impact.count(Action::Hook), "hooks run"),
+        (impact.restarts.len(), "restarted"),
+        (impact.losses.len(), "lost"),
+    ];
+    let parts: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    if parts.is_empty() { "nothing changes".to_owned() } else { parts.join(", ") }
+}
+
+/// A rehearsal as Markdown, for a comment.
+pub fn rehearsal_markdown(rehearsal: &Rehearsal) -> String {
+    let mut text = String::new();
+    for trial in &rehearsal.trials {
+        let mark = if trial.would_deliver { "✅" } else { "❌" };
+        let _ = writeln!(text, "{mark} **{}**\n", inline(&verdict(trial, &rehearsal.revision)));
+        for diagnostic in &trial.why {
+            let _ = writeln!(text, "> {}\n", inline(&diagnostic.message));
+        }
+    }
+    if let Some(first) = rehearsal.trials.first() {
+        let _ = writeln!(text, "### What it does: {}\n", counted(&first.impact));
+        let lines: Vec<String> =
+            first.impact.changes.iter().filter(|change| shown(change, &first.start)).map(change_line).collect();
+        if !lines.is_empty() {
+            let _ = writeln!(text, "```diff\n{}\n```\n", lines.join("\n").replace("```", "'''"));
+        }
+        for restart in &first.impact.restarts {
+            let low = restart.lowest_ready.map(|ready| format!(", down to {ready} ready")).unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "- ↻ `{}/{}` restarts ({} pods{low})",
+                restart.object.gvk.kind, restart.object.name, restart.pods
+            );
+        }
+        for loss in &first.impact.losses {
+            let _ = writeln!(
+                text,
+                "- ⚠️ **lost** with `{}/{}`: {}",
+                loss.object.gvk.kind,
+                loss.object.name,
+                inline(&loss.what)
+            );
+        }
+        text.push('\n');
+    }
+    text.push_str(&findings_markdown(&told_apart(rehearsal)));
+    if !rehearsal.not_simulated.is_empty() {
+        text.push_str("\n<details><summary>What could not be simulated</summary>\n\n");
+        for note in &rehearsal.not_simulated {
+            let _ = writeln!(text, "- {}", inline(note));
+        }
+        text.push_str("\n</details>\n");
+    }
+    text
+}

@@ -1,0 +1,57 @@
+use landfall_delivery::Outcome;
+
+use crate::finding::{Finding, Severity, Spot, Witness};
+use crate::rule::Rule;
+use crate::subject::Subject;
+use crate::trial::{Start, Trial};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF100",
+    title: "the change delivers, onto what runs and onto an empty cluster",
+    severity: Severity::Error,
+    why: "The delivery was carried out on a fork of the cluster by the very engine that would carry it out for real, and \
+          it did not end well. What waits for something that never comes is seen here and in no template.",
+    advice: "Mend what the evidence names first; a rehearsal of the mended change says whether that was all.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    subject.trials.iter().filter(|trial| !trial.would_deliver()).flat_map(failures).collect()
+}
+
+fn failures(trial: &Trial) -> Vec<Finding> {
+    let on = match &trial.start {
+        Start::Empty => "a first install on an empty cluster".to_owned(),
+        start => format!("an upgrade from {start}"),
+    };
+    let Ok(summary) = &trial.outcome else {
+        let told = trial.outcome.as_ref().err().into_iter().flatten();
+        return told
+            // References that resolve nowhere are LF103's.
+            .filter(|diagnostic| diagnostic.code.0 != 530)
+            .map(|diagnostic| {
+                Finding::of(&RULE, diagnostic.message.clone())
+                    .because(format!("{on} would not even begin"))
+                    .said_by(Witness::Rehearsal)
+            })
+            .collect();
+    };
+    let failed = summary.units.iter().filter(|unit| unit.outcome == Outcome::Failed);
+    failed
+        .flat_map(|unit| {
+            let object = unit.failure.iter().flat_map(|failure| &failure.evidence).map(|it| it.object.clone()).next();
+            let container = unit.failure.iter().flat_map(|it| &it.evidence).find_map(|it| it.container.clone());
+            let spot = object.map(|key| Spot::object(Some(&unit.name), key).container(container.unwrap_or_default()));
+            let on = on.clone();
+            unit.diagnostics.iter().map(move |diagnostic| {
+                let finding = Finding::of(&RULE, diagnostic.message.clone())
+                    .because(format!("{on} would fail"))
+                    .said_by(Witness::Rehearsal);
+                match &spot {
+                    Some(spot) => finding.at(spot.clone()),
+                    None => finding,
+                }
+            })
+        })
+        .collect()
+}

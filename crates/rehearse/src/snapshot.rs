@@ -1,0 +1,253 @@
+//! A cluster's objects at one moment, with the values of secrets left behind.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use landfall_cluster::{Cluster, ListOptions};
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_object::{Object, mask};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// A cluster as it was at one moment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Always `landfall.dev/v1`.
+    #[serde(rename = "apiVersion")]
+    pub api_version: String,
+    /// Always `ClusterSnapshot`.
+    pub kind: String,
+    /// What the cluster is called.
+    pub name: String,
+    /// Its version, as `1.36.3`.
+    pub version: String,
+    /// When it was taken, as RFC 3339.
+    pub taken: String,
+    /// Kinds that could not be read, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
+    /// The objects; of Secrets only the names of their keys and fingerprints.
+    #[serde(serialize_with = "plain", deserialize_with = "objects")]
+    pub objects: Vec<Object>,
+}
+
+const API_VERSION: &str = "landfall.dev/v1";
+const KIND: &str = "ClusterSnapshot";
+
+/// Kinds that say what has happened or who is alive, not what is.
+const PASSING: &[(&str, &str)] =
+    &[("", "Event"), ("events.k8s.io", "Event"), ("", "ComponentStatus"), ("coordination.k8s.io", "Lease")];
+
+impl Snapshot {
+    /// Reads a cluster; asks for nothing but lists. What may not be read is told in [`Snapshot::unread`].
+    ///
+    /// # Errors
+    /// When the cluster cannot be reached at all.
+    pub async fn read(cluster: &Cluster, name: &str, taken: jiff::Timestamp) -> Result<Self, Diagnostic> {
+        let version = cluster.version().await.map_err(|error| error.diagnose())?;
+        let mut seen: Vec<(String, String)> = Vec::new();
+        let (mut objects, mut unread) = (Vec::new(), Vec::new());
+        for resource in cluster.resources().await.map_err(|error| error.diagnose())? {
+            let kind = (resource.gvk.group.clone(), resource.gvk.kind.clone());
+            // The preferred version comes first; the others show the same objects.
+            if !resource.takes("list") || PASSING.contains(&(&kind.0, &kind.1)) || seen.contains(&kind) {
+                continue;
+            }
+            seen.push(kind);
+            match cluster.list(&resource.gvk, &ListOptions::default()).await {
+                Ok(found) => objects.extend(found),
+                Err(error) => unread.push(format!("{}: {error}", resource.gvk)),
+            }
+        }
+        let version =
+            version.git_version.trim_start_matches('v').split(['+', '-']).next().unwrap_or_default().to_owned();
+        Ok(Snapshot::of(name, &version, taken, objects, unread))
+    }
+
+    /// A snapshot of objects; secrets are masked here, so that no other way leads into one.
+    pub fn of(name: &str, version: &str, taken: jiff::Timestamp, objects: Vec<Object>, unread: Vec<String>) -> Self {
+        Snapshot {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            name: name.to_owned(),
+            version: version.to_owned(),
+            taken: taken.to_string(),
+            unread,
+            objects: objects.into_iter().map(masked).collect(),
+        }
+    }
+
+    /// Reads a snapshot's file.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Diagnostic> {
+        let wrong = |why: String| {
+            Diagnostic::error(137, format!("`{file}` is not a snapshot of a cluster"))
+                .note(why)
+                .help("`landfall cluster snapshot FILE` writes one")
+        };
+        let snapshot: Snapshot = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        if (snapshot.api_version.as_str(), snapshot.kind.as_str()) != (API_VERSION, KIND) {
+            return Err(wrong(format!("it is a {} of {}", snapshot.kind, snapshot.api_version)));
+        }
+        // Somebody may have written one by hand.
+        Ok(Snapshot { objects: snapshot.objects.into_iter().map(masked).collect(), ..snapshot })
+    }
+}
+
+fn plain<S: serde::Serializer>(objects: &[Object], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(objects)
+}
+
+fn objects<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Object>, D::Error> {
+    let values = Vec::<Value>::deserialize(deserializer)?;
+    values.into_iter().map(|value| Object::from_value(value).map_err(serde::de::Error::custom)).collect()
+}
+
+/// A Secret with fingerprints in place of its values; a release's record with its own secrets masked alike; anything
+/// else as it is.
+pub(crate) fn masked(mut object: Object) -> Object {
+    if !mask::is_secret(&object) {
+        return object;
+    }
+    object.remove_annotation("kubectl.kubernetes.io/last-applied-configuration");
+    let scope = format!("{}/{}", object.namespace().unwrap_or_default(), object.name());
+    if object.str_at("/type") == Some("helm.sh/release.v1")
+        && let Some(record) = object.str_at("/data/release").and_then(|text| masked_record(&scope, text))
+    {
+        object.map_mut().insert("data".to_owned(), json!({"release": record}));
+        object.map_mut().remove("stringData");
+        return object;
+    }
+    for field in ["data", "stringData"] {
+        let Some(Value::Object(map)) = object.at_mut(&format!("/{field}")) else { continue };
+        for (key, value) in map {
+            let fingerprint = fingerprint(&scope, key, value.as_str().unwrap_or_default());
+            *value = Value::String(if field == "data" { STANDARD.encode(fingerprint) } else { fingerprint });
+        }
+    }
+    object
+}
+
+const FINGERPRINT: &str = "fingerprint:";
+
+/// Eight digits that say whether a value is the same as at another time, and too few to guess it by.
+fn fingerprint(scope: &str, key: &str, value: &str) -> String {
+    let decoded = STANDARD.decode(value).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    for text in [Some(value.to_owned()), decoded].into_iter().flatten() {
+        if is_fingerprint(&text) {
+            return text;
+        }
+    }
+    let digest =
+        Sha256::new().chain_update(scope).chain_update([0]).chain_update(key).chain_update([0]).chain_update(value);
+    let digest = digest.finalize();
+    format!("{FINGERPRINT}{}", digest[..4].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+fn is_fingerprint(text: &str) -> bool {
+    text.strip_prefix(FINGERPRINT)
+        .is_some_and(|digits| digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
+/// A release's record as Helm stores it (base64 of the stored text), without values, chart texts and secrets.
+fn masked_record(scope: &str, data: &str) -> Option<String> {
+    let stored = String::from_utf8(STANDARD.decode(data).ok()?).ok()?;
+    let mut record = landfall_release::decode(scope, &stored).ok()?;
+    record.config.clear();
+    record.info.notes.clear();
+    if let Some(chart) = record.chart.as_object_mut() {
+        chart.retain(|field, _| field == "metadata");
+    }
+    record.manifest = masked_manifest(&record.manifest);
+    for hook in &mut record.hooks {
+        hook.manifest = masked_manifest(&hook.manifest);
+    }
+    landfall_release::encode(&record).ok().map(|text| STANDARD.encode(text))
+}
+
+/// A manifest with the values of its Secrets masked; a document that cannot be read may hold anything and is left out.
+fn masked_manifest(manifest: &str) -> String {
+    let mut text = String::with_capacity(manifest.len());
+    let mut document = String::new();
+    for line in manifest.split_inclusive('\n') {
+        if line.trim_end() == "---" {
+            mask_document(&document, &mut text);
+            document.clear();
+            text.push_str("---\n");
+        } else {
+            document.push_str(line);
+        }
+    }
+    mask_document(&document, &mut text);
+    text
+}
+
+fn mask_document(document: &str, text: &mut String) {
+    let Ok(value) = landfall_yaml::to_json(document) else { return };
+    match Object::from_value(value) {
+        Ok(object) if mask::is_secret(&object) => {
+            // `# Source:` names the template.
+            text.extend(document.lines().filter(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]));
+            text.push_str(&landfall_yaml::emit(masked(object).value()).unwrap_or_default());
+        }
+        Ok(object) if object.kind().ends_with("List") => {
+            let mut value = object.into_value();
+            for item in value["items"].as_array_mut().into_iter().flatten() {
+                if let Ok(object) = Object::from_value(item.take()) {
+                    *item = masked(object).into_value();
+                }
+            }
+            text.push_str(&landfall_yaml::emit(&value).unwrap_or_default());
+        }
+        _ => text.push_str(document),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(value: &str) -> Object {
+        Object::from_value(
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": "shop",
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{\"data\":\"hunter2\"}"}},
+            "data": {"PASSWORD": STANDARD.encode(value)}, "stringData": {"TOKEN": value}}),
+        )
+        .expect("a map")
+    }
+
+    #[test]
+    fn of_secrets_only_the_keys_and_fingerprints_are_kept() {
+        let (one, other) = (masked(secret("hunter2")), masked(secret("hunter3")));
+        let text = one.value().to_string();
+        assert!(!text.contains("hunter2") && !text.contains(&STANDARD.encode("hunter2")), "{text}");
+        assert_ne!(one.at("/data/PASSWORD"), other.at("/data/PASSWORD"));
+        assert_eq!(masked(one.clone()), one, "masking twice changes nothing");
+        assert!(one.at("/data/PASSWORD").is_some() && one.at("/stringData/TOKEN").is_some());
+    }
+
+    #[test]
+    fn a_release_s_record_keeps_its_manifest_but_no_secret() {
+        let record: landfall_release::Record = serde_json::from_value(json!({
+            "name": "shop", "version": 3, "namespace": "shop", "info": {"status": "deployed", "notes": "log in with hunter2"},
+            "config": {"password": "hunter2"}, "chart": {"metadata": {"name": "shop"}, "values": {"password": "hunter2"}},
+            "manifest": "---\n# Source: shop/templates/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n---\n# Source: shop/templates/b.yaml\napiVersion: v1\nkind: Secret\nmetadata:\n  name: b\nstringData:\n  PEM: |\n    -----BEGIN KEY-----\n    hunter2\n  PASSWORD: hunter2\n",
+        }))
+        .expect("a record");
+        let stored = landfall_release::encode(&record).expect("encodes");
+        let object = Object::from_value(json!({"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+            "metadata": {"name": "sh.helm.release.v1.shop.v3", "namespace": "shop"},
+            "data": {"release": STANDARD.encode(stored)}}))
+        .expect("a map");
+        let object = masked(object);
+        let text = String::from_utf8(STANDARD.decode(object.str_at("/data/release").expect("kept")).expect("base64"));
+        let record = landfall_release::decode("x", &text.expect("text")).expect("a record still");
+        let all = serde_json::to_string(&record).expect("JSON");
+        assert!(!all.contains("hunter2"), "{all}");
+        let objects = landfall_release::manifest_objects(&record.manifest).expect("a manifest");
+        assert_eq!(objects.len(), 2);
+        assert!(record.manifest.contains("# Source: shop/templates/b.yaml"), "{}", record.manifest);
+    }
+}

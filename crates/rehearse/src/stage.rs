@@ -1,0 +1,310 @@
+//! A simulated cluster that deliveries are tried on: opened empty or from a snapshot, forked, delivered to.
+//!
+//! Everything runs on one thread with virtual time: the clock moves only while the engine waits, so the same rehearsal
+//! takes the same steps on any machine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use landfall_cluster::Cluster;
+use landfall_delivery::{Candidate, Progress, Routes, Session, Summary, UnitPlan, UpOptions};
+use landfall_diag::Diagnostic;
+use landfall_drydock::{
+    Clock as Time, Cluster as Drydock, ControlPlane, Drive, ForkClock, IngressOptions, NodeSpec, Options, Play,
+    Randomness,
+};
+use landfall_engine::{Action, Clock, Event, StepResult};
+use landfall_project::Environment;
+use landfall_store::{Location, Store};
+use tokio::sync::mpsc::{Receiver, channel};
+
+use crate::inventory::Inventory;
+use crate::play::Operators;
+use crate::snapshot::Snapshot;
+use crate::trial::{Start, Trial, Trough, WaveWait};
+
+/// A simulated cluster and who is offered on it.
+pub(crate) struct Stage {
+    drydock: Drydock,
+    /// Operators that were brought in, and the kinds that were not taken over from a snapshot.
+    pub(crate) notes: Vec<String>,
+}
+
+/// How a delivery is tried.
+pub(crate) struct Attempt<'a> {
+    pub(crate) start: Start,
+    pub(crate) candidates: &'a [Candidate],
+    pub(crate) environment: Option<&'a Environment>,
+    pub(crate) options: &'a UpOptions,
+}
+
+fn broken(code: u16, what: &str, why: &dyn std::fmt::Display) -> Vec<Diagnostic> {
+    vec![Diagnostic::error(code, what.to_owned()).note(why.to_string())]
+}
+
+impl Stage {
+    /// A new cluster with these nodes.
+    pub(crate) async fn empty(nodes: Vec<NodeSpec>, play: Play) -> Result<Self, Vec<Diagnostic>> {
+        Stage::open(nodes, play, Time::virtual_clock()).await
+    }
+
+    async fn open(nodes: Vec<NodeSpec>, play: Play, clock: Time) -> Result<Self, Vec<Diagnostic>> {
+        let options = Options {
+            clock,
+            randomness: Randomness::from_seed(1),
+            drive: Drive::Awaited,
+            control_plane: ControlPlane { nodes, play, ..ControlPlane::default() },
+            ..Options::default()
+        };
+        let drydock = Drydock::open(options)
+            .await
+            .map_err(|error| broken(650, "the simulated cluster cannot be opened", &error))?;
+        drydock.settle();
+        Ok(Stage { drydock, notes: Vec::new() })
+    }
+
+    /// A cluster as a snapshot has it.
+    pub(crate) async fn of(snapshot: &Snapshot, play: Play) -> Result<Self, Vec<Diagnostic>> {
+        // Time goes on from when it was taken: what was young then is young now.
+        let clock = snapshot.taken.parse().map_or_else(|_| Time::virtual_clock(), Time::virtual_at);
+        let mut stage = Stage::open(Vec::new(), play, clock).await?;
+        let unknown = stage.drydock.import(snapshot.objects.clone());
+        let mut kinds: Vec<String> = unknown.iter().map(|object| object.gvk().to_string()).collect();
+        kinds.sort();
+        kinds.dedup();
+        stage
+            .notes
+            .extend(kinds.into_iter().map(|kind| format!("{kind} of the cluster: not taken over, nobody serves it")));
+        stage.drydock.settle();
+        Ok(stage)
+    }
+
+    /// A copy that goes its own way, with another play; costs what is changed afterwards.
+    pub(crate) fn fork(&self, play: Option<Play>) -> Self {
+        let drydock = self.drydock.fork(ForkClock::Virtual);
+        if let Some(play) = play {
+            drydock.perform(play);
+        }
+        Stage { drydock, notes: self.notes.clone() }
+    }
+
+    /// The cluster's objects.
+    pub(crate) fn inventory(&self) -> Inventory {
+        self.drydock.objects().into_iter().collect()
+    }
+
+    /// Delivers onto this cluster, as `up` does, and says how it went.
+    pub(crate) async fn attempt(&mut self, attempt: &Attempt<'_>) -> Result<Trial, Vec<Diagnostic>> {
+        let store = Store::open(Location::Memory)
+            .await
+            .map_err(|error| broken(651, "the rehearsal's journal cannot be opened", &error))?;
+        let wants_checks = attempt.environment.is_some_and(|environment| !environment.checks.is_empty());
+        let ingress = match wants_checks {
+            true => {
+                let options = IngressOptions { http: vec![0], https: vec![0], ..IngressOptions::default() };
+                self.drydock.serve_ingress(&options).await.ok()
+            }
+            false => None,
+        };
+        let (progress, told) = channel(1024);
+        let clock = Arc::new(StageClock(self.drydock.clone()));
+        let session = Session {
+            clock: clock.clone(),
+            routes: ingress.as_ref().map_or_else(Routes::default, |ingress| Routes {
+                http: Some(ingress.http),
+                https: Some(ingress.https),
+            }),
+            offers: Some(Arc::new(Operators)),
+            ..Session::new(Cluster::new(self.drydock.client()), store.clone(), progress)
+        };
+        let began = self.drydock.now();
+        let version = self.drydock.with_world(|world| world.version());
+        let recorder = tokio::spawn(record(told, self.drydock.clone()));
+        // Nothing comes by waiting here: what a check is refused now it is refused for ever.
+        let environment = attempt.environment.cloned().map(|mut environment| {
+            for check in &mut environment.checks {
+                check.timeout = Some("1ms".to_owned());
+            }
+            environment
+        });
+        let all_read = attempt.candidates.iter().all(|(_, unit)| unit.is_ok());
+        let (plans, unplanned) = match all_read {
+            true => match session.plan(attempt.candidates, attempt.options).await {
+                Ok(plans) => (plans, None),
+                Err(diagnostics) => (Vec::new(), Some(diagnostics)),
+            },
+            false => (Vec::new(), None),
+        };
+        let outcome: Result<Summary, Vec<Diagnostic>> = match unplanned {
+            Some(diagnostics) => Err(diagnostics),
+            None => session.up(attempt.candidates, environment.as_ref(), attempt.options).await,
+        };
+        drop(session);
+        let heard = recorder.await.unwrap_or_default();
+        store.close().await;
+        self.notes.extend(heard.operators.iter().map(|(operator, kind)| {
+            format!("{operator}: simulated, because the delivery brings a {kind}; what it does is known, what it says is not")
+        }));
+        let took = Duration::try_from(self.drydock.now().duration_since(began)).unwrap_or_default();
+        let troughs = self.troughs(version);
+        Ok(Trial {
+            start: attempt.start.clone(),
+            waits: waits(&plans, heard.waits),
+            plans,
+            outcome,
+            after: self.inventory(),
+            took,
+            troughs,
+        })
+    }
+
+    /// How far workloads fell below what was ready at a version.
+    fn troughs(&self, version: u64) -> Vec<Trough> {
+        let ready = |object: &landfall_drydock::Stored| {
+            object.value().pointer("/status/readyReplicas").and_then(serde_json::Value::as_i64).unwrap_or(0)
+        };
+        self.drydock.with_world(|world| {
+            let mut seen: Vec<Trough> = Vec::new();
+            for event in world.events_since(version).into_iter().flatten() {
+                let (Some(previous), true) = (&event.previous, is_replicated(&event.object_ref.resource)) else {
+                    continue;
+                };
+                let (key, now) = (event.object.object().key(), ready(&event.object));
+                match seen.iter_mut().find(|trough| trough.object == key) {
+                    Some(trough) => trough.ready = trough.ready.min(now),
+                    None => {
+                        let before = ready(previous);
+                        seen.push(Trough { object: key, before, ready: now.min(before) });
+                    }
+                }
+            }
+            seen.retain(|trough| trough.ready < trough.before);
+            seen
+        })
+    }
+}
+
+fn is_replicated(resource: &str) -> bool {
+    matches!(resource, "deployments.apps" | "statefulsets.apps")
+}
+
+/// What was heard of a delivery.
+#[derive(Default)]
+struct Heard {
+    waits: Vec<Waited>,
+    operators: Vec<(String, String)>,
+}
+
+/// One wait or hook.
+struct Waited {
+    unit: String,
+    step: String,
+    action: Action,
+    object: landfall_object::ObjectKey,
+    from: Timestamp,
+    to: Timestamp,
+    missing: Option<String>,
+    failed: bool,
+}
+
+async fn record(mut told: Receiver<Progress>, drydock: Drydock) -> Heard {
+    let mut heard = Heard::default();
+    while let Some(progress) = told.recv().await {
+        match progress {
+            Progress::OperatorSimulated { operator, kind } => {
+                if !heard.operators.iter().any(|(known, _)| *known == operator) {
+                    heard.operators.push((operator, kind));
+                }
+            }
+            Progress::Engine { unit, event } => heard.take(unit, *event, drydock.now()),
+            _ => {}
+        }
+    }
+    heard
+}
+
+impl Heard {
+    fn take(&mut self, unit: String, event: Event, now: Timestamp) {
+        let open = |waits: &mut Vec<Waited>, unit: &str, id: &str| {
+            waits.iter().rposition(|wait| wait.unit == unit && wait.step == id)
+        };
+        match event {
+            Event::StepStarted { id, action: action @ (Action::Wait | Action::Hook), key } => self.waits.push(Waited {
+                unit,
+                step: id,
+                action,
+                object: key,
+                from: now,
+                to: now,
+                missing: None,
+                failed: false,
+            }),
+            Event::Waiting { id, pending, .. } => {
+                if let Some(at) = open(&mut self.waits, &unit, &id) {
+                    let wait = &mut self.waits[at];
+                    wait.to = now;
+                    wait.missing =
+                        pending.first().map(|one| format!("{}/{}: {}", one.key.gvk.kind, one.key.name, one.missing));
+                }
+            }
+            Event::StepDone { id, result, .. } => {
+                if let Some(at) = open(&mut self.waits, &unit, &id) {
+                    self.waits[at].to = now;
+                    self.waits[at].failed = result == StepResult::Failed;
+                }
+            }
+            Event::Finished { failure: Some(_) } => {
+                if let Some(wait) = self.waits.iter_mut().rev().find(|wait| wait.unit == unit) {
+                    wait.to = now;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The waits with their phases and waves, from the plans.
+fn waits(plans: &[UnitPlan], heard: Vec<Waited>) -> Vec<WaveWait> {
+    heard
+        .into_iter()
+        .map(|wait| {
+            let place = plans.iter().find(|plan| plan.name == wait.unit).and_then(|plan| {
+                plan.plan.phases.iter().find_map(|phase| {
+                    let has = |wave: &&landfall_engine::Wave| wave.steps.iter().any(|step| step.id == wait.step);
+                    phase.waves.iter().find(has).map(|wave| (phase.name.clone(), wave.number))
+                })
+            });
+            let (phase, wave) = place.unwrap_or_default();
+            WaveWait {
+                unit: wait.unit,
+                phase,
+                wave,
+                is_hook: wait.action == Action::Hook,
+                objects: vec![wait.object],
+                seconds: u64::try_from(wait.to.duration_since(wait.from).as_secs()).unwrap_or_default(),
+                missing: wait.missing.filter(|_| wait.failed),
+            }
+        })
+        .collect()
+}
+
+/// The simulated cluster's clock, for the engine.
+struct StageClock(Drydock);
+
+impl Clock for StageClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let cluster = self.0.clone();
+        let until = cluster.now().saturating_add(duration).unwrap_or(Timestamp::MAX);
+        Box::pin(async move { cluster.sleep_until(until).await })
+    }
+
+    fn hold(&self) -> Box<dyn Send> {
+        Box::new(self.0.hold())
+    }
+}
