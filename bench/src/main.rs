@@ -16,6 +16,7 @@ mod report;
 mod warm;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The allocator that `landfall` has, so that what is measured in this process is what it does; a debug
 /// build has the system's, which heap profilers see.
@@ -133,7 +134,10 @@ fn compare(name: &str, directory: &Path, options: &Options) -> Result<Row, Strin
         ));
     }
     let (mut mine, mut peers) = (Vec::new(), Vec::new());
-    for _ in 0..options.runs {
+    let first = theirs.sample()?;
+    // What takes long spreads little.
+    let runs = if first.wall > Duration::from_secs(1) { options.runs.min(7) } else { options.runs };
+    for _ in 0..runs {
         mine.push(ours.sample()?);
         peers.push(theirs.sample()?);
     }
@@ -142,14 +146,14 @@ fn compare(name: &str, directory: &Path, options: &Options) -> Result<Row, Strin
         bytes: a.len(),
         landfall: Sample::median(&mine),
         helm: Sample::median(&peers),
-        warm: if options.engine.is_file() { Some(compare_warm(name, directory, &a, options)?) } else { None },
+        warm: if options.engine.is_file() { Some(compare_warm(name, directory, &a, runs, options)?) } else { None },
     })
 }
 
 /// The same in one process each, after the output has been compared with what the commands printed.
-fn compare_warm(name: &str, chart: &Path, printed: &[u8], options: &Options) -> Result<Warmth, String> {
-    let ours = warm::ours(chart, options.runs)?;
-    let theirs = warm::theirs(&options.engine, chart, options.runs)?;
+fn compare_warm(name: &str, chart: &Path, printed: &[u8], runs: usize, options: &Options) -> Result<Warmth, String> {
+    let ours = warm::ours(chart, runs)?;
+    let theirs = warm::theirs(&options.engine, chart, runs)?;
     for (who, text) in [("ours", &ours.text), ("helm's", &theirs.text)] {
         if text.as_bytes() != printed {
             return Err(format!("{name}: {who} in process prints {} bytes, not what the command prints", text.len()));
