@@ -23,7 +23,8 @@ use landfall_store::{Location, Store};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use play::{Operators, declared_play};
+pub(crate) use landfall_rehearse::Operators;
+pub(crate) use play::declared_play;
 pub(crate) use server::{ServeOptions, serve, spawn, stop_server};
 
 use crate::context::{ClusterChoice, Context, Place};
@@ -168,7 +169,7 @@ impl Context {
             name: "embedded".to_owned(),
             cluster: self.cluster_of(client),
             routes: Routes { http: endpoint.http, https: endpoint.https },
-            offers: Some(Arc::new(landfall_rehearse::Operators)),
+            offers: Some(Arc::new(Operators)),
             store: open_store(Some(state)).await?,
             hosted: None,
             endpoint: Some((endpoint, state.clone())),
@@ -182,7 +183,7 @@ impl Context {
             name: "embedded".to_owned(),
             cluster: self.cluster_of(cluster.client()),
             routes: Routes::default(),
-            offers: Some(Arc::new(landfall_rehearse::Operators)),
+            offers: Some(Arc::new(Operators)),
             store,
             hosted: Some(Hosted { cluster, _ingress: None, _lock: lock }),
             endpoint: None,

@@ -8,6 +8,7 @@ use landfall_object::{Object, ObjectKey};
 use serde::Serialize;
 
 use crate::inventory::Inventory;
+use crate::snapshot::masked;
 use crate::trial::Trial;
 
 /// What a delivery does to what runs.
@@ -64,7 +65,12 @@ impl Impact {
     /// Reads the impact off a trial.
     pub fn of(before: &Inventory, trial: &Trial) -> Self {
         Impact {
-            changes: trial.plans.iter().flat_map(touched).collect(),
+            changes: trial
+                .plans
+                .iter()
+                .flat_map(touched)
+                .filter(|it| !is_same_secret(it, before, &trial.after))
+                .collect(),
             restarts: restarts(before, trial),
             losses: losses(before, &trial.after),
         }
@@ -74,6 +80,17 @@ impl Impact {
     pub fn count(&self, action: Action) -> usize {
         self.changes.iter().filter(|change| change.action == action.word()).count()
     }
+}
+
+/// Whether a Secret only seems to change because the cluster's own values were left behind: its fingerprints are the
+/// same.
+fn is_same_secret(touched: &Touched, before: &Inventory, after: &Inventory) -> bool {
+    if touched.action != Action::Change.word() || touched.object.gvk.kind != "Secret" {
+        return false;
+    }
+    let (Some(old), Some(new)) = (before.of(&touched.object), after.of(&touched.object)) else { return false };
+    touched.fields.iter().all(|field| field.path.starts_with("data") || field.path.starts_with("stringData"))
+        && masked(new.clone()).at("/data") == masked(old.clone()).at("/data")
 }
 
 fn touched(plan: &UnitPlan) -> Vec<Touched> {

@@ -123,8 +123,13 @@ pub(crate) fn masked(mut object: Object) -> Object {
     for field in ["data", "stringData"] {
         let Some(Value::Object(map)) = object.at_mut(&format!("/{field}")) else { continue };
         for (key, value) in map {
-            let fingerprint = fingerprint(&scope, key, value.as_str().unwrap_or_default());
-            *value = Value::String(if field == "data" { STANDARD.encode(fingerprint) } else { fingerprint });
+            let text = value.as_str().unwrap_or_default();
+            *value = Value::String(if field == "data" {
+                let plain = STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec());
+                STANDARD.encode(fingerprint(&scope, key, &plain))
+            } else {
+                fingerprint(&scope, key, text.as_bytes())
+            });
         }
     }
     object
@@ -133,16 +138,17 @@ pub(crate) fn masked(mut object: Object) -> Object {
 const FINGERPRINT: &str = "fingerprint:";
 
 /// Eight digits that say whether a value is the same as at another time, and too few to guess it by.
-fn fingerprint(scope: &str, key: &str, value: &str) -> String {
-    let decoded = STANDARD.decode(value).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    for text in [Some(value.to_owned()), decoded].into_iter().flatten() {
-        if is_fingerprint(&text) {
-            return text;
-        }
+fn fingerprint(scope: &str, key: &str, plain: &[u8]) -> String {
+    if let Some(text) = std::str::from_utf8(plain).ok().filter(|text| is_fingerprint(text)) {
+        return text.to_owned();
     }
-    let digest =
-        Sha256::new().chain_update(scope).chain_update([0]).chain_update(key).chain_update([0]).chain_update(value);
-    let digest = digest.finalize();
+    let digest = Sha256::new()
+        .chain_update(scope)
+        .chain_update([0])
+        .chain_update(key)
+        .chain_update([0])
+        .chain_update(plain)
+        .finalize();
     format!("{FINGERPRINT}{}", digest[..4].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use landfall_chart::{Chart, HookEvent};
 use landfall_delivery::{Door, RenderedUnit};
+use landfall_engine::Action;
 use landfall_object::schema::{Resource, Schemas};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::{Environment, ProjectFile};
@@ -157,8 +158,34 @@ impl<'a> Subject<'a> {
     pub fn find(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Found<'a>> {
         match self.desired(group, kind, namespace, name) {
             Some(desired) => Some(Found::Desired(desired)),
-            None => self.before.get(group, kind, namespace, name).map(Found::Before),
+            None => {
+                let live = self.before.get(group, kind, namespace, name)?;
+                (!self.goes(live)).then_some(Found::Before(live))
+            }
         }
+    }
+
+    /// The objects of the cluster that the change leaves in place.
+    pub fn staying(&self) -> impl Iterator<Item = &'a Object> + use<'a> {
+        let subject = *self;
+        self.before.iter().filter(move |object| !subject.goes(object))
+    }
+
+    /// Whether the change deletes an object of the cluster: its plan says so, or its unit no longer has it.
+    pub fn goes(&self, live: &Object) -> bool {
+        let key = live.key();
+        let is_it = |other: &ObjectKey| other.without_version() == key.without_version();
+        if let Some(trial) = self.trials.first().filter(|trial| !trial.plans.is_empty()) {
+            let mut steps = trial.plans.iter().flat_map(|plan| plan.plan.steps());
+            return steps.any(|step| step.action == Action::Delete && is_it(&step.key));
+        }
+        if live.annotation("helm.sh/resource-policy") == Some("keep") {
+            return false;
+        }
+        self.base.into_iter().flatten().any(|unit| {
+            self.unit(&unit.name).is_some_and(|now| !now.objects.iter().any(|it| is_it(&it.key())))
+                && unit.objects.iter().any(|it| it.role == Role::Manifest && is_it(&it.key()))
+        })
     }
 
     /// Whether the environment is declared protected.

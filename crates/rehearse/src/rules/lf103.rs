@@ -97,7 +97,7 @@ impl There {
     fn of(subject: &Subject<'_>) -> Self {
         let mut objects: BTreeMap<Id, Option<BTreeSet<String>>> = BTreeMap::new();
         let delivered = || subject.objects().map(|desired| &desired.object);
-        let all = subject.before.iter().chain(delivered());
+        let all = subject.staying().chain(delivered());
         for object in all {
             for provided in provides(object) {
                 let id = (provided.kind, provided.namespace, provided.name);
@@ -105,7 +105,7 @@ impl There {
             }
         }
         // What is delivered counts before what is live: a key that the delivery removes is missing.
-        for object in subject.before.iter().chain(delivered()).filter(|object| KINDS.contains(&object.kind())) {
+        for object in subject.staying().chain(delivered()).filter(|object| KINDS.contains(&object.kind())) {
             let id = (object.kind().to_owned(), object.namespace().map(str::to_owned), object.name().to_owned());
             objects.insert(id, keys_of(object));
         }
