@@ -85,9 +85,33 @@ impl Known {
         resources
     }
 
+    fn find(&self, fits: impl Fn(&Resource) -> bool) -> Option<Resource> {
+        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.values().flat_map(|list| list.iter()).find(|resource| fits(resource)).cloned()
+    }
+
     fn clear(&self) {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
+}
+
+/// Aggregated discovery, and the plain kind where the server does not know it.
+const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+
+/// A resource of aggregated discovery (k8s.io/api/apidiscovery/v2); none for one that only has subresources.
+fn aggregated_entry(group: &str, version: &str, entry: &Value) -> Option<Resource> {
+    let texts = |list: &Value| -> Vec<String> {
+        list.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    };
+    let kind = entry["responseKind"]["kind"].as_str().filter(|kind| !kind.is_empty())?;
+    let subresources = entry["subresources"].as_array();
+    Some(Resource {
+        gvk: Gvk::new(group, version, kind),
+        gvr: Gvr::new(group, version, entry["resource"].as_str()?),
+        scope: if entry["scope"] == "Namespaced" { Scope::Namespaced } else { Scope::Cluster },
+        verbs: texts(&entry["verbs"]),
+        status_subresource: subresources.is_some_and(|list| list.iter().any(|one| one["subresource"] == "status")),
+    })
 }
 
 #[derive(Deserialize)]
@@ -191,6 +215,9 @@ impl Cluster {
     /// # Errors
     /// [`Error::Unreachable`]; a group whose server does not answer is left out.
     pub async fn resources(&self) -> Result<Vec<Resource>, Error> {
+        if let Some(resources) = self.aggregated().await? {
+            return Ok(resources);
+        }
         let groups = self.get_path("list the API groups", "/apis").await?;
         let mut wanted = vec![(String::new(), "v1".to_owned())];
         for group in groups["groups"].as_array().into_iter().flatten() {
@@ -210,6 +237,42 @@ impl Cluster {
             }
         }
         Ok(resources)
+    }
+
+    /// How a kind is served in whichever version; asks the cluster when no known list has it.
+    ///
+    /// # Errors
+    /// As [`Cluster::resources`].
+    pub async fn served(&self, group: &str, kind: &str) -> Result<Option<Resource>, Error> {
+        let fits = |resource: &Resource| resource.gvk.group == group && resource.gvk.kind == kind;
+        if let Some(known) = self.known.find(fits) {
+            return Ok(Some(known));
+        }
+        Ok(self.resources().await?.into_iter().find(fits))
+    }
+
+    /// All kinds in two requests instead of one for each group and version; `None` where the server is too old.
+    async fn aggregated(&self) -> Result<Option<Vec<Resource>>, Error> {
+        let ask = |path| self.get_as("ask which kinds are served", path, AGGREGATED);
+        let (core, groups) = futures::future::join(ask("/api"), ask("/apis")).await;
+        let mut resources = Vec::new();
+        for body in [core?, groups?] {
+            if body["kind"] != "APIGroupDiscoveryList" {
+                return Ok(None);
+            }
+            for group in body["items"].as_array().into_iter().flatten() {
+                let name = group["metadata"]["name"].as_str().unwrap_or_default();
+                for version in group["versions"].as_array().into_iter().flatten() {
+                    let listed = version["resources"].as_array().into_iter().flatten();
+                    let version = version["version"].as_str().unwrap_or_default();
+                    let list: Vec<Resource> =
+                        listed.filter_map(|entry| aggregated_entry(name, version, entry)).collect();
+                    resources.extend(list.iter().cloned());
+                    self.known.put(name, version, list);
+                }
+            }
+        }
+        Ok(Some(resources))
     }
 
     async fn learn(&self, group: &str, version: &str) -> Result<Arc<Vec<Resource>>, Error> {
@@ -236,7 +299,12 @@ impl Cluster {
     }
 
     pub(crate) async fn get_path(&self, action: &str, path: &str) -> Result<Value, Error> {
+        self.get_as(action, path, "application/json").await
+    }
+
+    async fn get_as(&self, action: &str, path: &str, accept: &str) -> Result<Value, Error> {
         let request = http::Request::get(path)
+            .header("accept", accept)
             .body(Vec::new())
             .map_err(|error| Error::Malformed { action: action.to_owned(), reason: error.to_string() })?;
         self.client.request(request).await.map_err(|error| Error::from_kube(action, error))

@@ -157,7 +157,8 @@ impl Cluster {
                     other => other,
                 }
             })
-            .buffered(16)
+            // Each request under way is a connection of its own, and a connection costs more than a round trip.
+            .buffered(6)
             .try_collect()
             .await?;
         Ok(found.into_iter().flatten().collect())

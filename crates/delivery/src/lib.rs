@@ -11,6 +11,7 @@
 
 mod addresses;
 mod application;
+mod build;
 mod checks;
 mod content;
 mod down;
@@ -27,6 +28,7 @@ mod target;
 mod unit;
 mod up;
 
+pub use build::{Builder, ImageBuild, Shipping, image_builds};
 pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, check_client, run_check, tally};
 pub use down::{DownOptions, HistoryLine, Removal};
 pub use duration::parse_duration;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnostic, Place};
 use landfall_object::references::{Need, Reference, provides, references};
-use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_object::{Object, ObjectKey};
 
 /// A reference that resolves nowhere: neither in what is delivered nor on the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,16 +220,10 @@ fn keys_of(object: &Object) -> Option<Vec<String>> {
 }
 
 async fn ask(cluster: &Cluster, reference: &Reference) -> Result<Found, landfall_cluster::Error> {
-    let resources = cluster.resources().await?;
-    let Some(resource) = resources.iter().find(|it| it.gvk.group == reference.group && it.gvk.kind == reference.kind)
-    else {
+    let Some(resource) = cluster.served(&reference.group, &reference.kind).await? else {
         return Ok(Found::Unknown);
     };
-    let key = ObjectKey {
-        gvk: Gvk { ..resource.gvk.clone() },
-        namespace: reference.namespace.clone(),
-        name: reference.name.clone(),
-    };
+    let key = ObjectKey { gvk: resource.gvk, namespace: reference.namespace.clone(), name: reference.name.clone() };
     Ok(match cluster.get(&key).await? {
         Some(object) => Found::There(keys_of(&object)),
         None => Found::Nowhere,

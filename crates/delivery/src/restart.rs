@@ -23,7 +23,7 @@ impl Session {
         services: &[String],
     ) -> BTreeMap<ObjectKey, serde_json::Value> {
         let mut templates = BTreeMap::new();
-        for rendered in one.next.objects.iter().filter(|it| is_service(&it.object, services)) {
+        for rendered in one.shown().objects.iter().filter(|it| is_service(&it.object, services)) {
             let key = rendered.object.key();
             if let Ok(Some(live)) = self.cluster.get(&key).await {
                 templates.insert(key, live.at("/spec/template").cloned().unwrap_or_default());
@@ -117,6 +117,14 @@ impl Session {
         }
     }
 
+    async fn abandon(&self, target: &str) -> Result<(), landfall_store::Error> {
+        if let Some(open) = self.store.running_operation(target).await? {
+            let now = self.clock.now().to_string();
+            self.store.finish_operation(&open.id, landfall_store::OperationState::Failed, &now).await?;
+        }
+        Ok(())
+    }
+
     /// Carries a small plan out under the unit's name; says whether it went well.
     async fn run_items(
         &self,
@@ -132,6 +140,12 @@ impl Session {
             phases: vec![DesiredPhase { name: kind.to_owned(), runs: PhaseRuns::OnSuccess, items }],
         };
         let (events, forward) = self.engine_events(&unit.name);
+        // One left open belongs to a process that is dead: nobody else delivers here, and its steps come again.
+        if let Err(error) = self.abandon(&desired.target).await {
+            summary.outcome = Outcome::Failed;
+            summary.diagnostics.push(error.diagnose());
+            return false;
+        }
         let result = match plan(&desired, live) {
             Ok(plan) => {
                 let executor = Executor::new(self.cluster.clone(), self.store.clone(), events)

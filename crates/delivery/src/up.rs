@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_chart::{Capabilities, Operation};
@@ -6,7 +7,10 @@ use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::references::Need;
 use landfall_object::{Object, ObjectKey};
 use landfall_project::Environment;
-use landfall_release::{DeployOptions, InstallOptions, OwnershipCheck, Prepared, Record, Status, UpgradeOptions, Wait};
+use landfall_release::{
+    Content, DeployOptions, HookRecord, InstallOptions, OwnershipCheck, Prepared, Record, Status, UpgradeOptions, Wait,
+};
+use tokio::sync::OnceCell;
 
 use crate::content::{content, is_workload, narrowed};
 use crate::rendering::{RenderedUnit, Turn, capabilities, render_unit};
@@ -51,13 +55,23 @@ impl Default for UpOptions {
 /// A unit, read and rendered, or why it could not be.
 pub type Candidate = (String, Result<Unit, Vec<Diagnostic>>);
 
-/// A unit rendered for its next turn.
+/// A unit rendered.
 pub(crate) struct Ready<'u> {
     pub(crate) unit: &'u Unit,
-    pub(crate) next: RenderedUnit,
+    /// For its next turn; rendered when first needed, where the deployed revision is what it was made from.
+    next: OnceCell<RenderedUnit>,
+    turn: Turn,
+    capabilities: Arc<Capabilities>,
     /// The rendering as the deployed revision's turn: equal to it when nothing changed.
     same_turn: Option<RenderedUnit>,
     last: Option<Record>,
+}
+
+impl Ready<'_> {
+    /// Its objects: for the next turn, or for the deployed one where both say the same.
+    pub(crate) fn shown(&self) -> &RenderedUnit {
+        self.next.get().or(self.same_turn.as_ref()).expect("one of the two was rendered when the unit was made ready")
+    }
 }
 
 /// A unit's plan, for showing.
@@ -92,11 +106,25 @@ impl Session {
         let capabilities = self.capabilities().await?;
         let mut summaries: BTreeMap<usize, UnitSummary> = BTreeMap::new();
         let mut ready: Vec<(usize, Ready<'_>)> = Vec::new();
-        for (index, (name, unit)) in candidates.iter().enumerate() {
-            let rendered = match unit {
-                Ok(unit) => self.make_ready(unit, &capabilities).await,
+        let mut recovered = Vec::new();
+        for (_, unit) in candidates {
+            recovered.push(match unit {
+                Ok(unit) => self.recover_unit(unit).await,
                 Err(diagnostics) => Err(diagnostics.clone()),
-            };
+            });
+        }
+        let all = candidates.iter().zip(recovered).map(|((_, unit), recovered)| {
+            let capabilities = &capabilities;
+            async move {
+                recovered?;
+                match unit {
+                    Ok(unit) => self.make_ready(unit, capabilities).await,
+                    Err(diagnostics) => Err(diagnostics.clone()),
+                }
+            }
+        });
+        let all = futures::future::join_all(all).await;
+        for (index, ((name, unit), rendered)) in candidates.iter().zip(all).enumerate() {
             match rendered {
                 Ok(one) => ready.push((index, one)),
                 // An Application or an optional release fails alone; anything else stops all before it begins.
@@ -138,7 +166,7 @@ impl Session {
             }
         }
         let objects: Vec<&Object> =
-            ready.iter().flat_map(|(_, one)| one.next.objects.iter().map(|rendered| &rendered.object)).collect();
+            ready.iter().flat_map(|(_, one)| one.shown().objects.iter().map(|rendered| &rendered.object)).collect();
         let addresses = if all_well { addresses::answering(&objects, &checks, &self.routes).await } else { Vec::new() };
         let summary =
             Summary { revision: options.revision.clone(), units: delivered, checks, addresses, simulated: Vec::new() };
@@ -164,7 +192,7 @@ impl Session {
         let mut plans = Vec::new();
         for (_, one) in &ready {
             if let Door::Application(bound) = &one.unit.door {
-                let prepared = self.prepare_sync(one.unit, bound, &one.next, options).await?;
+                let prepared = self.prepare_sync(one.unit, bound, one.shown(), options).await?;
                 plans.push(UnitPlan {
                     name: one.unit.name.clone(),
                     namespace: one.unit.namespace.clone(),
@@ -188,39 +216,60 @@ impl Session {
         Ok(plans)
     }
 
-    async fn capabilities(&self) -> Result<Capabilities, Vec<Diagnostic>> {
-        capabilities(&self.cluster).await.map_err(|error| vec![error.diagnose()])
+    async fn capabilities(&self) -> Result<Arc<Capabilities>, Vec<Diagnostic>> {
+        capabilities(&self.cluster).await.map(Arc::new).map_err(|error| vec![error.diagnose()])
     }
 
-    /// Renders a unit for its next turn, and for its last one to see whether anything has changed.
-    async fn make_ready<'u>(&self, unit: &'u Unit, capabilities: &Capabilities) -> Result<Ready<'u>, Vec<Diagnostic>> {
+    /// Brings to an end what an earlier process left open on a unit.
+    async fn recover_unit(&self, unit: &Unit) -> Result<(), Vec<Diagnostic>> {
+        match &unit.door {
+            Door::Application(bound) => self.recover_application(unit, bound).await,
+            Door::Release => self.recover(&self.releases(&unit.namespace), &unit.name, &unit.name).await,
+        }
+    }
+
+    /// The rendering for a unit's next turn.
+    async fn next<'r>(&self, one: &'r Ready<'_>) -> Result<&'r RenderedUnit, Vec<Diagnostic>> {
+        one.next.get_or_try_init(|| render_unit(one.unit, one.turn, &one.capabilities, &self.cluster)).await
+    }
+
+    /// Renders a unit for its last turn, to see whether anything has changed, and for its next one where that is so.
+    async fn make_ready<'u>(
+        &self,
+        unit: &'u Unit,
+        capabilities: &Arc<Capabilities>,
+    ) -> Result<Ready<'u>, Vec<Diagnostic>> {
         self.tell(Progress::Doing(format!("render {}", unit.name))).await;
-        if let Door::Application(bound) = &unit.door {
-            self.recover_application(unit, bound).await?;
-            // Argo CD renders as `helm template` does: always revision 1, always an installation.
-            let turn = Turn { revision: 1, operation: Operation::Install };
-            let next = render_unit(unit, turn, capabilities, &self.cluster).await?;
-            return Ok(Ready { unit, next, same_turn: None, last: None });
-        }
-        let releases = self.releases(&unit.namespace);
-        let release = unit.name.as_str();
-        self.recover(&releases, &unit.name, release).await?;
-        let history = releases.history(release).await.map_err(|error| vec![error.diagnose()])?;
-        let last = history.last().filter(|record| record.info.status != Status::Uninstalled).cloned();
-        let next_turn = match &last {
-            Some(last) => Turn { revision: last.version + 1, operation: Operation::Upgrade },
-            None => {
-                Turn { revision: history.last().map_or(1, |record| record.version + 1), operation: Operation::Install }
+        // Argo CD renders as `helm template` does: always revision 1, always an installation.
+        let turn = Turn { revision: 1, operation: Operation::Install };
+        let capabilities = Arc::clone(capabilities);
+        let mut ready = Ready { unit, next: OnceCell::new(), turn, capabilities, same_turn: None, last: None };
+        if let Door::Release = unit.door {
+            let history = self.releases(&unit.namespace).history(&unit.name).await;
+            let history = history.map_err(|error| vec![error.diagnose()])?;
+            let last = history.last().filter(|record| record.info.status != Status::Uninstalled);
+            ready.turn = match last {
+                Some(last) => Turn { revision: last.version + 1, operation: Operation::Upgrade },
+                None => Turn {
+                    revision: history.last().map_or(1, |record| record.version + 1),
+                    operation: Operation::Install,
+                },
+            };
+            if let Some(last) = last.filter(|last| last.info.status == Status::Deployed) {
+                let operation = if last.version == 1 { Operation::Install } else { Operation::Upgrade };
+                let turn = Turn { revision: last.version, operation };
+                ready.same_turn = render_unit(unit, turn, &ready.capabilities, &self.cluster).await.ok();
             }
-        };
-        let next = render_unit(unit, next_turn, capabilities, &self.cluster).await?;
-        let mut same_turn = None;
-        if let Some(last) = last.as_ref().filter(|last| last.info.status == Status::Deployed) {
-            let operation = if last.version == 1 { Operation::Install } else { Operation::Upgrade };
-            let turn = Turn { revision: last.version, operation };
-            same_turn = render_unit(unit, turn, capabilities, &self.cluster).await.ok();
+            ready.last = last.cloned();
         }
-        Ok(Ready { unit, next, same_turn, last })
+        let says_the_same = match (&ready.same_turn, &ready.last) {
+            (Some(same), Some(last)) => content(same.chart()).is_ok_and(|content| delivered_as(&content, last)),
+            _ => false,
+        };
+        if !says_the_same {
+            self.next(&ready).await?;
+        }
+        Ok(ready)
     }
 
     /// Installs the definitions of simulated operators for kinds that nobody serves and no unit brings.
@@ -228,7 +277,7 @@ impl Session {
         let Some(offers) = &self.offers else { return Ok(()) };
         let brought: Vec<(String, String)> = ready
             .iter()
-            .flat_map(|(_, one)| one.next.all_objects())
+            .flat_map(|(_, one)| one.shown().all_objects())
             .filter(|object| object.kind() == "CustomResourceDefinition")
             .map(|crd| {
                 let text = |pointer| crd.str_at(pointer).unwrap_or_default().to_owned();
@@ -236,7 +285,7 @@ impl Session {
             })
             .collect();
         for (_, one) in ready {
-            for object in one.next.all_objects() {
+            for object in one.shown().all_objects() {
                 let gvk = object.gvk();
                 if brought.contains(&(gvk.group.clone(), gvk.kind.clone())) || self.cluster.resource(&gvk).await.is_ok()
                 {
@@ -262,7 +311,7 @@ impl Session {
         let mut owners: Vec<(usize, ObjectKey)> = Vec::new();
         let mut objects = Vec::new();
         for (index, one) in ready.iter() {
-            for object in one.next.all_objects() {
+            for object in one.shown().all_objects() {
                 let mut placed = object.clone();
                 if let Ok(again) = self.cluster.place(placed.clone(), &one.unit.namespace).await {
                     placed = again;
@@ -275,7 +324,7 @@ impl Session {
         let mut refused: BTreeMap<usize, Vec<Diagnostic>> = BTreeMap::new();
         for one in missing {
             let Some((index, _)) = owners.iter().find(|(_, key)| *key == one.users[0].object) else { continue };
-            let rendered = ready.iter().find(|(at, _)| at == index).map(|(_, ready)| &ready.next);
+            let rendered = ready.iter().find(|(at, _)| at == index).map(|(_, ready)| ready.shown());
             let diagnostic =
                 one.diagnostic_at(|key, path| rendered.map(|rendered| rendered.places(key, path)).unwrap_or_default());
             if one.need == Need::Start {
@@ -316,7 +365,7 @@ impl Session {
         };
         let upgrade = UpgradeOptions { deploy: deploy.clone() };
         let Some(last) = &one.last else {
-            let content = content(one.next.chart())?;
+            let content = content(self.next(one).await?.chart())?;
             let install = InstallOptions { deploy, create_namespace: true, replace: true, ..InstallOptions::default() };
             let prepared = releases.prepare_install(release, content, &install).await.map_err(told)?;
             return Ok((prepared, false));
@@ -326,7 +375,7 @@ impl Session {
             if !options.services.is_empty() {
                 content.manifest = narrowed(&last.manifest, rendered, &options.services)?;
                 let hooks_wanted =
-                    one.next.hooks.iter().any(|hook| options.services.iter().any(|it| it == hook.object.name()));
+                    one.shown().hooks.iter().any(|hook| options.services.iter().any(|it| it == hook.object.name()));
                 if !hooks_wanted {
                     content.hooks.clone_from(&last.hooks);
                 }
@@ -339,14 +388,15 @@ impl Session {
                 return Ok((prepared, true));
             }
         }
-        let prepared = releases.prepare_upgrade(release, narrow(&one.next)?, &upgrade).await.map_err(told)?;
+        let prepared =
+            releases.prepare_upgrade(release, narrow(self.next(one).await?)?, &upgrade).await.map_err(told)?;
         Ok((prepared, false))
     }
 
     async fn deliver(&self, one: &Ready<'_>, options: &UpOptions) -> UnitSummary {
         let unit = one.unit;
         if let Door::Application(bound) = &unit.door {
-            let mut summary = self.sync(unit, bound, &one.next, options).await;
+            let mut summary = self.sync(unit, bound, one.shown(), options).await;
             if summary.outcome != Outcome::Failed && !options.services.is_empty() {
                 let before = self.templates(one, &options.services).await;
                 self.restart(one, options, &before, &mut summary).await;
@@ -357,7 +407,7 @@ impl Session {
             Ok(prepared) => prepared,
             Err(diagnostics) => return failed_before(&unit.name, Some(unit), diagnostics),
         };
-        let runs_hook = one.next.hooks.iter().any(|hook| options.services.iter().any(|it| it == hook.object.name()));
+        let runs_hook = one.shown().hooks.iter().any(|hook| options.services.iter().any(|it| it == hook.object.name()));
         let mut summary = UnitSummary {
             name: unit.name.clone(),
             namespace: unit.namespace.clone(),
@@ -395,7 +445,7 @@ impl Session {
 
     async fn prepare_again(&self, one: &Ready<'_>, options: &UpOptions) -> Result<Prepared, Vec<Diagnostic>> {
         let releases = self.releases(&one.unit.namespace);
-        let content = content(one.next.chart())?;
+        let content = content(self.next(one).await?.chart())?;
         let deploy = DeployOptions {
             wait: if options.wait { Wait::Ready } else { Wait::No },
             timeout: options.timeout,
@@ -519,6 +569,12 @@ pub fn services(units: &[Candidate], environment: Option<&Environment>) -> Vec<S
     names.sort();
     names.dedup();
     names
+}
+
+/// Whether a record's manifest and hooks are those of a rendering.
+fn delivered_as(content: &Content, record: &Record) -> bool {
+    let hooks = |hooks: &[HookRecord]| -> Vec<String> { hooks.iter().map(|hook| hook.manifest.clone()).collect() };
+    content.manifest == record.manifest && hooks(&content.hooks) == hooks(&record.hooks)
 }
 
 /// Whether a unit's failure leaves the others standing: Applications always, releases when they are optional.

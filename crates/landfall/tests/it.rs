@@ -6,6 +6,7 @@ mod it {
 
     mod addresses;
     mod applications;
+    mod builds;
     mod down;
     mod errors;
     mod example;

@@ -75,6 +75,9 @@ pub(crate) struct UpArgs {
     /// Build no images
     #[arg(long, alias = "helm-only")]
     pub(crate) no_build: bool,
+    /// Build images for the embedded cluster, too, where builds are simulated otherwise
+    #[arg(long, conflicts_with = "no_build")]
+    pub(crate) build: bool,
     /// Print the plan and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

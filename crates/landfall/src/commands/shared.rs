@@ -100,22 +100,6 @@ pub(crate) fn selection(context: &Context, place: &Place, args: &TargetArgs) -> 
     Ok(selection)
 }
 
-/// One line for each image build that is asked for; without a builder they are simulated on the embedded cluster.
-pub(crate) fn builds(place: &Place, services: &[String], no_build: bool) -> Result<Vec<String>, Failure> {
-    let Some(environment) = place.declared().filter(|_| !no_build) else { return Ok(Vec::new()) };
-    let wanted: Vec<&String> =
-        environment.build.keys().filter(|name| services.is_empty() || services.contains(name)).collect();
-    if let (crate::context::ClusterChoice::Context { name, .. }, false) = (&place.cluster, wanted.is_empty()) {
-        return Err(Failure::new(
-            Exit::Unreachable,
-            Diagnostic::error(615, format!("images cannot be built for `{name}` yet"))
-                .note("nothing was changed")
-                .help("build and push them, then deliver with --no-build"),
-        ));
-    }
-    Ok(wanted.into_iter().map(|name| format!("build {name}: simulated")).collect())
-}
-
 /// Keeps a second delivery of the same system waiting until the first has ended.
 pub(crate) async fn only_delivery(context: &Context, state: &StateDir) -> Result<std::fs::File, Failure> {
     state.create().map_err(Failure::from)?;

@@ -1,11 +1,14 @@
 //! `landfall up`.
 
+mod builds;
+
 use std::time::Instant;
 
 use landfall_delivery::{Outcome, Summary, UpOptions, Verdict, parse_duration, services};
 use landfall_diag::Diagnostic;
 use serde_json::json;
 
+use self::builds::Builds;
 use crate::cli::UpArgs;
 use crate::commands::shared;
 use crate::context::{ClusterChoice, Context, Place};
@@ -45,7 +48,7 @@ pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
         test: args.test,
         ..times(args.timeout.as_deref())?
     };
-    let builds = shared::builds(&place, &wanted.services, args.no_build)?;
+    let builds = Builds::decide(&place, &wanted.services, &args, &candidates).await?;
     let hosting = if args.once || context.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
     let faults = args.faults.clone();
     // Before the cluster is opened: two at once must not both start a server, nor both deliver.
@@ -62,8 +65,9 @@ pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
         return Ok(Exit::Done);
     }
     confirm(context, &place, &args)?;
-    for line in &builds {
-        context.ui.status(&format!("~ {line}"));
+    if let Err(failure) = builds.make(context).await {
+        connection.close().await;
+        return Err(failure);
     }
     let declared = place.declared().cloned();
     let result = shared::with_progress(context, &mut connection, started, |session| {
@@ -85,7 +89,7 @@ pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
             return Err(failure);
         }
     };
-    summary.simulated = connection.simulated(&builds);
+    summary.simulated = connection.simulated(&builds.lines());
     let exit = exit_code(&summary);
     print(context, &place, &connection, &summary, &wanted.services, started, exit);
     connection.close().await;

@@ -1,0 +1,103 @@
+//! Image builds of `up`: decided before the cluster is asked, made once everybody has agreed.
+
+use landfall_delivery::{Builder, Candidate, ImageBuild, Shipping, image_builds};
+use landfall_diag::Diagnostic;
+
+use crate::cli::UpArgs;
+use crate::context::{ClusterChoice, Context, Place};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// What becomes of the declared builds.
+pub(super) enum Builds {
+    /// They are simulated: the embedded cluster runs no image.
+    Simulated(Vec<String>),
+    /// They are made.
+    Real {
+        /// By whom.
+        builder: Builder,
+        /// Which.
+        images: Vec<ImageBuild>,
+        /// Where they go.
+        shipping: Shipping,
+    },
+}
+
+impl Builds {
+    /// Decides: on a real cluster images are built unless `--no-build` says otherwise, on the embedded one only when
+    /// `--build` asks for it.
+    pub(super) async fn decide(
+        place: &Place,
+        services: &[String],
+        args: &UpArgs,
+        candidates: &[Candidate],
+    ) -> Result<Self, Failure> {
+        let Some(environment) = place.declared().filter(|_| !args.no_build && !args.dry_run) else {
+            return Ok(Builds::Simulated(Vec::new()));
+        };
+        let wanted = environment.build.keys().filter(|name| services.is_empty() || services.contains(name));
+        let wanted: Vec<String> = wanted.cloned().collect();
+        let shipping = match &place.cluster {
+            _ if wanted.is_empty() => return Ok(Builds::Simulated(wanted)),
+            ClusterChoice::Embedded if !args.build => return Ok(Builds::Simulated(wanted)),
+            ClusterChoice::Embedded => Shipping::Stay,
+            ClusterChoice::Context { name, .. } => Shipping::to_context(name),
+        };
+        let Some(builder) = Builder::find().await else {
+            return Err(Failure::new(
+                Exit::Unreachable,
+                Diagnostic::error(615, format!("nobody here builds images ({})", wanted.join(", ")))
+                    .note("neither docker nor podman nor buildctl is installed and answers")
+                    .note("nothing was changed")
+                    .help("build and push them elsewhere, then deliver with --no-build"),
+            ));
+        };
+        let Some(root) = place.target.source.directory_on_disk() else {
+            return Err(Failure::usage(
+                Diagnostic::error(149, "images are built from a working tree, and this is a commit or an archive")
+                    .help("deliver it with --no-build, with images that were built from that commit"),
+            ));
+        };
+        let directory = root.join(&place.target.directory);
+        let images = image_builds(&environment.build, services, candidates, &directory).map_err(Failure::from)?;
+        Ok(Builds::Real { builder, images, shipping })
+    }
+
+    /// Builds and ships what is to be built, and says so line by line.
+    pub(super) async fn make(&self, context: &Context) -> Result<(), Failure> {
+        let Builds::Real { builder, images, shipping } = self else {
+            self.lines().iter().for_each(|line| context.ui.status(&format!("~ {line}")));
+            return Ok(());
+        };
+        for image in images {
+            context.ui.status(&format!("  > build {}: {} {}", image.service, builder.name(), image.image));
+            tokio::select! {
+                built = builder.build(image, shipping) => built.map_err(Failure::from)?,
+                () = context.stop.cancelled() => return Err(interrupted()),
+            }
+        }
+        let how = match shipping {
+            Shipping::K3d(cluster) => format!("import into k3d cluster {cluster}"),
+            Shipping::Kind(cluster) => format!("load into kind cluster {cluster}"),
+            Shipping::Push => "push".to_owned(),
+            Shipping::Stay => return Ok(()),
+        };
+        context.ui.status(&format!("  > {how}"));
+        tokio::select! {
+            shipped = builder.ship(images, shipping) => shipped.map_err(Failure::from),
+            () = context.stop.cancelled() => Err(interrupted()),
+        }
+    }
+
+    /// One line for each build that is only simulated.
+    pub(super) fn lines(&self) -> Vec<String> {
+        match self {
+            Builds::Simulated(services) => services.iter().map(|name| format!("build {name}: simulated")).collect(),
+            Builds::Real { .. } => Vec::new(),
+        }
+    }
+}
+
+fn interrupted() -> Failure {
+    Failure::new(Exit::Interrupted, Diagnostic::error(606, "interrupted; nothing was changed on the cluster"))
+}
