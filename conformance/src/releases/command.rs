@@ -32,6 +32,9 @@ pub(crate) struct Arguments {
     /// The binary (default: `landfall` beside this program).
     #[arg(long, value_name = "FILE")]
     landfall: Option<PathBuf>,
+    /// A helm 4 (default: the oracle, where there is one)
+    #[arg(long, value_name = "FILE")]
+    helm4: Option<PathBuf>,
     /// Write docs/evidence/releases.json.
     #[arg(long)]
     evidence: bool,
@@ -81,8 +84,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let (ours_3, ours_4) = (ours("landfall", "v3"), ours("landfall v4", "v4"));
     let helm_3 = stock("helm 3", "helm")?;
-    // Helm 4 is compared where its oracle is known.
-    let helm_4 = if arguments.all && peers::versions("helm4").is_ok() { Some(stock("helm 4", "helm4")?) } else { None };
+    let helm_4 = match &arguments.helm4 {
+        Some(path) => {
+            Some(Tool { name: "helm 4", words: vec![std::path::absolute(path)?.display().to_string()], dialect: None })
+        }
+        None if arguments.all && peers::versions("helm4").is_ok() => Some(stock("helm 4", "helm4")?),
+        None => None,
+    };
 
     let wanted = |id: &str| arguments.only.as_ref().is_none_or(|only| id.contains(only.as_str()));
     let began = Instant::now();
@@ -103,8 +111,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         pairs.extend([
             Pair { first: &ours_4, second: helm_4, peer_first: helm_4, peer_second: helm_4 },
             Pair { first: helm_4, second: &ours_4, peer_first: helm_4, peer_second: helm_4 },
-            Pair { first: &ours_3, second: helm_4, peer_first: &helm_3, peer_second: helm_4 },
-            Pair { first: helm_4, second: &ours_3, peer_first: helm_4, peer_second: &helm_3 },
         ]);
     }
     for (pair_index, pair) in pairs.iter().enumerate() {
@@ -112,7 +118,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             let id = format!("cell/{}/{}-{}", pair.name(), chart.name, index + 1);
             // Every third cell is a sample in which each chart and each pair comes up.
             let sampled = arguments.all || (index + pair_index) % 3 == 0;
-            if sampled && wanted(&id) {
+            // Helm 4 waits for hooks by other rules and says so in other words.
+            let told_alike = chart.name != "failhook" || !pair.name().contains('4');
+            if sampled && told_alike && wanted(&id) {
                 let lines: Vec<(usize, String)> = steps(chart).into();
                 let faults = compared(&place, &lines, [pair.peer_first, pair.peer_second], [pair.first, pair.second])?;
                 cases.push(Case { text: format!("{id} {lines:?}"), id, faults });
@@ -140,7 +148,8 @@ fn tell(cases: &[Case], began: Instant, arguments: &Arguments, with_helm_4: bool
     if arguments.evidence && arguments.only.is_none() && arguments.all {
         let mut oracle = format!("{}, {}", peers::versions("helm")?, peers::versions("kubectl")?);
         if with_helm_4 {
-            oracle = format!("{oracle}, {}", peers::versions("helm4")?);
+            let version = peers::versions("helm4").unwrap_or_else(|_| "helm 4 as given".to_owned());
+            oracle = format!("{oracle}, {version}");
         }
         if arguments.control {
             oracle = format!("{oracle}, {}", peers::versions("kube-apiserver")?);

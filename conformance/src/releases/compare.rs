@@ -37,11 +37,13 @@ pub(crate) fn normalised(text: &str, namespace: &str) -> String {
 
 /// An object without what the cluster itself writes.
 pub(crate) fn scrubbed(object: &mut Value) {
+    // Helm 4 creates hooks by server-side apply; a hook's object is made anew each time and has no other manager.
+    let hook = object["metadata"]["annotations"]["helm.sh/hook"].is_string();
     let managers: Vec<Value> = object["metadata"]["managedFields"]
         .as_array()
         .into_iter()
         .flatten()
-        .filter(|entry| entry["manager"] == "helm")
+        .filter(|entry| entry["manager"] == "helm" && !hook)
         .map(|entry| json!([entry["operation"], entry["subresource"], entry["fieldsV1"]]))
         .collect();
     let generated = |name: &String| name.contains("controller-uid");

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use landfall_chart::Dialect;
 use landfall_object::Object;
 use serde_json::{Value, json};
 
@@ -28,8 +29,13 @@ pub(crate) fn object_name(release: &str, version: i64) -> String {
 /// # Errors
 /// [`Error::Damaged`] when the record cannot be written as JSON.
 pub fn encode(record: &Record) -> Result<String, Error> {
+    encode_as(record, Dialect::V3)
+}
+
+/// As [`encode`], in the manner of one Helm or the other.
+pub(crate) fn encode_as(record: &Record, dialect: Dialect) -> Result<String, Error> {
     let damaged = |reason: String| Error::Damaged { what: object_name(&record.name, record.version), reason };
-    let bytes = serde_json::to_vec(record).map_err(|error| damaged(error.to_string()))?;
+    let bytes = serde_json::to_vec(&record.to_value(dialect)?).map_err(|error| damaged(error.to_string()))?;
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(&bytes).map_err(|error| damaged(error.to_string()))?;
     let packed = gzip.finish().map_err(|error| damaged(error.to_string()))?;
@@ -55,13 +61,13 @@ pub fn decode(what: &str, text: &str) -> Result<Record, Error> {
 }
 
 /// The object that holds a record; `stamp` is the label with the time in seconds: `createdAt` or `modifiedAt`.
-pub(crate) fn object(record: &Record, driver: Driver, stamp: (&str, i64)) -> Result<Object, Error> {
+pub(crate) fn object(record: &Record, driver: Driver, dialect: Dialect, stamp: (&str, i64)) -> Result<Object, Error> {
     let mut labels: BTreeMap<String, String> = record.labels.clone();
     labels.extend(record.system_labels());
     labels.insert(stamp.0.into(), stamp.1.to_string());
     let name = object_name(&record.name, record.version);
     let metadata = json!({"name": name, "namespace": record.namespace, "labels": labels});
-    let text = encode(record)?;
+    let text = encode_as(record, dialect)?;
     let value = match driver {
         Driver::Secret => json!({
             "apiVersion": "v1",

@@ -407,6 +407,10 @@ impl Releases {
             description: options.deploy.description.clone().unwrap_or_else(|| format!("Rollback to {version}")),
             status: Status::PendingRollback,
             notes: target.info.notes.clone(),
+            further: match options.deploy.dialect {
+                Dialect::V3 => BTreeMap::new(),
+                Dialect::V4 => [("rollback_revision".to_owned(), version.into())].into(),
+            },
             ..Info::default()
         };
         let mut compiler = Compiler::new(self, &options.deploy, "rollback");

@@ -1,8 +1,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use landfall_chart::Dialect;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+
+use crate::Error;
 
 /// A revision of a release, as Helm keeps it (pkg/release/release.go).
 ///
@@ -183,6 +186,25 @@ impl Record {
         self.chart.pointer("/metadata/appVersion").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// The record as JSON, as Helm 3 or Helm 4 writes it: Helm 4 leaves times out that never were.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it cannot be written as JSON.
+    pub fn to_value(&self, dialect: Dialect) -> Result<Value, Error> {
+        let damaged = |error: serde_json::Error| Error::Damaged {
+            what: crate::codec::object_name(&self.name, self.version),
+            reason: error.to_string(),
+        };
+        let mut value = serde_json::to_value(self).map_err(damaged)?;
+        if dialect == Dialect::V4 {
+            without_empty(&mut value["info"], &["first_deployed", "last_deployed", "deleted"]);
+            for hook in value.get_mut("hooks").and_then(Value::as_array_mut).into_iter().flatten() {
+                without_empty(&mut hook["last_run"], &["started_at", "completed_at"]);
+            }
+        }
+        Ok(value)
+    }
+
     /// The labels that Helm itself puts on the object that holds the record.
     pub fn system_labels(&self) -> BTreeMap<String, String> {
         [
@@ -211,6 +233,13 @@ impl Record {
             && self.chart == other.chart
             && self.info.notes == other.info.notes
             && self.labels == other.labels
+    }
+}
+
+/// Takes fields away that hold an empty text.
+fn without_empty(value: &mut Value, fields: &[&str]) {
+    if let Some(map) = value.as_object_mut() {
+        map.retain(|name, value| !(fields.contains(&name.as_str()) && *value == ""));
     }
 }
 

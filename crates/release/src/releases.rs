@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use landfall_chart::Dialect;
 use landfall_cluster::{Cluster, DeleteOptions, ListOptions, WriteOptions};
 use landfall_engine::Clock;
 use landfall_object::{Gvk, ObjectKey};
@@ -52,18 +53,26 @@ pub struct Releases {
     pub(crate) namespace: String,
     pub(crate) clock: Arc<dyn Clock>,
     driver: Driver,
+    dialect: Dialect,
 }
 
 impl Releases {
     /// The releases of a namespace.
     pub fn new(cluster: Cluster, namespace: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
-        Releases { cluster, namespace: namespace.into(), clock, driver: Driver::Secret }
+        Releases { cluster, namespace: namespace.into(), clock, driver: Driver::Secret, dialect: Dialect::V3 }
     }
 
     /// The same, kept otherwise.
     #[must_use]
     pub fn kept_in(mut self, driver: Driver) -> Self {
         self.driver = driver;
+        self
+    }
+
+    /// The same, records written as that Helm writes them.
+    #[must_use]
+    pub fn in_the_manner_of(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
         self
     }
 
@@ -182,7 +191,7 @@ impl Releases {
 
     /// Stores a new revision.
     pub(crate) async fn create(&self, record: &Record) -> Result<(), Error> {
-        let object = object(record, self.driver, ("createdAt", self.clock.now().as_second()))?;
+        let object = object(record, self.driver, self.dialect, ("createdAt", self.clock.now().as_second()))?;
         match self.cluster.create(&object, &Self::options()).await {
             Ok(_) => Ok(()),
             Err(source) => Err(Error::Storage { what: "create: failed to create", source }),
@@ -199,7 +208,7 @@ impl Releases {
 
     /// Stores a revision that is there already.
     pub(crate) async fn update(&self, record: &Record) -> Result<(), Error> {
-        let object = object(record, self.driver, ("modifiedAt", self.clock.now().as_second()))?;
+        let object = object(record, self.driver, self.dialect, ("modifiedAt", self.clock.now().as_second()))?;
         match self.cluster.replace(&object, &Self::options()).await {
             Ok(_) => Ok(()),
             Err(source) => Err(Error::Storage { what: "update: failed to update", source }),

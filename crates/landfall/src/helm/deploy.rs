@@ -256,6 +256,29 @@ pub(super) fn chart_error(error: &ChartError) -> Stop {
     Stop::said(error.to_string(), error.diagnose())
 }
 
+/// The same refusal in Helm 4's words, where it has others.
+pub(super) fn spoken(world: &World<'_>, flags: &Flags, stop: Stop) -> Stop {
+    match stop {
+        Stop::Words { helm, diagnostic } if super::dialect(world, flags).is_ok_and(|it| it == Dialect::V4) => {
+            let helm = match helm.as_str() {
+                "cannot re-use a name that is still in use" => {
+                    "release name check failed: cannot reuse a name that is still in use".to_owned()
+                }
+                words if words.starts_with("release name ") && words.contains("invalid release name") => {
+                    format!("release name check failed: {words}")
+                }
+                words => words.replacen("Unable to continue with ", "unable to continue with ", 1).replacen(
+                    "Hiding Kubernetes ",
+                    "hiding Kubernetes ",
+                    1,
+                ),
+            };
+            Stop::Words { helm, diagnostic }
+        }
+        other => other,
+    }
+}
+
 /// An error with Helm's words in front of it.
 pub(super) fn prefixed(prefix: &str, stop: Stop) -> Stop {
     match stop {
@@ -276,7 +299,8 @@ pub(super) fn failed(session: &Session<'_>, name: &str, delivered: &Delivered, u
         }
         return stop;
     };
-    let due_to = if session.flags.is("rollback-on-failure") { "rollback-on-failure" } else { "atomic" };
+    let helm_4 = session.dialect().is_ok_and(|dialect| dialect == Dialect::V4);
+    let due_to = if helm_4 || session.flags.is("rollback-on-failure") { "rollback-on-failure" } else { "atomic" };
     if back.succeeded() {
         return prefixed(&format!("release {name} failed, and has been {undone} due to {due_to} being set"), stop);
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use landfall_chart::{recorded_values, values_from_json, values_to_json};
+use landfall_chart::{Dialect, recorded_values, values_from_json, values_to_json};
 use landfall_release::Record;
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ struct Part {
     name: &'static str,
     flags: &'static [&'static [Spec]],
     about: &'static str,
-    print: fn(&Record, &Flags) -> Result<String, Stop>,
+    print: fn(&Record, &Flags, Dialect) -> Result<String, Stop>,
 }
 
 const PARTS: [Part; 6] = [
@@ -38,13 +38,13 @@ const PARTS: [Part; 6] = [
         name: "hooks",
         flags: &[PLAIN, GLOBAL],
         about: "download all hooks for a named release",
-        print: |record, _| Ok(hooks(record)),
+        print: |record, _, _| Ok(hooks(record)),
     },
     Part {
         name: "manifest",
         flags: &[PLAIN, GLOBAL],
         about: "download the manifest for a named release",
-        print: |record, _| Ok(format!("{}\n", record.manifest)),
+        print: |record, _, _| Ok(format!("{}\n", record.manifest)),
     },
     Part {
         name: "metadata",
@@ -78,7 +78,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     exactly(&flags, &verb, 1, &usage)?;
     let revision = flags.int("revision").unwrap_or(0);
     let record = on_cluster(world, &flags, async |session| session.content(&flags.arguments[0], revision).await)?;
-    io::stdout().lock().write_all((part.print)(&record, &flags)?.as_bytes())?;
+    io::stdout().lock().write_all((part.print)(&record, &flags, super::dialect(world, &flags)?)?.as_bytes())?;
     Ok(0)
 }
 
@@ -95,16 +95,16 @@ fn help(world: &World<'_>) -> Result<u8, Stop> {
     Ok(0)
 }
 
-fn all(record: &Record, _: &Flags) -> Result<String, Stop> {
-    text(record, Format::Table, Detail { all: true, metadata: true, ..Detail::default() }, None)
+fn all(record: &Record, _: &Flags, dialect: Dialect) -> Result<String, Stop> {
+    text(record, Format::Table, Detail { all: true, metadata: true, dialect, ..Detail::default() }, None)
 }
 
-fn notes(record: &Record, _: &Flags) -> Result<String, Stop> {
+fn notes(record: &Record, _: &Flags, _: Dialect) -> Result<String, Stop> {
     let notes = &record.info.notes;
     Ok(if notes.is_empty() { String::new() } else { format!("NOTES:\n{notes}\n") })
 }
 
-fn values(record: &Record, flags: &Flags) -> Result<String, Stop> {
+fn values(record: &Record, flags: &Flags, _: Dialect) -> Result<String, Stop> {
     let (value, title) = if flags.is("all") {
         let (values, warnings) = recorded_values(&record.chart, &values_from_json(&record.config))?;
         log(&warnings);
@@ -122,7 +122,7 @@ fn values(record: &Record, flags: &Flags) -> Result<String, Stop> {
     })
 }
 
-fn metadata(record: &Record, flags: &Flags) -> Result<String, Stop> {
+fn metadata(record: &Record, flags: &Flags, dialect: Dialect) -> Result<String, Stop> {
     let chart = |field: &str| record.chart.pointer(&format!("/metadata/{field}")).filter(|value| !value.is_null());
     let deployed = record.info.last_deployed.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), moment::rfc3339);
     let format = Format::of(flags);
@@ -141,18 +141,30 @@ fn metadata(record: &Record, flags: &Flags) -> Result<String, Stop> {
             .collect();
         dependencies.sort_unstable();
         let mut out = String::new();
+        let by = match record.further.get("apply_method").and_then(Value::as_str) {
+            None | Some("") => "client-side apply (defaulted)".to_owned(),
+            Some("csa") => "client-side apply".to_owned(),
+            Some("ssa") => "server-side apply".to_owned(),
+            Some(other) => format!("unknown ({other:?})"),
+        };
+        let own: Vec<String> = record.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
         for (name, value) in [
             ("NAME", record.name.clone()),
             ("CHART", record.chart_name().to_owned()),
             ("VERSION", record.chart_version().to_owned()),
             ("APP_VERSION", record.app_version().to_owned()),
             ("ANNOTATIONS", annotations.join(",")),
+            ("LABELS", own.join(",")),
             ("DEPENDENCIES", dependencies.join(",")),
             ("NAMESPACE", record.namespace.clone()),
             ("REVISION", record.version.to_string()),
             ("STATUS", record.info.status.to_string()),
             ("DEPLOYED_AT", deployed),
+            ("APPLY_METHOD", by),
         ] {
+            if dialect == Dialect::V3 && matches!(name, "LABELS" | "APPLY_METHOD") {
+                continue;
+            }
             let _infallible = writeln!(out, "{name}: {value}");
         }
         return Ok(out);
@@ -170,6 +182,14 @@ fn metadata(record: &Record, flags: &Flags) -> Result<String, Stop> {
     for field in ["annotations", "dependencies"] {
         if let Some(found) = chart(field) {
             value[field] = found.clone();
+        }
+    }
+    if dialect == Dialect::V4 {
+        if !record.labels.is_empty() {
+            value["labels"] = json!(record.labels);
+        }
+        if let Some(by) = record.further.get("apply_method") {
+            value["applyMethod"] = by.clone();
         }
     }
     if format == Format::Json { Ok(gojson::line(&value, &SUMMARY)) } else { yaml(&value) }

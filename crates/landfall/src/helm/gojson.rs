@@ -55,6 +55,7 @@ const INFO: Shape = Fields(&[
     ("deleted", Sorted),
     ("description", Sorted),
     ("status", Sorted),
+    ("rollback_revision", Sorted),
     ("notes", Sorted),
     ("resources", Sorted),
 ]);
@@ -100,6 +101,7 @@ pub(super) const HISTORY: Shape = List(&Fields(&[
     ("status", Sorted),
     ("chart", Sorted),
     ("app_version", Sorted),
+    ("rollback_revision", Sorted),
     ("description", Sorted),
 ]));
 

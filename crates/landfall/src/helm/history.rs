@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use landfall_chart::Dialect;
 use serde_json::{Value, json};
 
 use super::flags::{GLOBAL, Kind, Spec, Support, flag, short};
@@ -35,6 +36,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let max = usize::try_from(flags.int("max").unwrap_or(256)).unwrap_or(0);
     records.drain(..records.len().saturating_sub(max));
     let format = Format::of(&flags);
+    let dialect = super::dialect(world, &flags)?;
     let mut out = io::stdout().lock();
     if format == Format::Table {
         let mut table = Table::default();
@@ -57,14 +59,18 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let lines: Vec<Value> = records
         .iter()
         .map(|record| {
-            json!({
+            let mut line = json!({
                 "revision": record.version,
                 "updated": record.info.last_deployed.map(|at| at.to_string()).unwrap_or_default(),
                 "status": record.info.status.word(),
                 "chart": chart_name(record),
                 "app_version": app_version(record),
                 "description": record.info.description,
-            })
+            });
+            if let Some(revision) = record.info.further.get("rollback_revision").filter(|_| dialect == Dialect::V4) {
+                line["rollback_revision"] = revision.clone();
+            }
+            line
         })
         .collect();
     let value = Value::Array(lines);

@@ -28,13 +28,15 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         return Err(Stop::Usage(format!("\"helm install\" requires at least 1 argument\n\nUsage:  helm {usage}")));
     }
     let post_renderer = template::find_post_renderer(world, &flags)?;
-    let record = prepare_and_run(world, &flags, post_renderer).map_err(|stop| prefixed("INSTALLATION FAILED", stop))?;
-    shown(&record, &flags)
+    let record = prepare_and_run(world, &flags, post_renderer)
+        .map_err(|stop| prefixed("INSTALLATION FAILED", deploy::spoken(world, &flags, stop)))?;
+    shown(world, &record, &flags)
 }
 
 /// Prints what became of it.
-fn shown(record: &Record, flags: &Flags) -> Result<u8, Stop> {
-    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), ..Detail::default() };
+fn shown(world: &World<'_>, record: &Record, flags: &Flags) -> Result<u8, Stop> {
+    let dialect = super::dialect(world, flags)?;
+    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), dialect, ..Detail::default() };
     let text = text(record, Format::of(flags), detail, None)?;
     io::stdout().lock().write_all(text.as_bytes())?;
     Ok(0)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use landfall_chart::Dialect;
 use landfall_release::{Record, Status};
 use serde_json::{Value, json};
 
@@ -50,7 +51,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         let namespace = (!flags.is("all-namespaces")).then(|| session.releases.namespace());
         let mut records = session.releases.revisions(namespace).await.map_err(|error| told(&error))?;
         records.retain(|record| filter.as_ref().is_none_or(|filter| filter.is_match(&record.name)));
-        let wanted = wanted(&flags);
+        let wanted = wanted(&flags, session.dialect()?);
         if wanted != [Status::Superseded] {
             records = newest(records);
         }
@@ -74,14 +75,14 @@ fn expression(pattern: &str) -> Result<regex::Regex, Stop> {
 }
 
 /// The statuses asked for.
-fn wanted(flags: &Flags) -> Vec<Status> {
+fn wanted(flags: &Flags, dialect: Dialect) -> Vec<Status> {
     use Status::{
         Deployed, Failed, PendingInstall, PendingRollback, PendingUpgrade, Superseded, Uninstalled, Uninstalling,
     };
     let pending = [PendingInstall, PendingUpgrade, PendingRollback];
+    let all = || [Deployed, Uninstalled, Superseded, Failed, Uninstalling].into_iter().chain(pending).collect();
     if flags.is("all") {
-        let others = [Deployed, Uninstalled, Superseded, Failed, Uninstalling];
-        return others.into_iter().chain(pending).collect();
+        return all();
     }
     let mut wanted = Vec::new();
     for (flag, statuses) in [
@@ -96,7 +97,12 @@ fn wanted(flags: &Flags) -> Vec<Status> {
             wanted.extend(statuses);
         }
     }
-    if wanted.is_empty() { vec![Deployed, Failed] } else { wanted }
+    match (wanted.is_empty(), dialect) {
+        (false, _) => wanted,
+        // Helm 4 shows all when nothing is asked for.
+        (true, Dialect::V4) => all(),
+        (true, Dialect::V3) => vec![Deployed, Failed],
+    }
 }
 
 fn newest(records: Vec<Record>) -> Vec<Record> {

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use landfall_chart::{recorded_values, values_from_json, values_to_json};
+use landfall_chart::{Dialect, recorded_values, values_from_json, values_to_json};
 use landfall_release::Record;
 use serde_json::Value;
 
 use super::gojson::{self, RELEASE};
+use super::session::told;
 use super::{Stop, log, moment};
 
 /// What is shown beside the usual lines.
@@ -22,8 +23,8 @@ pub(super) struct Detail {
     pub(super) without_notes: bool,
     /// No chart in machine-readable formats.
     pub(super) without_chart: bool,
-    /// As Helm 4: the description always.
-    pub(super) helm_4: bool,
+    /// Whose manner is kept: Helm 4 shows the description always.
+    pub(super) dialect: Dialect,
 }
 
 /// In what form data is printed.
@@ -58,18 +59,13 @@ pub(super) fn text(record: &Record, format: Format, detail: Detail, resources: O
     if format == Format::Table {
         return for_people(record, detail, resources);
     }
-    let mut value = value_of(record)?;
+    let mut value = record.to_value(detail.dialect).map_err(|error| told(&error))?;
     if detail.without_chart
         && let Some(map) = value.as_object_mut()
     {
         map.remove("chart");
     }
     if format == Format::Json { Ok(gojson::line(&value, &RELEASE)) } else { yaml(&value) }
-}
-
-/// A record as Helm's JSON has it.
-pub(super) fn value_of(record: &Record) -> Result<Value, Stop> {
-    serde_json::to_value(record).map_err(|error| Stop::words(600, format!("unable to write JSON output: {error}")))
 }
 
 fn for_people(record: &Record, detail: Detail, resources: Option<&str>) -> Result<String, Stop> {
@@ -89,7 +85,7 @@ fn for_people(record: &Record, detail: Detail, resources: Option<&str>) -> Resul
         line("VERSION", record.chart_version());
         line("APP_VERSION", record.app_version());
     }
-    if detail.description || detail.helm_4 {
+    if detail.description || detail.dialect == Dialect::V4 {
         line("DESCRIPTION", &record.info.description);
     }
     if let Some(resources) = resources {

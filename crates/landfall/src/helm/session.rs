@@ -49,7 +49,9 @@ pub(super) fn on_cluster<T>(
     let outcome = runtime.block_on(async {
         let reached = reach(world, flags).await?;
         let namespace = namespace::namespace(world, flags);
-        let releases = Releases::new(reached.cluster.clone(), namespace, Arc::new(WallClock)).kept_in(driver);
+        let releases = Releases::new(reached.cluster.clone(), namespace, Arc::new(WallClock))
+            .kept_in(driver)
+            .in_the_manner_of(super::dialect(world, flags)?);
         let mut session = Session { world, flags, reached, releases, stop: CancellationToken::new() };
         let outcome = work(&session).await;
         session.reached.close().await;

@@ -42,7 +42,12 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         record.info.further.insert("resources".to_owned(), json!(kinds));
         Ok((record, None))
     })?;
-    let detail = Detail { description: flags.is("show-desc"), without_chart: true, ..Detail::default() };
+    let detail = Detail {
+        description: flags.is("show-desc"),
+        without_chart: true,
+        dialect: super::dialect(world, &flags)?,
+        ..Detail::default()
+    };
     let shown = text(&record, format, detail, resources.as_deref().filter(|text| !text.is_empty()))?;
     io::stdout().lock().write_all(shown.as_bytes())?;
     Ok(0)

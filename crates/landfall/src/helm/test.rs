@@ -39,7 +39,8 @@ async fn test(session: &Session<'_>, name: &str) -> Result<(), Stop> {
     let delivered = session.run(&prepared, &journal).await;
     journal.close(&prepared.record.target()).await;
     let delivered = delivered?;
-    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), ..Detail::default() };
+    let dialect = session.dialect()?;
+    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), dialect, ..Detail::default() };
     let shown = text(&delivered.record, Format::Table, detail, None)?;
     io::stdout().lock().write_all(shown.as_bytes())?;
     if flags.is("logs") {

@@ -58,13 +58,14 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         warn_deprecated(&asked)?;
         let record = upgrade(session, &name, &asked, dry_run, post_renderer)
             .await
-            .map_err(|stop| prefixed("UPGRADE FAILED", stop))?;
+            .map_err(|stop| prefixed("UPGRADE FAILED", deploy::spoken(world, &flags, stop)))?;
         if format == Format::Table {
             writeln!(io::stdout().lock(), "Release {name:?} has been upgraded. Happy Helming!")?;
         }
         Ok(record)
     })?;
-    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), ..Detail::default() };
+    let dialect = super::dialect(world, &flags)?;
+    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), dialect, ..Detail::default() };
     io::stdout().lock().write_all(text(&record, format, detail, None)?.as_bytes())?;
     Ok(0)
 }
