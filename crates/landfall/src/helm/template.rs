@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -91,7 +92,8 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let layers = values::layers(world, &flags)?;
     // Helm reads all values before it looks at the chart.
     layers.merge()?;
-    let chart = place::load(world, &path, &reference)?;
+    // The process ends with the output; giving back every value of a large chart one by one would only take time.
+    let chart = ManuallyDrop::new(place::load(world, &path, &reference)?);
     if chart.metadata.deprecated && chart.metadata.kind != "library" {
         writeln!(io::stderr().lock(), "WARNING: This chart is deprecated")?;
     }
@@ -99,13 +101,13 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let release = ReleaseInfo { name, namespace: namespace::namespace(world, &flags), revision: 1, operation };
     let work =
         Work { chart: &chart, layers: &layers, release: &release, capabilities: &capabilities, options: &options };
-    let rendered = match validate::live(world, &flags, &work)? {
+    let rendered = ManuallyDrop::new(match validate::live(world, &flags, &work)? {
         Some(rendered) => rendered,
         None => render(&chart, &layers, &release, &capabilities, &options).map_err(|error| {
             log(&chart.warnings);
             with_debug(error, &flags)
         })?,
-    };
+    });
     log(&rendered.warnings);
     let output = TemplateOptions {
         include_crds: flags.is("include-crds"),
