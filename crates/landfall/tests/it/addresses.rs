@@ -17,6 +17,20 @@ fn get(address: &str, host: &str, path: &str, method: &str, body: &str) -> Strin
 }
 
 #[test]
+fn lp_002_paths_reach_their_service_and_the_longest_prefix_wins() {
+    let sandbox = Sandbox::luckyplans().interactive();
+    let up = sandbox.run(&["up", "--skip", "observability", "-o", "json"]).exits(0).json();
+    let ingress = up["data"]["ingress"]["http"].as_str().expect("an ingress address").to_owned();
+    let ask = |path: &str| get(&ingress, "localhost", path, "GET", "");
+    assert!(ask("/").contains("<title>LuckyPlans</title>"));
+    assert!(ask("/graphql").contains("<title>GraphQL</title>"));
+    assert!(ask("/auth/login").contains("location: /login"), "{}", ask("/auth/login"));
+    // Nothing is declared for it: it says who would have answered.
+    assert!(ask("/uploads/a.png").contains("api-gateway"), "{}", ask("/uploads/a.png"));
+    assert!(ask("/authors").contains("web"), "{}", ask("/authors"));
+}
+
+#[test]
 fn lp_013_every_printed_address_answers_and_the_longest_path_wins() {
     let sandbox = Sandbox::luckyplans().interactive();
     let up = sandbox.run(&["up", "-o", "json"]).exits(0).json();

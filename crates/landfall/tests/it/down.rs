@@ -9,6 +9,20 @@ fn lp_024_down_leaves_no_state() {
 }
 
 #[test]
+fn lp_024_a_plain_uninstall_keeps_the_namespace_the_claims_and_the_secret() {
+    let sandbox = Sandbox::luckyplans().interactive();
+    sandbox.run(&["up", "--skip", "observability"]).exits(0);
+    sandbox.run(&["uninstall", "luckyplans", "-n", "luckyplans"]).exits(0);
+    sandbox.run(&["cluster", "stop"]).exits(0);
+    let left = super::inspection::end_state(&sandbox.root().join(".landfall"), "luckyplans");
+    let there = |what: &str| left.iter().any(|line| line.starts_with(what));
+    assert!(super::inspection::namespaces(&sandbox.root().join(".landfall")).contains(&"luckyplans".to_owned()));
+    assert!(there("PersistentVolumeClaim postgresql-data ") && there("PersistentVolumeClaim minio-data "), "{left:#?}");
+    assert!(there("Secret luckyplans-secrets "), "{left:#?}");
+    assert!(!there("Deployment "), "{left:#?}");
+}
+
+#[test]
 fn down_keeps_the_volumes_when_asked() {
     let sandbox = Sandbox::luckyplans();
     sandbox.run(&["up"]).exits(0);

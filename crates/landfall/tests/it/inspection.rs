@@ -29,13 +29,30 @@ pub(crate) fn end_state(state: &Path, namespace: &str) -> Vec<String> {
     runtime.block_on(read(state, namespace))
 }
 
-async fn read(state: &Path, namespace: &str) -> Vec<String> {
+/// The names of all namespaces.
+pub(crate) fn namespaces(state: &Path) -> Vec<String> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let embedded = open(state).await;
+        let found =
+            Cluster::new(embedded.client()).list(&Gvk::new("", "v1", "Namespace"), &ListOptions::default()).await;
+        embedded.stop();
+        found.expect("is listed").iter().map(|namespace| namespace.name().to_owned()).collect()
+    })
+}
+
+async fn open(state: &Path) -> landfall_drydock::Cluster {
     let options = landfall_drydock::Options {
         storage: landfall_drydock::Storage::Sqlite(state.join("cluster.db")),
         drive: landfall_drydock::Drive::ByHand,
         ..Default::default()
     };
-    let embedded = landfall_drydock::Cluster::open(options).await.expect("the cluster's file opens");
+    landfall_drydock::Cluster::open(options).await.expect("the cluster's file opens")
+}
+
+async fn read(state: &Path, namespace: &str) -> Vec<String> {
+    let embedded = open(state).await;
     let cluster = Cluster::new(embedded.client());
     let mut found = Vec::new();
     for (api_version, kind) in KINDS {

@@ -21,7 +21,7 @@ fn lp_014_one_command_delivers_both_releases_and_a_second_run_changes_nothing() 
 
 #[test]
 fn lp_004_two_releases_live_in_two_namespaces() {
-    let sandbox = Sandbox::luckyplans();
+    let sandbox = Sandbox::luckyplans().interactive();
     let up = sandbox.run(&["up", "-o", "json"]).exits(0).json();
     let places: Vec<String> = up["data"]["units"]
         .as_array()
@@ -30,6 +30,16 @@ fn lp_004_two_releases_live_in_two_namespaces() {
         .map(|unit| format!("{}/{}", unit["namespace"].as_str().unwrap_or("?"), unit["name"].as_str().unwrap_or("?")))
         .collect();
     assert_eq!(places, ["luckyplans/luckyplans", "monitoring/observability"]);
+    let list = sandbox.run(&["list", "-A", "-o", "json"]).exits(0).json();
+    let listed: Vec<String> = list
+        .as_array()
+        .expect("releases")
+        .iter()
+        .map(|release| {
+            format!("{}/{}", release["namespace"].as_str().unwrap_or("?"), release["name"].as_str().unwrap_or("?"))
+        })
+        .collect();
+    assert_eq!(listed, places);
 }
 
 #[test]
@@ -48,6 +58,8 @@ fn lp_020_observability_can_be_left_out() {
     for flag in [&["up", "--skip", "observability", "-o", "json"][..], &["up", "--no-observability", "-o", "json"]] {
         let up = sandbox.run(flag).exits(0).json();
         assert_eq!(up["data"]["units"].as_array().map(Vec::len), Some(1), "{up:#}");
+        let namespaces = super::inspection::namespaces(&sandbox.root().join(".landfall"));
+        assert!(!namespaces.contains(&"monitoring".to_owned()), "{namespaces:?}");
     }
     sandbox.run(&["status", "-o", "json"]).exits(0);
 }
