@@ -98,12 +98,13 @@ fn lp_097_images_have_a_registry_in_front_when_there_is_one() {
 }
 
 #[test]
-fn the_namespace_and_the_volumes_survive_an_uninstall() {
+fn the_namespace_the_volumes_and_the_secret_survive_an_uninstall() {
     let objects = render(&[]);
     for (kind, name) in [
         ("Namespace", "luckyplans"),
         ("PersistentVolumeClaim", "postgresql-data"),
         ("PersistentVolumeClaim", "minio-data"),
+        ("Secret", "luckyplans-secrets"),
     ] {
         let object = find(&objects, kind, name).expect("there");
         assert_eq!(object["metadata"]["annotations"]["helm.sh/resource-policy"], "keep", "{kind}/{name}");
