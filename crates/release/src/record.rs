@@ -225,7 +225,15 @@ impl Record {
     /// Whether two revisions would deliver the same: chart, values, manifest and hooks, their runs left out.
     pub fn delivers_the_same(&self, other: &Record) -> bool {
         let hooks = |record: &Record| -> Vec<HookRecord> {
-            record.hooks.iter().map(|hook| HookRecord { last_run: LastRun::default(), ..hook.clone() }).collect()
+            let comparable = |hook: &HookRecord| {
+                let mut hook = HookRecord { last_run: LastRun::default(), ..hook.clone() };
+                // A hook that ran without a policy is recorded with the default one (pkg/action/hooks.go).
+                if hook.delete_policies.is_empty() {
+                    hook.delete_policies.push("before-hook-creation".into());
+                }
+                hook
+            };
+            record.hooks.iter().map(comparable).collect()
         };
         self.manifest == other.manifest
             && self.config == other.config

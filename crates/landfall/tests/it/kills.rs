@@ -112,6 +112,14 @@ fn courses() -> [Course; 4] {
     ]
 }
 
+#[test]
+fn an_unchanged_release_with_hooks_of_every_policy_is_not_delivered_again() {
+    let course = Course::of(INSTALL, Some(INSTALL));
+    let before = end_state(&course.base.root().join(STATE), "shop");
+    course.base.run(INSTALL).exits(0).says("no changes");
+    assert_eq!(end_state(&course.base.root().join(STATE), "shop"), before);
+}
+
 /// All points are in `every_write_of_a_delivery_survives_a_kill`, which takes minutes.
 const SAMPLE: usize = 17;
 
