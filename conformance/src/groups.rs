@@ -32,7 +32,7 @@ const FOLDERS: [&str; 7] = [
     "api",
     "third_party/forked/shell2junit",
 ];
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// What the suite's own entry script prepares before it runs tests.
 const DRIVER: &str = r#"

@@ -18,6 +18,7 @@ mod logs;
 mod patch;
 mod path;
 mod pod_parts;
+mod proxy;
 mod query;
 mod reviews;
 mod scale;
@@ -43,6 +44,8 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: query::Query,
+    /// The query as it was sent.
+    pub(crate) raw_query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) user: User,

@@ -115,6 +115,7 @@ pub(crate) struct Controllers {
     failures: BTreeMap<Item, u32>,
     events: Correlator,
     kubelet: Kubelet,
+    missing_nodes: nodes::Missing,
     /// When old events are looked for next.
     sweep_at: Timestamp,
 }
@@ -147,6 +148,7 @@ impl Controllers {
             failures: BTreeMap::new(),
             events: Correlator::default(),
             kubelet: Kubelet::default(),
+            missing_nodes: nodes::Missing::new(),
             sweep_at: Timestamp::UNIX_EPOCH,
         }
     }
@@ -251,7 +253,7 @@ impl Controllers {
         match item.role {
             Role::Garbage => garbage::reconcile(desk, &item.object),
             Role::Namespace => namespaces::reconcile(desk, name),
-            Role::Node => nodes::reconcile(desk, name),
+            Role::Node => nodes::reconcile(desk, &mut self.missing_nodes, name),
             Role::Deployment => deployment::reconcile(desk, namespace, name),
             Role::ReplicaSet => replica_set::reconcile(desk, &kind::REPLICA_SET, namespace, name),
             Role::ReplicationController => replica_set::reconcile(desk, &kind::REPLICATION_CONTROLLER, namespace, name),

@@ -15,8 +15,9 @@ mod rules;
 mod serve;
 mod tls;
 
-pub(crate) use serve::serve;
+pub(crate) use backend::{Backend, ready_pods};
 pub use serve::{IngressError, IngressOptions, IngressServer};
+pub(crate) use serve::{answer_of, serve};
 
 /// The header of every answer of the ingress: which simulated container gave it, or that none did.
 pub const SIMULATED_HEADER: &str = "x-landfall-simulated";

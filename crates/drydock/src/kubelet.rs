@@ -27,7 +27,7 @@ use serde_json::Value;
 use crate::behaviour::{Behaviour, Play};
 use crate::controllers::desk::{Desk, Outcome, earliest};
 use crate::controllers::fields::{annotate, annotation, deleting, list, text};
-use crate::controllers::kind::POD;
+use crate::controllers::kind::{NODE, POD};
 use crate::controllers::pods::is_terminated;
 use crate::status::Status;
 
@@ -96,7 +96,8 @@ impl Kubelet {
         if deleting(pod) {
             return work.terminate();
         }
-        if is_terminated(pod) {
+        // Where the node is not there, no kubelet is that could run it.
+        if is_terminated(pod) || work.desk.get(&NODE, "", text(pod, "/spec/nodeName")).is_none() {
             return Ok(Outcome::done());
         }
         work.advance();

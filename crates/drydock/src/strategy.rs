@@ -116,6 +116,7 @@ pub(crate) fn prepare_update(
         ("services", Part::Main) => service::update(world, object, live)?,
         ("secrets", Part::Main) => merge_string_data(object),
         ("pods", Part::Main) => copy_qos(object, live),
+        ("daemonsets.apps", Part::Main) => count_templates(object, live),
         ("customresourcedefinitions.apiextensions.k8s.io", Part::Main) => {
             crate::crd::prepare_update(object, live);
         }
@@ -124,11 +125,26 @@ pub(crate) fn prepare_update(
     Ok(())
 }
 
+/// How often a daemon set's template has changed; nobody else may say (`pkg/registry/apps/daemonset/strategy.go`).
+fn count_templates(object: &mut Value, live: &Value) {
+    let before = live["metadata"]["annotations"][TEMPLATE_GENERATION].as_str().and_then(|text| text.parse().ok());
+    let changed = object["spec"]["template"] != live["spec"]["template"];
+    let count: i64 = before.unwrap_or(1) + i64::from(changed);
+    let annotations = &mut object["metadata"]["annotations"];
+    if !annotations.is_object() {
+        *annotations = json!({});
+    }
+    annotations[TEMPLATE_GENERATION] = json!(count.to_string());
+}
+
 fn copy_qos(object: &mut Value, live: &Value) {
     if live["status"]["qosClass"].is_string() {
         object["status"]["qosClass"] = live["status"]["qosClass"].clone();
     }
 }
+
+/// Where the published versions show a daemon set's template generation.
+pub(crate) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// Secret's write-only `stringData` becomes `data`.
 pub(crate) fn merge_string_data(object: &mut Value) {

@@ -17,6 +17,8 @@ mod errors;
 mod evictions;
 #[path = "it/lists.rs"]
 mod lists;
+#[path = "it/proxies.rs"]
+mod proxies;
 #[path = "it/served.rs"]
 mod served;
 #[path = "it/watches.rs"]

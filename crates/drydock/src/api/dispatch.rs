@@ -8,8 +8,8 @@ use hyper::upgrade::OnUpgrade;
 use super::answer::{Answer, Body};
 use super::path::{Path, ResourcePath};
 use super::{
-    Call, collection, create, delete, eviction, get, groups, health, list, logs, patch, pod_parts, reviews, scale,
-    streams, token, update, watch,
+    Call, collection, create, delete, eviction, get, groups, health, list, logs, patch, pod_parts, proxy, reviews,
+    scale, streams, token, update, watch,
 };
 use crate::audit::AuditEntry;
 use crate::plane::{Plane, Running};
@@ -137,6 +137,7 @@ async fn objects(
         (_, "exec" | "attach" | "portforward") if &*resource.id == "pods" => {
             return streams::open(plane, call, &target, upgrade);
         }
+        (_, "proxy") if matches!(&*resource.id, "pods" | "services") => return proxy::open(plane, call, &target),
         _ => {}
     }
     let answer = act(plane, call, &target, verb);
@@ -192,9 +193,7 @@ fn part(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: &str) -> Res
         "binding" => return pod_parts::bind(plane, call, target),
         "eviction" => return eviction::evict(plane, call, target),
         "proxy" => {
-            return Err(Status::not_implemented(
-                "the embedded cluster does not proxy to simulated containers; use port-forward",
-            ));
+            return Err(Status::not_implemented("the embedded cluster has no kubelets that answer"));
         }
         _ => return Err(Status::no_such_resource()),
     };

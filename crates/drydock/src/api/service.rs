@@ -82,6 +82,7 @@ impl Service {
             method: parts.method,
             path: parts.uri.path().to_owned(),
             query: query::Query::parse(parts.uri.query().unwrap_or_default()),
+            raw_query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
             body,
             user,

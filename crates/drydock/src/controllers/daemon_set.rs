@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, EventType, Found, Outcome, earliest};
 use super::fields::{
-    child, count, deleting, is_controlled_by, label, list, name, namespace, set_count, set_label, text, truth,
+    annotation, child, count, deleting, is_controlled_by, label, list, name, namespace, set_count, set_label, text,
+    truth,
 };
 use super::history;
 use super::kind::{DAEMON_SET, NODE, POD};
@@ -17,6 +18,7 @@ use super::rollout::{Rounding, scaled};
 use super::{claims, selector};
 use crate::scheduler::{matches_node_selection, tolerates};
 use crate::status::Status;
+use crate::strategy::TEMPLATE_GENERATION;
 
 const REVISION_LABEL: &str = "controller-revision-hash";
 const GENERATION_LABEL: &str = "pod-template-generation";
@@ -117,7 +119,9 @@ impl Work<'_> {
         let template = self.set.pointer("/spec/template").cloned().unwrap_or_default();
         let mut pod = pod_control::from_template(&template, self.set);
         set_label(&mut pod, REVISION_LABEL, &self.hash);
-        set_label(&mut pod, GENERATION_LABEL, &count(self.set, "/metadata/generation").to_string());
+        if let Some(generation) = annotation(self.set, TEMPLATE_GENERATION) {
+            set_label(&mut pod, GENERATION_LABEL, generation);
+        }
         let spec = child(&mut pod, "spec");
         let here = json!([{"key": "metadata.name", "operator": "In", "values": [name(node)]}]);
         let required =

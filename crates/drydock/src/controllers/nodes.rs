@@ -1,12 +1,16 @@
 //! Nodes: made at the start, kept ready.
 
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::desk::{Desk, Outcome};
-use super::fields::{child, condition, text};
-use super::kind::NODE;
+use super::desk::{Desk, Found, Outcome};
+use super::fields::{child, condition, name, namespace, text, uid};
+use super::kind::{NODE, POD};
 use crate::clock::rfc3339;
 use crate::status::Status;
+use crate::world::DeleteOptions;
 
 /// A node of the embedded cluster; by default one with 4 CPU, 8 GiB and room for 110 pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +49,16 @@ impl NodeSpec {
     }
 }
 
-/// Keeps one node's conditions.
-pub(super) fn reconcile(desk: &mut Desk<'_>, name: &str) -> Result<Outcome, Status> {
-    let Some(node) = desk.get(&NODE, "", name) else { return Ok(Outcome::done()) };
+/// Since when nodes that pods name have been missing.
+pub(super) type Missing = BTreeMap<String, Timestamp>;
+
+/// How long a node may be missing before its pods go (`pkg/controller/podgc`).
+const QUARANTINE: SignedDuration = SignedDuration::from_secs(40);
+
+/// Keeps one node's conditions; without the node, lets its pods go.
+pub(super) fn reconcile(desk: &mut Desk<'_>, missing: &mut Missing, node_name: &str) -> Result<Outcome, Status> {
+    let Some(node) = desk.get(&NODE, "", node_name) else { return collect(desk, missing, node_name) };
+    missing.remove(node_name);
     if condition(&node, "Ready").is_some() {
         return Ok(Outcome::done());
     }
@@ -68,5 +79,28 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, name: &str) -> Result<Outcome, Stat
         status["daemonEndpoints"] = json!({"kubeletEndpoint": {"Port": 10250}});
     }
     desk.update_status(&NODE, changed)?;
+    Ok(Outcome::done())
+}
+
+/// Pods of a node that has been missing for a while go at once: nobody is there to end them.
+fn collect(desk: &mut Desk<'_>, missing: &mut Missing, node_name: &str) -> Result<Outcome, Status> {
+    let pods: Vec<Found> =
+        desk.list(&POD, "").into_iter().filter(|pod| text(pod, "/spec/nodeName") == node_name).collect();
+    if pods.is_empty() {
+        missing.remove(node_name);
+        return Ok(Outcome::done());
+    }
+    let since = *missing.entry(node_name.to_owned()).or_insert(desk.now());
+    let end = since.checked_add(QUARANTINE).unwrap_or(since);
+    if desk.now() < end {
+        return Ok(Outcome::again_at(Some(end)));
+    }
+    desk.speaks_as("pod-garbage-collector");
+    for pod in &pods {
+        let options =
+            DeleteOptions { grace_seconds: Some(0), uid: Some(uid(pod).to_owned()), ..DeleteOptions::default() };
+        desk.delete_with(&POD, namespace(pod), name(pod), options)?;
+    }
+    missing.remove(node_name);
     Ok(Outcome::done())
 }

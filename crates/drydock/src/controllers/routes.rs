@@ -146,6 +146,13 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
         "nodes" => {
             unscheduled(world, queue);
             all(world, &DAEMON_SET, "", Role::DaemonSet, queue);
+            if event.change == Change::Added {
+                for pod in world.list(POD.qualified(), None) {
+                    if text(pod, "/spec/nodeName") == object.name() {
+                        queue.push(Role::Kubelet, reference(&POD, pod.namespace(), pod.name()));
+                    }
+                }
+            }
         }
         "deployments.apps" | "statefulsets.apps" | "replicationcontrollers" => {
             all(world, &AUTOSCALER, namespace, Role::Autoscaler, queue);
@@ -220,6 +227,10 @@ fn pod(world: &World, event: &Event, queue: &mut Queue) {
     }
     if controller_of(pod).is_none() {
         adopters(world, pod, queue);
+    }
+    let node = text(pod, "/spec/nodeName");
+    if !node.is_empty() && event.change != Change::Deleted && world.find(NODE.qualified(), "", node).is_none() {
+        queue.push(Role::Node, reference(&NODE, "", node));
     }
     let gone = event.change == Change::Deleted || is_terminated(pod);
     if gone {

@@ -41,20 +41,25 @@ pub(crate) fn find(world: &World, route: &Route, turn: usize) -> Result<Backend,
         return Err(Unavailable::External(text(&service, "/spec/externalName").to_owned()));
     }
     let port = port_of(&service, &route.port).ok_or(Unavailable::NoPort)?;
+    let mut ready = ready_pods(world, &service, port);
+    if ready.is_empty() {
+        return Err(Unavailable::NoneReady(pods(world, &service).count()));
+    }
+    Ok(ready.swap_remove(turn % ready.len()))
+}
+
+/// The pods behind a service that are ready, each with the number that the service's port has on it.
+pub(crate) fn ready_pods(world: &World, service: &Stored, port: &Value) -> Vec<Backend> {
+    let ready = pods(world, service).filter(|pod| is_ready(pod));
+    let on_pod = |pod: &Arc<Stored>| u16::try_from(service_target_port(pod, port)?).ok();
+    ready.filter_map(|pod| Some(Backend { pod: Arc::clone(pod), port: on_pod(pod)? })).collect()
+}
+
+/// The pods that a service selects and that have not ended.
+fn pods<'a>(world: &'a World, service: &'a Stored) -> impl Iterator<Item = &'a Arc<Stored>> {
     let wanted = service.pointer("/spec/selector").and_then(Value::as_object);
-    let pods: Vec<&Arc<Stored>> = world
-        .list(POD.id, Some(&route.namespace))
-        .filter(|pod| map_matches(wanted, pod) && !is_terminated(pod) && !deleting(pod))
-        .collect();
-    let ready: Vec<(&Arc<Stored>, u16)> = pods
-        .iter()
-        .filter(|pod| is_ready(pod))
-        .filter_map(|pod| Some((*pod, u16::try_from(service_target_port(pod, port)?).ok()?)))
-        .collect();
-    let Some((pod, port)) = ready.get(turn.checked_rem(ready.len()).unwrap_or(0)) else {
-        return Err(Unavailable::NoneReady(pods.len()));
-    };
-    Ok(Backend { pod: Arc::clone(pod), port: *port })
+    let within = world.list(POD.id, Some(service.namespace()));
+    within.filter(move |pod| map_matches(wanted, pod) && !is_terminated(pod) && !deleting(pod))
 }
 
 /// The service's port of that number or name; its only one when none is asked for.

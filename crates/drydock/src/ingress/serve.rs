@@ -22,6 +22,7 @@ use super::backend::{self, Unavailable};
 use super::matcher::Asked;
 use super::middleware::{Passed, Passing, pass};
 use super::{Entry, SIMULATED_HEADER, UNDECLARED_HEADER, rules, tls};
+use crate::containers::Containers;
 use crate::controllers::fields::{name, namespace, text};
 use crate::plane::Plane;
 
@@ -243,7 +244,7 @@ fn respond(
     };
     let mut response = match found {
         Err(why) => unavailable(&route, &why),
-        Ok(backend) => from_pod(shared, &backend, method, &path, body),
+        Ok(backend) => answer_of(&*shared.plane.containers, &backend, method, &path, body),
     };
     for (key, value) in &more {
         insert(response.headers_mut(), key, value);
@@ -270,11 +271,18 @@ fn unavailable(route: &rules::Route, why: &Unavailable) -> Answer {
     plain(status, "none", format!("no available server\n\nlandfall: {}: {why}\n", route.owner))
 }
 
-fn from_pod(shared: &Shared, backend: &backend::Backend, method: &str, path: &str, body: &[u8]) -> Answer {
+/// What the container behind a port answers, and otherwise how to declare it.
+pub(crate) fn answer_of(
+    containers: &dyn Containers,
+    backend: &backend::Backend,
+    method: &str,
+    path: &str,
+    body: &[u8],
+) -> Answer {
     let pod = &backend.pod;
     let container = crate::kubelet::container_of_port(pod, backend.port).map_or("", |c| text(c, "/name"));
     let who = format!("{}/{}/{container}", namespace(pod), name(pod));
-    let Some(declared) = shared.plane.containers.http(pod, backend.port, method, path, body) else {
+    let Some(declared) = containers.http(pod, backend.port, method, path, body) else {
         let why = format!(
             "simulated: container {container} of pod {}/{} answers nothing to {method} {path}.\n\
              No process runs on the embedded cluster; declare the answer in landfall.yaml:\n\n\

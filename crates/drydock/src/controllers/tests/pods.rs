@@ -236,3 +236,21 @@ fn endpoints_that_a_person_wrote_stay_without_a_service() {
     stage.rest();
     assert_eq!(stage.names("endpoints"), ["outside"]);
 }
+
+#[test]
+fn a_pod_of_a_node_that_is_not_there_waits_and_goes() {
+    let mut stage = Stage::plain();
+    stage.create("pods", pod("lost", json!({"nodeName": "nope"})));
+    stage.pass(39);
+    let lost = stage.find("pods", "lost");
+    assert_eq!(text(&lost, "/status/phase"), "Pending");
+    assert!(list(&lost, "/status/containerStatuses").is_empty());
+    stage.pass(2);
+    assert!(stage.names("pods").is_empty());
+
+    stage.create("pods", pod("early", json!({"nodeName": "late"})));
+    stage.pass(30);
+    stage.create("nodes", json!({"metadata": {"name": "late"}}));
+    stage.pass(30);
+    assert_eq!(text(&stage.find("pods", "early"), "/status/phase"), "Running");
+}

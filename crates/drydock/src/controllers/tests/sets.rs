@@ -125,3 +125,28 @@ fn a_set_that_asks_for_billions_takes_no_more_than_there_is_room_for() {
     let made = stage.list("pods").len();
     assert!((1..=1500).contains(&made), "{made} pods in one step");
 }
+
+#[test]
+fn a_daemon_sets_template_is_counted_and_its_pods_say_which() {
+    let mut stage = Stage::plain();
+    let template =
+        json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}});
+    let spec = json!({"selector": {"matchLabels": {"app": "a"}}, "template": template});
+    stage.create("daemonsets.apps", json!({"metadata": {"name": "agent"}, "spec": spec}));
+    stage.pass(5);
+    stage.change("daemonsets.apps", "agent", |set| set["spec"]["minReadySeconds"] = json!(1));
+    let counted = |stage: &Stage| {
+        let set = stage.find("daemonsets.apps", "agent");
+        set["metadata"]["annotations"]["deprecated.daemonset.template.generation"].clone()
+    };
+    assert_eq!(counted(&stage), "1");
+    stage.change("daemonsets.apps", "agent", |set| {
+        set["spec"]["template"]["spec"]["containers"][0]["image"] = json!("a:2");
+        set["metadata"]["annotations"] = json!({});
+    });
+    assert_eq!(counted(&stage), "2");
+    stage.pass(60);
+    let pods = stage.list("pods");
+    assert_eq!(label(&pods[0], "pod-template-generation"), Some("2"));
+    assert_eq!(count(&stage.find("daemonsets.apps", "agent"), "/metadata/generation"), 3);
+}
