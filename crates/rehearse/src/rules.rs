@@ -8,7 +8,15 @@
 mod lf100;
 mod lf101;
 mod lf103;
+mod lf105;
+mod lf110;
+mod lf111;
 mod lf112;
+mod lf113;
+mod lf117;
+mod lf120;
+mod lf121;
+mod lf122;
 
 use crate::rule::Rule;
 
@@ -17,7 +25,15 @@ pub static RULES: &[&Rule] = &[
     &lf100::RULE, // would not deliver
     &lf101::RULE, // render not deterministic
     &lf103::RULE, // a reference that resolves nowhere
+    &lf105::RULE, // a route that leads nowhere
+    &lf110::RULE, // a hook in both of Argo CD's phases
+    &lf111::RULE, // an unknown annotation
     &lf112::RULE, // an immutable field, or a claim that shrinks
+    &lf113::RULE, // data deleted by leaving it out
+    &lf117::RULE, // a tag that moves
+    &lf120::RULE, // a key that is no variable
+    &lf121::RULE, // replicas beside an autoscaler
+    &lf122::RULE, // a singleton rolled over itself
 ];
 
 /// The rule of an id, whatever its case.

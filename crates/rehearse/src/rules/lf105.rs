@@ -1,0 +1,152 @@
+use landfall_object::references::{Need, references};
+use serde_json::Value;
+
+use crate::finding::{Finding, Severity};
+use crate::pods::{ContainerRole, PodTemplate, pod_template, selects};
+use crate::rule::Rule;
+use crate::subject::{Desired, Found, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF105",
+    title: "every route leads to a Service, its port, and a pod",
+    severity: Severity::Error,
+    why: "A route whose Service or port does not exist answers 404 or 503 from the first minute, and a Service that \
+          selects no pod has no endpoints. All three render and lint clean.",
+    advice: "Correct the name, the port or the selector, so that host, path, Service, port and pod make one chain.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for desired in subject.objects() {
+        for reference in references(&desired.object) {
+            if reference.kind != "Service" || !reference.group.is_empty() || reference.need == Need::Optional {
+                continue;
+            }
+            let found = subject.find("", "Service", reference.namespace.as_deref(), &reference.name);
+            findings.extend(backend(&reference, found).map(|finding| finding.at(desired.spot_at(&reference.path))));
+        }
+    }
+    for service in subject.of_kind("", "Service") {
+        findings.extend(endpoints(subject, service));
+    }
+    findings
+}
+
+/// What is wrong with a Service that something points to.
+fn backend(reference: &landfall_object::references::Reference, found: Option<Found<'_>>) -> Option<Finding> {
+    let name = &reference.name;
+    let place =
+        reference.namespace.as_deref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
+    let Some(found) = found else {
+        // A StatefulSet runs without its Service; only the names of its pods do not resolve.
+        let headless = reference.path == "spec.serviceName";
+        let (severity, because) = match headless {
+            true => (Severity::Warning, "the pods start, but their host names do not resolve"),
+            false => (Severity::Error, "nothing answers on this route"),
+        };
+        return Some(
+            Finding::of(&RULE, format!("Service `{name}`{place} is neither delivered nor on the cluster"))
+                .weighing(severity)
+                .because(because),
+        );
+    };
+    let service = found.object();
+    let port = reference.key.as_deref()?;
+    if service.str_at("/spec/type") == Some("ExternalName") {
+        return None;
+    }
+    let ports = service.list_at("/spec/ports");
+    let known: Vec<String> = ports.iter().flat_map(|it| [named(it), number(&it["port"])]).flatten().collect();
+    if known.iter().any(|it| it == port) {
+        return None;
+    }
+    Some(
+        Finding::of(&RULE, format!("Service `{name}`{place} has no port `{port}`"))
+            .because("the route has no backend and answers with an error")
+            .help(format!("use one of its ports: {}", known.join(", "))),
+    )
+}
+
+/// What is wrong with a Service that is delivered: it selects no pod, or a port name that no pod has.
+fn endpoints(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
+    let object = &service.object;
+    let Some(selector) = object.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()))
+    else {
+        return Vec::new();
+    };
+    let delivered = subject.pods().map(|(desired, template)| (desired.object.namespace(), template));
+    let before = subject.before.iter().filter_map(|it| Some((it.namespace(), pod_template(it)?)));
+    let selected: Vec<PodTemplate<'_>> = delivered
+        .chain(before)
+        .filter(|(namespace, template)| *namespace == object.namespace() && selects(selector, template.labels()))
+        .map(|(_, template)| template)
+        .collect();
+    let name = object.name();
+    if selected.is_empty() {
+        // Pods that an operator makes of its own resources are not seen here.
+        return if operated(subject, service) {
+            Vec::new()
+        } else {
+            vec![
+                Finding::of(&RULE, format!("Service `{name}` selects no pod"))
+                    .because("it has no endpoints, so whatever calls it is refused")
+                    .help("make spec.selector equal to labels of the pod template that should answer")
+                    .at(service.spot_at("spec.selector")),
+            ]
+        };
+    }
+    let mut findings = Vec::new();
+    for (index, port) in object.list_at("/spec/ports").iter().enumerate() {
+        let Some(wanted) = port["targetPort"].as_str().filter(|text| text.parse::<u16>().is_err()) else { continue };
+        if selected.iter().any(|template| has_port(template, wanted)) {
+            continue;
+        }
+        let known: Vec<String> = selected.iter().flat_map(port_names).collect();
+        let help = match landfall_diag::nearest(wanted, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "name the container's port, or give its number".to_owned(),
+            None => format!("the pods' ports are called {}", known.join(", ")),
+        };
+        findings.push(
+            Finding::of(&RULE, format!("no pod of Service `{name}` has a port called `{wanted}`"))
+                .because("the Service has endpoints without this port, so connections to it are refused")
+                .help(help)
+                .at(service.spot_at(&format!("spec.ports[{index}].targetPort"))),
+        );
+    }
+    findings
+}
+
+/// Whether the unit holds resources of somebody's own kinds, whose operator may make the pods.
+fn operated(subject: &Subject<'_>, service: &Desired) -> bool {
+    let built_in = |group: &str| !group.contains('.') || group.ends_with(".k8s.io");
+    let gateway = |group: &str| group.starts_with("traefik.") || group == "cert-manager.io";
+    subject
+        .objects()
+        .filter(|it| it.unit == service.unit)
+        .any(|it| !built_in(it.object.group()) && !gateway(it.object.group()))
+}
+
+fn ports<'a>(template: &PodTemplate<'a>) -> impl Iterator<Item = &'a str> {
+    let containers = template.containers().into_iter().filter(|it| it.role != ContainerRole::Init);
+    containers.flat_map(|container| {
+        container.value["ports"].as_array().into_iter().flatten().filter_map(|port| port["name"].as_str())
+    })
+}
+
+fn has_port(template: &PodTemplate<'_>, wanted: &str) -> bool {
+    ports(template).any(|name| name == wanted)
+}
+
+fn port_names(template: &PodTemplate<'_>) -> Vec<String> {
+    ports(template).map(str::to_owned).collect()
+}
+
+fn named(port: &Value) -> Option<String> {
+    port["name"].as_str().map(str::to_owned)
+}
+
+fn number(value: &Value) -> Option<String> {
+    value.as_u64().map(|number| number.to_string())
+}

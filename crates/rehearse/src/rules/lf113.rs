@@ -1,0 +1,57 @@
+use crate::finding::{Finding, Severity};
+use crate::rule::Rule;
+use crate::subject::{Desired, Role, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF113",
+    title: "nothing that holds data is deleted by leaving it out",
+    severity: Severity::Error,
+    why: "What a revision no longer renders is deleted on the cluster. For a claim, a database or a whole namespace that \
+          means the data, and no later revision brings it back.",
+    advice: "Keep the object (`helm.sh/resource-policy: keep`, `argocd.argoproj.io/sync-options: Prune=false`), or \
+             delete it by hand when its data is saved.",
+    check,
+};
+
+/// Kinds whose deletion takes data with it, and what goes.
+const PROTECTED: &[(&str, &str, &str)] = &[
+    ("", "PersistentVolumeClaim", "the volume and all that is on it"),
+    ("", "PersistentVolume", "the volume and all that is on it"),
+    ("", "Namespace", "everything in the namespace"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition", "every resource of this kind in the whole cluster"),
+    ("k8s.mariadb.com", "MariaDB", "the database server with its volumes"),
+    ("k8s.mariadb.com", "Database", "the database, unless its cleanupPolicy is Skip"),
+    ("k8s.mariadb.com", "User", "the account, unless its cleanupPolicy is Skip"),
+    ("postgresql.cnpg.io", "Cluster", "the database server with its volumes"),
+];
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let before = subject.base.into_iter().flatten().flat_map(|unit| &unit.objects);
+    for old in before.filter(|old| old.role == Role::Manifest && !is_kept(old)) {
+        let object = &old.object;
+        let Some((_, _, lost)) =
+            PROTECTED.iter().find(|(group, kind, _)| *group == object.group() && *kind == object.kind())
+        else {
+            continue;
+        };
+        let skipped = object.str_at("/spec/cleanupPolicy") == Some("Skip");
+        if skipped || subject.desired(object.group(), object.kind(), object.namespace(), object.name()).is_some() {
+            continue;
+        }
+        findings.push(
+            Finding::of(&RULE, format!("{} `{}` would be deleted", object.kind(), object.name()))
+                .because(format!("the base revision rendered it and this one does not; with it goes {lost}"))
+                .at(old.spot()),
+        );
+    }
+    findings
+}
+
+fn is_kept(old: &Desired) -> bool {
+    let option = |wanted: &str| {
+        let options = old.object.annotation("argocd.argoproj.io/sync-options").unwrap_or_default();
+        options.split(',').any(|option| option.trim() == wanted)
+    };
+    old.object.annotation("helm.sh/resource-policy") == Some("keep") || option("Prune=false") || option("Prune=confirm")
+}

@@ -1,0 +1,72 @@
+use crate::finding::{Finding, Severity};
+use crate::pods::{Container, PodTemplate};
+use crate::rule::Rule;
+use crate::subject::{Desired, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF122",
+    title: "what may run only once is not rolled over itself",
+    severity: Severity::Error,
+    why: "A rolling update starts the new pod before the old one ends. A scheduler then fires twice, and a volume that \
+          one node holds keeps the new pod waiting until somebody deletes the old one.",
+    advice: "Set `strategy: {type: Recreate}`, or `maxSurge: 0`.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in subject.pods() {
+        if desired.object.group() != "apps" || desired.object.kind() != "Deployment" || !overlaps(desired) {
+            continue;
+        }
+        let name = desired.object.name();
+        let spot = desired.spot_at("spec.strategy");
+        if let Some(claim) = single_node_claim(subject, desired, &template) {
+            findings.push(
+                Finding::of(&RULE, format!("Deployment `{name}` rolls over the claim `{claim}`, which one node holds"))
+                    .because("on another node the new pod waits for the volume that the old pod does not give back")
+                    .at(spot),
+            );
+        } else if let Some(container) = template.containers().iter().find(|container| is_scheduler(container)) {
+            findings.push(
+                Finding::of(&RULE, format!("Deployment `{name}` rolls a scheduler over itself"))
+                    .because("during each rollout two schedulers run, and every job that falls due is started twice")
+                    .at(spot.container(container.name)),
+            );
+        }
+    }
+    findings
+}
+
+/// Whether a rollout may run the old and the new pod side by side.
+fn overlaps(desired: &Desired) -> bool {
+    let object = &desired.object;
+    if object.str_at("/spec/strategy/type") == Some("Recreate") || object.i64_at("/spec/replicas") == Some(0) {
+        return false;
+    }
+    let surge = object.at("/spec/strategy/rollingUpdate/maxSurge");
+    !surge.is_some_and(|surge| surge.as_u64() == Some(0) || matches!(surge.as_str(), Some("0" | "0%")))
+}
+
+/// A claim of the pod that only one node can write to at a time.
+fn single_node_claim<'a>(subject: &Subject<'a>, desired: &Desired, template: &PodTemplate<'a>) -> Option<&'a str> {
+    template.volumes().iter().find_map(|volume| {
+        let name = volume["persistentVolumeClaim"]["claimName"].as_str()?;
+        let claim = subject.find("", "PersistentVolumeClaim", desired.object.namespace(), name)?.object();
+        let modes = claim.list_at("/spec/accessModes");
+        let one = |mode: &str| matches!(mode, "ReadWriteOnce" | "ReadWriteOncePod");
+        (!modes.is_empty() && modes.iter().all(|mode| mode.as_str().is_some_and(one))).then_some(name)
+    })
+}
+
+/// Whether a container runs the clock of a job queue, of which there may be one.
+fn is_scheduler(container: &Container<'_>) -> bool {
+    let words: Vec<&str> = ["command", "args"]
+        .into_iter()
+        .flat_map(|field| container.value[field].as_array().into_iter().flatten())
+        .filter_map(|word| word.as_str())
+        .flat_map(str::split_whitespace)
+        .collect();
+    let has = |word: &str| words.contains(&word);
+    has("schedule:work") || has("clockwork") || (has("beat") && words.iter().any(|word| word.contains("celery")))
+}
