@@ -86,6 +86,7 @@ fn example() {
             blame: &NoBlame,
             today: jiff::civil::date(2026, 11, 20),
             options: UpOptions::default(),
+            stop: Default::default(),
         };
         let mut best = f64::MAX;
         for _ in 0..3 {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use landfall_chart::{KubeVersion, Operation, Tracing};
+use landfall_chart::{Operation, Tracing};
 use landfall_delivery::{Candidate, CheckResult, Outcome, Turn, Unit, UpOptions, Verdict};
 use landfall_diag::Diagnostic;
 use landfall_drydock::{NodeSpec, Play};
@@ -11,6 +11,7 @@ use landfall_object::ObjectKey;
 use landfall_project::{Environment, ProjectFile};
 use landfall_source::SourceTree;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::examine::{Blame, Examination, conclude};
 use crate::finding::{Finding, Witness};
@@ -53,6 +54,8 @@ pub struct Request<'a> {
     pub today: Date,
     /// How it is delivered.
     pub options: UpOptions,
+    /// Ends the rehearsal early.
+    pub stop: CancellationToken,
 }
 
 /// What runs before the change.
@@ -168,6 +171,7 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
                 candidates,
                 environment: None,
                 options: &UpOptions { revision: revision.clone(), ..request.options.clone() },
+                stop: &request.stop,
             };
             let stood = stage.attempt(&attempt).await?;
             if !stood.would_deliver() {
@@ -189,14 +193,25 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     if let Some((stage, start)) = running {
         before = stage.inventory();
         let mut fork = stage.fork(Some(faulty.clone()));
-        let attempt = Attempt { start, candidates: request.head, environment: declared, options: &request.options };
+        let attempt = Attempt {
+            start,
+            candidates: request.head,
+            environment: declared,
+            options: &request.options,
+            stop: &request.stop,
+        };
         trials.push(fork.attempt(&attempt).await?);
         notes.extend(fork.notes);
     }
     if trials.is_empty() || request.first_install == FirstInstall::Tried {
         let mut fork = empty.fork(Some(faulty));
-        let attempt =
-            Attempt { start: Start::Empty, candidates: request.head, environment: declared, options: &request.options };
+        let attempt = Attempt {
+            start: Start::Empty,
+            candidates: request.head,
+            environment: declared,
+            options: &request.options,
+            stop: &request.stop,
+        };
         trials.push(fork.attempt(&attempt).await?);
         notes.extend(fork.notes);
     }
@@ -236,10 +251,7 @@ fn render_units(
     trial: &Trial,
     cluster: &ClusterFacts,
 ) -> Result<Vec<DesiredUnit>, Vec<Diagnostic>> {
-    let mut conditions = Conditions { live: Arc::new(before.clone()), ..Conditions::offline() };
-    if let Ok(version) = KubeVersion::parse(&cluster.version) {
-        conditions.capabilities.kube_version = version;
-    }
+    let conditions = Conditions::of(&cluster.version, before.clone());
     let delivered = trial.outcome.is_ok();
     let after = Conditions { live: Arc::new(trial.after.clone()), ..conditions.clone() };
     let mut units = Vec::new();

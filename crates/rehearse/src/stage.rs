@@ -19,6 +19,7 @@ use landfall_engine::{Action, Clock, Event, StepResult};
 use landfall_project::Environment;
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio_util::sync::CancellationToken;
 
 use crate::inventory::Inventory;
 use crate::play::Operators;
@@ -38,6 +39,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) candidates: &'a [Candidate],
     pub(crate) environment: Option<&'a Environment>,
     pub(crate) options: &'a UpOptions,
+    pub(crate) stop: &'a CancellationToken,
 }
 
 fn broken(code: u16, what: &str, why: &dyn std::fmt::Display) -> Vec<Diagnostic> {
@@ -117,6 +119,7 @@ impl Stage {
                 https: Some(ingress.https),
             }),
             offers: Some(Arc::new(Operators)),
+            stop: attempt.stop.clone(),
             ..Session::new(Cluster::new(self.drydock.client()), store.clone(), progress)
         };
         let began = self.drydock.now();

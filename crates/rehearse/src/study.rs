@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use landfall_chart::{Capabilities, Lookup, Operation, RenderOptions, Tracing};
+use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, RenderOptions, Tracing};
 use landfall_delivery::{Candidate, Door, RenderedObject, RenderedUnit, Turn, Unit, render_with};
 use landfall_diag::Diagnostic;
 use landfall_object::schema::Schemas;
@@ -26,6 +26,34 @@ impl Conditions {
     /// A cluster of which nothing is known.
     pub fn offline() -> Self {
         Conditions { capabilities: Capabilities::default(), live: Arc::default() }
+    }
+
+    /// A cluster as it is: of a version, with the built-in kinds and those that its definitions bring.
+    pub fn of(version: &str, live: Inventory) -> Self {
+        let mut served: Vec<String> = Vec::new();
+        let mut add = |version: String, kind: &str| {
+            served.push(format!("{version}/{kind}"));
+            served.push(version);
+        };
+        for group in Schemas::builtin().group_versions() {
+            for resource in &group.resources {
+                add(Gvk::new(&*group.group, &*group.version, "").api_version(), &resource.kind);
+            }
+        }
+        for definition in live.of_kind("apiextensions.k8s.io", "CustomResourceDefinition") {
+            let text = |pointer| definition.str_at(pointer).unwrap_or_default();
+            for version in definition.list_at("/spec/versions").iter().filter(|version| version["served"] != false) {
+                let name = version["name"].as_str().unwrap_or_default();
+                add(format!("{}/{name}", text("/spec/group")), text("/spec/names/kind"));
+            }
+        }
+        served.sort();
+        served.dedup();
+        let mut capabilities = Capabilities { api_versions: served, ..Capabilities::default() };
+        if let Ok(version) = KubeVersion::parse(version) {
+            capabilities.kube_version = version;
+        }
+        Conditions { capabilities, live: Arc::new(live) }
     }
 }
 

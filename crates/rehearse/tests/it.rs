@@ -8,3 +8,5 @@ mod fixtures;
 mod live;
 #[path = "it/mutation.rs"]
 mod mutation;
+#[path = "it/steps.rs"]
+mod steps;

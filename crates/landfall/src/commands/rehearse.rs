@@ -56,8 +56,8 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
                 Diagnostic::error(138, "--ask-api needs a cluster to ask").help("add `--from live`"),
             ));
         };
-        let live = std::sync::Arc::new(snapshot.objects.iter().cloned().collect());
-        let units = study(&head.candidates, &Conditions { live, ..Conditions::offline() }).map_err(refused)?;
+        let conditions = Conditions::of(&snapshot.version, snapshot.objects.iter().cloned().collect());
+        let units = study(&head.candidates, &conditions).map_err(refused)?;
         let mut connection = context.connect(&head.place, Hosting::Attach, &[]).await?;
         told = ask_api(&connection.cluster, &connection.name, &units).await;
         connection.close().await;
@@ -83,8 +83,12 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         blame: &TargetBlame(&head.place.target),
         today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
         options: UpOptions { revision, ..UpOptions::default() },
+        stop: context.stop.clone(),
     };
     let rehearsal = tokio::task::block_in_place(|| rehearse(&request)).map_err(refused)?;
+    if context.stop.is_cancelled() {
+        return Err(Failure::new(Exit::Interrupted, Diagnostic::error(606, "interrupted; nothing was changed")));
+    }
     let exit = if rehearsal.passes() { Exit::Done } else { Exit::Failed };
     print(context, &head.place, &rehearsal, args.output, started, exit);
     Ok(exit)

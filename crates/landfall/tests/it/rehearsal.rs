@@ -216,7 +216,7 @@ fn a_snapshot_of_what_runs_is_rehearsed_onto_and_holds_no_secret() {
 }
 
 #[test]
-fn lp_002_the_example_is_rehearsed_in_both_environments() {
+fn the_example_is_rehearsed_in_both_environments() {
     let sandbox = Sandbox::luckyplans();
     for environment in ["local", "prod"] {
         let ran = sandbox.run(&["rehearse", "--env", environment]);

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use landfall_chart::Chart;
 use landfall_delivery::Door;
 use landfall_object::{Object, ObjectKey};
 use serde_json::Value;
@@ -68,20 +69,42 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 
 fn finding(unit: &DesiredUnit, desired: &crate::subject::Desired, path: &str) -> Finding {
     let origin = unit.rendered.origin(&desired.key(), path);
-    let template = origin.and_then(|origin| origin.template);
-    let line = template.as_ref().and_then(|place| place.source.clone()).unwrap_or_default();
-    let function = RESTLESS.iter().find(|function| calls(&line, function));
-    let place = template.as_ref().map(|place| format!("{}:{}", place.file, place.line));
-    let message = match (function, &place) {
-        (Some(function), Some(place)) => format!("`{function}` in {place} gives another value with each rendering"),
-        (None, Some(place)) => format!("what {place} prints is another value with each rendering"),
-        _ => format!("{}/{} is another one with each rendering", desired.object.kind(), desired.object.name()),
+    let called = origin.and_then(|origin| origin.template).map(|place| {
+        // What was drawn may have been kept in a variable: the call is on this line or above it in the same file.
+        let text = unit.chart.as_ref().and_then(|chart| template_text(chart, &place.file)).unwrap_or_default();
+        let above = text.lines().enumerate().take(place.line as usize);
+        let call = above.filter_map(|(at, line)| Some((at + 1, RESTLESS.iter().find(|it| calls(line, it))?))).last();
+        match call {
+            Some((line, function)) => (Some(*function), format!("{}:{line}", place.file)),
+            None => (None, format!("{}:{}", place.file, place.line)),
+        }
+    });
+    let message = match &called {
+        Some((Some(function), place)) => format!("`{function}` in {place} gives another value with each rendering"),
+        Some((None, place)) => format!("what {place} prints is another value with each rendering"),
+        None => format!("{}/{} is another one with each rendering", desired.object.kind(), desired.object.name()),
     };
     let cause = match unit.door {
         Door::Application(_) => "Argo CD renders without a cluster, so each sync would replace the value",
         Door::Release => "each upgrade replaces the value, also where something was made with the first one",
     };
-    Finding::of(&RULE, message.clone()).keyed(place.unwrap_or(message)).because(cause).at(desired.spot_at(path))
+    let key = called.map_or_else(|| message.clone(), |(_, place)| place);
+    Finding::of(&RULE, message).keyed(key).because(cause).at(desired.spot_at(path))
+}
+
+/// The text of a template by the name that places give it: the chart's own location in front.
+fn template_text(chart: &Chart, file: &str) -> Option<String> {
+    let rest = file.strip_prefix(&chart.location).map_or(file, |rest| rest.trim_start_matches('/'));
+    let own = chart.templates.iter().find(|template| template.name == rest);
+    if let Some(template) = own {
+        return Some(template.text().into_owned());
+    }
+    // A dependency's templates lie below `charts/NAME/`.
+    let (name, inner) = rest.strip_prefix("charts/")?.split_once('/')?;
+    let mut dependencies = chart.dependencies.iter();
+    let dependency = dependencies.find(|dependency| dependency.name() == name)?;
+    let template = dependency.templates.iter().find(|template| template.name == inner);
+    template.map(|template| template.text().into_owned()).or_else(|| template_text(dependency, inner))
 }
 
 /// Whether a template's line calls a function, as a whole word.

@@ -24,8 +24,8 @@ use landfall_delivery::{Candidate, Overrides, Selection, Target, TargetKind, UpO
 use landfall_object::Object;
 use landfall_project::ProjectFile;
 use landfall_rehearse::{
-    ClusterFacts, Conditions, DesiredUnit, Finding, FirstInstall, From, Inventory, Known, NoBlame, Request, Rule,
-    Severity, Subject, examine, rehearse, study,
+    ClusterFacts, Conditions, DesiredUnit, Finding, FirstInstall, From, Inventory, Known, NoBlame, Rehearsal, Request,
+    Rule, Severity, Subject, examine, rehearse, study,
 };
 use landfall_source::SourceTree;
 use serde_json::Value;
@@ -199,7 +199,7 @@ impl Scene {
         });
         let selection = Selection { environment, namespace: Some(self.namespace.clone()), ..Selection::default() };
         let words = |diagnostics: Vec<landfall_diag::Diagnostic>| {
-            diagnostics.iter().map(|it| landfall_diag::render_plain(it)).collect::<String>()
+            diagnostics.iter().map(landfall_diag::render_plain).collect::<String>()
         };
         let candidates = target.units(&selection, &Overrides::default(), "default").map_err(words)?;
         for (_, unit) in &candidates {
@@ -216,7 +216,7 @@ impl Scene {
         let candidates = self.candidates(&target)?;
         let conditions = Conditions { live: std::sync::Arc::new(live.clone()), ..Conditions::offline() };
         study(&candidates, &conditions)
-            .map_err(|found| found.iter().map(|it| landfall_diag::render_plain(it)).collect::<String>())
+            .map_err(|found| found.iter().map(landfall_diag::render_plain).collect::<String>())
     }
 
     /// The scene's live objects.
@@ -226,6 +226,11 @@ impl Scene {
 
     /// What a rule finds when the scene is delivered onto simulated clusters.
     fn rehearse(&self, rule: &Rule) -> Result<Vec<Finding>, String> {
+        self.rehearsal(&[rule]).map(|rehearsal| rehearsal.examination.findings)
+    }
+
+    /// The scene delivered onto simulated clusters.
+    pub(crate) fn rehearsal(&self, rules: &[&Rule]) -> Result<Rehearsal, String> {
         let words =
             |found: Vec<landfall_diag::Diagnostic>| found.iter().map(landfall_diag::render_plain).collect::<String>();
         let target_head = target(&self.files)?;
@@ -259,13 +264,14 @@ impl Scene {
             files: Some(&target_head.source),
             faults: &[],
             nodes: Vec::new(),
-            rules: &[rule],
+            rules,
             told: Vec::new(),
             blame: &NoBlame,
             today: jiff::civil::date(2026, 11, 20),
             options: UpOptions::default(),
+            stop: Default::default(),
         };
-        rehearse(&request).map(|rehearsal| rehearsal.examination.findings).map_err(words)
+        rehearse(&request).map_err(words)
     }
 
     /// What a rule finds in the scene.
