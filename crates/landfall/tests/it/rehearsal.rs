@@ -17,7 +17,8 @@ fn a_rehearsal_says_in_order_whether_what_and_what_not() {
     let sections = [
         "would deliver cleanly: ",
         "first install on an empty cluster",
-        "what it does: 3 created",
+        // The namespace is one of them.
+        "what it does: 4 created",
         "what is risky:",
         "no findings",
         "what could not be simulated:",
