@@ -1,7 +1,8 @@
 //! Requirement rows and the tests whose names carry their ids.
 //!
 //! `conformance/requirements.txt` has one line an owner: `owner: LP-01 LP-02 …`. A test carries a row's id in its name in lower case with
-//! underscores (`lp_045_missing_key_refused` or `lp_45_…` for LP-45); a case folder under `cases/` may carry it too.
+//! underscores (`lp_045_missing_key_refused` or `lp_45_…` for LP-45); a script of steps (`*.steps`) carries those that a comment of its own
+//! names: `# rows: X-01 LP-04`.
 #![allow(clippy::print_stdout, reason = "this is the command's own output")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,10 +79,16 @@ fn row(id: &str) -> Option<Row> {
     Some((series.to_owned(), number.parse().ok()?))
 }
 
-/// Every test function of the workspace by the row that it names.
+/// Every test function and script of steps of the workspace by the rows that they name.
 fn tests(root: &Path) -> Result<BTreeMap<Row, Vec<String>>, String> {
     let mut found: BTreeMap<Row, Vec<String>> = BTreeMap::new();
     for file in tree::text_files(root)? {
+        if file.path.ends_with(".steps") {
+            let rows = file.text.lines().filter_map(|line| line.strip_prefix("# rows:"));
+            for row in rows.flat_map(str::split_whitespace).filter_map(row) {
+                found.entry(row).or_default().push(file.path.clone());
+            }
+        }
         if !file.path.ends_with(".rs") {
             continue;
         }

@@ -140,6 +140,17 @@ impl Context {
         Ok(Place { target, environment, state, cluster })
     }
 
+    /// Where a unit goes that names no namespace: the context's own, else `default`.
+    pub(crate) fn default_namespace(&self, place: &Place) -> String {
+        let named = match &place.cluster {
+            ClusterChoice::Embedded => None,
+            ClusterChoice::Context { name, kubeconfig, .. } => {
+                crate::kubeconfig::namespace(&self.env, name, kubeconfig.as_deref())
+            }
+        };
+        named.unwrap_or_else(|| "default".to_owned())
+    }
+
     fn environment(&self, target: &Target, args: &TargetArgs) -> Result<Option<String>, Failure> {
         let TargetKind::System(file) = &target.kind else {
             return match &args.env {

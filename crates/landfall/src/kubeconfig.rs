@@ -41,6 +41,13 @@ pub(crate) async fn connect(env: &Env, context: &str, path: Option<&Path>) -> Re
     })
 }
 
+/// The namespace that a context names; none when it names none or cannot be read, which [`connect`] then tells.
+pub(crate) fn namespace(env: &Env, context: &str, path: Option<&Path>) -> Option<String> {
+    let kubeconfig = read(env, path).ok()?;
+    let named = kubeconfig.contexts.into_iter().find(|named| named.name == context)?;
+    named.context?.namespace.filter(|namespace| !namespace.is_empty())
+}
+
 /// The kubeconfig's files: the one given, else those of `KUBECONFIG`, else `~/.kube/config`; merged as kubectl does.
 pub(crate) fn files(env: &Env, path: Option<&Path>) -> Vec<PathBuf> {
     if let Some(path) = path {

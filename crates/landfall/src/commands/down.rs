@@ -25,7 +25,10 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         },
     };
     let selection = shared::selection(context, &place, &args.place)?;
-    let units = place.target.units(&selection, &Overrides::default(), "default").map_err(Failure::from)?;
+    let units = place
+        .target
+        .units(&selection, &Overrides::default(), &context.default_namespace(&place))
+        .map_err(Failure::from)?;
     let wanted: Vec<&Unit> = units.iter().filter_map(|(_, unit)| unit.as_ref().ok()).collect();
     let embedded = place.cluster == ClusterChoice::Embedded;
     if embedded && !place.state.file("cluster.db").exists() && place.state.endpoint().is_none() {

@@ -109,7 +109,8 @@ fn preview(
     let render = |place: &Place| -> Result<(Vec<DesiredUnit>, Vec<Diagnostic>), Failure> {
         let overrides = shared::overrides(context, &args.values)?;
         let selection = shared::selection(context, place, &args.place)?;
-        let candidates = place.target.units(&selection, &overrides, "default").map_err(Failure::from)?;
+        let candidates =
+            place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(Failure::from)?;
         Ok(study_all(&candidates, &Conditions::offline(), threads))
     };
     let (head, unread) = render(new)?;

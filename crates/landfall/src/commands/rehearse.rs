@@ -181,7 +181,7 @@ pub(crate) fn split(context: &Context, arguments: &[String]) -> Result<Wanted, F
 fn read(context: &Context, place: &Place, target: &TargetArgs, args: &RehearseArgs) -> Result<Vec<Candidate>, Failure> {
     let overrides = shared::overrides(context, &args.values)?;
     let selection = shared::selection(context, place, target)?;
-    place.target.units(&selection, &overrides, "default").map_err(refused)
+    place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(refused)
 }
 
 pub(crate) fn project_of(place: &Place) -> Option<&ProjectFile> {

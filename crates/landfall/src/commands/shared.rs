@@ -344,7 +344,8 @@ pub(crate) async fn planned(
     let place = context.place(target, args)?;
     let overrides = overrides(context, values)?;
     let selection = selection(context, &place, args)?;
-    let candidates = place.target.units(&selection, &overrides, "default").map_err(Failure::from)?;
+    let candidates =
+        place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
     let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
     let options = UpOptions::default();
     let plans = with_progress(context, &mut connection, started, |session| {

@@ -36,7 +36,8 @@ pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
     let place = context.place(wanted.target.as_deref(), &args.place)?;
     let overrides = shared::overrides(context, &args.values)?;
     let selection = shared::selection(context, &place, &args.place)?;
-    let candidates = place.target.units(&selection, &overrides, "default").map_err(Failure::from)?;
+    let candidates =
+        place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
     check_services(&wanted.services, &place, &candidates)?;
     let revision = place.target.source.revision().clone();
     refuse_dirty(&place, &args, &revision)?;

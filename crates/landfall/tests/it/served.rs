@@ -1,4 +1,4 @@
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, small_chart};
 
 #[test]
 fn the_embedded_cluster_starts_says_where_and_stops() {
@@ -10,4 +10,20 @@ fn the_embedded_cluster_starts_says_where_and_stops() {
     sandbox.run(&["cluster", "stop"]).exits(0);
     sandbox.run(&["cluster", "status"]).says("not running");
     sandbox.run(&["cluster", "reset", "--yes"]).exits(0);
+}
+
+#[test]
+fn a_chart_goes_to_the_namespace_of_the_context() {
+    let served = Sandbox::empty().interactive();
+    served.run(&["cluster", "start"]).exits(0);
+    let kubeconfig = served.run(&["cluster", "kubeconfig"]).exits(0).stdout;
+    let named = kubeconfig.replace("    namespace: default\n", "    namespace: shop\n");
+    assert_ne!(named, kubeconfig, "{kubeconfig}");
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write("config", &named);
+    let arguments = ["--context", "landfall", "--kubeconfig", "config", "--yes", "-o", "json"];
+    let up = sandbox.run(&[&["up", "web"][..], &arguments].concat()).exits(0).json();
+    assert_eq!(up["data"]["units"][0]["namespace"], "shop");
+    served.run(&["cluster", "stop"]).exits(0);
 }

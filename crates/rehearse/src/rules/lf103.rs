@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Known, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF103",
@@ -38,6 +38,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             if reference.need == Need::Optional
                 || !KINDS.contains(&reference.kind.as_str())
                 || AUTOMATIC.contains(&(reference.kind.as_str(), reference.name.as_str()))
+                || is_controllers_account(subject, &reference)
             {
                 continue;
             }
@@ -52,6 +53,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether it is an account in the namespace where every cluster's own controllers have theirs, one for each.
+fn is_controllers_account(subject: &Subject<'_>, reference: &Reference) -> bool {
+    subject.cluster.known == Known::Assumed
+        && reference.kind == "ServiceAccount"
+        && reference.namespace.as_deref() == Some("kube-system")
 }
 
 fn finding(reference: &Reference, what: &str, known: &BTreeSet<String>) -> Finding {
