@@ -23,6 +23,7 @@ pub use decode::{DecodeError, Decoded};
 pub use discovery::{GroupVersion, Resource, Subresource};
 pub(crate) use node::Origin;
 pub use node::{ListKind, Node, PatchStrategy, Structure};
+pub(crate) use structural::Structural;
 pub(crate) use table::{Field, Shape, Table, Type};
 
 /// Seconds since 1970 as `metav1.Time` prints them.

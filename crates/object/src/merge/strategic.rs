@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 pub use diff::{three_way, two_way};
 
+use crate::merge::managed::go_print;
 use crate::schema::Node;
 use order::{key_equal, normalize, partition};
 
@@ -36,6 +37,14 @@ pub enum StrategicError {
         item: String,
         /// The key it lacks.
         key: String,
+    },
+    /// A directive that is none.
+    #[error("unknown patch type: {directive} in map: {map}")]
+    UnknownDirective {
+        /// The directive.
+        directive: String,
+        /// The map it stands in, as Go prints it.
+        map: String,
     },
     /// A directive or a value has a wrong form.
     #[error("{0}")]
@@ -89,7 +98,10 @@ pub(crate) fn merge_map(
                 Ok(patch)
             }
             Some("delete") => Ok(Fields::new()),
-            _ => Err(malformed(format!("unknown patch type {directive} in map"))),
+            _ => Err(StrategicError::UnknownDirective {
+                directive: go_print(directive),
+                map: go_print(&Value::Object(patch.clone())),
+            }),
         };
     }
     retain_keys(&mut original, &mut patch, mode)?;
@@ -343,7 +355,7 @@ fn special_elements(
 }
 
 pub(crate) fn no_merge_key(item: &Value, key: &str) -> StrategicError {
-    StrategicError::NoMergeKey { item: item.to_string(), key: key.to_owned() }
+    StrategicError::NoMergeKey { item: go_print(item), key: key.to_owned() }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -444,6 +456,6 @@ mod tests {
     #[test]
     fn an_item_without_its_key_is_refused() {
         let error = run(containers(json!([{"name": "a"}])), containers(json!([{"image": "x"}]))).expect_err("no name");
-        assert_eq!(error, r#"map: {"image":"x"} does not contain declared merge key: name"#);
+        assert_eq!(error, r#"map: map[image:x] does not contain declared merge key: name"#);
     }
 }

@@ -20,6 +20,7 @@ pub(crate) struct Custom {
     table: Table,
     root: u32,
     structural: Structural,
+    has_rules: bool,
     /// The schema as the definition gives it, for OpenAPI documents.
     pub(super) published: Value,
 }
@@ -78,12 +79,19 @@ impl Schemas {
         self.custom.get(gvk).map(|custom| custom.structural.prune(value)).unwrap_or_default()
     }
 
-    /// Everything a custom kind's schema objects to; nothing for other kinds.
+    /// Everything a custom kind's schema and its rules object to; nothing for other kinds.
     pub fn validate_custom(&self, gvk: &Gvk, value: &Value) -> Vec<FieldError> {
-        let Some(custom) = self.custom.get(gvk) else { return Vec::new() };
-        let mut errors = custom.structural.validate(value);
-        errors.extend(custom.structural.validate_lists(value, ""));
-        errors
+        self.custom.get(gvk).map(|custom| custom.validate(value, None)).unwrap_or_default()
+    }
+
+    /// The same for an update: what did not change may stay as it is, and rules may compare with what was.
+    pub fn validate_custom_update(&self, gvk: &Gvk, value: &Value, old: &Value) -> Vec<FieldError> {
+        self.custom.get(gvk).map(|custom| custom.validate(value, Some(old))).unwrap_or_default()
+    }
+
+    /// Rules of a custom kind that are not understood and therefore not checked, each with why.
+    pub fn rules_not_understood(&self, gvk: &Gvk) -> Vec<String> {
+        self.custom.get(gvk).map(|custom| custom.structural.misunderstood()).unwrap_or_default()
     }
 
     /// Fills in the defaults of a custom kind's schema; false when the kind is not custom.
@@ -111,14 +119,59 @@ impl Custom {
             resource: resource(definition, version, gvk),
             table,
             root,
+            has_rules: structural.has_rules(),
             structural,
             published: schema.clone(),
         }
     }
 
+    fn validate(&self, value: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        let mut errors = self.structural.validate(value);
+        errors.extend(self.structural.validate_lists(value, ""));
+        if let Some(old) = old {
+            errors.retain(|error| !is_unchanged(&error.field, value, old));
+        }
+        if !self.has_rules {
+            return errors;
+        }
+        let blocks = |error: &FieldError| {
+            use crate::field_error::Reason::{NotSupported, Required, TooLong, TooMany, TypeInvalid};
+            matches!(error.reason, NotSupported | Required | TooLong | TooMany | TypeInvalid)
+        };
+        if errors.iter().any(blocks) {
+            errors.push(FieldError::invalid("", Value::Null, NOT_CHECKED));
+        } else {
+            errors.extend(self.structural.validate_rules(value, old));
+        }
+        errors
+    }
+
     pub(super) fn node(&self) -> Node<'_> {
         Node::of_type(&self.table, self.root)
     }
+}
+
+/// Rules look at values of the right shape only.
+const NOT_CHECKED: &str = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
+
+/// Whether the field, or something that holds it, is what it was before an update; the object as a whole does not count.
+fn is_unchanged(field: &str, value: &Value, old: &Value) -> bool {
+    let (mut new, mut old) = (value, old);
+    for part in field.split(['.', '[']).map(|part| part.trim_end_matches(']')).filter(|part| !part.is_empty()) {
+        let below = match (new, old) {
+            (Value::Array(a), Value::Array(b)) => {
+                part.parse::<usize>().ok().and_then(|at| Some((a.get(at)?, b.get(at)?)))
+            }
+            (Value::Object(a), Value::Object(b)) => a.get(part).zip(b.get(part)),
+            _ => None,
+        };
+        let Some(pair) = below else { return false };
+        (new, old) = pair;
+        if new == old {
+            return true;
+        }
+    }
+    false
 }
 
 fn resource(definition: &Object, version: &Value, gvk: &Gvk) -> Resource {
@@ -276,6 +329,44 @@ mod tests {
             ["spec.list[1]: Duplicate value: {\"name\":\"x\"}"]
         );
         assert_eq!(errors(json!({"size": 1, "port": "http", "free": {"a": [1]}})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn rules_are_checked_and_what_did_not_change_may_stay() {
+        let rules = json!([
+            {"rule": "self.replicas <= self.size", "message": "replicas must not exceed size"},
+            {"rule": "self.size >= oldSelf.size", "messageExpression": "'size must not shrink below ' + string(oldSelf.size)", "fieldPath": ".size"},
+        ]);
+        let spec = json!({"type": "object", "required": ["size"], "x-kubernetes-validations": rules, "properties": {
+            "size": {"type": "integer", "maximum": 5}, "replicas": {"type": "integer"},
+            "when": {"type": "string", "format": "date-time", "x-kubernetes-validations": [{"rule": "self.getFullYear() > 2000"}]}}});
+        let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "widgets.ex.io"}, "spec": {"group": "ex.io", "scope": "Namespaced",
+                "names": {"plural": "widgets", "kind": "Widget"}, "versions": [{"name": "v1", "served": true, "storage": true,
+                    "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}}]}});
+        let mut schemas = Schemas::builtin();
+        schemas.join(&Object::from_value(definition).expect("a map")).expect("joins");
+        let gvk = Gvk::new("ex.io", "v1", "Widget");
+        let texts = |errors: Vec<FieldError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let create = |spec: Value| texts(schemas.validate_custom(&gvk, &widget(spec)));
+        let update = |new: Value, old: Value| texts(schemas.validate_custom_update(&gvk, &widget(new), &widget(old)));
+        assert_eq!(create(json!({"size": 2, "replicas": 4})), ["spec: Invalid value: replicas must not exceed size"]);
+        assert_eq!(
+            create(json!({"size": 2, "replicas": 2, "when": "1999-01-01T00:00:00Z"})),
+            ["spec.when: Invalid value: \"1999-01-01T00:00:00Z\": failed rule: self.getFullYear() > 2000"]
+        );
+        assert_eq!(
+            create(json!({"size": 2})),
+            ["spec: Invalid value: \"object\": no such key: replicas evaluating rule: replicas must not exceed size"]
+        );
+        let blocked = create(json!({"replicas": 1}));
+        assert_eq!(blocked[0], "spec.size: Required value");
+        assert!(blocked[1].ends_with(&format!("Invalid value: null: {NOT_CHECKED}")), "{blocked:?}");
+        assert_eq!(
+            update(json!({"size": 1, "replicas": 1}), json!({"size": 3, "replicas": 1})),
+            ["spec.size: Invalid value: size must not shrink below 3"]
+        );
+        assert_eq!(update(json!({"size": 9, "replicas": 1}), json!({"size": 9})), Vec::<String>::new());
     }
 
     #[test]

@@ -2,24 +2,26 @@
 
 mod default;
 mod prune;
+mod rules;
 mod validate;
 
 use std::collections::BTreeMap;
 
 use regex::Regex;
+use rules::Rule;
 use serde_json::Value;
 
 /// One node of a structural schema, with what validation needs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Structural {
     /// `object`, `array`, `string`, `integer`, `number`, `boolean`, or empty.
-    pub(super) kind: String,
-    pub(super) format: String,
+    pub(crate) kind: String,
+    pub(crate) format: String,
     pub(super) nullable: bool,
     pub(super) default: Option<Value>,
     pub(super) properties: BTreeMap<String, Structural>,
     pub(super) additional: Additional,
-    pub(super) items: Option<Box<Structural>>,
+    pub(crate) items: Option<Box<Structural>>,
     pub(super) required: Vec<String>,
     pub(super) enum_values: Vec<Value>,
     pub(super) limits: Limits,
@@ -31,9 +33,10 @@ pub(crate) struct Structural {
     pub(super) int_or_string: bool,
     pub(super) preserve_unknown: bool,
     pub(super) embedded: bool,
-    pub(super) list_type: String,
+    pub(crate) list_type: String,
     pub(super) list_keys: Vec<Box<str>>,
     pub(super) atomic_map: bool,
+    pub(super) rules: Vec<Rule>,
 }
 
 /// What fields beyond the declared ones may be.
@@ -130,6 +133,7 @@ impl Structural {
             list_type: text("x-kubernetes-list-type"),
             list_keys: texts("x-kubernetes-list-map-keys").map(Into::into).collect(),
             atomic_map: text("x-kubernetes-map-type") == "atomic",
+            rules: Rule::read(schema),
         }
     }
 }
