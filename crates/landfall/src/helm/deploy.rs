@@ -256,6 +256,14 @@ pub(super) fn chart_error(error: &ChartError) -> Stop {
     Stop::said(error.to_string(), error.diagnose())
 }
 
+/// What Helm 3 says, and how Helm 4 says it.
+const OTHERWISE: [(&str, &str); 4] = [
+    ("Unable to continue with ", "unable to continue with "),
+    ("Hiding Kubernetes ", "hiding Kubernetes "),
+    ("An error occurred while checking for chart", "an error occurred while checking for chart"),
+    ("run `helm dependency build` to", "run 'helm dependency build' to"),
+];
+
 /// The same refusal in Helm 4's words, where it has others.
 pub(super) fn spoken(world: &World<'_>, flags: &Flags, stop: Stop) -> Stop {
     match stop {
@@ -267,11 +275,7 @@ pub(super) fn spoken(world: &World<'_>, flags: &Flags, stop: Stop) -> Stop {
                 words if words.starts_with("release name ") && words.contains("invalid release name") => {
                     format!("release name check failed: {words}")
                 }
-                words => words.replacen("Unable to continue with ", "unable to continue with ", 1).replacen(
-                    "Hiding Kubernetes ",
-                    "hiding Kubernetes ",
-                    1,
-                ),
+                words => OTHERWISE.iter().fold(words.to_owned(), |text, (three, four)| text.replacen(three, four, 1)),
             };
             Stop::Words { helm, diagnostic }
         }

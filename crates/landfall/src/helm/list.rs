@@ -120,7 +120,8 @@ fn sorted(mut records: Vec<Record>, flags: &Flags) -> Vec<Record> {
     // By namespace among equals, where Helm leaves it to chance.
     records.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.namespace.cmp(&b.namespace)));
     if flags.is("date") {
-        records.sort_by_key(|record| record.info.last_deployed);
+        // Helm compares whole seconds.
+        records.sort_by_key(|record| record.info.last_deployed.map(|at| at.as_second()));
     }
     if flags.is("reverse") {
         records.reverse();

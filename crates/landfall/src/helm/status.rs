@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use landfall_chart::Dialect;
 use landfall_cluster::ListOptions;
 use landfall_object::{Gvk, Object};
 use landfall_release::{Record, manifest_objects};
@@ -27,7 +28,8 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let format = Format::of(&flags);
     let (record, resources) = on_cluster(world, &flags, async |session| {
         let mut record = session.content(&flags.arguments[0], flags.int("revision").unwrap_or(0)).await?;
-        if !flags.is("show-resources") {
+        // Helm 4 shows them always.
+        if !flags.is("show-resources") && session.dialect()? == Dialect::V3 {
             return Ok((record, None));
         }
         let found = objects(session, &record).await?;

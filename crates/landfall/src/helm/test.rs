@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use landfall_chart::Dialect;
 use landfall_cluster::LogOptions;
 use landfall_release::{Record, TestFilter, TestOptions};
 
@@ -40,7 +41,8 @@ async fn test(session: &Session<'_>, name: &str) -> Result<(), Stop> {
     journal.close(&prepared.record.target()).await;
     let delivered = delivered?;
     let dialect = session.dialect()?;
-    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), dialect, ..Detail::default() };
+    let without_notes = flags.is("hide-notes") || dialect == Dialect::V4;
+    let detail = Detail { all: flags.is("debug"), without_notes, dialect, ..Detail::default() };
     let shown = text(&delivered.record, Format::Table, detail, None)?;
     io::stdout().lock().write_all(shown.as_bytes())?;
     if flags.is("logs") {

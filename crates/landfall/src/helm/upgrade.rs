@@ -54,7 +54,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         // What is wrong with the chart or the values stands alone, as Helm has it.
         let dry_run = DryRun::of(&flags)?;
         let asked = deploy::asked(world, &flags, &flags.arguments[1])?;
-        check_dependencies(&asked)?;
+        check_dependencies(&asked).map_err(|stop| deploy::spoken(world, &flags, stop))?;
         warn_deprecated(&asked)?;
         let record = upgrade(session, &name, &asked, dry_run, post_renderer)
             .await

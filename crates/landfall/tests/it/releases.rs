@@ -139,3 +139,117 @@ fn a_record_left_pending_by_a_dead_process_does_not_stand_in_the_way() {
     ran.says("an interrupted operation on release web").says("REVISION: 3");
     sandbox.run(&["helm", "history", "web"]).exits(0).says("pre-upgrade hooks failed");
 }
+
+/// The live objects of a release by `version/Kind`.
+fn resources(sandbox: &Sandbox, release: &str) -> serde_json::Value {
+    let shown = sandbox.run(&["helm", "status", release, "--show-resources", "-o", "json"]).exits(0);
+    shown.json()["info"]["resources"].clone()
+}
+
+/// One field of all objects of a kind, sorted.
+fn fields(resources: &serde_json::Value, kind: &str, pointer: &str) -> Vec<String> {
+    let objects = resources[kind].as_array().cloned().unwrap_or_default();
+    let mut found: Vec<String> =
+        objects.iter().filter_map(|object| Some(object.pointer(pointer)?.as_str()?.to_owned())).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn ez_076_a_second_identical_upgrade_changes_no_pod_and_adds_a_revision() {
+    let sandbox = started();
+    let line = ["upgrade", "--install", "web", "web", "--set", "replicas=2", "--wait", "--timeout", "60s"];
+    sandbox.run(&line).exits(0).says("REVISION: 1");
+    let before = fields(&resources(&sandbox, "web"), "v1/Pod(related)", "/metadata/uid");
+    assert_eq!(before.len(), 2, "{before:?}");
+    sandbox.run(&line).exits(0).says("REVISION: 2");
+    assert_eq!(fields(&resources(&sandbox, "web"), "v1/Pod(related)", "/metadata/uid"), before);
+}
+
+#[test]
+fn ez_066_a_rollback_leaves_the_secret_and_what_the_database_is_made_of_untouched() {
+    let sandbox = started();
+    sandbox.write(
+        "web/templates/database.yaml",
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: {{ .Release.Name }}-data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n",
+    );
+    sandbox.run(&["install", "web", "web", "--set", "image.tag=v1"]).exits(0);
+    sandbox.run(&["upgrade", "web", "web", "--set", "image.tag=v2"]).exits(0);
+    let versions = |kind: &str| fields(&resources(&sandbox, "web"), kind, "/metadata/resourceVersion");
+    let before =
+        (versions("v1/Secret"), fields(&resources(&sandbox, "web"), "v1/PersistentVolumeClaim", "/metadata/uid"));
+    sandbox.run(&["helm", "rollback", "web", "1"]).exits(0);
+    let after =
+        (versions("v1/Secret"), fields(&resources(&sandbox, "web"), "v1/PersistentVolumeClaim", "/metadata/uid"));
+    assert_eq!(after, before);
+    let images = fields(&resources(&sandbox, "web"), "v1/Deployment", "/spec/template/spec/containers/0/image");
+    assert_eq!(images, ["shop/web:v1"]);
+}
+
+#[test]
+fn ez_054_the_runners_line_deploys_the_tag_it_is_given() {
+    let sandbox = started();
+    sandbox.write("values-us-prod.yaml", "replicas: 2\n");
+    for tag in ["v1.2.3", "v1.2.4"] {
+        let set = format!("image.tag={tag}");
+        let line =
+            ["helm", "upgrade", "--install", "web", "web", "-n", "default", "-f", "values-us-prod.yaml", "--set", &set];
+        sandbox.run(&line).exits(0).says("STATUS: deployed");
+        let live = resources(&sandbox, "web");
+        let images = fields(&live, "v1/Deployment", "/spec/template/spec/containers/0/image");
+        assert_eq!(images, [format!("shop/web:{tag}")]);
+        assert_eq!(live["v1/Deployment"][0]["spec"]["replicas"], 2);
+    }
+}
+
+#[test]
+fn lp_099_lint_has_helms_findings_and_exit_codes() {
+    let sandbox = Sandbox::luckyplans();
+    let chart = "infrastructure/helm/luckyplans";
+    let prod = format!("{chart}/values.prod.yaml");
+    for arguments in [vec!["lint", chart], vec!["lint", chart, "-f", &prod]] {
+        sandbox.run(&arguments).exits(0).says("1 chart(s) linted, 0 chart(s) failed");
+    }
+    sandbox.write("broken/Chart.yaml", "apiVersion: v2\nname: broken\n");
+    sandbox
+        .run(&["helm", "lint", "broken"])
+        .exits(1)
+        .says("[ERROR] Chart.yaml: version is required")
+        .says("1 chart(s) failed");
+}
+
+#[test]
+fn lp_100_objects_of_operators_are_validated_and_not_skipped() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n");
+    let certificate = |spec: &str| {
+        format!("apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {{name: web}}\nspec: {{{spec}}}\n")
+    };
+    let middleware = "apiVersion: traefik.io/v1alpha1\nkind: Middleware\nmetadata: {name: web}\nspec: {stripPrefix: {prefixes: [/a]}}\n";
+    let validate = ["template", "web", "web", "--validate", "--kube-version", "1.32"];
+    let good = certificate("secretName: tls, issuerRef: {name: ca}");
+    sandbox.write("web/templates/all.yaml", &format!("{good}---\n{middleware}"));
+    sandbox.run(&validate).exits(0).says("kind: Middleware");
+    sandbox.write("web/templates/all.yaml", &certificate("issuerRef: {name: ca}"));
+    sandbox.run(&validate).exits(1).says("spec.secretName: Required value").says("web/templates/all.yaml");
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {prots: [{port: 80}]}\n";
+    sandbox.write("web/templates/all.yaml", service);
+    sandbox.run(&validate).exits(1).says("unknown field \"spec.prots\"");
+    sandbox
+        .write("web/templates/all.yaml", "apiVersion: nobody.example.com/v1\nkind: Unheard\nmetadata: {name: web}\n");
+    sandbox.run(&validate).exits(1).says("Unheard");
+}
+
+#[test]
+fn se_080_lint_and_template_end_as_helm_ends() {
+    let sandbox = Sandbox::luckyplans();
+    let chart = "infrastructure/helm/luckyplans";
+    let prod = format!("{chart}/values.prod.yaml");
+    sandbox.run(&["lint", chart]).exits(0);
+    sandbox.run(&["template", "luckyplans", chart]).exits(0).says("kind: Deployment");
+    sandbox.run(&["template", "luckyplans", chart, "-f", &prod]).exits(0).says("kind: Deployment");
+    sandbox.write("broken/Chart.yaml", "apiVersion: v2\nname: broken\nversion: 0.1.0\n");
+    sandbox.write("broken/templates/a.yaml", "{{ fail \"no\" }}\n");
+    sandbox.run(&["helm", "template", "broken"]).exits(1).says("no");
+    sandbox.run(&["helm", "lint", "broken"]).exits(1);
+}
