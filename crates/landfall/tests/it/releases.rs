@@ -249,7 +249,7 @@ fn se_080_lint_and_template_end_as_helm_ends() {
     sandbox.run(&["template", "luckyplans", chart]).exits(0).says("kind: Deployment");
     sandbox.run(&["template", "luckyplans", chart, "-f", &prod]).exits(0).says("kind: Deployment");
     sandbox.write("broken/Chart.yaml", "apiVersion: v2\nname: broken\nversion: 0.1.0\n");
-    sandbox.write("broken/templates/a.yaml", "{{ fail \"no\" }}\n");
-    sandbox.run(&["helm", "template", "broken"]).exits(1).says("no");
-    sandbox.run(&["helm", "lint", "broken"]).exits(1);
+    sandbox.write("broken/templates/a.yaml", "{{ nope }}\n");
+    sandbox.run(&["helm", "template", "broken"]).exits(1).says("function \"nope\" not defined");
+    sandbox.run(&["helm", "lint", "broken"]).exits(1).says("function \"nope\" not defined");
 }
