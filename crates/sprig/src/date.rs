@@ -19,20 +19,22 @@ pub fn format_time(layout: &str, at: jiff::Timestamp, zone: &jiff::tz::TimeZone)
 
 pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert("now", Func::new(&[], |ctx, _| Ok(Value::host(now(ctx)))));
-    funcs
-        .insert("date", Func::new(&[Type::String, Type::Any], |ctx, a| Ok(in_zone(ctx, &a.str(0), a.any(1), "Local"))));
+    funcs.insert(
+        "date",
+        Func::new(&[Type::String, Type::Any], |ctx, a| Ok(in_zone(ctx, a.bytes(0), a.any(1), "Local"))),
+    );
     for name in ["dateInZone", "date_in_zone"] {
         funcs.insert(
             name,
             Func::new(&[Type::String, Type::Any, Type::String], |ctx, a| {
-                Ok(in_zone(ctx, &a.str(0), a.any(1), &a.str(2)))
+                Ok(in_zone(ctx, a.bytes(0), a.any(1), &a.str(2)))
             }),
         );
     }
-    funcs.insert("htmlDate", Func::new(&[Type::Any], |ctx, a| Ok(in_zone(ctx, "2006-01-02", a.any(0), "Local"))));
+    funcs.insert("htmlDate", Func::new(&[Type::Any], |ctx, a| Ok(in_zone(ctx, b"2006-01-02", a.any(0), "Local"))));
     funcs.insert(
         "htmlDateInZone",
-        Func::new(&[Type::Any, Type::String], |ctx, a| Ok(in_zone(ctx, "2006-01-02", a.any(0), &a.str(1)))),
+        Func::new(&[Type::Any, Type::String], |ctx, a| Ok(in_zone(ctx, b"2006-01-02", a.any(0), &a.str(1)))),
     );
     for name in ["dateModify", "date_modify"] {
         funcs.insert(
@@ -130,14 +132,21 @@ fn taken(value: &Value) -> Option<Moment> {
 }
 
 /// Anything but a time or whole seconds, such as a number of a values file, is now; an unknown zone is UTC.
-fn in_zone(ctx: &mut CallCtx<'_>, layout: &str, value: &Value, zone: &str) -> Value {
+fn in_zone(ctx: &mut CallCtx<'_>, layout: &[u8], value: &Value, zone: &str) -> Value {
     let at = taken(value).unwrap_or_else(|| now(ctx)).at;
     let zone = match zone {
         "Local" => Context::of(ctx).zone,
         "" | "UTC" => TimeZone::UTC,
         name => TimeZone::get(name).unwrap_or(TimeZone::UTC),
     };
-    Value::from(Moment::new(at, Zone::Place(zone)).format(layout))
+    let moment = Moment::new(at, Zone::Place(zone));
+    // Bytes that are no text stand for themselves.
+    let mut written = Vec::new();
+    for chunk in layout.utf8_chunks() {
+        written.extend_from_slice(moment.format(chunk.valid()).as_bytes());
+        written.extend_from_slice(chunk.invalid());
+    }
+    Value::str(written)
 }
 
 /// A duration in its largest unit.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use landfall_gotemplate::{Args, CallCtx, Data, Func, FuncError, FuncMap, List, Map, Str, Type, Value};
 
 use crate::cast::strval;
-use crate::merge::{Overwrite, merge};
+use crate::merge::{MergeError, Overwrite, merge};
 
 /// Deepest value that is copied.
 const MAX_DEPTH: usize = 500;
@@ -66,13 +66,23 @@ pub(crate) fn register(funcs: &mut FuncMap) {
             Ok(Value::from(a.map(0).entries().into_iter().filter(|(key, _)| left(key)).collect::<Map>()))
         }),
     );
-    for (name, overwrite) in [
-        ("merge", Overwrite::Empty),
-        ("mustMerge", Overwrite::Empty),
-        ("mergeOverwrite", Overwrite::All),
-        ("mustMergeOverwrite", Overwrite::All),
-    ] {
-        funcs.insert(name, Func::variadic(&[Type::MAP], Type::MAP, move |_, a| merged(a, overwrite)));
+    for (name, must, overwrite) in
+        [("merge", "mustMerge", Overwrite::Empty), ("mergeOverwrite", "mustMergeOverwrite", Overwrite::All)]
+    {
+        funcs.insert(
+            name,
+            Func::variadic(&[Type::MAP], Type::MAP, move |_, a| match merged(a, overwrite) {
+                // Sprig drops the error, and what has been merged with it.
+                Err(MergeError::Types) => Ok(Value::from("")),
+                result => result.map_err(|error| FuncError::new(error.to_string())),
+            }),
+        );
+        funcs.insert(
+            must,
+            Func::variadic(&[Type::MAP], Type::MAP, move |_, a| {
+                merged(a, overwrite).map_err(|error| FuncError::new(error.to_string()))
+            }),
+        );
     }
     funcs.insert("deepCopy", Func::new(&[Type::Any], |_, a| copied(a.any(0))));
     funcs.insert("mustDeepCopy", Func::new(&[Type::Any], |_, a| copied(a.any(0))));
@@ -93,7 +103,7 @@ fn dict(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
     Ok(Value::from(Map::of(Type::Any, entries)))
 }
 
-fn merged(a: Args<'_>, overwrite: Overwrite) -> Result<Value, FuncError> {
+fn merged(a: Args<'_>, overwrite: Overwrite) -> Result<Value, MergeError> {
     let mut into = a.map(0).named(None);
     for from in a.rest(1).iter().filter_map(Value::as_map) {
         if into.is_nil() && !from.is_nil() {
@@ -127,6 +137,7 @@ fn deep_copy(value: &Value, depth: usize) -> Result<Value, FuncError> {
             let entries = map.entries().into_iter().map(|(key, element)| Ok((key, deep_copy(&element, depth + 1)?)));
             Value::from(Map::of(map.element(), entries.collect::<Result<_, FuncError>>()?).named(map.name()))
         }
+        Data::Host(_) => crate::semver::copied(value).unwrap_or_else(|| value.clone()),
         _ => value.clone(),
     };
     Ok(copy.with_origin(value.origin()))

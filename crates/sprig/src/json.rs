@@ -29,12 +29,30 @@ fn or_nothing(text: Result<Vec<u8>, FuncError>) -> Value {
 
 /// Helm's `fromJson`: always a map; a map with the key `Error` if there is none to read.
 fn from_json(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
-    Ok(as_map(parse(a.bytes(0))))
+    Ok(match read::parse_keeping(a.bytes(0)) {
+        // Go goes on behind a number that is too large and keeps what it can.
+        Ok((value, Some(problem))) if value.as_map().is_some() => {
+            if let Some(map) = value.as_map() {
+                map.insert("Error", problem);
+            }
+            value
+        }
+        read => as_map(read.and_then(whole)),
+    })
 }
 
 /// Helm's `fromJsonArray`: always a list; a list with the error's text if there is none to read.
 fn from_json_array(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
-    Ok(as_list(parse(a.bytes(0))))
+    Ok(as_list(read::parse_keeping(a.bytes(0)).and_then(whole)))
+}
+
+/// A value that was read without a problem.
+fn whole((value, problem): (Value, Option<String>)) -> Result<Value, String> {
+    match problem {
+        Some(problem) if value.as_map().is_some() || value.as_list().is_some() => Err(problem),
+        Some(_) => Ok(Value::from(0.0)),
+        None => Ok(value),
+    }
 }
 
 /// What Go decodes into a `map[string]interface {}`.

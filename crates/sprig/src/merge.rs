@@ -1,6 +1,6 @@
 //! Maps merged as `dario.cat/mergo` 1.0.1 merges them.
 
-use landfall_gotemplate::{Data, FuncError, Map, Value};
+use landfall_gotemplate::{Data, HostKind, Map, Value};
 
 /// Deepest merge; what is deeper is a cycle.
 const MAX_DEPTH: usize = 500;
@@ -14,15 +14,17 @@ pub(crate) enum Overwrite {
     All,
 }
 
-/// Merges `from` into `into`, in place. Values are shared, not copied.
-pub(crate) fn merge(into: &Map, from: &Map, overwrite: Overwrite, depth: usize) -> Result<(), FuncError> {
+/// Merges `from` into `into`, in place. Values are shared, not copied, and read when their turn comes: one map may be
+/// part of the other.
+pub(crate) fn merge(into: &Map, from: &Map, overwrite: Overwrite, depth: usize) -> Result<(), MergeError> {
     if depth > MAX_DEPTH {
-        return Err(FuncError::new("maps are nested too deeply to be merged"));
+        return Err(MergeError::Depth);
     }
     if into.same(from) {
         return Ok(());
     }
-    for (key, new) in from.entries() {
+    for key in from.keys() {
+        let Some(new) = from.get(&key) else { continue };
         if new.is_nil() {
             if overwrite == Overwrite::All {
                 into.insert(key, new);
@@ -30,11 +32,8 @@ pub(crate) fn merge(into: &Map, from: &Map, overwrite: Overwrite, depth: usize) 
             continue;
         }
         let old = into.get(&key);
-        if let (Some(Data::Map(old)), Data::Map(new)) = (old.as_ref().map(Value::data), new.data()) {
-            // A nil map below cannot be written to, so it is replaced further down.
-            if !old.is_nil() {
-                merge(old, new, overwrite, depth + 1)?;
-            }
+        if let Some(old) = &old {
+            merge_within(old, &new, overwrite, depth)?;
         }
         let old_counts = old.as_ref().is_some_and(|old| !is_zero(old));
         if old_counts {
@@ -49,6 +48,50 @@ pub(crate) fn merge(into: &Map, from: &Map, overwrite: Overwrite, depth: usize) 
         }
     }
     Ok(())
+}
+
+/// Go's `deepMerge` of what stands under one key on both sides, where the new value is a map, a struct or a pointer.
+fn merge_within(old: &Value, new: &Value, overwrite: Overwrite, depth: usize) -> Result<(), MergeError> {
+    match (old.data(), new.data()) {
+        // A nil map below cannot be written to, so it is replaced further down.
+        (Data::Map(old), Data::Map(new)) if !old.is_nil() => merge(old, new, overwrite, depth + 1),
+        (Data::Host(old), _) => {
+            let (found, is_struct) = match new.data() {
+                Data::Map(_) => ("map", false),
+                Data::Host(new) => match new.kind() {
+                    HostKind::Struct => ("struct", true),
+                    HostKind::Pointer => ("ptr", false),
+                    HostKind::Defined if matches!(new.underlying().map(|v| v.as_map().is_some()), Some(true)) => {
+                        ("map", false)
+                    }
+                    HostKind::Defined => return Ok(()),
+                },
+                _ => return Ok(()),
+            };
+            match old.kind() {
+                HostKind::Struct if !is_struct && !old.fields().is_empty() => {
+                    Err(MergeError::Panic(format!("reflect: call of reflect.Value.Field on {found} Value")))
+                }
+                HostKind::Pointer if found != "ptr" && overwrite == Overwrite::Empty => Err(MergeError::Types),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why two maps cannot be merged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MergeError {
+    /// A pointer stands where the other map has something else; Sprig's `merge` then gives an empty text.
+    #[error("src and dst must be of same type")]
+    Types,
+    /// What Go's reflection panics with.
+    #[error("{0}")]
+    Panic(String),
+    /// Deeper than is followed: in Go the stack overflows.
+    #[error("maps are nested too deeply to be merged")]
+    Depth,
 }
 
 /// mergo's `isEmptyValue`.

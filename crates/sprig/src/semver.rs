@@ -25,6 +25,14 @@ fn parse(text: &str) -> Result<Parsed, FuncError> {
     Version::parse(text).map(Parsed).map_err(|error| FuncError::new(error.to_string()))
 }
 
+/// What `deepCopy` makes of a version: it leaves unexported fields out.
+pub(crate) fn copied(value: &Value) -> Option<Value> {
+    value.as_host::<Parsed>()?;
+    let nothing =
+        Version { major: 0, minor: 0, patch: 0, pre: String::new(), metadata: String::new(), original: String::new() };
+    Some(Value::host(Parsed(nothing)))
+}
+
 /// A version in a template.
 #[derive(Debug)]
 struct Parsed(Version);
@@ -118,6 +126,11 @@ impl Host for Parsed {
             }
             _ => return Err(FuncError::new(format!("{name} is not a method"))),
         })
+    }
+
+    /// All are unexported in Go; the text as it was read counts where versions are compared whole.
+    fn fields(&self) -> Vec<(Cow<'static, str>, Value)> {
+        vec![(Cow::Borrowed("original"), Value::from(self.0.original.as_str()))]
     }
 
     fn text(&self) -> Option<Str> {

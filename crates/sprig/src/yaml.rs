@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use landfall_gotemplate::{Data, Func, FuncError, FuncMap, Map, Type, Value};
+use landfall_gotemplate::{Data, Func, FuncError, FuncMap, Host, Map, Type, Value};
 use landfall_yaml::{Emit, Emitter, Error, Node, Repeated, Scalar};
 
 use crate::json;
@@ -13,7 +13,16 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "toYamlPretty",
         Func::new(any, |_, a| {
-            let text = landfall_yaml::emit_value_pretty(&Written(a.any(0))).unwrap_or_default();
+            let text = match landfall_yaml::emit_value_pretty(&Pretty(a.any(0))) {
+                Ok(text) => text,
+                // Helm drops go-yaml's errors, but this one is a panic, and a value that holds itself is Go's end.
+                Err(Error::Json { problem, .. })
+                    if problem.starts_with("cannot marshal type") || problem.starts_with("exceeded max depth") =>
+                {
+                    return Err(FuncError::new(problem));
+                }
+                Err(_) => String::new(),
+            };
             Ok(Value::from(text.strip_suffix('\n').unwrap_or(&text)))
         }),
     );
@@ -135,6 +144,61 @@ impl Emit for Written<'_> {
                     Err(problem) => emitter.fail(Error::Json { problem, at: None }),
                 }
             }
+        }
+    }
+}
+
+/// A template value as go-yaml v3 writes it: by reflection, not through JSON.
+struct Pretty<'v>(&'v Value);
+
+impl Emit for Pretty<'_> {
+    fn emit(&self, emitter: &mut Emitter) {
+        match self.0.data() {
+            Data::List(list) => {
+                let items: Vec<Pretty<'_>> = list.values().iter().map(Pretty).collect();
+                emitter.sequence(&items);
+            }
+            Data::Map(map) => {
+                let entries = map.entries();
+                let keys: Vec<Cow<'_, str>> = entries.iter().map(|(key, _)| key.to_string_lossy()).collect();
+                emitter.mapping(keys.iter().zip(&entries).map(|(key, (_, value))| (&**key, Pretty(value))).collect());
+            }
+            Data::Bytes(bytes) => {
+                let numbers: Vec<Value> = bytes.iter().map(|byte| Value::int((*byte).into())).collect();
+                emitter.sequence(&numbers.iter().map(Pretty).collect::<Vec<_>>());
+            }
+            Data::Complex(_) => {
+                emitter.fail(Error::Json { problem: "cannot marshal type: complex128".to_owned(), at: None });
+            }
+            Data::Host(host) => self.host(&**host, emitter),
+            _ => Written(self.0).emit(emitter),
+        }
+    }
+}
+
+impl Pretty<'_> {
+    fn host(&self, host: &dyn Host, emitter: &mut Emitter) {
+        match &*host.type_name() {
+            // Times stand without quotes; versions and durations are texts.
+            "time.Time" => match host.json() {
+                Some(text) => emitter.plain(text.trim_matches('"')),
+                None => emitter.null(),
+            },
+            "*semver.Version" | "time.Duration" => emitter.bytes(host.text().as_deref().unwrap_or_default()),
+            _ => match host.underlying() {
+                Some(below) => Pretty(&below).emit(emitter),
+                None => {
+                    let fields = host.fields();
+                    let names: Vec<String> = fields.iter().map(|(name, _)| name.to_lowercase()).collect();
+                    let written: Vec<(&str, Pretty<'_>)> = names
+                        .iter()
+                        .zip(&fields)
+                        .filter(|(_, (name, _))| name.starts_with(|c: char| c.is_uppercase()))
+                        .map(|(name, (_, value))| (name.as_str(), Pretty(value)))
+                        .collect();
+                    emitter.fields(&written);
+                }
+            },
         }
     }
 }

@@ -185,6 +185,11 @@ impl Emitter {
         }
     }
 
+    /// Writes a text without quotes whatever it reads as, such as a time.
+    pub fn plain(&mut self, text: &str) {
+        self.write_word(text);
+    }
+
     /// Writes a text that may not be UTF-8: as JSON shows it, or for go-yaml v3 as `!!binary`.
     pub fn bytes(&mut self, bytes: &[u8]) {
         match (self.flavor, std::str::from_utf8(bytes)) {
@@ -209,9 +214,14 @@ impl Emitter {
 
     /// Writes a mapping, sorted as go-yaml sorts; keys are told apart by the caller.
     pub fn mapping<T: Emit>(&mut self, mut entries: Vec<(&str, T)>) {
-        let Some(outer) = self.open(entries.len(), "{}") else { return };
         order::sort(&mut entries, self.flavor);
-        for (key, value) in &entries {
+        self.fields(&entries);
+    }
+
+    /// Writes a mapping in the order given, as the fields of a struct are written.
+    pub fn fields<T: Emit>(&mut self, entries: &[(&str, T)]) {
+        let Some(outer) = self.open(entries.len(), "{}") else { return };
+        for (key, value) in entries {
             self.key(key);
             value.emit(self);
         }

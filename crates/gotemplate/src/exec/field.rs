@@ -80,6 +80,10 @@ impl CallCtx<'_> {
                     }
                     return Ok(value);
                 }
+                if host.fields().iter().any(|(known, _)| **known == *text) {
+                    let words = format!("{name} is an unexported field of struct type {}", receiver.static_type_name());
+                    return self.fail(words);
+                }
                 self.no_field(name, receiver)
             }
             _ => self.no_field(name, receiver),

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use landfall_gotemplate::{FuncError, Host, List, Value, format};
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyUsagePurpose, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyUsagePurpose, SanType, SerialNumber, string::PrintableString,
 };
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
@@ -19,6 +19,10 @@ use crate::encoding::decode_base64;
 const DAY: i64 = 24 * 60 * 60;
 /// `2.5.29.19`
 const BASIC_CONSTRAINTS: &[u64] = &[2, 5, 29, 19];
+/// `2.5.29.14`, written.
+const SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x06, 0x03, 0x55, 0x1D, 0x0E];
+/// `2.5.4.3`, written.
+const COMMON_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x04, 0x03];
 /// Basic constraints that say no: an empty sequence.
 const EMPTY_SEQUENCE: [u8; 2] = [0x30, 0];
 
@@ -89,12 +93,15 @@ impl Certificate {
         let Some((_, bytes)) = der::pem_block(authority.cert.as_bytes()) else {
             return Err(FuncError::new("unable to decode certificate"));
         };
+        // Go names the authority's key only where the authority has said it and is called otherwise.
+        let is_itself = der::subject(&bytes) == Some(&*common_name(subject.name));
+        let says_its_key = bytes.windows(SUBJECT_KEY_IDENTIFIER.len()).any(|window| window == SUBJECT_KEY_IDENTIFIER);
         let signer = PrivateKey::parse(authority.key.as_bytes())
             .map_err(|problem| FuncError::new(format!("error parsing private key: {problem}")))?;
         let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(bytes), signer.pair())
             .map_err(|error| FuncError::new(format!("error parsing certificate: decodedSignerCert.Bytes: {error}")))?;
         let mut params = params(context, subject)?;
-        params.use_authority_key_identifier_extension = true;
+        params.use_authority_key_identifier_extension = says_its_key && !is_itself;
         Ok(Self::new(params.signed_by(key.pair(), &issuer).map_err(creating)?.der(), key))
     }
 
@@ -113,6 +120,18 @@ impl Certificate {
     }
 }
 
+/// Whether Go writes a text as a `PrintableString`.
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte))
+}
+
+/// A name of one part, as Go writes it.
+fn common_name(name: &str) -> Vec<u8> {
+    let text = der::write(if is_printable(name) { der::PRINTABLE } else { der::UTF8 }, name.as_bytes());
+    let part = der::write(der::SEQUENCE, &[COMMON_NAME, &text].concat());
+    der::write(der::SEQUENCE, &der::write(der::SET, &part))
+}
+
 fn params(context: &Context, subject: &Subject<'_>) -> Result<CertificateParams, FuncError> {
     let mut params = CertificateParams::default();
     for address in subject.addresses.map_or(&[][..], List::values) {
@@ -128,7 +147,11 @@ fn params(context: &Context, subject: &Subject<'_>) -> Result<CertificateParams,
     context.random.fill(&mut serial);
     params.serial_number = Some(SerialNumber::from(serial.to_vec()));
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, subject.name);
+    let name = match is_printable(subject.name).then(|| PrintableString::try_from(subject.name)) {
+        Some(Ok(name)) => DnValue::PrintableString(name),
+        _ => DnValue::Utf8String(subject.name.to_owned()),
+    };
+    params.distinguished_name.push(DnType::CommonName, name);
     let now = context.clock.now().as_second();
     let at = |seconds: i64| {
         OffsetDateTime::from_unix_timestamp(seconds)

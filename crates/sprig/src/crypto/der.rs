@@ -40,6 +40,25 @@ pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const OCTETS: u8 = 0x04;
 pub(super) const BITS: u8 = 0x03;
+pub(super) const SET: u8 = 0x31;
+pub(super) const PRINTABLE: u8 = 0x13;
+pub(super) const UTF8: u8 = 0x0C;
+const VERSION: u8 = 0xA0;
+
+/// The subject of a certificate, whole.
+pub(super) fn subject(certificate: &[u8]) -> Option<&[u8]> {
+    let (SEQUENCE, certificate, _) = read(certificate)? else { return None };
+    let (SEQUENCE, mut rest, _) = read(certificate)? else { return None };
+    if let (VERSION, _, behind) = read(rest)? {
+        rest = behind;
+    }
+    // Serial number, algorithm, issuer and times stand in front.
+    for _ in 0..4 {
+        rest = read(rest)?.2;
+    }
+    let behind = read(rest)?.2;
+    Some(&rest[..rest.len() - behind.len()])
+}
 
 /// The algorithm and the key inside a PKCS #8 `PrivateKeyInfo`.
 pub(super) fn pkcs8_parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -13,14 +13,23 @@ const MAX_VALUE_DEPTH: usize = 500;
 /// # Errors
 /// The words of `json.Unmarshal`, without a place, as Go has none.
 pub fn parse(text: &[u8]) -> Result<Value, String> {
-    let mut reader = Reader { text, at: 0, depth: 0 };
+    match parse_keeping(text)? {
+        (_, Some(problem)) => Err(problem),
+        (value, None) => Ok(value),
+    }
+}
+
+/// As [`parse`], but a number too large for a `float64` is nil in the value and told beside it, as `json.Unmarshal` goes
+/// on behind it.
+pub(super) fn parse_keeping(text: &[u8]) -> Result<(Value, Option<String>), String> {
+    let mut reader = Reader { text, at: 0, depth: 0, too_large: None };
     reader.blanks();
     let value = reader.value("looking for beginning of value")?;
     reader.blanks();
     if reader.at < text.len() {
         return Err(reader.invalid("after top-level value"));
     }
-    Ok(value)
+    Ok((value, reader.too_large))
 }
 
 /// Whether an error's words mean the middle of a token.
@@ -32,6 +41,8 @@ struct Reader<'t> {
     text: &'t [u8],
     at: usize,
     depth: usize,
+    /// What Go says about the first number that is no `float64`.
+    too_large: Option<String>,
 }
 
 impl Reader<'_> {
@@ -184,7 +195,11 @@ impl Reader<'_> {
         let text = String::from_utf8_lossy(&self.text[start..self.at]);
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Value::from(number)),
-            _ => Err(format!("json: cannot unmarshal number {text} into Go value of type float64")),
+            _ => {
+                let problem = format!("json: cannot unmarshal number {text} into Go value of type float64");
+                self.too_large.get_or_insert(problem);
+                Ok(Value::nil())
+            }
         }
     }
 

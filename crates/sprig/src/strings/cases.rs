@@ -136,15 +136,22 @@ enum Word {
     Other,
 }
 
+/// A character with the bytes it was read from; [`BAD`] for bytes that are none.
+#[derive(Clone, Copy)]
+struct Rune<'t> {
+    c: char,
+    bytes: &'t [u8],
+}
+
+/// Go's `utf8.RuneError`: bytes that are no character, and the character itself, which `xstrings` takes for such.
+const BAD: char = char::REPLACEMENT_CHARACTER;
+
 /// `HTTPServer2Go` to `http_server2_go`.
 pub(super) fn separated(text: &[u8], connector: char) -> Vec<u8> {
-    // Bytes that are not UTF-8 are skipped, a replacement character that stands there is not.
-    let characters: Vec<char> = runes(text)
-        .filter(|(_, c, length)| *c != char::REPLACEMENT_CHARACTER || *length > 1)
-        .map(|(_, c, _)| c)
-        .collect();
+    let characters: Vec<Rune<'_>> =
+        runes(text).map(|(at, c, width)| Rune { c, bytes: &text[at..at + width] }).collect();
     let mut rest = &characters[..];
-    let mut out = String::with_capacity(text.len() + 8);
+    let mut out = Vec::with_capacity(text.len() + 8);
     let (mut kind, mut word) = next_word(&mut rest);
     let joins = |kind: Word| matches!(kind, Word::Alphabet | Word::Number);
     while !rest.is_empty() {
@@ -160,14 +167,14 @@ pub(super) fn separated(text: &[u8], connector: char) -> Vec<u8> {
                     (kind, word) = next_word(&mut rest);
                 }
                 if !matches!(kind, Word::End | Word::Punctuation | Word::Connector) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
             Word::Connector => lower(&mut out, before, last, connector),
             Word::Punctuation => {}
             _ if kind != Word::Number => {
                 if !matches!(kind, Word::Connector | Word::Punctuation) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
             _ if rest.is_empty() => {}
@@ -177,32 +184,38 @@ pub(super) fn separated(text: &[u8], connector: char) -> Vec<u8> {
                 if kind != Word::Alphabet {
                     lower(&mut out, Word::Number, digits, connector);
                     if !matches!(kind, Word::Connector | Word::Punctuation) {
-                        out.push(connector);
+                        push(&mut out, connector);
                     }
                     continue;
                 }
-                out.push(connector);
+                push(&mut out, connector);
                 lower(&mut out, Word::Number, digits, connector);
                 while joins(kind) {
                     lower(&mut out, kind, word, connector);
                     (kind, word) = next_word(&mut rest);
                 }
                 if !matches!(kind, Word::End | Word::Connector | Word::Punctuation) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
         }
     }
     lower(&mut out, kind, word, connector);
-    out.into_bytes()
+    out
 }
 
-fn lower(out: &mut String, kind: Word, word: &[char], connector: char) {
+fn push(out: &mut Vec<u8>, c: char) {
+    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+fn lower(out: &mut Vec<u8>, kind: Word, word: &[Rune<'_>], connector: char) {
     if !matches!(kind, Word::Upper | Word::Connector) {
-        out.extend(word);
+        word.iter().for_each(|rune| out.extend_from_slice(rune.bytes));
         return;
     }
-    out.extend(word.iter().map(|c| if is_connector(*c) { connector } else { to_lower_if_upper(*c) }));
+    for Rune { c, .. } in word {
+        push(out, if is_connector(*c) { connector } else { to_lower_if_upper(*c) });
+    }
 }
 
 fn to_lower_if_upper(c: char) -> char {
@@ -225,33 +238,62 @@ fn is_number(c: char) -> bool {
     c.general_category_group() == GeneralCategoryGroup::Number
 }
 
-fn next_word<'c>(rest: &mut &'c [char]) -> (Word, &'c [char]) {
+/// The next character that is one and how many runes are read for it; at the end the character before.
+fn next_valid(text: &[Rune<'_>], before: char) -> (char, usize) {
+    match text.iter().position(|rune| rune.c != BAD) {
+        Some(bad) => (text[bad].c, bad + 1),
+        None => (before, text.len()),
+    }
+}
+
+/// How many of `text`'s first runes belong to a word of such characters, and the first that does not (`nextWord`'s inner
+/// loop): bytes that are no character belong to what follows them.
+fn run(text: &[Rune<'_>], first: char, of: impl Fn(char) -> bool) -> (usize, usize, char) {
+    let (mut len, mut last, mut c) = (0, 0, first);
+    while len < text.len() {
+        let (next, size) = next_valid(&text[len..], c);
+        c = next;
+        if !of(c) {
+            break;
+        }
+        last = size;
+        len += size;
+    }
+    (len, last, c)
+}
+
+fn next_word<'c, 't>(rest: &mut &'c [Rune<'t>]) -> (Word, &'c [Rune<'t>]) {
     let text = *rest;
-    let Some(first) = text.first().copied() else { return (Word::End, &[]) };
-    let run = |of: &dyn Fn(char) -> bool| text.iter().take_while(|c| of(**c)).count();
+    if text.is_empty() {
+        return (Word::End, &[]);
+    }
+    let (first, begins) = next_valid(text, BAD);
+    let behind = &text[begins..];
     let small = |c: char| is_alphabet(c) && !is_upper(c);
-    let (kind, len) = if is_connector(first) {
-        (Word::Connector, run(&is_connector))
+    let (kind, len) = if first == BAD {
+        (Word::End, text.len())
+    } else if is_connector(first) {
+        (Word::Connector, begins + run(behind, first, is_connector).0)
     } else if is_punctuation(first) {
-        (Word::Punctuation, run(&is_punctuation))
+        (Word::Punctuation, begins + run(behind, first, is_punctuation).0)
     } else if is_upper(first) {
-        let capitals = run(&is_upper);
-        let len = match text.get(capitals) {
+        let (capitals, last, c) = run(behind, first, is_upper);
+        let more = if capitals > 0 {
             // The last capital begins the next word.
-            Some(next) if capitals > 1 && is_alphabet(*next) => capitals - 1,
-            Some(next) if capitals == 1 && is_alphabet(*next) => {
-                1 + text[1..].iter().take_while(|c| small(**c)).count()
-            }
-            _ => capitals,
+            if capitals < behind.len() && is_alphabet(c) { capitals - last } else { capitals }
+        } else if is_alphabet(c) && !behind.is_empty() {
+            run(behind, first, small).0
+        } else {
+            0
         };
-        (Word::Upper, len)
+        (Word::Upper, begins + more)
     } else if is_alphabet(first) {
-        (Word::Alphabet, run(&small))
+        (Word::Alphabet, begins + run(behind, first, small).0)
     } else if is_number(first) {
-        (Word::Number, run(&is_number))
+        (Word::Number, begins + run(behind, first, is_number).0)
     } else {
         let other = |c: char| !(is_connector(c) || is_alphabet(c) || is_number(c) || is_punctuation(c));
-        (Word::Other, 1 + text[1..].iter().take_while(|c| other(**c)).count())
+        (Word::Other, begins + run(behind, first, other).0)
     };
     *rest = &text[len..];
     (kind, &text[..len])
