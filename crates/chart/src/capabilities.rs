@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::manifest::Dialect;
+
 /// A Kubernetes version as `.Capabilities.KubeVersion` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KubeVersion {
@@ -11,6 +13,9 @@ pub struct KubeVersion {
     pub major: String,
     /// `37`
     pub minor: String,
+    /// What constraints are held against: the version without what stands behind its numbers.
+    #[serde(skip)]
+    pub normalized: String,
 }
 
 /// A text that is no Kubernetes version; displays in the words of `k8s.io/apimachinery`.
@@ -76,11 +81,20 @@ impl KubeVersion {
                 Err(_) => Err(KubeVersionError::OutOfRange { component: number.to_owned(), version: text.to_owned() }),
             })
             .collect::<Result<_, _>>()?;
-        Ok(KubeVersion {
-            version: format!("v{}", values.join(".")),
-            major: values[0].clone(),
-            minor: values[1].clone(),
-        })
+        let version = format!("v{}", values.join("."));
+        Ok(KubeVersion { normalized: version.clone(), version, major: values[0].clone(), minor: values[1].clone() })
+    }
+
+    /// Reads what `--kube-version` of that Helm accepts: Helm 4 keeps what stands behind the numbers for templates to see.
+    ///
+    /// # Errors
+    /// As [`KubeVersion::parse`].
+    pub fn parse_as(text: &str, dialect: Dialect) -> Result<Self, KubeVersionError> {
+        let mut version = KubeVersion::parse(text)?;
+        if dialect == Dialect::V4 {
+            version.version = if text.starts_with('v') { text.to_owned() } else { format!("v{text}") };
+        }
+        Ok(version)
     }
 }
 
@@ -96,6 +110,11 @@ pub struct HelmVersion {
     /// The Go compiler's version; charts that print it cannot be compared anyway.
     pub go_version: String,
 }
+
+/// The version of Helm 4 whose behaviour is kept.
+pub(crate) const HELM_4: &str = "v4.3.1";
+/// The Kubernetes version of the client that both Helms are built with, as Helm 4 shows it.
+pub(crate) const KUBE_CLIENT: &str = "v1.37";
 
 impl Default for HelmVersion {
     /// The Helm whose behaviour is kept.
@@ -124,7 +143,12 @@ impl Default for Capabilities {
     /// What `helm template` says without a cluster: the versions of the client that Helm 3.22 is built with.
     fn default() -> Self {
         Capabilities {
-            kube_version: KubeVersion { version: "v1.37.0".to_owned(), major: "1".to_owned(), minor: "37".to_owned() },
+            kube_version: KubeVersion {
+                version: "v1.37.0".to_owned(),
+                major: "1".to_owned(),
+                minor: "37".to_owned(),
+                normalized: "v1.37.0".to_owned(),
+            },
             api_versions: DEFAULT_API_VERSIONS.iter().map(|&version| version.to_owned()).collect(),
             helm_version: HelmVersion::default(),
         }

@@ -5,6 +5,7 @@ use landfall_gotemplate::{Map, Value};
 use landfall_sprig::{Constraint, Version};
 
 use crate::chart::Chart;
+use crate::manifest::Dialect;
 use crate::metadata::Dependency;
 use crate::values::coalesce::{Mismatch, Nulls, coalesce_values, deep_copy_map, tables};
 use crate::warning::Warnings;
@@ -28,19 +29,26 @@ pub fn is_strict_version(text: &str) -> bool {
 }
 
 /// Applies aliases, conditions, tags and import-values to a chart that is about to be rendered.
-pub(crate) fn process(chart: &mut Chart, values: &Map, warnings: &mut Warnings) -> Result<(), Mismatch> {
-    enable(chart, values, "", warnings)?;
+pub(crate) fn process(
+    chart: &mut Chart,
+    values: &Map,
+    dialect: Dialect,
+    warnings: &mut Warnings,
+) -> Result<(), Mismatch> {
+    enable(chart, values, "", dialect, warnings)?;
     import_all(chart, warnings)
 }
 
 /// Keeps the enabled dependencies, renamed by their aliases.
 ///
-/// Gives what was declared with names as they are after aliasing: Helm shares these entries between two aliases of one
-/// chart, and so the second sees what became of them.
+/// Gives what was declared with names as they are after aliasing: Helm 3 shares these entries between two aliases of one
+/// chart, and so the second sees what became of them; it also leaves the subcharts of an aliased chart below the path of
+/// its own name.
 fn enable(
     chart: &mut Chart,
     values: &Map,
     path: &str,
+    dialect: Dialect,
     warnings: &mut Warnings,
 ) -> Result<Option<Vec<Dependency>>, Mismatch> {
     if chart.metadata.dependencies.is_empty() {
@@ -66,7 +74,9 @@ fn enable(
         if let Some((place, found)) = found {
             let mut copy = found.clone();
             if !wanted.alias.is_empty() {
-                copy.loaded_name.get_or_insert_with(|| found.metadata.name.clone());
+                if dialect == Dialect::V3 {
+                    copy.loaded_name.get_or_insert_with(|| found.metadata.name.clone());
+                }
                 copy.metadata.name.clone_from(&wanted.alias);
             }
             taking_part.push((place, copy));
@@ -78,7 +88,7 @@ fn enable(
     }
     chart.loaded_name = None;
     chart.dependencies = taking_part.iter().map(|(_, chart)| chart.clone()).collect();
-    let coalesced = coalesce_values(chart, values, Nulls::Remove, warnings)?;
+    let coalesced = coalesce_values(chart, values, Nulls::of(dialect), warnings)?;
     switch_by_tags(&mut declared, &coalesced, warnings);
     switch_by_conditions(&mut declared, &coalesced, path, warnings);
     let disabled = |name: &str| declared.iter().any(|it| !it.enabled && it.name == name);
@@ -87,11 +97,13 @@ fn enable(
     let mut seen: Vec<(usize, Vec<Dependency>)> = Vec::new();
     let mut dependencies = Vec::with_capacity(taking_part.len());
     for (place, mut subchart) in taking_part {
-        if let Some((_, after)) = seen.iter().find(|(other, _)| *other == place) {
+        if dialect == Dialect::V3
+            && let Some((_, after)) = seen.iter().find(|(other, _)| *other == place)
+        {
             subchart.metadata.dependencies.clone_from(after);
         }
         let path = format!("{path}{}.", subchart.name());
-        if let Some(after) = enable(&mut subchart, &coalesced, &path, warnings)? {
+        if let Some(after) = enable(&mut subchart, &coalesced, &path, dialect, warnings)? {
             seen.retain(|(other, _)| *other != place);
             seen.push((place, after));
         }

@@ -1,6 +1,7 @@
 //! What can go wrong with a chart, in Helm's words.
 
 mod diagnose;
+mod helm4;
 
 use landfall_diag::Place;
 use landfall_gotemplate::{ExecError, ParseError};
@@ -94,6 +95,20 @@ pub enum ChartError {
         text: String,
         /// Helm's words.
         problem: String,
+    },
+    /// A whole object of `--set-json` cannot be read (Helm 4).
+    #[error("failed parsing --set-json data JSON: {0}")]
+    SetJson(String),
+    /// A version of charts that Helm 4 does not know, or does not install.
+    #[error("{}", if .0 == "v3" { "invalid chart apiVersion" } else { "unsupported chart version" })]
+    ApiVersion(String),
+    /// Another error in Helm 4's words.
+    #[error("{words}")]
+    Helm4 {
+        /// The words.
+        words: String,
+        /// The error.
+        error: Box<ChartError>,
     },
     /// A subchart's name holds something other than a table in the values.
     #[error("{text}")]
@@ -241,6 +256,8 @@ fn last_token(message: &str) -> &str {
     message.rsplit(": ").next().unwrap_or(message)
 }
 
+pub(crate) use helm4::{in_dependencies, in_helm4s_words, no_chart};
+
 fn exec_words(error: &ExecError) -> String {
     match (error.failure(), &error.frame) {
         (Some(message), Some(frame)) => {
@@ -265,7 +282,7 @@ impl ChartError {
                 | ChartError::Parse { .. }
                 | ChartError::Exec { .. }
                 | ChartError::Manifest { .. }
-        )
+        ) || matches!(self, ChartError::Helm4 { error, .. } if error.has_release())
     }
 
     pub(crate) fn yaml(prefix: &str, error: &landfall_yaml::Error, path: &str, text: &str) -> Self {

@@ -5,6 +5,7 @@ use landfall_gotemplate::{ExecError, Frame, Map};
 
 use crate::chart::Chart;
 use crate::error::{ChartError, Evidence};
+use crate::manifest::Dialect;
 use crate::provenance::Provenance;
 use crate::values::{Origins, Setting, ValueLayers, read_values_traced};
 
@@ -42,7 +43,7 @@ fn look_into(error: &ExecError, chart: &Chart, layers: &ValueLayers, values: &Ma
     evidence.path = found.scope.iter().cloned().chain(path).collect();
     find_culprit(&mut evidence, values);
     let culprit: Vec<&str> = evidence.culprit.iter().map(String::as_str).collect();
-    evidence.settings = default_settings(chart, &culprit);
+    evidence.settings = default_settings(chart, layers.dialect(), &culprit);
     evidence.settings.extend(layers.history(&culprit));
     evidence
 }
@@ -65,23 +66,23 @@ fn find_culprit(evidence: &mut Evidence, values: &Map) {
 }
 
 /// What the charts' own values files say about a path: each chart sees its part.
-fn default_settings(chart: &Chart, path: &[&str]) -> Vec<Setting> {
+fn default_settings(chart: &Chart, dialect: Dialect, path: &[&str]) -> Vec<Setting> {
     let mut settings = Vec::new();
     if let Some((first, rest)) = path.split_first()
         && let Some(child) = chart.dependencies.iter().find(|child| child.name() == *first)
         && !rest.is_empty()
     {
-        settings.extend(default_settings(child, rest));
+        settings.extend(default_settings(child, dialect, rest));
     }
     let mut origins = Origins::on();
-    let values = read_values_traced(chart, &mut origins);
+    let values = read_values_traced(chart, dialect, &mut origins);
     settings.extend(origins.setting_in(&values, path));
     settings
 }
 
 /// All that the charts' values files and the layers say about a path, lowest first.
 pub(crate) fn settings(chart: &Chart, layers: &ValueLayers, path: &[&str]) -> Vec<Setting> {
-    let mut settings = default_settings(chart, path);
+    let mut settings = default_settings(chart, layers.dialect(), path);
     settings.extend(layers.history(path));
     settings
 }

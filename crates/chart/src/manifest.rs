@@ -12,7 +12,7 @@ use crate::warning::Warnings;
 pub use head::Head;
 pub(crate) use split::split_at;
 
-/// Whose manner of cutting and ordering manifests is followed.
+/// Which Helm is followed, byte for byte: how manifests are cut and ordered, what becomes of nulls, how errors are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Dialect {
     /// Helm 3 (and 4 before 4.2): documents are trimmed on both sides.
@@ -154,7 +154,7 @@ pub(crate) fn sort_manifests<'a>(
                     ChartError::manifest(path, text, error.mark(), content, piece.start, piece.text)
                 })?,
             };
-            let head = Head::read(&seen).map_err(|error| {
+            let head = Head::read(&seen, dialect).map_err(|error| {
                 let text = format!("error unmarshaling JSON: while decoding JSON: {error}");
                 ChartError::manifest(path, text, None, content, piece.start, piece.text)
             })?;

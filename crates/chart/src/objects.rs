@@ -9,7 +9,7 @@ use landfall_gotemplate::{
     Args, CallCtx, Data, Func, FuncError, Host, HostKind, List, Map, MapName, Signature, Str, Type, Value, Watch,
 };
 
-use crate::capabilities::Capabilities;
+use crate::capabilities::{Capabilities, HELM_4, HelmVersion, KUBE_CLIENT};
 use crate::chart::{Chart, File};
 use crate::dependency::{path_value, table_at};
 use crate::manifest::Dialect;
@@ -17,20 +17,27 @@ use crate::metadata::Metadata;
 use crate::pattern::Glob;
 
 /// `chartutil.Values`: a map with Helm's methods.
-pub(crate) static VALUES: MapName = MapName { type_name: "chartutil.Values", method: values_method };
+static VALUES: MapName =
+    MapName { type_name: "chartutil.Values", method: |map, name| values_method(map, name, Dialect::V3) };
+/// The same in Helm 4.
+static VALUES_4: MapName =
+    MapName { type_name: "common.Values", method: |map, name| values_method(map, name, Dialect::V4) };
 
-/// A map as a value of type `chartutil.Values`.
-pub(crate) fn values(map: &Map) -> Value {
-    Value::from(map.named(Some(&VALUES)))
+/// A map as a value of type `chartutil.Values`, in Helm 4 `common.Values`.
+pub(crate) fn values(map: &Map, dialect: Dialect) -> Value {
+    Value::from(map.named(Some(match dialect {
+        Dialect::V3 => &VALUES,
+        Dialect::V4 => &VALUES_4,
+    })))
 }
 
-fn values_method(map: &Map, name: &str) -> Option<Func> {
+fn values_method(map: &Map, name: &str, dialect: Dialect) -> Option<Func> {
     let map = map.named(None);
     Some(match name {
         "AsMap" => Func::new(&[], move |_, _| Ok(Value::from(map.clone()))),
         "YAML" => Func::new(&[], move |_, _| Ok(Value::from(yaml(&Value::from(map.clone()))))),
         "Table" => Func::new(&[Type::String], move |_, args| match table_at(&map, &args.str(0)) {
-            Ok(table) => Ok(values(&table)),
+            Ok(table) => Ok(values(&table, dialect)),
             Err(key) => Err(FuncError::new(format!("{} is not a table", go_quote(&key)))),
         }),
         "PathValue" => Func::new(&[Type::String], move |_, args| {
@@ -108,7 +115,8 @@ impl Host for Record {
 
     fn field(&self, name: &str) -> Option<Value> {
         let all = self.fields.iter().chain(&self.promoted);
-        all.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        let exported = name.starts_with(|first: char| first.is_uppercase());
+        all.into_iter().find(|(known, _)| exported && *known == name).map(|(_, value)| value.clone())
     }
 
     fn fields(&self) -> Vec<(Cow<'static, str>, Value)> {
@@ -146,7 +154,7 @@ fn text(text: &str) -> Value {
 pub(crate) fn chart_object(chart: &Chart, is_root: bool, dialect: Dialect) -> Value {
     let fields = metadata_fields(&chart.metadata);
     if dialect == Dialect::V4 {
-        let map: Map = fields.into_iter().map(|(name, value)| (Str::from(name), value)).collect();
+        let map = struct_to_map(fields);
         map.insert("IsRoot", is_root);
         return Value::from(map);
     }
@@ -165,6 +173,29 @@ pub(crate) fn chart_object(chart: &Chart, is_root: bool, dialect: Dialect) -> Va
         methods: &[],
         json: whole,
     })
+}
+
+/// Structs as maps by their fields' names, and lists of whatever (helm 4: `structToMap`).
+fn struct_to_map(fields: impl IntoIterator<Item = (impl Into<Str>, Value)>) -> Map {
+    fields
+        .into_iter()
+        .map(|(name, value)| {
+            let value = match value.data() {
+                Data::List(list) => Value::from(list.values().iter().map(item_to_map).collect::<Vec<_>>()),
+                _ => value,
+            };
+            (name.into(), value)
+        })
+        .collect()
+}
+
+fn item_to_map(item: &Value) -> Value {
+    match item.data() {
+        Data::Host(host) => {
+            Value::from(struct_to_map(host.fields().into_iter().map(|(name, value)| (Str::from(&*name), value))))
+        }
+        _ => item.clone(),
+    }
 }
 
 fn metadata_fields(metadata: &Metadata) -> Vec<(&'static str, Value)> {
@@ -222,18 +253,30 @@ fn metadata_fields(metadata: &Metadata) -> Vec<(&'static str, Value)> {
 }
 
 /// `.Capabilities`
-pub(crate) fn capabilities_object(capabilities: &Capabilities) -> Value {
+pub(crate) fn capabilities_object(capabilities: &Capabilities, dialect: Dialect) -> Value {
+    let names = match dialect {
+        Dialect::V3 => ["chartutil.KubeVersion", "chartutil.VersionSet", "*chartutil.Capabilities"],
+        Dialect::V4 => ["common.KubeVersion", "common.VersionSet", "*common.Capabilities"],
+    };
     let version = &capabilities.kube_version;
     let kube = Record {
-        type_name: "chartutil.KubeVersion",
+        type_name: names[0],
         kind: HostKind::Struct,
-        fields: vec![
-            ("Version", text(&version.version)),
-            ("Major", text(&version.major)),
-            ("Minor", text(&version.minor)),
-        ],
+        fields: match dialect {
+            Dialect::V3 => vec![
+                ("Version", text(&version.version)),
+                ("Major", text(&version.major)),
+                ("Minor", text(&version.minor)),
+            ],
+            Dialect::V4 => vec![
+                ("Version", text(&version.version)),
+                (NORMALIZED, text(&version.normalized)),
+                ("Major", text(&version.major)),
+                ("Minor", text(&version.minor)),
+            ],
+        },
         promoted: Vec::new(),
-        methods: &[("GitVersion", kube_version_text), ("String", kube_version_text)],
+        methods: &[("GitVersion", kube_version_given), ("String", kube_version_text)],
         json: String::new(),
     };
     let kube_json = format!(
@@ -243,7 +286,10 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities) -> Value {
         go_json(&version.minor)
     );
     let kube = Value::host(Addressable(Record { json: kube_json.clone(), ..kube }));
-    let helm = &capabilities.helm_version;
+    let mut helm = capabilities.helm_version.clone();
+    if dialect == Dialect::V4 && helm.version == HelmVersion::default().version {
+        helm.version = HELM_4.to_owned();
+    }
     let mut parts = vec![format!("\"version\":{}", go_json(&helm.version))];
     for (name, value) in
         [("git_commit", &helm.git_commit), ("git_tree_state", &helm.git_tree_state), ("go_version", &helm.go_version)]
@@ -252,25 +298,27 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities) -> Value {
             parts.push(format!("\"{name}\":{}", go_json(value)));
         }
     }
+    let mut fields = vec![
+        ("Version", text(&helm.version)),
+        ("GitCommit", text(&helm.git_commit)),
+        ("GitTreeState", text(&helm.git_tree_state)),
+        ("GoVersion", text(&helm.go_version)),
+    ];
+    if dialect == Dialect::V4 {
+        parts.push(format!("\"kube_client_version\":{}", go_json(&KUBE_CLIENT)));
+        fields.push(("KubeClientVersion", text(KUBE_CLIENT)));
+    }
     let helm_json = format!("{{{}}}", parts.join(","));
-    let helm = Value::host(Record::new(
-        "version.BuildInfo",
-        vec![
-            ("Version", text(&helm.version)),
-            ("GitCommit", text(&helm.git_commit)),
-            ("GitTreeState", text(&helm.git_tree_state)),
-            ("GoVersion", text(&helm.go_version)),
-        ],
-        helm_json.clone(),
-    ));
-    let versions = Value::host(VersionSet { versions: Arc::from(capabilities.api_versions.as_slice()) });
+    let helm = Value::host(Record::new("version.BuildInfo", fields, helm_json.clone()));
+    let versions =
+        Value::host(VersionSet { type_name: names[1], versions: Arc::from(capabilities.api_versions.as_slice()) });
     let json = format!(
         "{{\"KubeVersion\":{kube_json},\"APIVersions\":{},\"HelmVersion\":{helm_json}}}",
         go_json(&capabilities.api_versions)
     );
     let fields = vec![("KubeVersion", kube), ("APIVersions", versions), ("HelmVersion", helm)];
     Value::host(Record {
-        type_name: "*chartutil.Capabilities",
+        type_name: names[2],
         kind: HostKind::Pointer,
         fields,
         promoted: Vec::new(),
@@ -279,8 +327,18 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities) -> Value {
     })
 }
 
-fn kube_version_text(record: &Record) -> Value {
+/// The field that Helm 4 keeps to itself.
+const NORMALIZED: &str = "normalizedVersion";
+
+fn kube_version_given(record: &Record) -> Value {
     record.field("Version").unwrap_or_default()
+}
+
+fn kube_version_text(record: &Record) -> Value {
+    match record.fields.iter().find(|(name, _)| *name == NORMALIZED) {
+        Some((_, version)) if version.truth() => version.clone(),
+        _ => kube_version_given(record),
+    }
 }
 
 fn capabilities_copy(record: &Record) -> Value {
@@ -332,12 +390,13 @@ impl Host for Addressable {
 /// `.Capabilities.APIVersions`
 #[derive(Debug)]
 struct VersionSet {
+    type_name: &'static str,
     versions: Arc<[String]>,
 }
 
 impl Host for VersionSet {
     fn type_name(&self) -> Cow<'static, str> {
-        Cow::Borrowed("chartutil.VersionSet")
+        Cow::Borrowed(self.type_name)
     }
 
     fn kind(&self) -> HostKind {
@@ -452,7 +511,8 @@ impl Host for Files {
             "Get" => Value::str(self.get(&wanted)),
             "GetBytes" => Value::from(Data::Bytes(Str::new(self.get(&wanted)))),
             "Glob" => {
-                let glob = Glob::new(&wanted);
+                // A pattern that cannot be read stands for everything, and so does one that is no text.
+                let glob = Glob::new(if wanted.contains(char::REPLACEMENT_CHARACTER) { "**" } else { &wanted });
                 let in_group: Vec<&str> = self.iter().map(|file| file.name.as_str()).collect();
                 Value::host(Files::choose(&self.files, |name| {
                     in_group.binary_search(&name).is_ok() && glob.matches(name)

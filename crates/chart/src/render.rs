@@ -11,7 +11,7 @@ use landfall_gotemplate::{Limits, Map};
 use crate::capabilities::Capabilities;
 use crate::chart::{Chart, Crd};
 use crate::dependency;
-use crate::error::ChartError;
+use crate::error::{ChartError, in_dependencies, in_helm4s_words};
 use crate::functions::Lookup;
 use crate::manifest::{Dialect, Hook, Manifest, sort_manifests};
 use crate::provenance::Provenance;
@@ -138,7 +138,7 @@ pub enum Tracing {
 /// How to render.
 #[derive(Debug, Clone, Default)]
 pub struct RenderOptions {
-    /// Helm 3's or Helm 4's manner.
+    /// Helm 3's or Helm 4's manner; the chart and the values should have been loaded in the same.
     pub dialect: Dialect,
     /// Whether schemas are checked.
     pub schema: SchemaCheck,
@@ -205,7 +205,16 @@ pub fn render(
 ) -> Result<Rendered, ChartError> {
     let mut origins = if options.tracing == Tracing::On { Origins::on() } else { Origins::off() };
     let user_values = values.merge_traced(&mut origins)?;
-    render_merged(chart, user_values, Layers { layers: values, origins }, release, capabilities, options)
+    let layers = Layers { layers: values, origins };
+    told(options, render_merged(chart, user_values, layers, release, capabilities, options))
+}
+
+/// The outcome with its error in the dialect's words.
+fn told<T>(options: &RenderOptions, outcome: Result<T, ChartError>) -> Result<T, ChartError> {
+    match options.dialect {
+        Dialect::V3 => outcome,
+        Dialect::V4 => outcome.map_err(in_helm4s_words),
+    }
 }
 
 /// Renders a chart with values that are already one map, such as those a release recorded.
@@ -221,7 +230,8 @@ pub fn render_values(
 ) -> Result<Rendered, ChartError> {
     let layers = ValueLayers::new();
     let origins = if options.tracing == Tracing::On { Origins::on() } else { Origins::off() };
-    render_merged(chart, values, Layers { layers: &layers, origins }, release, capabilities, options)
+    let layers = Layers { layers: &layers, origins };
+    told(options, render_merged(chart, values, layers, release, capabilities, options))
 }
 
 struct Layers<'a> {
@@ -313,32 +323,36 @@ pub(crate) fn prepare(
     let mut warnings = Warnings(chart.warnings.clone());
     let mut chart = chart.clone();
     if options.tracing == Tracing::On {
-        trace_defaults(&mut chart, &mut origins);
+        trace_defaults(&mut chart, options.dialect, &mut origins);
     }
     let mismatch = |text: String| {
         let name = text.strip_prefix("type mismatch on ").and_then(|rest| rest.split(':').next()).unwrap_or("");
         let setting = layers.history(&[name]).pop().map(Box::new);
         ChartError::Mismatch { text, setting }
     };
-    dependency::process(&mut chart, &user_values, &mut warnings).map_err(mismatch)?;
-    let values = coalesce_values(&chart, &user_values, Nulls::Remove, &mut warnings).map_err(mismatch)?;
+    dependency::process(&mut chart, &user_values, options.dialect, &mut warnings).map_err(|text| {
+        let error = mismatch(text);
+        if options.dialect == Dialect::V4 { in_dependencies(error) } else { error }
+    })?;
+    let nulls = Nulls::of(options.dialect);
+    let values = coalesce_values(&chart, &user_values, nulls, &mut warnings).map_err(mismatch)?;
     if options.schema == SchemaCheck::Validate {
         schema::validate(&chart, &values).map_err(|failure| schema::explain(failure, &chart, layers))?;
     }
     Ok(Prepared { chart, values, user_values, origins, warnings })
 }
 
-fn trace_defaults(chart: &mut Chart, origins: &mut Origins) {
-    chart.values = read_values_traced(chart, origins);
+fn trace_defaults(chart: &mut Chart, dialect: Dialect, origins: &mut Origins) {
+    chart.values = read_values_traced(chart, dialect, origins);
     for dependency in &mut chart.dependencies {
-        trace_defaults(dependency, origins);
+        trace_defaults(dependency, dialect, origins);
     }
 }
 
 fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), ChartError> {
     let wanted = &chart.metadata.kube_version;
     let found = &capabilities.kube_version.version;
-    if wanted.is_empty() || dependency::is_compatible(wanted, found) {
+    if wanted.is_empty() || dependency::is_compatible(wanted, &capabilities.kube_version.normalized) {
         return Ok(());
     }
     let place = match chart.raw_file("Chart.yaml") {

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use landfall_gotemplate::{Map, Origin, Value};
 
 use crate::error::ChartError;
+use crate::manifest::Dialect;
 
 pub use origin::{Origins, Setting, Source};
-pub(crate) use read::{read_text, read_values, read_values_traced};
+pub(crate) use read::{read_all_documents, read_text, read_values, read_values_traced};
 pub use recorded::{recorded_values, values_from_json, values_over};
 
 /// Largest values file accepted, in bytes; Helm has no limit here.
@@ -54,6 +55,7 @@ impl SetFlag {
 pub struct ValueLayers {
     files: Vec<(String, Arc<str>)>,
     sets: Vec<SetLine>,
+    dialect: Dialect,
 }
 
 #[derive(Debug, Clone)]
@@ -68,6 +70,17 @@ impl ValueLayers {
     /// Nothing given.
     pub fn new() -> Self {
         ValueLayers::default()
+    }
+
+    /// Nothing given, to be read as that Helm reads it: Helm 4 takes all documents of a values file and whole objects
+    /// from `--set-json`.
+    pub fn in_dialect(dialect: Dialect) -> Self {
+        ValueLayers { dialect, ..ValueLayers::default() }
+    }
+
+    /// How they are read.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Adds a values file (`-f`); `name` is the path as typed, `-` for standard input.
@@ -126,13 +139,18 @@ impl ValueLayers {
     fn merge_into(&self, origins: &mut Origins) -> Result<Map, ChartError> {
         let mut base = Map::new();
         for (name, text) in &self.files {
-            let layer = read::read_layer(name, text, origins)?;
+            let layer = read::read_layer(name, text, self.dialect, origins)?;
             base = merge_maps(&base, &layer);
         }
         let mut sets: Vec<(usize, &SetLine)> = self.sets.iter().enumerate().collect();
         sets.sort_by_key(|(_, line)| line.flag);
         for (_, line) in sets {
             let origin = origins.flag(line.flag, &line.text);
+            let whole = line.text.trim_start();
+            if self.dialect == Dialect::V4 && line.flag == SetFlag::Json && whole.starts_with('{') {
+                base = merge_maps(&base, &whole_object(line, origin)?);
+                continue;
+            }
             let mut files = |path: &str| {
                 line.files.get(path).cloned().unwrap_or_else(|| Err(format!("open {path}: no such file or directory")))
             };
@@ -143,11 +161,14 @@ impl ValueLayers {
                 SetFlag::File => set::Reading::Files(&mut files),
                 SetFlag::Literal => set::Reading::Literal,
             };
-            set::parse_into(&line.text, &base, reading, origin).map_err(|problem| ChartError::Set {
-                flag: line.flag,
-                text: line.text.clone(),
-                problem,
-            })?;
+            match set::parse_into(&line.text, &base, reading, origin) {
+                Ok(()) => {}
+                // Helm 4 takes an index that is not closed for the end of the line.
+                Err(problem) if self.dialect == Dialect::V4 && problem.ends_with(": EOF") => {}
+                Err(problem) => {
+                    return Err(ChartError::Set { flag: line.flag, text: line.text.clone(), problem });
+                }
+            }
         }
         Ok(base)
     }
@@ -157,19 +178,28 @@ impl ValueLayers {
         let mut settings = Vec::new();
         for (name, text) in &self.files {
             let mut origins = Origins::on();
-            if let Ok(map) = read::read_layer(name, text, &mut origins) {
+            if let Ok(map) = read::read_layer(name, text, self.dialect, &mut origins) {
                 settings.extend(origins.setting_in(&map, path));
             }
         }
         for line in &self.sets {
             let mut origins = Origins::on();
-            let mut alone = ValueLayers::new();
+            let mut alone = ValueLayers::in_dialect(self.dialect);
             alone.sets.push(line.clone());
             if let Ok(map) = alone.merge_into(&mut origins) {
                 settings.extend(origins.setting_in(&map, path));
             }
         }
         settings
+    }
+}
+
+/// What `--set-json '{…}'` gives in Helm 4.
+fn whole_object(line: &SetLine, origin: Origin) -> Result<Map, ChartError> {
+    let read = serde_json::from_str::<serde_json::Value>(line.text.trim());
+    match read.map(|json| json::to_value(&json, origin)) {
+        Ok(value) if value.as_map().is_some() => Ok(value.as_map().cloned().unwrap_or_default()),
+        _ => Err(ChartError::SetJson(line.text.clone())),
     }
 }
 

@@ -7,12 +7,13 @@ use landfall_gotemplate::Map;
 
 use super::{Chart, File};
 use crate::archive::{ArchiveError, read_archive, read_entries};
-use crate::error::ChartError;
+use crate::error::{ChartError, in_helm4s_words, no_chart};
 use crate::ignore::{IGNORE_FILE, Ignore};
 use crate::lock::Lock;
+use crate::manifest::Dialect;
 use crate::metadata::{API_VERSION_V1, Metadata};
 use crate::tree::Tree;
-use crate::values::read_values;
+use crate::values::{read_all_documents, read_values};
 use crate::warning::{Warning, Warnings};
 
 /// How deep charts may lie in each other's `charts/`; Helm has no limit.
@@ -50,6 +51,25 @@ impl Chart {
         load_files(files, location, 0)
     }
 
+    /// As [`Chart::load`], as that Helm does: Helm 4 takes all documents of `values.yaml`.
+    ///
+    /// # Errors
+    /// As that Helm refuses.
+    pub fn load_as(tree: &Tree, location: &str, dialect: Dialect) -> Result<Chart, ChartError> {
+        if dialect == Dialect::V4 && tree.get("Chart.yaml").is_none() {
+            return Err(no_chart(location));
+        }
+        in_dialect(Chart::load(tree, location), dialect)
+    }
+
+    /// As [`Chart::load_archive`], as that Helm does.
+    ///
+    /// # Errors
+    /// As that Helm refuses.
+    pub fn load_archive_as(name: &str, bytes: &[u8], dialect: Dialect) -> Result<Chart, ChartError> {
+        in_dialect(Chart::load_archive(name, bytes), dialect)
+    }
+
     /// Loads a chart from a `.tgz`; `name` is the file as its owner would type it.
     ///
     /// # Errors
@@ -58,6 +78,21 @@ impl Chart {
         let tree = read_archive(name, bytes)?;
         load_files(files_of(&tree), name, 0)
     }
+}
+
+/// What Helm 4 makes of a chart that Helm 3 has loaded.
+fn in_dialect(loaded: Result<Chart, ChartError>, dialect: Dialect) -> Result<Chart, ChartError> {
+    if dialect == Dialect::V3 {
+        return loaded;
+    }
+    let loaded = loaded.and_then(|mut chart| {
+        if !matches!(chart.metadata.api_version.as_str(), "v1" | "v2") {
+            return Err(ChartError::ApiVersion(chart.metadata.api_version));
+        }
+        read_all_documents(&mut chart)?;
+        Ok(chart)
+    });
+    loaded.map_err(in_helm4s_words)
 }
 
 fn files_of(tree: &Tree) -> Vec<File> {

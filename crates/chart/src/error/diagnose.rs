@@ -61,6 +61,19 @@ impl Diagnose for ChartError {
             )
             .help("write `key=value`; escape `,` and `.` in keys and values with `\\`, quote the whole for the shell")
             .note(helm),
+            ChartError::ApiVersion(version) => {
+                Diagnostic::error(202, format!("Chart.yaml is of apiVersion {version}, which Helm 4 does not install"))
+                    .help("write `apiVersion: v2`")
+                    .note(helm)
+            }
+            ChartError::SetJson(text) => Diagnostic::error(207, format!("--set-json {text} is not a JSON object"))
+                .help("write `{\"key\": value}`, or `key=value` with a JSON value")
+                .note(helm),
+            ChartError::Helm4 { error, .. } => {
+                let mut diagnostic = error.diagnose();
+                diagnostic.notes.retain(|note| !note.starts_with("helm: "));
+                diagnostic.note(helm)
+            }
             ChartError::Mismatch { text, setting } => {
                 let name = text.strip_prefix("type mismatch on ").and_then(|rest| rest.split(':').next());
                 let name = name.unwrap_or("a subchart");

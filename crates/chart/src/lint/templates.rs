@@ -25,10 +25,10 @@ pub(super) fn lint(
 ) {
     let mut warnings = Warnings(chart.warnings.clone());
     let mut chart = chart.clone();
-    let values = dependency::process(&mut chart, values, &mut warnings)
-        .and_then(|()| coalesce_values(&chart, values, Nulls::Remove, &mut warnings))
+    let values = dependency::process(&mut chart, values, options.dialect, &mut warnings)
+        .and_then(|()| coalesce_values(&chart, values, Nulls::of(options.dialect), &mut warnings))
         // Helm brings the values together twice here.
-        .and_then(|values| coalesce_values(&chart, &values, Nulls::Remove, &mut warnings));
+        .and_then(|values| coalesce_values(&chart, &values, Nulls::of(options.dialect), &mut warnings));
     lint.warnings.append(&mut warnings.0);
     let Ok(values) = values else { return };
     let path = "templates/";

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use landfall_yaml::Pick;
 use serde_json::Value as Json;
 
+use super::Dialect;
 use crate::decode::{DecodeError, Fields};
 
 /// `apiVersion`, `kind`, name and annotations; all empty for a document of comments.
@@ -32,10 +33,14 @@ impl Head {
     ///
     /// # Errors
     /// A value of a wrong type.
-    pub(crate) fn read(object: &Json) -> Result<Self, DecodeError> {
+    pub(crate) fn read(object: &Json, dialect: Dialect) -> Result<Self, DecodeError> {
         const METADATA: &str =
             r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
-        let Some(fields) = Fields::root(object, "releaseutil.SimpleHead", "SimpleHead")? else {
+        let name = match dialect {
+            Dialect::V3 => "releaseutil.SimpleHead",
+            Dialect::V4 => "util.SimpleHead",
+        };
+        let Some(fields) = Fields::root(object, name, "SimpleHead")? else {
             return Ok(Head::default());
         };
         let api_version = fields.text_or_empty("apiVersion")?;

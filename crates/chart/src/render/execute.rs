@@ -107,10 +107,10 @@ pub(super) const TEMPLATE: &str = "Template";
 
 impl Renderable {
     /// What a template is told about itself.
-    pub(super) fn about(&self, path: &str) -> Value {
+    pub(super) fn about(&self, path: &str, dialect: Dialect) -> Value {
         let about: Map =
             [("Name", Value::from(path)), ("BasePath", Value::from(&*self.base_path))].into_iter().collect();
-        objects::values(&about)
+        objects::values(&about, dialect)
     }
 
     /// The directory of the chart's templates, which tells its charts apart.
@@ -185,8 +185,8 @@ fn in_order(set: &Set, run: &[(&str, &Renderable)], options: &RenderOptions) -> 
     let mut context = options.sprig.clone();
     run.iter()
         .map(|(path, template)| {
-            template.scope.insert(TEMPLATE, template.about(path));
-            one(set, path, &objects::values(&template.scope), &mut context, options)
+            template.scope.insert(TEMPLATE, template.about(path, options.dialect));
+            one(set, path, &objects::values(&template.scope, options.dialect), &mut context, options)
         })
         .collect()
 }
@@ -260,7 +260,8 @@ fn collect(
     ]
     .into_iter()
     .collect();
-    let shared = Shared { release: Value::from(about), capabilities: capabilities_object(capabilities), dialect };
+    let shared =
+        Shared { release: Value::from(about), capabilities: capabilities_object(capabilities, dialect), dialect };
     let mut templates = BTreeMap::new();
     let chart = &prepared.chart;
     shared.scope(chart, &prepared.values, chart.name(), true, &mut templates);
@@ -289,7 +290,7 @@ impl Shared {
             ("Files", Value::host(objects::Files::of(chart))),
             ("Release", self.release.clone()),
             ("Capabilities", self.capabilities.clone()),
-            ("Values", objects::values(values)),
+            ("Values", objects::values(values, self.dialect)),
             ("Subcharts", Value::from(subcharts.clone())),
         ]
         .into_iter()

@@ -63,7 +63,7 @@ pub(super) fn execute(
     }
     // What a parent sees of its children's scopes is what their last template left there.
     for (path, template) in run {
-        template.scope.insert(TEMPLATE, template.about(path));
+        template.scope.insert(TEMPLATE, template.about(path, options.dialect));
     }
     let watch = Watch::new();
     for (_, template) in run {
@@ -77,8 +77,8 @@ pub(super) fn execute(
         let (path, template) = run[at];
         // Every template has a scope of its own, which differs only in what it says about the template.
         let scope: Map = template.scope.entries().into_iter().collect();
-        scope.insert(TEMPLATE, template.about(path));
-        let dot = objects::values(&scope);
+        scope.insert(TEMPLATE, template.about(path, options.dialect));
+        let dot = objects::values(&scope, options.dialect);
         watch.over(&dot);
         let result = one(set, path, &dot, &mut options.sprig.clone(), options);
         if result.is_err() {

@@ -6,6 +6,7 @@
 use landfall_gotemplate::{Data, List, Map, Str, Value, format};
 
 use crate::chart::Chart;
+use crate::manifest::Dialect;
 use crate::warning::Warnings;
 
 /// What becomes of a null that overrides a default.
@@ -13,8 +14,20 @@ use crate::warning::Warnings;
 pub(crate) enum Nulls {
     /// It takes the key away (`CoalesceValues`).
     Remove,
+    /// It takes the key away, and a chart's own nulls are left out: Helm 4's `CoalesceValues`.
+    Clean,
     /// It stays, for a later pass to see (`MergeValues`).
     Keep,
+}
+
+impl Nulls {
+    /// How a dialect brings values together for the last time.
+    pub(crate) fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::V3 => Nulls::Remove,
+            Dialect::V4 => Nulls::Clean,
+        }
+    }
 }
 
 /// Why values cannot be brought together; Helm's text.
@@ -125,10 +138,16 @@ fn defaults_into(chart: &Chart, values: &Map, prefix: &str, nulls: Nulls, warnin
     let defaults = deep_copy_map(&chart.values);
     for (key, default) in defaults.entries() {
         let Some(value) = values.get(&key) else {
+            if nulls == Nulls::Clean {
+                if default.is_nil() {
+                    continue;
+                }
+                clean(&default);
+            }
             values.insert(key, default);
             continue;
         };
-        if value.is_nil() && nulls == Nulls::Remove {
+        if value.is_nil() && nulls != Nulls::Keep {
             values.remove(&key);
         } else if let Some(dest) = value.as_map() {
             let name = key.to_string_lossy();
@@ -140,9 +159,24 @@ fn defaults_into(chart: &Chart, values: &Map, prefix: &str, nulls: Nulls, warnin
                 Some(src) => {
                     let child = chart.dependencies.iter().any(|subchart| subchart.name() == name);
                     let nulls = if child { Nulls::Keep } else { nulls };
+                    if nulls == Nulls::Clean {
+                        clean(&default);
+                    }
                     tables(dest, src, &joined(&prefix, &name), nulls, warnings);
                 }
             }
+        }
+    }
+}
+
+/// Takes nulls out of a table and the tables in it, in place (`cleanNilValues`).
+fn clean(value: &Value) {
+    let Some(table) = value.as_map() else { return };
+    for (key, value) in table.entries() {
+        if value.is_nil() {
+            table.remove(&key);
+        } else {
+            clean(&value);
         }
     }
 }
@@ -161,7 +195,7 @@ pub(crate) fn tables(dest: &Map, src: &Map, prefix: &str, nulls: Nulls, warnings
             dest.insert(key, value);
             continue;
         };
-        if nulls == Nulls::Remove && existing.is_nil() && given.binary_search(&key).is_ok() {
+        if nulls != Nulls::Keep && existing.is_nil() && given.binary_search(&key).is_ok() {
             dest.remove(&key);
         } else if let Some(table) = value.as_map() {
             match existing.as_map() {

@@ -11,6 +11,7 @@ use super::MAX_VALUES_SIZE;
 use super::origin::{LayerKind, Origins};
 use crate::chart::{Chart, File};
 use crate::error::ChartError;
+use crate::manifest::Dialect;
 
 /// Reads a chart's `values.yaml`.
 pub(crate) fn read_values(file: &File, location: &str) -> Result<Map, ChartError> {
@@ -20,21 +21,114 @@ pub(crate) fn read_values(file: &File, location: &str) -> Result<Map, ChartError
 }
 
 /// Reads the `values.yaml` of a chart again and remembers places; an unreadable file gives the values it has.
-pub(crate) fn read_values_traced(chart: &Chart, origins: &mut Origins) -> Map {
+pub(crate) fn read_values_traced(chart: &Chart, dialect: Dialect, origins: &mut Origins) -> Map {
     let Some(file) = chart.raw_file("values.yaml") else { return chart.values.clone() };
     let path = chart.path_of(&file.name);
     let text: Arc<str> = file.text().into();
     let layer = origins.layer(LayerKind::Default, &path, Some(&text));
-    read_map(&path, &text, "cannot load values.yaml", origins, layer).unwrap_or_else(|_| chart.values.clone())
+    let read = read_map_in(&path, &text, "cannot load values.yaml", dialect, origins, layer);
+    read.unwrap_or_else(|_| chart.values.clone())
+}
+
+/// Reads the `values.yaml` of charts anew where Helm 4 sees more documents in it than the first.
+pub(crate) fn read_all_documents(chart: &mut Chart) -> Result<(), ChartError> {
+    if let Some(file) = chart.raw_file("values.yaml") {
+        let text = file.text();
+        if documents(&text).is_none_or(|documents| documents.len() > 1) {
+            let path = chart.path_of(&file.name);
+            let prefix = "cannot load values.yaml";
+            chart.values = read_map_in(&path, &text, prefix, Dialect::V4, &mut Origins::off(), 0)?;
+        }
+    }
+    chart.dependencies.iter_mut().try_for_each(read_all_documents)
+}
+
+/// The documents of a values file as Helm 4 cuts them (`k8s.io/apimachinery`: `YAMLReader`); `None` where something
+/// stands behind a separator.
+fn documents(text: &str) -> Option<Vec<&str>> {
+    let mut documents = Vec::new();
+    let mut start = 0;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some(rest) = line.strip_prefix("---") {
+            let rest = rest.trim();
+            if !rest.is_empty() && !rest.starts_with('#') {
+                return None;
+            }
+            // The separator in front of the first document belongs to it, others to nothing.
+            if at > start {
+                documents.push(&text[start..at]);
+                start = at + line.len();
+            }
+        }
+        at += line.len();
+    }
+    if at > start {
+        documents.push(&text[start..]);
+    }
+    Some(documents)
+}
+
+/// As [`read_map`], in Helm 4 all documents merged into one.
+fn read_map_in(
+    name: &str,
+    text: &str,
+    prefix: &'static str,
+    dialect: Dialect,
+    origins: &mut Origins,
+    layer: u32,
+) -> Result<Map, ChartError> {
+    if dialect == Dialect::V3 {
+        return read_map(name, text, prefix, origins, layer);
+    }
+    let in_words = |error: ChartError, words: &str| match error {
+        ChartError::File { prefix, text, place } => {
+            ChartError::File { prefix: format!("{prefix}: {words}"), text, place }
+        }
+        other => other,
+    };
+    let Some(documents) = documents(text) else {
+        let behind = text.lines().find_map(|line| {
+            let rest = line.strip_prefix("---")?.trim();
+            (!rest.is_empty() && !rest.starts_with('#')).then_some(rest)
+        });
+        let prefix = if prefix.is_empty() { format!("failed to parse {name}") } else { prefix.to_owned() };
+        return Err(ChartError::File {
+            prefix: format!("{prefix}: error reading yaml document"),
+            text: format!("invalid Yaml document separator: {}", behind.unwrap_or_default()),
+            place: Box::new(landfall_diag::Place::file(name)),
+        });
+    };
+    let traced = origins.is_on();
+    let mut all = Map::new();
+    for document in documents {
+        // Lines in front keep places right.
+        let before = text[..document.as_ptr().addr() - text.as_ptr().addr()].matches('\n').count();
+        let mut read = |text: &str| read_map(name, text, prefix, origins, layer);
+        let map = if before > 0 && traced { read(&("\n".repeat(before) + document)) } else { read(document) };
+        // Helm's words count lines from the document's beginning.
+        let map = match map {
+            Err(_) if traced => read(document),
+            map => map,
+        };
+        let map = map.map_err(|error| in_words(error, "cannot unmarshal yaml document"))?;
+        all = super::merge_maps(&all, &map);
+    }
+    Ok(all)
 }
 
 /// Reads a values file of the user.
-pub(crate) fn read_layer(name: &str, text: &Arc<str>, origins: &mut Origins) -> Result<Map, ChartError> {
+pub(crate) fn read_layer(
+    name: &str,
+    text: &Arc<str>,
+    dialect: Dialect,
+    origins: &mut Origins,
+) -> Result<Map, ChartError> {
     if text.len() > MAX_VALUES_SIZE {
         return Err(ChartError::ValuesSize { name: name.to_owned(), size: text.len() });
     }
     let layer = origins.layer(LayerKind::File, name, Some(text));
-    read_map(name, text, "", origins, layer)
+    read_map_in(name, text, "", dialect, origins, layer)
 }
 
 /// Reads a values file for lint; the error is Helm's text without what stands in front of it.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use landfall_chart::{
-    Capabilities, Chart, HookChoice, KubeVersion, NotesFrom, Operation, ReleaseInfo, RenderOptions, Rendered,
+    Capabilities, Chart, Dialect, HookChoice, KubeVersion, NotesFrom, Operation, ReleaseInfo, RenderOptions, Rendered,
     SchemaCheck, SetFlag, TemplateOptions, Tree, ValueLayers, render,
 };
 
@@ -33,22 +33,22 @@ pub(crate) fn read_tree(dir: &Path) -> Tree {
 }
 
 /// Loads what a case names: a directory or an archive.
-pub(crate) fn load(dir: &Path, name: &str) -> Result<Chart, landfall_chart::ChartError> {
+pub(crate) fn load(dir: &Path, name: &str, dialect: Dialect) -> Result<Chart, landfall_chart::ChartError> {
     let path = dir.join(name);
     if path.is_dir() {
-        Chart::load(&read_tree(&path), name)
+        Chart::load_as(&read_tree(&path), name, dialect)
     } else {
-        Chart::load_archive(name, &fs::read(path).expect("the case has the archive"))
+        Chart::load_archive_as(name, &fs::read(path).expect("the case has the archive"), dialect)
     }
 }
 
 /// Renders a case: `dir` is its directory, `line` the arguments behind `helm template`.
-pub(crate) fn template(dir: &Path, line: &str) -> Printed {
+pub(crate) fn template(dir: &Path, line: &str, dialect: Dialect) -> Printed {
     let words = shell_words(line);
-    let mut layers = ValueLayers::new();
+    let mut layers = ValueLayers::in_dialect(dialect);
     let mut release = ReleaseInfo::install("release-name", "default");
     let mut capabilities = Capabilities::default();
-    let mut options = RenderOptions::default();
+    let mut options = RenderOptions { dialect, ..RenderOptions::default() };
     let mut output = TemplateOptions::default();
     let mut positional = Vec::new();
     let mut words = words.into_iter();
@@ -69,7 +69,8 @@ pub(crate) fn template(dir: &Path, line: &str) -> Printed {
             "--set-file" => drop(layers.set_file(value(), &mut |path| read(path))),
             "--namespace" | "-n" => release.namespace = value(),
             "--kube-version" => {
-                capabilities = capabilities.with_kube_version(KubeVersion::parse(&value()).expect("a version"));
+                capabilities =
+                    capabilities.with_kube_version(KubeVersion::parse_as(&value(), dialect).expect("a version"));
             }
             "--api-versions" | "-a" => {
                 let versions = value();
@@ -91,7 +92,7 @@ pub(crate) fn template(dir: &Path, line: &str) -> Printed {
     }
     let chart = positional.last().expect("a chart is named");
     let rendered: Result<Rendered, _> =
-        load(dir, chart).and_then(|chart| render(&chart, &layers, &release, &capabilities, &options));
+        load(dir, chart, dialect).and_then(|chart| render(&chart, &layers, &release, &capabilities, &options));
     rendered.and_then(|rendered| rendered.template_output(&output)).map_err(|error| error.helm_text())
 }
 

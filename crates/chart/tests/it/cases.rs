@@ -1,12 +1,16 @@
 //! Every directory below `cases/` is a chart tree with lines of arguments and what Helm printed for each.
 //!
-//! `cases/NAME/args` holds one line of arguments to `helm template` each; `cases/NAME/expected` what Helm 3 printed,
-//! written by the ignored test below from the binary named by `LANDFALL_HELM`.
+//! `cases/NAME/args` holds one line of arguments to `helm template` each; `cases/NAME/expected` what Helm 3 printed and
+//! `expected-v4` what Helm 4 did, written by the ignored test below from the binaries named by `LANDFALL_HELM` and
+//! `LANDFALL_HELM4`.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use landfall_chart::Dialect;
 
 use super::arguments::{shell_words, template};
 
@@ -53,8 +57,25 @@ fn block(line: &str, printed: &Result<String, String>) -> String {
     }
 }
 
+/// Where the output of a dialect's Helm is kept.
+fn kept(dir: &Path, dialect: Dialect) -> PathBuf {
+    dir.join(match dialect {
+        Dialect::V3 => "expected",
+        Dialect::V4 => "expected-v4",
+    })
+}
+
 #[test]
 fn charts_render_to_the_bytes_of_helm() {
+    rendered_as(Dialect::V3);
+}
+
+#[test]
+fn charts_render_to_the_bytes_of_helm_4() {
+    rendered_as(Dialect::V4);
+}
+
+fn rendered_as(dialect: Dialect) {
     let only = std::env::var("CASE").ok();
     let mut wrong = String::new();
     let mut count = 0;
@@ -63,7 +84,7 @@ fn charts_render_to_the_bytes_of_helm() {
         if only.as_ref().is_some_and(|only| *only != name) {
             continue;
         }
-        let expected = fs::read_to_string(dir.join("expected")).expect("every case has what helm printed");
+        let expected = fs::read_to_string(kept(&dir, dialect)).expect("every case has what helm printed");
         let mut rest = expected.as_str();
         for line in lines(&dir) {
             count += 1;
@@ -72,7 +93,7 @@ fn charts_render_to_the_bytes_of_helm() {
             let end = rest[1..].find("\n$ helm template ").map_or(rest.len(), |at| at + 2);
             let wanted = &rest[..end];
             rest = &rest[end..];
-            let got = block(&line, &template(&dir, &line));
+            let got = block(&line, &template(&dir, &line, dialect));
             if comparable(&got) != comparable(wanted) {
                 let _infallible = writeln!(wrong, "=== {name}: wanted\n{wanted}\n=== {name}: got\n{got}");
             }
@@ -82,11 +103,18 @@ fn charts_render_to_the_bytes_of_helm() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// `LANDFALL_HELM=… cargo test -p landfall-chart --test it -- --ignored write_expected_output`
+/// `LANDFALL_HELM=… LANDFALL_HELM4=… cargo test -p landfall-chart --test it -- --ignored write_expected_output`
 #[test]
-#[ignore = "writes the expected output with the helm binary named by LANDFALL_HELM"]
+#[ignore = "writes the expected output with the helm binaries named by LANDFALL_HELM and LANDFALL_HELM4"]
 fn write_expected_output() {
-    let helm = std::env::var_os("LANDFALL_HELM").expect("LANDFALL_HELM names the helm 3 binary");
+    for (variable, dialect) in [("LANDFALL_HELM", Dialect::V3), ("LANDFALL_HELM4", Dialect::V4)] {
+        if let Some(helm) = std::env::var_os(variable) {
+            write_with(&helm, dialect);
+        }
+    }
+}
+
+fn write_with(helm: &OsStr, dialect: Dialect) {
     let only = std::env::var("CASE").ok();
     for dir in cases() {
         if only.as_ref().is_some_and(|only| !dir.ends_with(only)) {
@@ -94,7 +122,7 @@ fn write_expected_output() {
         }
         let mut expected = String::new();
         for line in lines(&dir) {
-            let output = Command::new(&helm)
+            let output = Command::new(helm)
                 .arg("template")
                 .args(shell_words(&line))
                 .current_dir(&dir)
@@ -111,6 +139,6 @@ fn write_expected_output() {
             let here = format!("{}/", dir.display());
             expected.push_str(&block(&line, &printed).replace(&here, ""));
         }
-        fs::write(dir.join("expected"), expected).expect("the case's directory can be written");
+        fs::write(kept(&dir, dialect), expected).expect("the case's directory can be written");
     }
 }

@@ -39,7 +39,7 @@ impl Reached {
     pub(super) async fn capabilities(&self) -> Result<Capabilities, Stop> {
         let mut capabilities = Capabilities::default();
         let ServerVersion { major, minor, git_version } = self.version.clone();
-        capabilities.kube_version = KubeVersion { version: git_version, major, minor };
+        capabilities.kube_version = KubeVersion { normalized: git_version.clone(), version: git_version, major, minor };
         capabilities.api_versions = self.cluster.api_versions().await.map_err(|error| {
             Stop::said(format!("could not get apiVersions from Kubernetes: {error}"), error.diagnose())
         })?;

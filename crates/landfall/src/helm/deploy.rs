@@ -167,7 +167,7 @@ pub(super) fn asked(world: &World<'_>, flags: &Flags, reference: &str) -> Result
     let path = place::locate(world, reference)?;
     let layers = values::layers(world, flags)?;
     let values = layers.merge()?;
-    let chart = place::load(world, &path, reference)?;
+    let chart = place::load_as(world, &path, reference, super::dialect(world, flags)?)?;
     Ok(Asked { chart, layers, values })
 }
 

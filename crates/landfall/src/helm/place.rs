@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use landfall_chart::{Chart, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Tree};
+use landfall_chart::{Chart, Dialect, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Tree};
 use landfall_diag::Diagnostic;
 
 use super::{Stop, Voice, World};
@@ -53,14 +53,24 @@ fn nearest_entry(path: &Path) -> Option<String> {
 
 /// Loads a chart from a directory or an archive; `name` is how it was typed.
 pub(super) fn load(world: &World<'_>, path: &Path, name: &str) -> Result<Chart, Stop> {
+    load_as(world, path, name, Dialect::V3)
+}
+
+/// As [`load`], as that Helm does.
+pub(super) fn load_as(world: &World<'_>, path: &Path, name: &str, dialect: Dialect) -> Result<Chart, Stop> {
     if path.is_dir() {
         let tree = read_directory(world, path)?;
-        return Ok(Chart::load(&tree, &shown(name))?);
+        if dialect == Dialect::V4 && tree.get("Chart.yaml").is_none() {
+            let file = path.join("Chart.yaml").display().to_string();
+            let words = format!("unable to detect chart at {file}: open {file}: no such file or directory");
+            return Err(Stop::words(200, words));
+        }
+        return Ok(Chart::load_as(&tree, &shown(name), dialect)?);
     }
     let absolute = path.to_string_lossy();
     let bytes = fs::read(path).map_err(|error| Stop::words(200, go_words("open", &absolute, &error)))?;
     let called = if world.voice == Voice::Helm { &*absolute } else { name };
-    Ok(Chart::load_archive(called, &bytes)?)
+    Ok(Chart::load_archive_as(called, &bytes, dialect)?)
 }
 
 /// The directory as places in errors begin: without `./` and a trailing slash.

@@ -18,7 +18,7 @@ use landfall_diag::Diagnostic;
 
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
 use super::validate::{self, Work};
-use super::{Stop, World, log, namespace, parse, place, values};
+use super::{Stop, World, dialect, log, namespace, parse, place, values};
 
 use Kind::{Bool, List, Optional, Repeat, Text};
 use Support::{NoEffect, Works};
@@ -48,11 +48,18 @@ const FLAGS: &[Spec] = &[
     flag("force", Bool, NoEffect, ""),
     flag("replace", Bool, NoEffect, ""),
     flag("timeout", Text, NoEffect, ""),
-    flag("wait", Bool, NoEffect, ""),
+    // Helm 4 says how to wait; Helm 3 only whether.
+    flag("wait", Optional("watcher"), NoEffect, ""),
     flag("wait-for-jobs", Bool, NoEffect, ""),
     flag("description", Text, NoEffect, ""),
     flag("disable-openapi-validation", Bool, NoEffect, ""),
+    // Helm 3's names and Helm 4's.
     flag("atomic", Bool, NoEffect, ""),
+    flag("rollback-on-failure", Bool, NoEffect, ""),
+    flag("force-replace", Bool, NoEffect, ""),
+    flag("force-conflicts", Bool, NoEffect, ""),
+    flag("server-side", Optional("true"), NoEffect, ""),
+    flag("hide-secret", Bool, NoEffect, ""),
     flag("skip-crds", Bool, NoEffect, ""),
     short("labels", 'l', Repeat, NoEffect, ""),
     flag("hide-notes", Bool, NoEffect, ""),
@@ -73,7 +80,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let post_renderer = find_post_renderer(world, &flags)?;
     let mut capabilities = Capabilities::default();
     if let Some(text) = flags.text("kube-version").filter(|text| !text.is_empty()) {
-        let version = KubeVersion::parse(text)
+        let version = KubeVersion::parse_as(text, dialect(world, &flags)?)
             .map_err(|error| Stop::words(218, format!("invalid kube version '{text}': {error}")))?;
         capabilities = capabilities.with_kube_version(version);
     }
@@ -93,7 +100,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     // Helm reads all values before it looks at the chart.
     layers.merge()?;
     // The process ends with the output; giving back every value of a large chart one by one would only take time.
-    let chart = ManuallyDrop::new(place::load(world, &path, &reference)?);
+    let chart = ManuallyDrop::new(place::load_as(world, &path, &reference, options.dialect)?);
     if chart.metadata.deprecated && chart.metadata.kind != "library" {
         writeln!(io::stderr().lock(), "WARNING: This chart is deprecated")?;
     }
@@ -142,7 +149,7 @@ fn with_debug(error: ChartError, flags: &Flags) -> Stop {
 }
 
 pub(super) fn render_options(world: &World<'_>, flags: &Flags) -> Result<RenderOptions, Stop> {
-    let mut options = RenderOptions { dialect: super::dialect(world, flags)?, ..RenderOptions::default() };
+    let mut options = RenderOptions { dialect: dialect(world, flags)?, ..RenderOptions::default() };
     if flags.is("skip-schema-validation") {
         options.schema = SchemaCheck::Skip;
     }

@@ -8,11 +8,11 @@ use landfall_diag::Diagnostic;
 
 use super::flags::Flags;
 use super::place::go_words;
-use super::{Stop, World};
+use super::{Stop, World, dialect};
 
 /// What the user gave, read from where it lies.
 pub(super) fn layers(world: &World<'_>, flags: &Flags) -> Result<ValueLayers, Stop> {
-    let mut layers = ValueLayers::new();
+    let mut layers = ValueLayers::in_dialect(dialect(world, flags)?);
     for path in flags.all("values") {
         if path.contains("://") {
             return Err(Stop::Missing(format!("{path}: values from addresses are not there yet")));
