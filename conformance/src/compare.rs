@@ -14,14 +14,17 @@ pub(crate) enum Verdict {
     RefusedAlike,
     /// Both refused, in different words.
     RefusedOtherwise,
+    /// Helm came to no end, and we refuse.
+    OracleDied,
     /// Something else, told in a line.
     Differs(String),
 }
 
 impl Verdict {
-    /// Whether a case passes: words of refusals are counted but do not decide.
+    /// Whether a case passes: words of refusals are counted but do not decide. A case without an answer of helm's can
+    /// only be excluded.
     pub(crate) fn passes(&self) -> bool {
-        !matches!(self, Verdict::Differs(_))
+        !matches!(self, Verdict::Differs(_) | Verdict::OracleDied)
     }
 
     /// The word in reports.
@@ -31,6 +34,7 @@ impl Verdict {
             Verdict::RandomAgrees => "random-agrees",
             Verdict::RefusedAlike => "refused-alike",
             Verdict::RefusedOtherwise => "refused-otherwise",
+            Verdict::OracleDied => "oracle-died",
             Verdict::Differs(_) => "differs",
         }
     }
@@ -54,6 +58,8 @@ pub(crate) fn judge(first: &Outcome, second: &Outcome, ours: &Outcome) -> Verdic
         (Outcome::Refused(first), Outcome::Refused(second), Outcome::Refused(ours)) => {
             if ours == first || ours == second { Verdict::RefusedAlike } else { Verdict::RefusedOtherwise }
         }
+        (Outcome::Died(_), _, Outcome::Refused(_)) => Verdict::OracleDied,
+        (Outcome::Died(words), ..) => Verdict::Differs(format!("helm dies: {words}")),
         (Outcome::Rendered(_), _, Outcome::Refused(words)) => Verdict::Differs(format!("we refuse: {words}")),
         (Outcome::Refused(words), _, Outcome::Rendered(_)) => Verdict::Differs(format!("helm refuses: {words}")),
         _ => Verdict::Differs("helm sometimes refuses".to_owned()),
@@ -212,5 +218,13 @@ mod tests {
         assert!(!judge(&refused, &refused, &rendered("a")).passes());
         assert!(!judge(&rendered("a"), &rendered("a"), &refused).passes());
         assert_eq!(judge(&refused, &refused, &refused), Verdict::RefusedAlike);
+    }
+
+    #[test]
+    fn an_oracle_that_dies_proves_nothing() {
+        let (died, refused) = (Outcome::Died("fatal error: stack overflow".into()), Outcome::Refused("no".into()));
+        assert_eq!(judge(&died, &died, &refused), Verdict::OracleDied);
+        assert!(!judge(&died, &died, &refused).passes());
+        assert!(matches!(judge(&died, &died, &rendered("a")), Verdict::Differs(_)));
     }
 }

@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use landfall_chart::Dialect;
 
 /// Oracles and the suites that compare Landfall with them.
 #[derive(Parser)]
@@ -61,10 +62,13 @@ enum Command {
     KubectlSuite(groups::Arguments),
     /// Installs, upgrades, rolls back and uninstalls with helm and with us, and lets releases change hands.
     Releases(releases::command::Arguments),
-    /// Renders charts with helm and with us and compares the bytes; public charts where LANDFALL_CORPUS names a folder of them.
+    /// Renders charts with helm and with us and compares the bytes; public charts where LANDFALL_CORPUS names folders of repositories (separated as in PATH).
     Parity {
         /// Only cases whose id holds this text.
         only: Option<String>,
+        /// Which Helm is followed: v3 or v4.
+        #[arg(long, default_value = "v3", value_parser = dialect)]
+        dialect: Dialect,
     },
     /// Renders random templates with helm and with us: the same bytes, or refusals in the same words.
     Random {
@@ -73,6 +77,9 @@ enum Command {
         count: usize,
         /// The seed; from the clock when not said, and printed.
         seed: Option<u64>,
+        /// Which Helm is followed: v3 or v4.
+        #[arg(long, default_value = "v3", value_parser = dialect)]
+        dialect: Dialect,
     },
     /// Shows that parity sees one planted byte.
     Selftest,
@@ -104,9 +111,10 @@ fn main() -> ExitCode {
         Command::KubectlSuite(arguments) => groups::run(&arguments),
         Command::Releases(arguments) => releases::command::run(&arguments),
         Command::Kubectl(arguments) => commands::command::run(&arguments),
-        Command::Parity { only } => {
-            let corpus = std::env::var_os("LANDFALL_CORPUS").map(PathBuf::from);
-            said(parity::run(root(), &parity::Options { only, corpus, ..parity::Options::default() }))
+        Command::Parity { only, dialect } => {
+            let corpus = std::env::var_os("LANDFALL_CORPUS");
+            let corpus = corpus.map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default();
+            said(parity::run(root(), &parity::Options { only, corpus, dialect, ..parity::Options::default() }))
         }
         Command::Selftest => said(parity::selftest(root())),
         Command::Record { cases, golden } => {
@@ -116,16 +124,25 @@ fn main() -> ExitCode {
             schema::generate(&cache, &out, &version)
                 .map(|(text, bytes)| format!("{}: {text} bytes of table in {bytes} bytes", out.display())),
         ),
-        Command::Random { count, seed } => {
+        Command::Random { count, seed, dialect } => {
             let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
             let seed = seed.unwrap_or_else(|| clock.map_or(1, |time| time.as_secs()));
-            said(random::run(root(), count, seed))
+            said(random::run(root(), count, seed, dialect))
         }
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Reads `--dialect`.
+fn dialect(word: &str) -> Result<Dialect, String> {
+    match word {
+        "v3" => Ok(Dialect::V3),
+        "v4" => Ok(Dialect::V4),
+        _ => Err("it is v3 or v4".to_owned()),
+    }
 }
 
 /// Prints a suite's closing line.

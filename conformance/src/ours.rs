@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use landfall_chart::{
-    Capabilities, Chart, KubeVersion, ReleaseInfo, RenderOptions, TemplateOptions, Tree, ValueLayers, render,
+    Capabilities, Chart, Dialect, KubeVersion, ReleaseInfo, RenderOptions, TemplateOptions, Tree, ValueLayers, render,
 };
 
 use crate::helm::{KUBE_VERSION, Outcome};
@@ -31,20 +31,20 @@ pub(crate) fn read_tree(directory: &Path) -> io::Result<Tree> {
 }
 
 /// Renders as `landfall template release-name CHART -f …` would.
-pub(crate) fn template(location: &str, tree: &Tree, values: &[(PathBuf, String)]) -> Outcome {
+pub(crate) fn template(location: &str, tree: &Tree, values: &[(PathBuf, String)], dialect: Dialect) -> Outcome {
     let rendered = || {
-        let chart = Chart::load(tree, location)?;
-        let mut layers = ValueLayers::new();
+        let chart = Chart::load_as(tree, location, dialect)?;
+        let mut layers = ValueLayers::in_dialect(dialect);
         for (path, text) in values {
             layers.file(path.display().to_string(), text.as_str());
         }
-        let capabilities = match KubeVersion::parse(KUBE_VERSION) {
+        let capabilities = match KubeVersion::parse_as(KUBE_VERSION, dialect) {
             Ok(version) => Capabilities::default().with_kube_version(version),
             Err(_) => Capabilities::default(),
         };
         let release = ReleaseInfo::install("release-name", "default");
-        render(&chart, &layers, &release, &capabilities, &RenderOptions::default())?
-            .template_output(&TemplateOptions::default())
+        let options = RenderOptions { dialect, ..RenderOptions::default() };
+        render(&chart, &layers, &release, &capabilities, &options)?.template_output(&TemplateOptions::default())
     };
     match rendered() {
         Ok(output) => Outcome::Rendered(output.into_bytes()),

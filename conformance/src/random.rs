@@ -11,11 +11,13 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use landfall_chart::Dialect;
 use sha2::{Digest as _, Sha256};
 
 use crate::compare::{Verdict, judge};
 use crate::helm::{Helm, Outcome, cache, hex};
 use crate::ours;
+use crate::parity::exclusions::Exclusions;
 use crate::parity::say;
 use chart::{RandomChart, Template};
 use expression::Expressions;
@@ -58,10 +60,10 @@ impl Trial<'_> {
         let first = self.helm.template(&self.directory, &[], &content, 1)?;
         let location = self.directory.display().to_string();
         let tree = ours::read_tree(&self.directory)?;
-        let ours = std::panic::catch_unwind(|| ours::template(&location, &tree, &[]))
+        let ours = std::panic::catch_unwind(|| ours::template(&location, &tree, &[], self.helm.dialect))
             .unwrap_or_else(|_| Outcome::Refused("PANIC".to_owned()));
         let mut verdict = judge(&first, &first, &ours);
-        if verdict != Verdict::Identical && verdict != Verdict::RefusedAlike {
+        if !matches!(verdict, Verdict::Identical | Verdict::RefusedAlike | Verdict::OracleDied) {
             // Only where we differ does it matter whether helm is of one mind.
             let second = self.helm.template(&self.directory, &[], &content, 2)?;
             verdict = judge(&first, &second, &ours);
@@ -71,18 +73,20 @@ impl Trial<'_> {
 }
 
 fn is_failure(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Differs(_) | Verdict::RefusedOtherwise)
+    matches!(verdict, Verdict::Differs(_) | Verdict::RefusedOtherwise | Verdict::OracleDied)
 }
 
 /// Renders so many random templates from a seed.
-pub(crate) fn run(root: &Path, count: usize, seed: u64) -> Result<String, Box<dyn Error>> {
-    let helm = Helm::find()?;
+pub(crate) fn run(root: &Path, count: usize, seed: u64, dialect: Dialect) -> Result<String, Box<dyn Error>> {
+    let helm = Helm::find(dialect)?;
+    let exclusions = Exclusions::load(&root.join("conformance/exclusions.toml"))?;
     let directory = cache().join("conformance/random").join(std::process::id().to_string());
     let trial = Trial { helm: &helm, directory: directory.join("chart") };
-    let expressions = Expressions::new();
+    let expressions = Expressions::new(dialect);
     say(&format!("random: seed {seed}, {count} templates"));
     let mut passed = 0;
     let mut refused = 0;
+    let mut excluded = 0;
     let mut failures = Vec::new();
     for case in kept(&root.join("conformance/cases/random"))? {
         let judged = trial.run(&case.1)?;
@@ -114,12 +118,20 @@ pub(crate) fn run(root: &Path, count: usize, seed: u64) -> Result<String, Box<dy
                 passed += chart.templates.len();
                 break;
             }
-            let Some((name, template)) = culprit(&trial, &chart)? else {
+            let Some((name, template, alone)) = culprit(&trial, &chart)? else {
+                if exclusions.reason(&format!("random/{chart_seed}"), &judged.helm, &judged.verdict).is_some() {
+                    excluded += chart.templates.len();
+                    break;
+                }
                 say(&format!("FAILED seed {chart_seed}: only as a whole: {}", describe(&judged)));
                 failures.push(format!("seed {chart_seed}"));
                 break;
             };
             chart.templates.remove(&name);
+            if exclusions.reason(&format!("random/{chart_seed}/{name}"), &alone.helm, &alone.verdict).is_some() {
+                excluded += 1;
+                continue;
+            }
             let small =
                 if failures.len() < SHRUNK_FAILURES { shrink(&trial, &chart, &name, template)? } else { template };
             let only = chart.with_only(BTreeMap::from([(name.clone(), small.clone())]));
@@ -135,15 +147,18 @@ pub(crate) fn run(root: &Path, count: usize, seed: u64) -> Result<String, Box<dy
         chart_seed = chart_seed.wrapping_add(1);
     }
     let _ = fs::remove_dir_all(&directory);
-    let line =
-        format!("random: {passed} of {made} templates as helm {} ({refused} refused alike), seed {seed}", helm.version);
+    let line = format!(
+        "random: {passed} of {} templates as helm {} ({refused} refused alike, {excluded} excluded), seed {seed}",
+        made - excluded,
+        helm.version
+    );
     if failures.is_empty() { Ok(line) } else { Err(format!("{line}; {} failures", failures.len()).into()) }
 }
 
 fn describe(judged: &Judged) -> String {
     let words = |outcome: &Outcome| match outcome {
         Outcome::Rendered(_) => "renders".to_owned(),
-        Outcome::Refused(words) => words.lines().next().unwrap_or_default().to_owned(),
+        Outcome::Refused(words) | Outcome::Died(words) => words.lines().next().unwrap_or_default().to_owned(),
     };
     match &judged.verdict {
         Verdict::Differs(place) => place.clone(),
@@ -162,11 +177,12 @@ fn named(words: &str, chart: &RandomChart) -> Option<String> {
 }
 
 /// The first template that fails alone.
-fn culprit(trial: &Trial<'_>, chart: &RandomChart) -> std::io::Result<Option<(String, Template)>> {
+fn culprit(trial: &Trial<'_>, chart: &RandomChart) -> std::io::Result<Option<(String, Template, Judged)>> {
     for (name, template) in &chart.templates {
         let alone = chart.with_only(BTreeMap::from([(name.clone(), template.clone())]));
-        if is_failure(&trial.run(&alone.files())?.verdict) {
-            return Ok(Some((name.clone(), template.clone())));
+        let judged = trial.run(&alone.files())?;
+        if is_failure(&judged.verdict) {
+            return Ok(Some((name.clone(), template.clone(), judged)));
         }
     }
     Ok(None)
@@ -204,7 +220,7 @@ fn keep(directory: &Path, files: &BTreeMap<String, String>, judged: &Judged) -> 
     for (name, outcome) in [("helm.out", &judged.helm), ("ours.out", &judged.ours)] {
         let bytes = match outcome {
             Outcome::Rendered(output) => output.clone(),
-            Outcome::Refused(words) => words.clone().into_bytes(),
+            Outcome::Refused(words) | Outcome::Died(words) => words.clone().into_bytes(),
         };
         fs::write(directory.join(name), bytes)?;
     }

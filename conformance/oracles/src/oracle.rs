@@ -18,6 +18,7 @@ pub struct Oracle {
 const HELM_VERSION: &str = "v3.22.0";
 /// The minor version of the client-go that Helm's own go.mod names; its release build links exactly this.
 const HELM_KUBE_MINOR: &str = "37";
+const HELM4_VERSION: &str = "v4.3.1";
 const KUBE_VERSION: &str = "v1.36.3";
 
 const HELM_VARIABLES: &[(&str, &str, &str)] = &[
@@ -27,6 +28,12 @@ const HELM_VARIABLES: &[(&str, &str, &str)] = &[
     ("helm.sh/helm/v3/pkg/lint/rules", "k8sVersionMinor", HELM_KUBE_MINOR),
     ("helm.sh/helm/v3/pkg/chartutil", "k8sVersionMajor", "1"),
     ("helm.sh/helm/v3/pkg/chartutil", "k8sVersionMinor", HELM_KUBE_MINOR),
+];
+
+/// Helm 4 takes the Kubernetes version from its own build information; only its own version is linked in.
+const HELM4_VARIABLES: &[(&str, &str, &str)] = &[
+    ("helm.sh/helm/v4/internal/version", "version", HELM4_VERSION),
+    ("helm.sh/helm/v4/internal/version", "metadata", ""),
 ];
 
 const KUBE_VARIABLES: &[(&str, &str, &str)] = &[
@@ -56,7 +63,7 @@ const KWOK_STAGES: &[&str] = &[
 ];
 
 /// The oracles that are clients; the others make up a control plane.
-const CLIENTS: [&str; 4] = ["helm", "helm-warm", "kubectl", "kubectl-convert"];
+const CLIENTS: [&str; 5] = ["helm", "helm4", "helm-warm", "kubectl", "kubectl-convert"];
 
 /// Every oracle, in the order in which they are wanted.
 pub const ALL: &[Oracle] = &[
@@ -65,6 +72,13 @@ pub const ALL: &[Oracle] = &[
         module: "helm",
         package: "helm.sh/helm/v3/cmd/helm",
         variables: HELM_VARIABLES,
+        stages: &[],
+    },
+    Oracle {
+        name: "helm4",
+        module: "helm4",
+        package: "helm.sh/helm/v4/cmd/helm",
+        variables: HELM4_VARIABLES,
         stages: &[],
     },
     // Helm's own code in process, for the benchmarks alone.

@@ -2,12 +2,12 @@ use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use landfall_chart::Dialect;
 use sha2::{Digest as _, Sha256};
 
 use super::vendor;
-use crate::helm::{Helm, cache, hex};
+use crate::helm::{Helm, hex};
 use crate::ours::read_tree;
 
 /// A chart with values.
@@ -82,12 +82,13 @@ pub(super) fn own(root: &Path, scaffold: &Path, helm: &Helm) -> Result<Vec<Case>
             }
         }
     }
-    let made = scaffold.join("scaffold");
+    let made = scaffold.join(match helm.dialect {
+        Dialect::V3 => "scaffold",
+        Dialect::V4 => "scaffold-v4",
+    });
     if !made.exists() {
         fs::create_dir_all(scaffold)?;
-        let status =
-            Command::new(cache().join("bin/helm")).arg("create").arg(&made).env("HOME", scaffold).output()?.status;
-        if !status.success() {
+        if !helm.create(&made)? {
             return Err(format!("helm create failed with {}", helm.version).into());
         }
     }
@@ -95,15 +96,20 @@ pub(super) fn own(root: &Path, scaffold: &Path, helm: &Helm) -> Result<Vec<Case>
     Ok(cases)
 }
 
-/// Charts of a corpus: a directory of repositories.
-pub(super) fn corpus(corpus: &Path, prepared: &Path) -> Result<Vec<Case>, Box<dyn Error>> {
-    let charts = charts_below(corpus)?;
-    let shelf = vendor::Shelf::of(&charts)?;
+/// Charts of a corpus: directories of repositories, which lend each other dependencies.
+pub(super) fn corpus(corpus: &[PathBuf], prepared: &Path) -> Result<Vec<Case>, Box<dyn Error>> {
+    let mut charts = Vec::new();
+    for directory in corpus {
+        for chart in charts_below(directory)? {
+            charts.push((chart.strip_prefix(directory)?.display().to_string(), chart));
+        }
+    }
+    let paths: Vec<PathBuf> = charts.iter().map(|(_, chart)| chart.clone()).collect();
+    let shelf = vendor::Shelf::of(&paths)?;
     let mut cases = Vec::new();
-    for chart in &charts {
-        let id = chart.strip_prefix(corpus)?.display().to_string();
-        let ready = shelf.prepare(chart, &prepared.join(&id))?;
-        cases.extend(of_chart(&id, &ready)?);
+    for (id, chart) in &charts {
+        let ready = shelf.prepare(chart, &prepared.join(id))?;
+        cases.extend(of_chart(id, &ready)?);
     }
     Ok(cases)
 }

@@ -28,7 +28,7 @@ fn word(dice: &mut Dice, word: &str) -> String {
 
 fn item(dice: &mut Dice, expressions: &Expressions, depth: u8, in_range: bool) -> Piece {
     let new = || Piece::new(Kind::Item);
-    let roll = if depth >= 2 { dice.below(55) } else { dice.below(100) };
+    let roll = if depth >= 2 { dice.below(55) } else { dice.below(112) };
     match roll {
         0..15 => Piece::text(Kind::Item, dice.pick(TEXTS)),
         15..50 => {
@@ -61,10 +61,55 @@ fn item(dice: &mut Dice, expressions: &Expressions, depth: u8, in_range: bool) -
             let mut piece = new().and(format!("{}with {variable}", open(dice)));
             piece = piece.with(expressions.pipeline(dice, Want::Any, 1)).and(close(dice));
             piece = piece.list(items(dice, expressions, depth + 1, in_range));
+            if dice.percent(20) {
+                piece = piece.and(format!("{}else with {variable}", open(dice)));
+                piece = piece.with(expressions.pipeline(dice, Want::Any, 1)).and(close(dice));
+                piece = piece.list(items(dice, expressions, depth + 1, in_range));
+            }
             if dice.percent(40) {
                 piece = piece.and(word(dice, "else")).list(items(dice, expressions, depth + 1, in_range));
             }
             piece.and(word(dice, "end"))
+        }
+        100..104 => {
+            // A map that grows in a loop.
+            let mut piece = new().and("{{ $d := dict }}").and(format!("{}range $i, $e := ", open(dice)));
+            piece = piece.with(expressions.pipeline(dice, Want::List, 1)).and(close(dice));
+            let change = dice.pick(&[
+                "{{ $_ := set $d (printf \"k%v\" $i) $e }}",
+                "{{ $d = merge $d (dict (toString $e) $i) }}",
+                "{{ $_ := set $d \"all\" (append (default list (get $d \"all\")) $e) }}",
+                "{{ if hasKey $d \"n\" }}{{ $_ := unset $d \"n\" }}{{ else }}{{ $_ := set $d \"n\" $i }}{{ end }}",
+            ]);
+            piece = piece.and(change).list(items(dice, expressions, depth + 1, true)).and(word(dice, "end"));
+            piece.and(dice.pick(&["{{ $d | toJson }}", "{{ toYaml $d }}", "{{ $d }}", "{{ len $d }}"]))
+        }
+        104..107 => {
+            // Ranges in ranges, left early.
+            let stop = dice.pick(&["{{ break }}", "{{ continue }}"]);
+            let mut piece = new().and("{{ range $i, $a := ").with(expressions.pipeline(dice, Want::List, 1)).and(" }}");
+            piece = piece.and("{{ range $k, $v := ").with(expressions.pipeline(dice, Want::Map, 1)).and(" }}");
+            piece = piece
+                .and("{{ if ")
+                .with(expressions.pipeline(dice, Want::Bool, 1))
+                .and(format!(" }}}}{stop}{{{{ end }}}}"));
+            piece = piece.list(items(dice, expressions, depth + 1, true)).and("{{ $i }}/{{ $k }}={{ $v | toJson }};");
+            piece.and("{{ else }}empty{{ end }}{{ else }}none{{ end }}")
+        }
+        107..109 => {
+            let mut piece = new().and("{{ range $path, $bytes := $.Files.Glob \"");
+            piece =
+                piece.and(dice.pick(&["data/*", "**.txt", "data/t*", "nope", "{data,x}/*.txt", "[", "data/?ne.txt"]));
+            piece.and("\" }}{{ $path }}:{{ $bytes | toString | b64enc }};{{ else }}none{{ end }}")
+        }
+        109..112 => {
+            let (before, behind) = [
+                ("{{ $v := ", " }}{{ $v = list $v 1 }}{{ $v | toJson }}"),
+                ("{{ with dict \"a\" (", ") }}{{ .a | toYaml | nindent 2 }}{{ end }}"),
+                ("{{ range 3 }}{{ . }}{{ $q := ", " }}{{ $q }}{{ end }}"),
+                ("{{ printf \"%s\" (", ") | trunc 20 | trimSuffix \"-\" }}"),
+            ][dice.below(4)];
+            new().and(before).with(expressions.pipeline(dice, Want::Any, 1)).and(behind)
         }
         77..92 => {
             let variables = dice.pick(&["", "$x := ", "$i, $x := ", "$_, $x := ", "$x = "]);

@@ -56,6 +56,51 @@ const STRINGS: &[&str] = &[
     "trailing ",
     "v1.2.3",
     "2021-05-06",
+    "on",
+    "Off",
+    "n",
+    "0b101",
+    "0o14",
+    "014",
+    "1_000.5",
+    ".5",
+    "5.",
+    "+1",
+    "-0",
+    ".inf",
+    ".NaN",
+    "1:20",
+    "2021-05-06T07:08:09Z",
+    "!tag",
+    "&a",
+    "*a",
+    "? x",
+    "|",
+    "> folded",
+    "a #b",
+    "a:b",
+    "[x",
+    "{x",
+    "%",
+    "`",
+    "nb\u{a0}sp",
+    "ls\u{2028}ps",
+    "\u{feff}bom",
+    "bell\u{7}",
+    "multi\n  indented\n\n\nend",
+    "\ttab first\nline",
+    "ends with colon:",
+    "-",
+    "--- doc",
+    "a\n---\nb",
+    "...",
+    "=",
+    "<<",
+    "null ",
+    "True",
+    "line \nwith trailing space \n",
+    "\n\n",
+    "a\r\nb",
 ];
 const NUMBERS: &[&str] = &[
     "0",
@@ -76,6 +121,51 @@ const NUMBERS: &[&str] = &[
     "100000",
     "3.0",
     "1e21",
+];
+
+/// Plain scalars, as YAML 1.1 reads them.
+const PLAIN: &[&str] = &[
+    "yes",
+    "no",
+    "on",
+    "OFF",
+    "y",
+    "0o14",
+    "014",
+    "0b11",
+    "1_000",
+    ".5",
+    "5.",
+    "1e3",
+    "1.0e+3",
+    "0x1F",
+    "~",
+    "NULL",
+    "2021-05-06",
+    "2021-05-06T07:08:09Z",
+    "12:30:45",
+    "1:20",
+    "+1",
+    "-0",
+    "-1.50",
+    "1,000",
+    "a b",
+    "a#b",
+    "x:y",
+    "1.2.3",
+    "0.10",
+    "00",
+    "08",
+    "1e400x",
+    "18446744073709551615",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "=",
+    "v1",
+    "!!str 12",
+    "!!int \"7\"",
+    "!!float 3",
+    "'it''s'",
 ];
 
 fn json_string(text: &str) -> String {
@@ -131,6 +221,9 @@ fn values(dice: &mut Dice) -> String {
     ] {
         let _ = writeln!(out, "{key}: {value}");
     }
+    let _ = writeln!(out, "plain: {}\nrows:\n- {}\n- k: {}", dice.pick(PLAIN), dice.pick(PLAIN), dice.pick(PLAIN));
+    out.push_str("block: |\n  one\n    two\n\n  three\nfolded: >-\n  one\n  two\n\n  three\n");
+    out.push_str("base: &base {x: 1, y: [a]}\nmerged:\n  <<: *base\n  y: over\n  z: *base\n");
     out
 }
 
@@ -146,6 +239,10 @@ impl RandomChart {
             dice.below(9),
             dice.below(9)
         );
+        if dice.percent(30) {
+            chart.push_str("description: \"A <b> & 'c'\"\nhome: https://example.com/?a=1&b\nkeywords: [one, two]\n");
+            chart.push_str("sources: [https://example.com]\nannotations: {note: \"1\", b: x}\ntype: application\n");
+        }
         if subchart {
             chart.push_str("dependencies:\n- name: child\n  version: 0.1.0\n");
             if dice.percent(50) {
@@ -170,7 +267,10 @@ impl RandomChart {
         files.insert("data/one.txt".to_owned(), "first\nsecond\n".to_owned());
         files.insert("data/two.txt".to_owned(), dice.pick(&["a\nb", "a\n\nb\n", "", "x"]).to_owned());
         let helpers = "{{- define \"named.a\" -}}\nA[{{ kindOf . }}]\n{{- end }}\n{{ define \"named.list\" }}{{ range . }}- {{ . }}\n{{ end }}{{ end }}\n\
-             {{- define \"named.b\" }}{{ if . }}B{{ . }}{{ else }}none{{ end }}{{ end -}}\n";
+             {{- define \"named.b\" }}{{ if . }}B{{ . }}{{ else }}none{{ end }}{{ end -}}\n\
+             {{- define \"named.rec\" }}{{ .v | toJson }}{{ if gt (int .n) 0 }}({{ include \"named.rec\" (dict \"n\" (sub .n 1) \"v\" .n) }}){{ end }}{{ end -}}\n\
+             {{- define \"named.ctx\" }}{{ .ctx.Release.Name }}/{{ .ctx.Template.Name | base }}/{{ tpl (toString .v) .ctx }}{{ end -}}\n\
+             {{- define \"named.yaml\" }}{{ toYaml . | nindent 2 }}{{ end -}}\n";
         files.insert("templates/_helpers.tpl".to_owned(), helpers.to_owned());
         files.insert("templates/NOTES.txt".to_owned(), "Thank you for {{ .Chart.Name }}.\n".to_owned());
         let templates = (0..templates)

@@ -1,5 +1,7 @@
 //! Random expressions over Go's builtins and everything that Helm exposes, mostly of the right types.
 
+use landfall_chart::Dialect;
+
 use super::dice::Dice;
 use super::tree::{Kind, Piece};
 
@@ -16,10 +18,8 @@ pub(super) enum Want {
 }
 
 /// Functions as `result name parameters`: s string, i int, n number, b bool, l list, m map, a anything; a parameter in
-/// quotes is meant as it stands.
-///
-/// Known to differ and not asked for: `toYamlPretty` of `.Chart` or `.Capabilities`, which helm writes with lower-cased
-/// field names of its Go structs.
+/// quotes is meant as it stands. Not asked for: what differs by chance (`keys`, `now`), and `fromToml`, whose errors are
+/// in the words of another library.
 const FUNCTIONS: &str = r#"
 s abbrev i s
 s trim s
@@ -103,6 +103,7 @@ s toRawJson a
 s toYaml a
 s toYamlPretty m
 s toYamlPretty l
+s toYamlPretty a
 s mustToJson a
 l list a a
 l list a a a
@@ -219,6 +220,113 @@ s uuidv4
 s derivePassword "1" "long" s s s
 s genPrivateKey "ed25519"
 a fail s
+s abbrevboth i i s
+s trimall s s
+s osDir s
+s osClean s
+s osExt s
+b osIsAbs s
+n add1f n
+s repeat i s
+s indent i s
+s nindent i s
+l until i
+s seq i
+s seq i i i
+s htmlDateInZone i "Asia/Tokyo"
+s date "2006-01-02 15:04:05 MST" i
+a dateModify "1h" (toDate "2006-01-02" s)
+s toString (dateModify "-36h30m" (toDate "2006-01-02" s))
+s dateInZone "Mon, 02 Jan 2006 15:04:05 -0700 MST" (toDate "2006-01-02" s) "America/New_York"
+s dateInZone "3:04PM .000 __2 002" i "Europe/Berlin"
+a toDate "2006-01-02" s
+a mustToDate "2006-01-02" s
+b typeIsLike s a
+b mustRegexMatch s s
+s mustRegexFind s s
+l mustRegexFindAll s s i
+s mustRegexReplaceAll s s s
+l mustRegexSplit s s i
+l mustUniq l
+l mustReverse l
+l mustRest l
+l mustInitial l
+a mustFirst l
+a mustLast l
+l mustCompact l
+l mustWithout l a a
+b mustHas a l
+l mustSlice l i i
+l mustPrepend l a
+l push l a
+m mustMerge m m
+m mustMergeOverwrite m m
+m mergeOverwrite m m m
+m merge (dict s a) m
+m mergeOverwrite (deepCopy m) m
+a mustFromJson s
+s mustToPrettyJson a
+s mustToRawJson a
+a mustDeepCopy a
+m dict s a s a s a
+l sortAlpha (values m)
+l concat l l l
+a dig s s s a m
+a index l i i
+a index m s s
+b eq a a a
+b lt n n
+b gt s s
+b ge s s
+b le i i
+s toJson (list a a)
+s toYaml (dict s a s a)
+s toYaml (list a a)
+s toPrettyJson m
+s printf "%d %o %x %X %b" a a a a a
+s printf "%e %E %f %g %G" a a a a a
+s printf "%s|%10s|%-10s|%.3s" a s s s
+s printf "%q %#q %+q" a s s
+s printf "%x % x %#x %X" s s s s
+s printf "%t %c %U" a a a
+s printf "%v %+v" a a
+s printf "%05d %+d %-5d|% d" i i i i
+s printf "%08.3f %+.2e" n n
+s printf "%*d %[2]v %[1]v" i i
+s printf "%d %s"
+s printf "%z %!" a
+s printf s a a
+l $.Files.Lines s
+s $.Files.Get s
+a $.Files.GetBytes s
+a $.Files.Glob s
+b $.Capabilities.APIVersions.Has s
+m $.Values.Table s
+a $.Values.PathValue s
+s include "named.rec" (dict "n" i "v" a)
+s include "named.ctx" (dict "ctx" $ "v" a)
+s include "named.yaml" a
+s include s a
+s tpl "{{ range $k, $v := . }}{{ $k }}={{ $v }};{{ else }}none{{ end }}" m
+s tpl "{{ define `named.tpl` }}T{{ . }}{{ end }}{{ include `named.tpl` .str }}" $.Values
+s tpl "{{ .v | toYaml | indent 2 }}" (dict "v" a)
+"#;
+
+/// What Helm 4 has besides.
+const FUNCTIONS_4: &str = r#"
+s mustToYaml a
+s mustToToml m
+a mustToDuration a
+n durationSeconds a
+n durationMilliseconds a
+n durationMicroseconds a
+n durationNanoseconds a
+n durationMinutes a
+n durationHours a
+n durationDays a
+n durationWeeks a
+a durationRoundTo a a
+a durationTruncateTo a s
 "#;
 
 const RARE: &[&str] = &["fail ", "randAlphaNum ", "uuidv4", "derivePassword ", "genPrivateKey "];
@@ -279,6 +387,48 @@ const STRINGS: &[&str] = &[
     r#""1_000""#,
     r#""12:30:45""#,
     r#""HTTPServer2Go""#,
+    r#""v1""#,
+    r#""apps/v1""#,
+    r#""data/one.txt""#,
+    r#""data/*""#,
+    r#""named.b""#,
+    r#""~1.2 || >3.0 <4""#,
+    r#""1.2.x""#,
+    r#""1.2.3+meta""#,
+    r#""(?i)^([a-z])(\\d)?$""#,
+    r#""(?P<name>o+)|(x)""#,
+    r#""$name-$1""#,
+    r#""2h45m30.5s""#,
+    r#""-1.5h""#,
+    r#""1.5""#,
+    r#""2021-13-40""#,
+    r#""mailto:a@b.c?subject=x%20y""#,
+    r#""//host/path;p?a=b&c=d%zz""#,
+    r#""a: |\n  literal\n  text\nb: >-\n  folded\n  text\n""#,
+    r#""- 1\n- two\n- {three: 3.0}\n""#,
+    r#""a: &x [1, 2]\nb: *x\nc: {<<: {d: 1}, e: 2}""#,
+    r#""yes: no\non: off\n~: null\n1: 0o14\n2.5: 0x1f\n""#,
+    r#""a: b: c""#,
+    r#""\ta: 1""#,
+    r#""{\"a\": [1, {\"b\": null}], \"c\": \"\\u00e9\"}""#,
+    r#""{\"a\": }""#,
+    r#""2021-05-06T07:08:09Z""#,
+    r#""\x00\x07\x1b""#,
+    r#""\xff\xfe""#,
+    r#""- a\n-b\n""#,
+    r#""'a' \"b\"""#,
+    r#""a\u00a0b\u2028c""#,
+    r#""> folded""#,
+    r#""| literal""#,
+    r#""ends with colon:""#,
+    r#""* star""#,
+    r#""!tag x""#,
+    r#""01""#,
+    r#""1e3""#,
+    r#"".5""#,
+    r#""+.inf""#,
+    r#""off""#,
+    r#""N""#,
 ];
 const INTS: &[&str] = &["0", "1", "2", "3", "5", "7", "10", "-1", "-4", "12", "0x10", "'a'"];
 const NUMBERS: &[&str] =
@@ -320,6 +470,40 @@ const PATHS: &[(&str, Want)] = &[
     ("(.Files.Glob \"data/*.txt\").AsConfig", Want::Str),
     ("(.Files.Glob \"data/**\").AsSecrets", Want::Str),
     (".Values", Want::Map),
+    (".Values.plain", Want::Any),
+    (".Values.block", Want::Str),
+    (".Values.folded", Want::Str),
+    (".Values.merged", Want::Map),
+    (".Values.rows", Want::List),
+    (".Values.deep.b", Want::Any),
+    (".Chart.Description", Want::Str),
+    (".Chart.Home", Want::Str),
+    (".Chart.Type", Want::Str),
+    (".Chart.Keywords", Want::Any),
+    (".Chart.Annotations", Want::Any),
+    (".Chart.Annotations.note", Want::Str),
+    (".Chart.Deprecated", Want::Bool),
+    (".Chart.IsRoot", Want::Bool),
+    (".Chart.Nope", Want::Any),
+    (".Chart.Sources", Want::Any),
+    (".Release", Want::Map),
+    (".Release.Service", Want::Str),
+    (".Release.IsUpgrade", Want::Bool),
+    (".Release.Nope", Want::Any),
+    (".Template.BasePath", Want::Str),
+    (".Subcharts", Want::Any),
+    ("(.Capabilities.APIVersions.Has \"apps/v1\")", Want::Bool),
+    (".Capabilities.KubeVersion.Major", Want::Str),
+    (".Capabilities.KubeVersion.GitVersion", Want::Str),
+    (".Capabilities.HelmVersion.Version", Want::Str),
+    (".Capabilities.HelmVersion", Want::Any),
+    ("(semver \"v1.20.4-rc.1+b\").Prerelease", Want::Str),
+    ("(semver \"1.20\").Minor", Want::Any),
+    ("(semver \"1.2.3\").IncMinor", Want::Any),
+    ("(urlParse \"https://u:p@h:1/p?q=1#f\").host", Want::Str),
+    ("(split \",\" \"a,b,c\")._1", Want::Str),
+    ("(toDate \"2006-01-02\" \"2021-05-06\").Year", Want::Int),
+    ("(dict \"x\" (dict \"y\" (list 1 2))).x.y", Want::List),
     ("$x", Want::Any),
     (".", Want::Any),
 ];
@@ -342,10 +526,10 @@ pub(super) struct Expressions {
 }
 
 impl Expressions {
-    pub(super) fn new() -> Self {
-        let functions =
-            FUNCTIONS.lines().filter(|line| !line.is_empty()).map(|line| (want_of(line.as_bytes()[0]), &line[2..]));
-        Expressions { functions: functions.collect() }
+    pub(super) fn new(dialect: Dialect) -> Self {
+        let more = if dialect == Dialect::V4 { FUNCTIONS_4 } else { "" };
+        let lines = FUNCTIONS.lines().chain(more.lines()).filter(|line| !line.is_empty());
+        Expressions { functions: lines.map(|line| (want_of(line.as_bytes()[0]), &line[2..])).collect() }
     }
 
     /// An expression fit to stand as an argument.
@@ -470,7 +654,7 @@ fn parameters(text: &str) -> Vec<&str> {
 /// The same path from the root variable.
 fn rooted(path: &str) -> String {
     match path.strip_prefix("(.") {
-        Some(rest) if rest.starts_with("Files") => format!("($.{rest}"),
+        Some(rest) => format!("($.{rest}"),
         _ if path.starts_with('.') && path.len() > 1 => format!("${path}"),
         _ => path.to_owned(),
     }
