@@ -272,7 +272,7 @@ pub(super) fn spoken(world: &World<'_>, flags: &Flags, stop: Stop) -> Stop {
                 "cannot re-use a name that is still in use" => {
                     "release name check failed: cannot reuse a name that is still in use".to_owned()
                 }
-                words if words.starts_with("release name ") && words.contains("invalid release name") => {
+                words if words.starts_with("release name \"") && words.contains("invalid release name") => {
                     format!("release name check failed: {words}")
                 }
                 words => OTHERWISE.iter().fold(words.to_owned(), |text, (three, four)| text.replacen(three, four, 1)),
