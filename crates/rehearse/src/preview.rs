@@ -248,7 +248,8 @@ fn indexed(object: &Object, path: &str) -> String {
         let fits = |item: &Value| {
             wanted.iter().all(|(key, value)| match item.get(*key) {
                 Some(Value::String(text)) => text == value,
-                Some(other) => other.to_string() == *value,
+                Some(Value::Number(number)) => value.parse::<serde_json::Number>().is_ok_and(|it| it == *number),
+                Some(other) => other.as_bool().is_some_and(|it| value.parse() == Ok(it)),
                 // A key that was defaulted does not stand in the text.
                 None => true,
             })

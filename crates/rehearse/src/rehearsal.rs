@@ -7,7 +7,7 @@ use landfall_chart::{Operation, Tracing};
 use landfall_delivery::{Candidate, CheckResult, Outcome, Turn, Unit, UpOptions, Verdict};
 use landfall_diag::Diagnostic;
 use landfall_drydock::{NodeSpec, Play};
-use landfall_object::ObjectKey;
+use landfall_object::{Object, ObjectKey};
 use landfall_project::{Environment, ProjectFile};
 use landfall_source::SourceTree;
 use serde::Serialize;
@@ -265,26 +265,28 @@ fn render_units(
     Ok(units)
 }
 
-/// Where the rendering is not the same twice, sees whether it is once it has been delivered and can be read back.
+/// Where the rendering is not the same twice, sees which objects are once it has been delivered and can be read back:
+/// those count as the same.
 fn steady(unit: &Unit, after: &Conditions, desired: &mut DesiredUnit) -> Result<(), Vec<Diagnostic>> {
-    let differs = desired.again.as_ref().is_some_and(|again| {
-        let mut pairs = desired.rendered.all_objects().zip(again.all_objects());
-        pairs.any(|(one, other)| one != other)
-    });
-    if !differs {
+    let Some(again) = &mut desired.again else { return Ok(()) };
+    if desired.rendered.all_objects().zip(again.all_objects()).all(|(one, other)| one == other) {
         return Ok(());
     }
     let turn = Turn { revision: 2, operation: Operation::Upgrade };
     let [first, second] = study::MOMENTS;
-    let mut one = study::once(unit, turn, after, first, Tracing::On)?;
+    let mut one = study::once(unit, turn, after, first, Tracing::Off)?;
     let mut other = study::once(unit, turn, after, second, Tracing::Off)?;
     let scopes = study::Scopes::of(&one);
     scopes.place(&mut one, &unit.namespace);
     scopes.place(&mut other, &unit.namespace);
-    let same = one.all_objects().count() == other.all_objects().count()
-        && one.all_objects().zip(other.all_objects()).all(|(one, other)| one == other);
-    if same {
-        desired.again = None;
+    let same: Vec<ObjectKey> =
+        one.all_objects().filter(|object| other.all_objects().any(|it| it == *object)).map(Object::key).collect();
+    for rendered in again.objects.iter_mut().chain(&mut again.hooks) {
+        let key = rendered.object.key();
+        let first = desired.rendered.all_objects().find(|object| object.key() == key);
+        if let Some(first) = first.filter(|_| same.contains(&key)) {
+            rendered.object = first.clone();
+        }
     }
     Ok(())
 }

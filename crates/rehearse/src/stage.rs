@@ -216,10 +216,10 @@ async fn record(mut told: Receiver<Progress>, drydock: Drydock) -> Heard {
     let mut heard = Heard::default();
     while let Some(progress) = told.recv().await {
         match progress {
-            Progress::OperatorSimulated { operator, kind } => {
-                if !heard.operators.iter().any(|(known, _)| *known == operator) {
-                    heard.operators.push((operator, kind));
-                }
+            Progress::OperatorSimulated { operator, kind }
+                if !heard.operators.iter().any(|(known, _)| *known == operator) =>
+            {
+                heard.operators.push((operator, kind));
             }
             Progress::Engine { unit, event } => heard.take(unit, *event, drydock.now()),
             _ => {}

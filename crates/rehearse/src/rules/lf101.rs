@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
 
-use landfall_chart::Chart;
+use landfall_chart::{Chart, HookEvent};
 use landfall_delivery::Door;
 use landfall_object::{Object, ObjectKey};
 use serde_json::Value;
 
 use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
-use crate::subject::{DesiredUnit, Subject};
+use crate::subject::{Desired, DesiredUnit, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF101",
@@ -49,7 +49,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for unit in subject.units {
         let Some(again) = &unit.again else { continue };
         let second: Vec<(ObjectKey, &Object)> = crate::examine::keyed(again);
-        for desired in &unit.objects {
+        // Tests run once and are gone: whatever they are called.
+        for desired in unit.objects.iter().filter(|desired| !is_test(desired)) {
             if !unit.rendered.all_objects().any(|object| object.key() == desired.key()) {
                 continue;
             }
@@ -67,7 +68,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-fn finding(unit: &DesiredUnit, desired: &crate::subject::Desired, path: &str) -> Finding {
+fn is_test(desired: &Desired) -> bool {
+    matches!(&desired.role, Role::Hook { events, .. } if events.iter().all(|event| *event == HookEvent::Test))
+}
+
+fn finding(unit: &DesiredUnit, desired: &Desired, path: &str) -> Finding {
     let origin = unit.rendered.origin(&desired.key(), path);
     let called = origin.and_then(|origin| origin.template).map(|place| {
         // What was drawn may have been kept in a variable: the call is on this line or above it in the same file.
