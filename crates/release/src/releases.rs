@@ -81,6 +81,11 @@ impl Releases {
         &self.namespace
     }
 
+    /// What the engine knows a release by.
+    pub fn target(&self, name: &str) -> String {
+        crate::record::target(&self.namespace, name)
+    }
+
     /// The cluster.
     pub fn cluster(&self) -> &Cluster {
         &self.cluster

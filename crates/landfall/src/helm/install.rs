@@ -9,6 +9,7 @@ use landfall_release::{InstallOptions, Record};
 
 use super::deploy::{self, Asked, DEPLOY, DryRun, Rendering, prefixed};
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
+use super::journal::Journal;
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
 use super::{Stop, World, parse, template};
@@ -92,6 +93,25 @@ pub(super) async fn install(
     post_renderer: Option<PathBuf>,
     replace: bool,
 ) -> Result<Record, Stop> {
+    if dry_run.is_on() {
+        return install_with(session, name, asked, dry_run, post_renderer, replace, None).await;
+    }
+    session
+        .journalled(name, async |journal| {
+            install_with(session, name, asked, dry_run, post_renderer, replace, Some(journal)).await
+        })
+        .await
+}
+
+async fn install_with(
+    session: &Session<'_>,
+    name: &str,
+    asked: &Asked,
+    dry_run: DryRun,
+    post_renderer: Option<PathBuf>,
+    replace: bool,
+    journal: Option<&Journal>,
+) -> Result<Record, Stop> {
     let flags = session.flags;
     if flags.is("hide-secret") && !dry_run.is_on() {
         return Err(Stop::words(105, "Hiding Kubernetes secrets requires a dry-run mode"));
@@ -100,12 +120,7 @@ pub(super) async fn install(
         return Err(prefixed(&format!("release name {name:?}"), told(&error)));
     }
     let namespace = session.releases.namespace().to_owned();
-    let journal = if dry_run.is_on() {
-        None
-    } else {
-        Some(session.reached.journals.open(session.world, &namespace, name).await?)
-    };
-    if let Some(journal) = &journal {
+    if let Some(journal) = journal {
         session.recover(name, journal).await?;
         session.heed_signals(&flags.arguments[0]);
         let history = session.releases.history(name).await.map_err(|error| told(&error))?;
@@ -142,9 +157,7 @@ pub(super) async fn install(
         prepared.record.info.description = "Dry run complete".to_owned();
         return Ok(prepared.record);
     };
-    let delivered = session.run(&prepared, &journal).await;
-    journal.close(&prepared.record.target()).await;
-    let delivered = delivered?;
+    let delivered = session.run(&prepared, journal).await?;
     if delivered.succeeded() {
         return Ok(delivered.record);
     }

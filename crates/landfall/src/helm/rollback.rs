@@ -6,6 +6,7 @@ use landfall_release::{DeployOptions, Error, Force, HookRuns, Remainder, Rollbac
 
 use super::deploy;
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
+use super::journal::Journal;
 use super::session::{Session, on_cluster, told};
 use super::{Stop, World, parse};
 
@@ -60,10 +61,23 @@ async fn roll_back(session: &Session<'_>, name: &str, revision: i64) -> Result<(
         return Err(Stop::words(300, format!("prepareRollback: Release name is invalid: {name}")));
     }
     let dry_run = !matches!(flags.text("dry-run"), None | Some("" | "false" | "none"));
-    let namespace = session.releases.namespace().to_owned();
-    let journal =
-        if dry_run { None } else { Some(session.reached.journals.open(session.world, &namespace, name).await?) };
-    if let Some(journal) = &journal {
+    if dry_run {
+        return roll_back_with(session, name, revision, dry_run, None).await;
+    }
+    session
+        .journalled(name, async |journal| roll_back_with(session, name, revision, dry_run, Some(journal)).await)
+        .await
+}
+
+async fn roll_back_with(
+    session: &Session<'_>,
+    name: &str,
+    revision: i64,
+    dry_run: bool,
+    journal: Option<&Journal>,
+) -> Result<(), Stop> {
+    let flags = session.flags;
+    if let Some(journal) = journal {
         session.recover(name, journal).await?;
     }
     let dialect = session.dialect()?;
@@ -93,8 +107,6 @@ async fn roll_back(session: &Session<'_>, name: &str, revision: i64) -> Result<(
         Err(error) => return Err(told(&error)),
     };
     let Some(journal) = journal else { return Ok(()) };
-    let delivered = session.run(&prepared, &journal).await;
-    journal.close(&prepared.record.target()).await;
-    let delivered = delivered?;
+    let delivered = session.run(&prepared, journal).await?;
     if delivered.succeeded() { Ok(()) } else { Err(session.failure(&delivered)) }
 }

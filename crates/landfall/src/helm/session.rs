@@ -102,6 +102,18 @@ impl Session<'_> {
         found.map_err(|error| told(&error))
     }
 
+    /// Works with the journal of a release, which is closed however the work ends.
+    pub(super) async fn journalled<T>(
+        &self,
+        name: &str,
+        work: impl AsyncFnOnce(&Journal) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let journal = self.reached.journals.open(self.world, self.releases.namespace(), name).await?;
+        let outcome = work(&journal).await;
+        journal.close(&self.releases.target(name)).await;
+        outcome
+    }
+
     /// Brings to an end what an earlier process left open on a release, where that can be known.
     pub(super) async fn recover(&self, name: &str, journal: &Journal) -> Result<(), Stop> {
         if !journal.alone {

@@ -35,11 +35,7 @@ async fn test(session: &Session<'_>, name: &str) -> Result<(), Stop> {
     let filters = filters(flags);
     let options = TestOptions { timeout: timeout(flags), filters: filters.clone() };
     let prepared = session.releases.prepare_test(name, &options).await.map_err(|error| told(&error))?;
-    let namespace = session.releases.namespace().to_owned();
-    let journal = session.reached.journals.open(session.world, &namespace, name).await?;
-    let delivered = session.run(&prepared, &journal).await;
-    journal.close(&prepared.record.target()).await;
-    let delivered = delivered?;
+    let delivered = session.journalled(name, async |journal| session.run(&prepared, journal).await).await?;
     let dialect = session.dialect()?;
     let without_notes = flags.is("hide-notes") || dialect == Dialect::V4;
     let detail = Detail { all: flags.is("debug"), without_notes, dialect, ..Detail::default() };

@@ -65,7 +65,7 @@ async fn uninstall(session: &Session<'_>, name: &str, propagation: Propagation) 
     let prepared = match session.releases.prepare_uninstall(name, &options(flags, propagation)).await {
         Ok(prepared) => prepared,
         Err(error) => {
-            journal.close("").await;
+            journal.close(&session.releases.target(name)).await;
             return match error {
                 Error::NotFound { .. } if flags.is("ignore-not-found") => Ok(()),
                 error @ Error::NotFound { .. } => {

@@ -9,6 +9,7 @@ use landfall_release::{Record, Status, UpgradeOptions};
 use super::deploy::{self, Asked, DEPLOY, DryRun, Rendering, prefixed};
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
 use super::install::{check_chart, check_dependencies, install, warn_deprecated};
+use super::journal::Journal;
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
 use super::{Stop, World, exactly, log, parse, template};
@@ -86,6 +87,24 @@ async fn upgrade(
     dry_run: DryRun,
     post_renderer: Option<PathBuf>,
 ) -> Result<Record, Stop> {
+    if dry_run.is_on() {
+        return upgrade_with(session, name, asked, dry_run, post_renderer, None).await;
+    }
+    session
+        .journalled(name, async |journal| {
+            upgrade_with(session, name, asked, dry_run, post_renderer, Some(journal)).await
+        })
+        .await
+}
+
+async fn upgrade_with(
+    session: &Session<'_>,
+    name: &str,
+    asked: &Asked,
+    dry_run: DryRun,
+    post_renderer: Option<PathBuf>,
+    journal: Option<&Journal>,
+) -> Result<Record, Stop> {
     let flags = session.flags;
     if landfall_release::validate_release_name(name).is_err() {
         return Err(Stop::words(300, format!("release name is invalid: {name}")));
@@ -93,13 +112,7 @@ async fn upgrade(
     if flags.is("hide-secret") && !dry_run.is_on() {
         return Err(Stop::words(105, "Hiding Kubernetes secrets requires a dry-run mode"));
     }
-    let namespace = session.releases.namespace().to_owned();
-    let journal = if dry_run.is_on() {
-        None
-    } else {
-        Some(session.reached.journals.open(session.world, &namespace, name).await?)
-    };
-    if let Some(journal) = &journal {
+    if let Some(journal) = journal {
         session.recover(name, journal).await?;
         session.heed_signals(name);
     }
@@ -133,9 +146,7 @@ async fn upgrade(
         prepared.record.info.description = options.deploy.description.unwrap_or_else(|| "Dry run complete".to_owned());
         return Ok(prepared.record);
     };
-    let delivered = session.run(&prepared, &journal).await;
-    journal.close(&prepared.record.target()).await;
-    let delivered = delivered?;
+    let delivered = session.run(&prepared, journal).await?;
     if delivered.succeeded() {
         return Ok(delivered.record);
     }

@@ -140,6 +140,27 @@ fn a_record_left_pending_by_a_dead_process_does_not_stand_in_the_way() {
     sandbox.run(&["helm", "history", "web"]).exits(0).says("pre-upgrade hooks failed");
 }
 
+#[test]
+fn a_journal_is_gone_when_its_operation_has_ended_or_was_refused() {
+    let sandbox = started();
+    let kubeconfig = sandbox.root().join(".landfall/kubeconfig").display().to_string();
+    let run = |arguments: &[&str]| {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--kubeconfig", kubeconfig.as_str()]).collect();
+        sandbox.run(&arguments)
+    };
+    run(&["helm", "install", "web", "web"]).exits(0);
+    run(&["helm", "install", "web", "web"]).exits(1);
+    run(&["helm", "upgrade", "other", "web"]).exits(1);
+    run(&["helm", "upgrade", "web", "web", "--set", "image=text"]).exits(1);
+    run(&["helm", "rollback", "web", "9"]).exits(1);
+    run(&["helm", "uninstall", "web"]).exits(0);
+    let home = sandbox.root().parent().expect("has one").join(".local/state/landfall/releases");
+    let servers: Vec<_> = std::fs::read_dir(home).expect("journals were written").flatten().collect();
+    assert_eq!(servers.len(), 1);
+    let left: Vec<_> = std::fs::read_dir(servers[0].path()).expect("a directory").flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 /// The live objects of a release by `version/Kind`.
 fn resources(sandbox: &Sandbox, release: &str) -> serde_json::Value {
     let shown = sandbox.run(&["helm", "status", release, "--show-resources", "-o", "json"]).exits(0);
