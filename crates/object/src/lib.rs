@@ -19,6 +19,7 @@ pub mod health;
 mod key;
 pub mod mask;
 pub mod merge;
+pub mod network_policy;
 mod object;
 pub mod order;
 pub mod proto;
