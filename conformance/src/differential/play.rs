@@ -130,7 +130,7 @@ async fn play_step(
         let reached = step.until.iter().all(|until| match until {
             Until::Status(status) => exchange.status == *status,
             Until::Field(pointer, wanted) => {
-                matches!(&exchange.body, Body::Json(body) if body.pointer(pointer) == Some(wanted))
+                matches!(&exchange.body, Body::Json(body) if body.pointer(pointer).unwrap_or(&Value::Null) == wanted)
             }
         });
         if reached || Instant::now() >= deadline {

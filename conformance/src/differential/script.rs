@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Directives stand before the request line: `@capture NAME = POINTER`; `@until POINTER = JSON` and `@until status = CODE` repeat a step until it
-//! answers so (only the last answer counts); `@watch N` reads N events; `@token TEXT` and `@token none` act as another; `@hex` says that the body is
+//! answers so (only the last answer counts; `null` is also what is absent); `@watch N` reads N events; `@token TEXT` and `@token none` act as another; `@hex` says that the body is
 //! in hexadecimal; `@protobuf` that it goes out as protobuf, written from its JSON. `{{name}}` is replaced in paths, headers and bodies; `{{ns}}` is the script's own namespace. A body goes out byte for byte,
 //! without the blank lines at its ends.
 

@@ -13,7 +13,7 @@
 mod autoscaler;
 mod budget;
 mod claims;
-mod conditions;
+pub(crate) mod conditions;
 mod cron;
 mod cron_job;
 mod daemon_set;
@@ -163,7 +163,7 @@ impl Controllers {
         if generation != self.behaviour_seen {
             self.behaviour_seen = generation;
             self.kubelet.forget_probes();
-            routes::pods(world, &mut self.queue);
+            routes::players(world, &mut self.queue);
         }
         if self.sweep_at <= now {
             // Only in passing, so that an idle cluster's virtual time does not jump for the sake of old events.
@@ -245,6 +245,7 @@ impl Controllers {
             Role::Kubelet => Agent::Kubelet,
             Role::CertManager => Agent::CertManager,
             Role::SealedSecret => Agent::SealedSecrets,
+            Role::Mariadb => Agent::Mariadb,
             Role::Ingress => Agent::Traefik,
             _ => Agent::ControllerManager,
         };
@@ -266,7 +267,7 @@ impl Controllers {
             Role::Service => endpoints::reconcile(desk, namespace, name),
             Role::Ingress => ingress_status::reconcile(desk, namespace, name),
             Role::Budget => budget::reconcile(desk, namespace, name),
-            Role::Autoscaler => autoscaler::reconcile(desk, namespace, name),
+            Role::Autoscaler => autoscaler::reconcile(desk, &self.behaviour, namespace, name),
             Role::Quota => quota::reconcile(desk, namespace, name),
             Role::Signer => signer::reconcile(desk, &self.credentials, name),
             Role::Scheduler if self.plane.scheduler == Switch::On => {
@@ -281,10 +282,14 @@ impl Controllers {
             Role::SealedSecret if self.plane.operators == Switch::On => {
                 operators::sealed_secrets::reconcile(desk, namespace, name)
             }
+            Role::Mariadb if self.plane.operators == Switch::On => operators::mariadb::reconcile(desk, &item.object),
             Role::Traefik if self.plane.operators == Switch::On => operators::traefik::reconcile(desk, namespace, name),
-            Role::Scheduler | Role::Kubelet | Role::CertManager | Role::SealedSecret | Role::Traefik => {
-                Ok(Outcome::done())
-            }
+            Role::Scheduler
+            | Role::Kubelet
+            | Role::CertManager
+            | Role::SealedSecret
+            | Role::Mariadb
+            | Role::Traefik => Ok(Outcome::done()),
         }
     }
 }

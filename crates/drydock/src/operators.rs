@@ -2,5 +2,6 @@
 
 pub(crate) mod cert_manager;
 pub(crate) mod definitions;
+pub(crate) mod mariadb;
 pub(crate) mod sealed_secrets;
 pub(crate) mod traefik;

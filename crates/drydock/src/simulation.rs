@@ -9,12 +9,14 @@
 //!     start: 2s                   # until it answers
 //!     runs: 5s                    # how long a container that ends takes
 //!     exit: 1                     # with which code it ends
+//!     load: {cpu: 800m}           # what all its pods together use: the autoscaler's metrics
 //! ```
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::SignedDuration;
+use landfall_object::Quantity;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -47,6 +49,9 @@ pub struct Script {
     pub runs: Option<SignedDuration>,
     /// The code with which a container that ends ends.
     pub exit: Option<i64>,
+    /// What all pods of the workload together use, by resource, as the autoscaler measures it.
+    #[serde(deserialize_with = "load")]
+    pub load: BTreeMap<String, Quantity>,
 }
 
 /// The answer to an HTTP request.
@@ -67,10 +72,10 @@ pub struct DeclaredHttp {
     /// Headers.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// A JSON body.
+    /// A JSON body; `{{ .env.NAME }}` and the like are filled in as in `logs`.
     #[serde(default)]
     pub json: Option<Value>,
-    /// A body as text.
+    /// A body as text; filled in as `json` is.
     #[serde(default)]
     pub body: Option<String>,
 }
@@ -111,6 +116,15 @@ fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignedDuration>, D::Error> {
     let Some(written) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     parse_duration(&written).map(Some).ok_or_else(|| D::Error::custom(BadDuration(&written)))
+}
+
+fn load<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Quantity>, D::Error> {
+    let written = Option::<BTreeMap<String, Value>>::deserialize(deserializer)?.unwrap_or_default();
+    let read = |(resource, amount): (String, Value)| match Quantity::from_json(&amount) {
+        Ok(quantity) if quantity.signum() >= 0 => Ok((resource, quantity)),
+        _ => Err(D::Error::custom(format!("{amount} is no amount of {resource} such as 500m or 256Mi"))),
+    };
+    written.into_iter().map(read).collect()
 }
 
 struct BadDuration<'a>(&'a str);
@@ -174,6 +188,25 @@ impl Simulation {
     }
 }
 
+impl Simulation {
+    /// What the workload of a pod uses of a resource in thousandths, all its pods together; of one container only, if
+    /// one is named. `None` when nothing is declared.
+    pub(crate) fn load(&self, pod: &Value, container: &str, resource: &str) -> Option<i64> {
+        let mut counted: Vec<&Script> = Vec::new();
+        let containers = list(pod, "/spec/containers").iter().map(|c| text(c, "/name"));
+        for script in containers.filter(|c| container.is_empty() || *c == container).filter_map(|c| self.script(pod, c))
+        {
+            // One that is declared for the whole workload counts once.
+            if !counted.iter().any(|known| std::ptr::eq(*known, script)) {
+                counted.push(script);
+            }
+        }
+        let mut loads = counted.iter().filter_map(|script| script.load.get(resource)).peekable();
+        loads.peek()?;
+        Some(loads.fold(0, |sum, load| sum.saturating_add(load.millis())))
+    }
+}
+
 impl Script {
     /// The answer to a request, if one is declared.
     pub fn answer(&self, method: &str, path: &str, port: Option<u16>) -> Option<&DeclaredHttp> {
@@ -210,12 +243,12 @@ impl Script {
 }
 
 impl DeclaredHttp {
-    /// The body as bytes.
-    pub fn bytes(&self) -> Vec<u8> {
+    /// The body as it is declared, before anything is filled in.
+    pub fn text(&self) -> String {
         match (&self.json, &self.body) {
-            (Some(json), _) => json.to_string().into_bytes(),
-            (None, Some(body)) => body.clone().into_bytes(),
-            (None, None) => Vec::new(),
+            (Some(json), _) => json.to_string(),
+            (None, Some(body)) => body.clone(),
+            (None, None) => String::new(),
         }
     }
 
@@ -249,7 +282,7 @@ pub(crate) fn is_part_of_name(part: &str, name: &str) -> bool {
 }
 
 /// Fills `{{ .port }}`, `{{ .pod }}`, `{{ .namespace }}`, `{{ .container }}`, `{{ .image }}`, `{{ .ip }}`, `{{ .node }}`
-/// into a line; anything else in braces stays as it is.
+/// and the container's written variables (`{{ .env.NAME }}`) into a line; anything else in braces stays as it is.
 pub(crate) fn fill(line: &str, pod: &Value, container: &str) -> String {
     let spec = ["/spec/containers", "/spec/initContainers"]
         .into_iter()
@@ -271,16 +304,24 @@ pub(crate) fn fill(line: &str, pod: &Value, container: &str) -> String {
             ".image" => filled.push_str(spec.map_or("", |c| text(c, "/image"))),
             ".ip" => filled.push_str(text(pod, "/status/podIP")),
             ".node" => filled.push_str(text(pod, "/spec/nodeName")),
-            other => {
-                filled.push_str("{{ ");
-                filled.push_str(other);
-                filled.push_str(" }}");
-            }
+            other => match other.strip_prefix(".env.").and_then(|variable| written_variable(spec, variable)) {
+                Some(value) => filled.push_str(value),
+                None => {
+                    filled.push_str("{{ ");
+                    filled.push_str(other);
+                    filled.push_str(" }}");
+                }
+            },
         }
         rest = tail;
     }
     filled.push_str(rest);
     filled
+}
+
+/// The value of an environment variable that the manifest writes out; one from a Secret is not told.
+fn written_variable<'a>(container: Option<&'a Value>, variable: &str) -> Option<&'a str> {
+    list(container?, "/env").iter().find(|env| text(env, "/name") == variable)?.get("value")?.as_str()
 }
 
 #[cfg(test)]
@@ -309,8 +350,8 @@ mod tests {
         let simulation = declared();
         let script = &simulation.containers["api"];
         assert_eq!(
-            script.answer("GET", "/health?x=1", None).map(DeclaredHttp::bytes),
-            Some(br#"{"status":"ok"}"#.to_vec())
+            script.answer("GET", "/health?x=1", None).map(DeclaredHttp::text).as_deref(),
+            Some(r#"{"status":"ok"}"#)
         );
         assert!(script.answer("GET", "/graphql", None).is_none());
         assert!(script.answer("POST", "/graphql", None).is_some());
@@ -351,5 +392,13 @@ mod tests {
     fn log_lines_are_filled_in() {
         let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "ports": [{"containerPort": 80}]}]}});
         assert_eq!(fill("{{ .pod }} on {{.port}} {{ .x }} {{", &pod, "c"), "p on 80 {{ .x }} {{");
+    }
+
+    #[test]
+    fn a_written_variable_is_filled_in_and_a_secret_one_is_not() {
+        let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "env": [
+            {"name": "VERSION", "value": "1.2.3"},
+            {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}]}});
+        assert_eq!(fill("{{ .env.VERSION }} {{ .env.PASSWORD }}", &pod, "c"), "1.2.3 {{ .env.PASSWORD }}");
     }
 }

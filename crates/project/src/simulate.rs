@@ -15,7 +15,8 @@ pub struct Simulated {
     /// Answers to HTTP requests, the longest path wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http: Vec<HttpAnswer>,
-    /// Lines written to the log at the start; templates with `.port`, `.pod`, `.container`, `.image`, `.namespace`.
+    /// Lines written to the log at the start; templates with `.port`, `.pod`, `.container`, `.image`, `.namespace`, and
+    /// `.env.NAME` for a variable that the manifest writes out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<String>,
     /// Answers to commands run inside.
@@ -30,6 +31,9 @@ pub struct Simulated {
     /// What it exits with when it is a job's; 0 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<i32>,
+    /// What all pods of the workload together use, by resource, as `{cpu: 800m}`: the autoscaler's metrics.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub load: BTreeMap<String, String>,
 }
 
 /// One declared answer to an HTTP request.
@@ -50,10 +54,10 @@ pub struct HttpAnswer {
     /// The answer's headers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The answer's body as text.
+    /// The answer's body as text; a template as in `logs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// The answer's body as JSON.
+    /// The answer's body as JSON; its texts are templates as in `logs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<serde_json::Value>,
 }

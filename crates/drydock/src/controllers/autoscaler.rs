@@ -1,83 +1,249 @@
-//! Autoscalers: no metrics are simulated, so they keep the target within its bounds and say that they cannot scale.
+//! Autoscalers: as many pods as the declared load asks for, within their bounds (`pkg/controller/podautoscaler`).
+//!
+//! A load is what the project declares under `simulate:`. Without one there are no metrics, and the autoscaler says so
+//! in the words of a cluster without a metrics server. Recommendations are not remembered: the scale-down window runs
+//! from the last change of scale.
 
+mod metrics;
+
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, EventType, Outcome};
-use super::fields::{child, count, deleting, int, text};
-use super::kind::{AUTOSCALER, Kind};
+use self::metrics::{Proposal, Refusal, Scaled};
+use super::conditions::{self, Condition};
+use super::desk::{Desk, EventType, Found, Outcome};
+use super::fields::{child, created, deleting, instant, int, list, text};
+use super::kind::{AUTOSCALER, Kind, POD};
+use super::pods::is_terminated;
 use super::rollout::wanted;
+use super::selector;
+use crate::behaviour::Behaviour;
 use crate::clock::rfc3339;
 use crate::status::Status;
 
+/// How long a lower recommendation waits when `behavior` says nothing.
+const WINDOW: i64 = 300;
+/// How often the scale changes at most.
+const PERIOD: SignedDuration = SignedDuration::from_secs(15);
+
 /// Looks at one autoscaler.
-pub(super) fn reconcile(desk: &mut Desk<'_>, namespace: &str, name: &str) -> Result<Outcome, Status> {
+pub(super) fn reconcile(
+    desk: &mut Desk<'_>,
+    behaviour: &Behaviour,
+    namespace: &str,
+    name: &str,
+) -> Result<Outcome, Status> {
     desk.speaks_as("horizontal-pod-autoscaler");
     let Some(autoscaler) = desk.get(&AUTOSCALER, namespace, name).filter(|a| !deleting(a)) else {
         return Ok(Outcome::done());
     };
-    let reference = autoscaler.pointer("/spec/scaleTargetRef").cloned().unwrap_or_default();
-    let (kind, target_name) = (text(&reference, "/kind").to_owned(), text(&reference, "/name").to_owned());
-    let known = Kind::of(text(&reference, "/apiVersion"), &kind);
-    let target = known.and_then(|k| desk.get(k, namespace, &target_name).map(|found| (k, found)));
-    let mut conditions: Vec<(&str, &str, &str, String)> = Vec::new();
-    let mut status = json!({"observedGeneration": count(&autoscaler, "/metadata/generation"), "currentMetrics": null});
-    match target {
-        None => {
-            let message = format!(
-                "the HPA controller was unable to get the target's current scale: {kind} \"{target_name}\" not found"
-            );
-            conditions.push(("AbleToScale", "False", "FailedGetScale", message));
-            status["desiredReplicas"] = 0.into();
+    let mut work = Work { status: autoscaler.get("status").cloned().unwrap_or_else(|| json!({})), autoscaler };
+    let outcome = work.scale(desk, behaviour)?;
+    work.write_status(desk)?;
+    Ok(outcome)
+}
+
+struct Work {
+    autoscaler: Found,
+    status: Value,
+}
+
+impl Work {
+    fn set(&mut self, desk: &Desk<'_>, kind: &str, status: &str, reason: &str, message: &str) {
+        conditions::set(&mut self.status, &Condition { kind, status, reason, message }, desk.now());
+    }
+
+    fn warn(&self, desk: &mut Desk<'_>, reason: &str, message: &str) {
+        // The real one repeats itself every 15 seconds.
+        if !desk.was_said(&self.autoscaler, reason, message) {
+            desk.event(&self.autoscaler, EventType::Warning, reason, message);
         }
-        Some((kind, found)) => {
-            let current = wanted(&found);
-            let least = int(&autoscaler, "/spec/minReplicas").unwrap_or(1);
-            let most = int(&autoscaler, "/spec/maxReplicas").unwrap_or(current);
-            let desired = if current == 0 { 0 } else { current.clamp(least.min(most), most) };
-            if desired != current {
-                let mut resized = found.value().clone();
-                child(&mut resized, "spec")["replicas"] = desired.into();
-                desk.update(kind, resized)?;
-                let why = if current > desired {
-                    "Current number of replicas above Spec.MaxReplicas"
-                } else {
-                    "Current number of replicas below Spec.MinReplicas"
-                };
-                let message = format!("New size: {desired}; reason: {why}");
-                desk.event(&autoscaler, EventType::Normal, "SuccessfulRescale", &message);
-                status["lastScaleTime"] = rfc3339(desk.now()).into();
+    }
+
+    fn scale(&mut self, desk: &mut Desk<'_>, behaviour: &Behaviour) -> Result<Outcome, Status> {
+        let reference = self.autoscaler.pointer("/spec/scaleTargetRef").cloned().unwrap_or_default();
+        let known = Kind::of(text(&reference, "/apiVersion"), text(&reference, "/kind"));
+        let within = self.autoscaler.namespace().to_owned();
+        let target = known.and_then(|k| desk.get(k, &within, text(&reference, "/name")).map(|found| (k, found)));
+        let Some((kind, target)) = target else {
+            let resource = known.map_or_else(|| text(&reference, "/kind"), |kind| kind.id);
+            let why = format!("{resource} \"{}\" not found", text(&reference, "/name"));
+            self.warn(desk, "FailedGetScale", &why);
+            let message = format!("the HPA controller was unable to get the target's current scale: {why}");
+            self.set(desk, "AbleToScale", "False", "FailedGetScale", &message);
+            return Ok(Outcome::done());
+        };
+        let got = "the HPA controller was able to get the target's current scale";
+        self.set(desk, "AbleToScale", "True", "SucceededGetScale", got);
+        let current = wanted(&target);
+        let least = int(&self.autoscaler, "/spec/minReplicas").unwrap_or(1);
+        let most = int(&self.autoscaler, "/spec/maxReplicas").unwrap_or(current);
+        if current == 0 {
+            let message = "scaling is disabled since the replica count of the target is zero";
+            self.set(desk, "ScalingActive", "False", "ScalingDisabled", message);
+            self.count(0, 0, Value::Null);
+            return Ok(Outcome::done());
+        }
+        if current > most {
+            return self.rescale(desk, kind, &target, most, "Current number of replicas above Spec.MaxReplicas");
+        }
+        if current < least {
+            return self.rescale(desk, kind, &target, least, "Current number of replicas below Spec.MinReplicas");
+        }
+        let proposal = match self.proposal(desk, behaviour, &target, current) {
+            Ok(proposal) => proposal,
+            Err((first, statuses)) => {
+                self.warn(desk, "FailedComputeMetricsReplicas", &first.summary);
+                let why = format!("the HPA was unable to compute the replica count: {}", first.why);
+                self.set(desk, "ScalingActive", "False", first.reason, &why);
+                let kept = int(&self.status, "/desiredReplicas").unwrap_or(0);
+                self.count(current, kept, statuses);
+                return Ok(Outcome::done());
             }
-            status["currentReplicas"] = current.into();
-            status["desiredReplicas"] = desired.into();
-            let message = "the HPA controller was able to get the target's current scale".to_owned();
-            conditions.push(("AbleToScale", "True", "SucceededGetScale", message));
-            if current == 0 {
-                let message = "scaling is disabled since the replica count of the target is zero".to_owned();
-                conditions.push(("ScalingActive", "False", "ScalingDisabled", message));
+        };
+        let message =
+            format!("the HPA was able to successfully calculate a replica count from {}", proposal.scaled.metric);
+        self.set(desk, "ScalingActive", "True", "ValidMetricFound", &message);
+        let asked = proposal.scaled.replicas;
+        let free_at = self.free_to_shrink_at();
+        let held = asked < current && free_at.is_some_and(|at| at > desk.now());
+        if held {
+            let why = "recent recommendations were higher than current one, applying the highest recent recommendation";
+            self.set(desk, "AbleToScale", "True", "ScaleDownStabilized", why);
+        } else {
+            let why = "recommended size matches current size";
+            self.set(desk, "AbleToScale", "True", "ReadyForNewScale", why);
+        }
+        let asked = if held { current } else { asked };
+        let limit = fastest(current);
+        let (reason, message, desired) = if asked < least {
+            ("TooFewReplicas", "the desired replica count is less than the minimum replica count", least)
+        } else if asked > most.min(limit) && limit < most {
+            ("ScaleUpLimit", "the desired replica count is increasing faster than the maximum scale rate", limit)
+        } else if asked > most {
+            ("TooManyReplicas", "the desired replica count is more than the maximum replica count", most)
+        } else {
+            ("DesiredWithinRange", "the desired count is within the acceptable range", asked)
+        };
+        let limited = if desired == asked { "False" } else { "True" };
+        self.set(desk, "ScalingLimited", limited, reason, message);
+        let last = instant(&self.status, "/lastScaleTime").and_then(|at| at.checked_add(PERIOD).ok());
+        let too_soon = last.filter(|at| desired != current && *at > desk.now());
+        if desired != current && too_soon.is_none() {
+            let why = if desired > current {
+                format!("{} above target", proposal.scaled.metric)
             } else {
-                let message = "the HPA was unable to compute the replica count: no metrics are simulated".to_owned();
-                conditions.push(("ScalingActive", "False", "FailedGetResourceMetric", message));
+                "All metrics below target".to_owned()
+            };
+            self.count(current, desired, proposal.statuses);
+            return self.rescale(desk, kind, &target, desired, &why);
+        }
+        self.count(current, current, proposal.statuses);
+        Ok(Outcome::again_at(too_soon.or(free_at.filter(|_| held))))
+    }
+
+    /// What the metrics ask for: the highest proposal of those that could be computed.
+    fn proposal(
+        &self,
+        desk: &mut Desk<'_>,
+        behaviour: &Behaviour,
+        target: &Value,
+        current: i64,
+    ) -> Result<Proposal, (Refusal, Value)> {
+        let wanted = target.pointer("/spec/selector");
+        let pods: Vec<Found> = desk
+            .list(&POD, self.autoscaler.namespace())
+            .into_iter()
+            .filter(|pod| selector::matches(wanted, pod) && !is_terminated(pod))
+            .collect();
+        let specs = list(&self.autoscaler, "/spec/metrics");
+        let play = behaviour.play();
+        let mut statuses = Vec::new();
+        let mut highest: Option<Scaled> = None;
+        let mut refused: Option<Refusal> = None;
+        let mut refusals = 0;
+        for spec in specs {
+            match metrics::propose(&play.simulation, spec, &pods, current) {
+                Ok(scaled) => {
+                    statuses.push(scaled.status.clone());
+                    if highest.as_ref().is_none_or(|best| scaled.replicas > best.replicas) {
+                        highest = Some(scaled);
+                    }
+                }
+                Err(refusal) => {
+                    self.warn(desk, refusal.reason, &refusal.why);
+                    statuses.push(json!({"type": ""}));
+                    refusals += 1;
+                    refused.get_or_insert(refusal);
+                }
             }
         }
+        match (highest, refused) {
+            (Some(scaled), None) => Ok(Proposal { scaled, statuses: statuses.into() }),
+            // Some metrics work, and not less is asked for than there is: go on with those.
+            (Some(scaled), Some(_)) if scaled.replicas >= current => Ok(Proposal { scaled, statuses: statuses.into() }),
+            (_, Some(mut refusal)) => {
+                refusal.summary = format!(
+                    "invalid metrics ({refusals} invalid out of {}), first error is: {}",
+                    specs.len(),
+                    refusal.why
+                );
+                Err((refusal, statuses.into()))
+            }
+            (None, None) => Err((Refusal::none_declared(), Value::Null)),
+        }
     }
-    let now = rfc3339(desk.now());
-    let made: Vec<Value> = conditions
-        .into_iter()
-        .map(|(kind, state, reason, message)| {
-            let since = super::fields::condition(&autoscaler, kind)
-                .filter(|c| text(c, "/status") == state)
-                .map_or_else(|| now.clone().into(), |c| c["lastTransitionTime"].clone());
-            json!({"type": kind, "status": state, "reason": reason, "message": message, "lastTransitionTime": since})
-        })
-        .collect();
-    status["conditions"] = made.into();
-    if let Some(at) = autoscaler.pointer("/status/lastScaleTime").filter(|_| status.get("lastScaleTime").is_none()) {
-        status["lastScaleTime"] = at.clone();
+
+    /// When fewer pods may be asked for: a window after the last change.
+    fn free_to_shrink_at(&self) -> Option<jiff::Timestamp> {
+        let window = int(&self.autoscaler, "/spec/behavior/scaleDown/stabilizationWindowSeconds").unwrap_or(WINDOW);
+        let since = instant(&self.status, "/lastScaleTime").unwrap_or_else(|| created(&self.autoscaler));
+        since.checked_add(SignedDuration::from_secs(window)).ok()
     }
-    if autoscaler.get("status") != Some(&status) {
-        let mut changed = autoscaler.value().clone();
-        changed["status"] = status;
-        desk.update_status(&AUTOSCALER, changed)?;
+
+    fn rescale(
+        &mut self,
+        desk: &mut Desk<'_>,
+        kind: &Kind,
+        target: &Found,
+        desired: i64,
+        why: &str,
+    ) -> Result<Outcome, Status> {
+        let current = wanted(target);
+        let mut resized = target.value().clone();
+        child(&mut resized, "spec")["replicas"] = desired.into();
+        desk.update(kind, resized)?;
+        let message = format!("the HPA controller was able to update the target scale to {desired}");
+        self.set(desk, "AbleToScale", "True", "SucceededRescale", &message);
+        let message = format!("New size: {desired}; reason: {why}");
+        desk.event(&self.autoscaler, EventType::Normal, "SuccessfulRescale", &message);
+        let metrics = self.status.get("currentMetrics").cloned().unwrap_or(Value::Null);
+        self.count(current, desired, metrics);
+        self.status["lastScaleTime"] = rfc3339(desk.now()).into();
+        Ok(Outcome::again_at(desk.now().checked_add(PERIOD).ok()))
     }
-    Ok(Outcome::done())
+
+    fn count(&mut self, current: i64, desired: i64, metrics: Value) {
+        self.status["currentReplicas"] = current.into();
+        self.status["desiredReplicas"] = desired.into();
+        self.status["currentMetrics"] = metrics;
+    }
+
+    fn write_status(&mut self, desk: &mut Desk<'_>) -> Result<(), Status> {
+        if self.status.get("desiredReplicas").is_none() {
+            self.count(0, 0, Value::Null);
+        }
+        if self.autoscaler.get("status") == Some(&self.status) {
+            return Ok(());
+        }
+        // The target may be this very object's reason to have been read anew; only the status is written.
+        let mut changed = self.autoscaler.value().clone();
+        changed["status"] = self.status.clone();
+        desk.update_status(&AUTOSCALER, changed).map(|_| ())
+    }
+}
+
+/// The most pods that one step may lead to: twice as many, or four (`calculateScaleUpLimit`).
+fn fastest(current: i64) -> i64 {
+    (current * 2).max(4)
 }

@@ -27,21 +27,24 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> R
     let mut cron_job = found.value().clone();
     let jobs: Vec<Found> =
         desk.list(&JOB, namespace_).into_iter().filter(|job| is_controlled_by(job, &cron_job)).collect();
-    note_ended(desk, &mut cron_job, &jobs);
+    note_jobs(desk, &mut cron_job, &jobs);
+    let outcome = if deleting(&cron_job) { Outcome::done() } else { run(desk, &mut cron_job, &jobs)? };
     clean_up(desk, &cron_job, &jobs)?;
-    let outcome = if deleting(&cron_job) || truth(&cron_job, "/spec/suspend") {
-        Outcome::done()
-    } else {
-        run(desk, &mut cron_job, &jobs)?
-    };
     if cron_job.get("status") != found.get("status") {
         desk.update_status(&CRON_JOB, cron_job)?;
     }
     Ok(outcome)
 }
 
-/// Takes ended and vanished jobs off the list of active ones.
-fn note_ended(desk: &mut Desk<'_>, cron_job: &mut Value, jobs: &[Found]) {
+/// Takes ended and vanished jobs off the list of active ones, and names those that somebody else made.
+fn note_jobs(desk: &mut Desk<'_>, cron_job: &mut Value, jobs: &[Found]) {
+    for job in jobs {
+        let known = list(cron_job, "/status/active").iter().any(|reference| text(reference, "/uid") == job.uid());
+        let message = format!("Saw a job that the controller did not create or forgot: {}", job.name());
+        if !known && finished(job).is_none() && !desk.was_said(cron_job, "UnexpectedJob", &message) {
+            desk.event(cron_job, EventType::Warning, "UnexpectedJob", &message);
+        }
+    }
     let mut active: Vec<Value> = list(cron_job, "/status/active").to_vec();
     active.retain(|reference| {
         let job = jobs.iter().find(|j| j.uid() == text(reference, "/uid"));
@@ -105,17 +108,20 @@ fn delete(desk: &mut Desk<'_>, cron_job: &Value, job: &Found) -> Result<(), Stat
 
 /// Makes the job whose time has come, and says when to look again.
 fn run(desk: &mut Desk<'_>, cron_job: &mut Value, jobs: &[Found]) -> Result<Outcome, Status> {
-    let written = text(cron_job, "/spec/schedule").to_owned();
-    let Some(schedule) = Schedule::parse(&written) else {
-        let message = format!("Unparseable schedule: \"{written}\"");
-        desk.event(cron_job, EventType::Warning, "UnparseableSchedule", &message);
-        return Ok(Outcome::done());
-    };
     let zone_name = text(cron_job, "/spec/timeZone").to_owned();
     let zone = if zone_name.is_empty() { Some(TimeZone::UTC) } else { TimeZone::get(&zone_name).ok() };
     let Some(zone) = zone else {
         let message = format!("invalid timeZone: \"{zone_name}\": unknown time zone {zone_name}");
         desk.event(cron_job, EventType::Warning, "UnknownTimeZone", &message);
+        return Ok(Outcome::done());
+    };
+    if truth(cron_job, "/spec/suspend") {
+        return Ok(Outcome::done());
+    }
+    let written = text(cron_job, "/spec/schedule").to_owned();
+    let Some(schedule) = Schedule::parse(&written) else {
+        let message = format!("unparseable schedule: \"{written}\"");
+        desk.event(cron_job, EventType::Warning, "UnparseableSchedule", &message);
         return Ok(Outcome::done());
     };
     let now = desk.now();
@@ -131,7 +137,8 @@ fn run(desk: &mut Desk<'_>, cron_job: &mut Value, jobs: &[Found]) -> Result<Outc
     let Some(due) = last_due(desk, cron_job, earliest, &schedule, &zone) else { return Ok(again(now)) };
     let deadline = int(cron_job, "/spec/startingDeadlineSeconds").map(SignedDuration::from_secs);
     if deadline.is_some_and(|d| due.checked_add(d).is_ok_and(|latest| latest < now)) {
-        let message = format!("Missed scheduled time to start a job: {}", rfc3339(due));
+        let when = due.strftime("%a, %d %b %Y %H:%M:%S +0000");
+        let message = format!("Missed scheduled time to start a job: {when}");
         desk.event(cron_job, EventType::Warning, "MissSchedule", &message);
         return Ok(again(now));
     }
@@ -158,17 +165,24 @@ fn run(desk: &mut Desk<'_>, cron_job: &mut Value, jobs: &[Found]) -> Result<Outc
         _ => {}
     }
     let made = match desk.create(&JOB, job(cron_job, &job_name, due, &zone_name, &zone)) {
-        Ok(made) => made,
-        Err(refusal) if refusal.is_already_exists() || super::pod_control::is_namespace_terminating(&refusal) => {
-            return Ok(again(now));
+        Ok(made) => {
+            desk.event(cron_job, EventType::Normal, "SuccessfulCreate", &format!("Created job {job_name}"));
+            made
         }
+        Err(refusal) if refusal.is_already_exists() => {
+            // One of ours that the status has not heard of is taken in, another's is left alone.
+            match desk.get(&JOB, namespace(cron_job), &job_name).filter(|job| is_controlled_by(job, cron_job)) {
+                Some(there) => there,
+                None => return Ok(again(now)),
+            }
+        }
+        Err(refusal) if super::pod_control::is_namespace_terminating(&refusal) => return Ok(again(now)),
         Err(refusal) => {
             let message = format!("Error creating job: {}", refusal.message);
             desk.event(cron_job, EventType::Warning, "FailedCreate", &message);
             return Err(refusal);
         }
     };
-    desk.event(cron_job, EventType::Normal, "SuccessfulCreate", &format!("Created job {job_name}"));
     let mut active: Vec<Value> = list(cron_job, "/status/active").to_vec();
     active.push(json!({
         "apiVersion": "batch/v1", "kind": "Job", "name": job_name, "namespace": namespace(&made), "uid": uid(&made),

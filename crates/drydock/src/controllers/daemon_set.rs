@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, EventType, Found, Outcome, earliest};
 use super::fields::{
-    annotation, child, count, deleting, is_controlled_by, label, list, name, namespace, set_count, set_label, text,
-    truth,
+    annotation, child, count, created, deleting, is_controlled_by, label, list, name, namespace, set_count, set_label,
+    text, truth,
 };
 use super::history;
 use super::kind::{DAEMON_SET, NODE, POD};
@@ -93,6 +93,9 @@ impl Work<'_> {
             .collect();
         self.by_node.clear();
         for pod in claims::claim(desk, &POD, self.set, wanted, candidates)? {
+            if deleting(&pod) && is_terminated(&pod) {
+                continue;
+            }
             self.by_node.entry(node_of(&pod)).or_default().push(pod);
         }
         Ok(())
@@ -140,35 +143,25 @@ impl Work<'_> {
         pod
     }
 
-    /// Makes pods where they are missing, removes those that should not be.
+    /// Makes pods where they are missing, removes those that should not be (`podsShouldBeOnNode`).
     fn manage(&self, desk: &mut Desk<'_>) -> Result<(), Status> {
         let mut missing = Vec::new();
+        let surging = self.limits().0 > 0;
         for node in &self.nodes {
             let wish = self.wish(node);
             let pods = self.by_node.get(node.name()).map_or(&[][..], Vec::as_slice);
-            let ended: Vec<&Found> =
-                pods.iter().filter(|p| text(p, "/status/phase") == "Failed" && !deleting(p)).collect();
-            for pod in &ended {
-                let message = format!(
-                    "Found failed daemon pod {}/{} on node {}, will try to kill it",
-                    pod.namespace(),
-                    pod.name(),
-                    node.name()
-                );
-                desk.event(self.set, EventType::Warning, "FailedDaemonPod", &message);
-                pod_control::delete(desk, pod, self.set)?;
-            }
-            let mut alive: Vec<&Found> = pods.iter().filter(|p| !is_terminated(p) && !deleting(p)).collect();
-            let surge = self.limits().0 > 0;
             if wish.run && pods.is_empty() {
                 missing.push(self.pod(node));
-            } else if wish.keep && !surge {
-                alive.sort_by_key(|p| (super::fields::created(p), p.name().to_owned()));
-                for surplus in alive.iter().skip(1) {
+            } else if wish.keep {
+                let alive = self.without_ended(desk, node, pods)?;
+                if alive.is_empty() && surging && wish.run {
+                    missing.push(self.pod(node));
+                }
+                for surplus in self.surplus(&alive, surging, desk.now()) {
                     pod_control::delete(desk, surplus, self.set)?;
                 }
-            } else if !wish.keep {
-                for pod in alive {
+            } else {
+                for pod in pods.iter().filter(|pod| !deleting(pod)) {
                     pod_control::delete(desk, pod, self.set)?;
                 }
             }
@@ -187,6 +180,54 @@ impl Work<'_> {
         refused.map_or(Ok(()), Err)
     }
 
+    /// The pods of a node that run or are to run, oldest first; those that ended are removed.
+    fn without_ended<'p>(
+        &self,
+        desk: &mut Desk<'_>,
+        node: &Found,
+        pods: &'p [Found],
+    ) -> Result<Vec<&'p Found>, Status> {
+        let mut alive = Vec::new();
+        for pod in pods.iter().filter(|pod| !deleting(pod)) {
+            let (kind, reason, how, wish) = match text(pod, "/status/phase") {
+                "Failed" => (EventType::Warning, "FailedDaemonPod", "failed", "kill"),
+                "Succeeded" => (EventType::Normal, "SucceededDaemonPod", "succeeded", "delete"),
+                _ => {
+                    alive.push(pod);
+                    continue;
+                }
+            };
+            let (within, name, node) = (pod.namespace(), pod.name(), node.name());
+            let message = format!("Found {how} daemon pod {within}/{name} on node {node}, will try to {wish} it");
+            desk.event(self.set, kind, reason, &message);
+            pod_control::delete(desk, pod, self.set)?;
+        }
+        alive.sort_by(|a, b| by_age_and_place(a, b));
+        Ok(alive)
+    }
+
+    /// Which of a node's pods are too many: all but the oldest; while surging, all but the oldest of either revision,
+    /// and the old one as soon as it is no longer ready or the new one is available.
+    fn surplus<'p>(&self, alive: &[&'p Found], surging: bool, now: Timestamp) -> Vec<&'p Found> {
+        if !surging {
+            return alive.iter().skip(1).copied().collect();
+        }
+        let (mut new, mut old, mut surplus) = (None, None, Vec::new());
+        for pod in alive {
+            let first = if self.is_new(pod) { &mut new } else { &mut old };
+            match first {
+                None => *first = Some(*pod),
+                Some(_) => surplus.push(*pod),
+            }
+        }
+        if let (Some(new), Some(old)) = (new, old)
+            && (!is_ready(old) || is_available(new, count(self.set, "/spec/minReadySeconds"), now))
+        {
+            surplus.push(old);
+        }
+        surplus
+    }
+
     /// Surge and unavailable pods allowed.
     fn limits(&self) -> (i64, i64) {
         let desired = self.nodes.iter().filter(|n| self.wish(n).run).count() as i64;
@@ -200,49 +241,79 @@ impl Work<'_> {
         label(pod, REVISION_LABEL) == Some(self.hash.as_str())
     }
 
+    /// The one new and the one old pod of a node; `None` where there are more of either (`findUpdatedPodsOnNode`).
+    fn revisions_on<'p>(&self, pods: &'p [Found]) -> Option<(Option<&'p Found>, Option<&'p Found>)> {
+        let (mut new, mut old) = (None, None);
+        for pod in pods.iter().filter(|pod| !deleting(pod)) {
+            let slot = if self.is_new(pod) { &mut new } else { &mut old };
+            if slot.replace(pod).is_some() {
+                return None;
+            }
+        }
+        Some((new, old))
+    }
+
     /// Replaces outdated pods within the limits (`rollingUpdate`).
     fn roll(&self, desk: &mut Desk<'_>) -> Result<(), Status> {
         let (surge, unavailable) = self.limits();
+        if surge > 0 { self.roll_by_surge(desk, surge) } else { self.roll_in_place(desk, unavailable) }
+    }
+
+    fn roll_in_place(&self, desk: &mut Desk<'_>, unavailable: i64) -> Result<(), Status> {
         let min_ready = count(self.set, "/spec/minReadySeconds");
-        let now = desk.now();
-        let usable = |pod: &Value| is_available(pod, min_ready, now) && !deleting(pod);
-        if surge > 0 {
-            let mut surging = 0;
-            let mut to_make = Vec::new();
-            for node in self.nodes.iter().filter(|n| self.wish(n).run) {
-                let pods = self.by_node.get(node.name()).map_or(&[][..], Vec::as_slice);
-                let alive = || pods.iter().filter(|p| !deleting(p) && !is_terminated(p));
-                let (new, old) = (alive().find(|p| self.is_new(p)), alive().find(|p| !self.is_new(p)));
-                match (new, old) {
-                    (Some(new), Some(old)) if usable(new) => pod_control::delete(desk, old, self.set)?,
-                    (Some(_), Some(_)) => surging += 1,
-                    (None, Some(old)) if !usable(old) => pod_control::delete(desk, old, self.set)?,
-                    (None, Some(_)) => to_make.push(node),
-                    _ => {}
-                }
-            }
-            for node in to_make.into_iter().take(usize::try_from(surge - surging).unwrap_or(0)) {
-                pod_control::create(desk, self.pod(node), self.set)?;
-            }
-            return Ok(());
-        }
         let mut missing = 0;
-        let mut candidates = Vec::new();
-        for node in self.nodes.iter().filter(|n| self.wish(n).run) {
-            let pods = self.by_node.get(node.name()).map_or(&[][..], Vec::as_slice);
-            match pods.iter().find(|p| !is_terminated(p)) {
-                Some(pod) if deleting(pod) => missing += 1,
-                Some(pod) if self.is_new(pod) => missing += i64::from(!usable(pod)),
-                Some(pod) if !usable(pod) => {
+        let (mut replaced, mut candidates) = (Vec::new(), Vec::new());
+        for pods in self.by_node.values() {
+            match self.revisions_on(pods) {
+                None | Some((None, None) | (Some(_), Some(_))) => missing += 1,
+                Some((Some(new), None)) => missing += i64::from(!is_available(new, min_ready, desk.now())),
+                Some((None, Some(old))) if !is_available(old, min_ready, desk.now()) => {
+                    replaced.push(old.clone());
                     missing += 1;
-                    pod_control::delete(desk, pod, self.set)?;
                 }
-                Some(pod) => candidates.push(pod.clone()),
-                None => missing += 1,
+                Some((None, Some(_))) if missing >= unavailable => {}
+                Some((None, Some(old))) => candidates.push(old.clone()),
             }
         }
-        for pod in candidates.into_iter().take(usize::try_from(unavailable - missing).unwrap_or(0)) {
-            pod_control::delete(desk, &pod, self.set)?;
+        candidates.truncate(usize::try_from(unavailable - missing).unwrap_or(0));
+        for pod in replaced.iter().chain(&candidates) {
+            pod_control::delete(desk, pod, self.set)?;
+        }
+        Ok(())
+    }
+
+    fn roll_by_surge(&self, desk: &mut Desk<'_>, surge: i64) -> Result<(), Status> {
+        let (min_ready, now) = (count(self.set, "/spec/minReadySeconds"), desk.now());
+        let available = |pod: &Value| is_available(pod, min_ready, now);
+        let (mut surging, mut serving) = (0, 0);
+        let (mut ended, mut stray) = (Vec::new(), Vec::new());
+        let (mut needed, mut candidates) = (Vec::new(), Vec::new());
+        for (name, pods) in &self.by_node {
+            let Some((new, old)) = self.revisions_on(pods) else {
+                surging += 1;
+                continue;
+            };
+            serving += i64::from(old.or(new).is_some_and(|pod| available(pod)));
+            let Some(old) = old else { continue };
+            let node = self.nodes.iter().find(|node| node.name() == name);
+            match (new, node.filter(|node| self.wish(node).run)) {
+                (Some(new), _) if available(new) => ended.push(old.clone()),
+                (Some(_), _) => surging += 1,
+                (None, Some(node)) if !available(old) => needed.push(node),
+                (None, Some(node)) => candidates.push(node),
+                (None, None) if !available(old) => ended.push(old.clone()),
+                (None, None) => stray.push(old.clone()),
+            }
+        }
+        // Pods where none should be go only when enough serve elsewhere.
+        let desired = self.nodes.iter().filter(|node| self.wish(node).run).count() as i64;
+        stray.truncate(usize::try_from(serving - desired).unwrap_or(0));
+        for pod in ended.iter().chain(&stray) {
+            pod_control::delete(desk, pod, self.set)?;
+        }
+        candidates.truncate(usize::try_from(surge - surging).unwrap_or(0));
+        for node in needed.into_iter().chain(candidates) {
+            pod_control::create(desk, self.pod(node), self.set)?;
         }
         Ok(())
     }
@@ -260,9 +331,7 @@ impl Work<'_> {
             }
             desired += 1;
             current += i64::from(scheduled);
-            let mut oldest: Vec<&Found> = pods.iter().filter(|p| !deleting(p)).collect();
-            oldest.sort_by_key(|p| super::fields::created(p));
-            if let Some(pod) = oldest.first() {
+            if let Some(pod) = pods.iter().min_by(|a, b| by_age_and_place(a, b)) {
                 ready += i64::from(is_ready(pod));
                 available += i64::from(is_available(pod, min_ready, now));
                 updated += i64::from(self.is_new(pod));
@@ -292,6 +361,12 @@ impl Work<'_> {
         let next = self.pods().filter_map(|p| available_at(p, min_ready)).filter(|at| *at > now);
         Ok(next.fold(None, |first, at| earliest(first, Some(at))))
     }
+}
+
+/// Those that have a node first, then the oldest (`podByCreationTimestampAndPhase`).
+fn by_age_and_place(a: &Value, b: &Value) -> std::cmp::Ordering {
+    let waits = |pod: &Value| text(pod, "/spec/nodeName").is_empty();
+    waits(a).cmp(&waits(b)).then_with(|| created(a).cmp(&created(b))).then_with(|| name(a).cmp(name(b)))
 }
 
 /// The node a daemon pod is on or meant for.

@@ -52,6 +52,8 @@ pub(crate) enum Agent {
     CertManager,
     /// The simulated sealed-secrets controller.
     SealedSecrets,
+    /// The simulated mariadb-operator.
+    Mariadb,
     /// The simulated Traefik.
     Traefik,
     /// The simulated volume provisioner.
@@ -67,6 +69,7 @@ impl Agent {
             Self::Kubelet => "kubelet",
             Self::CertManager => "cert-manager-simulated",
             Self::SealedSecrets => "sealed-secrets-simulated",
+            Self::Mariadb => "mariadb-operator-simulated",
             Self::Traefik => "traefik-simulated",
             Self::LocalPath => "local-path-provisioner",
         }

@@ -65,6 +65,10 @@ kinds! {
     CERTIFICATE = "cert-manager.io" "v1" "Certificate" "certificates.cert-manager.io" namespaced;
     SEALED_SECRET = "bitnami.com" "v1alpha1" "SealedSecret" "sealedsecrets.bitnami.com" namespaced;
     INGRESS_ROUTE = "traefik.io" "v1alpha1" "IngressRoute" "ingressroutes.traefik.io" namespaced;
+    MARIADB = "k8s.mariadb.com" "v1alpha1" "MariaDB" "mariadbs.k8s.mariadb.com" namespaced;
+    MARIADB_DATABASE = "k8s.mariadb.com" "v1alpha1" "Database" "databases.k8s.mariadb.com" namespaced;
+    MARIADB_USER = "k8s.mariadb.com" "v1alpha1" "User" "users.k8s.mariadb.com" namespaced;
+    MARIADB_GRANT = "k8s.mariadb.com" "v1alpha1" "Grant" "grants.k8s.mariadb.com" namespaced;
     MIDDLEWARE = "traefik.io" "v1alpha1" "Middleware" "middlewares.traefik.io" namespaced;
 }
 

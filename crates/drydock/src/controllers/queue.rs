@@ -31,6 +31,7 @@ pub(super) enum Role {
     Kubelet,
     CertManager,
     SealedSecret,
+    Mariadb,
     Traefik,
 }
 

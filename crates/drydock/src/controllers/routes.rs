@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::fields::{controller_of, deleting, is_true, list, text};
 use super::kind::{
     AUTOSCALER, BUDGET, CERTIFICATE, CLAIM, CLUSTER_ISSUER, CRON_JOB, DAEMON_SET, DEPLOYMENT, INGRESS, ISSUER, JOB,
-    Kind, NAMESPACE, NODE, POD, QUOTA, REPLICA_SET, REPLICATION_CONTROLLER, SEALED_SECRET, SERVICE, SIGNING_REQUEST,
-    STATEFUL_SET, VOLUME,
+    Kind, MARIADB, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER, NAMESPACE, NODE, POD, QUOTA, REPLICA_SET,
+    REPLICATION_CONTROLLER, SEALED_SECRET, SERVICE, SIGNING_REQUEST, STATEFUL_SET, VOLUME,
 };
 use super::pods::is_terminated;
 use super::queue::{Queue, Role};
@@ -40,6 +40,10 @@ const OWN: &[(Kind, Role)] = &[
     (SEALED_SECRET, Role::SealedSecret),
     (INGRESS, Role::CertManager),
     (super::kind::INGRESS_ROUTE, Role::Traefik),
+    (MARIADB, Role::Mariadb),
+    (MARIADB_DATABASE, Role::Mariadb),
+    (MARIADB_USER, Role::Mariadb),
+    (MARIADB_GRANT, Role::Mariadb),
 ];
 
 /// Queues every object for its controllers: at the start, and when events were missed.
@@ -61,9 +65,10 @@ pub(super) fn everything(world: &World, queue: &mut Queue) {
     }
 }
 
-/// Queues all pods for the kubelet.
-pub(super) fn pods(world: &World, queue: &mut Queue) {
+/// Queues all that acts on what containers are declared to do.
+pub(super) fn players(world: &World, queue: &mut Queue) {
     all(world, &POD, "", Role::Kubelet, queue);
+    all(world, &AUTOSCALER, "", Role::Autoscaler, queue);
     all(world, &CLAIM, "", Role::Claim, queue);
 }
 
@@ -126,6 +131,8 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
             waiting_pods(world, namespace, queue);
             all(world, &CERTIFICATE, namespace, Role::CertManager, queue);
             all(world, &SEALED_SECRET, namespace, Role::SealedSecret, queue);
+            all(world, &MARIADB, namespace, Role::Mariadb, queue);
+            all(world, &MARIADB_USER, namespace, Role::Mariadb, queue);
             all(world, &super::kind::INGRESS_ROUTE, namespace, Role::Traefik, queue);
         }
         "configmaps" => waiting_pods(world, namespace, queue),
@@ -161,6 +168,16 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
         "issuers.cert-manager.io" | "clusterissuers.cert-manager.io" => {
             all(world, &CERTIFICATE, namespace, Role::CertManager, queue);
         }
+        // Whatever waits for a server or a user may stand in another namespace.
+        "mariadbs.k8s.mariadb.com" => {
+            for kind in [MARIADB_DATABASE, MARIADB_USER, MARIADB_GRANT] {
+                all(world, &kind, "", Role::Mariadb, queue);
+            }
+        }
+        "users.k8s.mariadb.com" => {
+            all(world, &MARIADB_GRANT, "", Role::Mariadb, queue);
+            all(world, &MARIADB, namespace, Role::Mariadb, queue);
+        }
         "middlewares.traefik.io" => all(world, &super::kind::INGRESS_ROUTE, "", Role::Traefik, queue),
         "ingressclasses.networking.k8s.io" => all(world, &INGRESS, "", Role::Ingress, queue),
         "customresourcedefinitions.apiextensions.k8s.io" => {
@@ -168,6 +185,9 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
                 all(world, &kind, "", Role::CertManager, queue);
             }
             all(world, &SEALED_SECRET, "", Role::SealedSecret, queue);
+            for kind in [MARIADB, MARIADB_DATABASE, MARIADB_USER, MARIADB_GRANT] {
+                all(world, &kind, "", Role::Mariadb, queue);
+            }
         }
         _ => {}
     }

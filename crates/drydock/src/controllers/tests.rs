@@ -1,7 +1,10 @@
 //! The controllers over a world, in virtual time.
 
+mod autoscalers;
+mod cron_jobs;
 mod deployments;
 mod jobs;
+mod mariadb;
 mod operators;
 mod plays;
 mod pods;

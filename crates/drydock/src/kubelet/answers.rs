@@ -75,7 +75,8 @@ impl Containers for Behaviour {
     fn http(&self, pod: &Value, port: u16, method: &str, path: &str, _body: &[u8]) -> Option<HttpAnswer> {
         let play = self.play();
         let container = container_of_port(pod, port)?;
-        let answer = play.script(pod, text(container, "/name"))?.answer(method, path, Some(port))?;
+        let name = text(container, "/name");
+        let answer = play.script(pod, name)?.answer(method, path, Some(port))?;
         let mut headers: Vec<(String, String)> = answer
             .headers
             .iter()
@@ -83,7 +84,8 @@ impl Containers for Behaviour {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         headers.push(("content-type".to_owned(), answer.content_type().to_owned()));
-        Some(HttpAnswer { status: answer.status, headers, body: answer.bytes() })
+        let body = fill(&answer.text(), pod, name).into_bytes();
+        Some(HttpAnswer { status: answer.status, headers, body })
     }
 }
 

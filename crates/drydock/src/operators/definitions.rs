@@ -12,8 +12,12 @@ struct Known {
     short: &'static [&'static str],
     scope: &'static str,
     has_status: bool,
+    /// Whether it is scaled by `spec.replicas`.
+    scaled: bool,
     /// Fields that `spec` must have, with their type.
     required: &'static [(&'static str, &'static str)],
+    /// Fields of `spec` with their schema, as JSON: defaults, enums.
+    fields: &'static [(&'static str, &'static str)],
     /// Columns: name, type, path.
     columns: &'static [(&'static str, &'static str, &'static str)],
 }
@@ -29,6 +33,8 @@ const KNOWN: &[Known] = &[
         short: &["cert", "certs"],
         scope: "Namespaced",
         has_status: true,
+        scaled: false,
+        fields: &[],
         required: &[("secretName", "string"), ("issuerRef", "object")],
         columns: &[READY, ("Secret", "string", ".spec.secretName")],
     },
@@ -40,6 +46,8 @@ const KNOWN: &[Known] = &[
         short: &["cr", "crs"],
         scope: "Namespaced",
         has_status: true,
+        scaled: false,
+        fields: &[],
         required: &[("request", "string"), ("issuerRef", "object")],
         columns: &[READY],
     },
@@ -51,6 +59,8 @@ const KNOWN: &[Known] = &[
         short: &["iss"],
         scope: "Namespaced",
         has_status: true,
+        scaled: false,
+        fields: &[],
         required: &[],
         columns: &[READY],
     },
@@ -62,6 +72,8 @@ const KNOWN: &[Known] = &[
         short: &["ciss"],
         scope: "Cluster",
         has_status: true,
+        scaled: false,
+        fields: &[],
         required: &[],
         columns: &[READY],
     },
@@ -82,6 +94,8 @@ const KNOWN: &[Known] = &[
         short: &[],
         scope: "Namespaced",
         has_status: true,
+        scaled: false,
+        fields: &[],
         required: &[("encryptedData", "object")],
         columns: &[
             ("Status", "string", ".status.conditions[0].message"),
@@ -99,7 +113,100 @@ const KNOWN: &[Known] = &[
     monitoring("ServiceMonitor", "servicemonitors", &["smon"], &[("endpoints", "array"), ("selector", "object")]),
     monitoring("PodMonitor", "podmonitors", &["pmon"], &[("selector", "object")]),
     monitoring("PrometheusRule", "prometheusrules", &["promrule"], &[]),
+    Known { scaled: true, ..mariadb("MariaDB", "mariadbs", &["mdb"], &[], MARIADB_FIELDS, MARIADB_COLUMNS) },
+    mariadb("Database", "databases", &["dmdb"], &[REFERENCE], DATABASE_FIELDS, DATABASE_COLUMNS),
+    mariadb("User", "users", &["umdb"], &[REFERENCE], USER_FIELDS, USER_COLUMNS),
+    mariadb(
+        "Grant",
+        "grants",
+        &["gmdb"],
+        &[REFERENCE, ("privileges", "array"), ("username", "string")],
+        GRANT_FIELDS,
+        GRANT_COLUMNS,
+    ),
 ];
+
+type Columns = &'static [(&'static str, &'static str, &'static str)];
+type Fields = &'static [(&'static str, &'static str)];
+
+const REFERENCE: (&str, &str) = ("mariaDbRef", "object");
+const MESSAGE: (&str, &str, &str) = ("Status", "string", ".status.conditions[?(@.type==\"Ready\")].message");
+const SERVER: (&str, &str, &str) = ("MariaDB", "string", ".spec.mariaDbRef.name");
+const CLEANUP: (&str, &str) = ("cleanupPolicy", r#"{"type": "string", "enum": ["Skip", "Delete"]}"#);
+
+const MARIADB_FIELDS: Fields = &[
+    CLEANUP,
+    ("replicas", r#"{"type": "integer", "format": "int32", "default": 1}"#),
+    ("port", r#"{"type": "integer", "format": "int32", "default": 3306}"#),
+    ("suspend", r#"{"type": "boolean", "default": false}"#),
+];
+const MARIADB_COLUMNS: Columns = &[
+    READY,
+    MESSAGE,
+    ("Primary", "string", ".status.currentPrimary"),
+    ("Updates", "string", ".spec.updateStrategy.type"),
+];
+const DATABASE_FIELDS: Fields = &[
+    CLEANUP,
+    ("characterSet", r#"{"type": "string", "default": "utf8"}"#),
+    ("collate", r#"{"type": "string", "default": "utf8_general_ci"}"#),
+    ("name", r#"{"type": "string", "maxLength": 80}"#),
+];
+const DATABASE_COLUMNS: Columns = &[
+    READY,
+    MESSAGE,
+    ("CharSet", "string", ".spec.characterSet"),
+    ("Collate", "string", ".spec.collate"),
+    SERVER,
+    ("Name", "string", ".spec.name"),
+];
+const USER_FIELDS: Fields = &[
+    CLEANUP,
+    ("maxUserConnections", r#"{"type": "integer", "format": "int32", "default": 10}"#),
+    ("name", r#"{"type": "string", "maxLength": 80}"#),
+    ("host", r#"{"type": "string", "maxLength": 255}"#),
+];
+const USER_COLUMNS: Columns = &[READY, MESSAGE, ("MaxConns", "string", ".spec.maxUserConnections"), SERVER];
+const GRANT_FIELDS: Fields = &[
+    CLEANUP,
+    ("privileges", r#"{"type": "array", "minItems": 1, "items": {"type": "string"}}"#),
+    ("database", r#"{"type": "string", "default": "*"}"#),
+    ("table", r#"{"type": "string", "default": "*"}"#),
+    ("host", r#"{"type": "string"}"#),
+    ("grantOption", r#"{"type": "boolean", "default": false}"#),
+];
+const GRANT_COLUMNS: Columns = &[
+    READY,
+    MESSAGE,
+    ("Database", "string", ".spec.database"),
+    ("Table", "string", ".spec.table"),
+    ("Username", "string", ".spec.username"),
+    ("GrantOpt", "string", ".spec.grantOption"),
+    SERVER,
+];
+
+const fn mariadb(
+    kind: &'static str,
+    plural: &'static str,
+    short: &'static [&'static str],
+    required: Fields,
+    fields: Fields,
+    columns: Columns,
+) -> Known {
+    Known {
+        group: "k8s.mariadb.com",
+        version: "v1alpha1",
+        kind,
+        plural,
+        short,
+        scope: "Namespaced",
+        has_status: true,
+        scaled: false,
+        required,
+        fields,
+        columns,
+    }
+}
 
 const fn traefik(kind: &'static str, plural: &'static str, required: &'static [(&'static str, &'static str)]) -> Known {
     Known {
@@ -110,6 +217,8 @@ const fn traefik(kind: &'static str, plural: &'static str, required: &'static [(
         short: &[],
         scope: "Namespaced",
         has_status: false,
+        scaled: false,
+        fields: &[],
         required,
         columns: &[],
     }
@@ -130,6 +239,8 @@ const fn argo(
         scope: "Namespaced",
         // Argo CD writes an application's status through the object itself.
         has_status: false,
+        scaled: false,
+        fields: &[],
         required,
         columns: &[
             ("Sync Status", "string", ".status.sync.status"),
@@ -152,6 +263,8 @@ const fn monitoring(
         short,
         scope: "Namespaced",
         has_status: true,
+        scaled: false,
+        fields: &[],
         required,
         columns: &[],
     }
@@ -175,6 +288,7 @@ pub fn operator(group: &str) -> Option<&'static str> {
         "bitnami.com" => Some("sealed-secrets"),
         "argoproj.io" => Some("Argo CD"),
         "monitoring.coreos.com" => Some("the Prometheus operator"),
+        "k8s.mariadb.com" => Some("mariadb-operator"),
         _ => None,
     }
 }
@@ -187,9 +301,16 @@ pub fn known_kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
 impl Known {
     fn definition(&self) -> Value {
         let mut spec = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        for (field, schema) in self.fields {
+            // The table above is ours: each entry is JSON, and a test reads them all.
+            spec["properties"][field] = serde_json::from_str(schema).unwrap_or_default();
+        }
         if !self.required.is_empty() {
             spec["required"] = self.required.iter().map(|(field, _)| *field).collect();
             for (field, kind) in self.required {
+                if spec.pointer(&format!("/properties/{field}")).is_some() {
+                    continue;
+                }
                 spec["properties"][field] = match *kind {
                     "array" => json!({
                         "type": "array",
@@ -232,6 +353,10 @@ impl Known {
         if self.has_status {
             version["subresources"] = json!({"status": {}});
         }
+        if self.scaled {
+            let (wanted, actual) = (".spec.replicas", ".status.replicas");
+            version["subresources"]["scale"] = json!({"specReplicasPath": wanted, "statusReplicasPath": actual});
+        }
         if !columns.is_empty() {
             version["additionalPrinterColumns"] = columns.into();
         }
@@ -264,6 +389,10 @@ mod tests {
             let made = definition(group, kind).expect("known");
             let plural = made["spec"]["names"]["plural"].as_str().unwrap_or_default();
             assert_eq!(made["metadata"]["name"], format!("{plural}.{group}"));
+            let fields = made.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties");
+            for (field, schema) in fields.and_then(Value::as_object).into_iter().flatten() {
+                assert!(schema["type"].is_string(), "{kind}.spec.{field}: {schema}");
+            }
         }
         assert_eq!(definitions("bitnami.com").len(), 1);
         assert!(definition("example.com", "Thing").is_none());

@@ -150,3 +150,88 @@ fn a_daemon_sets_template_is_counted_and_its_pods_say_which() {
     assert_eq!(label(&pods[0], "pod-template-generation"), Some("2"));
     assert_eq!(count(&stage.find("daemonsets.apps", "agent"), "/metadata/generation"), 3);
 }
+
+fn daemon_set(strategy: Value) -> Value {
+    json!({"metadata": {"name": "logs"}, "spec": {
+        "selector": {"matchLabels": {"app": "logs"}}, "updateStrategy": strategy,
+        "template": {"metadata": {"labels": {"app": "logs"}}, "spec": {"containers": [{"name": "c", "image": "l:1",
+            "readinessProbe": {"tcpSocket": {"port": 80}, "initialDelaySeconds": 5}}]}}}})
+}
+
+fn on_nodes(names: &[&str]) -> Stage {
+    let node = |name: &&str| crate::controllers::NodeSpec {
+        name: (*name).to_owned(),
+        ..crate::controllers::NodeSpec::default()
+    };
+    let nodes = names.iter().map(node).collect();
+    Stage::new(crate::controllers::ControlPlane { nodes, ..Default::default() })
+}
+
+fn change_image(stage: &mut Stage, image: &str) {
+    stage.change("daemonsets.apps", "logs", |d| {
+        d["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+    });
+}
+
+/// Each daemon pod as `node image ready`, in the order of the nodes.
+fn daemons(stage: &Stage) -> Vec<String> {
+    let mut pods: Vec<String> = stage
+        .list("pods")
+        .iter()
+        .map(|p| {
+            let ready = super::super::fields::is_true(p, "Ready");
+            let image = text(p, "/spec/containers/0/image");
+            format!("{} {image} {}", text(p, "/spec/nodeName"), if ready { "ready" } else { "not ready" })
+        })
+        .collect();
+    pods.sort();
+    pods
+}
+
+#[test]
+fn a_daemon_set_that_surges_brings_the_new_pod_before_the_old_one_goes() {
+    let mut stage = on_nodes(&["a", "b"]);
+    stage.create(
+        "daemonsets.apps",
+        daemon_set(json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}})),
+    );
+    stage.pass(30);
+    change_image(&mut stage, "l:2");
+    stage.pass(2);
+    let seen = daemons(&stage);
+    assert_eq!(seen.iter().filter(|pod| pod.contains("l:1 ready")).count(), 2, "{seen:?}");
+    assert_eq!(seen.iter().filter(|pod| pod.contains("l:2")).count(), 1, "{seen:?}");
+    stage.pass(60);
+    assert_eq!(daemons(&stage), ["a l:2 ready", "b l:2 ready"]);
+}
+
+#[test]
+fn a_daemon_set_rolls_one_node_after_the_other() {
+    let mut stage = on_nodes(&["a", "b", "c"]);
+    stage.create("daemonsets.apps", daemon_set(json!({"type": "RollingUpdate"})));
+    stage.pass(30);
+    change_image(&mut stage, "l:2");
+    for _ in 0..120 {
+        stage.pass(1);
+        let unready = 3 - daemons(&stage).iter().filter(|pod| pod.ends_with(" ready") && !pod.contains("not")).count();
+        assert!(unready <= 1, "{:?}", daemons(&stage));
+    }
+    assert_eq!(daemons(&stage), ["a l:2 ready", "b l:2 ready", "c l:2 ready"]);
+}
+
+#[test]
+fn a_daemon_set_on_delete_waits_for_its_pods_to_be_deleted() {
+    let mut stage = on_nodes(&["a", "b"]);
+    stage.create("daemonsets.apps", daemon_set(json!({"type": "OnDelete"})));
+    stage.pass(30);
+    change_image(&mut stage, "l:2");
+    stage.pass(60);
+    assert_eq!(daemons(&stage), ["a l:1 ready", "b l:1 ready"]);
+    let pod = stage.list("pods").into_iter().find(|p| text(p, "/spec/nodeName") == "a").expect("one");
+    let name = super::super::fields::name(&pod).to_owned();
+    stage.delete("pods", "shop", &name);
+    stage.pass(60);
+    assert_eq!(daemons(&stage), ["a l:2 ready", "b l:1 ready"]);
+    let set = stage.find("daemonsets.apps", "logs");
+    assert_eq!(count(&set, "/status/updatedNumberScheduled"), 1);
+}
