@@ -111,8 +111,8 @@ impl Target {
     /// The files of a repository: a stand-in's, or the target's own when it is their origin.
     fn checkout_of(&self, repository: &str, selection: &Selection) -> Option<Checkout> {
         let wanted = repository_key(repository);
-        if let Some((_, tree)) = selection.repositories.iter().find(|(address, _)| repository_key(address) == wanted) {
-            return Some(Checkout { stand_in: Some(tree.clone()), root: String::new() });
+        if let Some(own) = selection.repositories.iter().find(|own| repository_key(&own.address) == wanted) {
+            return Some(Checkout { stand_in: Some(own.tree.clone()), root: own.root.clone() });
         }
         let own = self.source.origin().map(|origin| repository_key(&origin));
         if own.as_deref() == Some(wanted.as_str()) {

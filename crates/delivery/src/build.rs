@@ -35,6 +35,7 @@ pub struct ImageBuild {
     pub image: String,
     context: PathBuf,
     dockerfile: PathBuf,
+    target: Option<String>,
     arguments: BTreeMap<String, String>,
 }
 
@@ -129,6 +130,9 @@ impl Builder {
             arguments.extend(["--local".to_owned(), format!("context={}", shown(&image.context))]);
             arguments.extend(["--local".to_owned(), format!("dockerfile={}", shown(folder))]);
             arguments.extend(["--opt".to_owned(), format!("filename={file}")]);
+            if let Some(target) = &image.target {
+                arguments.extend(["--opt".to_owned(), format!("target={target}")]);
+            }
             for (name, value) in &image.arguments {
                 // Its client takes build arguments from nowhere else.
                 arguments.extend(["--opt".to_owned(), format!("build-arg:{name}={value}")]);
@@ -139,6 +143,9 @@ impl Builder {
         }
         let mut arguments = vec!["build".to_owned(), "--tag".to_owned(), image.image.clone()];
         arguments.extend(["--file".to_owned(), shown(&image.dockerfile)]);
+        if let Some(target) = &image.target {
+            arguments.extend(["--target".to_owned(), target.clone()]);
+        }
         for name in image.arguments.keys() {
             // The value comes from the environment: arguments are for everybody to see.
             arguments.extend(["--build-arg".to_owned(), name.clone()]);
@@ -232,7 +239,8 @@ pub fn image_builds(
             Some(file) => directory.join(file),
             None => context.join("Dockerfile"),
         };
-        builds.push(ImageBuild { service: service.clone(), image, context, dockerfile, arguments });
+        let (service, target) = (service.clone(), build.target.clone());
+        builds.push(ImageBuild { service, image, context, dockerfile, target, arguments });
     }
     Ok(builds)
 }
@@ -283,6 +291,7 @@ mod tests {
             image: "registry.example.com/shop/web:v2".into(),
             context: "/src".into(),
             dockerfile: "/src/apps/web/Dockerfile".into(),
+            target: None,
             arguments: BTreeMap::from([("KEY".to_owned(), "value".to_owned())]),
         }
     }
@@ -302,6 +311,15 @@ mod tests {
         ];
         assert_eq!(order.arguments, expected);
         assert_eq!(order.variables.get("KEY").map(String::as_str), Some("value"));
+    }
+
+    #[test]
+    fn a_stage_is_named_to_every_builder() {
+        let stage = ImageBuild { target: Some("worker".into()), ..image() };
+        let arguments = |builder: Builder| builder.order_to_build(&stage, &Shipping::Push).arguments.join(" ");
+        assert!(arguments(Builder::Docker).contains("--target worker"));
+        assert!(arguments(Builder::BuildKit).contains("--opt target=worker"));
+        assert!(!Builder::Docker.order_to_build(&image(), &Shipping::Push).arguments.contains(&"--target".to_owned()));
     }
 
     #[test]

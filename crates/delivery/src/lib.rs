@@ -39,7 +39,7 @@ pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
 pub use summary::{Address, Change, FailureReport, Outcome, PodLine, Summary, UnitSummary};
 pub use target::{Target, TargetKind, TargetPlace, TargetQuery, slug};
 pub use unit::{
-    BoundApplication, ChartSource, Door, NamedFile, Overrides, Part, PlainManifest, RenderSettings, Selection, Unit,
-    UnitSource,
+    BoundApplication, ChartSource, Door, NamedFile, Overrides, Part, PlainManifest, RenderSettings, Selection, StandIn,
+    Unit, UnitSource,
 };
 pub use up::{Candidate, UnitPlan, UpOptions, services};

@@ -239,8 +239,8 @@ fn one(diagnostic: Diagnostic) -> Vec<Diagnostic> {
     vec![diagnostic]
 }
 
-/// Opens the files that a directory belongs to, and says where in them the directory lies.
-fn open(directory: &Path, query: &TargetQuery) -> Result<(SourceTree, String), Diagnostic> {
+/// The files that a directory belongs to as they are on disk, and where in them the directory lies.
+pub(crate) fn working_tree(directory: &Path) -> Result<(SourceTree, String), Diagnostic> {
     let working = SourceTree::open_directory(directory).map_err(|error| error.diagnose())?;
     let root = working.directory_on_disk().map(Path::to_owned).unwrap_or_default();
     let real = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
@@ -248,6 +248,12 @@ fn open(directory: &Path, query: &TargetQuery) -> Result<(SourceTree, String), D
         .strip_prefix(&root)
         .map(|path| path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"))
         .unwrap_or_default();
+    Ok((working, inside))
+}
+
+/// Opens the files that a directory belongs to, and says where in them the directory lies.
+fn open(directory: &Path, query: &TargetQuery) -> Result<(SourceTree, String), Diagnostic> {
+    let (working, inside) = working_tree(directory)?;
     match &query.reference {
         None => Ok((working, inside)),
         Some(reference) => {

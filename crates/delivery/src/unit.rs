@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::rc::Rc;
 
 use landfall_apps::{Application, Project};
@@ -7,7 +8,7 @@ use landfall_object::Object;
 use landfall_project::ReleaseSpec;
 use landfall_source::SourceTree;
 
-use crate::target::join;
+use crate::target::{join, working_tree};
 use crate::{Candidate, Target, TargetKind};
 
 /// Values given on the command line, read already.
@@ -35,8 +36,30 @@ pub struct Selection {
     pub namespace: Option<String>,
     /// Releases, applications or services left out.
     pub skip: Vec<String>,
-    /// Directories that stand in for repositories of Applications: address and tree.
-    pub repositories: Vec<(String, Rc<SourceTree>)>,
+    /// Directories that stand in for repositories of Applications.
+    pub repositories: Vec<StandIn>,
+}
+
+/// A directory in place of a repository.
+#[derive(Debug, Clone)]
+pub struct StandIn {
+    /// The repository's address.
+    pub address: String,
+    /// The files that the directory belongs to.
+    pub tree: Rc<SourceTree>,
+    /// Where in them the directory lies: it is the repository's root, even inside of another repository.
+    pub root: String,
+}
+
+impl StandIn {
+    /// Opens a directory in place of a repository.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn open(address: impl Into<String>, directory: &Path) -> Result<Self, Diagnostic> {
+        let (tree, root) = working_tree(directory)?;
+        Ok(StandIn { address: address.into(), tree: Rc::new(tree), root })
+    }
 }
 
 /// One thing that is delivered as a whole: a release of a chart, or an Application.

@@ -116,6 +116,9 @@ pub struct Build {
     /// The Dockerfile, from the file's directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<String>,
+    /// The stage of the Dockerfile that is built, when it is not the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Build arguments: name of the argument to the values path it is read from.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub args: BTreeMap<String, String>,

@@ -1,16 +1,16 @@
 //! What several commands do alike: read overrides, show progress, plans and units.
 
 use std::path::Path;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use landfall_chart::SetFlag;
 use landfall_delivery::{
-    Change, CheckResult, Outcome, Overrides, Progress, Selection, Session, UnitPlan, UnitSummary, UpOptions, Verdict,
+    Change, CheckResult, Outcome, Overrides, Progress, Selection, Session, StandIn, UnitPlan, UnitSummary, UpOptions,
+    Verdict,
 };
 use landfall_diag::Diagnostic;
 use landfall_engine::{Event, StepResult};
-use landfall_source::{Revision, SourceTree};
+use landfall_source::Revision;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::channel;
 
@@ -18,7 +18,7 @@ use crate::cli::{TargetArgs, ValuesArgs};
 use crate::context::{Context, Place};
 use crate::embedded::{Connection, Hosting};
 use crate::exit::Exit;
-use crate::failure::{Failure, failed};
+use crate::failure::Failure;
 use crate::state::StateDir;
 use crate::ui::{Output, Progress as Live, Style, Ui, seconds};
 
@@ -94,8 +94,7 @@ pub(crate) fn selection(context: &Context, place: &Place, args: &TargetArgs) -> 
                     .help("as in --repo https://git.example.com/shop.git=../shop"),
             ));
         };
-        let tree = SourceTree::open_directory(&context.cwd.join(directory)).map_err(|error| failed(&error))?;
-        selection.repositories.push((url.to_owned(), Rc::new(tree)));
+        selection.repositories.push(StandIn::open(url, &context.cwd.join(directory)).map_err(Failure::from)?);
     }
     Ok(selection)
 }
