@@ -69,7 +69,8 @@ pub(super) fn own(root: &Path, scaffold: &Path, helm: &Helm) -> Result<Vec<Case>
             files.sort();
             for path in files {
                 let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-                if name.starts_with("values.") && name.ends_with(".yaml") && name != "values.yaml" {
+                let environment = name.starts_with("values.") || name.starts_with("values-");
+                if environment && name.ends_with(".yaml") && name != "values.yaml" {
                     let text = fs::read_to_string(&path)?;
                     let id = format!("{id}:{name}");
                     cases.push(Case {

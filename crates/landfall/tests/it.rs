@@ -2,6 +2,7 @@
 
 mod it {
     pub(crate) mod inspection;
+    pub(crate) mod rendered;
     pub(crate) mod sandbox;
 
     mod addresses;
@@ -10,6 +11,7 @@ mod it {
     mod down;
     mod errors;
     mod example;
+    mod ezscale;
     mod faults;
     mod kills;
     mod luckyplans;
@@ -17,6 +19,7 @@ mod it {
     mod rehearsal;
     mod releases;
     mod renamed;
+    mod sens;
     mod served;
     mod services;
     mod targets;

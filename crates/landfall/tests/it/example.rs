@@ -1,35 +1,20 @@
 //! The example holds what the LuckyPlans documents name, in both environments.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
+use super::rendered::{find, kinds, template};
 use super::sandbox::Sandbox;
 
 const CHART: &str = "infrastructure/helm/luckyplans";
 
 fn render(arguments: &[&str]) -> Vec<Value> {
-    let sandbox = Sandbox::luckyplans();
-    let mut all = vec!["template", "luckyplans", CHART, "-n", "luckyplans"];
+    let mut all = vec!["luckyplans", CHART, "-n", "luckyplans"];
     all.extend(arguments);
-    let text = sandbox.run(&all).exits(0).stdout;
-    landfall_yaml::to_json_all(&text).expect("the rendering is YAML").into_iter().filter(Value::is_object).collect()
+    template(&Sandbox::luckyplans(), &all)
 }
 
 fn production() -> Vec<Value> {
     render(&["-f", &format!("{CHART}/values.prod.yaml")])
-}
-
-fn kinds(objects: &[Value]) -> BTreeMap<&str, usize> {
-    let mut counts = BTreeMap::new();
-    for object in objects {
-        *counts.entry(object["kind"].as_str().unwrap_or("?")).or_default() += 1;
-    }
-    counts
-}
-
-fn find<'o>(objects: &'o [Value], kind: &str, name: &str) -> Option<&'o Value> {
-    objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name)
 }
 
 #[test]

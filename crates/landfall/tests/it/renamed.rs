@@ -1,6 +1,6 @@
 //! The example under other names: `up` must come to the same verdicts, because nothing in it knows the example (proof 1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -60,6 +60,57 @@ const NAMES: &[&str] = &[
     "databaseName",
     "infrastructure",
 ];
+/// Names, keys and hosts of the EZSCALE example.
+const EZSCALE_NAMES: &[&str] = &[
+    "ezscale",
+    "website",
+    "ezscale_billing",
+    "billing",
+    "nginx",
+    "horizon",
+    "scheduler",
+    "valkey",
+    "account",
+    "admin",
+    "oauth",
+    "fastcgi",
+    "DB_HOST",
+    "DB_PASSWORD",
+    "REDIS_HOST",
+    "REDIS_PASSWORD",
+    "APP_KEY",
+    "APP_URL",
+    "STRIPE_SECRET",
+    "EZSCALE",
+];
+/// Names, keys and hosts of the SENS example.
+const SENS_NAMES: &[&str] = &[
+    "sens",
+    "sens_platform",
+    "SENS",
+    "api",
+    "docs",
+    "telemetry",
+    "ingestion",
+    "timescaledb",
+    "nats",
+    "mock",
+    "mosquitto",
+    "broker",
+    "platformApi",
+    "mqttIngestionWorker",
+    "telemetryWorker",
+    "mockMqttBroker",
+    "product",
+    "infra",
+    "bootstrap",
+    "healthz",
+    "readyz",
+    "APP_VERSION",
+    "DATABASE_HOST",
+    "DATABASE_PASSWORD",
+    "NATS_URL",
+];
 const PORTS: &[&str] = &[
     "3000", "3001", "3100", "3200", "4317", "4318", "5432", "6379", "8080", "8889", "9000", "9001", "9080", "9090",
     "9121",
@@ -76,10 +127,10 @@ impl Dice {
 }
 
 /// New words for old ones, of the same kind: names stay names, ports stay ports.
-fn words(seed: u64) -> BTreeMap<String, String> {
+fn words(names: &[&str], seed: u64) -> BTreeMap<String, String> {
     let mut dice = Dice(seed);
     let mut words = BTreeMap::new();
-    for (index, name) in NAMES.iter().enumerate() {
+    for (index, name) in names.iter().enumerate() {
         let letters: String =
             (0..5).map(|_| char::from(b'a' + u8::try_from(dice.roll() % 26).expect("a letter"))).collect();
         let new = if name.contains('_') {
@@ -164,13 +215,37 @@ fn verdicts(up: &Value) -> Value {
     serde_json::json!({"exit": up["exit"], "units": units, "checks": checks, "addresses": addresses, "simulated": simulated})
 }
 
-#[test]
-fn the_example_under_random_names_ends_in_the_same_verdicts() {
-    let seed = std::env::var("LANDFALL_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
+fn seed() -> u64 {
+    std::env::var("LANDFALL_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
         u64::from(now.subsec_nanos()) ^ now.as_secs()
-    });
-    let words = words(seed);
+    })
+}
+
+#[test]
+fn the_other_examples_under_random_names_end_in_the_same_verdicts() {
+    let seed = seed();
+    for (example, names) in [("ezscale-website", EZSCALE_NAMES), ("sens-platform", SENS_NAMES)] {
+        let words = words(names, seed);
+        let other = Sandbox::empty();
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(example);
+        copy_renamed(&from, other.root(), &words);
+        other.commit("first");
+        let wanted = Sandbox::example(example).run(&["up", "-o", "json"]).exits(0);
+        let found = other.run(&["up", "-o", "json"]);
+        let told = format!("LANDFALL_TEST_SEED={seed}: {}", found.all());
+        assert_eq!(verdicts(&found.json()), verdicts(&wanted.json()), "{told}");
+        let said: BTreeSet<&str> = found.stdout.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        for name in ["ezscale", "website", "horizon", "valkey", "sens", "timescaledb", "telemetry", "broker"] {
+            assert!(!said.contains(name), "{name} is known: {told}");
+        }
+    }
+}
+
+#[test]
+fn the_example_under_random_names_ends_in_the_same_verdicts() {
+    let seed = seed();
+    let words = words(NAMES, seed);
     let other = Sandbox::empty();
     copy_renamed(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/luckyplans"), other.root(), &words);
     other.commit("first");
@@ -211,6 +286,11 @@ const SIGNS: &[&str] = &[
     "worker_credential_pepper",
     "promtail",
     "postgresql-data",
+    "ezscale",
+    "cloudflarewarp",
+    "sens-platform",
+    "sens_platform",
+    "mqtt",
 ];
 
 #[test]

@@ -56,8 +56,13 @@ impl Sandbox {
 
     /// A copy of the LuckyPlans example, committed.
     pub(crate) fn luckyplans() -> Self {
+        Sandbox::example("luckyplans")
+    }
+
+    /// A copy of an example, committed.
+    pub(crate) fn example(name: &str) -> Self {
         let sandbox = Sandbox::empty();
-        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/luckyplans");
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
         copy_all(&example, &sandbox.root, &[".landfall", ".git"]);
         sandbox.commit("first");
         sandbox
