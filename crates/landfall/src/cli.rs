@@ -22,7 +22,7 @@ use crate::ui::{ColorChoice, Output};
     name = "landfall",
     version,
     disable_help_subcommand = true,
-    help_template = "{about}\n\nExamples:\n  landfall up                      deliver the system of this directory\n  landfall up ./chart -n web       deliver a bare chart to the embedded cluster\n  landfall plan --env prod         what would change, and in which order\n  landfall rehearse main..HEAD     what a branch would break, tried before it is merged\n  landfall down                    take it all down again\n\n{usage-heading} {usage}\n\nCommands:\n{subcommands}\n\nHelm's own, with Helm's flags (`landfall helm --help`):\n  template lint show create package dependency install upgrade uninstall list get test\n\nOptions:\n{options}\n"
+    help_template = "{about}\n\nExamples:\n  landfall up                      deliver the system of this directory\n  landfall up ./chart -n web       deliver a bare chart to the embedded cluster\n  landfall plan --env prod         what would change, and in which order\n  landfall rehearse main..HEAD     what a branch would break, tried before it is merged\n  landfall down                    take it all down again\n\n{usage-heading} {usage}\n\nCommands:\n{subcommands}\n\nHelm's own, with Helm's flags (`landfall helm --help`):\n  template lint show create package dependency\n  repo search pull push registry install upgrade uninstall list get test\n\nOptions:\n{options}\n"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -1,7 +1,8 @@
 //! Helm's verbs.
 //!
 //! ```text
-//! on charts    template lint show create package dependency       no cluster, no state, no runtime: a few milliseconds
+//! on charts    template lint show create package dependency …       no cluster, no state, no runtime: a few milliseconds
+//! of others    repo search pull push registry             repositories.rs ─► landfall_source: indexes, registries
 //! on releases  install upgrade rollback uninstall test            session.rs ─► prepare (release) ─► run (engine)
 //!              list history status get                            session.rs ─► records ─► text, JSON, YAML
 //! ```
@@ -26,9 +27,15 @@ mod moment;
 mod namespace;
 mod package;
 mod place;
+mod pull;
+mod push;
+mod registry;
 mod release_text;
+mod repo;
+mod repositories;
 mod rollback;
 mod scaffold;
+mod search;
 mod session;
 mod show;
 mod status;
@@ -115,6 +122,24 @@ impl Stop {
         Stop::Words { helm, diagnostic }
     }
 
+    /// What Helm prints behind `Error: `.
+    pub(crate) fn helm_words(&self) -> String {
+        match self {
+            Stop::Chart(error) => error.helm_text(),
+            Stop::Words { helm, .. } => helm.clone(),
+            Stop::Usage(words) | Stop::Missing(words) => words.clone(),
+            Stop::Closed => String::new(),
+        }
+    }
+
+    /// The same, behind Helm's words for what was being done.
+    pub(crate) fn behind(self, doing: &str) -> Self {
+        match self {
+            Stop::Words { helm, diagnostic } => Stop::Words { helm: format!("{doing}: {helm}"), diagnostic },
+            other => other,
+        }
+    }
+
     /// Helm's words and ours.
     pub(crate) fn said(helm: impl Into<String>, diagnostic: Diagnostic) -> Self {
         Stop::Words { helm: helm.into(), diagnostic: Box::new(diagnostic) }
@@ -127,7 +152,7 @@ struct Verb {
     run: fn(&World<'_>, &[String]) -> Result<u8, Stop>,
 }
 
-const VERBS: [Verb; 26] = [
+const VERBS: [Verb; 32] = [
     Verb { name: "template", run: template::run },
     Verb { name: "lint", run: lint::run },
     Verb { name: "show", run: show::run },
@@ -137,6 +162,12 @@ const VERBS: [Verb; 26] = [
     Verb { name: "dependency", run: dependency::run },
     Verb { name: "dep", run: dependency::run },
     Verb { name: "dependencies", run: dependency::run },
+    Verb { name: "repo", run: repo::run },
+    Verb { name: "pull", run: pull::run },
+    Verb { name: "push", run: push::run },
+    Verb { name: "registry", run: registry::run },
+    Verb { name: "search", run: search::run },
+    Verb { name: "fetch", run: pull::run },
     Verb { name: "install", run: install::run },
     Verb { name: "upgrade", run: upgrade::run },
     Verb { name: "uninstall", run: uninstall::run },
@@ -160,7 +191,7 @@ const VERBS: [Verb; 26] = [
 const OWN: [&str; 8] = ["rollback", "history", "hist", "status", "env", "version", "help", "delete"];
 
 /// Helm's other verbs, which are known by name.
-const LATER: [&str; 8] = ["completion", "plugin", "pull", "push", "registry", "repo", "search", "verify"];
+const LATER: [&str; 3] = ["completion", "plugin", "verify"];
 
 /// Which voice a command line asks for and where the verb stands; `None` when the verb is not one of ours here.
 pub(crate) fn asked(arguments: &[OsString]) -> Option<(Voice, usize)> {
@@ -235,7 +266,7 @@ fn help(world: &World<'_>) -> Result<u8, Stop> {
     writeln!(out, "Helm's verbs, served by Landfall.\n\nUsage:\n  {name} [command]\n\nAvailable Commands:")?;
     for (verb, what) in [
         ("create", "create a new chart with the given name"),
-        ("dependency", "list a chart's dependencies"),
+        ("dependency", "manage a chart's dependencies"),
         ("env", "helm client environment information"),
         ("get", "download extended information of a named release"),
         ("history", "fetch release history"),
@@ -243,7 +274,12 @@ fn help(world: &World<'_>) -> Result<u8, Stop> {
         ("lint", "examine a chart for possible issues"),
         ("list", "list releases"),
         ("package", "pack a chart directory into a chart archive"),
+        ("pull", "download a chart from a repository"),
+        ("push", "push a chart to remote"),
+        ("registry", "login to or logout from a registry"),
+        ("repo", "add, list, remove, update, and index chart repositories"),
         ("rollback", "roll back a release to a previous revision"),
+        ("search", "search for a keyword in charts"),
         ("show", "show information of a chart"),
         ("status", "display the status of the named release"),
         ("template", "locally render templates"),

@@ -8,6 +8,7 @@ mod it {
     mod addresses;
     mod applications;
     mod builds;
+    mod charts;
     mod down;
     mod errors;
     mod example;
@@ -22,6 +23,7 @@ mod it {
     mod sens;
     mod served;
     mod services;
+    mod shelf;
     mod targets;
     mod together;
 }

@@ -73,6 +73,57 @@ pub enum SourceError {
         /// What the transport said.
         why: String,
     },
+    /// A server did not answer; displays in Go's words.
+    #[error("Get {url:?}: {why}")]
+    Unreachable {
+        /// What was asked for.
+        url: String,
+        /// Why, in Go's words.
+        why: String,
+    },
+    /// A server's certificate is not trusted; displays in Go's words.
+    #[error("Get {url:?}: tls: failed to verify certificate: {why}")]
+    Certificate {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A server answered with something else than success; displays in Helm's words.
+    #[error("failed to fetch {url} : {status}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// Its status: number and words.
+        status: String,
+    },
+    /// A redirect, an answer's size or a file of certificates that is not accepted.
+    #[error("{url}: {why}")]
+    Exchange {
+        /// What was asked for.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// Something that is no address of a chart or repository.
+    #[error("invalid chart URL format: {0}")]
+    Url(String),
+    /// An index that is none; displays in Helm's words.
+    #[error("{0}")]
+    Index(String),
+    /// A chart that is not in an index.
+    #[error("{0}")]
+    NoSuchChart(String),
+    /// Bytes that are not those that were promised.
+    #[error("{what}: digest mismatch: expected sha256:{expected}, got sha256:{actual}")]
+    Digest {
+        /// What was fetched.
+        what: String,
+        /// The digest that the index or registry names, in hex.
+        expected: String,
+        /// The digest of what came, in hex.
+        actual: String,
+    },
     /// A path given as text is not one this system can use.
     #[error("`{0}` is not a usable path inside the tree")]
     Path(String),
@@ -99,6 +150,35 @@ impl Diagnose for SourceError {
             SourceError::Archive { .. } => Diagnostic::error(507, self.to_string()),
             SourceError::Fetch { .. } => Diagnostic::error(508, self.to_string())
                 .help("check the address and the network; a local clone works without: `landfall up DIR`"),
+            SourceError::Unreachable { url, why } => {
+                Diagnostic::error(508, format!("{} does not answer", crate::http::host_of(url)))
+                    .note(why.clone())
+                    .help("check the address, the network, and HTTP_PROXY, HTTPS_PROXY and NO_PROXY")
+            }
+            SourceError::Certificate { url, why } => {
+                let host = crate::http::host_of(url);
+                Diagnostic::error(510, format!("the certificate of {host} is not trusted")).note(why.clone()).help(
+                    "give the authority that signed it with --ca-file FILE; --insecure-skip-tls-verify leaves it unchecked",
+                )
+            }
+            SourceError::Status { url, status } => {
+                let diagnostic = Diagnostic::error(511, format!("{url} answered {status}"));
+                match status.get(..3) {
+                    Some("401") => diagnostic.help("give --username and --password"),
+                    Some("403") => diagnostic.help("these credentials may not read it"),
+                    Some("404") => {
+                        diagnostic.help("check the address and the version; `repo update` refreshes the index")
+                    }
+                    _ => diagnostic,
+                }
+            }
+            SourceError::Exchange { .. } | SourceError::Url(_) => Diagnostic::error(512, self.to_string()),
+            SourceError::Index(_) => Diagnostic::error(513, self.to_string())
+                .help("a chart repository has an index.yaml beneath its address; `repo index DIR` writes one"),
+            SourceError::NoSuchChart(_) => Diagnostic::error(514, self.to_string())
+                .help("`search repo` lists what there is; `repo update` refreshes it"),
+            SourceError::Digest { .. } => Diagnostic::error(515, self.to_string())
+                .help("nothing of it was kept; the archive has changed since the index was made, or on its way"),
             SourceError::Path(_) => Diagnostic::error(509, self.to_string()),
         }
     }

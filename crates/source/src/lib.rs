@@ -4,6 +4,9 @@
 //! directory ─┐
 //! commit    ─┼─► SourceTree ── read(path), directory(path) ─► landfall_chart::Tree (in memory)
 //! archive   ─┘        └─ revision: <sha>, <sha>+dirty.<8 hex>, none+<8 hex>
+//!
+//! repositories.yaml ─► RepositoryEntry ── fetch_index ─► Index ── find(chart, version) ─► IndexEntry ─► archive, checked
+//! oci://host/path ─► Reference ── Registry::choose, pull ─► archive, checked
 //! ```
 //!
 //! Invariants: nothing is checked out and nothing is executed; a path never leaves its tree, symbolic links
@@ -13,7 +16,10 @@ mod archive;
 mod blame;
 mod error;
 mod git;
+mod http;
+mod registry;
 mod remote;
+mod repository;
 mod revision;
 mod source_tree;
 mod worktree;
@@ -21,6 +27,15 @@ mod worktree;
 pub use archive::read_archive;
 pub use blame::LineCommit;
 pub use error::SourceError;
+pub use http::{Access, CertificateCheck, CredentialScope, HttpClient, Reply, host_of, resolve_url, same_url};
+pub use registry::{
+    CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, PROVENANCE_MEDIA_TYPE, PulledChart,
+    Reference, Registry, Scheme,
+};
 pub use remote::{RemoteRef, fetch_repository, repository_key};
+pub use repository::{
+    FetchedIndex, Index, IndexEntry, RepositoryEntry, RepositoryFile, cached_index, charts_file, fetch_archive,
+    fetch_index, find_in_repository, index_file, index_json, index_of_archives, index_yaml, join_url,
+};
 pub use revision::Revision;
 pub use source_tree::SourceTree;

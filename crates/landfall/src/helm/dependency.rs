@@ -1,28 +1,51 @@
-//! `helm dependency list`.
+//! `helm dependency`.
+
+mod fill;
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+
+pub(super) use fill::Filling;
 
 use landfall_chart::{Chart, Dependency, is_compatible, path_match};
 
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
 use super::{Stop, World, log, parse, place};
 
-const FLAGS: &[Spec] = &[flag("max-col-width", Kind::Text, Support::Works, "maximum column width for output table")];
+const FLAGS: &[Spec] = &[
+    flag("max-col-width", Kind::Text, Support::Works, "maximum column width for output table"),
+    flag("skip-refresh", Kind::Bool, Support::Works, "do not refresh the local repository cache"),
+    flag("verify", Kind::Bool, Support::Missing, "verify the packages against signatures"),
+    flag("keyring", Kind::Text, Support::NoEffect, ""),
+    flag("username", Kind::Text, Support::Works, "chart repository username where to locate the requested chart"),
+    flag("password", Kind::Text, Support::Works, "chart repository password where to locate the requested chart"),
+    flag("cert-file", Kind::Text, Support::Works, "identify HTTPS client using this SSL certificate file"),
+    flag("key-file", Kind::Text, Support::Works, "identify HTTPS client using this SSL key file"),
+    flag("ca-file", Kind::Text, Support::Works, "verify certificates of HTTPS-enabled servers using this CA bundle"),
+    flag("insecure-skip-tls-verify", Kind::Bool, Support::Works, "skip tls certificate checks for the chart download"),
+    flag("plain-http", Kind::Bool, Support::Works, "use insecure HTTP connections for the chart download"),
+];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
-    let Some(flags) = parse(world, "dependency", "dependency list CHART [flags]", &[FLAGS, GLOBAL], words)? else {
+    let Some(flags) =
+        parse(world, "dependency", "dependency build|list|update CHART [flags]", &[FLAGS, GLOBAL], words)?
+    else {
         return Ok(0);
     };
     match flags.arguments.first().map(String::as_str) {
         Some("list" | "ls") => {}
-        Some(later @ ("build" | "update" | "up")) => {
-            return Err(Stop::Missing(format!("`dependency {later}` is not there yet")));
+        Some(verb @ ("build" | "update" | "up")) => {
+            let filling = Filling::new(world, &flags, flags.arguments.get(1).map_or(".", String::as_str))?;
+            if verb == "build" {
+                filling.build()?
+            } else {
+                filling.update()?
+            }
+            return Ok(0);
         }
         Some(other) => return Err(Stop::Usage(format!("unknown command {other:?} for \"helm dependency\""))),
-        None => return Err(Stop::Usage("say what to do: dependency list CHART".to_owned())),
+        None => return Err(Stop::Usage("say what to do: dependency build, list or update CHART".to_owned())),
     }
     let name = flags.arguments.get(1).map_or(".", String::as_str);
     let width = flags.text("max-col-width").and_then(|width| width.parse().ok()).unwrap_or(80);
@@ -46,7 +69,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         .collect();
     out.write_all(table(&rows, width).as_bytes())?;
     writeln!(out)?;
-    for entry in sorted(&path.join("charts")) {
+    for entry in place::names(&path.join("charts")) {
         let file = path.join("charts").join(&entry);
         if !file.is_dir() && !entry.ends_with(".tgz") {
             continue;
@@ -70,19 +93,13 @@ fn join(directory: &str, name: &str) -> String {
     if directory.is_empty() || directory == "." { name.to_owned() } else { format!("{directory}/{name}") }
 }
 
-fn sorted(directory: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(directory)
-        .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
-        .unwrap_or_default();
-    names.sort();
-    names
-}
-
 /// What is known about a dependency (helm: `dependencyStatus`).
 fn status(world: &World<'_>, path: &Path, wanted: &Dependency, chart: &Chart) -> String {
     let pattern = format!("{}-*.tgz", wanted.name);
-    let archives: Vec<String> =
-        sorted(&path.join("charts")).into_iter().filter(|name| path_match(&pattern, name).unwrap_or(false)).collect();
+    let archives: Vec<String> = place::names(&path.join("charts"))
+        .into_iter()
+        .filter(|name| path_match(&pattern, name).unwrap_or(false))
+        .collect();
     let of_archive = |name: &str| {
         let file = path.join("charts").join(name);
         match place::load(world, &file, name) {

@@ -25,7 +25,12 @@ pub(super) const DEPLOY: &[Spec] = &[
     flag("atomic", Bool, Works, "undo what was done when it fails; sets --wait"),
     flag("rollback-on-failure", Bool, Works, "as --atomic"),
     flag("create-namespace", Bool, Works, "create the release namespace if not present"),
-    flag("dependency-update", Bool, Support::NoEffect, ""),
+    flag(
+        "dependency-update",
+        Bool,
+        Support::Works,
+        "update dependencies if they are missing before installing the chart",
+    ),
     flag("description", Text, Works, "add a custom description"),
     flag("disable-openapi-validation", Bool, Support::NoEffect, ""),
     flag("dry-run", Optional("client"), Works, "simulate: client, server or none"),
@@ -164,10 +169,10 @@ pub(super) struct Asked {
 
 /// Reads the chart and the values, in Helm's order.
 pub(super) fn asked(world: &World<'_>, flags: &Flags, reference: &str) -> Result<Asked, Stop> {
-    let path = place::locate(world, reference)?;
+    let path = place::locate(world, flags, reference)?;
     let layers = values::layers(world, flags)?;
     let values = layers.merge()?;
-    let chart = place::load_as(world, &path, reference, super::dialect(world, flags)?)?;
+    let chart = place::load_whole(world, flags, &path, reference)?;
     Ok(Asked { chart, layers, values })
 }
 

@@ -23,7 +23,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 }
 
 /// What Helm works with (pkg/cli/environment.go, EnvVars).
-fn variables(world: &World<'_>, flags: &Flags) -> BTreeMap<&'static str, String> {
+pub(super) fn variables(world: &World<'_>, flags: &Flags) -> BTreeMap<&'static str, String> {
     let var = |name: &str| (world.env)(name);
     let set = |name: &str| var(name).filter(|text| !text.is_empty());
     let given = |flag: &str, name: &str| flags.text(flag).map(str::to_owned).or_else(|| var(name)).unwrap_or_default();

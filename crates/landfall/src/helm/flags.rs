@@ -95,21 +95,21 @@ pub(crate) const VALUES: &[Spec] = &[
     flag("set-literal", Repeat, Works, "set a literal STRING value"),
 ];
 
-/// Flags about where a chart comes from; a chart that lies here needs none of them.
+/// Flags about where a chart comes from.
 pub(crate) const CHART: &[Spec] = &[
-    flag("version", Text, NoEffect, ""),
-    flag("devel", Bool, NoEffect, ""),
+    flag("version", Text, Works, "specify a version constraint for the chart version to use"),
+    flag("devel", Bool, Works, "use development versions, too. Equivalent to version '>0.0.0-0'"),
     flag("verify", Bool, Missing, "verify the package before using it"),
     flag("keyring", Text, NoEffect, ""),
-    flag("repo", Text, Missing, "chart repository url where to locate the requested chart"),
-    flag("username", Text, NoEffect, ""),
-    flag("password", Text, NoEffect, ""),
-    flag("cert-file", Text, NoEffect, ""),
-    flag("key-file", Text, NoEffect, ""),
-    flag("insecure-skip-tls-verify", Bool, NoEffect, ""),
-    flag("plain-http", Bool, NoEffect, ""),
-    flag("ca-file", Text, NoEffect, ""),
-    flag("pass-credentials", Bool, NoEffect, ""),
+    flag("repo", Text, Works, "chart repository url where to locate the requested chart"),
+    flag("username", Text, Works, "chart repository username where to locate the requested chart"),
+    flag("password", Text, Works, "chart repository password where to locate the requested chart"),
+    flag("cert-file", Text, Works, "identify HTTPS client using this SSL certificate file"),
+    flag("key-file", Text, Works, "identify HTTPS client using this SSL key file"),
+    flag("insecure-skip-tls-verify", Bool, Works, "skip tls certificate checks for the chart download"),
+    flag("plain-http", Bool, Works, "use insecure HTTP connections for the chart download"),
+    flag("ca-file", Text, Works, "verify certificates of HTTPS-enabled servers using this CA bundle"),
+    flag("pass-credentials", Bool, Works, "pass credentials to all domains"),
 ];
 
 /// Parsed flags and what stands beside them.

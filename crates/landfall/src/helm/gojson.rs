@@ -29,7 +29,8 @@ const DEPENDENCY: Shape = Fields(&[
 
 const FILES: Shape = List(&Fields(&[("name", Sorted), ("data", Sorted)]));
 
-const METADATA: Shape = Fields(&[
+/// What a chart says about itself (pkg/chart/metadata.go).
+pub(super) const METADATA: Shape = Fields(&[
     ("name", Sorted),
     ("home", Sorted),
     ("sources", Sorted),
@@ -104,6 +105,13 @@ pub(super) const HISTORY: Shape = List(&Fields(&[
     ("rollback_revision", Sorted),
     ("description", Sorted),
 ]));
+
+/// Lines of `repo list`.
+pub(super) const LISTED_REPOSITORIES: Shape = List(&Fields(&[("name", Sorted), ("url", Sorted)]));
+
+/// Lines of `search repo`.
+pub(super) const FOUND_CHARTS: Shape =
+    List(&Fields(&[("name", Sorted), ("version", Sorted), ("app_version", Sorted), ("description", Sorted)]));
 
 /// Lines of `list`.
 pub(super) const LISTING: Shape = List(&Fields(&[

@@ -7,6 +7,7 @@ use landfall_chart::{Chart, ChartError, PackageOptions, package};
 use landfall_diag::Diagnose;
 use landfall_diag::Diagnostic;
 
+use super::dependency::Filling;
 use super::flags::{CHART, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
 use super::{Stop, World, log, parse, place};
 
@@ -14,7 +15,7 @@ const FLAGS: &[Spec] = &[
     flag("version", Kind::Text, Support::Works, "set the version on the chart to this semver version"),
     flag("app-version", Kind::Text, Support::Works, "set the appVersion on the chart to this version"),
     short("destination", 'd', Kind::Text, Support::Works, "location to write the chart"),
-    short("dependency-update", 'u', Kind::Bool, Support::Missing, "update dependencies before packaging"),
+    short("dependency-update", 'u', Kind::Bool, Support::Works, "update dependencies before packaging"),
     flag("sign", Kind::Bool, Support::Missing, "use a PGP private key to sign this package"),
     flag("key", Kind::Text, Support::NoEffect, ""),
     flag("passphrase-file", Kind::Text, Support::NoEffect, ""),
@@ -35,6 +36,9 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         let status = fs::metadata(&path).map_err(|error| Stop::words(200, place::go_words("stat", name, &error)))?;
         if !status.is_dir() {
             return Err(Stop::words(200, format!("{name} is not a chart's directory")));
+        }
+        if flags.is("dependency-update") {
+            Filling::new(world, &flags, name)?.update()?;
         }
         let mut chart: Chart = place::load(world, &path, name)?;
         log(&chart.warnings);

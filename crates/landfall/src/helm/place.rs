@@ -1,12 +1,15 @@
 //! Where a chart is: a directory, an archive, or nowhere.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use landfall_chart::{Chart, Dialect, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Tree};
 use landfall_diag::Diagnostic;
 
+use super::dependency::Filling;
+use super::flags::Flags;
+use super::repositories::{self, Remote, Settings};
 use super::{Stop, Voice, World};
 
 /// Most files a chart's directory may hold.
@@ -16,12 +19,18 @@ const MAX_BYTES: u64 = 512 * 1024 * 1024;
 /// How deep directories may lie in each other.
 const MAX_DEPTH: usize = 64;
 
-/// Finds what a chart argument names (helm: `LocateChart`).
-pub(super) fn locate(world: &World<'_>, name: &str) -> Result<PathBuf, Stop> {
+/// Finds what a chart argument names; what lies elsewhere is fetched into Helm's cache (helm: `LocateChart`).
+pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<PathBuf, Stop> {
     let name = name.trim();
     // Collected again, a path has no `.` in it.
     let path: PathBuf = world.cwd.join(name).components().collect();
     if path.exists() {
+        if let Some(repository) = flags.text("repo").filter(|url| !url.is_empty()) {
+            let _nobody_listens = writeln!(
+                io::stderr().lock(),
+                "install.go:759: WARN local chart found in current working directory. repository url ignored chart={name} repository={repository}"
+            );
+        }
         return Ok(path);
     }
     let missing = |helm: String| {
@@ -35,13 +44,45 @@ pub(super) fn locate(world: &World<'_>, name: &str) -> Result<PathBuf, Stop> {
     if name.starts_with('/') || name.starts_with('.') {
         return Err(missing(format!("path {name:?} not found")));
     }
-    if name.contains("://") {
-        return Err(Stop::Missing(format!("{name}: charts from repositories and registries are not there yet")));
+    let settings = Settings::of(world, flags);
+    let repository = flags.text("repo").filter(|url| !url.is_empty());
+    if repository.is_none() && !name.contains("://") {
+        match name.split_once('/') {
+            Some((known, _)) if settings.repositories()?.get(known).is_none() => {
+                return Err(missing(format!("repo {known} not found")));
+            }
+            Some(_) => {}
+            None => {
+                let words = format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {name}");
+                return Err(missing(words));
+            }
+        }
     }
-    match name.split_once('/') {
-        Some((repository, _)) => Err(missing(format!("repo {repository} not found"))),
-        None => Err(missing(format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {name}"))),
+    let fetched = Remote::resolve(world, flags, &settings, name)?.fetch()?;
+    fs::create_dir_all(&settings.cache)?;
+    let path = settings.cache.join(&fetched.name);
+    repositories::write_whole(&path, &fetched.bytes)?;
+    Ok(path)
+}
+
+/// Loads a chart; with `--dependency-update`, charts that are declared and not there are fetched first.
+pub(super) fn load_whole(world: &World<'_>, flags: &Flags, path: &Path, name: &str) -> Result<Chart, Stop> {
+    let dialect = super::dialect(world, flags)?;
+    let chart = load_as(world, path, name, dialect)?;
+    if !flags.is("dependency-update") || !path.is_dir() || chart.missing_dependencies().is_empty() {
+        return Ok(chart);
     }
+    Filling::new(world, flags, name)?.update()?;
+    load_as(world, path, name, dialect)
+}
+
+/// The names in a directory, sorted; none when it cannot be read.
+pub(super) fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+        .unwrap_or_default();
+    names.sort();
+    names
 }
 
 fn nearest_entry(path: &Path) -> Option<String> {

@@ -27,7 +27,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             )));
         }
     };
-    let path = place::locate(world, reference)?;
+    let path = place::locate(world, &flags, reference)?;
     let chart = place::load(world, &path, reference)?;
     log(&chart.warnings);
     let mut text = String::new();

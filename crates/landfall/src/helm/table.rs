@@ -4,9 +4,16 @@
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
+    /// How wide a column may be; 0 for any width.
+    limit: usize,
 }
 
 impl Table {
+    /// A table whose columns are at most so wide.
+    pub(super) fn at_most(limit: usize) -> Self {
+        Table { rows: Vec::new(), limit }
+    }
+
     /// Adds a row.
     pub(super) fn row<T: Into<String>>(&mut self, cells: impl IntoIterator<Item = T>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
@@ -18,7 +25,11 @@ impl Table {
         let widths: Vec<usize> = (0..columns)
             .map(|column| {
                 let cells = self.rows.iter().filter_map(|row| row.get(column));
-                cells.flat_map(|cell| cell.split('\n')).map(width).max().unwrap_or(0)
+                cells.flat_map(|cell| cell.split('\n')).map(width).max().unwrap_or(0).min(if self.limit == 0 {
+                    usize::MAX
+                } else {
+                    self.limit
+                })
             })
             .collect();
         let lines: Vec<String> = self.rows.iter().flat_map(|row| row_lines(row, &widths)).collect();

@@ -42,7 +42,7 @@ const FLAGS: &[Spec] = &[
     flag("post-renderer-args", Repeat, Works, "an argument to the post-renderer"),
     flag("helm-dialect", Text, Works, "v3 or v4: whose bytes are reproduced"),
     flag("validate", Bool, Works, "validate against the Kubernetes cluster you are currently pointing at"),
-    flag("dependency-update", Bool, NoEffect, ""),
+    flag("dependency-update", Bool, Works, "update dependencies if they are missing before installing the chart"),
     flag("dry-run", Optional("client"), Works, "server lets templates look into the cluster"),
     flag("create-namespace", Bool, NoEffect, ""),
     flag("force", Bool, NoEffect, ""),
@@ -95,12 +95,12 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     let options = render_options(world, &flags)?;
     let (name, reference) = name_and_chart(&flags, &options)?;
-    let path = place::locate(world, &reference)?;
+    let path = place::locate(world, &flags, &reference)?;
     let layers = values::layers(world, &flags)?;
     // Helm reads all values before it looks at the chart.
     layers.merge()?;
     // The process ends with the output; giving back every value of a large chart one by one would only take time.
-    let chart = ManuallyDrop::new(place::load_as(world, &path, &reference, options.dialect)?);
+    let chart = ManuallyDrop::new(place::load_whole(world, &flags, &path, &reference)?);
     if chart.metadata.deprecated && chart.metadata.kind != "library" {
         writeln!(io::stderr().lock(), "WARNING: This chart is deprecated")?;
     }

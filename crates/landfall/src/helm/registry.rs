@@ -1,0 +1,76 @@
+//! `helm registry login` and `logout`.
+
+use std::io::{self, Read as _, Write};
+
+use landfall_source::{CertificateCheck, HttpClient, Registry};
+
+use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag, short};
+use super::repositories::{access, credentials, scheme, wrapped};
+use super::{Stop, World, parse};
+
+use Kind::{Bool, Text};
+use Support::Works;
+
+const FLAGS: &[Spec] = &[
+    short("username", 'u', Text, Works, "registry username"),
+    short("password", 'p', Text, Works, "registry password or identity token"),
+    flag("password-stdin", Bool, Works, "read password or identity token from stdin"),
+    flag("insecure", Bool, Works, "allow connections to TLS registry without certs"),
+    flag("cert-file", Text, Works, "identify registry client using this SSL certificate file"),
+    flag("key-file", Text, Works, "identify registry client using this SSL key file"),
+    flag("ca-file", Text, Works, "verify certificates of HTTPS-enabled servers using this CA bundle"),
+    flag("plain-http", Bool, Works, "use insecure HTTP connections"),
+];
+
+pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let usage = "registry login|logout HOST [flags]";
+    let Some(flags) = parse(world, "registry", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let (verb, host) = match flags.arguments.as_slice() {
+        [verb, host, ..] if matches!(verb.as_str(), "login" | "logout") => (verb.as_str(), host),
+        [verb] if matches!(verb.as_str(), "login" | "logout") => {
+            return Err(Stop::Usage(format!(
+                "\"helm registry {verb}\" requires at least 1 argument\n\nUsage:  helm registry {verb} [host] [flags]"
+            )));
+        }
+        [other, ..] => return Err(Stop::Usage(format!("unknown command {other:?} for \"helm registry\""))),
+        [] => return Err(Stop::Usage("say what to do: registry login or logout".to_owned())),
+    };
+    let host = host.strip_prefix("oci://").unwrap_or(host).trim_end_matches('/');
+    let mut kept = credentials(world, &flags);
+    if verb == "logout" {
+        kept.forget(host)?;
+        writeln!(io::stderr().lock(), "Removing login credentials for {host}")?;
+        return Ok(0);
+    }
+    let (username, password) = asked(&flags)?;
+    kept.given = Some((username.clone(), password.clone()));
+    let mut access = access(world, &flags);
+    if flags.is("insecure") {
+        access.certificates = CertificateCheck::Skip;
+    }
+    let registry = Registry::new(HttpClient::new(access), kept.clone(), scheme(&flags));
+    registry.login(host).map_err(|error| wrapped(&format!("authenticating to {host:?}"), &error))?;
+    kept.keep(host, &username, &password)?;
+    writeln!(io::stderr().lock(), "Login Succeeded")?;
+    Ok(0)
+}
+
+fn asked(flags: &Flags) -> Result<(String, String), Stop> {
+    let username = flags.text("username").unwrap_or_default().to_owned();
+    if flags.is("password-stdin") {
+        let mut password = String::new();
+        io::stdin().lock().read_to_string(&mut password)?;
+        let end = password.strip_suffix('\n').map_or(password.len(), str::len);
+        password.truncate(end);
+        let end = password.strip_suffix('\r').map_or(password.len(), str::len);
+        password.truncate(end);
+        return Ok((username, password));
+    }
+    match flags.text("password").filter(|password| !password.is_empty()) {
+        Some(password) => {
+            writeln!(io::stderr().lock(), "WARNING: Using --password via the CLI is insecure. Use --password-stdin.")?;
+            Ok((username, password.to_owned()))
+        }
+        None => Err(Stop::words(100, "give --username and --password-stdin; nothing is asked for here")),
+    }
+}

@@ -1,0 +1,174 @@
+//! Charts that lie elsewhere: repositories, dependencies, registries.
+
+use std::sync::Arc;
+
+use super::sandbox::{Sandbox, small_chart};
+use super::shelf::Shelf;
+
+/// A repository with three versions of `web`.
+fn repository(sandbox: &Sandbox) -> Arc<Shelf> {
+    let shelf = Shelf::open();
+    for version in ["0.1.0", "0.2.0", "1.0.0-rc.1"] {
+        small_chart(sandbox, "made/web", "web");
+        sandbox.edit("made/web/Chart.yaml", "0.1.0", version);
+        sandbox.run(&["helm", "package", "made/web", "-d", "shelf"]).exits(0);
+    }
+    sandbox.run(&["helm", "repo", "index", "shelf"]).exits(0);
+    for entry in std::fs::read_dir(sandbox.root().join("shelf")).expect("there") {
+        let path = entry.expect("readable").path();
+        let name = path.file_name().expect("named").to_string_lossy().into_owned();
+        let bytes = std::fs::read(&path).expect("read");
+        shelf.put(&name, &bytes);
+        shelf.put(&format!("private/{name}"), &bytes);
+    }
+    shelf
+}
+
+#[test]
+fn a_repository_is_added_searched_and_pulled_from() {
+    let sandbox = Sandbox::empty();
+    let shelf = repository(&sandbox);
+    let said = sandbox.run(&["helm", "repo", "add", "r", &shelf.url()]).exits(0);
+    assert_eq!(said.stdout, "\"r\" has been added to your repositories\n");
+    sandbox
+        .run(&["helm", "repo", "add", "r", &shelf.url()])
+        .exits(0)
+        .says("already exists with the same configuration");
+    sandbox.run(&["helm", "repo", "add", "r", "http://127.0.0.1:1"]).exits(1).says("please specify a different name");
+    sandbox.run(&["helm", "repo", "update"]).exits(0).says("Successfully got an update from the \"r\"");
+    let found = sandbox.run(&["helm", "search", "repo", "web", "-o", "json"]).exits(0).json();
+    assert_eq!(found[0]["version"], "0.2.0");
+    let found = sandbox.run(&["helm", "search", "repo", "-l", "--devel", "-o", "json"]).exits(0).json();
+    assert_eq!(found.as_array().map(Vec::len), Some(3));
+    sandbox.run(&["helm", "pull", "r/web", "--version", "~0.1", "--untar", "--untardir", "un"]).exits(0);
+    assert!(sandbox.read("un/web/Chart.yaml").contains("version: 0.1.0"));
+    sandbox.run(&["helm", "pull", "r/web", "--devel"]).exits(0);
+    assert!(sandbox.root().join("web-1.0.0-rc.1.tgz").exists());
+    let shown = sandbox.run(&["helm", "show", "chart", "web", "--repo", &shelf.url(), "--version", "0.2.0"]).exits(0);
+    assert!(shown.stdout.contains("version: 0.2.0"), "{}", shown.all());
+    sandbox.run(&["template", "x", "r/web"]).exits(0).says("kind: ConfigMap");
+    sandbox.run(&["helm", "pull", "r/web", "--version", "9"]).exits(1).says("no chart version found for web-9");
+    sandbox.run(&["helm", "repo", "remove", "r"]).exits(0);
+    sandbox.run(&["helm", "pull", "r/web"]).exits(1).says("repo r not found");
+}
+
+#[test]
+fn dependencies_are_chosen_fetched_and_locked() {
+    let sandbox = Sandbox::empty();
+    let shelf = repository(&sandbox);
+    small_chart(&sandbox, "near", "near");
+    small_chart(&sandbox, "app", "app");
+    let declared = format!(
+        "apiVersion: v2\nname: app\nversion: 0.1.0\ndependencies:\n- {{name: web, version: '>=0.1', repository: '{}'}}\n- {{name: near, version: '*', repository: 'file://../near'}}\n",
+        shelf.url()
+    );
+    sandbox.write("app/Chart.yaml", &declared);
+    sandbox.run(&["helm", "dependency", "update", "app"]).exits(0).says("Saving 2 charts");
+    let lock = sandbox.read("app/Chart.lock");
+    assert!(lock.contains("version: 0.2.0") && lock.contains("digest: sha256:"), "{lock}");
+    assert!(sandbox.root().join("app/charts/web-0.2.0.tgz").exists());
+    assert!(sandbox.root().join("app/charts/near-0.1.0.tgz").exists());
+    sandbox.run(&["helm", "dependency", "update", "app"]).exits(0);
+    assert_eq!(sandbox.read("app/Chart.lock"), lock, "nothing changed, nothing is written");
+    sandbox.run(&["helm", "dependency", "build", "app"]).exits(1).says("no repository definition for");
+    sandbox.run(&["helm", "repo", "add", "r", &shelf.url()]).exits(0);
+    std::fs::remove_file(sandbox.root().join("app/charts/web-0.2.0.tgz")).expect("removed");
+    sandbox.run(&["helm", "dependency", "build", "app"]).exits(0).says("Downloading web from repo");
+    assert!(sandbox.root().join("app/charts/web-0.2.0.tgz").exists());
+    sandbox.edit("app/Chart.yaml", ">=0.1", "~0.1");
+    sandbox.run(&["helm", "dependency", "build", "app"]).exits(1).says("is out of sync with the dependencies file");
+    sandbox.run(&["helm", "dependency", "update", "app"]).exits(0);
+    assert!(sandbox.root().join("app/charts/web-0.1.0.tgz").exists());
+    assert!(!sandbox.root().join("app/charts/web-0.2.0.tgz").exists(), "what nothing asks for goes");
+    sandbox.edit("app/Chart.yaml", "~0.1", "7");
+    sandbox.run(&["helm", "dependency", "update", "app"]).exits(1).says("can't get a valid version for 1 subchart(s)");
+}
+
+#[test]
+fn an_archive_that_is_not_what_the_index_says_is_refused() {
+    let sandbox = Sandbox::empty();
+    let shelf = repository(&sandbox);
+    sandbox.run(&["helm", "repo", "add", "r", &shelf.url()]).exits(0);
+    let other = std::fs::read(sandbox.root().join("shelf/web-0.1.0.tgz")).expect("there");
+    shelf.put("web-0.2.0.tgz", &other);
+    sandbox.run(&["helm", "pull", "r/web"]).exits(1).says("digest mismatch");
+    assert!(!sandbox.root().join("web-0.2.0.tgz").exists());
+}
+
+#[test]
+fn credentials_stay_with_the_server_they_were_given_for() {
+    let sandbox = Sandbox::empty();
+    let shelf = repository(&sandbox);
+    let other = Shelf::open();
+    let archive = std::fs::read(sandbox.root().join("shelf/web-0.2.0.tgz")).expect("there");
+    other.put("web-0.2.0.tgz", &archive);
+    let private = format!("{}/private", shelf.url());
+    sandbox.run(&["helm", "repo", "add", "p", &private]).exits(1).says("401 Unauthorized");
+    sandbox.run(&["helm", "repo", "add", "p", &private, "--username", "u", "--password", "p"]).exits(0);
+    sandbox.run(&["helm", "pull", "p/web", "--untar"]).exits(0);
+    // An index that names another server, and a server that sends on to another.
+    let index =
+        sandbox.read("shelf/index.yaml").replace("- web-0.2.0.tgz", &format!("- {}/web-0.2.0.tgz", other.url()));
+    shelf.put("private/index.yaml", index.as_bytes());
+    sandbox.run(&["helm", "repo", "update"]).exits(0);
+    sandbox.run(&["helm", "pull", "p/web"]).exits(0);
+    let sent = format!("{}/redirect/{}/web-0.2.0.tgz", shelf.url(), other.host());
+    sandbox.run(&["helm", "pull", &sent, "--username", "u", "--password", "p"]).exits(0);
+    let seen = other.seen();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert!(seen.iter().all(|line| !line.contains("Basic")), "{seen:?}");
+    assert!(shelf.seen().iter().any(|line| line.contains("/redirect/") && line.contains("Basic")));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let sandbox = Sandbox::empty();
+    let said = sandbox.run(&["helm", "repo", "add", "r", "http://127.0.0.1:1"]).exits(1);
+    assert_eq!(
+        said.stderr,
+        "Error: looks like \"http://127.0.0.1:1\" is not a valid chart repository or cannot be reached: Get \"http://127.0.0.1:1/index.yaml\": dial tcp 127.0.0.1:1: connect: connection refused\n"
+    );
+    let shelf = Shelf::open();
+    shelf.put("index.yaml", b"<html>hello</html>");
+    sandbox.run(&["repo", "add", "r", &shelf.url()]).exits(1).says("cannot unmarshal string");
+}
+
+#[test]
+fn a_chart_goes_to_a_registry_and_comes_back() {
+    let sandbox = Sandbox::empty();
+    let shelf = repository(&sandbox);
+    let remote = format!("oci://{}/charts", shelf.host());
+    let chart = format!("{remote}/web");
+    let push =
+        |version: &str| sandbox.run(&["helm", "push", &format!("shelf/web-{version}.tgz"), &remote, "--plain-http"]);
+    push("0.1.0").exits(1).says("401 Unauthorized");
+    let host = shelf.host();
+    let login =
+        |password: &str| sandbox.run(&["helm", "registry", "login", &host, "-u", "u", "-p", password, "--plain-http"]);
+    login("wrong").exits(1).says("authenticating to");
+    login("p").exits(0).says("Login Succeeded");
+    for version in ["0.1.0", "0.2.0", "1.0.0-rc.1"] {
+        push(version).exits(0).says(&format!("Pushed: {host}/charts/web:{version}\nDigest: sha256:"));
+    }
+    let manifest = shelf.manifest("charts/web", "0.2.0");
+    assert_eq!(manifest["config"]["mediaType"], "application/vnd.cncf.helm.config.v1+json");
+    assert_eq!(manifest["layers"][0]["mediaType"], "application/vnd.cncf.helm.chart.content.v1.tar+gzip");
+    assert_eq!(manifest["annotations"]["org.opencontainers.image.title"], "web");
+    sandbox.run(&["helm", "pull", &chart, "--plain-http"]).exits(0).says("Pulled:");
+    let bytes = |path: &str| std::fs::read(sandbox.root().join(path)).expect("there");
+    assert_eq!(bytes("web-0.2.0.tgz"), bytes("shelf/web-0.2.0.tgz"), "the newest that is stable");
+    // Without --plain-http too, as Helm 3 finds out by itself.
+    sandbox.run(&["helm", "template", "x", &chart, "--version", "~0.1"]).exits(0).says("kind: ConfigMap");
+    small_chart(&sandbox, "app", "app");
+    sandbox.write(
+        "app/Chart.yaml",
+        &format!("apiVersion: v2\nname: app\nversion: 0.1.0\ndependencies:\n- {{name: web, version: ^0.1, repository: '{remote}'}}\n"),
+    );
+    sandbox.run(&["helm", "dependency", "update", "app", "--plain-http"]).exits(0);
+    assert!(sandbox.root().join("app/charts/web-0.1.0.tgz").exists());
+    sandbox.run(&["helm", "pull", &chart, "--version", "5.0.0", "--plain-http"]).exits(1).says("not found");
+    shelf.tamper();
+    sandbox.run(&["helm", "pull", &chart, "--version", "0.1.0", "--plain-http"]).exits(1).says("digest mismatch");
+    sandbox.run(&["helm", "registry", "logout", &host]).exits(0);
+    sandbox.run(&["helm", "pull", &chart, "--plain-http"]).exits(1).says("401 Unauthorized");
+}

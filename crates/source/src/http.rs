@@ -1,0 +1,366 @@
+//! Asking HTTP servers: certificates, credentials, proxies, limits.
+
+use std::error::Error as _;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use reqwest::blocking::Client;
+use reqwest::header::HeaderMap;
+use reqwest::{Certificate, Identity, Method, Url};
+
+use crate::error::SourceError;
+
+/// Whether a server's certificate is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CertificateCheck {
+    /// It must be signed by an authority that is trusted.
+    #[default]
+    Verify,
+    /// Any will do.
+    Skip,
+}
+
+/// To whom credentials are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CredentialScope {
+    /// To the server they are meant for.
+    #[default]
+    SameServer,
+    /// To any server that a chart's address names.
+    Everywhere,
+}
+
+/// How a server is talked to.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Who asks; empty for nobody.
+    pub username: String,
+    /// The password.
+    pub password: String,
+    /// Authorities to trust instead of the system's, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// The client's certificate, PEM.
+    pub cert_file: Option<PathBuf>,
+    /// The client's key, PEM.
+    pub key_file: Option<PathBuf>,
+    /// Whether certificates are checked.
+    pub certificates: CertificateCheck,
+    /// Who gets the credentials.
+    pub credentials: CredentialScope,
+    /// How long a request may take; two minutes when not said.
+    pub timeout: Option<Duration>,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access")
+            .field("username", &self.username)
+            .field("ca_file", &self.ca_file)
+            .field("certificates", &self.certificates)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    /// The credentials for a request, when its server may have them; `owner` is the address they were given for.
+    fn credentials_for(&self, url: &Url, owner: &str) -> Option<(&str, &str)> {
+        if self.username.is_empty() || self.password.is_empty() {
+            return None;
+        }
+        let owned = Url::parse(owner).is_ok_and(|owner| owner.origin() == url.origin());
+        (owned || self.credentials == CredentialScope::Everywhere).then_some((&self.username, &self.password))
+    }
+}
+
+/// What a server said.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status, as a number.
+    pub status: u16,
+    /// The status in words, behind its number.
+    pub status_line: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// A client for one way of access.
+///
+/// Works on a thread of its own, so that it may be called from anywhere.
+#[derive(Debug)]
+pub struct HttpClient {
+    access: Access,
+    client: OnceLock<Client>,
+    local: OnceLock<Client>,
+}
+
+impl HttpClient {
+    /// A client that asks as `access` says.
+    pub fn new(access: Access) -> Self {
+        HttpClient { access, client: OnceLock::new(), local: OnceLock::new() }
+    }
+
+    /// How it asks.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Fetches what is at an address; at most `limit` bytes. Credentials go to the server of `owner`.
+    ///
+    /// # Errors
+    /// No answer, a certificate nobody trusts, any status but 200.
+    pub fn get(&self, url: &str, owner: &str, limit: u64) -> Result<Vec<u8>, SourceError> {
+        let parsed = Url::parse(url).map_err(|_| SourceError::Url(url.to_owned()))?;
+        let mut headers = HeaderMap::new();
+        if let Some((username, password)) = self.access.credentials_for(&parsed, owner) {
+            headers.insert(reqwest::header::AUTHORIZATION, basic(username, password));
+        }
+        let reply = self.send(Method::GET, url, headers, Vec::new(), limit)?;
+        if reply.status != 200 {
+            return Err(SourceError::Status { url: url.to_owned(), status: reply.status_line });
+        }
+        Ok(reply.body)
+    }
+
+    /// Sends a request as it is; redirects to another server lose the credentials.
+    ///
+    /// # Errors
+    /// No answer, or a certificate nobody trusts.
+    pub fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        limit: u64,
+    ) -> Result<Reply, SourceError> {
+        let parsed = Url::parse(url).map_err(|_| SourceError::Url(url.to_owned()))?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            let why = format!("could not find protocol handler for: {}", parsed.scheme());
+            return Err(SourceError::Index(why));
+        }
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| self.send_here(method, parsed, url, headers, body, limit));
+            asked.join().unwrap_or_else(|_| {
+                Err(SourceError::Exchange { url: url.to_owned(), why: "the request was given up".to_owned() })
+            })
+        })
+    }
+
+    fn send_here(
+        &self,
+        method: Method,
+        parsed: Url,
+        url: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        limit: u64,
+    ) -> Result<Reply, SourceError> {
+        let local = parsed.host_str().is_some_and(is_loopback);
+        let slot = if local { &self.local } else { &self.client };
+        let client = match slot.get() {
+            Some(client) => client,
+            None => {
+                let built = self.build(url, local)?;
+                slot.get_or_init(|| built)
+            }
+        };
+        let told = |error: &reqwest::Error| told(url, &parsed, error);
+        let mut response =
+            client.request(method, parsed.clone()).headers(headers).body(body).send().map_err(|error| told(&error))?;
+        let status = response.status();
+        let headers = response.headers().clone();
+        let mut bytes = Vec::new();
+        response.by_ref().take(limit + 1).read_to_end(&mut bytes).map_err(|error| SourceError::Unreachable {
+            url: url.to_owned(),
+            why: match error.kind() {
+                std::io::ErrorKind::TimedOut => "context deadline exceeded".to_owned(),
+                _ => "unexpected EOF".to_owned(),
+            },
+        })?;
+        if bytes.len() as u64 > limit {
+            let why = format!("the answer has more than {limit} bytes");
+            return Err(SourceError::Exchange { url: url.to_owned(), why });
+        }
+        let status_line = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
+        Ok(Reply { status: status.as_u16(), status_line: status_line.trim_end().to_owned(), headers, body: bytes })
+    }
+
+    fn build(&self, url: &str, local: bool) -> Result<Client, SourceError> {
+        let access = &self.access;
+        let refuse = |why: String| SourceError::Exchange { url: url.to_owned(), why };
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| refuse(format!("{} cannot be read: {error}", path.display())))
+        };
+        let mut builder = Client::builder()
+            .user_agent("Helm/3.22.0")
+            .timeout(access.timeout.unwrap_or(Duration::from_secs(120)))
+            .connect_timeout(Duration::from_secs(30));
+        if local {
+            // As in Go, what runs on this machine is never asked through a proxy.
+            builder = builder.no_proxy();
+        }
+        if access.certificates == CertificateCheck::Skip {
+            builder = builder.tls_danger_accept_invalid_certs(true);
+        }
+        if let Some(path) = &access.ca_file {
+            let certificates = Certificate::from_pem_bundle(&read(path)?).unwrap_or_default();
+            if certificates.is_empty() {
+                return Err(refuse(format!(
+                    "can't create TLS config for client: failed to append certificates from file: {}",
+                    path.display()
+                )));
+            }
+            builder = builder.tls_certs_only(certificates);
+        }
+        if let (Some(cert), Some(key)) = (&access.cert_file, &access.key_file) {
+            let mut pem = read(cert)?;
+            pem.push(b'\n');
+            pem.extend(read(key)?);
+            let identity = Identity::from_pem(&pem).map_err(|error| {
+                refuse(format!("{} and {} are no certificate and key: {error}", cert.display(), key.display()))
+            })?;
+            builder = builder.identity(identity);
+        }
+        builder.build().map_err(|error| refuse(format!("no connection can be made: {error}")))
+    }
+}
+
+/// What is said of a server that does not speak TLS.
+pub(crate) const PLAIN_ANSWER: &str = "http: server gave HTTP response to HTTPS client";
+
+/// The header of a user and a password.
+pub(crate) fn basic(username: &str, password: &str) -> reqwest::header::HeaderValue {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
+    let mut value = reqwest::header::HeaderValue::from_str(&format!("Basic {text}"))
+        .unwrap_or(reqwest::header::HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What went wrong on the way, in Go's words.
+fn told(url: &str, parsed: &Url, error: &reqwest::Error) -> SourceError {
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        causes.push(inner.to_string());
+        cause = inner.source();
+    }
+    let all = causes.join(": ");
+    let lower = all.to_lowercase();
+    if error.is_redirect() {
+        return SourceError::Unreachable { url: url.to_owned(), why: "stopped after 10 redirects".to_owned() };
+    }
+    if lower.contains("certificate") {
+        let why = if lower.contains("unknownissuer") || lower.contains("unknown issuer") {
+            "x509: certificate signed by unknown authority".to_owned()
+        } else if lower.contains("expired") {
+            "x509: certificate has expired or is not yet valid".to_owned()
+        } else if lower.contains("not valid for") {
+            format!("x509: certificate is not valid for {}", parsed.host_str().unwrap_or_default())
+        } else {
+            causes.last().cloned().unwrap_or_default()
+        };
+        return SourceError::Certificate { url: url.to_owned(), why };
+    }
+    if lower.contains("invalidcontenttype") {
+        return SourceError::Unreachable { url: url.to_owned(), why: PLAIN_ANSWER.to_owned() };
+    }
+    let host = parsed.host_str().unwrap_or_default();
+    let port = parsed.port_or_known_default().unwrap_or(80);
+    let why = if error.is_timeout() {
+        "context deadline exceeded (Client.Timeout exceeded while awaiting headers)".to_owned()
+    } else if lower.contains("handshake eof") {
+        "EOF".to_owned()
+    } else if lower.contains("connection refused") {
+        let address = if host == "localhost" { "127.0.0.1" } else { host };
+        format!("dial tcp {address}:{port}: connect: connection refused")
+    } else if lower.contains("dns") || lower.contains("lookup") || lower.contains("name or service") {
+        format!("dial tcp: lookup {host}: no such host")
+    } else if error.is_connect() {
+        format!("dial tcp {host}:{port}: {}", causes.last().cloned().unwrap_or_default())
+    } else {
+        causes.last().cloned().unwrap_or_else(|| error.to_string())
+    };
+    SourceError::Unreachable { url: url.to_owned(), why }
+}
+
+/// The host an address names, for people.
+pub fn host_of(url: &str) -> String {
+    let parsed = Url::parse(url).ok();
+    let host = parsed.as_ref().and_then(|url| {
+        let host = url.host_str()?;
+        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    });
+    host.unwrap_or_else(|| url.to_owned())
+}
+
+/// An address relative to a repository's; the repository's query is kept (helm: `ResolveReferenceURL`).
+///
+/// # Errors
+/// A base that is no address.
+pub fn resolve_url(base: &str, reference: &str) -> Result<String, SourceError> {
+    if Url::parse(reference).is_ok() {
+        return Ok(reference.to_owned());
+    }
+    let mut base = Url::parse(base).map_err(|_| SourceError::Url(base.to_owned()))?;
+    let path = format!("{}/", base.path().trim_end_matches('/'));
+    base.set_path(&path);
+    let query = base.query().map(str::to_owned);
+    let mut resolved = base.join(reference).map_err(|_| SourceError::Url(reference.to_owned()))?;
+    resolved.set_query(query.as_deref());
+    Ok(resolved.into())
+}
+
+/// Whether two addresses are one but for what a path may be written as (helm: `urlutil.Equal`).
+pub fn same_url(a: &str, b: &str) -> bool {
+    match (Url::parse(a), Url::parse(b)) {
+        (Ok(mut a), Ok(mut b)) => {
+            for url in [&mut a, &mut b] {
+                let path = format!("/{}", url.path().trim_matches('/'));
+                url.set_path(&path);
+            }
+            a == b
+        }
+        _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_resolved_against_the_repository() {
+        assert_eq!(resolve_url("http://h/charts", "a-1.tgz").ok().as_deref(), Some("http://h/charts/a-1.tgz"));
+        assert_eq!(resolve_url("http://h/c/?t=1", "a.tgz").ok().as_deref(), Some("http://h/c/a.tgz?t=1"));
+        assert_eq!(resolve_url("http://h/c", "/a.tgz").ok().as_deref(), Some("http://h/a.tgz"));
+        assert_eq!(resolve_url("http://h/c", "http://i/a.tgz").ok().as_deref(), Some("http://i/a.tgz"));
+        assert!(resolve_url("c", "a.tgz").is_err());
+        assert!(same_url("http://h", "http://h/"));
+        assert!(same_url("http://h/a/", "http://h/a"));
+        assert!(!same_url("http://h/a", "https://h/a"));
+    }
+
+    #[test]
+    fn credentials_are_for_the_server_they_were_given_for() {
+        let access = Access { username: "u".into(), password: "p".into(), ..Access::default() };
+        let url = |text: &str| Url::parse(text).expect("an address");
+        assert!(access.credentials_for(&url("https://h/a.tgz"), "https://h/charts").is_some());
+        assert!(access.credentials_for(&url("https://h:444/a.tgz"), "https://h/charts").is_none());
+        assert!(access.credentials_for(&url("http://h/a.tgz"), "https://h/charts").is_none());
+        assert!(access.credentials_for(&url("https://other/a.tgz"), "https://h/charts").is_none());
+        let everywhere = Access { credentials: CredentialScope::Everywhere, ..access };
+        assert!(everywhere.credentials_for(&url("https://other/a.tgz"), "https://h/charts").is_some());
+        assert!(!format!("{everywhere:?}").contains("\"p\""));
+    }
+}
