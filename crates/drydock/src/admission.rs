@@ -13,6 +13,8 @@ mod pods;
 mod quota;
 mod service_account;
 
+pub(crate) use classes::untaint;
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -55,6 +57,9 @@ pub(crate) fn mutate(world: &mut World, review: &mut Review<'_>) -> Result<(), S
     }
     if on(world, "ServiceAccount") {
         service_account::assign(world, review)?;
+    }
+    if on(world, "TaintNodesByCondition") {
+        classes::taint(review);
     }
     if on(world, "Priority") {
         pods::priority(world, review)?;

@@ -150,6 +150,7 @@ fn node(world: &mut World, actor: &Actor, index: usize, spec: &NodeSpec) -> Resu
     });
     let reference = ObjectRef { resource: "nodes".into(), namespace: String::new(), name };
     world.modify(&Actor::system("kubelet"), &reference, Part::Status, |node| node["status"] = status)?;
+    world.modify(&Actor::system("kube-controller-manager"), &reference, Part::Main, crate::admission::untaint)?;
     Ok(())
 }
 

@@ -29,7 +29,15 @@ pub(crate) fn from_storage<'a>(registry: &Registry, resource: &Resource, object:
     let mut object = object.clone();
     object["apiVersion"] = json!(resource.api_version());
     match (resource.group.as_str(), resource.plural.as_str()) {
-        ("events.k8s.io", _) => rename(&mut object, &EVENT_FIELDS, |pair| pair),
+        ("events.k8s.io", _) => {
+            rename(&mut object, &EVENT_FIELDS, |pair| pair);
+            // Always printed in core/v1, here only when set.
+            if let Some(map) = object.as_object_mut() {
+                map.retain(|field, value| {
+                    !matches!(field.as_str(), "reportingController" | "reportingInstance") || value != ""
+                });
+            }
+        }
         ("autoscaling", _) => autoscaler_to_v1(&mut object),
         _ => {}
     }

@@ -2,4 +2,4 @@
 
 mod definition;
 
-pub(crate) use definition::{prepare, prepare_update};
+pub(crate) use definition::{prepare, prepare_update, terminate};

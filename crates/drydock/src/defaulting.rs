@@ -11,4 +11,23 @@ pub(crate) fn apply(world: &World, object: &mut Value) {
         landfall_object::defaults::apply(&mut typed, world.schemas());
         *object = typed.into_value();
     }
+    if object["kind"] == "Pod" && object["apiVersion"] == "v1" {
+        settle_pod_ips(object);
+    }
+}
+
+/// `podIP` is the first of `podIPs`; where they disagree, the single one counts (`pkg/apis/core/v1/conversion.go`).
+fn settle_pod_ips(pod: &mut Value) {
+    let Some(status) = pod.get_mut("status").and_then(Value::as_object_mut) else { return };
+    let first = status.get("podIPs").and_then(|list| list[0]["ip"].as_str()).unwrap_or_default().to_owned();
+    match status.get("podIP").and_then(Value::as_str).unwrap_or_default() {
+        "" if !first.is_empty() => {
+            status.insert("podIP".to_owned(), first.into());
+        }
+        ip if ip != first && !ip.is_empty() => {
+            let list = serde_json::json!([{"ip": ip}]);
+            status.insert("podIPs".to_owned(), list);
+        }
+        _ => {}
+    }
 }

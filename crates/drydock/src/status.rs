@@ -163,10 +163,21 @@ impl Status {
 
     /// 406: none of the content types the client accepts can be given.
     pub fn not_acceptable() -> Self {
-        Self::new(
+        let mut status = Self::new(
             406,
             "NotAcceptable",
             "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        );
+        status.details = Some(Box::default());
+        status
+    }
+
+    /// 406: objects of this kind have fewer forms than others.
+    pub fn no_such_form() -> Self {
+        Self::new(
+            406,
+            "NotAcceptable",
+            "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf",
         )
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use landfall_store::{ClusterBatch, ClusterEventRow, ClusterObjectRow, Durability, Location, Store};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -19,15 +19,15 @@ use crate::world::{Change, Event, ObjectRef, Stored, World};
 /// Events on disk: how far a watch may lie behind a restart.
 const EVENTS_KEPT: u64 = 10_000;
 
-/// An event as it is kept. The object before is only kept where the event needs it.
-#[derive(Serialize, Deserialize)]
+/// An event as it is kept, and as [`event_body`] writes it. The object before is only kept where the event needs it.
+#[derive(Deserialize)]
 struct EventRow {
     change: String,
     resource: String,
     namespace: String,
     name: String,
     object: Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     previous: Option<Value>,
 }
 
@@ -137,25 +137,78 @@ fn serialise(events: Vec<Arc<Event>>, version: u64) -> ClusterBatch {
     let mut last: HashMap<&ObjectRef, &Arc<Event>> = HashMap::new();
     for event in &events {
         last.insert(&event.object_ref, event);
-        let row = EventRow {
-            change: event.change.as_str().to_owned(),
-            resource: event.object_ref.resource.to_string(),
-            namespace: event.object_ref.namespace.clone(),
-            name: event.object_ref.name.clone(),
-            object: event.object.value().clone(),
-            previous: event.previous.as_ref().map(|object| object.value().clone()),
-        };
-        let body = serde_json::to_vec(&row).unwrap_or_default();
-        batch.events.push(ClusterEventRow { revision: event.version, body });
+        batch.events.push(ClusterEventRow { revision: event.version, body: event_body(event) });
     }
     for (reference, event) in last {
         let key = format!("{}/{}", reference.resource, crate::world::key(&reference.namespace, &reference.name));
         if event.change == Change::Deleted {
             batch.delete.push(key);
         } else {
-            let body = serde_json::to_vec(event.object.value()).unwrap_or_default();
+            let mut body = Vec::new();
+            write_object(&event.object, &mut body);
             batch.put.push(ClusterObjectRow { key, revision: event.version, body });
         }
     }
     batch
+}
+
+/// An object's text, of which the greater part was written when it was answered.
+fn write_object(object: &Stored, out: &mut Vec<u8>) {
+    let version = object["apiVersion"].as_str().unwrap_or_default();
+    object.write_json(version, out);
+}
+
+/// The text that [`EventRow`] reads.
+fn event_body(event: &Event) -> Vec<u8> {
+    let reference = &event.object_ref;
+    let mut out = Vec::with_capacity(256 + 2 * event.object.rest().len());
+    let names = [
+        ("{\"change\":", event.change.as_str()),
+        (",\"resource\":", &*reference.resource),
+        (",\"namespace\":", reference.namespace.as_str()),
+        (",\"name\":", reference.name.as_str()),
+    ];
+    for (key, text) in names {
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(Value::from(text).to_string().as_bytes());
+    }
+    out.extend_from_slice(b",\"object\":");
+    write_object(&event.object, &mut out);
+    if let Some(previous) = &event.previous {
+        out.extend_from_slice(b",\"previous\":");
+        write_object(previous, &mut out);
+    }
+    out.push(b'}');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_read_back_as_it_was() {
+        let stored = |data: &str| {
+            let object =
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a \"b\""}, "data": {"k": data}});
+            Arc::new(Stored::new(object, 7))
+        };
+        let reference = ObjectRef { resource: "configmaps".into(), namespace: "n".into(), name: "a \"b\"".into() };
+        let (object, previous) = (stored("new"), stored("old"));
+        let event = Event {
+            version: 7,
+            change: Change::Modified,
+            object_ref: reference,
+            object: object.clone(),
+            previous: Some(previous.clone()),
+        };
+        let row: EventRow = serde_json::from_slice(&event_body(&event)).expect("is JSON");
+        assert_eq!(
+            (row.change.as_str(), row.resource.as_str(), row.name.as_str()),
+            ("MODIFIED", "configmaps", "a \"b\"")
+        );
+        assert_eq!((&row.object, row.previous.as_ref()), (object.value(), Some(previous.value())));
+    }
 }

@@ -104,6 +104,20 @@ fn copy_pointer(object: &mut Value, live: &Value, parent: &str, field: &str) {
     }
 }
 
+/// Storing leaves no difference between an empty list and none; where Go always prints the list, that is null.
+pub(crate) fn forget_empty_lists(resource: &Resource, object: &mut Value) {
+    let fields: &[&str] = match &*resource.id {
+        "roles.rbac.authorization.k8s.io" | "clusterroles.rbac.authorization.k8s.io" => &["rules"],
+        "endpointslices.discovery.k8s.io" => &["endpoints", "ports"],
+        _ => return,
+    };
+    for field in fields {
+        if object[*field].as_array().is_some_and(Vec::is_empty) {
+            object[*field] = Value::Null;
+        }
+    }
+}
+
 /// What the server itself settles before an update is validated; works on the stored version.
 pub(crate) fn prepare_update(
     world: &mut World,
@@ -112,6 +126,7 @@ pub(crate) fn prepare_update(
     object: &mut Value,
     live: &Value,
 ) -> Result<(), Status> {
+    forget_empty_lists(resource, object);
     match (&*resource.id, part) {
         ("services", Part::Main) => service::update(world, object, live)?,
         ("secrets", Part::Main) => merge_string_data(object),

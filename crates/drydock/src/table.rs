@@ -67,7 +67,6 @@ pub(crate) fn of<'a>(resource: &Resource, objects: impl Iterator<Item = &'a Valu
             row
         })
         .collect();
-    let rows = if rows.is_empty() { Value::Null } else { Value::Array(rows) };
     json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": columns, "rows": rows})
 }
 

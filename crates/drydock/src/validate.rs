@@ -10,6 +10,7 @@ mod metadata;
 mod names;
 mod network;
 mod pod;
+mod status;
 mod storage;
 mod volume;
 mod workload;
@@ -33,11 +34,15 @@ pub(crate) fn create(world: &World, resource: &Resource, object: &Value) -> Vec<
 /// What is wrong with a changed object.
 pub(crate) fn update(world: &World, resource: &Resource, part: Part, object: &Value, live: &Value) -> Vec<FieldError> {
     let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
-    let mut errors = match part {
+    // The real server looks at metadata twice, for every kind and in the kind's own rules; each finding is a cause twice.
+    let mut errors = of_metadata_update(object, live);
+    errors.extend(match part {
         Part::Main | Part::Scale => of_update(&gvk, object, live),
+        Part::Status => of_status_update(&gvk, object, live),
+        Part::EphemeralContainers => of_ephemeral_containers(object, live),
         _ => of_metadata_update(object, live),
-    };
-    errors.extend(world.schemas().validate_custom(&gvk, object));
+    });
+    errors.extend(world.schemas().validate_custom_update(&gvk, object, live));
     errors
 }
 
@@ -69,6 +74,22 @@ pub(crate) fn of_update(gvk: &Gvk, object: &Value, live: &Value) -> Vec<FieldErr
 fn of_metadata_update(object: &Value, live: &Value) -> Vec<FieldError> {
     let mut errors = Errors::default();
     metadata::update(&mut errors, &At::new(object, "").get("metadata"), &At::new(live, "").get("metadata"));
+    errors.0
+}
+
+/// What is wrong with a changed status.
+fn of_status_update(gvk: &Gvk, object: &Value, live: &Value) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    metadata::update(&mut errors, &At::new(object, "").get("metadata"), &At::new(live, "").get("metadata"));
+    let kind = if is_built_in(gvk) { gvk.kind.as_str() } else { "" };
+    status::validate(&mut errors, kind, &At::new(object, "").get("status"), &At::new(live, "").get("status"));
+    errors.0
+}
+
+fn of_ephemeral_containers(object: &Value, live: &Value) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    metadata::update(&mut errors, &At::new(object, "").get("metadata"), &At::new(live, "").get("metadata"));
+    pod::ephemeral(&mut errors, &At::new(object, "").get("spec"), &At::new(live, "").get("spec"));
     errors.0
 }
 

@@ -64,6 +64,32 @@ pub(super) fn protect_volumes(review: &mut Review<'_>) {
     }
 }
 
+/// TaintNodesByCondition: a new node takes no pods until it is known to be ready.
+pub(super) fn taint(review: &mut Review<'_>) {
+    if !review.creates("nodes") {
+        return;
+    }
+    let taints = &mut review.object["spec"]["taints"];
+    let taint = json!({"key": NOT_READY, "effect": "NoSchedule"});
+    match taints.as_array_mut() {
+        Some(list) if list.contains(&taint) => {}
+        Some(list) => list.push(taint),
+        None => *taints = json!([taint]),
+    }
+}
+
+/// Takes away what [`taint`] put on a node.
+pub(crate) fn untaint(node: &mut Value) {
+    let Some(spec) = node.get_mut("spec").and_then(Value::as_object_mut) else { return };
+    let Some(list) = spec.get_mut("taints").and_then(Value::as_array_mut) else { return };
+    list.retain(|taint| taint["key"] != NOT_READY);
+    if list.is_empty() {
+        spec.remove("taints");
+    }
+}
+
+const NOT_READY: &str = "node.kubernetes.io/not-ready";
+
 /// PersistentVolumeClaimResize: only claims of a class that allows it may grow.
 pub(super) fn resize(world: &World, review: &Review<'_>) -> Result<(), Status> {
     if &*review.resource.id != "persistentvolumeclaims"

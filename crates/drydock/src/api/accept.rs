@@ -9,6 +9,8 @@ use crate::status::Status;
 pub(crate) enum Encoding {
     Json,
     Yaml,
+    /// Kubernetes' protobuf, of built-in kinds.
+    Protobuf,
 }
 
 /// Into what objects are turned.
@@ -33,9 +35,10 @@ impl Accept {
     pub(crate) const JSON: Self = Self { encoding: Encoding::Json, form: Form::Whole };
 }
 
-/// Takes the first media range that can be served; protobuf is passed over, clients that prefer it take JSON too.
+/// Takes the first media range that can be served. Protobuf comes last: clients that prefer it take JSON too, which is at hand without writing it
+/// anew.
 pub(crate) fn negotiate(headers: &HeaderMap) -> Result<Accept, Status> {
-    let mut any = false;
+    let (mut any, mut protobuf) = (false, false);
     for header in headers.get_all(http::header::ACCEPT) {
         let Ok(text) = header.to_str() else { continue };
         for range in text.split(',') {
@@ -54,6 +57,10 @@ pub(crate) fn negotiate(headers: &HeaderMap) -> Result<Accept, Status> {
             let encoding = match media {
                 "application/json" | "application/*" | "*/*" | "" => Encoding::Json,
                 "application/yaml" => Encoding::Yaml,
+                "application/vnd.kubernetes.protobuf" => {
+                    protobuf |= form.is_empty();
+                    continue;
+                }
                 _ => continue,
             };
             let known = group == "meta.k8s.io" && version == "v1";
@@ -66,7 +73,11 @@ pub(crate) fn negotiate(headers: &HeaderMap) -> Result<Accept, Status> {
             return Ok(Accept { encoding, form });
         }
     }
-    if any { Err(Status::not_acceptable()) } else { Ok(Accept::JSON) }
+    match (protobuf, any) {
+        (true, _) => Ok(Accept { encoding: Encoding::Protobuf, form: Form::Whole }),
+        (false, true) => Err(Status::not_acceptable()),
+        (false, false) => Ok(Accept::JSON),
+    }
 }
 
 /// True when the client asks for aggregated discovery of this version.
@@ -97,6 +108,7 @@ mod tests {
         );
         assert_eq!(kubectl.form, Form::Table);
         assert_eq!(of("application/vnd.kubernetes.protobuf,application/json"), Accept::JSON);
+        assert_eq!(of("application/vnd.kubernetes.protobuf").encoding, Encoding::Protobuf);
         assert_eq!(of("*/*"), Accept::JSON);
         assert_eq!(of("application/yaml").encoding, Encoding::Yaml);
     }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
+use landfall_object::schema::Schemas;
 use serde_json::Value;
 
 use super::accept::Encoding;
@@ -36,6 +37,13 @@ impl Answer {
         match encoding {
             Encoding::Json => Self::json(code, value),
             Encoding::Yaml => Self::bytes(code, "application/yaml", Bytes::from(crate::yaml_text::emit(value))),
+            Encoding::Protobuf => match Schemas::builtin().encode_protobuf(value) {
+                Some(body) => Self::bytes(code, "application/vnd.kubernetes.protobuf", Bytes::from(body)),
+                None => {
+                    let status = Status::not_acceptable();
+                    Self::json(status.code, &status.to_value())
+                }
+            },
         }
     }
 

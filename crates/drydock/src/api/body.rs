@@ -158,6 +158,22 @@ fn check_kind(schemas: &Schemas, text: &[u8], expected: &Gvk) -> Result<(), Stat
                 summary(text)
             )));
         }
+        Err(_) if !text.trim_ascii_start().starts_with(b"{") => {
+            let found = match text.trim_ascii_start().first() {
+                Some(b'[') => "array",
+                Some(b'"') => "string",
+                Some(b't' | b'f') => "bool",
+                Some(b'n') => return Ok(()),
+                _ => "number",
+            };
+            return Err(Status::bad_request(format!(
+                "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: \
+                 json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
+                 Kind string \"json:\\\"kind,omitempty\\\"\" }} ({})",
+                expected.kind,
+                summary(text)
+            )));
+        }
         Err(_) => return Ok(()),
     };
     let (kind, version) = (meta.kind.unwrap_or_default(), meta.api_version.unwrap_or_default());

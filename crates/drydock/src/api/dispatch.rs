@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{Method, Response};
 use hyper::upgrade::OnUpgrade;
 
+use super::accept::Encoding;
 use super::answer::{Answer, Body};
 use super::path::{Path, ResourcePath};
 use super::{
@@ -129,6 +130,10 @@ async fn objects(
             return Err(Status::method_not_allowed());
         }
         return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers));
+    }
+    // Custom kinds have no field numbers, and events are not framed.
+    if call.accept.encoding == Encoding::Protobuf && (resource.custom.is_some() || verb == "watch") {
+        return Err(Status::no_such_form());
     }
     let target = Target { resource: &resource, path };
     match (verb, path.subresource.as_str()) {

@@ -107,7 +107,7 @@ pub(crate) fn resources(plane: &Arc<Plane>, call: &Call, group: &str, version: &
         group_version: if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") },
         resources: list,
     };
-    if call.accept.encoding == Encoding::Yaml {
+    if call.accept.encoding != Encoding::Json {
         let value = serde_json::to_value(&list).map_err(Status::internal)?;
         return Ok(Answer::value(200, &value, call.accept.encoding));
     }

@@ -4,7 +4,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::alphabet::URL_SAFE;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -158,7 +159,7 @@ pub(crate) fn list(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
         }
     }
     let mut metadata = json!({"resourceVersion": version.to_string()});
-    if target.resource.custom.is_some() && next.is_none() {
+    if target.resource.custom.is_some() && next.is_none() && call.accept.form == Form::Whole {
         metadata["continue"] = json!("");
     }
     if let Some(next) = next {
@@ -214,6 +215,15 @@ pub(crate) fn parse_version(text: &str) -> Result<u64, Status> {
     })
 }
 
+/// Go's decoder overlooks bits after the last whole byte.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
 fn encode_token(version: u64, start: &str) -> String {
     let version = if version == 0 { -1 } else { i64::try_from(version).unwrap_or(-1) };
     URL_SAFE_NO_PAD.encode(json!({"v": "meta.k8s.io/v1", "rv": version, "start": start}).to_string())
@@ -221,12 +231,20 @@ fn encode_token(version: u64, start: &str) -> String {
 
 fn decode_token(token: &str) -> Result<(u64, Box<str>), Status> {
     let bad = |why: &str| Status::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
-    let bytes = URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).map_err(|error| bad(&error.to_string()))?;
+    let bytes = LENIENT.decode(token.trim_end_matches('=')).map_err(|error| bad(&error.to_string()))?;
+    landfall_sprig::from_json(&bytes).map_err(|error| bad(&error))?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| bad(&error.to_string()))?;
-    if value["v"] != "meta.k8s.io/v1" {
-        return Err(bad("server does not recognize this encoded version"));
+    let known = value["v"].as_str().unwrap_or_default();
+    if known != "meta.k8s.io/v1" {
+        return Err(bad(&format!("server does not recognize this encoded version {known}")));
     }
-    let start = value["start"].as_str().ok_or_else(|| bad("no start"))?;
+    let start = value["start"].as_str().unwrap_or_default();
+    if start.is_empty() {
+        return Err(bad("encoded start key empty (version meta.k8s.io/v1)"));
+    }
+    if start.split('/').any(|part| part == "..") {
+        return Err(bad(start));
+    }
     let version = value["rv"].as_i64().unwrap_or(0);
     Ok((u64::try_from(version).unwrap_or(0), start.into()))
 }

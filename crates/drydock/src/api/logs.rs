@@ -27,7 +27,9 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
     let container = container(&pod, query.get("container"))?;
     if pod["spec"]["nodeName"].as_str().unwrap_or_default().is_empty() {
         // The real server has nowhere to ask, and answers nothing.
-        return Ok(Answer::text(204, "").into_response(&call.headers));
+        let mut response = Answer::text(204, "").into_response(&call.headers);
+        response.headers_mut().remove(http::header::CONTENT_TYPE);
+        return Ok(response);
     }
     let life = if query.flag("previous") { Life::Previous } else { Life::Current };
     check_state(&pod, &container, life)?;

@@ -11,7 +11,7 @@ use super::body::{self, FieldValidation};
 use super::dispatch::Target;
 use crate::clock::rfc3339;
 use crate::plane::Plane;
-use crate::status::Status;
+use crate::status::{FieldError, Status};
 use crate::world::{Actor, ObjectRef, Part, Stored, World};
 
 impl World {
@@ -25,6 +25,9 @@ impl World {
         let bound = current["spec"]["nodeName"].as_str().unwrap_or_default();
         if !bound.is_empty() {
             return conflict(&format!("pod {} is already assigned to node \"{bound}\"", pod.name));
+        }
+        if current["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty()) {
+            return conflict(&format!("pod {} has non-empty .spec.schedulingGates", pod.name));
         }
         let now = rfc3339(self.now());
         self.modify(actor, pod, Part::Binding, |pod| {
@@ -50,9 +53,19 @@ pub(crate) fn bind(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
     let name = if target.path.name.is_empty() { name } else { &target.path.name };
     let pod = ObjectRef { resource: "pods".into(), namespace: target.path.namespace.clone(), name: name.to_owned() };
     let node = binding["target"]["name"].as_str().unwrap_or_default();
+    let kind = binding["target"]["kind"].as_str().unwrap_or_default();
+    let mut errors = Vec::new();
+    if !matches!(kind, "" | "Node") {
+        errors.push(FieldError::not_supported("target.kind", kind, &["Node", "<empty>"]).to_string());
+    }
     if node.is_empty() {
-        let error = crate::status::FieldError::required("target.name", "");
-        return Err(Status::invalid("", "Binding", name, vec![error]));
+        errors.push(FieldError::required("target.name", "").to_string());
+    }
+    // The real server hands these on without a code of their own.
+    match errors.as_slice() {
+        [] => {}
+        [one] => return Err(Status::plain_error(one.as_str())),
+        several => return Err(Status::plain_error(format!("[{}]", several.join(", ")))),
     }
     let actor = call.actor();
     if call.query.effect("CreateOptions")? == crate::world::Effect::Commit {

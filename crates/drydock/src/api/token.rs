@@ -12,7 +12,9 @@ use super::answer::Answer;
 use super::body::{self, FieldValidation};
 use super::dispatch::Target;
 use crate::clock::rfc3339;
+use crate::managers;
 use crate::plane::Plane;
+use crate::resource::Resource;
 use crate::status::{FieldError, Status};
 use crate::world::User;
 
@@ -50,6 +52,15 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
             "serviceaccount": {"name": path.name, "uid": account.uid()},
         },
     });
+    // Who asked shows in the answer, although nothing is stored.
+    let resource = plane.world.lock().resource("serviceaccounts")?;
+    let owner = Resource {
+        group: gvk.group.to_string(),
+        version: gvk.version.to_string(),
+        kind: gvk.kind.to_string(),
+        ..Resource::clone(&resource)
+    };
+    managers::record_update(&plane.world.lock(), &owner, None, &mut request, &call.actor().manager, "token");
     let key = EncodingKey::from_ec_pem(plane.credentials.signing_key().as_bytes()).map_err(Status::internal)?;
     let token = jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &key).map_err(Status::internal)?;
     request["metadata"]["name"] = json!(path.name);

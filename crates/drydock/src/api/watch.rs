@@ -65,8 +65,15 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
     let bookmarks = query.flag("allowWatchBookmarks");
     let world = plane.world.lock();
     let current = world.version();
-    let from = parse_version(asked)?;
-    if from > current {
+    // A watch hands the same mistake on without a code of its own.
+    let from = parse_version(asked).map_err(|status| {
+        Status::plain_error(status.message.trim_start_matches("invalid resource version: ").to_owned())
+    })?;
+    let text = query.get("timeoutSeconds");
+    if !text.is_empty() && query.number("timeoutSeconds").is_none() {
+        return Err(Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")));
+    }
+    if from > current && query.flag("sendInitialEvents") {
         return Err(Status::too_large_resource_version(from, current));
     }
     let changed = world.subscribe();

@@ -60,6 +60,11 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, missing: &mut Missing, node_name: &
     let Some(node) = desk.get(&NODE, "", node_name) else { return collect(desk, missing, node_name) };
     missing.remove(node_name);
     if condition(&node, "Ready").is_some() {
+        let mut ready = node.value().clone();
+        crate::admission::untaint(&mut ready);
+        if &ready != node.value() {
+            desk.update(&NODE, ready)?;
+        }
         return Ok(Outcome::done());
     }
     let now = rfc3339(desk.now());

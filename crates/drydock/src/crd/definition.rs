@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use landfall_object::Gvk;
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
@@ -29,6 +30,9 @@ impl World {
             tracing::warn!("a definition without a usable schema is served: {error}");
         }
         for resource in after.map(|after| resources(after.value())).unwrap_or_default() {
+            for rule in schemas.rules_not_understood(&Gvk::new(&*resource.group, &*resource.version, &*resource.kind)) {
+                tracing::warn!("a rule of {} is not checked: {rule}", resource.id);
+            }
             registry.insert(resource);
         }
         self.replace_registry(registry, schemas);
@@ -128,6 +132,18 @@ pub(crate) fn prepare(definition: &mut Value) {
     let stored: Vec<Value> = versions_that_store(definition);
     definition["status"] =
         json!({"acceptedNames": {"kind": "", "plural": ""}, "conditions": null, "storedVersions": stored});
+}
+
+/// Says that a definition is on its way out, and its objects before it.
+pub(crate) fn terminate(definition: &mut Value, now: &str) {
+    let condition = json!({
+        "type": "Terminating", "status": "True", "reason": "InstanceDeletionPending", "lastTransitionTime": now,
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    });
+    match definition["status"]["conditions"].as_array_mut() {
+        Some(conditions) => conditions.push(condition),
+        None => definition["status"]["conditions"] = json!([condition]),
+    }
 }
 
 /// Remembers the versions that objects were ever stored in.

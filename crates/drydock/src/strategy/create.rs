@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{merge_string_data, service};
+use super::{forget_empty_lists, merge_string_data, service};
 use crate::resource::Resource;
 use crate::status::Status;
 use crate::world::World;
@@ -16,9 +16,10 @@ pub(crate) fn prepare_create(world: &mut World, resource: &Resource, object: &mu
     {
         map.remove("status");
     }
+    forget_empty_lists(resource, object);
     match &*resource.id {
         "namespaces" => namespace(object),
-        "pods" => pod(object),
+        "pods" => pod(world, object),
         "jobs.batch" => job(object),
         "services" => service::create(world, object)?,
         "secrets" => merge_string_data(object),
@@ -82,13 +83,15 @@ fn namespace(object: &mut Value) {
     }
     object["spec"]["finalizers"] = Value::Array(finalizers);
     object["status"] = json!({"phase": "Active"});
+    // Defaulting set it where the name was given; a generated one is known by now.
+    object["metadata"]["labels"]["kubernetes.io/metadata.name"] = object["metadata"]["name"].clone();
 }
 
-fn pod(object: &mut Value) {
+fn pod(world: &World, object: &mut Value) {
     object["status"] = json!({"phase": "Pending", "qosClass": qos_class(&object["spec"])});
     if object["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty()) {
         object["status"]["conditions"] = json!([{
-            "lastProbeTime": null, "lastTransitionTime": null, "message": "Scheduling is blocked due to non-empty scheduling gates",
+            "lastProbeTime": null, "lastTransitionTime": crate::clock::rfc3339(world.now()), "message": "Scheduling is blocked due to non-empty scheduling gates",
             "reason": "SchedulingGated", "status": "False", "type": "PodScheduled",
         }]);
     }

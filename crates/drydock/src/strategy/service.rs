@@ -102,6 +102,14 @@ fn allocate(world: &mut World, service: &mut Value, name: &str) -> Result<(), St
                 format!("failed to allocate IP {given}: provided IP is already allocated"),
             )]);
         }
+        let inside = given.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.octets()[..2] == [a, b]);
+        if given != "None" && given.parse::<std::net::IpAddr>().is_ok() && !inside {
+            return invalid(vec![FieldError::invalid(
+                "spec.clusterIPs",
+                json!([given]),
+                format!("failed to allocate IP {given}: the provided network does not match the current range"),
+            )]);
+        }
         given
     };
     let spec = &mut service["spec"];

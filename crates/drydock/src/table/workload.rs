@@ -227,7 +227,7 @@ pub(super) const AUTOSCALER: Printer = Printer {
             json!(format!("{}/{}", str_of(&target["kind"]), str_of(&target["name"]))),
             json!(targets(object)),
             json!(spec["minReplicas"].as_i64().map_or_else(|| "<unset>".to_owned(), |min| min.to_string())),
-            json!(spec["maxReplicas"].as_i64().unwrap_or(0).to_string()),
+            json!(spec["maxReplicas"].as_i64().unwrap_or(0)),
             int(&object["status"]["currentReplicas"]),
             age(object, now),
         ]

@@ -308,3 +308,54 @@ pub(super) fn update(errors: &mut Errors, new: &At<'_>, old: &At<'_>) {
         );
     }
 }
+
+/// Containers that may be added to a pod that runs, and never changed or taken away.
+pub(super) fn ephemeral(errors: &mut Errors, new: &At<'_>, old: &At<'_>) {
+    let (list, before) = (new.get("ephemeralContainers"), old.get("ephemeralContainers"));
+    let mut seen: Vec<&str> = Vec::new();
+    let named = |field: &str, name: &str| new.get(field).items().any(|container| container.get("name").text() == name);
+    for container in list.items() {
+        let name = container.get("name");
+        if name.is_empty() {
+            errors.required(name.path.clone(), "");
+        } else {
+            errors.each(&name, names::dns_label(name.text()));
+        }
+        let taken =
+            seen.contains(&name.text()) || named("containers", name.text()) || named("initContainers", name.text());
+        if taken {
+            errors.duplicate(&name);
+        } else {
+            seen.push(name.text());
+        }
+        let target = container.get("targetContainerName");
+        if !target.is_empty() && !named("containers", target.text()) && !named("initContainers", target.text()) {
+            errors.push(FieldError::not_found(target.path.clone(), target.value.clone()));
+        }
+        if container.get("image").is_empty() {
+            errors.required(container.child("image"), "");
+        }
+        for field in ["ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resources"] {
+            let at = container.get(field);
+            if !at.is_empty() {
+                errors.forbidden(at.path, "cannot be set for an Ephemeral Container");
+            }
+        }
+    }
+    for known in before.items() {
+        let name = known.get("name");
+        match list.items().find(|container| container.get("name").text() == name.text()) {
+            None => errors.forbidden(
+                list.path.clone(),
+                format!("existing ephemeral containers {:?} may not be removed\n", name.text()),
+            ),
+            Some(found) if found.value != known.value => {
+                errors.forbidden(
+                    list.path.clone(),
+                    format!("existing ephemeral containers {:?} may not be changed\n", name.text()),
+                );
+            }
+            Some(_) => {}
+        }
+    }
+}

@@ -127,29 +127,19 @@ fn docker(errors: &mut Errors, data: &At<'_>, key: &str) {
     }
 }
 
-/// Why bytes are no JSON map, in Go's words for the usual cases.
+/// Why bytes are no JSON map, in Go's words.
 fn not_a_json_map(bytes: &[u8]) -> Option<String> {
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(Value::Object(_) | Value::Null) => None,
-        Ok(other) => {
-            let kind = match other {
-                Value::Array(_) => "array",
-                Value::String(_) => "string",
-                Value::Bool(_) => "bool",
-                _ => "number",
-            };
-            Some(format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"))
-        }
-        Err(_) => {
-            let text = String::from_utf8_lossy(bytes);
-            match text.trim_start().chars().next() {
-                Some(first) if first != '{' => {
-                    Some(format!("invalid character '{first}' looking for beginning of value"))
-                }
-                _ => Some("unexpected end of JSON input".to_owned()),
-            }
-        }
+    if let Err(error) = landfall_sprig::from_json(bytes) {
+        return Some(error);
     }
+    let kind = match serde_json::from_slice::<Value>(bytes) {
+        Ok(Value::Object(_) | Value::Null) => return None,
+        Ok(Value::Array(_)) => "array",
+        Ok(Value::String(_)) => "string",
+        Ok(Value::Bool(_)) => "bool",
+        _ => "number",
+    };
+    Some(format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"))
 }
 
 const ACCESS_MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];

@@ -63,9 +63,6 @@ impl World {
         }
         let generate = object["metadata"]["name"].as_str().unwrap_or_default().is_empty()
             && object["metadata"]["generateName"].as_str().is_some_and(|base| !base.is_empty());
-        if generate {
-            self.generate_name(&mut object);
-        }
         strategy::drop_null_creation_timestamp(&mut object);
         defaulting::apply(self, &mut object);
         if matches!(tracking, Tracking::Update) {
@@ -82,6 +79,9 @@ impl World {
             old: None,
         };
         admission::mutate(self, &mut review)?;
+        if generate {
+            self.generate_name(&mut object);
+        }
 
         let now = rfc3339(self.now());
         let uid = self.random.uuid();

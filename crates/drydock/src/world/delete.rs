@@ -136,6 +136,7 @@ impl World {
             finalizers.push(json!(CLEANUP));
         }
         object["metadata"]["finalizers"] = json!(finalizers);
+        crate::crd::terminate(&mut object, &rfc3339(self.now()));
         let marked = self.commit(reference.clone(), Change::Modified, object, effect);
         if effect == Effect::DryRun {
             return Deleted::Going(marked);

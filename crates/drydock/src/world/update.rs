@@ -182,7 +182,9 @@ impl World {
         let reference =
             ObjectRef { resource: resource.id.clone(), namespace: namespace.to_owned(), name: name.to_owned() };
         if strategy::is_finished(&stores, &object) {
-            return Ok(self.commit(reference, Change::Deleted, object, effect));
+            // The answer is the update that let it go, under the version it had; watches see it as it was stored last.
+            self.commit(reference, Change::Deleted, live.value().clone(), effect);
+            return Ok(Arc::new(Stored::new(object, live.version())));
         }
         if &object == live.value() {
             return Ok(live);
