@@ -265,10 +265,10 @@ impl Testbed {
         })
     }
 
-    /// Asks until the path answers with success; fails when the API server ended or half a minute has passed.
+    /// Asks until the path answers with success; fails when the API server ended or three minutes have passed, which a busy machine may need.
     fn wait(&self, what: &str, path: &str) -> anyhow::Result<()> {
         let endpoint = self.endpoint()?;
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(180);
         let runtime = runtime()?;
         let client = endpoint.client()?;
         loop {
@@ -284,7 +284,7 @@ impl Testbed {
                 );
             }
             if Instant::now() > deadline {
-                bail!("gave up after 60 s of waiting for {what}");
+                bail!("gave up after 180 s of waiting for {what}");
             }
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -142,8 +142,8 @@ impl Outcome {
         if fresh.len() > 60 {
             println!("and {} more", fresh.len() - 60);
         }
-        for entry in &outdated {
-            println!("known.toml: {} / {} / {} no longer differs: take it out", entry.script, entry.step, entry.path);
+        for (entry, path) in &outdated {
+            println!("known.toml: {} / {} / {path} no longer differs: take it out", entry.script, entry.step);
         }
         if let Some(path) = &arguments.findings {
             std::fs::write(path, findings::markdown(&self.differences, known, equal, self.steps.len()))?;
@@ -152,7 +152,7 @@ impl Outcome {
             self.evidence(failed, &unlisted)?.write(crate::root())?;
         }
         println!(
-            "differential: {} requests in {} scripts, {equal} equal, {listed} listed ({} entries), {failed} failed, {} entries outdated",
+            "differential: {} requests in {} scripts, {equal} equal, {listed} listed ({} entries), {failed} failed, {} paths outdated",
             self.steps.len(),
             scripts.len(),
             known.len(),

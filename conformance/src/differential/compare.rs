@@ -39,6 +39,9 @@ pub(crate) fn compare(script: &str, step: &str, real: &Value, ours: &Value) -> V
     walk.found
 }
 
+/// Lists of names: each is compared by itself, so that one more does not shift all that follow.
+const SETS: [&str; 1] = ["body.paths"];
+
 struct Walk<'a> {
     script: &'a str,
     step: &'a str,
@@ -56,6 +59,19 @@ impl Walk<'_> {
                 for key in keys {
                     let part = if self.path.is_empty() { key.clone() } else { format!(".{key}") };
                     self.inside(&part, left.get(key), right.get(key));
+                }
+            }
+            (Some(Value::Array(left)), Some(Value::Array(right))) if SETS.contains(&self.path.as_str()) => {
+                let named = |list: &[Value]| -> Vec<String> {
+                    list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+                };
+                let (left, right) = (named(left), named(right));
+                let mut all: Vec<&String> = left.iter().chain(&right).collect();
+                all.sort();
+                all.dedup();
+                for name in all {
+                    let on = |list: &[String]| list.contains(name).then(|| Value::from(name.as_str()));
+                    self.inside(&format!("[{name}]"), on(&left).as_ref(), on(&right).as_ref());
                 }
             }
             (Some(Value::Array(left)), Some(Value::Array(right))) => {
@@ -87,6 +103,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_name_more_does_not_shift_the_others() {
+        let real = json!({"body": {"paths": ["/a", "/b", "/c"]}});
+        let ours = json!({"body": {"paths": ["/a", "/c", "/d"]}});
+        let paths: Vec<String> = compare("s", "t", &real, &ours).into_iter().map(|found| found.path).collect();
+        assert_eq!(paths, ["body.paths[/b]", "body.paths[/d]"]);
+    }
 
     #[test]
     fn each_place_is_named() {
