@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::dispatch::Target;
-use super::{Call, view};
+use super::{Call, list, view};
 use crate::plane::Plane;
 use crate::status::Status;
 
@@ -12,6 +12,10 @@ pub(crate) fn get(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resul
     let (found, registry, now) = {
         let world = plane.world.lock();
         let path = target.path;
+        let asked = list::parse_version(call.query.get("resourceVersion"))?;
+        if asked > world.version() {
+            return Err(Status::too_large_resource_version(asked, world.version()));
+        }
         let found = match world.find(&target.resource.id, &path.namespace, &path.name) {
             Some(found) => found,
             None => return Err(Status::not_found(&path.group, &path.resource, &path.name)),

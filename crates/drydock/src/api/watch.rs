@@ -140,12 +140,13 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
 fn check_options(matching: &str, query: &super::query::Query) -> Result<(), Status> {
     let mut errors = Vec::new();
     if query.has("sendInitialEvents") {
-        if matching.is_empty() {
+        if matching != "NotOlderThan" {
             errors.push(FieldError::forbidden(
                 "resourceVersionMatch",
                 "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
             ));
-        } else if matching != "NotOlderThan" {
+        }
+        if !matching.is_empty() && matching != "NotOlderThan" {
             errors.push(FieldError::not_supported("resourceVersionMatch", matching, &["NotOlderThan"]));
         }
         if !query.get("continue").is_empty() {

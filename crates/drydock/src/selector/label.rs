@@ -289,7 +289,7 @@ impl Parser {
         Self::check_value(&key, &value)?;
         if matches!(operator, Operator::GreaterThan | Operator::LessThan) && value.parse::<i64>().is_err() {
             return Err(format!(
-                "values[0][{key}]: Invalid value: {}: for 'Gt', 'Lt' operators, the value must be an integer",
+                "values[0]: Invalid value: {}: for 'Gt', 'Lt' operators, the value must be an integer",
                 Value::String(value)
             ));
         }
