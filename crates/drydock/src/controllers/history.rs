@@ -9,8 +9,10 @@ use super::kind::CONTROLLER_REVISION;
 use super::{claims, selector};
 use crate::status::Status;
 
-/// The label of a revision with its own hash.
+/// The labels of a revision with its own hash: a stateful set's, and a daemon set's
+/// (`pkg/controller/daemon/update.go`).
 const HASH: &str = "controller.kubernetes.io/hash";
+const DAEMON_HASH: &str = "controller-revision-hash";
 
 /// What a new revision needs beyond the set.
 pub(super) struct Draft<'a> {
@@ -50,7 +52,8 @@ pub(super) fn template(revision: &Value, set: &Value) -> Value {
 
 /// The part of a revision's name that tells it apart.
 pub(super) fn hash(revision: &Value) -> &str {
-    super::fields::label(revision, HASH).unwrap_or_default()
+    let label = |name| super::fields::label(revision, name);
+    label(HASH).or_else(|| label(DAEMON_HASH)).unwrap_or_default()
 }
 
 /// The revision of the set's present template: found, taken up again, or made. Gives it and the collision count.
@@ -108,7 +111,8 @@ fn fresh(set: &Value, patch: &Value, number: i64, collisions: i64) -> Value {
     if let Some(annotations) = map(set, "/metadata/annotations").filter(|m| !m.is_empty()) {
         child(&mut revision, "metadata")["annotations"] = Value::Object(annotations.clone());
     }
-    set_label(&mut revision, HASH, &hash);
+    let label = if text(set, "/kind") == "DaemonSet" { DAEMON_HASH } else { HASH };
+    set_label(&mut revision, label, &hash);
     revision
 }
 

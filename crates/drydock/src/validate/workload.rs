@@ -364,6 +364,10 @@ fn cron_job(errors: &mut Errors, object: &At<'_>) {
             errors.invalid(&schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
         }
     }
+    let zone = spec.get("timeZone");
+    if !zone.is_empty() && jiff::tz::TimeZone::get(zone.text()).is_err() {
+        errors.invalid(&zone, format!("unknown time zone {}", zone.text()));
+    }
     errors.nonnegative(&spec.get("startingDeadlineSeconds"));
     errors.one_of(&spec.get("concurrencyPolicy"), &["Allow", "Forbid", "Replace"]);
     job(errors, &spec.dig("jobTemplate.spec"), false);
