@@ -13,6 +13,8 @@
 
 mod api;
 mod blame;
+mod calls;
+mod decoded;
 mod examine;
 mod finding;
 mod impact;
@@ -23,6 +25,7 @@ mod preview;
 mod reference;
 mod rehearsal;
 mod report;
+mod routes;
 mod rule;
 mod rules;
 mod snapshot;

@@ -9,14 +9,28 @@ mod lf100;
 mod lf101;
 mod lf103;
 mod lf105;
+mod lf106;
+mod lf107;
+mod lf108;
+mod lf109;
 mod lf110;
 mod lf111;
 mod lf112;
 mod lf113;
+mod lf116;
 mod lf117;
 mod lf120;
 mod lf121;
 mod lf122;
+mod lf123;
+mod lf125;
+mod lf126;
+mod lf127;
+mod lf131;
+mod lf132;
+mod lf138;
+mod lf139;
+mod lf140;
 
 use crate::rule::Rule;
 
@@ -26,14 +40,28 @@ pub static RULES: &[&Rule] = &[
     &lf101::RULE, // render not deterministic
     &lf103::RULE, // a reference that resolves nowhere
     &lf105::RULE, // a route that leads nowhere
+    &lf106::RULE, // a port that the Service does not have
+    &lf107::RULE, // a call that a policy cuts off
+    &lf108::RULE, // waiting for what comes later
+    &lf109::RULE, // a claim in an earlier wave
     &lf110::RULE, // a hook in both of Argo CD's phases
     &lf111::RULE, // an unknown annotation
     &lf112::RULE, // an immutable field, or a claim that shrinks
     &lf113::RULE, // data deleted by leaving it out
+    &lf116::RULE, // a development default
     &lf117::RULE, // a tag that moves
     &lf120::RULE, // a key that is no variable
     &lf121::RULE, // replicas beside an autoscaler
     &lf122::RULE, // a singleton rolled over itself
+    &lf123::RULE, // data that is not kept
+    &lf125::RULE, // open to anybody
+    &lf126::RULE, // a certificate with two owners
+    &lf127::RULE, // more than the nodes have
+    &lf131::RULE, // an object of somebody else
+    &lf132::RULE, // a prerequisite that is missing
+    &lf138::RULE, // a manifest that its kind does not allow
+    &lf139::RULE, // an address routed twice
+    &lf140::RULE, // a directory of the node
 ];
 
 /// The rule of an id, whatever its case.

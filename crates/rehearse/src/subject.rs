@@ -171,6 +171,17 @@ impl<'a> Subject<'a> {
         self.before.iter().filter(move |object| !subject.goes(object))
     }
 
+    /// The objects of a kind that there will be after the change: those delivered, and those on the cluster that are
+    /// neither delivered nor deleted.
+    pub fn after(&self, group: &'a str, kind: &'a str) -> impl Iterator<Item = Found<'a>> + use<'a> {
+        let subject = *self;
+        let stays = move |live: &&'a Object| {
+            subject.desired(group, kind, live.namespace(), live.name()).is_none() && !subject.goes(live)
+        };
+        let live = self.before.of_kind(group, kind).filter(stays).map(Found::Before);
+        self.of_kind(group, kind).map(Found::Desired).chain(live)
+    }
+
     /// Whether the change deletes an object of the cluster: its plan says so, or its unit no longer has it.
     pub fn goes(&self, live: &Object) -> bool {
         let key = live.key();
@@ -207,6 +218,16 @@ impl<'a> Found<'a> {
         match self {
             Found::Desired(desired) => &desired.object,
             Found::Before(object) => object,
+        }
+    }
+
+    /// A field of the object as a place of a finding.
+    pub fn spot_at(self, path: &str) -> Spot {
+        match self {
+            Found::Desired(desired) => desired.spot_at(path),
+            Found::Before(object) => {
+                Spot::object(None, object.key()).container(container_at(object, path).unwrap_or_default()).field(path)
+            }
         }
     }
 }

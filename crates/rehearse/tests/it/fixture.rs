@@ -6,6 +6,7 @@
 //! severity: error                    optional; else the rule's own
 //! count: 2                           optional; else 1
 //! environment: prod                  optional; for fixtures with a landfall.yaml
+//! protected: true                    a bare chart is delivered into a protected environment
 //! templates: matter                  the fault is in the template's text: it is not moved into static manifests
 //! rehearsed: true                    the rule needs the delivery itself; only a few mutations are tried then
 //! kinds: [StatefulSet]               the kinds a workload may be turned into; all that have pods when absent
@@ -42,6 +43,7 @@ pub(crate) struct Fixture {
     pub(crate) severity: Option<Severity>,
     pub(crate) count: usize,
     pub(crate) environment: Option<String>,
+    pub(crate) protected: bool,
     pub(crate) templates_matter: bool,
     pub(crate) rehearsed: bool,
     pub(crate) kinds: Option<Vec<String>>,
@@ -59,6 +61,8 @@ pub(crate) struct Scene {
     pub(crate) base: Option<Files>,
     pub(crate) live: Vec<Value>,
     pub(crate) environment: Option<String>,
+    /// Whether the environment of a bare chart is protected.
+    pub(crate) protected: bool,
     /// The namespace of a bare chart.
     pub(crate) namespace: String,
     pub(crate) rehearsed: bool,
@@ -127,6 +131,7 @@ impl Fixture {
             severity,
             count: head["count"].as_u64().unwrap_or(1) as usize,
             environment: text("environment"),
+            protected: head["protected"] == true,
             templates_matter: head["templates"] == "matter",
             rehearsed: head["rehearsed"] == true,
             kinds: head["kinds"]
@@ -158,6 +163,7 @@ impl Fixture {
             base: self.base.clone(),
             live: self.live.clone(),
             environment: self.environment.clone(),
+            protected: self.protected,
             namespace: "shop".to_owned(),
             rehearsed: self.rehearsed,
         }
@@ -185,6 +191,9 @@ pub(crate) fn target(files: &Files) -> Result<Target, String> {
     };
     Ok(Target { source: SourceTree::from_tree("fixture", tree), directory: String::new(), shown: String::new(), kind })
 }
+
+/// The project of a bare chart that is delivered into a protected environment.
+const PROTECTED: &str = "apiVersion: landfall.dev/v1\nkind: System\nname: x\nenvironments:\n  prod:\n    cluster: {context: production, protected: true}\n";
 
 fn project(text: &str) -> Result<ProjectFile, String> {
     landfall_project::parse("landfall.yaml", text)
@@ -279,6 +288,11 @@ impl Scene {
         if self.rehearsed {
             return self.rehearse(rule);
         }
+        self.look(&[rule])
+    }
+
+    /// What rules find in the scene without any delivery.
+    pub(crate) fn look(&self, rules: &[&Rule]) -> Result<Vec<Finding>, String> {
         let before = self.inventory();
         let units = self.units(&self.files, &before)?;
         let base = match &self.base {
@@ -286,9 +300,10 @@ impl Scene {
             None => None,
         };
         let target = target(&self.files)?;
+        let guarded = self.protected.then(|| project(PROTECTED)).transpose()?;
         let project = match &target.kind {
             TargetKind::System(file) => Some(&**file),
-            _ => None,
+            _ => guarded.as_ref(),
         };
         let environment = project.and_then(|file| {
             let name = self.environment.as_deref().or(file.system.default_environment())?;
@@ -309,6 +324,6 @@ impl Scene {
             environment,
             today: jiff::civil::date(2026, 11, 20),
         };
-        Ok(examine(&subject, &[rule], &NoBlame).findings)
+        Ok(examine(&subject, rules, &NoBlame).findings)
     }
 }

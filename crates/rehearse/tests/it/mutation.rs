@@ -126,13 +126,14 @@ fn subchart(scene: &Scene) -> Option<Scene> {
 fn system(scene: &Scene) -> Option<Scene> {
     is_chart(scene).then(|| {
         let namespace = &scene.namespace;
+        let cluster = if scene.protected { "{context: production, protected: true}" } else { "embedded" };
         each_tree(scene, |files| {
             let mut below: Files =
                 files.iter().map(|(path, text)| (format!("deploy/chart/{path}"), text.clone())).collect();
             below.insert(
                 "landfall.yaml".to_owned(),
                 format!(
-                    "apiVersion: landfall.dev/v1\nkind: System\nname: x\nenvironments:\n  local:\n    releases:\n      - {{name: shop, chart: deploy/chart, namespace: {namespace}}}\n"
+                    "apiVersion: landfall.dev/v1\nkind: System\nname: x\nenvironments:\n  local:\n    cluster: {cluster}\n    releases:\n      - {{name: shop, chart: deploy/chart, namespace: {namespace}}}\n"
                 ),
             );
             below

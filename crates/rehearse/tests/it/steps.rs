@@ -45,6 +45,7 @@ fn upgrade(base: Files, head: Files) -> Rehearsal {
         files: head,
         base: Some(base),
         live: Vec::new(),
+        protected: false,
         environment: None,
         namespace: "shop".to_owned(),
         rehearsed: true,

@@ -1,0 +1,272 @@
+use landfall_object::Quantity;
+use serde_json::Value;
+
+use crate::calls::calls_of;
+use crate::decoded::texts;
+use crate::finding::{Finding, Severity};
+use crate::pods::{Container, ContainerRole, PodTemplate};
+use crate::rule::Rule;
+use crate::subject::{Desired, Found, Role, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF123",
+    title: "what holds data keeps it",
+    severity: Severity::Warning,
+    why: "A database on the container's own file system is empty after each restart. A cache that evicts whatever it likes \
+          loses the jobs of the queue that it also holds, and one allowed more memory than its container is killed.",
+    advice: "Give the data a claim; let queues evict nothing (`noeviction` or `volatile-lru`), and keep maxmemory below the limit.",
+    check,
+};
+
+/// Images of servers that keep data, by the last part of their name, and the programs that they run.
+const SERVERS: &[(&str, &str, &[&str])] = &[
+    ("postgres", "PostgreSQL", &["postgres", "docker-entrypoint.sh"]),
+    ("postgresql", "PostgreSQL", &["postgres", "postgresql"]),
+    ("mysql", "MySQL", &["mysqld", "docker-entrypoint.sh"]),
+    ("mariadb", "MariaDB", &["mariadbd", "mysqld", "docker-entrypoint.sh"]),
+    ("mongo", "MongoDB", &["mongod", "docker-entrypoint.sh"]),
+    ("mongodb", "MongoDB", &["mongod"]),
+    ("minio", "MinIO", &["minio"]),
+    ("couchdb", "CouchDB", &["couchdb"]),
+    ("influxdb", "InfluxDB", &["influxd"]),
+    ("clickhouse-server", "ClickHouse", &["clickhouse-server"]),
+    ("cassandra", "Cassandra", &["cassandra"]),
+];
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in subject.pods() {
+        let kind = desired.object.kind();
+        if desired.role != Role::Manifest || matches!(kind, "Job" | "CronJob" | "DaemonSet") {
+            continue;
+        }
+        for container in template.containers().iter().filter(|it| it.role == ContainerRole::Main) {
+            findings.extend(unkept(desired, &template, container));
+            findings.extend(cache(subject, desired, &template, container));
+        }
+    }
+    findings
+}
+
+/// A server that keeps data, in a container that keeps none.
+fn unkept(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'_>) -> Option<Finding> {
+    let image = image_name(container.image());
+    let (_, server, programs) = SERVERS.iter().find(|(name, _, _)| *name == image)?;
+    // With a command of its own the image may be there for its client only.
+    let command = container.value["command"].as_array().filter(|command| !command.is_empty());
+    let runs = |word: &str| programs.iter().any(|program| word.split(['/', ' ']).any(|part| part == *program));
+    let is_gateway = words(container).iter().any(|word| word == "gateway" || word == "mc");
+    if is_gateway || command.is_some_and(|command| !command.iter().filter_map(Value::as_str).any(runs)) {
+        return None;
+    }
+    let claims = desired.object.list_at("/spec/volumeClaimTemplates");
+    let keeps =
+        |mount: &Value| {
+            let name = &mount["name"];
+            let lasting = [
+                "persistentVolumeClaim",
+                "hostPath",
+                "csi",
+                "nfs",
+                "ephemeral",
+                "iscsi",
+                "fc",
+                "rbd",
+                "cephfs",
+                "azureFile",
+                "awsElasticBlockStore",
+                "gcePersistentDisk",
+                "azureDisk",
+                "glusterfs",
+                "flexVolume",
+                "local",
+            ];
+            claims.iter().any(|claim| claim["metadata"]["name"] == *name)
+                || template.volumes().iter().filter(|volume| volume["name"] == *name).any(|volume| {
+                    lasting.iter().any(|source| volume.get(*source).is_some_and(|source| !source.is_null()))
+                })
+        };
+    let kept = container.value["volumeMounts"].as_array().is_some_and(|mounts| mounts.iter().any(keeps));
+    (!kept).then(|| {
+        Finding::of(&RULE, format!("{server} in container `{}` has no volume that outlives it", container.name))
+            .keyed(format!("{} {}", desired.object.name(), container.name))
+            .because("its data is gone with the first restart")
+            .at(desired.spot_at(&container.path))
+    })
+}
+
+/// A Redis or Valkey whose memory does not fit, or that drops jobs.
+fn cache(
+    subject: &Subject<'_>,
+    desired: &Desired,
+    template: &PodTemplate<'_>,
+    container: &Container<'_>,
+) -> Vec<Finding> {
+    if !["redis", "valkey", "keydb"].contains(&image_name(container.image())) {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    let limit = container.value.pointer("/resources/limits/memory").and_then(|it| Quantity::from_json(it).ok());
+    let most = setting(subject, desired, template, container, "maxmemory").and_then(|text| bytes(&text));
+    if let Some((limit, most)) = limit.zip(most)
+        && most > 0
+        && most >= limit.units()
+    {
+        findings.push(
+            Finding::of(
+                &RULE,
+                format!(
+                    "container `{}` may fill {} MiB and is killed at {} MiB",
+                    container.name,
+                    most >> 20,
+                    limit.units() >> 20
+                ),
+            )
+            .keyed(format!("{} {} maxmemory", desired.object.name(), container.name))
+            .because("it is killed before it evicts anything, and starts empty")
+            .help("set maxmemory to about three quarters of the memory limit")
+            .at(desired.spot_at(&format!("{}.resources.limits.memory", container.path))),
+        );
+    }
+    let policy = setting(subject, desired, template, container, "maxmemory-policy");
+    if let Some(policy) = policy.filter(|policy| policy.starts_with("allkeys"))
+        && let Some((queue, field)) = queue(subject, template)
+    {
+        findings.push(
+            Finding::of(
+                &RULE,
+                format!(
+                    "container `{}` evicts by {policy}, and {} `{}` keeps its queue there",
+                    container.name,
+                    queue.object.kind(),
+                    queue.object.name()
+                ),
+            )
+            .keyed(format!("{} {} policy", desired.object.name(), container.name))
+            .because("when memory is short, jobs that wait are thrown away")
+            .help("use volatile-lru or noeviction, or a second instance for the queue")
+            .at(desired.spot_at(&container.path))
+            .at(queue.spot_at(&field)),
+        );
+    }
+    findings
+}
+
+/// A setting of the server: of its command line, or of a configuration that it mounts.
+fn setting(
+    subject: &Subject<'_>,
+    desired: &Desired,
+    template: &PodTemplate<'_>,
+    container: &Container<'_>,
+    name: &str,
+) -> Option<String> {
+    let words = words(container);
+    let flag = format!("--{name}");
+    let given = words.iter().position(|word| *word == flag).and_then(|at| words.get(at + 1).cloned());
+    let given =
+        given.or_else(|| words.iter().find_map(|word| word.strip_prefix(&format!("{flag}="))).map(str::to_owned));
+    given.or_else(|| {
+        let maps = template.volumes().iter().filter_map(|volume| volume["configMap"]["name"].as_str());
+        let maps = maps.filter_map(|map| subject.find("", "ConfigMap", desired.object.namespace(), map));
+        maps.flat_map(|found| texts(found.object()).into_iter().map(|(_, text, _)| text).collect::<Vec<_>>()).find_map(
+            |text| {
+                text.lines().find_map(|line| {
+                    let mut parts = line.split_whitespace();
+                    (parts.next() == Some(name)).then(|| parts.next().map(str::to_owned))?
+                })
+            },
+        )
+    })
+}
+
+/// A workload that keeps a queue in the server of these pods, and the field that says so.
+fn queue<'a>(subject: &Subject<'a>, server: &PodTemplate<'_>) -> Option<(&'a Desired, String)> {
+    let leads_here = |service: Found<'_>| {
+        let object = service.object();
+        object.namespace() == server.owner.namespace()
+            && object.at("/spec/selector").is_some_and(|selector| {
+                selector.as_object().is_some_and(|map| !map.is_empty()) && server.is_selected_by(selector)
+            })
+    };
+    subject.pods().find_map(|(desired, template)| {
+        let calls = calls_of(subject, desired, &template);
+        if !calls.iter().any(|call| leads_here(call.service)) {
+            return None;
+        }
+        let mut fields = template.containers().into_iter().flat_map(|container| {
+            let path = container.path.clone();
+            container
+                .env()
+                .filter_map(move |(at, name, variable)| {
+                    is_queue(name, variable["value"].as_str()?).then(|| format!("{path}.env[{at}].value"))
+                })
+                .collect::<Vec<_>>()
+        });
+        let field = fields.next().or_else(|| {
+            landfall_object::references::references(&desired.object).into_iter().find_map(|reference| {
+                let map = subject.desired("", &reference.kind, reference.namespace.as_deref(), &reference.name)?;
+                matches!(map.object.kind(), "ConfigMap" | "Secret").then_some(())?;
+                let says = texts(&map.object).iter().any(|(key, text, _)| is_queue(key, text));
+                says.then_some(reference.path)
+            })
+        })?;
+        Some((desired, field))
+    })
+}
+
+/// Whether a variable says that jobs wait in Redis.
+fn is_queue(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let value = value.trim();
+    let in_redis =
+        value == "redis" || value == "valkey" || value.starts_with("redis://") || value.starts_with("rediss://");
+    in_redis && (name.contains("QUEUE") || name.contains("BROKER"))
+}
+
+fn words(container: &Container<'_>) -> Vec<String> {
+    let lists =
+        ["command", "args"].into_iter().flat_map(|field| container.value[field].as_array().into_iter().flatten());
+    lists
+        .filter_map(Value::as_str)
+        .flat_map(str::split_whitespace)
+        .map(|word| word.trim_matches(['"', '\'']).to_owned())
+        .collect()
+}
+
+/// The last part of an image's name, without tag and digest.
+fn image_name(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or(image);
+    let name = name.rsplit('/').next().unwrap_or(name);
+    name.split(':').next().unwrap_or(name)
+}
+
+/// `1gb`, `512mb`, `100k` as Redis reads them.
+fn bytes(text: &str) -> Option<i64> {
+    let text = text.to_ascii_lowercase();
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let unit = match &text[digits..] {
+        "" | "b" => 1,
+        "k" => 1_000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    text[..digits].parse::<i64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_redis_reads_them() {
+        assert_eq!(bytes("1gb"), Some(1 << 30));
+        assert_eq!(bytes("1g"), Some(1_000_000_000));
+        assert_eq!(bytes("99999999999gb"), None);
+        assert_eq!(bytes("75%"), None);
+        assert_eq!(image_name("registry.example.com:5000/a/postgres:16@sha256:00"), "postgres");
+    }
+}
