@@ -17,20 +17,25 @@ mod lf110;
 mod lf111;
 mod lf112;
 mod lf113;
+mod lf115;
 mod lf116;
 mod lf117;
 mod lf120;
 mod lf121;
 mod lf122;
 mod lf123;
+mod lf124;
 mod lf125;
 mod lf126;
 mod lf127;
 mod lf131;
 mod lf132;
+mod lf136;
 mod lf138;
 mod lf139;
 mod lf140;
+mod lf141;
+mod lf147;
 
 use crate::rule::Rule;
 
@@ -48,20 +53,25 @@ pub static RULES: &[&Rule] = &[
     &lf111::RULE, // an unknown annotation
     &lf112::RULE, // an immutable field, or a claim that shrinks
     &lf113::RULE, // data deleted by leaving it out
+    &lf115::RULE, // a secret in git
     &lf116::RULE, // a development default
     &lf117::RULE, // a tag that moves
     &lf120::RULE, // a key that is no variable
     &lf121::RULE, // replicas beside an autoscaler
     &lf122::RULE, // a singleton rolled over itself
     &lf123::RULE, // data that is not kept
+    &lf124::RULE, // rights that are widened
     &lf125::RULE, // open to anybody
     &lf126::RULE, // a certificate with two owners
     &lf127::RULE, // more than the nodes have
     &lf131::RULE, // an object of somebody else
     &lf132::RULE, // a prerequisite that is missing
+    &lf136::RULE, // too little time to start
     &lf138::RULE, // a manifest that its kind does not allow
     &lf139::RULE, // an address routed twice
     &lf140::RULE, // a directory of the node
+    &lf141::RULE, // jobs cut off
+    &lf147::RULE, // a class in a template
 ];
 
 /// The rule of an id, whatever its case.

@@ -125,7 +125,7 @@ fn finding(desired: &Desired, field: &str, key: &str, what: &str) -> Finding {
 }
 
 /// Whether a key or variable holds something that opens a door.
-fn is_credential(name: &str) -> bool {
+pub(super) fn is_credential(name: &str) -> bool {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut lower = false;

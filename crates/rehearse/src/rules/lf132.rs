@@ -32,6 +32,7 @@ const PREREQUISITES: &[(&str, &str, &str)] = &[
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = kinds(subject);
+    let has_classes = subject.after("networking.k8s.io", "IngressClass").next().is_some();
     for desired in subject.objects() {
         for reference in references(&desired.object) {
             let is = |(group, kind, _): &&(&str, &str, &str)| *group == reference.group && *kind == reference.kind;
@@ -47,6 +48,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             // Of a cluster that was not read nothing is known but what is delivered into the object's own namespace.
             let own = namespace.is_some() && namespace == desired.object.namespace();
             let severity = match (subject.cluster.known, *kind, own) {
+                // A controller that has declared no class may take any up.
+                (Known::Live, "IngressClass", _) if !has_classes => continue,
                 (Known::Live, "IngressClass", _) => Severity::Warning,
                 (Known::Live, _, _) => Severity::Error,
                 (Known::Assumed, "IngressClass", _) => continue,

@@ -1,0 +1,114 @@
+use landfall_object::Object;
+use serde_json::Value;
+
+use crate::finding::{Finding, Severity};
+use crate::pods::{Container, PodTemplate, pod_template};
+use crate::rule::Rule;
+use crate::subject::{Desired, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF124",
+    title: "what a container may do agrees with itself and is never widened by the way",
+    severity: Severity::Warning,
+    why: "A container that must not run as root and is told to be user 0 never starts. A right that one release gives back \
+          (root, privileges, a writable root) is seldom meant, and nobody notices: everything still works.",
+    advice: "Keep the rights of the last release, or say in a waiver why the wider ones are needed.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in subject.pods() {
+        let object = &desired.object;
+        for container in template.containers() {
+            if let Some(finding) = contradiction(desired, &template, &container) {
+                findings.push(finding);
+            }
+        }
+        let based = subject.base.into_iter().flatten().flat_map(|unit| &unit.objects).map(|it| &it.object);
+        let is_it = |other: &&Object| {
+            other.group() == object.group()
+                && other.kind() == object.kind()
+                && other.namespace() == object.namespace()
+                && other.name() == object.name()
+        };
+        let live = || subject.before.get(object.group(), object.kind(), object.namespace(), object.name());
+        if let Some(before) = based.into_iter().find(is_it).or_else(live).and_then(pod_template) {
+            findings.extend(widened(desired, &before, &template));
+        }
+    }
+    findings
+}
+
+/// A field of a container's security context, or of its pod's where the container has none.
+fn right<'a>(template: &PodTemplate<'a>, container: &Container<'a>, field: &str) -> Option<&'a Value> {
+    let of = |value: &'a Value| value.get("securityContext").and_then(|it| it.get(field)).filter(|it| !it.is_null());
+    of(container.value).or_else(|| of(template.spec))
+}
+
+fn contradiction(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'_>) -> Option<Finding> {
+    let is = |field: &str, wanted: bool| right(template, container, field).and_then(Value::as_bool) == Some(wanted);
+    let user = right(template, container, "runAsUser").and_then(Value::as_i64);
+    let (what, because) = if is("runAsNonRoot", true) && user == Some(0) {
+        ("must not run as root and is told to run as user 0", "the kubelet refuses to start it")
+    } else if is("privileged", true) && is("allowPrivilegeEscalation", false) {
+        ("is privileged and may not gain privileges", "the API refuses the pod")
+    } else {
+        return None;
+    };
+    Some(
+        Finding::of(&RULE, format!("container `{}` {what}", container.name))
+            .weighing(Severity::Error)
+            .because(because)
+            .help("drop one of the two")
+            .at(desired.spot_at(&format!("{}.securityContext", container.path))),
+    )
+}
+
+/// Rights that a container has now and had not before.
+fn widened(desired: &Desired, before: &PodTemplate<'_>, now: &PodTemplate<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let old = before.containers();
+    for container in now.containers() {
+        let Some(was) = old.iter().find(|it| it.name == container.name) else { continue };
+        for (right, what) in rights(now, &container) {
+            if rights(before, was).iter().any(|(had, _)| *had == right) {
+                continue;
+            }
+            findings.push(
+                Finding::of(&RULE, format!("container `{}` {what}, which it was not before", container.name))
+                    .keyed(format!("{} {right}", container.name))
+                    .because("whoever breaks into it gets further than in the last release")
+                    .at(desired.spot_at(&format!("{}.securityContext", container.path))),
+            );
+        }
+    }
+    findings
+}
+
+/// What a container may do beyond the least.
+fn rights(template: &PodTemplate<'_>, container: &Container<'_>) -> Vec<(&'static str, &'static str)> {
+    let flag = |field: &str| right(template, container, field).and_then(Value::as_bool);
+    let drops = container.value.pointer("/securityContext/capabilities/drop").and_then(Value::as_array);
+    let drops_all =
+        drops.is_some_and(|drops| drops.iter().any(|it| it.as_str().is_some_and(|it| it.eq_ignore_ascii_case("all"))));
+    let adds = container.value.pointer("/securityContext/capabilities/add").and_then(Value::as_array);
+    let adds = adds.is_some_and(|adds| !adds.is_empty());
+    let host = |field: &str| template.spec.get(field).and_then(Value::as_bool) == Some(true);
+    let user = right(template, container, "runAsUser").and_then(Value::as_i64);
+    let may_be_root = flag("runAsNonRoot") != Some(true) && user.is_none_or(|user| user == 0);
+    [
+        (flag("privileged") == Some(true), ("privileged", "is privileged")),
+        (may_be_root, ("root", "is allowed to run as root")),
+        (flag("allowPrivilegeEscalation") != Some(false), ("escalation", "is allowed to gain privileges")),
+        (flag("readOnlyRootFilesystem") != Some(true), ("writable", "is allowed to write to its root file system")),
+        (!drops_all, ("capabilities", "is left the default capabilities")),
+        (adds, ("added", "is given further capabilities")),
+        (host("hostNetwork"), ("hostNetwork", "is in the node's network")),
+        (host("hostPID"), ("hostPID", "is among the node's processes")),
+        (host("hostIPC"), ("hostIPC", "is in the node's shared memory")),
+    ]
+    .into_iter()
+    .filter_map(|(has, right)| has.then_some(right))
+    .collect()
+}

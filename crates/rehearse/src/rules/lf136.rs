@@ -1,0 +1,74 @@
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::finding::{Finding, Severity};
+use crate::pods::{Container, ContainerRole, PodTemplate};
+use crate::rule::Rule;
+use crate::subject::{Desired, Role, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF136",
+    title: "a container is given the time that it takes to start",
+    severity: Severity::Warning,
+    why: "A liveness probe that gives up before the program is up kills it, and the next start is as slow: it never comes \
+          up. On a fast machine it just does, on a busy node it does not.",
+    advice: "Add a startupProbe with failureThreshold × periodSeconds above the slowest start seen.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in subject.pods().filter(|(desired, _)| desired.role == Role::Manifest) {
+        for container in template.containers().iter().filter(|it| it.role != ContainerRole::Init) {
+            let Some((probe, budget)) = budget(container) else { continue };
+            let Some(slowest) = slowest_start(subject, desired, &template, container.name) else { continue };
+            if slowest < budget {
+                continue;
+            }
+            findings.push(
+                Finding::of(
+                    &RULE,
+                    format!("container `{}` has {budget} s to start and took {slowest} s", container.name),
+                )
+                .keyed(format!("{} {}", desired.object.name(), container.name))
+                .because("it is killed while it starts, again and again")
+                .at(desired.spot_at(&format!("{}.{probe}", container.path))),
+            );
+        }
+    }
+    findings
+}
+
+/// After how many seconds the container is killed if it never answers, and by which probe.
+fn budget(container: &Container<'_>) -> Option<(&'static str, i64)> {
+    let probe = ["startupProbe", "livenessProbe"]
+        .into_iter()
+        .find(|probe| container.value.get(*probe).is_some_and(|probe| !probe.is_null()))?;
+    let number = |field: &str, default: i64| container.value[probe][field].as_i64().unwrap_or(default);
+    let tries = number("failureThreshold", 3).saturating_mul(number("periodSeconds", 10));
+    Some((probe, number("initialDelaySeconds", 0).saturating_add(tries)))
+}
+
+/// The slowest start of this container among the pods that run: from its start to the pod's being ready.
+fn slowest_start(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>, name: &str) -> Option<i64> {
+    let labels = template.labels()?;
+    let pods = subject.before.of_kind("", "Pod").filter(|pod| {
+        pod.namespace() == desired.object.namespace()
+            && labels.iter().all(|(key, value)| pod.label(key) == value.as_str())
+    });
+    pods.filter_map(|pod| {
+        let status = pod.list_at("/status/containerStatuses").iter().find(|status| status["name"] == name)?;
+        // One that was restarted became ready long after its pod did.
+        let first = status["restartCount"].as_i64() == Some(0);
+        let started = time(status.pointer("/state/running/startedAt")).filter(|_| first)?;
+        let ready = pod.condition("Ready").filter(|ready| ready["status"] == "True")?;
+        let seconds = time(ready.get("lastTransitionTime"))?.as_second() - started.as_second();
+        // A pod that was not ready in between says nothing of its start.
+        (0..3600).contains(&seconds).then_some(seconds)
+    })
+    .max()
+}
+
+fn time(value: Option<&Value>) -> Option<Timestamp> {
+    value?.as_str()?.parse().ok()
+}
