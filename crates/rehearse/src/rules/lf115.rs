@@ -1,6 +1,6 @@
 use landfall_chart::Source;
 
-use super::lf116::is_credential;
+use super::lf116::{is_credential, is_placeholder};
 use crate::decoded::texts;
 use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
@@ -54,10 +54,10 @@ fn is_private_key(text: &str) -> bool {
     body.chars().filter(char::is_ascii_alphanumeric).count() >= 64
 }
 
-/// Whether somebody wrote the value down: in a values file, or in the template itself. The chart's own defaults are
-/// LF116's, and what is drawn by chance or read from the cluster stands nowhere.
+/// Whether somebody wrote the value down: in a values file, or in the template itself. Placeholders and the chart's own
+/// defaults are LF116's, and what is drawn by chance or read from the cluster stands nowhere.
 fn is_written(subject: &Subject<'_>, desired: &Desired, key: &str, text: &str, field: &str) -> bool {
-    if text.trim().is_empty() {
+    if text.trim().is_empty() || is_placeholder(text) {
         return false;
     }
     let Some(unit) = subject.unit(&desired.unit) else { return false };

@@ -168,7 +168,7 @@ pub(super) fn is_credential(name: &str) -> bool {
         ])
 }
 
-fn is_placeholder(text: &str) -> bool {
+pub(super) fn is_placeholder(text: &str) -> bool {
     let text = text.trim().to_ascii_lowercase();
     PLACEHOLDERS.contains(&text.as_str()) || BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
 }

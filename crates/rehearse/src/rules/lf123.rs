@@ -197,9 +197,8 @@ fn queue<'a>(subject: &Subject<'a>, server: &PodTemplate<'_>) -> Option<(&'a Des
             let path = container.path.clone();
             container
                 .env()
-                .filter_map(move |(at, name, variable)| {
-                    is_queue(name, variable["value"].as_str()?).then(|| format!("{path}.env[{at}].value"))
-                })
+                .filter(|(_, name, variable)| variable["value"].as_str().is_some_and(|value| is_queue(name, value)))
+                .map(move |(at, _, _)| format!("{path}.env[{at}].value"))
                 .collect::<Vec<_>>()
         });
         let field = fields.next().or_else(|| {
