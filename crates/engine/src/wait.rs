@@ -73,6 +73,8 @@ struct Scene {
     stale: Option<BTreeMap<String, String>>,
     /// Since when nothing but crashing workloads is waited for.
     alone: Option<Timestamp>,
+    /// Workloads whose pods have crashed during this wait.
+    crashed: BTreeSet<ObjectKey>,
 }
 
 impl Executor {
@@ -473,10 +475,10 @@ impl Scene {
             })
             .collect();
         self.forget_what_was(&found, since, now);
-        let crashing = |key: &ObjectKey| {
-            found.iter().any(|(owner, _, stuck)| owner == key && matches!(stuck.outlook, Outlook::Crashing { .. }))
-        };
-        let alone = pending.iter().all(|one| crashing(&one.key));
+        // Between two crashes a container runs for a moment; what crashed before does not stop to be what is waited for.
+        let crashing = found.iter().filter(|(_, _, stuck)| matches!(stuck.outlook, Outlook::Crashing { .. }));
+        self.crashed.extend(crashing.map(|(owner, _, _)| owner.clone()));
+        let alone = pending.iter().all(|one| self.crashed.contains(&one.key));
         self.alone = if alone { self.alone.or(Some(now)) } else { None };
         let mut curable = None;
         for (owner, pod, stuck) in found {

@@ -5,7 +5,7 @@ use landfall_object::Object;
 
 use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
-use crate::subject::{Desired, DesiredUnit, Role, Subject};
+use crate::subject::{Desired, DesiredUnit, Known, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF131",
@@ -23,6 +23,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let manifests = unit.objects.iter().filter(|it| it.role == Role::Manifest);
         for desired in manifests {
             let object = &desired.object;
+            let rendered_before = subject.base.into_iter().flatten().flat_map(|unit| &unit.objects);
+            // What the base revision renders and nobody has read from a cluster bears no mark of its owner.
+            if subject.cluster.known == Known::Assumed && rendered_before.clone().any(|old| old.key() == desired.key())
+            {
+                continue;
+            }
             let live = subject.before.get(object.group(), object.kind(), object.namespace(), object.name());
             let Some(why) = live.and_then(|live| foreign(unit, live)) else { continue };
             findings.push(
