@@ -9,13 +9,13 @@ mod steps;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 
 pub(crate) use steps::{Step, load};
 
-use crate::peers;
+use crate::{limited, peers};
 
 /// How long one command may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -65,18 +65,7 @@ impl Shell {
             .stderr(file)
             .spawn()
             .context("cannot run bash")?;
-        let started = Instant::now();
-        let code = loop {
-            if let Some(status) = child.try_wait()? {
-                break status.code();
-            }
-            if started.elapsed() > LIMIT {
-                child.kill()?;
-                child.wait()?;
-                break None;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        };
+        let code = limited::wait(&mut child, LIMIT)?;
         Ok(Ended { code, output: String::from_utf8_lossy(&std::fs::read(&log)?).into_owned() })
     }
 }

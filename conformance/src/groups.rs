@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use crate::embedded::{Embedded, Shape};
 use crate::evidence::{CaseEvidence, Evidence, commit};
-use crate::{peers, root};
+use crate::{limited, peers, root};
 
 /// The folders of the module that the suite reads.
 const FOLDERS: [&str; 7] = [
@@ -278,18 +278,7 @@ fn run_group(folder: &Path, group: &str) -> anyhow::Result<Ended> {
         .process_group(0)
         .spawn()
         .context("cannot run bash")?;
-    let started = Instant::now();
-    let ended_well = loop {
-        if let Some(status) = child.try_wait()? {
-            break status.success();
-        }
-        if started.elapsed() > LIMIT {
-            end_group(&child);
-            child.wait()?;
-            break false;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
+    let ended_well = limited::wait(&mut child, LIMIT)? == Some(0);
     end_group(&child);
     let output = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
     Ok(Ended { passed: ended_well, assertions: output.matches("Successful").count(), output })

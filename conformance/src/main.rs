@@ -20,6 +20,7 @@ mod evidence;
 mod groups;
 mod helm;
 mod http;
+mod limited;
 mod ours;
 mod parity;
 mod peers;

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde_json::Value;
 
+use crate::limited;
+
 use super::compare::{decoded, normalised, scrubbed};
 
 /// How long one command may take.
@@ -63,18 +65,7 @@ impl Place {
             .stdout(out.reopen()?)
             .stderr(err.reopen()?);
         let mut child = command.spawn().with_context(|| format!("cannot run {program}"))?;
-        let started = Instant::now();
-        let code = loop {
-            if let Some(status) = child.try_wait()? {
-                break status.code();
-            }
-            if started.elapsed() > LIMIT {
-                child.kill()?;
-                child.wait()?;
-                break None;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
+        let code = limited::wait(&mut child, LIMIT)?;
         let text = |file: &Path| anyhow::Ok(String::from_utf8_lossy(&std::fs::read(file)?).into_owned());
         Ok((code, text(out.path())?, text(err.path())?))
     }

@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use landfall_chart::{
-    Capabilities, ChartError, FieldOrigin, Hook, KubeVersion, Lookup, Operation, ReleaseInfo, RenderOptions, Rendered,
+    Capabilities, FieldOrigin, Hook, KubeVersion, Lookup, Operation, ReleaseInfo, RenderOptions, Rendered,
     Tracing, render,
 };
-use landfall_cluster::{Cluster, ListOptions};
+use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, Place};
-use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_object::{Object, ObjectKey};
 
+use crate::lookup::LiveLookup;
 use crate::unit::{Door, Part, PlainManifest, RenderSettings, Unit, UnitSource};
 
 /// What a unit renders to.
@@ -67,37 +68,16 @@ pub async fn render_unit(
     capabilities: &Capabilities,
     cluster: &Cluster,
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
-    let mut whole = RenderedUnit::empty();
-    for source in &unit.sources {
-        match source {
-            UnitSource::Manifests(manifests) => whole.add_manifests(manifests),
-            UnitSource::Chart(source) => {
-                let live = || LiveLookup { cluster: cluster.clone(), runtime: tokio::runtime::Handle::current() };
-                // Argo CD renders without a cluster: `lookup` finds nothing.
-                let lookup: Option<Arc<dyn Lookup>> = match unit.door {
-                    Door::Release => Some(Arc::new(live())),
-                    Door::Application(_) => None,
-                };
-                let options = RenderOptions {
-                    lookup,
-                    tracing: Tracing::On,
-                    schema: source.settings.schema,
-                    ..RenderOptions::default()
-                };
-                let release = release_info(unit, &source.settings, turn);
-                let capabilities = seen_by(&source.settings, capabilities);
-                let (chart, values) = (source.chart.clone(), source.values.clone());
-                let rendered =
-                    tokio::task::spawn_blocking(move || render(&chart, &values, &release, &capabilities, &options))
-                        .await
-                        .map_err(|error| {
-                            vec![Diagnostic::error(700, "rendering ended unexpectedly").note(error.to_string())]
-                        })?
-                        .map_err(|error: ChartError| vec![error.diagnose()])?;
-                whole.add_chart(rendered, &source.settings);
-            }
-        }
-    }
+    // Argo CD renders without a cluster: `lookup` finds nothing.
+    let lookup: Option<Arc<dyn Lookup>> = match unit.door {
+        Door::Release => Some(Arc::new(LiveLookup::of(cluster))),
+        Door::Application(_) => None,
+    };
+    let options = RenderOptions { lookup, tracing: Tracing::On, ..RenderOptions::default() };
+    let (blocking, capabilities) = (unit.clone(), capabilities.clone());
+    let mut whole = tokio::task::spawn_blocking(move || render_with(&blocking, turn, &capabilities, &options))
+        .await
+        .map_err(|error| vec![Diagnostic::error(700, "rendering ended unexpectedly").note(error.to_string())])??;
     for rendered in whole.objects.iter_mut().chain(&mut whole.hooks) {
         // A kind that is not known yet (its CRD comes with the delivery) keeps the namespace it names.
         if let Ok(placed) = cluster.place(rendered.object.clone(), &unit.namespace).await {
@@ -275,48 +255,6 @@ fn path_steps(path: &str) -> Vec<String> {
         rest = rest[end..].strip_prefix('.').unwrap_or(&rest[end..]);
     }
     steps
-}
-
-/// `lookup` against a live cluster; called on a blocking thread.
-#[derive(Debug)]
-struct LiveLookup {
-    cluster: Cluster,
-    runtime: tokio::runtime::Handle,
-}
-
-impl Lookup for LiveLookup {
-    fn lookup(
-        &self,
-        api_version: &str,
-        kind: &str,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Option<serde_json::Value>, String> {
-        let gvk = Gvk::from_api_version(api_version, kind);
-        self.runtime.block_on(async {
-            if name.is_empty() {
-                let options = ListOptions {
-                    namespace: (!namespace.is_empty()).then(|| namespace.to_owned()),
-                    ..ListOptions::default()
-                };
-                let items = match self.cluster.list(&gvk, &options).await {
-                    Ok(items) => items,
-                    Err(error) if error.is_not_found() => return Ok(None),
-                    Err(error) => return Err(error.to_string()),
-                };
-                let items: Vec<serde_json::Value> = items.into_iter().map(Object::into_value).collect();
-                return Ok(Some(serde_json::json!({
-                    "apiVersion": api_version, "kind": format!("{kind}List"), "metadata": {}, "items": items,
-                })));
-            }
-            let key = ObjectKey::new(gvk, (!namespace.is_empty()).then_some(namespace), name);
-            match self.cluster.get(&key).await {
-                Ok(found) => Ok(found.map(Object::into_value)),
-                Err(error) if error.is_not_found() => Ok(None),
-                Err(error) => Err(error.to_string()),
-            }
-        })
-    }
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl StandIn {
 }
 
 /// One thing that is delivered as a whole: a release of a chart, or an Application.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Unit {
     /// The release's or Application's name.
     pub name: String,
@@ -96,7 +96,7 @@ pub struct BoundApplication {
 }
 
 /// One source of a unit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum UnitSource {
     /// A chart to be rendered.
     Chart(Box<ChartSource>),
@@ -105,7 +105,7 @@ pub enum UnitSource {
 }
 
 /// A chart and how it is rendered.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ChartSource {
     /// The chart.
     pub chart: Chart,

@@ -381,14 +381,7 @@ impl Executor {
         {
             message = format!("{message}: {cause}");
         }
-        Stop::Failed(Box::new(Failure {
-            step: step.id.clone(),
-            key: key.clone(),
-            kind,
-            message,
-            evidence: Vec::new(),
-            further: Vec::new(),
-        }))
+        self.failed(step, key, kind, message)
     }
 }
 

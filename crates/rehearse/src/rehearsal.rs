@@ -190,29 +190,22 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
             Some((Stage::of(snapshot, play(declared, &[])?).await?, Start::Cluster(snapshot.name.clone())))
         }
     };
+    let attempt = |start| Attempt {
+        start,
+        candidates: request.head,
+        environment: declared,
+        options: &request.options,
+        stop: &request.stop,
+    };
     if let Some((stage, start)) = running {
         before = stage.inventory();
         let mut fork = stage.fork(Some(faulty.clone()));
-        let attempt = Attempt {
-            start,
-            candidates: request.head,
-            environment: declared,
-            options: &request.options,
-            stop: &request.stop,
-        };
-        trials.push(fork.attempt(&attempt).await?);
+        trials.push(fork.attempt(&attempt(start)).await?);
         notes.extend(fork.notes);
     }
     if trials.is_empty() || request.first_install == FirstInstall::Tried {
         let mut fork = empty.fork(Some(faulty));
-        let attempt = Attempt {
-            start: Start::Empty,
-            candidates: request.head,
-            environment: declared,
-            options: &request.options,
-            stop: &request.stop,
-        };
-        trials.push(fork.attempt(&attempt).await?);
+        trials.push(fork.attempt(&attempt(Start::Empty)).await?);
         notes.extend(fork.notes);
     }
     let units = render_units(request.head, &before, &trials[0], &cluster)?;

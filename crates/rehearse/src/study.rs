@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, RenderOptions, Tracing};
-use landfall_delivery::{Candidate, Door, RenderedObject, RenderedUnit, Turn, Unit, render_with};
+use landfall_delivery::{Candidate, Door, RenderedObject, RenderedUnit, Turn, Unit, listed, render_with};
 use landfall_diag::Diagnostic;
 use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object};
@@ -157,11 +157,8 @@ impl Lookup for Known {
         let gvk = Gvk::from_api_version(api_version, kind);
         let inside = |object: &&Object| namespace.is_empty() || object.namespace() == Some(namespace);
         if name.is_empty() {
-            let items: Vec<&serde_json::Value> =
-                self.0.of_kind(&gvk.group, kind).filter(inside).map(Object::value).collect();
-            return Ok(Some(serde_json::json!({
-                "apiVersion": api_version, "kind": format!("{kind}List"), "metadata": {}, "items": items,
-            })));
+            let items = self.0.of_kind(&gvk.group, kind).filter(inside).map(|object| object.value().clone()).collect();
+            return Ok(Some(listed(api_version, kind, items)));
         }
         let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
         Ok(self.0.get(&gvk.group, kind, namespace, name).map(|object| object.value().clone()))

@@ -17,6 +17,7 @@ mod blame;
 mod error;
 mod git;
 mod http;
+mod private_file;
 mod registry;
 mod remote;
 mod repository;

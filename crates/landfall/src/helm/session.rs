@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_chart::{Dialect, Lookup};
-use landfall_cluster::{Cluster, ListOptions};
+use landfall_cluster::Cluster;
+use landfall_delivery::LiveLookup;
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_engine::{Event, NoProbe, Probe, WallClock};
-use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_release::{Delivered, Driver, Error, Prepared, Record, Recovery, Releases, Runner};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -89,7 +89,7 @@ impl Session<'_> {
 
     /// What answers `lookup`.
     pub(super) fn lookup(&self) -> Arc<dyn Lookup> {
-        Arc::new(LiveLookup { cluster: self.cluster().clone(), runtime: tokio::runtime::Handle::current() })
+        Arc::new(LiveLookup::of(self.cluster()))
     }
 
     /// One revision of a release, the last one for 0 (helm: `releaseContent`).
@@ -212,45 +212,5 @@ impl Session<'_> {
     /// Whether Helm's own voice is spoken.
     pub(super) fn as_helm(&self) -> bool {
         self.world.voice == Voice::Helm
-    }
-}
-
-/// `lookup` against a live cluster; called on a blocking thread.
-#[derive(Debug)]
-struct LiveLookup {
-    cluster: Cluster,
-    runtime: tokio::runtime::Handle,
-}
-
-impl Lookup for LiveLookup {
-    fn lookup(
-        &self,
-        api_version: &str,
-        kind: &str,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Option<serde_json::Value>, String> {
-        let gvk = Gvk::from_api_version(api_version, kind);
-        let namespace = (!namespace.is_empty()).then_some(namespace);
-        self.runtime.block_on(async {
-            if name.is_empty() {
-                let options = ListOptions { namespace: namespace.map(str::to_owned), ..ListOptions::default() };
-                return match self.cluster.list(&gvk, &options).await {
-                    Ok(items) => {
-                        let items: Vec<serde_json::Value> = items.into_iter().map(Object::into_value).collect();
-                        Ok(Some(serde_json::json!({
-                            "apiVersion": api_version, "kind": format!("{kind}List"), "metadata": {}, "items": items,
-                        })))
-                    }
-                    Err(error) if error.is_not_found() => Ok(None),
-                    Err(error) => Err(error.to_string()),
-                };
-            }
-            match self.cluster.get(&ObjectKey::new(gvk, namespace, name)).await {
-                Ok(found) => Ok(found.map(Object::into_value)),
-                Err(error) if error.is_not_found() => Ok(None),
-                Err(error) => Err(error.to_string()),
-            }
-        })
     }
 }

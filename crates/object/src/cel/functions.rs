@@ -168,31 +168,32 @@ fn operator<'v>(name: &str, given: &[Val<'v>]) -> Option<Computed<'v>> {
     })
 }
 
+/// Whole numbers of 64 bits, signed or not, in a type that holds both; nothing where even that overflows.
+fn whole(name: &str, a: i128, b: i128) -> Result<Option<i128>, String> {
+    match name {
+        "+" => Ok(a.checked_add(b)),
+        "-" => Ok(a.checked_sub(b)),
+        "*" => Ok(a.checked_mul(b)),
+        "/" if b == 0 => Err("division by zero".to_owned()),
+        "/" => Ok(a.checked_div(b)),
+        _ if b == 0 => Err("modulus by zero".to_owned()),
+        _ => Ok(a.checked_rem(b)),
+    }
+}
+
 fn arithmetic<'v>(name: &str, a: &Val<'v>, b: &Val<'v>) -> Computed<'v> {
     let overflow = |what: &str| format!("{what} overflow");
     match (a, b) {
-        (Val::Int(a), Val::Int(b)) => match name {
-            "+" => a.checked_add(*b),
-            "-" => a.checked_sub(*b),
-            "*" => a.checked_mul(*b),
-            "/" if *b == 0 => return Err("division by zero".to_owned()),
-            "/" => a.checked_div(*b),
-            _ if *b == 0 => return Err("modulus by zero".to_owned()),
-            _ => a.checked_rem(*b),
-        }
-        .map(Val::Int)
-        .ok_or_else(|| overflow("integer")),
-        (Val::Uint(a), Val::Uint(b)) => match name {
-            "+" => a.checked_add(*b),
-            "-" => a.checked_sub(*b),
-            "*" => a.checked_mul(*b),
-            "/" if *b == 0 => return Err("division by zero".to_owned()),
-            "/" => a.checked_div(*b),
-            _ if *b == 0 => return Err("modulus by zero".to_owned()),
-            _ => a.checked_rem(*b),
-        }
-        .map(Val::Uint)
-        .ok_or_else(|| overflow("unsigned integer")),
+        // The remainder would be 0, but its quotient does not fit (cel-go: `moduloInt64Checked`).
+        (Val::Int(i64::MIN), Val::Int(-1)) if name == "%" => Err(overflow("integer")),
+        (Val::Int(a), Val::Int(b)) => whole(name, (*a).into(), (*b).into())?
+            .and_then(|value| i64::try_from(value).ok())
+            .map(Val::Int)
+            .ok_or_else(|| overflow("integer")),
+        (Val::Uint(a), Val::Uint(b)) => whole(name, (*a).into(), (*b).into())?
+            .and_then(|value| u64::try_from(value).ok())
+            .map(Val::Uint)
+            .ok_or_else(|| overflow("unsigned integer")),
         (Val::Double(a), Val::Double(b)) => match name {
             "+" => Ok(Val::Double(a + b)),
             "-" => Ok(Val::Double(a - b)),

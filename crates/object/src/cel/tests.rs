@@ -83,6 +83,7 @@ fn errors_are_cel_gos() {
         ("self.n + 'a'", "no such overload"),
         ("self.n.startsWith('x')", "no such overload"),
         ("9223372036854775807 + self.n", "integer overflow"),
+        ("(-9223372036854775807 - 1) % -1", "integer overflow"),
         ("zip", "no such attribute(s): zip"),
         ("self.l.map(x, zap(x))", "undeclared reference to 'zap'"),
         ("self.n ==", "Syntax error: mismatched input End"),

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::error::SourceError;
+use crate::private_file::write_private;
 
 /// What a registry is told.
 #[derive(Clone, PartialEq, Eq)]
@@ -110,20 +111,9 @@ fn read(path: &Path) -> Result<Map<String, Value>, SourceError> {
     }
 }
 
-/// Written for its owner alone, beside and renamed.
 fn write(path: &Path, config: &Map<String, Value>) -> Result<(), SourceError> {
-    let told = |source| SourceError::Read { path: path.to_owned(), source };
     let text = serde_json::to_string_pretty(config).unwrap_or_default().replace("  ", "\t");
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory).map_err(told)?;
-    }
-    let partial = path.with_extension(format!("{}.partial", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&partial).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.and_then(|()| fs::rename(&partial, path)).map_err(told)
+    write_private(path, &text).map_err(|source| SourceError::Read { path: path.to_owned(), source })
 }
 
 fn helper_of(config: &Map<String, Value>, key: &str) -> Option<String> {

@@ -1,12 +1,12 @@
 //! `repositories.yaml`: which repositories a person has added (helm: `pkg/repo/repo.go`).
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::SourceError;
+use crate::private_file::write_private;
 
 /// A repository that was added.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,22 +89,9 @@ impl RepositoryFile {
     /// # Errors
     /// A place that cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), SourceError> {
-        let told = |source| SourceError::Read { path: path.to_owned(), source };
         let json = serde_json::to_value(self).unwrap_or_default();
         let text = landfall_yaml::emit(&json).unwrap_or_default();
-        if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory).map_err(told)?;
-        }
-        let partial = path.with_extension(format!("{}.partial", std::process::id()));
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options
-            .open(&partial)
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .and_then(|()| fs::rename(&partial, path))
-            .map_err(told)
+        write_private(path, &text).map_err(|source| SourceError::Read { path: path.to_owned(), source })
     }
 
     /// The repository of that name.
