@@ -40,9 +40,11 @@ impl Lookup for LiveLookup {
                 Ok(found.map(Object::into_value))
             }
         });
-        found.or_else(|error: landfall_cluster::Error| {
-            if error.is_not_found() { Ok(None) } else { Err(error.to_string()) }
-        })
+        found.or_else(
+            |error: landfall_cluster::Error| {
+                if error.is_not_found() { Ok(None) } else { Err(error.to_string()) }
+            },
+        )
     }
 }
 

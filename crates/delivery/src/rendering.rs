@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use landfall_chart::{
-    Capabilities, FieldOrigin, Hook, KubeVersion, Lookup, Operation, ReleaseInfo, RenderOptions, Rendered,
-    Tracing, render,
+    Capabilities, FieldOrigin, Hook, KubeVersion, Lookup, Operation, ReleaseInfo, RenderOptions, Rendered, Tracing,
+    render,
 };
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, Place};
@@ -75,9 +75,10 @@ pub async fn render_unit(
     };
     let options = RenderOptions { lookup, tracing: Tracing::On, ..RenderOptions::default() };
     let (blocking, capabilities) = (unit.clone(), capabilities.clone());
-    let mut whole = tokio::task::spawn_blocking(move || render_with(&blocking, turn, &capabilities, &options))
-        .await
-        .map_err(|error| vec![Diagnostic::error(700, "rendering ended unexpectedly").note(error.to_string())])??;
+    let mut whole =
+        tokio::task::spawn_blocking(move || render_with(&blocking, turn, &capabilities, &options))
+            .await
+            .map_err(|error| vec![Diagnostic::error(700, "rendering ended unexpectedly").note(error.to_string())])??;
     for rendered in whole.objects.iter_mut().chain(&mut whole.hooks) {
         // A kind that is not known yet (its CRD comes with the delivery) keeps the namespace it names.
         if let Ok(placed) = cluster.place(rendered.object.clone(), &unit.namespace).await {
