@@ -1,15 +1,16 @@
 //! Argo `Application`s as units: which charts and manifests, from where, with which values.
 
+mod dependencies;
 mod directory;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use landfall_apps::{Application, HelmSource, Project, Source};
-use landfall_chart::{KubeVersion, SchemaCheck, SetFlag, ValueLayers};
+use landfall_chart::{Chart, KubeVersion, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic, Place};
 use landfall_object::Object;
-use landfall_source::{SourceTree, repository_key};
+use landfall_source::{FetchedChart, SourceError, SourceTree, read_archive, repository_key};
 
 use crate::Target;
 use crate::target::join;
@@ -33,11 +34,20 @@ struct Reading<'t> {
     references: BTreeMap<&'t str, Checkout>,
 }
 
-/// A repository's files: those of a stand-in or the target's own, and the path of the repository's root in them.
+/// A repository's files: those of a stand-in, of a fetched chart, or the target's own, and the path of the repository's
+/// root in them.
 #[derive(Clone)]
 struct Checkout {
     stand_in: Option<Rc<SourceTree>>,
     root: String,
+    /// The archive whose files they are, when they are a packed chart.
+    archive: Option<Rc<FetchedChart>>,
+}
+
+impl Checkout {
+    fn of(stand_in: Option<Rc<SourceTree>>, root: &str) -> Self {
+        Checkout { stand_in, root: root.to_owned(), archive: None }
+    }
 }
 
 impl Checkout {
@@ -59,24 +69,26 @@ impl Target {
             let bytes = self.source.read(path).map_err(|error| vec![error.diagnose()])?.unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
             let documents = landfall_yaml::to_json_all(&text).map_err(|error| {
-                vec![Diagnostic::error(128, format!("`{path}` is not valid YAML")).note(error.to_string())]
+                vec![
+                    Diagnostic::error(128, format!("`{}` is not valid YAML", self.shown(path))).note(error.to_string()),
+                ]
             })?;
             for object in documents.into_iter().filter_map(|document| Object::from_value(document).ok()) {
                 if Project::is(&object) {
                     let project = Project::parse(&object).map_err(|error| vec![error.diagnose()])?;
                     projects.insert(project.name.clone(), project);
                 } else if object.kind() == "Application" && object.group() == "argoproj.io" {
-                    found.push((path, object));
+                    found.push((self.shown(path), object));
                 }
             }
         }
         let mut units = Vec::new();
         for (path, object) in found {
             let name = object.name().to_owned();
-            let unit = Application::parse(&object).map_err(|error| vec![at_file(error.diagnose(), path)]);
+            let unit = Application::parse(&object).map_err(|error| vec![at_file(error.diagnose(), &path)]);
             let unit = unit.and_then(|application| {
                 let project = projects.get(&application.project).cloned();
-                let sources = self.sources_of(path, &application, selection, overrides)?;
+                let sources = self.sources_of(&path, &application, selection, overrides)?;
                 Ok(unit_of(application, project, sources))
             });
             units.push((name, unit));
@@ -112,15 +124,15 @@ impl Target {
     fn checkout_of(&self, repository: &str, selection: &Selection) -> Option<Checkout> {
         let wanted = repository_key(repository);
         if let Some(own) = selection.repositories.iter().find(|own| repository_key(&own.address) == wanted) {
-            return Some(Checkout { stand_in: Some(own.tree.clone()), root: own.root.clone() });
+            return Some(Checkout::of(Some(own.tree.clone()), &own.root));
         }
         let own = self.source.origin().map(|origin| repository_key(&origin));
         if own.as_deref() == Some(wanted.as_str()) {
-            return Some(Checkout { stand_in: None, root: String::new() });
+            return Some(Checkout::of(None, ""));
         }
         // A system's own applications name its own repository; before it has a remote there is none to compare.
         let system_without_remote = own.is_none() && matches!(self.kind, crate::TargetKind::System(_));
-        system_without_remote.then(|| Checkout { stand_in: None, root: self.directory.clone() })
+        system_without_remote.then(|| Checkout::of(None, &self.directory))
     }
 }
 
@@ -147,21 +159,12 @@ impl Reading<'_> {
         &self.application.name
     }
 
-    /// Where a source's files are; one that is no repository of files is refused by its name.
+    /// Where a source's files are: a repository that stands here, or a chart that is fetched.
     fn checkout(&self, source: &Source) -> Result<Checkout, Vec<Diagnostic>> {
         let repository = &source.repo_url;
-        let (name, chart) = (self.name(), &source.chart);
-        if repository.starts_with("oci://") {
-            return Err(self.wrong(
-                131,
-                format!("Application {name} comes from the registry {repository}, which is not delivered yet"),
-            ));
-        }
-        if !chart.is_empty() {
-            return Err(self.wrong(
-                131,
-                format!("Application {name} takes the chart {chart} from the repository {repository}, which is not delivered yet"),
-            ));
+        let name = self.name();
+        if !source.chart.is_empty() || repository.starts_with("oci://") {
+            return self.fetched(source);
         }
         self.target.checkout_of(repository, self.selection).ok_or_else(|| {
             let text = format!("Application {name} comes from {repository}, which is not this repository");
@@ -173,6 +176,21 @@ impl Reading<'_> {
         })
     }
 
+    /// A chart from a chart repository or a registry, by the address of the repository or of the chart itself.
+    fn fetched(&self, source: &Source) -> Result<Checkout, Vec<Diagnostic>> {
+        let charts = &self.selection.charts;
+        let fetch = || {
+            let chart = charts.fetch(&source.repo_url, &source.chart, &source.target_revision)?;
+            let tree = read_archive(&chart.place, &chart.bytes)?;
+            Ok((chart, tree))
+        };
+        let (chart, tree) = fetch().map_err(|error: SourceError| {
+            vec![at_file(error.diagnose(), self.file).note(format!("Application {} takes it from there", self.name()))]
+        })?;
+        let files = SourceTree::from_tree(chart.place.clone(), tree);
+        Ok(Checkout { stand_in: Some(Rc::new(files)), root: String::new(), archive: Some(Rc::new(chart)) })
+    }
+
     /// Reads one source; what it is follows from what it names and from its directory, as Argo CD detects it.
     fn source(&self, source: &Source, overrides: &Overrides) -> Result<UnitSource, Vec<Diagnostic>> {
         let name = self.name();
@@ -181,7 +199,11 @@ impl Reading<'_> {
         }
         let checkout = self.checkout(source)?;
         let files = checkout.files(self.target);
-        let directory = join(&checkout.root, source.path.trim_matches('/'));
+        // A packed chart has no directories to choose from.
+        let directory = match checkout.archive {
+            Some(_) => String::new(),
+            None => join(&checkout.root, source.path.trim_matches('/')),
+        };
         if !files.is_directory(&directory) {
             let text = format!("Application {name}: there is no directory `{}` in {}", source.path, files.place());
             return Err(vec![
@@ -201,7 +223,13 @@ impl Reading<'_> {
         if source.directory.is_some() || !(holds("Chart.yaml") || source.helm.is_some()) {
             return self.plain_directory(source, files, &directory).map(UnitSource::Manifests);
         }
-        let chart = load_chart(files, &directory, &directory)?;
+        let mut chart = match &checkout.archive {
+            Some(archive) => {
+                Chart::load_archive(&archive.place, &archive.bytes).map_err(|error| vec![error.diagnose()])?
+            }
+            None => load_chart(files, &directory, &directory)?,
+        };
+        dependencies::fill(&mut chart, files, &directory, &self.selection.charts)?;
         let helm = source.helm.clone().unwrap_or_default();
         let mut values = self.values(&helm, &checkout, &directory)?;
         add_overrides(&mut values, overrides);

@@ -6,7 +6,7 @@ use landfall_chart::{Chart, KubeVersion, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::Object;
 use landfall_project::ReleaseSpec;
-use landfall_source::SourceTree;
+use landfall_source::{RemoteCharts, SourceTree};
 
 use crate::target::{join, working_tree};
 use crate::{Candidate, Target, TargetKind};
@@ -38,6 +38,8 @@ pub struct Selection {
     pub skip: Vec<String>,
     /// Directories that stand in for repositories of Applications.
     pub repositories: Vec<StandIn>,
+    /// How charts are asked for that Applications take from chart repositories and registries.
+    pub charts: RemoteCharts,
 }
 
 /// A directory in place of a repository.

@@ -14,7 +14,7 @@ mod cluster;
 mod create;
 mod dependency;
 mod deploy;
-mod environment;
+pub(crate) mod environment;
 mod flags;
 mod get;
 mod gojson;

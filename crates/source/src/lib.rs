@@ -14,6 +14,7 @@
 
 mod archive;
 mod blame;
+mod charts;
 mod error;
 mod git;
 mod http;
@@ -27,6 +28,7 @@ mod worktree;
 
 pub use archive::read_archive;
 pub use blame::LineCommit;
+pub use charts::{FetchedChart, RemoteCharts};
 pub use error::SourceError;
 pub use http::{Access, CertificateCheck, CredentialScope, HttpClient, Reply, host_of, resolve_url, same_url};
 pub use registry::{

@@ -8,7 +8,7 @@ use landfall_delivery::{
     Change, CheckResult, Outcome, Overrides, Progress, Selection, Session, StandIn, UnitPlan, UnitSummary, UpOptions,
     Verdict,
 };
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_engine::{Event, StepResult};
 use landfall_source::Revision;
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use crate::context::{Context, Place};
 use crate::embedded::{Connection, Hosting};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::helm::environment::remote_charts;
 use crate::state::StateDir;
 use crate::ui::{Output, Progress as Live, Style, Ui, seconds};
 
@@ -83,6 +84,12 @@ pub(crate) fn selection(context: &Context, place: &Place, args: &TargetArgs) -> 
         namespace: args.namespace.clone(),
         skip: args.skip.clone(),
         repositories: Vec::new(),
+        charts: remote_charts(
+            &|name| context.env.get(name).map(str::to_owned),
+            &context.cwd,
+            place.state.file("cache"),
+        )
+        .map_err(|error| Failure::usage(error.diagnose()))?,
     };
     if args.no_observability {
         selection.skip.push("observability".to_owned());

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use landfall_source::{Credentials, RemoteCharts, RepositoryFile, SourceError};
 
 use super::flags::{Flags, GLOBAL};
 use super::{Stop, World, namespace, parse};
@@ -22,20 +25,66 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     Ok(0)
 }
 
+/// The directories in which Helm keeps its files (helm: `pkg/helmpath`).
+struct Homes {
+    cache: String,
+    config: String,
+    data: String,
+}
+
+impl Homes {
+    fn of(var: &dyn Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| var(name).filter(|text| !text.is_empty());
+        let home = var("HOME").unwrap_or_default();
+        let place = |own: &str, xdg: &str, usual: &str| {
+            set(own)
+                .or_else(|| set(xdg).map(|base| format!("{base}/helm")))
+                .unwrap_or_else(|| format!("{home}/{usual}/helm"))
+        };
+        Homes {
+            cache: place("HELM_CACHE_HOME", "XDG_CACHE_HOME", ".cache"),
+            config: place("HELM_CONFIG_HOME", "XDG_CONFIG_HOME", ".config"),
+            data: place("HELM_DATA_HOME", "XDG_DATA_HOME", ".local/share"),
+        }
+    }
+}
+
+/// How charts elsewhere are asked for outside of Helm's verbs: with the repositories and credentials that Helm's own
+/// files and Docker's hold; archives are kept in `cache`.
+///
+/// # Errors
+/// A file of repositories that cannot be read.
+pub(crate) fn remote_charts(
+    var: &dyn Fn(&str) -> Option<String>,
+    directory: &Path,
+    cache: PathBuf,
+) -> Result<RemoteCharts, SourceError> {
+    let homes = Homes::of(var);
+    let or = |name: &str, usual: String| directory.join(var(name).unwrap_or(usual));
+    let repositories = or("HELM_REPOSITORY_CONFIG", format!("{}/repositories.yaml", homes.config));
+    let registries = or("HELM_REGISTRY_CONFIG", format!("{}/registry/config.json", homes.config));
+    Ok(RemoteCharts {
+        cache: Some(cache),
+        repositories: RepositoryFile::load(&repositories)?.unwrap_or_default().repositories,
+        credentials: Credentials {
+            given: None,
+            files: [Some(registries), docker(var)].into_iter().flatten().collect(),
+        },
+    })
+}
+
+/// The file in which Docker keeps credentials.
+pub(super) fn docker(var: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let set = |name: &str| var(name).filter(|text| !text.is_empty()).map(PathBuf::from);
+    let directory = set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker")));
+    directory.map(|directory| directory.join("config.json"))
+}
+
 /// What Helm works with (pkg/cli/environment.go, EnvVars).
 pub(super) fn variables(world: &World<'_>, flags: &Flags) -> BTreeMap<&'static str, String> {
     let var = |name: &str| (world.env)(name);
-    let set = |name: &str| var(name).filter(|text| !text.is_empty());
     let given = |flag: &str, name: &str| flags.text(flag).map(str::to_owned).or_else(|| var(name)).unwrap_or_default();
-    let home = var("HOME").unwrap_or_default();
-    let place = |own: &str, xdg: &str, usual: &str| {
-        set(own)
-            .or_else(|| set(xdg).map(|base| format!("{base}/helm")))
-            .unwrap_or_else(|| format!("{home}/{usual}/helm"))
-    };
-    let cache = place("HELM_CACHE_HOME", "XDG_CACHE_HOME", ".cache");
-    let config = place("HELM_CONFIG_HOME", "XDG_CONFIG_HOME", ".config");
-    let data = place("HELM_DATA_HOME", "XDG_DATA_HOME", ".local/share");
+    let Homes { cache, config, data } = Homes::of(world.env);
     let or = |flag: &str, name: &str, usual: String| {
         flags.text(flag).map(str::to_owned).or_else(|| var(name)).unwrap_or(usual)
     };

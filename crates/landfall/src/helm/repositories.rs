@@ -102,9 +102,7 @@ pub(super) fn credentials(world: &World<'_>, flags: &Flags) -> Credentials {
     let text = |name: &str| flags.text(name).unwrap_or_default().to_owned();
     let variables = environment::variables(world, flags);
     let own = world.cwd.join(variables.get("HELM_REGISTRY_CONFIG").map_or("", String::as_str));
-    let set = |name: &str| (world.env)(name).filter(|text| !text.is_empty()).map(PathBuf::from);
-    let docker = set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker")));
-    let files = [Some(own), docker.map(|directory| directory.join("config.json"))].into_iter().flatten().collect();
+    let files = [Some(own), environment::docker(world.env)].into_iter().flatten().collect();
     Credentials { given: Some((text("username"), text("password"))), files }
 }
 

@@ -76,13 +76,6 @@ fn what_is_not_delivered_yet_is_refused_by_its_name_and_holds_nobody() {
     sandbox.write("jsonnet/a.jsonnet", "{}");
     let simple =
         |rest: &str| format!("  source: {{repoURL: {rest}}}\n  syncPolicy: {{syncOptions: [CreateNamespace=true]}}");
-    application(
-        &sandbox,
-        "chart",
-        "default",
-        &simple("\"https://charts.example.com\", chart: redis, targetRevision: 1.0.0"),
-    );
-    application(&sandbox, "registry", "default", &simple("\"oci://registry.example.com/charts/redis\", path: x"));
     application(&sandbox, "kustomized", "default", &simple(&format!("\"{REPOSITORY}\", path: kustomized")));
     application(&sandbox, "jsonnet", "default", &simple(&format!("\"{REPOSITORY}\", path: jsonnet")));
     application(&sandbox, "foreign", "default", &simple("\"https://git.example.com/other.git\", path: x"));
@@ -96,8 +89,6 @@ fn what_is_not_delivered_yet_is_refused_by_its_name_and_holds_nobody() {
     sandbox.commit("first");
     up(&sandbox, &[])
         .exits(2)
-        .says("takes the chart redis from the repository https://charts.example.com")
-        .says("comes from the registry oci://registry.example.com/charts/redis")
         .says("`kustomized` is built by Kustomize")
         .says("`jsonnet/a.jsonnet` is Jsonnet")
         .says("--repo https://git.example.com/other.git=DIR")
@@ -158,4 +149,82 @@ fn an_ignored_difference_is_no_reason_to_sync() {
     application(&sandbox, "web", "default", &text);
     up(&sandbox, &["--set", "replicas=3,settings.color=blue"]).exits(0);
     assert!(live(&sandbox, "Deployment", "web").is_some_and(|line| line.contains("\"replicas\":2")));
+}
+
+/// A chart of one ConfigMap that has its chart's name and its settings.
+fn settings_chart(sandbox: &Sandbox, path: &str, name: &str) {
+    sandbox.write(&format!("{path}/Chart.yaml"), &format!("apiVersion: v2\nname: {name}\nversion: 0.1.0\n"));
+    sandbox.write(&format!("{path}/values.yaml"), "settings: {color: blue}\n");
+    sandbox.write(
+        &format!("{path}/templates/settings.yaml"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Chart.Name }}}\ndata: {{ toJson .Values.settings }}\n",
+    );
+}
+
+/// A repository on loopback with the chart `web` in two versions.
+fn repository(sandbox: &Sandbox) -> std::sync::Arc<super::shelf::Shelf> {
+    let shelf = super::shelf::Shelf::open();
+    settings_chart(sandbox, "elsewhere/web", "web");
+    sandbox.write("elsewhere/web/values-green.yaml", "settings: {color: green}\n");
+    let mut index = "apiVersion: v1\nentries:\n  web:\n".to_owned();
+    for version in ["1.2.3", "2.0.0-rc.1"] {
+        sandbox.run(&["package", "elsewhere/web", "--version", version, "-d", "packed"]).exits(0);
+        let name = format!("web-{version}.tgz");
+        shelf.put(&name, &std::fs::read(sandbox.root().join("packed").join(&name)).expect("packed"));
+        index.push_str(&format!("  - {{apiVersion: v2, name: web, version: {version}, urls: [{name}]}}\n"));
+    }
+    shelf.put("index.yaml", index.as_bytes());
+    std::fs::remove_dir_all(sandbox.root().join("elsewhere")).expect("there");
+    shelf
+}
+
+#[test]
+fn an_application_takes_its_chart_from_a_repository_and_the_second_time_without_network() {
+    let sandbox = Sandbox::empty();
+    let shelf = repository(&sandbox);
+    let spec = |version: &str| {
+        format!(
+            "  source: {{repoURL: \"{}\", chart: web, targetRevision: {version}, helm: {{valueFiles: [values-green.yaml]}}}}\n  syncPolicy: {{syncOptions: [CreateNamespace=true]}}",
+            shelf.url()
+        )
+    };
+    application(&sandbox, "web", "default", &spec("1.*"));
+    up(&sandbox, &[]).exits(0);
+    assert!(live(&sandbox, "ConfigMap", "web").is_some_and(|line| line.contains("green")));
+    application(&sandbox, "web", "default", &spec("1.2.3"));
+    up(&sandbox, &[]).exits(0).says("no changes");
+    let asked = shelf.seen().len();
+    up(&sandbox, &[]).exits(0).says("no changes");
+    assert_eq!(shelf.seen().len(), asked, "{:?}", shelf.seen());
+    application(&sandbox, "web", "default", &spec("3.x"));
+    up(&sandbox, &[]).exits(1).says("chart \"web\" version \"3.x\" not found").says("apps/web.yaml");
+    // Nothing listens on this port.
+    let lost = "  source: {repoURL: \"http://127.0.0.1:1\", chart: web, targetRevision: 1.0.0}";
+    application(&sandbox, "web", "default", lost);
+    up(&sandbox, &[]).exits(6).says("127.0.0.1:1 does not answer").says("connection refused");
+    application(&sandbox, "web", "default", &lost.replace("http://", "oci://"));
+    up(&sandbox, &[]).exits(6).says("127.0.0.1:1 does not answer").says("Application web takes it from there");
+}
+
+#[test]
+fn what_a_chart_needs_and_lacks_is_built_as_argo_cd_builds_it() {
+    let sandbox = Sandbox::empty();
+    let shelf = repository(&sandbox);
+    sandbox.write(
+        "charts/parent/Chart.yaml",
+        &format!(
+            "apiVersion: v2\nname: parent\nversion: 1.0.0\ndependencies:\n- {{name: web, version: ~1.2, repository: \"{}\"}}\n- {{name: near, version: 0.1.0, repository: \"file://../near\"}}\n",
+            shelf.url()
+        ),
+    );
+    sandbox.write("charts/parent/values.yaml", "web: {settings: {color: red}}\n");
+    settings_chart(&sandbox, "charts/near", "near");
+    let spec = format!(
+        "  source: {{repoURL: \"{REPOSITORY}\", path: charts/parent}}\n  syncPolicy: {{syncOptions: [CreateNamespace=true]}}"
+    );
+    application(&sandbox, "parent", "default", &spec);
+    sandbox.commit("first");
+    up(&sandbox, &[]).exits(0);
+    assert!(live(&sandbox, "ConfigMap", "web").is_some_and(|line| line.contains("red")));
+    assert!(live(&sandbox, "ConfigMap", "near").is_some());
 }

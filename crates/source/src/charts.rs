@@ -1,0 +1,113 @@
+//! Charts that lie in repositories and registries, for what is delivered from them: each archive is fetched once.
+//!
+//! ```text
+//! repoURL, chart, version or range ─► index.yaml | tags ─► archive ─► kept by its address under `charts/` of the cache
+//! ```
+//!
+//! A version that is named in full and was fetched before needs no network.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use landfall_sprig::Version;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::SourceError;
+use crate::http::{Access, HttpClient, same_url};
+use crate::registry::{Credentials, Reference, Registry, Scheme};
+use crate::repository::{RepositoryEntry, fetch_archive, find_in_repository, hex};
+
+/// How charts elsewhere are asked for, and where their archives are kept.
+#[derive(Debug, Clone, Default)]
+pub struct RemoteCharts {
+    /// The directory for archives; nothing is kept when it is not said.
+    pub cache: Option<PathBuf>,
+    /// Repositories that were added, with their credentials.
+    pub repositories: Vec<RepositoryEntry>,
+    /// Where credentials for registries are.
+    pub credentials: Credentials,
+}
+
+/// An archive of a chart and where it came from.
+#[derive(Debug, Clone)]
+pub struct FetchedChart {
+    /// The archive.
+    pub bytes: Vec<u8>,
+    /// Its address for messages, with the version.
+    pub place: String,
+}
+
+impl RemoteCharts {
+    /// Fetches a chart. The repository is an `http(s)` address, an `oci://` one, or, as Argo CD writes registries, one
+    /// without a scheme; with an empty name the registry's address is the chart's own. The version is one or a range;
+    /// empty means the newest that is stable.
+    ///
+    /// # Errors
+    /// No answer, no access, no such chart or version, or other bytes than promised.
+    pub fn fetch(&self, repository: &str, name: &str, version: &str) -> Result<FetchedChart, SourceError> {
+        let repository = repository.trim_end_matches('/');
+        let place = match (name, version) {
+            ("", "") => repository.to_owned(),
+            ("", version) => format!("{repository}:{version}"),
+            (name, "") => format!("{repository}/{name}"),
+            (name, version) => format!("{repository}/{name}:{version}"),
+        };
+        let kept = self.place_of(repository, name, version);
+        if let Some(bytes) = kept.as_deref().and_then(|path| fs::read(path).ok()) {
+            return Ok(FetchedChart { bytes, place });
+        }
+        let in_repository = repository.starts_with("http://") || repository.starts_with("https://");
+        let bytes = if in_repository {
+            self.from_repository(repository, name, version)?
+        } else {
+            self.from_registry(repository, name, version)?
+        };
+        if let Some(path) = kept {
+            keep(&path, &bytes)?;
+        }
+        Ok(FetchedChart { bytes, place })
+    }
+
+    fn from_repository(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
+        let added = self.repositories.iter().find(|entry| same_url(&entry.url, repository));
+        let client = HttpClient::new(added.map_or_else(Access::default, RepositoryEntry::access));
+        let (url, entry) = find_in_repository(repository, name, version, &client)?;
+        // An index may say that its charts are in a registry.
+        if url.starts_with("oci://") {
+            return self.from_registry(&url, "", "");
+        }
+        fetch_archive(&url, repository, &entry.digest, &client)
+    }
+
+    fn from_registry(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
+        let client = HttpClient::new(Access::default());
+        let registry = Registry::new(client, self.credentials.clone(), Scheme::Either);
+        let named =
+            if name.is_empty() { Reference::parse(repository)? } else { Reference::child(repository, name, "")? };
+        // A digest names the bytes themselves and is no version to be looked for.
+        let chosen = match version.starts_with("sha256:") {
+            true => Reference::parse(&format!("{}/{}@{version}", named.host(), named.path()))?,
+            false => registry.choose(&named, version)?,
+        };
+        Ok(registry.pull(&chosen)?.chart)
+    }
+
+    /// Where an archive is kept; only one whose version cannot mean another tomorrow.
+    fn place_of(&self, repository: &str, name: &str, version: &str) -> Option<PathBuf> {
+        if Version::parse(version).is_err() && !version.starts_with("sha256:") {
+            return None;
+        }
+        let address = Sha256::digest(format!("{repository}\n{name}\n{version}"));
+        Some(self.cache.as_ref()?.join("charts").join(format!("{}.tgz", hex(&address))))
+    }
+}
+
+/// Beside and renamed: another process may be reading it.
+fn keep(path: &Path, bytes: &[u8]) -> Result<(), SourceError> {
+    let told = |source| SourceError::Read { path: path.to_owned(), source };
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).map_err(told)?;
+    }
+    let partial = path.with_extension(format!("{}.partial", std::process::id()));
+    fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path)).map_err(told)
+}
