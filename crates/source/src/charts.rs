@@ -58,9 +58,9 @@ impl RemoteCharts {
         }
         let in_repository = repository.starts_with("http://") || repository.starts_with("https://");
         let bytes = if in_repository {
-            self.from_repository(repository, name, version)?
+            self.ask_repository(repository, name, version)?
         } else {
-            self.from_registry(repository, name, version)?
+            self.ask_registry(repository, name, version)?
         };
         if let Some(path) = kept {
             keep(&path, &bytes)?;
@@ -68,18 +68,18 @@ impl RemoteCharts {
         Ok(FetchedChart { bytes, place })
     }
 
-    fn from_repository(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
+    fn ask_repository(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
         let added = self.repositories.iter().find(|entry| same_url(&entry.url, repository));
         let client = HttpClient::new(added.map_or_else(Access::default, RepositoryEntry::access));
         let (url, entry) = find_in_repository(repository, name, version, &client)?;
         // An index may say that its charts are in a registry.
         if url.starts_with("oci://") {
-            return self.from_registry(&url, "", "");
+            return self.ask_registry(&url, "", "");
         }
         fetch_archive(&url, repository, &entry.digest, &client)
     }
 
-    fn from_registry(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
+    fn ask_registry(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
         let client = HttpClient::new(Access::default());
         let registry = Registry::new(client, self.credentials.clone(), Scheme::Either);
         let named =
