@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use crate::error::ChartError;
 use crate::order::KindOrder;
+use crate::render::side_by_side;
 use crate::warning::Warnings;
 
 pub use head::Head;
@@ -141,26 +142,11 @@ pub(crate) fn sort_manifests<'a>(
     warnings: &mut Warnings,
 ) -> Result<Sorted, ChartError> {
     let mut sorted = Sorted::default();
-    for (path, content) in files {
-        let base = path.rsplit('/').next().unwrap_or(path);
-        if base.starts_with('_') || content.trim().is_empty() {
-            continue;
-        }
-        for (index, piece) in split_at(content, dialect).into_iter().enumerate() {
-            let seen = match landfall_yaml::glance(piece.text, Head::PICK) {
-                Some(seen) => seen,
-                None => landfall_yaml::to_json(piece.text).map_err(|error| {
-                    let text = format!("error converting YAML to JSON: {error}");
-                    ChartError::manifest(path, text, error.mark(), content, piece.start, piece.text)
-                })?,
-            };
-            let head = Head::read(&seen, dialect).map_err(|error| {
-                let text = format!("error unmarshaling JSON: while decoding JSON: {error}");
-                ChartError::manifest(path, text, None, content, piece.start, piece.text)
-            })?;
-            let hook = head.annotations.get("helm.sh/hook").cloned();
-            let manifest =
-                Manifest { path: path.to_owned(), index, text: piece.text.to_owned(), head, start: piece.start };
+    let files: Vec<(&str, &str)> = files.into_iter().collect();
+    let size = files.iter().map(|(_, content)| content.len()).sum();
+    for documents in side_by_side::map(&files, size, |(path, content)| documents(path, content, dialect)) {
+        for manifest in documents? {
+            let hook = manifest.head.annotations.get("helm.sh/hook").cloned();
             match hook {
                 None => sorted.manifests.push(manifest),
                 Some(events) => sorted.hooks.extend(read_hook(manifest, &events, warnings)),
@@ -170,6 +156,36 @@ pub(crate) fn sort_manifests<'a>(
     sorted.manifests.sort_by(|a, b| KindOrder::Install.compare(&a.head.kind, &b.head.kind, dialect));
     sorted.hooks.sort_by(|a, b| KindOrder::Install.compare(&a.manifest.head.kind, &b.manifest.head.kind, dialect));
     Ok(sorted)
+}
+
+/// The documents of one rendered file; none of a partial or blank one.
+fn documents(path: &str, content: &str, dialect: Dialect) -> Result<Vec<Manifest>, ChartError> {
+    let base = path.rsplit('/').next().unwrap_or(path);
+    if base.starts_with('_') || content.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut documents = Vec::new();
+    for (index, piece) in split_at(content, dialect).into_iter().enumerate() {
+        let seen = match landfall_yaml::glance(piece.text, Head::PICK) {
+            Some(seen) => seen,
+            None => landfall_yaml::to_json(piece.text).map_err(|error| {
+                let text = format!("error converting YAML to JSON: {error}");
+                ChartError::manifest(path, text, error.mark(), content, piece.start, piece.text)
+            })?,
+        };
+        let head = Head::read(&seen, dialect).map_err(|error| {
+            let text = format!("error unmarshaling JSON: while decoding JSON: {error}");
+            ChartError::manifest(path, text, None, content, piece.start, piece.text)
+        })?;
+        documents.push(Manifest {
+            path: path.to_owned(),
+            index,
+            text: piece.text.to_owned(),
+            head,
+            start: piece.start,
+        });
+    }
+    Ok(documents)
 }
 
 fn read_hook(manifest: Manifest, events: &str, warnings: &mut Warnings) -> Option<Hook> {

@@ -2,7 +2,7 @@
 
 mod execute;
 mod output;
-mod side_by_side;
+pub(crate) mod side_by_side;
 
 use std::sync::Arc;
 

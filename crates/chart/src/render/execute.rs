@@ -171,6 +171,8 @@ pub(crate) fn execute_with(
         Some(rendered) => rendered?,
         None => in_order(&set, &run, options)?,
     };
+    let size = texts.iter().map(|(_, source)| source.text.len()).sum();
+    side_by_side::let_go(size, set);
     let mut files =
         Files { files: run.iter().map(|(path, _)| (*path).to_owned()).zip(rendered).collect(), ..Files::default() };
     files.warnings = std::mem::take(&mut *surroundings.warnings.lock().unwrap_or_else(PoisonError::into_inner));

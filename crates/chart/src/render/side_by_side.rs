@@ -77,9 +77,12 @@ pub(super) fn execute(
         let (path, template) = run[at];
         // Every template has a scope of its own, which differs only in what it says about the template.
         let scope: Map = template.scope.entries().into_iter().collect();
-        scope.insert(TEMPLATE, template.about(path, options.dialect));
+        let about = template.about(path, options.dialect);
+        watch.over(&about);
+        scope.insert(TEMPLATE, about);
+        // The rest of it is watched in the scope that it was taken from.
+        watch.over_map(&scope);
         let dot = objects::values(&scope, options.dialect);
-        watch.over(&dot);
         let result = one(set, path, &dot, &mut options.sprig.clone(), options);
         if result.is_err() {
             failed_at.fetch_min(at, Ordering::Relaxed);
@@ -115,6 +118,19 @@ fn children_come_first(run: &[(&str, &Renderable)]) -> bool {
         }
     }
     true
+}
+
+/// Calls `work` for each piece and gives the results in order; side by side where there is that much text.
+pub(crate) fn map<P: Sync, T: Send>(pieces: &[P], size: usize, work: impl Fn(&P) -> T + Sync) -> Vec<T> {
+    each(pieces.len(), threads(pieces.len(), size), |at| Some(work(&pieces[at]))).into_iter().flatten().collect()
+}
+
+/// Lets go of something made of many pieces, beside what comes next where there was enough to do for several threads.
+pub(super) fn let_go<T: Send + 'static>(size: usize, what: T) {
+    if threads(usize::MAX, size) > 1 {
+        // Where the system gives no further thread, it is gone already.
+        let _beside = thread::Builder::new().spawn(move || drop(what));
+    }
 }
 
 /// How many threads are worth their start.

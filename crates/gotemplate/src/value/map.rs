@@ -57,10 +57,15 @@ impl Map {
     }
 
     pub(super) fn watched_by(&self, watch: &Watch) -> Watched {
-        match self.cell.watch.set(watch.clone()) {
-            Ok(()) => Watched::Now,
-            Err(_) if self.cell.watch.get().is_some_and(|known| known.is(watch)) => Watched::Already,
-            Err(_) => Watched::ByAnother,
+        // Looked at first: most are watched already, and a watch that is given on is counted by all threads.
+        match self.cell.watch.get() {
+            Some(known) if known.is(watch) => Watched::Already,
+            Some(_) => Watched::ByAnother,
+            None => match self.cell.watch.set(watch.clone()) {
+                Ok(()) => Watched::Now,
+                Err(_) if self.cell.watch.get().is_some_and(|known| known.is(watch)) => Watched::Already,
+                Err(_) => Watched::ByAnother,
+            },
         }
     }
 

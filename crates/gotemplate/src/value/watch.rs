@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Data, Value};
+use super::{Data, Map, Value};
 
 /// Notices writes to values that several executions share.
 ///
@@ -44,6 +44,13 @@ impl Watch {
         }
     }
 
+    /// Watches a map alone, whose values are watched already.
+    pub fn over_map(&self, map: &Map) {
+        if matches!(map.watched_by(self), Watched::ByAnother) {
+            self.0.noticed.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Whether something has been written, or would have been.
     pub fn has_noticed(&self) -> bool {
         self.0.noticed.load(Ordering::Relaxed)
@@ -78,7 +85,6 @@ pub(super) enum Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Map;
 
     #[test]
     fn a_write_to_what_is_shared_is_noticed_and_not_made() {

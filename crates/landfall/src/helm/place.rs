@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use landfall_chart::{Chart, Dialect, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Tree};
+use landfall_chart::{Bytes, Chart, Dialect, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Tree};
 use landfall_diag::Diagnostic;
 
 use super::dependency::Filling;
@@ -150,10 +150,18 @@ pub(super) fn read_directory(world: &World<'_>, root: &Path) -> Result<Tree, Sto
         Voice::Helm => None,
         Voice::Landfall => Some(repository_of(&real)),
     };
-    let mut walk = Walk { ignore, fence, tree: Tree::new(), files: 0, bytes: 0, buffer: Vec::new() };
+    let mut walk = Walk { ignore, fence, found: Vec::new(), bytes: 0 };
     walk.directory(&real, "", &mut Vec::new())?;
-    walk.tree.sort();
-    Ok(walk.tree)
+    let mut tree = Tree::new();
+    for (found, content) in walk.found.iter().zip(read_all(&walk.found)) {
+        let content = content.map_err(|error| {
+            let words = go_words("open", &found.real.to_string_lossy(), &error);
+            Stop::words(200, format!("error reading {}: {words}", found.path))
+        })?;
+        let _clean_by_construction = tree.insert(found.path.as_str(), content);
+    }
+    tree.sort();
+    Ok(tree)
 }
 
 /// The repository around a directory, or the directory itself.
@@ -164,39 +172,64 @@ fn repository_of(real: &Path) -> PathBuf {
 struct Walk {
     ignore: Ignore,
     fence: Option<PathBuf>,
-    tree: Tree,
-    files: usize,
+    found: Vec<Found>,
     bytes: u64,
-    /// The file being read.
-    buffer: Vec<u8>,
+}
+
+/// A file of a chart.
+struct Found {
+    /// Its path in the chart.
+    path: String,
+    /// Where it is.
+    real: PathBuf,
+    /// Its size in bytes when it was found.
+    size: u64,
+}
+
+/// Fewer files than this are read sooner than a thread is started.
+const WORTH_A_THREAD: usize = 128;
+
+/// The files' contents in their order.
+fn read_all(files: &[Found]) -> Vec<io::Result<Bytes>> {
+    let read = |file: &Found| read_whole(&file.real, file.size).map(Bytes::from);
+    if files.len() < WORTH_A_THREAD {
+        return files.iter().map(read).collect();
+    }
+    let (here, there) = files.split_at(files.len() / 2);
+    std::thread::scope(|scope| {
+        let beside = std::thread::Builder::new().spawn_scoped(scope, || there.iter().map(read).collect::<Vec<_>>());
+        let mut all: Vec<_> = here.iter().map(read).collect();
+        match beside.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(rest)) => all.extend(rest),
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // The system gives no further thread.
+            Err(_) => all.extend(there.iter().map(read)),
+        }
+        all
+    })
 }
 
 /// Reads a file of about that size in one go; charts have many files, and asking first what is known costs more than
 /// reading them.
-fn read_into(buffer: &mut Vec<u8>, path: &Path, size: u64) -> io::Result<()> {
+fn read_whole(path: &Path, size: u64) -> io::Result<Vec<u8>> {
     let mut file = fs::File::open(path)?;
     let expected = usize::try_from(size).unwrap_or(usize::MAX);
-    buffer.clear();
-    buffer.resize(expected.saturating_add(1), 0);
+    // One more, so that a file that has grown since it was looked at is noticed.
+    let mut content = vec![0; expected.saturating_add(1)];
     let mut filled = 0;
-    loop {
-        match file.read(&mut buffer[filled..]) {
+    while filled < expected {
+        match file.read(&mut content[filled..]) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        if filled == expected {
-            break;
-        }
-        if filled == buffer.len() {
-            // It has grown since it was looked at.
-            file.take(MAX_FILE_SIZE).read_to_end(buffer)?;
-            return Ok(());
-        }
     }
-    buffer.truncate(filled);
-    Ok(())
+    content.truncate(filled);
+    if filled > expected {
+        file.take(MAX_FILE_SIZE).read_to_end(&mut content)?;
+    }
+    Ok(content)
 }
 
 impl Walk {
@@ -263,15 +296,11 @@ impl Walk {
                     format!("chart file {name:?} is larger than the maximum file size {MAX_FILE_SIZE}"),
                 ));
             }
-            self.files += 1;
             self.bytes += kind.len();
-            if self.files > MAX_FILES || self.bytes > MAX_BYTES {
+            if self.found.len() >= MAX_FILES || self.bytes > MAX_BYTES {
                 return Err(limit("too much for a chart; leave files out with .helmignore"));
             }
-            read_into(&mut self.buffer, &real, kind.len()).map_err(|error| {
-                Stop::words(200, format!("error reading {path}: {}", go_words("open", &real.to_string_lossy(), &error)))
-            })?;
-            let _clean_by_construction = self.tree.insert(path, self.buffer.as_slice());
+            self.found.push(Found { path, real, size: kind.len() });
         }
         Ok(())
     }
