@@ -139,11 +139,11 @@ impl Target {
                 Target::recognise(source, String::new(), &file.display().to_string())
             }
             TargetPlace::Remote(remote) => {
-                let directory = query.cache.join("git").join(slug(&remote.url));
+                let directory = query.cache.join("git").join(slug(&remote.shown()));
                 fetch_repository(remote, &directory).map_err(|error| one(error.diagnose()))?;
                 let revision = remote.revision.as_deref().or(query.reference.as_deref()).unwrap_or("HEAD");
                 let source = SourceTree::open_commit(&directory, revision).map_err(|error| one(error.diagnose()))?;
-                Target::recognise(source, String::new(), &remote.url)
+                Target::recognise(source, String::new(), &remote.shown())
             }
         }
     }

@@ -93,7 +93,7 @@ impl Context {
                 ));
             }
         };
-        Ok(StateDir::at(base.join("landfall").join(slug(&remote.url))))
+        Ok(StateDir::at(base.join("landfall").join(slug(&remote.shown()))))
     }
 
     /// The state directory of the working directory's system.

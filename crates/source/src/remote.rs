@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -28,6 +29,26 @@ impl RemoteRef {
         });
         (scheme || short).then(|| RemoteRef { url: url.to_owned(), revision })
     }
+
+    /// The address for people, logs and names of directories: without a password, and over HTTP without the user, who
+    /// may be a token.
+    pub fn shown(&self) -> String {
+        match self.credentials() {
+            Some(secret) => self.url.replacen(secret, "", 1),
+            None => self.url.clone(),
+        }
+    }
+
+    /// What of the address nobody else should read, with its separator.
+    fn credentials(&self) -> Option<&str> {
+        let (scheme, rest) = self.url.split_once("://")?;
+        let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
+        let user = &authority[..=authority.rfind('@')?];
+        match scheme {
+            "http" | "https" => Some(user),
+            _ => user.find(':').map(|colon| &user[colon..user.len() - 1]),
+        }
+    }
 }
 
 /// A repository's address in the one form by which two are the same: without scheme, user, `.git` and trailing slash.
@@ -43,28 +64,44 @@ pub fn repository_key(address: &str) -> String {
 /// # Errors
 /// When the address is malformed or the repository cannot be reached.
 pub fn fetch_repository(remote: &RemoteRef, into: &Path) -> Result<(), SourceError> {
-    let failed = |why: String| SourceError::Fetch { url: remote.url.clone(), why };
+    let failed = |error: &dyn Error| {
+        let mut why = causes(error);
+        if let Some(secret) = remote.credentials() {
+            why = why.replace(secret, "");
+        }
+        SourceError::Fetch { url: remote.shown(), why }
+    };
     if into.exists() {
         std::fs::remove_dir_all(into).map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
     }
     std::fs::create_dir_all(into).map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
-    let url = gix::Url::try_from(remote.url.as_str()).map_err(|error| failed(error.to_string()))?;
+    let url = gix::Url::try_from(remote.url.as_str()).map_err(|error| failed(&error))?;
     let is_commit = remote
         .revision
         .as_deref()
         .is_some_and(|revision| revision.len() >= 7 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    let mut prepare = gix::prepare_clone_bare(url, into).map_err(|error| failed(error.to_string()))?;
+    let mut prepare = gix::prepare_clone_bare(url, into).map_err(|error| failed(&error))?;
     if !is_commit {
         // A commit's hash may lie anywhere in the history; a name is at its tip.
         let depth = NonZeroU32::MIN;
         prepare = prepare.with_shallow(gix::remote::fetch::Shallow::DepthAtRemote(depth));
     }
     if let Some(revision) = remote.revision.as_deref().filter(|_| !is_commit) {
-        prepare = prepare.with_ref_name(Some(revision)).map_err(|error| failed(error.to_string()))?;
+        prepare = prepare.with_ref_name(Some(revision)).map_err(|error| failed(&error))?;
     }
     let interrupted = AtomicBool::new(false);
-    prepare.fetch_only(gix::progress::Discard, &interrupted).map_err(|error| failed(error.to_string()))?;
+    prepare.fetch_only(gix::progress::Discard, &interrupted).map_err(|error| failed(&error))?;
     Ok(())
+}
+
+/// What an error says, and what lies at its root.
+fn causes(error: &dyn Error) -> String {
+    let mut root = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    let (first, last) = (error.to_string(), root.to_string());
+    if first.contains(&last) { first } else { format!("{first}: {last}") }
 }
 
 #[cfg(test)]
@@ -80,6 +117,19 @@ mod tests {
             "https://git.example.com/shop/shop/",
         ] {
             assert_eq!(repository_key(form), wanted);
+        }
+    }
+
+    #[test]
+    fn nobody_reads_a_password_of_an_address() {
+        for (address, shown) in [
+            ("https://me:secret@git.example.com/a.git", "https://git.example.com/a.git"),
+            ("https://token@git.example.com/a@b.git#v1", "https://git.example.com/a@b.git"),
+            ("ssh://git:secret@git.example.com/a.git", "ssh://git@git.example.com/a.git"),
+            ("ssh://git@git.example.com/a.git", "ssh://git@git.example.com/a.git"),
+            ("git@git.example.com:a/b.git", "git@git.example.com:a/b.git"),
+        ] {
+            assert_eq!(RemoteRef::parse(address).expect("an address").shown(), shown);
         }
     }
 
