@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// A token of its administrator.
     #[arg(long)]
     token: Option<String>,
+    /// Play the scripts in an order drawn from this seed instead of by name: no script may lean on another.
+    #[arg(long)]
+    shuffle: Option<u64>,
     /// Write all that differs to this file, as Markdown, the listed too.
     #[arg(long)]
     findings: Option<PathBuf>,
@@ -60,6 +63,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         scripts.retain(|script| arguments.scripts.iter().any(|pattern| glob::fits(pattern, &script.name)));
     }
     anyhow::ensure!(!scripts.is_empty(), "no script fits");
+    if let Some(seed) = arguments.shuffle {
+        // By a hash of name and seed: the same seed gives the same order whatever else is played.
+        scripts.sort_by_key(|script| crate::hash(&format!("{seed} {}", script.name)));
+        let order: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
+        println!("order {seed}: {}", order.join(" "));
+    }
     let runtime = testbed::runtime()?;
     if arguments.selftest {
         return selftest_all(&runtime, &scripts);

@@ -132,6 +132,9 @@ async fn play_step(
             Until::Field(pointer, wanted) => {
                 matches!(&exchange.body, Body::Json(body) if body.pointer(pointer).unwrap_or(&Value::Null) == wanted)
             }
+            Until::Lacks(text) => {
+                matches!(&exchange.body, Body::Json(body) if !body.to_string().contains(&filled(text, variables)))
+            }
         });
         if reached || Instant::now() >= deadline {
             return (exchange, reached);

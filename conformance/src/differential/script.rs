@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Directives stand before the request line: `@capture NAME = POINTER`; `@until POINTER = JSON` and `@until status = CODE` repeat a step until it
-//! answers so (only the last answer counts; `null` is also what is absent); `@watch N` reads N events; `@token TEXT` and `@token none` act as another; `@hex` says that the body is
+//! answers so (only the last answer counts; `null` is also what is absent), `@until lacks = TEXT` until it names TEXT no more; `@watch N` reads N events; `@token TEXT` and `@token none` act as another; `@hex` says that the body is
 //! in hexadecimal; `@protobuf` that it goes out as protobuf, written from its JSON. `{{name}}` is replaced in paths, headers and bodies; `{{ns}}` is the script's own namespace. A body goes out byte for byte,
 //! without the blank lines at its ends.
 
@@ -66,6 +66,8 @@ pub(crate) enum Form {
 pub(crate) enum Until {
     Status(u16),
     Field(String, Value),
+    /// Until the answer names this no more, wherever in it.
+    Lacks(String),
 }
 
 /// Reads every script of a folder, in name order.
@@ -161,6 +163,7 @@ impl Step {
                 let (what, value) = pair().context("@until POINTER = JSON")?;
                 self.until.push(match what {
                     "status" => Until::Status(value.parse().context("@until status = CODE")?),
+                    "lacks" => Until::Lacks(value.to_owned()),
                     pointer => {
                         Until::Field(pointer.to_owned(), serde_json::from_str(value).context("@until … = JSON")?)
                     }
@@ -199,6 +202,7 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         assert!(parse("x", "# nothing\n").is_err());
+        assert!(parse("x", "#\n### a\n@until lacks\nGET /\n").is_err());
         assert!(parse("x", "#\n### a\n@capure x = /y\nGET /\n").is_err());
         assert!(parse("x", "#\n### a\nFETCH /\n").is_err());
         assert!(parse("x", "#\n### a\nGET /\n### a\nGET /\n").is_err());
