@@ -49,8 +49,17 @@ pub(crate) struct Kubelet {
     images: BTreeSet<(String, String)>,
     /// What was last reported of a pod that waits, so that it is said once.
     reported: BTreeMap<(String, String), String>,
+    /// When containers last started and ended, by pod and container; their statuses say it in whole seconds.
+    instants: BTreeMap<(String, String, Edge), Timestamp>,
     /// The last address given to a pod.
     last_address: u32,
+}
+
+/// An edge of a container's run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Edge {
+    Start,
+    End,
 }
 
 /// One pod in the kubelet's hands.
@@ -109,6 +118,7 @@ impl Kubelet {
         self.probes.retain(|(pod, _, _), _| pod != uid);
         self.pulls.retain(|(pod, _), _| pod != uid);
         self.reported.retain(|(pod, _), _| pod != uid);
+        self.instants.retain(|(pod, _, _), _| pod != uid);
     }
 
     /// Starts all probes and pulls anew: what containers answer has changed.
@@ -179,6 +189,17 @@ impl Work<'_, '_> {
     /// The pod's uid, by which things are remembered.
     pub(crate) fn uid(&self) -> String {
         text(self.pod, "/metadata/uid").to_owned()
+    }
+
+    /// Remembers that a container has just started or ended.
+    pub(crate) fn keep_instant(&mut self, container: &str, edge: Edge) {
+        self.memory.instants.insert((self.uid(), container.to_owned(), edge), self.desk.now());
+    }
+
+    /// The exact instant that a status shows in whole seconds; what is shown where nothing finer is remembered.
+    pub(crate) fn exactly(&self, container: &str, edge: Edge, shown: Timestamp) -> Timestamp {
+        let known = self.memory.instants.get(&(self.uid(), container.to_owned(), edge)).copied();
+        known.filter(|exact| exact.as_second() == shown.as_second()).unwrap_or(shown)
     }
 
     /// Whether this is news about a part of the pod; the same is said only once.

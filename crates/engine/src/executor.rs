@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use landfall_cluster::Cluster;
 use landfall_object::ObjectKey;
 use landfall_store::{NewOperation, OperationRow, OperationState, Store};
@@ -28,6 +29,8 @@ pub struct Executor {
     pub(crate) events: Sender<Event>,
     pub(crate) stop: CancellationToken,
     on_failure: OnFailure,
+    /// When the delivery began that is being carried out.
+    begun: Mutex<Option<Timestamp>>,
     /// Held while the executor works, let go while it waits.
     hold: Mutex<Option<Box<dyn Send>>>,
 }
@@ -80,6 +83,7 @@ impl Executor {
             events,
             stop: CancellationToken::new(),
             on_failure: OnFailure::Stop,
+            begun: Mutex::default(),
             hold: Mutex::default(),
         }
     }
@@ -142,6 +146,7 @@ impl Executor {
             other => other?,
         }
         self.probe.reach(format_args!("after operation"))?;
+        self.begins(self.clock.now());
         self.carry_on(plan, &options.operation, false).await
     }
 
@@ -155,6 +160,7 @@ impl Executor {
         }
         let plan: Plan = serde_json::from_value(operation.plan.clone())
             .map_err(|error| not_resumable(&operation.id, &error.to_string()))?;
+        self.begins(operation.started_at.parse().unwrap_or_else(|_| self.clock.now()));
         self.carry_on(&plan, &operation.id, true).await
     }
 
@@ -168,6 +174,16 @@ impl Executor {
             }
         }
         Ok(())
+    }
+
+    fn begins(&self, at: Timestamp) {
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+    }
+
+    /// When the delivery began; what was there before it is not its doing.
+    pub(crate) fn begun(&self) -> Timestamp {
+        let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.unwrap_or_else(|| self.clock.now())
     }
 
     /// The clock stands still from now on, where it can.

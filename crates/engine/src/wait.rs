@@ -67,6 +67,8 @@ enum Verdict {
 struct Scene {
     objects: BTreeMap<ObjectKey, Object>,
     listed: BTreeSet<Interest>,
+    /// When the delivery began that waits; the wait's own beginning where that is not known.
+    begun: Option<Timestamp>,
     /// Since when a workload has been failing to create its pods.
     failing: BTreeMap<ObjectKey, Timestamp>,
     /// Older pods that were stuck when they were first seen, by uid, with their story so far.
@@ -141,7 +143,7 @@ impl Executor {
         let objects = self.cluster.observe(objects).map(|change| (Matter::Object, change));
         let mut changes = futures::stream::select(objects, around);
         let mut unreadable = 0;
-        let mut scene = Scene::default();
+        let mut scene = Scene { begun: Some(self.begun()), ..Scene::default() };
         let since = self.clock.now();
         let mut deadline = self.clock.sleep(timeout);
         let mut patience = self.clock.sleep(FAILING_TO_CREATE);
@@ -502,12 +504,14 @@ impl Scene {
         curable
     }
 
-    /// Keeps in mind which pods were stuck before this wait, until they show something new or enough time has passed.
+    /// Keeps in mind which pods were stuck before the delivery began, until they show something new or enough time has
+    /// passed. What the delivery itself made is news from its first moment, however long before this wait.
     fn forget_what_was(&mut self, found: &[(ObjectKey, Object, Stuck)], since: Timestamp, now: Timestamp) {
         let uid = |pod: &Object| pod.uid().unwrap_or_default().to_owned();
+        let begun = self.begun.unwrap_or(since);
         let older = |pod: &Object| {
             let created = pod.creation_timestamp().and_then(|text| text.parse::<Timestamp>().ok());
-            created.is_some_and(|at| at.as_second() < since.as_second())
+            created.is_some_and(|at| at.as_second() < begun.as_second())
         };
         let stale = self.stale.get_or_insert_with(|| {
             found.iter().filter(|(_, pod, _)| older(pod)).map(|(_, pod, _)| (uid(pod), story(pod))).collect()
@@ -626,5 +630,36 @@ mod tests {
         );
         assert_eq!(name("configmap \"c\" not found").as_deref(), Some("ConfigMap c None"));
         assert_eq!(name("something else"), None);
+    }
+
+    fn object(value: serde_json::Value) -> Object {
+        Object::from_value(value).expect("a map")
+    }
+
+    /// A scene with one crashing pod, looked at by a wait that began at 00:00:13.
+    fn looked_at(begun: &str, created: &str, restarts: i64) -> Option<Stuck> {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+        let pod = object(json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "web-1", "namespace": "shop", "uid": "u", "creationTimestamp": created},
+            "status": {"containerStatuses": [{"name": "web", "restartCount": restarts,
+                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s"}},
+                "lastState": {"terminated": {"exitCode": 1, "startedAt": "2026-01-01T00:00:12Z"}}}]},
+        }));
+        let key = pod.key();
+        let mut scene = Scene { begun: Some(at(begun)), ..Scene::default() };
+        scene.objects.insert(key.clone(), pod);
+        let pending = [Pending { key: key.clone(), missing: "not ready".into() }];
+        let (watched, judge) = ([Watched::named(key)], Judge::Rollout(JobWait::Ignore));
+        let (since, now) = (at("2026-01-01T00:00:13.1Z"), at("2026-01-01T00:00:13.2Z"));
+        scene.stuck(&watched, judge, &pending, since, now).map(|(_, _, stuck)| stuck)
+    }
+
+    #[test]
+    fn a_crash_before_the_wait_but_in_the_same_delivery_is_no_old_news() {
+        let (earlier, same_second) = ("2026-01-01T00:00:11Z", "2026-01-01T00:00:12Z");
+        assert!(looked_at("2026-01-01T00:00:12.7Z", same_second, 3).is_some());
+        assert!(looked_at("2026-01-01T00:00:12.7Z", same_second, 1).is_none(), "one restart may be a start");
+        assert!(looked_at("2026-01-01T00:00:12.7Z", earlier, 3).is_none(), "it crashed before this delivery");
     }
 }

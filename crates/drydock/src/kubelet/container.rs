@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::probe::{ProbeKind, Standing};
 use super::status::{is_kept_unready, is_meant_to_end, is_sidecar};
-use super::{Work, status};
+use super::{Edge, Work, status};
 use crate::clock::rfc3339;
 use crate::controllers::desk::EventType;
 use crate::controllers::fields::{count, instant, int, list, namespace, text, truth};
@@ -79,7 +79,9 @@ impl Work<'_, '_> {
     }
 
     fn step_waiting(&mut self, container: &Value, mut status: Value) -> Value {
+        let name = text(container, "/name");
         if let Some(end) = instant(&status, "/lastState/terminated/finishedAt")
+            && let end = self.exactly(name, Edge::End, end)
             && let Some(at) = self.restart_at(&status, end).filter(|at| *at > self.desk.now())
         {
             self.again(Some(at));
@@ -92,7 +94,7 @@ impl Work<'_, '_> {
                 return status;
             }
         };
-        let path = format!("spec.containers{{{}}}", text(container, "/name"));
+        let path = format!("spec.containers{{{name}}}");
         if let Some(problem) = self.environment_problem(container) {
             if self.is_news(&path, &problem) {
                 self.desk.event_at(self.pod, &path, EventType::Warning, "Failed", &format!("Error: {problem}"));
@@ -101,7 +103,6 @@ impl Work<'_, '_> {
             return status;
         }
         let restarts = count(&status, "/restartCount") + i64::from(status.pointer("/lastState/terminated").is_some());
-        let name = text(container, "/name");
         let id = identity(&[text(self.pod, "/metadata/uid"), name, &restarts.to_string()]);
         self.desk.event_at(self.pod, &path, EventType::Normal, "Created", &format!("Created container: {name}"));
         self.desk.event_at(self.pod, &path, EventType::Normal, "Started", &format!("Started container {name}"));
@@ -117,11 +118,13 @@ impl Work<'_, '_> {
         status["started"] = container.get("startupProbe").is_none().into();
         status["ready"] = false.into();
         status["state"] = json!({"running": {"startedAt": rfc3339(self.desk.now())}});
+        self.keep_instant(name, Edge::Start);
         status
     }
 
     fn step_running(&mut self, container: &Value, mut status: Value, place: Place) -> Value {
         let started_at = instant(&status, "/state/running/startedAt").unwrap_or(self.desk.now());
+        let started_at = self.exactly(text(container, "/name"), Edge::Start, started_at);
         if let Some(end) = self.end_of(container, place) {
             let at = started_at.checked_add(end.after).unwrap_or(started_at);
             if at <= self.desk.now() {
@@ -166,9 +169,9 @@ impl Work<'_, '_> {
             return status;
         }
         let Some(end) = instant(&status, "/state/terminated/finishedAt") else { return status };
-        let restart = self.restart_at(&status, end);
-        status["lastState"] = json!({"terminated": status["state"]["terminated"]});
         let name = text(container, "/name");
+        let restart = self.restart_at(&status, self.exactly(name, Edge::End, end));
+        status["lastState"] = json!({"terminated": status["state"]["terminated"]});
         let wait = self.back_off(&status);
         if wait == SignedDuration::ZERO || restart.is_none_or(|at| at <= self.desk.now()) {
             status["state"] = json!({"waiting": {"reason": "ContainerCreating"}});
@@ -220,6 +223,7 @@ impl Work<'_, '_> {
 
     fn ended(&mut self, container: &Value, mut status: Value, code: i64, reason: &str) -> Value {
         let started = status["state"]["running"]["startedAt"].clone();
+        self.keep_instant(text(container, "/name"), Edge::End);
         let mut terminated = json!({
             "exitCode": code,
             "reason": reason,

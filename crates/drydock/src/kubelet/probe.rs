@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{Work, answers};
+use super::{Edge, Work, answers};
 use crate::controllers::desk::EventType;
 use crate::controllers::fields::{count, instant, int, list, text};
 use crate::fault::Effect;
@@ -73,6 +73,7 @@ impl Work<'_, '_> {
     pub(super) fn probe(&mut self, container: &Value, status: &Value, kind: ProbeKind) -> Standing {
         let Some(probe) = container.pointer(kind.field()) else { return Standing::Absent };
         let Some(started_at) = instant(status, "/state/running/startedAt") else { return Standing::Open };
+        let started_at = self.exactly(text(container, "/name"), Edge::Start, started_at);
         let now = self.desk.now();
         let key = (self.uid(), text(container, "/name").to_owned(), kind);
         // An initial delay stands for a start that is not simulated: on the machine's clock nobody waits for it.
