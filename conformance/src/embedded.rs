@@ -16,6 +16,8 @@ use crate::testbed;
 pub(crate) enum Shape {
     /// All controllers, scheduler and kubelet.
     Whole,
+    /// A controller-manager, and neither scheduler nor kubelet nor node.
+    ControllersOnly,
     /// Nothing: a kube-apiserver without a controller-manager.
     ApiOnly,
     /// What kubectl's own shell suite expects.
@@ -34,6 +36,11 @@ impl Shape {
         let mut options = Options::default();
         match self {
             Self::Whole => {}
+            Self::ControllersOnly => {
+                options.control_plane.nodes = Vec::new();
+                options.control_plane.kubelet = Switch::Off;
+                options.control_plane.scheduler = Switch::Off;
+            }
             // Nobody steps the controllers.
             Self::ApiOnly => options.drive = Drive::ByHand,
             Self::ShellSuite => {

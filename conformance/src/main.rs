@@ -29,6 +29,7 @@ mod record;
 mod releases;
 mod schema;
 mod testbed;
+mod traces;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -63,6 +64,8 @@ enum Command {
     KubectlSuite(groups::Arguments),
     /// Installs, upgrades, rolls back and uninstalls with helm and with us, and lets releases change hands.
     Releases(releases::command::Arguments),
+    /// Compares controllers step by step with the real ones, on random workloads.
+    Traces(traces::Arguments),
     /// Renders charts with helm and with us and compares the bytes; public charts where LANDFALL_CORPUS names folders of repositories (separated as in PATH).
     Parity {
         /// Only cases whose id holds this text.
@@ -110,6 +113,7 @@ fn main() -> ExitCode {
         Command::Embedded(arguments) => embedded::command::run(&arguments),
         Command::Differential(arguments) => differential::command::run(&arguments),
         Command::KubectlSuite(arguments) => groups::run(&arguments),
+        Command::Traces(arguments) => traces::run(&arguments),
         Command::Releases(arguments) => releases::command::run(&arguments),
         Command::Kubectl(arguments) => commands::command::run(&arguments),
         Command::Parity { only, dialect } => {

@@ -170,8 +170,9 @@ impl Work {
                         highest = Some(scaled);
                     }
                 }
-                Err(refusal) => {
+                Err(mut refusal) => {
                     self.warn(desk, refusal.reason, &refusal.why);
+                    refusal.summary = format!("failed to get {} metric value: {}", metrics::noun(spec), refusal.why);
                     statuses.push(json!({"type": ""}));
                     refusals += 1;
                     refused.get_or_insert(refusal);
@@ -186,7 +187,7 @@ impl Work {
                 refusal.summary = format!(
                     "invalid metrics ({refusals} invalid out of {}), first error is: {}",
                     specs.len(),
-                    refusal.why
+                    refusal.summary
                 );
                 Err((refusal, statuses.into()))
             }

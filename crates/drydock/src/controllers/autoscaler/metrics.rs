@@ -35,6 +35,17 @@ pub(super) struct Refusal {
     pub(super) summary: String,
 }
 
+/// What the controller calls a metric when it could not be computed: `cpu resource`, `pods`.
+pub(super) fn noun(spec: &Value) -> String {
+    let named = |pointer: &str, noun: &str| format!("{} {noun}", text(spec, pointer));
+    match text(spec, "/type") {
+        "Resource" => named("/resource/name", "resource"),
+        "ContainerResource" => named("/containerResource/container", "container"),
+        "External" => named("/external/metric/name", "external"),
+        other => other.to_ascii_lowercase(),
+    }
+}
+
 impl Refusal {
     fn new(reason: &'static str, why: String) -> Self {
         Self { reason, why, summary: String::new() }

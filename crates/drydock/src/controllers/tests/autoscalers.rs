@@ -44,7 +44,10 @@ fn without_a_declared_load_there_are_no_metrics_and_the_scale_is_left_alone() {
         stage.events("web").into_iter().filter(|e| e.starts_with("Failed")).collect::<Vec<_>>(),
         [
             format!("FailedGetResourceMetric {why}"),
-            format!("FailedComputeMetricsReplicas invalid metrics (1 invalid out of 1), first error is: {why}"),
+            format!(
+                "FailedComputeMetricsReplicas invalid metrics (1 invalid out of 1), first error is: \
+                 failed to get cpu resource metric value: {why}"
+            ),
         ]
     );
     assert_eq!(stage.find("deployments.apps", "web")["spec"]["replicas"], 1);
