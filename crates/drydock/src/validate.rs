@@ -4,15 +4,23 @@
 //! charts and operators use; a field no rule looks at is accepted.
 
 mod at;
+mod autoscaler;
+mod cluster;
 mod container;
 mod definition;
+mod endpoints;
+mod job;
+mod limits;
 mod metadata;
 mod names;
 mod network;
 mod pod;
+mod schedule;
+mod service;
 mod status;
 mod storage;
 mod volume;
+mod webhook;
 mod workload;
 
 use landfall_object::Gvk;
@@ -23,10 +31,13 @@ use crate::status::FieldError;
 use crate::world::{Part, World};
 use at::{At, Errors};
 
-/// What is wrong with a new object.
-pub(crate) fn create(world: &World, resource: &Resource, object: &Value) -> Vec<FieldError> {
+/// What is wrong with a new object, which is in the version that stores; `asked` is what the request names.
+pub(crate) fn create(world: &World, asked: &Resource, resource: &Resource, object: &Value) -> Vec<FieldError> {
     let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
     let mut errors = of_create(&gvk, object);
+    if asked.group == "events.k8s.io" {
+        errors.extend(of_new_event(object));
+    }
     errors.extend(world.schemas().validate_custom(&gvk, object));
     errors
 }
@@ -71,6 +82,15 @@ pub(crate) fn of_update(gvk: &Gvk, object: &Value, live: &Value) -> Vec<FieldErr
     errors.0
 }
 
+/// What `events.k8s.io` asks of an event beyond what `v1` does.
+fn of_new_event(object: &Value) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    let object = At::new(object, "");
+    metadata::create(&mut errors, &object.get("metadata"), "");
+    cluster::new_event(&mut errors, &object);
+    errors.0
+}
+
 fn of_metadata_update(object: &Value, live: &Value) -> Vec<FieldError> {
     let mut errors = Errors::default();
     metadata::update(&mut errors, &At::new(object, "").get("metadata"), &At::new(live, "").get("metadata"));
@@ -97,8 +117,15 @@ fn of_kind(errors: &mut Errors, kind: &str, object: &At<'_>, old: Option<&At<'_>
     workload::validate(errors, kind, object, old);
     storage::validate(errors, kind, object, old);
     network::validate(errors, kind, object, old);
-    if kind == "CustomResourceDefinition" && old.is_none() {
-        definition::validate(errors, object);
+    if kind == "Service" {
+        service::validate(errors, object, old);
+    }
+    cluster::validate(errors, kind, object, old);
+    endpoints::validate(errors, kind, object, old);
+    limits::validate(errors, kind, object, old);
+    webhook::validate(errors, kind, object);
+    if kind == "CustomResourceDefinition" {
+        definition::validate(errors, object, old);
     }
 }
 

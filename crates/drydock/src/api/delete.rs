@@ -13,6 +13,23 @@ use crate::plane::Plane;
 use crate::status::{FieldError, Status};
 use crate::world::{DeleteOptions, Deleted, Effect, Propagation};
 
+/// Kinds of which a deletion answers with the object itself (`ReturnDeletedObject` in `pkg/registry/*/storage`).
+const RETURNED: [&str; 13] = [
+    "pods",
+    "services",
+    "serviceaccounts",
+    "persistentvolumes",
+    "persistentvolumeclaims",
+    "podtemplates",
+    "resourcequotas",
+    "namespaces",
+    "storageclasses.storage.k8s.io",
+    "csidrivers.storage.k8s.io",
+    "csinodes.storage.k8s.io",
+    "volumeattachments.storage.k8s.io",
+    "volumeattributesclasses.storage.k8s.io",
+];
+
 pub(crate) fn delete(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
     let options = options(plane, call)?;
     let mut world = plane.world.lock();
@@ -21,7 +38,7 @@ pub(crate) fn delete(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     let (registry, now) = (world.registry().clone(), world.now());
     drop(world);
     match deleted {
-        Deleted::Gone(object) if &*target.resource.id != "pods" => {
+        Deleted::Gone(object) if !RETURNED.contains(&&*target.resource.id) => {
             let mut details = json!({"name": path.name, "kind": path.resource, "uid": object.uid()});
             if !path.group.is_empty() {
                 details["group"] = json!(path.group);

@@ -153,7 +153,11 @@ async fn objects(
             return Err(Status::internal("the cluster's state can no longer be written to disk"));
         }
     }
-    Ok(answer?.into_response(&call.headers))
+    let answer = answer.unwrap_or_else(|status| {
+        // Who is refused is told as well that the kind is on its way out.
+        Answer::refusal(&status, call.accept.encoding).warn(&get::deprecation(&target))
+    });
+    Ok(answer.into_response(&call.headers))
 }
 
 fn act(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: &str) -> Result<Answer, Status> {

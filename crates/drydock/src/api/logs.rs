@@ -13,17 +13,39 @@ use serde_json::Value;
 use super::Call;
 use super::answer::{Answer, Body};
 use super::dispatch::Target;
+use super::query::Query;
 use crate::containers::{Life, LogLine};
 use crate::plane::Plane;
-use crate::status::Status;
+use crate::status::{FieldError, Status};
+
+/// What is wrong with the options of a log (`ValidatePodLogOptions`).
+fn wrong_options(query: &Query) -> Vec<FieldError> {
+    let least = |field: &str, least: i64, detail: &str| {
+        let number = query.number(field).filter(|number| *number < least)?;
+        Some(FieldError::invalid(field, number, detail))
+    };
+    let both = query.number("sinceSeconds").is_some() && !query.get("sinceTime").is_empty();
+    let since = if both {
+        Some(FieldError::forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+    } else {
+        least("sinceSeconds", 1, "must be greater than 0")
+    };
+    let lines = least("tailLines", 0, "must be greater than or equal to 0");
+    let bytes = least("limitBytes", 1, "must be greater than 0");
+    [lines, bytes, since].into_iter().flatten().collect()
+}
 
 pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Response<Body>, Status> {
     let path = target.path;
+    let query = &call.query;
+    let errors = wrong_options(query);
+    if !errors.is_empty() {
+        return Err(Status::invalid("", "PodLogOptions", &path.name, errors));
+    }
     let (pod, now) = {
         let world = plane.world.lock();
         (world.get("pods", &path.namespace, &path.name)?, world.now())
     };
-    let query = &call.query;
     let container = container(&pod, query.get("container"))?;
     if pod["spec"]["nodeName"].as_str().unwrap_or_default().is_empty() {
         // The real server has nowhere to ask, and answers nothing.

@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 
 use super::accept::Encoding;
 use super::answer::{Answer, Body};
@@ -67,16 +67,9 @@ impl Service {
             Ok(user) => user,
             Err(status) => return refuse(status, &parts.headers),
         };
-        let body = match Limited::new(content, body::LIMIT).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) => {
-                let status = if error.downcast_ref::<LengthLimitError>().is_some() {
-                    Status::too_large(format!("Request entity too large: limit is {}", body::LIMIT))
-                } else {
-                    Status::bad_request(format!("the body could not be read: {error}"))
-                };
-                return refuse(status, &parts.headers);
-            }
+        let body = match read(content).await {
+            Ok(body) => body,
+            Err(status) => return refuse(status, &parts.headers),
         };
         let call = Call {
             method: parts.method,
@@ -95,6 +88,40 @@ impl Service {
         }
         response
     }
+}
+
+/// How much of a body that is too large is still read, in bytes: who is cut off while sending never sees the answer.
+const DRAINED: usize = 64 * 1024 * 1024;
+
+/// Reads a whole body; one that is too large is read on and forgotten.
+async fn read<B>(content: B) -> Result<Bytes, Status>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut content = std::pin::pin!(content);
+    let mut body = BytesMut::new();
+    let mut forgotten = 0;
+    while let Some(frame) = content.frame().await {
+        let frame = frame.map_err(|error| {
+            let error: Box<dyn std::error::Error + Send + Sync> = error.into();
+            Status::bad_request(format!("the body could not be read: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if forgotten == 0 && body.len() + data.len() <= body::LIMIT {
+            body.extend_from_slice(&data);
+            continue;
+        }
+        body = BytesMut::new();
+        forgotten += data.len().max(1);
+        if forgotten > DRAINED {
+            break;
+        }
+    }
+    if forgotten > 0 {
+        return Err(Status::too_large(format!("Request entity too large: limit is {}", body::LIMIT)));
+    }
+    Ok(body.freeze())
 }
 
 impl<B> tower::Service<Request<B>> for Service

@@ -34,6 +34,11 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
             FieldError::invalid("spec.expirationSeconds", seconds, "may not specify a duration less than 10 minutes");
         return Err(Status::invalid("authentication.k8s.io", "TokenRequest", "", vec![error]));
     }
+    if seconds > 1 << 32 {
+        let detail = "may not specify a duration larger than 2^32 seconds";
+        let error = FieldError::invalid("spec.expirationSeconds", seconds, detail);
+        return Err(Status::invalid("authentication.k8s.io", "TokenRequest", "", vec![error]));
+    }
     let audiences = match request["spec"]["audiences"].as_array() {
         Some(given) if !given.is_empty() => Value::Array(given.clone()),
         _ => json!([ISSUER]),

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use landfall_object::Gvk;
 use serde_json::{Value, json};
 
 use crate::status::{FieldError, Status};
+use crate::validate;
 use crate::world::World;
 
 const NODE_PORTS: std::ops::RangeInclusive<u64> = 30_000..=32_767;
@@ -29,7 +31,12 @@ pub(super) fn update(world: &mut World, service: &mut Value, live: &Value) -> Re
         remove_fields(service, &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"], live);
     }
     keep_node_ports(service, live);
-    allocate(world, service, &name)
+    if external != (live["spec"]["type"] == "ExternalName") || service["spec"]["clusterIP"] == live["spec"]["clusterIP"]
+    {
+        return allocate(world, service, &name);
+    }
+    // Validation refuses another address; none is taken before.
+    Ok(())
 }
 
 /// Fields that a change of type leaves behind are dropped when the client only echoes the old values.
@@ -91,6 +98,12 @@ fn allocate(world: &mut World, service: &mut Value, name: &str) -> Result<(), St
         .unwrap_or_default()
         .to_owned();
     let invalid = |errors| Err(Status::invalid("", "Service", name, errors));
+    let readable = given == "None" || given.parse::<std::net::IpAddr>().is_ok();
+    if !given.is_empty() && (!readable || !is_valid(service)) {
+        // What validation refuses is refused by it, before anything is allocated.
+        mirror(service, &given);
+        return Ok(());
+    }
     let address = if given.is_empty() {
         let is_first = taken.is_empty() && name == "kubernetes";
         if is_first { format!("{a}.{b}.0.1") } else { free_address(world, [a, b], &taken) }
@@ -112,25 +125,26 @@ fn allocate(world: &mut World, service: &mut Value, name: &str) -> Result<(), St
         }
         given
     };
+    mirror(service, &address);
     let spec = &mut service["spec"];
-    spec["clusterIP"] = json!(address);
-    if is_unset(&spec["clusterIPs"]) {
-        spec["clusterIPs"] = json!([address]);
-    }
     if is_unset(&spec["ipFamilies"]) {
         spec["ipFamilies"] = json!(["IPv4"]);
     }
     if is_unset(&spec["ipFamilyPolicy"]) {
         spec["ipFamilyPolicy"] = json!("SingleStack");
     }
+    let checked = service["spec"]["type"] == "LoadBalancer" && service["spec"]["externalTrafficPolicy"] == "Local";
+    if !needs_node_ports(service) && !checked {
+        return Ok(());
+    }
+    let mut ports: HashSet<u64> = others.iter().flat_map(|other| node_ports(other)).collect();
+    if checked && service["spec"]["healthCheckNodePort"].as_u64().unwrap_or(0) == 0 {
+        service["spec"]["healthCheckNodePort"] = json!(free_node_port(world, &ports)?);
+    }
+    ports.extend(service["spec"]["healthCheckNodePort"].as_u64());
     if !needs_node_ports(service) {
         return Ok(());
     }
-    let mut ports: HashSet<u64> = others
-        .iter()
-        .flat_map(|other| other["spec"]["ports"].as_array().into_iter().flatten())
-        .filter_map(|port| port["nodePort"].as_u64())
-        .collect();
     let count = service["spec"]["ports"].as_array().map_or(0, Vec::len);
     for index in 0..count {
         let given = service["spec"]["ports"][index]["nodePort"].as_u64().filter(|port| *port != 0);
@@ -150,21 +164,38 @@ fn allocate(world: &mut World, service: &mut Value, name: &str) -> Result<(), St
                 )]);
             }
             Some(port) => port,
-            None => {
-                let size = NODE_PORTS.end() - NODE_PORTS.start() + 1;
-                let start = world.random().below(size);
-                let free =
-                    (0..size).map(|step| NODE_PORTS.start() + (start + step) % size).find(|port| !ports.contains(port));
-                let Some(port) = free else {
-                    return Err(Status::internal("failed to allocate a nodePort: range is full"));
-                };
-                port
-            }
+            None => free_node_port(world, &ports)?,
         };
         ports.insert(port);
         service["spec"]["ports"][index]["nodePort"] = json!(port);
     }
     Ok(())
+}
+
+/// The node ports that a service holds.
+fn node_ports(service: &Value) -> Vec<u64> {
+    let ports = service["spec"]["ports"].as_array().into_iter().flatten().filter_map(|port| port["nodePort"].as_u64());
+    ports.chain(service["spec"]["healthCheckNodePort"].as_u64()).collect()
+}
+
+fn free_node_port(world: &mut World, taken: &HashSet<u64>) -> Result<u64, Status> {
+    let size = NODE_PORTS.end() - NODE_PORTS.start() + 1;
+    let start = world.random().below(size);
+    let free = (0..size).map(|step| NODE_PORTS.start() + (start + step) % size).find(|port| !taken.contains(port));
+    free.ok_or_else(|| Status::internal("failed to allocate a nodePort: range is full"))
+}
+
+/// The first address stands in both fields.
+fn mirror(service: &mut Value, address: &str) {
+    let spec = &mut service["spec"];
+    spec["clusterIP"] = json!(address);
+    if is_unset(&spec["clusterIPs"]) {
+        spec["clusterIPs"] = json!([address]);
+    }
+}
+
+fn is_valid(service: &Value) -> bool {
+    validate::of_create(&Gvk::new("", "v1", "Service"), service).is_empty()
 }
 
 fn free_address(world: &mut World, [a, b]: [u8; 2], taken: &HashSet<&str>) -> String {

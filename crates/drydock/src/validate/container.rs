@@ -465,6 +465,18 @@ pub(super) fn port(errors: &mut Errors, port: &At<'_>) {
     }
 }
 
+/// Resources that come in whole numbers.
+const COUNTED: [&str; 9] = [
+    "pods",
+    "resourcequotas",
+    "services",
+    "replicationcontrollers",
+    "secrets",
+    "configmaps",
+    "persistentvolumeclaims",
+    "services.nodeports",
+    "services.loadbalancers",
+];
 const STANDARD_RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 
 fn resources(errors: &mut Errors, resources: &At<'_>) {
@@ -496,7 +508,8 @@ fn resources(errors: &mut Errors, resources: &At<'_>) {
     }
 }
 
-fn resource_name(errors: &mut Errors, name: &str, path: &str) {
+/// The name of a resource that a container may ask for.
+pub(super) fn resource_name(errors: &mut Errors, name: &str, path: &str) {
     let messages = names::qualified_name(name);
     let valid = messages.is_empty();
     for message in messages {
@@ -529,8 +542,8 @@ pub(super) fn resource_quantity(errors: &mut Errors, name: &str, at: &At<'_>) {
         let detail = "must be greater than or equal to 0";
         errors.push(FieldError::invalid(at.path.clone(), quantity.to_string(), detail));
     }
-    let whole =
-        name.contains('/') && !name.contains("kubernetes.io/") || matches!(name, "pods" | "services" | "secrets");
+    let extended = name.contains('/') && !name.contains("kubernetes.io/") && !name.starts_with("requests.");
+    let whole = extended || COUNTED.contains(&name);
     if whole && quantity.millis() % 1000 != 0 {
         errors.push(FieldError::invalid(at.path.clone(), quantity.to_string(), "must be an integer"));
     }

@@ -1,16 +1,15 @@
 //! CustomResourceDefinitions: names, versions, and that schemas are structural enough to prune by.
 
 use landfall_object::FieldError;
-use serde_json::Value;
 
 use super::at::{At, Errors};
 use super::names;
 
-pub(super) fn validate(errors: &mut Errors, object: &At<'_>) {
+pub(super) fn validate(errors: &mut Errors, object: &At<'_>, old: Option<&At<'_>>) {
     let spec = object.get("spec");
     let (group, names_at, versions) = (spec.get("group"), spec.get("names"), spec.get("versions"));
     let name = object.dig("metadata.name");
-    if name.text() != format!("{}.{}", names_at.get("plural").text(), group.text()) {
+    if old.is_none() && name.text() != format!("{}.{}", names_at.get("plural").text(), group.text()) {
         errors.invalid(&name, "must be spec.names.plural+\".\"+spec.group");
     }
     if group.is_empty() {
@@ -24,11 +23,45 @@ pub(super) fn validate(errors: &mut Errors, object: &At<'_>) {
     errors.one_of(&spec.get("scope"), &["Cluster", "Namespaced"]);
     version_names(errors, &spec, &versions);
     resource_names(errors, &names_at);
-    if object.dig("status.storedVersions").is_empty() {
-        let error = FieldError::invalid("status.storedVersions", Value::Null, "must have at least one stored version");
-        errors.push(error);
-    }
     schemas(errors, &versions);
+    if let Some(old) = old {
+        identity(errors, object, old);
+    }
+    stored_versions(errors, &object.dig("status.storedVersions"), &versions);
+}
+
+/// What a definition's objects are found by does not change once they are served.
+fn identity(errors: &mut Errors, object: &At<'_>, old: &At<'_>) {
+    let established = old
+        .dig("status.conditions")
+        .items()
+        .any(|condition| condition.get("type").text() == "Established" && condition.get("status").text() == "True");
+    let for_ever: &[&str] = if established { &["spec.scope", "spec.names.kind"] } else { &[] };
+    for field in for_ever.iter().chain(&["spec.group", "spec.names.plural"]) {
+        errors.immutable(&object.dig(field), &old.dig(field));
+    }
+}
+
+/// Versions that objects may be kept in have to stay defined.
+fn stored_versions(errors: &mut Errors, stored: &At<'_>, versions: &At<'_>) {
+    if stored.is_empty() {
+        let detail = "must have at least one stored version";
+        errors.push(FieldError::invalid(stored.path.clone(), stored.value.clone(), detail));
+        return;
+    }
+    let is_stored = |name: &str| stored.items().any(|version| version.text() == name);
+    for version in versions.items() {
+        let name = version.get("name").text();
+        if version.get("storage").flag() && !is_stored(name) {
+            errors.invalid(stored, format!("must have the storage version {name}"));
+        }
+    }
+    for version in stored.items() {
+        let name = version.text();
+        if !versions.items().any(|defined| defined.get("name").text() == name) {
+            errors.invalid(&version, format!("missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in {name} and removes {name} from status.storedVersions"));
+        }
+    }
 }
 
 fn version_names(errors: &mut Errors, spec: &At<'_>, versions: &At<'_>) {

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 use super::at::{At, Errors};
 use super::names;
 
+/// Finalizers that need no domain.
+pub(super) const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 const MOST_ANNOTATION_BYTES: usize = 256 * 1024;
 
 /// The rule for a kind's names.
@@ -14,6 +16,8 @@ pub(super) fn name_rule(kind: &str) -> fn(&str) -> Vec<String> {
         "Namespace" => names::dns_label,
         "Service" => names::dns_label,
         "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding" => names::path_segment,
+        // Their own rules say nothing of metadata, which leaves what holds for every path.
+        "Event" | "PodDisruptionBudget" => names::path_segment,
         _ => names::dns_subdomain,
     }
 }
@@ -149,8 +153,7 @@ fn finalizers(errors: &mut Errors, finalizers: &At<'_>) {
     // The core rule: names without a slash must be the known ones.
     for item in finalizers.items() {
         let name = item.text();
-        let standard = matches!(name, "orphan" | "foregroundDeletion" | "kubernetes");
-        if !name.contains('/') && !standard {
+        if !name.contains('/') && !STANDARD_FINALIZERS.contains(&name) {
             let detail = "name is neither a standard finalizer name nor is it fully qualified";
             errors.push(FieldError::invalid(item.path.clone(), name, detail));
         }

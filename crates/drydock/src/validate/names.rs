@@ -1,5 +1,7 @@
 //! Names and identifiers: `apimachinery/pkg/util/validation` and `pkg/api/validate/content`, texts included.
 
+use std::net::IpAddr;
+
 fn is_alnum(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit()
 }
@@ -226,4 +228,129 @@ pub(super) fn header_name(value: &str) -> Vec<String> {
         "[-A-Za-z0-9]+",
         &["X-Header-Name"],
     )]
+}
+
+/// An IP address, strictly: no leading zeros, no IPv4 in the clothes of IPv6.
+pub(super) fn ip(value: &str) -> Vec<String> {
+    match value.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some() => {
+            vec!["must not be an IPv4-mapped IPv6 address".to_owned()]
+        }
+        Ok(_) => Vec::new(),
+        Err(_) if sloppy(value).is_some() => vec!["must not have leading 0s".to_owned()],
+        Err(_) => vec!["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned()],
+    }
+}
+
+/// An address whose IPv4 numbers may have leading zeros, as old Go versions read it.
+fn sloppy(value: &str) -> Option<IpAddr> {
+    let numbers: Vec<&str> = value.split('.').collect();
+    if numbers.len() != 4 || !numbers.iter().all(|number| !number.is_empty()) {
+        return value.parse().ok();
+    }
+    let plain = numbers.iter().map(|number| match number.trim_start_matches('0') {
+        "" => "0",
+        rest => rest,
+    });
+    plain.collect::<Vec<_>>().join(".").parse().ok()
+}
+
+/// Why an address cannot be an endpoint's.
+pub(super) fn endpoint_ip(value: &str) -> Vec<String> {
+    let Some(address) = sloppy(value) else { return vec!["must be a valid IP address".to_owned()] };
+    let (link_local, link_local_multicast) = match address {
+        IpAddr::V4(address) => {
+            let octets = address.octets();
+            (address.is_link_local(), octets[..3] == [224, 0, 0])
+        }
+        IpAddr::V6(address) => (address.is_unicast_link_local(), address.segments()[0] & 0xff0f == 0xff02),
+    };
+    let found = [
+        (address.is_unspecified(), format!("may not be unspecified ({value})")),
+        (address.is_loopback(), "may not be in the loopback range (127.0.0.0/8, ::1/128)".to_owned()),
+        (link_local, "may not be in the link-local range (169.254.0.0/16, fe80::/10)".to_owned()),
+        (link_local_multicast, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)".to_owned()),
+    ];
+    found.into_iter().filter(|(is, _)| *is).map(|(_, message)| message).collect()
+}
+
+/// An address and the length of its prefix; `None` where the text is no such thing.
+pub(super) fn prefix(value: &str) -> Option<(IpAddr, u8)> {
+    let (address, length) = value.split_once('/')?;
+    let address = sloppy(address)?;
+    let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
+    let length: u8 = length.parse().ok().filter(|_| digits)?;
+    (length <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, length))
+}
+
+/// Whether an address lies in a range.
+pub(super) fn holds((range, length): (IpAddr, u8), address: IpAddr) -> bool {
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    range.is_ipv4() == address.is_ipv4()
+        && (bits(range) ^ bits(address)).checked_shr(128 - u32::from(length)).unwrap_or(0) == 0
+}
+
+/// A range of addresses, strictly: no leading zeros, no bits beyond the prefix.
+pub(super) fn cidr(value: &str) -> Vec<String> {
+    let Some((address, length)) = prefix(value) else {
+        return vec!["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)".to_owned()];
+    };
+    let (text, size) = value.split_once('/').unwrap_or_default();
+    let message = if text.parse::<IpAddr>().is_err() || size.len() > 1 && size.starts_with('0') {
+        "must not have leading 0s in IP or prefix length"
+    } else if matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some()) {
+        "must not have an IPv4-mapped IPv6 address"
+    } else if rest_of(address, length) != 0 {
+        "must not have bits set beyond the prefix length"
+    } else {
+        return Vec::new();
+    };
+    vec![message.to_owned()]
+}
+
+/// The bits of an address beyond a prefix.
+fn rest_of(address: IpAddr, length: u8) -> u128 {
+    let bits = match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    bits.checked_shl(u32::from(length)).unwrap_or(0)
+}
+
+/// A domain of at least two labels; a dot at its end is allowed.
+pub(super) fn domain(value: &str) -> Vec<String> {
+    let name = value.strip_suffix('.').unwrap_or(value);
+    let messages = dns_subdomain(name);
+    if !messages.is_empty() {
+        return vec![messages.join(",")];
+    }
+    if name.split('.').count() < 2 {
+        return vec!["should be a domain with at least two segments separated by dots".to_owned()];
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_ranges_are_read_strictly() {
+        let first = |messages: Vec<String>| messages.into_iter().next().unwrap_or_default();
+        assert_eq!(first(ip("10.0.0.1")), "");
+        assert_eq!(first(ip("010.0.0.1")), "must not have leading 0s");
+        assert_eq!(first(ip("::ffff:10.0.0.1")), "must not be an IPv4-mapped IPv6 address");
+        assert_eq!(first(cidr("10.0.0.0/8")), "");
+        assert_eq!(first(cidr("10.0.0.1/8")), "must not have bits set beyond the prefix length");
+        assert_eq!(first(cidr("fd00::/64")), "");
+        assert!(first(cidr("10.0.0.0/33")).starts_with("must be a valid CIDR value"));
+        assert!(first(endpoint_ip("127.0.0.1")).starts_with("may not be in the loopback range"));
+        let range = |text: &str| prefix(text).expect("a range");
+        assert!(holds(range("10.0.0.0/8"), range("10.1.0.0/16").0));
+        assert!(!holds(range("10.0.0.0/8"), range("11.0.0.0/16").0));
+        assert!(holds(range("0.0.0.0/0"), range("11.0.0.0/16").0));
+    }
 }

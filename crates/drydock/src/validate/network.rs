@@ -1,147 +1,21 @@
-//! Services, Ingresses, policies, and access rules.
+//! Ingresses, policies, and access rules.
 
 use landfall_object::FieldError;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::at::{At, Errors, ordered};
-use super::{container, metadata, names};
+use super::at::{At, Errors};
+use super::{metadata, names};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 pub(super) fn validate(errors: &mut Errors, kind: &str, object: &At<'_>, old: Option<&At<'_>>) {
     match kind {
-        "Service" => service(errors, object, old),
         "Ingress" => ingress(errors, object, old),
         "IngressClass" => ingress_class(errors, object, old),
         "NetworkPolicy" => network_policy(errors, &object.get("spec")),
         "Role" | "ClusterRole" => role(errors, object, kind == "Role"),
         "RoleBinding" | "ClusterRoleBinding" => binding(errors, object, old, kind == "RoleBinding"),
         _ => {}
-    }
-}
-
-fn service(errors: &mut Errors, object: &At<'_>, old: Option<&At<'_>>) {
-    let spec = object.get("spec");
-    let kind = spec.get("type");
-    let headless = spec.get("clusterIP").text() == "None";
-    let ports = spec.get("ports");
-    if let Some(old) = old {
-        cluster_ip_update(errors, &spec, &old.get("spec"));
-    }
-    if ports.is_empty() && !headless && kind.text() != "ExternalName" {
-        errors.required(ports.path.clone(), "");
-    }
-    match kind.text() {
-        "LoadBalancer" | "NodePort" if headless => {
-            let detail = format!("may not be set to 'None' for {} services", kind.text());
-            errors.push(FieldError::invalid("spec.clusterIPs[0]", "None", detail));
-        }
-        "ExternalName" => {
-            if !spec.get("clusterIP").is_empty() || !spec.get("clusterIPs").is_empty() {
-                errors.forbidden("spec.clusterIPs", "may not be set for ExternalName services");
-            }
-            let name = spec.get("externalName");
-            let trimmed = name.text().strip_suffix('.').unwrap_or(name.text());
-            if trimmed.is_empty() {
-                errors.required(name.path, "");
-            } else {
-                for message in names::dns_subdomain(trimmed) {
-                    errors.push(FieldError::invalid(name.path.clone(), trimmed, message));
-                }
-            }
-        }
-        _ => {}
-    }
-    service_ports(errors, &ports);
-    metadata::labels(errors, &spec.get("selector"));
-    errors.one_of(&spec.get("sessionAffinity"), &["ClientIP", "None"]);
-    for ip in spec.get("externalIPs").items() {
-        if ip.text().parse::<std::net::IpAddr>().is_err() {
-            errors.invalid(&ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-        }
-    }
-    errors.one_of(&kind, &["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]);
-    port_conflicts(errors, &ports, kind.text());
-    let allocate = spec.get("allocateLoadBalancerNodePorts");
-    if allocate.is_set() && kind.text() != "LoadBalancer" {
-        errors.forbidden(allocate.path, "may only be used when `type` is 'LoadBalancer'");
-    }
-    let class = spec.get("loadBalancerClass");
-    if class.is_set() && kind.text() != "LoadBalancer" {
-        errors.forbidden(class.path, "may only be used when `type` is 'LoadBalancer'");
-    }
-    let external = matches!(kind.text(), "LoadBalancer" | "NodePort")
-        || kind.text() == "ClusterIP" && !spec.get("externalIPs").is_empty();
-    let policy = spec.get("externalTrafficPolicy");
-    if external {
-        errors.one_of(&policy, &["Cluster", "Local"]);
-    } else if !policy.is_empty() {
-        errors.invalid(&policy, "may only be set for externally-accessible services");
-    }
-    errors.one_of_if_set(&spec.get("internalTrafficPolicy"), &["Cluster", "Local"]);
-}
-
-fn cluster_ip_update(errors: &mut Errors, new: &At<'_>, old: &At<'_>) {
-    let assigned = |spec: &At<'_>| spec.get("type").text() != "ExternalName";
-    let (before, after) = (old.get("clusterIP"), new.get("clusterIP"));
-    if assigned(new) && assigned(old) && !before.is_empty() && before.text() != after.text() {
-        let ips = new.get("clusterIPs");
-        let value = if ips.is_set() { ips.value.clone() } else { json!([after.text()]) };
-        errors.push(FieldError::invalid("spec.clusterIPs[0]", value, "may not change once set"));
-    }
-}
-
-fn service_ports(errors: &mut Errors, ports: &At<'_>) {
-    let all: Vec<At<'_>> = ports.items().collect();
-    let mut seen: Vec<&str> = Vec::new();
-    for port in &all {
-        let name = port.get("name");
-        if all.len() > 1 && name.is_empty() {
-            errors.required(name.path.clone(), "");
-        } else if !name.is_empty() {
-            errors.each(&name, names::dns_label(name.text()));
-            if seen.contains(&name.text()) {
-                errors.duplicate(&name);
-            } else {
-                seen.push(name.text());
-            }
-        }
-        let number = port.get("port");
-        if !(1..=65_535).contains(&number.int().unwrap_or(0)) {
-            let value = number.int().unwrap_or(0);
-            errors.push(FieldError::invalid(number.path, value, "must be between 1 and 65535, inclusive"));
-        }
-        errors.one_of(&port.get("protocol"), &["SCTP", "TCP", "UDP"]);
-        container::port(errors, &port.get("targetPort"));
-        let app = port.get("appProtocol");
-        if app.is_set() {
-            errors.each(&app, names::qualified_name(app.text()));
-        }
-    }
-}
-
-fn port_conflicts(errors: &mut Errors, ports: &At<'_>, kind: &str) {
-    let all: Vec<At<'_>> = ports.items().collect();
-    if kind == "ClusterIP" {
-        for port in all.iter().filter(|port| port.get("nodePort").int().unwrap_or(0) != 0) {
-            errors.forbidden(port.child("nodePort"), "may not be used when `type` is 'ClusterIP'");
-        }
-    }
-    let key = |port: &At<'_>, field: &str| (port.get("protocol").text().to_owned(), port.get(field).int().unwrap_or(0));
-    for (at, port) in all.iter().enumerate() {
-        let node = key(port, "nodePort");
-        if node.1 != 0 && all[..at].iter().any(|earlier| key(earlier, "nodePort") == node) {
-            errors.push(FieldError::duplicate(port.child("nodePort"), node.1));
-        }
-    }
-    for (at, port) in all.iter().enumerate() {
-        let own = key(port, "port");
-        if all[..at].iter().any(|earlier| key(earlier, "port") == own) {
-            let value = json!({"Name": "", "Protocol": own.0, "AppProtocol": null, "Port": own.1, "TargetPort": 0, "NodePort": 0});
-            let order = ["Name", "Protocol", "AppProtocol", "Port", "TargetPort", "NodePort"];
-            let shown = ordered(&value, &order);
-            errors.push(FieldError::duplicate(port.path.clone(), value).shown_as(shown));
-        }
     }
 }
 
@@ -246,10 +120,16 @@ fn ingress_backend(errors: &mut Errors, backend: &At<'_>) {
     match (resource.is_set(), service.is_set()) {
         (true, true) => complain(errors, "cannot set both resource and service backends"),
         (true, false) => {
+            let group = resource.get("apiGroup");
+            if group.is_set() {
+                errors.each(&group, names::dns_subdomain(group.text()));
+            }
             for field in ["kind", "name"] {
                 let at = resource.get(field);
                 if at.is_empty() {
                     errors.required(at.path, "");
+                } else {
+                    errors.each(&at, names::path_segment(at.text()));
                 }
             }
         }
@@ -349,14 +229,31 @@ fn policy_peer(errors: &mut Errors, peer: &At<'_>) {
             metadata::selector(errors, selector);
         }
     }
-    if block.is_set() && block.get("cidr").is_empty() {
-        errors.required(block.child("cidr"), "");
+    if block.is_set() {
+        ip_block(errors, &block);
     }
     let count = [&pods, &namespaces, &block].iter().filter(|at| at.is_set()).count();
     if count == 0 {
         errors.required(peer.path.clone(), "must specify a peer");
     } else if count > 1 && block.is_set() {
         errors.forbidden(peer.path.clone(), "may not specify both ipBlock and another peer");
+    }
+}
+
+fn ip_block(errors: &mut Errors, block: &At<'_>) {
+    let range = block.get("cidr");
+    if range.is_empty() {
+        errors.required(range.path, "");
+        return;
+    }
+    errors.each(&range, names::cidr(range.text()));
+    let Some(whole) = names::prefix(range.text()) else { return };
+    for part in block.get("except").items() {
+        errors.each(&part, names::cidr(part.text()));
+        let Some(inner) = names::prefix(part.text()) else { continue };
+        if !names::holds(whole, inner.0) || whole.1 >= inner.1 {
+            errors.invalid(&part, "must be a strict subset of `cidr`");
+        }
     }
 }
 

@@ -117,25 +117,22 @@ fn dns_config(errors: &mut Errors, spec: &At<'_>) {
         }
     }
     for server in config.get("nameservers").items() {
-        if server.text().parse::<std::net::IpAddr>().is_err() {
-            errors.invalid(&server, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-        }
+        errors.each(&server, names::ip(server.text()));
     }
 }
 
 fn host_aliases(errors: &mut Errors, aliases: &At<'_>) {
     for alias in aliases.items() {
         let ip = alias.get("ip");
-        if ip.text().parse::<std::net::IpAddr>().is_err() {
-            errors.invalid(&ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-        }
+        errors.each(&ip, names::ip(ip.text()));
         for name in alias.get("hostnames").items() {
             errors.each(&name, names::dns_subdomain(name.text()));
         }
     }
 }
 
-fn tolerations(errors: &mut Errors, tolerations: &At<'_>) {
+/// A list of tolerations.
+pub(super) fn tolerations(errors: &mut Errors, tolerations: &At<'_>) {
     for toleration in tolerations.items() {
         let (key, operator) = (toleration.get("key"), toleration.get("operator"));
         if key.is_empty() {
@@ -194,7 +191,39 @@ fn topology_spread(errors: &mut Errors, constraints: &At<'_>) {
                 break;
             }
         }
+        let domains = constraint.get("minDomains");
+        if domains.int().is_some_and(|count| count <= 0) {
+            errors.invalid(&domains, "must be greater than zero");
+        }
+        if domains.is_set() && when.text() != "DoNotSchedule" {
+            let detail = format!("can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {}", when.text());
+            errors.invalid(&domains, detail);
+        }
+        errors.one_of_if_set(&constraint.get("nodeAffinityPolicy"), &["Honor", "Ignore"]);
+        errors.one_of_if_set(&constraint.get("nodeTaintsPolicy"), &["Honor", "Ignore"]);
+        label_keys(errors, constraint);
         metadata::selector(errors, &constraint.get("labelSelector"));
+    }
+}
+
+/// Keys whose values are taken from the pod itself.
+fn label_keys(errors: &mut Errors, holder: &At<'_>) {
+    let all = ["matchLabelKeys", "mismatchLabelKeys"].map(|field| holder.get(field));
+    for keys in all.iter().filter(|keys| !keys.is_empty()) {
+        if !holder.get("labelSelector").is_set() {
+            errors.forbidden(keys.path.clone(), "must not be specified when labelSelector is not set");
+            continue;
+        }
+        for key in keys.items() {
+            errors.each(&key, names::qualified_name(key.text()));
+        }
+    }
+    let [wanted, unwanted] = all;
+    for (at, key) in wanted.items().enumerate() {
+        if unwanted.items().any(|other| other.text() == key.text()) {
+            let path = format!("{}[{at}]", holder.child("matchLabelKeys"));
+            errors.push(FieldError::invalid(path, key.text(), "exists in both matchLabelKeys and mismatchLabelKeys"));
+        }
     }
 }
 
@@ -257,17 +286,37 @@ fn node_term(errors: &mut Errors, term: &At<'_>) {
         }
         let key = requirement.get("key");
         errors.each(&key, names::qualified_name(key.text()));
+        for value in values.items() {
+            errors.each(&value, names::label_value(value.text()));
+        }
+    }
+    for requirement in term.get("matchFields").items() {
+        let (key, operator, values) = (requirement.get("key"), requirement.get("operator"), requirement.get("values"));
+        if !matches!(operator.text(), "In" | "NotIn") {
+            errors.push(FieldError::invalid(operator.path, operator.value.clone(), "not a valid selector operator"));
+        } else if values.items().count() != 1 {
+            let detail = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
+            errors.required(values.path.clone(), detail);
+        }
+        if key.text() != "metadata.name" {
+            errors.invalid(&key, "not a valid field selector key");
+            continue;
+        }
+        for value in values.items() {
+            errors.each(&value, names::dns_subdomain(value.text()));
+        }
     }
 }
 
 fn pod_term(errors: &mut Errors, term: &At<'_>) {
     metadata::selector(errors, &term.get("labelSelector"));
+    metadata::selector(errors, &term.get("namespaceSelector"));
     for namespace in term.get("namespaces").items() {
         for message in names::dns_label(namespace.text()) {
             errors.push(FieldError::invalid(term.child("namespace"), namespace.text(), message));
         }
     }
-    metadata::selector(errors, &term.get("namespaceSelector"));
+    label_keys(errors, term);
     let key = term.get("topologyKey");
     if key.is_empty() {
         errors.required(key.path.clone(), "can not be empty");

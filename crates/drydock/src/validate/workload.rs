@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::at::{At, Errors, ordered};
 use super::pod::{self, Holder};
-use super::{metadata, names, storage};
+use super::{autoscaler, job, metadata, names, storage};
 
 const NO_MATCH: &str = "`selector` does not match template `labels`";
 
@@ -30,9 +30,9 @@ pub(super) fn validate(errors: &mut Errors, kind: &str, object: &At<'_>, old: Op
                 errors.required(spec.child("template"), "");
             }
         }
-        "Job" => job(errors, &spec, true),
-        "CronJob" => cron_job(errors, object),
-        "HorizontalPodAutoscaler" => autoscaler(errors, &spec),
+        "Job" => job::job(errors, &spec, job::Selector::Checked),
+        "CronJob" => job::cron_job(errors, object, old),
+        "HorizontalPodAutoscaler" => autoscaler::validate(errors, &spec),
         "PodDisruptionBudget" => disruption_budget(errors, &spec),
         _ => {}
     }
@@ -69,19 +69,7 @@ fn changed(errors: &mut Errors, kind: &str, object: &At<'_>, old: &At<'_>) {
                 errors.forbidden("spec", "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden");
             }
         }
-        "Job" => {
-            if new.get("completionMode").text() != "Indexed" {
-                same(errors, "completions");
-            }
-            same(errors, "selector");
-            let suspended = old_spec.get("suspend").flag();
-            if !suspended {
-                same(errors, "template");
-            }
-            for field in ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"] {
-                same(errors, field);
-            }
-        }
+        "Job" => job::job_update(errors, &new, &old_spec),
         _ => {}
     }
 }
@@ -301,218 +289,6 @@ fn daemon_set(errors: &mut Errors, spec: &At<'_>) {
         }
     }
     errors.nonnegative(&spec.get("revisionHistoryLimit"));
-}
-
-fn job(errors: &mut Errors, spec: &At<'_>, selected: bool) {
-    for field in [
-        "parallelism",
-        "completions",
-        "activeDeadlineSeconds",
-        "backoffLimit",
-        "ttlSecondsAfterFinished",
-        "backoffLimitPerIndex",
-        "maxFailedIndexes",
-    ] {
-        errors.nonnegative(&spec.get(field));
-    }
-    let mode = spec.get("completionMode");
-    errors.one_of_if_set(&mode, &["NonIndexed", "Indexed"]);
-    if mode.text() == "Indexed" {
-        if !spec.get("completions").is_set() {
-            errors.required(spec.child("completions"), "when completion mode is Indexed");
-        }
-    } else if matches!(mode.text(), "" | "NonIndexed") {
-        for field in ["backoffLimitPerIndex", "maxFailedIndexes"] {
-            let at = spec.get(field);
-            if at.is_set() {
-                errors.invalid(&at, "requires indexed completion mode");
-            }
-        }
-    }
-    errors.one_of_if_set(&spec.get("podReplacementPolicy"), &["Failed", "TerminatingOrFailed"]);
-    pod::template(errors, &spec.get("template"));
-    let policy = spec.dig("template.spec.restartPolicy");
-    match policy.text() {
-        "OnFailure" | "Never" => {}
-        "" | "Always" => errors.required(policy.path.clone(), "valid values: \"OnFailure\", \"Never\""),
-        other => errors.push(FieldError::not_supported(policy.path.clone(), other, &["OnFailure", "Never"])),
-    }
-    if selected {
-        let selector = spec.get("selector");
-        if !selector.is_set() {
-            errors.required(selector.path.clone(), "");
-        } else {
-            metadata::selector(errors, &selector);
-        }
-        let labels = spec.dig("template.metadata.labels");
-        if metadata::is_readable(&selector) && !metadata::matches(&selector, &labels) {
-            errors.invalid(&labels, NO_MATCH);
-        }
-    }
-}
-
-fn cron_job(errors: &mut Errors, object: &At<'_>) {
-    let spec = object.get("spec");
-    let schedule = spec.get("schedule");
-    if schedule.is_empty() {
-        errors.required(schedule.path.clone(), "");
-    } else {
-        if let Some(error) = schedule_error(schedule.text()) {
-            errors.invalid(&schedule, error);
-        }
-        if schedule.text().contains("TZ") {
-            errors.invalid(&schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
-        }
-    }
-    let zone = spec.get("timeZone");
-    if !zone.is_empty() && jiff::tz::TimeZone::get(zone.text()).is_err() {
-        errors.invalid(&zone, format!("unknown time zone {}", zone.text()));
-    }
-    errors.nonnegative(&spec.get("startingDeadlineSeconds"));
-    errors.one_of(&spec.get("concurrencyPolicy"), &["Allow", "Forbid", "Replace"]);
-    job(errors, &spec.dig("jobTemplate.spec"), false);
-    errors.nonnegative(&spec.get("successfulJobsHistoryLimit"));
-    errors.nonnegative(&spec.get("failedJobsHistoryLimit"));
-    let name = object.dig("metadata.name");
-    if name.text().len() > 52 {
-        errors.invalid(&name, "must be no more than 52 characters");
-    }
-}
-
-/// Why a schedule is none, as `robfig/cron` says it.
-fn schedule_error(schedule: &str) -> Option<String> {
-    if let Some(descriptor) = schedule.strip_prefix('@') {
-        let known = ["yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
-        if known.contains(&descriptor) || descriptor.starts_with("every ") {
-            return None;
-        }
-        return Some(format!("unrecognized descriptor: {schedule}"));
-    }
-    let fields: Vec<&str> = schedule.split_whitespace().filter(|field| !field.contains("TZ=")).collect();
-    if fields.len() != 5 {
-        let listed = fields.join(" ");
-        return Some(format!("expected exactly 5 fields, found {}: [{listed}]", fields.len()));
-    }
-    let bounds = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
-    fields.iter().zip(bounds).find_map(|(field, (least, most))| cron_field_error(field, least, most))
-}
-
-fn cron_field_error(field: &str, least: u32, most: u32) -> Option<String> {
-    const NAMES: [&str; 19] = [
-        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "sun", "mon", "tue", "wed",
-        "thu", "fri", "sat",
-    ];
-    for part in field.split(',') {
-        let (range, step) = part.split_once('/').unwrap_or((part, "1"));
-        if step.parse::<u32>().is_err() {
-            return Some(format!("failed to parse int from {step}: strconv.Atoi: parsing {step:?}: invalid syntax"));
-        }
-        if range == "*" || range == "?" {
-            continue;
-        }
-        let (start, end) = range.split_once('-').unwrap_or((range, range));
-        let mut ends = Vec::new();
-        for text in [start, end] {
-            if NAMES.contains(&text.to_lowercase().as_str()) {
-                continue;
-            }
-            match text.parse::<u32>() {
-                Ok(value) => ends.push(value),
-                Err(_) => {
-                    return Some(format!(
-                        "failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax"
-                    ));
-                }
-            }
-        }
-        if let [start, end] = ends.as_slice() {
-            if *start < least {
-                return Some(format!("beginning of range ({start}) below minimum ({least}): {part}"));
-            }
-            if *end > most {
-                return Some(format!("end of range ({end}) above maximum ({most}): {part}"));
-            }
-            if start > end {
-                return Some(format!("beginning of range ({start}) beyond end of range ({end}): {part}"));
-            }
-        }
-    }
-    None
-}
-
-fn autoscaler(errors: &mut Errors, spec: &At<'_>) {
-    let (least, most) = (spec.get("minReplicas"), spec.get("maxReplicas"));
-    if least.int().is_some_and(|least| least < 1) {
-        errors.invalid(&least, "must be greater than or equal to 1");
-    }
-    match most.int().unwrap_or(0) {
-        0 => errors.required(most.path.clone(), "must be set and greater than 0"),
-        value if value < 0 => errors.invalid(&most, "must be greater than or equal to 1"),
-        _ => {}
-    }
-    if let Some(least) = least.int()
-        && most.int().unwrap_or(0) < least
-    {
-        let value = most.int().unwrap_or(0);
-        errors.push(FieldError::invalid(most.path.clone(), value, "must be greater than or equal to `minReplicas`"));
-    }
-    let target = spec.get("scaleTargetRef");
-    for field in ["kind", "name"] {
-        let at = target.get(field);
-        if at.is_empty() {
-            errors.required(at.path.clone(), "");
-        } else {
-            errors.each(&at, names::path_segment(at.text()));
-        }
-    }
-    let version = target.get("apiVersion");
-    if version.is_empty() {
-        errors.push(FieldError::invalid(version.path, "", "apiVersion must specify API group"));
-    }
-    let scalable_from_zero =
-        spec.get("metrics").items().any(|metric| matches!(metric.get("type").text(), "Object" | "External"));
-    if least.int() == Some(0) && !scalable_from_zero {
-        let detail = "must specify at least one Object or External metric to support scaling to zero replicas";
-        errors.forbidden(spec.child("metrics"), detail);
-    }
-    const METRICS: [&str; 5] = ["ContainerResource", "External", "Object", "Pods", "Resource"];
-    for metric in spec.get("metrics").items() {
-        let kind = metric.get("type");
-        if kind.is_empty() {
-            errors.required(kind.path.clone(), "must specify a metric source type");
-        }
-        if !METRICS.contains(&kind.text()) {
-            errors.push(FieldError::not_supported(kind.path.clone(), kind.text(), &METRICS));
-            errors.push(FieldError::not_supported(kind.path.clone(), kind.text(), &METRICS));
-            continue;
-        }
-        let mut field = kind.text().to_owned();
-        field[..1].make_ascii_lowercase();
-        let source = metric.get(&field);
-        if !source.is_set() {
-            errors.required(source.path, "must populate information for the given metric source");
-        } else if matches!(kind.text(), "Resource" | "ContainerResource") {
-            if source.get("name").is_empty() {
-                errors.required(source.child("name"), "must specify a resource name");
-            }
-            let target = source.get("target");
-            let (utilization, value) = (target.get("averageUtilization"), target.get("averageValue"));
-            if target.get("type").is_empty() {
-                errors.required(target.child("type"), "must specify a metric target type");
-            }
-            if !["Utilization", "Value", "AverageValue"].contains(&target.get("type").text()) {
-                errors.invalid(&target.get("type"), "must be either Utilization, Value, or AverageValue");
-            }
-            if utilization.int().is_some_and(|value| value < 1) {
-                errors.invalid(&utilization, "must be greater than 0");
-            }
-            if !utilization.is_set() && !value.is_set() {
-                errors.required(utilization.path, "must set either a target raw value or a target utilization");
-            } else if utilization.is_set() && value.is_set() {
-                errors.forbidden(value.path, "may not set both a target raw value and a target utilization");
-            }
-        }
-    }
 }
 
 fn disruption_budget(errors: &mut Errors, spec: &At<'_>) {

@@ -100,9 +100,9 @@ impl World {
         }
         strategy::prepare_create(self, &stores, &mut object)?;
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let errors = validate::create(self, &stores, &object);
+        let errors = validate::create(self, resource, &stores, &object);
         if !errors.is_empty() {
-            return Err(Status::invalid(&resource.group, &resource.kind, &name, errors));
+            return Err(Status::invalid(&stores.group, &stores.kind, &name, errors));
         }
         let review = Review {
             operation: Operation::Create,

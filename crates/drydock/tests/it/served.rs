@@ -25,6 +25,17 @@ async fn a_typed_client_works_in_process() {
 
 /// One request over TLS; the answer's head and body.
 async fn ask(api: &Api, address: SocketAddr, head: &str, identity: Option<(String, String)>) -> String {
+    ask_with(api, address, head, identity, &[]).await
+}
+
+/// The same with a body, which is sent whole before anything is read.
+async fn ask_with(
+    api: &Api,
+    address: SocketAddr,
+    head: &str,
+    identity: Option<(String, String)>,
+    body: &[u8],
+) -> String {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(api.0.authority().as_bytes()).expect("PEM")).expect("an authority");
@@ -46,9 +57,43 @@ async fn ask(api: &Api, address: SocketAddr, head: &str, identity: Option<(Strin
     let mut stream =
         tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake");
     stream.write_all(format!("{head}\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await.expect("sent");
+    stream.write_all(body).await.expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("answered");
     answer
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_answered_not_cut_off() {
+    let api = Api::open().await;
+    let served = api.0.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("served");
+    let body = vec![b'x'; 12 * 1024 * 1024];
+    let head = format!(
+        "POST {MAPS} HTTP/1.1\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}",
+        served.token,
+        body.len()
+    );
+    let answer = ask_with(&api, served.address, &head, None, &body).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.contains("Request entity too large: limit is 3145728"), "{answer}");
+}
+
+#[tokio::test]
+async fn options_that_make_no_sense_are_refused_in_the_servers_words() {
+    let api = Api::open().await;
+    let log = "/api/v1/namespaces/default/pods/p/log?tailLines=-1&limitBytes=0&sinceSeconds=0";
+    api.get(log).await.refused(
+        422,
+        "PodLogOptions \"p\" is invalid: [tailLines: Invalid value: -1: must be greater than or equal to 0, limitBytes: Invalid value: 0: must be greater than 0, sinceSeconds: Invalid value: 0: must be greater than 0]",
+    );
+    let accounts = "/api/v1/namespaces/default/serviceaccounts";
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot"}});
+    api.post(accounts, account).await.expect(201);
+    let token = format!("{accounts}/robot/token");
+    let wanted = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+        "spec": {"expirationSeconds": i64::MAX}});
+    let told = "TokenRequest.authentication.k8s.io \"\" is invalid: spec.expirationSeconds: Invalid value: 9223372036854775807: may not specify a duration larger than 2^32 seconds";
+    api.post(&token, wanted).await.refused(422, told);
 }
 
 #[tokio::test]

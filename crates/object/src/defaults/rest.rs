@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{inner, is_empty, is_unset, set, text};
+use super::{inner, is_empty, set, text};
 
 type Fields = Map<String, Value>;
 
@@ -75,13 +75,13 @@ fn autoscaler(spec: &mut Fields) {
     let up = inner(behavior, "scaleUp");
     set(up, "stabilizationWindowSeconds", 0);
     set(up, "selectPolicy", "Max");
-    if is_unset(up.get("policies")) {
+    if up.get("policies").is_none_or(Value::is_null) {
         let pods = json!({"type": "Pods", "value": 4, "periodSeconds": 15});
         up.insert("policies".into(), json!([pods, percent]));
     }
     let down = inner(behavior, "scaleDown");
     set(down, "selectPolicy", "Max");
-    if is_unset(down.get("policies")) {
+    if down.get("policies").is_none_or(Value::is_null) {
         down.insert("policies".into(), json!([percent]));
     }
 }

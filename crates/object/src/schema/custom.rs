@@ -129,7 +129,7 @@ impl Custom {
         let mut errors = self.structural.validate(value);
         errors.extend(self.structural.validate_lists(value, ""));
         if let Some(old) = old {
-            errors.retain(|error| !is_unchanged(&error.field, value, old));
+            errors.retain(|error| !is_unchanged(&self.structural, &error.field, value, old));
         }
         if !self.has_rules {
             return errors;
@@ -154,18 +154,30 @@ impl Custom {
 /// Rules look at values of the right shape only.
 const NOT_CHECKED: &str = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
 
-/// Whether the field, or something that holds it, is what it was before an update; the object as a whole does not count.
-fn is_unchanged(field: &str, value: &Value, old: &Value) -> bool {
-    let (mut new, mut old) = (value, old);
+/// Whether what an error speaks of, or something around it, is as it was: then the fault was there before.
+///
+/// Items of lists by key have their predecessors by their keys; those of other lists have none
+/// (`apiserver/pkg/cel/common.CorrelatedObject`).
+fn is_unchanged(schema: &Structural, field: &str, value: &Value, old: &Value) -> bool {
+    let (mut schema, mut new, mut old) = (Some(schema), value, old);
     for part in field.split(['.', '[']).map(|part| part.trim_end_matches(']')).filter(|part| !part.is_empty()) {
         let below = match (new, old) {
-            (Value::Array(a), Value::Array(b)) => {
-                part.parse::<usize>().ok().and_then(|at| Some((a.get(at)?, b.get(at)?)))
+            (Value::Array(items), Value::Array(others)) => {
+                let item = part.parse::<usize>().ok().and_then(|at| items.get(at));
+                let keyed = schema.filter(|schema| schema.list_type == "map");
+                item.zip(keyed).and_then(|(item, list)| {
+                    let key = list.key_of(item);
+                    Some((item, others.iter().find(|other| list.key_of(other) == key)?))
+                })
             }
-            (Value::Object(a), Value::Object(b)) => a.get(part).zip(b.get(part)),
+            (Value::Object(fields), Value::Object(others)) => fields.get(part).zip(others.get(part)),
             _ => None,
         };
         let Some(pair) = below else { return false };
+        schema = schema.and_then(|schema| match new {
+            Value::Array(_) => schema.items.as_deref(),
+            _ => schema.below(part),
+        });
         (new, old) = pair;
         if new == old {
             return true;

@@ -251,7 +251,7 @@ impl Structural {
         }
     }
 
-    pub(super) fn key_of(&self, item: &Value) -> Value {
+    pub(crate) fn key_of(&self, item: &Value) -> Value {
         let keys = self.list_keys.iter().filter_map(|key| Some((key.to_string(), item.get(&**key)?.clone())));
         Value::Object(keys.collect())
     }
