@@ -59,7 +59,7 @@ pub use provenance::{FieldOrigin, Provenance};
 pub use record::values_to_json;
 pub use render::{
     HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, TemplateOptions,
-    Tracing, check_release_name, release_name, render, render_values,
+    Tracing, check_release_name, release_name, render, render_values, render_warning,
 };
 pub use tree::{Bytes, MAX_CHART_SIZE, MAX_FILE_SIZE, Tree, TreeError, walk_order};
 pub use values::{

@@ -186,7 +186,6 @@ pub(crate) struct Prepared {
     pub(crate) values: Map,
     pub(crate) user_values: Map,
     pub(crate) origins: Origins,
-    pub(crate) warnings: Warnings,
 }
 
 /// Renders a chart as an installation or upgrade would.
@@ -203,10 +202,26 @@ pub fn render(
     capabilities: &Capabilities,
     options: &RenderOptions,
 ) -> Result<Rendered, ChartError> {
+    render_warning(chart, values, release, capabilities, options, &mut Warnings::default())
+}
+
+/// As [`render`]; what Helm would have written to stderr before it refused is left in `warnings`.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_warning(
+    chart: &Chart,
+    values: &ValueLayers,
+    release: &ReleaseInfo,
+    capabilities: &Capabilities,
+    options: &RenderOptions,
+    warnings: &mut Warnings,
+) -> Result<Rendered, ChartError> {
+    warnings.0.clone_from(&chart.warnings);
     let mut origins = if options.tracing == Tracing::On { Origins::on() } else { Origins::off() };
     let user_values = values.merge_traced(&mut origins)?;
     let layers = Layers { layers: values, origins };
-    told(options, render_merged(chart, user_values, layers, release, capabilities, options))
+    told(options, render_merged(chart, user_values, layers, release, capabilities, options, warnings))
 }
 
 /// The outcome with its error in the dialect's words.
@@ -231,7 +246,8 @@ pub fn render_values(
     let layers = ValueLayers::new();
     let origins = if options.tracing == Tracing::On { Origins::on() } else { Origins::off() };
     let layers = Layers { layers: &layers, origins };
-    told(options, render_merged(chart, values, layers, release, capabilities, options))
+    let mut warnings = Warnings(chart.warnings.clone());
+    told(options, render_merged(chart, values, layers, release, capabilities, options, &mut warnings))
 }
 
 struct Layers<'a> {
@@ -261,19 +277,19 @@ fn render_merged(
     release: &ReleaseInfo,
     capabilities: &Capabilities,
     options: &RenderOptions,
+    warnings: &mut Warnings,
 ) -> Result<Rendered, ChartError> {
     check_installable(chart)?;
     release.check_name()?;
-    let prepared = prepare(chart, user_values, layers.layers, layers.origins, options)?;
+    let prepared = prepare(chart, user_values, layers.layers, layers.origins, options, warnings)?;
     check_kube_version(&prepared.chart, capabilities)?;
     let mut files = execute(&prepared, release, capabilities, options)
         .map_err(|error| crate::evidence::add(error, &prepared.chart, layers.layers, &prepared.values))?;
-    let mut warnings = prepared.warnings;
     warnings.0.append(&mut files.warnings.0);
     let notes = take_notes(&mut files, prepared.chart.name(), options.notes);
     let sorted = {
         let texts = files.texts()?;
-        sort_manifests(texts, options.dialect, &mut warnings)
+        sort_manifests(texts, options.dialect, warnings)
     };
     let sorted = match sorted {
         Ok(sorted) => sorted,
@@ -286,7 +302,7 @@ fn render_merged(
             let traced = RenderOptions { tracing: Tracing::On, ..options.clone() };
             let mut origins = Origins::on();
             let user_values = layers.layers.merge_traced(&mut origins).unwrap_or_default();
-            let again = prepare(chart, user_values, layers.layers, origins, &traced)
+            let again = prepare(chart, user_values, layers.layers, origins, &traced, &mut Warnings::default())
                 .and_then(|prepared| Ok((execute(&prepared, release, capabilities, &traced)?, prepared.origins)));
             return Err(match again {
                 Ok((files, origins)) => {
@@ -304,7 +320,7 @@ fn render_merged(
         notes,
         crds: prepared.chart.crds(),
         processed: prepared.chart,
-        warnings: warnings.0,
+        warnings: std::mem::take(&mut warnings.0),
         values: prepared.values,
         user_values: prepared.user_values,
         provenance,
@@ -319,8 +335,8 @@ pub(crate) fn prepare(
     layers: &ValueLayers,
     mut origins: Origins,
     options: &RenderOptions,
+    warnings: &mut Warnings,
 ) -> Result<Prepared, ChartError> {
-    let mut warnings = Warnings(chart.warnings.clone());
     let mut chart = chart.clone();
     if options.tracing == Tracing::On {
         trace_defaults(&mut chart, options.dialect, &mut origins);
@@ -330,16 +346,16 @@ pub(crate) fn prepare(
         let setting = layers.history(&[name]).pop().map(Box::new);
         ChartError::Mismatch { text, setting }
     };
-    dependency::process(&mut chart, &user_values, options.dialect, &mut warnings).map_err(|text| {
+    dependency::process(&mut chart, &user_values, options.dialect, warnings).map_err(|text| {
         let error = mismatch(text);
         if options.dialect == Dialect::V4 { in_dependencies(error) } else { error }
     })?;
     let nulls = Nulls::of(options.dialect);
-    let values = coalesce_values(&chart, &user_values, nulls, &mut warnings).map_err(mismatch)?;
+    let values = coalesce_values(&chart, &user_values, nulls, warnings).map_err(mismatch)?;
     if options.schema == SchemaCheck::Validate {
         schema::validate(&chart, &values).map_err(|failure| schema::explain(failure, &chart, layers))?;
     }
-    Ok(Prepared { chart, values, user_values, origins, warnings })
+    Ok(Prepared { chart, values, user_values, origins })
 }
 
 fn trace_defaults(chart: &mut Chart, dialect: Dialect, origins: &mut Origins) {

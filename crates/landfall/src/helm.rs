@@ -21,12 +21,14 @@ mod gojson;
 mod history;
 mod install;
 mod journal;
+mod jsonpath;
 mod lint;
 mod list;
 mod moment;
 mod namespace;
 mod package;
 mod place;
+mod provenance;
 mod pull;
 mod push;
 mod registry;
@@ -152,7 +154,7 @@ struct Verb {
     run: fn(&World<'_>, &[String]) -> Result<u8, Stop>,
 }
 
-const VERBS: [Verb; 32] = [
+const VERBS: [Verb; 33] = [
     Verb { name: "template", run: template::run },
     Verb { name: "lint", run: lint::run },
     Verb { name: "show", run: show::run },
@@ -182,6 +184,7 @@ const VERBS: [Verb; 32] = [
     Verb { name: "history", run: history::run },
     Verb { name: "hist", run: history::run },
     Verb { name: "status", run: status::run },
+    Verb { name: "verify", run: provenance::run },
     Verb { name: "env", run: environment::run },
     Verb { name: "version", run: |_, words| version(words) },
     Verb { name: "help", run: |world, _| help(world) },
@@ -191,7 +194,7 @@ const VERBS: [Verb; 32] = [
 const OWN: [&str; 8] = ["rollback", "history", "hist", "status", "env", "version", "help", "delete"];
 
 /// Helm's other verbs, which are known by name.
-const LATER: [&str; 3] = ["completion", "plugin", "verify"];
+const LATER: [&str; 2] = ["completion", "plugin"];
 
 /// Which voice a command line asks for and where the verb stands; `None` when the verb is not one of ours here.
 pub(crate) fn asked(arguments: &[OsString]) -> Option<(Voice, usize)> {
@@ -286,6 +289,7 @@ fn help(world: &World<'_>) -> Result<u8, Stop> {
         ("test", "run tests for a release"),
         ("uninstall", "uninstall a release"),
         ("upgrade", "upgrade a release"),
+        ("verify", "verify that a chart at the given path has been signed and is valid"),
         ("version", "print the version"),
     ] {
         writeln!(out, "  {verb:<12}{what}")?;

@@ -124,6 +124,9 @@ pub enum SourceError {
         /// The digest of what came, in hex.
         actual: String,
     },
+    /// An archive that nobody who is known has signed; displays in Helm's words.
+    #[error("{0}")]
+    Provenance(String),
     /// A path given as text is not one this system can use.
     #[error("`{0}` is not a usable path inside the tree")]
     Path(String),
@@ -179,6 +182,8 @@ impl Diagnose for SourceError {
                 .help("`search repo` lists what there is; `repo update` refreshes it"),
             SourceError::Digest { .. } => Diagnostic::error(515, self.to_string())
                 .help("nothing of it was kept; the archive has changed since the index was made, or on its way"),
+            SourceError::Provenance(_) => Diagnostic::error(516, self.to_string())
+                .help("`gpg --export >FILE` writes the keys of people you trust; give them with --keyring FILE"),
             SourceError::Path(_) => Diagnostic::error(509, self.to_string()),
         }
     }

@@ -7,6 +7,7 @@
 //!
 //! repositories.yaml ─► RepositoryEntry ── fetch_index ─► Index ── find(chart, version) ─► IndexEntry ─► archive, checked
 //! oci://host/path ─► Reference ── Registry::choose, pull ─► archive, checked
+//! archive + .prov + Keyring ── verify_archive ─► Verification: who signed it
 //! ```
 //!
 //! Invariants: nothing is checked out and nothing is executed; a path never leaves its tree, symbolic links
@@ -18,7 +19,9 @@ mod charts;
 mod error;
 mod git;
 mod http;
+mod openpgp;
 mod private_file;
+mod provenance;
 mod registry;
 mod remote;
 mod repository;
@@ -31,6 +34,8 @@ pub use blame::LineCommit;
 pub use charts::{FetchedChart, RemoteCharts};
 pub use error::SourceError;
 pub use http::{Access, CertificateCheck, CredentialScope, HttpClient, Reply, host_of, resolve_url, same_url};
+pub use openpgp::{KeyOwner, Keyring, OpenPgpError, SignedText, Signer};
+pub use provenance::{Verification, provenance_text, verify_archive};
 pub use registry::{
     CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, PROVENANCE_MEDIA_TYPE, PulledChart,
     Reference, Registry, Scheme,

@@ -1,5 +1,9 @@
 //! The contract of `source` against repositories made by git itself.
 
+mod it {
+    mod signed;
+}
+
 use std::path::Path;
 use std::process::Command;
 

@@ -32,7 +32,8 @@ pub trait Random: Send + Sync {
 pub struct Context {
     /// Where `now` looks.
     pub clock: Arc<dyn Clock>,
-    /// Where random strings, keys of certificates and identifiers come from; RSA keys alone come from the system.
+    /// Where random strings, keys of certificates and identifiers come from. Keys are made of it where it is
+    /// a sequence; else they come from the system, as signatures of elliptic curves always do.
     pub random: Arc<dyn Random>,
     /// The zone called `Local`.
     pub zone: TimeZone,

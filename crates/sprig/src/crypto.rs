@@ -5,8 +5,9 @@ mod cipher;
 mod der;
 mod key;
 mod password;
+mod repeatable;
 
-use landfall_gotemplate::{Args, CallCtx, Func, FuncError, FuncMap, Type, Value};
+use landfall_gotemplate::{Args, Func, FuncError, FuncMap, Type, Value};
 
 use crate::context::Context;
 use certificate::{Certificate, Subject};
@@ -14,7 +15,7 @@ use key::PrivateKey;
 
 const CERTIFICATE: Type = Type::Host("sprig.certificate");
 
-type Call = fn(&mut CallCtx<'_>, Args<'_>) -> Result<Value, FuncError>;
+type Call = fn(&Context, Args<'_>) -> Result<Value, FuncError>;
 
 pub(crate) fn register(funcs: &mut FuncMap) {
     let two = &[Type::String, Type::String];
@@ -45,8 +46,8 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert("decryptAES", Func::new(two, |_, a| Ok(Value::str(cipher::decrypt(a.bytes(0), a.bytes(1))?))));
     funcs.insert(
         "genPrivateKey",
-        Func::new(&[Type::String], |_, a| {
-            Ok(Value::from(match key::generate(&a.str(0)) {
+        Func::new(&[Type::String], |ctx, a| {
+            Ok(Value::from(match key::generate(&Context::of(ctx), &a.str(0)) {
                 Ok(key) => key.pem().to_owned(),
                 Err(problem) => problem,
             }))
@@ -54,26 +55,28 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     );
 
     let certificates: &[(&str, &'static [Type], Call)] = &[
-        ("genCA", &[Type::String, Type::Int], |ctx, a| authority(ctx, a, PrivateKey::rsa()?)),
-        ("genCAWithKey", &[Type::String, Type::Int, Type::String], |ctx, a| authority(ctx, a, given_key(a, 2)?)),
-        ("genSelfSignedCert", &[Type::String, Type::LIST, Type::LIST, Type::Int], |ctx, a| {
-            self_signed(ctx, a, PrivateKey::rsa()?)
+        ("genCA", &[Type::String, Type::Int], |context, a| authority(context, a, PrivateKey::rsa(context)?)),
+        ("genCAWithKey", &[Type::String, Type::Int, Type::String], |context, a| {
+            authority(context, a, given_key(a, 2)?)
         }),
-        ("genSelfSignedCertWithKey", &[Type::String, Type::LIST, Type::LIST, Type::Int, Type::String], |ctx, a| {
-            self_signed(ctx, a, given_key(a, 4)?)
+        ("genSelfSignedCert", &[Type::String, Type::LIST, Type::LIST, Type::Int], |context, a| {
+            self_signed(context, a, PrivateKey::rsa(context)?)
         }),
-        ("genSignedCert", &[Type::String, Type::LIST, Type::LIST, Type::Int, CERTIFICATE], |ctx, a| {
-            signed(ctx, a, PrivateKey::rsa()?)
+        ("genSelfSignedCertWithKey", &[Type::String, Type::LIST, Type::LIST, Type::Int, Type::String], |context, a| {
+            self_signed(context, a, given_key(a, 4)?)
+        }),
+        ("genSignedCert", &[Type::String, Type::LIST, Type::LIST, Type::Int, CERTIFICATE], |context, a| {
+            signed(context, a, PrivateKey::rsa(context)?)
         }),
         (
             "genSignedCertWithKey",
             &[Type::String, Type::LIST, Type::LIST, Type::Int, CERTIFICATE, Type::String],
-            |ctx, a| signed(ctx, a, given_key(a, 5)?),
+            |context, a| signed(context, a, given_key(a, 5)?),
         ),
         ("buildCustomCert", two, |_, a| Ok(Value::host(Certificate::given(a.bytes(0), a.bytes(1))?))),
     ];
-    for (name, params, call) in certificates {
-        funcs.insert(name, Func::new(params, *call));
+    for &(name, params, call) in certificates {
+        funcs.insert(name, Func::new(params, move |ctx, a| call(&Context::of(ctx), a)));
     }
 }
 
@@ -81,22 +84,22 @@ fn given_key(a: Args<'_>, at: usize) -> Result<PrivateKey, FuncError> {
     PrivateKey::parse(a.bytes(at)).map_err(|problem| FuncError::new(format!("parsing private key: {problem}")))
 }
 
-fn authority(ctx: &mut CallCtx<'_>, a: Args<'_>, key: PrivateKey) -> Result<Value, FuncError> {
+fn authority(context: &Context, a: Args<'_>, key: PrivateKey) -> Result<Value, FuncError> {
     let subject = Subject { name: &a.str(0), addresses: None, hosts: None, days: a.int(1) };
-    Ok(Value::host(Certificate::authority(&Context::of(ctx), &subject, &key)?))
+    Ok(Value::host(Certificate::authority(context, &subject, &key)?))
 }
 
-fn self_signed(ctx: &mut CallCtx<'_>, a: Args<'_>, key: PrivateKey) -> Result<Value, FuncError> {
+fn self_signed(context: &Context, a: Args<'_>, key: PrivateKey) -> Result<Value, FuncError> {
     let name = a.str(0);
     let subject = Subject { name: &name, addresses: a.any(1).as_list(), hosts: a.any(2).as_list(), days: a.int(3) };
-    Ok(Value::host(Certificate::self_signed(&Context::of(ctx), &subject, &key)?))
+    Ok(Value::host(Certificate::self_signed(context, &subject, &key)?))
 }
 
-fn signed(ctx: &mut CallCtx<'_>, a: Args<'_>, key: PrivateKey) -> Result<Value, FuncError> {
+fn signed(context: &Context, a: Args<'_>, key: PrivateKey) -> Result<Value, FuncError> {
     let Some(authority) = a.any(4).as_host::<Certificate>() else {
         return Err(FuncError::new("unable to decode certificate"));
     };
     let name = a.str(0);
     let subject = Subject { name: &name, addresses: a.any(1).as_list(), hosts: a.any(2).as_list(), days: a.int(3) };
-    Ok(Value::host(Certificate::signed(&Context::of(ctx), &subject, &key, authority)?))
+    Ok(Value::host(Certificate::signed(context, &subject, &key, authority)?))
 }

@@ -42,8 +42,7 @@ pub(super) fn lint(
         lint.add(LintSeverity::Error, path, Err(text));
         return;
     }
-    let prepared =
-        Prepared { chart, values, user_values: Map::new(), origins: Origins::off(), warnings: Warnings::default() };
+    let prepared = Prepared { chart, values, user_values: Map::new(), origins: Origins::off() };
     let mut files = match execute_with(&prepared, release, capabilities, options, Strictness::Lenient) {
         Ok(files) => files,
         Err(error) => {

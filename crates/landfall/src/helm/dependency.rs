@@ -16,8 +16,8 @@ use super::{Stop, World, log, parse, place};
 const FLAGS: &[Spec] = &[
     flag("max-col-width", Kind::Text, Support::Works, "maximum column width for output table"),
     flag("skip-refresh", Kind::Bool, Support::Works, "do not refresh the local repository cache"),
-    flag("verify", Kind::Bool, Support::Missing, "verify the packages against signatures"),
-    flag("keyring", Kind::Text, Support::NoEffect, ""),
+    flag("verify", Kind::Bool, Support::Works, "verify the packages against signatures"),
+    flag("keyring", Kind::Text, Support::Works, "keyring containing public keys"),
     flag("username", Kind::Text, Support::Works, "chart repository username where to locate the requested chart"),
     flag("password", Kind::Text, Support::Works, "chart repository password where to locate the requested chart"),
     flag("cert-file", Kind::Text, Support::Works, "identify HTTPS client using this SSL certificate file"),

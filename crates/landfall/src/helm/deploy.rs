@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use landfall_chart::{
-    Capabilities, Chart, ChartError, Dialect, ReleaseInfo, RenderOptions, Rendered, ValueLayers, Values, render,
-    render_values,
+    Capabilities, Chart, ChartError, Dialect, ReleaseInfo, RenderOptions, Rendered, ValueLayers, Values, Warnings,
+    render_values, render_warning,
 };
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_release::{
     Apply, Content, Delivered, DeployOptions, Force, HookRuns, OwnershipCheck, Record, Remainder, Wait,
 };
 
-use super::flags::{Flags, Kind, Spec, Support, flag, short};
+use super::flags::{DETERMINISTIC, Flags, Kind, Spec, Support, flag, short};
 use super::session::Session;
 use super::{Stop, World, log, place, template, values};
 
@@ -40,6 +40,7 @@ pub(super) const DEPLOY: &[Spec] = &[
     flag("force-conflicts", Bool, Works, "server-side apply takes over fields of others"),
     flag("server-side", Optional("true"), Works, "let the server merge: true, false or auto"),
     flag("helm-dialect", Text, Works, "v3 or v4: whose manner is kept"),
+    DETERMINISTIC,
     flag("hide-notes", Bool, Works, "do not show notes in the output"),
     flag("hide-secret", Bool, Works, "hide Kubernetes Secrets when also using the --dry-run flag"),
     short("labels", 'l', Pairs, Works, "labels that would be added to release metadata"),
@@ -199,17 +200,21 @@ pub(super) async fn content(
 ) -> Result<(Content, Rendered), Stop> {
     let Rendering { options, post_renderer, capabilities } = rendering;
     let (chart, layers) = (asked.chart.clone(), asked.layers.clone());
-    let work = move || match recorded {
-        Some(values) => render_values(&chart, values, &release, &capabilities, &options),
-        None => render(&chart, &layers, &release, &capabilities, &options),
+    let work = move || {
+        let mut before = Warnings(chart.warnings.clone());
+        let outcome = match recorded {
+            Some(values) => render_values(&chart, values, &release, &capabilities, &options),
+            None => render_warning(&chart, &layers, &release, &capabilities, &options, &mut before),
+        };
+        (outcome, before)
     };
-    let rendered = tokio::task::spawn_blocking(work)
+    let (outcome, before) = tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| Stop::words(700, format!("rendering ended unexpectedly: {error}")))?
-        .map_err(|error| {
-            log(&asked.chart.warnings);
-            chart_error(&error)
-        })?;
+        .map_err(|error| Stop::words(700, format!("rendering ended unexpectedly: {error}")))?;
+    let rendered = outcome.map_err(|error| {
+        log(&before.0);
+        chart_error(&error)
+    })?;
     log(&rendered.warnings);
     let mut content = Content::of(&rendered).map_err(|error| super::session::told(&error))?;
     let flags = session.flags;

@@ -59,7 +59,7 @@ pub(crate) const fn short(name: &'static str, letter: char, kind: Kind, support:
 }
 
 use Kind::{Bool, Count, List, Repeat, Text};
-use Support::{Missing, NoEffect, Works};
+use Support::{NoEffect, Works};
 
 /// Flags that every verb of Helm takes, and ours.
 pub(crate) const GLOBAL: &[Spec] = &[
@@ -95,12 +95,20 @@ pub(crate) const VALUES: &[Spec] = &[
     flag("set-literal", Repeat, Works, "set a literal STRING value"),
 ];
 
+/// The flag that makes a rendering repeatable.
+pub(crate) const DETERMINISTIC: Spec = flag(
+    "deterministic",
+    Kind::Optional("0"),
+    Works,
+    "random functions give what follows from a seed; time stands still",
+);
+
 /// Flags about where a chart comes from.
 pub(crate) const CHART: &[Spec] = &[
     flag("version", Text, Works, "specify a version constraint for the chart version to use"),
     flag("devel", Bool, Works, "use development versions, too. Equivalent to version '>0.0.0-0'"),
-    flag("verify", Bool, Missing, "verify the package before using it"),
-    flag("keyring", Text, NoEffect, ""),
+    flag("verify", Bool, Works, "verify the package before using it"),
+    flag("keyring", Text, Works, "location of public keys used for verification"),
     flag("repo", Text, Works, "chart repository url where to locate the requested chart"),
     flag("username", Text, Works, "chart repository username where to locate the requested chart"),
     flag("password", Text, Works, "chart repository password where to locate the requested chart"),
@@ -207,7 +215,7 @@ impl Flags {
     }
 
     fn set(&mut self, spec: &'static Spec, value: String, shown: &str) -> Result<(), String> {
-        if spec.support == Missing {
+        if spec.support == Support::Missing {
             let off = spec.kind == Kind::Bool && value == "false";
             if !off {
                 self.missing.get_or_insert(spec.name);

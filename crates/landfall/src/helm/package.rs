@@ -9,16 +9,21 @@ use landfall_diag::Diagnostic;
 
 use super::dependency::Filling;
 use super::flags::{CHART, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
-use super::{Stop, World, log, parse, place};
+use super::{Stop, World, log, parse, place, provenance};
 
 const FLAGS: &[Spec] = &[
     flag("version", Kind::Text, Support::Works, "set the version on the chart to this semver version"),
     flag("app-version", Kind::Text, Support::Works, "set the appVersion on the chart to this version"),
     short("destination", 'd', Kind::Text, Support::Works, "location to write the chart"),
     short("dependency-update", 'u', Kind::Bool, Support::Works, "update dependencies before packaging"),
-    flag("sign", Kind::Bool, Support::Missing, "use a PGP private key to sign this package"),
-    flag("key", Kind::Text, Support::NoEffect, ""),
-    flag("passphrase-file", Kind::Text, Support::NoEffect, ""),
+    flag("sign", Kind::Bool, Support::Works, "use a PGP private key to sign this package"),
+    flag("key", Kind::Text, Support::Works, "name of the key to use when signing. Used if --sign is true"),
+    flag(
+        "passphrase-file",
+        Kind::Text,
+        Support::Works,
+        "location of a file which contains the passphrase for the signing key; - is standard input",
+    ),
 ];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
@@ -28,6 +33,14 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     };
     if flags.arguments.is_empty() {
         return Err(Stop::Usage("need at least one argument, the path to the chart".to_owned()));
+    }
+    if flags.is("sign") {
+        for needed in ["key", "keyring"] {
+            let missing = flags.text(needed).map_or(needed == "key", str::is_empty);
+            if missing {
+                return Err(Stop::Usage(format!("--{needed} is required for signing a package")));
+            }
+        }
     }
     let time = (world.env)("SOURCE_DATE_EPOCH").and_then(|seconds| seconds.parse().ok());
     let options = time.map_or_else(PackageOptions::default, |time| PackageOptions { time });
@@ -72,6 +85,9 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         let partial = destination.join(format!(".{}.partial", packed.file_name));
         fs::write(&partial, &packed.bytes)?;
         fs::rename(&partial, &target)?;
+        if flags.is("sign") {
+            provenance::sign(world, &flags, &target)?;
+        }
         let shown = match flags.text("destination") {
             None | Some("" | ".") => target.display().to_string(),
             Some(directory) => format!("{}/{}", directory.trim_end_matches('/'), packed.file_name),

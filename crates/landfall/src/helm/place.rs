@@ -10,7 +10,7 @@ use landfall_diag::Diagnostic;
 use super::dependency::Filling;
 use super::flags::Flags;
 use super::repositories::{self, Remote, Settings};
-use super::{Stop, Voice, World};
+use super::{Stop, Voice, World, provenance};
 
 /// Most files a chart's directory may hold.
 const MAX_FILES: usize = 100_000;
@@ -30,6 +30,9 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
                 io::stderr().lock(),
                 "install.go:759: WARN local chart found in current working directory. repository url ignored chart={name} repository={repository}"
             );
+        }
+        if flags.is("verify") {
+            provenance::verify(world, flags, &path.to_string_lossy())?;
         }
         return Ok(path);
     }
@@ -58,10 +61,16 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
             }
         }
     }
-    let fetched = Remote::resolve(world, flags, &settings, name)?.fetch()?;
+    let remote = Remote::resolve(world, flags, &settings, name)?;
+    let fetched = remote.fetch()?;
     fs::create_dir_all(&settings.cache)?;
     let path = settings.cache.join(&fetched.name);
     repositories::write_whole(&path, &fetched.bytes)?;
+    if flags.is("verify") {
+        let signed = remote.signed(&fetched)?;
+        repositories::write_whole(&settings.cache.join(format!("{}.prov", fetched.name)), &signed)?;
+        provenance::verify(world, flags, &path.to_string_lossy())?;
+    }
     Ok(path)
 }
 

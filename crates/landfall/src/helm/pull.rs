@@ -8,7 +8,7 @@ use landfall_chart::read_archive;
 
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, flag, short};
 use super::repositories::{Fetched, Remote, Settings, write_whole};
-use super::{Stop, World, parse, place};
+use super::{Stop, World, parse, place, provenance};
 
 use Kind::{Bool, Text};
 use Support::Works;
@@ -38,6 +38,11 @@ fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
     let fetched = remote.fetch()?;
     let destination = flags.text("destination").filter(|path| !path.is_empty()).unwrap_or(".");
     if flags.is("untar") {
+        if flags.is("verify") {
+            let signed = remote.signed(&fetched)?;
+            let verification = provenance::verify_bytes(world, flags, &fetched.name, &fetched.bytes, &signed)?;
+            io::stdout().lock().write_all(provenance::told(&verification).as_bytes())?;
+        }
         return expand(world, flags, destination, reference, &fetched);
     }
     let directory = world.cwd.join(destination);
@@ -46,7 +51,12 @@ fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
         return Err(Stop::words(600, format!("open {}: no such file or directory", shown(&fetched.name))));
     }
     write_whole(&directory.join(&fetched.name), &fetched.bytes)?;
-    if flags.is("prov") {
+    if flags.is("verify") {
+        let signed = remote.signed(&fetched)?;
+        write_whole(&directory.join(format!("{}.prov", fetched.name)), &signed)?;
+        let verification = provenance::verify_bytes(world, flags, &fetched.name, &fetched.bytes, &signed)?;
+        io::stdout().lock().write_all(provenance::told(&verification).as_bytes())?;
+    } else if flags.is("prov") {
         let signed = fetched.provenance.clone().map_or_else(|| remote.fetch_provenance(), Ok);
         match signed {
             Ok(signed) => write_whole(&directory.join(format!("{}.prov", fetched.name)), &signed)?,

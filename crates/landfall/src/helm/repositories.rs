@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use landfall_diag::Diagnose as _;
+use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_source::{
     Access, CertificateCheck, CredentialScope, Credentials, HttpClient, Reference, Registry, RepositoryEntry,
     RepositoryFile, Scheme, SourceError, cached_index, fetch_archive, find_in_repository, resolve_url,
@@ -218,6 +218,24 @@ impl Remote {
             }),
             Remote::Registry { registry, reference } => pull(registry, reference),
         }
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self) -> String {
+        match self {
+            Remote::Archive { url, .. } => url.clone(),
+            Remote::Registry { reference, .. } => format!("oci://{reference}"),
+        }
+    }
+
+    /// What its maintainer signed about a fetched archive, which must be there.
+    pub(super) fn signed(&self, fetched: &Fetched) -> Result<Vec<u8>, Stop> {
+        let signed = fetched.provenance.clone().map_or_else(|| self.fetch_provenance(), Ok);
+        signed.map_err(|error| {
+            let words = format!("failed to fetch provenance {:?}", format!("{}.prov", self.address()));
+            let diagnostic = Diagnostic::error(516, format!("{} is not signed", self.address()));
+            Stop::said(words, diagnostic.note(error.to_string()).help("leave --verify out to use it all the same"))
+        })
     }
 
     /// Fetches what its maintainer signed about it.

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use super::flags::{CHART, GLOBAL, Kind, Spec, Support, flag};
-use super::{Stop, World, log, parse, place};
+use super::jsonpath::JsonPath;
+use super::{Stop, Voice, World, log, parse, place};
 
 const FLAGS: &[Spec] =
-    &[flag("jsonpath", Kind::Text, Support::Missing, "supply a JSONPath expression to filter the output")];
+    &[flag("jsonpath", Kind::Text, Support::Works, "supply a JSONPath expression to filter the output")];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "show all|chart|crds|readme|values [CHART] [flags]";
@@ -42,8 +43,23 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         if all {
             text.push_str("---\n");
         }
-        text.push_str(&values.text());
-        text.push('\n');
+        match flags.text("jsonpath").filter(|path| !path.is_empty()) {
+            None => {
+                text.push_str(&values.text());
+                text.push('\n');
+            }
+            Some(path) => {
+                let read = JsonPath::parse(path)
+                    .map_err(|error| Stop::Usage(format!("error parsing jsonpath {path}: {error}")))?;
+                let data = landfall_yaml::to_json(&values.text()).unwrap_or_default();
+                match (read.write(&data), world.voice) {
+                    (Ok(found), _) => text.push_str(&found),
+                    // Helm says nothing where nothing is found.
+                    (Err(_), Voice::Helm) => {}
+                    (Err(error), Voice::Landfall) => return Err(Stop::words(205, error)),
+                }
+            }
+        }
     }
     if (all || what == "readme")
         && let Some(readme) = chart.readme()

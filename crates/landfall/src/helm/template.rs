@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -11,12 +12,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use landfall_chart::{
     Capabilities, ChartError, HookChoice, KubeVersion, NotesFrom, Operation, ReleaseInfo, RenderOptions, Rendered,
-    SchemaCheck, TemplateOptions, release_name, render,
+    SchemaCheck, TemplateOptions, Warnings, release_name, render_warning,
 };
 
 use landfall_diag::Diagnostic;
+use landfall_sprig::{Clock, Random, Seeded};
+use sha2::{Digest as _, Sha256};
 
-use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
+use super::flags::{CHART, DETERMINISTIC, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
 use super::validate::{self, Work};
 use super::{Stop, World, dialect, log, namespace, parse, place, values};
 
@@ -41,13 +44,14 @@ const FLAGS: &[Spec] = &[
     flag("post-renderer", Text, Works, "the path to an executable to be used for post rendering"),
     flag("post-renderer-args", Repeat, Works, "an argument to the post-renderer"),
     flag("helm-dialect", Text, Works, "v3 or v4: whose bytes are reproduced"),
+    DETERMINISTIC,
     flag("validate", Bool, Works, "validate against the Kubernetes cluster you are currently pointing at"),
     flag("dependency-update", Bool, Works, "update dependencies if they are missing before installing the chart"),
     flag("dry-run", Optional("client"), Works, "server lets templates look into the cluster"),
     flag("create-namespace", Bool, NoEffect, ""),
     flag("force", Bool, NoEffect, ""),
     flag("replace", Bool, NoEffect, ""),
-    flag("timeout", Text, NoEffect, ""),
+    flag("timeout", Kind::Duration, NoEffect, ""),
     // Helm 4 says how to wait; Helm 3 only whether.
     flag("wait", Optional("watcher"), NoEffect, ""),
     flag("wait-for-jobs", Bool, NoEffect, ""),
@@ -110,10 +114,12 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         Work { chart: &chart, layers: &layers, release: &release, capabilities: &capabilities, options: &options };
     let rendered = ManuallyDrop::new(match validate::live(world, &flags, &work)? {
         Some(rendered) => rendered,
-        None => render(&chart, &layers, &release, &capabilities, &options).map_err(|error| {
-            log(&chart.warnings);
-            with_debug(error, &flags)
-        })?,
+        None => {
+            let mut before = Warnings::default();
+            let outcome = render_warning(&chart, &layers, &release, &capabilities, &options, &mut before);
+            log(&before.0);
+            outcome.map_err(|error| with_debug(error, &flags))?
+        }
     });
     log(&rendered.warnings);
     let output = TemplateOptions {
@@ -156,6 +162,9 @@ pub(super) fn render_options(world: &World<'_>, flags: &Flags) -> Result<RenderO
     if flags.is("render-subchart-notes") {
         options.notes = NotesFrom::All;
     }
+    if let Some(seed) = flags.text("deterministic") {
+        (options.sprig.random, options.sprig.clock) = repeatable(world, seed);
+    }
     if flags.is("enable-dns") {
         options.sprig.hosts = Some(Arc::new(|host: &str| {
             let found = std::net::ToSocketAddrs::to_socket_addrs(&(host, 0));
@@ -163,6 +172,16 @@ pub(super) fn render_options(world: &World<'_>, flags: &Flags) -> Result<RenderO
         }));
     }
     Ok(options)
+}
+
+/// Randomness that follows from a seed, any text, and a clock that stands still: at `SOURCE_DATE_EPOCH`, or at the
+/// beginning of 2000.
+fn repeatable(world: &World<'_>, seed: &str) -> (Arc<dyn Random>, Arc<dyn Clock>) {
+    let digest = Sha256::digest(seed.as_bytes());
+    let seed = digest[..8].iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
+    let epoch = (world.env)("SOURCE_DATE_EPOCH").and_then(|seconds| seconds.parse().ok());
+    let moment = jiff::Timestamp::from_second(epoch.unwrap_or(946_684_800)).unwrap_or_default();
+    (Arc::new(Seeded::new(seed)), Arc::new(moment))
 }
 
 /// The release's name and the chart's (helm: `NameAndChart`).
@@ -197,17 +216,25 @@ fn generated_name(chart: &str) -> String {
 /// The post-renderer's path, found as Go's `exec.LookPath` finds it.
 pub(super) fn find_post_renderer(world: &World<'_>, flags: &Flags) -> Result<Option<PathBuf>, Stop> {
     let Some(program) = flags.text("post-renderer").filter(|program| !program.is_empty()) else { return Ok(None) };
-    let found = if program.contains('/') {
-        Some(world.cwd.join(program)).filter(|path| path.is_file())
-    } else {
-        let path = (world.env)("PATH").unwrap_or_default();
-        path.split(':').map(|directory| Path::new(directory).join(program)).find(|path| path.is_file())
+    let refused = |why: String| {
+        Stop::Usage(format!(
+            "invalid argument {program:?} for \"--post-renderer\" flag: unable to find binary at {program}: exec: {program:?}: {why}"
+        ))
     };
-    match found {
+    if program.contains('/') {
+        let path: PathBuf = world.cwd.join(program).components().collect();
+        let status = fs::metadata(&path).map_err(|error| refused(place::go_words("stat", program, &error)))?;
+        return match (status.is_dir(), status.permissions().mode() & 0o111) {
+            (true, _) => Err(refused("is a directory".to_owned())),
+            (false, 0) => Err(refused("permission denied".to_owned())),
+            (false, _) => Ok(Some(path)),
+        };
+    }
+    let path = (world.env)("PATH").unwrap_or_default();
+    let runs = |path: &PathBuf| fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0);
+    match path.split(':').map(|directory| Path::new(directory).join(program)).find(runs) {
         Some(path) => Ok(Some(path)),
-        None => Err(Stop::Usage(format!(
-            "invalid argument {program:?} for \"--post-renderer\" flag: unable to find binary at {program}: exec: {program:?}: executable file not found in $PATH"
-        ))),
+        None => Err(refused("executable file not found in $PATH".to_owned())),
     }
 }
 
@@ -285,8 +312,10 @@ fn write_files(
         }
         writeln!(out, "wrote {name}")?;
     }
-    if options.show_only.is_empty() {
-        writeln!(out)?;
+    // What went into files is no longer there to be shown; Helm looks for it all the same.
+    if let Some(path) = options.show_only.first() {
+        return Err(Stop::words(200, format!("could not find template {path} in chart")));
     }
+    writeln!(out)?;
     Ok(0)
 }

@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use landfall_chart::{Capabilities, Chart, ReleaseInfo, RenderOptions, Rendered, ValueLayers, render};
+use landfall_chart::{
+    Capabilities, Chart, ReleaseInfo, RenderOptions, Rendered, ValueLayers, Warnings, render, render_warning,
+};
 use landfall_cluster::{Cluster, DryRun, FieldValidation, WriteOptions};
 use landfall_delivery::Offers;
 use landfall_diag::{Diagnose, Diagnostic};
@@ -35,8 +37,9 @@ pub(super) struct Work<'a> {
 
 impl Work<'_> {
     fn render(&self, capabilities: &Capabilities, options: &RenderOptions) -> Result<Rendered, Stop> {
-        render(self.chart, self.layers, self.release, capabilities, options).map_err(|error| {
-            log(&self.chart.warnings);
+        let mut before = Warnings::default();
+        render_warning(self.chart, self.layers, self.release, capabilities, options, &mut before).map_err(|error| {
+            log(&before.0);
             error.into()
         })
     }

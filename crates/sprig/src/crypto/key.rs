@@ -7,7 +7,8 @@ use rcgen::{
 };
 use rustls_pki_types::PrivateKeyDer;
 
-use super::der;
+use super::{der, repeatable};
+use crate::context::Context;
 
 /// A key that can sign, with its PEM text.
 pub(super) struct PrivateKey {
@@ -22,9 +23,22 @@ const CURVES: [(&[u8], &SignatureAlgorithm); 2] = [
 ];
 
 /// What `genPrivateKey` makes, or the words that it answers instead.
-pub(super) fn generate(kind: &str) -> Result<PrivateKey, String> {
+pub(super) fn generate(context: &Context, kind: &str) -> Result<PrivateKey, String> {
     let failed = |error: rcgen::Error| format!("failed to generate private key: {error}");
+    let random = &*context.random;
+    let read = |key: PrivateKeyDer<'_>, algorithm: &'static SignatureAlgorithm| {
+        PrivateKey::of(KeyPair::from_der_and_sign_algo(&key, algorithm).map_err(failed)?)
+    };
     match kind {
+        "" | "rsa" if random.is_sequence() => {
+            read(PrivateKeyDer::Pkcs1(repeatable::rsa(random, 4_096).into()), &PKCS_RSA_SHA256)
+        }
+        "ecdsa" if random.is_sequence() => {
+            read(PrivateKeyDer::Pkcs8(p256(&repeatable::p256(random)).into()), &PKCS_ECDSA_P256_SHA256)
+        }
+        "ed25519" if random.is_sequence() => {
+            read(PrivateKeyDer::Pkcs8(repeatable::ed25519(random, &ED25519).into()), &PKCS_ED25519)
+        }
         "" | "rsa" => {
             let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_4096).map_err(failed)?;
             PrivateKey::of(pair)
@@ -37,10 +51,16 @@ pub(super) fn generate(kind: &str) -> Result<PrivateKey, String> {
 }
 
 impl PrivateKey {
-    /// An RSA key of 2,048 bits, from the system's randomness.
-    pub(super) fn rsa() -> Result<Self, FuncError> {
+    /// An RSA key of 2,048 bits: from the system's randomness, unless what is random follows from a seed.
+    pub(super) fn rsa(context: &Context) -> Result<Self, FuncError> {
         let failed = |problem: String| FuncError::new(format!("error generating rsa key: {problem}"));
-        let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048);
+        let random = &*context.random;
+        let pair = if random.is_sequence() {
+            let key = PrivateKeyDer::Pkcs1(repeatable::rsa(random, 2_048).into());
+            KeyPair::from_der_and_sign_algo(&key, &PKCS_RSA_SHA256)
+        } else {
+            KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)
+        };
         Self::of(pair.map_err(|error| failed(error.to_string()))?).map_err(failed)
     }
 
@@ -102,6 +122,19 @@ impl PrivateKey {
 
 /// `AlgorithmIdentifier` of Ed25519.
 const ED25519: [u8; 7] = [0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70];
+
+/// `AlgorithmIdentifier` of keys on P-256: elliptic curves in general, then this one.
+const P256: [u8; 21] = [
+    0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03,
+    0x01, 0x07,
+];
+
+/// A secret number as a key on P-256, in PKCS #8.
+fn p256(secret: &[u8]) -> Vec<u8> {
+    let key = [der::write(der::INTEGER, &[1]), der::write(der::OCTETS, secret)].concat();
+    let key = der::write(der::OCTETS, &der::write(der::SEQUENCE, &key));
+    der::write(der::SEQUENCE, &[&der::write(der::INTEGER, &[0])[..], &P256, &key].concat())
+}
 
 /// A SEC 1 `ECPrivateKey` with its curve and public key, as Go writes it.
 fn sec1(key: &[u8], pair: &KeyPair) -> Option<Vec<u8>> {

@@ -6,16 +6,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use landfall_chart::{API_VERSION_V1, Chart, Dependency, Lock, PackageOptions, digest, package};
-use landfall_source::{
-    HttpClient, Index, IndexEntry, Reference, RepositoryEntry, cached_index, fetch_archive, join_url, same_url,
-};
+use landfall_source::{HttpClient, Index, IndexEntry, Reference, RepositoryEntry, cached_index, join_url, same_url};
 use landfall_sprig::{Constraint, Version};
 use sha2::{Digest as _, Sha256};
 
 use super::super::flags::Flags;
 use super::super::repo::fetch_all;
-use super::super::repositories::{Settings, access, file_name, pull, registry, wrapped, write_whole};
-use super::super::{Stop, World, moment, place};
+use super::super::repositories::{Fetched, Remote, Settings, access, pull, registry, wrapped, write_whole};
+use super::super::{Stop, World, moment, place, provenance};
 
 /// What the name of a repository begins with that nobody has added.
 const UNMANAGED: &str = "helm-manager-";
@@ -31,6 +29,14 @@ pub(in super::super) struct Filling<'w> {
     repositories: Vec<RepositoryEntry>,
     /// Indexes read or fetched so far, by the repository's name or, where nobody has added it, address.
     indexes: BTreeMap<String, Index>,
+    unsigned: Unsigned,
+}
+
+/// What becomes of archives that nobody has signed, with `--verify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unsigned {
+    Refused,
+    Told,
 }
 
 impl<'w> Filling<'w> {
@@ -42,7 +48,16 @@ impl<'w> Filling<'w> {
             name => name.strip_prefix("./").unwrap_or(name).to_owned(),
         };
         let directory = world.cwd.join(name);
-        Ok(Filling { world, flags, settings, shown, directory, repositories, indexes: BTreeMap::new() })
+        Ok(Filling {
+            world,
+            flags,
+            settings,
+            shown,
+            directory,
+            repositories,
+            indexes: BTreeMap::new(),
+            unsigned: Unsigned::Refused,
+        })
     }
 
     fn load(&self) -> Result<Chart, Stop> {
@@ -59,6 +74,7 @@ impl<'w> Filling<'w> {
     pub(in super::super) fn build(mut self) -> Result<(), Stop> {
         let chart = self.load()?;
         let Some(lock) = &chart.lock else { return self.update() };
+        self.unsigned = Unsigned::Told;
         let mut asked = chart.metadata.dependencies.clone();
         let older = landfall_chart::digest_v2(&asked) == lock.digest;
         self.names(&mut asked)?;
@@ -373,8 +389,11 @@ impl<'w> Filling<'w> {
             }
             writeln!(io::stdout().lock(), "Downloading {name} from repo {repository}")?;
             let reference = Reference::child(repository, &name, &dependency.version)?;
-            let fetched = pull(&registry(self.world, self.flags), &reference)
-                .map_err(|stop| stop.behind(&format!("could not download {repository}/{name}")))?;
+            let doing = format!("could not download {repository}/{name}");
+            let registry = Box::new(registry(self.world, self.flags));
+            let fetched = pull(&registry, &reference).map_err(|stop| stop.behind(&doing))?;
+            let remote = Remote::Registry { registry, reference };
+            self.verify(&remote, &fetched).map_err(|stop| stop.behind(&doing))?;
             archives.insert(fetched.name, fetched.bytes);
             return Ok(());
         }
@@ -385,9 +404,30 @@ impl<'w> Filling<'w> {
             return Ok(());
         }
         writeln!(io::stdout().lock(), "Downloading {name} from repo {repository}")?;
-        let bytes = fetch_archive(&url, repository, &entry.digest, &client)
-            .map_err(|error| wrapped(&format!("could not download {url}"), &error))?;
-        archives.insert(file_name(&url)?, bytes);
+        let doing = format!("could not download {url}");
+        let owner = repository.clone();
+        let remote = Remote::Archive { url, owner, digest: entry.digest, client: Box::new(client) };
+        let fetched = remote.fetch().map_err(|stop| stop.behind(&doing))?;
+        self.verify(&remote, &fetched).map_err(|stop| stop.behind(&doing))?;
+        archives.insert(fetched.name, fetched.bytes);
+        Ok(())
+    }
+
+    /// Checks who signed an archive, where that was asked for: `build` takes what nobody signed, `update` does not.
+    fn verify(&self, remote: &Remote, fetched: &Fetched) -> Result<(), Stop> {
+        if !self.flags.is("verify") {
+            return Ok(());
+        }
+        let signed = match (remote.signed(fetched), self.unsigned) {
+            (Ok(signed), _) => signed,
+            (Err(stop), Unsigned::Refused) => return Err(stop),
+            (Err(stop), Unsigned::Told) => {
+                let words = stop.helm_words();
+                writeln!(io::stdout().lock(), "WARNING: Verification not found for {}: {words}", remote.address())?;
+                return Ok(());
+            }
+        };
+        provenance::verify_bytes(self.world, self.flags, &fetched.name, &fetched.bytes, &signed)?;
         Ok(())
     }
 
