@@ -56,7 +56,14 @@ pub(crate) fn judge(first: &Outcome, second: &Outcome, ours: &Outcome) -> Verdic
             }
         }
         (Outcome::Refused(first), Outcome::Refused(second), Outcome::Refused(ours)) => {
-            if ours == first || ours == second { Verdict::RefusedAlike } else { Verdict::RefusedOtherwise }
+            if ours == first || ours == second {
+                Verdict::RefusedAlike
+            } else if first != second && masked(first, second, ours).is_ok() {
+                // What is random may stand in a refusal too.
+                Verdict::RandomAgrees
+            } else {
+                Verdict::RefusedOtherwise
+            }
         }
         (Outcome::Died(_), _, Outcome::Refused(_)) => Verdict::OracleDied,
         (Outcome::Died(words), ..) => Verdict::Differs(format!("helm dies: {words}")),
@@ -218,6 +225,11 @@ mod tests {
         assert!(!judge(&refused, &refused, &rendered("a")).passes());
         assert!(!judge(&rendered("a"), &rendered("a"), &refused).passes());
         assert_eq!(judge(&refused, &refused, &refused), Verdict::RefusedAlike);
+        let words = |random: &str| Outcome::Refused(format!("\"{random}\" is not a value"));
+        let (first, second) = (words("9b45e98e8fac"), words("bbb784604421"));
+        assert_eq!(judge(&first, &second, &words("4df492ea8fe2")), Verdict::RandomAgrees);
+        assert!(!matches!(judge(&first, &first, &words("4df492ea8fe2")), Verdict::RandomAgrees));
+        assert_eq!(judge(&first, &second, &words("4df492")), Verdict::RefusedOtherwise);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) enum Outcome {
 }
 
 /// What one run of an oracle may take: a random template can ask Go for more than any machine has.
-const LIMITS: &str = "ulimit -v 6000000; ulimit -S -t 30; exec \"$0\" \"$@\"";
+const LIMITS: &str = "ulimit -v 4000000; ulimit -S -t 10; exec \"$0\" \"$@\"";
 /// The longest that one run may take, in seconds of the wall's clock.
 const LONGEST: &str = "300";
 
@@ -74,6 +74,11 @@ impl Helm {
         let metadata = fs::metadata(&helm.program)?;
         helm.identity = format!("{} {}", helm.version, metadata.len()).into_bytes();
         Ok(helm)
+    }
+
+    /// The binary.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
     /// `helm create`, at that place.

@@ -14,12 +14,14 @@
 
 mod commands;
 mod compare;
+mod dice;
 mod differential;
 mod embedded;
 mod evidence;
 mod groups;
 mod helm;
 mod http;
+mod invocations;
 mod limited;
 mod ours;
 mod parity;
@@ -85,6 +87,20 @@ enum Command {
         #[arg(long, default_value = "v3", value_parser = dialect)]
         dialect: Dialect,
     },
+    /// Runs random command lines of `helm template` with helm and with our binary: exit code, output, errors and files.
+    Invocations {
+        /// How many command lines.
+        #[arg(default_value_t = 300)]
+        count: usize,
+        /// The seed; from the clock when not said, and printed.
+        seed: Option<u64>,
+        /// Which Helm is followed: v3 or v4.
+        #[arg(long, default_value = "v3", value_parser = dialect)]
+        dialect: Dialect,
+        /// Our binary; the one beside this program when not said.
+        #[arg(long)]
+        landfall: Option<PathBuf>,
+    },
     /// Shows that parity sees one planted byte.
     Selftest,
     /// Records a real API server's answers to request scripts (LANDFALL_API, LANDFALL_API_TOKEN, LANDFALL_API_CA).
@@ -129,10 +145,9 @@ fn main() -> ExitCode {
             schema::generate(&cache, &out, &version)
                 .map(|(text, bytes)| format!("{}: {text} bytes of table in {bytes} bytes", out.display())),
         ),
-        Command::Random { count, seed, dialect } => {
-            let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            let seed = seed.unwrap_or_else(|| clock.map_or(1, |time| time.as_secs()));
-            said(random::run(root(), count, seed, dialect))
+        Command::Random { count, seed, dialect } => said(random::run(root(), count, seed.unwrap_or_else(now), dialect)),
+        Command::Invocations { count, seed, dialect, landfall } => {
+            said(invocations::run(count, seed.unwrap_or_else(now), dialect, landfall))
         }
     };
     outcome.unwrap_or_else(|error| {
@@ -148,6 +163,12 @@ fn dialect(word: &str) -> Result<Dialect, String> {
         "v4" => Ok(Dialect::V4),
         _ => Err("it is v3 or v4".to_owned()),
     }
+}
+
+/// A seed: the seconds since 1970.
+fn now() -> u64 {
+    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    clock.map_or(1, |time| time.as_secs())
 }
 
 /// Prints a suite's closing line.

@@ -2,7 +2,6 @@
 
 mod body;
 mod chart;
-mod dice;
 mod expression;
 mod tree;
 

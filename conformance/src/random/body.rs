@@ -1,8 +1,8 @@
 //! Random template bodies: text, actions, control structures.
 
-use super::dice::Dice;
 use super::expression::{Expressions, Want};
 use super::tree::{Kind, Piece};
+use crate::dice::Dice;
 
 const TEXTS: &[&str] =
     &["text ", "\n", "  indented\n", "a: b\n", "- x\n", "{", "}", "# c\n", "\n\n", "é ", "\t", "end"];

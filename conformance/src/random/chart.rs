@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::body;
-use super::dice::Dice;
 use super::expression::Expressions;
 use super::tree::{Kind, Piece};
+use crate::dice::Dice;
 
 /// A generated chart. Each template is an item list that is rendered inside a ConfigMap, so that any output at all is
 /// valid YAML.

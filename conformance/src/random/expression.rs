@@ -2,8 +2,8 @@
 
 use landfall_chart::Dialect;
 
-use super::dice::Dice;
 use super::tree::{Kind, Piece};
+use crate::dice::Dice;
 
 /// What an expression should give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
