@@ -193,7 +193,8 @@ fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Mismatch> {
     }
     let values = coalesce_values(chart, &Map::new(), Nulls::Keep, warnings)?;
     let imported = Map::new();
-    for dependency in &chart.metadata.dependencies {
+    for dependency in &mut chart.metadata.dependencies {
+        let mut pairs = Vec::new();
         for wanted in &dependency.import_values {
             let (child, parent, place) = match wanted {
                 serde_json::Value::String(name) => (format!("exports.{name}"), ".".to_owned(), "dependencies.go:287"),
@@ -207,6 +208,7 @@ fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Mismatch> {
                 }
                 _ => continue,
             };
+            pairs.push(serde_json::json!({"child": child, "parent": parent}));
             match table_at(&values, &format!("{}.{child}", dependency.name)) {
                 Err(key) => {
                     let from = if place == "dependencies.go:270" {
@@ -231,6 +233,8 @@ fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Mismatch> {
                 }
             }
         }
+        // From here on the chart says it in full: to templates, and in the release's record.
+        dependency.import_values = pairs;
     }
     let own = deep_copy_map(&values);
     tables(&own, &imported, "", Nulls::Keep, warnings);

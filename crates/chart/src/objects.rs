@@ -89,13 +89,15 @@ struct Record {
     methods: &'static [(&'static str, Method)],
     /// What the type's `String` method gives; it has a pointer receiver and so counts only where Go can take the address.
     json: String,
+    /// Its fields by their tags for `yaml.v3`, where it has such tags.
+    yaml: Vec<(&'static str, Value)>,
 }
 
 type Method = fn(&Record) -> Value;
 
 impl Record {
     fn new(type_name: &'static str, fields: Vec<(&'static str, Value)>, json: String) -> Self {
-        Record { type_name, kind: HostKind::Struct, fields, promoted: Vec::new(), methods: &[], json }
+        Record { type_name, kind: HostKind::Struct, fields, promoted: Vec::new(), methods: &[], json, yaml: Vec::new() }
     }
 
     fn pointer(mut self) -> Self {
@@ -137,6 +139,11 @@ impl Host for Record {
     fn json(&self) -> Option<String> {
         Some(self.json.clone())
     }
+
+    fn yaml_fields(&self) -> Option<Vec<(Cow<'static, str>, Value)>> {
+        let fields = || self.yaml.iter().map(|(name, value)| (Cow::Borrowed(*name), value.clone())).collect();
+        (!self.yaml.is_empty()).then(fields)
+    }
 }
 
 fn texts(list: &[String]) -> Value {
@@ -172,6 +179,7 @@ pub(crate) fn chart_object(chart: &Chart, is_root: bool, dialect: Dialect) -> Va
         promoted: fields,
         methods: &[],
         json: whole,
+        yaml: Vec::new(),
     })
 }
 
@@ -219,7 +227,20 @@ fn metadata_fields(metadata: &Metadata) -> Vec<(&'static str, Value)> {
             ("ImportValues", Value::from(List::new(imports.collect()))),
             ("Alias", text(&dependency.alias)),
         ];
-        Value::host(Record::new("*chart.Dependency", fields, go_json(dependency)).pointer())
+        // By the tags of pkg/chart/dependency.go: all but name and repository are left out empty.
+        let tags = ["name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"];
+        let is_empty = |value: &Value| match value.data() {
+            Data::Bool(truth) => !truth,
+            Data::List(list) => list.values().is_empty(),
+            _ => value.as_str().is_some_and(|text| text.as_bytes().is_empty()),
+        };
+        let given = tags
+            .into_iter()
+            .zip(&fields)
+            .filter(|(tag, (_, value))| matches!(*tag, "name" | "repository") || !is_empty(value));
+        let yaml = given.map(|(tag, (_, value))| (tag, value.clone())).collect();
+        let record = Record::new("*chart.Dependency", fields, go_json(dependency));
+        Value::host(Record { yaml, ..record }.pointer())
     });
     let list = |element: &'static str, values: Vec<Value>| {
         Value::from(if values.is_empty() {
@@ -278,6 +299,7 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities, dialect: Dialect)
         promoted: Vec::new(),
         methods: &[("GitVersion", kube_version_given), ("String", kube_version_text)],
         json: String::new(),
+        yaml: Vec::new(),
     };
     let kube_json = format!(
         "{{\"Version\":{},\"Major\":{},\"Minor\":{}}}",
@@ -324,6 +346,7 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities, dialect: Dialect)
         promoted: Vec::new(),
         methods: &[("Copy", capabilities_copy)],
         json,
+        yaml: Vec::new(),
     })
 }
 
@@ -349,6 +372,7 @@ fn capabilities_copy(record: &Record) -> Value {
         promoted: Vec::new(),
         methods: record.methods,
         json: record.json.clone(),
+        yaml: record.yaml.clone(),
     })
 }
 

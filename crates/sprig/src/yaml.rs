@@ -188,6 +188,11 @@ impl Pretty<'_> {
             _ => match host.underlying() {
                 Some(below) => Pretty(&below).emit(emitter),
                 None => {
+                    if let Some(fields) = host.yaml_fields() {
+                        let written: Vec<(&str, Pretty<'_>)> =
+                            fields.iter().map(|(name, value)| (&**name, Pretty(value))).collect();
+                        return emitter.fields(&written);
+                    }
                     let fields = host.fields();
                     let names: Vec<String> = fields.iter().map(|(name, _)| name.to_lowercase()).collect();
                     let written: Vec<(&str, Pretty<'_>)> = names

@@ -75,6 +75,12 @@ pub trait Host: Any + Send + Sync + fmt::Debug {
         None
     }
 
+    /// The fields under the names that tags for `yaml.v3` give them, without those that are left out empty; `None` where
+    /// the type has no such tags.
+    fn yaml_fields(&self) -> Option<Vec<(Cow<'static, str>, Value)>> {
+        None
+    }
+
     /// Has what it holds watched, where that is not in its [`Host::fields`].
     fn watch(&self, watch: &Watch) {
         let _ = watch;
