@@ -115,7 +115,7 @@ fn enable(
 }
 
 fn switch_by_tags(declared: &mut [Dependency], values: &Map, warnings: &mut Warnings) {
-    let Some(tags) = table(values, "tags") else { return };
+    let Some(tags) = table(values, b"tags") else { return };
     for dependency in declared {
         let (mut on, mut off) = (false, false);
         for tag in &dependency.tags {
@@ -136,7 +136,7 @@ fn switch_by_tags(declared: &mut [Dependency], values: &Map, warnings: &mut Warn
 fn switch_by_conditions(declared: &mut [Dependency], values: &Map, path: &str, warnings: &mut Warnings) {
     for dependency in declared {
         for condition in dependency.condition.trim().split(',').filter(|condition| !condition.is_empty()) {
-            let Some(value) = path_value(values, &format!("{path}{condition}")) else { continue };
+            let Some(value) = path_value(values, format!("{path}{condition}").as_bytes()) else { continue };
             match value.as_bool() {
                 Some(truth) => {
                     dependency.enabled = truth;
@@ -155,26 +155,26 @@ fn switch_by_conditions(declared: &mut [Dependency], values: &Map, path: &str, w
 }
 
 /// The table at a dotted path (helm: `Values.Table`); the error is the name of the first part that is none.
-pub(crate) fn table_at(values: &Map, path: &str) -> Result<Map, String> {
+pub(crate) fn table_at(values: &Map, path: &[u8]) -> Result<Map, Vec<u8>> {
     let mut here = values.clone();
-    for key in path.split('.') {
+    for key in path.split(|byte| *byte == b'.') {
         here = match here.get(key).and_then(|value| value.as_map().cloned()) {
             Some(table) => table,
-            None => return Err(key.to_owned()),
+            None => return Err(key.to_vec()),
         };
     }
     Ok(here)
 }
 
-fn table(values: &Map, path: &str) -> Option<Map> {
+fn table(values: &Map, path: &[u8]) -> Option<Map> {
     table_at(values, path).ok()
 }
 
 /// What stands at a dotted path, if it is there and no table (helm: `Values.PathValue`).
-pub(crate) fn path_value(values: &Map, path: &str) -> Option<Value> {
-    let (table, key) = match path.rsplit_once('.') {
+pub(crate) fn path_value(values: &Map, path: &[u8]) -> Option<Value> {
+    let (table, key) = match path.iter().rposition(|byte| *byte == b'.') {
         None => (values.clone(), path),
-        Some((tables, key)) => (self::table(values, tables)?, key),
+        Some(at) => (self::table(values, &path[..at])?, &path[at + 1..]),
     };
     table.get(key).filter(|value| value.as_map().is_none())
 }
@@ -209,14 +209,14 @@ fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Mismatch> {
                 _ => continue,
             };
             pairs.push(serde_json::json!({"child": child, "parent": parent}));
-            match table_at(&values, &format!("{}.{child}", dependency.name)) {
+            match table_at(&values, format!("{}.{child}", dependency.name).as_bytes()) {
                 Err(key) => {
                     let from = if place == "dependencies.go:270" {
                         format!(" from chart {}", dependency.name)
                     } else {
                         String::new()
                     };
-                    let key = landfall_gotemplate::format::quote(key.as_bytes());
+                    let key = landfall_gotemplate::format::quote(&key);
                     warnings.add(place, format!("Warning: ImportValues missing table{from}: {key} is not a table"));
                 }
                 Ok(found) => {

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use base64::Engine as _;
 use landfall_gotemplate::{
     Args, CallCtx, Data, Func, FuncError, Host, HostKind, List, Map, MapName, Signature, Str, Type, Value, Watch,
+    format,
 };
 
 use crate::capabilities::{Capabilities, HELM_4, HelmVersion, KUBE_CLIENT};
@@ -36,27 +37,23 @@ fn values_method(map: &Map, name: &str, dialect: Dialect) -> Option<Func> {
     Some(match name {
         "AsMap" => Func::new(&[], move |_, _| Ok(Value::from(map.clone()))),
         "YAML" => Func::new(&[], move |_, _| Ok(Value::from(yaml(&Value::from(map.clone()))))),
-        "Table" => Func::new(&[Type::String], move |_, args| match table_at(&map, &args.str(0)) {
+        "Table" => Func::new(&[Type::String], move |_, args| match table_at(&map, args.bytes(0)) {
             Ok(table) => Ok(values(&table, dialect)),
-            Err(key) => Err(FuncError::new(format!("{} is not a table", go_quote(&key)))),
+            Err(key) => Err(FuncError::new(format!("{} is not a table", format::quote(&key)))),
         }),
         "PathValue" => Func::new(&[Type::String], move |_, args| {
-            let path = args.str(0);
+            let path = args.bytes(0);
             if path.is_empty() {
                 return Err(FuncError::new("YAML path cannot be empty"));
             }
-            path_value(&map, &path).ok_or_else(|| {
-                let key = path.rsplit('.').next().unwrap_or(&path);
-                FuncError::new(format!("{} is not a value", go_quote(key)))
+            path_value(&map, path).ok_or_else(|| {
+                let key = path.rsplit(|byte| *byte == b'.').next().unwrap_or(path);
+                FuncError::new(format!("{} is not a value", format::quote(key)))
             })
         }),
         "Encode" => Func::new(&[Type::Host("io.Writer")], |_, _| Ok(Value::nil())),
         _ => return None,
     })
-}
-
-fn go_quote(text: &str) -> String {
-    landfall_gotemplate::format::quote(text.as_bytes())
 }
 
 fn yaml(value: &Value) -> String {

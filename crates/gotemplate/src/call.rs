@@ -15,6 +15,9 @@ use crate::stack::Stack;
 use crate::trace::Recorder;
 use crate::value::{Str, Value};
 
+/// Texts executed within each other: each keeps what it was parsed to, and a text that calls itself has no end.
+const MAX_TEXTS: usize = 10_000;
+
 /// What a function can reach while a template executes: other templates, and the caller's own context.
 ///
 /// The `user` context is whatever the caller of [`Set::execute`] passed: clock, random numbers, options, counters.
@@ -155,6 +158,9 @@ impl CallCtx<'_> {
         let Some(main) = templates.iter().rfind(|template| template.name.as_bytes() == name.as_bytes()).cloned() else {
             return Err(FuncError::new("text has no template"));
         };
+        if self.overlays.len() >= MAX_TEXTS {
+            return Err(ExecError { frame: None, cause: Cause::Limit(Limit::Depth(MAX_TEXTS as u32)) }.into());
+        }
         self.overlays.push(templates);
         let result = self.nested(&main, data);
         self.overlays.pop();

@@ -10,8 +10,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Far above what any chart needs: 500 million steps, Go's depth, 1 GiB of output.
+    /// Far above what any chart needs: 500 million steps, Go's depth, 512 MiB of output.
     fn default() -> Self {
-        Limits { steps: 500_000_000, depth: 100_000, output_bytes: 1 << 30 }
+        Limits { steps: 500_000_000, depth: 100_000, output_bytes: 1 << 29 }
     }
 }

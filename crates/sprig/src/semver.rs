@@ -22,7 +22,9 @@ pub(crate) fn register(funcs: &mut FuncMap) {
 }
 
 fn parse(text: &str) -> Result<Parsed, FuncError> {
-    Version::parse(text).map(Parsed).map_err(|error| FuncError::new(error.to_string()))
+    Version::parse(text)
+        .map(|version| Parsed(version, HostKind::Pointer))
+        .map_err(|error| FuncError::new(error.to_string()))
 }
 
 /// What `deepCopy` makes of a version: it leaves unexported fields out.
@@ -30,12 +32,12 @@ pub(crate) fn copied(value: &Value) -> Option<Value> {
     value.as_host::<Parsed>()?;
     let nothing =
         Version { major: 0, minor: 0, patch: 0, pre: String::new(), metadata: String::new(), original: String::new() };
-    Some(Value::host(Parsed(nothing)))
+    Some(Value::host(Parsed(nothing, HostKind::Pointer)))
 }
 
 /// A version in a template.
 #[derive(Debug)]
-struct Parsed(Version);
+struct Parsed(Version, HostKind);
 
 impl Parsed {
     fn normal(&self) -> String {
@@ -61,24 +63,28 @@ impl Parsed {
             metadata: String::new(),
             original: format!("{}{major}.{minor}.{patch}", if self.0.original.starts_with('v') { "v" } else { "" }),
         };
-        Value::host(Parsed(version))
+        Value::host(Parsed(version, HostKind::Struct))
     }
 }
 
 impl Host for Parsed {
     fn type_name(&self) -> Cow<'static, str> {
-        Cow::Borrowed("*semver.Version")
+        Cow::Borrowed(if self.1 == HostKind::Pointer { "*semver.Version" } else { "semver.Version" })
     }
 
     fn kind(&self) -> HostKind {
-        HostKind::Pointer
+        self.1
     }
 
     fn method(&self, name: &str) -> Option<Signature> {
         Some(match name {
-            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String" | "IncMajor"
-            | "IncMinor" | "IncPatch" => Signature::fixed(&[]),
-            "Compare" | "Equal" | "LessThan" | "GreaterThan" | "LessThanEqual" | "GreaterThanEqual" => {
+            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "String" | "IncMajor" | "IncMinor"
+            | "IncPatch" => Signature::fixed(&[]),
+            // Methods of the pointer: what a method gives is a value that has no address.
+            "Original" if self.1 == HostKind::Pointer => Signature::fixed(&[]),
+            "Compare" | "Equal" | "LessThan" | "GreaterThan" | "LessThanEqual" | "GreaterThanEqual"
+                if self.1 == HostKind::Pointer =>
+            {
                 Signature::fixed(&[VERSION])
             }
             "SetPrerelease" | "SetMetadata" => Signature::fixed(&[Type::String]),
@@ -121,8 +127,8 @@ impl Host for Parsed {
                 let mut changed = version.clone();
                 let field = if name == "SetPrerelease" { &mut changed.pre } else { &mut changed.metadata };
                 *field = text().unwrap_or_default();
-                let changed = Parsed(changed).normal();
-                Value::host(parse(&changed)?)
+                let changed = Parsed(changed, HostKind::Struct).normal();
+                Value::host(Parsed(parse(&changed)?.0, HostKind::Struct))
             }
             _ => return Err(FuncError::new(format!("{name} is not a method"))),
         })

@@ -184,7 +184,9 @@ impl Pretty<'_> {
                 Some(text) => emitter.plain(text.trim_matches('"')),
                 None => emitter.null(),
             },
-            "*semver.Version" | "time.Duration" => emitter.bytes(host.text().as_deref().unwrap_or_default()),
+            "*semver.Version" | "semver.Version" | "time.Duration" => {
+                emitter.bytes(host.text().as_deref().unwrap_or_default())
+            }
             _ => match host.underlying() {
                 Some(below) => Pretty(&below).emit(emitter),
                 None => {

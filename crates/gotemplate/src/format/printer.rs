@@ -351,11 +351,12 @@ impl Printer {
     }
 
     fn pointer(&mut self, address: usize, type_name: &str, verb: char, value: &Value) {
-        let number = Integer::unsigned(address as u64);
+        let address = go_address(address);
+        let number = Integer::unsigned(address);
         match verb {
             'v' if self.flags.sharp_v => {
                 self.out.extend_from_slice(format!("({type_name})(").as_bytes());
-                self.hex_0x(address as u64);
+                self.hex_0x(address);
                 self.out.push(b')');
             }
             'v' | 'p' => {
@@ -548,4 +549,10 @@ fn add_point_and_zeros(text: &mut Vec<u8>, verb: u8, precision: Option<usize>) {
     }
     text.resize(text.len() + usize::try_from(digits).unwrap_or(0), b'0');
     text.append(&mut tail);
+}
+
+/// An address as long as one of Go's heap: what is printed of it says nothing, but how long it is shows.
+fn go_address(address: usize) -> u64 {
+    const HEAP: u64 = 0x900_0000_0000;
+    address as u64 % (1 << 40) | HEAP
 }
