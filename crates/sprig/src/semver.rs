@@ -136,7 +136,12 @@ impl Host for Parsed {
 
     /// All are unexported in Go; the text as it was read counts where versions are compared whole.
     fn fields(&self) -> Vec<(Cow<'static, str>, Value)> {
-        vec![(Cow::Borrowed("original"), Value::from(self.0.original.as_str()))]
+        let version = &self.0;
+        let numbers = [("major", version.major), ("minor", version.minor), ("patch", version.patch)];
+        let texts = [("pre", &version.pre), ("metadata", &version.metadata), ("original", &version.original)];
+        let numbers = numbers.into_iter().map(|(name, number)| (name, Value::from(Data::Uint64(number))));
+        let texts = texts.into_iter().map(|(name, text)| (name, Value::from(text.as_str())));
+        numbers.chain(texts).map(|(name, value)| (Cow::Borrowed(name), value)).collect()
     }
 
     fn text(&self) -> Option<Str> {

@@ -302,7 +302,7 @@ impl Shared {
             _ => path.to_owned(),
         };
         for child in &chart.dependencies {
-            let values = table_at(values, child.name()).unwrap_or_default();
+            let values = table_at(values, child.name().as_bytes()).unwrap_or_default();
             let path = format!("{below}/charts/{}", child.name());
             let scope = self.scope(child, &values, &path, false, templates);
             subcharts.insert(Str::from(child.name()), scope);

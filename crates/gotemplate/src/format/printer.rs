@@ -479,7 +479,13 @@ impl Printer {
         if host.kind() == HostKind::Defined
             && let Some(below) = host.underlying()
         {
-            return self.value(&below, verb, depth + 1);
+            // What its kind cannot be printed as is told by its own name.
+            let fits = match below.data() {
+                Data::Int(_) | Data::Int64(_) | Data::Uint64(_) => "bcdoOqUvxX".contains(verb),
+                Data::Str(_) => "sqvxX".contains(verb),
+                _ => true,
+            };
+            return if fits { self.value(&below, verb, depth + 1) } else { self.bad_verb(verb, value) };
         }
         let sharp_v = self.flags.sharp_v;
         let type_name = host.type_name();
