@@ -24,6 +24,7 @@ mod it {
     mod served;
     mod services;
     mod shelf;
+    mod signing;
     mod targets;
     mod together;
 }

@@ -560,5 +560,5 @@ fn add_point_and_zeros(text: &mut Vec<u8>, verb: u8, precision: Option<usize>) {
 /// An address as long as one of Go's heap: what is printed of it says nothing, but how long it is shows.
 fn go_address(address: usize) -> u64 {
     const HEAP: u64 = 0x900_0000_0000;
-    address as u64 % (1 << 40) | HEAP
+    (address as u64 % (1 << 40)) | HEAP
 }
