@@ -10,7 +10,6 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub(crate) use dice::Dice;
 use landfall_chart::Dialect;
 use sha2::{Digest as _, Sha256};
 
