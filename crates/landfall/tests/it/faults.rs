@@ -52,10 +52,7 @@ fn lp_023_an_image_that_cannot_be_pulled_is_named_with_pod_container_and_reason(
     up(&sandbox, &[]).0.exits(0);
 }
 
-// Most runs end after the second restart, some wait through every back-off: the wait begins its count anew at a moment
-// that is not found yet.
 #[test]
-#[ignore = "open: now and then a crash loop is only given up after minutes"]
 fn a_crash_loop_is_named_with_its_exit_code_and_log_and_leaves_no_back_off() {
     let sandbox = Sandbox::luckyplans();
     let (failed, took) = up(&sandbox, &["--fault", "deployment/web=crashloop"]);
@@ -89,8 +86,7 @@ fn a_slow_start_is_waited_for() {
     let sandbox = Sandbox::luckyplans();
     let (slow, took) = up(&sandbox, &["--fault", "deployment/web=slow:2s"]);
     slow.exits(0);
-    // Times in a pod's status are whole seconds, so a start of two takes between one and two.
-    assert!(took >= Duration::from_secs(1), "{took:?}");
+    assert!(took >= Duration::from_secs(2), "{took:?}");
 }
 
 #[test]
