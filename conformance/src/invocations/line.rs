@@ -256,7 +256,7 @@ impl Line {
             98 => vec![
                 dice.pick(&["--dry-run", "--dry-run=client", "--wait", "--atomic", "--create-namespace"]).to_owned(),
             ],
-            _ => pair("--timeout", dice.pick(&["5m", "x", "10"]).to_owned()),
+            _ => pair("--timeout", dice.pick(&["5m", "1h30m", "0"]).to_owned()),
         }
     }
 
