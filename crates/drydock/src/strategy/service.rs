@@ -31,6 +31,7 @@ pub(super) fn update(world: &mut World, service: &mut Value, live: &Value) -> Re
         remove_fields(service, &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"], live);
     }
     keep_node_ports(service, live);
+    drop_what_no_longer_applies(service, live);
     if external != (live["spec"]["type"] == "ExternalName") || service["spec"]["clusterIP"] == live["spec"]["clusterIP"]
     {
         return allocate(world, service, &name);
@@ -63,6 +64,44 @@ fn keep_node_ports(service: &mut Value, live: &Value) {
         {
             map.remove("nodePort");
         }
+    }
+}
+
+/// Keeps the port of health checks while there are any; what only another type had goes with the type unless the client
+/// changed it, too (`patchAllocatedValues`, `dropTypeDependentFields`).
+fn drop_what_no_longer_applies(service: &mut Value, live: &Value) {
+    const HEALTH: &str = "healthCheckNodePort";
+    let balanced = |service: &Value| service["spec"]["type"] == "LoadBalancer";
+    if checks_health(live) && checks_health(service) && service["spec"][HEALTH].as_u64().unwrap_or(0) == 0 {
+        service["spec"][HEALTH] = live["spec"][HEALTH].clone();
+    }
+    let mut gone: Vec<&str> = Vec::new();
+    if checks_health(live) && !checks_health(service) {
+        gone.push(HEALTH);
+    }
+    if balanced(live) && !balanced(service) {
+        gone.extend(["allocateLoadBalancerNodePorts", "loadBalancerClass"]);
+        service["status"]["loadBalancer"] = json!({});
+    }
+    if is_reached_from_outside(live) && !is_reached_from_outside(service) {
+        gone.push("externalTrafficPolicy");
+    }
+    let named = |service: &Value| service["spec"]["type"] == "ExternalName";
+    if named(service) && !named(live) {
+        gone.push("internalTrafficPolicy");
+    }
+    remove_fields(service, &gone, live);
+}
+
+fn checks_health(service: &Value) -> bool {
+    service["spec"]["type"] == "LoadBalancer" && service["spec"]["externalTrafficPolicy"] == "Local"
+}
+
+fn is_reached_from_outside(service: &Value) -> bool {
+    match service["spec"]["type"].as_str() {
+        Some("LoadBalancer" | "NodePort") => true,
+        Some("ClusterIP") => !is_unset(&service["spec"]["externalIPs"]),
+        _ => false,
     }
 }
 
@@ -133,7 +172,7 @@ fn allocate(world: &mut World, service: &mut Value, name: &str) -> Result<(), St
     if is_unset(&spec["ipFamilyPolicy"]) {
         spec["ipFamilyPolicy"] = json!("SingleStack");
     }
-    let checked = service["spec"]["type"] == "LoadBalancer" && service["spec"]["externalTrafficPolicy"] == "Local";
+    let checked = checks_health(service);
     if !needs_node_ports(service) && !checked {
         return Ok(());
     }
