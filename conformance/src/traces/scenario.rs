@@ -92,7 +92,7 @@ pub(super) struct Scenario {
     pub(super) seed: u64,
     pub(super) object: Value,
     pub(super) actions: Vec<Action>,
-    /// Names of the nodes that daemon sets find.
+    /// How many nodes daemon sets find.
     pub(super) nodes: usize,
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Snapshot {
 
 /// A pod with its place among the others.
 pub(super) struct Ranked {
-    /// Revision, ordinal, node or index: the same pod on both sides has the same rank.
+    /// Revision, ordinal or index: pods of the same rank are alike for their controller.
     pub(super) rank: String,
     /// Whether it is of the revision that is wanted.
     pub(super) newest: bool,
@@ -85,8 +85,8 @@ impl Scene {
         if self.object["kind"] == "DaemonSet" {
             let number = self.revision_number(&hash, "/metadata/labels/controller-revision-hash");
             let newest = self.revisions.iter().filter_map(|revision| revision["revision"].as_i64()).max();
-            let node = node_of(&pod);
-            return Ranked { rank: format!("node {node} revision {number}"), newest: newest == Some(number), pod };
+            // Which nodes come first is the order of a Go map.
+            return Ranked { rank: format!("revision {number}"), newest: newest == Some(number), pod };
         }
         let owner = pod["metadata"]["ownerReferences"][0]["name"].as_str().unwrap_or_default();
         match self.owned.iter().find(|owned| owned["metadata"]["name"] == owner) {
@@ -139,6 +139,15 @@ pub(super) async fn take(side: &Side, scenario: &Scenario, told: &[String]) -> a
             json!(format!("{} {}{}{going}", pod.rank, pod.phase(), if pod.is_ready() { " ready" } else { "" }))
         }).collect::<Vec<_>>(),
     });
+    if scenario.kind == Kind::DaemonSet {
+        let mut nodes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for (pod, shown) in scene.pods.iter().zip(value["pods"].as_array().into_iter().flatten()) {
+            nodes.entry(node_of(&pod.pod)).or_default().push(shown.clone());
+        }
+        let mut nodes: Vec<String> = nodes.into_values().map(|pods| Value::from(pods).to_string()).collect();
+        nodes.sort();
+        value["nodes"] = json!(nodes);
+    }
     match scenario.kind {
         Kind::Deployment | Kind::Autoscaler => {
             let mut sets: Vec<(i64, Value)> = scene.owned.iter().map(|set| (revision(set), set_of(set))).collect();
