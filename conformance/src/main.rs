@@ -18,6 +18,7 @@ mod dice;
 mod differential;
 mod embedded;
 mod evidence;
+mod fuzz;
 mod groups;
 mod helm;
 mod http;
@@ -101,6 +102,8 @@ enum Command {
         #[arg(long)]
         landfall: Option<PathBuf>,
     },
+    /// Fuzzes every reader of hostile input (`conformance/hostile`) with libFuzzer, for so long.
+    Fuzz(fuzz::Arguments),
     /// Shows that parity sees one planted byte.
     Selftest,
     /// Records a real API server's answers to request scripts (LANDFALL_API, LANDFALL_API_TOKEN, LANDFALL_API_CA).
@@ -137,6 +140,7 @@ fn main() -> ExitCode {
             let corpus = corpus.map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default();
             said(parity::run(root(), &parity::Options { only, corpus, dialect, ..parity::Options::default() }))
         }
+        Command::Fuzz(arguments) => said(fuzz::run(root(), &arguments)),
         Command::Selftest => said(parity::selftest(root())),
         Command::Record { cases, golden } => {
             said(record::record(&cases, &golden).map(|requests| format!("{}: {requests} answers", golden.display())))
