@@ -9,6 +9,7 @@
 //!   stuck.rs       why a pod can never start (pure)
 //!   evidence.rs    what a person needs to see of something that failed: pod, container, reason, events, log
 //!   logs.rs        logs of a container, to the end or followed
+//!   forward.rs     connections to ports of pods
 //! ```
 //!
 //! Knows neither Helm nor Argo, and never asks which kind of cluster it talks to.
@@ -16,6 +17,7 @@
 mod discovery;
 mod error;
 mod evidence;
+mod forward;
 mod logs;
 mod objects;
 mod observe;
@@ -25,6 +27,7 @@ mod stuck;
 pub use discovery::{Resource, Scope, ServerVersion};
 pub use error::Error;
 pub use evidence::{EventLine, Evidence};
+pub use forward::PodPort;
 pub use logs::LogOptions;
 pub use objects::{DeleteOptions, Deleted, DryRun, FieldValidation, ListOptions, Patch, Propagation, WriteOptions};
 pub use observe::{Change, Interest};

@@ -1,5 +1,8 @@
 //! Images built before a delivery, by whichever builder the machine has, and brought to where the cluster finds them.
 
+mod nodes;
+mod smoke;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -7,13 +10,17 @@ use landfall_chart::values_to_json;
 use landfall_diag::{Diagnostic, nearest};
 use landfall_project::Build;
 use serde_json::Value;
-use tokio::process::Command;
+use sha2::{Digest as _, Sha256};
 
+pub use nodes::Imported;
+
+use crate::images::UsedImage;
+use crate::program::{Order, Refusal};
 use crate::rendering::{RenderedUnit, render_offline};
 use crate::up::Candidate;
 
-/// Lines of a failed command that are shown.
-const LAST_LINES: usize = 20;
+/// Labels of built images that say with which arguments they were made: this, and the argument's name.
+const BAKED: &str = "landfall.dev/baked-";
 
 /// What builds images here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,14 +70,6 @@ impl Shipping {
     }
 }
 
-/// A command: its program, arguments, and variables that hold what must not stand in arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Order {
-    program: &'static str,
-    arguments: Vec<String>,
-    variables: BTreeMap<String, String>,
-}
-
 impl Builder {
     /// The first builder that is installed and answers.
     pub async fn find() -> Option<Self> {
@@ -80,8 +79,7 @@ impl Builder {
             (Builder::BuildKit, "buildctl", &["debug", "workers"]),
         ];
         for (builder, program, arguments) in questions {
-            let answer = Command::new(program).args(arguments).stdin(std::process::Stdio::null()).output().await;
-            if answer.is_ok_and(|answer| answer.status.success()) {
+            if Order::new(program, arguments.iter().copied()).run().await.is_ok() {
                 return Some(builder);
             }
         }
@@ -102,23 +100,32 @@ impl Builder {
     /// # Errors
     /// What the builder says.
     pub async fn build(self, image: &ImageBuild, shipping: &Shipping) -> Result<(), Diagnostic> {
-        run(&self.order_to_build(image, shipping)).await.map_err(|words| {
-            failed(616, format!("the image of {} could not be built by {}", image.service, self.name()), &words)
+        self.order_to_build(image, shipping).run().await.map(|_| ()).map_err(|refusal| {
+            failed(616, format!("the image of {} could not be built by {}", image.service, self.name()), &refusal)
         })
     }
 
-    /// Brings built images to the cluster, all together where that is possible.
+    /// Brings built images to the cluster, all together where that is possible; into a k3d cluster also the others that
+    /// the manifests run, so that its nodes ask nobody. What is there already is left out.
     ///
     /// # Errors
     /// What the program that does it says.
-    pub async fn ship(self, images: &[ImageBuild], shipping: &Shipping) -> Result<(), Diagnostic> {
+    pub async fn ship(
+        self,
+        images: &[ImageBuild],
+        used: &[UsedImage],
+        shipping: &Shipping,
+    ) -> Result<Imported, Diagnostic> {
+        if let (Builder::Docker, Shipping::K3d(cluster)) = (self, shipping) {
+            return nodes::import(cluster, images, used).await;
+        }
         for order in self.orders_to_ship(images, shipping) {
-            run(&order).await.map_err(|words| {
-                let what = format!("{} {}", order.program, order.arguments.join(" "));
-                failed(617, format!("the images were built, but `{what}` failed"), &words)
+            order.run().await.map_err(|refusal| {
+                failed(617, format!("the images were built, but `{}` failed", order.shown()), &refusal)
             })?;
         }
-        Ok(())
+        let imported = images.iter().map(|image| image.image.clone()).collect();
+        Ok(Imported { imported, ..Imported::default() })
     }
 
     fn order_to_build(self, image: &ImageBuild, shipping: &Shipping) -> Order {
@@ -137,6 +144,9 @@ impl Builder {
                 // Its client takes build arguments from nowhere else.
                 arguments.extend(["--opt".to_owned(), format!("build-arg:{name}={value}")]);
             }
+            for (name, digest) in image.baked() {
+                arguments.extend(["--opt".to_owned(), format!("label:{BAKED}{name}={digest}")]);
+            }
             let push = if *shipping == Shipping::Push { ",push=true" } else { "" };
             arguments.extend(["--output".to_owned(), format!("type=image,name={}{push}", image.image)]);
             return Order { program: self.name(), arguments, variables: BTreeMap::new() };
@@ -149,6 +159,9 @@ impl Builder {
         for name in image.arguments.keys() {
             // The value comes from the environment: arguments are for everybody to see.
             arguments.extend(["--build-arg".to_owned(), name.clone()]);
+        }
+        for (name, digest) in image.baked() {
+            arguments.extend(["--label".to_owned(), format!("{BAKED}{name}={digest}")]);
         }
         arguments.push(shown(&image.context));
         Order { program: self.name(), arguments, variables: image.arguments.clone() }
@@ -175,25 +188,27 @@ impl Builder {
     }
 }
 
-/// Runs a command; its last lines when it fails.
-async fn run(order: &Order) -> Result<(), String> {
-    let mut command = Command::new(order.program);
-    command.args(&order.arguments).envs(&order.variables).stdin(std::process::Stdio::null()).kill_on_drop(true);
-    let output = command.output().await.map_err(|error| format!("{}: {error}", order.program))?;
-    if output.status.success() {
-        return Ok(());
+impl ImageBuild {
+    /// The stage of the Dockerfile that is built, when it is not the last.
+    pub fn stage(&self) -> Option<&str> {
+        self.target.as_deref()
     }
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
-    Err(format!("{}\n({})", last.join("\n"), output.status))
+
+    /// The arguments it is built with, each with the digest of its value: what a later look at the image is compared
+    /// with, and no secret where the value is one.
+    pub fn baked(&self) -> BTreeMap<&str, String> {
+        self.arguments.iter().map(|(name, value)| (name.as_str(), digest_of(value))).collect()
+    }
 }
 
-fn failed(code: u16, message: String, words: &str) -> Diagnostic {
-    Diagnostic::error(code, message)
-        .note(words.to_owned())
-        .note("nothing was changed on the cluster")
-        .help("deliver without building: --no-build")
+/// A value's digest, as labels have it.
+fn digest_of(value: &str) -> String {
+    let digest: String = Sha256::digest(value.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digest}")
+}
+
+fn failed(code: u16, message: String, refusal: &Refusal) -> Diagnostic {
+    refusal.told(code, message).note("nothing was changed on the cluster").help("deliver without building: --no-build")
 }
 
 /// What is to be built, from an environment's declarations and what its units render to.
@@ -307,6 +322,8 @@ mod tests {
             "/src/apps/web/Dockerfile",
             "--build-arg",
             "KEY",
+            "--label",
+            "landfall.dev/baked-KEY=sha256:cd42404d52ad55ccfa9aca4adc828aa5800ad9d385a0671fbcbf724118320619",
             "/src",
         ];
         assert_eq!(order.arguments, expected);

@@ -9,6 +9,7 @@
 //! what was not checked is never reported as passed; everything is rendered and checked before the first thing is
 //! touched.
 
+mod addon;
 mod addresses;
 mod application;
 mod build;
@@ -16,8 +17,13 @@ mod checks;
 mod content;
 mod down;
 mod duration;
+mod forward;
+mod images;
+mod k3d;
 mod lookup;
 mod pods;
+mod ports;
+mod program;
 mod references;
 mod rendering;
 mod restart;
@@ -29,11 +35,16 @@ mod target;
 mod unit;
 mod up;
 
-pub use build::{Builder, ImageBuild, Shipping, image_builds};
+pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
+pub use build::{Builder, ImageBuild, Imported, Shipping, image_builds};
 pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, check_client, run_check, tally};
 pub use down::{DownOptions, HistoryLine, Removal};
 pub use duration::parse_duration;
+pub use forward::{Forward, ForwardEvent, ForwardWish, PortPair, find_forward};
+pub use images::{UsedImage, used_images};
+pub use k3d::{K3d, Made};
 pub use lookup::{LiveLookup, listed};
+pub use ports::{holder, is_busy};
 pub use references::{Missing, Unresolved, User, unresolved};
 pub use rendering::{RenderedObject, RenderedUnit, Turn, capabilities, render_offline, render_unit, render_with};
 pub use session::{Offers, Progress, Session};

@@ -165,7 +165,7 @@ impl Unit {
     }
 
     /// A release of a chart.
-    fn release(name: String, namespace: String, chart: Chart, values: ValueLayers) -> Self {
+    pub(crate) fn release(name: String, namespace: String, chart: Chart, values: ValueLayers) -> Self {
         let source = ChartSource { chart, values, settings: RenderSettings::default() };
         Unit {
             name,

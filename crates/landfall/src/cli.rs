@@ -2,6 +2,7 @@
 
 mod delivery;
 mod embedded;
+mod machines;
 mod rehearsal;
 
 use clap::{Args, Parser, Subcommand};
@@ -11,6 +12,10 @@ pub(crate) use delivery::{
 };
 pub(crate) use embedded::{
     ClusterCommand, ClusterStartArgs, ClusterStatusArgs, ForkArgs, KubeconfigArgs, ResetArgs, ServeArgs, SnapshotArgs,
+};
+pub(crate) use machines::{
+    AddonCommand, AddonInstallArgs, AddonListArgs, BuildArgs, ClusterArgs, ClusterCreateArgs, ClusterDeleteArgs,
+    Driver, ForwardArgs, ImagesCommand, ImagesListArgs,
 };
 pub(crate) use rehearsal::{ExplainArgs, PreviewArgs, RehearseArgs, ReportFormat, RulesArgs};
 
@@ -83,7 +88,17 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// Go back to an earlier delivery of a release
     Rollback(RollbackArgs),
-    /// Start, stop or reset the embedded cluster, or print its kubeconfig
+    /// Build the images that the environment declares
+    Build(Box<BuildArgs>),
+    /// List the images that are run
+    #[command(subcommand)]
+    Images(ImagesCommand),
+    /// Lead local ports to services, also after their pods were replaced
+    Forward(ForwardArgs),
+    /// Install the operators that systems lean on: cert-manager, sealed-secrets, mariadb-operator
+    #[command(subcommand)]
+    Addon(AddonCommand),
+    /// Start, stop or reset the embedded cluster, or print its kubeconfig; make and delete others
     #[command(subcommand)]
     Cluster(ClusterCommand),
     /// Print the JSON Schema of landfall.yaml

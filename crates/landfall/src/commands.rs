@@ -1,11 +1,16 @@
 //! The commands: each takes its arguments and a context, and says how it ended.
 
 pub(crate) mod about;
+pub(crate) mod addon;
+pub(crate) mod build;
 pub(crate) mod cluster;
 pub(crate) mod diff;
 pub(crate) mod down;
+pub(crate) mod forward;
 pub(crate) mod history;
+pub(crate) mod images;
 pub(crate) mod logs;
+pub(crate) mod machine;
 pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod rehearse;

@@ -8,7 +8,7 @@ use landfall_diag::Diagnostic;
 use landfall_project::{Environment, RemoteCluster};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{GlobalArgs, TargetArgs};
+use crate::cli::{ClusterArgs, GlobalArgs, TargetArgs};
 use crate::env::Env;
 use crate::failure::Failure;
 use crate::probe::Points;
@@ -138,6 +138,72 @@ impl Context {
         let environment = self.environment(&target, args)?;
         let cluster = self.cluster_choice(&target, environment.as_deref(), args)?;
         Ok(Place { target, environment, state, cluster })
+    }
+
+    /// The cluster of a command that is about a cluster rather than about a system: the context that `--context` or
+    /// `--kubeconfig` name; else the environment's, where there is a landfall.yaml; else the embedded cluster that was
+    /// started here; else the kubeconfig's current context, as Helm's verbs have it.
+    pub(crate) fn cluster_place(&self, args: &ClusterArgs) -> Result<Place, Failure> {
+        let explicit = args.env.is_none() && (args.context.is_some() || args.kubeconfig.is_some());
+        let target = TargetArgs {
+            env: args.env.clone(),
+            context: args.context.clone().filter(|_| !explicit),
+            kubeconfig: args.kubeconfig.clone(),
+            namespace: args.namespace.clone(),
+            ..TargetArgs::default()
+        };
+        let mut place = match self.declared_place(None, &target) {
+            // Which of several environments is meant matters only where none of the flags has said it.
+            Err(_) if explicit => self.nowhere(),
+            place => place?,
+        };
+        let started_here = place.state.endpoint().is_some() || place.state.file("cluster.db").exists();
+        let is_system = matches!(place.target.kind, TargetKind::System(_));
+        let chosen = explicit || (!is_system && !started_here);
+        if !chosen {
+            return Ok(place);
+        }
+        let kubeconfig = args.kubeconfig.as_ref().map(|path| self.cwd.join(path));
+        let named = match &args.context {
+            Some(name) => Some(name.clone()),
+            None if explicit => Some(crate::kubeconfig::current_context(&self.env, kubeconfig.as_deref())?),
+            None => crate::kubeconfig::current_context(&self.env, None).ok(),
+        };
+        if let Some(name) = named {
+            // A context that a protected environment names stays protected, however it is reached.
+            let protected = match &place.target.kind {
+                TargetKind::System(file) => file.system.environments.values().any(|environment| {
+                    environment.cluster.remote().is_some_and(|remote| remote.protected && remote.context == name)
+                }),
+                _ => false,
+            };
+            place.cluster = ClusterChoice::Context { name, kubeconfig, protected };
+        }
+        Ok(place)
+    }
+
+    /// A place without a system.
+    fn nowhere(&self) -> Place {
+        let source = landfall_source::SourceTree::from_tree("nowhere", landfall_chart::Tree::new());
+        Place {
+            target: Target {
+                source,
+                directory: String::new(),
+                shown: String::new(),
+                kind: TargetKind::Applications(Vec::new()),
+            },
+            environment: None,
+            state: StateDir::at(match &self.global.state {
+                Some(directory) => self.cwd.join(directory),
+                None => self.project_root().unwrap_or_else(|| self.cwd.clone()).join(".landfall"),
+            }),
+            cluster: ClusterChoice::Embedded,
+        }
+    }
+
+    /// The directory of the landfall.yaml, or what stands in for it.
+    pub(crate) fn project_root(&self) -> Option<PathBuf> {
+        TargetPlace::of(&self.query(None, None)).ok()?.root(&self.cwd)
     }
 
     /// Where a unit goes that names no namespace: the context's own, else `default`.

@@ -229,6 +229,11 @@ impl Connection {
         Some(Failure::new(Exit::Unreachable, diagnostic))
     }
 
+    /// Whether the cluster lives in this process alone, so that no connection can be opened to its pods.
+    pub(crate) fn is_in_process(&self) -> bool {
+        self.hosted.is_some()
+    }
+
     /// The journal and history.
     pub(crate) fn store(&self) -> &Store {
         &self.store

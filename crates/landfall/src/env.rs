@@ -21,6 +21,8 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("KUBECONFIG", "where kubeconfigs are looked for, as kubectl does"),
     ("LANDFALL_ENV", "the environment of landfall.yaml, as --env"),
     ("LANDFALL_HELM_DIALECT", "v3 or v4: whose bytes rendering reproduces, as --helm-dialect"),
+    ("LANDFALL_HTTP_PORT", "the port that leads to port 80 of a cluster of this machine, as --http-port"),
+    ("LANDFALL_HTTPS_PORT", "the port that leads to its port 443, as --https-port"),
     ("LANDFALL_LOG", "what is logged to standard error, as `landfall_engine=debug`"),
     ("LANDFALL_NO_PROGRESS", "no live progress"),
     ("LANDFALL_STATE", "the state directory, as --state"),

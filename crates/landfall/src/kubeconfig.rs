@@ -41,6 +41,22 @@ pub(crate) async fn connect(env: &Env, context: &str, path: Option<&Path>) -> Re
     })
 }
 
+/// The kubeconfig's current context.
+pub(crate) fn current_context(env: &Env, path: Option<&Path>) -> Result<String, Failure> {
+    let kubeconfig = read(env, path)?;
+    kubeconfig.current_context.filter(|name| !name.is_empty()).ok_or_else(|| {
+        Failure::new(
+            Exit::Unreachable,
+            Diagnostic::error(610, "the kubeconfig has no current context").help("say which: --context NAME"),
+        )
+    })
+}
+
+/// Whether the kubeconfig has a context of that name.
+pub(crate) fn has_context(env: &Env, context: &str, path: Option<&Path>) -> bool {
+    read(env, path).is_ok_and(|kubeconfig| kubeconfig.contexts.iter().any(|known| known.name == context))
+}
+
 /// The namespace that a context names; none when it names none or cannot be read, which [`connect`] then tells.
 pub(crate) fn namespace(env: &Env, context: &str, path: Option<&Path>) -> Option<String> {
     let kubeconfig = read(env, path).ok()?;

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Cli, ClusterCommand, Command};
+use crate::cli::{AddonCommand, Cli, ClusterCommand, Command, ImagesCommand};
 use crate::context::Context;
 use crate::env::Env;
 use crate::exit::Exit;
@@ -147,6 +147,14 @@ async fn run(context: &Context, command: Command) -> Outcome {
         Command::Explain(args) => commands::rules::explain(context, &args),
         Command::History(args) => commands::history::run(context, args).await,
         Command::Rollback(args) => commands::rollback::run(context, args).await,
+        Command::Build(args) => commands::build::run(context, *args).await,
+        Command::Images(ImagesCommand::List(args)) => commands::images::list(context, *args),
+        Command::Forward(args) => commands::forward::run(context, args).await,
+        Command::Addon(AddonCommand::List(args)) => commands::addon::list(context, args).await,
+        Command::Addon(AddonCommand::Install(args)) => commands::addon::install(context, *args).await,
+        Command::Addon(AddonCommand::Status(args)) => commands::addon::status(context, args).await,
+        Command::Cluster(ClusterCommand::Create(args)) => commands::machine::create(context, args).await,
+        Command::Cluster(ClusterCommand::Delete(args)) => commands::machine::delete(context, args).await,
         Command::Cluster(ClusterCommand::Start(args)) => commands::cluster::start(context, args).await,
         Command::Cluster(ClusterCommand::Stop) => commands::cluster::stop(context).await,
         Command::Cluster(ClusterCommand::Reset(args)) => commands::cluster::reset(context, args).await,
@@ -171,6 +179,12 @@ fn output_of(command: &Command) -> Output {
         Command::History(args) => args.output.output,
         Command::Rules(args) => args.output.output,
         Command::Rollback(args) => args.output.output,
+        Command::Build(args) => args.output.output,
+        Command::Images(ImagesCommand::List(args)) => args.output.output,
+        Command::Forward(args) => args.output.output,
+        Command::Addon(AddonCommand::List(args) | AddonCommand::Status(args)) => args.output.output,
+        Command::Addon(AddonCommand::Install(args)) => args.output.output,
+        Command::Cluster(ClusterCommand::Create(args)) => args.output.output,
         Command::Cluster(ClusterCommand::Start(args)) => args.output.output,
         Command::Cluster(ClusterCommand::Status(args)) => args.output.output,
         _ => Output::Table,

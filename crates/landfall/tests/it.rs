@@ -4,7 +4,9 @@ mod it {
     pub(crate) mod inspection;
     pub(crate) mod rendered;
     pub(crate) mod sandbox;
+    pub(crate) mod workshop;
 
+    mod addons;
     mod addresses;
     mod applications;
     mod builds;
@@ -14,8 +16,10 @@ mod it {
     mod example;
     mod ezscale;
     mod faults;
+    mod forwards;
     mod kills;
     mod luckyplans;
+    mod machines;
     mod refusals;
     mod rehearsal;
     mod releases;

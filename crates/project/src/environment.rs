@@ -18,6 +18,9 @@ pub struct Environment {
     /// Argo `Application` files (globs from the file's directory) delivered here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applications: Option<OneOrMany>,
+    /// Operators that the system leans on, installed by `landfall addon install`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addons: Vec<AddonSpec>,
     /// Images built from this repository, by service.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub build: BTreeMap<String, Build>,
@@ -104,6 +107,23 @@ pub struct ReleaseSpec {
     /// Whether its failure leaves the rest of the system delivered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
+}
+
+/// An operator that the system leans on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AddonSpec {
+    /// Its name, as `landfall addon list` shows it.
+    pub name: String,
+    /// Its chart's version; the newest one when absent, and the installed one once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its chart's directory, from the file's directory, instead of its maintainers' repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chart: Option<String>,
+    /// Where it is installed, when not where it is by custom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
 }
 
 /// One image build.

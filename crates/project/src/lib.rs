@@ -21,8 +21,8 @@ mod simulate;
 mod system;
 
 pub use environment::{
-    Build, Check, ClusterTarget, Environment, Hosts, ImagePolicy, Images, OneOrMany, ReleaseSpec, RemoteCluster, Sync,
-    SyncMode,
+    AddonSpec, Build, Check, ClusterTarget, Environment, Hosts, ImagePolicy, Images, OneOrMany, ReleaseSpec,
+    RemoteCluster, Sync, SyncMode,
 };
 pub use parse::{ProjectFile, parse};
 pub use schema::json_schema;

@@ -1,6 +1,6 @@
 use clap::{Args, Subcommand};
 
-use super::{OutputArgs, TargetArgs};
+use super::{ClusterCreateArgs, ClusterDeleteArgs, OutputArgs, TargetArgs};
 
 /// `landfall cluster …`
 #[derive(Debug, Subcommand)]
@@ -26,6 +26,12 @@ pub(crate) enum ClusterCommand {
     /// Copy the embedded cluster as it is into a state directory of its own
     #[command(before_help = "Examples:\n  landfall cluster fork ../try\n  landfall --state ../try up")]
     Fork(ForkArgs),
+    /// Make a cluster on this machine: ports 80 and 443 at its load balancer, one agent
+    #[command(before_help = "Examples:\n  landfall cluster create shop-local --driver k3d")]
+    Create(ClusterCreateArgs),
+    /// Delete a cluster of this machine with all in it
+    #[command(before_help = "Examples:\n  landfall cluster delete shop-local --driver k3d --yes")]
+    Delete(ClusterDeleteArgs),
     /// Serve it in this process until interrupted
     #[command(hide = true)]
     Serve(ServeArgs),

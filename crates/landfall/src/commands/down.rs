@@ -6,7 +6,7 @@ use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, TargetKind, Un
 use landfall_diag::Diagnostic;
 
 use crate::cli::DownArgs;
-use crate::commands::shared;
+use crate::commands::{machine, shared};
 use crate::context::{ClusterChoice, Context, Place};
 use crate::embedded::{self, Hosting};
 use crate::exit::Exit;
@@ -65,10 +65,24 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         for unit in &wanted {
             context.ui.line(&format!("- {}/{}", unit.namespace, unit.name));
         }
+        if let Some((name, _)) = machine::made(&place).filter(|_| !args.keep_data) {
+            context.ui.line(&format!("- the k3d cluster {name}"));
+        }
         return Ok(Exit::Done);
     }
     let delivering = shared::only_delivery(context, &place.state).await?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let ours = machine::made(&place).filter(|_| !args.keep_data);
+    let mut connection = match (context.connect(&place, Hosting::Attach, &[]).await, &ours) {
+        (Ok(connection), _) => connection,
+        // A cluster that is to be deleted anyway need not answer for it.
+        (Err(failure), Some((name, k3d))) if failure.exit == Exit::Unreachable => {
+            context.ui.status(&format!("the cluster {name} does not answer; it is deleted as it is"));
+            machine::unmake(context, &place, name, k3d).await?;
+            context.ui.line(&format!("the cluster {name} is gone"));
+            return Ok(Exit::Done);
+        }
+        (Err(failure), _) => return Err(failure),
+    };
     let options = DownOptions { timeout, keep_data: args.keep_data };
     let result = shared::with_progress(context, &mut connection, started, |session| {
         let (wanted, options) = (&wanted, &options);
@@ -93,6 +107,13 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
             context.ui.line(&format!("- {}/{}", unit.namespace, unit.name));
         }
     }
+    if let Some((name, k3d)) = ours.filter(|_| exit == Exit::Done) {
+        machine::unmake(context, &place, &name, &k3d).await?;
+        if context.ui.output != Output::Json {
+            context.ui.line(&format!("the cluster {name} is gone"));
+        }
+        return finished(context, &removal, exit, started);
+    }
     let forget = embedded && empty && exit == Exit::Done;
     if embedded && exit == Exit::Done && (empty || args.keep_data) {
         embedded::stop_server(context, &place.state).await?;
@@ -114,6 +135,15 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         if forget && !args.keep_data {
             context.ui.line("the embedded cluster and its state are gone");
         }
+    }
+    Ok(exit)
+}
+
+/// Ends a removal after which nothing is left that could stay.
+fn finished(context: &Context, removal: &landfall_delivery::Removal, exit: Exit, started: Instant) -> Outcome {
+    if context.ui.output == Output::Json {
+        let data = serde_json::to_value(removal).unwrap_or_default();
+        context.ui.document(&shared::envelope("Removal", exit, data, started));
     }
     Ok(exit)
 }

@@ -1,6 +1,6 @@
 //! `landfall up`.
 
-mod builds;
+pub(crate) mod builds;
 
 use std::time::Instant;
 
@@ -10,12 +10,32 @@ use serde_json::json;
 
 use self::builds::Builds;
 use crate::cli::UpArgs;
-use crate::commands::shared;
+use crate::commands::{addon, machine, shared};
 use crate::context::{ClusterChoice, Context, Place};
 use crate::embedded::Hosting;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome as Ended, exit_of};
 use crate::ui::{Output, Style, seconds};
+
+/// The plan for a cluster that is still to be made: against an empty one in this process.
+async fn plan_on_nothing(
+    context: &Context,
+    place: &Place,
+    candidates: &[landfall_delivery::Candidate],
+    options: &UpOptions,
+    revision: &landfall_source::Revision,
+    started: Instant,
+) -> Ended {
+    let nowhere = crate::state::StateDir::at(place.state.file("none"));
+    let mut connection = context.embedded(&nowhere, Hosting::Attach).await?;
+    let plans = shared::with_progress(context, &mut connection, started, |session| async move {
+        session.plan(candidates, options).await
+    })
+    .await;
+    connection.close().await;
+    shared::print_plans(context, place, &connection, Some(revision), &plans.map_err(Failure::from)?);
+    Ok(Exit::Done)
+}
 
 /// Split of the positional arguments: what is delivered, and which services of it.
 struct Wanted {
@@ -23,7 +43,7 @@ struct Wanted {
     services: Vec<String>,
 }
 
-pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
+pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
     let started = Instant::now();
     let wanted = split(context, &args);
     if args.no_build && !wanted.services.is_empty() {
@@ -54,6 +74,17 @@ pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
     let faults = args.faults.clone();
     // Before the cluster is opened: two at once must not both start a server, nor both deliver.
     let _delivering = shared::only_delivery(context, &place.state).await?;
+    if let Some((name, k3d)) = machine::missing(context, &place)?
+        && k3d.is_installed().await
+    {
+        if args.dry_run {
+            context.ui.status(&format!("the k3d cluster {name} is not there yet; everything would be new"));
+            return plan_on_nothing(context, &place, &candidates, &options, &revision, started).await;
+        }
+        confirm(context, &place, &args)?;
+        args.yes = true;
+        machine::make(context, &place, &name, &k3d).await?;
+    }
     let mut connection = context.connect(&place, hosting, &faults).await?;
     if args.dry_run {
         let plans = shared::with_progress(context, &mut connection, started, |session| {
@@ -66,6 +97,7 @@ pub(crate) async fn run(context: &Context, args: UpArgs) -> Ended {
         return Ok(Exit::Done);
     }
     confirm(context, &place, &args)?;
+    addon::tell_missing(context, &place, &mut connection, started).await?;
     if let Err(failure) = builds.make(context).await {
         connection.close().await;
         return Err(failure);

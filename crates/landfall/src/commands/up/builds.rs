@@ -1,6 +1,6 @@
 //! Image builds of `up`: decided before the cluster is asked, made once everybody has agreed.
 
-use landfall_delivery::{Builder, Candidate, ImageBuild, Shipping, image_builds};
+use landfall_delivery::{Builder, Candidate, ImageBuild, Imported, Shipping, UsedImage, image_builds, used_images};
 use landfall_diag::Diagnostic;
 
 use crate::cli::UpArgs;
@@ -18,6 +18,8 @@ pub(super) enum Builds {
         builder: Builder,
         /// Which.
         images: Vec<ImageBuild>,
+        /// The others that are run.
+        used: Vec<UsedImage>,
         /// Where they go.
         shipping: Shipping,
     },
@@ -38,12 +40,19 @@ impl Builds {
         let wanted = environment.build.keys().filter(|name| services.is_empty() || services.contains(name));
         let wanted: Vec<String> = wanted.cloned().collect();
         let shipping = match &place.cluster {
-            _ if wanted.is_empty() => return Ok(Builds::Simulated(wanted)),
-            ClusterChoice::Embedded if !args.build => return Ok(Builds::Simulated(wanted)),
+            ClusterChoice::Embedded if wanted.is_empty() || !args.build => return Ok(Builds::Simulated(wanted)),
             ClusterChoice::Embedded => Shipping::Stay,
             ClusterChoice::Context { name, .. } => Shipping::to_context(name),
         };
+        // Nodes on this machine are given the others' images, too, when everything is delivered.
+        let takes_others = matches!(shipping, Shipping::K3d(_)) && services.is_empty();
+        if wanted.is_empty() && !takes_others {
+            return Ok(Builds::Simulated(wanted));
+        }
         let Some(builder) = Builder::find().await else {
+            if wanted.is_empty() {
+                return Ok(Builds::Simulated(wanted));
+            }
             return Err(Failure::new(
                 Exit::Unreachable,
                 Diagnostic::error(615, format!("nobody here builds images ({})", wanted.join(", ")))
@@ -52,6 +61,11 @@ impl Builds {
                     .help("build and push them elsewhere, then deliver with --no-build"),
             ));
         };
+        let units = || candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
+        if wanted.is_empty() {
+            let used = used_images(units(), &[]).map_err(Failure::from)?;
+            return Ok(Builds::Real { builder, images: Vec::new(), used, shipping });
+        }
         let Some(root) = place.target.source.directory_on_disk() else {
             return Err(Failure::usage(
                 Diagnostic::error(149, "images are built from a working tree, and this is a commit or an archive")
@@ -60,12 +74,13 @@ impl Builds {
         };
         let directory = root.join(&place.target.directory);
         let images = image_builds(&environment.build, services, candidates, &directory).map_err(Failure::from)?;
-        Ok(Builds::Real { builder, images, shipping })
+        let used = if takes_others { used_images(units(), &images).map_err(Failure::from)? } else { Vec::new() };
+        Ok(Builds::Real { builder, images, used, shipping })
     }
 
     /// Builds and ships what is to be built, and says so line by line.
     pub(super) async fn make(&self, context: &Context) -> Result<(), Failure> {
-        let Builds::Real { builder, images, shipping } = self else {
+        let Builds::Real { builder, images, used, shipping } = self else {
             self.lines().iter().for_each(|line| context.ui.status(&format!("~ {line}")));
             return Ok(());
         };
@@ -76,15 +91,13 @@ impl Builds {
                 () = context.stop.cancelled() => return Err(interrupted()),
             }
         }
-        let how = match shipping {
-            Shipping::K3d(cluster) => format!("import into k3d cluster {cluster}"),
-            Shipping::Kind(cluster) => format!("load into kind cluster {cluster}"),
-            Shipping::Push => "push".to_owned(),
-            Shipping::Stay => return Ok(()),
-        };
+        let Some(how) = way(shipping) else { return Ok(()) };
         context.ui.status(&format!("  > {how}"));
         tokio::select! {
-            shipped = builder.ship(images, shipping) => shipped.map_err(Failure::from),
+            shipped = builder.ship(images, used, shipping) => {
+                say_shipped(context, &shipped.map_err(Failure::from)?);
+                Ok(())
+            }
             () = context.stop.cancelled() => Err(interrupted()),
         }
     }
@@ -98,6 +111,26 @@ impl Builds {
     }
 }
 
-fn interrupted() -> Failure {
+/// How images get to where they are run, in words.
+pub(crate) fn way(shipping: &Shipping) -> Option<String> {
+    match shipping {
+        Shipping::K3d(cluster) => Some(format!("import into k3d cluster {cluster}")),
+        Shipping::Kind(cluster) => Some(format!("load into kind cluster {cluster}")),
+        Shipping::Push => Some("push".to_owned()),
+        Shipping::Stay => None,
+    }
+}
+
+/// Says what was brought, what was there, and what the nodes have to look for themselves.
+pub(crate) fn say_shipped(context: &Context, shipped: &Imported) {
+    if !shipped.cached.is_empty() {
+        context.ui.status(&format!("  = {} there already", shipped.cached.join(", ")));
+    }
+    if !shipped.left.is_empty() {
+        context.ui.status(&format!("  ! {} cannot be had here; the nodes look for them", shipped.left.join(", ")));
+    }
+}
+
+pub(crate) fn interrupted() -> Failure {
     Failure::new(Exit::Interrupted, Diagnostic::error(606, "interrupted; nothing was changed on the cluster"))
 }

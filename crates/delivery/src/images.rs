@@ -1,0 +1,142 @@
+//! Images that rendered manifests run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_diag::Diagnostic;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::build::ImageBuild;
+use crate::rendering::{RenderedUnit, render_offline};
+use crate::unit::Unit;
+
+/// Lists of a pod's containers.
+const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+
+/// An image and who runs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UsedImage {
+    /// The image, as it is written.
+    pub image: String,
+    /// The objects that run it, as `Deployment/web`.
+    pub used_by: Vec<String>,
+    /// The declared build that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub built_as: Option<String>,
+}
+
+/// The images that units run, by name: of the containers of all objects and hooks, and what an operator's kinds call
+/// their image.
+///
+/// # Errors
+/// When a unit cannot be rendered.
+pub fn used_images<'u>(
+    units: impl IntoIterator<Item = &'u Unit>,
+    builds: &[ImageBuild],
+) -> Result<Vec<UsedImage>, Vec<Diagnostic>> {
+    let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for unit in units {
+        collect(&render_offline(unit)?, &mut users);
+    }
+    Ok(users
+        .into_iter()
+        .map(|(image, used_by)| {
+            let built = builds.iter().find(|build| build.image == image);
+            UsedImage {
+                built_as: built.map(|build| build.service.clone()),
+                image,
+                used_by: used_by.into_iter().collect(),
+            }
+        })
+        .collect())
+}
+
+fn collect(rendered: &RenderedUnit, users: &mut BTreeMap<String, BTreeSet<String>>) {
+    for object in rendered.all_objects() {
+        let mut images = BTreeSet::new();
+        // Built-in groups have no dot, or belong to Kubernetes; anything else is a kind of an operator's.
+        let is_custom = object.group().contains('.') && !object.group().ends_with(".k8s.io");
+        if object.kind() != "CustomResourceDefinition" {
+            walk(object.value(), is_custom, &mut images);
+        }
+        for image in images {
+            users.entry(image).or_default().insert(format!("{}/{}", object.kind(), object.name()));
+        }
+    }
+}
+
+fn walk(value: &Value, is_custom: bool, images: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::Array(containers) if CONTAINERS.contains(&name.as_str()) => {
+                        images.extend(
+                            containers.iter().filter_map(|container| container["image"].as_str()).map(str::to_owned),
+                        );
+                    }
+                    Value::String(image)
+                        if is_custom && matches!(name.as_str(), "image" | "imageName") && !image.is_empty() =>
+                    {
+                        images.insert(image.clone());
+                    }
+                    value => walk(value, is_custom, images),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| walk(item, is_custom, images)),
+        _ => {}
+    }
+}
+
+/// An image's whole name, as container runtimes keep it: `docker.io/library/redis:7`.
+pub(crate) fn whole_name(image: &str) -> String {
+    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    let (first, rest) = name.split_once('/').unwrap_or(("", name));
+    let is_host = first.contains(['.', ':']) || first == "localhost";
+    let name = match (first, is_host) {
+        ("", _) => format!("docker.io/library/{rest}"),
+        (_, true) => name.to_owned(),
+        (_, false) => format!("docker.io/{name}"),
+    };
+    let has_tag = name.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    match digest {
+        Some(digest) => format!(
+            "{}@{digest}",
+            if has_tag { name.rsplit_once(':').map_or(name.as_str(), |(name, _)| name) } else { &name }
+        ),
+        None if has_tag => name,
+        None => format!("{name}:latest"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_whole_as_runtimes_keep_them() {
+        for (short, whole) in [
+            ("redis", "docker.io/library/redis:latest"),
+            ("redis:7-alpine", "docker.io/library/redis:7-alpine"),
+            ("bitnami/redis:7", "docker.io/bitnami/redis:7"),
+            ("quay.io/keycloak/keycloak:26.0", "quay.io/keycloak/keycloak:26.0"),
+            ("localhost:5000/web", "localhost:5000/web:latest"),
+            ("redis:7@sha256:ab", "docker.io/library/redis@sha256:ab"),
+        ] {
+            assert_eq!(whole_name(short), whole);
+        }
+    }
+
+    #[test]
+    fn operators_kinds_name_their_images_in_fields_of_their_own() {
+        let mut images = BTreeSet::new();
+        let value = serde_json::json!({"spec": {"image": "mariadb:11", "metrics": {"exporter": {"image": "exporter:1"}},
+            "podTemplate": {"containers": [{"image": "a:1"}, {}]}}});
+        walk(&value, true, &mut images);
+        assert_eq!(images.into_iter().collect::<Vec<_>>(), ["a:1", "exporter:1", "mariadb:11"]);
+        let mut images = BTreeSet::new();
+        walk(&serde_json::json!({"data": {"image": "not:run"}}), false, &mut images);
+        assert!(images.is_empty());
+    }
+}

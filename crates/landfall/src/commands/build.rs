@@ -1,0 +1,176 @@
+//! `landfall build`.
+
+use std::time::Instant;
+
+use landfall_delivery::{Builder, ImageBuild, Imported, Shipping, image_builds};
+use landfall_diag::{Diagnostic, nearest};
+use serde_json::{Value, json};
+
+use crate::cli::BuildArgs;
+use crate::commands::shared;
+use crate::commands::up::builds::{interrupted, say_shipped, way};
+use crate::context::{ClusterChoice, Context, Place};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::ui::{Output, seconds};
+
+pub(crate) async fn run(context: &Context, args: BuildArgs) -> Outcome {
+    let started = Instant::now();
+    let place = context.place(None, &args.place)?;
+    let images = wanted(context, &place, &args)?;
+    if images.is_empty() {
+        let environment = place.environment.as_deref().unwrap_or("this place");
+        context.ui.line(&format!("{environment} declares no builds; nothing to do"));
+        return Ok(Exit::Done);
+    }
+    if args.dry_run {
+        print(context, &place, &images, None, started);
+        return Ok(Exit::Done);
+    }
+    let Some(builder) = Builder::find().await else {
+        let names: Vec<&str> = images.iter().map(|image| image.service.as_str()).collect();
+        return Err(Failure::new(
+            Exit::Unreachable,
+            Diagnostic::error(615, format!("nobody here builds images ({})", names.join(", ")))
+                .note("neither docker nor podman nor buildctl is installed and answers")
+                .help("start Docker, or see what would be built with --dry-run"),
+        ));
+    };
+    let shipping = match &place.cluster {
+        ClusterChoice::Context { name, .. } if args.ship => Shipping::to_context(name),
+        _ => Shipping::Stay,
+    };
+    for image in &images {
+        context.ui.status(&format!("  > build {}: {} {}", image.service, builder.name(), image.image));
+        tokio::select! {
+            built = builder.build(image, &shipping) => built.map_err(alone)?,
+            () = context.stop.cancelled() => return Err(interrupted()),
+        }
+    }
+    if args.smoke {
+        smoke(context, builder, &images).await?;
+    }
+    let mut shipped = None;
+    if let Some(how) = way(&shipping) {
+        context.ui.status(&format!("  > {how}"));
+        let done = tokio::select! {
+            done = builder.ship(&images, &[], &shipping) => done.map_err(alone)?,
+            () = context.stop.cancelled() => return Err(interrupted()),
+        };
+        say_shipped(context, &done);
+        shipped = Some(done);
+    }
+    print(context, &place, &images, Some((builder, shipped)), started);
+    Ok(Exit::Done)
+}
+
+/// The builds asked for, with the arguments that the environment's values say.
+fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<ImageBuild>, Failure> {
+    let Some(environment) = place.declared() else {
+        return Err(Failure::usage(
+            Diagnostic::error(167, "there is no landfall.yaml here that says what is built")
+                .help("declare it under environments.NAME.build"),
+        ));
+    };
+    let known = || environment.build.keys().map(String::as_str);
+    for service in &args.services {
+        if !environment.build.contains_key(service) {
+            return Err(Failure::usage(unknown("service", service, known())));
+        }
+    }
+    let stages = || environment.build.values().filter_map(|build| build.target.as_deref());
+    for stage in &args.target {
+        if !stages().any(|known| known == stage) {
+            return Err(Failure::usage(unknown("stage", stage, stages())));
+        }
+    }
+    let Some(root) = place.target.source.directory_on_disk() else {
+        return Err(Failure::usage(
+            Diagnostic::error(149, "images are built from a working tree, and this is a commit or an archive")
+                .help("leave --ref out, or check the commit out first"),
+        ));
+    };
+    let overrides = shared::overrides(context, &args.values)?;
+    let selection = shared::selection(context, place, &args.place)?;
+    let candidates =
+        place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(Failure::from)?;
+    let directory = root.join(&place.target.directory);
+    let images = image_builds(&environment.build, &args.services, &candidates, &directory).map_err(Failure::from)?;
+    let stage_wanted = |image: &ImageBuild| {
+        args.target.is_empty() || image.stage().is_some_and(|stage| args.target.iter().any(|wanted| wanted == stage))
+    };
+    Ok(images.into_iter().filter(stage_wanted).collect())
+}
+
+fn unknown<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str> + Clone) -> Diagnostic {
+    let diagnostic = Diagnostic::error(168, format!("no build here is of the {what} `{name}`"))
+        .note(format!("{what}s: {}", known.clone().collect::<Vec<_>>().join(", ")));
+    match nearest(name, known) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic,
+    }
+}
+
+/// Runs each image for a moment; all are tried, so that each that ends at once is named.
+async fn smoke(context: &Context, builder: Builder, images: &[ImageBuild]) -> Result<(), Failure> {
+    let mut findings = Vec::new();
+    for image in images {
+        context.ui.status(&format!("  > run {}: {}", image.service, image.image));
+        tokio::select! {
+            ran = builder.smoke(image) => findings.extend(ran.err()),
+            () = context.stop.cancelled() => return Err(interrupted()),
+        }
+    }
+    if findings.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Unhealthy, diagnostics: findings }) }
+}
+
+/// A failed build's diagnostic, where nothing was going to be delivered.
+fn alone(mut diagnostic: Diagnostic) -> Failure {
+    diagnostic.helps.clear();
+    Failure::from(diagnostic)
+}
+
+fn print(
+    context: &Context,
+    place: &Place,
+    images: &[ImageBuild],
+    done: Option<(Builder, Option<Imported>)>,
+    started: Instant,
+) {
+    let ui = &context.ui;
+    match ui.output {
+        Output::Json | Output::Yaml => {
+            let list: Vec<Value> = images
+                .iter()
+                .map(|image| {
+                    json!({
+                        "service": image.service,
+                        "image": image.image,
+                        "stage": image.stage(),
+                        "arguments": image.baked(),
+                    })
+                })
+                .collect();
+            let data = json!({
+                "environment": place.environment,
+                "builder": done.as_ref().map(|(builder, _)| builder.name()),
+                "images": list,
+                "imported": done.as_ref().and_then(|(_, shipped)| shipped.as_ref()).map(|shipped| &shipped.imported),
+            });
+            ui.document(&shared::envelope("Build", Exit::Done, data, started));
+        }
+        Output::Name => images.iter().for_each(|image| ui.line(&image.image)),
+        Output::Table => {
+            for image in images {
+                let stage = image.stage().map(|stage| format!(" (stage {stage})")).unwrap_or_default();
+                let baked: Vec<String> =
+                    image.baked().into_iter().map(|(name, digest)| format!("{name} {}", &digest[..19])).collect();
+                ui.line(format!("{} → {}{stage}   {}", image.service, image.image, baked.join(", ")).trim_end());
+            }
+            match done {
+                Some(_) => ui.line(&format!("built in {}", seconds(started.elapsed()))),
+                None => ui.line("nothing was built"),
+            }
+        }
+    }
+}

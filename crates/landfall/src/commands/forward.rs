@@ -1,0 +1,125 @@
+//! `landfall forward`.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use landfall_delivery::{Forward, ForwardEvent, ForwardWish, find_forward, holder};
+use landfall_diag::Diagnostic;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::channel;
+use tokio_util::task::TaskTracker;
+
+use crate::cli::ForwardArgs;
+use crate::commands::shared;
+use crate::context::Context;
+use crate::embedded::{Connection, Hosting};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::ui::{Output, Style};
+
+pub(crate) async fn run(context: &Context, args: ForwardArgs) -> Outcome {
+    let started = Instant::now();
+    let wishes = ForwardWish::parse_all(&args.what).map_err(Failure::usage)?;
+    let place = context.cluster_place(&args.cluster)?;
+    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    if connection.is_in_process() {
+        connection.close().await;
+        return Err(Failure::new(
+            Exit::Unreachable,
+            Diagnostic::error(624, "nothing runs here that could be reached")
+                .note("the embedded cluster of this directory is not started")
+                .help("landfall up, or landfall cluster start"),
+        ));
+    }
+    let outcome = forward(context, &args, &wishes, &connection, started).await;
+    connection.close().await;
+    outcome
+}
+
+async fn forward(
+    context: &Context,
+    args: &ForwardArgs,
+    wishes: &[ForwardWish],
+    connection: &Connection,
+    started: Instant,
+) -> Outcome {
+    let mut open: Vec<(Forward, TcpListener, SocketAddr)> = Vec::new();
+    for wish in wishes {
+        let namespace = args.cluster.namespace.as_deref();
+        for forward in find_forward(&connection.cluster, namespace, wish).await.map_err(Failure::from)? {
+            let (listener, address) = listen(args, &forward).await?;
+            open.push((forward, listener, address));
+        }
+    }
+    say(context, connection, &open, started);
+    let tasks = TaskTracker::new();
+    for (forward, listener, _) in open {
+        let (sender, mut receiver) = channel(16);
+        let (ui, what, remote) = (context.ui.clone(), forward.what.clone(), forward.remote);
+        tasks.spawn(async move {
+            while let Some(event) = receiver.recv().await {
+                match event {
+                    ForwardEvent::Pod { pod, again: true } => ui.status(&format!("{what}: now pod {pod}")),
+                    ForwardEvent::Pod { pod, again: false } => ui.status(&format!("{what}:{remote} is pod {pod}")),
+                    ForwardEvent::Failed { why, evidence } => {
+                        let mut diagnostic = Diagnostic::warning(633, format!("a connection to {what} failed"));
+                        diagnostic = diagnostic.note(why);
+                        if let Some(evidence) = evidence {
+                            diagnostic = shared::with_evidence(diagnostic, &evidence);
+                        }
+                        ui.diagnostic(&diagnostic);
+                    }
+                }
+            }
+        });
+        tasks.spawn(forward.serve(connection.cluster.clone(), listener, sender, context.stop.clone()));
+    }
+    tasks.close();
+    tasks.wait().await;
+    Ok(Exit::Done)
+}
+
+/// Binds the first of a forward's local ports that is free.
+async fn listen(args: &ForwardArgs, forward: &Forward) -> Result<(TcpListener, SocketAddr), Failure> {
+    let mut refusal = None;
+    for port in forward.local_ports() {
+        let bound = TcpListener::bind((args.address, port)).await;
+        match bound.and_then(|listener| listener.local_addr().map(|address| (listener, address))) {
+            Ok(bound) => return Ok(bound),
+            Err(error) => refusal = Some((port, error)),
+        }
+    }
+    let (port, error) = refusal.unwrap_or((0, std::io::Error::other("there is no port to listen at")));
+    let mut diagnostic = Diagnostic::error(634, format!("the local port {port} for {} cannot be had", forward.what));
+    diagnostic = match holder(port).filter(|_| error.kind() == std::io::ErrorKind::AddrInUse) {
+        Some(holder) => diagnostic.note(format!("{holder} listens there")),
+        None => diagnostic.note(error.to_string()),
+    };
+    Err(Failure::new(Exit::Failed, diagnostic.help(format!("take another one: {} :{}", forward.what, forward.remote))))
+}
+
+fn say(context: &Context, connection: &Connection, open: &[(Forward, TcpListener, SocketAddr)], started: Instant) {
+    let ui = &context.ui;
+    if matches!(ui.output, Output::Json | Output::Yaml) {
+        let forwards: Vec<Value> = open
+            .iter()
+            .map(|(forward, _, address)| {
+                json!({
+                    "target": forward.what,
+                    "namespace": forward.namespace,
+                    "local": address.to_string(),
+                    "remote": forward.remote,
+                })
+            })
+            .collect();
+        let data = json!({"cluster": connection.name, "forwards": forwards});
+        ui.document(&shared::envelope("Forward", Exit::Done, data, started));
+        return;
+    }
+    for (forward, _, address) in open {
+        let local = ui.out_style(Style::Literal, &format!("http://{address}"));
+        ui.line(&format!("{local} → {}:{} in {}", forward.what, forward.remote, forward.namespace));
+    }
+    ui.status("Ctrl-C ends it");
+}

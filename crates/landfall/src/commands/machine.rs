@@ -1,0 +1,186 @@
+//! `landfall cluster create|delete`, and the cluster of this machine that `up` makes and `down` deletes.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use landfall_delivery::{K3d, Made};
+use landfall_diag::Diagnostic;
+use serde_json::json;
+
+use crate::cli::{ClusterCreateArgs, ClusterDeleteArgs, Driver};
+use crate::commands::shared;
+use crate::context::{ClusterChoice, Context, Place};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::kubeconfig;
+use crate::ui::Output;
+
+/// Where it is written down, in a system's state, that `up` has made its cluster.
+const MADE: &str = "made-cluster";
+
+pub(crate) async fn create(context: &Context, args: ClusterCreateArgs) -> Outcome {
+    let started = Instant::now();
+    let Driver::K3d = args.driver;
+    let k3d = K3d {
+        kubeconfig: args.kubeconfig.as_ref().map(|file| context.cwd.join(file)),
+        http: args.http_port,
+        https: args.https_port,
+    };
+    context.ui.status(&format!("  > k3d cluster create {}", args.name));
+    let made = tokio::select! {
+        made = k3d.create(&args.name) => made.map_err(machine_failure)?,
+        () = context.stop.cancelled() => return Err(interrupted(&args.name)),
+    };
+    let name = K3d::context_of(&args.name);
+    let ui = &context.ui;
+    match ui.output {
+        Output::Json | Output::Yaml => {
+            let data = json!({"name": args.name, "context": name, "driver": "k3d", "outcome": word(made)});
+            ui.document(&shared::envelope("Cluster", Exit::Done, data, started));
+        }
+        Output::Name => ui.line(&name),
+        Output::Table => {
+            ui.line(&format!("cluster {} {}; its context is {name}", args.name, word(made)));
+            ui.line(&format!(
+                "http://localhost:{} and https://localhost:{} lead to its load balancer",
+                args.http_port, args.https_port
+            ));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn delete(context: &Context, args: ClusterDeleteArgs) -> Outcome {
+    let Driver::K3d = args.driver;
+    let ui = &context.ui;
+    if !args.yes {
+        if !ui.can_prompt() {
+            return Err(Failure::usage(
+                Diagnostic::error(116, format!("deleting the cluster `{}` with all in it needs a yes", args.name))
+                    .help("say it with --yes"),
+            ));
+        }
+        let answer = ui.ask(&format!("Delete the cluster {} with all in it? Type its name: ", args.name));
+        if answer.as_deref() != Some(args.name.as_str()) {
+            return Err(Failure::new(Exit::Failed, Diagnostic::error(117, "nothing was deleted: no yes was given")));
+        }
+    }
+    let kubeconfig = args.kubeconfig.as_ref().map(|file| context.cwd.join(file));
+    let k3d = K3d { kubeconfig, ..K3d::default() };
+    if k3d.delete(&args.name).await.map_err(machine_failure)? {
+        ui.line(&format!("cluster {} is gone", args.name));
+    } else {
+        ui.line(&format!("there is no cluster {}", args.name));
+    }
+    Ok(Exit::Done)
+}
+
+/// The cluster that a place means and that k3d could make: its context has k3d's name, nobody protects it, and the
+/// kubeconfig does not know it.
+///
+/// # Errors
+/// A port in the environment that is none.
+pub(crate) fn missing(context: &Context, place: &Place) -> Result<Option<(String, K3d)>, Failure> {
+    let ClusterChoice::Context { name, kubeconfig, protected: false } = &place.cluster else { return Ok(None) };
+    let Some(cluster) = K3d::cluster_of(name) else { return Ok(None) };
+    if kubeconfig::has_context(&context.env, name, kubeconfig.as_deref()) {
+        return Ok(None);
+    }
+    let usual = K3d::default();
+    let k3d = K3d {
+        kubeconfig: kubeconfig.clone(),
+        http: port(context, "LANDFALL_HTTP_PORT", usual.http)?,
+        https: port(context, "LANDFALL_HTTPS_PORT", usual.https)?,
+    };
+    Ok(Some((cluster.to_owned(), k3d)))
+}
+
+/// A port that the environment names, else the usual one.
+fn port(context: &Context, variable: &str, usual: u16) -> Result<u16, Failure> {
+    match context.env.get(variable).filter(|text| !text.is_empty()) {
+        None => Ok(usual),
+        Some(text) => {
+            text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+                Failure::usage(Diagnostic::error(169, format!("{variable} is `{text}`, which is no port")))
+            })
+        }
+    }
+}
+
+/// Makes the cluster that `up` delivers to; it is written down before, so that `down` knows whose it is.
+pub(crate) async fn make(context: &Context, place: &Place, name: &str, k3d: &K3d) -> Result<(), Failure> {
+    place.state.create().map_err(Failure::from)?;
+    context.ui.status(&format!("  > k3d cluster create {name}"));
+    let is_new = mark(place).as_deref() != Some(name);
+    place.state.write_private(MADE, name.as_bytes()).map_err(Failure::from)?;
+    let made = tokio::select! {
+        made = k3d.create(name) => made,
+        // It may be half there: the mark stays, and `down` deletes it.
+        () = context.stop.cancelled() => return Err(interrupted(name)),
+    };
+    match made {
+        Ok(Made::Created) => Ok(()),
+        // Somebody else's, or of an earlier `up` that ended in the middle.
+        Ok(Made::Started | Made::AlreadyThere) if is_new => {
+            forget(place);
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(diagnostic) => {
+            if is_new {
+                forget(place);
+            }
+            Err(machine_failure(diagnostic))
+        }
+    }
+}
+
+/// The cluster of this place that `up` has made.
+pub(crate) fn made(place: &Place) -> Option<(String, K3d)> {
+    let ClusterChoice::Context { name, kubeconfig, protected: false } = &place.cluster else { return None };
+    let cluster = K3d::cluster_of(name)?;
+    let k3d = K3d { kubeconfig: kubeconfig.clone(), ..K3d::default() };
+    (mark(place).as_deref() == Some(cluster)).then(|| (cluster.to_owned(), k3d))
+}
+
+/// Deletes the cluster that `up` has made.
+pub(crate) async fn unmake(context: &Context, place: &Place, name: &str, k3d: &K3d) -> Result<(), Failure> {
+    context.ui.status(&format!("  > k3d cluster delete {name}"));
+    k3d.delete(name).await.map_err(machine_failure)?;
+    forget(place);
+    Ok(())
+}
+
+fn mark(place: &Place) -> Option<String> {
+    std::fs::read_to_string(place.state.file(MADE)).ok().map(|name| name.trim().to_owned())
+}
+
+fn forget(place: &Place) {
+    let _not_there: std::io::Result<()> = std::fs::remove_file::<PathBuf>(place.state.file(MADE));
+}
+
+fn word(made: Made) -> &'static str {
+    match made {
+        Made::Created => "created",
+        Made::Started => "started",
+        Made::AlreadyThere => "is there already",
+    }
+}
+
+/// What a machine cannot give is a target that cannot be reached; a name that is none is usage.
+fn machine_failure(diagnostic: Diagnostic) -> Failure {
+    let exit = match diagnostic.code.0 {
+        100..=199 => Exit::Usage,
+        642 => Exit::Unreachable,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, diagnostic)
+}
+
+fn interrupted(name: &str) -> Failure {
+    Failure::new(
+        Exit::Interrupted,
+        Diagnostic::error(606, format!("interrupted while the cluster {name} was being made"))
+            .help(format!("landfall cluster delete {name} --driver k3d")),
+    )
+}
