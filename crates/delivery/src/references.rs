@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnostic, Place};
-use landfall_object::references::{Need, Reference, provides, references};
+use landfall_object::references::{Certainty, Need, Reference, programs, provides, references};
 use landfall_object::{Object, ObjectKey};
 
 /// A reference that resolves nowhere: neither in what is delivered nor on the cluster.
@@ -51,6 +51,7 @@ pub struct User {
 /// When the cluster cannot be asked.
 pub async fn unresolved(desired: &[Object], cluster: &Cluster) -> Result<Vec<Unresolved>, landfall_cluster::Error> {
     let index = Index::of(desired);
+    let programs = programs(desired.iter());
     let mut live: BTreeMap<Id, Found> = BTreeMap::new();
     let mut found: BTreeMap<Missing, Unresolved> = BTreeMap::new();
     for object in desired {
@@ -77,12 +78,16 @@ pub async fn unresolved(desired: &[Object], cluster: &Cluster) -> Result<Vec<Unr
                 (Found::There(Some(keys)), key) => missing(&reference, key.clone(), keys),
                 (Found::Nowhere, _) => missing(&reference, None, Vec::new()),
             };
-            let entry = found.entry(missing.clone()).or_insert_with(|| Unresolved {
-                missing,
-                users: Vec::new(),
-                need: reference.need,
-            });
-            entry.need = entry.need.max(reference.need);
+            // What a program of the delivery makes comes while it runs.
+            let namespace = reference.namespace.as_deref();
+            let makers = programs.iter().filter(|_| reference.kind == "Secret");
+            let need = match makers.filter_map(|it| it.makes(namespace, &reference.name, object)).max() {
+                Some(Certainty::Named) => continue,
+                Some(Certainty::Allowed) => Need::Later,
+                None => reference.need,
+            };
+            let entry = found.entry(missing.clone()).or_insert_with(|| Unresolved { missing, users: Vec::new(), need });
+            entry.need = entry.need.max(need);
             entry.users.push(User {
                 object: object.key(),
                 container: container_of(object, &reference.path),

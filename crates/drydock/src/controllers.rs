@@ -10,6 +10,7 @@
 //! run. A reconciliation sees watched objects only; whatever else it needs to remember it can do without, so that a
 //! fork or a reopened cluster goes on from its objects alone.
 
+mod api_services;
 mod autoscaler;
 mod budget;
 mod claims;
@@ -269,6 +270,7 @@ impl Controllers {
             Role::Budget => budget::reconcile(desk, namespace, name),
             Role::Autoscaler => autoscaler::reconcile(desk, &self.behaviour, namespace, name),
             Role::Quota => quota::reconcile(desk, namespace, name),
+            Role::ApiService => api_services::reconcile(desk, name),
             Role::Signer => signer::reconcile(desk, &self.credentials, name),
             Role::Scheduler if self.plane.scheduler == Switch::On => {
                 scheduler::reconcile(desk, &self.behaviour, namespace, name)

@@ -15,6 +15,7 @@ mod answers;
 mod container;
 mod image;
 mod probe;
+mod programs;
 mod references;
 mod status;
 mod termination;
@@ -22,6 +23,7 @@ mod termination;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use landfall_object::references::Program;
 use serde_json::Value;
 
 use crate::behaviour::{Behaviour, Play};
@@ -53,6 +55,10 @@ pub(crate) struct Kubelet {
     instants: BTreeMap<(String, String, Edge), Timestamp>,
     /// The last address given to a pod.
     last_address: u32,
+    /// Programs that run, or ran, and may create Secrets.
+    programs: Vec<Program>,
+    /// Pods that have been asked whether they are such programs, by uid.
+    asked: BTreeSet<String>,
 }
 
 /// An edge of a container's run.
@@ -109,7 +115,9 @@ impl Kubelet {
         if is_terminated(pod) || work.desk.get(&NODE, "", text(pod, "/spec/nodeName")).is_none() {
             return Ok(Outcome::done());
         }
+        work.take_what_programs_make();
         work.advance();
+        work.remember_program();
         work.write()
     }
 

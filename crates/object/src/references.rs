@@ -2,10 +2,13 @@
 
 mod custom;
 mod pod;
+mod programs;
 
 use serde_json::Value;
 
 use crate::Object;
+
+pub use programs::{Certainty, Program, Rights, account, programs, texts};
 
 /// One reference from an object to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +100,19 @@ pub fn references(object: &Object) -> Vec<Reference> {
 /// What controllers will create on the object's behalf.
 pub fn provides(object: &Object) -> Vec<Provided> {
     custom::provides(object)
+}
+
+/// Metadata and spec of the pods that an object asks for, or of the pod that it is.
+fn pod_template_of(object: &Object) -> Option<(&Value, &Value)> {
+    let template = match (object.group(), object.kind()) {
+        ("", "Pod") => object.value(),
+        ("apps", "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet")
+        | ("batch", "Job")
+        | ("", "ReplicationController") => object.at("/spec/template")?,
+        ("batch", "CronJob") => object.at("/spec/jobTemplate/spec/template")?,
+        _ => return None,
+    };
+    Some((template.get("metadata").unwrap_or(&Value::Null), template.get("spec")?))
 }
 
 struct Collector {
@@ -203,7 +219,9 @@ fn binding(found: &mut Collector, object: &Object) {
     found.add("rbac.authorization.k8s.io", &kind, namespace, name, None, "roleRef".to_owned(), Need::Later);
     for (at, subject) in object.list_at("/subjects").iter().enumerate() {
         if subject.get("kind").and_then(Value::as_str) == Some("ServiceAccount") {
-            let namespace = subject.get("namespace").and_then(Value::as_str).map(str::to_owned);
+            // Where nothing is said, a RoleBinding's own namespace counts.
+            let namespace = subject.get("namespace").and_then(Value::as_str).filter(|namespace| !namespace.is_empty());
+            let namespace = namespace.map(str::to_owned).or_else(|| found.namespace.clone());
             let name = subject.get("name");
             found.add("", "ServiceAccount", namespace, name, None, format!("subjects[{at}]"), Need::Later);
         }

@@ -54,6 +54,7 @@ kinds! {
     AUTOSCALER = "autoscaling" "v2" "HorizontalPodAutoscaler" "horizontalpodautoscalers.autoscaling" namespaced;
     BUDGET = "policy" "v1" "PodDisruptionBudget" "poddisruptionbudgets.policy" namespaced;
     SIGNING_REQUEST = "certificates.k8s.io" "v1" "CertificateSigningRequest" "certificatesigningrequests.certificates.k8s.io" cluster;
+    API_SERVICE = "apiregistration.k8s.io" "v1" "APIService" "apiservices.apiregistration.k8s.io" cluster;
     INGRESS = "networking.k8s.io" "v1" "Ingress" "ingresses.networking.k8s.io" namespaced;
     INGRESS_CLASS = "networking.k8s.io" "v1" "IngressClass" "ingressclasses.networking.k8s.io" cluster;
     STORAGE_CLASS = "storage.k8s.io" "v1" "StorageClass" "storageclasses.storage.k8s.io" cluster;

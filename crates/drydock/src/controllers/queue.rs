@@ -27,6 +27,7 @@ pub(super) enum Role {
     Autoscaler,
     Quota,
     Signer,
+    ApiService,
     Scheduler,
     Kubelet,
     CertManager,

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::fields::{controller_of, deleting, is_true, list, text};
 use super::kind::{
-    AUTOSCALER, BUDGET, CERTIFICATE, CLAIM, CLUSTER_ISSUER, CRON_JOB, DAEMON_SET, DEPLOYMENT, INGRESS, ISSUER, JOB,
-    Kind, MARIADB, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER, NAMESPACE, NODE, POD, QUOTA, REPLICA_SET,
-    REPLICATION_CONTROLLER, SEALED_SECRET, SERVICE, SIGNING_REQUEST, STATEFUL_SET, VOLUME,
+    API_SERVICE, AUTOSCALER, BUDGET, CERTIFICATE, CLAIM, CLUSTER_ISSUER, CRON_JOB, DAEMON_SET, DEPLOYMENT, INGRESS,
+    ISSUER, JOB, Kind, MARIADB, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER, NAMESPACE, NODE, POD, QUOTA,
+    REPLICA_SET, REPLICATION_CONTROLLER, SEALED_SECRET, SERVICE, SIGNING_REQUEST, STATEFUL_SET, VOLUME,
 };
 use super::pods::is_terminated;
 use super::queue::{Queue, Role};
@@ -32,6 +32,7 @@ const OWN: &[(Kind, Role)] = &[
     (AUTOSCALER, Role::Autoscaler),
     (QUOTA, Role::Quota),
     (SIGNING_REQUEST, Role::Signer),
+    (API_SERVICE, Role::ApiService),
     (POD, Role::Scheduler),
     (POD, Role::Kubelet),
     (ISSUER, Role::CertManager),
@@ -110,6 +111,7 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
         "pods" => pod(world, event, queue),
         "replicasets.apps" => replica_set(world, object, queue),
         "services" => {
+            all(world, &API_SERVICE, "", Role::ApiService, queue);
             all(world, &INGRESS, namespace, Role::Ingress, queue);
             all(world, &super::kind::INGRESS_ROUTE, namespace, Role::Traefik, queue);
         }
@@ -122,6 +124,7 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
                 object.label("kubernetes.io/service-name").unwrap_or_default()
             };
             queue.push(Role::Service, reference(&SERVICE, namespace, service));
+            all(world, &API_SERVICE, "", Role::ApiService, queue);
         }
         "configmaps" if object.name() == "kube-root-ca.crt" => {
             queue.push(Role::Namespace, reference(&NAMESPACE, "", namespace));
@@ -247,6 +250,15 @@ fn pod(world: &World, event: &Event, queue: &mut Queue) {
     }
     if controller_of(pod).is_none() {
         adopters(world, pod, queue);
+    }
+    // A program that has started may make what others wait for.
+    let account = text(pod, "/spec/serviceAccountName");
+    let phase = |state: &Stored| text(state, "/status/phase").to_owned();
+    if !matches!(account, "" | "default")
+        && matches!(phase(pod).as_str(), "Running" | "Succeeded")
+        && event.previous.as_ref().is_none_or(|before| phase(before) != phase(pod))
+    {
+        waiting_pods(world, namespace, queue);
     }
     let node = text(pod, "/spec/nodeName");
     if !node.is_empty() && event.change != Change::Deleted && world.find(NODE.qualified(), "", node).is_none() {

@@ -125,6 +125,6 @@ impl Work<'_, '_> {
 }
 
 /// Whether a config map or secret has the key.
-fn has_key(object: &Value, key: &str) -> bool {
+pub(super) fn has_key(object: &Value, key: &str) -> bool {
     ["/data", "/binaryData"].into_iter().any(|part| map(object, part).is_some_and(|m| m.contains_key(key)))
 }

@@ -121,26 +121,21 @@ fn middleware(found: &mut Collector, object: &Object) {
 
 /// What operators create for the object.
 pub(super) fn provides(object: &Object) -> Vec<Provided> {
-    let secret = |name: &str, keys: Option<Vec<String>>| Provided {
-        group: String::new(),
-        kind: "Secret".to_owned(),
-        namespace: object.namespace().map(str::to_owned),
-        name: name.to_owned(),
-        keys,
-    };
     match (object.group(), object.kind()) {
-        (CERT_MANAGER, "Certificate") => {
-            let keys = ["ca.crt", "tls.crt", "tls.key"].map(str::to_owned).to_vec();
-            object.str_at("/spec/secretName").map(|name| secret(name, Some(keys))).into_iter().collect()
+        (CERT_MANAGER, "Certificate") => certificate(object),
+        (CERT_MANAGER, "Issuer") => {
+            // The account's key; a ClusterIssuer keeps it in cert-manager's own namespace, which is not known here.
+            let key = object.str_at("/spec/acme/privateKeySecretRef/name");
+            key.map(|name| secret(object, name, Some(&["tls.key"]))).into_iter().collect()
         }
         ("bitnami.com", "SealedSecret") => {
             let name = object.str_at("/spec/template/metadata/name").unwrap_or(object.name());
-            let keys = ["/spec/encryptedData", "/spec/template/data"]
+            let keys: Vec<&str> = ["/spec/encryptedData", "/spec/template/data"]
                 .iter()
                 .filter_map(|pointer| object.at(pointer).and_then(Value::as_object))
-                .flat_map(|map| map.keys().cloned())
+                .flat_map(|map| map.keys().map(String::as_str))
                 .collect();
-            vec![secret(name, Some(keys))]
+            vec![secret(object, name, Some(&keys))]
         }
         ("networking.k8s.io", "Ingress") => {
             // cert-manager makes the certificates of an Ingress that names an issuer.
@@ -149,23 +144,209 @@ pub(super) fn provides(object: &Object) -> Vec<Provided> {
                 return Vec::new();
             }
             let names = object.list_at("/spec/tls").iter().filter_map(|tls| tls.get("secretName")?.as_str());
-            names.map(|name| secret(name, None)).collect()
+            names.map(|name| secret(object, name, None)).collect()
         }
         (MARIADB, "MariaDB") => {
-            let service = Provided {
-                group: String::new(),
-                kind: "Service".to_owned(),
-                namespace: object.namespace().map(str::to_owned),
-                name: object.name().to_owned(),
-                keys: None,
-            };
             let generated = ["rootPasswordSecretKeyRef", "passwordSecretKeyRef"].iter().filter_map(|field| {
                 let source = object.at(&format!("/spec/{field}"))?;
-                let name = source.get("name")?.as_str()?;
-                Some(secret(name, source.get("key").and_then(Value::as_str).map(|key| vec![key.to_owned()])))
+                let key: Option<Vec<&str>> = source.get("key").and_then(Value::as_str).map(|key| vec![key]);
+                Some(secret(object, source.get("name")?.as_str()?, key.as_deref()))
             });
-            generated.chain([service]).collect()
+            generated.chain([provided(object, "Service", object.name(), None)]).collect()
         }
+        (MARIADB, "Connection") => {
+            let name = object.str_at("/spec/secretName").unwrap_or(object.name());
+            vec![secret(object, name, None)]
+        }
+        ("external-secrets.io", "ExternalSecret") => vec![external_secret(object)],
+        ("secrets.hashicorp.com", _) => {
+            let made = object.bool_at("/spec/destination/create") != Some(false);
+            let name = object.str_at("/spec/destination/name").filter(|_| made);
+            name.map(|name| secret(object, name, None)).into_iter().collect()
+        }
+        ("secrets-store.csi.x-k8s.io", "SecretProviderClass") => {
+            let synced = object.list_at("/spec/secretObjects").iter().filter_map(|it| it["secretName"].as_str());
+            synced.map(|name| secret(object, name, None)).collect()
+        }
+        ("postgresql.cnpg.io", "Cluster") => cloud_native_pg(object),
+        ("kafka.strimzi.io", kind) => strimzi(object, kind),
+        (group, kind) if group.ends_with(".k8s.elastic.co") => elastic(object, kind),
+        ("rabbitmq.com", "RabbitmqCluster") => {
+            let name = object.name();
+            vec![
+                secret(object, &format!("{name}-default-user"), None),
+                provided(object, "Service", name, None),
+                provided(object, "Service", &format!("{name}-nodes"), None),
+            ]
+        }
+        ("objectbucket.io", "ObjectBucketClaim") => vec![
+            secret(object, object.name(), Some(&["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])),
+            provided(object, "ConfigMap", object.name(), None),
+        ],
+        ("isindir.github.com", "SopsSecret") => {
+            let templates = object.list_at("/spec/secretTemplates").iter();
+            templates.filter_map(|it| it["name"].as_str()).map(|name| secret(object, name, None)).collect()
+        }
+        // Operators that make a Secret of the same name.
+        ("onepassword.com", "OnePasswordItem") => vec![secret(object, object.name(), None)],
+        _ => generic(object),
+    }
+}
+
+/// What many operators have agreed on: where the connection to what is made is written.
+fn generic(object: &Object) -> Vec<Provided> {
+    let reference = |pointer: &str| {
+        let target = object.at(pointer)?;
+        let mut made = secret(object, target.get("name")?.as_str()?, None);
+        let namespace = target.get("namespace").or_else(|| target.get("secretNamespace")).and_then(Value::as_str);
+        made.namespace = namespace.map(str::to_owned).or(made.namespace);
+        Some(made)
+    };
+    // Crossplane and its likes; managed secrets of others.
+    ["/spec/writeConnectionSecretToRef", "/spec/managedSecretReference", "/spec/managedSecret"]
+        .into_iter()
+        .filter_map(reference)
+        .collect()
+}
+
+fn provided(object: &Object, kind: &str, name: &str, keys: Option<&[&str]>) -> Provided {
+    Provided {
+        group: String::new(),
+        kind: kind.to_owned(),
+        namespace: object.namespace().map(str::to_owned),
+        name: name.to_owned(),
+        keys: keys.map(|keys| keys.iter().map(|key| (*key).to_owned()).collect()),
+    }
+}
+
+fn secret(object: &Object, name: &str, keys: Option<&[&str]>) -> Provided {
+    provided(object, "Secret", name, keys)
+}
+
+/// cert-manager's Secret, with the further forms that are asked for.
+fn certificate(object: &Object) -> Vec<Provided> {
+    let mut keys = vec!["ca.crt", "tls.crt", "tls.key"];
+    for (store, files) in [("jks", ["keystore.jks", "truststore.jks"]), ("pkcs12", ["keystore.p12", "truststore.p12"])]
+    {
+        if object.bool_at(&format!("/spec/keystores/{store}/create")) == Some(true) {
+            keys.extend(files);
+        }
+    }
+    for format in object.list_at("/spec/additionalOutputFormats") {
+        match format["type"].as_str() {
+            Some("DER") => keys.push("key.der"),
+            Some("CombinedPEM") => keys.push("tls-combined.pem"),
+            _ => {}
+        }
+    }
+    object.str_at("/spec/secretName").map(|name| secret(object, name, Some(&keys))).into_iter().collect()
+}
+
+/// What external-secrets writes; with a template or whole documents its keys are not all known.
+fn external_secret(object: &Object) -> Provided {
+    let name = object.str_at("/spec/target/name").unwrap_or(object.name());
+    let template = object.at("/spec/target/template");
+    let open = !object.list_at("/spec/dataFrom").is_empty()
+        || template.is_some_and(|template| template.get("templateFrom").is_some());
+    if open {
+        return secret(object, name, None);
+    }
+    let templated = template.and_then(|it| it.get("data")).and_then(Value::as_object);
+    let keys: Vec<&str> = match templated {
+        Some(data) => data.keys().map(String::as_str).collect(),
+        None => object.list_at("/spec/data").iter().filter_map(|it| it["secretKey"].as_str()).collect(),
+    };
+    secret(object, name, Some(&keys))
+}
+
+fn cloud_native_pg(object: &Object) -> Vec<Provided> {
+    let name = object.name();
+    let mut made: Vec<Provided> = ["rw", "ro", "r"]
+        .into_iter()
+        .map(|end| provided(object, "Service", &format!("{name}-{end}"), Some(&["5432", "postgres"])))
+        .collect();
+    let secrets = ["app", "superuser", "ca", "server", "replication"];
+    made.extend(secrets.into_iter().map(|end| secret(object, &format!("{name}-{end}"), None)));
+    made.push(provided(object, "ServiceAccount", name, None));
+    made
+}
+
+fn strimzi(object: &Object, kind: &str) -> Vec<Provided> {
+    let name = object.name();
+    match kind {
+        "Kafka" => ["cluster-ca-cert", "clients-ca-cert", "cluster-ca", "clients-ca"]
+            .into_iter()
+            .map(|end| secret(object, &format!("{name}-{end}"), None))
+            .chain(
+                ["kafka-bootstrap", "kafka-brokers"]
+                    .into_iter()
+                    .map(|end| provided(object, "Service", &format!("{name}-{end}"), None)),
+            )
+            .collect(),
+        "KafkaUser" => vec![secret(object, name, None)],
+        "KafkaConnect" => vec![provided(object, "Service", &format!("{name}-connect-api"), None)],
+        "KafkaBridge" => vec![provided(object, "Service", &format!("{name}-bridge-service"), None)],
         _ => Vec::new(),
+    }
+}
+
+fn elastic(object: &Object, kind: &str) -> Vec<Provided> {
+    let name = object.name();
+    let short = match kind {
+        "Elasticsearch" => "es",
+        "Kibana" => "kb",
+        "ApmServer" => "apm",
+        "Agent" => "agent",
+        "Logstash" => "ls",
+        "EnterpriseSearch" => "ent",
+        _ => return Vec::new(),
+    };
+    let mut made = vec![
+        provided(object, "Service", &format!("{name}-{short}-http"), None),
+        secret(object, &format!("{name}-{short}-http-certs-public"), None),
+        secret(object, &format!("{name}-{short}-http-certs-internal"), None),
+        secret(object, &format!("{name}-{short}-http-ca-internal"), None),
+    ];
+    match kind {
+        "Elasticsearch" => made.push(secret(object, &format!("{name}-es-elastic-user"), Some(&["elastic"]))),
+        "ApmServer" => made.push(secret(object, &format!("{name}-apm-token"), Some(&["secret-token"]))),
+        _ => {}
+    }
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn made(value: Value) -> Vec<String> {
+        let object = Object::from_value(value).expect("a map");
+        let line = |it: Provided| {
+            let keys = it.keys.map(|keys| format!(" {keys:?}")).unwrap_or_default();
+            format!("{} {}/{}{keys}", it.kind, it.namespace.unwrap_or_default(), it.name)
+        };
+        provides(&object).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn operators_make_the_secrets_that_their_kinds_name() {
+        let of = |group: &str, kind: &str, spec: Value| {
+            made(json!({"apiVersion": format!("{group}/v1"), "kind": kind,
+                "metadata": {"name": "x", "namespace": "n"}, "spec": spec}))
+        };
+        let data = json!({"data": [{"secretKey": "a"}, {"secretKey": "b"}]});
+        assert_eq!(of("external-secrets.io", "ExternalSecret", data), ["Secret n/x [\"a\", \"b\"]"]);
+        let whole = json!({"target": {"name": "t"}, "dataFrom": [{"extract": {"key": "k"}}]});
+        assert_eq!(of("external-secrets.io", "ExternalSecret", whole), ["Secret n/t"]);
+        let stores = json!({"secretName": "t", "keystores": {"jks": {"create": true}}});
+        let keys = "Secret n/t [\"ca.crt\", \"tls.crt\", \"tls.key\", \"keystore.jks\", \"truststore.jks\"]";
+        assert_eq!(of("cert-manager.io", "Certificate", stores), [keys]);
+        assert!(of("postgresql.cnpg.io", "Cluster", json!({})).contains(&"Secret n/x-app".to_owned()));
+        assert!(of("elasticsearch.k8s.elastic.co", "Elasticsearch", json!({}))[0].contains("x-es-http"));
+        let elsewhere = json!({"writeConnectionSecretToRef": {"name": "c", "namespace": "m"}});
+        assert_eq!(of("rds.aws.crossplane.io", "DBInstance", elsewhere), ["Secret m/c"]);
+        assert!(of("example.com", "Thing", json!({})).is_empty());
     }
 }

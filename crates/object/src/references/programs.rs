@@ -1,0 +1,278 @@
+//! Programs that create Secrets while they run: certificate generators in hook jobs, operators with a webhook, setup jobs.
+//!
+//! A chart says of them who may create Secrets (a role, a binding, an account), and mostly which one: the name stands on a
+//! command line, in a variable, or in a script that is mounted.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use super::pod_template_of;
+use crate::{Object, ObjectKey};
+
+/// A workload that may create or fill Secrets.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The workload.
+    pub owner: ObjectKey,
+    /// Where it may.
+    pub rights: Rights,
+    words: String,
+    labels: Vec<(String, String)>,
+}
+
+/// Where a program may create or change Secrets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// In all namespaces.
+    pub everywhere: bool,
+    /// In these namespaces.
+    pub namespaces: BTreeSet<String>,
+    /// Of these names alone; all names when empty.
+    pub names: BTreeSet<String>,
+}
+
+/// How sure it is that a program makes a certain Secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// It may, and belongs to the same application as who needs the Secret.
+    Allowed,
+    /// It may, and is told the Secret's name.
+    Named,
+}
+
+/// Labels that tell one application from another.
+const APPLICATION: &[&str] =
+    &["helm.sh/chart", "chart", "app.kubernetes.io/name", "app.kubernetes.io/part-of", "app", "k8s-app"];
+
+impl Rights {
+    /// Adds what a rule of a role gives, in one namespace or (`None`) in all.
+    pub fn add(&mut self, rule: &Value, namespace: Option<&str>) {
+        let has = |field: &str, wanted: &[&str]| {
+            let list = rule.get(field).and_then(Value::as_array);
+            list.is_some_and(|list| list.iter().filter_map(Value::as_str).any(|it| it == "*" || wanted.contains(&it)))
+        };
+        if !has("apiGroups", &[""]) || !has("resources", &["secrets"]) || !has("verbs", &["create", "update", "patch"])
+        {
+            return;
+        }
+        let names: Vec<&str> = rule
+            .get("resourceNames")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let first = !self.everywhere && self.namespaces.is_empty();
+        if names.is_empty() {
+            self.names.clear();
+        } else if first || !self.names.is_empty() {
+            self.names.extend(names.into_iter().map(str::to_owned));
+        }
+        match namespace {
+            Some(namespace) => drop(self.namespaces.insert(namespace.to_owned())),
+            None => self.everywhere = true,
+        }
+    }
+
+    /// Whether they reach into a namespace.
+    pub fn reach(&self, namespace: Option<&str>) -> bool {
+        self.everywhere || namespace.is_some_and(|namespace| self.namespaces.contains(namespace))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        !self.everywhere && self.namespaces.is_empty()
+    }
+}
+
+impl Program {
+    /// A workload (or pod) with its rights; `text_of` gives the texts of a ConfigMap in the workload's namespace.
+    pub fn of(owner: &Object, rights: Rights, text_of: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let (metadata, spec) = pod_template_of(owner)?;
+        let mut words = String::new();
+        for container in ["initContainers", "containers"].into_iter().flat_map(|field| list(spec, field)) {
+            for word in ["command", "args"].into_iter().flat_map(|field| list(container, field)) {
+                let _ = writeln!(words, "{}", word.as_str().unwrap_or_default());
+            }
+            for variable in list(container, "env") {
+                let _ = writeln!(words, "{}", variable["value"].as_str().unwrap_or_default());
+            }
+            for source in list(container, "envFrom") {
+                words.extend(source["configMapRef"]["name"].as_str().and_then(&text_of));
+            }
+        }
+        for volume in list(spec, "volumes") {
+            words.extend(volume["configMap"]["name"].as_str().and_then(&text_of));
+        }
+        Some(Program { owner: owner.key(), rights, words, labels: labels_of(owner, metadata) })
+    }
+
+    /// Whether it makes, or fills, a Secret that a workload or pod needs.
+    pub fn makes(&self, namespace: Option<&str>, name: &str, needed_by: &Object) -> Option<Certainty> {
+        if !self.rights.reach(namespace) {
+            return None;
+        }
+        if self.rights.names.contains(name) || (self.rights.names.is_empty() && names(&self.words, name)) {
+            return Some(Certainty::Named);
+        }
+        let metadata = pod_template_of(needed_by).map_or(&Value::Null, |(metadata, _)| metadata);
+        let shares = labels_of(needed_by, metadata).iter().any(|label| self.labels.contains(label));
+        (shares && self.rights.names.is_empty() && self.owner.name != needed_by.name()).then_some(Certainty::Allowed)
+    }
+}
+
+/// The programs among objects that are delivered together.
+pub fn programs<'a>(objects: impl Iterator<Item = &'a Object> + Clone) -> Vec<Program> {
+    let is_rbac = |object: &&Object| object.group() == "rbac.authorization.k8s.io";
+    let roles: Vec<&Object> =
+        objects.clone().filter(is_rbac).filter(|it| matches!(it.kind(), "Role" | "ClusterRole")).collect();
+    let bindings: Vec<&Object> = objects
+        .clone()
+        .filter(is_rbac)
+        .filter(|it| matches!(it.kind(), "RoleBinding" | "ClusterRoleBinding"))
+        .collect();
+    if bindings.is_empty() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for owner in objects.clone() {
+        let Some((_, spec)) = pod_template_of(owner) else { continue };
+        let rights = rights_of(owner.namespace(), account(spec), &roles, &bindings);
+        if rights.is_empty() {
+            continue;
+        }
+        let text_of = |name: &str| {
+            let is_it = |it: &&Object| {
+                it.group().is_empty()
+                    && it.kind() == "ConfigMap"
+                    && it.name() == name
+                    && it.namespace() == owner.namespace()
+            };
+            objects.clone().find(is_it).map(texts)
+        };
+        found.extend(Program::of(owner, rights, text_of));
+    }
+    found
+}
+
+/// The account of a pod.
+pub fn account(spec: &Value) -> &str {
+    let name = spec.get("serviceAccountName").or_else(|| spec.get("serviceAccount"));
+    name.and_then(Value::as_str).filter(|name| !name.is_empty()).unwrap_or("default")
+}
+
+/// All texts of a ConfigMap.
+pub fn texts(object: &Object) -> String {
+    let data = object.at("/data").and_then(Value::as_object);
+    data.into_iter().flatten().filter_map(|(_, value)| value.as_str()).flat_map(|text| [text, "\n"]).collect()
+}
+
+fn rights_of(namespace: Option<&str>, account: &str, roles: &[&Object], bindings: &[&Object]) -> Rights {
+    let mut rights = Rights::default();
+    for binding in bindings {
+        let bound = binding.list_at("/subjects").iter().any(|subject| {
+            let of = subject["namespace"].as_str().or(binding.namespace());
+            subject["kind"] == "ServiceAccount" && subject["name"] == account && of == namespace
+        });
+        if !bound {
+            continue;
+        }
+        let (kind, name) = (binding.str_at("/roleRef/kind"), binding.str_at("/roleRef/name").unwrap_or_default());
+        let within = if binding.kind() == "RoleBinding" { binding.namespace() } else { None };
+        if kind == Some("ClusterRole") && ["cluster-admin", "admin", "edit"].contains(&name) {
+            let all = serde_json::json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]});
+            rights.add(&all, within);
+        }
+        let is_it = |role: &&&Object| {
+            Some(role.kind()) == kind
+                && role.name() == name
+                && (role.kind() == "ClusterRole" || role.namespace() == binding.namespace())
+        };
+        for rule in roles.iter().filter(is_it).flat_map(|role| role.list_at("/rules")) {
+            rights.add(rule, within);
+        }
+    }
+    rights
+}
+
+fn labels_of(owner: &Object, metadata: &Value) -> Vec<(String, String)> {
+    let template = metadata.get("labels").and_then(Value::as_object);
+    let of = |labels: Option<&Map<String, Value>>| -> Vec<(String, String)> {
+        let pair = |key: &&str| Some(((*key).to_owned(), labels?.get(*key)?.as_str()?.to_owned()));
+        APPLICATION.iter().filter_map(pair).collect()
+    };
+    of(owner.labels()).into_iter().chain(of(template)).collect()
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(field).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Whether a name stands in a text as a word of its own.
+fn names(text: &str, name: &str) -> bool {
+    let is_part = |letter: Option<char>| letter.is_some_and(|it| it.is_ascii_alphanumeric() || it == '-' || it == '.');
+    !name.is_empty()
+        && text
+            .match_indices(name)
+            .any(|(at, _)| !is_part(text[..at].chars().next_back()) && !is_part(text[at + name.len()..].chars().next()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: Value) -> Object {
+        Object::from_value(value).expect("a map")
+    }
+
+    fn delivered(arguments: Value, verbs: Value) -> Vec<Object> {
+        let metadata = |name: &str| json!({"name": name, "namespace": "n"});
+        vec![
+            object(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata("maker"),
+                "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}]})),
+            object(
+                json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": metadata("maker"),
+                "roleRef": {"kind": "Role", "name": "maker"}, "subjects": [{"kind": "ServiceAccount", "name": "maker"}]}),
+            ),
+            object(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata("create"),
+                "spec": {"template": {"metadata": {"labels": {"app": "web"}}, "spec": {"serviceAccountName": "maker",
+                    "containers": [{"name": "c", "args": arguments}]}}}})),
+        ]
+    }
+
+    fn consumer(app: &str) -> Object {
+        object(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "n"},
+            "spec": {"template": {"metadata": {"labels": {"app": app}}, "spec": {}}}}))
+    }
+
+    #[test]
+    fn a_job_that_may_create_secrets_makes_the_one_it_is_told() {
+        let objects = delivered(json!(["create", "--secret-name=web-tls"]), json!(["get", "create"]));
+        let found = programs(objects.iter());
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].makes(Some("n"), "web-tls", &consumer("other")), Some(Certainty::Named));
+        assert_eq!(found[0].makes(Some("n"), "web-tl", &consumer("other")), None);
+        assert_eq!(found[0].makes(Some("n"), "else", &consumer("web")), Some(Certainty::Allowed));
+        assert_eq!(found[0].makes(Some("m"), "web-tls", &consumer("web")), None);
+    }
+
+    #[test]
+    fn without_the_right_nothing_is_made() {
+        let objects = delivered(json!(["create", "--secret-name=web-tls"]), json!(["get", "list"]));
+        assert!(programs(objects.iter()).is_empty());
+    }
+
+    #[test]
+    fn a_right_on_names_is_for_those() {
+        let mut rights = Rights::default();
+        let rule = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["patch"], "resourceNames": ["a"]});
+        rights.add(&rule, Some("n"));
+        let program = Program::of(&consumer("web"), rights, |_| None).expect("a workload");
+        assert_eq!(program.makes(Some("n"), "a", &consumer("x")), Some(Certainty::Named));
+        assert_eq!(program.makes(Some("n"), "b", &consumer("web")), None);
+    }
+}
