@@ -10,7 +10,7 @@
 pub(crate) mod command;
 mod compare;
 mod findings;
-mod glob;
+pub(crate) mod glob;
 mod known;
 mod normalise;
 mod play;

@@ -5,7 +5,7 @@
 //!              ─► helm, twice where we differ, Landfall once ─► verdict ─► docs/evidence/parity.json
 //! ```
 
-mod cases;
+pub(crate) mod cases;
 pub(crate) mod exclusions;
 mod vendor;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Rules of the catalogue, by number.
-const RULES: std::ops::RangeInclusive<u32> = 101..=147;
+const RULES: std::ops::RangeInclusive<u32> = 101..=156;
 /// Traps, by number.
 const TRAPS: std::ops::RangeInclusive<u32> = 1..=41;
 /// Traps that are decided elsewhere, and with what they come.

@@ -98,7 +98,7 @@ pub(super) fn own(root: &Path, scaffold: &Path, helm: &Helm) -> Result<Vec<Case>
 }
 
 /// Charts of a corpus: directories of repositories, which lend each other dependencies.
-pub(super) fn corpus(corpus: &[PathBuf], prepared: &Path) -> Result<Vec<Case>, Box<dyn Error>> {
+pub(crate) fn corpus(corpus: &[PathBuf], prepared: &Path) -> Result<Vec<Case>, Box<dyn Error>> {
     let mut charts = Vec::new();
     for directory in corpus {
         for chart in charts_below(directory)? {

@@ -2,11 +2,13 @@
 
 use landfall_chart::Source;
 use landfall_delivery::RenderedUnit;
+use landfall_object::ObjectKey;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::finding::{Commit, Finding, Severity, Spot, ValueOrigin, grouped};
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{DesiredUnit, Subject};
 use crate::waiver::{self, IdleWaiver};
 
 /// What all rules have found.
@@ -79,10 +81,37 @@ fn locate(spot: &mut Spot, subject: &Subject<'_>, blame: &dyn Blame) {
     let path = spot.field.as_deref().unwrap_or("kind");
     let Some(origin) = unit.rendered.origin(key, path) else { return };
     spot.template = origin.template;
-    if spot.field.is_none() {
+    // What is not there was set by nobody: the values around it say nothing of it.
+    let written = spot.field.as_deref().is_some_and(|field| is_written(unit, key, field));
+    if !written {
         return;
     }
     spot.values = origin.sources.iter().map(|source| value_origin(source, blame)).collect();
+}
+
+/// Whether an object has a field, as `spec.containers[0].image` or `metadata.annotations[a/b]`.
+fn is_written(unit: &DesiredUnit, key: &ObjectKey, field: &str) -> bool {
+    let Some(desired) = unit.objects.iter().find(|desired| desired.key() == *key) else { return true };
+    let mut value = desired.object.value();
+    let mut rest = field;
+    while !rest.is_empty() {
+        let (part, after) = match rest.strip_prefix('[') {
+            Some(inner) => inner.split_once(']').unwrap_or((inner, "")),
+            None => rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len())),
+        };
+        let below = match value {
+            Value::Array(items) => match part.parse::<usize>() {
+                Ok(index) => items.get(index),
+                // `[name=web]` of a list that is merged by key.
+                Err(_) => return true,
+            },
+            value => value.get(part),
+        };
+        let Some(below) = below else { return false };
+        value = below;
+        rest = after.strip_prefix('.').unwrap_or(after);
+    }
+    true
 }
 
 fn value_origin(source: &Source, blame: &dyn Blame) -> ValueOrigin {

@@ -1,10 +1,8 @@
 //! The rehearsal itself: stand the cluster as it is, deliver the change on forks of it, examine everything.
 
-use std::sync::Arc;
-
 use jiff::civil::Date;
 use landfall_chart::{Operation, Tracing};
-use landfall_delivery::{Candidate, CheckResult, Outcome, Turn, Unit, UpOptions, Verdict};
+use landfall_delivery::{Candidate, CheckResult, Outcome, Turn, UpOptions, Verdict};
 use landfall_diag::Diagnostic;
 use landfall_drydock::{NodeSpec, Play};
 use landfall_object::{Object, ObjectKey};
@@ -17,6 +15,7 @@ use crate::examine::{Blame, Examination, conclude};
 use crate::finding::{Finding, Witness};
 use crate::impact::Impact;
 use crate::inventory::Inventory;
+use crate::nodes;
 use crate::rule::Rule;
 use crate::snapshot::Snapshot;
 use crate::stage::{Attempt, Stage};
@@ -154,14 +153,26 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     let declared = request.environment.map(|(_, environment)| environment);
     let quiet = play(declared, &[])?;
     let faulty = play(declared, request.faults)?;
-    let nodes = if request.nodes.is_empty() { vec![NodeSpec::default()] } else { request.nodes.clone() };
-    let empty = Stage::empty(nodes, quiet).await?;
+    let head = first_look(request.head);
+    let base = match &request.from {
+        From::Base { candidates, .. } => first_look(candidates),
+        _ => Vec::new(),
+    };
+    let nodes = match request.nodes.as_slice() {
+        [] => nodes::demand(head.iter()).max(nodes::demand(base.iter())).nodes(),
+        given => given.to_vec(),
+    };
+    let mut empty = Stage::empty(nodes, quiet).await?;
+    empty.make_room(head.iter().chain(&base)).await?;
 
     let mut trials = Vec::new();
     let mut notes: Vec<String> = Vec::new();
     let mut before = empty.inventory();
     let mut base_units = None;
     let mut cluster = ClusterFacts::assumed();
+    if !request.nodes.is_empty() {
+        cluster.nodes = Known::Live;
+    }
     let running = match &request.from {
         From::Empty => None,
         From::Base { revision, candidates, environment } => {
@@ -185,9 +196,13 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
         }
         From::Cluster(snapshot) => {
             cluster.known = Known::Live;
+            cluster.nodes = Known::Live;
             cluster.version.clone_from(&snapshot.version);
             notes.extend(snapshot.unread.iter().map(|kind| format!("not read of the cluster: {kind}")));
-            Some((Stage::of(snapshot, play(declared, &[])?).await?, Start::Cluster(snapshot.name.clone())))
+            Some((
+                Stage::of(snapshot, request.head, play(declared, &[])?).await?,
+                Start::Cluster(snapshot.name.clone()),
+            ))
         }
     };
     let attempt = |start| Attempt {
@@ -208,7 +223,7 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
         trials.push(fork.attempt(&attempt(Start::Empty)).await?);
         notes.extend(fork.notes);
     }
-    let units = render_units(request.head, &before, &trials[0], &cluster)?;
+    let units = render_units(request.head, &before, &cluster)?;
     let subject = Subject {
         units: &units,
         base: base_units.as_deref(),
@@ -236,52 +251,34 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     })
 }
 
-/// Renders the units for the rules: as the cluster before shows itself to `lookup`, and again as it is after the
-/// delivery, so that a password that is read back is the same password.
+/// The objects that are delivered, as far as they render without a cluster.
+fn first_look(candidates: &[Candidate]) -> Vec<Object> {
+    let turn = Turn { revision: 1, operation: Operation::Install };
+    let mut objects = Vec::new();
+    for unit in candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()) {
+        let Ok(rendered) = study::once(unit, turn, &Conditions::offline(), study::MOMENTS[0], Tracing::Off) else {
+            continue;
+        };
+        objects.extend(rendered.all_objects().cloned());
+    }
+    objects
+}
+
+/// Renders the units for the rules, as the cluster before shows itself to `lookup`.
 fn render_units(
     candidates: &[Candidate],
     before: &Inventory,
-    trial: &Trial,
     cluster: &ClusterFacts,
 ) -> Result<Vec<DesiredUnit>, Vec<Diagnostic>> {
     let conditions = Conditions::of(&cluster.version, before.clone());
-    let delivered = trial.outcome.is_ok();
-    let after = Conditions { live: Arc::new(trial.after.clone()), ..conditions.clone() };
-    let mut units = Vec::new();
-    for unit in candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()) {
-        let mut desired = DesiredUnit::render(unit, &conditions)?;
-        if delivered && matches!(unit.door, landfall_delivery::Door::Release) {
-            steady(unit, &after, &mut desired)?;
-        }
-        units.push(desired);
-    }
-    Ok(units)
-}
-
-/// Where the rendering is not the same twice, sees which objects are once it has been delivered and can be read back:
-/// those count as the same.
-fn steady(unit: &Unit, after: &Conditions, desired: &mut DesiredUnit) -> Result<(), Vec<Diagnostic>> {
-    let Some(again) = &mut desired.again else { return Ok(()) };
-    if desired.rendered.all_objects().zip(again.all_objects()).all(|(one, other)| one == other) {
-        return Ok(());
-    }
-    let turn = Turn { revision: 2, operation: Operation::Upgrade };
-    let [first, second] = study::MOMENTS;
-    let mut one = study::once(unit, turn, after, first, Tracing::Off)?;
-    let mut other = study::once(unit, turn, after, second, Tracing::Off)?;
-    let scopes = study::Scopes::of(&one);
-    scopes.place(&mut one, &unit.namespace);
-    scopes.place(&mut other, &unit.namespace);
-    let same: Vec<ObjectKey> =
-        one.all_objects().filter(|object| other.all_objects().any(|it| it == *object)).map(Object::key).collect();
-    for rendered in again.objects.iter_mut().chain(&mut again.hooks) {
-        let key = rendered.object.key();
-        let first = desired.rendered.all_objects().find(|object| object.key() == key);
-        if let Some(first) = first.filter(|_| same.contains(&key)) {
-            rendered.object = first.clone();
-        }
-    }
-    Ok(())
+    let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
+    units
+        .map(|unit| {
+            // One that renders without a cluster and not with what this one has was tried, and what it said is known.
+            let desired = DesiredUnit::render(unit, &conditions);
+            desired.or_else(|told| DesiredUnit::render(unit, &Conditions::offline()).map_err(|_| told))
+        })
+        .collect()
 }
 
 /// Leaves out what the rehearsal or an API says of an object that another finding explains already: that one is the
@@ -358,6 +355,11 @@ fn unsimulated(trials: &[Trial]) -> Vec<String> {
         taken.truncate(4);
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         notes.push(format!("probes of which nothing is declared were taken as passing: {}{rest}", taken.join(", ")));
+    }
+    for secret in trial.after.of_kind("", "Secret") {
+        if let Some(by) = secret.annotation("landfall.dev/simulated").filter(|by| by.starts_with("made by ")) {
+            notes.push(format!("Secret {}: taken as {by}, which may create Secrets", secret.name()));
+        }
     }
     if trial.after.of_kind("networking.k8s.io", "NetworkPolicy").next().is_some() {
         notes.push("NetworkPolicies are stored; no traffic between pods is simulated".to_owned());

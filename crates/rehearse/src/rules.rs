@@ -8,6 +8,7 @@
 mod lf100;
 mod lf101;
 mod lf103;
+mod lf104;
 mod lf105;
 mod lf106;
 mod lf107;
@@ -36,6 +37,15 @@ mod lf139;
 mod lf140;
 mod lf141;
 mod lf147;
+mod lf148;
+mod lf149;
+mod lf150;
+mod lf151;
+mod lf152;
+mod lf153;
+mod lf154;
+mod lf155;
+mod lf156;
 
 use crate::rule::Rule;
 
@@ -44,6 +54,7 @@ pub static RULES: &[&Rule] = &[
     &lf100::RULE, // would not deliver
     &lf101::RULE, // render not deterministic
     &lf103::RULE, // a reference that resolves nowhere
+    &lf104::RULE, // a variable that is missed when it is used
     &lf105::RULE, // a route that leads nowhere
     &lf106::RULE, // a port that the Service does not have
     &lf107::RULE, // a call that a policy cuts off
@@ -72,6 +83,15 @@ pub static RULES: &[&Rule] = &[
     &lf140::RULE, // a directory of the node
     &lf141::RULE, // jobs cut off
     &lf147::RULE, // a class in a template
+    &lf148::RULE, // a Secret handed over
+    &lf149::RULE, // settings that pods do not see
+    &lf150::RULE, // a name that counts revisions
+    &lf151::RULE, // a password on a command line
+    &lf152::RULE, // a domain bound to TLS
+    &lf153::RULE, // a namespace in a template
+    &lf154::RULE, // a difference hidden and written
+    &lf155::RULE, // a call to somebody's desk
+    &lf156::RULE, // a web socket cut off
 ];
 
 /// The rule of an id, whatever its case.

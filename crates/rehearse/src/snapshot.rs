@@ -174,7 +174,7 @@ fn masked_record(scope: &str, data: &str) -> Option<String> {
 }
 
 /// A manifest with the values of its Secrets masked; a document that cannot be read may hold anything and is left out.
-fn masked_manifest(manifest: &str) -> String {
+pub(crate) fn masked_manifest(manifest: &str) -> String {
     let mut text = String::with_capacity(manifest.len());
     let mut document = String::new();
     for line in manifest.split_inclusive('\n') {

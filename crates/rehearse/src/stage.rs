@@ -8,27 +8,31 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use landfall_cluster::Cluster;
-use landfall_delivery::{Candidate, Progress, Routes, Session, Summary, UnitPlan, UpOptions};
+use landfall_cluster::{Cluster, DeleteOptions};
+use landfall_delivery::{Candidate, Offers, Progress, Routes, Session, Summary, UnitPlan, UpOptions};
 use landfall_diag::Diagnostic;
 use landfall_drydock::{
     Clock as Time, Cluster as Drydock, ControlPlane, Drive, ForkClock, IngressOptions, NodeSpec, Options, Play,
     Randomness,
 };
 use landfall_engine::{Action, Clock, Event, StepResult};
+use landfall_object::Object;
 use landfall_project::Environment;
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
 
 use crate::inventory::Inventory;
-use crate::play::Operators;
+use crate::play::{Operators, TakenForGranted};
+use crate::recognised::recognised;
 use crate::snapshot::Snapshot;
 use crate::trial::{Start, Trial, Trough, WaveWait};
 
 /// A simulated cluster and who is offered on it.
 pub(crate) struct Stage {
     drydock: Drydock,
+    /// Whose definitions are at hand.
+    offers: Arc<dyn Offers>,
     /// Operators that were brought in, and the kinds that were not taken over from a snapshot.
     pub(crate) notes: Vec<String>,
 }
@@ -64,15 +68,36 @@ impl Stage {
             .await
             .map_err(|error| broken(650, "the simulated cluster cannot be opened", &error))?;
         drydock.settle();
-        Ok(Stage { drydock, notes: Vec::new() })
+        Ok(Stage { drydock, offers: Arc::new(TakenForGranted), notes: Vec::new() })
+    }
+
+    /// Takes away what every simulated cluster brings along where the delivery brings its own.
+    pub(crate) async fn make_room<'o>(
+        &mut self,
+        delivered: impl Iterator<Item = &'o Object>,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let there = self.inventory();
+        let cluster = Cluster::new(self.drydock.client());
+        for object in delivered.filter(|object| matches!(object.kind(), "IngressClass" | "StorageClass")) {
+            let Some(own) = there.get(object.group(), object.kind(), None, object.name()) else { continue };
+            let gone = cluster.delete(&own.key(), &DeleteOptions::default()).await;
+            gone.map_err(|error| broken(650, "the simulated cluster cannot be made ready", &error))?;
+            self.notes.push(format!(
+                "{} {}: the delivery's own takes the place of the cluster's",
+                own.kind(),
+                own.name()
+            ));
+        }
+        self.drydock.settle();
+        Ok(())
     }
 
     /// A cluster as a snapshot has it.
-    pub(crate) async fn of(snapshot: &Snapshot, play: Play) -> Result<Self, Vec<Diagnostic>> {
+    pub(crate) async fn of(snapshot: &Snapshot, candidates: &[Candidate], play: Play) -> Result<Self, Vec<Diagnostic>> {
         // Time goes on from when it was taken: what was young then is young now.
         let clock = snapshot.taken.parse().map_or_else(|_| Time::virtual_clock(), Time::virtual_at);
-        let mut stage = Stage::open(Vec::new(), play, clock).await?;
-        let unknown = stage.drydock.import(snapshot.objects.clone());
+        let mut stage = Stage { offers: Arc::new(Operators), ..Stage::open(Vec::new(), play, clock).await? };
+        let unknown = stage.drydock.import(recognised(snapshot, candidates));
         let mut kinds: Vec<String> = unknown.iter().map(|object| object.gvk().to_string()).collect();
         kinds.sort();
         kinds.dedup();
@@ -89,7 +114,7 @@ impl Stage {
         if let Some(play) = play {
             drydock.perform(play);
         }
-        Stage { drydock, notes: self.notes.clone() }
+        Stage { drydock, offers: Arc::clone(&self.offers), notes: self.notes.clone() }
     }
 
     /// The cluster's objects.
@@ -118,7 +143,7 @@ impl Stage {
                 http: Some(ingress.http),
                 https: Some(ingress.https),
             }),
-            offers: Some(Arc::new(Operators)),
+            offers: Some(Arc::clone(&self.offers)),
             stop: attempt.stop.clone(),
             ..Session::new(Cluster::new(self.drydock.client()), store.clone(), progress)
         };
@@ -147,8 +172,11 @@ impl Stage {
         drop(session);
         let heard = recorder.await.unwrap_or_default();
         store.close().await;
-        self.notes.extend(heard.operators.iter().map(|(operator, kind)| {
-            format!("{operator}: simulated, because the delivery brings a {kind}; what it does is known, what it says is not")
+        self.notes.extend(heard.operators.iter().map(|(operator, kind)| match operator.contains('.') {
+            true => format!("{kind} of {operator}: taken as served; what its operator makes of it is not known"),
+            false => format!(
+                "{operator}: simulated, because the delivery brings a {kind}; what it does is known, what it says is not"
+            ),
         }));
         let took = Duration::try_from(self.drydock.now().duration_since(began)).unwrap_or_default();
         let troughs = self.troughs(version);

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, RenderOptions, Tracing};
 use landfall_delivery::{Candidate, Door, RenderedObject, RenderedUnit, Turn, Unit, listed, render_with};
 use landfall_diag::Diagnostic;
 use landfall_object::schema::Schemas;
-use landfall_object::{Gvk, Object};
+use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_sprig::{Context, Seeded};
 
 use crate::inventory::Inventory;
@@ -72,7 +74,44 @@ impl DesiredUnit {
         let scopes = Scopes::of(&rendered);
         scopes.place(&mut rendered, &unit.namespace);
         scopes.place(&mut again, &unit.namespace);
-        Ok(DesiredUnit::of(unit, rendered, Some(again)))
+        let mut desired = DesiredUnit::of(unit, rendered, Some(again));
+        if matches!(unit.door, Door::Release) {
+            // A chart that asks for more when it is upgraded (the passwords that are there) says so by itself.
+            let _refused = desired.read_back_from(unit, conditions);
+        }
+        Ok(desired)
+    }
+
+    /// Where the rendering is not the same twice, sees which objects are once it has been delivered and can be read
+    /// back, so that a password that is read back is the same password: those count as the same.
+    fn read_back_from(&mut self, unit: &Unit, conditions: &Conditions) -> Result<(), Vec<Diagnostic>> {
+        let Some(again) = &mut self.again else { return Ok(()) };
+        if self.rendered.all_objects().zip(again.all_objects()).all(|(one, other)| one == other) {
+            return Ok(());
+        }
+        let mut live = Inventory::clone(&conditions.live);
+        for desired in &self.objects {
+            live.insert(as_stored(desired.object.clone()));
+        }
+        let after = Conditions { live: Arc::new(live), ..conditions.clone() };
+        let turn = Turn { revision: 2, operation: Operation::Upgrade };
+        let [first, second] = MOMENTS;
+        let mut one = once(unit, turn, &after, first, Tracing::Off)?;
+        let mut other = once(unit, turn, &after, second, Tracing::Off)?;
+        let scopes = Scopes::of(&one);
+        scopes.place(&mut one, &unit.namespace);
+        scopes.place(&mut other, &unit.namespace);
+        let same: Vec<ObjectKey> =
+            one.all_objects().filter(|object| other.all_objects().any(|it| it == *object)).map(Object::key).collect();
+        for rendered in again.objects.iter_mut().chain(&mut again.hooks) {
+            let key = rendered.object.key();
+            let first = self.rendered.all_objects().find(|object| object.key() == key);
+            if let Some(first) = first.filter(|first| same.contains(&key) && rendered.object != **first) {
+                rendered.object = first.clone();
+                self.read_back.push(key);
+            }
+        }
+        Ok(())
     }
 
     /// A unit with its rendering at hand.
@@ -102,9 +141,23 @@ impl DesiredUnit {
             chart: unit.chart().cloned(),
             rendered,
             again,
+            read_back: Vec::new(),
             objects,
         }
     }
+}
+
+/// A Secret as the API gives it back: all of its values in `data`, in base64.
+pub(crate) fn as_stored(mut object: Object) -> Object {
+    if object.kind() != "Secret" || !object.group().is_empty() {
+        return object;
+    }
+    let Some(serde_json::Value::Object(written)) = object.map_mut().remove("stringData") else { return object };
+    let data = object.map_mut().entry("data").or_insert_with(|| serde_json::json!({}));
+    for (key, value) in written {
+        data[key] = STANDARD.encode(value.as_str().unwrap_or_default()).into();
+    }
+    object
 }
 
 /// Renders what was read of a target; candidates that could not be read are told, not studied.

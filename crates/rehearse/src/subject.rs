@@ -56,6 +56,8 @@ pub struct DesiredUnit {
     /// The same rendered again, with another clock and other random numbers, against a cluster where the first one
     /// was delivered if it was rehearsed.
     pub again: Option<RenderedUnit>,
+    /// What is the same twice only because a template reads it back from the cluster.
+    pub read_back: Vec<ObjectKey>,
     /// Its objects, hooks behind the rest, placed into namespaces.
     pub objects: Vec<Desired>,
 }
@@ -94,6 +96,8 @@ pub struct ClusterFacts {
     pub known: Known,
     /// Its version, as `1.36.3`.
     pub version: String,
+    /// Who says what its nodes are.
+    pub nodes: Known,
     /// The kinds it serves, those of the delivery's own definitions left out.
     pub kinds: BTreeSet<Gvk>,
 }
@@ -124,7 +128,12 @@ impl ClusterFacts {
             let kind = |resource: &Resource| Gvk::new(&*group.group, &*group.version, &*resource.kind);
             group.resources.iter().map(kind)
         });
-        ClusterFacts { known: Known::Assumed, version: schemas.kubernetes_version().to_owned(), kinds: kinds.collect() }
+        ClusterFacts {
+            known: Known::Assumed,
+            version: schemas.kubernetes_version().to_owned(),
+            nodes: Known::Assumed,
+            kinds: kinds.collect(),
+        }
     }
 }
 

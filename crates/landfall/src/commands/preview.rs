@@ -107,7 +107,7 @@ fn preview(
 ) -> Result<Preview, Failure> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let render = |place: &Place| -> Result<(Vec<DesiredUnit>, Vec<Diagnostic>), Failure> {
-        let overrides = shared::overrides(context, &args.values)?;
+        let overrides = shared::overrides_at(context, &args.values, place)?;
         let selection = shared::selection(context, place, &args.place)?;
         let candidates =
             place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(Failure::from)?;

@@ -179,7 +179,7 @@ pub(crate) fn split(context: &Context, arguments: &[String]) -> Result<Wanted, F
 }
 
 fn read(context: &Context, place: &Place, target: &TargetArgs, args: &RehearseArgs) -> Result<Vec<Candidate>, Failure> {
-    let overrides = shared::overrides(context, &args.values)?;
+    let overrides = shared::overrides_at(context, &args.values, place)?;
     let selection = shared::selection(context, place, target)?;
     place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(refused)
 }

@@ -23,6 +23,50 @@ use crate::helm::environment::remote_charts;
 use crate::state::StateDir;
 use crate::ui::{Output, Progress as Live, Style, Ui, seconds};
 
+/// Reads the values given on the command line for a target of a certain revision: a values file of the repository is
+/// that revision's own, one that the revision does not have yet is left out, and any other is read from disk.
+pub(crate) fn overrides_at(context: &Context, args: &ValuesArgs, place: &Place) -> Result<Overrides, Failure> {
+    let source = &place.target.source;
+    if source.directory_on_disk().is_some() {
+        return overrides(context, args);
+    }
+    let top = context.cwd.ancestors().find(|directory| directory.join(".git").exists());
+    let inside = |name: &str| -> Option<String> {
+        let mut path = std::path::PathBuf::new();
+        for part in context.cwd.join(name).components() {
+            match part {
+                std::path::Component::ParentDir => drop(path.pop()),
+                std::path::Component::CurDir => {}
+                part => path.push(part),
+            }
+        }
+        Some(path.strip_prefix(top?).ok()?.to_string_lossy().into_owned())
+    };
+    let mut found = overrides(context, &ValuesArgs { values: Vec::new(), ..args.clone() })?;
+    for name in &args.values {
+        let path = if name == "-" { None } else { inside(name) };
+        match path.as_deref().map(|path| source.read(path)) {
+            Some(Ok(Some(bytes))) => {
+                found.files.push((path.unwrap_or_default(), String::from_utf8_lossy(&bytes).into_owned()));
+            }
+            // What has a history and is not in that revision came later, or went before.
+            Some(Ok(None)) if path.as_deref().is_some_and(|path| is_tracked(context, path)) => {}
+            _ => found.files.extend(overrides(context, &only(name))?.files),
+        }
+    }
+    Ok(found)
+}
+
+fn only(name: &str) -> ValuesArgs {
+    ValuesArgs { values: vec![name.to_owned()], ..ValuesArgs::default() }
+}
+
+/// Whether the commit that is checked out has a file.
+fn is_tracked(context: &Context, path: &str) -> bool {
+    let head = landfall_source::SourceTree::open_commit(&context.cwd, "HEAD");
+    head.is_ok_and(|head| head.read(path).is_ok_and(|file| file.is_some()))
+}
+
 /// Reads the values given on the command line.
 pub(crate) fn overrides(context: &Context, args: &ValuesArgs) -> Result<Overrides, Failure> {
     let mut overrides = Overrides::default();

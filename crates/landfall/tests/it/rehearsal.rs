@@ -141,9 +141,11 @@ fn a_waiver_accepts_a_finding_and_a_branch_cannot_waive_its_own() {
         )
     };
     sandbox.write("landfall.yaml", &system(""));
-    sandbox.edit("shop/values.yaml", "image: example/app:1.0.0", "image: example/app:1.0.0\nstamp: true");
-    sandbox.edit(TEMPLATE, "data: {{ toJson .Values.settings }}", "data: {at: {{ now | unixEpoch | quote }}}");
-    sandbox.commit("Stamp");
+    sandbox.write(
+        "shop/templates/keys.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {KEY: {{ randAlphaNum 24 }}}\n",
+    );
+    sandbox.commit("Draw a key");
     sandbox.run(&["rehearse"]).exits(1).says("error[LF101]");
     sandbox.write("landfall.yaml", &system("waivers:\n  - {rule: LF101, reason: on purpose, until: 2099-12-31}\n"));
     sandbox.commit("Waive");
@@ -214,6 +216,22 @@ fn a_snapshot_of_what_runs_is_rehearsed_onto_and_holds_no_secret() {
     }
     sandbox.run(&["cluster", "fork", "copy"]).exits(0).says("objects copied");
     sandbox.run(&["--state", "copy", "status", "-o", "json"]).says("shop");
+}
+
+#[test]
+fn masking_a_live_cluster_changes_nothing_and_runs_no_hook() {
+    let sandbox = shop();
+    sandbox.write(
+        "shop/templates/keys.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {PASSWORD: hunter2}\n---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, annotations: {helm.sh/hook: \"post-install,post-upgrade\"}}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: migrate, image: \"registry.example.com/migrate:1.0.0\"}]}}}\n",
+    );
+    sandbox.commit("Keys and a hook");
+    sandbox.run(&["up", "./shop", "-n", "web", "--once"]).exits(0);
+    let ran = sandbox.run(&["rehearse", "./shop", "-n", "web", "--from", "live"]).exits(0);
+    assert!(!ran.stdout.contains("Job/migrate") && !ran.stdout.contains("~ Secret"), "{}", ran.all());
+    sandbox.edit("shop/templates/keys.yaml", "hunter2", "hunter3");
+    let ran = sandbox.run(&["rehearse", "./shop", "-n", "web", "--from", "live"]).exits(0);
+    assert!(ran.stdout.contains("Job/migrate") && ran.stdout.contains("~ Secret/keys"), "{}", ran.all());
 }
 
 #[test]

@@ -1,13 +1,15 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::{Chart, HookEvent};
 use landfall_delivery::Door;
+use landfall_diag::Place;
 use landfall_object::{Object, ObjectKey};
 use serde_json::Value;
 
 use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Role, Subject};
+use crate::synced::is_synced;
 
 pub(super) static RULE: Rule = Rule {
     id: "LF101",
@@ -44,26 +46,65 @@ const RESTLESS: &[&str] = &[
     "date",
 ];
 
+/// Functions that make certificates and keys.
+const CERTIFIERS: &[&str] = &[
+    "genPrivateKey",
+    "genCAWithKey",
+    "genCA",
+    "genSelfSignedCertWithKey",
+    "genSelfSignedCert",
+    "genSignedCertWithKey",
+    "genSignedCert",
+];
+
+/// What differs between two renderings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Drawn {
+    /// A word that somebody logs in with, or that something was encrypted with.
+    Secret,
+    /// A certificate with its key: whoever trusts it is told in the same delivery.
+    Certificate,
+    /// A hash of what stays the same.
+    Hash,
+    /// A time, an id, a name.
+    Mark,
+}
+
+/// One field that differs.
+struct Difference<'a> {
+    desired: &'a Desired,
+    path: String,
+    drawn: Drawn,
+    call: Option<Call>,
+}
+
+/// Where a template calls what draws.
+struct Call {
+    function: Option<&'static str>,
+    place: Place,
+}
+
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
         let Some(again) = &unit.again else { continue };
         let second: Vec<(ObjectKey, &Object)> = crate::examine::keyed(again);
+        let mut differences = Vec::new();
         // Tests run once and are gone: whatever they are called.
         for desired in unit.objects.iter().filter(|desired| !is_test(desired)) {
             if !unit.rendered.all_objects().any(|object| object.key() == desired.key()) {
                 continue;
             }
             let key = desired.key();
-            let mut paths = BTreeSet::new();
+            let mut paths = BTreeMap::new();
             match second.iter().find(|(other, _)| *other == key) {
                 Some((_, other)) => differing(desired.object.value(), other.value(), String::new(), &mut paths),
-                None => {
-                    paths.insert("metadata.name".to_owned());
-                }
+                None => drop(paths.insert("metadata.name".to_owned(), String::new())),
             }
-            findings.extend(paths.iter().map(|path| finding(unit, desired, path)));
+            differences.extend(paths.into_iter().map(|(path, text)| difference(unit, desired, path, &text)));
         }
+        findings.extend(causes(unit, &differences));
+        findings.extend(read_back(subject, unit));
     }
     findings
 }
@@ -72,29 +113,92 @@ fn is_test(desired: &Desired) -> bool {
     matches!(&desired.role, Role::Hook { events, .. } if events.iter().all(|event| *event == HookEvent::Test))
 }
 
-fn finding(unit: &DesiredUnit, desired: &Desired, path: &str) -> Finding {
-    let origin = unit.rendered.origin(&desired.key(), path);
-    let called = origin.and_then(|origin| origin.template).map(|place| {
+fn difference<'a>(unit: &DesiredUnit, desired: &'a Desired, path: String, text: &str) -> Difference<'a> {
+    let call = unit.rendered.origin(&desired.key(), &path).and_then(|origin| origin.template).map(|place| {
         // What was drawn may have been kept in a variable: the call is on this line or above it in the same file.
         let text = unit.chart.as_ref().and_then(|chart| template_text(chart, &place.file)).unwrap_or_default();
         let above = text.lines().enumerate().take(place.line as usize);
         let call = above.filter_map(|(at, line)| Some((at + 1, RESTLESS.iter().find(|it| calls(line, it))?))).last();
         match call {
-            Some((line, function)) => (Some(*function), format!("{}:{line}", place.file)),
-            None => (None, format!("{}:{}", place.file, place.line)),
+            Some((line, function)) => {
+                let line = u32::try_from(line).unwrap_or(place.line);
+                Call { function: Some(*function), place: Place { line, ..place } }
+            }
+            None => Call { function: None, place },
         }
     });
-    let message = match &called {
-        Some((Some(function), place)) => format!("`{function}` in {place} gives another value with each rendering"),
-        Some((None, place)) => format!("what {place} prints is another value with each rendering"),
-        None => format!("{}/{} is another one with each rendering", desired.object.kind(), desired.object.name()),
+    let function = call.as_ref().and_then(|call| call.function);
+    let is_secret = desired.object.group().is_empty() && desired.object.kind() == "Secret";
+    let in_secret = is_secret && ["data", "stringData"].iter().any(|field| path.starts_with(field));
+    let is_pem = |text: &str| text.contains("-----BEGIN ") || text.starts_with("LS0tLS1CRUdJTi");
+    let drawn = match function {
+        _ if is_pem(text) => Drawn::Certificate,
+        Some(function) if CERTIFIERS.contains(&function) => Drawn::Certificate,
+        Some("htpasswd" | "bcrypt") => Drawn::Hash,
+        Some("now" | "ago" | "date") => Drawn::Mark,
+        _ if in_secret || path.contains(".env[") => Drawn::Secret,
+        _ => Drawn::Mark,
     };
-    let cause = match unit.door {
-        Door::Application(_) => "Argo CD renders without a cluster, so each sync would replace the value",
-        Door::Release => "each upgrade replaces the value, also where something was made with the first one",
+    Difference { desired, path, drawn, call }
+}
+
+/// One finding for each thing that is drawn, however many fields it shows in.
+fn causes(unit: &DesiredUnit, differences: &[Difference<'_>]) -> Vec<Finding> {
+    // A checksum of what differs differs too: that is no cause of its own.
+    let follows = |it: &&Difference<'_>| it.path.contains("annotations[") && it.path.contains("checksum");
+    let mut grouped: BTreeMap<(Drawn, String), Vec<&Difference<'_>>> = BTreeMap::new();
+    for difference in differences {
+        if follows(&difference) && !differences.iter().all(|it| follows(&it)) {
+            continue;
+        }
+        let object = format!("{}/{}", difference.desired.object.kind(), difference.desired.object.name());
+        let cause = match (&difference.call, difference.drawn) {
+            // An authority, what it signs, and who is told of it.
+            (_, Drawn::Certificate) => String::new(),
+            (Some(call), _) => format!("{}:{}", call.place.file, call.place.line),
+            (None, _) => object,
+        };
+        grouped.entry((difference.drawn, cause)).or_default().push(difference);
+    }
+    let finding = |((drawn, cause), group): ((Drawn, String), Vec<&Difference<'_>>)| {
+        let called = group.iter().find_map(|it| it.call.as_ref().filter(|call| call.function.is_some()));
+        let called = called.or(group[0].call.as_ref());
+        let at = called.map(|call| format!("{}:{}", call.place.file, call.place.line));
+        let message = match (called.and_then(|call| call.function), &at) {
+            (Some(function), Some(at)) => format!("`{function}` in {at} gives another value with each rendering"),
+            (None, Some(at)) if drawn == Drawn::Certificate => {
+                format!("the certificate that {at} prints is another one with each rendering")
+            }
+            (_, Some(at)) => format!("what {at} prints is another value with each rendering"),
+            _ => format!("{cause} is another one with each rendering"),
+        };
+        let synced = matches!(unit.door, Door::Application(_));
+        let because = match drawn {
+            _ if synced => "Argo CD renders without a cluster, so each sync would replace the value",
+            Drawn::Secret => "each upgrade replaces the value, also where something was made with the first one",
+            Drawn::Certificate => "each upgrade replaces the certificate, and callers fail until all have the new one",
+            Drawn::Hash => "each upgrade changes the object, though what is hashed stays the same",
+            Drawn::Mark => "each upgrade is a change, also when nothing has changed",
+        };
+        let severity = if synced || drawn == Drawn::Secret { Severity::Error } else { Severity::Warning };
+        let finding =
+            Finding::of(&RULE, message).keyed(format!("{drawn:?} {cause}")).weighing(severity).because(because);
+        group.into_iter().fold(finding, |finding, it| finding.at(it.desired.spot_at(&it.path)))
     };
-    let key = called.map_or_else(|| message.clone(), |(_, place)| place);
-    Finding::of(&RULE, message).keyed(key).because(cause).at(desired.spot_at(path))
+    grouped.into_iter().map(finding).collect()
+}
+
+/// What stays the same only because a template reads it back from the cluster: Argo CD has none when it renders.
+fn read_back(subject: &Subject<'_>, unit: &DesiredUnit) -> Option<Finding> {
+    let back: Vec<&Desired> = unit.objects.iter().filter(|it| unit.read_back.contains(&it.key())).collect();
+    let first = back.first().filter(|_| is_synced(subject, unit))?;
+    let name = format!("{} `{}`", first.object.kind(), first.object.name());
+    let more = if back.len() > 1 { format!(" and {} more", back.len() - 1) } else { String::new() };
+    let finding = Finding::of(&RULE, format!("{name}{more} stays the same only where `lookup` finds it on the cluster"))
+        .keyed("read back")
+        .because("an Application of this repository delivers the chart, and Argo CD renders without a cluster: each sync replaces it")
+        .help("keep the value outside the chart: a sealed secret, or an existing Secret");
+    Some(back.into_iter().fold(finding, |finding, desired| finding.at(desired.spot())))
 }
 
 /// The text of a template by the name that places give it: the chart's own location in front.
@@ -120,22 +224,20 @@ fn calls(line: &str, function: &str) -> bool {
     })
 }
 
-/// The paths of leaves in which two values differ.
-fn differing(one: &Value, other: &Value, path: String, found: &mut BTreeSet<String>) {
+/// The paths of leaves in which two values differ, with the text that the first one has there.
+fn differing(one: &Value, other: &Value, path: String, found: &mut BTreeMap<String, String>) {
     match (one, other) {
         (Value::Object(a), Value::Object(b)) => {
             let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             for key in keys {
-                let below = match (path.is_empty(), key.contains('.')) {
+                let below = match (path.is_empty(), key.contains(['.', '/'])) {
                     (_, true) => format!("{path}[{key}]"),
                     (true, false) => key.clone(),
                     (false, false) => format!("{path}.{key}"),
                 };
                 match (a.get(key), b.get(key)) {
                     (Some(a), Some(b)) => differing(a, b, below, found),
-                    _ => {
-                        found.insert(below);
-                    }
+                    (one, _) => drop(found.insert(below, text(one.unwrap_or(&Value::Null)))),
                 }
             }
         }
@@ -145,8 +247,10 @@ fn differing(one: &Value, other: &Value, path: String, found: &mut BTreeSet<Stri
             }
         }
         (a, b) if a == b => {}
-        _ => {
-            found.insert(path);
-        }
+        (a, _) => drop(found.insert(path, text(a))),
     }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_object::Object;
-use landfall_object::references::{Need, Reference, provides, references};
+use landfall_object::references::{Certainty, Need, Reference, programs, provides, references};
 use serde_json::Value;
 
 use crate::finding::{Finding, Severity};
@@ -32,6 +32,8 @@ const AUTOMATIC: &[(&str, &str)] = &[
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let there = There::of(subject);
+    let around: Vec<&Object> = subject.staying().chain(subject.objects().map(|desired| &desired.object)).collect();
+    let programs = programs(around.iter().copied());
     let mut findings = Vec::new();
     for desired in subject.objects() {
         for reference in references(&desired.object) {
@@ -49,7 +51,22 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 }
                 _ => continue,
             };
-            findings.push(finding(&reference, &what, &known).at(desired.spot_at(&reference.path)));
+            let namespace = reference.namespace.as_deref();
+            let maker = programs
+                .iter()
+                .filter(|_| reference.kind == "Secret")
+                .filter_map(|program| Some((program.makes(namespace, &reference.name, &desired.object)?, program)))
+                .max_by_key(|(certainty, _)| *certainty);
+            let finding = finding(&reference, &what, &known);
+            let finding = match maker {
+                Some((Certainty::Named, _)) => continue,
+                Some((Certainty::Allowed, program)) => finding.weighing(Severity::Warning).because(format!(
+                    "it has to come from {} `{}`, which may create Secrets and is not told this one's name",
+                    program.owner.gvk.kind, program.owner.name
+                )),
+                None => finding,
+            };
+            findings.push(finding.at(desired.spot_at(&reference.path)));
         }
     }
     findings
@@ -104,18 +121,21 @@ struct There {
 impl There {
     fn of(subject: &Subject<'_>) -> Self {
         let mut objects: BTreeMap<Id, Option<BTreeSet<String>>> = BTreeMap::new();
-        let delivered = || subject.objects().map(|desired| &desired.object);
-        let all = subject.staying().chain(delivered());
-        for object in all {
-            for provided in provides(object) {
+        // Later ones count before earlier ones: what is delivered before what is live, so that a key that the delivery
+        // removes is missing, and one that it gives an operator to add is there.
+        for delivered in [false, true] {
+            let all: Vec<&Object> = match delivered {
+                true => subject.objects().map(|desired| &desired.object).collect(),
+                false => subject.staying().collect(),
+            };
+            for provided in all.iter().flat_map(|object| provides(object)) {
                 let id = (provided.kind, provided.namespace, provided.name);
                 objects.insert(id, provided.keys.map(|keys| keys.into_iter().collect()));
             }
-        }
-        // What is delivered counts before what is live: a key that the delivery removes is missing.
-        for object in subject.staying().chain(delivered()).filter(|object| KINDS.contains(&object.kind())) {
-            let id = (object.kind().to_owned(), object.namespace().map(str::to_owned), object.name().to_owned());
-            objects.insert(id, keys_of(object));
+            for object in all.into_iter().filter(|object| KINDS.contains(&object.kind())) {
+                let id = (object.kind().to_owned(), object.namespace().map(str::to_owned), object.name().to_owned());
+                objects.insert(id, keys_of(object));
+            }
         }
         There { objects }
     }

@@ -1,4 +1,4 @@
-use landfall_object::references::{Need, references};
+use landfall_object::references::{Need, Reference, provides, references};
 use serde_json::Value;
 
 use crate::finding::{Finding, Severity};
@@ -24,6 +24,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 continue;
             }
             let found = subject.find("", "Service", reference.namespace.as_deref(), &reference.name);
+            if found.is_none() && is_made(subject, &reference) {
+                continue;
+            }
             findings.extend(backend(&reference, found).map(|finding| finding.at(desired.spot_at(&reference.path))));
         }
     }
@@ -33,8 +36,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Whether an operator makes the Service for something that is delivered.
+fn is_made(subject: &Subject<'_>, reference: &Reference) -> bool {
+    subject
+        .objects()
+        .flat_map(|desired| provides(&desired.object))
+        .any(|made| made.kind == "Service" && made.name == reference.name && made.namespace == reference.namespace)
+}
+
 /// What is wrong with a Service that something points to.
-fn backend(reference: &landfall_object::references::Reference, found: Option<Found<'_>>) -> Option<Finding> {
+fn backend(reference: &Reference, found: Option<Found<'_>>) -> Option<Finding> {
     let name = &reference.name;
     let place =
         reference.namespace.as_deref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
@@ -79,7 +90,9 @@ fn endpoints(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
     let before = subject.before.iter().filter_map(|it| Some((it.namespace(), pod_template(it)?)));
     let selected: Vec<PodTemplate<'_>> = delivered
         .chain(before)
-        .filter(|(namespace, template)| *namespace == object.namespace() && selects(selector, template.labels()))
+        .filter(|(namespace, template)| {
+            *namespace == object.namespace() && selects(&lasting(selector), template.labels())
+        })
         .map(|(_, template)| template)
         .collect();
     let name = object.name();
@@ -88,8 +101,11 @@ fn endpoints(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
         return if operated(subject, service) {
             Vec::new()
         } else {
+            // Pods may come from elsewhere; where one stands beside it that nobody selects, the selector is wrong.
+            let severity = if is_meant(subject, service) { Severity::Error } else { Severity::Warning };
             vec![
                 Finding::of(&RULE, format!("Service `{name}` selects no pod"))
+                    .weighing(severity)
                     .because("it has no endpoints, so whatever calls it is refused")
                     .help("make spec.selector equal to labels of the pod template that should answer")
                     .at(service.spot_at("spec.selector")),
@@ -97,6 +113,10 @@ fn endpoints(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
         };
     }
     let mut findings = Vec::new();
+    // The name of a headless Service leads to the pods themselves, whatever its ports say.
+    if object.str_at("/spec/clusterIP") == Some("None") {
+        return findings;
+    }
     for (index, port) in object.list_at("/spec/ports").iter().enumerate() {
         let Some(wanted) = port["targetPort"].as_str().filter(|text| text.parse::<u16>().is_err()) else { continue };
         if selected.iter().any(|template| has_port(template, wanted)) {
@@ -116,6 +136,51 @@ fn endpoints(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// Labels that pods are given while they run, and what begins the others of their kind.
+const RUNNING: &[&str] = &[
+    "role",
+    "spilo-role",
+    "redis-role",
+    "postgres-operator.crunchydata.com/role",
+    "cnpg.io/instanceRole",
+    "statefulset.kubernetes.io/pod-name",
+    "apps.kubernetes.io/pod-index",
+    "controller-revision-hash",
+    "pod-template-hash",
+    "vault-active",
+    "vault-initialized",
+    "vault-sealed",
+    "vault-perf-standby",
+    "openbao-active",
+    "openbao-sealed",
+];
+
+/// A selector without the labels that pods are given while they run.
+fn lasting(selector: &Value) -> Value {
+    let mut selector = selector.clone();
+    if let Some(map) = selector.as_object_mut() {
+        map.retain(|label, _| !RUNNING.contains(&label.as_str()));
+    }
+    selector
+}
+
+/// Whether a workload of the Service's unit bears the labels that it selects by, with other values, and no Service
+/// selects it.
+fn is_meant(subject: &Subject<'_>, service: &Desired) -> bool {
+    let object = &service.object;
+    let services = || subject.of_kind("", "Service").filter(|it| it.object.namespace() == object.namespace());
+    let labels = object.at("/spec/selector").and_then(Value::as_object);
+    subject.pods().any(|(desired, template)| {
+        desired.unit == service.unit
+            && desired.object.namespace() == object.namespace()
+            && labels
+                .is_some_and(|labels| labels.keys().all(|it| template.labels().is_some_and(|of| of.contains_key(it))))
+            && !services().any(|other| {
+                other.object.at("/spec/selector").is_some_and(|selector| selects(selector, template.labels()))
+            })
+    })
 }
 
 /// Whether the unit holds resources of somebody's own kinds, whose operator may make the pods.

@@ -1,9 +1,13 @@
+use std::collections::BTreeMap;
+
+use landfall_delivery::Door;
 use landfall_object::Object;
 use landfall_object::references::references;
 
 use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
+use crate::synced::is_synced;
 
 pub(super) static RULE: Rule = Rule {
     id: "LF109",
@@ -20,6 +24,8 @@ const CLAIM: &str = "PersistentVolumeClaim";
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    // Asking means to read the repository's files: once a unit.
+    let mut by_argo: BTreeMap<&str, bool> = BTreeMap::new();
     for claim in subject.of_kind("", CLAIM) {
         let object = &claim.object;
         if object.annotation("argocd.argoproj.io/ignore-healthcheck") == Some("true") || binds_at_once(subject, object)
@@ -35,16 +41,23 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         if wave(object) >= first {
             continue;
         }
+        let by_argo = *by_argo.entry(&claim.unit).or_insert_with(|| is_by_argo(subject, &claim.unit));
         findings.push(
             Finding::of(
                 &RULE,
                 format!("claim `{}` is in wave {}, its first consumer in wave {first}", object.name(), wave(object)),
             )
+            .weighing(if by_argo { Severity::Warning } else { Severity::Info })
             .because("under Argo CD the claim is never bound, so the consumer's wave never starts")
             .at(claim.spot_at("metadata.annotations[argocd.argoproj.io/sync-wave]")),
         );
     }
     findings
+}
+
+/// Whether an Application of the repository has Argo CD itself deliver the unit.
+fn is_by_argo(subject: &Subject<'_>, unit: &str) -> bool {
+    subject.unit(unit).is_some_and(|unit| matches!(unit.door, Door::Release) && is_synced(subject, unit))
 }
 
 /// Whether the claim's class binds a volume before any pod asks for it; a class that is not known may not.

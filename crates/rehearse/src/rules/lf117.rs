@@ -38,6 +38,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for (desired, template) in subject.pods() {
         for container in template.containers() {
             let image = container.image();
+            if let Some(what) = withdrawn(image) {
+                findings.push(
+                    Finding::of(&RULE, format!("image `{image}` {what}"))
+                        .weighing(Severity::Warning)
+                        .because("a node that does not have it yet cannot pull it, or pulls what is never mended again")
+                        .help("take the image from its own project, or mirror it into a registry of yours")
+                        .at(desired.spot_at(&format!("{}.image", container.path))),
+                );
+                continue;
+            }
             let Some(what) = moving(image) else { continue };
             findings.push(
                 Finding::of(&RULE, format!("image `{image}` {what}"))
@@ -48,6 +58,20 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What has become of a catalogue: Bitnami took the versions out of its public one in 2025 and keeps a copy as it was.
+fn withdrawn(image: &str) -> Option<&'static str> {
+    let name = ["docker.io/", "index.docker.io/", "registry-1.docker.io/"]
+        .into_iter()
+        .find_map(|host| image.strip_prefix(host))
+        .unwrap_or(image);
+    if name.starts_with("bitnamilegacy/") {
+        return Some("is of a catalogue that gets no updates any more");
+    }
+    let rest = name.strip_prefix("bitnami/")?;
+    let pinned = !rest.contains('@') && rest.split_once(':').is_some_and(|(_, tag)| !MOVING.contains(&tag));
+    pinned.then_some("is of a catalogue whose versions were withdrawn")
 }
 
 /// What is loose in a reference to an image; nothing when it names one image.
@@ -74,5 +98,8 @@ mod tests {
         assert!(moving("web@sha256:00").is_none());
         assert!(moving("web:latest@sha256:00").is_none());
         assert!(moving("web:latest").is_some());
+        assert!(withdrawn("docker.io/bitnami/redis:7.2").is_some());
+        assert!(withdrawn("bitnami/redis:latest").is_none());
+        assert!(withdrawn("registry.example.com/bitnami/redis:7.2").is_none());
     }
 }

@@ -1,7 +1,7 @@
 use crate::finding::{Finding, Severity};
 use crate::pods::{Container, PodTemplate};
 use crate::rule::Rule;
-use crate::subject::{Desired, Subject};
+use crate::subject::{Desired, Known, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF122",
@@ -22,8 +22,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let name = desired.object.name();
         let spot = desired.spot_at("spec.strategy");
         if let Some(claim) = single_node_claim(subject, desired, &template) {
+            // On one node both pods have it.
+            let severity = if one_node(subject, desired, claim) { Severity::Warning } else { Severity::Error };
             findings.push(
                 Finding::of(&RULE, format!("Deployment `{name}` rolls over the claim `{claim}`, which one node holds"))
+                    .weighing(severity)
                     .because("on another node the new pod waits for the volume that the old pod does not give back")
                     .at(spot),
             );
@@ -36,6 +39,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether the cluster is, or may be, one whose pods all run on one node; a claim for one pod alone is never shared.
+fn one_node(subject: &Subject<'_>, desired: &Desired, claim: &str) -> bool {
+    let found = subject.find("", "PersistentVolumeClaim", desired.object.namespace(), claim);
+    let modes = found.map(|found| found.object().list_at("/spec/accessModes")).unwrap_or_default();
+    let one_pod = modes.iter().any(|mode| mode == "ReadWriteOncePod");
+    !one_pod && (subject.cluster.known == Known::Assumed || subject.before.of_kind("", "Node").count() <= 1)
 }
 
 /// Whether a rollout may run the old and the new pod side by side.

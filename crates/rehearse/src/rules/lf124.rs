@@ -24,6 +24,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             if let Some(finding) = contradiction(desired, &template, &container) {
                 findings.push(finding);
             }
+            findings.extend(unwritable(desired, &template, &container));
         }
         let based = subject.base.into_iter().flatten().flat_map(|unit| &unit.objects).map(|it| &it.object);
         let is_it = |other: &&Object| {
@@ -63,6 +64,88 @@ fn contradiction(desired: &Desired, template: &PodTemplate<'_>, container: &Cont
             .help("drop one of the two")
             .at(desired.spot_at(&format!("{}.securityContext", container.path))),
     )
+}
+
+/// Directories that a server writes to when it starts.
+struct Profile {
+    /// The last part of the image's name.
+    image: &'static str,
+    /// What is written to: of each group of names for one place, one must be writable.
+    writes: &'static [&'static [&'static str]],
+}
+
+const PROFILES: &[Profile] = &[
+    Profile { image: "nginx", writes: &[&["/var/cache/nginx"], &["/var/run", "/run"]] },
+    Profile { image: "nginx-unprivileged", writes: &[&["/tmp"]] },
+    Profile {
+        image: "keycloak",
+        writes: &[&["/opt/keycloak/data"], &["/opt/keycloak/lib/quarkus", "/opt/keycloak/lib"]],
+    },
+    Profile {
+        image: "postgres",
+        writes: &[&["/var/lib/postgresql/data", "/var/lib/postgresql"], &["/var/run/postgresql", "/var/run", "/run"]],
+    },
+    Profile { image: "mysql", writes: &[&["/var/lib/mysql"], &["/var/run/mysqld", "/var/run", "/run"], &["/tmp"]] },
+    Profile {
+        image: "mariadb",
+        writes: &[&["/var/lib/mysql"], &["/var/run/mysqld", "/run/mysqld", "/var/run", "/run"], &["/tmp"]],
+    },
+    Profile { image: "rabbitmq", writes: &[&["/var/lib/rabbitmq"]] },
+    Profile { image: "grafana", writes: &[&["/var/lib/grafana"]] },
+    Profile { image: "prometheus", writes: &[&["/prometheus", "/data"]] },
+];
+
+/// A read-only root file system under a server that writes to places that nothing is mounted at.
+fn unwritable(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'_>) -> Vec<Finding> {
+    if right(template, container, "readOnlyRootFilesystem").and_then(Value::as_bool) != Some(true) {
+        return Vec::new();
+    }
+    let mounts: Vec<&Value> = container.value["volumeMounts"].as_array().into_iter().flatten().collect();
+    let is_lasting_read_only = |mount: &Value| mount["readOnly"] == true;
+    let writable = |place: &str| {
+        mounts.iter().filter(|mount| !is_lasting_read_only(mount)).any(|mount| {
+            let at = mount["mountPath"].as_str().unwrap_or_default().trim_end_matches('/');
+            place == at || place.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'))
+        })
+    };
+    let mut missing: Vec<&str> = Vec::new();
+    let name = container.image().split('@').next().unwrap_or_default();
+    let name = name.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default();
+    let own_command = container.value["command"].as_array().is_some_and(|command| !command.is_empty());
+    if let Some(profile) = PROFILES.iter().find(|profile| profile.image == name && !own_command) {
+        let words = container.value["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let optimized = words.into_iter().any(|word| word == "--optimized");
+        // A server may be told to write elsewhere: then its own places are mounted, or its arguments say so.
+        let places = profile.writes.iter().filter(|places| !(optimized && places[0].contains("quarkus")));
+        missing.extend(places.filter(|places| !places.iter().any(|it| writable(it))).map(|places| places[0]));
+    }
+    let mounted =
+        |place: &str| mounts.iter().any(|mount| mount["mountPath"].as_str().is_some_and(|at| at.starts_with(place)));
+    // Whoever mounts a configuration for nginx runs nginx, whatever the image is called.
+    let runs_nginx = mounted("/etc/nginx/");
+    if runs_nginx
+        && missing.is_empty()
+        && !["/var/cache/nginx", "/var/run", "/run", "/tmp"].iter().any(|it| writable(it))
+    {
+        missing.push("/var/cache/nginx");
+    }
+    // The image's own start writes what it makes of the templates beside the rest of the configuration.
+    if mounted("/etc/nginx/templates") && !writable("/etc/nginx/conf.d") {
+        missing.push("/etc/nginx/conf.d");
+    }
+    missing
+        .into_iter()
+        .map(|place| {
+            Finding::of(
+                &RULE,
+                format!("container `{}` writes to `{place}`, and its root file system is read-only", container.name),
+            )
+            .keyed(format!("{} {} {place}", desired.object.name(), container.name))
+            .because("it ends when it starts, as soon as it writes there")
+            .help(format!("mount an emptyDir at {place}"))
+            .at(desired.spot_at(&format!("{}.volumeMounts", container.path)))
+        })
+        .collect()
 }
 
 /// Rights that a container has now and had not before.

@@ -1,9 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, Spot};
 use crate::routes::{all_routes, covers};
 use crate::rule::Rule;
-use crate::subject::{Found, Role, Subject};
+use crate::subject::{Desired, Found, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF126",
@@ -93,7 +93,7 @@ fn orders<'a>(subject: &Subject<'a>) -> Vec<Order<'a>> {
 }
 
 fn owned_twice(subject: &Subject<'_>, orders: &[Order<'_>]) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut twice: BTreeMap<(Option<&str>, String), Vec<Twice<'_>>> = BTreeMap::new();
     let of = |namespace: Option<&str>, secret: &str| -> Vec<&Order<'_>> {
         orders.iter().filter(|order| order.namespace == namespace && order.secret == secret).collect()
     };
@@ -115,23 +115,40 @@ fn owned_twice(subject: &Subject<'_>, orders: &[Order<'_>]) -> Vec<Finding> {
         if called.len() < 2 || (alike && delivered.is_none()) {
             continue;
         }
-        let mut finding = Finding::of(
-            &RULE,
-            format!("TLS Secret `{}` has several owners: {}", order.secret, called.join(", ")),
-        )
-        .keyed(format!("{:?}/{}", order.namespace, order.secret))
-        .weighing(Severity::Error)
-        .because("each writes its own certificate over the other's, or is refused, and neither says so to the routes")
-        .help("leave the Secret to one of them: drop the issuer's annotation, or the explicit Certificate");
-        for owner in &owners {
-            finding = finding.at(owner.found.spot_at(&owner.field));
-        }
-        if let Some(secret) = delivered {
-            finding = finding.at(secret.spot());
-        }
-        findings.push(finding);
+        let mut spots: Vec<Spot> = owners.iter().map(|owner| owner.found.spot_at(&owner.field)).collect();
+        spots.extend(delivered.map(Desired::spot));
+        // An Ingress with an issuer's annotation is one cause, however many Secrets it names.
+        let cause = owners
+            .iter()
+            .find(|owner| !owner.is_certificate())
+            .map_or_else(|| order.secret.to_owned(), |owner| owner.called());
+        twice.entry((order.namespace, cause)).or_default().push(Twice { secret: order.secret, called, spots });
     }
-    findings
+    let finding = |((namespace, cause), twice): ((Option<&str>, String), Vec<Twice<'_>>)| {
+        let message = match twice.as_slice() {
+            [one] => format!("TLS Secret `{}` has several owners: {}", one.secret, one.called.join(", ")),
+            all => {
+                let secrets: Vec<String> = all.iter().map(|it| format!("`{}`", it.secret)).collect();
+                format!("TLS Secrets {} each have several owners: {cause} and another", secrets.join(", "))
+            }
+        };
+        let finding = Finding::of(&RULE, message)
+            .keyed(format!("{namespace:?}/{cause}"))
+            .weighing(Severity::Error)
+            .because(
+                "each writes its own certificate over the other's, or is refused, and neither says so to the routes",
+            )
+            .help("leave the Secret to one of them: drop the issuer's annotation, or the explicit Certificate");
+        twice.into_iter().flat_map(|it| it.spots).fold(finding, Finding::at)
+    };
+    twice.into_iter().map(finding).collect()
+}
+
+/// A TLS Secret with several owners.
+struct Twice<'a> {
+    secret: &'a str,
+    called: Vec<String>,
+    spots: Vec<Spot>,
 }
 
 fn ordered_twice(subject: &Subject<'_>, orders: &[Order<'_>]) -> Vec<Finding> {

@@ -4,6 +4,7 @@ use landfall_object::{Object, Quantity};
 use serde_json::Value;
 
 use crate::finding::{Finding, Severity};
+use crate::nodes::demand;
 use crate::pods::{ContainerRole, PodTemplate, pod_template};
 use crate::rule::Rule;
 use crate::subject::{Desired, Found, Known, Role, Subject};
@@ -29,14 +30,36 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let nodes: Vec<&Object> =
         subject.before.of_kind("", "Node").filter(|node| node.bool_at("/spec/unschedulable") != Some(true)).collect();
-    // The nodes of a simulated cluster are nobody's.
-    if subject.cluster.known == Known::Live && !nodes.is_empty() {
+    // The nodes of a simulated cluster are nobody's, unless somebody has said what they are.
+    if [subject.cluster.known, subject.cluster.nodes].contains(&Known::Live) && !nodes.is_empty() {
         findings.extend(nodes_hold(subject, &nodes));
+    } else {
+        findings.extend(assumed(subject));
     }
     for quota in subject.after("", "ResourceQuota") {
         findings.extend(quota_holds(subject, quota, nodes.len()));
     }
     findings
+}
+
+/// What is asked for where nobody has said what there is.
+fn assumed(subject: &Subject<'_>) -> Option<Finding> {
+    let demand = demand(subject.objects().filter(|it| it.role == Role::Manifest).map(|it| &it.object));
+    if demand.is_modest() {
+        return None;
+    }
+    let nodes = match demand.nodes {
+        0 | 1 => String::new(),
+        count => format!(", on {count} nodes or more"),
+    };
+    let asked = format!("{} and {}", shown(demand.cpu, "cpu"), shown(demand.memory, "memory"));
+    Some(
+        Finding::of(&RULE, format!("the pods ask for {asked} in all{nodes}; nodes that hold them were assumed"))
+            .keyed("assumed")
+            .weighing(Severity::Info)
+            .because("on smaller nodes some of them stay Pending")
+            .help("say what there is (`--node 4,8Gi`, once for each node), or rehearse with `--from live`"),
+    )
 }
 
 /// A workload that there will be after the change.

@@ -19,6 +19,8 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = delivered_twice(subject);
+    // What belongs to the same other is one cause.
+    let mut taken: BTreeMap<(&str, String, &'static str), Vec<&Desired>> = BTreeMap::new();
     for unit in subject.units {
         let manifests = unit.objects.iter().filter(|it| it.role == Role::Manifest);
         for desired in manifests {
@@ -31,14 +33,18 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
             let live = subject.before.get(object.group(), object.kind(), object.namespace(), object.name());
             let Some(why) = live.and_then(|live| foreign(unit, live)) else { continue };
-            findings.push(
-                Finding::of(&RULE, format!("{} `{}` is there already and {}", object.kind(), object.name(), why.0))
-                    .keyed(format!("{} {} {:?}", object.kind(), object.name(), object.namespace()))
-                    .because(why.1)
-                    .at(desired.spot()),
-            );
+            taken.entry((object.kind(), why.0, why.1)).or_default().push(desired);
         }
     }
+    findings.extend(taken.into_iter().map(|((kind, whose, because), taken)| {
+        let name = taken[0].object.name();
+        let message = match taken.len() {
+            1 => format!("{kind} `{name}` is there already and {whose}"),
+            count => format!("{kind} `{name}` and {} more are there already, of which each {whose}", count - 1),
+        };
+        let finding = Finding::of(&RULE, message).keyed(format!("{kind} {name} {whose}")).because(because);
+        taken.into_iter().fold(finding, |finding, desired| finding.at(desired.spot()))
+    }));
     findings
 }
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_object::Gvk;
 use landfall_object::references::{Need, references};
@@ -92,25 +92,33 @@ fn kinds(subject: &Subject<'_>) -> Vec<Finding> {
     let served = |gvk: &Gvk| subject.cluster.kinds.iter().any(|kind| kind.group == gvk.group && kind.kind == gvk.kind);
     // Groups without a dot, and those of Kubernetes itself, have no definitions: a missing kind there was removed.
     let is_custom = |group: &str| group.contains('.') && !group.ends_with(".k8s.io");
-    let mut findings = Vec::new();
+    // One operator brings all kinds of its group.
+    let mut missing: BTreeMap<&str, Vec<&Desired>> = BTreeMap::new();
     for desired in subject.objects() {
         let gvk = desired.object.gvk();
         if !is_custom(&gvk.group) || defined.contains(&(gvk.group.as_str(), gvk.kind.as_str())) || served(&gvk) {
             continue;
         }
-        let (severity, help) = match subject.cluster.known {
-            Known::Live => (Severity::Error, "install the operator that brings this kind first"),
-            Known::Assumed => (Severity::Info, "rehearse with `--from live` to see whether the cluster has it"),
-        };
-        findings.push(
-            Finding::of(&RULE, format!("the kind {} of {} comes with no definition", gvk.kind, gvk.group))
-                .weighing(severity)
-                .because("where the cluster does not have it, the whole release is refused")
-                .help(help)
-                .at(desired.spot()),
-        );
+        missing.entry(desired.object.group()).or_default().push(desired);
     }
-    findings
+    let (severity, help) = match subject.cluster.known {
+        Known::Live => (Severity::Error, "install the operator that brings it first"),
+        Known::Assumed => (Severity::Info, "rehearse with `--from live` to see whether the cluster has it"),
+    };
+    let finding = |(group, users): (&str, Vec<&Desired>)| {
+        let kinds: BTreeSet<&str> = users.iter().map(|desired| desired.object.kind()).collect();
+        let kinds: Vec<&str> = kinds.into_iter().collect();
+        let what = match kinds.as_slice() {
+            [kind] => format!("the kind {kind} of {group} comes with no definition"),
+            kinds => format!("the kinds {} of {group} come with no definition", kinds.join(", ")),
+        };
+        let finding = Finding::of(&RULE, what)
+            .weighing(severity)
+            .because("where the cluster does not have it, the whole release is refused")
+            .help(help);
+        users.into_iter().fold(finding, |finding, desired| finding.at(desired.spot()))
+    };
+    missing.into_iter().map(finding).collect()
 }
 
 /// Middlewares of other namespaces, which Traefik leaves out unless it is told to take them.

@@ -21,6 +21,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for (desired, template) in subject.pods().filter(|(desired, _)| desired.role == Role::Manifest) {
         for container in template.containers().iter().filter(|it| it.role != ContainerRole::Init) {
             let Some((probe, budget)) = budget(container) else { continue };
+            findings.extend(given_up(desired, container, probe, budget));
             let Some(slowest) = slowest_start(subject, desired, &template, container.name) else { continue };
             if slowest < budget {
                 continue;
@@ -38,6 +39,31 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }
     findings
 }
+
+/// A rollout that is given up while its pods may still be starting, as their own startup probe allows.
+fn given_up(desired: &Desired, container: &Container<'_>, probe: &str, budget: i64) -> Option<Finding> {
+    let object = &desired.object;
+    if object.kind() != "Deployment" || probe != "startupProbe" {
+        return None;
+    }
+    let deadline = object.i64_at("/spec/progressDeadlineSeconds").unwrap_or(DEADLINE);
+    (budget > deadline).then(|| {
+        Finding::of(
+            &RULE,
+            format!(
+                "container `{}` may take {budget} s to start, and its rollout is given up after {deadline} s",
+                container.name
+            ),
+        )
+        .keyed(format!("{} {} deadline", object.name(), container.name))
+        .because("a slow start is reported as a failed rollout, and rolled back where that is asked for")
+        .help(format!("set spec.progressDeadlineSeconds above {budget}, or lower the probe's failureThreshold"))
+        .at(desired.spot_at(&format!("{}.{probe}", container.path)))
+    })
+}
+
+/// After how many seconds a Deployment that does not progress is said to have failed, unless it says otherwise.
+const DEADLINE: i64 = 600;
 
 /// After how many seconds the container is killed if it never answers, and by which probe.
 fn budget(container: &Container<'_>) -> Option<(&'static str, i64)> {

@@ -91,3 +91,149 @@ fn a_rolling_update_never_has_fewer_ready() {
     let rehearsal = upgrade(base, files("tag: 1.1.0\nstrategy: RollingUpdate\n", &[]));
     assert_eq!(rehearsal.trials[0].impact.restarts[0].lowest_ready, None);
 }
+
+fn install(templates: &[(&str, &str)]) -> Rehearsal {
+    let chart = ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n");
+    let files = std::iter::once(&chart).chain(templates).map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+    let scene = Scene {
+        files: files.collect(),
+        base: None,
+        live: Vec::new(),
+        protected: false,
+        environment: None,
+        namespace: "shop".to_owned(),
+        rehearsed: true,
+    };
+    scene.rehearsal(RULES).expect("it is rehearsed")
+}
+
+const CERTIFIER: &str = r#"apiVersion: v1
+kind: ServiceAccount
+metadata: {name: certifier, annotations: {helm.sh/hook: pre-install}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: certifier, annotations: {helm.sh/hook: pre-install}}
+rules: [{apiGroups: [""], resources: [secrets], verbs: [get, create]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: certifier, annotations: {helm.sh/hook: pre-install}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: certifier}
+subjects: [{kind: ServiceAccount, name: certifier, namespace: shop}]
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: certifier
+  annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: "1", helm.sh/hook-delete-policy: "before-hook-creation,hook-succeeded"}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      serviceAccountName: certifier
+      containers: [{name: create, image: "registry.example.com/certgen:1.0.0", args: [create, --secret-name=webhook-tls]}]
+"#;
+
+const WEBHOOK: &str = r#"apiVersion: apps/v1
+kind: Deployment
+metadata: {name: webhook}
+spec:
+  selector: {matchLabels: {app: webhook}}
+  template:
+    metadata: {labels: {app: webhook}}
+    spec:
+      volumes: [{name: tls, secret: {secretName: webhook-tls}}]
+      containers: [{name: webhook, image: "registry.example.com/webhook:1.0.0", volumeMounts: [{name: tls, mountPath: /tls}]}]
+"#;
+
+#[test]
+fn a_secret_that_a_job_of_the_delivery_makes_is_there_when_it_is_needed() {
+    let rehearsal = install(&[("templates/certifier.yaml", CERTIFIER), ("templates/webhook.yaml", WEBHOOK)]);
+    assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
+    assert_eq!(rehearsal.examination.errors(), 0, "{:#?}", rehearsal.examination.findings);
+    assert!(rehearsal.not_simulated.iter().any(|note| note.contains("webhook-tls")), "{:?}", rehearsal.not_simulated);
+}
+
+#[test]
+fn a_job_without_the_right_makes_nothing() {
+    let certifier = CERTIFIER.replace("verbs: [get, create]", "verbs: [get]");
+    let rehearsal = install(&[("templates/certifier.yaml", &certifier), ("templates/webhook.yaml", WEBHOOK)]);
+    assert!(!rehearsal.would_deliver);
+    assert!(rehearsal.examination.findings.iter().any(|it| it.rule == "LF103" && it.message.contains("webhook-tls")));
+}
+
+#[test]
+fn an_api_service_is_available_when_its_pods_are_ready() {
+    let service = r#"apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v1beta1.metrics.k8s.io}
+spec: {group: metrics.k8s.io, version: v1beta1, groupPriorityMinimum: 100, versionPriority: 100, insecureSkipTLSVerify: true, service: {name: metrics, namespace: shop, port: 443}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: metrics}
+spec: {selector: {app: metrics}, ports: [{port: 443, targetPort: 8443}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: metrics}
+spec:
+  selector: {matchLabels: {app: metrics}}
+  template:
+    metadata: {labels: {app: metrics}}
+    spec: {containers: [{name: metrics, image: "registry.example.com/metrics:1.0.0"}]}
+"#;
+    let rehearsal = install(&[("templates/all.yaml", service)]);
+    assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
+    assert!(rehearsal.trials[0].seconds < 60, "{}", rehearsal.trials[0].seconds);
+}
+
+#[test]
+fn a_chart_that_fails_only_on_what_it_reads_back_is_a_finding_and_no_usage_error() {
+    let secret = "{{- $live := lookup \"v1\" \"Secret\" .Release.Namespace \"keys\" }}\napiVersion: v1\nkind: Secret\nmetadata: {name: keys}\n{{- if and $live (index $live.data \"B\") }}\nstringData: {B: \"1\"}\n{{- end }}\n";
+    let files = |text: &str| -> Files {
+        [("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n"), ("templates/secret.yaml", text)]
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+            .collect()
+    };
+    let plain = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\n";
+    let rehearsal = upgrade(files(plain), files(secret));
+    assert!(!rehearsal.would_deliver);
+    assert!(rehearsal.examination.findings.iter().any(|it| it.rule == "LF100"), "{:#?}", rehearsal.examination);
+}
+
+#[test]
+fn kinds_of_operators_that_are_not_simulated_are_taken_as_served_and_said_so() {
+    let policy = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\nspec: {rules: []}\n";
+    let rehearsal = install(&[("templates/policy.yaml", policy)]);
+    assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
+    assert!(rehearsal.not_simulated.iter().any(|note| note.contains("kyverno.io")), "{:?}", rehearsal.not_simulated);
+}
+
+#[test]
+fn nodes_are_assumed_that_hold_what_is_delivered() {
+    let heavy = r#"apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: search}
+spec:
+  replicas: 3
+  serviceName: search
+  selector: {matchLabels: {app: search}}
+  template:
+    metadata: {labels: {app: search}}
+    spec:
+      affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: search}}}]}}
+      containers: [{name: search, image: "registry.example.com/search:1.0.0", resources: {requests: {cpu: "3", memory: 6Gi}}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: search}
+spec: {clusterIP: None, selector: {app: search}, ports: [{port: 9200}]}
+"#;
+    let rehearsal = install(&[("templates/search.yaml", heavy)]);
+    assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
+    let told = rehearsal.examination.findings.iter().find(|it| it.rule == "LF127").expect("what they ask for is said");
+    assert!(told.message.contains("9 cores and 18432 MiB") && told.message.contains("3 nodes"), "{}", told.message);
+}

@@ -1,0 +1,74 @@
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::differential::glob::fits;
+
+/// What a person has said to findings, the first that fits counts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Judged {
+    #[serde(default)]
+    judged: Vec<Judgement>,
+}
+
+/// What a person says to one kind of finding.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Judgement {
+    /// The rule.
+    rule: String,
+    /// The chart's id, with `*` for any run of characters.
+    #[serde(default = "any")]
+    chart: String,
+    /// The message, with `*` for any run of characters.
+    #[serde(default = "any")]
+    message: String,
+    /// Whether the finding is right.
+    pub(super) holds: bool,
+    /// Why.
+    pub(super) why: String,
+}
+
+fn any() -> String {
+    "*".to_owned()
+}
+
+impl Judged {
+    /// Reads the list; empty when there is no file.
+    pub(super) fn load(path: &Path) -> io::Result<Self> {
+        match fs::read_to_string(path) {
+            Ok(text) => toml::from_str(&text).map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Judged::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn of(&self, chart: &str, rule: &str, message: &str) -> Option<&Judgement> {
+        self.judged.iter().find(|it| it.rule == rule && fits(&it.chart, chart) && fits(&it.message, message))
+    }
+}
+
+impl Judgement {
+    pub(super) fn word(&self) -> &'static str {
+        if self.holds { "true" } else { "FALSE" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_that_fits_counts() {
+        let text = "[[judged]]\nrule = \"LF103\"\nchart = \"a/*\"\nmessage = \"Secret*\"\nholds = true\nwhy = \"asked for\"\n\
+                    [[judged]]\nrule = \"LF103\"\nholds = false\nwhy = \"made by a job\"\n";
+        let judged: Judged = toml::from_str(text).expect("judgements");
+        let word = |chart, rule, message| judged.of(chart, rule, message).map(Judgement::word);
+        assert_eq!(word("a/b", "LF103", "Secret `x`"), Some("true"));
+        assert_eq!(word("b/b", "LF103", "Secret `x`"), Some("FALSE"));
+        assert_eq!(word("a/b", "LF105", "Secret `x`"), None);
+    }
+}
