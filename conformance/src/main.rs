@@ -89,7 +89,6 @@ enum Command {
         #[arg(long, default_value = "v3", value_parser = dialect)]
         dialect: Dialect,
     },
-<<<<<<< HEAD
     /// Runs random command lines of `helm template` with helm and with our binary: exit code, output, errors and files.
     Invocations {
         /// How many command lines.
@@ -104,15 +103,10 @@ enum Command {
         #[arg(long)]
         landfall: Option<PathBuf>,
     },
-<<<<<<< HEAD
     /// Fuzzes every reader of hostile input (`conformance/hostile`) with libFuzzer, for so long.
     Fuzz(fuzz::Arguments),
-=======
-=======
     /// Rehearses public charts at their default values (of LANDFALL_CORPUS) and holds each error against what a person says to it.
     Alarms(alarms::Arguments),
->>>>>>> 894de6e (wip)
->>>>>>> c8659a7 (wip)
     /// Shows that parity sees one planted byte.
     Selftest,
     /// Records a real API server's answers to request scripts (LANDFALL_API, LANDFALL_API_TOKEN, LANDFALL_API_CA).
@@ -149,11 +143,8 @@ fn main() -> ExitCode {
             let corpus = corpus.map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default();
             said(parity::run(root(), &parity::Options { only, corpus, dialect, ..parity::Options::default() }))
         }
-<<<<<<< HEAD
         Command::Fuzz(arguments) => said(fuzz::run(root(), &arguments)),
-=======
         Command::Alarms(arguments) => said(alarms::run(root(), &arguments)),
->>>>>>> c8659a7 (wip)
         Command::Selftest => said(parity::selftest(root())),
         Command::Record { cases, golden } => {
             said(record::record(&cases, &golden).map(|requests| format!("{}: {requests} answers", golden.display())))

@@ -16,11 +16,8 @@ mod it {
     mod example;
     mod ezscale;
     mod faults;
-<<<<<<< HEAD
     mod forwards;
-=======
     mod history;
->>>>>>> c8659a7 (wip)
     mod kills;
     mod luckyplans;
     mod machines;
