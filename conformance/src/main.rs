@@ -19,6 +19,7 @@ mod dice;
 mod differential;
 mod embedded;
 mod evidence;
+mod explain;
 mod fuzz;
 mod groups;
 mod helm;
@@ -103,6 +104,19 @@ enum Command {
         #[arg(long)]
         landfall: Option<PathBuf>,
     },
+    /// Changes each value of charts, one at a time, and compares what changes in their objects with what was said to
+    /// depend on it.
+    Explain {
+        /// Directories of charts, dependencies in place.
+        #[arg(required = true)]
+        charts: Vec<PathBuf>,
+        /// Only every so many-th value.
+        #[arg(long, default_value_t = 1)]
+        every: usize,
+        /// Write docs/evidence/explain.json.
+        #[arg(long)]
+        evidence: bool,
+    },
     /// Fuzzes every reader of hostile input (`conformance/hostile`) with libFuzzer, for so long.
     Fuzz(fuzz::Arguments),
     /// Rehearses public charts at their default values (of LANDFALL_CORPUS) and holds each error against what a person says to it.
@@ -142,6 +156,9 @@ fn main() -> ExitCode {
             let corpus = std::env::var_os("LANDFALL_CORPUS");
             let corpus = corpus.map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default();
             said(parity::run(root(), &parity::Options { only, corpus, dialect, ..parity::Options::default() }))
+        }
+        Command::Explain { charts, every, evidence } => {
+            said(explain::run(root(), &explain::Options { charts, every, evidence }))
         }
         Command::Fuzz(arguments) => said(fuzz::run(root(), &arguments)),
         Command::Alarms(arguments) => said(alarms::run(root(), &arguments)),

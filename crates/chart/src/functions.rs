@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use landfall_gotemplate::{Func, FuncError, FuncMap, Map, Origin, Str, Type, Value};
+use landfall_gotemplate::{Flow, Func, FuncError, FuncMap, Map, Origin, Str, Type, Value};
 
 use crate::values::json;
 use crate::warning::Warnings;
@@ -56,13 +56,14 @@ pub(crate) fn functions(surroundings: &Arc<Surroundings>) -> FuncMap {
                 )));
             }
             Ok(ctx.execute(&name, args.any(1))?)
-        }),
+        })
+        .flowing(Flow::Executes),
     );
     map.insert(
         "tpl",
         Func::new(&[Type::String, Type::Any], |ctx, args| {
             let text = Str::new(args.bytes(0));
-            let result = ctx.execute_text("gotpl", &text, args.any(1)).map_err(|error| {
+            let result = ctx.execute_text("gotpl", &text, args.any(0).origin(), args.any(1)).map_err(|error| {
                 let quoted = landfall_gotemplate::format::quote(&text);
                 match &error {
                     FuncError::Parse { .. } => error.prefixed(&format!("cannot parse template {quoted}: ")),
@@ -70,7 +71,8 @@ pub(crate) fn functions(surroundings: &Arc<Surroundings>) -> FuncMap {
                 }
             })?;
             Ok(without_no_value(result))
-        }),
+        })
+        .flowing(Flow::Executes),
     );
     let around = Arc::clone(surroundings);
     map.insert(
@@ -112,7 +114,8 @@ pub(crate) fn functions(surroundings: &Arc<Surroundings>) -> FuncMap {
                 Ok(None) => Ok(Value::from(Map::new())),
                 Err(error) => Err(FuncError::new(error)),
             }
-        }),
+        })
+        .flowing(Flow::Tests),
     );
     map
 }

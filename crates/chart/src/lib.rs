@@ -47,7 +47,7 @@ pub use dependency::{is_compatible, is_constraint, is_strict_version};
 pub use error::{ChartError, Evidence, SchemaViolation};
 pub use functions::Lookup;
 pub use ignore::{IGNORE_FILE, Ignore, IgnoreError, IgnoreProblem, PathKind};
-pub use landfall_gotemplate::Map as Values;
+pub use landfall_gotemplate::{Map as Values, Origin, Value};
 pub use lint::{Lint, LintMessage, LintOptions, LintSeverity, LintTolerance, lint};
 pub use lock::{Lock, digest, digest_v2};
 pub use manifest::{Dialect, Head, Hook, HookEvent, Manifest};
@@ -55,7 +55,7 @@ pub use metadata::{API_VERSION_V1, API_VERSION_V2, Dependency, InvalidMetadata, 
 pub use order::KindOrder;
 pub use package::{Package, PackageOptions, package};
 pub use pattern::{BadPattern, Glob, path_match};
-pub use provenance::{FieldOrigin, Provenance};
+pub use provenance::{Decision, Field, FieldOrigin, Provenance, Reason};
 pub use record::values_to_json;
 pub use render::{
     HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, TemplateOptions,
@@ -63,6 +63,7 @@ pub use render::{
 };
 pub use tree::{Bytes, MAX_CHART_SIZE, MAX_FILE_SIZE, Tree, TreeError, walk_order};
 pub use values::{
-    MAX_VALUES_SIZE, Origins, SetFlag, Setting, Source, ValueLayers, recorded_values, values_from_json, values_over,
+    MAX_VALUES_SIZE, Origins, SetFlag, Setting, Source, ValueLayers, ValuesHistory, recorded_values, values_from_json,
+    values_over,
 };
 pub use warning::{Warning, Warnings};

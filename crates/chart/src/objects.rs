@@ -16,6 +16,7 @@ use crate::dependency::{path_value, table_at};
 use crate::manifest::Dialect;
 use crate::metadata::Metadata;
 use crate::pattern::Glob;
+use crate::values::built_in;
 
 /// `chartutil.Values`: a map with Helm's methods.
 static VALUES: MapName =
@@ -268,6 +269,9 @@ fn metadata_fields(metadata: &Metadata) -> Vec<(&'static str, Value)> {
         ("Dependencies", list("*chart.Dependency", dependencies.collect())),
         ("Type", text(&metadata.kind)),
     ]
+    .into_iter()
+    .map(|(name, value)| (name, built_in(&format!(".Chart.{name}"), value)))
+    .collect()
 }
 
 /// `.Capabilities`
@@ -282,12 +286,12 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities, dialect: Dialect)
         kind: HostKind::Struct,
         fields: match dialect {
             Dialect::V3 => vec![
-                ("Version", text(&version.version)),
+                ("Version", built_in(".Capabilities.KubeVersion", text(&version.version))),
                 ("Major", text(&version.major)),
                 ("Minor", text(&version.minor)),
             ],
             Dialect::V4 => vec![
-                ("Version", text(&version.version)),
+                ("Version", built_in(".Capabilities.KubeVersion", text(&version.version))),
                 (NORMALIZED, text(&version.normalized)),
                 ("Major", text(&version.major)),
                 ("Minor", text(&version.minor)),
@@ -335,6 +339,7 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities, dialect: Dialect)
         "{{\"KubeVersion\":{kube_json},\"APIVersions\":{},\"HelmVersion\":{helm_json}}}",
         go_json(&capabilities.api_versions)
     );
+    let versions = built_in(".Capabilities.APIVersions", versions);
     let fields = vec![("KubeVersion", kube), ("APIVersions", versions), ("HelmVersion", helm)];
     Value::host(Record {
         type_name: names[2],

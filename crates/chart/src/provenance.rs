@@ -1,34 +1,96 @@
-//! Where each byte of a manifest comes from: the template's line, and the places where its values were set.
+//! Where each byte of a manifest comes from: the template's line, the places where its values were set, and what
+//! decided that it is there.
 
+mod fields;
+mod switches;
+
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use landfall_diag::Place;
-use landfall_gotemplate::{Origin, Span};
-use landfall_yaml::{Kind, Node};
+use landfall_gotemplate::{Data, Map, Origin, Piece, Trace};
 
+use crate::chart::Chart;
 use crate::manifest::Manifest;
-use crate::render::Files;
-use crate::values::{Origins, Source};
+use crate::render::{Files, RenderedFile};
+use crate::values::{Origins, Source, built_in_name};
+
+pub use fields::Field;
 
 /// The table from rendered bytes to templates and values, kept by a traced rendering.
 #[derive(Debug)]
 pub struct Provenance {
     files: Files,
     origins: Origins,
+    /// What switched the charts below on, by the path of their templates: `web/charts/db/`.
+    switches: BTreeMap<String, Vec<Origin>>,
+    /// Where the values of an origin stand, shortest path first.
+    paths: HashMap<Origin, Vec<String>>,
 }
 
 /// Where the value of a field comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldOrigin {
     /// The template's line that wrote it; `None` where a text was made at run time (`tpl`).
     pub template: Option<Place>,
     /// Where the values in it were set; empty when the template itself says it.
     pub sources: Vec<Source>,
+    /// The values in it.
+    pub data: Vec<Origin>,
+    /// Entries of values whose keys are in it.
+    pub keys: Vec<Origin>,
+    /// What decided about it.
+    pub decisions: Vec<Decision>,
+    /// What it has from the release, the chart and the cluster, as templates call it: `.Release.Name`.
+    pub built_in: Vec<&'static str>,
+    /// The functions that made it of its values, the last one first.
+    pub functions: Vec<String>,
+}
+
+/// A value that decided about a field without being in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// The value.
+    pub origin: Origin,
+    /// How it decided.
+    pub reason: Reason,
+}
+
+/// How a value decides about a field that it is not in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// A branch or loop around it was taken, or a function chose it.
+    Branch,
+    /// Something beside it was left out.
+    LeftOut,
+    /// It is in the key of a table around the field.
+    Key,
+    /// It decided which items stand in front of the field in a list.
+    Position,
+    /// It is in the object's kind, name or namespace.
+    Identity,
+    /// It switched the chart on.
+    Switch,
+}
+
+impl Reason {
+    /// The word in machine output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Reason::Branch => "branch",
+            Reason::LeftOut => "left-out",
+            Reason::Key => "key",
+            Reason::Position => "position",
+            Reason::Identity => "identity",
+            Reason::Switch => "switch",
+        }
+    }
 }
 
 impl Provenance {
-    pub(crate) fn new(files: Files, origins: Origins) -> Self {
-        Provenance { files, origins }
+    pub(crate) fn new(files: Files, origins: Origins, chart: &Chart, values: &Map) -> Self {
+        let switches = switches::of(chart, values);
+        Provenance { files, origins, switches, paths: paths(values) }
     }
 
     /// Where a value was set.
@@ -36,69 +98,81 @@ impl Provenance {
         self.origins.source(origin)
     }
 
+    /// The path of a value in the merged values, from the root chart's point of view; the shortest, where one value
+    /// shows in several places (globals).
+    pub fn path_of(&self, origin: Origin) -> Option<&str> {
+        self.paths.get(&origin)?.first().map(String::as_str)
+    }
+
+    /// The origins of the values at a path and below it (`web.image`, `hosts[0]`), with their paths.
+    pub fn origins_at(&self, path: &str) -> Vec<(Origin, String)> {
+        let mut found: Vec<(Origin, String)> = Vec::new();
+        for (origin, paths) in &self.paths {
+            let below = paths.iter().find(|known| {
+                known.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            });
+            if let Some(below) = below {
+                found.push((*origin, below.clone()));
+            }
+        }
+        found.sort_by(|a, b| a.1.cmp(&b.1));
+        found
+    }
+
+    /// All paths of values, sorted.
+    pub fn paths(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = self.paths.values().flatten().map(String::as_str).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// Where the field of an object comes from; the path leads from the object's root, numbers for items of lists.
     ///
     /// `None` when there is no such field.
     pub fn origin_of(&self, manifest: &Manifest, path: &[&str]) -> Option<FieldOrigin> {
-        let document = landfall_yaml::parse_first(&manifest.text).ok()??;
-        let mut node = document.root();
-        let mut key: Option<Node<'_>> = None;
-        for step in path {
-            let target = node.target();
-            match target.kind() {
-                Kind::Mapping(_) => {
-                    let (found, value) = target.get_entry(step)?;
-                    key = Some(found);
-                    node = value;
-                }
-                Kind::Sequence(_) => {
-                    node = target.items().nth(step.parse().ok()?)?;
-                    key = None;
-                }
-                _ => return None,
+        fields::origin_of(self, manifest, path)
+    }
+
+    /// All fields of an object that hold a value: scalars and empty collections, in the order of the text.
+    pub fn fields(&self, manifest: &Manifest) -> Vec<Field> {
+        fields::all(self, manifest)
+    }
+
+    /// The path of the field that a line (from 1) of a YAML document writes.
+    pub fn path_at(text: &str, line: usize) -> Option<Vec<String>> {
+        fields::path_at(text, line)
+    }
+
+    /// The places of branches that print nothing because of values of these origins, by file and line.
+    pub fn left_out(&self, origins: &[Origin]) -> Vec<Place> {
+        let recording = &self.files.recording;
+        let mut places: Vec<Place> = Vec::new();
+        let mut known: HashMap<Origin, bool> = HashMap::new();
+        for trace in self.files.traces() {
+            for piece in trace.pieces().iter().filter(|piece| piece.is_nothing()) {
+                let decided = *known.entry(piece.control).or_insert_with(|| {
+                    recording.leaves([], [piece.control]).control.iter().any(|origin| origins.contains(origin))
+                });
+                let spot = if decided { recording.place(piece, piece.start) } else { None };
+                let place = spot.and_then(|spot| {
+                    let source = self.files.template(&spot.file)?;
+                    Some(source.line(spot.line).columns(spot.column, 0))
+                });
+                places.extend(place);
             }
         }
-        let value = node.span().range();
-        let empty = value.is_empty();
-        let bytes = match key {
-            Some(key) if empty => key.span().range(),
-            _ => value,
-        };
-        self.origin_of_bytes(&manifest.path, manifest.start + bytes.start..manifest.start + bytes.end)
+        places.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+        places.dedup();
+        places
     }
 
     /// Where a range of bytes of a template's output comes from.
     pub(crate) fn origin_of_bytes(&self, path: &str, bytes: Range<usize>) -> Option<FieldOrigin> {
-        let file = self.files.get(path)?;
-        let trace = file.trace.as_ref()?;
-        let before = |at: usize| {
-            let mut at = at;
-            for removed in &file.removed {
-                if removed.start <= at {
-                    at += removed.len();
-                }
-            }
-            at
-        };
-        let bytes = before(bytes.start)..before(bytes.end).max(before(bytes.start) + 1);
-        let spans: Vec<&Span> =
-            trace.spans.iter().filter(|span| span.bytes.start < bytes.end && span.bytes.end > bytes.start).collect();
-        let mut sources = Vec::new();
-        for origin in spans.iter().flat_map(|span| &span.origins) {
-            if let Some(source) = self.origins.source(*origin)
-                && !sources.contains(&source)
-            {
-                sources.push(source);
-            }
-        }
-        // An action that printed a value tells more than the plain text around it.
-        let telling = spans.iter().find(|span| !span.origins.is_empty()).or(spans.first());
-        let template = telling.and_then(|span| {
-            let source = self.files.template(&span.file)?;
-            let place = source.line(span.line);
-            Some(place.columns(span.column, 0))
-        });
-        Some(FieldOrigin { template, sources })
+        let output = Output::of(self, path)?;
+        let mut gathered = Gathered::default();
+        gathered.value(&output, output.before(bytes));
+        Some(gathered.told(self))
     }
 
     /// The bytes of a line (from 1) of a template's output, without indentation.
@@ -112,4 +186,166 @@ impl Provenance {
         let lead = text[start..end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         Some(start + lead..end)
     }
+
+    fn switched_on(&self, path: &str) -> impl Iterator<Item = Origin> {
+        self.switches.iter().filter(move |(chart, _)| path.starts_with(chart.as_str())).flat_map(|(_, by)| by.clone())
+    }
+}
+
+/// One template's traced output.
+struct Output<'p> {
+    file: &'p RenderedFile,
+    trace: &'p Trace,
+}
+
+impl<'p> Output<'p> {
+    fn of(provenance: &'p Provenance, path: &str) -> Option<Self> {
+        let file = provenance.files.get(path)?;
+        Some(Output { file, trace: file.trace.as_ref()? })
+    }
+
+    /// A range of the output as it was before Helm took things out.
+    fn before(&self, bytes: Range<usize>) -> Range<usize> {
+        let place = |mut at: usize| {
+            for removed in &self.file.removed {
+                if removed.start <= at {
+                    at += removed.len();
+                }
+            }
+            at
+        };
+        place(bytes.start)..place(bytes.end)
+    }
+
+    fn pieces(&self, bytes: Range<usize>) -> impl Iterator<Item = &'p Piece> {
+        self.trace.over(bytes)
+    }
+}
+
+/// What is known about a field, not looked up yet.
+#[derive(Default)]
+struct Gathered<'p> {
+    data: Vec<Origin>,
+    controls: Vec<(Origin, Reason)>,
+    /// The piece that tells most about where the field is written, and a byte of it.
+    telling: Option<(&'p Piece, usize)>,
+}
+
+impl<'p> Gathered<'p> {
+    /// The bytes of a value.
+    fn value(&mut self, output: &Output<'p>, bytes: Range<usize>) {
+        let bytes = bytes.start..bytes.end.max(bytes.start + 1);
+        for piece in output.pieces(bytes.clone()).filter(|piece| !piece.is_nothing()) {
+            // An action that printed a value tells more than the plain text around it.
+            let is_value = piece.origin != Origin::NONE && piece.origin != Origin::MADE;
+            if is_value && self.data.is_empty() || self.telling.is_none() {
+                self.telling = Some((piece, bytes.start.max(piece.start)));
+            }
+            self.data(piece.origin);
+            self.control(piece.control, Reason::Branch);
+        }
+    }
+
+    fn data(&mut self, origin: Origin) {
+        if origin != Origin::NONE && origin != Origin::MADE && !self.data.contains(&origin) {
+            self.data.push(origin);
+        }
+    }
+
+    fn control(&mut self, origin: Origin, reason: Reason) {
+        if origin != Origin::NONE && !self.controls.iter().any(|(known, _)| *known == origin) {
+            self.controls.push((origin, reason));
+        }
+    }
+
+    fn told(self, provenance: &Provenance) -> FieldOrigin {
+        let recording = &provenance.files.recording;
+        let mut told = FieldOrigin::default();
+        let leaves = recording.leaves(self.data, []);
+        let mut built_in = |origins: &mut Vec<Origin>| {
+            origins.retain(|origin| match built_in_name(*origin) {
+                Some(name) => {
+                    if !told.built_in.contains(&name) {
+                        told.built_in.push(name);
+                    }
+                    false
+                }
+                None => true,
+            });
+        };
+        let (mut data, mut keys) = (leaves.data, leaves.keys);
+        built_in(&mut data);
+        built_in(&mut keys);
+        told.data = data;
+        told.keys = keys;
+        told.functions = leaves.functions.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        for origin in told.data.iter().chain(&told.keys) {
+            if let Some(source) = provenance.source(*origin)
+                && !told.sources.contains(&source)
+            {
+                told.sources.push(source);
+            }
+        }
+        let decided = leaves.control.into_iter().map(|origin| Decision { origin, reason: Reason::Branch });
+        let mut decisions: Vec<Decision> = decided.collect();
+        // Of several reasons the nearest one is told.
+        let mut controls = self.controls;
+        controls.sort_by_key(|(_, reason)| *reason);
+        for group in controls.chunk_by(|a, b| a.1 == b.1) {
+            let leaves = recording.leaves([], group.iter().map(|(origin, _)| *origin));
+            for origin in leaves.control {
+                if !decisions.iter().any(|known| known.origin == origin) {
+                    decisions.push(Decision { origin, reason: group[0].1 });
+                }
+            }
+        }
+        decisions.retain(|decision| built_in_name(decision.origin).is_none());
+        told.decisions = decisions;
+        told.template = self.telling.and_then(|(piece, byte)| {
+            let spot = recording.place(piece, byte)?;
+            let source = provenance.files.template(&spot.file)?;
+            Some(source.line(spot.line).columns(spot.column, 0))
+        });
+        told
+    }
+}
+
+/// Where the values of an origin stand.
+fn paths(values: &Map) -> HashMap<Origin, Vec<String>> {
+    let mut paths: HashMap<Origin, Vec<String>> = HashMap::new();
+    let mut work = vec![(landfall_gotemplate::Value::from(values.clone()), String::new(), 0)];
+    while let Some((value, path, depth)) = work.pop() {
+        let origin = value.origin();
+        if origin != Origin::NONE && origin.0 < Origin::DERIVED.0 && !path.is_empty() {
+            paths.entry(origin).or_default().push(path.clone());
+        }
+        if depth > 100 {
+            continue;
+        }
+        match value.data() {
+            Data::Map(map) => {
+                for (key, below) in map.entries() {
+                    let key = path_step(&key.to_string_lossy());
+                    let path = if path.is_empty() { key } else { format!("{path}.{key}") };
+                    work.push((below, path, depth + 1));
+                }
+            }
+            Data::List(list) => {
+                for (at, below) in list.values().iter().enumerate() {
+                    work.push((below.clone(), format!("{path}[{at}]"), depth + 1));
+                }
+            }
+            _ => {}
+        }
+    }
+    for known in paths.values_mut() {
+        known.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+        known.dedup();
+    }
+    paths
+}
+
+/// A key as a step of a path, its dots escaped as `--set` wants them.
+fn path_step(key: &str) -> String {
+    key.replace('.', "\\.")
 }

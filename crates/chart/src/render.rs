@@ -20,7 +20,7 @@ use crate::values::coalesce::{Nulls, coalesce_values};
 use crate::values::{Origins, Source, ValueLayers, read_values_traced};
 use crate::warning::{Warning, Warnings};
 
-pub(crate) use execute::{Files, Strictness, execute, execute_with};
+pub(crate) use execute::{Files, RenderedFile, Strictness, execute, execute_with};
 pub use output::{HookChoice, OutputFile, TemplateOptions};
 
 /// The name of the file whose text is shown after an installation.
@@ -294,7 +294,7 @@ fn render_merged(
     let sorted = match sorted {
         Ok(sorted) => sorted,
         Err(error) if options.tracing == Tracing::On => {
-            let provenance = Provenance::new(files, prepared.origins);
+            let provenance = Provenance::new(files, prepared.origins, &prepared.chart, &prepared.values);
             return Err(crate::evidence::add_lines(error, &provenance, &prepared.chart));
         }
         Err(error) => {
@@ -303,16 +303,18 @@ fn render_merged(
             let mut origins = Origins::on();
             let user_values = layers.layers.merge_traced(&mut origins).unwrap_or_default();
             let again = prepare(chart, user_values, layers.layers, origins, &traced, &mut Warnings::default())
-                .and_then(|prepared| Ok((execute(&prepared, release, capabilities, &traced)?, prepared.origins)));
+                .and_then(|prepared| Ok((execute(&prepared, release, capabilities, &traced)?, prepared)));
             return Err(match again {
-                Ok((files, origins)) => {
-                    crate::evidence::add_lines(error, &Provenance::new(files, origins), &prepared.chart)
+                Ok((files, again)) => {
+                    let provenance = Provenance::new(files, again.origins, &again.chart, &again.values);
+                    crate::evidence::add_lines(error, &provenance, &prepared.chart)
                 }
                 Err(_) => error,
             });
         }
     };
-    let provenance = (options.tracing == Tracing::On).then(|| Provenance::new(files, prepared.origins));
+    let provenance = (options.tracing == Tracing::On)
+        .then(|| Provenance::new(files, prepared.origins, &prepared.chart, &prepared.values));
     Ok(Rendered {
         chart: prepared.chart.name().to_owned(),
         manifests: sorted.manifests,

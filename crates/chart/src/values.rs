@@ -1,6 +1,7 @@
 //! Values: layers of files and flags, each leaf knowing where it was set.
 
 pub(crate) mod coalesce;
+mod history;
 pub(crate) mod json;
 mod origin;
 mod read;
@@ -15,7 +16,9 @@ use landfall_gotemplate::{Map, Origin, Value};
 use crate::error::ChartError;
 use crate::manifest::Dialect;
 
+pub use history::ValuesHistory;
 pub use origin::{Origins, Setting, Source};
+pub(crate) use origin::{built_in, built_in_name};
 pub(crate) use read::{read_all_documents, read_text, read_values, read_values_traced};
 pub use recorded::{recorded_values, values_from_json, values_over};
 
@@ -149,6 +152,7 @@ impl ValueLayers {
             let whole = line.text.trim_start();
             if self.dialect == Dialect::V4 && line.flag == SetFlag::Json && whole.starts_with('{') {
                 base = merge_maps(&base, &whole_object(line, origin)?);
+                origins.tell_apart(&base, origin);
                 continue;
             }
             let mut files = |path: &str| {
@@ -169,6 +173,7 @@ impl ValueLayers {
                     return Err(ChartError::Set { flag: line.flag, text: line.text.clone(), problem });
                 }
             }
+            origins.tell_apart(&base, origin);
         }
         Ok(base)
     }

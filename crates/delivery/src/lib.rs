@@ -17,6 +17,7 @@ mod checks;
 mod content;
 mod down;
 mod duration;
+mod explain;
 mod forward;
 mod images;
 mod k3d;
@@ -40,13 +41,19 @@ pub use build::{Builder, ImageBuild, Imported, Shipping, image_builds};
 pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, check_client, run_check, tally};
 pub use down::{DownOptions, HistoryLine, Removal};
 pub use duration::parse_duration;
+pub use explain::{
+    BlamedCommit, DecisionStory, Effect, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory, RenderedLine,
+    ValueStory, field_path, is_near,
+};
 pub use forward::{Forward, ForwardEvent, ForwardWish, PortPair, find_forward};
 pub use images::{UsedImage, used_images};
 pub use k3d::{K3d, Made};
 pub use lookup::{LiveLookup, listed};
 pub use ports::{holder, is_busy};
 pub use references::{Missing, Unresolved, User, unresolved};
-pub use rendering::{RenderedObject, RenderedUnit, Turn, capabilities, render_offline, render_unit, render_with};
+pub use rendering::{
+    RenderedObject, RenderedUnit, Turn, capabilities, path_steps, render_offline, render_unit, render_with,
+};
 pub use session::{Offers, Progress, Session};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
 pub use summary::{Address, Change, FailureReport, Outcome, PodLine, Summary, UnitSummary};

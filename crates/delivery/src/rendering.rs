@@ -188,6 +188,11 @@ impl RenderedUnit {
         self.charts.push(rendered);
     }
 
+    /// The objects that no chart has rendered.
+    pub(crate) fn plain(&self) -> impl Iterator<Item = &RenderedObject> {
+        self.objects.iter().filter(|object| object.origin.is_none())
+    }
+
     /// What the chart says of one of the unit's hooks.
     pub fn hook(&self, hook: &RenderedObject) -> Option<&Hook> {
         let (chart, index) = hook.origin?;
@@ -240,7 +245,7 @@ impl RenderedUnit {
 }
 
 /// A field path (`spec.containers[0].env[2].name`) as steps.
-fn path_steps(path: &str) -> Vec<String> {
+pub fn path_steps(path: &str) -> Vec<String> {
     let mut steps = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {

@@ -5,7 +5,7 @@ mod escape;
 mod index;
 
 use crate::format;
-use crate::func::{Func, FuncKind, FuncMap, Signature};
+use crate::func::{Flow, Func, FuncKind, FuncMap, Signature};
 use crate::value::{Type, Value};
 
 const ONE: &[Type] = &[Type::Reflect];
@@ -15,7 +15,7 @@ const TWO: &[Type] = &[Type::Reflect, Type::Reflect];
 pub(crate) fn all() -> FuncMap {
     let mut funcs = FuncMap::new();
     for (name, kind) in [("and", FuncKind::And), ("or", FuncKind::Or), ("call", FuncKind::CallValue)] {
-        funcs.insert(name, Func { signature: Signature::variadic(ONE, Type::Reflect), kind });
+        funcs.insert(name, Func { signature: Signature::variadic(ONE, Type::Reflect), kind, flow: Flow::Computes });
     }
     funcs.insert("not", Func::new(ONE, |_, args| Ok(Value::from(!args.any(0).truth()))));
     funcs.insert("len", Func::new(ONE, |_, args| index::len(args.any(0))));
@@ -47,6 +47,10 @@ pub(crate) fn all() -> FuncMap {
         "urlquery",
         Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::url_query(&joined(args.0))))),
     );
+    funcs.flow(Flow::Selects, &["index"]);
+    funcs.flow(Flow::Collects, &["slice"]);
+    funcs.flow(Flow::Tests, &["not", "len"]);
+    funcs.flow(Flow::Compares, &["eq", "ne", "lt", "le", "gt", "ge"]);
     funcs
 }
 

@@ -12,8 +12,8 @@ use crate::parse;
 use crate::parse::tree::{At, Template};
 use crate::set::{MissingKey, Set};
 use crate::stack::Stack;
-use crate::trace::Recorder;
-use crate::value::{Str, Value};
+use crate::trace::Recording;
+use crate::value::{Origin, Str, Value};
 
 /// Texts executed within each other: each keeps what it was parsed to, and a text that calls itself has no end.
 const MAX_TEXTS: usize = 10_000;
@@ -53,7 +53,7 @@ pub struct CallCtx<'a> {
     overlays: Vec<Arc<Vec<Arc<Template>>>>,
     active: FxHashMap<Str, u32>,
     pub(crate) stack: Stack,
-    pub(crate) trace: Option<Box<Recorder>>,
+    pub(crate) trace: Option<Box<Recording>>,
 }
 
 impl<'a> CallCtx<'a> {
@@ -62,7 +62,7 @@ impl<'a> CallCtx<'a> {
         user: &'a mut (dyn Any + Send),
         limits: Limits,
         template: Arc<Template>,
-        trace: Option<Box<Recorder>>,
+        trace: Option<Box<Recording>>,
     ) -> Self {
         CallCtx {
             set,
@@ -137,14 +137,14 @@ impl CallCtx<'_> {
     }
 
     /// Parses a text with the same functions and executes it on `data`: what `tpl` is made of. What it defines is
-    /// known only inside. Parsed texts are kept, so that the same text is parsed once.
+    /// known only inside. Parsed texts are kept, so that the same text is parsed once. `origin` is the text's.
     ///
     /// # Errors
     /// [`FuncError::Parse`] or [`FuncError::Exec`], both without a prefix, so that the caller can put its own words in
     /// front.
-    pub fn execute_text(&mut self, name: &str, text: &Str, data: &Value) -> Result<Value, FuncError> {
+    pub fn execute_text(&mut self, name: &str, text: &Str, origin: Origin, data: &Value) -> Result<Value, FuncError> {
         if !text.windows(2).any(|pair| pair == b"{{") {
-            return Ok(Value::from(text.clone()));
+            return Ok(Value::from(text.clone()).with_origin(origin));
         }
         let templates = match self.set.parsed(name, text) {
             Some(templates) => templates,
@@ -162,7 +162,14 @@ impl CallCtx<'_> {
             return Err(ExecError { frame: None, cause: Cause::Limit(Limit::Depth(MAX_TEXTS as u32)) }.into());
         }
         self.overlays.push(templates);
+        if let Some(trace) = &mut self.trace {
+            let unit = &self.template.unit;
+            trace.begin_text(&main.unit, origin, unit, unit.position(self.at) as u32);
+        }
         let result = self.nested(&main, data);
+        if let Some(trace) = &mut self.trace {
+            trace.end_text();
+        }
         self.overlays.pop();
         Ok(result.map_err(|error| *error)?)
     }

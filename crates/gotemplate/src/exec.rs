@@ -1,7 +1,9 @@
 //! The executor; `text/template/exec.go` over the flat tables of a parsed text.
 
 mod argument;
+mod decide;
 mod field;
+mod flow;
 mod invoke;
 mod pipeline;
 mod walk;

@@ -49,6 +49,41 @@ type Call = dyn Fn(&mut CallCtx<'_>, &[Value]) -> Result<Value, FuncError> + Sen
 pub struct Func {
     pub(crate) signature: Signature,
     pub(crate) kind: FuncKind,
+    pub(crate) flow: Flow,
+}
+
+/// What becomes of the origins of a function's arguments; only a traced execution asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Flow {
+    /// The result is made of all arguments, as that of `printf` is.
+    #[default]
+    Computes,
+    /// The arguments decide about the result, of collections only that they are there: `empty`, `hasKey`, `until`.
+    Tests,
+    /// The arguments decide about the result, with all that is in them: `eq`, `has`.
+    Compares,
+    /// The result is in a collection among the arguments; the others say where: `index`, `get`.
+    Selects,
+    /// The result is the first argument if the second is empty, else the second: `default`.
+    StandsIn,
+    /// The result is the first argument that is not empty: `coalesce`.
+    First,
+    /// The third argument decides which of the first two is the result: `ternary`.
+    Ternary,
+    /// The result holds the arguments, or what is in them: `list`, `append`, `pick`.
+    Collects,
+    /// The arguments decide about what of them the result holds: `without`, `uniq`.
+    Filters,
+    /// The result holds values under keys, which come in pairs: `dict`.
+    Pairs,
+    /// The second argument is put into or taken out of the map that is the first: `set`, `unset`.
+    Puts,
+    /// The other maps are put into the first: `merge`.
+    Merges,
+    /// The result knows its own origin; the first argument decided about it: `include`, `tpl`.
+    Executes,
+    /// The result knows its own origin: `toYaml`, `fromYaml`.
+    Knows,
 }
 
 #[derive(Clone)]
@@ -142,7 +177,15 @@ impl Func {
     where
         F: Fn(&mut CallCtx<'_>, Args<'_>) -> Result<Value, FuncError> + Send + Sync + 'static,
     {
-        Func { signature, kind: FuncKind::Call(Arc::new(move |ctx, args| call(ctx, Args(args)))) }
+        let kind = FuncKind::Call(Arc::new(move |ctx, args| call(ctx, Args(args))));
+        Func { signature, kind, flow: Flow::Computes }
+    }
+
+    /// The same function, with another flow of origins than [`Flow::Computes`].
+    #[must_use]
+    pub fn flowing(mut self, flow: Flow) -> Self {
+        self.flow = flow;
+        self
     }
 
     /// Its parameters.
@@ -200,6 +243,15 @@ impl FuncMap {
     /// Adds a function.
     pub fn insert(&mut self, name: &str, func: Func) {
         self.funcs.insert(name.into(), func);
+    }
+
+    /// Says what becomes of origins in functions that are there already.
+    pub fn flow(&mut self, flow: Flow, names: &[&str]) {
+        for name in names {
+            if let Some(func) = self.funcs.get_mut(*name) {
+                func.flow = flow;
+            }
+        }
     }
 
     /// Takes a function out (a builtin of that name shows again).

@@ -4,7 +4,7 @@
 //! text ──► Set::parse ──► templates (compiled once: variables are slots, functions resolved)
 //!                              │
 //!      Value (dot) ──► Set::execute ──► bytes            user context ──► CallCtx ──► functions
-//!                      Set::execute_traced ──► bytes + Trace (span → template place, origins)
+//!                      Set::execute_traced ──► bytes + Trace (piece → template place, origins, decisions)
 //! ```
 //!
 //! The language is that of Go 1.26, to the byte of its error texts. What a template can call besides Go's builtins
@@ -15,7 +15,8 @@
 //! - **Functions** ([`Func`]) declare Go parameter types; arity and type errors come out in Go's words before the
 //!   function runs. A function gets the [`CallCtx`] to execute other templates and to reach the caller's own context.
 //! - **Origins**: a value carries a number that its owner gave it; it survives field access, variables, `range` and
-//!   functions that hand a value on. Only a traced execution looks at it.
+//!   functions, which say by their [`Flow`] what becomes of it. Only a traced execution looks at it; its [`Recording`]
+//!   tells what a piece of output is made of, and what decided that it is there.
 //! - **Limits**: a hostile template ends in an error; nesting does not use the caller's stack beyond a fixed amount.
 //!
 //! Invariants: no I/O, no clock, no randomness, no panic on any input.
@@ -35,8 +36,8 @@ mod value;
 
 pub use call::CallCtx;
 pub use error::{Cause, ExecError, Frame, Limit, ParseError};
-pub use func::{Args, Func, FuncError, FuncMap, Signature};
+pub use func::{Args, Flow, Func, FuncError, FuncMap, Signature};
 pub use limits::Limits;
 pub use set::{MissingKey, Parsed, Set};
-pub use trace::{Span, Trace};
+pub use trace::{Leaves, Piece, PieceKind, Recording, Spot, Trace};
 pub use value::{Data, Host, HostKind, List, Map, MapName, Origin, Str, Type, Value, Watch};

@@ -13,7 +13,7 @@ use crate::func::{FuncMap, Functions};
 use crate::limits::Limits;
 use crate::parse;
 use crate::parse::tree::Template;
-use crate::trace::{Recorder, Trace};
+use crate::trace::{Recording, Trace};
 use crate::value::{Str, Value};
 
 /// Bytes of texts given to `tpl` that a set keeps parsed.
@@ -114,11 +114,13 @@ impl Set {
         user: &mut (dyn Any + Send),
         limits: Limits,
     ) -> Result<Vec<u8>, ExecError> {
-        self.run(name, data, user, limits, None).map(|(bytes, _)| bytes)
+        self.run(name, data, user, limits, None).0
     }
 
-    /// As [`execute`](Self::execute), and tells for each piece of the output which template wrote it and where the
-    /// values in it came from.
+    /// As [`execute`](Self::execute), and tells for each piece of the output which template wrote it, where the values in
+    /// it came from and what decided about it.
+    ///
+    /// Executions that share values share the recording, too: what one writes into a map, the next one knows.
     ///
     /// # Errors
     /// As [`execute`](Self::execute).
@@ -128,10 +130,19 @@ impl Set {
         data: &Value,
         user: &mut (dyn Any + Send),
         limits: Limits,
+        recording: &mut Recording,
     ) -> Result<(Vec<u8>, Trace), ExecError> {
-        let (bytes, trace) = self.run(name, data, user, limits, Some(Box::default()))?;
-        let trace = trace.map(|recorder| recorder.finish(&bytes)).unwrap_or_default();
-        Ok((bytes, trace))
+        let (bytes, trace) = self.run(name, data, user, limits, Some(Box::new(std::mem::take(recording))));
+        if let Some(trace) = trace {
+            *recording = *trace;
+        }
+        match bytes {
+            Ok(bytes) => Ok((bytes, recording.finish())),
+            Err(error) => {
+                recording.reset();
+                Err(error)
+            }
+        }
     }
 
     fn run(
@@ -140,15 +151,16 @@ impl Set {
         data: &Value,
         user: &mut (dyn Any + Send),
         limits: Limits,
-        trace: Option<Box<Recorder>>,
-    ) -> Result<(Vec<u8>, Option<Box<Recorder>>), ExecError> {
+        trace: Option<Box<Recording>>,
+    ) -> (Result<Vec<u8>, ExecError>, Option<Box<Recording>>) {
         let Some(template) = self.templates.get(name.as_bytes()) else {
             let (name, set) = (format::quote(name.as_bytes()), format::quote(&self.name));
-            return Err(ExecError::new(format!("template: no template {name} associated with template {set}")));
+            let words = format!("template: no template {name} associated with template {set}");
+            return (Err(ExecError::new(words)), trace);
         };
         let mut ctx = CallCtx::new(self, user, limits, Arc::clone(template), trace);
-        ctx.enter(template, &data.clone().unboxed()).map_err(|error| *error)?;
-        Ok((ctx.out, ctx.trace))
+        let result = ctx.enter(template, &data.clone().unboxed());
+        (result.map(|()| ctx.out).map_err(|error| *error), ctx.trace)
     }
 
     pub(crate) fn name(&self) -> &Str {

@@ -1,242 +1,91 @@
+//! Which template wrote which bytes, and where the values in them and the decisions about them came from.
+//!
+//! ```text
+//! a value's Origin ──┬─ a number of the caller's own table
+//!                    └─ Derived: made of others ── by a function, as a map's key, as a decision, as a template's text
+//! ```
+//!
+//! What a value *is made of* (data) and what only *decided* about it (an `if` around it, a `default` that did not step
+//! in, the name of the template that was included) are kept apart all the way. Decisions count where nothing was
+//! printed, too: a branch that was not taken leaves a piece without bytes behind, variables that it would have set and
+//! maps that it would have written to are marked.
+
+mod align;
+mod leaves;
+mod recording;
+mod touched;
+
 use std::ops::Range;
-use std::sync::Arc;
 
-use crate::parse::tree::Unit;
-use crate::value::{Origin, Str};
+pub use leaves::Leaves;
+pub use recording::{Recording, Spot};
 
-/// Which template wrote which bytes of an output, and where the values in them came from.
-///
-/// Spans are in order and do not overlap; every byte of the output is in one. No span crosses a line end of plain text.
+use crate::value::Origin;
+
+/// The pieces of one output, in order; pieces with bytes do not overlap, and every byte is in one.
 #[derive(Debug, Clone, Default)]
 pub struct Trace {
-    /// The pieces.
-    pub spans: Vec<Span>,
+    pub(crate) pieces: Vec<Piece>,
 }
 
 /// A piece of output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
-    /// The bytes of the output.
-    pub bytes: Range<usize>,
-    /// The name of the text that holds the template (a file's path under Helm).
-    pub file: Arc<str>,
-    /// Line from 1.
-    pub line: u32,
-    /// Column from 1, in bytes.
-    pub column: u32,
-    /// Origins of the values printed here, the caller's own numbers, in order, each once; empty for plain text.
-    pub origins: Vec<Origin>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Where it begins in the output, in bytes.
+    pub start: usize,
+    /// Where it ends; where it begins, when a branch printed nothing here.
+    pub end: usize,
+    /// What it is made of; [`Recording::leaves`] tells.
+    pub origin: Origin,
+    /// What decided that it is here.
+    pub control: Origin,
+    /// What kind of piece it is.
+    pub kind: PieceKind,
+    pub(crate) unit: u32,
+    pub(crate) pos: u32,
+}
+
+/// What a piece of output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PieceKind {
+    /// Plain text of a template.
+    Text,
+    /// What an action printed.
+    Value,
+    /// Nothing: a branch was not taken, or printed nothing. What it would have printed begins a line of its own.
+    NoLine,
+    /// Nothing, where something could have been printed in the middle of a line.
+    NoValue,
+}
+
+impl Piece {
+    /// Whether it holds no bytes.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self.kind, PieceKind::NoLine | PieceKind::NoValue)
+    }
 }
 
 impl Trace {
-    /// The span that holds a byte of the output.
-    pub fn at(&self, byte: usize) -> Option<&Span> {
-        let after = self.spans.partition_point(|span| span.bytes.start <= byte);
-        self.spans[..after].last().filter(|span| span.bytes.contains(&byte))
+    /// The piece that holds a byte of the output.
+    pub fn at(&self, byte: usize) -> Option<&Piece> {
+        let after = self.pieces.partition_point(|piece| piece.end <= byte);
+        self.pieces[after..].iter().find(|piece| piece.start <= byte && byte < piece.end)
+    }
+
+    /// The pieces that share bytes with a range, and those without bytes that stand within it or at its ends.
+    pub fn over(&self, bytes: Range<usize>) -> impl Iterator<Item = &Piece> {
+        let first = self.pieces.partition_point(|piece| piece.end < bytes.start);
+        self.pieces[first..]
+            .iter()
+            .take_while(move |piece| piece.start <= bytes.end)
+            .filter(move |piece| piece.is_nothing() || (piece.start < bytes.end && piece.end > bytes.start))
+    }
+
+    /// All pieces.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 }
-
-/// A piece of output while it is recorded.
-#[derive(Debug, Clone, Copy)]
-struct Piece {
-    start: usize,
-    end: usize,
-    unit: u32,
-    pos: u32,
-    origin: Origin,
-    /// Plain text: each byte has its own place in the template.
-    plain: bool,
-}
-
-/// Origins made of others.
-#[derive(Debug)]
-enum Derived {
-    Union(Box<[Origin]>),
-    /// The text of another template: its lines are found again in what functions made of it.
-    Text {
-        text: Str,
-        pieces: Arc<[Piece]>,
-    },
-}
-
-/// Collects the pieces of one execution.
-#[derive(Debug, Default)]
-pub(crate) struct Recorder {
-    units: Vec<Arc<Unit>>,
-    pieces: Vec<Piece>,
-    derived: Vec<Derived>,
-}
-
-impl Recorder {
-    fn unit(&mut self, unit: &Arc<Unit>) -> u32 {
-        // The last one is almost always the right one.
-        match self.units.iter().rposition(|known| Arc::ptr_eq(known, unit)) {
-            Some(at) => at as u32,
-            None => {
-                self.units.push(Arc::clone(unit));
-                self.units.len() as u32 - 1
-            }
-        }
-    }
-
-    fn derive(&mut self, derived: Derived) -> Origin {
-        self.derived.push(derived);
-        Origin(Origin::DERIVED.0 + self.derived.len() as u32 - 1)
-    }
-
-    fn derived(&self, origin: Origin) -> Option<&Derived> {
-        self.derived.get(origin.0.checked_sub(Origin::DERIVED.0)? as usize)
-    }
-
-    /// Begins the output of another template.
-    pub(crate) fn begin(&mut self) -> Pieces {
-        Pieces(std::mem::take(&mut self.pieces))
-    }
-
-    /// Ends it and gives the origin of its text.
-    pub(crate) fn end(&mut self, outer: Pieces, text: Str) -> Origin {
-        let pieces = std::mem::replace(&mut self.pieces, outer.0);
-        if pieces.is_empty() {
-            return Origin::NONE;
-        }
-        self.derive(Derived::Text { text, pieces: pieces.into() })
-    }
-
-    /// Plain text of a template was written.
-    pub(crate) fn text(&mut self, unit: &Arc<Unit>, pos: u32, start: usize, end: usize) {
-        let unit = self.unit(unit);
-        if start < end {
-            self.pieces.push(Piece { start, end, unit, pos, origin: Origin::NONE, plain: true });
-        }
-    }
-
-    /// A value was written by the action at `pos`: all of `out` from `start` on.
-    pub(crate) fn value(&mut self, unit: &Arc<Unit>, pos: u32, origin: Origin, out: &[u8], start: usize) {
-        let unit = self.unit(unit);
-        let whole = Piece { start, end: out.len(), unit, pos, origin, plain: false };
-        if start == out.len() {
-            return;
-        }
-        let Some((text, pieces)) = self.inner_text(origin) else {
-            self.pieces.push(whole);
-            return;
-        };
-        self.align(whole, &out[start..], &text, &pieces);
-    }
-
-    /// The one template text that an origin is made of.
-    fn inner_text(&self, origin: Origin) -> Option<(Str, Arc<[Piece]>)> {
-        match self.derived(origin)? {
-            Derived::Text { text, pieces } => Some((text.clone(), Arc::clone(pieces))),
-            Derived::Union(origins) => {
-                let mut texts = origins.iter().filter_map(|origin| self.inner_text(*origin));
-                let first = texts.next()?;
-                texts.next().is_none().then_some(first)
-            }
-        }
-    }
-
-    /// Finds the lines of a template's text again in what was printed (indented, trimmed), and gives each its own
-    /// pieces; what is not found belongs to the printing action.
-    fn align(&mut self, whole: Piece, printed: &[u8], text: &[u8], pieces: &[Piece]) {
-        let mut source = lines(text).collect::<Vec<_>>().into_iter().peekable();
-        for line in lines(printed) {
-            let shown = &printed[line.clone()];
-            let content = shown.trim_ascii();
-            let own = Piece { start: whole.start + line.start, end: whole.start + line.end, ..whole };
-            let mut rest = source.clone();
-            let found =
-                if content.is_empty() { None } else { rest.find(|from| text[from.clone()].trim_ascii() == content) };
-            let Some(from) = found else {
-                self.pieces.push(own);
-                continue;
-            };
-            source = rest;
-            let inner = &text[from.clone()];
-            let inner_start = from.start + (inner.len() - inner.trim_ascii_start().len());
-            let shown_start = own.start + (shown.len() - shown.trim_ascii_start().len());
-            if shown_start > own.start {
-                self.pieces.push(Piece { end: shown_start, ..own });
-            }
-            let mut at = shown_start;
-            let shown_end = shown_start + content.len();
-            for piece in
-                pieces.iter().filter(|piece| piece.end > inner_start && piece.start < inner_start + content.len())
-            {
-                let start = piece.start.max(inner_start);
-                let end = (piece.end.min(inner_start + content.len()) - inner_start + shown_start).min(shown_end);
-                if end > at {
-                    let pos = if piece.plain { piece.pos + (start - piece.start) as u32 } else { piece.pos };
-                    self.pieces.push(Piece { start: at, end, pos, ..*piece });
-                    at = end;
-                }
-            }
-            if at < own.end {
-                self.pieces.push(Piece { start: at, ..own });
-            }
-        }
-    }
-
-    /// The origin of what was made of values of these origins.
-    pub(crate) fn union(&mut self, origins: impl Iterator<Item = Origin>) -> Origin {
-        let mut all: Vec<Origin> = origins.filter(|origin| *origin != Origin::NONE).collect();
-        all.dedup();
-        match all.as_slice() {
-            [] => Origin::NONE,
-            [one] => *one,
-            _ => self.derive(Derived::Union(all.into())),
-        }
-    }
-
-    fn leaves(&self, origin: Origin, into: &mut Vec<Origin>, budget: &mut usize) {
-        let mut work = vec![origin];
-        while let Some(origin) = work.pop() {
-            if *budget == 0 {
-                return;
-            }
-            *budget -= 1;
-            match self.derived(origin) {
-                None if origin != Origin::NONE => into.push(origin),
-                None => {}
-                Some(Derived::Union(origins)) => work.extend(origins.iter()),
-                Some(Derived::Text { pieces, .. }) => work.extend(pieces.iter().map(|piece| piece.origin)),
-            }
-        }
-    }
-
-    /// The finished trace of an output.
-    pub(crate) fn finish(&self, out: &[u8]) -> Trace {
-        let mut spans = Vec::with_capacity(self.pieces.len());
-        for piece in &self.pieces {
-            let unit = &self.units[piece.unit as usize];
-            let mut origins = Vec::new();
-            self.leaves(piece.origin, &mut origins, &mut 10_000);
-            origins.sort_unstable();
-            origins.dedup();
-            let file = Arc::clone(&unit.name);
-            let (line, column) = unit.line_and_column(piece.pos as usize);
-            if !piece.plain {
-                let bytes = piece.start..piece.end;
-                spans.push(Span { bytes, file, line, column: column + 1, origins });
-                continue;
-            }
-            let shown = out.get(piece.start..piece.end).unwrap_or(&[]);
-            for (at, range) in lines(shown).enumerate() {
-                spans.push(Span {
-                    bytes: piece.start + range.start..piece.start + range.end,
-                    file: Arc::clone(&file),
-                    line: line + at as u32,
-                    column: if at == 0 { column + 1 } else { 1 },
-                    origins: Vec::new(),
-                });
-            }
-        }
-        Trace { spans }
-    }
-}
-
-/// The pieces of an output that waits for another.
-pub(crate) struct Pieces(Vec<Piece>);
 
 /// The lines of a text, each with its line end.
 fn lines(text: &[u8]) -> impl Iterator<Item = Range<usize>> {

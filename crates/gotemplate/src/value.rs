@@ -30,6 +30,8 @@ impl Origin {
     pub const NONE: Origin = Origin(0);
     /// The first number that the recorder uses for itself.
     pub const DERIVED: Origin = Origin(1 << 31);
+    /// Made by the template itself, as far as is known.
+    pub const MADE: Origin = Origin(u32::MAX);
 }
 
 /// What a value holds: one variant for each Go type that can be told apart in a template.

@@ -82,8 +82,8 @@ pub(crate) enum Command {
     Preview(Box<PreviewArgs>),
     /// List what `rehearse` checks
     Rules(RulesArgs),
-    /// Explain a rule: why it is there and what to do
-    Explain(ExplainArgs),
+    /// Explain a field: template line, values, what they override, which commit; or a value, or a rule
+    Explain(Box<ExplainArgs>),
     /// List the deliveries of a release
     History(HistoryArgs),
     /// Go back to an earlier delivery of a release

@@ -6,6 +6,7 @@ pub(crate) mod build;
 pub(crate) mod cluster;
 pub(crate) mod diff;
 pub(crate) mod down;
+pub(crate) mod explain;
 pub(crate) mod forward;
 pub(crate) mod history;
 pub(crate) mod images;

@@ -14,6 +14,7 @@ mod it {
     mod down;
     mod errors;
     mod example;
+    mod explain;
     mod ezscale;
     mod faults;
     mod forwards;

@@ -9,6 +9,8 @@ use crate::SourceTree;
 pub struct LineCommit {
     /// Its full id.
     pub sha: String,
+    /// Who wrote it, by name.
+    pub author: String,
     /// Its first line.
     pub subject: String,
     /// When it was made, in seconds since 1970.
@@ -82,7 +84,8 @@ impl Search<'_> {
     fn told(&self, commit: gix::ObjectId) -> Option<LineCommit> {
         let found = self.repository.find_commit(commit).ok()?;
         let subject = found.message().ok()?.summary().to_string();
-        Some(LineCommit { sha: commit.to_string(), subject, seconds: found.time().ok()?.seconds })
+        let author = found.author().ok()?.name.to_string();
+        Some(LineCommit { sha: commit.to_string(), author, subject, seconds: found.time().ok()?.seconds })
     }
 }
 

@@ -41,8 +41,10 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     );
     funcs.insert(
         "keys",
-        Func::variadic(&[], Type::MAP, |_, a| {
-            Ok(Value::from(List::strings(a.rest(0).iter().filter_map(Value::as_map).flat_map(Map::keys))))
+        Func::variadic(&[], Type::MAP, |ctx, a| {
+            let entries = a.rest(0).iter().filter_map(Value::as_map).flat_map(Map::entries);
+            let keys = entries.map(|(key, entry)| Value::from(key).with_origin(ctx.key_origin(&entry)));
+            Ok(Value::from(List::strings(keys)))
         }),
     );
     funcs.insert(

@@ -5,31 +5,39 @@ mod write;
 
 use landfall_gotemplate::{Args, CallCtx, Func, FuncError, FuncMap, List, Map, Type, Value};
 
+use crate::origins::{read, written};
+
 pub use read::parse;
 pub use write::{Escape, encode};
 
 pub(crate) fn register(funcs: &mut FuncMap) {
     let any = &[Type::Any];
-    funcs.insert("toJson", Func::new(any, |_, a| Ok(or_nothing(encode(a.any(0), Escape::Html)))));
-    funcs.insert("mustToJson", Func::new(any, |_, a| Ok(Value::str(encode(a.any(0), Escape::Html)?))));
-    funcs.insert("toPrettyJson", Func::new(any, |_, a| Ok(or_nothing(encode(a.any(0), Escape::Pretty)))));
-    funcs.insert("mustToPrettyJson", Func::new(any, |_, a| Ok(Value::str(encode(a.any(0), Escape::Pretty)?))));
+    let writers = [("toJson", "mustToJson", Escape::Html), ("toPrettyJson", "mustToPrettyJson", Escape::Pretty)];
+    for (name, must, escape) in writers {
+        // Helm and Sprig drop the error and keep what there is: nothing.
+        let quiet = move |ctx: &mut CallCtx<'_>, a: Args<'_>| {
+            Ok(written(ctx, a.any(0), encode(a.any(0), escape).unwrap_or_default()))
+        };
+        funcs.insert(name, Func::new(any, quiet));
+        funcs.insert(must, Func::new(any, move |ctx, a| Ok(written(ctx, a.any(0), encode(a.any(0), escape)?))));
+    }
     for name in ["toRawJson", "mustToRawJson"] {
-        funcs.insert(name, Func::new(any, |_, a| Ok(Value::str(encode(a.any(0), Escape::Raw)?))));
+        funcs.insert(name, Func::new(any, |ctx, a| Ok(written(ctx, a.any(0), encode(a.any(0), Escape::Raw)?))));
     }
     funcs.insert("fromJson", Func::new(&[Type::String], from_json));
     funcs.insert("fromJsonArray", Func::new(&[Type::String], from_json_array));
-    funcs.insert("mustFromJson", Func::new(&[Type::String], |_, a| parse(a.bytes(0)).map_err(FuncError::new)));
-}
-
-/// Helm and Sprig drop the error and keep what there is: nothing.
-fn or_nothing(text: Result<Vec<u8>, FuncError>) -> Value {
-    Value::str(text.unwrap_or_default())
+    funcs.insert(
+        "mustFromJson",
+        Func::new(&[Type::String], |ctx, a| {
+            let value = parse(a.bytes(0)).map_err(FuncError::new)?;
+            Ok(read(ctx, a.any(0), value))
+        }),
+    );
 }
 
 /// Helm's `fromJson`: always a map; a map with the key `Error` if there is none to read.
-fn from_json(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
-    Ok(match read::parse_keeping(a.bytes(0)) {
+fn from_json(ctx: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
+    let value = match read::parse_keeping(a.bytes(0)) {
         // Go goes on behind a number that is too large and keeps what it can.
         Ok((value, Some(problem))) if value.as_map().is_some() => {
             if let Some(map) = value.as_map() {
@@ -38,12 +46,13 @@ fn from_json(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
             value
         }
         read => as_map(read.and_then(whole)),
-    })
+    };
+    Ok(read(ctx, a.any(0), value))
 }
 
 /// Helm's `fromJsonArray`: always a list; a list with the error's text if there is none to read.
-fn from_json_array(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
-    Ok(as_list(read::parse_keeping(a.bytes(0)).and_then(whole)))
+fn from_json_array(ctx: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
+    Ok(read(ctx, a.any(0), as_list(read::parse_keeping(a.bytes(0)).and_then(whole))))
 }
 
 /// A value that was read without a problem.

@@ -27,6 +27,7 @@ mod list;
 mod merge;
 mod network;
 mod numeric;
+mod origins;
 mod path;
 mod random;
 mod reflect;
@@ -39,7 +40,7 @@ mod url;
 mod version;
 mod yaml;
 
-use landfall_gotemplate::FuncMap;
+use landfall_gotemplate::{Flow, FuncMap};
 
 pub use constraint::{Constraint, ConstraintError};
 pub use context::{Clock, Context, Hosts, Random, Seeded, SystemClock, SystemRandom};
@@ -70,8 +71,91 @@ pub fn funcs() -> FuncMap {
     json::register(&mut funcs);
     yaml::register(&mut funcs);
     toml::register(&mut funcs);
+    for (flow, names) in FLOWS {
+        funcs.flow(*flow, names);
+    }
     funcs
 }
+
+/// What becomes of origins, where the result is not simply made of all arguments.
+const FLOWS: &[(Flow, &[&str])] = &[
+    (Flow::StandsIn, &["default"]),
+    (Flow::First, &["coalesce"]),
+    (Flow::Ternary, &["ternary"]),
+    (Flow::Selects, &["get", "dig", "first", "mustFirst", "last", "mustLast"]),
+    (
+        Flow::Tests,
+        &[
+            "empty",
+            "hasKey",
+            "all",
+            "any",
+            "kindOf",
+            "kindIs",
+            "typeOf",
+            "typeIs",
+            "typeIsLike",
+            "until",
+            "untilStep",
+            "seq",
+        ],
+    ),
+    (Flow::Compares, &["has", "mustHas", "deepEqual"]),
+    (
+        Flow::Collects,
+        &[
+            "list",
+            "tuple",
+            "append",
+            "mustAppend",
+            "push",
+            "mustPush",
+            "prepend",
+            "mustPrepend",
+            "concat",
+            "reverse",
+            "mustReverse",
+            "rest",
+            "mustRest",
+            "initial",
+            "mustInitial",
+            "slice",
+            "mustSlice",
+            "chunk",
+            "mustChunk",
+            "pick",
+            "omit",
+            "pluck",
+            "keys",
+            "values",
+            "deepCopy",
+            "mustDeepCopy",
+            "sortAlpha",
+        ],
+    ),
+    (Flow::Filters, &["without", "mustWithout", "uniq", "mustUniq", "compact", "mustCompact"]),
+    (
+        Flow::Knows,
+        &[
+            "toYaml",
+            "toYamlPretty",
+            "toJson",
+            "mustToJson",
+            "toPrettyJson",
+            "mustToPrettyJson",
+            "toRawJson",
+            "mustToRawJson",
+            "fromYaml",
+            "fromYamlArray",
+            "fromJson",
+            "fromJsonArray",
+            "mustFromJson",
+        ],
+    ),
+    (Flow::Pairs, &["dict"]),
+    (Flow::Puts, &["set", "unset"]),
+    (Flow::Merges, &["merge", "mustMerge", "mergeOverwrite", "mustMergeOverwrite"]),
+];
 
 /// What Helm 4 has besides: durations, `mustToYaml` and `mustToToml`.
 pub fn helm4_funcs() -> FuncMap {
@@ -79,5 +163,6 @@ pub fn helm4_funcs() -> FuncMap {
     duration::register(&mut funcs);
     yaml::register_helm4(&mut funcs);
     toml::register_helm4(&mut funcs);
+    funcs.flow(Flow::Knows, &["mustToYaml"]);
     funcs
 }

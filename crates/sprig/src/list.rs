@@ -1,8 +1,8 @@
 //! Sprig's `list.go`. Functions beginning with `must` differ from their plain twins only in how Go reports an error.
 
-use landfall_gotemplate::{Args, CallCtx, Func, FuncError, FuncMap, List, Str, Type, Value};
+use landfall_gotemplate::{Args, CallCtx, Func, FuncError, FuncMap, List, Origin, Str, Type, Value};
 
-use crate::cast::{NIL_DEREFERENCE, elements, strslice, strval, to_int64};
+use crate::cast::{NIL_DEREFERENCE, elements, strval, to_int64};
 use crate::defaults::is_empty;
 
 type Call = fn(&mut CallCtx<'_>, Args<'_>) -> Result<Value, FuncError>;
@@ -80,12 +80,18 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "sortAlpha",
         Func::new(&[Type::Any], |_, a| {
-            if a.any(0).elements().is_none() {
+            let Some(elements) = a.any(0).elements() else {
                 return Ok(Value::from(List::strings([strval(a.any(0))])));
-            }
-            let mut sorted: Vec<Str> = strslice(a.any(0));
+            };
+            let mut sorted: Vec<(Str, Origin)> = elements
+                .iter()
+                .filter(|element| !element.is_nil())
+                .map(|element| (strval(element), element.origin()))
+                .collect();
             sorted.sort();
-            Ok(Value::from(List::strings(sorted)))
+            Ok(Value::from(List::strings(
+                sorted.into_iter().map(|(text, origin)| Value::from(text).with_origin(origin)),
+            )))
         }),
     );
 }

@@ -6,13 +6,14 @@ use landfall_gotemplate::{Data, Func, FuncError, FuncMap, Host, Map, Type, Value
 use landfall_yaml::{Emit, Emitter, Error, Node, Repeated, Scalar};
 
 use crate::json;
+use crate::origins::{read, written};
 
 pub(crate) fn register(funcs: &mut FuncMap) {
     let any = &[Type::Any];
-    funcs.insert("toYaml", Func::new(any, |_, a| Ok(Value::from(to_yaml(a.any(0)).unwrap_or_default()))));
+    funcs.insert("toYaml", Func::new(any, |ctx, a| Ok(written(ctx, a.any(0), to_yaml(a.any(0)).unwrap_or_default()))));
     funcs.insert(
         "toYamlPretty",
-        Func::new(any, |_, a| {
+        Func::new(any, |ctx, a| {
             let text = match landfall_yaml::emit_value_pretty(&Pretty(a.any(0))) {
                 Ok(text) => text,
                 // Helm drops go-yaml's errors, but this one is a panic, and a value that holds itself is Go's end.
@@ -23,18 +24,25 @@ pub(crate) fn register(funcs: &mut FuncMap) {
                 }
                 Err(_) => String::new(),
             };
-            Ok(Value::from(text.strip_suffix('\n').unwrap_or(&text)))
+            Ok(written(ctx, a.any(0), text.strip_suffix('\n').unwrap_or(&text)))
         }),
     );
-    funcs.insert("fromYaml", Func::new(&[Type::String], |_, a| Ok(json::as_map(unmarshal(a.bytes(0), "object")))));
-    funcs.insert("fromYamlArray", Func::new(&[Type::String], |_, a| Ok(json::as_list(unmarshal(a.bytes(0), "array")))));
+    funcs.insert(
+        "fromYaml",
+        Func::new(&[Type::String], |ctx, a| Ok(read(ctx, a.any(0), json::as_map(unmarshal(a.bytes(0), "object"))))),
+    );
+    funcs.insert(
+        "fromYamlArray",
+        Func::new(&[Type::String], |ctx, a| Ok(read(ctx, a.any(0), json::as_list(unmarshal(a.bytes(0), "array"))))),
+    );
 }
 
 pub(crate) fn register_helm4(funcs: &mut FuncMap) {
     funcs.insert(
         "mustToYaml",
-        Func::new(&[Type::Any], |_, a| {
-            to_yaml(a.any(0)).map(Value::from).map_err(|error| FuncError::new(error.to_string()))
+        Func::new(&[Type::Any], |ctx, a| {
+            let text = to_yaml(a.any(0)).map_err(|error| FuncError::new(error.to_string()))?;
+            Ok(written(ctx, a.any(0), text))
         }),
     );
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
 use landfall_diag::Place;
-use landfall_gotemplate::{Map, MissingKey, Set, Str, Trace, Value};
+use landfall_gotemplate::{Map, MissingKey, Recording, Set, Str, Trace, Value};
 
 use super::side_by_side;
 use super::{Operation, Prepared, ReleaseInfo, RenderOptions, Tracing};
@@ -17,6 +17,7 @@ use crate::functions::{Surroundings, functions};
 use crate::manifest::Dialect;
 use crate::objects::{self, capabilities_object, chart_object};
 use crate::tree::Bytes;
+use crate::values::built_in;
 use crate::warning::Warnings;
 
 /// What Go prints for nothing at all; Helm takes it out of every rendered file.
@@ -28,6 +29,8 @@ pub(crate) struct Files {
     files: BTreeMap<String, RenderedFile>,
     /// All templates, partials too.
     sources: BTreeMap<String, TemplateSource>,
+    /// What their traces mean.
+    pub(crate) recording: Recording,
     pub(crate) warnings: Warnings,
 }
 
@@ -87,6 +90,11 @@ impl Files {
     /// A template by the name it is parsed under.
     pub(crate) fn template(&self, path: &str) -> Option<&TemplateSource> {
         self.sources.get(path)
+    }
+
+    /// The traces of all files.
+    pub(crate) fn traces(&self) -> impl Iterator<Item = &Trace> {
+        self.files.values().filter_map(|file| file.trace.as_ref())
     }
 
     /// One file.
@@ -167,14 +175,15 @@ pub(crate) fn execute_with(
     let run: Vec<(&str, &Renderable)> =
         order.iter().filter(|path| !is_partial(path)).map(|path| (*path, &templates[*path])).collect();
     let together = if strictness == Strictness::Full { side_by_side::execute(&set, &run, options) } else { None };
+    let mut recording = Recording::new();
     let rendered = match together {
         Some(rendered) => rendered?,
-        None => in_order(&set, &run, options)?,
+        None => in_order(&set, &run, &mut recording, options)?,
     };
     let size = texts.iter().map(|(_, source)| source.text.len()).sum();
     side_by_side::let_go(size, set);
-    let mut files =
-        Files { files: run.iter().map(|(path, _)| (*path).to_owned()).zip(rendered).collect(), ..Files::default() };
+    let files = run.iter().map(|(path, _)| (*path).to_owned()).zip(rendered).collect();
+    let mut files = Files { files, recording, ..Files::default() };
     files.warnings = std::mem::take(&mut *surroundings.warnings.lock().unwrap_or_else(PoisonError::into_inner));
     if options.tracing == Tracing::On {
         files.sources = templates.into_iter().map(|(path, template)| (path, template.source)).collect();
@@ -183,12 +192,21 @@ pub(crate) fn execute_with(
 }
 
 /// Executes one template after the other; what one writes into shared values, the next one sees.
-fn in_order(set: &Set, run: &[(&str, &Renderable)], options: &RenderOptions) -> Result<Vec<RenderedFile>, ChartError> {
+fn in_order(
+    set: &Set,
+    run: &[(&str, &Renderable)],
+    recording: &mut Recording,
+    options: &RenderOptions,
+) -> Result<Vec<RenderedFile>, ChartError> {
     let mut context = options.sprig.clone();
     run.iter()
         .map(|(path, template)| {
             template.scope.insert(TEMPLATE, template.about(path, options.dialect));
-            one(set, path, &objects::values(&template.scope, options.dialect), &mut context, options)
+            let dot = objects::values(&template.scope, options.dialect);
+            match options.tracing {
+                Tracing::Off => one(set, path, &dot, &mut context, options),
+                Tracing::On => traced(set, path, &dot, &mut context, (recording, options)),
+            }
         })
         .collect()
 }
@@ -201,16 +219,31 @@ pub(super) fn one(
     context: &mut landfall_sprig::Context,
     options: &RenderOptions,
 ) -> Result<RenderedFile, ChartError> {
-    let result = match options.tracing {
-        Tracing::Off => set.execute(path, dot, context, options.limits).map(|text| (text, None)),
-        Tracing::On => set.execute_traced(path, dot, context, options.limits).map(|(text, trace)| (text, Some(trace))),
-    };
-    let (text, trace) =
-        result.map_err(|error| ChartError::Exec { error: Box::new(error), evidence: Default::default() })?;
+    let text = set.execute(path, dot, context, options.limits).map_err(failed)?;
+    Ok(rendered_file(text, None))
+}
+
+/// Executes one template and records where everything comes from.
+fn traced(
+    set: &Set,
+    path: &str,
+    dot: &Value,
+    context: &mut landfall_sprig::Context,
+    (recording, options): (&mut Recording, &RenderOptions),
+) -> Result<RenderedFile, ChartError> {
+    let (text, trace) = set.execute_traced(path, dot, context, options.limits, recording).map_err(failed)?;
+    Ok(rendered_file(text, Some(trace)))
+}
+
+fn failed(error: landfall_gotemplate::ExecError) -> ChartError {
+    ChartError::Exec { error: Box::new(error), evidence: Default::default() }
+}
+
+fn rendered_file(text: Vec<u8>, trace: Option<Trace>) -> RenderedFile {
     let (mut text, removed) = without_no_value(text);
     // All of them wait for the last one.
     text.shrink_to_fit();
-    Ok(RenderedFile { text, trace, removed })
+    RenderedFile { text, trace, removed }
 }
 
 fn without_no_value(text: Vec<u8>) -> (Vec<u8>, Vec<Range<usize>>) {
@@ -261,6 +294,7 @@ fn collect(
         ("Service", Value::from("Helm")),
     ]
     .into_iter()
+    .map(|(name, value)| (name, built_in(&format!(".Release.{name}"), value)))
     .collect();
     let shared =
         Shared { release: Value::from(about), capabilities: capabilities_object(capabilities, dialect), dialect };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use landfall_diag::Place;
-use landfall_gotemplate::{Map, Origin, Value};
+use landfall_gotemplate::{Data, List, Map, Origin, Value};
 
 use super::SetFlag;
 
@@ -67,6 +67,52 @@ pub struct Setting {
     pub value: Value,
 }
 
+/// What templates see besides values, as they write it. New ones go to the end.
+const BUILT_IN: [&str; 26] = [
+    ".Release.Name",
+    ".Release.Namespace",
+    ".Release.IsUpgrade",
+    ".Release.IsInstall",
+    ".Release.Revision",
+    ".Release.Service",
+    ".Chart.Name",
+    ".Chart.Version",
+    ".Chart.AppVersion",
+    ".Chart.APIVersion",
+    ".Chart.Description",
+    ".Chart.Home",
+    ".Chart.Icon",
+    ".Chart.Keywords",
+    ".Chart.KubeVersion",
+    ".Chart.Maintainers",
+    ".Chart.Sources",
+    ".Chart.Tags",
+    ".Chart.Type",
+    ".Chart.Annotations",
+    ".Chart.Condition",
+    ".Chart.Dependencies",
+    ".Chart.Deprecated",
+    ".Capabilities.KubeVersion",
+    ".Capabilities.APIVersions",
+    ".Capabilities.HelmVersion",
+];
+
+/// Their origins are the last numbers that a caller of templates may use.
+const FIRST_BUILT_IN: u32 = Origin::DERIVED.0 - BUILT_IN.len() as u32;
+
+/// A value with the origin of what templates call so.
+pub(crate) fn built_in(name: &str, value: Value) -> Value {
+    match BUILT_IN.iter().position(|known| *known == name) {
+        Some(at) => value.with_origin(Origin(FIRST_BUILT_IN + at as u32)),
+        None => value,
+    }
+}
+
+/// What templates call a value of that origin, when it is not one of the user's or a chart's values.
+pub(crate) fn built_in_name(origin: Origin) -> Option<&'static str> {
+    BUILT_IN.get(origin.0.checked_sub(FIRST_BUILT_IN)? as usize).copied()
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -114,7 +160,7 @@ impl Origins {
 
     /// Remembers a place and gives its number.
     pub(crate) fn add(&mut self, layer: u32, line: u32, column: u32, end_column: u32) -> Origin {
-        if !self.on || self.entries.len() as u32 >= Origin::DERIVED.0 - 1 {
+        if !self.on || self.entries.len() as u32 >= FIRST_BUILT_IN - 1 {
             return Origin::NONE;
         }
         self.entries.push(Entry { layer, line, column, end_column });
@@ -128,6 +174,50 @@ impl Origins {
         }
         let layer = self.layer(LayerKind::Flag(flag), text, None);
         self.add(layer, 0, 0, 0)
+    }
+
+    /// Gives the values that one flag has set (`--set a=1,b=2`) an origin each.
+    pub(crate) fn tell_apart(&mut self, map: &Map, flag: Origin) {
+        if flag == Origin::NONE {
+            return;
+        }
+        let mut first = true;
+        for (key, value) in map.entries() {
+            let own = self.own_origin(&value, flag, &mut first);
+            if value.origin() != own.origin() || value.as_list().is_some() {
+                map.insert(key, own);
+            }
+        }
+    }
+
+    fn own_origin(&mut self, value: &Value, flag: Origin, first: &mut bool) -> Value {
+        let origin = match value.origin() == flag {
+            false => value.origin(),
+            true if std::mem::take(first) => flag,
+            true => self.again(flag),
+        };
+        match value.data() {
+            Data::Map(map) => {
+                for (key, below) in map.entries() {
+                    let own = self.own_origin(&below, flag, first);
+                    map.insert(key, own);
+                }
+                value.clone().with_origin(origin)
+            }
+            Data::List(list) if !list.is_nil() => {
+                let items = list.values().iter().map(|item| self.own_origin(item, flag, first)).collect();
+                Value::from(List::of(list.element(), items)).with_origin(origin)
+            }
+            _ => value.clone().with_origin(origin),
+        }
+    }
+
+    /// Another number for the same place.
+    fn again(&mut self, origin: Origin) -> Origin {
+        match self.entries.get((origin.0 as usize).wrapping_sub(1)).copied() {
+            Some(entry) => self.add(entry.layer, entry.line, entry.column, entry.end_column),
+            None => origin,
+        }
     }
 
     /// Where a value was set.

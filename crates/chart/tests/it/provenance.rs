@@ -67,6 +67,132 @@ fn a_field_names_its_template_line_and_the_places_its_values_were_set() {
     );
 }
 
+/// A chart of one template, with what each field is made of and what decided about it, as paths of values.
+struct One(Rendered);
+
+impl One {
+    fn of(values: &str, template: &str) -> Self {
+        let tree: Tree = [
+            ("Chart.yaml", "apiVersion: v2\nname: one\nversion: 0.1.0\n"),
+            ("values.yaml", values),
+            ("templates/_a.tpl", "{{- define \"on\" }}{{ if .Values.live }}true{{ end }}{{ end }}\n{{- define \"conf\" }}a: {{ .Values.a }}\n{{- if .Values.live }}\nb: 1\n{{- end }}\n{{- end }}"),
+            ("templates/a.yaml", template),
+        ]
+        .into_iter()
+        .map(|(path, text)| (path, text.as_bytes()))
+        .collect();
+        let chart = Chart::load(&tree, "one").expect("a chart");
+        let options = RenderOptions { tracing: Tracing::On, ..RenderOptions::default() };
+        let release = ReleaseInfo::install("x", "default");
+        One(render(&chart, &ValueLayers::new(), &release, &Capabilities::default(), &options).expect("renders"))
+    }
+
+    fn told(&self, path: &str) -> (Vec<&str>, Vec<&str>) {
+        let path: Vec<&str> = path.split('.').collect();
+        let origin = self.0.origin_of(&self.0.manifests[0], &path).expect("the field is there");
+        let provenance = self.0.provenance.as_ref().expect("traced");
+        let mut data: Vec<&str> = origin.data.iter().filter_map(|origin| provenance.path_of(*origin)).collect();
+        let decided = origin.decisions.iter().filter_map(|decision| provenance.path_of(decision.origin));
+        let mut decided: Vec<&str> = decided.collect();
+        data.sort_unstable();
+        decided.sort_unstable();
+        (data, decided)
+    }
+}
+
+const VALUES: &str = "a: x\nb: y\nlive: true\ndead: false\nempty: \"\"\nlist: [p, q]\nmap: {k: v, l: w}\ntext: \"{{ .Values.a }}-z\"\nn: 2\n";
+
+#[test]
+fn what_a_value_is_made_of_and_what_only_decided_are_told_apart() {
+    // What stands behind `v:`, its data, its decisions.
+    let rows: &[(&str, &[&str], &[&str])] = &[
+        ("{{ .Values.a }}", &["a"], &[]),
+        ("{{ if .Values.live }}{{ .Values.a }}{{ end }}", &["a"], &["live"]),
+        ("{{ if .Values.dead }}1{{ else }}2{{ end }}", &[], &["dead"]),
+        ("x{{ if .Values.dead }}1{{ end }}", &[], &["dead"]),
+        ("{{ .Values.empty | default .Values.a }}", &["a"], &["empty"]),
+        ("{{ .Values.a | default .Values.b }}", &["a"], &[]),
+        ("{{ default \"lit\" .Values.empty }}", &[], &["empty"]),
+        ("{{ coalesce .Values.empty .Values.b .Values.a }}", &["b"], &["empty"]),
+        ("{{ ternary .Values.a .Values.b .Values.dead }}", &["b"], &["dead"]),
+        ("{{ printf \"%s-%s\" .Values.a .Values.b | quote }}", &["a", "b"], &[]),
+        ("{{ required \"needed\" .Values.a | upper }}", &["a"], &[]),
+        ("{{ and .Values.live .Values.a }}", &["a"], &["live"]),
+        ("{{ or .Values.dead .Values.a }}", &["a"], &["dead"]),
+        ("{{ eq .Values.a \"x\" }}", &[], &["a"]),
+        ("{{ $v := .Values.a }}{{ if .Values.dead }}{{ $v = .Values.b }}{{ end }}{{ $v }}", &["a"], &["dead"]),
+        (
+            "{{ $d := dict }}{{ if .Values.dead }}{{ $_ := set $d \"k\" 1 }}{{ end }}{{ $d.k | default \"no\" }}",
+            &[],
+            &["dead"],
+        ),
+        ("{{ $d := dict \"k\" .Values.a \"l\" .Values.b }}{{ $d.k }}", &["a"], &[]),
+        ("{{ (merge (dict \"k\" .Values.a) .Values.map).l }}", &["map.l"], &[]),
+        ("{{ index .Values.map .Values.empty | default \"n\" }}", &[], &["empty"]),
+        ("{{ join \",\" .Values.list }}", &["list[0]", "list[1]"], &[]),
+        ("{{ first .Values.list }}", &["list[0]"], &[]),
+        ("{{ range $k, $v := .Values.map }}{{ $v }}{{ end }}", &["map.k", "map.l"], &["map"]),
+        ("{{ tpl .Values.text . }}", &["a", "text"], &["text"]),
+        ("{{ include \"on\" . }}", &[], &["live"]),
+        ("{{ if include \"on\" . }}{{ .Values.b }}{{ end }}", &["b"], &["live"]),
+        ("{{ (include \"conf\" . | fromYaml).a }}", &["a"], &["live"]),
+        ("{{ (toYaml .Values.map | fromYaml).l }}", &["map.l"], &[]),
+        ("{{ .Values.map | toJson | sha256sum }}", &["map.k", "map.l"], &[]),
+        ("{{ range until (int .Values.n) }}{{ . }}{{ end }}", &[], &["n"]),
+        ("{{ .Values.a | trimSuffix \"-\" | trunc 3 }}", &["a"], &[]),
+    ];
+    for (expression, data, decided) in rows {
+        let one = One::of(VALUES, &format!("kind: A\nv: {expression}\n"));
+        let (found_data, found_decided) = one.told("v");
+        let leaf = |path: &&str| *path != "map" && *path != "list" || decided.contains(path);
+        assert_eq!(found_data.into_iter().filter(leaf).collect::<Vec<_>>(), *data, "data of {expression}");
+        assert_eq!(found_decided.into_iter().filter(leaf).collect::<Vec<_>>(), *decided, "decided {expression}");
+    }
+}
+
+#[test]
+fn each_line_of_a_table_written_as_yaml_knows_its_own_value() {
+    let template =
+        "kind: A\nv:\n  {{- toYaml .Values.map | nindent 2 }}\nw:\n  {{- include \"conf\" . | nindent 2 }}\nend: 1\n";
+    let one = One::of(VALUES, template);
+    assert_eq!(one.told("v.k").0, ["map.k"]);
+    assert_eq!(one.told("v.l").0, ["map.l"]);
+    assert_eq!(one.told("w.a"), (vec!["a"], Vec::new()));
+    assert_eq!(one.told("w.b"), (Vec::new(), vec!["live"]));
+    assert_eq!(one.told("end"), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn items_of_a_list_know_what_decided_about_those_in_front() {
+    let one = One::of(
+        VALUES,
+        "kind: A\nargs:\n{{- if .Values.dead }}\n- --debug\n{{- end }}\n- --x\nname: {{ .Release.Name }}\n",
+    );
+    assert_eq!(one.told("args.0"), (Vec::new(), vec!["dead"]));
+    assert_eq!(one.told("name"), (Vec::new(), Vec::new()));
+    let origin = one.0.origin_of(&one.0.manifests[0], &["name"]).expect("there");
+    assert_eq!(origin.built_in, [".Release.Name"]);
+}
+
+#[test]
+fn values_of_one_flag_are_told_apart() {
+    let mut layers = ValueLayers::new();
+    layers.set(SetFlag::Set, "a=1,b=2");
+    let tree: Tree = [
+        ("Chart.yaml", "apiVersion: v2\nname: one\nversion: 0.1.0\n"),
+        ("templates/a.yaml", "kind: A\na: {{ .Values.a }}\nb: {{ .Values.b }}\n"),
+    ]
+    .into_iter()
+    .map(|(path, text)| (path, text.as_bytes()))
+    .collect();
+    let chart = Chart::load(&tree, "one").expect("a chart");
+    let options = RenderOptions { tracing: Tracing::On, ..RenderOptions::default() };
+    let release = ReleaseInfo::install("x", "default");
+    let one = One(render(&chart, &layers, &release, &Capabilities::default(), &options).expect("renders"));
+    assert_eq!(one.told("a").0, ["a"]);
+    assert_eq!(one.told("b").0, ["b"]);
+}
+
 /// Sources in the order that comparisons expect.
 trait Sorted {
     fn sorted(self) -> Self;

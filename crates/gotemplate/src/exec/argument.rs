@@ -92,7 +92,7 @@ impl CallCtx<'_> {
     pub(super) fn fitting(&self, value: Value, wanted: Type) -> Exec<Value> {
         if value.is_nil() && !value.boxed {
             if wanted.can_be_nil() {
-                return Ok(wanted.zero());
+                return Ok(wanted.zero().with_origin(value.origin()));
             }
             return self.fail(format!("invalid value; expected {wanted}"));
         }

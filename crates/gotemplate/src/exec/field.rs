@@ -3,9 +3,10 @@ use super::invoke::Arguments;
 use super::walk::boxed_zero;
 use crate::call::CallCtx;
 use crate::format;
+use crate::func::Flow;
 use crate::parse::tree::{At, Id, Run, Unit};
 use crate::set::MissingKey;
-use crate::value::{Data, Map, Str, Value};
+use crate::value::{Data, Map, Origin, Str, Value};
 
 impl CallCtx<'_> {
     /// Follows `.X.Y.Z` from a receiver; the last may be a method, which gets the arguments.
@@ -56,7 +57,7 @@ impl CallCtx<'_> {
                 if has_arguments {
                     return self.fail(format!("{name} is not a method but has arguments"));
                 }
-                self.entry(map, name)
+                self.entry(map, name, receiver.origin())
             }
             Data::Host(host) => {
                 let text = name.to_string_lossy();
@@ -65,14 +66,14 @@ impl CallCtx<'_> {
                     let mut checked = Arguments::new();
                     self.arguments(unit, dot, signature, &text, arguments, last, &mut checked)?;
                     let result = host.call(&text, &checked, self);
-                    return self.called(result, &text, At::Operand(operand), &checked);
+                    return self.called(result, &text, At::Operand(operand), &checked, Flow::Computes);
                 }
                 if let Some(below) = host.underlying() {
                     if let Data::Map(map) = below.data() {
                         if has_arguments {
                             return self.fail(format!("{name} is not a method but has arguments"));
                         }
-                        return self.entry(map, name);
+                        return self.entry(map, name, receiver.origin());
                     }
                 } else if let Some(value) = host.field(&text) {
                     if has_arguments {
@@ -90,13 +91,14 @@ impl CallCtx<'_> {
         }
     }
 
-    fn entry(&mut self, map: &Map, name: &Str) -> Exec<Value> {
+    fn entry(&mut self, map: &Map, name: &Str, collection: Origin) -> Exec<Value> {
         if let Some(value) = map.get(name) {
+            let value = self.element(map, name, collection, value);
             return Ok(value.into_boxed(map.element()));
         }
         match self.set.missing_key() {
-            MissingKey::Invalid => Ok(Value::nil()),
-            MissingKey::Zero => Ok(boxed_zero(map.element())),
+            MissingKey::Invalid => Ok(self.absent(map, name, collection, Value::nil())),
+            MissingKey::Zero => Ok(self.absent(map, name, collection, boxed_zero(map.element()))),
             MissingKey::Error => self.fail(format!("map has no entry for key {}", format::quote(name))),
         }
     }

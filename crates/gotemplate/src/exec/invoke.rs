@@ -3,9 +3,9 @@ use smallvec::SmallVec;
 use super::Exec;
 use crate::call::CallCtx;
 use crate::error::Cause;
-use crate::func::{Func, FuncError, FuncKind, Signature};
+use crate::func::{Flow, Func, FuncError, FuncKind, Signature};
 use crate::parse::tree::{At, Id, Unit};
-use crate::value::{Str, Type, Value};
+use crate::value::{Origin, Str, Type, Value};
 
 /// Arguments of a call; few calls have more.
 pub(super) type Arguments = SmallVec<[Value; 4]>;
@@ -42,8 +42,11 @@ impl CallCtx<'_> {
             FuncKind::Call(call) => {
                 let mut arguments = Arguments::new();
                 self.arguments(unit, dot, func.signature, name, operands, last, &mut arguments)?;
+                if self.trace.is_some() {
+                    self.flow_in(func.flow, &mut arguments);
+                }
                 let result = call(self, &arguments);
-                self.called(result, name, at, &arguments)
+                self.called(result, name, at, &arguments, func.flow)
             }
             FuncKind::And | FuncKind::Or => {
                 let given = operands.len() + usize::from(last.is_some());
@@ -51,14 +54,19 @@ impl CallCtx<'_> {
                     return self.fail(format!("wrong number of args for {name}: want at least 1 got 0"));
                 }
                 let stops_at = matches!(func.kind, FuncKind::Or);
-                let mut value = Value::nil();
-                for operand in operands {
-                    value = self.argument(unit, dot, *operand, Type::Reflect)?;
-                    if value.truth() == stops_at {
-                        return Ok(value);
+                let mut decided = Origin::NONE;
+                for (index, operand) in operands.iter().enumerate() {
+                    let value = self.argument(unit, dot, *operand, Type::Reflect)?;
+                    let is_last = index + 1 == operands.len() && last.is_none();
+                    if is_last || value.truth() == stops_at {
+                        return Ok(self.decided_value(value, decided));
+                    }
+                    if let Some(trace) = &mut self.trace {
+                        let origin = trace.shallow(&value);
+                        decided = trace.with_control(decided, origin);
                     }
                 }
-                Ok(last.unwrap_or(value))
+                Ok(self.decided_value(last.unwrap_or_default(), decided))
             }
             FuncKind::CallValue => {
                 let callee = match (operands.first(), &last) {
@@ -73,7 +81,7 @@ impl CallCtx<'_> {
                     Some(value) if !value.is_nil() => format!("non-function {callee} of type {}", value.type_name()),
                     _ => "call of nil".to_owned(),
                 };
-                self.called(Err(FuncError::new(message)), name, at, &arguments)
+                self.called(Err(FuncError::new(message)), name, at, &arguments, func.flow)
             }
         }
     }
@@ -120,6 +128,7 @@ impl CallCtx<'_> {
         name: &str,
         at: At,
         arguments: &[Value],
+        flow: Flow,
     ) -> Exec<Value> {
         let value = match result {
             Ok(value) => value.unboxed(),
@@ -134,10 +143,8 @@ impl CallCtx<'_> {
         {
             self.wrote(text.len())?;
         }
-        if let Some(trace) = &mut self.trace
-            && value.origin() == crate::Origin::NONE
-        {
-            return Ok(value.with_origin(trace.union(arguments.iter().map(Value::origin))));
+        if self.trace.is_some() {
+            return Ok(self.flow_out(flow, name, value, arguments));
         }
         Ok(value)
     }

@@ -28,7 +28,8 @@ impl CallCtx<'_> {
         }
         let value = value.unwrap_or_default();
         for variable in &unit.variables[pipe.declared.of()] {
-            self.assign(variable, value.clone())?;
+            let value = if pipe.assigns { self.assigned(value.clone()) } else { value.clone() };
+            self.assign(variable, value)?;
         }
         Ok(value)
     }

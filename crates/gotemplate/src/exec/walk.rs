@@ -74,20 +74,12 @@ impl CallCtx<'_> {
                 Node::Break { .. } => Flow::Break,
                 Node::Continue { .. } => Flow::Continue,
                 Node::If(branch) => {
-                    let truth = self.pipeline(unit, dot, branch.pipe)?.truth();
-                    match (truth, branch.otherwise) {
-                        (true, _) => self.walk(unit, dot, branch.body)?,
-                        (false, Some(otherwise)) => self.walk(unit, dot, otherwise)?,
-                        (false, None) => Flow::Next,
-                    }
+                    let value = self.pipeline(unit, dot, branch.pipe)?;
+                    self.either(unit, dot, branch, &value, dot)?
                 }
                 Node::With(branch) => {
                     let value = self.pipeline(unit, dot, branch.pipe)?;
-                    match (value.truth(), branch.otherwise) {
-                        (true, _) => self.walk(unit, &value, branch.body)?,
-                        (false, Some(otherwise)) => self.walk(unit, dot, otherwise)?,
-                        (false, None) => Flow::Next,
-                    }
+                    self.either(unit, dot, branch, &value, &value)?
                 }
                 Node::Range(branch) => self.range(unit, dot, id as Id, branch)?,
                 Node::Template { name, pipe, .. } => {
@@ -112,6 +104,25 @@ impl CallCtx<'_> {
         Ok(Flow::Next)
     }
 
+    /// One of two branches; `inside` is what the dot is in the first.
+    fn either(&mut self, unit: &Unit, dot: &Value, branch: &Branch, value: &Value, inside: &Value) -> Exec<Flow> {
+        let body = Some(branch.body);
+        let (taken, left, dot_there) =
+            if value.truth() { (body, branch.otherwise, inside) } else { (branch.otherwise, body, dot) };
+        let decision = self.decide(value);
+        if decision.is_some() {
+            self.left_out(unit, Some(dot), left);
+        }
+        let flow = match taken {
+            Some(taken) => self.walk(unit, dot_there, taken)?,
+            None => Flow::Next,
+        };
+        if let Some(decision) = decision {
+            self.decided(unit, branch, decision, left);
+        }
+        Ok(flow)
+    }
+
     #[inline]
     fn step(&mut self) -> Exec<()> {
         self.steps += 1;
@@ -129,6 +140,7 @@ impl CallCtx<'_> {
         {
             value = below.with_origin(value.origin());
         }
+        let decision = self.decide(&value);
         let mut ran = false;
         let declared = unit.pipes[branch.pipe as usize].declared.len();
         match value.data() {
@@ -136,7 +148,7 @@ impl CallCtx<'_> {
             Data::List(list) => {
                 for (index, element) in list.values().iter().enumerate() {
                     ran = true;
-                    let element = element.clone().into_boxed(list.element());
+                    let element = self.item(&value, element.clone()).into_boxed(list.element());
                     if !self.turn(unit, branch, Value::int(index as i64), element)? {
                         break;
                     }
@@ -153,8 +165,9 @@ impl CallCtx<'_> {
             Data::Map(map) => {
                 for (key, element) in map.entries() {
                     ran = true;
-                    let element = element.into_boxed(map.element());
-                    if !self.turn(unit, branch, Value::from(key), element)? {
+                    let element = self.element(map, &key, value.origin(), element).into_boxed(map.element());
+                    let key = self.key_of(key, &element);
+                    if !self.turn(unit, branch, key, element)? {
                         break;
                     }
                 }
@@ -185,10 +198,17 @@ impl CallCtx<'_> {
                 return self.fail(format!("range can't iterate over {shown}"));
             }
         }
-        match branch.otherwise {
-            Some(otherwise) if !ran => self.walk(unit, dot, otherwise),
-            _ => Ok(Flow::Next),
+        if decision.is_some() && !ran {
+            self.left_out(unit, None, Some(branch.body));
         }
+        let flow = match branch.otherwise {
+            Some(otherwise) if !ran => self.walk(unit, dot, otherwise)?,
+            _ => Flow::Next,
+        };
+        if let Some(decision) = decision {
+            self.looped(unit, branch, decision);
+        }
+        Ok(flow)
     }
 
     /// One turn of a loop; whether there should be another.
@@ -231,7 +251,7 @@ impl CallCtx<'_> {
         }
         let end = self.out.len();
         if let Some(trace) = &mut self.trace {
-            trace.value(&self.template.unit, pos, value.origin(), &self.out, before);
+            trace.value(&self.template.unit, pos, value, &self.out, before);
         }
         self.wrote(end - before)
     }

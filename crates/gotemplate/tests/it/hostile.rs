@@ -1,6 +1,6 @@
 //! Input that wants to hang, to eat memory, or to crash.
 
-use landfall_gotemplate::{Cause, Limit, Limits, MissingKey, Origin, Set, Value};
+use landfall_gotemplate::{Cause, Limit, Limits, MissingKey, Origin, Recording, Set, Value};
 
 use super::values;
 
@@ -207,21 +207,25 @@ fn a_trace_names_template_lines_and_origins_through_include_and_indent() {
         [("name", Value::from("web").with_origin(Origin(7))), ("kind", Value::from("big").with_origin(Origin(9)))]
             .into_iter()
             .collect();
-    let (out, trace) = set.execute_traced("t", &data.into(), &mut (), Limits::default()).expect("renders");
+    let mut recording = Recording::new();
+    let (out, trace) =
+        set.execute_traced("t", &data.into(), &mut (), Limits::default(), &mut recording).expect("renders");
     let text = String::from_utf8(out).expect("text");
     assert_eq!(text, "top: web\nlabels:\n  app: web\n  kind: big\n");
     let mut end = 0;
-    for span in &trace.spans {
-        assert_eq!(span.bytes.start, end, "spans follow each other");
-        end = span.bytes.end;
+    for piece in trace.pieces() {
+        assert_eq!(piece.start, end, "pieces follow each other");
+        end = piece.end;
     }
     assert_eq!(end, text.len());
-    let at = |needle: &str| trace.at(text.find(needle).expect("there")).expect("in a span").clone();
-    let top = at("web");
-    assert_eq!((&*top.file, top.line, top.origins.as_slice()), ("t", 1, &[Origin(7)][..]));
-    let labels = at("labels:");
-    assert_eq!((&*labels.file, labels.line), ("t", 2));
-    let kind = at("big");
-    assert_eq!((&*kind.file, kind.line, kind.origins.as_slice()), ("helpers", 2, &[Origin(9)][..]));
-    assert_eq!(at("kind").line, 2);
+    let at = |needle: &str| {
+        let byte = text.find(needle).expect("there");
+        let piece = trace.at(byte).expect("in a piece");
+        let spot = recording.place(piece, byte).expect("in a template");
+        (spot.file.to_string(), spot.line, recording.leaves([piece.origin], []).data)
+    };
+    assert_eq!(at("web"), ("t".to_owned(), 1, vec![Origin(7)]));
+    assert_eq!(at("labels:"), ("t".to_owned(), 2, Vec::new()));
+    assert_eq!(at("big"), ("helpers".to_owned(), 2, vec![Origin(9)]));
+    assert_eq!(at("kind").1, 2);
 }

@@ -114,7 +114,7 @@ pub(super) fn funcs() -> FuncMap {
     funcs.insert(
         "tpl",
         Func::new(&[Type::String, Type::Any], |ctx, args| {
-            ctx.execute_text("gotpl", &Str::from(args.bytes(0)), args.any(1))
+            ctx.execute_text("gotpl", &Str::from(args.bytes(0)), args.any(0).origin(), args.any(1))
         }),
     );
     funcs.insert(

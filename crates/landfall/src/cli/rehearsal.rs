@@ -73,9 +73,29 @@ pub(crate) struct RulesArgs {
 
 /// Arguments of `explain`.
 #[derive(Debug, Clone, Args)]
-#[command(before_help = "Examples:\n  landfall explain LF103")]
+#[command(
+    before_help = "Examples:\n  landfall explain deploy/web spec.replicas --env prod    template line, value, what it overrides\n  landfall explain ingress/web --chart ./chart -f x.yaml  the whole object\n  landfall explain web.replicas                           the fields that a value is in or decides about\n  landfall explain --line 120 --chart ./chart             a line of what `landfall template` prints\n  landfall explain out.yaml:120                           a line of a file with rendered objects\n  landfall explain LF103                                  a rule"
+)]
 pub(crate) struct ExplainArgs {
-    /// A rule's id
-    #[arg(value_name = "RULE")]
-    pub(crate) what: String,
+    /// An object (`deploy/web`), a values path (`web.replicas`), a line (`FILE:LINE`), or a rule's id
+    #[arg(value_name = "OBJECT|VALUE|FILE:LINE|RULE", required_unless_present = "line")]
+    pub(crate) what: Option<String>,
+    /// A field of the object, as `spec.template.spec.containers[0].image`
+    #[arg(value_name = "FIELD")]
+    pub(crate) field: Option<String>,
+    /// The chart, system or Application that it is rendered from (default: that of this directory)
+    #[arg(long = "chart", value_name = "TARGET")]
+    pub(crate) target: Option<String>,
+    /// A line of what `landfall template` prints
+    #[arg(long, value_name = "N", conflicts_with = "what")]
+    pub(crate) line: Option<usize>,
+    /// Say which commit wrote each line
+    #[arg(long)]
+    pub(crate) blame: bool,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) values: ValuesArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }

@@ -1,10 +1,9 @@
-//! `landfall rules` and `landfall explain RULE`.
+//! `landfall rules`, and what `landfall explain RULE` prints.
 
 use landfall_diag::Diagnostic;
 use landfall_rehearse::{RULES, rule};
 use serde_json::json;
 
-use crate::cli::ExplainArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -34,10 +33,10 @@ pub(crate) fn list(context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
-pub(crate) fn explain(context: &Context, args: &ExplainArgs) -> Outcome {
-    let Some(rule) = rule(&args.what) else {
-        let mut diagnostic = Diagnostic::error(143, format!("there is no rule `{}`", args.what));
-        let wanted = args.what.to_uppercase();
+pub(crate) fn explain(context: &Context, id: &str) -> Outcome {
+    let Some(rule) = rule(id) else {
+        let mut diagnostic = Diagnostic::error(143, format!("there is no rule `{id}`"));
+        let wanted = id.to_uppercase();
         diagnostic = match landfall_diag::nearest(&wanted, RULES.iter().map(|rule| rule.id)) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic.help("`landfall rules` lists them"),

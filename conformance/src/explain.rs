@@ -1,0 +1,446 @@
+//! What a traced rendering says each field depends on, against what really changes when a value does.
+//!
+//! ```text
+//! chart ─► traced rendering: field → values in it, values that decided
+//!   └─ each value changed, one at a time ─► rendering ─► fields that changed, went, came
+//!        ├─ every one of them was said to depend on the value            (all)
+//!        └─ every field that is made of this value alone has changed     (99 of 100, the rest with their functions)
+//! ```
+//!
+//! Fields that differ between two renderings of the same input (passwords, keys) tell nothing and are left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use landfall_chart::{
+    Capabilities, Chart, Field, FieldOrigin, Origin, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, Tracing,
+    ValueLayers, render,
+};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::evidence::commit;
+use crate::ours::read_tree;
+
+/// What the command line asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// Directories of charts.
+    pub(crate) charts: Vec<PathBuf>,
+    /// Only every so many-th value.
+    pub(crate) every: usize,
+    /// Whether evidence is written.
+    pub(crate) evidence: bool,
+}
+
+/// What a chart has shown.
+#[derive(Debug, Default, Serialize)]
+struct Tally {
+    chart: String,
+    version: String,
+    objects: usize,
+    fields: usize,
+    /// Values in the chart, and how many of them were changed.
+    values: usize,
+    changed_values: usize,
+    /// Values whose every change the chart refuses.
+    refused: usize,
+    /// Values that change nothing.
+    without_effect: usize,
+    /// Fields that changed, went or came, over all values.
+    changed_fields: usize,
+    /// Of these, those in which the value is, and those about which it decided.
+    as_data: usize,
+    as_control: usize,
+    /// Those that were not said to depend on the value.
+    unattributed: usize,
+    /// Fields made of the changed value alone, and how many of them changed.
+    sole: usize,
+    sole_changed: usize,
+    /// The others, with the functions on the way.
+    absorbed: BTreeMap<String, usize>,
+    /// The first few of what was missed: value, object, field.
+    missed: Vec<String>,
+    /// The first few that did not change though they are made of the value alone.
+    unchanged: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    suite: &'static str,
+    commit: String,
+    every: usize,
+    planned: usize,
+    passed: usize,
+    failed: usize,
+    sole_percent: f64,
+    charts: &'a [Tally],
+}
+
+/// Runs the suite and gives its last line; an error when something was missed.
+pub(crate) fn run(root: &Path, options: &Options) -> Result<String, Box<dyn Error>> {
+    let mut tallies = Vec::new();
+    for directory in &options.charts {
+        let tally =
+            chart(directory, options.every.max(1)).map_err(|error| format!("{}: {error}", directory.display()))?;
+        println!(
+            "{} {}: {} objects, {} fields, {} of {} values changed ({} refused, {} without effect); {} fields changed: {} data, {} control, {} missed; {} of {} made of one value alone changed; {:?}",
+            tally.chart,
+            tally.version,
+            tally.objects,
+            tally.fields,
+            tally.changed_values,
+            tally.values,
+            tally.refused,
+            tally.without_effect,
+            tally.changed_fields,
+            tally.as_data,
+            tally.as_control,
+            tally.unattributed,
+            tally.sole_changed,
+            tally.sole,
+            tally.absorbed
+        );
+        tally.missed.iter().for_each(|missed| println!("  missed: {missed}"));
+        tally.unchanged.iter().for_each(|unchanged| println!("  unchanged: {unchanged}"));
+        tallies.push(tally);
+    }
+    let sum = |of: fn(&Tally) -> usize| tallies.iter().map(of).sum::<usize>();
+    let (planned, failed) = (sum(|it| it.changed_fields), sum(|it| it.unattributed));
+    let (sole, sole_changed) = (sum(|it| it.sole), sum(|it| it.sole_changed));
+    let percent = if sole == 0 { 100.0 } else { sole_changed as f64 * 100.0 / sole as f64 };
+    if options.evidence {
+        let report = Report {
+            suite: "explain",
+            commit: commit(root),
+            every: options.every,
+            planned,
+            passed: planned - failed,
+            failed,
+            sole_percent: (percent * 100.0).round() / 100.0,
+            charts: &tallies,
+        };
+        let mut text = serde_json::to_string_pretty(&report)?;
+        text.push('\n');
+        std::fs::write(root.join("docs/evidence/explain.json"), text)?;
+    }
+    let line = format!(
+        "explain: {} of {planned} changed fields attributed; {sole_changed} of {sole} ({percent:.2} %) fields of one value changed",
+        planned - failed
+    );
+    if failed == 0 && percent >= 99.0 { Ok(line) } else { Err(line.into()) }
+}
+
+/// An object and one of its fields.
+type Key = (String, String);
+
+/// The fields of a rendering.
+struct Fields {
+    rendered: Rendered,
+    all: BTreeMap<Key, Field>,
+}
+
+fn chart(directory: &Path, every: usize) -> Result<Tally, Box<dyn Error>> {
+    let location = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let chart = Chart::load(&read_tree(directory)?, &location)?;
+    let base = fields(&chart, None)?;
+    let again = texts(&chart, None)?;
+    let random: BTreeSet<&Key> =
+        base.all.iter().filter(|(key, field)| again.get(*key) != Some(&field.text)).map(|(key, _)| key).collect();
+    let provenance = base.rendered.provenance.as_ref().ok_or("not traced")?;
+    let values = landfall_chart::values_to_json(&base.rendered.values);
+    let mut leaves: Vec<(String, Origin, Vec<Step>, Json)> = Vec::new();
+    walk(&values, &base.rendered.values.clone().into(), &mut Vec::new(), &mut |path, origin, value| {
+        let text = shown(path);
+        if provenance.path_of(origin) == Some(text.as_str()) {
+            leaves.push((text, origin, path.to_vec(), value.clone()));
+        }
+    });
+    let leaf_origins: BTreeSet<Origin> = leaves.iter().map(|(_, origin, ..)| *origin).collect();
+    let mut tally = Tally {
+        chart: chart.name().to_owned(),
+        version: chart.metadata.version.clone(),
+        objects: base.rendered.manifests.len() + base.rendered.hooks.len(),
+        fields: base.all.len(),
+        values: leaves.len(),
+        ..Tally::default()
+    };
+    let chosen: Vec<_> = leaves.iter().step_by(every).collect();
+    tally.changed_values = chosen.len();
+    let next = AtomicUsize::new(0);
+    let tally = Mutex::new(tally);
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some((path, origin, steps, value)) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let leaf = Leaf { path, origin: *origin, steps, value };
+                    let found = flip(&chart, &base, &random, &leaf_origins, &leaf, &values);
+                    if let Ok(mut tally) = tally.lock() {
+                        add(&mut tally, found);
+                    }
+                }
+            });
+        }
+    });
+    Ok(tally.into_inner().map_err(|_| "a worker panicked")?)
+}
+
+/// A value that is changed.
+struct Leaf<'a> {
+    path: &'a str,
+    origin: Origin,
+    steps: &'a [Step],
+    value: &'a Json,
+}
+
+fn add(tally: &mut Tally, found: Tally) {
+    tally.refused += found.refused;
+    tally.without_effect += found.without_effect;
+    tally.changed_fields += found.changed_fields;
+    tally.as_data += found.as_data;
+    tally.as_control += found.as_control;
+    tally.unattributed += found.unattributed;
+    tally.sole += found.sole;
+    tally.sole_changed += found.sole_changed;
+    for (functions, count) in found.absorbed {
+        *tally.absorbed.entry(functions).or_default() += count;
+    }
+    const SHOWN: usize = 40;
+    tally.missed.extend(found.missed);
+    tally.missed.truncate(SHOWN);
+    tally.unchanged.extend(found.unchanged);
+    tally.unchanged.truncate(SHOWN);
+}
+
+fn flip(
+    chart: &Chart,
+    base: &Fields,
+    random: &BTreeSet<&Key>,
+    leaves: &BTreeSet<Origin>,
+    leaf: &Leaf<'_>,
+    values: &Json,
+) -> Tally {
+    let mut tally = Tally::default();
+    let changed = others(leaf.value).into_iter().find_map(|other| {
+        let layer = overriding(values, leaf.steps, &other).to_string();
+        Some((texts(chart, Some(&layer)).ok()?, layer))
+    });
+    let Some((flipped, layer)) = changed else {
+        tally.refused = 1;
+        return tally;
+    };
+    let count = |origin: &FieldOrigin, leaf: Origin, tally: &mut Tally| {
+        tally.changed_fields += 1;
+        if origin.data.contains(&leaf) || origin.keys.contains(&leaf) {
+            tally.as_data += 1;
+        } else if origin.decisions.iter().any(|decision| decision.origin == leaf) {
+            tally.as_control += 1;
+        } else {
+            tally.unattributed += 1;
+            return false;
+        }
+        true
+    };
+    for (key, field) in base.all.iter().filter(|(key, _)| !random.contains(key)) {
+        let now = flipped.get(key);
+        let differs = now != Some(&field.text);
+        if differs && !count(&field.origin, leaf.origin, &mut tally) {
+            tally.missed.push(format!("{} → {} {}: {:?} → {now:?}", leaf.path, key.0, key.1, field.text));
+        }
+        let mut made_of = field.origin.data.iter().filter(|origin| leaves.contains(origin));
+        if made_of.next() == Some(&leaf.origin) && made_of.next().is_none() {
+            tally.sole += 1;
+            if differs {
+                tally.sole_changed += 1;
+            } else {
+                let functions = field.origin.functions.join(" ← ");
+                tally.unchanged.push(format!("{} → {} {}: {:?} by {functions}", leaf.path, key.0, key.1, field.text));
+                *tally.absorbed.entry(functions).or_default() += 1;
+            }
+        }
+    }
+    let came: Vec<&Key> = flipped.keys().filter(|key| !base.all.contains_key(key)).collect();
+    if !came.is_empty()
+        && let Ok(traced) = fields(chart, Some(&layer))
+        && let Some(provenance) = &traced.rendered.provenance
+    {
+        let at: Vec<Origin> = provenance
+            .origins_at(leaf.path)
+            .into_iter()
+            .filter(|(_, path)| path == leaf.path)
+            .map(|(origin, _)| origin)
+            .collect();
+        for key in came {
+            // A key that a random name is in is another one each time.
+            let Some(field) = traced.all.get(key) else { continue };
+            let Some(origin) = at.first() else { continue };
+            if !count(&field.origin, *origin, &mut tally) {
+                tally.missed.push(format!("{} → {} {} came: {:?}", leaf.path, key.0, key.1, field.text));
+            }
+        }
+    }
+    tally.without_effect = usize::from(tally.changed_fields == 0);
+    tally
+}
+
+fn rendering(chart: &Chart, layer: Option<&str>, tracing: Tracing) -> Result<Rendered, Box<dyn Error>> {
+    let mut layers = ValueLayers::new();
+    if let Some(layer) = layer {
+        layers.file("changed.yaml", layer);
+    }
+    let options = RenderOptions { tracing, schema: SchemaCheck::Skip, ..RenderOptions::default() };
+    let release = ReleaseInfo::install("release", "space");
+    Ok(render(chart, &layers, &release, &Capabilities::default(), &options)?)
+}
+
+fn fields(chart: &Chart, layer: Option<&str>) -> Result<Fields, Box<dyn Error>> {
+    let rendered = rendering(chart, layer, Tracing::On)?;
+    let provenance = rendered.provenance.as_ref().ok_or("not traced")?;
+    let mut all = BTreeMap::new();
+    let manifests = rendered.manifests.iter().chain(rendered.hooks.iter().map(|hook| &hook.manifest));
+    for manifest in manifests {
+        let name = object(&manifest.object());
+        for field in provenance.fields(manifest) {
+            all.insert((name.clone(), field.path.join("\u{1f}")), field);
+        }
+    }
+    Ok(Fields { rendered, all })
+}
+
+/// The fields' texts alone, without tracing: what is compared does not come from what is tested.
+fn texts(chart: &Chart, layer: Option<&str>) -> Result<BTreeMap<Key, String>, Box<dyn Error>> {
+    let rendered = rendering(chart, layer, Tracing::Off)?;
+    let mut all = BTreeMap::new();
+    let manifests = rendered.manifests.iter().chain(rendered.hooks.iter().map(|hook| &hook.manifest));
+    for manifest in manifests {
+        let name = object(&manifest.object());
+        let Ok(Some(document)) = landfall_yaml::parse_first(&manifest.text) else { continue };
+        let mut work = vec![(document.root(), Vec::<String>::new())];
+        while let Some((node, path)) = work.pop() {
+            let node = node.target();
+            if node.count() == 0 {
+                let text = match node.kind() {
+                    landfall_yaml::Kind::Mapping(_) => "{}",
+                    landfall_yaml::Kind::Sequence(_) => "[]",
+                    _ => node.text().unwrap_or_default(),
+                };
+                all.insert((name.clone(), path.join("\u{1f}")), text.to_owned());
+            }
+            let below = |step: String| path.iter().cloned().chain([step]).collect::<Vec<_>>();
+            work.extend(node.entries().map(|(key, value)| (value, below(key.text().unwrap_or_default().to_owned()))));
+            work.extend(node.items().enumerate().map(|(at, item)| (item, below(at.to_string()))));
+        }
+    }
+    Ok(all)
+}
+
+fn object(object: &Json) -> String {
+    let text = |at: &str| object.pointer(at).and_then(Json::as_str).unwrap_or_default();
+    format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
+}
+
+/// A step on the way to a value.
+#[derive(Debug, Clone)]
+enum Step {
+    Key(String),
+    At(usize),
+}
+
+fn shown(path: &[Step]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step {
+            Step::Key(key) => {
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                text.push_str(&key.replace('.', "\\."));
+            }
+            Step::At(at) => text.push_str(&format!("[{at}]")),
+        }
+    }
+    text
+}
+
+/// Visits booleans, numbers and strings.
+fn walk(
+    json: &Json,
+    value: &landfall_chart::Value,
+    path: &mut Vec<Step>,
+    visit: &mut impl FnMut(&[Step], Origin, &Json),
+) {
+    match json {
+        Json::Object(entries) => {
+            for (key, below) in entries {
+                let Some(inner) = value.as_map().and_then(|map| map.get(key)) else { continue };
+                path.push(Step::Key(key.clone()));
+                walk(below, &inner, path, visit);
+                path.pop();
+            }
+        }
+        Json::Array(items) => {
+            for (at, below) in items.iter().enumerate() {
+                let Some(inner) = value.as_list().and_then(|list| list.values().get(at)) else { continue };
+                path.push(Step::At(at));
+                walk(below, inner, path, visit);
+                path.pop();
+            }
+        }
+        Json::Null => {}
+        _ => visit(path, value.origin(), json),
+    }
+}
+
+/// Other values of the same kind, the likeliest first.
+fn others(value: &Json) -> Vec<Json> {
+    match value {
+        Json::Bool(truth) => vec![Json::Bool(!truth)],
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => vec![(whole + 1).into(), (whole * 2 + 3).into()],
+            None => vec![(number.as_f64().unwrap_or_default() + 1.0).into()],
+        },
+        Json::String(text) if text.is_empty() => vec!["flipped".into(), "1".into()],
+        Json::String(text) => vec![format!("{text}x").into(), format!("x{text}").into(), "flipped".into()],
+        _ => Vec::new(),
+    }
+}
+
+/// A values layer that changes one value; lists are replaced as a whole.
+fn overriding(values: &Json, steps: &[Step], other: &Json) -> Json {
+    match steps {
+        [] => other.clone(),
+        [Step::Key(key), rest @ ..] => {
+            let below = values.get(key).unwrap_or(&Json::Null);
+            Json::Object([(key.clone(), overriding(below, rest, other))].into_iter().collect())
+        }
+        [Step::At(at), rest @ ..] => {
+            let mut items = values.as_array().cloned().unwrap_or_default();
+            if let Some(item) = items.get_mut(*at) {
+                *item = within(item, rest, other);
+            }
+            Json::Array(items)
+        }
+    }
+}
+
+/// A value inside of a list, all around it kept.
+fn within(value: &Json, steps: &[Step], other: &Json) -> Json {
+    let mut changed = value.clone();
+    let mut here = &mut changed;
+    for step in steps {
+        let below = match step {
+            Step::Key(key) => here.get_mut(key),
+            Step::At(at) => here.get_mut(*at),
+        };
+        match below {
+            Some(below) => here = below,
+            None => return value.clone(),
+        }
+    }
+    *here = other.clone();
+    changed
+}

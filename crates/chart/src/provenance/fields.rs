@@ -1,0 +1,233 @@
+//! The fields of an object: what they are made of, what decided about them and about where they stand.
+
+use std::ops::Range;
+
+use landfall_gotemplate::PieceKind;
+use landfall_yaml::{CollectionStyle, Kind, Node, ScalarStyle};
+
+use super::{FieldOrigin, Gathered, Output, Provenance, Reason};
+use crate::manifest::Manifest;
+
+/// A field of an object with its value and where that comes from.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// From the object's root, numbers for items of lists.
+    pub path: Vec<String>,
+    /// As it is written: scalars without quotes, `{}`, `[]`, or nothing.
+    pub text: String,
+    /// Where it comes from.
+    pub origin: FieldOrigin,
+}
+
+/// What is around a field.
+#[derive(Clone, Default)]
+struct Around<'d> {
+    /// The keys of the tables that it is in, its own last.
+    keys: Vec<Node<'d>>,
+    /// From the beginning of each list that it is in to its item there.
+    before: Vec<Range<usize>>,
+}
+
+/// Reads a manifest's fields.
+struct Reader<'p> {
+    provenance: &'p Provenance,
+    manifest: &'p Manifest,
+    output: Output<'p>,
+}
+
+impl<'p> Reader<'p> {
+    fn new(provenance: &'p Provenance, manifest: &'p Manifest) -> Option<Self> {
+        Some(Reader { provenance, manifest, output: Output::of(provenance, &manifest.path)? })
+    }
+
+    /// A range of the manifest's text as one of the template's output.
+    fn bytes(&self, range: Range<usize>) -> Range<usize> {
+        self.output.before(self.manifest.start + range.start..self.manifest.start + range.end)
+    }
+
+    fn told(&self, node: Node<'_>, around: &Around<'_>, root: Node<'_>) -> FieldOrigin {
+        let mut gathered = Gathered::default();
+        self.gather(node, around, &mut gathered);
+        self.identity(root, &mut gathered);
+        for origin in self.provenance.switched_on(&self.manifest.path) {
+            gathered.control(origin, Reason::Switch);
+        }
+        gathered.told(self.provenance)
+    }
+
+    fn gather(&self, node: Node<'_>, around: &Around<'_>, gathered: &mut Gathered<'p>) {
+        let value = node.span().range();
+        let key = around.keys.last().filter(|_| around.before.last().is_none_or(|item| item.end <= value.start));
+        let own = match key {
+            Some(key) if value.is_empty() => key.span().range(),
+            _ => value.clone(),
+        };
+        gathered.value(&self.output, self.bytes(own.clone()));
+        self.beside(node, own, gathered);
+        for (index, key) in around.keys.iter().enumerate() {
+            let reason = if index + 1 == around.keys.len() { Reason::Branch } else { Reason::Key };
+            for piece in self.output.pieces(self.bytes(key.span().range())).filter(|piece| !piece.is_nothing()) {
+                gathered.control(piece.origin, Reason::Key);
+                gathered.control(piece.control, reason);
+            }
+        }
+        for before in &around.before {
+            for piece in self.output.pieces(self.bytes(before.clone())) {
+                gathered.control(piece.control, Reason::Position);
+            }
+        }
+    }
+
+    /// Branches that printed nothing within a value or right behind it.
+    fn beside(&self, node: Node<'_>, own: Range<usize>, gathered: &mut Gathered<'p>) {
+        let text = self.manifest.text.as_bytes();
+        let rest = text.get(own.end..).unwrap_or(&[]);
+        // Whatever is added behind a value that can take more lines makes it longer.
+        let takes_lines = match node.kind() {
+            Kind::Scalar(style) => {
+                node.span().range().is_empty() || matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+            }
+            Kind::Sequence(style) | Kind::Mapping(style) => style == CollectionStyle::Flow,
+            _ => false,
+        };
+        let end = if takes_lines {
+            rest.iter().position(|byte| !byte.is_ascii_whitespace()).map_or(text.len(), |at| own.end + at)
+        } else {
+            rest.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| own.end + at)
+        };
+        let whole = self.bytes(own.start..end);
+        let inside = self.bytes(own).end;
+        for piece in self.output.pieces(whole).filter(|piece| piece.is_nothing()) {
+            if takes_lines || piece.kind == PieceKind::NoValue || piece.start < inside {
+                gathered.control(piece.control, Reason::LeftOut);
+            }
+        }
+    }
+
+    /// What the object is called, and what else decides whether it is this object at all.
+    fn identity(&self, root: Node<'_>, gathered: &mut Gathered<'p>) {
+        let metadata = root.get("metadata").map(Node::target);
+        let annotations = metadata.and_then(|metadata| metadata.get("annotations")).map(Node::target);
+        let parts = [
+            root.get_entry("apiVersion"),
+            root.get_entry("kind"),
+            metadata.and_then(|metadata| metadata.get_entry("name")),
+            metadata.and_then(|metadata| metadata.get_entry("generateName")),
+            metadata.and_then(|metadata| metadata.get_entry("namespace")),
+            annotations.and_then(|annotations| annotations.get_entry("helm.sh/hook")),
+        ];
+        for (key, value) in parts.into_iter().flatten() {
+            let whole = key.span().range().start..value.span().range().end.max(key.span().range().end);
+            for piece in self.output.pieces(self.bytes(whole)) {
+                gathered.control(piece.origin, Reason::Identity);
+                gathered.control(piece.control, Reason::Identity);
+            }
+        }
+    }
+
+    fn all(&self, node: Node<'_>, root: Node<'_>, path: &[String], around: &Around<'_>, into: &mut Vec<Field>) {
+        let target = node.target();
+        if path.len() > 100 || target.count() == 0 {
+            let text = match target.kind() {
+                Kind::Mapping(_) => "{}".to_owned(),
+                Kind::Sequence(_) => "[]".to_owned(),
+                _ => target.text().unwrap_or_default().to_owned(),
+            };
+            into.push(Field { path: path.to_vec(), text, origin: self.told(node, around, root) });
+            return;
+        }
+        for (key, value) in target.entries() {
+            let mut path = path.to_vec();
+            path.push(key.text().unwrap_or_default().to_owned());
+            self.all(value, root, &path, &around.below(key), into);
+        }
+        for (at, item) in target.items().enumerate() {
+            let mut path = path.to_vec();
+            path.push(at.to_string());
+            self.all(item, root, &path, &around.item(target, item), into);
+        }
+    }
+}
+
+impl<'d> Around<'d> {
+    fn below(&self, key: Node<'d>) -> Self {
+        let mut around = self.clone();
+        around.keys.push(key);
+        around
+    }
+
+    fn item(&self, list: Node<'d>, item: Node<'d>) -> Self {
+        let mut around = self.clone();
+        // What was left out in front of the first item stands behind the list's key.
+        let key = self.keys.last().map(|key| key.span().range().end);
+        let list = list.span().range().start;
+        let start = key.filter(|key| self.before.last().is_none_or(|item| item.end <= *key)).unwrap_or(list);
+        around.before.push(start.min(list)..item.span().range().start);
+        around
+    }
+}
+
+pub(super) fn all(provenance: &Provenance, manifest: &Manifest) -> Vec<Field> {
+    let mut fields = Vec::new();
+    if let Some(reader) = Reader::new(provenance, manifest)
+        && let Ok(Some(document)) = landfall_yaml::parse_first(&manifest.text)
+    {
+        reader.all(document.root(), document.root(), &[], &Around::default(), &mut fields);
+    }
+    fields
+}
+
+pub(super) fn origin_of(provenance: &Provenance, manifest: &Manifest, path: &[&str]) -> Option<FieldOrigin> {
+    let document = landfall_yaml::parse_first(&manifest.text).ok()??;
+    let (node, around) = walk(document.root(), path)?;
+    let reader = Reader::new(provenance, manifest)?;
+    Some(reader.told(node, &around, document.root()))
+}
+
+fn walk<'d>(root: Node<'d>, path: &[&str]) -> Option<(Node<'d>, Around<'d>)> {
+    let mut node = root;
+    let mut around = Around::default();
+    for step in path {
+        let target = node.target();
+        match target.kind() {
+            Kind::Mapping(_) => {
+                let (key, value) = target.get_entry(step)?;
+                around = around.below(key);
+                node = value;
+            }
+            Kind::Sequence(_) => {
+                let item = target.items().nth(step.parse().ok()?)?;
+                around = around.item(target, item);
+                node = item;
+            }
+            _ => return None,
+        }
+    }
+    Some((node, around))
+}
+
+pub(super) fn path_at(text: &str, line: usize) -> Option<Vec<String>> {
+    let document = landfall_yaml::parse_first(text).ok()??;
+    let mut node = document.root();
+    let mut path = Vec::new();
+    loop {
+        let target = node.target();
+        // The last that begins on the line or above holds it.
+        let entry = target.entries().take_while(|(key, _)| key.span().start.line() <= line).last();
+        let item = target.items().enumerate().take_while(|(_, item)| item.span().start.line() <= line).last();
+        match (entry, item) {
+            (Some((key, value)), _) => {
+                path.push(key.text()?.to_owned());
+                if key.span().start.line() == line && value.span().start.line() != line {
+                    return Some(path);
+                }
+                node = value;
+            }
+            (None, Some((at, item))) => {
+                path.push(at.to_string());
+                node = item;
+            }
+            (None, None) => return Some(path),
+        }
+    }
+}

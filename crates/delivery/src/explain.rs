@@ -1,0 +1,247 @@
+//! Why a field is what it is: the template's line, the values in it with all that they override, what decided about it.
+
+mod lines;
+mod names;
+mod story;
+
+use landfall_chart::{
+    Capabilities, FieldOrigin, Manifest, Operation, Origin, Provenance, Reason, RenderOptions, Rendered, Source,
+    TemplateOptions, Tracing, ValuesHistory,
+};
+use landfall_diag::Diagnostic;
+
+use crate::rendering::{RenderedUnit, Turn, render_with};
+use crate::unit::{Unit, UnitSource};
+
+pub use lines::RenderedLine;
+pub use names::{ObjectName, field_path};
+pub use story::{BlamedCommit, DecisionStory, Effect, FieldStory, LayerStory, ObjectStory, ValueStory};
+
+/// A unit rendered so that each of its fields can be explained.
+#[derive(Debug)]
+pub struct Explainer {
+    unit: String,
+    rendered: RenderedUnit,
+    /// By chart of the rendering.
+    histories: Vec<ValuesHistory>,
+    /// Dependencies, taking part or not, with the values that switch them.
+    switches: Vec<(String, Vec<String>)>,
+}
+
+/// An object of a rendering.
+#[derive(Debug, Clone, Copy)]
+struct Found<'e> {
+    chart: usize,
+    rendered: &'e Rendered,
+    provenance: &'e Provenance,
+    manifest: &'e Manifest,
+}
+
+impl Explainer {
+    /// Renders a unit without a cluster.
+    ///
+    /// # Errors
+    /// What the chart refuses with.
+    pub fn of(unit: &Unit) -> Result<Self, Vec<Diagnostic>> {
+        let turn = Turn { revision: 1, operation: Operation::Install };
+        let options = RenderOptions { tracing: Tracing::On, ..RenderOptions::default() };
+        let rendered = render_with(unit, turn, &Capabilities::default(), &options)?;
+        let charts = unit.sources.iter().filter_map(|source| match source {
+            UnitSource::Chart(source) => Some(source),
+            UnitSource::Manifests(_) => None,
+        });
+        // Dependencies as they take part: renamed by their aliases.
+        let histories = charts
+            .zip(&rendered.charts)
+            .map(|(source, rendered)| ValuesHistory::of(&rendered.processed, &source.values))
+            .collect();
+        let declared = unit.chart().into_iter().flat_map(|chart| &chart.metadata.dependencies);
+        let switches = declared
+            .filter(|dependency| !dependency.condition.is_empty())
+            .map(|dependency| {
+                let name = if dependency.alias.is_empty() { &dependency.name } else { &dependency.alias };
+                (name.clone(), dependency.condition.split(',').map(|path| path.trim().to_owned()).collect())
+            })
+            .collect();
+        Ok(Explainer { unit: unit.name.clone(), rendered, histories, switches })
+    }
+
+    fn all(&self) -> impl Iterator<Item = Found<'_>> {
+        self.rendered.charts.iter().enumerate().flat_map(|(chart, rendered)| {
+            let manifests = rendered.manifests.iter().chain(rendered.hooks.iter().map(|hook| &hook.manifest));
+            let found = rendered
+                .provenance
+                .as_ref()
+                .map(|provenance| manifests.map(move |manifest| Found { chart, rendered, provenance, manifest }));
+            found.into_iter().flatten()
+        })
+    }
+
+    /// The names of all objects, as `deployment/web`.
+    pub fn objects(&self) -> Vec<String> {
+        self.all().map(|found| ObjectName::of(&found.manifest.object()).to_string()).collect()
+    }
+
+    /// The objects of that name with their fields at and below a path, all of them when it is empty.
+    pub fn explain(&self, name: &ObjectName, path: &[String]) -> Vec<ObjectStory> {
+        let mut stories = Vec::new();
+        for found in self.all() {
+            let object = found.manifest.object();
+            if !name.means(&object) {
+                continue;
+            }
+            let masked = object["kind"] == "Secret";
+            let fields =
+                found.provenance.fields(found.manifest).into_iter().filter(|field| field.path.starts_with(path));
+            let fields = fields.map(|field| {
+                let masked = masked && field.path.first().is_some_and(|first| first == "data" || first == "stringData");
+                self.story(&found, field_path(&field.path), field.text, &field.origin, masked)
+            });
+            stories.push(ObjectStory {
+                unit: self.unit.clone(),
+                object: ObjectName::of(&object),
+                template: found.manifest.path.clone(),
+                fields: fields.collect(),
+            });
+        }
+        // Manifests that no chart has rendered say everything themselves.
+        for plain in self.rendered.plain() {
+            let object = plain.object.value();
+            if name.means(object) {
+                stories.push(ObjectStory {
+                    unit: self.unit.clone(),
+                    object: ObjectName::of(object),
+                    template: plain.path.clone(),
+                    fields: Vec::new(),
+                });
+            }
+        }
+        stories
+    }
+
+    /// What a value (or one below its path) is in and decides about; `None` when there is no such value.
+    pub fn effect(&self, path: &str) -> Option<Effect> {
+        let mut known = false;
+        let mut stories: Vec<ObjectStory> = Vec::new();
+        for found in self.all() {
+            let origins = found.provenance.origins_at(path);
+            known |= !origins.is_empty();
+            let is_meant = |origin: &Origin| origins.iter().any(|(meant, _)| meant == origin);
+            let object = found.manifest.object();
+            let mut fields = Vec::new();
+            for mut field in found.provenance.fields(found.manifest) {
+                let origin = &mut field.origin;
+                origin.data.retain(is_meant);
+                origin.keys.retain(is_meant);
+                origin.decisions.retain(|decision| is_meant(&decision.origin));
+                if origin.data.is_empty() && origin.keys.is_empty() && origin.decisions.is_empty() {
+                    continue;
+                }
+                let masked = object["kind"] == "Secret";
+                fields.push(self.story(&found, field_path(&field.path), field.text, &field.origin, masked));
+            }
+            if !fields.is_empty() {
+                stories.push(ObjectStory {
+                    unit: self.unit.clone(),
+                    object: ObjectName::of(&object),
+                    template: found.manifest.path.clone(),
+                    fields,
+                });
+            }
+        }
+        let mut effect = Effect { objects: stories, left_out: Vec::new(), switches: Vec::new() };
+        for provenance in self.rendered.charts.iter().filter_map(|rendered| rendered.provenance.as_ref()) {
+            let origins: Vec<Origin> = provenance.origins_at(path).into_iter().map(|(origin, _)| origin).collect();
+            known |= !origins.is_empty();
+            effect.left_out.extend(provenance.left_out(&origins));
+        }
+        for (chart, conditions) in &self.switches {
+            if conditions.iter().any(|condition| condition == path) {
+                known = true;
+                effect.switches.push(chart.clone());
+            }
+        }
+        known.then_some(effect)
+    }
+
+    /// All paths of values.
+    pub fn values(&self) -> Vec<String> {
+        let provenances = self.rendered.charts.iter().filter_map(|rendered| rendered.provenance.as_ref());
+        provenances.flat_map(|provenance| provenance.paths()).map(str::to_owned).collect()
+    }
+
+    /// What `landfall template` prints for the unit's charts.
+    ///
+    /// # Errors
+    /// None is expected: nothing is picked.
+    pub fn output(&self) -> Result<String, Diagnostic> {
+        let mut all = String::new();
+        for rendered in &self.rendered.charts {
+            let text = rendered
+                .template_output(&TemplateOptions::default())
+                .map_err(|error| landfall_diag::Diagnose::diagnose(&error))?;
+            all.push_str(&text);
+        }
+        Ok(all)
+    }
+
+    fn story(&self, found: &Found<'_>, field: String, value: String, origin: &FieldOrigin, masked: bool) -> FieldStory {
+        let values = origin.data.iter().chain(&origin.keys).filter_map(|origin| self.value(found, *origin, masked));
+        let decided = origin.decisions.iter().filter_map(|decision| {
+            Some(DecisionStory { reason: decision.reason.word(), value: self.value(found, decision.origin, masked)? })
+        });
+        FieldStory {
+            field,
+            value: if masked { "(secret)".to_owned() } else { value },
+            template: origin.template.clone(),
+            values: values.collect(),
+            decided_by: decided.collect(),
+            built_in: origin.built_in.clone(),
+            functions: origin.functions.clone(),
+        }
+    }
+
+    fn value(&self, found: &Found<'_>, origin: Origin, masked: bool) -> Option<ValueStory> {
+        let source = found.provenance.source(origin)?;
+        let path = found.provenance.path_of(origin).unwrap_or_default().to_owned();
+        let settings = match self.histories.get(found.chart) {
+            Some(history) if !path.is_empty() => history.settings(&path),
+            _ => Vec::new(),
+        };
+        let mut layers: Vec<LayerStory> = Vec::new();
+        for setting in settings.iter().rev() {
+            // What stands above the one that counts was taken back, or speaks of something else.
+            if layers.is_empty() && !same(&setting.source, &source) {
+                continue;
+            }
+            layers.push(LayerStory::of(&setting.source, Some(&setting.value), masked));
+        }
+        if layers.is_empty() {
+            layers.push(LayerStory::of(&source, found.rendered_value(&path).as_ref(), masked));
+        }
+        Some(ValueStory { path, layers })
+    }
+}
+
+impl Found<'_> {
+    fn rendered_value(&self, path: &str) -> Option<landfall_chart::Value> {
+        let mut here: landfall_chart::Value = self.rendered.values.clone().into();
+        for key in path.split('.') {
+            here = here.as_map()?.get(key)?;
+        }
+        Some(here)
+    }
+}
+
+fn same(a: &Source, b: &Source) -> bool {
+    match (a.place(), b.place()) {
+        (Some(a), Some(b)) => a.file == b.file && a.line == b.line && a.column == b.column,
+        (None, None) => a == b,
+        _ => false,
+    }
+}
+
+/// Whether a decision is worth a person's look at one field.
+pub fn is_near(reason: &str) -> bool {
+    [Reason::Branch, Reason::LeftOut, Reason::Key, Reason::Switch].iter().any(|near| near.word() == reason)
+}

@@ -1,0 +1,377 @@
+//! `landfall explain`: a field, a value, a line of output; rules are in [`super::rules`].
+
+use std::path::Path;
+use std::time::Instant;
+
+use landfall_delivery::{
+    BlamedCommit, Effect, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory, RenderedLine, Target, ValueStory,
+    is_near, path_steps,
+};
+use landfall_diag::{Diagnostic, Place as FilePlace};
+use serde_json::json;
+
+use super::{rules, shared};
+use crate::cli::ExplainArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::ui::{Output, Style, Table};
+
+/// What is to be explained.
+enum Question {
+    /// An object and a field of it, the whole object when empty.
+    Object(ObjectName, Vec<String>),
+    /// A path of values.
+    Value(String),
+    /// A line of what is rendered.
+    Line(usize),
+}
+
+pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Outcome {
+    let started = Instant::now();
+    let what = args.what.as_deref().unwrap_or_default();
+    let is_rule = what.get(..2).is_some_and(|front| front.eq_ignore_ascii_case("lf"))
+        && what.len() > 2
+        && what[2..].bytes().all(|byte| byte.is_ascii_digit());
+    if is_rule {
+        return rules::explain(context, what);
+    }
+    let question = question(context, args, what)?;
+    let place = context.place(args.target.as_deref(), &args.place)?;
+    let overrides = shared::overrides(context, &args.values)?;
+    let mut selection = shared::selection(context, &place, &args.place)?;
+    // In a system `--release` picks one of its releases; of a bare chart it is the name.
+    let wanted = match place.target.kind {
+        landfall_delivery::TargetKind::Chart => None,
+        _ => selection.release.take(),
+    };
+    let candidates =
+        place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
+    let mut explainers = Vec::new();
+    for (name, unit) in candidates {
+        if wanted.as_ref().is_some_and(|wanted| *wanted != name) {
+            continue;
+        }
+        let unit = unit.map_err(Failure::from)?;
+        explainers.push(Explainer::of(&unit).map_err(Failure::from)?);
+    }
+    let question = match question {
+        Question::Line(line) => at_line(&explainers, line)?,
+        question => question,
+    };
+    let mut stories: Vec<ObjectStory> = Vec::new();
+    let (mut left_out, mut switches) = (Vec::new(), Vec::new());
+    match &question {
+        Question::Object(name, path) => {
+            let name =
+                ObjectName { namespace: name.namespace.clone().or(args.place.namespace.clone()), ..name.clone() };
+            stories.extend(explainers.iter().flat_map(|explainer| explainer.explain(&name, path)));
+            if stories.is_empty() && name.namespace.is_some() {
+                let anywhere = ObjectName { namespace: None, ..name.clone() };
+                stories.extend(explainers.iter().flat_map(|explainer| explainer.explain(&anywhere, path)));
+            }
+            if stories.is_empty() {
+                return Err(no_object(&explainers, &name));
+            }
+            if !path.is_empty() && stories.iter().all(|story| story.fields.is_empty()) {
+                return Err(no_field(&explainers, &name, path));
+            }
+        }
+        Question::Value(path) => {
+            let found: Vec<Effect> = explainers.iter().filter_map(|explainer| explainer.effect(path)).collect();
+            if found.is_empty() {
+                return Err(no_value(&explainers, path));
+            }
+            for effect in found {
+                stories.extend(effect.objects);
+                left_out.extend(effect.left_out);
+                switches.extend(effect.switches);
+            }
+        }
+        Question::Line(_) => {}
+    }
+    if args.blame {
+        blame(&place.target, &mut stories);
+    }
+    match context.ui.output {
+        Output::Json | Output::Yaml => {
+            let mut data = json!({"objects": stories});
+            if matches!(question, Question::Value(_)) {
+                data["left_out"] = json!(left_out);
+                data["switches"] = json!(switches);
+            }
+            context.ui.document(&shared::envelope("Explanation", Exit::Done, data, started));
+        }
+        Output::Name => {
+            for story in &stories {
+                story.fields.iter().for_each(|field| context.ui.line(&format!("{} {}", story.object, field.field)));
+            }
+        }
+        Output::Table => match &question {
+            Question::Value(path) => {
+                let is_told = print_value(context, &stories);
+                for chart in &switches {
+                    context.ui.line(&format!("  switches    the chart {chart} on and off"));
+                }
+                for place in &left_out {
+                    let source = place.source.as_deref().unwrap_or_default().trim();
+                    context.ui.line(&format!("  leaves out  what {}:{} would print", place.file, place.line));
+                    context.ui.line(&format!("              {}", context.ui.out_style(Style::Muted, source)));
+                }
+                if !is_told && left_out.is_empty() && switches.is_empty() {
+                    context.ui.line(&format!("`{path}` is in no field and decides about none"));
+                }
+            }
+            Question::Object(_, path) if path.is_empty() => {
+                stories.iter().for_each(|story| print_object(context, story))
+            }
+            _ => stories.iter().for_each(|story| print_fields(context, story)),
+        },
+    }
+    Ok(Exit::Done)
+}
+
+fn question(context: &Context, args: &ExplainArgs, what: &str) -> Result<Question, Failure> {
+    if let Some(line) = args.line {
+        return Ok(Question::Line(line));
+    }
+    let field = || args.field.as_deref().map(|field| path_steps(field.trim_start_matches('.'))).unwrap_or_default();
+    if let Some((file, line)) = what.rsplit_once(':')
+        && let Ok(line) = line.parse::<usize>()
+    {
+        let path = context.cwd.join(file);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Failure::usage(Diagnostic::error(155, format!("`{file}` cannot be read")).note(error.to_string()))
+        })?;
+        return object_at(&text, line, file);
+    }
+    if let Some(name) = ObjectName::parse(what) {
+        return Ok(Question::Object(name, field()));
+    }
+    if Path::new(what).exists() || args.field.is_some() {
+        return Err(Failure::usage(
+            Diagnostic::error(156, format!("`{what}` is no object"))
+                .help("write it as `deploy/web`; the chart stands behind --chart"),
+        ));
+    }
+    Ok(Question::Value(what.trim_start_matches(".Values.").trim_start_matches('.').to_owned()))
+}
+
+fn at_line(explainers: &[Explainer], line: usize) -> Result<Question, Failure> {
+    let mut text = String::new();
+    for explainer in explainers {
+        text.push_str(&explainer.output().map_err(Failure::usage)?);
+    }
+    object_at(&text, line, "the output")
+}
+
+fn object_at(text: &str, line: usize, file: &str) -> Result<Question, Failure> {
+    match RenderedLine::of(text, line) {
+        Some(found) => Ok(Question::Object(found.object, found.path)),
+        None => {
+            let diagnostic = Diagnostic::error(157, format!("line {line} of {file} belongs to no object"));
+            Err(Failure::usage(diagnostic.note(format!("there are {} lines", text.lines().count()))))
+        }
+    }
+}
+
+fn no_object(explainers: &[Explainer], name: &ObjectName) -> Failure {
+    let known: Vec<String> = explainers.iter().flat_map(Explainer::objects).collect();
+    let mut diagnostic = Diagnostic::error(158, format!("nothing renders `{name}`"));
+    diagnostic = match landfall_diag::nearest(&name.to_string(), known.iter().map(String::as_str)) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.note(format!("there are: {}", some_of(&known))),
+    };
+    Failure::usage(diagnostic)
+}
+
+fn no_field(explainers: &[Explainer], name: &ObjectName, path: &[String]) -> Failure {
+    let wanted = landfall_delivery::field_path(path);
+    let stories = explainers.iter().flat_map(|explainer| explainer.explain(name, &[]));
+    let known: Vec<String> = stories.flat_map(|story| story.fields).map(|field| field.field).collect();
+    let mut diagnostic = Diagnostic::error(159, format!("{name} has no field `{wanted}`"))
+        .note("fields that the cluster fills in are not in the chart");
+    if let Some(near) = landfall_diag::nearest(&wanted, known.iter().map(String::as_str)) {
+        diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+    }
+    Failure::usage(diagnostic)
+}
+
+fn no_value(explainers: &[Explainer], path: &str) -> Failure {
+    let known: Vec<String> = explainers.iter().flat_map(Explainer::values).collect();
+    let mut diagnostic = Diagnostic::error(160, format!("there is no value `{path}`"))
+        .note("neither the charts' values nor what is given on top of them have it");
+    diagnostic = match landfall_diag::nearest(path, known.iter().map(String::as_str)) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.help("an object is written as `deploy/web`"),
+    };
+    Failure::usage(diagnostic)
+}
+
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
+    format!("{}{more}", names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "))
+}
+
+/// Adds to every line in a file the commit that wrote it.
+fn blame(target: &Target, stories: &mut [ObjectStory]) {
+    let mut known: std::collections::HashMap<(String, u32), Option<BlamedCommit>> = std::collections::HashMap::new();
+    let mut commit = |place: &FilePlace| {
+        let key = (place.file.clone(), place.line);
+        known.entry(key).or_insert_with(|| commit_of(target, place)).clone()
+    };
+    for field in stories.iter_mut().flat_map(|story| &mut story.fields) {
+        let values = field.values.iter_mut().chain(field.decided_by.iter_mut().map(|decision| &mut decision.value));
+        for layer in values.flat_map(|value| &mut value.layers) {
+            layer.commit = layer.place.as_ref().and_then(&mut commit);
+        }
+    }
+}
+
+fn commit_of(target: &Target, place: &FilePlace) -> Option<BlamedCommit> {
+    // Names are shown as seen from the working directory; the tree has its own.
+    let path = match target.shown.as_str() {
+        "" => place.file.as_str(),
+        shown => place.file.strip_prefix(shown)?.trim_start_matches('/'),
+    };
+    let found = target.source.line_commit(path, place.line)?;
+    let at = jiff::Timestamp::from_second(found.seconds).ok()?.to_string();
+    Some(BlamedCommit { sha: found.sha, author: found.author, at, subject: found.subject })
+}
+
+fn heading(context: &Context, story: &ObjectStory) -> String {
+    let namespace = story.object.namespace.as_ref().map(|namespace| format!(" ({namespace})")).unwrap_or_default();
+    let name = format!("{}/{}", story.object.kind, story.object.name);
+    format!("{}{namespace}", context.ui.out_style(Style::Strong, &name))
+}
+
+/// A whole object: a line a field.
+fn print_object(context: &Context, story: &ObjectStory) {
+    context.ui.line(&format!("{}   {}", heading(context, story), story.template));
+    let mut table = Table::new(["FIELD", "VALUE", "FROM", "SET AT"]);
+    for field in &story.fields {
+        let mut from: Vec<&str> = field.values.iter().map(|value| value.path.as_str()).collect();
+        from.extend(field.built_in.iter().copied());
+        let at: Vec<&str> = field.values.iter().filter_map(|value| Some(value.layers.first()?.at.as_str())).collect();
+        table.row([
+            field.field.clone(),
+            short(&field.value, 40),
+            short(&from.join(", "), 48),
+            short(&at.join(", "), 60),
+        ]);
+    }
+    context.ui.data(&table.render());
+}
+
+/// Single fields: all that is known.
+fn print_fields(context: &Context, story: &ObjectStory) {
+    for field in &story.fields {
+        let value = context.ui.out_style(Style::Strong, &short(&field.value, 80));
+        context.ui.line(&format!("{}  {}: {value}", heading(context, story), field.field));
+        print_field(context, field);
+    }
+}
+
+fn print_field(context: &Context, field: &FieldStory) {
+    let ui = &context.ui;
+    match &field.template {
+        Some(place) => {
+            ui.line(&format!("  written by  {}:{}", place.file, place.line));
+            if let Some(source) = &place.source {
+                ui.line(&format!("              {}", ui.out_style(Style::Muted, source.trim())));
+            }
+        }
+        None => ui.line("  written by  a text made at run time"),
+    }
+    if !field.functions.is_empty() && (field.values.len() > 1 || field.functions.len() > 1) {
+        ui.line(&format!("  computed    by {}", field.functions.join(" ← ")));
+    }
+    for value in &field.values {
+        print_value_story(context, "value      ", value);
+    }
+    for name in &field.built_in {
+        ui.line(&format!("  value       {name}"));
+    }
+    if field.values.is_empty() && field.built_in.is_empty() {
+        ui.line("  value       the template's own");
+    }
+    let near = field.decided_by.iter().filter(|decision| is_near(decision.reason));
+    for decision in near {
+        let word = match decision.reason {
+            "left-out" => "would be more with",
+            "switch" => "chart switched on by",
+            _ => "decided by ",
+        };
+        print_value_story(context, word, &decision.value);
+    }
+}
+
+fn print_value_story(context: &Context, word: &str, value: &ValueStory) {
+    let ui = &context.ui;
+    for (index, layer) in value.layers.iter().enumerate() {
+        let said = layer.value.as_deref().map(|value| format!(" = {}", short(value, 60))).unwrap_or_default();
+        let path = if index == 0 { value.path.as_str() } else { "" };
+        let at = place_of(layer);
+        if index == 0 {
+            ui.line(&format!("  {word} {}{said}   set at {at}", ui.out_style(Style::Literal, path)));
+        } else {
+            ui.line(&format!("              overrides{said}   at {at}"));
+        }
+        if let Some(commit) = &layer.commit {
+            let sha: String = commit.sha.chars().take(10).collect();
+            let day = commit.at.split('T').next().unwrap_or_default();
+            ui.line(&format!("              {sha} {}, {day}: {}", commit.author, commit.subject));
+        }
+    }
+}
+
+fn place_of(layer: &LayerStory) -> String {
+    match layer.kind {
+        "default" => format!("{} (the chart's default)", layer.at),
+        _ => layer.at.clone(),
+    }
+}
+
+/// The fields that a value is in or decides about; whether there are any.
+fn print_value(context: &Context, stories: &[ObjectStory]) -> bool {
+    let ui = &context.ui;
+    let values = stories
+        .iter()
+        .flat_map(|story| &story.fields)
+        .flat_map(|field| field.values.iter().chain(field.decided_by.iter().map(|decision| &decision.value)));
+    let mut seen: Vec<&str> = Vec::new();
+    for value in values {
+        if !seen.contains(&value.path.as_str()) {
+            seen.push(&value.path);
+            print_value_story(context, "value      ", value);
+        }
+    }
+    for story in stories {
+        ui.line(&heading(context, story));
+        let whole = story
+            .fields
+            .iter()
+            .all(|field| field.decided_by.iter().any(|decision| matches!(decision.reason, "identity" | "switch")));
+        for field in &story.fields {
+            let how = match field.decided_by.first() {
+                _ if !field.values.is_empty() => "is in",
+                Some(decision) if decision.reason == "position" => "moves",
+                Some(decision) if whole && matches!(decision.reason, "identity" | "switch") => continue,
+                Some(_) => "decides",
+                None => "is in",
+            };
+            ui.line(&format!("  {how:<8} {}: {}", field.field, short(&field.value, 60)));
+        }
+        if whole {
+            ui.line("  decides  whether the object is there, or what it is called");
+        }
+    }
+    !stories.is_empty()
+}
+
+fn short(text: &str, width: usize) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let cut = line.chars().count() > width || text.lines().count() > 1;
+    if cut { format!("{}…", line.chars().take(width.saturating_sub(1)).collect::<String>()) } else { line.to_owned() }
+}
