@@ -81,7 +81,10 @@ impl<'p> Reader<'p> {
     /// Branches that printed nothing within a value or right behind it.
     fn beside(&self, node: Node<'_>, own: Range<usize>, gathered: &mut Gathered<'p>) {
         let text = self.manifest.text.as_bytes();
-        let rest = text.get(own.end..).unwrap_or(&[]);
+        // Behind a key without a value stands its colon.
+        let colon = usize::from(text.get(own.end) == Some(&b':') && node.span().range().is_empty());
+        let behind = own.end.max(node.span().range().end).max(own.end + colon);
+        let rest = text.get(behind..).unwrap_or(&[]);
         // Whatever is added behind a value that can take more lines makes it longer.
         let takes_lines = match node.kind() {
             Kind::Scalar(style) => {
@@ -91,9 +94,9 @@ impl<'p> Reader<'p> {
             _ => false,
         };
         let end = if takes_lines {
-            rest.iter().position(|byte| !byte.is_ascii_whitespace()).map_or(text.len(), |at| own.end + at)
+            rest.iter().position(|byte| !byte.is_ascii_whitespace()).map_or(text.len(), |at| behind + at)
         } else {
-            rest.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| own.end + at)
+            rest.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| behind + at)
         };
         let whole = self.bytes(own.start..end);
         let inside = self.bytes(own).end;

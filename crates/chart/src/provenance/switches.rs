@@ -23,10 +23,10 @@ fn collect(chart: &Chart, values: &Map, path: &str, scope: &str, switches: &mut 
             let conditions = dependency.condition.trim().split(',').filter(|condition| !condition.is_empty());
             by.extend(
                 conditions
-                    .filter_map(|condition| path_value(values, &format!("{scope}{condition}")))
+                    .filter_map(|condition| path_value(values, format!("{scope}{condition}").as_bytes()))
                     .map(|value| value.origin()),
             );
-            if let Ok(tags) = table_at(values, "tags") {
+            if let Ok(tags) = table_at(values, b"tags") {
                 by.extend(dependency.tags.iter().filter_map(|tag| tags.get(tag)).map(|value| value.origin()));
             }
         }

@@ -112,6 +112,7 @@ fn what_a_value_is_made_of_and_what_only_decided_are_told_apart() {
         ("x{{ if .Values.dead }}1{{ end }}", &[], &["dead"]),
         ("{{ .Values.empty | default .Values.a }}", &["a"], &["empty"]),
         ("{{ .Values.a | default .Values.b }}", &["a"], &[]),
+        ("{{ .Values.empty }}", &[], &["empty"]),
         ("{{ default \"lit\" .Values.empty }}", &[], &["empty"]),
         ("{{ coalesce .Values.empty .Values.b .Values.a }}", &["b"], &["empty"]),
         ("{{ ternary .Values.a .Values.b .Values.dead }}", &["b"], &["dead"]),
