@@ -386,6 +386,9 @@ mod tests {
         ] {
             assert_eq!(parse(line).err().as_deref(), Some(words));
         }
-        assert_eq!(parse("--verify").expect("parsed").missing(), Some("verify"));
+        const LATER: &[Spec] = &[flag("later", Bool, Support::Missing, "not there yet")];
+        let later = |word: &str| Flags::parse(&[LATER], &[word.to_owned()]).expect("parsed").missing();
+        assert_eq!(later("--later"), Some("later"));
+        assert_eq!(later("--later=false"), None);
     }
 }
