@@ -173,7 +173,7 @@ mod tests {
 
     fn merged(unit: &Unit) -> serde_json::Value {
         let crate::unit::UnitSource::Chart(source) = &unit.sources[0] else { panic!("a chart") };
-        serde_json::Value::from(values_to_json(&source.values.merge().expect("merges")))
+        values_to_json(&source.values.merge().expect("merges"))
     }
 
     #[test]

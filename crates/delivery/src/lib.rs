@@ -62,4 +62,4 @@ pub use unit::{
     BoundApplication, ChartSource, Door, NamedFile, Overrides, Part, PlainManifest, RenderSettings, Selection, StandIn,
     Unit, UnitSource,
 };
-pub use up::{Candidate, UnitPlan, UpOptions, services};
+pub use up::{Candidate, References, UnitPlan, UpOptions, services};

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_chart::{Capabilities, Operation};
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, Severity};
 use landfall_object::references::Need;
 use landfall_object::{Object, ObjectKey};
 use landfall_project::Environment;
@@ -32,10 +32,22 @@ pub struct UpOptions {
     pub atomic: bool,
     /// Whether test hooks run afterwards.
     pub test: bool,
+    /// What becomes of references that resolve nowhere.
+    pub references: References,
     /// The time one unit's delivery may take.
     pub timeout: Duration,
     /// The time a restarted service may take.
     pub restart_timeout: Duration,
+}
+
+/// What becomes of references without which a pod cannot start, and that resolve nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum References {
+    /// The delivery is refused before it begins.
+    #[default]
+    MustResolve,
+    /// They are told: an operator makes its own certificates, once it runs.
+    MayCome,
 }
 
 impl Default for UpOptions {
@@ -46,6 +58,7 @@ impl Default for UpOptions {
             wait: true,
             atomic: false,
             test: false,
+            references: References::default(),
             timeout: Duration::from_secs(15 * 60),
             restart_timeout: Duration::from_secs(120),
         }
@@ -135,7 +148,7 @@ impl Session {
             }
         }
         self.offer(&ready).await?;
-        self.check_references(&mut ready, &mut summaries).await?;
+        self.check_references(&mut ready, &mut summaries, options.references).await?;
         let mut stopped = false;
         for (index, one) in &ready {
             let summary = if stopped || self.stop.is_cancelled() {
@@ -188,7 +201,7 @@ impl Session {
             }
         }
         self.offer(&ready).await?;
-        self.check_references(&mut ready, &mut BTreeMap::new()).await?;
+        self.check_references(&mut ready, &mut BTreeMap::new(), options.references).await?;
         let mut plans = Vec::new();
         for (_, one) in &ready {
             if let Door::Application(bound) = &one.unit.door {
@@ -307,6 +320,7 @@ impl Session {
         &self,
         ready: &mut Vec<(usize, Ready<'_>)>,
         summaries: &mut BTreeMap<usize, UnitSummary>,
+        references: References,
     ) -> Result<(), Vec<Diagnostic>> {
         let mut owners: Vec<(usize, ObjectKey)> = Vec::new();
         let mut objects = Vec::new();
@@ -327,10 +341,11 @@ impl Session {
             let rendered = ready.iter().find(|(at, _)| at == index).map(|(_, ready)| ready.shown());
             let diagnostic =
                 one.diagnostic_at(|key, path| rendered.map(|rendered| rendered.places(key, path)).unwrap_or_default());
-            if one.need == Need::Start {
+            if one.need == Need::Start && references == References::MustResolve {
                 refused.entry(*index).or_default().push(diagnostic);
             } else {
-                self.tell(Progress::Note(diagnostic)).await;
+                let severity = diagnostic.severity.min(Severity::Warning);
+                self.tell(Progress::Note(Diagnostic { severity, ..diagnostic })).await;
             }
         }
         let total = ready.len() + summaries.len();

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use landfall_delivery::{
-    ADDONS, Addon, AddonCharts, Candidate, InstalledChart, Outcome as Ended, Summary, UpOptions, addon, parse_duration,
+    ADDONS, Addon, AddonCharts, Candidate, InstalledChart, Outcome as Ended, References, Summary, UpOptions, addon,
+    parse_duration,
 };
 use landfall_diag::Diagnostic;
 use landfall_project::AddonSpec;
@@ -143,6 +144,7 @@ pub(crate) async fn install(context: &Context, args: AddonInstallArgs) -> Outcom
     let options = UpOptions {
         revision: wanted.iter().map(|one| one.addon.name).collect::<Vec<_>>().join(" "),
         wait: !args.no_wait,
+        references: References::MayCome,
         timeout: match &args.timeout {
             Some(text) => parse_duration(text).map_err(Failure::usage)?,
             None => UpOptions::default().timeout,

@@ -130,3 +130,19 @@ fn what_landfall_yaml_declares_is_installed_without_naming_it() {
         listed["data"]["addons"].as_array().expect("addons").iter().find(|addon| addon["name"] == "sealed-secrets");
     assert_eq!(found.expect("listed")["installed"]["namespace"], "vault");
 }
+
+#[test]
+fn what_an_operator_makes_itself_once_it_runs_does_not_refuse_its_installation() {
+    let shop = Workshop::new("real");
+    let sandbox = &shop.sandbox;
+    addon_chart(sandbox, "cm", "cert-manager", "v1.17.1");
+    sandbox.edit(
+        "cm/templates/workloads.yaml",
+        "containers: [{name: c, image: \"example/c:1\"}]",
+        "containers: [{name: c, image: \"example/c:1\"}], volumes: [{name: v, secret: {secretName: made-by-itself}}]",
+    );
+    let install = ["addon", "install", "cert-manager", "--chart", "cm", "--no-wait", "--kubeconfig", "kubeconfig"];
+    sandbox.run(&[&install[..], &["--state", "own"]].concat()).exits(0).says("made-by-itself");
+    // Anything else is refused for it, before it begins.
+    sandbox.run(&["up", "./cm", "-n", "cm", "--once", "--state", "embedded"]).exits(5).says("made-by-itself");
+}
