@@ -10,6 +10,7 @@
 //!   evidence.rs    what a person needs to see of something that failed: pod, container, reason, events, log
 //!   logs.rs        logs of a container, to the end or followed
 //!   forward.rs     connections to ports of pods
+//!   exec.rs        a command in a container, and how it ended
 //! ```
 //!
 //! Knows neither Helm nor Argo, and never asks which kind of cluster it talks to.
@@ -18,6 +19,7 @@ mod discovery;
 mod error;
 mod evidence;
 mod forward;
+mod exec;
 mod logs;
 mod objects;
 mod observe;
@@ -28,6 +30,7 @@ pub use discovery::{Resource, Scope, ServerVersion};
 pub use error::Error;
 pub use evidence::{EventLine, Evidence};
 pub use forward::PodPort;
+pub use exec::Executed;
 pub use logs::LogOptions;
 pub use objects::{DeleteOptions, Deleted, DryRun, FieldValidation, ListOptions, Patch, Propagation, WriteOptions};
 pub use observe::{Change, Interest};

@@ -2,8 +2,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use landfall_cluster::Cluster;
 use landfall_project::Check;
 use serde::Serialize;
+
+use crate::inside;
 
 /// How host names of checks are reached when they are not the public ones: the embedded cluster's ingress.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,7 +73,7 @@ pub enum Verdict {
 pub struct CheckResult {
     /// The check's name.
     pub name: String,
-    /// The address asked.
+    /// The address asked, or the workload.
     pub address: String,
     /// What it found.
     #[serde(flatten)]
@@ -91,30 +94,42 @@ pub const UNDECLARED_HEADER: &str = "x-landfall-undeclared";
 
 /// The longest a check goes on trying when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for a line in a log.
+const LOG_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client for checks.
 ///
 /// # Errors
 /// When the system's certificates cannot be read.
 pub fn check_client(checks: &[Check], routes: &Routes) -> Result<reqwest::Client, reqwest::Error> {
-    let urls: Vec<reqwest::Url> = checks.iter().filter_map(|check| reqwest::Url::parse(&check.http).ok()).collect();
+    let asked = checks.iter().filter_map(|check| check.http.as_deref());
+    let urls: Vec<reqwest::Url> = asked.filter_map(|url| reqwest::Url::parse(url).ok()).collect();
     routes.client(&urls)
 }
 
 /// Makes one check, again and again until it passes or its time is over.
-pub async fn run_check(client: &reqwest::Client, check: &Check, routes: &Routes) -> CheckResult {
+pub async fn run_check(client: &reqwest::Client, check: &Check, routes: &Routes, cluster: &Cluster) -> CheckResult {
     let started = Instant::now();
-    let timeout = check.timeout.as_deref().and_then(|text| crate::parse_duration(text).ok()).unwrap_or(DEFAULT_TIMEOUT);
+    let default = if check.logs.is_some() { LOG_TIMEOUT } else { DEFAULT_TIMEOUT };
+    let timeout = check.timeout.as_deref().and_then(|text| crate::parse_duration(text).ok()).unwrap_or(default);
     let mut pause = Duration::from_millis(50);
     let mut tries = 0;
     loop {
         tries += 1;
-        let (verdict, simulated) = ask(client, check, routes).await;
+        let (verdict, simulated) = match (&check.http, &check.exec, &check.logs, &check.rollout) {
+            (Some(address), ..) => ask(client, address, check, routes).await,
+            (_, Some(exec), ..) => inside::exec(cluster, exec, check.contains.as_deref()).await,
+            (_, _, Some(workload), _) => {
+                inside::logs(cluster, workload, check.contains.as_deref().unwrap_or_default()).await
+            }
+            (_, _, _, Some(workload)) => inside::rollout(cluster, workload).await,
+            (None, None, None, None) => (Verdict::Failed { reason: "it asks nothing".to_owned() }, false),
+        };
         let over = started.elapsed() + pause >= timeout;
         if over || !matches!(verdict, Verdict::Failed { .. }) {
             return CheckResult {
                 name: check.name.clone(),
-                address: check.http.clone(),
+                address: subject(check),
                 verdict,
                 simulated,
                 tries,
@@ -126,18 +141,26 @@ pub async fn run_check(client: &reqwest::Client, check: &Check, routes: &Routes)
     }
 }
 
-async fn ask(client: &reqwest::Client, check: &Check, routes: &Routes) -> (Verdict, bool) {
+/// What a check asks, for people: an address, or a workload with a command.
+fn subject(check: &Check) -> String {
+    let exec = check.exec.as_ref().map(|exec| format!("{} $ {}", exec.workload, exec.argv.join(" ")));
+    let log = check.logs.as_ref().map(|workload| format!("log of {workload}"));
+    let rollout = check.rollout.as_ref().map(|workload| format!("rollout of {workload}"));
+    check.http.clone().or(exec).or(log).or(rollout).unwrap_or_default()
+}
+
+async fn ask(client: &reqwest::Client, address: &str, check: &Check, routes: &Routes) -> (Verdict, bool) {
     let failed = |reason: String| (Verdict::Failed { reason }, false);
-    let url = match reqwest::Url::parse(&check.http) {
+    let url = match reqwest::Url::parse(address) {
         Ok(url) => url,
-        Err(error) => return failed(format!("`{}` is not an address: {error}", check.http)),
+        Err(error) => return failed(format!("`{address}` is not an address: {error}")),
     };
     let routed = routes.of(&url);
     let mut asked = url.clone();
     if let Some(address) = routed
         && asked.set_port(Some(address.port())).is_err()
     {
-        return failed(format!("`{}` cannot have a port", check.http));
+        return failed(format!("`{address}` cannot have a port"));
     }
     let method = match (&check.method, &check.body) {
         (Some(method), _) => method.to_uppercase(),

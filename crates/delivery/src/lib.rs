@@ -21,6 +21,7 @@ mod explain;
 mod forward;
 mod images;
 mod k3d;
+mod inside;
 mod lookup;
 mod pods;
 mod ports;

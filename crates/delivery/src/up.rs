@@ -17,7 +17,7 @@ use crate::rendering::{RenderedUnit, Turn, capabilities, render_unit};
 use crate::session::{Progress, Session};
 use crate::summary::{FailureReport, Outcome, Summary, UnitSummary, changes, unchanged};
 use crate::unit::{Door, Unit};
-use crate::{addresses, check_client, pods, run_check, unresolved};
+use crate::{CheckResult, addresses, check_client, pods, run_check, unresolved};
 
 /// How a delivery is made.
 #[derive(Debug, Clone)]
@@ -169,14 +169,7 @@ impl Session {
             && options.services.is_empty()
             && options.wait
         {
-            let client = check_client(&environment.checks, &self.routes)
-                .map_err(|error| vec![Diagnostic::error(540, "the checks cannot be made").note(error.to_string())])?;
-            for check in &environment.checks {
-                self.tell(Progress::Doing(format!("check {}", check.name))).await;
-                let result = run_check(&client, check, &self.routes).await;
-                self.tell(Progress::Checked(result.clone())).await;
-                checks.push(result);
-            }
+            checks = self.check(environment).await?;
         }
         let objects: Vec<&Object> =
             ready.iter().flat_map(|(_, one)| one.shown().objects.iter().map(|rendered| &rendered.object)).collect();
@@ -185,6 +178,23 @@ impl Session {
             Summary { revision: options.revision.clone(), units: delivered, checks, addresses, simulated: Vec::new() };
         self.remember(&summary).await;
         Ok(summary)
+    }
+
+    /// Makes the declared checks of an environment.
+    ///
+    /// # Errors
+    /// When none can be made: the system's certificates cannot be read.
+    pub async fn check(&self, environment: &Environment) -> Result<Vec<CheckResult>, Vec<Diagnostic>> {
+        let client = check_client(&environment.checks, &self.routes)
+            .map_err(|error| vec![Diagnostic::error(540, "the checks cannot be made").note(error.to_string())])?;
+        let mut results = Vec::new();
+        for check in &environment.checks {
+            self.tell(Progress::Doing(format!("check {}", check.name))).await;
+            let result = run_check(&client, check, &self.routes, &self.cluster).await;
+            self.tell(Progress::Checked(result.clone())).await;
+            results.push(result);
+        }
+        Ok(results)
     }
 
     /// What would be done, without doing it.

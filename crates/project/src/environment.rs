@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Secrets, Simulated};
+use crate::{Components, Connections, Facts, Maturity, Secrets, Simulated};
 
 /// One place where the system runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,9 +33,21 @@ pub struct Environment {
     /// Which image tags may run here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<Images>,
-    /// What the public host names must resolve to.
+    /// What the public host names must resolve to, and which there may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosts: Option<Hosts>,
+    /// What is true of the place, for `landfall doctor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Facts>,
+    /// Which components may be public, and which may not be here at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub components: Option<Components>,
+    /// Servers with a limit of connections, and who opens how many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connections: Vec<Connections>,
+    /// How far the place has come, by what customers rely on: `{backup: open, restore: done}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub maturity: BTreeMap<String, Maturity>,
     /// The keys this environment needs, and how they come to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Secrets>,
@@ -205,22 +217,27 @@ pub enum Channel {
     Stable,
 }
 
-/// What public host names must resolve to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// What public host names must resolve to, and which there may be.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hosts {
     /// An address, or several.
-    pub expect: OneOrMany,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<OneOrMany>,
+    /// The only host names that may be routed here, `*.example.com` for any one label; any when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<OneOrMany>,
 }
 
-/// A check made after each delivery: an HTTP request and what its answer must be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A check made after each delivery: one question, and what its answer must be.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Check {
     /// The check's name in reports.
     pub name: String,
-    /// The address asked.
-    pub http: String,
+    /// The address asked; or one of `exec`, `logs` and `rollout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
     /// The request's method; `GET`, or `POST` when there is a body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -233,12 +250,34 @@ pub struct Check {
     /// The status the answer must have; any of 200–399 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// A text the answer's body must contain.
+    /// A command run in a container, which must end with 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec: Option<ExecCheck>,
+    /// The workload whose log must hold the text of `contains`: `NAME`, `KIND/NAME` or `NAMESPACE/KIND/NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<String>,
+    /// The workload that must be rolled out and available, named as for `logs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<String>,
+    /// A text the answer's body, the command's output or the log must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
-    /// How long the check may take in all, tries included, as `30s` or `2m`; 30 s when absent.
+    /// How long the check may take in all, tries included, as `30s` or `2m`; 30 s when absent, 10 s for a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
+}
+
+/// A command run in a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExecCheck {
+    /// The workload: `NAME`, `KIND/NAME` or `NAMESPACE/KIND/NAME`.
+    pub workload: String,
+    /// The container; the first one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The command and its arguments.
+    pub argv: Vec<String>,
 }
 
 /// One text or a list of them.

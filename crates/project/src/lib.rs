@@ -15,16 +15,18 @@
 mod check;
 mod environment;
 mod parse;
+mod place;
 mod schema;
 mod secrets;
 mod simulate;
 mod system;
 
 pub use environment::{
-    AddonSpec, Build, Check, ClusterTarget, Environment, Hosts, ImagePolicy, Images, OneOrMany, ReleaseSpec,
+    AddonSpec, Build, Check, ClusterTarget, Environment, ExecCheck, Hosts, ImagePolicy, Images, OneOrMany, ReleaseSpec,
     RemoteCluster, Sync, SyncMode,
 };
 pub use parse::{ProjectFile, parse};
+pub use place::{Components, Connections, Facts, Maturity};
 pub use schema::json_schema;
 pub use secrets::{Generate, GenerateOnce, Lifecycle, SecretKey, Secrets};
 pub use simulate::{ExecAnswer, HttpAnswer, Simulated};

@@ -102,6 +102,29 @@ fn references(file: &str, document: &Document<'_>, system: &System, findings: &m
             }
         }
     }
+    for (name, environment) in &system.environments {
+        for (index, check) in environment.checks.iter().enumerate() {
+            let asked = [check.http.is_some(), check.exec.is_some(), check.logs.is_some(), check.rollout.is_some()];
+            let wrong = match asked.into_iter().filter(|asked| *asked).count() {
+                0 => "asks nothing",
+                1 if check.logs.is_some() && check.contains.is_none() => "reads a log and says no text it must contain",
+                1 => continue,
+                _ => "asks several things",
+            };
+            let steps = [
+                Step::Key("environments"),
+                Step::Key(name),
+                Step::Key("checks"),
+                Step::Index(index),
+                Step::Key("name"),
+            ];
+            findings.push(
+                Diagnostic::error(146, format!("the check `{}` {wrong}", check.name))
+                    .primary(place(&steps), "this one")
+                    .help("give it one of `http`, `exec`, `logs` (with `contains`) and `rollout`"),
+            );
+        }
+    }
     for (index, step) in system.promotion.iter().enumerate() {
         for (key, environment) in [("from", &step.from), ("to", &step.to)] {
             if !system.environments.contains_key(environment) {
@@ -178,7 +201,7 @@ mod tests {
         let file = parse("landfall.yaml", LUCKYPLANS)
             .unwrap_or_else(|findings| panic!("{}", findings.iter().map(render_plain).collect::<String>()));
         assert_eq!(file.system.default_environment(), Some("local"));
-        assert_eq!(file.system.not_acted_on("prod"), ["images", "hosts", "secrets", "promotion"]);
+        assert_eq!(file.system.not_acted_on("prod"), ["images", "secrets", "promotion"]);
         assert!(file.system.environments["prod"].cluster.remote().is_some_and(|remote| remote.protected));
     }
 
@@ -207,12 +230,52 @@ mod tests {
 
     #[test]
     fn wrong_types_and_words_name_what_is_wanted() {
-        let text = "apiVersion: landfall.dev/v1\nkind: System\nname: 12\nenvironments: {local: {cluster: embeded, checks: [{name: a}]}}\n";
+        let text = "apiVersion: landfall.dev/v1\nkind: System\nname: 12\nenvironments: {local: {cluster: embeded, checks: [{nam: a}]}}\n";
         let findings = parse("landfall.yaml", text).expect_err("wrong");
         let text: String = findings.iter().map(render_plain).collect();
         assert!(text.contains("`name` must be a text"), "{text}");
         assert!(text.contains("did you mean `embedded`?"), "{text}");
-        assert!(text.contains("`http` is missing in `environments.local.checks[0]`"), "{text}");
+        assert!(text.contains("`name` is missing in `environments.local.checks[0]`"), "{text}");
+    }
+
+    #[test]
+    fn a_check_asks_one_thing() {
+        let with = |check: &str| {
+            let text = format!(
+                "apiVersion: landfall.dev/v1\nkind: System\nname: x\nenvironments: {{local: {{checks: [{check}]}}}}\n"
+            );
+            parse("landfall.yaml", &text).map_err(|findings| findings.iter().map(render_plain).collect::<String>())
+        };
+        for right in [
+            "{name: a, http: 'http://localhost/'}",
+            "{name: a, exec: {workload: statefulset/db, argv: [pg_isready]}}",
+            "{name: a, logs: api, contains: started}",
+            "{name: a, rollout: shop/deployment/api}",
+        ] {
+            assert!(with(right).is_ok(), "{right}");
+        }
+        for (wrong, why) in [
+            ("{name: a}", "asks nothing"),
+            ("{name: a, logs: api}", "says no text"),
+            ("{name: a, http: some, rollout: other}", "asks several things"),
+        ] {
+            assert!(with(wrong).is_err_and(|text| text.contains(why)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_agreed_on_about_a_place_is_read() {
+        let text = "apiVersion: landfall.dev/v1\nkind: System\nname: x\nenvironments:\n  prod:\n    hosts: {allow: [a.example.com]}\n    facts: {distribution: k3s, storageClass: local-path, namespaces: [shop]}\n    components: {internal: [db], forbidden: [mock]}\n    connections: [{to: db, limit: 50, perPod: {web: 5}}]\n    maturity: {backup: open, restore: done}\n";
+        let file = parse("landfall.yaml", text)
+            .unwrap_or_else(|findings| panic!("{}", findings.iter().map(render_plain).collect::<String>()));
+        let prod = &file.system.environments["prod"];
+        assert_eq!(
+            prod.hosts.as_ref().and_then(|hosts| hosts.allow.as_ref()).map(|allow| allow.iter().count()),
+            Some(1)
+        );
+        assert_eq!(prod.connections[0].per_pod["web"], 5);
+        assert_eq!(prod.maturity["restore"], crate::Maturity::Done);
+        assert!(parse("landfall.yaml", &text.replace("distribution", "distribtion")).is_err());
     }
 
     #[test]

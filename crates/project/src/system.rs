@@ -118,9 +118,6 @@ impl System {
             if environment.images.is_some() {
                 sections.push("images");
             }
-            if environment.hosts.is_some() {
-                sections.push("hosts");
-            }
             if environment.secrets.is_some() {
                 sections.push("secrets");
             }

@@ -1,0 +1,78 @@
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+use kube::api::{Api, AttachParams};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::discovery::is_path_part;
+use crate::{Cluster, Error};
+
+/// Most bytes that are kept of each stream.
+const MOST: u64 = 1024 * 1024;
+
+/// What a command in a container has said, and how it ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Executed {
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+    /// What it exited with.
+    pub exit: i32,
+}
+
+impl Cluster {
+    /// Runs a command in a container of a pod and waits for its end; the caller bounds the time.
+    ///
+    /// # Errors
+    /// What the server refuses with, and connections that cannot be turned into a stream.
+    pub async fn exec(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        argv: &[String],
+    ) -> Result<Executed, Error> {
+        let action = format!("run a command in pod {namespace}/{pod}");
+        let malformed = |reason: String| Error::Malformed { action: action.clone(), reason };
+        if !is_path_part(namespace) || !is_path_part(pod) {
+            return Err(malformed("the name cannot stand in a URL".into()));
+        }
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let params = AttachParams {
+            container: container.map(str::to_owned),
+            stdin: false,
+            stdout: true,
+            stderr: true,
+            ..AttachParams::default()
+        };
+        let mut process =
+            pods.exec(pod, argv.iter(), &params).await.map_err(|error| Error::from_kube(&action, error))?;
+        let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
+        let (stdout, stderr) = tokio::join!(read(stdout), read(stderr));
+        let status = match status {
+            Some(status) => status.await,
+            None => None,
+        };
+        let exit = exit_of(status.as_ref()).ok_or_else(|| malformed("it did not say how the command ended".into()))?;
+        Ok(Executed { stdout, stderr, exit })
+    }
+}
+
+async fn read(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        // A stream that breaks has said what it said.
+        let _read = stream.take(MOST).read_to_end(&mut bytes).await;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The exit code that a status tells (kubernetes: `remotecommand`'s v4 protocol).
+fn exit_of(status: Option<&Status>) -> Option<i32> {
+    let status = status?;
+    if status.status.as_deref() == Some("Success") {
+        return Some(0);
+    }
+    let causes = status.details.as_ref().and_then(|details| details.causes.as_ref())?;
+    causes.iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"))?.message.as_deref()?.parse().ok()
+}

@@ -1,0 +1,187 @@
+//! Checks inside of the cluster: a command in a container, a line in a log, a rollout.
+
+use std::time::Duration;
+
+use landfall_cluster::{Cluster, Error, JobWait, ListOptions, LogOptions, Readiness, readiness};
+use landfall_object::{Gvk, Object};
+use landfall_project::ExecCheck;
+
+use crate::checks::Verdict;
+use crate::pods::SIMULATED;
+
+/// Lines of a log that are searched, from its end.
+const LINES: u32 = 2_000;
+/// The longest one command may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How the embedded cluster says that nobody declared what a command answers.
+const UNDECLARED: &str = "is simulated and declares no answer";
+
+/// A workload as a check names it.
+struct Named<'n> {
+    namespace: Option<&'n str>,
+    kind: Option<String>,
+    name: &'n str,
+}
+
+impl<'n> Named<'n> {
+    fn parse(text: &'n str) -> Self {
+        let parts: Vec<&str> = text.split('/').collect();
+        match parts.as_slice() {
+            [namespace, kind, name] => Named { namespace: Some(namespace), kind: Some(kind.to_lowercase()), name },
+            [kind, name] => Named { namespace: None, kind: Some(kind.to_lowercase()), name },
+            _ => Named { namespace: None, kind: None, name: text },
+        }
+    }
+
+    fn is(&self, kind: &str, name: &str) -> bool {
+        let kind = kind.to_lowercase();
+        let of_kind = self.kind.as_deref().is_none_or(|wanted| wanted.trim_end_matches('s') == kind);
+        of_kind && self.name == name
+    }
+}
+
+/// Runs the command in the first ready pod of the workload.
+pub(crate) async fn exec(cluster: &Cluster, check: &ExecCheck, contains: Option<&str>) -> (Verdict, bool) {
+    let failed = |reason: String| (Verdict::Failed { reason }, false);
+    let pods = match pods(cluster, &check.workload).await {
+        Ok(pods) => pods,
+        Err(reason) => return failed(reason),
+    };
+    let is_ready = |pod: &&Object| readiness(pod, JobWait::Ignore).is_ready();
+    let Some(pod) = pods.iter().find(is_ready).or(pods.first()) else {
+        return failed(format!("{} has no pods", check.workload));
+    };
+    let simulated = pod.annotation(SIMULATED).is_some();
+    let namespace = pod.namespace().unwrap_or_default();
+    let run = cluster.exec(namespace, pod.name(), check.container.as_deref(), &check.argv);
+    let ended = match tokio::time::timeout(PATIENCE, run).await {
+        Ok(Ok(ended)) => ended,
+        // A cluster within this process has no connection that a command could be run over.
+        Ok(Err(error)) if simulated && is_without_stream(&error) => {
+            let reason = format!("commands in {} need a served cluster", check.workload);
+            return (Verdict::NotSimulated { reason }, true);
+        }
+        Ok(Err(error)) => return failed(words(&error)),
+        Err(_) => return failed(format!("`{}` did not end within {} s", check.argv.join(" "), PATIENCE.as_secs())),
+    };
+    if simulated && ended.exit == 126 && ended.stderr.contains(UNDECLARED) {
+        return (Verdict::NotSimulated { reason: ended.stderr.trim().trim_start_matches("~ ").to_owned() }, true);
+    }
+    let verdict = if ended.exit != 0 {
+        let said = format!("{}{}", ended.stderr, ended.stdout);
+        Verdict::Failed { reason: format!("it ended with {}{}", ended.exit, excerpt(&said)) }
+    } else {
+        match contains.filter(|text| !ended.stdout.contains(text)) {
+            Some(text) => Verdict::Failed { reason: format!("it does not print {text:?}{}", excerpt(&ended.stdout)) },
+            None => Verdict::Passed,
+        }
+    };
+    (verdict, simulated)
+}
+
+/// Looks for a line in the logs of the workload's pods.
+pub(crate) async fn logs(cluster: &Cluster, workload: &str, contains: &str) -> (Verdict, bool) {
+    let failed = |reason: String| (Verdict::Failed { reason }, false);
+    let pods = match pods(cluster, workload).await {
+        Ok(pods) => pods,
+        Err(reason) => return failed(reason),
+    };
+    let simulated = pods.iter().any(|pod| pod.annotation(SIMULATED).is_some());
+    let mut last = format!("{workload} has no pods");
+    for pod in &pods {
+        for container in pod.list_at("/spec/containers") {
+            let options = LogOptions {
+                container: container["name"].as_str().map(str::to_owned),
+                tail_lines: Some(LINES),
+                ..LogOptions::default()
+            };
+            match cluster.logs(pod.namespace().unwrap_or_default(), pod.name(), &options).await {
+                Ok(text) if text.contains(contains) => return (Verdict::Passed, simulated),
+                Ok(_) => last = format!("no line of its log contains {contains:?}"),
+                Err(error) => last = words(&error),
+            }
+        }
+    }
+    (Verdict::Failed { reason: last }, simulated)
+}
+
+/// Whether the workload is rolled out and available.
+pub(crate) async fn rollout(cluster: &Cluster, workload: &str) -> (Verdict, bool) {
+    let named = Named::parse(workload);
+    let options = ListOptions { namespace: named.namespace.map(str::to_owned), ..ListOptions::default() };
+    for kind in ["Deployment", "StatefulSet", "DaemonSet"] {
+        let found = match cluster.list(&Gvk::new("apps", "v1", kind), &options).await {
+            Ok(found) => found,
+            Err(error) => return (Verdict::Failed { reason: words(&error) }, false),
+        };
+        let Some(object) = found.iter().find(|object| named.is(kind, object.name())) else { continue };
+        let pods = self::pods(cluster, workload).await.unwrap_or_default();
+        let simulated = pods.iter().any(|pod| pod.annotation(SIMULATED).is_some());
+        let verdict = match readiness(object, JobWait::Ignore) {
+            Readiness::Ready => Verdict::Passed,
+            Readiness::NotYet(reason) => Verdict::Failed { reason },
+            Readiness::Failed(reason) => Verdict::Failed { reason },
+        };
+        return (verdict, simulated);
+    }
+    (Verdict::Failed { reason: format!("there is no workload {workload}") }, false)
+}
+
+/// The pods of a workload, those that are to go left out.
+async fn pods(cluster: &Cluster, workload: &str) -> Result<Vec<Object>, String> {
+    let named = Named::parse(workload);
+    let options = ListOptions { namespace: named.namespace.map(str::to_owned), ..ListOptions::default() };
+    let options = &options;
+    let list = |gvk: Gvk| async move { cluster.list(&gvk, options).await.map_err(|error| words(&error)) };
+    let mut pods = list(Gvk::new("", "v1", "Pod")).await?;
+    let sets = list(Gvk::new("apps", "v1", "ReplicaSet")).await?;
+    pods.retain(|pod| {
+        if pod.deletion_timestamp().is_some() {
+            return false;
+        }
+        if named.is("Pod", pod.name()) {
+            return true;
+        }
+        let Some(owner) = pod.controller() else { return false };
+        let set = sets.iter().find(|set| set.uid() == Some(owner.uid.as_str()));
+        let above = set.and_then(Object::controller).unwrap_or(owner);
+        named.is(&above.kind, &above.name)
+    });
+    if pods.is_empty() {
+        return Err(format!("{workload} has no pods"));
+    }
+    Ok(pods)
+}
+
+fn is_without_stream(error: &Error) -> bool {
+    matches!(error.code(), Some(400)) || matches!(error, Error::Unreachable { .. })
+}
+
+/// An error with its causes, in one line.
+fn words(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+fn excerpt(text: &str) -> String {
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    if line.is_empty() { String::new() } else { format!("; it says: {}", line.chars().take(120).collect::<String>()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_is_named_with_as_much_as_is_needed() {
+        let named = Named::parse("shop/StatefulSets/db");
+        assert_eq!(named.namespace, Some("shop"));
+        assert!(named.is("StatefulSet", "db") && !named.is("Deployment", "db"));
+        assert!(Named::parse("db").is("Deployment", "db") && !Named::parse("db").is("Deployment", "db-2"));
+    }
+}
