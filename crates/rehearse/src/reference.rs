@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::doctor::DOCTOR_RULES;
+use crate::rule::Rule;
 use crate::rules::RULES;
 
 /// The reference of all rules as Markdown.
@@ -15,7 +17,7 @@ pub fn reference() -> String {
          ```yaml\nwaivers:\n  - {rule: LF117, object: Deployment/cache, reason: mirrored next week, until: 2027-03-31}\n```\n\n\
          | rule | level | what must be so |\n|---|---|---|\n",
     );
-    for rule in RULES {
+    for rule in all() {
         let _ = writeln!(
             text,
             "| [{}](#{}) | {} | {} |",
@@ -25,7 +27,7 @@ pub fn reference() -> String {
             rule.title
         );
     }
-    for rule in RULES {
+    for rule in all() {
         let _ = write!(
             text,
             "\n## {}\n\n**{}** ({})\n\n{}\n\n{}\n",
@@ -37,6 +39,13 @@ pub fn reference() -> String {
         );
     }
     text
+}
+
+/// All rules by id, those of `doctor` among them.
+fn all() -> Vec<&'static Rule> {
+    let mut all: Vec<&Rule> = RULES.iter().chain(DOCTOR_RULES).copied().collect();
+    all.sort_by_key(|rule| rule.id);
+    all
 }
 
 #[cfg(test)]

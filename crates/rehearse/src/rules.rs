@@ -7,6 +7,7 @@
 
 mod lf100;
 mod lf101;
+mod lf102;
 mod lf103;
 mod lf104;
 mod lf105;
@@ -21,6 +22,8 @@ mod lf113;
 mod lf115;
 mod lf116;
 mod lf117;
+mod lf118;
+mod lf119;
 mod lf120;
 mod lf121;
 mod lf122;
@@ -29,13 +32,22 @@ mod lf124;
 mod lf125;
 mod lf126;
 mod lf127;
+mod lf128;
+mod lf129;
+mod lf130;
 mod lf131;
 mod lf132;
 mod lf136;
+mod lf137;
 mod lf138;
 mod lf139;
 mod lf140;
 mod lf141;
+mod lf142;
+mod lf143;
+mod lf144;
+mod lf145;
+mod lf146;
 mod lf147;
 mod lf148;
 mod lf149;
@@ -47,12 +59,15 @@ mod lf154;
 mod lf155;
 mod lf156;
 
+pub(crate) use lf116::{is_credential, is_placeholder};
+
 use crate::rule::Rule;
 
 /// All rules, by id.
 pub static RULES: &[&Rule] = &[
     &lf100::RULE, // would not deliver
     &lf101::RULE, // render not deterministic
+    &lf102::RULE, // looked up where there is no cluster
     &lf103::RULE, // a reference that resolves nowhere
     &lf104::RULE, // a variable that is missed when it is used
     &lf105::RULE, // a route that leads nowhere
@@ -67,6 +82,8 @@ pub static RULES: &[&Rule] = &[
     &lf115::RULE, // a secret in git
     &lf116::RULE, // a development default
     &lf117::RULE, // a tag that moves
+    &lf118::RULE, // sealed for somebody else
+    &lf119::RULE, // a rotation that is overdue
     &lf120::RULE, // a key that is no variable
     &lf121::RULE, // replicas beside an autoscaler
     &lf122::RULE, // a singleton rolled over itself
@@ -75,13 +92,22 @@ pub static RULES: &[&Rule] = &[
     &lf125::RULE, // open to anybody
     &lf126::RULE, // a certificate with two owners
     &lf127::RULE, // more than the nodes have
+    &lf128::RULE, // built into an image that stays
+    &lf129::RULE, // lists of services that disagree
+    &lf130::RULE, // a host or a copy that has drifted
     &lf131::RULE, // an object of somebody else
     &lf132::RULE, // a prerequisite that is missing
     &lf136::RULE, // too little time to start
+    &lf137::RULE, // a check that cannot pass
     &lf138::RULE, // a manifest that its kind does not allow
     &lf139::RULE, // an address routed twice
     &lf140::RULE, // a directory of the node
     &lf141::RULE, // jobs cut off
+    &lf142::RULE, // more connections than there are
+    &lf143::RULE, // a host that was not agreed on
+    &lf144::RULE, // something internal that is exposed
+    &lf145::RULE, // a component that is forbidden here
+    &lf146::RULE, // names shared by environments
     &lf147::RULE, // a class in a template
     &lf148::RULE, // a Secret handed over
     &lf149::RULE, // settings that pods do not see
@@ -94,9 +120,9 @@ pub static RULES: &[&Rule] = &[
     &lf156::RULE, // a web socket cut off
 ];
 
-/// The rule of an id, whatever its case.
+/// The rule of an id, whatever its case; those of `doctor` too.
 pub fn rule(id: &str) -> Option<&'static Rule> {
-    RULES.iter().copied().find(|rule| rule.id.eq_ignore_ascii_case(id))
+    RULES.iter().chain(crate::doctor::DOCTOR_RULES).copied().find(|rule| rule.id.eq_ignore_ascii_case(id))
 }
 
 #[cfg(test)]

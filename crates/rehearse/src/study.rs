@@ -1,7 +1,7 @@
 //! A desired state rendered for the rules, without any cluster.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -69,12 +69,12 @@ impl DesiredUnit {
     /// What the chart refuses with.
     pub fn render(unit: &Unit, conditions: &Conditions) -> Result<Self, Vec<Diagnostic>> {
         let turn = Turn { revision: 1, operation: Operation::Install };
-        let mut rendered = once(unit, turn, conditions, MOMENTS[0], Tracing::On)?;
+        let (mut rendered, lookups) = asking(unit, turn, conditions, MOMENTS[0], Tracing::On)?;
         let mut again = once(unit, turn, conditions, MOMENTS[1], Tracing::Off)?;
         let scopes = Scopes::of(&rendered);
         scopes.place(&mut rendered, &unit.namespace);
         scopes.place(&mut again, &unit.namespace);
-        let mut desired = DesiredUnit::of(unit, rendered, Some(again));
+        let mut desired = DesiredUnit { lookups, ..DesiredUnit::of(unit, rendered, Some(again)) };
         if matches!(unit.door, Door::Release) {
             // A chart that asks for more when it is upgraded (the passwords that are there) says so by itself.
             let _refused = desired.read_back_from(unit, conditions);
@@ -143,6 +143,7 @@ impl DesiredUnit {
             again,
             read_back: Vec::new(),
             objects,
+            lookups: Vec::new(),
         }
     }
 }
@@ -177,27 +178,47 @@ pub(crate) fn once(
     unit: &Unit,
     turn: Turn,
     conditions: &Conditions,
-    (seed, second): (u64, i64),
+    moment: (u64, i64),
     tracing: Tracing,
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
+    asking(unit, turn, conditions, moment, tracing).map(|(rendered, _)| rendered)
+}
+
+/// What `lookup` was asked for: kinds and names.
+type Lookups = Vec<(String, String)>;
+
+/// The same, and what `lookup` was asked for.
+fn asking(
+    unit: &Unit,
+    turn: Turn,
+    conditions: &Conditions,
+    (seed, second): (u64, i64),
+    tracing: Tracing,
+) -> Result<(RenderedUnit, Lookups), Vec<Diagnostic>> {
     let now = jiff::Timestamp::from_second(second).unwrap_or_default();
-    // Argo CD renders without a cluster: `lookup` finds nothing.
-    let lookup: Option<Arc<dyn Lookup>> = match unit.door {
-        Door::Release => Some(Arc::new(Known(conditions.live.clone()))),
+    let objects = match unit.door {
+        Door::Release => Some(conditions.live.clone()),
+        // Argo CD renders without a cluster: `lookup` finds nothing.
         Door::Application(_) => None,
     };
+    let known = Arc::new(Known { objects, asked: Mutex::default() });
     let options = RenderOptions {
-        lookup,
+        lookup: Some(known.clone()),
         tracing,
         sprig: Context { clock: Arc::new(now), random: Arc::new(Seeded::new(seed)), ..Context::default() },
         ..RenderOptions::default()
     };
-    render_with(unit, turn, &conditions.capabilities, &options)
+    let rendered = render_with(unit, turn, &conditions.capabilities, &options)?;
+    let asked = known.asked.lock().map(|asked| asked.clone()).unwrap_or_default();
+    Ok((rendered, asked))
 }
 
-/// `lookup` in an inventory.
+/// `lookup` in an inventory, or where there is none; remembers what it was asked for.
 #[derive(Debug)]
-struct Known(Arc<Inventory>);
+struct Known {
+    objects: Option<Arc<Inventory>>,
+    asked: Mutex<Vec<(String, String)>>,
+}
 
 impl Lookup for Known {
     fn lookup(
@@ -208,13 +229,17 @@ impl Lookup for Known {
         name: &str,
     ) -> Result<Option<serde_json::Value>, String> {
         let gvk = Gvk::from_api_version(api_version, kind);
+        if let Ok(mut asked) = self.asked.lock() {
+            asked.push((kind.to_owned(), name.to_owned()));
+        }
+        let Some(objects) = &self.objects else { return Ok(None) };
         let inside = |object: &&Object| namespace.is_empty() || object.namespace() == Some(namespace);
         if name.is_empty() {
-            let items = self.0.of_kind(&gvk.group, kind).filter(inside).map(|object| object.value().clone()).collect();
+            let items = objects.of_kind(&gvk.group, kind).filter(inside).map(|object| object.value().clone()).collect();
             return Ok(Some(listed(api_version, kind, items)));
         }
         let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
-        Ok(self.0.get(&gvk.group, kind, namespace, name).map(|object| object.value().clone()))
+        Ok(objects.get(&gvk.group, kind, namespace, name).map(|object| object.value().clone()))
     }
 }
 

@@ -60,6 +60,8 @@ pub struct DesiredUnit {
     pub read_back: Vec<ObjectKey>,
     /// Its objects, hooks behind the rest, placed into namespaces.
     pub objects: Vec<Desired>,
+    /// What its templates looked up in the cluster while they were rendered: kinds and names.
+    pub lookups: Vec<(String, String)>,
 }
 
 /// An object that is delivered.

@@ -8,5 +8,7 @@ mod fixtures;
 mod live;
 #[path = "it/mutation.rs"]
 mod mutation;
+#[path = "it/rows.rs"]
+mod rows;
 #[path = "it/steps.rs"]
 mod steps;

@@ -37,8 +37,8 @@ pub use http::{Access, CertificateCheck, CredentialScope, HttpClient, Reply, hos
 pub use openpgp::{KeyOwner, Keyring, OpenPgpError, SignedText, Signer};
 pub use provenance::{Verification, provenance_text, verify_archive};
 pub use registry::{
-    CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, PROVENANCE_MEDIA_TYPE, PulledChart,
-    Reference, Registry, Scheme,
+    CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageState, PROVENANCE_MEDIA_TYPE,
+    PulledChart, Reference, Registry, Scheme,
 };
 pub use remote::{RemoteRef, fetch_repository, repository_key};
 pub use repository::{

@@ -9,6 +9,7 @@
 
 mod credentials;
 mod exchange;
+mod image;
 mod reference;
 
 use reqwest::Method;
@@ -18,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use credentials::{Credential, Credentials};
 pub use exchange::{Registry, Scheme};
+pub use image::ImageState;
 pub use reference::Reference;
 
 use crate::error::SourceError;

@@ -1,6 +1,7 @@
 use landfall_diag::Place;
 use serde_json::{Value, json};
 
+use crate::doctor::DOCTOR_RULES;
 use crate::examine::Examination;
 use crate::finding::{Finding, Severity, Spot};
 use crate::rules::RULES;
@@ -9,6 +10,7 @@ use crate::rules::RULES;
 pub fn findings_sarif(examination: &Examination, fallback: &str, version: &str) -> Value {
     let rules: Vec<Value> = RULES
         .iter()
+        .chain(DOCTOR_RULES)
         .map(|rule| {
             json!({
                 "id": rule.id,
@@ -32,7 +34,7 @@ pub fn findings_sarif(examination: &Examination, fallback: &str, version: &str) 
 
 fn result(finding: &Finding, fallback: &str) -> Value {
     let first = finding.spots.first().cloned().unwrap_or_default();
-    let index = RULES.iter().position(|rule| rule.id == finding.rule);
+    let index = RULES.iter().chain(DOCTOR_RULES).position(|rule| rule.id == finding.rule);
     let text = [finding.message.as_str(), finding.cause.as_str(), finding.help.as_str()]
         .into_iter()
         .filter(|text| !text.is_empty())

@@ -125,7 +125,7 @@ fn finding(desired: &Desired, field: &str, key: &str, what: &str) -> Finding {
 }
 
 /// Whether a key or variable holds something that opens a door.
-pub(super) fn is_credential(name: &str) -> bool {
+pub(crate) fn is_credential(name: &str) -> bool {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut lower = false;
@@ -168,7 +168,7 @@ pub(super) fn is_credential(name: &str) -> bool {
         ])
 }
 
-pub(super) fn is_placeholder(text: &str) -> bool {
+pub(crate) fn is_placeholder(text: &str) -> bool {
     let text = text.trim().to_ascii_lowercase();
     PLACEHOLDERS.contains(&text.as_str()) || BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
 }

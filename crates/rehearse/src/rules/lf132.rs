@@ -26,6 +26,7 @@ const PREREQUISITES: &[(&str, &str, &str)] = &[
     ("cert-manager.io", "Issuer", "the certificate is never signed"),
     ("storage.k8s.io", "StorageClass", "the claim is never bound, and its pods stay Pending"),
     ("networking.k8s.io", "IngressClass", "no controller takes the Ingress up"),
+    ("k8s.mariadb.com", "MariaDB", "its databases, accounts and rights are never made"),
     ("traefik.io", "Middleware", "Traefik leaves the route out, and it answers 404"),
     ("traefik.io", "TLSOption", "Traefik leaves the route out, and it answers 404"),
 ];

@@ -7,6 +7,7 @@
 //! count: 2                           optional; else 1
 //! environment: prod                  optional; for fixtures with a landfall.yaml
 //! protected: true                    a bare chart is delivered into a protected environment
+//! declares: {hosts: {allow: [a]}}    what the environment of a bare chart declares
 //! templates: matter                  the fault is in the template's text: it is not moved into static manifests
 //! rehearsed: true                    the rule needs the delivery itself; only a few mutations are tried then
 //! kinds: [StatefulSet]               the kinds a workload may be turned into; all that have pods when absent
@@ -14,6 +15,7 @@
 //! -- templates/web.yaml --           a file of the faulty tree; without Chart.yaml and landfall.yaml, a chart's
 //! -- fixed values.yaml --            a file of the mended tree, over the faulty one; empty removes it
 //! -- live --                         objects on the cluster before the change
+//! -- fixed live --                   the same where the fault is mended on the cluster
 //! -- base values.yaml --             a file of the tree that was delivered before, over the faulty one
 //! ```
 
@@ -44,6 +46,7 @@ pub(crate) struct Fixture {
     pub(crate) count: usize,
     pub(crate) environment: Option<String>,
     pub(crate) protected: bool,
+    pub(crate) declares: Value,
     pub(crate) templates_matter: bool,
     pub(crate) rehearsed: bool,
     pub(crate) kinds: Option<Vec<String>>,
@@ -52,6 +55,7 @@ pub(crate) struct Fixture {
     pub(crate) fixed: Files,
     pub(crate) base: Option<Files>,
     pub(crate) live: Vec<Value>,
+    pub(crate) fixed_live: Option<Vec<Value>>,
 }
 
 /// What is looked at: a tree and what the cluster has.
@@ -63,6 +67,8 @@ pub(crate) struct Scene {
     pub(crate) environment: Option<String>,
     /// Whether the environment of a bare chart is protected.
     pub(crate) protected: bool,
+    /// What the environment of a bare chart declares; null for nothing.
+    pub(crate) declares: Value,
     /// The namespace of a bare chart.
     pub(crate) namespace: String,
     pub(crate) rehearsed: bool,
@@ -100,10 +106,14 @@ impl Fixture {
         let mut faulty = Files::new();
         let mut fixed = Files::new();
         let mut base: Option<Files> = None;
-        let mut live = Vec::new();
+        let (mut live, mut fixed_live) = (Vec::new(), None);
+        let objects =
+            |body: &str| landfall_yaml::to_json_all(body).unwrap_or_else(|error| panic!("{name}: live: {error}"));
         for (title, body) in sections {
             if title == "live" {
-                live = landfall_yaml::to_json_all(&body).unwrap_or_else(|error| panic!("{name}: live: {error}"));
+                live = objects(&body);
+            } else if title == "fixed live" {
+                fixed_live = Some(objects(&body));
             } else if let Some(path) = title.strip_prefix("fixed ") {
                 fixed.insert(path.to_owned(), body);
             } else if let Some(path) = title.strip_prefix("base ") {
@@ -115,7 +125,7 @@ impl Fixture {
         if !faulty.contains_key("Chart.yaml") && !faulty.contains_key("landfall.yaml") {
             faulty.insert("Chart.yaml".to_owned(), "apiVersion: v2\nname: shop\nversion: 0.1.0\n".to_owned());
         }
-        assert!(!fixed.is_empty(), "{name}: a fixture says how the fault is mended");
+        assert!(!fixed.is_empty() || fixed_live.is_some(), "{name}: a fixture says how the fault is mended");
         let fixed = over(&faulty, fixed);
         let base = base.map(|base| over(&faulty, base));
         let severity = text("severity").map(|word| match word.as_str() {
@@ -132,6 +142,7 @@ impl Fixture {
             count: head["count"].as_u64().unwrap_or(1) as usize,
             environment: text("environment"),
             protected: head["protected"] == true,
+            declares: head["declares"].clone(),
             templates_matter: head["templates"] == "matter",
             rehearsed: head["rehearsed"] == true,
             kinds: head["kinds"]
@@ -146,6 +157,7 @@ impl Fixture {
             fixed,
             base,
             live,
+            fixed_live,
         }
     }
 
@@ -154,7 +166,8 @@ impl Fixture {
     }
 
     pub(crate) fn fixed_scene(&self) -> Scene {
-        self.scene(self.fixed.clone())
+        let live = self.fixed_live.clone().unwrap_or_else(|| self.live.clone());
+        Scene { live, ..self.scene(self.fixed.clone()) }
     }
 
     fn scene(&self, files: Files) -> Scene {
@@ -164,6 +177,7 @@ impl Fixture {
             live: self.live.clone(),
             environment: self.environment.clone(),
             protected: self.protected,
+            declares: self.declares.clone(),
             namespace: "shop".to_owned(),
             rehearsed: self.rehearsed,
         }
@@ -192,15 +206,23 @@ pub(crate) fn target(files: &Files) -> Result<Target, String> {
     Ok(Target { source: SourceTree::from_tree("fixture", tree), directory: String::new(), shown: String::new(), kind })
 }
 
-/// The project of a bare chart that is delivered into a protected environment.
-const PROTECTED: &str = "apiVersion: landfall.dev/v1\nkind: System\nname: x\nenvironments:\n  prod:\n    cluster: {context: production, protected: true}\n";
-
 fn project(text: &str) -> Result<ProjectFile, String> {
     landfall_project::parse("landfall.yaml", text)
         .map_err(|findings| findings.iter().map(|it| format!("{it}\n")).collect::<String>())
 }
 
 impl Scene {
+    /// The environment of a bare chart as a project file declares it, but for its releases; `None` when nothing is.
+    pub(crate) fn declaration(&self) -> Option<Value> {
+        if !self.protected && self.declares.is_null() {
+            return None;
+        }
+        let mut declared = self.declares.as_object().cloned().unwrap_or_default();
+        let cluster = serde_json::json!({"context": "production", "protected": self.protected});
+        declared.insert("cluster".to_owned(), cluster);
+        Some(Value::Object(declared))
+    }
+
     fn candidates(&self, target: &Target) -> Result<Vec<Candidate>, String> {
         let environment = self.environment.clone().or_else(|| match &target.kind {
             TargetKind::System(file) => file.system.default_environment().map(str::to_owned),
@@ -300,7 +322,14 @@ impl Scene {
             None => None,
         };
         let target = target(&self.files)?;
-        let guarded = self.protected.then(|| project(PROTECTED)).transpose()?;
+        let guarded = self
+            .declaration()
+            .map(|declared| {
+                let file = serde_json::json!({"apiVersion": "landfall.dev/v1", "kind": "System", "name": "x",
+                    "environments": {"prod": declared}});
+                project(&landfall_yaml::emit(&file).expect("a project file"))
+            })
+            .transpose()?;
         let project = match &target.kind {
             TargetKind::System(file) => Some(&**file),
             _ => guarded.as_ref(),

@@ -126,16 +126,14 @@ fn subchart(scene: &Scene) -> Option<Scene> {
 fn system(scene: &Scene) -> Option<Scene> {
     is_chart(scene).then(|| {
         let namespace = &scene.namespace;
-        let cluster = if scene.protected { "{context: production, protected: true}" } else { "embedded" };
+        let mut local = scene.declaration().unwrap_or_else(|| json!({"cluster": "embedded"}));
+        local["releases"] = json!([{"name": "shop", "chart": "deploy/chart", "namespace": namespace}]);
+        let declared = json!({"apiVersion": "landfall.dev/v1", "kind": "System", "name": "x",
+            "environments": {"local": local}});
         each_tree(scene, |files| {
             let mut below: Files =
                 files.iter().map(|(path, text)| (format!("deploy/chart/{path}"), text.clone())).collect();
-            below.insert(
-                "landfall.yaml".to_owned(),
-                format!(
-                    "apiVersion: landfall.dev/v1\nkind: System\nname: x\nenvironments:\n  local:\n    cluster: {cluster}\n    releases:\n      - {{name: shop, chart: deploy/chart, namespace: {namespace}}}\n"
-                ),
-            );
+            below.insert("landfall.yaml".to_owned(), landfall_yaml::emit(&declared).expect("a project file"));
             below
         })
     })
@@ -434,8 +432,25 @@ fn renamed(fixture: &Fixture, scene: &Scene, seed: u64) -> Mutated {
             });
         }
     };
-    let (scene, _) = still(fixture, scene, rename)?;
+    let (mut scene, _) = still(fixture, scene, rename)?;
+    replace_all(&mut scene.declares, &names);
     Some((scene, names))
+}
+
+/// Replaces names in every text and every key.
+fn replace_all(value: &mut Value, names: &BTreeMap<String, String>) {
+    let change = |text: &str| names.iter().fold(text.to_owned(), |text, (from, to)| whole_words(&text, from, to));
+    match value {
+        Value::String(text) => *text = change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_all(item, names)),
+        Value::Object(map) => {
+            for (key, mut value) in std::mem::take(map) {
+                replace_all(&mut value, names);
+                map.insert(change(&key), value);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// What an object is called, and what it calls others.

@@ -46,6 +46,7 @@ fn upgrade(base: Files, head: Files) -> Rehearsal {
         base: Some(base),
         live: Vec::new(),
         protected: false,
+        declares: serde_json::Value::Null,
         environment: None,
         namespace: "shop".to_owned(),
         rehearsed: true,

@@ -83,7 +83,7 @@ impl Registry {
         body: Vec<u8>,
         limit: u64,
     ) -> Result<Reply, SourceError> {
-        let actions = if matches!(method, Method::GET) { "pull" } else { "pull,push" };
+        let actions = if matches!(method, Method::GET | Method::HEAD) { "pull" } else { "pull,push" };
         let scope = format!("repository:{}:{actions}", reference.path());
         self.authorized(reference.host(), &scope, method, url, headers, body, limit)
     }
