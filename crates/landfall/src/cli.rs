@@ -1,6 +1,7 @@
 //! What can be typed: arguments only, no behaviour.
 
 mod delivery;
+mod doctor;
 mod embedded;
 mod machines;
 mod rehearsal;
@@ -9,6 +10,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use delivery::{
     DiffArgs, DownArgs, HistoryArgs, LogsArgs, PlanArgs, RollbackArgs, StatusArgs, TargetArgs, UpArgs, ValuesArgs,
+};
+pub(crate) use doctor::{
+    DoctorArgs, EnvCommand, EnvDiffArgs, EnvListArgs, GraphArgs, GraphFormat, SmokeArgs, StateArgs,
 };
 pub(crate) use embedded::{
     ClusterCommand, ClusterStartArgs, ClusterStatusArgs, ForkArgs, KubeconfigArgs, ResetArgs, ServeArgs, SnapshotArgs,
@@ -80,7 +84,18 @@ pub(crate) enum Command {
     Rehearse(Box<RehearseArgs>),
     /// What a pull request changes and risks, as one comment
     Preview(Box<PreviewArgs>),
-    /// List what `rehearse` checks
+    /// Look at the place: tools, cluster, names, ports, certificates, images, forge, machine
+    Doctor(Box<DoctorArgs>),
+    /// Make the declared checks now
+    Smoke(SmokeArgs),
+    /// Show what is delivered and what depends on what
+    Graph(GraphArgs),
+    /// Show what holds data, what keeps it and what would lose it
+    State(StateArgs),
+    /// List environments, or show how two of them differ
+    #[command(subcommand)]
+    Env(EnvCommand),
+    /// List what `rehearse` and `doctor` check
     Rules(RulesArgs),
     /// Explain a field: template line, values, what they override, which commit; or a value, or a rule
     Explain(Box<ExplainArgs>),

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{AddonCommand, Cli, ClusterCommand, Command, ImagesCommand};
+use crate::cli::{AddonCommand, Cli, ClusterCommand, Command, EnvCommand, ImagesCommand};
 use crate::context::Context;
 use crate::env::Env;
 use crate::exit::Exit;
@@ -143,6 +143,12 @@ async fn run(context: &Context, command: Command) -> Outcome {
         Command::Diff(args) => commands::diff::run(context, *args).await,
         Command::Rehearse(args) => commands::rehearse::run(context, *args).await,
         Command::Preview(args) => commands::preview::run(context, *args).await,
+        Command::Doctor(args) => commands::doctor::run(context, *args).await,
+        Command::Smoke(args) => commands::smoke::run(context, args).await,
+        Command::Graph(args) => commands::graph::run(context, &args),
+        Command::State(args) => commands::graph::state(context, &args),
+        Command::Env(EnvCommand::List(args)) => commands::environments::list(context, &args),
+        Command::Env(EnvCommand::Diff(args)) => commands::environments::diff(context, &args),
         Command::Rules(_) => commands::rules::list(context),
         Command::Explain(args) => commands::explain::run(context, &args),
         Command::History(args) => commands::history::run(context, args).await,
@@ -179,6 +185,10 @@ fn output_of(command: &Command) -> Output {
         Command::History(args) => args.output.output,
         Command::Explain(args) => args.output.output,
         Command::Rules(args) => args.output.output,
+        Command::Smoke(args) => args.output.output,
+        Command::State(args) => args.output.output,
+        Command::Env(EnvCommand::List(args)) => args.output.output,
+        Command::Env(EnvCommand::Diff(args)) => args.output.output,
         Command::Rollback(args) => args.output.output,
         Command::Build(args) => args.output.output,
         Command::Images(ImagesCommand::List(args)) => args.output.output,

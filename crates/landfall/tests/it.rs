@@ -11,6 +11,7 @@ mod it {
     mod applications;
     mod builds;
     mod charts;
+    mod doctor;
     mod down;
     mod errors;
     mod example;
@@ -20,6 +21,7 @@ mod it {
     mod forwards;
     mod history;
     mod kills;
+    mod looks;
     mod luckyplans;
     mod machines;
     mod refusals;

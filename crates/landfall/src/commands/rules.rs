@@ -1,7 +1,8 @@
 //! `landfall rules`, and what `landfall explain RULE` prints.
 
 use landfall_diag::Diagnostic;
-use landfall_rehearse::{RULES, rule};
+use landfall_rehearse::doctor::DOCTOR_RULES;
+use landfall_rehearse::{RULES, Rule, rule};
 use serde_json::json;
 
 use crate::context::Context;
@@ -9,11 +10,18 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::ui::{Output, Style, Table};
 
+/// All rules by id, those of `doctor` among them.
+fn all() -> Vec<&'static Rule> {
+    let mut all: Vec<&Rule> = RULES.iter().chain(DOCTOR_RULES).copied().collect();
+    all.sort_by_key(|rule| rule.id);
+    all
+}
+
 pub(crate) fn list(context: &Context) -> Outcome {
     let ui = &context.ui;
     match ui.output {
         Output::Json | Output::Yaml => {
-            let rules: Vec<_> = RULES
+            let rules: Vec<_> = all()
                 .iter()
                 .map(|rule| {
                     json!({"id": rule.id, "title": rule.title, "severity": rule.severity, "why": rule.why, "advice": rule.advice})
@@ -21,10 +29,10 @@ pub(crate) fn list(context: &Context) -> Outcome {
                 .collect();
             ui.document(&json!({"schema": "landfall.dev/v1/Rules", "ok": true, "data": rules}));
         }
-        Output::Name => RULES.iter().for_each(|rule| ui.line(rule.id)),
+        Output::Name => all().iter().for_each(|rule| ui.line(rule.id)),
         Output::Table => {
             let mut table = Table::new(["RULE", "LEVEL", "WHAT MUST BE SO"]);
-            for rule in RULES {
+            for rule in all() {
                 table.row([rule.id.to_owned(), rule.severity.word().to_owned(), rule.title.to_owned()]);
             }
             ui.data(&table.render());
@@ -37,7 +45,7 @@ pub(crate) fn explain(context: &Context, id: &str) -> Outcome {
     let Some(rule) = rule(id) else {
         let mut diagnostic = Diagnostic::error(143, format!("there is no rule `{id}`"));
         let wanted = id.to_uppercase();
-        diagnostic = match landfall_diag::nearest(&wanted, RULES.iter().map(|rule| rule.id)) {
+        diagnostic = match landfall_diag::nearest(&wanted, all().iter().map(|rule| rule.id)) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic.help("`landfall rules` lists them"),
         };

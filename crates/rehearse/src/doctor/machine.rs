@@ -294,7 +294,11 @@ mod tests {
     fn at(files: &[(&str, &str, u32)]) -> (tempfile::TempDir, Machine) {
         let root = tempfile::tempdir().expect("a directory");
         let basic = [
-            ("etc/passwd", "root:x:0:0::/root:/bin/sh\ndeploy-test:x:1001:1001::/accounts/deploy-test:/bin/sh\n", 0o644),
+            (
+                "etc/passwd",
+                "root:x:0:0::/root:/bin/sh\ndeploy-test:x:1001:1001::/accounts/deploy-test:/bin/sh\n",
+                0o644,
+            ),
             ("etc/group", "root:x:0:\nsudo:x:27:ops\ndeploy-test:x:1001:\n", 0o644),
             ("etc/sudoers", "root ALL=(ALL) ALL\n%sudo ALL=(ALL) ALL\n", 0o600),
             ("etc/rancher/k3s/k3s.yaml", "kind: Config\n", 0o600),

@@ -1,0 +1,290 @@
+//! `landfall doctor`: the place itself, area by area; each probe has a deadline and says what it could not reach.
+
+mod inside;
+mod outside;
+mod tools;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use landfall_delivery::parse_duration;
+use landfall_diag::Diagnostic;
+use landfall_rehearse::doctor::{Area, Checkup, Observation, Sight, checkup_json, checkup_text};
+use landfall_rehearse::{
+    ClusterFacts, Conditions, DesiredUnit, Finding, Inventory, Known, Snapshot, Subject, TargetBlame, doctor,
+    findings_markdown, findings_sarif,
+};
+
+use crate::cli::{DoctorArgs, ReportFormat};
+use crate::commands::rehearse::project_of;
+use crate::commands::{looked, shared};
+use crate::context::{ClusterChoice, Context, Place};
+use crate::embedded::{Connection, Hosting};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+
+/// How long reading a whole cluster may take.
+const READING: Duration = Duration::from_secs(60);
+
+/// What was asked for.
+struct Wanted {
+    areas: Vec<Area>,
+    /// The areas were named; else they follow from the environment.
+    named: bool,
+    reach: Option<(String, u16)>,
+    host: Option<String>,
+}
+
+/// What the areas look at.
+struct Sick<'a> {
+    context: &'a Context,
+    args: &'a DoctorArgs,
+    place: &'a Place,
+    connection: Option<&'a Connection>,
+    patience: Duration,
+}
+
+pub(crate) async fn run(context: &Context, args: DoctorArgs) -> Outcome {
+    let started = Instant::now();
+    let wanted = asked(&args)?;
+    let patience = parse_duration(&args.timeout).map_err(|why| {
+        Failure::usage(Diagnostic::error(150, format!("--timeout {}: {why}", args.timeout)).help("as in --timeout 5s"))
+    })?;
+    if let Some(what) = args.fix.as_deref().filter(|what| *what != "coredns") {
+        return Err(Failure::usage(
+            Diagnostic::error(150, format!("--fix {what}: there is no such thing to mend"))
+                .help("what can be mended safely: coredns"),
+        ));
+    }
+    let place = context.place(None, &args.place).or_else(|failure| {
+        // Without anything to deliver this machine can still be looked at.
+        let of_machine =
+            wanted.areas.iter().all(|area| matches!(area, Area::Tools | Area::Ports | Area::Host | Area::Secrets));
+        if of_machine { context.declared_place(None, &args.place) } else { Err(failure) }
+    })?;
+    let areas = areas(&wanted, &place);
+    let needs_cluster = areas.iter().any(|area| {
+        matches!(
+            area,
+            Area::Cluster | Area::Security | Area::Facts | Area::Dns | Area::Tls | Area::Reach | Area::Registry
+        )
+    });
+    let mut seen = Vec::new();
+    let mut connection = match needs_cluster {
+        true => connect(context, &place, patience, &mut seen).await?,
+        false => None,
+    };
+    let snapshot = match &connection {
+        Some(connection) => read(connection, &mut seen).await,
+        None => None,
+    };
+    let (objects, facts) = known(&place, snapshot.as_ref());
+    let conditions = match &snapshot {
+        Some((snapshot, _)) if facts.known == Known::Live => Conditions::of(&snapshot.version, objects.clone()),
+        _ => Conditions::offline(),
+    };
+    let needs_units = needs_cluster || areas.contains(&Area::Repo);
+    let units: Vec<DesiredUnit> = match needs_units {
+        true => looked::units(context, &place, &args.place, &args.values, &conditions)?,
+        false => Vec::new(),
+    };
+    let subject = looked::subject(&place, &units, &objects, &facts);
+    let sick = Sick { context, args: &args, place: &place, connection: connection.as_ref(), patience };
+    let version = snapshot.as_ref().map(|(_, version)| version.clone()).unwrap_or_default();
+    let name = connection.as_ref().map_or_else(|| "cluster".to_owned(), |connection| connection.name.clone());
+    let unread = snapshot.as_ref().map(|(snapshot, _)| snapshot.unread.clone()).unwrap_or_default();
+    let sight = Sight { name: &name, version: &version, objects: &objects, unread: &unread };
+    let mut found: Vec<Finding> = Vec::new();
+    for area in &areas {
+        sick.look(*area, &wanted, &subject, snapshot.as_ref().map(|_| &sight), &mut seen, &mut found).await?;
+    }
+    let checkup = Checkup::of(seen, found, &subject, &TargetBlame(&place.target));
+    if let Some(connection) = &mut connection {
+        connection.close().await;
+    }
+    if context.stop.is_cancelled() {
+        return Err(Failure::new(Exit::Interrupted, Diagnostic::error(606, "interrupted")));
+    }
+    // Who asks for an area wants an answer: none is a failure.
+    let blind = wanted.named && areas.iter().any(|area| checkup.is_blind(*area));
+    let exit = if checkup.examination.errors() > 0 || blind { Exit::Failed } else { Exit::Done };
+    print(context, &args, &place, &checkup, exit, started);
+    Ok(exit)
+}
+
+/// Takes the arguments apart.
+fn asked(args: &DoctorArgs) -> Result<Wanted, Failure> {
+    let mut wanted = Wanted { areas: Vec::new(), named: false, reach: None, host: None };
+    let mut words = args.areas.iter().peekable();
+    let mut seen = BTreeSet::new();
+    while let Some(word) = words.next() {
+        let Some(area) = Area::parse(word) else {
+            let known: Vec<&str> = Area::ALL.iter().map(|area| area.word()).collect();
+            let mut diagnostic = Diagnostic::error(150, format!("there is no area `{word}`"))
+                .note(format!("areas: {}", known.join(", ")));
+            if let Some(near) = landfall_diag::nearest(word, known) {
+                diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+            }
+            return Err(Failure::usage(diagnostic));
+        };
+        if area == Area::Reach {
+            let address = words.next().and_then(|address| {
+                let (host, port) = address.rsplit_once(':')?;
+                Some((host.trim_matches(['[', ']']).to_owned(), port.parse().ok()?))
+            });
+            let Some(address) = address else {
+                return Err(Failure::usage(
+                    Diagnostic::error(150, "`doctor reach` wants an address")
+                        .help("as in landfall doctor reach redis:6379"),
+                ));
+            };
+            wanted.reach = Some(address);
+        }
+        if area == Area::Ports && words.peek().is_some_and(|next| Area::parse(next).is_none()) {
+            wanted.host = words.next().cloned();
+        }
+        if seen.insert(area) {
+            wanted.areas.push(area);
+        }
+    }
+    wanted.named = !wanted.areas.is_empty();
+    Ok(wanted)
+}
+
+/// The areas that an environment needs, when none was named.
+fn areas(wanted: &Wanted, place: &Place) -> Vec<Area> {
+    if wanted.named {
+        return wanted.areas.clone();
+    }
+    let mut areas = vec![Area::Tools, Area::Cluster, Area::Security, Area::Facts, Area::Secrets];
+    match &place.cluster {
+        ClusterChoice::Embedded => areas.push(Area::Ports),
+        ClusterChoice::Context { .. } => {
+            areas.extend([Area::Dns, Area::Tls, Area::Registry, Area::Repo]);
+        }
+    }
+    areas.sort();
+    areas
+}
+
+/// Connects to the place's cluster; one that does not answer is told, and the rest goes on.
+async fn connect(
+    context: &Context,
+    place: &Place,
+    patience: Duration,
+    seen: &mut Vec<Observation>,
+) -> Result<Option<Connection>, Failure> {
+    let connecting = context.connect(place, Hosting::Attach, &[]);
+    let why = match tokio::time::timeout(patience.max(Duration::from_secs(5)), connecting).await {
+        Ok(Ok(connection)) => return Ok(Some(connection)),
+        Ok(Err(failure)) => failure.diagnostics.iter().map(|it| it.message.clone()).collect::<Vec<_>>().join("; "),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    let name = match &place.cluster {
+        ClusterChoice::Context { name, .. } => name.clone(),
+        ClusterChoice::Embedded => "the embedded cluster".to_owned(),
+    };
+    seen.push(doctor::unreachable(&name, &why));
+    Ok(None)
+}
+
+/// Reads the cluster, and what it says its version is.
+async fn read(connection: &Connection, seen: &mut Vec<Observation>) -> Option<(Snapshot, String)> {
+    let reading = async {
+        let version = connection.cluster.version().await.ok()?.git_version;
+        let snapshot = Snapshot::read(&connection.cluster, &connection.name, jiff::Timestamp::now()).await.ok()?;
+        Some((snapshot, version))
+    };
+    let read = tokio::time::timeout(READING, reading).await.ok().flatten();
+    if read.is_none() {
+        seen.push(doctor::unreachable(&connection.name, "its objects could not be read in time"));
+    }
+    read
+}
+
+/// What is known of the cluster: a real one as it was read; of the embedded one what it would be given with `up`.
+fn known(place: &Place, snapshot: Option<&(Snapshot, String)>) -> (Inventory, ClusterFacts) {
+    let mut facts = ClusterFacts::assumed();
+    let Some((snapshot, _)) = snapshot else { return (Inventory::default(), facts) };
+    if place.cluster != ClusterChoice::Embedded {
+        facts.known = Known::Live;
+    }
+    facts.version.clone_from(&snapshot.version);
+    (snapshot.objects.iter().cloned().collect(), facts)
+}
+
+impl Sick<'_> {
+    async fn look(
+        &self,
+        area: Area,
+        wanted: &Wanted,
+        subject: &Subject<'_>,
+        sight: Option<&Sight<'_>>,
+        seen: &mut Vec<Observation>,
+        found: &mut Vec<Finding>,
+    ) -> Result<(), Failure> {
+        let blind = |seen: &mut Vec<Observation>| {
+            seen.push(Observation::not_checked(area, "cluster", "it could not be read"));
+        };
+        match area {
+            Area::Tools => seen.extend(tools::look(self).await),
+            Area::Cluster => match sight {
+                Some(sight) => {
+                    seen.extend(doctor::prerequisites(subject, sight));
+                    found.extend(doctor::cluster_findings(subject, area));
+                }
+                None => blind(seen),
+            },
+            Area::Security => found.extend(doctor::cluster_findings(subject, area)),
+            Area::Facts => {
+                let declared = subject.environment.and_then(|(_, environment)| environment.facts.as_ref());
+                match (sight, declared) {
+                    (Some(sight), declared) => {
+                        seen.extend(declared.iter().flat_map(|declared| doctor::facts(declared, subject, sight)));
+                        seen.extend(doctor::answers(subject, sight).1);
+                    }
+                    (None, Some(_)) => blind(seen),
+                    (None, None) => {}
+                }
+                seen.extend(doctor::maturity(subject));
+            }
+            Area::Dns => seen.extend(inside::names(self, subject).await?),
+            Area::Ports => seen.extend(outside::ports(self, wanted.host.as_deref()).await),
+            Area::Tls => {
+                seen.extend(outside::certificates(self, subject).await);
+                match sight {
+                    Some(sight) => seen.extend(doctor::issued(sight.objects, jiff::Timestamp::now())),
+                    None => blind(seen),
+                }
+            }
+            Area::Registry => seen.extend(outside::images(self, subject).await),
+            Area::Repo => seen.extend(outside::forge(self, subject).await?),
+            Area::Secrets => seen.extend(doctor::secrets_in(&self.place.target.source)),
+            Area::Host => seen.extend(outside::machine(self, subject)),
+            Area::Reach => {
+                if let Some((host, port)) = &wanted.reach {
+                    seen.push(inside::reach(self, sight, host, *port).await);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn print(context: &Context, args: &DoctorArgs, place: &Place, checkup: &Checkup, exit: Exit, started: Instant) {
+    let ui = &context.ui;
+    match args.output {
+        ReportFormat::Text => {
+            ui.data(&checkup_text(checkup));
+            ui.status(&format!("looked for {}", crate::ui::seconds(started.elapsed())));
+        }
+        ReportFormat::Json => {
+            ui.document(&shared::envelope("Checkup", exit, checkup_json(checkup), started));
+        }
+        ReportFormat::Sarif => {
+            let fallback = project_of(place).map_or_else(|| "Chart.yaml".to_owned(), |file| file.file.clone());
+            ui.document(&findings_sarif(&checkup.examination, &fallback, env!("CARGO_PKG_VERSION")));
+        }
+        ReportFormat::Markdown => ui.data(&findings_markdown(&checkup.examination)),
+    }
+}

@@ -1,0 +1,181 @@
+//! From this machine: ports, certificates, images, the forge, the machine's own files.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use landfall_rehearse::Subject;
+use landfall_rehearse::doctor::{
+    self, Area, Forge, ForgeAccess, ForgeKind, Handshake, ImageAccess, Machine, Observation,
+};
+use landfall_source::{Access, Credentials, HttpClient, Registry, Scheme};
+
+use super::Sick;
+use crate::context::ClusterChoice;
+use crate::failure::Failure;
+use landfall_diag::Diagnostic;
+
+/// The doors of a place: the shell's and the web's.
+const DOORS: [u16; 3] = [22, 80, 443];
+/// Variables that may hold a forge's token, the first one first.
+const TOKENS: [&str; 4] = ["LANDFALL_FORGE_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"];
+
+/// The ports of a host; without one those of this machine that the embedded cluster would take, or of the place.
+pub(super) async fn ports(sick: &Sick<'_>, host: Option<&str>) -> Vec<Observation> {
+    let declared = sick.place.declared().and_then(|environment| {
+        let expected =
+            environment.hosts.as_ref().and_then(|hosts| hosts.expect.as_ref()?.iter().next().map(str::to_owned));
+        environment.facts.as_ref().and_then(|facts| facts.address.clone()).or(expected)
+    });
+    match (host.map(str::to_owned).or(declared), &sick.place.cluster) {
+        (Some(host), _)
+            if host.parse::<std::net::SocketAddr>().is_ok()
+                || host
+                    .rsplit_once(':')
+                    .is_some_and(|(name, port)| !name.contains(':') && port.parse::<u16>().is_ok()) =>
+        {
+            let (name, port) = host.rsplit_once(':').unwrap_or((&host, "443"));
+            doctor::ports(name, &[port.parse().unwrap_or(443)], sick.patience).await
+        }
+        (Some(host), ClusterChoice::Context { .. }) => doctor::ports(&host, &DOORS, sick.patience).await,
+        (Some(named), ClusterChoice::Embedded) if host.is_some() => doctor::ports(&named, &DOORS, sick.patience).await,
+        (_, ClusterChoice::Embedded) => doctor::local_ports(&[80, 443], Path::new("/")),
+        (None, ClusterChoice::Context { .. }) => {
+            vec![
+                Observation::not_checked(Area::Ports, "the place", "its address is not known")
+                    .help("landfall doctor ports HOST, or declare `facts.address`"),
+            ]
+        }
+    }
+}
+
+/// What the public names serve over TLS.
+pub(super) async fn certificates(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observation> {
+    if sick.place.cluster == ClusterChoice::Embedded {
+        return vec![Observation::told(Area::Tls, "certificates", "of the embedded cluster are simulated")];
+    }
+    let hosts = doctor::hosts_of(subject);
+    let served = futures::future::join_all(hosts.iter().map(|host| doctor::handshake(host, 443, sick.patience))).await;
+    let now = jiff::Timestamp::now();
+    let seen = hosts.iter().zip(&served).map(|(host, served): (&String, &Handshake)| {
+        doctor::certificates_of(host, served, now, subject.is_protected())
+    });
+    seen.collect()
+}
+
+/// Whether each image can be pulled with the credentials of this account.
+pub(super) async fn images(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observation> {
+    let images = doctor::images_of(subject);
+    let (files, timeout) = (credentials(sick), sick.patience.max(Duration::from_secs(2)));
+    let asked = images.iter().map(|image| {
+        let (image, files) = (image.clone(), files.clone());
+        tokio::task::spawn_blocking(move || {
+            let host = image.split('/').next().unwrap_or_default();
+            let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+            let local = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
+            let client = HttpClient::new(Access { timeout: Some(timeout), ..Access::default() });
+            let scheme = if local { Scheme::Either } else { Scheme::Https };
+            let registry = Registry::new(client, Credentials { given: None, files }, scheme);
+            doctor::image_access(&registry, &image)
+        })
+    });
+    let found = futures::future::join_all(asked).await;
+    let seen = images.iter().zip(found).map(|(image, found)| {
+        let access = found.unwrap_or_else(|error| ImageAccess::Unreached(error.to_string()));
+        access.observation(image)
+    });
+    seen.collect()
+}
+
+/// Docker's own file of credentials.
+fn credentials(sick: &Sick<'_>) -> Vec<PathBuf> {
+    let env = &sick.context.env;
+    let directory = match env.get("DOCKER_CONFIG").filter(|text| !text.is_empty()) {
+        Some(directory) => Some(PathBuf::from(directory)),
+        None => env.get("HOME").map(|home| Path::new(home).join(".docker")),
+    };
+    directory.map(|directory| directory.join("config.json")).into_iter().collect()
+}
+
+/// The forge of the repository.
+pub(super) async fn forge(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<Observation>, Failure> {
+    let source = &sick.place.target.source;
+    let origin = source.origin();
+    let branch = subject
+        .units
+        .iter()
+        .find_map(|unit| match &unit.door {
+            landfall_delivery::Door::Application(bound) => {
+                bound.application.sources.first().map(|source| source.target_revision.clone())
+            }
+            landfall_delivery::Door::Release => None,
+        })
+        .filter(|revision| !revision.is_empty() && revision != "HEAD")
+        .unwrap_or_else(|| "main".to_owned());
+    let forge = match (&sick.args.forge, &sick.args.api) {
+        (Some(word), api) => {
+            let Some(kind) = ForgeKind::parse(word) else {
+                return Err(Failure::usage(
+                    Diagnostic::error(150, format!("--forge {word}: there is no such forge"))
+                        .help("github, gitlab or gitea"),
+                ));
+            };
+            let known = origin.as_deref().and_then(|origin| Forge::of(origin, &branch));
+            let repository = origin.as_deref().and_then(Forge::repository_of);
+            let api = api.clone().or_else(|| known.map(|forge| forge.api));
+            api.zip(repository).map(|(api, repository)| Forge {
+                kind,
+                api: api.trim_end_matches('/').to_owned(),
+                repository,
+                branch: branch.clone(),
+            })
+        }
+        (None, api) => origin.as_deref().and_then(|origin| Forge::of(origin, &branch)).map(|forge| Forge {
+            api: api.as_ref().map_or(forge.api.clone(), |api| api.trim_end_matches('/').to_owned()),
+            ..forge
+        }),
+    };
+    let token = TOKENS.iter().find_map(|name| sick.context.env.get(name)).filter(|token| !token.is_empty());
+    let access = ForgeAccess { token, writes: sick.args.write, patience: sick.patience };
+    let guarded = guarded(sick, subject);
+    Ok(tokio::task::block_in_place(|| doctor::forge(source, forge.as_ref(), &access, &guarded)))
+}
+
+/// The files that decide what a protected environment runs.
+fn guarded(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<String> {
+    let Some((_, environment)) = subject.environment.filter(|_| subject.is_protected()) else { return Vec::new() };
+    let source = &sick.place.target.source;
+    let mut paths = Vec::new();
+    for release in &environment.releases {
+        for file in &release.values {
+            let beside = format!("{}/{file}", release.chart.trim_end_matches('/'));
+            paths.extend([beside, file.clone()].into_iter().find(|path| source.read(path).ok().flatten().is_some()));
+        }
+    }
+    for glob in environment.applications.iter().flat_map(|globs| globs.iter()) {
+        paths.extend(source.glob(glob).unwrap_or_default());
+    }
+    paths.extend(environment.secrets.as_ref().and_then(|secrets| secrets.file.clone()));
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// The machine that this runs on, or one whose files lie in a directory.
+pub(super) fn machine(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observation> {
+    let declared = subject.environment.and_then(|(_, environment)| environment.facts.as_ref()?.ssh_user.clone());
+    let Some(user) = sick.args.user.clone().or(declared) else {
+        return vec![
+            Observation::not_checked(Area::Host, "account", "nobody says which one")
+                .help("landfall doctor host --user NAME, or declare `facts.sshUser`"),
+        ];
+    };
+    let mut production = Vec::new();
+    if let Some(file) = subject.project {
+        for environment in file.system.environments.values() {
+            let Some(remote) = environment.cluster.remote().filter(|remote| remote.protected) else { continue };
+            production.push(remote.context.clone());
+            production.extend(environment.releases.iter().filter_map(|release| release.namespace.clone()));
+        }
+    }
+    doctor::machine(&Machine { root: sick.context.cwd.join(&sick.args.root), user }, &production)
+}

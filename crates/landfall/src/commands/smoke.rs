@@ -1,0 +1,70 @@
+//! `landfall smoke`: the declared checks, made now.
+
+use std::time::Instant;
+
+use landfall_delivery::{Verdict, tally};
+use landfall_diag::Diagnostic;
+use serde_json::json;
+
+use crate::cli::SmokeArgs;
+use crate::commands::shared;
+use crate::context::Context;
+use crate::embedded::Hosting;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::ui::Output;
+
+pub(crate) async fn run(context: &Context, args: SmokeArgs) -> Outcome {
+    let started = Instant::now();
+    let place = context.declared_place(None, &args.place)?;
+    let Some(mut environment) = place.declared().cloned().filter(|environment| !environment.checks.is_empty()) else {
+        return Err(Failure::usage(
+            Diagnostic::error(148, "nothing is declared to be checked here")
+                .help("declare `checks:` in the environment of landfall.yaml"),
+        ));
+    };
+    for name in &args.only {
+        if !environment.checks.iter().any(|check| check.name == *name) {
+            let known: Vec<&str> = environment.checks.iter().map(|check| check.name.as_str()).collect();
+            let mut diagnostic = Diagnostic::error(148, format!("there is no check `{name}`"))
+                .note(format!("checks: {}", known.join(", ")));
+            if let Some(near) = landfall_diag::nearest(name, known) {
+                diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+            }
+            return Err(Failure::usage(diagnostic));
+        }
+    }
+    environment.checks.retain(|check| args.only.is_empty() || args.only.contains(&check.name));
+    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let results = shared::with_progress(context, &mut connection, started, |session| {
+        let environment = &environment;
+        async move { session.check(environment).await }
+    })
+    .await;
+    connection.close().await;
+    let results = results.map_err(Failure::from)?;
+    let all_passed = results.iter().all(|result| result.verdict == Verdict::Passed);
+    let failed = results.iter().any(|result| matches!(result.verdict, Verdict::Failed { .. }));
+    // What was not checked is not passed.
+    let exit = if all_passed { Exit::Done } else { Exit::Unhealthy };
+    let ui = &context.ui;
+    match ui.output {
+        Output::Json | Output::Yaml => {
+            ui.document(&shared::envelope("Smoke", exit, json!({"checks": results}), started));
+        }
+        Output::Name => {
+            for result in results.iter().filter(|result| result.verdict != Verdict::Passed) {
+                ui.line(&result.name);
+            }
+        }
+        Output::Table => {
+            results.iter().for_each(|result| shared::print_check(context, result));
+            let counts: Vec<String> = tally(&results).iter().map(|(word, count)| format!("{count} {word}")).collect();
+            ui.status(&format!("{} checks: {}", results.len(), counts.join(", ")));
+            if !failed && !all_passed {
+                ui.status("a check that could not be made has not passed");
+            }
+        }
+    }
+    Ok(exit)
+}
