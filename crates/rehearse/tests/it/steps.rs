@@ -101,6 +101,7 @@ fn install(templates: &[(&str, &str)]) -> Rehearsal {
         base: None,
         live: Vec::new(),
         protected: false,
+        declares: serde_json::Value::Null,
         environment: None,
         namespace: "shop".to_owned(),
         rehearsed: true,
