@@ -299,7 +299,8 @@ impl<'p> Gathered<'p> {
                 }
             }
         }
-        decisions.retain(|decision| built_in_name(decision.origin).is_none());
+        // What is in the field need not be said to have decided about it.
+        decisions.retain(|it| built_in_name(it.origin).is_none() && !told.data.contains(&it.origin));
         told.decisions = decisions;
         told.template = self.telling.and_then(|(piece, byte)| {
             let spot = recording.place(piece, byte)?;

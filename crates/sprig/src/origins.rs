@@ -92,17 +92,22 @@ fn read_node(ctx: &mut CallCtx<'_>, node: Node<'_>, text: (&Str, Origin), value:
             });
             let map: Map = entries.collect();
             let decided = ctx.decisions_in(text.0, text.1, range);
-            Value::from(map).with_origin(decided)
+            Value::from(map).with_origin(known(decided))
         }
         (Kind::Sequence(_), Data::List(list)) if depth < MAX_DEPTH => {
             let items = node.items().zip(list.values());
             let items = items.map(|(below, item)| read_node(ctx, below, text, item, depth + 1)).collect();
             let decided = ctx.decisions_in(text.0, text.1, range);
-            Value::from(List::of(list.element(), items)).with_origin(decided)
+            Value::from(List::of(list.element(), items)).with_origin(known(decided))
         }
         _ => {
             let origin = ctx.stretch_origin(text.0, text.1, range);
             value.clone().with_origin(origin)
         }
     }
+}
+
+/// A collection that nothing decided about is the reader's own, not made of the whole text.
+fn known(decided: Origin) -> Origin {
+    if decided == Origin::NONE { Origin::MADE } else { decided }
 }

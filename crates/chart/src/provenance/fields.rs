@@ -98,7 +98,10 @@ impl<'p> Reader<'p> {
         } else {
             rest.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| behind + at)
         };
-        let whole = self.bytes(own.start..end);
+        // A document's text ends with its last value; what was left out behind it is still its own.
+        let after = self.output.file.text.get(self.manifest.start + text.len()..).unwrap_or(&[]);
+        let trimmed = if end == text.len() { after.len() - after.trim_ascii_start().len() } else { 0 };
+        let whole = self.bytes(own.start..end + trimmed);
         let inside = self.bytes(own).end;
         for piece in self.output.pieces(whole).filter(|piece| piece.is_nothing()) {
             if takes_lines || piece.kind == PieceKind::NoValue || piece.start < inside {

@@ -146,7 +146,7 @@ mod tests {
     fn every_layer_that_speaks_of_a_path_is_told_lowest_first() {
         let tree: Tree = [
             ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n"),
-            ("values.yaml", "db:\n  size: 2\n  hosts: [{n: a}]\n"),
+            ("values.yaml", "db:\n  size: 2\n  hosts: [{name: a}]\n"),
             ("charts/db/Chart.yaml", "apiVersion: v2\nname: db\nversion: 0.1.0\n"),
             ("charts/db/values.yaml", "size: 1\na.b: 7\n"),
         ]
@@ -164,7 +164,7 @@ mod tests {
             told("db.size"),
             ["shop/charts/db/values.yaml:1:1", "shop/values.yaml:2:3", "prod.yaml:2:3", "--set x=1,db.size=4"]
         );
-        assert_eq!(told("db.hosts[0].n"), ["shop/values.yaml:3:12"]);
+        assert_eq!(told("db.hosts[0].name"), ["shop/values.yaml:3:12"]);
         assert_eq!(told("db.a\\.b"), ["shop/charts/db/values.yaml:2:1"]);
         assert!(told("db.nothing").is_empty());
     }

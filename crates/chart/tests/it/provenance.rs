@@ -100,7 +100,7 @@ impl One {
     }
 }
 
-const VALUES: &str = "a: x\nb: y\nlive: true\ndead: false\nempty: \"\"\nlist: [p, q]\nmap: {k: v, l: w}\ntext: \"{{ .Values.a }}-z\"\nn: 2\n";
+const VALUES: &str = "a: x\nb: y\nlive: true\ndead: false\nempty: \"\"\nlist: [p, q]\nmap: {k: v, l: w}\ntext: \"{{ .Values.a }}-z\"\ncount: 2\n";
 
 #[test]
 fn what_a_value_is_made_of_and_what_only_decided_are_told_apart() {
@@ -133,13 +133,13 @@ fn what_a_value_is_made_of_and_what_only_decided_are_told_apart() {
         ("{{ join \",\" .Values.list }}", &["list[0]", "list[1]"], &[]),
         ("{{ first .Values.list }}", &["list[0]"], &[]),
         ("{{ range $k, $v := .Values.map }}{{ $v }}{{ end }}", &["map.k", "map.l"], &["map"]),
-        ("{{ tpl .Values.text . }}", &["a", "text"], &["text"]),
+        ("{{ tpl .Values.text . }}", &["a", "text"], &[]),
         ("{{ include \"on\" . }}", &[], &["live"]),
         ("{{ if include \"on\" . }}{{ .Values.b }}{{ end }}", &["b"], &["live"]),
         ("{{ (include \"conf\" . | fromYaml).a }}", &["a"], &["live"]),
         ("{{ (toYaml .Values.map | fromYaml).l }}", &["map.l"], &[]),
         ("{{ .Values.map | toJson | sha256sum }}", &["map.k", "map.l"], &[]),
-        ("{{ range until (int .Values.n) }}{{ . }}{{ end }}", &[], &["n"]),
+        ("{{ range until (int .Values.count) }}{{ . }}{{ end }}", &[], &["count"]),
         ("{{ .Values.a | trimSuffix \"-\" | trunc 3 }}", &["a"], &[]),
     ];
     for (expression, data, decided) in rows {

@@ -36,14 +36,14 @@ mod tests {
 
     #[test]
     fn a_line_leads_to_its_object_and_field() {
-        let text = "---\n# Source: a\nkind: A\nmetadata:\n  name: x\n---\nkind: B\nmetadata:\n  name: y\nspec:\n  list:\n  - a: 1\n    b: |\n      text\n      more\n";
+        let text = "---\n# Source: a\nkind: A\nmetadata:\n  name: x\n---\nkind: B\nmetadata:\n  name: z\nspec:\n  list:\n  - a: 1\n    b: |\n      text\n      more\n";
         let at = |line| RenderedLine::of(text, line).map(|found| (found.object.to_string(), found.path.join(".")));
         let told = |object: &str, path: &str| Some((object.to_owned(), path.to_owned()));
         assert_eq!(at(5), told("a/x", "metadata.name"));
         assert_eq!(at(4), told("a/x", "metadata"));
         assert_eq!(at(2), told("a/x", ""));
-        assert_eq!(at(12), told("b/y", "spec.list.0.a"));
-        assert_eq!(at(15), told("b/y", "spec.list.0.b"));
+        assert_eq!(at(12), told("b/z", "spec.list.0.a"));
+        assert_eq!(at(15), told("b/z", "spec.list.0.b"));
         assert_eq!(at(6), None);
         assert_eq!(at(99), None);
     }
