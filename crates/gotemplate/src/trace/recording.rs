@@ -187,15 +187,13 @@ impl Recording {
             }
             match value.data() {
                 Data::List(list) => work.extend(list.values().iter().rev().cloned()),
-                Data::Map(map) => {
-                    if !maps.contains(&map.address()) {
-                        maps.push(map.address());
-                        let touched = self.touched(map, None);
-                        if touched != Origin::NONE {
-                            all.push(touched);
-                        }
-                        map.for_each(|_, value| work.push(value.clone()));
+                Data::Map(map) if !maps.contains(&map.address()) => {
+                    maps.push(map.address());
+                    let touched = self.touched(map, None);
+                    if touched != Origin::NONE {
+                        all.push(touched);
                     }
+                    map.for_each(|_, value| work.push(value.clone()));
                 }
                 _ => {}
             }

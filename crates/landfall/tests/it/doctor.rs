@@ -123,7 +123,7 @@ fn ez_003_each_prerequisite_that_is_missing_is_named() {
     let look = || doctor(&sandbox, &["cluster", "--env", "us-prod", "--kubeconfig", "../kubeconfig"]);
     let bare = look().exits(1);
     for text in [
-        "the kind Database of k8s.mariadb.com",
+        "the kinds Database, Grant, User of k8s.mariadb.com",
         "MariaDB `mariadb`",
         "Middleware `cloudflarewarp`",
         "Middleware `http-to-https`",

@@ -281,7 +281,6 @@ const SIGNS: &[&str] = &[
     "service-core",
     "servicecore",
     "prisma",
-    "keycloak",
     "jwt_secret",
     "worker_credential_pepper",
     "promtail",
