@@ -100,6 +100,7 @@ pub(crate) fn normalise(transcript: &Transcript) -> Vec<Value> {
                 side_since: transcript.side_since,
                 received: exchange.received,
                 created: exchange.status == 201,
+                columns: Vec::new(),
             };
             moment.replace(&mut value, &mut Vec::new(), Place::Object);
             value
@@ -191,6 +192,8 @@ struct Moment<'a> {
     received: i64,
     /// Whether the answer tells of a new object.
     created: bool,
+    /// Columns of the answer's tables whose cells depend on the moment: a watch defines them in its first table alone.
+    columns: Vec<usize>,
 }
 
 impl Moment<'_> {
@@ -198,7 +201,7 @@ impl Moment<'_> {
         match value {
             Value::Object(map) => {
                 if map.get("kind").and_then(Value::as_str) == Some("Table") {
-                    mask_table(map);
+                    mask_table(map, &mut self.columns);
                 }
                 let collection = map.contains_key("items") || map.contains_key("rows") || is_bookmark(map);
                 let uid = text_of(map, "uid").map(str::to_owned);
@@ -345,20 +348,14 @@ fn is_bookmark(map: &serde_json::Map<String, Value>) -> bool {
         && empty("status")
 }
 
-fn mask_table(table: &mut serde_json::Map<String, Value>) {
-    let columns: Vec<usize> = table
-        .get("columnDefinitions")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .enumerate()
-        .filter(|(_, column)| {
-            column.get("name").and_then(Value::as_str).is_some_and(|name| TABLE_COLUMNS.contains(&name))
-        })
-        .map(|(index, _)| index)
-        .collect();
+fn mask_table(table: &mut serde_json::Map<String, Value>, columns: &mut Vec<usize>) {
+    let defined = table.get("columnDefinitions").and_then(Value::as_array).filter(|defined| !defined.is_empty());
+    if let Some(defined) = defined {
+        let moving = |column: &Value| column["name"].as_str().is_some_and(|name| TABLE_COLUMNS.contains(&name));
+        *columns = (0..defined.len()).filter(|index| moving(&defined[*index])).collect();
+    }
     for row in table.get_mut("rows").and_then(Value::as_array_mut).into_iter().flatten() {
-        for index in &columns {
+        for index in columns.iter() {
             let cell = row.get_mut("cells").and_then(|cells| cells.get_mut(*index));
             if let Some(Value::String(text)) = cell
                 && text.ends_with(|c: char| "smhdyZ".contains(c))
@@ -429,6 +426,16 @@ mod tests {
         assert_eq!(moment("1970-01-12T13:46:40.123456Z"), Some((1_000_000, "microtime")));
         assert_eq!(moment("2000-03-01T00:00:00Z"), Some((951_868_800, "time")));
         assert_eq!(moment("1970-01-12 13:46:40Z"), None);
+    }
+
+    #[test]
+    fn a_watchs_later_tables_have_the_columns_of_its_first() {
+        let event = |columns: Value, age: &str| json!({"type": "ADDED", "object": {"kind": "Table", "columnDefinitions": columns, "rows": [{"cells": ["a", age]}]}});
+        let first = event(json!([{"name": "Name"}, {"name": "Age"}]), "0s");
+        let answers = normalise(&transcript(&[json!([first, event(Value::Null, "1s")])]));
+        for index in [0, 1] {
+            assert_eq!(answers[0]["body"][index]["object"]["rows"][0]["cells"], json!(["a", "<age>"]));
+        }
     }
 
     #[test]

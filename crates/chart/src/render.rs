@@ -6,7 +6,7 @@ pub(crate) mod side_by_side;
 
 use std::sync::Arc;
 
-use landfall_gotemplate::{Limits, Map};
+use landfall_gotemplate::{Func, FuncError, Limits, Map, Type};
 
 use crate::capabilities::Capabilities;
 use crate::chart::{Chart, Crd};
@@ -80,11 +80,10 @@ pub fn check_release_name(name: &str) -> Result<(), ChartError> {
 /// # Errors
 /// Go's words for a template that cannot be read or fails.
 pub fn release_name(template: &str, context: &landfall_sprig::Context) -> Result<String, ChartError> {
-    let mut set = landfall_gotemplate::Set::new(
-        "name-template",
-        landfall_sprig::funcs(),
-        landfall_gotemplate::MissingKey::Invalid,
-    );
+    let mut funcs = landfall_sprig::funcs();
+    // Sprig's own, which Helm replaces where charts are rendered.
+    funcs.insert("fail", Func::new(&[Type::String], |_, args| Err(FuncError::new(args.str(0)))));
+    let mut set = landfall_gotemplate::Set::new("name-template", funcs, landfall_gotemplate::MissingKey::Invalid);
     let failed = |error: String| ChartError::NameTemplate(error);
     set.parse("name-template", template.as_bytes()).map_err(|error| failed(error.to_string()))?;
     let nothing = landfall_gotemplate::Value::nil();

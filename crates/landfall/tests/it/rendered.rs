@@ -47,3 +47,13 @@ pub(crate) fn pods(objects: &[Value]) -> Vec<(&str, &Value)> {
 pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
     ["initContainers", "containers"].into_iter().flat_map(|part| pod[part].as_array().into_iter().flatten())
 }
+
+#[test]
+fn a_name_template_that_fails_says_so_in_gos_words() {
+    let sandbox = Sandbox::empty();
+    super::sandbox::small_chart(&sandbox, "web", "web");
+    sandbox
+        .run(&["helm", "template", "web", "--name-template", "{{ fail \"no\" }}"])
+        .exits(1)
+        .says("template: name-template:1:3: executing \"name-template\" at <fail \"no\">: error calling fail: no");
+}
