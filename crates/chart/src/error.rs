@@ -159,7 +159,7 @@ pub enum ChartError {
     )]
     ReleaseName(String),
     /// A release without a name.
-    #[error("no name provided")]
+    #[error("release name \"\": no name provided")]
     NoReleaseName,
     /// A template is not one.
     #[error("parse error at ({}:{}): {}", .error.name, .error.line, last_token(&.error.message))]
