@@ -41,7 +41,9 @@ pub fn secrets_in(files: &SourceTree) -> Vec<Observation> {
     };
     let mut seen = Vec::new();
     let mut read = 0_usize;
-    for path in paths.iter().filter(|path| !path.starts_with(".git/")) {
+    // Git's own files, and our state: neither is ever pushed.
+    let pushed = |path: &&String| !path.split('/').any(|part| matches!(part, ".git" | ".landfall"));
+    for path in paths.iter().filter(pushed) {
         let bytes = match files.read(path) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => continue,
@@ -184,6 +186,7 @@ mod tests {
         }
         let inline = format!("key: \"{}\"\n", key().replace('\n', "\\n"));
         assert_eq!(look(&[("values.yaml", &inline)]).len(), 1);
+        assert!(look(&[(".landfall/token", &key()), ("apps/.landfall/token", &key())]).is_empty());
         assert!(look(&[("ca.crt", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")]).is_empty());
         assert!(look(&[("README.md", "It begins with -----BEGIN PRIVATE KEY----- and goes on.\n")]).is_empty());
     }
