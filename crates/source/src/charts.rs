@@ -12,18 +12,19 @@ use std::path::{Path, PathBuf};
 use landfall_sprig::Version;
 use sha2::{Digest as _, Sha256};
 
+use crate::archive::read_archive;
 use crate::error::SourceError;
 use crate::http::{Access, HttpClient, same_url};
 use crate::registry::{Credentials, Reference, Registry, Scheme};
-use crate::repository::{RepositoryEntry, fetch_archive, find_in_repository, hex};
+use crate::repository::{RepositoryEntry, RepositoryFile, fetch_archive, find_in_repository, hex};
 
 /// How charts elsewhere are asked for, and where their archives are kept.
 #[derive(Debug, Clone, Default)]
 pub struct RemoteCharts {
     /// The directory for archives; nothing is kept when it is not said.
     pub cache: Option<PathBuf>,
-    /// Repositories that were added, with their credentials.
-    pub repositories: Vec<RepositoryEntry>,
+    /// Helm's file of the repositories that were added, with their credentials.
+    pub repositories: Option<PathBuf>,
     /// Where credentials for registries are.
     pub credentials: Credentials,
 }
@@ -53,7 +54,9 @@ impl RemoteCharts {
             (name, version) => format!("{repository}/{name}:{version}"),
         };
         let kept = self.place_of(repository, name, version);
-        if let Some(bytes) = kept.as_deref().and_then(|path| fs::read(path).ok()) {
+        if let Some(bytes) = kept.as_deref().and_then(|path| fs::read(path).ok())
+            && read_archive(&place, &bytes).is_ok()
+        {
             return Ok(FetchedChart { bytes, place });
         }
         let in_repository = repository.starts_with("http://") || repository.starts_with("https://");
@@ -63,13 +66,14 @@ impl RemoteCharts {
             self.ask_registry(repository, name, version)?
         };
         if let Some(path) = kept {
-            keep(&path, &bytes)?;
+            keep(&path, &bytes);
         }
         Ok(FetchedChart { bytes, place })
     }
 
     fn ask_repository(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
-        let added = self.repositories.iter().find(|entry| same_url(&entry.url, repository));
+        let file = self.repositories.as_deref().map(RepositoryFile::load).transpose()?.flatten().unwrap_or_default();
+        let added = file.repositories.iter().find(|entry| same_url(&entry.url, repository));
         let client = HttpClient::new(added.map_or_else(Access::default, RepositoryEntry::access));
         let (url, entry) = find_in_repository(repository, name, version, &client)?;
         // An index may say that its charts are in a registry.
@@ -94,7 +98,8 @@ impl RemoteCharts {
 
     /// Where an archive is kept; only one whose version cannot mean another tomorrow.
     fn place_of(&self, repository: &str, name: &str, version: &str) -> Option<PathBuf> {
-        if Version::parse(version).is_err() && !version.starts_with("sha256:") {
+        let complete = Version::parse_strict(version.strip_prefix('v').unwrap_or(version)).is_ok();
+        if !complete && !version.starts_with("sha256:") {
             return None;
         }
         let address = Sha256::digest(format!("{repository}\n{name}\n{version}"));
@@ -102,12 +107,14 @@ impl RemoteCharts {
     }
 }
 
-/// Beside and renamed: another process may be reading it.
-fn keep(path: &Path, bytes: &[u8]) -> Result<(), SourceError> {
-    let told = |source| SourceError::Read { path: path.to_owned(), source };
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory).map_err(told)?;
-    }
+/// Keeps an archive for the next time, beside and renamed, as another process may be reading it; where that cannot be, it
+/// is fetched again.
+fn keep(path: &Path, bytes: &[u8]) {
     let partial = path.with_extension(format!("{}.partial", std::process::id()));
-    fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path)).map_err(told)
+    let written = fs::create_dir_all(path.parent().unwrap_or(path))
+        .and_then(|()| fs::write(&partial, bytes))
+        .and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        let _not_there = fs::remove_file(&partial);
+    }
 }

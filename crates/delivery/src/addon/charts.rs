@@ -2,14 +2,13 @@ use std::path::{Path, PathBuf};
 
 use landfall_chart::Chart;
 use landfall_diag::{Diagnose, Diagnostic};
-use landfall_source::{Access, HttpClient, fetch_archive, find_in_repository};
+use landfall_source::RemoteCharts;
 
 use super::Addon;
-use crate::target::slug;
 use crate::unit::load_chart;
 
 /// Where an addon's charts come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum AddonCharts {
     /// A chart repository.
     Repository {
@@ -17,8 +16,8 @@ pub enum AddonCharts {
         url: String,
         /// The version; the newest stable one when absent.
         version: Option<String>,
-        /// Where archives are kept, so that a second installation asks nobody.
-        cache: PathBuf,
+        /// How it is asked; what it keeps, a second installation asks nobody for.
+        charts: RemoteCharts,
     },
     /// The main chart's directory or archive; the others lie beside it.
     Local(PathBuf),
@@ -31,13 +30,16 @@ impl AddonCharts {
     /// When there is no such chart or version, the repository cannot be reached, or a chart is none.
     pub fn load(&self, addon: &Addon) -> Result<Vec<Chart>, Vec<Diagnostic>> {
         match self {
-            AddonCharts::Repository { url, version, cache } => {
+            AddonCharts::Repository { url, version, charts: remote } => {
                 let mut charts = Vec::new();
                 let mut version = version.clone();
                 // The main one first: it says which version the others have when nobody did.
                 for chart in addon.charts.iter().rev() {
+                    let fetched = remote
+                        .fetch(url, chart.name, version.as_deref().unwrap_or_default())
+                        .map_err(|error| vec![error.diagnose()])?;
                     let loaded =
-                        fetched(url, chart.name, version.as_deref(), cache).map_err(|diagnostic| vec![diagnostic])?;
+                        Chart::load_archive(&fetched.place, &fetched.bytes).map_err(|error| vec![error.diagnose()])?;
                     version.get_or_insert_with(|| loaded.metadata.version.clone());
                     charts.push(loaded);
                 }
@@ -100,38 +102,6 @@ fn local(path: &Path) -> Result<Chart, Vec<Diagnostic>> {
 
 fn unreadable(shown: &str, error: &std::io::Error) -> Vec<Diagnostic> {
     vec![Diagnostic::error(120, format!("`{shown}` cannot be read")).note(error.to_string())]
-}
-
-/// A chart of a repository: kept from last time when its version is said, else fetched and kept.
-fn fetched(url: &str, chart: &str, version: Option<&str>, cache: &Path) -> Result<Chart, Diagnostic> {
-    let folder = cache.join("charts").join(slug(url));
-    let file = |version: &str| folder.join(format!("{chart}-{}.tgz", slug(version)));
-    let load = |name: &str, bytes: &[u8]| Chart::load_archive(name, bytes).map_err(|error| error.diagnose());
-    if let Some(bytes) = version.and_then(|version| std::fs::read(file(version)).ok())
-        && let Ok(kept) = load(chart, &bytes)
-    {
-        return Ok(kept);
-    }
-    let client = HttpClient::new(Access::default());
-    let (address, entry) =
-        find_in_repository(url, chart, version.unwrap_or_default(), &client).map_err(|error| error.diagnose())?;
-    let bytes = fetch_archive(&address, url, &entry.digest, &client).map_err(|error| error.diagnose())?;
-    let loaded = load(&address, &bytes)?;
-    if version.is_some() {
-        keep(&folder, &file(version.unwrap_or_default()), &bytes);
-    }
-    Ok(loaded)
-}
-
-/// Keeps an archive for the next time; where that cannot be, it is fetched again.
-fn keep(folder: &Path, file: &Path, bytes: &[u8]) {
-    let partial = file.with_extension(format!("{}.partial", std::process::id()));
-    let written = std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&partial, bytes))
-        .and_then(|()| std::fs::rename(&partial, file));
-    if written.is_err() {
-        let _not_there = std::fs::remove_file(&partial);
-    }
 }
 
 #[cfg(test)]

@@ -272,7 +272,7 @@ fn charts(
     AddonCharts::Repository {
         url: args.repo.clone().unwrap_or_else(|| wanted.addon.repository.to_owned()),
         version,
-        cache: place.state.file("cache"),
+        charts: shared::remote_charts(context, place),
     }
 }
 

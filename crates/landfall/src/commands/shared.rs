@@ -8,9 +8,9 @@ use landfall_delivery::{
     Change, CheckResult, Outcome, Overrides, Progress, Selection, Session, StandIn, UnitPlan, UnitSummary, UpOptions,
     Verdict,
 };
-use landfall_diag::{Diagnose as _, Diagnostic};
+use landfall_diag::Diagnostic;
 use landfall_engine::{Event, StepResult};
-use landfall_source::Revision;
+use landfall_source::{RemoteCharts, Revision};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::channel;
 
@@ -19,7 +19,7 @@ use crate::context::{Context, Place};
 use crate::embedded::{Connection, Hosting};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::helm::environment::remote_charts;
+use crate::helm::environment;
 use crate::state::StateDir;
 use crate::ui::{Output, Progress as Live, Style, Ui, seconds};
 
@@ -120,6 +120,12 @@ fn os_words(error: &std::io::Error) -> String {
     }
 }
 
+/// How charts that lie elsewhere are asked for.
+pub(crate) fn remote_charts(context: &Context, place: &Place) -> RemoteCharts {
+    let variable = |name: &str| context.env.get(name).map(str::to_owned);
+    environment::remote_charts(&variable, &context.cwd, place.state.file("cache"))
+}
+
 /// What narrows the delivery down.
 pub(crate) fn selection(context: &Context, place: &Place, args: &TargetArgs) -> Result<Selection, Failure> {
     let mut selection = Selection {
@@ -128,12 +134,7 @@ pub(crate) fn selection(context: &Context, place: &Place, args: &TargetArgs) -> 
         namespace: args.namespace.clone(),
         skip: args.skip.clone(),
         repositories: Vec::new(),
-        charts: remote_charts(
-            &|name| context.env.get(name).map(str::to_owned),
-            &context.cwd,
-            place.state.file("cache"),
-        )
-        .map_err(|error| Failure::usage(error.diagnose()))?,
+        charts: remote_charts(context, place),
     };
     if args.no_observability {
         selection.skip.push("observability".to_owned());

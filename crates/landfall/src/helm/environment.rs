@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use landfall_source::{Credentials, RemoteCharts, RepositoryFile, SourceError};
+use landfall_source::{Credentials, RemoteCharts};
 
 use super::flags::{Flags, GLOBAL};
 use super::{Stop, World, namespace, parse};
@@ -51,26 +51,19 @@ impl Homes {
 
 /// How charts elsewhere are asked for outside of Helm's verbs: with the repositories and credentials that Helm's own
 /// files and Docker's hold; archives are kept in `cache`.
-///
-/// # Errors
-/// A file of repositories that cannot be read.
-pub(crate) fn remote_charts(
-    var: &dyn Fn(&str) -> Option<String>,
-    directory: &Path,
-    cache: PathBuf,
-) -> Result<RemoteCharts, SourceError> {
+pub(crate) fn remote_charts(var: &dyn Fn(&str) -> Option<String>, directory: &Path, cache: PathBuf) -> RemoteCharts {
     let homes = Homes::of(var);
     let or = |name: &str, usual: String| directory.join(var(name).unwrap_or(usual));
     let repositories = or("HELM_REPOSITORY_CONFIG", format!("{}/repositories.yaml", homes.config));
     let registries = or("HELM_REGISTRY_CONFIG", format!("{}/registry/config.json", homes.config));
-    Ok(RemoteCharts {
+    RemoteCharts {
         cache: Some(cache),
-        repositories: RepositoryFile::load(&repositories)?.unwrap_or_default().repositories,
+        repositories: Some(repositories),
         credentials: Credentials {
             given: None,
             files: [Some(registries), docker(var)].into_iter().flatten().collect(),
         },
-    })
+    }
 }
 
 /// The file in which Docker keeps credentials.

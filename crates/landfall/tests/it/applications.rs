@@ -1,6 +1,6 @@
 //! Argo Applications through `up`: what they come from, what they may do, and what counts as a difference.
 
-use super::sandbox::{Ran, Sandbox, small_chart};
+use super::sandbox::{Ran, Sandbox, ran, small_chart};
 
 const REPOSITORY: &str = "https://git.example.com/shop.git";
 const STAND_IN: &str = "https://git.example.com/shop.git=.";
@@ -196,6 +196,12 @@ fn an_application_takes_its_chart_from_a_repository_and_the_second_time_without_
     let asked = shelf.seen().len();
     up(&sandbox, &[]).exits(0).says("no changes");
     assert_eq!(shelf.seen().len(), asked, "{:?}", shelf.seen());
+    // A version with numbers left out is a range, which may mean another one tomorrow.
+    application(&sandbox, "web", "default", &spec("\"1\""));
+    up(&sandbox, &[]).exits(0).says("no changes");
+    let asked = shelf.seen().len();
+    up(&sandbox, &[]).exits(0).says("no changes");
+    assert!(shelf.seen().len() > asked, "{:?}", shelf.seen());
     application(&sandbox, "web", "default", &spec("3.x"));
     up(&sandbox, &[]).exits(1).says("chart \"web\" version \"3.x\" not found").says("apps/web.yaml");
     // Nothing listens on this port.
@@ -227,4 +233,14 @@ fn what_a_chart_needs_and_lacks_is_built_as_argo_cd_builds_it() {
     up(&sandbox, &[]).exits(0);
     assert!(live(&sandbox, "ConfigMap", "web").is_some_and(|line| line.contains("red")));
     assert!(live(&sandbox, "ConfigMap", "near").is_some());
+}
+
+#[test]
+fn helms_list_of_repositories_is_no_matter_of_what_takes_nothing_from_one() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write("repositories.yaml", "{ this is no list");
+    let mut command = sandbox.command(&["plan", "web"]);
+    command.env("HELM_REPOSITORY_CONFIG", sandbox.root().join("repositories.yaml"));
+    ran(command.output().expect("runs")).exits(0);
 }
