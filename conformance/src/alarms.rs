@@ -15,8 +15,6 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +22,7 @@ use serde_json::Value;
 use crate::evidence::commit;
 use crate::helm::cache;
 use crate::parity::{Case, cases, say};
+use crate::workers;
 use judged::{Judged, Judgement};
 
 /// The longest that one rehearsal may take, in seconds of the wall's clock.
@@ -115,7 +114,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn 
         charts.retain(|case| case.id.contains(only.as_str()));
     }
     let judged = Judged::load(&root.join("conformance/alarms.toml"))?;
-    let endings = rehearse_all(&landfall, &charts)?;
+    let endings = rehearse_all(&landfall, &charts);
 
     let mut evidence = Evidence {
         suite: "alarms",
@@ -198,25 +197,9 @@ fn is_library(chart: &Path) -> bool {
 }
 
 /// Rehearses all charts on all cores.
-fn rehearse_all(landfall: &Path, charts: &[Case]) -> Result<Vec<Ending>, Box<dyn Error>> {
-    let next = AtomicUsize::new(0);
-    let endings: Mutex<BTreeMap<usize, Ending>> = Mutex::default();
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(case) = charts.get(at) else { return };
-                    let ending = rehearse(landfall, case).unwrap_or_else(|error| Ending::Broken(error.to_string()));
-                    if let Ok(mut endings) = endings.lock() {
-                        endings.insert(at, ending);
-                    }
-                }
-            });
-        }
-    });
-    Ok(endings.into_inner().map_err(|_| "a worker panicked")?.into_values().collect())
+fn rehearse_all(landfall: &Path, charts: &[Case]) -> Vec<Ending> {
+    let ending = |_, case: &Case| rehearse(landfall, case).unwrap_or_else(|error| Ending::Broken(error.to_string()));
+    workers::each(charts, ending)
 }
 
 fn rehearse(landfall: &Path, case: &Case) -> Result<Ending, Box<dyn Error>> {

@@ -12,8 +12,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use landfall_chart::{
     Capabilities, Chart, Field, FieldOrigin, Origin, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, Tracing,
@@ -24,6 +22,7 @@ use serde_json::Value as Json;
 
 use crate::evidence::commit;
 use crate::ours::read_tree;
+use crate::workers;
 
 /// What the command line asked for.
 #[derive(Debug, Default)]
@@ -170,23 +169,12 @@ fn chart(directory: &Path, every: usize) -> Result<Tally, Box<dyn Error>> {
     };
     let chosen: Vec<_> = leaves.iter().step_by(every).collect();
     tally.changed_values = chosen.len();
-    let next = AtomicUsize::new(0);
-    let tally = Mutex::new(tally);
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some((path, origin, steps, value)) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let leaf = Leaf { path, origin: *origin, steps, value };
-                    let found = flip(&chart, &base, &random, &leaf_origins, &leaf, &values);
-                    if let Ok(mut tally) = tally.lock() {
-                        add(&mut tally, found);
-                    }
-                }
-            });
-        }
+    let found = workers::each(&chosen, |_, (path, origin, steps, value)| {
+        let leaf = Leaf { path, origin: *origin, steps, value };
+        flip(&chart, &base, &random, &leaf_origins, &leaf, &values)
     });
-    Ok(tally.into_inner().map_err(|_| "a worker panicked")?)
+    found.into_iter().for_each(|found| add(&mut tally, found));
+    Ok(tally)
 }
 
 /// A value that is changed.

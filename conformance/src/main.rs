@@ -35,6 +35,7 @@ mod releases;
 mod schema;
 mod testbed;
 mod traces;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -13,15 +13,13 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use landfall_chart::Dialect;
 
 use crate::compare::{Verdict, judge};
 use crate::evidence::{CaseEvidence, Evidence, commit};
 use crate::helm::{Helm, Outcome, cache};
-use crate::ours;
+use crate::{ours, workers};
 pub(crate) use cases::Case;
 
 /// What the command line asked for.
@@ -125,26 +123,10 @@ pub(crate) struct Judged {
 
 /// Renders all cases on all cores.
 pub(crate) fn judge_all(helm: &Helm, cases: &[Case], plant: bool) -> Result<Vec<Judged>, Box<dyn Error>> {
-    let next = AtomicUsize::new(0);
-    let results: Mutex<BTreeMap<usize, Result<Judged, String>>> = Mutex::default();
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(case) = cases.get(at) else { return };
-                    let judged =
-                        judge_one(helm, case, plant && at == 0).map_err(|error| format!("{}: {error}", case.id));
-                    if let Ok(mut results) = results.lock() {
-                        results.insert(at, judged);
-                    }
-                }
-            });
-        }
+    let judged = workers::each(cases, |at, case| {
+        judge_one(helm, case, plant && at == 0).map_err(|error| format!("{}: {error}", case.id))
     });
-    let results = results.into_inner().map_err(|_| "a worker panicked")?;
-    Ok(results.into_values().collect::<Result<Vec<_>, _>>()?)
+    Ok(judged.into_iter().collect::<Result<Vec<_>, _>>()?)
 }
 
 fn judge_one(helm: &Helm, case: &Case, plant: bool) -> std::io::Result<Judged> {

@@ -9,7 +9,8 @@ mod rehearsal;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use delivery::{
-    DiffArgs, DownArgs, HistoryArgs, LogsArgs, PlanArgs, RollbackArgs, StatusArgs, TargetArgs, UpArgs, ValuesArgs,
+    DiffArgs, DownArgs, HistoryArgs, LogsArgs, PlanArgs, RenderedArgs, RollbackArgs, StatusArgs, TargetArgs, UpArgs,
+    ValuesArgs,
 };
 pub(crate) use doctor::{
     DoctorArgs, EnvCommand, EnvDiffArgs, EnvListArgs, GraphArgs, GraphFormat, SmokeArgs, StateArgs,

@@ -57,6 +57,18 @@ pub(crate) struct ValuesArgs {
     pub(crate) set_literal: Vec<String>,
 }
 
+/// What is rendered, for commands that only look at it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RenderedArgs {
+    /// A directory, chart, archive, Application file or git URL
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) values: ValuesArgs,
+}
+
 /// Arguments of `up`.
 #[derive(Debug, Clone, Args)]
 #[command(
@@ -113,13 +125,8 @@ pub(crate) struct UpArgs {
     before_help = "Examples:\n  landfall plan\n  landfall plan --env prod --ref v1.4.0\n  landfall plan ./chart --set replicas=3 -o json"
 )]
 pub(crate) struct PlanArgs {
-    /// A directory, chart, archive, Application file or git URL
-    #[arg(value_name = "TARGET")]
-    pub(crate) target: Option<String>,
     #[command(flatten)]
-    pub(crate) place: TargetArgs,
-    #[command(flatten)]
-    pub(crate) values: ValuesArgs,
+    pub(crate) rendered: RenderedArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     /// Exit 3 when something would change
@@ -131,13 +138,8 @@ pub(crate) struct PlanArgs {
 #[derive(Debug, Clone, Args)]
 #[command(before_help = "Examples:\n  landfall diff\n  landfall diff --env prod --exit-code")]
 pub(crate) struct DiffArgs {
-    /// A directory, chart, archive, Application file or git URL
-    #[arg(value_name = "TARGET")]
-    pub(crate) target: Option<String>,
     #[command(flatten)]
-    pub(crate) place: TargetArgs,
-    #[command(flatten)]
-    pub(crate) values: ValuesArgs,
+    pub(crate) rendered: RenderedArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     /// Exit 3 when something differs

@@ -1,6 +1,6 @@
 use clap::{Args, Subcommand};
 
-use super::{OutputArgs, ReportFormat, TargetArgs, ValuesArgs};
+use super::{OutputArgs, RenderedArgs, ReportFormat, TargetArgs, ValuesArgs};
 
 /// Arguments of `doctor`.
 #[derive(Debug, Clone, Args)]
@@ -76,13 +76,8 @@ pub(crate) enum GraphFormat {
     before_help = "Examples:\n  landfall graph --env prod\n  landfall graph ./chart -o dot | dot -Tsvg > graph.svg"
 )]
 pub(crate) struct GraphArgs {
-    /// A directory, chart, archive, Application file or git URL
-    #[arg(value_name = "TARGET")]
-    pub(crate) target: Option<String>,
     #[command(flatten)]
-    pub(crate) place: TargetArgs,
-    #[command(flatten)]
-    pub(crate) values: ValuesArgs,
+    pub(crate) rendered: RenderedArgs,
     /// Print as
     #[arg(short = 'o', long = "output", value_enum, default_value_t = GraphFormat::Text, value_name = "FORMAT")]
     pub(crate) output: GraphFormat,
@@ -95,13 +90,8 @@ pub(crate) struct GraphArgs {
     before_help = "Examples:\n  landfall state --env prod       what holds data, what keeps it and what would lose it"
 )]
 pub(crate) struct StateArgs {
-    /// A directory, chart, archive, Application file or git URL
-    #[arg(value_name = "TARGET")]
-    pub(crate) target: Option<String>,
     #[command(flatten)]
-    pub(crate) place: TargetArgs,
-    #[command(flatten)]
-    pub(crate) values: ValuesArgs,
+    pub(crate) rendered: RenderedArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

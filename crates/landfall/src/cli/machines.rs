@@ -1,6 +1,6 @@
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{OutputArgs, TargetArgs, ValuesArgs};
+use super::{OutputArgs, RenderedArgs, TargetArgs, ValuesArgs};
 
 /// Which cluster a command acts on that is about a cluster rather than about a system.
 #[derive(Debug, Clone, Default, Args)]
@@ -142,13 +142,8 @@ pub(crate) enum ImagesCommand {
 /// Arguments of `images list`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ImagesListArgs {
-    /// A directory, chart, archive, Application file or git URL
-    #[arg(value_name = "TARGET")]
-    pub(crate) target: Option<String>,
     #[command(flatten)]
-    pub(crate) place: TargetArgs,
-    #[command(flatten)]
-    pub(crate) values: ValuesArgs,
+    pub(crate) rendered: RenderedArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

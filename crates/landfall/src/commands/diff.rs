@@ -11,7 +11,8 @@ use crate::failure::Outcome;
 use crate::ui::{Output, Style};
 
 pub(crate) async fn run(context: &Context, args: DiffArgs) -> Outcome {
-    let (_, _, plans) = shared::planned(context, args.target.as_deref(), &args.place, &args.values).await?;
+    let (_, _, plans) =
+        shared::planned(context, args.rendered.target.as_deref(), &args.rendered.place, &args.rendered.values).await?;
     let ui = &context.ui;
     let mut differs = false;
     let mut documents = Vec::new();

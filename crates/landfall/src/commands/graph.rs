@@ -14,8 +14,8 @@ use crate::ui::{Output, Table};
 
 pub(crate) fn run(context: &Context, args: &GraphArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.place(args.target.as_deref(), &args.place)?;
-    let units = looked::units(context, &place, &args.place, &args.values, &Conditions::offline())?;
+    let place = context.place(args.rendered.target.as_deref(), &args.rendered.place)?;
+    let units = looked::units(context, &place, &args.rendered.place, &args.rendered.values, &Conditions::offline())?;
     let (before, cluster) = (Inventory::default(), ClusterFacts::assumed());
     let graph = Graph::of(&looked::subject(&place, &units, &before, &cluster));
     let ui = &context.ui;
@@ -33,8 +33,8 @@ pub(crate) fn run(context: &Context, args: &GraphArgs) -> Outcome {
 
 pub(crate) fn state(context: &Context, args: &StateArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.place(args.target.as_deref(), &args.place)?;
-    let units = looked::units(context, &place, &args.place, &args.values, &Conditions::offline())?;
+    let place = context.place(args.rendered.target.as_deref(), &args.rendered.place)?;
+    let units = looked::units(context, &place, &args.rendered.place, &args.rendered.values, &Conditions::offline())?;
     let (before, cluster) = (Inventory::default(), ClusterFacts::assumed());
     let found = keepings(&looked::subject(&place, &units, &before, &cluster));
     let ui = &context.ui;

@@ -14,9 +14,9 @@ use crate::ui::{Output, Table};
 
 pub(crate) fn list(context: &Context, args: ImagesListArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.place(args.target.as_deref(), &args.place)?;
-    let overrides = shared::overrides(context, &args.values)?;
-    let selection = shared::selection(context, &place, &args.place)?;
+    let place = context.place(args.rendered.target.as_deref(), &args.rendered.place)?;
+    let overrides = shared::overrides(context, &args.rendered.values)?;
+    let selection = shared::selection(context, &place, &args.rendered.place)?;
     let candidates =
         place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
     let builds = match place.declared() {

@@ -8,7 +8,7 @@ use crate::failure::Outcome;
 
 pub(crate) async fn run(context: &Context, args: PlanArgs) -> Outcome {
     let (place, connection, plans) =
-        shared::planned(context, args.target.as_deref(), &args.place, &args.values).await?;
+        shared::planned(context, args.rendered.target.as_deref(), &args.rendered.place, &args.rendered.values).await?;
     shared::print_plans(context, &place, &connection, Some(place.target.source.revision()), &plans);
     let changes = plans.iter().any(|plan| !plan.unchanged);
     Ok(if args.exit_code && changes { Exit::Differs } else { Exit::Done })

@@ -46,17 +46,6 @@ const RESTLESS: &[&str] = &[
     "date",
 ];
 
-/// Functions that make certificates and keys.
-const CERTIFIERS: &[&str] = &[
-    "genPrivateKey",
-    "genCAWithKey",
-    "genCA",
-    "genSelfSignedCertWithKey",
-    "genSelfSignedCert",
-    "genSignedCertWithKey",
-    "genSignedCert",
-];
-
 /// What differs between two renderings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Drawn {
@@ -133,7 +122,8 @@ fn difference<'a>(unit: &DesiredUnit, desired: &'a Desired, path: String, text: 
     let is_pem = |text: &str| text.contains("-----BEGIN ") || text.starts_with("LS0tLS1CRUdJTi");
     let drawn = match function {
         _ if is_pem(text) => Drawn::Certificate,
-        Some(function) if CERTIFIERS.contains(&function) => Drawn::Certificate,
+        // Of these functions, those that make certificates and keys begin so.
+        Some(function) if function.starts_with("gen") => Drawn::Certificate,
         Some("htpasswd" | "bcrypt") => Drawn::Hash,
         Some("now" | "ago" | "date") => Drawn::Mark,
         _ if in_secret || path.contains(".env[") => Drawn::Secret,

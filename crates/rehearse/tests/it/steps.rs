@@ -40,17 +40,22 @@ fn files(values: &str, further: &[(&str, &str)]) -> Files {
     fixed.iter().chain(further).map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
 }
 
-fn upgrade(base: Files, head: Files) -> Rehearsal {
-    let scene = Scene {
-        files: head,
-        base: Some(base),
+/// A bare chart in the namespace `shop`, on an empty cluster.
+fn scene(files: Files) -> Scene {
+    Scene {
+        files,
+        base: None,
         live: Vec::new(),
         protected: false,
         declares: serde_json::Value::Null,
         environment: None,
         namespace: "shop".to_owned(),
         rehearsed: true,
-    };
+    }
+}
+
+fn upgrade(base: Files, head: Files) -> Rehearsal {
+    let scene = Scene { base: Some(base), ..scene(head) };
     scene.rehearsal(RULES).expect("it is rehearsed")
 }
 
@@ -96,17 +101,7 @@ fn a_rolling_update_never_has_fewer_ready() {
 fn install(templates: &[(&str, &str)]) -> Rehearsal {
     let chart = ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n");
     let files = std::iter::once(&chart).chain(templates).map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
-    let scene = Scene {
-        files: files.collect(),
-        base: None,
-        live: Vec::new(),
-        protected: false,
-        declares: serde_json::Value::Null,
-        environment: None,
-        namespace: "shop".to_owned(),
-        rehearsed: true,
-    };
-    scene.rehearsal(RULES).expect("it is rehearsed")
+    scene(files.collect()).rehearsal(RULES).expect("it is rehearsed")
 }
 
 const CERTIFIER: &str = r#"apiVersion: v1
