@@ -66,6 +66,8 @@ enum Verdict {
 #[derive(Default)]
 struct Scene {
     objects: BTreeMap<ObjectKey, Object>,
+    /// What was deleted during this wait, as it was last: a job may be gone as soon as it is complete.
+    departed: BTreeMap<ObjectKey, Object>,
     listed: BTreeSet<Interest>,
     /// When the delivery began that waits; the wait's own beginning where that is not known.
     begun: Option<Timestamp>,
@@ -404,7 +406,10 @@ impl Scene {
                 self.listed.insert(interest);
             }
             Change::Applied(object) => drop(self.objects.insert(object.key(), object)),
-            Change::Deleted(object) => drop(self.objects.remove(&object.key())),
+            Change::Deleted(object) => {
+                self.objects.remove(&object.key());
+                self.departed.insert(object.key(), object);
+            }
             Change::Interrupted(_) => {}
         }
     }
@@ -417,6 +422,7 @@ impl Scene {
             let Some(object) = same else {
                 match judge {
                     Judge::Deletion => {}
+                    _ if self.ended_before_it_went(key, uid.as_deref(), judge) => {}
                     // A hook's object that is gone will not come to an end.
                     Judge::Completion | Judge::Health if uid.is_some() => {
                         return Verdict::Failed {
@@ -455,6 +461,13 @@ impl Scene {
             }
         }
         if pending.is_empty() { Verdict::Done } else { Verdict::Pending(pending) }
+    }
+
+    /// Whether an object that is gone was ready when it went, as a job is that is deleted once it is finished
+    /// (`ttlSecondsAfterFinished: 0`).
+    fn ended_before_it_went(&self, key: &ObjectKey, uid: Option<&str>, judge: Judge) -> bool {
+        let last = self.departed.get(key).filter(|last| uid.is_none() || last.uid() == uid);
+        last.is_some_and(|last| last.kind() == "Job" && judged(last, judge) == Readiness::Ready)
     }
 
     /// A pod of a watched workload's current revision that can never start, or only when another object appears.
@@ -661,5 +674,29 @@ mod tests {
         assert!(looked_at("2026-01-01T00:00:12.7Z", same_second, 3).is_some());
         assert!(looked_at("2026-01-01T00:00:12.7Z", same_second, 1).is_none(), "one restart may be a start");
         assert!(looked_at("2026-01-01T00:00:12.7Z", earlier, 3).is_none(), "it crashed before this delivery");
+    }
+
+    #[test]
+    fn a_job_that_was_complete_when_it_was_deleted_has_ended() {
+        let job = |end: serde_json::Value| {
+            object(json!({
+                "apiVersion": "batch/v1", "kind": "Job",
+                "metadata": {"name": "certgen", "namespace": "shop", "uid": "u"},
+                "spec": {"ttlSecondsAfterFinished": 0}, "status": {"conditions": end},
+            }))
+        };
+        let ended = |end: serde_json::Value, uid: &str, judge: Judge| {
+            let mut scene = Scene::default();
+            scene.take(Change::Applied(job(json!([]))));
+            scene.take(Change::Deleted(job(end)));
+            let watched = [Watched { key: job(json!([])).key(), uid: Some(uid.into()) }];
+            matches!(scene.judge(&watched, judge, Timestamp::UNIX_EPOCH), Verdict::Done)
+        };
+        let complete = || json!([{"type": "Complete", "status": "True"}]);
+        assert!(ended(complete(), "u", Judge::Completion));
+        assert!(ended(complete(), "u", Judge::Rollout(JobWait::Complete)));
+        assert!(!ended(complete(), "another", Judge::Completion));
+        assert!(!ended(json!([]), "u", Judge::Completion), "it never came to its end");
+        assert!(!ended(json!([{"type": "Failed", "status": "True"}]), "u", Judge::Completion));
     }
 }

@@ -325,12 +325,15 @@ pub(super) fn finished(job: &Value) -> Option<Timestamp> {
     Some(instant(end, "/lastTransitionTime").unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
+/// How long a finished job is seen at least: where nothing takes time it would be gone before anybody looked.
+const SEEN: i64 = 1;
+
 /// Deletes a finished job when its time is up (`pkg/controller/ttlafterfinished`).
 fn expire(desk: &mut Desk<'_>, job: &Found, end: Timestamp) -> Result<Outcome, Status> {
     let Some(ttl) = int(job, "/spec/ttlSecondsAfterFinished").filter(|_| !deleting(job)) else {
         return Ok(Outcome::done());
     };
-    let at = end.checked_add(SignedDuration::from_secs(ttl)).ok();
+    let at = end.checked_add(SignedDuration::from_secs(ttl.max(SEEN))).ok();
     if at.is_none_or(|at| at > desk.now()) {
         return Ok(Outcome::again_at(at));
     }

@@ -154,6 +154,20 @@ async fn hooks_run_by_weight_and_go_by_their_policies() {
 }
 
 #[tokio::test]
+async fn a_hook_that_is_deleted_once_it_is_complete_has_succeeded() {
+    let place = Place::new().await;
+    let mut first = web("shop/web:1");
+    let mut brief = job_hook("certgen", &["pre-install"], "", &[]);
+    brief.manifest =
+        brief.manifest.replace("spec:\n  backoffLimit", "spec:\n  ttlSecondsAfterFinished: 0\n  backoffLimit");
+    first.hooks.push(brief);
+    let prepared = place.releases().prepare_install("web", first, &install()).await.expect("prepares");
+    let delivered = place.run(&prepared).await.expect("runs");
+    assert_eq!(delivered.report.failure, None);
+    assert_eq!(delivered.record.hooks[0].last_run.phase, "Succeeded");
+}
+
+#[tokio::test]
 async fn an_object_of_somebody_else_is_not_taken() {
     let place = Place::new().await;
     let foreign = landfall_object::ObjectKey::new(

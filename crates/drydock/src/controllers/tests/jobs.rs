@@ -107,6 +107,16 @@ fn a_finished_job_goes_when_its_time_is_up() {
 }
 
 #[test]
+fn a_job_that_goes_at_once_is_seen_to_be_finished() {
+    let mut stage = Stage::plain();
+    stage.create("jobs.batch", job("certgen", json!({"ttlSecondsAfterFinished": 0})));
+    stage.rest();
+    assert_eq!(count(&stage.find("jobs.batch", "certgen"), "/status/succeeded"), 1);
+    stage.pass(2);
+    assert!(stage.list("jobs.batch").is_empty());
+}
+
+#[test]
 fn a_cron_job_makes_jobs_by_the_clock_and_keeps_three() {
     let mut stage = Stage::plain();
     stage.create(
