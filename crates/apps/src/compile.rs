@@ -29,6 +29,8 @@ pub enum HealthWait {
     Every,
     /// As Argo CD: every wave's that something follows.
     Followed,
+    /// None, and no hook runs: the objects are only put there.
+    Never,
 }
 
 /// A sync, compiled.
@@ -101,6 +103,7 @@ fn compile_with(
                 object.set_annotation(TRACKING_ANNOTATION, id);
                 resources.push(Resource { object, path, wave });
             }
+            Part::Hook(_) if choices.wait == HealthWait::Never => {}
             Part::Hook(types) => {
                 for hook in types {
                     hooks.push((hook, Resource { object: object.clone(), path: path.clone(), wave }));
@@ -368,7 +371,11 @@ fn with_waits(items: Vec<Item>, resources: &[Resource], choices: &Choices, follo
     for (wave, mut items) in waves {
         // Hooks of a wave start beside its objects and are waited for one by one: objects first.
         items.sort_by_key(|item| matches!(item.task, Task::Hook(_)));
-        let waits = choices.wait == HealthWait::Every || Some(wave) != last || followed;
+        let waits = match choices.wait {
+            HealthWait::Every => true,
+            HealthWait::Followed => Some(wave) != last || followed,
+            HealthWait::Never => false,
+        };
         let keys: Vec<ObjectKey> =
             resources.iter().filter(|entry| entry.wave == wave).map(|entry| entry.object.key()).collect();
         let hooks = items.iter().position(|item| matches!(item.task, Task::Hook(_))).unwrap_or(items.len());

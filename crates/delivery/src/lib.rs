@@ -49,6 +49,7 @@ pub use explain::{
 pub use forward::{Forward, ForwardEvent, ForwardWish, PortPair, find_forward};
 pub use images::{UsedImage, used_images};
 pub use k3d::{K3d, Made};
+pub use landfall_release::HookRuns;
 pub use lookup::{LiveLookup, listed};
 pub use ports::{holder, is_busy};
 pub use references::{Missing, Unresolved, User, unresolved};

@@ -7,7 +7,7 @@ use landfall_cluster::Propagation;
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_engine::Event;
 use landfall_object::{Gvk, ObjectKey};
-use landfall_release::manifest_objects;
+use landfall_release::{HookRuns, manifest_objects};
 use tokio::sync::mpsc::Sender;
 
 use crate::rendering::RenderedUnit;
@@ -78,7 +78,11 @@ impl Session {
             targets,
             revision: options.revision.clone(),
             prune: None,
-            wait: if options.wait { HealthWait::Every } else { HealthWait::Followed },
+            wait: match options.hooks {
+                HookRuns::Skip => HealthWait::Never,
+                HookRuns::Run if options.wait => HealthWait::Every,
+                HookRuns::Run => HealthWait::Followed,
+            },
             timeout: options.timeout.as_secs().max(1),
         };
         let (events, forward) = self.engine_events(&unit.name);

@@ -8,7 +8,8 @@ use landfall_object::references::Need;
 use landfall_object::{Object, ObjectKey};
 use landfall_project::Environment;
 use landfall_release::{
-    Content, DeployOptions, HookRecord, InstallOptions, OwnershipCheck, Prepared, Record, Status, UpgradeOptions, Wait,
+    Content, DeployOptions, HookRecord, HookRuns, InstallOptions, OwnershipCheck, Prepared, Record, Status,
+    UpgradeOptions, Wait,
 };
 use tokio::sync::OnceCell;
 
@@ -32,6 +33,8 @@ pub struct UpOptions {
     pub atomic: bool,
     /// Whether test hooks run afterwards.
     pub test: bool,
+    /// Whether hooks run; without them an Application's waves follow one another at once.
+    pub hooks: HookRuns,
     /// What becomes of references that resolve nowhere.
     pub references: References,
     /// The time one unit's delivery may take.
@@ -58,6 +61,7 @@ impl Default for UpOptions {
             wait: true,
             atomic: false,
             test: false,
+            hooks: HookRuns::Run,
             references: References::default(),
             timeout: Duration::from_secs(15 * 60),
             restart_timeout: Duration::from_secs(120),
@@ -382,6 +386,7 @@ impl Session {
             wait: if options.wait { Wait::Ready } else { Wait::No },
             timeout: options.timeout,
             atomic: options.atomic,
+            hooks: options.hooks,
             ownership: match unit.door {
                 Door::Release => OwnershipCheck::Strict,
                 Door::Application(_) => OwnershipCheck::Take,

@@ -4,10 +4,12 @@
 //! gone), defaulted, and stripped of what only servers write. List items are matched by the keys the schema declares,
 //! so that a reordered or extended list shows what really changed. Secret values are masked.
 
+mod brief;
 mod hunk;
 
 use serde_json::{Map, Value};
 
+pub use brief::Brief;
 pub use hunk::{Hunk, Line, hunks};
 
 use crate::merge::managed;

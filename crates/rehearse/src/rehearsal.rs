@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use landfall_chart::{Operation, Tracing};
-use landfall_delivery::{Candidate, CheckResult, Outcome, Turn, UpOptions, Verdict};
+use landfall_delivery::{Candidate, CheckResult, HookRuns, Outcome, References, Turn, UpOptions, Verdict};
 use landfall_diag::Diagnostic;
 use landfall_drydock::{NodeSpec, Play};
 use landfall_object::{Object, ObjectKey};
@@ -176,18 +176,17 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     let running = match &request.from {
         From::Empty => None,
         From::Base { revision, candidates, environment } => {
-            let mut stage = empty.fork(Some(play(*environment, &[])?));
-            let attempt = Attempt {
-                start: Start::Empty,
-                candidates,
-                environment: None,
-                options: &UpOptions { revision: revision.clone(), ..request.options.clone() },
-                stop: &request.stop,
-            };
-            let stood = stage.attempt(&attempt).await?;
+            let play = play(*environment, &[])?;
+            let options = UpOptions { revision: revision.clone(), ..request.options.clone() };
+            let mut stage = empty.fork(Some(play.clone()));
+            let stood = stage.attempt(&base_attempt(candidates, &options, &request.stop)).await?;
             if !stood.would_deliver() {
+                // It runs all the same, or nobody would change it: on a cluster with a past.
+                stage = empty.fork(Some(play));
+                stage.stand(&base_attempt(candidates, &put_there(options), &request.stop)).await?;
                 notes.push(format!(
-                    "what {revision} delivers does not run on a simulated cluster either: {}",
+                    "{revision} does not install on an empty cluster ({}): what it delivers was put there without its \
+                     hooks",
                     first_words(&stood)
                 ));
             }
@@ -249,6 +248,16 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
         examination,
         not_simulated: notes,
     })
+}
+
+/// The delivery of a base revision, for what comes of it.
+fn base_attempt<'a>(candidates: &'a [Candidate], options: &'a UpOptions, stop: &'a CancellationToken) -> Attempt<'a> {
+    Attempt { start: Start::Empty, candidates, environment: None, options, stop }
+}
+
+/// Delivers the objects alone: no hook runs, nothing is waited for, and what is referred to may be missing.
+fn put_there(options: UpOptions) -> UpOptions {
+    UpOptions { wait: false, hooks: HookRuns::Skip, references: References::MayCome, ..options }
 }
 
 /// The objects that are delivered, as far as they render without a cluster.

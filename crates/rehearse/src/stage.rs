@@ -3,6 +3,7 @@
 //! Everything runs on one thread with virtual time: the clock moves only while the engine waits, so the same rehearsal
 //! takes the same steps on any machine.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use landfall_drydock::{
     Randomness,
 };
 use landfall_engine::{Action, Clock, Event, StepResult};
-use landfall_object::Object;
+use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::Environment;
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -45,6 +46,9 @@ pub(crate) struct Attempt<'a> {
     pub(crate) options: &'a UpOptions,
     pub(crate) stop: &'a CancellationToken,
 }
+
+/// How long what is only put there has had to start.
+const PAST: Duration = Duration::from_secs(10 * 60);
 
 fn broken(code: u16, what: &str, why: &dyn std::fmt::Display) -> Vec<Diagnostic> {
     vec![Diagnostic::error(code, what.to_owned()).note(why.to_string())]
@@ -120,6 +124,22 @@ impl Stage {
     /// The cluster's objects.
     pub(crate) fn inventory(&self) -> Inventory {
         self.drydock.objects().into_iter().collect()
+    }
+
+    /// Puts onto this cluster what runs on one with a past: the namespaces are there already, and what came of the
+    /// objects had its time.
+    pub(crate) async fn stand(&mut self, attempt: &Attempt<'_>) -> Result<(), Vec<Diagnostic>> {
+        let cluster = Cluster::new(self.drydock.client());
+        for namespace in namespaces(attempt.candidates) {
+            let key = ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, namespace);
+            // The names that every cluster begins with are taken.
+            let _there = cluster.create(&Object::new(&key), &Default::default()).await;
+        }
+        self.attempt(attempt).await?;
+        let until = self.drydock.now().saturating_add(PAST).unwrap_or(Timestamp::MAX);
+        self.drydock.sleep_until(until).await;
+        self.drydock.settle();
+        Ok(())
     }
 
     /// Delivers onto this cluster, as `up` does, and says how it went.
@@ -217,6 +237,11 @@ impl Stage {
     }
 }
 
+/// The namespaces that units are delivered to.
+fn namespaces(candidates: &[Candidate]) -> BTreeSet<&str> {
+    candidates.iter().filter_map(|(_, unit)| Some(unit.as_ref().ok()?.namespace.as_str())).collect()
+}
+
 fn is_replicated(resource: &str) -> bool {
     matches!(resource, "deployments.apps" | "statefulsets.apps")
 }
@@ -233,7 +258,7 @@ struct Waited {
     unit: String,
     step: String,
     action: Action,
-    object: landfall_object::ObjectKey,
+    object: ObjectKey,
     from: Timestamp,
     to: Timestamp,
     missing: Option<String>,
@@ -276,8 +301,10 @@ impl Heard {
                 if let Some(at) = open(&mut self.waits, &unit, &id) {
                     let wait = &mut self.waits[at];
                     wait.to = now;
-                    wait.missing =
-                        pending.first().map(|one| format!("{}/{}: {}", one.key.gvk.kind, one.key.name, one.missing));
+                    if let Some(one) = pending.first() {
+                        wait.object = one.key.clone();
+                        wait.missing = Some(format!("{}/{}: {}", one.key.gvk.kind, one.key.name, one.missing));
+                    }
                 }
             }
             Event::StepDone { id, result, .. } => {

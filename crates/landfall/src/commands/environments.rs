@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use landfall_delivery::TargetKind;
 use landfall_diag::Diagnostic;
+use landfall_object::diff::Brief;
 use landfall_project::{Environment, Sync, SyncMode};
 use landfall_rehearse::{Conditions, DesiredUnit, Side, differences};
 use serde_json::{Value, json};
@@ -136,27 +137,13 @@ pub(crate) fn diff(context: &Context, args: &EnvDiffArgs) -> Outcome {
                 };
                 ui.line(format!("{} {what}", it.object).trim_end());
                 for field in &it.fields {
-                    ui.line(&format!(
-                        "  {}: {} | {}",
-                        field.path,
-                        shown(field.first.as_ref()),
-                        shown(field.second.as_ref())
-                    ));
+                    let Brief { line, from, to } = Brief::of(field.first.as_ref(), field.second.as_ref(), 80);
+                    let line = line.map(|line| format!(" line {line}")).unwrap_or_default();
+                    ui.line(&format!("  {}{line}: {from} | {to}", field.path));
                 }
             }
             ui.status(&format!("{} objects differ between {} and {}", found.len(), args.first, args.second));
         }
     }
     Ok(exit)
-}
-
-fn shown(value: Option<&Value>) -> String {
-    match value {
-        None => "(none)".to_owned(),
-        Some(Value::String(text)) if text.chars().count() > 80 => {
-            format!("{}…", text.chars().take(79).collect::<String>().replace('\n', " "))
-        }
-        Some(Value::String(text)) => text.replace('\n', " "),
-        Some(value) => value.to_string(),
-    }
 }

@@ -10,6 +10,7 @@ use landfall_delivery::{
 };
 use landfall_diag::Diagnostic;
 use landfall_engine::{Event, StepResult};
+use landfall_object::diff::Brief;
 use landfall_source::{RemoteCharts, Revision};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::channel;
@@ -368,22 +369,13 @@ fn print_change(ui: &Ui, change: &Change) {
         Some(field) => {
             let more =
                 if change.fields.len() > 1 { format!(" and {} more", change.fields.len() - 1) } else { String::new() };
-            format!("{} {} → {}{more}", field.path, short(field.from.as_ref()), short(field.to.as_ref()))
+            format!("{} {}{more}", field.path, Brief::of(field.from.as_ref(), field.to.as_ref(), 40))
         }
         None => change.why.clone(),
     };
     let result = change.result.map(result_word).unwrap_or_default();
     let object = format!("{}/{}", change.object.gvk.kind, change.object.name);
     ui.line(format!("  {} {object:<40} {what:<48} {result}", ui.out_style(style, sign)).trim_end());
-}
-
-fn short(value: Option<&Value>) -> String {
-    let text = match value {
-        None => return "(none)".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-    };
-    if text.chars().count() > 40 { format!("{}…", text.chars().take(39).collect::<String>()) } else { text }
 }
 
 /// One check's outcome, for people.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use landfall_delivery::Verdict;
 use landfall_diag::render_plain;
 use landfall_engine::Action;
+use landfall_object::diff::Brief;
 
 use crate::examine::Examination;
 use crate::finding::Witness;
@@ -115,21 +116,12 @@ fn change_line(change: &Touched) -> String {
         .fields
         .iter()
         .take(3)
-        .map(|field| format!("{} {} → {}", field.path, short(field.from.as_ref()), short(field.to.as_ref())))
+        .map(|field| format!("{} {}", field.path, Brief::of(field.from.as_ref(), field.to.as_ref(), 40)))
         .collect();
     let more = change.fields.len().saturating_sub(3);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let name = format!("{}/{}", change.object.gvk.kind, change.object.name);
     format!("{sign} {name:<40} {}{more}", fields.join(", ")).trim_end().to_owned()
-}
-
-fn short(value: Option<&serde_json::Value>) -> String {
-    let text = match value {
-        None => return "(none)".to_owned(),
-        Some(serde_json::Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-    };
-    if text.chars().count() > 40 { format!("{}…", text.chars().take(39).collect::<String>()) } else { text }
 }
 
 /// `2 created, 1 changed, 1 restarts`, or `nothing changes`.

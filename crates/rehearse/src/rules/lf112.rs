@@ -1,4 +1,4 @@
-use landfall_object::diff::drift;
+use landfall_object::diff::{Brief, drift};
 use landfall_object::schema::Schemas;
 use landfall_object::{Object, Quantity};
 use serde_json::Value;
@@ -60,7 +60,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             };
             let Some(refusal) = refusal else { continue };
             findings.push(
-                Finding::of(&RULE, format!("{name} cannot change {} from {} to {}", change.path, text(from), text(to)))
+                Finding::of(&RULE, format!("{name} cannot change {}", told(&change.path, from, to)))
                     .because(refusal)
                     .at(desired.spot_at(&change.path)),
             );
@@ -146,10 +146,10 @@ fn begins(path: &str, with: &str) -> bool {
     path.strip_prefix(with).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-fn text(value: Option<&Value>) -> String {
-    match value {
-        None => "nothing".to_owned(),
-        Some(Value::String(text)) => format!("`{text}`"),
-        Some(value) => format!("`{value}`"),
-    }
+/// `spec.x from `1` to `2``, of long texts the line that differs.
+fn told(path: &str, from: Option<&Value>, to: Option<&Value>) -> String {
+    let Brief { line, from, to } = Brief::of(from, to, 60);
+    let line = line.map(|line| format!(", line {line},")).unwrap_or_default();
+    let quoted = |text: String| if text == "(none)" { "nothing".to_owned() } else { format!("`{text}`") };
+    format!("{path}{line} from {} to {}", quoted(from), quoted(to))
 }

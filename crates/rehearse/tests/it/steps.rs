@@ -234,3 +234,21 @@ spec: {clusterIP: None, selector: {app: search}, ports: [{port: 9200}]}
     let told = rehearsal.examination.findings.iter().find(|it| it.rule == "LF127").expect("what they ask for is said");
     assert!(told.message.contains("9 cores and 18432 MiB") && told.message.contains("3 nodes"), "{}", told.message);
 }
+
+#[test]
+fn a_base_that_does_not_install_on_an_empty_cluster_runs_all_the_same() {
+    let needy = WEB.replace("readinessProbe", "envFrom: [{secretRef: {name: of-old}}], readinessProbe");
+    let base = files("tag: 1.0.0\nstrategy: RollingUpdate\n", &[("templates/claim.yaml", CLAIM)]);
+    let with = |mut files: Files, web: &str| {
+        files.insert("templates/web.yaml".to_owned(), web.to_owned());
+        files
+    };
+    let head = with(files("tag: 1.1.0\nstrategy: RollingUpdate\n", &[("templates/claim.yaml", CLAIM)]), WEB);
+    let rehearsal = upgrade(with(base, &needy), head);
+    assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
+    let changes = &rehearsal.trials[0].impact.changes;
+    let actions: Vec<String> =
+        changes.iter().map(|it| format!("{} {}/{}", it.action, it.object.gvk.kind, it.object.name)).collect();
+    assert_eq!(actions, ["hook Job/migrate", "change Deployment/web"]);
+    assert!(rehearsal.not_simulated.iter().any(|note| note.contains("of-old")), "{:?}", rehearsal.not_simulated);
+}
