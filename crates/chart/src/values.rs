@@ -92,6 +92,11 @@ impl ValueLayers {
         self
     }
 
+    /// The names of the files given, in order.
+    pub fn file_names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Adds a line of the `--set` family other than `--set-file`.
     pub fn set(&mut self, flag: SetFlag, text: impl Into<String>) -> &mut Self {
         self.sets.push(SetLine { flag, text: text.into(), files: BTreeMap::new() });

@@ -124,7 +124,9 @@ impl Target {
     fn checkout_of(&self, repository: &str, selection: &Selection) -> Option<Checkout> {
         let wanted = repository_key(repository);
         if let Some(own) = selection.repositories.iter().find(|own| repository_key(&own.address) == wanted) {
-            return Some(Checkout::of(Some(own.tree.clone()), &own.root));
+            // The repository that is delivered from stands in for itself: at the revision that is delivered.
+            let itself = own.tree.is_of_the_same_repository(&self.source);
+            return Some(Checkout::of(Some(own.tree.clone()).filter(|_| !itself), &own.root));
         }
         let own = self.source.origin().map(|origin| repository_key(&origin));
         if own.as_deref() == Some(wanted.as_str()) {

@@ -164,6 +164,15 @@ impl Unit {
         })
     }
 
+    /// The names of the values files that its charts are rendered with.
+    pub fn value_files(&self) -> impl Iterator<Item = &str> {
+        let charts = self.sources.iter().filter_map(|source| match source {
+            UnitSource::Chart(source) => Some(source),
+            UnitSource::Manifests(_) => None,
+        });
+        charts.flat_map(|source| source.values.file_names())
+    }
+
     /// A release of a chart.
     pub(crate) fn release(name: String, namespace: String, chart: Chart, values: ValueLayers) -> Self {
         let source = ChartSource { chart, values, settings: RenderSettings::default() };

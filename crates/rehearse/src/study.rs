@@ -139,6 +139,7 @@ impl DesiredUnit {
             namespace: unit.namespace.clone(),
             door: unit.door.clone(),
             chart: unit.chart().cloned(),
+            value_files: unit.value_files().map(str::to_owned).collect(),
             rendered,
             again,
             read_back: Vec::new(),

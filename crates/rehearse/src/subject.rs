@@ -51,6 +51,8 @@ pub struct DesiredUnit {
     pub door: Door,
     /// The chart; none when it is made from plain manifests.
     pub chart: Option<Chart>,
+    /// The values files it is rendered with, in order.
+    pub value_files: Vec<String>,
     /// The rendering, with origins.
     pub rendered: RenderedUnit,
     /// The same rendered again, with another clock and other random numbers, against a cluster where the first one
@@ -217,10 +219,23 @@ impl<'a> Subject<'a> {
             .is_some_and(|remote| remote.protected)
     }
 
+    /// Whether what is delivered is for people: the environment is declared protected, or nothing is declared and a
+    /// values file is named for production.
+    pub fn is_for_production(&self) -> bool {
+        let named = |unit: &DesiredUnit| unit.value_files.iter().any(|file| names_production(file));
+        self.is_protected() || (self.environment.is_none() && self.units.iter().any(named))
+    }
+
     /// The unit of that name.
     pub fn unit(&self, name: &str) -> Option<&'a DesiredUnit> {
         self.units.iter().find(|unit| unit.name == name)
     }
+}
+
+/// `values.prod.yaml`, `production/values.yml`; `products.yaml` is none.
+fn names_production(file: &str) -> bool {
+    file.split(|letter: char| !letter.is_ascii_alphanumeric())
+        .any(|word| word.eq_ignore_ascii_case("prod") || word.eq_ignore_ascii_case("production"))
 }
 
 impl<'a> Found<'a> {
@@ -268,4 +283,19 @@ pub(crate) fn container_at<'o>(object: &'o Object, path: &str) -> Option<&'o str
     let index: usize = path[start + list.len()..].split(']').next()?.parse().ok()?;
     let pointer = format!("/{}", path[..start + list.len() - 1].replace('.', "/"));
     object.list_at(&pointer).get(index)?["name"].as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn production_is_a_word_of_a_files_name() {
+        for file in ["values.prod.yaml", "values-production.yml", "deploy/prod/values.yaml", "PROD.yaml"] {
+            assert!(names_production(file), "{file}");
+        }
+        for file in ["values.yaml", "products.yaml", "reproduction.yaml", "values.staging.yaml"] {
+            assert!(!names_production(file), "{file}");
+        }
+    }
 }

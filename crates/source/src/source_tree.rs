@@ -107,6 +107,14 @@ impl SourceTree {
         }
     }
 
+    /// Whether both are states of one repository on disk, its working tree or a commit of it.
+    pub fn is_of_the_same_repository(&self, other: &SourceTree) -> bool {
+        let place = |tree: &SourceTree| tree.history().map(|(repository, _)| repository.common_dir().to_owned());
+        let (one, another) = (place(self), place(other));
+        let real = |path: &Path| path.canonicalize().ok();
+        one.as_deref().and_then(real).is_some_and(|one| another.as_deref().and_then(real) == Some(one))
+    }
+
     /// A file's bytes, or `None` when there is no such file.
     ///
     /// # Errors

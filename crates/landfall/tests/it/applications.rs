@@ -244,3 +244,25 @@ fn helms_list_of_repositories_is_no_matter_of_what_takes_nothing_from_one() {
     command.env("HELM_REPOSITORY_CONFIG", sandbox.root().join("repositories.yaml"));
     ran(command.output().expect("runs")).exits(0);
 }
+
+#[test]
+fn the_repository_that_stands_in_for_itself_is_rehearsed_at_both_revisions() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "charts/web", "web");
+    application(
+        &sandbox,
+        "web",
+        "default",
+        &format!(
+            "  source: {{repoURL: \"{REPOSITORY}\", path: charts/web}}\n  syncPolicy: {{syncOptions: [CreateNamespace=true]}}"
+        ),
+    );
+    sandbox.edit("charts/web/values.yaml", "blue", "green");
+    sandbox.commit("first");
+    sandbox.edit("charts/web/values.yaml", "green", "white");
+    sandbox.commit("second");
+    sandbox.edit("charts/web/values.yaml", "white", "never");
+    let rehearsed = sandbox.run(&["rehearse", "apps", "HEAD~1..HEAD", "--repo", STAND_IN]).exits(0);
+    let rehearsed = rehearsed.says("~ ConfigMap/web").says("green → white");
+    assert!(!rehearsed.all().contains("never"), "{}", rehearsed.all());
+}

@@ -242,3 +242,16 @@ fn the_example_is_rehearsed_in_both_environments() {
         assert!(ran.stdout.contains("would deliver cleanly"), "{environment}: {}", ran.all());
     }
 }
+
+#[test]
+fn a_development_default_under_a_values_file_for_production_is_told_where_nothing_is_declared() {
+    let sandbox = shop();
+    let variables = "env: [{name: ADMIN_PASSWORD, value: {{ .Values.password }}}]\n          envFrom";
+    sandbox.edit("shop/templates/all.yaml", "envFrom", variables);
+    sandbox.edit("shop/values.yaml", "replicas: 1", "replicas: 1\npassword: changeme");
+    sandbox.write("values.prod.yaml", "replicas: 2\n");
+    sandbox.write("values.test.yaml", "replicas: 2\n");
+    let rehearse = |file: &str| sandbox.run(&["rehearse", "./shop", "--from", "empty", "-f", file]).exits(0);
+    rehearse("values.prod.yaml").says("warning[LF116]: `ADMIN_PASSWORD` of");
+    assert!(!rehearse("values.test.yaml").all().contains("LF116"));
+}

@@ -79,9 +79,11 @@ const BEGINNINGS: &[&str] = &[
 ];
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    if !subject.is_protected() {
+    if !subject.is_for_production() {
         return Vec::new();
     }
+    // Where nothing is declared, the name of a values file is a hint and no more.
+    let severity = if subject.is_protected() { RULE.severity } else { Severity::Warning };
     let mut findings = Vec::new();
     for desired in subject.objects() {
         let object = &desired.object;
@@ -114,7 +116,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
         }
     }
-    findings
+    findings.into_iter().map(|finding| finding.weighing(severity)).collect()
 }
 
 fn finding(desired: &Desired, field: &str, key: &str, what: &str) -> Finding {
