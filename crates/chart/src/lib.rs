@@ -61,6 +61,7 @@ pub use render::{
     HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, TemplateOptions,
     Tracing, check_release_name, release_name, render, render_values, render_warning,
 };
+pub use schema::SchemaDocuments;
 pub use tree::{Bytes, MAX_CHART_SIZE, MAX_FILE_SIZE, Tree, TreeError, walk_order};
 pub use values::{
     MAX_VALUES_SIZE, Origins, SetFlag, Setting, Source, ValueLayers, ValuesHistory, recorded_values, values_from_json,

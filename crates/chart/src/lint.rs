@@ -13,6 +13,7 @@ use crate::capabilities::{Capabilities, KubeVersion};
 use crate::chart::Chart;
 use crate::manifest::Dialect;
 use crate::render::{Operation, ReleaseInfo, RenderOptions, SchemaCheck};
+use crate::schema::SchemaDocuments;
 use crate::tree::Tree;
 use crate::values::coalesce::{Nulls, tables};
 use crate::warning::{Warning, Warnings};
@@ -105,6 +106,8 @@ pub struct LintOptions {
     pub kube_version: Option<KubeVersion>,
     /// Whether schemas are checked when templates are rendered.
     pub schema: SchemaCheck,
+    /// The documents that schemas refer to by address.
+    pub documents: SchemaDocuments,
     /// Clock and random numbers for the function library.
     pub sprig: landfall_sprig::Context,
 }
@@ -115,13 +118,13 @@ pub struct LintOptions {
 pub fn lint(tree: &Tree, location: &str, values: &Map, options: &LintOptions) -> Lint {
     let mut lint = Lint::default();
     chartfile::lint(tree, &mut lint);
-    lint_values(tree, values, &mut lint);
+    lint_values(tree, values, options, &mut lint);
     lint_templates(tree, location, values, options, &mut lint);
     lint_dependencies(tree, location, options, &mut lint);
     lint
 }
 
-fn lint_values(tree: &Tree, values: &Map, lint: &mut Lint) {
+fn lint_values(tree: &Tree, values: &Map, options: &LintOptions, lint: &mut Lint) {
     let path = "values.yaml";
     let Some(file) = tree.get(path) else {
         lint.add(LintSeverity::Info, path, Err("file does not exist".to_owned()));
@@ -141,7 +144,7 @@ fn lint_values(tree: &Tree, values: &Map, lint: &mut Lint) {
             tables(&whole, &own, "", Nulls::Remove, &mut warnings);
             lint.warnings.append(&mut warnings.0);
             match tree.get("values.schema.json").filter(|schema| !schema.is_empty()) {
-                Some(schema) => crate::schema::validate_single(schema, &whole),
+                Some(schema) => crate::schema::validate_single(schema, &whole, &options.documents),
                 None => Ok(()),
             }
         }
@@ -177,6 +180,7 @@ fn lint_templates(tree: &Tree, location: &str, values: &Map, options: &LintOptio
     let render = RenderOptions {
         dialect: Dialect::V3,
         schema: options.schema,
+        documents: options.documents.clone(),
         sprig: options.sprig.clone(),
         ..RenderOptions::default()
     };

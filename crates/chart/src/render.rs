@@ -15,7 +15,7 @@ use crate::error::{ChartError, in_dependencies, in_helm4s_words};
 use crate::functions::Lookup;
 use crate::manifest::{Dialect, Hook, Manifest, sort_manifests};
 use crate::provenance::Provenance;
-use crate::schema;
+use crate::schema::{self, SchemaDocuments};
 use crate::values::coalesce::{Nulls, coalesce_values};
 use crate::values::{Origins, Source, ValueLayers, read_values_traced};
 use crate::warning::{Warning, Warnings};
@@ -141,6 +141,8 @@ pub struct RenderOptions {
     pub dialect: Dialect,
     /// Whether schemas are checked.
     pub schema: SchemaCheck,
+    /// The documents that schemas refer to by address.
+    pub documents: SchemaDocuments,
     /// Whose notes are kept.
     pub notes: NotesFrom,
     /// Whether provenance is kept.
@@ -354,7 +356,8 @@ pub(crate) fn prepare(
     let nulls = Nulls::of(options.dialect);
     let values = coalesce_values(&chart, &user_values, nulls, warnings).map_err(mismatch)?;
     if options.schema == SchemaCheck::Validate {
-        schema::validate(&chart, &values).map_err(|failure| schema::explain(failure, &chart, layers))?;
+        schema::validate(&chart, &values, &options.documents)
+            .map_err(|failure| schema::explain(failure, &chart, layers))?;
     }
     Ok(Prepared { chart, values, user_values, origins })
 }

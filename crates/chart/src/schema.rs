@@ -3,6 +3,7 @@
 //! Messages and their nesting follow the validator's own walk over a schema, which no general library exposes, so the
 //! walk is ours: it reads the schema as it stands, without compiling it.
 
+mod documents;
 mod evaluate;
 mod format;
 mod meta;
@@ -13,6 +14,7 @@ use landfall_gotemplate::{Map, Value};
 use crate::chart::Chart;
 use crate::error::{ChartError, SchemaViolation};
 use crate::values::{ValueLayers, json};
+pub use documents::SchemaDocuments;
 use evaluate::{Evaluator, Problem};
 
 /// Values that do not fit.
@@ -31,13 +33,13 @@ impl Failure {
 }
 
 /// Validates the values of a chart and its subcharts, each against its own schema (helm: `ValidateAgainstSchema`).
-pub(crate) fn validate(chart: &Chart, values: &Map) -> Result<(), Failure> {
+pub(crate) fn validate(chart: &Chart, values: &Map, documents: &SchemaDocuments) -> Result<(), Failure> {
     if !has_schema(chart) {
         return Ok(());
     }
     let mut failure = Failure { text: String::new(), violations: Vec::new() };
     let json = json::from_value(&Value::from(values.clone()));
-    validate_below(chart, &json, &mut Vec::new(), &mut failure);
+    validate_below(chart, &json, documents, &mut Vec::new(), &mut failure);
     if failure.text.is_empty() { Ok(()) } else { Err(failure) }
 }
 
@@ -45,9 +47,15 @@ fn has_schema(chart: &Chart) -> bool {
     chart.schema.is_some() || chart.dependencies.iter().any(has_schema)
 }
 
-fn validate_below(chart: &Chart, values: &serde_json::Value, scope: &mut Vec<String>, failure: &mut Failure) {
+fn validate_below(
+    chart: &Chart,
+    values: &serde_json::Value,
+    documents: &SchemaDocuments,
+    scope: &mut Vec<String>,
+    failure: &mut Failure,
+) {
     if let Some(schema) = &chart.schema {
-        match check(schema, values) {
+        match check(schema, values, documents) {
             Ok(()) => {}
             Err(Unfit::Values(problems)) => {
                 failure.text.push_str(&format!("{}:\n{}\n", chart.name(), evaluate::block(&problems)));
@@ -66,16 +74,16 @@ fn validate_below(chart: &Chart, values: &serde_json::Value, scope: &mut Vec<Str
     for dependency in &chart.dependencies {
         let Some(table) = values.get(dependency.name()).filter(|table| !table.is_null()) else { continue };
         scope.push(dependency.name().to_owned());
-        validate_below(dependency, table, scope, failure);
+        validate_below(dependency, table, documents, scope, failure);
         scope.pop();
     }
 }
 
 /// Validates one chart's values against a schema's text; the error is what Helm says, ending in a newline where Helm's
 /// does (helm: `ValidateAgainstSingleSchema`).
-pub(crate) fn validate_single(schema: &[u8], values: &Map) -> Result<(), String> {
+pub(crate) fn validate_single(schema: &[u8], values: &Map, documents: &SchemaDocuments) -> Result<(), String> {
     let json = json::from_value(&Value::from(values.clone()));
-    check(schema, &json).map_err(|unfit| match unfit {
+    check(schema, &json, documents).map_err(|unfit| match unfit {
         Unfit::Values(problems) => format!("{}\n", evaluate::block(&problems)),
         Unfit::Schema(words) => words,
     })
@@ -89,12 +97,13 @@ enum Unfit {
     Schema(String),
 }
 
-fn check(schema: &[u8], values: &serde_json::Value) -> Result<(), Unfit> {
+fn check(schema: &[u8], values: &serde_json::Value, documents: &SchemaDocuments) -> Result<(), Unfit> {
     let schema: serde_json::Value = serde_json::from_slice(schema).map_err(|error| {
         Unfit::Schema(if error.is_eof() { "unexpected EOF".to_owned() } else { json_words(&error, schema) })
     })?;
     meta::check(&schema).map_err(Unfit::Schema)?;
-    let problems = Evaluator::new(&schema).run(values).map_err(Unfit::Schema)?;
+    let documents = documents.of(&schema).map_err(Unfit::Schema)?;
+    let problems = Evaluator::new(&schema, &documents).run(values).map_err(Unfit::Schema)?;
     if problems.is_empty() { Ok(()) } else { Err(Unfit::Values(problems)) }
 }
 

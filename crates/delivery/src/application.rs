@@ -10,7 +10,7 @@ use landfall_apps::{Application, HelmSource, Project, Source};
 use landfall_chart::{Chart, KubeVersion, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic, Place};
 use landfall_object::Object;
-use landfall_source::{FetchedChart, SourceError, SourceTree, read_archive, repository_key};
+use landfall_source::{FetchedChart, SourceError, SourceTree, read_archive, repository_key, schema_documents};
 
 use crate::Target;
 use crate::target::join;
@@ -325,6 +325,7 @@ impl Reading<'_> {
         Ok(RenderSettings {
             release: given(&helm.release_name),
             namespace: given(&helm.namespace),
+            documents: schema_documents(),
             schema: if helm.skip_schema_validation { SchemaCheck::Skip } else { SchemaCheck::Validate },
             crds: part(helm.skip_crds),
             tests: part(helm.skip_tests),

@@ -114,7 +114,9 @@ pub fn render_with(
             UnitSource::Chart(source) => {
                 let release = release_info(unit, &source.settings, turn);
                 let capabilities = seen_by(&source.settings, capabilities);
-                let options = RenderOptions { schema: source.settings.schema, ..options.clone() };
+                let settings = &source.settings;
+                let options =
+                    RenderOptions { schema: settings.schema, documents: settings.documents.clone(), ..options.clone() };
                 let rendered = render(&source.chart, &source.values, &release, &capabilities, &options)
                     .map_err(|error| vec![error.diagnose()])?;
                 whole.add_chart(rendered, &source.settings);

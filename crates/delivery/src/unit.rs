@@ -2,11 +2,11 @@ use std::path::Path;
 use std::rc::Rc;
 
 use landfall_apps::{Application, Project};
-use landfall_chart::{Chart, KubeVersion, SchemaCheck, SetFlag, ValueLayers};
+use landfall_chart::{Chart, KubeVersion, SchemaCheck, SchemaDocuments, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::Object;
 use landfall_project::ReleaseSpec;
-use landfall_source::{RemoteCharts, SourceTree};
+use landfall_source::{RemoteCharts, SourceTree, schema_documents};
 
 use crate::target::{join, working_tree};
 use crate::{Candidate, Target, TargetKind};
@@ -126,6 +126,8 @@ pub struct RenderSettings {
     pub namespace: Option<String>,
     /// Whether values are held against schemas.
     pub schema: SchemaCheck,
+    /// The documents that schemas refer to by address.
+    pub documents: SchemaDocuments,
     /// Whether the chart's `crds/` take part.
     pub crds: Part,
     /// Whether test hooks take part.
@@ -175,7 +177,8 @@ impl Unit {
 
     /// A release of a chart.
     pub(crate) fn release(name: String, namespace: String, chart: Chart, values: ValueLayers) -> Self {
-        let source = ChartSource { chart, values, settings: RenderSettings::default() };
+        let settings = RenderSettings { documents: schema_documents(), ..RenderSettings::default() };
+        let source = ChartSource { chart, values, settings };
         Unit {
             name,
             namespace,

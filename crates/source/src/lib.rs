@@ -26,6 +26,7 @@ mod registry;
 mod remote;
 mod repository;
 mod revision;
+mod schemas;
 mod source_tree;
 mod worktree;
 
@@ -46,4 +47,5 @@ pub use repository::{
     fetch_index, find_in_repository, index_file, index_json, index_of_archives, index_yaml, join_url,
 };
 pub use revision::Revision;
+pub use schemas::schema_documents;
 pub use source_tree::SourceTree;

@@ -33,7 +33,7 @@ pub(super) fn lint(
     let Ok(values) = values else { return };
     let path = "templates/";
     if options.schema == crate::render::SchemaCheck::Validate
-        && let Err(failure) = schema::validate(&chart, &values)
+        && let Err(failure) = schema::validate(&chart, &values, &options.documents)
     {
         let text = format!(
             "values don't meet the specifications of the schema(s) in the following chart(s):\n{}",

@@ -1,8 +1,9 @@
 //! The walk over a schema and a value, in the order of Helm's validator.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use regex::Regex;
 use serde_json::{Map, Value as Json};
@@ -103,6 +104,9 @@ impl Evaluated {
 
 type Outcome = Result<Evaluated, Problem>;
 
+/// What a reference to a draft's own schema leads to: that values are schemas themselves is not looked into.
+static ANYTHING: Json = Json::Bool(true);
+
 /// How deep schemas may lead into each other at one value.
 const MAX_DEPTH: usize = 200;
 /// How many steps one validation may take.
@@ -121,9 +125,13 @@ pub(super) struct Evaluator<'s> {
 }
 
 impl<'s> Evaluator<'s> {
-    pub(super) fn new(root: &'s Json) -> Self {
+    pub(super) fn new(root: &'s Json, documents: &'s BTreeMap<String, Arc<Json>>) -> Self {
         let mut named = HashMap::new();
         name_schemas(root, &mut named, 0);
+        for (address, document) in documents {
+            named.entry(address.clone()).or_insert(document);
+            name_schemas(document, &mut named, 0);
+        }
         Evaluator {
             root,
             draft: Draft::of(root),
@@ -283,9 +291,13 @@ impl<'s> Evaluator<'s> {
             return Some(found);
         }
         let (base, fragment) = reference.split_once('#').unwrap_or((reference, ""));
-        let document = if base.is_empty() { Some(self.root) } else { self.named.get(base).copied() };
+        let document = match base {
+            "" => Some(self.root),
+            base if super::meta::is_a_drafts_own(base) => return Some(&ANYTHING),
+            base => self.named.get(base).copied(),
+        };
         let Some(document) = document else {
-            // Helm loads other documents from disk and network; templates must not reach either here.
+            // Helm loads other documents from the machine's disk, too; a chart must not reach there.
             let url = if base.contains(':') { base.to_owned() } else { format!("file:///{base}") };
             self.break_off(format!("failing loading {url:?}: schemas are not loaded from elsewhere"));
             return None;

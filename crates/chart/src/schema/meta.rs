@@ -29,6 +29,12 @@ pub(super) fn check(schema: &Json) -> Result<(), String> {
     ))
 }
 
+/// Whether an address is that of a draft's own schema, which validators carry along.
+pub(super) fn is_a_drafts_own(address: &str) -> bool {
+    let name = address.strip_prefix("http://").or_else(|| address.strip_prefix("https://"));
+    name.is_some_and(|name| name.starts_with("json-schema.org/draft"))
+}
+
 fn look(schema: &Json, at: &str, problems: &mut Vec<String>, depth: usize) {
     let Json::Object(keywords) = schema else {
         if !schema.is_boolean() {

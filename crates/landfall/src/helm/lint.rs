@@ -7,6 +7,7 @@ use std::path::Path;
 
 use landfall_chart::{KubeVersion, LintOptions, LintSeverity, LintTolerance, SchemaCheck, Tree, lint, read_archive};
 use landfall_diag::Diagnostic;
+use landfall_source::schema_documents;
 
 use super::flags::{GLOBAL, Kind, Spec, Support, VALUES, flag};
 use super::{Stop, World, log, namespace, parse, place, values};
@@ -25,7 +26,11 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if paths.is_empty() {
         paths.push(".".to_owned());
     }
-    let mut options = LintOptions { namespace: namespace::namespace(world, &flags), ..LintOptions::default() };
+    let mut options = LintOptions {
+        namespace: namespace::namespace(world, &flags),
+        documents: schema_documents(),
+        ..LintOptions::default()
+    };
     if let Some(text) = flags.text("kube-version").filter(|text| !text.is_empty()) {
         let version = KubeVersion::parse(text)
             .map_err(|error| Stop::words(218, format!("invalid kube version '{text}': {error}")))?;

@@ -16,6 +16,7 @@ use landfall_chart::{
 };
 
 use landfall_diag::Diagnostic;
+use landfall_source::schema_documents;
 use landfall_sprig::{Clock, Random, Seeded};
 use sha2::{Digest as _, Sha256};
 
@@ -155,7 +156,8 @@ fn with_debug(error: ChartError, flags: &Flags) -> Stop {
 }
 
 pub(super) fn render_options(world: &World<'_>, flags: &Flags) -> Result<RenderOptions, Stop> {
-    let mut options = RenderOptions { dialect: dialect(world, flags)?, ..RenderOptions::default() };
+    let mut options =
+        RenderOptions { dialect: dialect(world, flags)?, documents: schema_documents(), ..RenderOptions::default() };
     if flags.is("skip-schema-validation") {
         options.schema = SchemaCheck::Skip;
     }

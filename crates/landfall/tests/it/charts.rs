@@ -172,3 +172,27 @@ fn a_chart_goes_to_a_registry_and_comes_back() {
     sandbox.run(&["helm", "registry", "logout", &host]).exits(0);
     sandbox.run(&["helm", "pull", &chart, "--plain-http"]).exits(1).says("401 Unauthorized");
 }
+
+#[test]
+fn a_schema_may_refer_to_documents_elsewhere() {
+    let sandbox = Sandbox::empty();
+    let shelf = Shelf::open();
+    shelf.put("ports.json", br##"{"definitions": {"port": {"$ref": "numbers.json#/whole"}}}"##);
+    shelf.put("numbers.json", br#"{"whole": {"type": "integer"}}"#);
+    small_chart(&sandbox, "web", "web");
+    let schema = |file: &str| {
+        let reference = format!("{}/{file}#/definitions/port", shelf.url());
+        let schema = format!(r#"{{"properties": {{"replicas": {{"$ref": "{reference}"}}}}}}"#);
+        sandbox.write("web/values.schema.json", &schema);
+    };
+    schema("ports.json");
+    sandbox.run(&["template", "web"]).exits(0);
+    sandbox.run(&["plan", "web"]).exits(0);
+    sandbox.run(&["lint", "web"]).exits(0);
+    sandbox.run(&["template", "web", "--set", "replicas=many"]).exits(1).says("got string, want integer");
+    schema("none.json");
+    let address = format!("{}/none.json", shelf.url());
+    let words = format!("failing loading \"{address}\": HTTP request to {address} returned status 404 (Not Found)");
+    sandbox.run(&["helm", "template", "web"]).exits(1).says(&words);
+    sandbox.run(&["template", "web", "--skip-schema-validation"]).exits(0);
+}

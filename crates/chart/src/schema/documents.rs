@@ -1,0 +1,169 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value as Json;
+
+/// How a document is fetched: its bytes, or why there are none, in Helm's words.
+type Fetch = dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync;
+
+/// How many documents one schema may lead to.
+const MOST: usize = 64;
+
+/// The documents that schemas refer to by address (`$ref: https://…`), each fetched once; none without somebody who
+/// fetches (helm: `newHTTPURLLoader`).
+#[derive(Clone, Default)]
+pub struct SchemaDocuments {
+    fetch: Option<Arc<Fetch>>,
+    kept: Arc<Mutex<BTreeMap<String, Result<Arc<Json>, String>>>>,
+}
+
+impl SchemaDocuments {
+    /// Documents that are fetched this way.
+    pub fn fetched_by(fetch: impl Fn(&str) -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
+        SchemaDocuments { fetch: Some(Arc::new(fetch)), ..SchemaDocuments::default() }
+    }
+
+    /// What a schema refers to, and what that refers to, by address; references in them are made whole.
+    ///
+    /// # Errors
+    /// Helm's words for the first that cannot be had.
+    pub(super) fn of(&self, schema: &Json) -> Result<BTreeMap<String, Arc<Json>>, String> {
+        let mut found: BTreeMap<String, Arc<Json>> = BTreeMap::new();
+        let Some(fetch) = &self.fetch else { return Ok(found) };
+        let mut wanted = BTreeSet::new();
+        addresses(schema, &mut wanted);
+        while let Some(address) = wanted.pop_first() {
+            if found.contains_key(&address) || found.len() >= MOST {
+                continue;
+            }
+            let document = self.fetched(&address, fetch.as_ref());
+            let document = document.map_err(|why| format!("failing loading {address:?}: {why}"))?;
+            addresses(&document, &mut wanted);
+            found.insert(address, document);
+        }
+        Ok(found)
+    }
+
+    fn fetched(&self, address: &str, fetch: &Fetch) -> Result<Arc<Json>, String> {
+        if let Some(kept) = self.kept.lock().ok().and_then(|kept| kept.get(address).cloned()) {
+            return kept;
+        }
+        let document = fetch(address).and_then(|bytes| {
+            let mut document: Json =
+                serde_json::from_slice(&bytes).map_err(|error| super::json_words(&error, &bytes))?;
+            make_whole(&mut document, address);
+            Ok(Arc::new(document))
+        });
+        if let Ok(mut kept) = self.kept.lock() {
+            kept.insert(address.to_owned(), document.clone());
+        }
+        document
+    }
+}
+
+impl std::fmt::Debug for SchemaDocuments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SchemaDocuments").field("fetched", &self.fetch.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// The addresses of the documents that references lead to; the drafts' own schemas are known to every validator.
+fn addresses(schema: &Json, into: &mut BTreeSet<String>) {
+    visit(schema, &mut |reference| {
+        let document = reference.split_once('#').map_or(reference, |(document, _)| document);
+        let remote = document.starts_with("http://") || document.starts_with("https://");
+        if remote && !super::meta::is_a_drafts_own(document) {
+            into.insert(document.to_owned());
+        }
+    });
+}
+
+fn visit(schema: &Json, see: &mut dyn FnMut(&str)) {
+    match schema {
+        Json::Object(keywords) => {
+            if let Some(reference) = keywords.get("$ref").and_then(Json::as_str) {
+                see(reference);
+            }
+            keywords.values().for_each(|below| visit(below, see));
+        }
+        Json::Array(items) => items.iter().for_each(|below| visit(below, see)),
+        _ => {}
+    }
+}
+
+/// Writes the document's own address in front of references within it, and resolves those beside it.
+fn make_whole(schema: &mut Json, address: &str) {
+    match schema {
+        Json::Object(keywords) => {
+            if let Some(Json::String(reference)) = keywords.get_mut("$ref") {
+                *reference = joined(address, reference);
+            }
+            keywords.values_mut().for_each(|below| make_whole(below, address));
+        }
+        Json::Array(items) => items.iter_mut().for_each(|below| make_whole(below, address)),
+        _ => {}
+    }
+}
+
+fn joined(address: &str, reference: &str) -> String {
+    if reference.starts_with('#') {
+        return format!("{address}{reference}");
+    }
+    if reference.contains("://") || reference.starts_with("urn:") {
+        return reference.to_owned();
+    }
+    let host_ends = address.find("://").map_or(0, |at| at + 3);
+    let root = address[host_ends..].find('/').map_or(address.len(), |at| host_ends + at);
+    if reference.starts_with('/') {
+        return format!("{}{reference}", &address[..root]);
+    }
+    let mut parts: Vec<&str> = address[root..].split('/').skip(1).collect();
+    parts.pop();
+    for part in reference.split('/') {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("{}/{}", &address[..root], parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn references_are_resolved_against_the_documents_address() {
+        let at = "https://example.com/a/b.json";
+        assert_eq!(joined(at, "#/definitions/x"), "https://example.com/a/b.json#/definitions/x");
+        assert_eq!(joined(at, "c.json#/y"), "https://example.com/a/c.json#/y");
+        assert_eq!(joined(at, "../c.json"), "https://example.com/c.json");
+        assert_eq!(joined(at, "/c.json"), "https://example.com/c.json");
+        assert_eq!(joined(at, "http://other/z"), "http://other/z");
+    }
+
+    #[test]
+    fn what_documents_refer_to_is_fetched_once() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        let documents = SchemaDocuments::fetched_by(move |address| {
+            log.lock().expect("not poisoned").push(address.to_owned());
+            match address {
+                "http://h/a.json" => Ok(json!({"items": {"$ref": "b.json#/n"}}).to_string().into_bytes()),
+                "http://h/b.json" => Ok(json!({"n": {"type": "number"}}).to_string().into_bytes()),
+                _ => Err("no such host".to_owned()),
+            }
+        });
+        let schema = json!({"properties": {"x": {"$ref": "http://h/a.json"}, "y": {"$ref": "http://h/a.json#/items"}}});
+        for _ in 0..2 {
+            let found = documents.of(&schema).expect("both are there");
+            assert_eq!(found.keys().collect::<Vec<_>>(), ["http://h/a.json", "http://h/b.json"]);
+        }
+        assert_eq!(*asked.lock().expect("not poisoned"), ["http://h/a.json", "http://h/b.json"]);
+        let words = documents.of(&json!({"$ref": "http://h/none"})).expect_err("it is not there");
+        assert_eq!(words, "failing loading \"http://h/none\": no such host");
+    }
+}
