@@ -4,8 +4,12 @@ use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 use crate::controllers::NodeSpec;
+use crate::kubelet::SIMULATED;
 use crate::status::Status;
 use crate::world::{Actor, ObjectRef, Part, World};
+
+/// Marks what only stands for a part of a real cluster: a delivery that brings that part takes it over.
+const BUILT_IN: &str = "built in";
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
@@ -74,7 +78,7 @@ pub(crate) fn prepare(world: &mut World, nodes: &[NodeSpec]) -> Result<(), Statu
             &actor,
             "storageclasses.storage.k8s.io",
             json!({
-                "metadata": {"name": "local-path", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+                "metadata": {"name": "local-path", "annotations": {"storageclass.kubernetes.io/is-default-class": "true", SIMULATED: BUILT_IN}},
                 "provisioner": "rancher.io/local-path", "reclaimPolicy": "Delete",
                 "volumeBindingMode": "WaitForFirstConsumer",
             }),
@@ -84,7 +88,7 @@ pub(crate) fn prepare(world: &mut World, nodes: &[NodeSpec]) -> Result<(), Statu
         &actor,
         "ingressclasses.networking.k8s.io",
         json!({
-            "metadata": {"name": "traefik", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}},
+            "metadata": {"name": "traefik", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true", SIMULATED: BUILT_IN}},
             "spec": {"controller": "traefik.io/ingress-controller"},
         }),
     )?;

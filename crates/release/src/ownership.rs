@@ -6,6 +6,9 @@ const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 const RELEASE_NAME: &str = "meta.helm.sh/release-name";
 const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
 
+/// Says of an object what is simulated about it.
+const SIMULATED: &str = "landfall.dev/simulated";
+
 /// The annotation by which an object survives its release.
 pub(crate) const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
 
@@ -17,7 +20,12 @@ pub(crate) fn mark(object: &mut Object, name: &str, namespace: &str) {
 }
 
 /// Whether an existing object may be taken into a release (pkg/action/validate.go, checkOwnership).
+///
+/// What a simulated cluster merely brings along, such as its ingress class, goes to the first release that delivers it.
 pub(crate) fn check(live: &Object, verb: &'static str, name: &str, namespace: &str) -> Result<(), Error> {
+    if live.annotation(SIMULATED) == Some("built in") && live.annotation(RELEASE_NAME).is_none() {
+        return Ok(());
+    }
     let mut reasons = Vec::new();
     let mut require = |what: &str, actual: Option<&str>, key: &str, wanted: &str| match actual {
         None => reasons.push(format!("{what} validation error: missing key {key:?}: must be set to {wanted:?}")),
@@ -59,5 +67,14 @@ mod tests {
         let mut own = live.clone();
         mark(&mut own, "web", "y");
         assert!(check(&own, "install", "web", "y").is_ok());
+    }
+
+    #[test]
+    fn what_a_simulated_cluster_brings_along_goes_to_the_first_that_delivers_it() {
+        let live = json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "traefik", "annotations": {SIMULATED: "built in"}}});
+        let mut live = Object::from_value(live).expect("a map");
+        assert!(check(&live, "install", "traefik", "y").is_ok());
+        mark(&mut live, "traefik", "y");
+        assert!(check(&live, "install", "another", "y").is_err());
     }
 }

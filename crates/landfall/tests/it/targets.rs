@@ -106,3 +106,12 @@ fn an_error_of_a_chart_names_its_file_as_seen_from_the_working_directory() {
     sandbox.write("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\ndependencies:\n- {name: redis, version: 1.x.x, repository: \"https://charts.example.com\"}\n");
     sandbox.run(&["up", "charts/web"]).exits(1).says("landfall dependency build charts/web");
 }
+
+#[test]
+fn a_chart_may_bring_the_ingress_class_that_the_embedded_cluster_brings_along() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "router", "router");
+    let class = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: traefik}\nspec: {controller: traefik.io/ingress-controller}\n";
+    sandbox.write("router/templates/class.yaml", class);
+    sandbox.run(&["up", "router", "--once"]).exits(0).says("IngressClass/traefik");
+}
