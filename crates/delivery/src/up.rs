@@ -8,7 +8,7 @@ use landfall_object::references::Need;
 use landfall_object::{Object, ObjectKey};
 use landfall_project::Environment;
 use landfall_release::{
-    Content, DeployOptions, HookRecord, HookRuns, InstallOptions, OwnershipCheck, Prepared, Record, Status,
+    ArgoHooks, Content, DeployOptions, HookRecord, HookRuns, InstallOptions, OwnershipCheck, Prepared, Record, Status,
     UpgradeOptions, Wait,
 };
 use tokio::sync::OnceCell;
@@ -387,6 +387,7 @@ impl Session {
             timeout: options.timeout,
             atomic: options.atomic,
             hooks: options.hooks,
+            argo_hooks: ArgoHooks::Remade,
             ownership: match unit.door {
                 Door::Release => OwnershipCheck::Strict,
                 Door::Application(_) => OwnershipCheck::Take,

@@ -219,6 +219,16 @@ impl Object {
         self.metadata()?.get("annotations")?.as_object()
     }
 
+    /// Whether it is a hook of Argo CD that is deleted before it is made again, as hooks are unless their policy says
+    /// something else (gitops-engine, `pkg/sync/hook/delete_policy.go`).
+    pub fn is_remade_by_argo(&self) -> bool {
+        let words = |annotation| self.annotation(annotation).unwrap_or_default().split(',').map(str::trim);
+        let is_hook =
+            words("argocd.argoproj.io/hook").any(|word| matches!(word, "PreSync" | "Sync" | "PostSync" | "SyncFail"));
+        let mut policies = words("argocd.argoproj.io/hook-delete-policy").filter(|word| !word.is_empty()).peekable();
+        is_hook && (policies.peek().is_none() || policies.any(|policy| policy == "BeforeHookCreation"))
+    }
+
     /// One annotation's value.
     pub fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations()?.get(name)?.as_str()

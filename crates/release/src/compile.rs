@@ -10,7 +10,7 @@ use landfall_object::{Gvk, Object, ObjectKey};
 
 use crate::manifest::{ManifestObject, hook_object, manifest_objects};
 use crate::ownership::{self, is_kept};
-use crate::prepare::{Apply, DeployOptions, Force, HookRuns, OwnershipCheck, UninstallOptions, Wait};
+use crate::prepare::{Apply, ArgoHooks, DeployOptions, Force, HookRuns, OwnershipCheck, UninstallOptions, Wait};
 use crate::record::target;
 use crate::{CrdFile, Error, HookRecord, Record, Releases};
 
@@ -219,7 +219,9 @@ impl<'a> Compiler<'a> {
         for entry in &objects {
             let key = entry.object.key();
             let previous = find(&before, &key).map(|at| before[at].object.clone());
-            let task = Task::Apply { object: entry.object.clone(), previous, method: method.clone() };
+            let remade = self.deploy.argo_hooks == ArgoHooks::Remade && entry.object.is_remade_by_argo();
+            let method = if remade { Method::Recreate { manager: MANAGER.to_owned() } } else { method.clone() };
+            let task = Task::Apply { object: entry.object.clone(), previous, method };
             items.push(Item { wave: 0, task, why: entry.path.clone() });
             self.written.push(key);
         }

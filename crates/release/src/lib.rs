@@ -35,8 +35,8 @@ pub use error::Error;
 pub use manifest::{ManifestObject, manifest_objects};
 pub use name::{ReleaseName, validate_release_name};
 pub use prepare::{
-    Apply, DeployOptions, Force, HookRuns, InstallOptions, OwnershipCheck, Prepared, Remainder, RollbackOptions,
-    TestFilter, TestOptions, UninstallOptions, UpgradeOptions, Wait,
+    Apply, ArgoHooks, DeployOptions, Force, HookRuns, InstallOptions, OwnershipCheck, Prepared, Remainder,
+    RollbackOptions, TestFilter, TestOptions, UninstallOptions, UpgradeOptions, Wait,
 };
 pub use record::{HookRecord, Info, LastRun, Record, Status};
 pub use releases::{Driver, ListFilter, Releases};

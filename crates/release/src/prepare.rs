@@ -43,6 +43,16 @@ pub enum Force {
     Replace,
 }
 
+/// What becomes of a changed object that is a hook of Argo CD, and to Helm an object like any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ArgoHooks {
+    /// It is patched, as Helm does; a Job refuses that.
+    #[default]
+    Patched,
+    /// It is made anew, as Argo CD does.
+    Remade,
+}
+
 /// What happens to objects that exist and are not the release's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OwnershipCheck {
@@ -98,6 +108,8 @@ pub struct DeployOptions {
     pub timeout: Duration,
     /// Whether objects are replaced.
     pub force: Force,
+    /// What becomes of Argo CD's hooks.
+    pub argo_hooks: ArgoHooks,
     /// What happens to foreign objects.
     pub ownership: OwnershipCheck,
     /// A description in place of Helm's.
@@ -123,6 +135,7 @@ impl Default for DeployOptions {
             wait: Wait::No,
             timeout: Duration::from_secs(300),
             force: Force::No,
+            argo_hooks: ArgoHooks::Patched,
             ownership: OwnershipCheck::Strict,
             description: None,
             atomic: false,

@@ -76,7 +76,7 @@ fn is_made_anew(desired: &Desired) -> bool {
         let has = |wanted| options.split(',').any(|option| option.trim() == wanted);
         has("Force=true") && has("Replace=true")
     });
-    forced || matches!(desired.role, Role::Hook { .. })
+    forced || desired.object.is_remade_by_argo() || matches!(desired.role, Role::Hook { .. })
 }
 
 fn immutable(group: &str, kind: &str, live: &Object, path: &str) -> Option<String> {

@@ -248,3 +248,29 @@ async fn a_failed_upgrade_is_rolled_back_when_asked_and_its_evidence_comes_first
     let statuses: Vec<Status> = history.iter().map(|record| record.info.status).collect();
     assert_eq!(statuses, [Status::Superseded, Status::Failed, Status::Deployed]);
 }
+
+#[tokio::test]
+async fn a_hook_of_argo_that_changes_is_made_anew_where_that_is_wanted() {
+    let place = Place::new().await;
+    let job = |image: &str, annotation: &str| {
+        content(format!(
+            "---\n# Source: web/templates/smoke.yaml\napiVersion: batch/v1\nkind: Job\nmetadata:\n  name: smoke\n  annotations: {{argocd.argoproj.io/hook: PostSync{annotation}}}\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      containers: [{{name: smoke, image: \"{image}\"}}]\n"
+        ))
+    };
+    let prepared = place.releases().prepare_install("web", job("a:1", ""), &install()).await.expect("prepares");
+    place.run(&prepared).await.expect("runs");
+    let mut remade = upgrade();
+    remade.deploy.argo_hooks = landfall_release::ArgoHooks::Remade;
+    let prepared = place.releases().prepare_upgrade("web", job("a:2", ""), &remade).await.expect("prepares");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    let live = place.get("batch/v1", "Job", "smoke").await.expect("is there");
+    assert_eq!(live.str_at("/spec/template/spec/containers/0/image"), Some("a:2"));
+    let prepared = place.releases().prepare_upgrade("web", job("a:3", ""), &upgrade()).await.expect("prepares");
+    assert!(place.run(&prepared).await.expect("runs").report.failure.is_some(), "helm's way is refused");
+    let kept = ", argocd.argoproj.io/hook-delete-policy: HookSucceeded";
+    let prepared = place.releases().prepare_upgrade("web", job("a:4", kept), &remade).await.expect("prepares");
+    assert!(
+        place.run(&prepared).await.expect("runs").report.failure.is_some(),
+        "its policy keeps it until it succeeds"
+    );
+}
