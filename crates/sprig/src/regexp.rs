@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use landfall_gotemplate::{Args, CallCtx, Func, FuncError, FuncMap, List, Str, Type, Value, format};
 use regex::bytes::Regex;
 
+use crate::text::bounded;
+
 /// Most expressions that are kept compiled.
 const KEPT: usize = 64;
 
@@ -71,11 +73,10 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     let three = &[Type::String, Type::String, Type::String];
     both(funcs, &compiled, "regexReplaceAll", three, |regex, a| {
         let template = a.bytes(2);
-        let text = regex.replace_all(a.bytes(1), |found: &regex::bytes::Captures<'_>| expand(template, found));
-        Ok(Value::str(text.into_owned()))
+        Ok(Value::str(replaced(regex, a.bytes(1), |found| expand(template, found))?))
     });
     both(funcs, &compiled, "regexReplaceAllLiteral", three, |regex, a| {
-        Ok(Value::str(regex.replace_all(a.bytes(1), regex::bytes::NoExpand(a.bytes(2))).into_owned()))
+        Ok(Value::str(replaced(regex, a.bytes(1), |_| a.bytes(2).to_vec())?))
     });
     funcs.insert(
         "regexQuoteMeta",
@@ -90,6 +91,26 @@ pub(crate) fn register(funcs: &mut FuncMap) {
             Ok(Value::str(out))
         }),
     );
+}
+
+/// A text with all that is found replaced; a short text may ask for a very long one.
+fn replaced(
+    regex: &Regex,
+    text: &[u8],
+    with: impl Fn(&regex::bytes::Captures<'_>) -> Vec<u8>,
+) -> Result<Vec<u8>, FuncError> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut done = 0;
+    for found in regex.captures_iter(text) {
+        let Some(whole) = found.get(0) else { continue };
+        let new = with(&found);
+        bounded(out.len() + whole.start() - done + new.len())?;
+        out.extend_from_slice(&text[done..whole.start()]);
+        out.extend_from_slice(&new);
+        done = whole.end();
+    }
+    out.extend_from_slice(&text[done..]);
+    Ok(out)
 }
 
 /// A function and its `must` twin: the plain one panics on a broken expression, which says so at more length.

@@ -79,9 +79,7 @@ impl Writer {
                 self.out.extend_from_slice(text.as_bytes());
                 return Ok(());
             }
-            // Written anew, so that escapes and indentation are this writer's.
-            let value = super::parse(text.as_bytes()).map_err(FuncError::new)?;
-            return self.value(&value);
+            return self.transcribe(text.as_bytes(), value);
         }
         if let Some(below) = host.underlying() {
             return self.value(&below);
@@ -98,6 +96,35 @@ impl Writer {
             self.value(field)?;
         }
         self.close(b'}', fields.len());
+        Ok(())
+    }
+
+    /// A JSON text without spaces written anew: the same tokens in the same order, escapes and indentation this writer's.
+    fn transcribe(&mut self, mut text: &[u8], value: &Value) -> Result<(), FuncError> {
+        while let Some((&byte, rest)) = text.split_first() {
+            let mut taken = 1;
+            match byte {
+                b'{' | b'[' => {
+                    self.open(byte, value)?;
+                    if !matches!(rest.first(), Some(b'}' | b']')) {
+                        self.line();
+                    } else {
+                        self.close(rest[0], 0);
+                        taken = 2;
+                    }
+                }
+                b'}' | b']' => self.close(byte, 1),
+                b',' => self.separate(1),
+                b':' => self.word(if self.escape == Escape::Pretty { ": " } else { ":" }),
+                b'"' => {
+                    taken = quoted(text);
+                    let read = super::parse(&text[..taken]).map_err(FuncError::new)?;
+                    self.value(&read)?;
+                }
+                _ => self.out.push(byte),
+            }
+            text = &text[taken..];
+        }
         Ok(())
     }
 
@@ -186,6 +213,17 @@ impl Writer {
     }
 }
 
+/// How long the text in quotes is with which a JSON text begins.
+fn quoted(text: &[u8]) -> usize {
+    let mut escaped = false;
+    let end = text.iter().skip(1).position(|byte| {
+        let closes = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        closes
+    });
+    end.map_or(text.len(), |end| end + 2)
+}
+
 /// A float as `encoding/json` writes it: plain from 1e-6 to 1e21, else with an exponent of no more digits than it has.
 fn shortest(number: f64) -> String {
     let size = number.abs();
@@ -195,5 +233,34 @@ fn shortest(number: f64) -> String {
     match text.split_once("e-0") {
         Some((mantissa, exponent)) if scientific => format!("{mantissa}e-{exponent}"),
         _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Struct;
+
+    impl Host for Struct {
+        fn type_name(&self) -> Cow<'static, str> {
+            Cow::Borrowed("Struct")
+        }
+
+        fn json(&self) -> Option<String> {
+            Some(r#"{"z":"\u003ca \"b\"\\","a":[],"m":{},"k":[1.50,{"y":null,"b":true}]}"#.to_owned())
+        }
+    }
+
+    #[test]
+    fn fields_of_a_struct_keep_their_order_however_they_are_written() {
+        let written = |escape| String::from_utf8(encode(&Value::host(Struct), escape).expect("fine")).expect("text");
+        assert_eq!(written(Escape::Html), Struct.json().expect("text"));
+        assert_eq!(written(Escape::Raw), r#"{"z":"<a \"b\"\\","a":[],"m":{},"k":[1.50,{"y":null,"b":true}]}"#);
+        let pretty = "{\n  \"z\": \"\\u003ca \\\"b\\\"\\\\\",\n  \"a\": [],\n  \"m\": {},\n  \"k\": [\n    1.50,\n    {\n      \"y\": null,\n      \"b\": true\n    }\n  ]\n}";
+        assert_eq!(written(Escape::Pretty), pretty);
     }
 }
