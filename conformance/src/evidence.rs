@@ -43,14 +43,16 @@ impl Evidence {
     }
 }
 
-/// The commit that is checked out, with `+` when files differ from it.
+/// The commit that is checked out, with `+` when files differ from it; what suites themselves write is not looked at.
 pub(crate) fn commit(root: &Path) -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
         Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let mut commit = git(&["rev-parse", "HEAD"]).unwrap_or_default();
-    if git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|status| !status.is_empty()) {
+    if git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/evidence"])
+        .is_some_and(|status| !status.is_empty())
+    {
         commit.push('+');
     }
     commit

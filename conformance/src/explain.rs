@@ -9,13 +9,14 @@
 //!
 //! Fields that differ between two renderings of the same input (passwords, keys) tell nothing and are left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use landfall_chart::{
-    Capabilities, Chart, Field, FieldOrigin, Origin, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, Tracing,
-    ValueLayers, render,
+    Capabilities, Chart, Field, FieldOrigin, Manifest, Origin, ReleaseInfo, RenderOptions, Rendered, SchemaCheck,
+    Tracing, ValueLayers, render,
 };
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -146,7 +147,8 @@ fn chart(directory: &Path, every: usize) -> Result<Tally, Box<dyn Error>> {
     let location = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let chart = Chart::load(&read_tree(directory)?, &location)?;
     let base = fields(&chart, None)?;
-    let again = texts(&chart, None)?;
+    let known = Read::default();
+    let again = texts(&chart, None, &known)?;
     let random: BTreeSet<&Key> =
         base.all.iter().filter(|(key, field)| again.get(*key) != Some(&field.text)).map(|(key, _)| key).collect();
     let provenance = base.rendered.provenance.as_ref().ok_or("not traced")?;
@@ -171,7 +173,7 @@ fn chart(directory: &Path, every: usize) -> Result<Tally, Box<dyn Error>> {
     tally.changed_values = chosen.len();
     let found = workers::each(&chosen, |_, (path, origin, steps, value)| {
         let leaf = Leaf { path, origin: *origin, steps, value };
-        flip(&chart, &base, &random, &leaf_origins, &leaf, &values)
+        flip(&chart, &base, &random, &leaf_origins, &leaf, &values, &known)
     });
     found.into_iter().for_each(|found| add(&mut tally, found));
     Ok(tally)
@@ -211,11 +213,12 @@ fn flip(
     leaves: &BTreeSet<Origin>,
     leaf: &Leaf<'_>,
     values: &Json,
+    known: &Read,
 ) -> Tally {
     let mut tally = Tally::default();
     let changed = others(leaf.value).into_iter().find_map(|other| {
         let layer = overriding(values, leaf.steps, &other).to_string();
-        Some((texts(chart, Some(&layer)).ok()?, layer))
+        Some((texts(chart, Some(&layer), known).ok()?, layer))
     });
     let Some((flipped, layer)) = changed else {
         tally.refused = 1;
@@ -299,31 +302,51 @@ fn fields(chart: &Chart, layer: Option<&str>) -> Result<Fields, Box<dyn Error>> 
     Ok(Fields { rendered, all })
 }
 
-/// The fields' texts alone, without tracing: what is compared does not come from what is tested.
-fn texts(chart: &Chart, layer: Option<&str>) -> Result<BTreeMap<Key, String>, Box<dyn Error>> {
-    let rendered = rendering(chart, layer, Tracing::Off)?;
-    let mut all = BTreeMap::new();
-    let manifests = rendered.manifests.iter().chain(rendered.hooks.iter().map(|hook| &hook.manifest));
-    for manifest in manifests {
-        let name = object(&manifest.object());
-        let Ok(Some(document)) = landfall_yaml::parse_first(&manifest.text) else { continue };
-        let mut work = vec![(document.root(), Vec::<String>::new())];
-        while let Some((node, path)) = work.pop() {
-            let node = node.target();
-            if node.count() == 0 {
-                let text = match node.kind() {
-                    landfall_yaml::Kind::Mapping(_) => "{}",
-                    landfall_yaml::Kind::Sequence(_) => "[]",
-                    _ => node.text().unwrap_or_default(),
-                };
-                all.insert((name.clone(), path.join("\u{1f}")), text.to_owned());
+/// Texts of manifests that were read already, with their fields: most of them are the same in every rendering.
+#[derive(Default)]
+struct Read(Mutex<HashMap<String, Arc<Vec<(Key, String)>>>>);
+
+impl Read {
+    /// The fields of a manifest; what the unchanged chart gives is remembered.
+    fn fields(&self, manifest: &Manifest, remembered: bool) -> Arc<Vec<(Key, String)>> {
+        let known = self.0.lock().ok().and_then(|known| known.get(&manifest.text).cloned());
+        known.unwrap_or_else(|| {
+            let read = Arc::new(read(manifest));
+            if let (true, Ok(mut known)) = (remembered, self.0.lock()) {
+                known.insert(manifest.text.clone(), Arc::clone(&read));
             }
-            let below = |step: String| path.iter().cloned().chain([step]).collect::<Vec<_>>();
-            work.extend(node.entries().map(|(key, value)| (value, below(key.text().unwrap_or_default().to_owned()))));
-            work.extend(node.items().enumerate().map(|(at, item)| (item, below(at.to_string()))));
-        }
+            read
+        })
     }
-    Ok(all)
+}
+
+/// The fields' texts alone, without tracing: what is compared does not come from what is tested.
+fn texts(chart: &Chart, layer: Option<&str>, known: &Read) -> Result<BTreeMap<Key, String>, Box<dyn Error>> {
+    let rendered = rendering(chart, layer, Tracing::Off)?;
+    let manifests = rendered.manifests.iter().chain(rendered.hooks.iter().map(|hook| &hook.manifest));
+    Ok(manifests.flat_map(|manifest| known.fields(manifest, layer.is_none()).to_vec()).collect())
+}
+
+fn read(manifest: &Manifest) -> Vec<(Key, String)> {
+    let mut all = Vec::new();
+    let name = object(&manifest.object());
+    let Ok(Some(document)) = landfall_yaml::parse_first(&manifest.text) else { return all };
+    let mut work = vec![(document.root(), Vec::<String>::new())];
+    while let Some((node, path)) = work.pop() {
+        let node = node.target();
+        if node.count() == 0 {
+            let text = match node.kind() {
+                landfall_yaml::Kind::Mapping(_) => "{}",
+                landfall_yaml::Kind::Sequence(_) => "[]",
+                _ => node.text().unwrap_or_default(),
+            };
+            all.push(((name.clone(), path.join("\u{1f}")), text.to_owned()));
+        }
+        let below = |step: String| path.iter().cloned().chain([step]).collect::<Vec<_>>();
+        work.extend(node.entries().map(|(key, value)| (value, below(key.text().unwrap_or_default().to_owned()))));
+        work.extend(node.items().enumerate().map(|(at, item)| (item, below(at.to_string()))));
+    }
+    all
 }
 
 fn object(object: &Json) -> String {

@@ -5,6 +5,9 @@
 //!    └─ crash, 10 s, 1 GiB ─► artifact, and on with the rest of the time ─► docs/evidence/fuzz.json
 //! ```
 //!
+//! The evidence is a sum over runs: each adds its time and its executions to what stands there, after every target, so that
+//! what ends early is counted, too. `--afresh` begins anew; so does another engine.
+//!
 //! `--blind` mutates without coverage instead, with the program `hostile` that lies beside this one: nothing has to be built.
 
 use std::error::Error;
@@ -13,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::evidence;
 
@@ -43,42 +46,96 @@ pub(crate) struct Arguments {
     /// Mutate without looking at coverage, with a program that is built already
     #[arg(long)]
     blind: bool,
+    /// Forget what earlier runs have added up in docs/evidence/fuzz.json
+    #[arg(long)]
+    afresh: bool,
     /// Where inputs that cover something new are kept from run to run, and what was found
     #[arg(long, default_value = "target/fuzz")]
     keep: PathBuf,
 }
 
-#[derive(Serialize)]
+/// All runs of one engine so far.
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
-    suite: &'static str,
+    suite: String,
+    /// What was checked out at the last run.
     commit: String,
     compiler: String,
     /// `libFuzzer`, or `blind`: mutations that look at no coverage.
-    engine: &'static str,
+    engine: String,
     limits: String,
+    hours: f64,
+    executions: u64,
     targets: Vec<Line>,
 }
 
-#[derive(Serialize, Default)]
+/// All runs of one target so far.
+#[derive(Debug, Serialize, Deserialize, Default, Clone, PartialEq, Eq)]
 struct Line {
     target: String,
-    seed: u32,
+    /// What was checked out at its last run.
+    commit: String,
+    /// The seeds with which it was started; a run that found something goes on with the next one.
+    seeds: Vec<u32>,
     seconds: u64,
     executions: u64,
-    /// Inputs that were there at the start: committed, or kept from earlier runs.
-    seeds: usize,
+    /// Inputs that are committed.
+    committed: usize,
     /// Inputs at the end, each of which covers something that the others do not.
     corpus: usize,
     corpus_bytes: u64,
     edges: u64,
+    /// Of the last run.
     findings: Vec<String>,
+}
+
+impl Record {
+    /// What earlier runs of this engine have added up.
+    fn load(path: &Path, engine: &str) -> Self {
+        let read = || serde_json::from_str::<Record>(&fs::read_to_string(path).ok()?).ok();
+        read().filter(|record| record.engine == engine).unwrap_or_default()
+    }
+
+    /// Adds a run.
+    fn add(&mut self, run: Line) {
+        match self.targets.iter_mut().find(|line| line.target == run.target) {
+            Some(line) => {
+                let before = std::mem::take(line);
+                *line = run;
+                line.seconds += before.seconds;
+                line.executions += before.executions;
+                line.edges = line.edges.max(before.edges);
+                line.seeds = before.seeds.into_iter().chain(line.seeds.iter().copied()).collect();
+                line.seeds.sort_unstable();
+                line.seeds.dedup();
+            }
+            None => self.targets.push(run),
+        }
+        let order = |name: &str| hostile::TARGETS.iter().position(|target| target.name == name);
+        self.targets.sort_by_key(|line| order(&line.target));
+        let seconds: u64 = self.targets.iter().map(|line| line.seconds).sum();
+        self.hours = (seconds as f64 / 36.0).round() / 100.0;
+        self.executions = self.targets.iter().map(|line| line.executions).sum();
+    }
+
+    fn save(&self, path: &Path) -> Result<(), Box<dyn Error>> {
+        Ok(fs::write(path, serde_json::to_string_pretty(self)? + "\n")?)
+    }
 }
 
 /// Runs the targets and writes the evidence.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let keep = root.join(&arguments.keep);
     let program = if arguments.blind { beside("hostile")? } else { build(root, &keep)? };
-    let mut targets = Vec::new();
+    let path = root.join("docs/evidence/fuzz.json");
+    let engine = if arguments.blind { "blind" } else { "libFuzzer" };
+    let mut record = if arguments.afresh { Record::default() } else { Record::load(&path, engine) };
+    record.suite = "fuzz".to_owned();
+    record.commit = evidence::commit(root);
+    record.compiler = words(Command::new("rustc").arg("--version"))?;
+    record.engine = engine.to_owned();
+    record.limits = format!("{LONGEST_SECONDS} s, {MOST_MEMORY} MiB, {STACK} KiB of stack an input");
+    let (mut ran, mut findings) = (0, 0);
     for target in hostile::TARGETS {
         if arguments.only.as_ref().is_some_and(|only| only != target.name) {
             continue;
@@ -93,28 +150,18 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn 
             line.edges,
             line.findings.len()
         );
-        targets.push(line);
+        line.findings.iter().for_each(|finding| println!("  {finding}"));
+        ran += 1;
+        findings += line.findings.len();
+        record.add(line);
+        record.save(&path)?;
     }
-    let findings: usize = targets.iter().map(|line| line.findings.len()).sum();
     let summary = format!(
-        "fuzz: {} targets, {} s, {} runs, {} inputs kept, {findings} findings",
-        targets.len(),
-        targets.iter().map(|line| line.seconds).sum::<u64>(),
-        targets.iter().map(|line| line.executions).sum::<u64>(),
-        targets.iter().map(|line| line.corpus).sum::<usize>()
+        "fuzz: {ran} targets, {findings} findings; with earlier runs {} h, {} runs, {} inputs kept",
+        record.hours,
+        record.executions,
+        record.targets.iter().map(|line| line.corpus).sum::<usize>()
     );
-    if arguments.only.is_none() {
-        let record = Record {
-            suite: "fuzz",
-            commit: evidence::commit(root),
-            compiler: words(Command::new("rustc").arg("--version"))?,
-            engine: if arguments.blind { "blind" } else { "libFuzzer" },
-            limits: format!("{LONGEST_SECONDS} s, {MOST_MEMORY} MiB, {STACK} KiB of stack an input"),
-            targets,
-        };
-        let text = serde_json::to_string_pretty(&record)?;
-        fs::write(root.join("docs/evidence/fuzz.json"), text + "\n")?;
-    }
     if findings > 0 { Err(summary.into()) } else { Ok(summary) }
 }
 
@@ -157,8 +204,9 @@ fn fuzz(
     let committed = root.join("conformance/hostile/corpus").join(target.name);
     let mut line = Line {
         target: target.name.to_owned(),
-        seed: arguments.seed,
-        seeds: count(&inputs)?.0 + count(&committed)?.0,
+        commit: evidence::commit(root),
+        seeds: vec![arguments.seed],
+        committed: count(&committed)?.0,
         ..Line::default()
     };
     let (began, limit) = (Instant::now(), Duration::from_secs(arguments.seconds));
@@ -259,6 +307,25 @@ mod tests {
         assert_eq!(edges(told), 120);
         assert_eq!(statistic(told, "stat::number_of_executed_units:"), Some(4711));
         assert_eq!(edges("nothing"), 0);
+    }
+
+    #[test]
+    fn runs_add_up_and_findings_are_those_of_the_last() {
+        let run = |seed, found: &[&str]| Line {
+            target: "set".to_owned(),
+            seeds: vec![seed],
+            seconds: 1800,
+            executions: 10,
+            corpus: 3,
+            findings: found.iter().map(|text| (*text).to_owned()).collect(),
+            ..Line::default()
+        };
+        let mut record = Record::default();
+        record.add(run(1, &["a hang"]));
+        record.add(run(2, &[]));
+        let line = &record.targets[0];
+        assert_eq!((line.seconds, line.executions, line.corpus, line.seeds.clone()), (3600, 20, 3, vec![1, 2]));
+        assert_eq!((record.hours, record.executions, line.findings.len()), (1.0, 20, 0));
     }
 
     #[test]
