@@ -11,6 +11,7 @@
 //! as `landfall` the output is the same and what goes wrong is told as a diagnostic.
 
 mod cluster;
+mod completion;
 mod create;
 mod dependency;
 mod deploy;
@@ -18,6 +19,7 @@ pub(crate) mod environment;
 mod flags;
 mod get;
 mod gojson;
+mod gotemplate;
 mod history;
 mod install;
 mod journal;
@@ -28,6 +30,7 @@ mod moment;
 mod namespace;
 mod package;
 mod place;
+mod plugin;
 mod provenance;
 mod pull;
 mod push;
@@ -59,6 +62,35 @@ use landfall_diag::{Diagnose, Diagnostic};
 use crate::context::Context;
 
 use flags::Flags;
+
+/// Helm's verbs and what they do.
+const ABOUT: [(&str, &str); 25] = [
+    ("completion", "generate completion scripts for the specified shell"),
+    ("create", "create a new chart with the given name"),
+    ("dependency", "manage a chart's dependencies"),
+    ("env", "helm client environment information"),
+    ("get", "download extended information of a named release"),
+    ("history", "fetch release history"),
+    ("install", "install a chart"),
+    ("lint", "examine a chart for possible issues"),
+    ("list", "list releases"),
+    ("package", "pack a chart directory into a chart archive"),
+    ("plugin", "list Helm plugins"),
+    ("pull", "download a chart from a repository"),
+    ("push", "push a chart to remote"),
+    ("registry", "login to or logout from a registry"),
+    ("repo", "add, list, remove, update, and index chart repositories"),
+    ("rollback", "roll back a release to a previous revision"),
+    ("search", "search for a keyword in charts"),
+    ("show", "show information of a chart"),
+    ("status", "display the status of the named release"),
+    ("template", "locally render templates"),
+    ("test", "run tests for a release"),
+    ("uninstall", "uninstall a release"),
+    ("upgrade", "upgrade a release"),
+    ("verify", "verify that a chart at the given path has been signed and is valid"),
+    ("version", "print the version"),
+];
 
 /// Whose words are spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +186,7 @@ struct Verb {
     run: fn(&World<'_>, &[String]) -> Result<u8, Stop>,
 }
 
-const VERBS: [Verb; 33] = [
+const VERBS: [Verb; 35] = [
     Verb { name: "template", run: template::run },
     Verb { name: "lint", run: lint::run },
     Verb { name: "show", run: show::run },
@@ -186,15 +218,15 @@ const VERBS: [Verb; 33] = [
     Verb { name: "status", run: status::run },
     Verb { name: "verify", run: provenance::run },
     Verb { name: "env", run: environment::run },
-    Verb { name: "version", run: |_, words| version(words) },
+    Verb { name: "completion", run: completion::run },
+    Verb { name: "plugin", run: plugin::run },
+    Verb { name: "version", run: version },
     Verb { name: "help", run: |world, _| help(world) },
 ];
 
 /// Verbs that mean something else when `landfall` is called by its own name.
-const OWN: [&str; 8] = ["rollback", "history", "hist", "status", "env", "version", "help", "delete"];
-
-/// Helm's other verbs, which are known by name.
-const LATER: [&str; 2] = ["completion", "plugin"];
+const OWN: [&str; 10] =
+    ["rollback", "history", "hist", "status", "env", "version", "help", "delete", "completion", "plugin"];
 
 /// Which voice a command line asks for and where the verb stands; `None` when the verb is not one of ours here.
 pub(crate) fn asked(arguments: &[OsString]) -> Option<(Voice, usize)> {
@@ -250,12 +282,7 @@ fn dispatch(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if let Some(known) = VERBS.iter().find(|known| known.name == verb) {
         return (known.run)(world, &rest);
     }
-    match verb.as_str() {
-        later if LATER.contains(&later) => Err(Stop::Missing(format!("`helm {later}` is not there yet"))),
-        unknown => {
-            Err(Stop::Usage(format!("unknown command \"{unknown}\" for \"helm\"\nRun 'helm --help' for usage.")))
-        }
-    }
+    Err(Stop::Usage(format!("unknown command \"{verb}\" for \"helm\"\nRun 'helm --help' for usage.")))
 }
 
 /// How the program is called in help texts.
@@ -267,47 +294,34 @@ fn help(world: &World<'_>) -> Result<u8, Stop> {
     let name = program(world);
     let mut out = io::stdout().lock();
     writeln!(out, "Helm's verbs, served by Landfall.\n\nUsage:\n  {name} [command]\n\nAvailable Commands:")?;
-    for (verb, what) in [
-        ("create", "create a new chart with the given name"),
-        ("dependency", "manage a chart's dependencies"),
-        ("env", "helm client environment information"),
-        ("get", "download extended information of a named release"),
-        ("history", "fetch release history"),
-        ("install", "install a chart"),
-        ("lint", "examine a chart for possible issues"),
-        ("list", "list releases"),
-        ("package", "pack a chart directory into a chart archive"),
-        ("pull", "download a chart from a repository"),
-        ("push", "push a chart to remote"),
-        ("registry", "login to or logout from a registry"),
-        ("repo", "add, list, remove, update, and index chart repositories"),
-        ("rollback", "roll back a release to a previous revision"),
-        ("search", "search for a keyword in charts"),
-        ("show", "show information of a chart"),
-        ("status", "display the status of the named release"),
-        ("template", "locally render templates"),
-        ("test", "run tests for a release"),
-        ("uninstall", "uninstall a release"),
-        ("upgrade", "upgrade a release"),
-        ("verify", "verify that a chart at the given path has been signed and is valid"),
-        ("version", "print the version"),
-    ] {
+    for (verb, what) in ABOUT {
         writeln!(out, "  {verb:<12}{what}")?;
     }
     Ok(0)
 }
 
-fn version(words: &[String]) -> Result<u8, Stop> {
+const VERSION: &[flags::Spec] = &[
+    flags::flag("short", flags::Kind::Bool, flags::Support::Works, "print the version number"),
+    flags::flag("template", flags::Kind::Text, flags::Support::Works, "template for version string format"),
+    flags::short("client", 'c', flags::Kind::Bool, flags::Support::NoEffect, ""),
+];
+
+fn version(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let Some(flags) = parse(world, "version", "version [flags]", &[VERSION, flags::GLOBAL], words)? else {
+        return Ok(0);
+    };
+    if !flags.arguments.is_empty() {
+        return Err(Stop::Usage("\"helm version\" accepts no arguments\n\nUsage:  helm version [flags]".to_owned()));
+    }
     let helm = landfall_chart::HelmVersion::default();
     let mut out = io::stdout().lock();
-    let template = words.iter().find_map(|word| word.strip_prefix("--template=")).or_else(|| {
-        let at = words.iter().position(|word| word == "--template")?;
-        words.get(at + 1).map(String::as_str)
-    });
-    if template.is_some_and(|template| template.contains(".Version")) {
-        write!(out, "{}", helm.version)?;
-    } else if words.iter().any(|word| word == "--short" || word == "-s") {
-        writeln!(out, "{}", helm.version)?;
+    if let Some(template) = flags.text("template").filter(|template| !template.is_empty()) {
+        out.write_all(&gotemplate::printed(template, &gotemplate::build_info(&helm))?)?;
+    } else if flags.is("short") {
+        match helm.git_commit.get(..7) {
+            Some(commit) => writeln!(out, "{}+g{commit}", helm.version)?,
+            None => writeln!(out, "{}", helm.version)?,
+        }
     } else {
         writeln!(
             out,
@@ -370,6 +384,25 @@ pub(crate) fn dialect(world: &World<'_>, flags: &Flags) -> Result<Dialect, Stop>
     }
 }
 
+/// A verb that only has verbs of its own: Helm prints what they are, whatever else was said.
+pub(crate) fn group(world: &World<'_>, verb: &str, given: Option<&str>, parts: &[(&str, &str)]) -> Result<u8, Stop> {
+    let names: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
+    match (world.voice, given) {
+        (Voice::Landfall, Some(given)) => {
+            let one_of = names.join(", ");
+            return Err(Stop::Usage(format!("unknown command {given:?} for \"helm {verb}\"; it is one of {one_of}")));
+        }
+        (Voice::Landfall, None) => return Err(Stop::Usage(format!("say what to do: {verb} {}", names.join(", ")))),
+        (Voice::Helm, _) => {}
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out, "Usage:\n  {} {verb} [command]\n\nAvailable Commands:", program(world))?;
+    for (name, about) in parts {
+        writeln!(out, "  {name:<12}{about}")?;
+    }
+    Ok(0)
+}
+
 /// Refuses any other number of arguments, in cobra's words.
 pub(crate) fn exactly(flags: &Flags, verb: &str, count: usize, usage: &str) -> Result<(), Stop> {
     if flags.arguments.len() == count {
@@ -387,7 +420,8 @@ fn parse(
     specs: &'static [&'static [flags::Spec]],
     words: &[String],
 ) -> Result<Option<Flags>, Stop> {
-    let flags = Flags::parse(specs, words).map_err(Stop::Usage)?;
+    let there = |name: &str| template::find_program(world, name).map(drop);
+    let flags = Flags::parse(specs, words, &there).map_err(Stop::Usage)?;
     if flags.is("help") {
         let name = program(world);
         let mut out = io::stdout().lock();

@@ -17,6 +17,11 @@ pub fn format_time(layout: &str, at: jiff::Timestamp, zone: &jiff::tz::TimeZone)
     moment::Moment::new(at, moment::Zone::Place(zone.clone())).format(layout)
 }
 
+/// A moment in UTC as a template sees a `time.Time`; nothing is the zero time.
+pub fn time(at: Option<jiff::Timestamp>) -> Value {
+    Value::host(at.map_or_else(Moment::zero, |at| Moment::new(at, Zone::UTC)))
+}
+
 pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert("now", Func::new(&[], |ctx, _| Ok(Value::host(now(ctx)))));
     funcs.insert(

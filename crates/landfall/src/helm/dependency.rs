@@ -11,7 +11,7 @@ pub(super) use fill::Filling;
 use landfall_chart::{Chart, Dependency, is_compatible, path_match};
 
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
-use super::{Stop, World, log, parse, place};
+use super::{Stop, World, group, log, parse, place};
 
 const FLAGS: &[Spec] = &[
     flag("max-col-width", Kind::Text, Support::Works, "maximum column width for output table"),
@@ -25,6 +25,12 @@ const FLAGS: &[Spec] = &[
     flag("ca-file", Kind::Text, Support::Works, "verify certificates of HTTPS-enabled servers using this CA bundle"),
     flag("insecure-skip-tls-verify", Kind::Bool, Support::Works, "skip tls certificate checks for the chart download"),
     flag("plain-http", Kind::Bool, Support::Works, "use insecure HTTP connections for the chart download"),
+];
+
+const PARTS: [(&str, &str); 3] = [
+    ("build", "rebuild the charts/ directory based on the Chart.lock file"),
+    ("list", "list the dependencies for the given chart"),
+    ("update", "update charts/ based on the contents of Chart.yaml"),
 ];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
@@ -44,8 +50,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             }
             return Ok(0);
         }
-        Some(other) => return Err(Stop::Usage(format!("unknown command {other:?} for \"helm dependency\""))),
-        None => return Err(Stop::Usage("say what to do: dependency build, list or update CHART".to_owned())),
+        other => return group(world, "dependency", other, &PARTS),
     }
     let name = flags.arguments.get(1).map_or(".", String::as_str);
     let width = flags.text("max-col-width").and_then(|width| width.parse().ok()).unwrap_or(80);

@@ -46,7 +46,7 @@ pub(super) const DEPLOY: &[Spec] = &[
     short("labels", 'l', Pairs, Works, "labels that would be added to release metadata"),
     flag("no-hooks", Bool, Works, "prevent hooks from running"),
     short("output", 'o', Kind::Format, Works, "prints the output in the specified format: table, json, yaml"),
-    flag("post-renderer", Text, Works, "the path to an executable to be used for post rendering"),
+    flag("post-renderer", Kind::Program, Works, "the path to an executable to be used for post rendering"),
     flag("post-renderer-args", Repeat, Works, "an argument to the post-renderer"),
     flag("render-subchart-notes", Bool, Works, "render subchart notes along with the parent"),
     flag("skip-crds", Bool, Works, "install no CRDs"),

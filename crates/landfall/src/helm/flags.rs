@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Pairs,
     /// `table`, `json` or `yaml`.
     Format,
+    /// A program, which must be there when the flag is read.
+    Program,
 }
 
 /// What we do with a flag.
@@ -159,8 +161,12 @@ pub(crate) fn help(tables: &[&[Spec]]) -> String {
 }
 
 impl Flags {
-    /// Parses words; the error is pflag's text.
-    pub(crate) fn parse(tables: &[&'static [Spec]], words: &[String]) -> Result<Self, String> {
+    /// Parses words, in their order; the error is pflag's text. `program` says why a program cannot be run, if so.
+    pub(crate) fn parse(
+        tables: &[&'static [Spec]],
+        words: &[String],
+        program: &dyn Fn(&str) -> Result<(), String>,
+    ) -> Result<Self, String> {
         let mut flags = Flags::default();
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -184,7 +190,7 @@ impl Flags {
                     (None, Kind::Optional(default)) => default.to_owned(),
                     (None, _) => words.next().cloned().ok_or_else(|| format!("flag needs an argument: --{name}"))?,
                 };
-                flags.set(spec, value, &shown)?;
+                flags.set(spec, value, &shown, program)?;
             } else if word.len() > 1 && word.starts_with('-') {
                 let letters = &word[1..];
                 for (at, letter) in letters.char_indices() {
@@ -193,7 +199,7 @@ impl Flags {
                     let rest = &letters[at + letter.len_utf8()..];
                     let shown = format!("-{letter}, --{}", spec.name);
                     if matches!(spec.kind, Kind::Bool | Kind::Count) && !rest.starts_with('=') {
-                        flags.set(spec, "true".to_owned(), &shown)?;
+                        flags.set(spec, "true".to_owned(), &shown, program)?;
                         continue;
                     }
                     let value = if rest.is_empty() {
@@ -204,7 +210,7 @@ impl Flags {
                     } else {
                         rest.strip_prefix('=').unwrap_or(rest).to_owned()
                     };
-                    flags.set(spec, value, &shown)?;
+                    flags.set(spec, value, &shown, program)?;
                     break;
                 }
             } else {
@@ -214,7 +220,13 @@ impl Flags {
         Ok(flags)
     }
 
-    fn set(&mut self, spec: &'static Spec, value: String, shown: &str) -> Result<(), String> {
+    fn set(
+        &mut self,
+        spec: &'static Spec,
+        value: String,
+        shown: &str,
+        program: &dyn Fn(&str) -> Result<(), String>,
+    ) -> Result<(), String> {
         if spec.support == Support::Missing {
             let off = spec.kind == Kind::Bool && value == "false";
             if !off {
@@ -263,6 +275,12 @@ impl Flags {
                     }
                     all.push(pair);
                 }
+            }
+            // Without a name the flag says nothing.
+            Kind::Program if value.is_empty() => {}
+            Kind::Program => {
+                program(&value).map_err(|words| format!("invalid argument {value:?} for {shown:?} flag: {words}"))?;
+                *all = vec![value];
             }
             Kind::Text | Kind::Optional(_) => *all = vec![value],
             Kind::List => all.extend(comma_separated(&value)),
@@ -358,7 +376,7 @@ mod tests {
 
     fn parse(line: &str) -> Result<Flags, String> {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        Flags::parse(&[GLOBAL, VALUES, CHART], &words)
+        Flags::parse(&[GLOBAL, VALUES, CHART], &words, &|_| Ok(()))
     }
 
     #[test]
@@ -387,7 +405,16 @@ mod tests {
             assert_eq!(parse(line).err().as_deref(), Some(words));
         }
         const LATER: &[Spec] = &[flag("later", Bool, Support::Missing, "not there yet")];
-        let later = |word: &str| Flags::parse(&[LATER], &[word.to_owned()]).expect("parsed").missing();
+        const BOTH: &[Spec] =
+            &[flag("post-renderer", Kind::Program, Works, ""), flag("timeout", Kind::Duration, Works, "")];
+        for (line, named) in
+            [("--post-renderer nope --timeout 10", "nope"), ("--timeout 10 --post-renderer nope", "10")]
+        {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let refused = Flags::parse(&[BOTH], &words, &|_| Err("not there".to_owned())).expect_err("refused");
+            assert!(refused.starts_with(&format!("invalid argument {named:?} for ")), "{refused}");
+        }
+        let later = |word: &str| Flags::parse(&[LATER], &[word.to_owned()], &|_| Ok(())).expect("parsed").missing();
         assert_eq!(later("--later"), Some("later"));
         assert_eq!(later("--later=false"), None);
     }

@@ -11,14 +11,16 @@ use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag, short};
 use super::gojson::{self, SUMMARY, Shape};
 use super::release_text::{Detail, Format, hooks, text, user_values, yaml};
 use super::session::on_cluster;
-use super::{Stop, World, exactly, log, moment, parse};
+use super::{Stop, World, exactly, gotemplate, log, moment, parse};
 
 const REVISION: Spec = flag("revision", Kind::Int, Support::Works, "get the named release with revision");
 const OUTPUT: Spec =
     short("output", 'o', Kind::Format, Support::Works, "prints the output in the specified format: table, json, yaml");
 
-const ALL: &[Spec] =
-    &[REVISION, flag("template", Kind::Text, Support::Missing, "go template for formatting the output")];
+const ALL: &[Spec] = &[
+    REVISION,
+    flag("template", Kind::Text, Support::Works, "go template for formatting the output, eg: {{.Release.Name}}"),
+];
 const PLAIN: &[Spec] = &[REVISION];
 const METADATA: &[Spec] = &[REVISION, OUTPUT];
 const VALUES: &[Spec] =
@@ -65,7 +67,10 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let at = words.iter().position(|word| PARTS.iter().any(|part| part.name == word));
     let Some(at) = at else {
         return match words.iter().find(|word| !word.starts_with('-')) {
-            Some(unknown) => Err(Stop::Usage(format!("unknown command {unknown:?} for \"helm get\""))),
+            Some(unknown) if world.voice == super::Voice::Landfall => {
+                Err(Stop::Usage(format!("unknown command {unknown:?} for \"helm get\"")))
+            }
+            Some(_) => help(world),
             None => help(world),
         };
     };
@@ -95,7 +100,11 @@ fn help(world: &World<'_>) -> Result<u8, Stop> {
     Ok(0)
 }
 
-fn all(record: &Record, _: &Flags, dialect: Dialect) -> Result<String, Stop> {
+fn all(record: &Record, flags: &Flags, dialect: Dialect) -> Result<String, Stop> {
+    if let Some(template) = flags.text("template").filter(|template| !template.is_empty()) {
+        let text = gotemplate::printed(template, &gotemplate::release(record))?;
+        return Ok(String::from_utf8_lossy(&text).into_owned());
+    }
     text(record, Format::Table, Detail { all: true, metadata: true, dialect, ..Detail::default() }, None)
 }
 

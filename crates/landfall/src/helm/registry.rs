@@ -6,7 +6,7 @@ use landfall_source::{CertificateCheck, HttpClient, Registry};
 
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag, short};
 use super::repositories::{access, credentials, scheme, wrapped};
-use super::{Stop, World, parse};
+use super::{Stop, World, group, parse};
 
 use Kind::{Bool, Text};
 use Support::Works;
@@ -32,8 +32,10 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
                 "\"helm registry {verb}\" requires at least 1 argument\n\nUsage:  helm registry {verb} [host] [flags]"
             )));
         }
-        [other, ..] => return Err(Stop::Usage(format!("unknown command {other:?} for \"helm registry\""))),
-        [] => return Err(Stop::Usage("say what to do: registry login or logout".to_owned())),
+        other => {
+            let parts = [("login", "login to a registry"), ("logout", "logout from a registry")];
+            return group(world, "registry", other.first().map(String::as_str), &parts);
+        }
     };
     let host = host.strip_prefix("oci://").unwrap_or(host).trim_end_matches('/');
     let mut kept = credentials(world, &flags);

@@ -16,7 +16,7 @@ use super::gojson::{LISTED_REPOSITORIES, line};
 use super::release_text::yaml;
 use super::repositories::{Settings, access, wrapped, write_whole};
 use super::table::Table;
-use super::{Stop, World, exactly, moment, parse, place};
+use super::{Stop, World, exactly, group, moment, parse, place};
 
 use Kind::{Bool, Duration as Time, Format, Text};
 use Support::{NoEffect, Works};
@@ -41,6 +41,14 @@ const FLAGS: &[Spec] = &[
     flag("json", Bool, Works, "output in JSON format"),
 ];
 
+const PARTS: [(&str, &str); 5] = [
+    ("add", "add a chart repository"),
+    ("index", "generate an index file given a directory containing packaged charts"),
+    ("list", "list chart repositories"),
+    ("remove", "remove one or more chart repositories"),
+    ("update", "update information of available charts locally from chart repositories"),
+];
+
 /// Repositories that are gone, and where their charts went.
 const GONE: [(&str, &str); 2] = [
     ("//kubernetes-charts.storage.googleapis.com", "https://charts.helm.sh/stable"),
@@ -53,16 +61,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "repo add|index|list|remove|update [ARGS] [flags]";
     let Some(mut flags) = parse(world, "repo", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
-    if flags.arguments.is_empty() {
-        return Err(Stop::Usage("say what to do: repo add, index, list, remove or update".to_owned()));
+    let known = ["add", "update", "up", "list", "ls", "remove", "rm", "index"];
+    match flags.arguments.first() {
+        Some(verb) if known.contains(&verb.as_str()) => {}
+        other => return group(world, "repo", other.map(String::as_str), &PARTS),
     }
     match flags.arguments.remove(0).as_str() {
         "add" => add(world, &flags),
         "update" | "up" => update(world, &flags),
         "list" | "ls" => list(world, &flags),
         "remove" | "rm" => remove(world, &flags),
-        "index" => index(world, &flags),
-        other => Err(Stop::Usage(format!("unknown command {other:?} for \"helm repo\""))),
+        _ => index(world, &flags),
     }
 }
 

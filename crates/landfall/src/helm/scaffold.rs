@@ -2,19 +2,19 @@
 //!
 //! `NAME` stands for the chart's name. With equal values it renders what Helm's scaffold renders.
 
-/// The files, by path.
+/// The files, by path, in the order in which Helm writes them.
 pub(super) const FILES: [(&str, &str); 12] = [
     ("Chart.yaml", CHART),
     ("values.yaml", VALUES),
     (".helmignore", IGNORE),
-    ("templates/_helpers.tpl", HELPERS),
-    ("templates/serviceaccount.yaml", SERVICE_ACCOUNT),
-    ("templates/service.yaml", SERVICE),
-    ("templates/deployment.yaml", DEPLOYMENT),
-    ("templates/hpa.yaml", AUTOSCALER),
     ("templates/ingress.yaml", INGRESS),
     ("templates/httproute.yaml", ROUTE),
+    ("templates/deployment.yaml", DEPLOYMENT),
+    ("templates/service.yaml", SERVICE),
+    ("templates/serviceaccount.yaml", SERVICE_ACCOUNT),
+    ("templates/hpa.yaml", AUTOSCALER),
     ("templates/NOTES.txt", NOTES),
+    ("templates/_helpers.tpl", HELPERS),
     ("templates/tests/test-connection.yaml", TEST),
 ];
 

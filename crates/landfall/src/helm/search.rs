@@ -12,7 +12,7 @@ use super::gojson::{FOUND_CHARTS, line};
 use super::release_text::yaml;
 use super::repositories::{Settings, wrapped};
 use super::table::Table;
-use super::{Stop, World, parse};
+use super::{Stop, World, group, parse};
 
 use Kind::{Bool, Format, Int, Text};
 use Support::Works;
@@ -42,8 +42,10 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         Some((what, _)) if what == "hub" => {
             return Err(Stop::Missing("`search hub` asks a service on the internet and is not supported".to_owned()));
         }
-        Some((other, _)) => return Err(Stop::Usage(format!("unknown command {other:?} for \"helm search\""))),
-        None => return Err(Stop::Usage("say where to search: search repo [keyword]".to_owned())),
+        other => {
+            let other = other.map(|(word, _)| word.as_str());
+            return group(world, "search", other, &[("repo", "search repositories for a keyword in charts")]);
+        }
     };
     let found = chosen(&flags, search(world, &flags, &keywords)?)?;
     if found.is_empty() && flags.is("fail-on-no-result") {

@@ -4,10 +4,18 @@ use std::io::{self, Write};
 
 use super::flags::{CHART, GLOBAL, Kind, Spec, Support, flag};
 use super::jsonpath::JsonPath;
-use super::{Stop, Voice, World, log, parse, place};
+use super::{Stop, Voice, World, group, log, parse, place};
 
 const FLAGS: &[Spec] =
     &[flag("jsonpath", Kind::Text, Support::Works, "supply a JSONPath expression to filter the output")];
+
+const PARTS: [(&str, &str); 5] = [
+    ("all", "show all information of the chart"),
+    ("chart", "show the chart's definition"),
+    ("crds", "show the chart's CRDs"),
+    ("readme", "show the chart's README"),
+    ("values", "show the chart's values"),
+];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "show all|chart|crds|readme|values [CHART] [flags]";
@@ -20,13 +28,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
                 "\"helm show {what}\" requires 1 argument\n\nUsage:  helm show {what} [CHART] [flags]"
             )));
         }
-        [] => return Err(Stop::Usage(format!("say what to show: {}", known.join(", ")))),
-        [other, ..] => {
-            return Err(Stop::Usage(format!(
-                "unknown command {other:?} for \"helm show\"; it is one of {}",
-                known.join(", ")
-            )));
-        }
+        other => return group(world, "show", other.first().map(String::as_str), &PARTS),
     };
     let path = place::locate(world, &flags, reference)?;
     let chart = place::load(world, &path, reference)?;

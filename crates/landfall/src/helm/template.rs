@@ -42,7 +42,7 @@ const FLAGS: &[Spec] = &[
     flag("render-subchart-notes", Bool, NoEffect, ""),
     flag("skip-schema-validation", Bool, Works, "disable JSON schema validation"),
     flag("enable-dns", Bool, Works, "enable DNS lookups when rendering templates"),
-    flag("post-renderer", Text, Works, "the path to an executable to be used for post rendering"),
+    flag("post-renderer", Kind::Program, Works, "the path to an executable to be used for post rendering"),
     flag("post-renderer-args", Repeat, Works, "an argument to the post-renderer"),
     flag("helm-dialect", Text, Works, "v3 or v4: whose bytes are reproduced"),
     DETERMINISTIC,
@@ -215,29 +215,29 @@ fn generated_name(chart: &str) -> String {
     format!("{chart}-{seconds}")
 }
 
-/// The post-renderer's path, found as Go's `exec.LookPath` finds it.
+/// The post-renderer's path.
 pub(super) fn find_post_renderer(world: &World<'_>, flags: &Flags) -> Result<Option<PathBuf>, Stop> {
-    let Some(program) = flags.text("post-renderer").filter(|program| !program.is_empty()) else { return Ok(None) };
-    let refused = |why: String| {
-        Stop::Usage(format!(
-            "invalid argument {program:?} for \"--post-renderer\" flag: unable to find binary at {program}: exec: {program:?}: {why}"
-        ))
-    };
+    flags.text("post-renderer").map(|program| find_program(world, program)).transpose().map_err(Stop::Usage)
+}
+
+/// A program's path, found as Go's `exec.LookPath` finds it; the error is in Helm's words.
+pub(super) fn find_program(world: &World<'_>, program: &str) -> Result<PathBuf, String> {
+    let refused = |why: String| format!("unable to find binary at {program}: exec: {program:?}: {why}");
     if program.contains('/') {
         let path: PathBuf = world.cwd.join(program).components().collect();
         let status = fs::metadata(&path).map_err(|error| refused(place::go_words("stat", program, &error)))?;
         return match (status.is_dir(), status.permissions().mode() & 0o111) {
             (true, _) => Err(refused("is a directory".to_owned())),
             (false, 0) => Err(refused("permission denied".to_owned())),
-            (false, _) => Ok(Some(path)),
+            (false, _) => Ok(path),
         };
     }
     let path = (world.env)("PATH").unwrap_or_default();
     let runs = |path: &PathBuf| fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0);
-    match path.split(':').map(|directory| Path::new(directory).join(program)).find(runs) {
-        Some(path) => Ok(Some(path)),
-        None => Err(refused("executable file not found in $PATH".to_owned())),
-    }
+    path.split(':')
+        .map(|directory| Path::new(directory).join(program))
+        .find(runs)
+        .ok_or_else(|| refused("executable file not found in $PATH".to_owned()))
 }
 
 /// What a post-renderer makes of a manifest.

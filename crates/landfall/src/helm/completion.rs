@@ -1,0 +1,70 @@
+//! `helm completion`: scripts by which a shell completes Helm's verbs and the flags that all of them take.
+
+use std::io::{self, Write as _};
+
+use clap::{Arg, ArgAction, Command};
+use clap_complete::Shell;
+
+use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
+use super::{ABOUT, Stop, World, group, parse};
+
+const FLAGS: &[Spec] = &[flag("no-descriptions", Kind::Bool, Support::NoEffect, "")];
+
+const SHELLS: [(&str, &str); 4] = [
+    ("bash", "print a completion script for bash"),
+    ("fish", "print a completion script for fish"),
+    ("powershell", "print a completion script for PowerShell"),
+    ("zsh", "print a completion script for zsh"),
+];
+
+/// Verbs with verbs of their own.
+const INNER: [(&str, &[&str]); 7] = [
+    ("completion", &["bash", "fish", "powershell", "zsh"]),
+    ("dependency", &["build", "list", "update"]),
+    ("get", &["all", "hooks", "manifest", "metadata", "notes", "values"]),
+    ("registry", &["login", "logout"]),
+    ("repo", &["add", "index", "list", "remove", "update"]),
+    ("search", &["repo"]),
+    ("show", &["all", "chart", "crds", "readme", "values"]),
+];
+
+pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let Some(flags) = parse(world, "completion", "completion [command]", &[FLAGS, GLOBAL], words)? else {
+        return Ok(0);
+    };
+    let shell = match flags.arguments.first().map(String::as_str) {
+        Some("bash") => Shell::Bash,
+        Some("fish") => Shell::Fish,
+        Some("powershell") => Shell::PowerShell,
+        Some("zsh") => Shell::Zsh,
+        other => return group(world, "completion", other, &SHELLS),
+    };
+    if flags.arguments.len() > 1 {
+        return Err(Stop::Usage(format!(
+            "\"helm completion {shell}\" accepts no arguments\n\nUsage:  helm completion {shell} [flags]"
+        )));
+    }
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut grammar(&flags), "helm", &mut script);
+    io::stdout().lock().write_all(&script)?;
+    Ok(0)
+}
+
+/// What can be typed, as far as a shell is told.
+fn grammar(flags: &Flags) -> Command {
+    let described = |about: &'static str| if flags.is("no-descriptions") { "" } else { about };
+    let mut all = Command::new("helm").disable_help_subcommand(true).disable_version_flag(true);
+    for spec in GLOBAL.iter().filter(|spec| spec.support == Support::Works && spec.name != "help") {
+        let taken = if spec.kind == Kind::Bool { ArgAction::SetTrue } else { ArgAction::Set };
+        let arg = Arg::new(spec.name).long(spec.name).action(taken).global(true).help(described(spec.about));
+        all = all.arg(match spec.short {
+            Some(letter) => arg.short(letter),
+            None => arg,
+        });
+    }
+    ABOUT.iter().fold(all, |all, (verb, about)| {
+        let inner = INNER.iter().find(|(of, _)| of == verb).map_or(&[][..], |(_, inner)| *inner);
+        let command = Command::new(*verb).about(described(about)).disable_help_subcommand(true);
+        all.subcommand(inner.iter().fold(command, |command, name| command.subcommand(Command::new(*name))))
+    })
+}

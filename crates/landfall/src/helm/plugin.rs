@@ -1,0 +1,56 @@
+//! `helm plugin`: those that stock helm has installed are listed; none is run.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::flags::GLOBAL;
+use super::table::Table;
+use super::{Stop, World, environment, group, parse, place};
+
+const PARTS: [(&str, &str); 4] = [
+    ("install", "install a Helm plugin (not there yet)"),
+    ("list", "list installed Helm plugins"),
+    ("uninstall", "uninstall one or more Helm plugins (not there yet)"),
+    ("update", "update one or more Helm plugins (not there yet)"),
+];
+
+pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+    let Some(flags) = parse(world, "plugin", "plugin [command]", &[GLOBAL], words)? else { return Ok(0) };
+    match flags.arguments.first().map(String::as_str) {
+        Some("list" | "ls") => {}
+        Some(verb @ ("install" | "add" | "uninstall" | "rm" | "remove" | "update" | "up")) => {
+            return Err(Stop::Missing(format!(
+                "`helm plugin {verb}` is not there yet: Landfall runs no plugins of Helm's; stock helm installs them"
+            )));
+        }
+        other => return group(world, "plugin", other, &PARTS),
+    }
+    let variables = environment::variables(world, &flags);
+    let mut table = Table::default();
+    table.row(["NAME", "VERSION", "DESCRIPTION"]);
+    let folders = variables.get("HELM_PLUGINS").map_or("", String::as_str);
+    for folder in folders.split(':').filter(|folder| !folder.is_empty()) {
+        let folder = world.cwd.join(folder);
+        for name in place::names(&folder) {
+            if let Some(row) = described(&folder.join(&name))? {
+                table.row(row);
+            }
+        }
+    }
+    io::stdout().lock().write_all(table.text().as_bytes())?;
+    Ok(0)
+}
+
+/// A plugin's name, version and description; `None` where there is none.
+fn described(folder: &Path) -> Result<Option<[String; 3]>, Stop> {
+    let file = folder.join("plugin.yaml");
+    let Ok(text) = fs::read_to_string(&file) else { return Ok(None) };
+    let plugin: Value = landfall_yaml::to_json(&text).map_err(|error| {
+        Stop::words(600, format!("failed to load plugin at {:?}: {error}", file.display().to_string()))
+    })?;
+    let field = |name: &str| plugin[name].as_str().unwrap_or_default().to_owned();
+    Ok(Some([field("name"), field("version"), field("description")]))
+}
