@@ -17,6 +17,7 @@ mod commands;
 mod compare;
 mod dice;
 mod differential;
+mod distribution;
 mod embedded;
 mod evidence;
 mod explain;
@@ -70,6 +71,8 @@ enum Command {
     KubectlSuite(groups::Arguments),
     /// Installs, upgrades, rolls back and uninstalls with helm and with us, and lets releases change hands.
     Releases(releases::command::Arguments),
+    /// Packs, signs, pushes, finds, pulls and verifies charts with helm 3, helm 4 and with us, each what the others made.
+    Distribution(distribution::command::Arguments),
     /// Compares controllers step by step with the real ones, on random workloads.
     Traces(traces::Arguments),
     /// Renders charts with helm and with us and compares the bytes; public charts where LANDFALL_CORPUS names folders of repositories (separated as in PATH).
@@ -152,6 +155,7 @@ fn main() -> ExitCode {
         Command::KubectlSuite(arguments) => groups::run(&arguments),
         Command::Traces(arguments) => traces::run(&arguments),
         Command::Releases(arguments) => releases::command::run(&arguments),
+        Command::Distribution(arguments) => distribution::command::run(&arguments),
         Command::Kubectl(arguments) => commands::command::run(&arguments),
         Command::Parity { only, dialect } => {
             let corpus = std::env::var_os("LANDFALL_CORPUS");
