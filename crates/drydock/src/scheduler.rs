@@ -42,6 +42,10 @@ pub(crate) fn reconcile(
         return Ok(Outcome::done());
     }
     desk.speaks_as("default-scheduler");
+    if volumes::is_being_bound(desk, &pod) {
+        // Its node is chosen, and the claims are bound for that one; that change brings the pod back here.
+        return Ok(Outcome::done());
+    }
     let kept_off = behaviour.play().has(&pod, |effect| effect == Effect::Unschedulable);
     match choose(desk, &pod, kept_off) {
         Ok(node) => {
@@ -69,13 +73,18 @@ fn choose(desk: &Desk<'_>, pod: &Value, kept_off: bool) -> Result<Found, Refusal
         let message = format!("0/{total} nodes are available: {message}. not found");
         return Err(Refusal { message });
     }
-    let running: Vec<Found> =
-        desk.list(&POD, "").into_iter().filter(|p| !text(p, "/spec/nodeName").is_empty()).collect();
+    let pods: Vec<(Found, String)> = desk
+        .list(&POD, "")
+        .into_iter()
+        .filter(|other| name(other) != name(pod) || namespace(other) != namespace(pod))
+        .filter_map(|other| Some((other.clone(), place_of(desk, &other)?)))
+        .collect();
+    let running: Vec<fit::Placed<'_>> = pods.iter().map(|(pod, node)| fit::Placed { pod, node }).collect();
     let mut fitting: Vec<(Found, i64)> = Vec::new();
     let mut reasons: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
     let mut crowded = 0;
     for node in &nodes {
-        let there: Vec<&Found> = running.iter().filter(|p| text(p, "/spec/nodeName") == name(node)).collect();
+        let there: Vec<&Found> = running.iter().filter(|p| p.node == name(node)).map(|p| p.pod).collect();
         let context = fit::Context { nodes: &nodes, running: &running, there: &there };
         match fit::check(desk, pod, node, &context) {
             Ok(score) if !kept_off => fitting.push((node.clone(), score)),
@@ -93,6 +102,15 @@ fn choose(desk: &Desk<'_>, pod: &Value, kept_off: bool) -> Result<Found, Refusal
     // The first of the best: nodes are in the order of their names.
     let best = fitting.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
     best.map(|(node, _)| node).ok_or_else(|| Refusal { message: sentence(total, crowded, &reasons) })
+}
+
+/// The node that a pod has, or is promised while its claims are bound: the scheduler counts it there already.
+fn place_of(desk: &Desk<'_>, pod: &Value) -> Option<String> {
+    let node = text(pod, "/spec/nodeName");
+    if !node.is_empty() {
+        return Some(node.to_owned());
+    }
+    if deleting(pod) || is_terminated(pod) { None } else { volumes::promised_node(desk, pod) }
 }
 
 /// `0/2 nodes are available: 1 Insufficient cpu, 1 …. no new claims to deallocate, preemption: …`

@@ -12,11 +12,17 @@ use crate::controllers::kind::NAMESPACE;
 use crate::controllers::pods::is_terminated;
 use crate::controllers::selector::{self, expression_matches, labels_match};
 
+/// A pod with the node that it has or is promised.
+pub(super) struct Placed<'a> {
+    pub(super) pod: &'a Found,
+    pub(super) node: &'a str,
+}
+
 /// What surrounds the node.
 pub(super) struct Context<'a> {
     pub(super) nodes: &'a [Found],
-    /// All pods that have a node.
-    pub(super) running: &'a [Found],
+    /// All other pods that have a node.
+    pub(super) running: &'a [Placed<'a>],
     /// Those on this node.
     pub(super) there: &'a [&'a Found],
 }
@@ -135,8 +141,10 @@ fn spread(pod: &Value, node: &Value, context: &Context<'_>) -> Result<(), Verdic
                 let count = context
                     .running
                     .iter()
-                    .filter(|p| text(p, "/spec/nodeName") == name(other) && namespace(p) == namespace(pod))
-                    .filter(|p| !deleting(p) && !is_terminated(p) && selector::matches(wanted, p))
+                    .filter(|placed| placed.node == name(other))
+                    .map(|placed| placed.pod)
+                    .filter(|p| namespace(p) == namespace(pod) && !deleting(p) && !is_terminated(p))
+                    .filter(|p| selector::matches(wanted, p))
                     .count() as i64;
                 *domains.entry(domain).or_default() += count;
             }
@@ -160,30 +168,30 @@ fn pod_affinity(desk: &Desk<'_>, pod: &Value, node: &Value, context: &Context<'_
     let terms = |of: &'_ Value, kind: &str| -> Vec<Value> {
         list(of, &format!("/spec/affinity/{kind}/requiredDuringSchedulingIgnoredDuringExecution")).to_vec()
     };
-    let node_of = |p: &Value| context.nodes.iter().find(|n| name(n) == text(p, "/spec/nodeName"));
-    let same_domain = |p: &Value, key: &str| {
-        label(node, key).is_some() && node_of(p).is_some_and(|n| label(n, key) == label(node, key))
+    let node_of = |placed: &Placed<'_>| context.nodes.iter().find(|n| name(n) == placed.node);
+    let same_domain = |placed: &Placed<'_>, key: &str| {
+        label(node, key).is_some() && node_of(placed).is_some_and(|n| label(n, key) == label(node, key))
     };
-    let alive = || context.running.iter().filter(|p| !is_terminated(p));
+    let alive = || context.running.iter().filter(|placed| !is_terminated(placed.pod));
     for term in terms(pod, "podAffinity") {
         let key = text(&term, "/topologyKey");
-        let met = alive().any(|p| concerns(desk, &term, pod, p) && same_domain(p, key));
+        let met = alive().any(|p| concerns(desk, &term, pod, p.pod) && same_domain(p, key));
         // The first of a group that wants to be together has nobody to join.
-        let first = !alive().any(|p| concerns(desk, &term, pod, p)) && concerns(desk, &term, pod, pod);
+        let first = !alive().any(|p| concerns(desk, &term, pod, p.pod)) && concerns(desk, &term, pod, pod);
         if label(node, key).is_none() || !(met || first) {
             return Err(never("node(s) didn't match pod affinity rules"));
         }
     }
     for term in terms(pod, "podAntiAffinity") {
         let key = text(&term, "/topologyKey");
-        if alive().any(|p| concerns(desk, &term, pod, p) && same_domain(p, key)) {
+        if alive().any(|p| concerns(desk, &term, pod, p.pod) && same_domain(p, key)) {
             return Err(crowded("node(s) didn't match pod anti-affinity rules"));
         }
     }
     let repelled = alive().any(|p| {
-        terms(p, "podAntiAffinity")
+        terms(p.pod, "podAntiAffinity")
             .iter()
-            .any(|term| concerns(desk, term, p, pod) && same_domain(p, text(term, "/topologyKey")))
+            .any(|term| concerns(desk, term, p.pod, pod) && same_domain(p, text(term, "/topologyKey")))
     });
     if repelled {
         return Err(crowded("node(s) didn't satisfy existing pods anti-affinity rules"));

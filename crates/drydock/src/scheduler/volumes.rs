@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{claims_of, select_node};
 use crate::controllers::desk::Desk;
 use crate::controllers::fields::{deleting, entries, label, list, namespace, text};
-use crate::controllers::kind::{CLAIM, STORAGE_CLASS, VOLUME};
+use crate::controllers::kind::{CLAIM, NODE, STORAGE_CLASS, VOLUME};
 use crate::controllers::selector::expression_matches;
 use crate::status::Status;
 
@@ -68,6 +68,30 @@ pub(super) fn announce_node(desk: &mut Desk<'_>, pod: &Value, node: &str) -> Res
         }
     }
     Ok(waits)
+}
+
+/// The node that a pod without one is promised: its claims are made there, or are there already.
+pub(super) fn promised_node(desk: &Desk<'_>, pod: &Value) -> Option<String> {
+    claims_of(pod).into_iter().find_map(|name| {
+        let claim = desk.get(&CLAIM, namespace(pod), &name)?;
+        let node = selected_node(&claim)?;
+        let volume = || desk.get(&VOLUME, "", text(&claim, "/spec/volumeName"));
+        // A volume that is reached from everywhere ties nobody to the node of its first pod.
+        let ties = !is_bound(&claim) || volume().is_some_and(|it| it.pointer("/spec/nodeAffinity").is_some());
+        ties.then(|| node.to_owned())
+    })
+}
+
+/// Whether a node was chosen for the pod for which its claims are still made.
+pub(super) fn is_being_bound(desk: &Desk<'_>, pod: &Value) -> bool {
+    claims_of(pod).into_iter().any(|name| {
+        desk.get(&CLAIM, namespace(pod), &name).is_some_and(|claim| {
+            !is_bound(&claim)
+                && !deleting(&claim)
+                && waits_for_consumer(desk, &claim)
+                && selected_node(&claim).is_some_and(|node| desk.get(&NODE, "", node).is_some())
+        })
+    })
 }
 
 /// The node a claim's first pod goes to.

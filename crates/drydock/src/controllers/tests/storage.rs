@@ -56,3 +56,25 @@ fn an_unbound_fault_keeps_the_pod_waiting() {
     assert_eq!(text(&stage.find("persistentvolumeclaims", "data"), "/status/phase"), "Pending");
     assert_eq!(text(&stage.list("pods")[0], "/status/phase"), "Pending");
 }
+
+#[test]
+fn pods_that_keep_apart_do_not_lose_their_volumes_nodes_to_each_other() {
+    let node = |at: usize| crate::controllers::NodeSpec { name: format!("node-{at}"), ..Default::default() };
+    let mut stage =
+        Stage::new(crate::controllers::ControlPlane { nodes: (0..3).map(node).collect(), ..Default::default() });
+    let apart = json!([{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "search"}}}]);
+    stage.create(
+        "statefulsets.apps",
+        json!({"metadata": {"name": "search"}, "spec": {
+            "serviceName": "search", "replicas": 3, "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": {"app": "search"}},
+            "template": {"metadata": {"labels": {"app": "search"}}, "spec": {
+                "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": apart}},
+                "containers": [{"name": "search", "image": "search:1", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}},
+            "volumeClaimTemplates": [claim("data")]}}),
+    );
+    stage.pass(60);
+    let mut nodes: Vec<String> = stage.list("pods").iter().map(|pod| text(pod, "/spec/nodeName").to_owned()).collect();
+    nodes.sort();
+    assert_eq!(nodes, ["node-0", "node-1", "node-2"]);
+}
