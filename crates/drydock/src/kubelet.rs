@@ -115,7 +115,7 @@ impl Kubelet {
         if is_terminated(pod) || work.desk.get(&NODE, "", text(pod, "/spec/nodeName")).is_none() {
             return Ok(Outcome::done());
         }
-        work.take_what_programs_make();
+        work.take_what_others_make();
         work.advance();
         work.remember_program();
         work.write()

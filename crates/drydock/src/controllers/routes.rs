@@ -1,5 +1,6 @@
 //! Which controllers want to know of a change.
 
+use landfall_object::references::provides;
 use serde_json::Value;
 
 use super::fields::{controller_of, deleting, is_true, list, text};
@@ -192,8 +193,19 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
                 all(world, &kind, "", Role::Mariadb, queue);
             }
         }
+        // Pods may wait for what an operator makes of it.
+        _ if is_custom(id) && event.change != Change::Deleted => {
+            for made in provides(object.object()) {
+                waiting_pods(world, made.namespace.as_deref().unwrap_or_default(), queue);
+            }
+        }
         _ => {}
     }
+}
+
+/// Whether a resource is of a group that Kubernetes does not bring itself.
+fn is_custom(resource: &str) -> bool {
+    resource.split_once('.').is_some_and(|(_, group)| group.contains('.') && !group.ends_with(".k8s.io"))
 }
 
 fn reference(kind: &Kind, namespace: &str, name: &str) -> ObjectRef {

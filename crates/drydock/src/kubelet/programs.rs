@@ -1,14 +1,15 @@
-//! Programs that create Secrets while they run, as far as their rights and their command lines tell: what they make is a
-//! marked placeholder, so that the pods that wait for it go on.
+//! What others make while they run: programs that create Secrets, as far as their rights and their command lines tell, and
+//! operators that are not simulated. It is a marked placeholder, so that the pods that wait for it go on.
 
 use landfall_object::Object;
-use landfall_object::references::{Need, programs, references};
+use landfall_object::references::{Need, programs, provides, references};
 use serde_json::{Value, json};
 
 use super::references::has_key;
 use super::{SIMULATED, Work};
 use crate::controllers::fields::{child, list, namespace, text};
-use crate::controllers::kind::SECRET;
+use crate::controllers::kind::{CONFIG_MAP, Kind, SECRET};
+use crate::operators::definitions;
 
 /// What stands in for every value, in base64.
 const PLACEHOLDER: &str = "fnNpbXVsYXRlZA==";
@@ -43,41 +44,67 @@ impl Work<'_, '_> {
         self.memory.programs.extend(found);
     }
 
-    /// Makes the Secrets that the pod waits for and that a program which runs, or ran, makes.
-    pub(super) fn take_what_programs_make(&mut self) {
-        if self.memory.programs.is_empty() {
+    /// Makes what the pod waits for and somebody who is not simulated would make: a program that runs, or ran, or the
+    /// operator of a custom resource that is there.
+    pub(super) fn take_what_others_make(&mut self) {
+        let is_waiting = |status: &Value| status.pointer("/state/waiting").is_some();
+        let statuses =
+            || list(&self.status, "/containerStatuses").iter().chain(list(&self.status, "/initContainerStatuses"));
+        if !text(&self.status, "/podIP").is_empty() && !statuses().any(is_waiting) {
             return;
         }
         let Ok(pod) = Object::from_value(self.pod.clone()) else { return };
         let within = namespace(self.pod).to_owned();
         for wanted in references(&pod) {
-            if wanted.kind != SECRET.kind || !wanted.group.is_empty() || wanted.need != Need::Start {
+            let kind = match (wanted.group.as_str(), wanted.kind.as_str()) {
+                ("", "Secret") => SECRET,
+                ("", "ConfigMap") => CONFIG_MAP,
+                _ => continue,
+            };
+            let there = self.desk.get(&kind, &within, &wanted.name);
+            let lacks = |found: &Value| wanted.key.as_ref().is_some_and(|key| !has_key(found, key));
+            if wanted.need != Need::Start || there.as_ref().is_some_and(|found| !lacks(found)) {
                 continue;
             }
-            let there = self.desk.get(&SECRET, &within, &wanted.name);
-            let lacks = |secret: &Value| wanted.key.as_ref().is_some_and(|key| !has_key(secret, key));
-            if there.as_ref().is_some_and(|secret| !lacks(secret)) {
-                continue;
-            }
-            let mut makers = self.memory.programs.iter();
-            let Some(maker) = makers.find(|it| it.makes(Some(&within), &wanted.name, &pod).is_some()) else { continue };
-            let by = format!("made by {}", maker.owner.name);
+            let mut makers = self.memory.programs.iter().filter(|_| kind == SECRET);
+            let maker = makers.find(|it| it.makes(Some(&within), &wanted.name, &pod).is_some());
+            let program = maker.map(|maker| format!("made by {}", maker.owner.name));
+            let Some(by) = program.or_else(|| self.operated(&kind, &within, &wanted.name)) else { continue };
             let is_new = there.is_none();
-            let mut secret = there.map_or_else(
+            let mut made = there.map_or_else(
                 || {
-                    json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+                    json!({"apiVersion": "v1", "kind": kind.kind,
                         "metadata": {"name": wanted.name, "namespace": within}})
                 },
-                |secret| secret.value().clone(),
+                |found| found.value().clone(),
             );
-            child(child(&mut secret, "metadata"), "annotations")[SIMULATED] = by.into();
+            child(child(&mut made, "metadata"), "annotations")[SIMULATED] = by.into();
             if let Some(key) = &wanted.key {
-                child(&mut secret, "data")[key] = PLACEHOLDER.into();
+                child(&mut made, "data")[key] = PLACEHOLDER.into();
             }
-            let written = if is_new { self.desk.create(&SECRET, secret) } else { self.desk.update(&SECRET, secret) };
+            let written = if is_new { self.desk.create(&kind, made) } else { self.desk.update(&kind, made) };
             if let Err(refusal) = written {
-                tracing::debug!(secret = %wanted.name, %refusal, pod = text(self.pod, "/metadata/name"), "not made");
+                tracing::debug!(name = %wanted.name, %refusal, pod = text(self.pod, "/metadata/name"), "not made");
             }
         }
+    }
+
+    /// For which custom resource an operator that is not simulated makes an object, if there is one.
+    fn operated(&mut self, kind: &Kind, within: &str, wanted: &str) -> Option<String> {
+        let world = self.desk.world();
+        let definitions = world.list("customresourcedefinitions.apiextensions.k8s.io", None);
+        // What the simulated operators make, they make themselves, or do not.
+        let mut unknown = definitions.filter(|definition| {
+            definitions::definition(text(definition, "/spec/group"), text(definition, "/spec/names/kind")).is_none()
+        });
+        unknown.find_map(|definition| {
+            let collection = format!("{}.{}", text(definition, "/spec/names/plural"), text(definition, "/spec/group"));
+            world.list(&collection, None).map(|stored| stored.object()).find_map(|custom| {
+                let makes = provides(custom).into_iter().any(|made| {
+                    made.kind == kind.kind && made.name == wanted && made.namespace.as_deref() == Some(within)
+                });
+                makes.then(|| format!("made for {} {}", custom.kind(), custom.name()))
+            })
+        })
     }
 }

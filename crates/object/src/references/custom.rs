@@ -187,6 +187,14 @@ pub(super) fn provides(object: &Object) -> Vec<Provided> {
             let templates = object.list_at("/spec/secretTemplates").iter();
             templates.filter_map(|it| it["name"].as_str()).map(|name| secret(object, name, None)).collect()
         }
+        ("opentelemetry.io", "OpenTelemetryCollector") => {
+            let name = format!("{}-collector", object.name());
+            let own_account = object.str_at("/spec/serviceAccount").is_none();
+            let account = own_account.then(|| provided(object, "ServiceAccount", &name, None));
+            let services = ["", "-headless", "-monitoring"].map(|end| format!("{name}{end}"));
+            let services = services.iter().map(|name| provided(object, "Service", name, None));
+            services.chain(account).collect()
+        }
         // Operators that make a Secret of the same name.
         ("onepassword.com", "OnePasswordItem") => vec![secret(object, object.name(), None)],
         _ => generic(object),

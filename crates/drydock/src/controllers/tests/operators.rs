@@ -85,3 +85,33 @@ fn a_route_says_what_it_misses() {
         ]
     );
 }
+
+#[test]
+fn what_an_operator_that_is_not_simulated_would_make_is_made_when_a_pod_needs_it() {
+    let mut stage = Stage::plain();
+    stage.create(
+        "customresourcedefinitions.apiextensions.k8s.io",
+        json!({"metadata": {"name": "externalsecrets.external-secrets.io"}, "spec": {
+            "group": "external-secrets.io", "scope": "Namespaced",
+            "names": {"kind": "ExternalSecret", "plural": "externalsecrets", "singular": "externalsecret", "listKind": "ExternalSecretList"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema":
+                {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}}),
+    );
+    stage.rest();
+    let mut app = super::deployment("app", 1);
+    app["spec"]["template"]["spec"]["containers"][0]["env"] =
+        json!([{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "app-secrets", "key": "TOKEN"}}}]);
+    stage.create("deployments.apps", app);
+    stage.rest();
+    assert_eq!(text(&stage.list("pods")[0], "/status/phase"), "Pending", "nobody makes it");
+    custom(
+        &mut stage,
+        "externalsecrets.external-secrets.io",
+        json!({"metadata": {"name": "app"}, "spec": {"target": {"name": "app-secrets"}}}),
+    );
+    stage.pass(60);
+    let secret = stage.find("secrets", "app-secrets");
+    assert_eq!(secret["data"], json!({"TOKEN": "fnNpbXVsYXRlZA=="}));
+    assert_eq!(annotation(&secret, crate::kubelet::SIMULATED), Some("made for ExternalSecret app"));
+    assert_eq!(text(&stage.list("pods")[0], "/status/phase"), "Running");
+}
