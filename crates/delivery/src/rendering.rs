@@ -211,6 +211,14 @@ impl RenderedUnit {
         self.objects.iter().chain(&self.hooks).map(|rendered| &rendered.object)
     }
 
+    /// The objects of the chart's `crds/`; a file that cannot be read has none.
+    pub fn defined(&self) -> impl Iterator<Item = Object> {
+        self.definitions.iter().flat_map(|(_, text)| {
+            let documents = landfall_yaml::to_json_all(text).unwrap_or_default();
+            documents.into_iter().filter_map(|document| Object::from_value(document).ok())
+        })
+    }
+
     /// Where a field of an object comes from: the user's place first, then the chart's.
     pub fn places(&self, key: &ObjectKey, path: &str) -> Vec<(Place, String)> {
         let Some(origin) = self.origin(key, path) else { return Vec::new() };
@@ -228,8 +236,8 @@ impl RenderedUnit {
 
     /// The template's line and the values that a field of an object comes from.
     pub fn origin(&self, key: &ObjectKey, path: &str) -> Option<FieldOrigin> {
-        let in_objects = self.objects.iter().find(|it| it.object.key() == *key);
-        let in_hooks = || self.hooks.iter().find(|it| it.object.key() == *key);
+        let in_objects = self.objects.iter().find(|it| it.object.is_at(key));
+        let in_hooks = || self.hooks.iter().find(|it| it.object.is_at(key));
         let (chart, index) = in_objects.or_else(in_hooks)?.origin?;
         let rendered = &self.charts[chart];
         let provenance = rendered.provenance.as_ref()?;

@@ -302,9 +302,13 @@ impl Session {
     /// Installs the definitions of simulated operators for kinds that nobody serves and no unit brings.
     async fn offer(&self, ready: &[(usize, Ready<'_>)]) -> Result<(), Vec<Diagnostic>> {
         let Some(offers) = &self.offers else { return Ok(()) };
+        // A release's `crds/` are installed with its first revision alone.
+        let first = ready.iter().map(|(_, one)| one).filter(|one| one.turn.operation == Operation::Install);
+        let ahead = first.flat_map(|one| one.shown().defined());
         let brought: Vec<(String, String)> = ready
             .iter()
-            .flat_map(|(_, one)| one.shown().all_objects())
+            .flat_map(|(_, one)| one.shown().all_objects().cloned())
+            .chain(ahead)
             .filter(|object| object.kind() == "CustomResourceDefinition")
             .map(|crd| {
                 let text = |pointer| crd.str_at(pointer).unwrap_or_default().to_owned();

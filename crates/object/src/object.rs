@@ -150,6 +150,14 @@ impl Object {
         ObjectKey::new(self.gvk(), self.namespace(), self.name())
     }
 
+    /// Whether it is the object of a key, in whatever version.
+    pub fn is_at(&self, key: &ObjectKey) -> bool {
+        self.name() == key.name
+            && self.kind() == key.gvk.kind
+            && self.namespace() == key.namespace.as_deref()
+            && self.group() == key.gvk.group
+    }
+
     /// `metadata`, when it is a map.
     pub fn metadata(&self) -> Option<&Map<String, Value>> {
         self.map().get("metadata").and_then(Value::as_object)

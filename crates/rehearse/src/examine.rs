@@ -1,5 +1,7 @@
 //! All rules over one subject: findings of one cause made one, located, waived.
 
+use std::collections::BTreeMap;
+
 use landfall_chart::Source;
 use landfall_delivery::RenderedUnit;
 use landfall_object::ObjectKey;
@@ -91,7 +93,7 @@ fn locate(spot: &mut Spot, subject: &Subject<'_>, blame: &dyn Blame) {
 
 /// Whether an object has a field, as `spec.containers[0].image` or `metadata.annotations[a/b]`.
 fn is_written(unit: &DesiredUnit, key: &ObjectKey, field: &str) -> bool {
-    let Some(desired) = unit.objects.iter().find(|desired| desired.key() == *key) else { return true };
+    let Some(desired) = unit.objects.iter().find(|desired| desired.object.is_at(key)) else { return true };
     let mut value = desired.object.value();
     let mut rest = field;
     while !rest.is_empty() {
@@ -120,7 +122,11 @@ fn value_origin(source: &Source, blame: &dyn Blame) -> ValueOrigin {
     ValueOrigin { text: source.to_string(), place, commit }
 }
 
-/// The objects of a rendering by key, for comparing two of them.
-pub(crate) fn keyed(rendered: &RenderedUnit) -> Vec<(landfall_object::ObjectKey, &landfall_object::Object)> {
-    rendered.all_objects().map(|object| (object.key(), object)).collect()
+/// The objects of a rendering by key, for comparing two of them; of alike ones the first.
+pub(crate) fn keyed(rendered: &RenderedUnit) -> BTreeMap<landfall_object::ObjectKey, &landfall_object::Object> {
+    let mut keyed = BTreeMap::new();
+    for object in rendered.all_objects() {
+        keyed.entry(object.key()).or_insert(object);
+    }
+    keyed
 }

@@ -3,6 +3,7 @@
 use landfall_object::{Object, ObjectKey};
 use serde::Serialize;
 
+use crate::finding::{Finding, Spot};
 use crate::impact::holds;
 use crate::pods::pod_template;
 use crate::subject::{Desired, Role, Subject};
@@ -55,10 +56,11 @@ impl Guarantee {
 /// Everything that holds data, in the order of delivery.
 pub fn keepings(subject: &Subject<'_>) -> Vec<Keeping> {
     let mut found = Vec::new();
+    let passing = crate::rules::rule("LF123").map(|rule| (rule.check)(subject)).unwrap_or_default();
     for desired in subject.objects().filter(|it| it.role != Role::Definition) {
         found.extend(of_object(desired));
         found.extend(of_claims(desired));
-        found.extend(of_pods(subject, desired));
+        found.extend(of_pods(&passing, desired));
     }
     found.extend(buckets(subject));
     found.extend(outside_secrets(subject));
@@ -152,16 +154,16 @@ fn is_cache(object: &Object) -> bool {
 }
 
 /// Directories that go with their pod, where a server writes into them.
-fn of_pods(subject: &Subject<'_>, desired: &Desired) -> Vec<Keeping> {
-    let found = crate::rules::rule("LF123").map(|rule| (rule.check)(subject)).unwrap_or_default();
-    found
-        .into_iter()
-        .filter(|finding| finding.spots.iter().any(|spot| spot.object.as_ref() == Some(&desired.key())))
+fn of_pods(passing: &[Finding], desired: &Desired) -> Vec<Keeping> {
+    let is_it = |spot: &Spot| spot.object.as_ref().is_some_and(|key| desired.object.is_at(key));
+    passing
+        .iter()
+        .filter(|finding| finding.spots.iter().any(is_it))
         .filter(|finding| finding.message.contains("volume") || finding.cause.contains("restart"))
         .map(|finding| Keeping {
             unit: desired.unit.clone(),
             object: desired.key(),
-            holds: finding.message,
+            holds: finding.message.clone(),
             owner: "its pod".to_owned(),
             guarantee: Guarantee::None,
             lost_by: vec!["a restart of the pod".to_owned()],

@@ -76,7 +76,7 @@ impl DesiredUnit {
         scopes.place(&mut again, &unit.namespace);
         let mut desired = DesiredUnit { lookups, ..DesiredUnit::of(unit, rendered, Some(again)) };
         if matches!(unit.door, Door::Release) {
-            // A chart that asks for more when it is upgraded (the passwords that are there) says so by itself.
+            // A chart that renders neither way says so by itself.
             let _refused = desired.read_back_from(unit, conditions);
         }
         Ok(desired)
@@ -94,10 +94,14 @@ impl DesiredUnit {
             live.insert(as_stored(desired.object.clone()));
         }
         let after = Conditions { live: Arc::new(live), ..conditions.clone() };
-        let turn = Turn { revision: 2, operation: Operation::Upgrade };
         let [first, second] = MOMENTS;
-        let mut one = once(unit, turn, &after, first, Tracing::Off)?;
-        let mut other = once(unit, turn, &after, second, Tracing::Off)?;
+        let twice = |operation: Operation| -> Result<[RenderedUnit; 2], Vec<Diagnostic>> {
+            let turn = Turn { revision: 2, operation };
+            Ok([once(unit, turn, &after, first, Tracing::Off)?, once(unit, turn, &after, second, Tracing::Off)?])
+        };
+        // A chart that refuses to be upgraded without the passwords that are there replaces none of them: what it reads
+        // back shows where it does not ask whether it is an upgrade.
+        let [mut one, mut other] = twice(Operation::Upgrade).or_else(|_| twice(Operation::Install))?;
         let scopes = Scopes::of(&one);
         scopes.place(&mut one, &unit.namespace);
         scopes.place(&mut other, &unit.namespace);
@@ -105,7 +109,7 @@ impl DesiredUnit {
             one.all_objects().filter(|object| other.all_objects().any(|it| it == *object)).map(Object::key).collect();
         for rendered in again.objects.iter_mut().chain(&mut again.hooks) {
             let key = rendered.object.key();
-            let first = self.rendered.all_objects().find(|object| object.key() == key);
+            let first = self.rendered.all_objects().find(|object| object.is_at(&key));
             if let Some(first) = first.filter(|first| same.contains(&key) && rendered.object != **first) {
                 rendered.object = first.clone();
                 self.read_back.push(key);
@@ -122,13 +126,8 @@ impl DesiredUnit {
             role,
             unit: unit.name.clone(),
         };
-        for (_, text) in &rendered.definitions {
-            for document in landfall_yaml::to_json_all(text).unwrap_or_default() {
-                if let Ok(object) = Object::from_value(document) {
-                    objects.push(Desired { object, role: Role::Definition, unit: unit.name.clone() });
-                }
-            }
-        }
+        let defined = rendered.defined();
+        objects.extend(defined.map(|object| Desired { object, role: Role::Definition, unit: unit.name.clone() }));
         objects.extend(rendered.objects.iter().map(|object| named(object, Role::Manifest)));
         objects.extend(rendered.hooks.iter().filter_map(|object| {
             let hook = rendered.hook(object)?;
@@ -252,8 +251,9 @@ pub(crate) struct Scopes {
 
 impl Scopes {
     pub(crate) fn of(rendered: &RenderedUnit) -> Self {
-        let definitions = rendered.all_objects().filter(|object| object.kind() == "CustomResourceDefinition");
-        let defined = definitions
+        let all = rendered.all_objects().cloned().chain(rendered.defined());
+        let defined = all
+            .filter(|object| object.kind() == "CustomResourceDefinition")
             .filter_map(|object| {
                 let kind = object.str_at("/spec/names/kind")?.to_owned();
                 let namespaced = object.str_at("/spec/scope") != Some("Cluster");

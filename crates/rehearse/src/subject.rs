@@ -197,18 +197,22 @@ impl<'a> Subject<'a> {
 
     /// Whether the change deletes an object of the cluster: its plan says so, or its unit no longer has it.
     pub fn goes(&self, live: &Object) -> bool {
-        let key = live.key();
-        let is_it = |other: &ObjectKey| other.without_version() == key.without_version();
+        let is_it = |other: &Desired| {
+            other.object.name() == live.name()
+                && other.object.kind() == live.kind()
+                && other.object.namespace() == live.namespace()
+                && other.object.group() == live.group()
+        };
         if let Some(trial) = self.trials.first().filter(|trial| !trial.plans.is_empty()) {
             let mut steps = trial.plans.iter().flat_map(|plan| plan.plan.steps());
-            return steps.any(|step| step.action == Action::Delete && is_it(&step.key));
+            return steps.any(|step| step.action == Action::Delete && live.is_at(&step.key));
         }
         if live.annotation("helm.sh/resource-policy") == Some("keep") {
             return false;
         }
         self.base.into_iter().flatten().any(|unit| {
-            self.unit(&unit.name).is_some_and(|now| !now.objects.iter().any(|it| is_it(&it.key())))
-                && unit.objects.iter().any(|it| it.role == Role::Manifest && is_it(&it.key()))
+            self.unit(&unit.name).is_some_and(|now| !now.objects.iter().any(is_it))
+                && unit.objects.iter().any(|it| it.role == Role::Manifest && is_it(it))
         })
     }
 

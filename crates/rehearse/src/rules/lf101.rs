@@ -3,9 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_chart::{Chart, HookEvent};
 use landfall_delivery::Door;
 use landfall_diag::Place;
-use landfall_object::{Object, ObjectKey};
 use serde_json::Value;
 
+use crate::examine::keyed;
 use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Role, Subject};
@@ -77,17 +77,17 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
         let Some(again) = &unit.again else { continue };
-        let second: Vec<(ObjectKey, &Object)> = crate::examine::keyed(again);
+        let (first, second) = (keyed(&unit.rendered), keyed(again));
         let mut differences = Vec::new();
         // Tests run once and are gone: whatever they are called.
         for desired in unit.objects.iter().filter(|desired| !is_test(desired)) {
-            if !unit.rendered.all_objects().any(|object| object.key() == desired.key()) {
+            let key = desired.key();
+            if !first.contains_key(&key) {
                 continue;
             }
-            let key = desired.key();
             let mut paths = BTreeMap::new();
-            match second.iter().find(|(other, _)| *other == key) {
-                Some((_, other)) => differing(desired.object.value(), other.value(), String::new(), &mut paths),
+            match second.get(&key) {
+                Some(other) => differing(desired.object.value(), other.value(), String::new(), &mut paths),
                 None => drop(paths.insert("metadata.name".to_owned(), String::new())),
             }
             differences.extend(paths.into_iter().map(|(path, text)| difference(unit, desired, path, &text)));
