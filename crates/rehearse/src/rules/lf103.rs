@@ -57,7 +57,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 .filter(|_| reference.kind == "Secret")
                 .filter_map(|program| Some((program.makes(namespace, &reference.name, &desired.object)?, program)))
                 .max_by_key(|(certainty, _)| *certainty);
-            let finding = finding(&reference, &what, &known);
+            let finding = finding(&reference, &what, &known, desired.object.kind());
             let finding = match maker {
                 Some((Certainty::Named, _)) => continue,
                 Some((Certainty::Allowed, program)) => finding.weighing(Severity::Warning).because(format!(
@@ -79,13 +79,14 @@ fn is_controllers_account(subject: &Subject<'_>, reference: &Reference) -> bool 
         && reference.namespace.as_deref() == Some("kube-system")
 }
 
-fn finding(reference: &Reference, what: &str, known: &BTreeSet<String>) -> Finding {
+fn finding(reference: &Reference, what: &str, known: &BTreeSet<String>, user: &str) -> Finding {
     let is_pull_secret = reference.path.contains("imagePullSecrets");
     let namespace =
         reference.namespace.as_deref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
     let cause = match (reference.kind.as_str(), reference.need) {
         _ if is_pull_secret => "private images cannot be pulled without it",
         ("PersistentVolumeClaim", _) => "no node takes the pod until the claim is there",
+        ("ServiceAccount", _) if user.ends_with("Binding") => "the rights are given to nobody until it appears",
         ("ServiceAccount" | "PriorityClass" | "RuntimeClass", _) => "no pod is created without it",
         (_, Need::Start) => "the container cannot start without it",
         _ => "what needs it does not work until it appears",

@@ -1,10 +1,12 @@
+use landfall_object::Object;
 use landfall_object::references::{Need, Reference, provides, references};
 use serde_json::Value;
 
+use crate::calls::{Call, calls_of};
 use crate::finding::{Finding, Severity};
 use crate::pods::{ContainerRole, PodTemplate, pod_template, selects};
 use crate::rule::Rule;
-use crate::subject::{Desired, Found, Subject};
+use crate::subject::{Desired, Found, Known, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF105",
@@ -98,7 +100,7 @@ fn endpoints(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
     let name = object.name();
     if selected.is_empty() {
         // Pods that an operator makes of its own resources are not seen here.
-        return if operated(subject, service) {
+        return if operated(subject, service) || is_clusters_own(subject, object) {
             Vec::new()
         } else {
             // Pods may come from elsewhere; where one stands beside it that nobody selects, the selector is wrong.
@@ -123,19 +125,43 @@ fn endpoints(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
             continue;
         }
         let known: Vec<String> = selected.iter().flat_map(port_names).collect();
-        let help = match landfall_diag::nearest(wanted, known.iter().map(String::as_str)) {
+        let near = landfall_diag::nearest(wanted, known.iter().map(String::as_str));
+        // One port of several may belong to something that is switched off (TLS, metrics): nobody knocks there.
+        let answers = |other: &Value| match other["targetPort"].as_str() {
+            Some(name) if name.parse::<u16>().is_err() => selected.iter().any(|template| has_port(template, name)),
+            _ => true,
+        };
+        let is_spare =
+            near.is_none() && object.list_at("/spec/ports").iter().any(answers) && !is_wanted(subject, service, port);
+        let severity = if is_spare { Severity::Warning } else { Severity::Error };
+        let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => "name the container's port, or give its number".to_owned(),
             None => format!("the pods' ports are called {}", known.join(", ")),
         };
         findings.push(
             Finding::of(&RULE, format!("no pod of Service `{name}` has a port called `{wanted}`"))
+                .weighing(severity)
                 .because("the Service has endpoints without this port, so connections to it are refused")
                 .help(help)
                 .at(service.spot_at(&format!("spec.ports[{index}].targetPort"))),
         );
     }
     findings
+}
+
+/// Whether a route leads to a port of a Service, or an address that is written down in the delivery.
+fn is_wanted(subject: &Subject<'_>, service: &Desired, port: &Value) -> bool {
+    let own = service.key();
+    let routed = subject.objects().flat_map(|desired| references(&desired.object)).any(|reference| {
+        let leads_here = reference.kind == "Service"
+            && reference.name == own.name
+            && reference.namespace.as_deref() == own.namespace.as_deref();
+        let key = reference.key.as_deref();
+        leads_here && key.is_some() && [named(port), number(&port["port"])].iter().any(|it| it.as_deref() == key)
+    });
+    let is_called = |call: Call<'_>| call.service.object().key() == own && Some(call.port) == port["port"].as_u64();
+    routed || subject.pods().any(|(desired, template)| calls_of(subject, desired, &template).into_iter().any(is_called))
 }
 
 /// Labels that pods are given while they run, and what begins the others of their kind.
@@ -157,11 +183,11 @@ const RUNNING: &[&str] = &[
     "openbao-sealed",
 ];
 
-/// A selector without the labels that pods are given while they run.
+/// A selector without the labels that pods are given while they run; who leads is decided among them.
 fn lasting(selector: &Value) -> Value {
     let mut selector = selector.clone();
     if let Some(map) = selector.as_object_mut() {
-        map.retain(|label, _| !RUNNING.contains(&label.as_str()));
+        map.retain(|label, value| !RUNNING.contains(&label.as_str()) && value != "leader");
     }
     selector
 }
@@ -181,6 +207,11 @@ fn is_meant(subject: &Subject<'_>, service: &Desired) -> bool {
                 other.object.at("/spec/selector").is_some_and(|selector| selects(selector, template.labels()))
             })
     })
+}
+
+/// Whether it stands where a cluster has pods of its own, which have not been read.
+fn is_clusters_own(subject: &Subject<'_>, service: &Object) -> bool {
+    subject.cluster.known == Known::Assumed && service.namespace() == Some("kube-system")
 }
 
 /// Whether the unit holds resources of somebody's own kinds, whose operator may make the pods.

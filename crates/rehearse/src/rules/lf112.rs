@@ -59,11 +59,15 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 _ => immutable(&key.gvk.group, &key.gvk.kind, live, &change.path),
             };
             let Some(refusal) = refusal else { continue };
-            findings.push(
-                Finding::of(&RULE, format!("{name} cannot change {}", told(&change.path, from, to)))
-                    .because(refusal)
-                    .at(desired.spot_at(&change.path)),
-            );
+            let message = format!("{name} cannot change {}", told(&change.path, from, to));
+            let finding = Finding::of(&RULE, message).because(refusal).at(desired.spot_at(&change.path));
+            findings.push(match key.gvk.kind.as_str() {
+                "PersistentVolumeClaim" => finding.help(
+                    "put the old value back; what has to be otherwise is a claim of another name, into which the data is \
+                     copied: deleting this one loses it",
+                ),
+                _ => finding,
+            });
         }
         findings.extend(narrower_selector(desired, live, &name));
     }
@@ -103,7 +107,9 @@ fn claim(subject: &Subject<'_>, live: &Object, path: &str, from: Option<&Value>,
     }
     let frozen =
         "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
-    if live.str_at("/status/phase") != Some("Bound") || !begins(path, "spec.resources.requests") {
+    // Of a claim that stands in a revision it is not known: it will be bound by now.
+    let is_bound = live.str_at("/status/phase").is_none_or(|phase| phase == "Bound");
+    if !is_bound || !begins(path, "spec.resources.requests") {
         return Some(format!("the API answers: {frozen}"));
     }
     let size = |value: Option<&Value>| Quantity::from_json(value?).ok();

@@ -1,6 +1,8 @@
+use landfall_chart::HookEvent;
+
 use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF117",
@@ -49,6 +51,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 continue;
             }
             let Some(what) = moving(image) else { continue };
+            // What only `helm test` starts runs nowhere else.
+            let severity = if is_test(&desired.role) { Severity::Info } else { severity };
             findings.push(
                 Finding::of(&RULE, format!("image `{image}` {what}"))
                     .weighing(severity)
@@ -58,6 +62,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn is_test(role: &Role) -> bool {
+    matches!(role, Role::Hook { events, .. } if events.iter().all(|event| *event == HookEvent::Test))
 }
 
 /// What has become of a catalogue: Bitnami took the versions out of its public one in 2025 and keeps a copy as it was.

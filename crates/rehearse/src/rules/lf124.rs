@@ -68,7 +68,8 @@ fn contradiction(desired: &Desired, template: &PodTemplate<'_>, container: &Cont
 
 /// Directories that a server writes to when it starts.
 struct Profile {
-    /// The last part of the image's name.
+    /// The image's name without the registry, of an official one without `library/`. Others who build the same server lay
+    /// it out otherwise.
     image: &'static str,
     /// What is written to: of each group of names for one place, one must be writable.
     writes: &'static [&'static [&'static str]],
@@ -76,9 +77,9 @@ struct Profile {
 
 const PROFILES: &[Profile] = &[
     Profile { image: "nginx", writes: &[&["/var/cache/nginx"], &["/var/run", "/run"]] },
-    Profile { image: "nginx-unprivileged", writes: &[&["/tmp"]] },
+    Profile { image: "nginxinc/nginx-unprivileged", writes: &[&["/tmp"]] },
     Profile {
-        image: "keycloak",
+        image: "keycloak/keycloak",
         writes: &[&["/opt/keycloak/data"], &["/opt/keycloak/lib/quarkus", "/opt/keycloak/lib"]],
     },
     Profile {
@@ -91,9 +92,26 @@ const PROFILES: &[Profile] = &[
         writes: &[&["/var/lib/mysql"], &["/var/run/mysqld", "/run/mysqld", "/var/run", "/run"], &["/tmp"]],
     },
     Profile { image: "rabbitmq", writes: &[&["/var/lib/rabbitmq"]] },
-    Profile { image: "grafana", writes: &[&["/var/lib/grafana"]] },
-    Profile { image: "prometheus", writes: &[&["/prometheus", "/data"]] },
+    Profile { image: "grafana/grafana", writes: &[&["/var/lib/grafana"]] },
+    Profile { image: "prom/prometheus", writes: &[&["/prometheus", "/data"]] },
+    Profile { image: "prometheus/prometheus", writes: &[&["/prometheus", "/data"]] },
 ];
+
+/// Whether a reference names an image, wherever it was mirrored to.
+fn is_image(reference: &str, wanted: &str) -> bool {
+    let name = reference.split('@').next().unwrap_or_default();
+    let name = match name.rsplit_once(':') {
+        Some((before, tag)) if !tag.contains('/') => before,
+        _ => name,
+    };
+    let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost";
+    let path = name.split_once('/').filter(|(host, _)| is_host(host)).map_or(name, |(_, path)| path);
+    match wanted.contains('/') {
+        true => path == wanted || path.ends_with(&format!("/{wanted}")),
+        // An official one has no owner but `library`.
+        false => path == wanted || path == format!("library/{wanted}") || path.ends_with(&format!("/library/{wanted}")),
+    }
+}
 
 /// A read-only root file system under a server that writes to places that nothing is mounted at.
 fn unwritable(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'_>) -> Vec<Finding> {
@@ -109,10 +127,8 @@ fn unwritable(desired: &Desired, template: &PodTemplate<'_>, container: &Contain
         })
     };
     let mut missing: Vec<&str> = Vec::new();
-    let name = container.image().split('@').next().unwrap_or_default();
-    let name = name.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default();
     let own_command = container.value["command"].as_array().is_some_and(|command| !command.is_empty());
-    if let Some(profile) = PROFILES.iter().find(|profile| profile.image == name && !own_command) {
+    if let Some(profile) = PROFILES.iter().find(|profile| is_image(container.image(), profile.image) && !own_command) {
         let words = container.value["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let optimized = words.into_iter().any(|word| word == "--optimized");
         // A server may be told to write elsewhere: then its own places are mounted, or its arguments say so.
