@@ -187,6 +187,24 @@ impl Target {
         Ok(Target { shown, ..target })
     }
 
+    /// A chart of that name, wherever it lies in the revision that is asked for: it may have been moved since.
+    ///
+    /// Nothing where there is none, or more than one.
+    pub fn chart_named(name: &str, place: &TargetPlace, query: &TargetQuery) -> Option<Self> {
+        let TargetPlace::Directory(directory) = place else { return None };
+        let (source, _) = open(directory, query).ok()?;
+        let is_it = |path: &&String| {
+            let text = source.read(path).ok().flatten().unwrap_or_default();
+            let chart = landfall_yaml::to_json(&String::from_utf8_lossy(&text)).unwrap_or_default();
+            chart["name"] == name
+        };
+        let files = source.glob("**/Chart.yaml").unwrap_or_default();
+        let mut named = files.iter().filter(|path| !path.contains("/charts/")).filter(is_it);
+        let (found, other) = (named.next()?, named.next());
+        let directory = found.strip_suffix("Chart.yaml")?.trim_end_matches('/').to_owned();
+        other.is_none().then_some(Target { source, directory, shown: String::new(), kind: TargetKind::Chart })
+    }
+
     fn recognise(source: SourceTree, directory: String, name: &str) -> Result<Self, Vec<Diagnostic>> {
         let project = join(&directory, landfall_project::FILE_NAME);
         if let Some(text) = source.read(&project).map_err(|error| one(error.diagnose()))? {

@@ -61,6 +61,23 @@ pub(crate) enum ClusterChoice {
     },
 }
 
+/// What a revision has in a target's place.
+pub(crate) enum Earlier {
+    /// The same, as it was.
+    Place(Box<Place>),
+    /// Nothing that could be delivered, and why.
+    Nothing(String),
+}
+
+/// The codes of a repository or revision that cannot be read.
+const NO_REVISION: &[u16] = &[504, 505];
+
+fn chart_name(target: &Target) -> Option<String> {
+    let text = target.source.read(&target.path("Chart.yaml")).ok()??;
+    let chart = landfall_yaml::to_json(&String::from_utf8_lossy(&text)).ok()?;
+    chart["name"].as_str().map(str::to_owned)
+}
+
 impl Place {
     /// The environment's declaration, when the target is a system.
     pub(crate) fn declared(&self) -> Option<&Environment> {
@@ -125,6 +142,34 @@ impl Context {
         let environment = self.environment(&target, args)?;
         let cluster = self.cluster_choice(&target, environment.as_deref(), args)?;
         Ok(Place { target, environment, state, cluster })
+    }
+
+    /// What a base revision has in a target's place: the target itself, or the chart of the same name wherever it lay
+    /// then; nothing where it is new.
+    pub(crate) fn place_before(
+        &self,
+        target: Option<&str>,
+        args: &TargetArgs,
+        head: &Place,
+    ) -> Result<Earlier, Failure> {
+        let failure = match self.place(target, args) {
+            Ok(place) => return Ok(Earlier::Place(Box::new(place))),
+            Err(failure) => failure,
+        };
+        // Neither the repository nor the revision can be read: that is a slip, and no news.
+        if failure.diagnostics.iter().any(|it| NO_REVISION.contains(&it.code.0)) {
+            return Err(failure);
+        }
+        let why = failure.diagnostics.first().map(|it| it.message.clone()).unwrap_or_default();
+        let query = self.query(target, args.reference.as_deref());
+        let place = TargetPlace::of(&query).map_err(Failure::from)?;
+        let chart = chart_name(&head.target).filter(|_| matches!(head.target.kind, TargetKind::Chart));
+        let Some(moved) = chart.and_then(|name| Target::chart_named(&name, &place, &query)) else {
+            return Ok(Earlier::Nothing(why));
+        };
+        let environment = self.environment(&moved, args)?;
+        let cluster = self.cluster_choice(&moved, environment.as_deref(), args)?;
+        Ok(Earlier::Place(Box::new(Place { target: moved, environment, state: self.state_of(&place)?, cluster })))
     }
 
     /// As [`Context::place`] for what only looks at what is delivered: no more than the `landfall.yaml` is read, and

@@ -83,6 +83,7 @@ fn example() {
             nodes: Vec::new(),
             rules: RULES,
             told: Vec::new(),
+            told_besides: Vec::new(),
             blame: &NoBlame,
             today: jiff::civil::date(2026, 11, 20),
             options: UpOptions::default(),

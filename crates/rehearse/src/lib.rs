@@ -43,7 +43,7 @@ mod synced;
 mod trial;
 mod waiver;
 
-pub use api::ask_api;
+pub use api::{Asked, ask_api};
 pub use blame::TargetBlame;
 pub use environments::{Difference, FieldDifference, Side, differences};
 pub use examine::{Blame, Examination, NoBlame, examine};

@@ -56,6 +56,9 @@ pub struct ObjectDiff {
     /// What is lost when it goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loses: Option<String>,
+    /// Whether the pods of a workload are made anew.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub restarts: bool,
 }
 
 /// A field that differs.
@@ -83,6 +86,20 @@ pub struct ResourceChange {
     pub from: String,
     /// After.
     pub to: String,
+}
+
+impl ObjectDiff {
+    /// Whether another environment's object changes in the same way, wherever that comes from.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let fields = |diff: &Self| -> Vec<(String, Option<Value>, Option<Value>)> {
+            diff.fields.iter().map(|it| (it.path.clone(), it.from.clone(), it.to.clone())).collect()
+        };
+        self.what == other.what
+            && self.when == other.when
+            && self.restarts == other.restarts
+            && self.object == other.object
+            && fields(self) == fields(other)
+    }
 }
 
 impl Preview {
@@ -120,6 +137,7 @@ impl Preview {
                     what: if is_new { "created" } else { "changed" },
                     object: desired.key(),
                     when: when(desired),
+                    restarts: !is_new && restarts(&desired.object, &found),
                     fields: found.into_iter().map(|change| field(unit, desired, change)).collect(),
                     loses: None,
                 });
@@ -134,6 +152,7 @@ impl Preview {
                     when: when(desired),
                     fields: Vec::new(),
                     loses: holds(&desired.object),
+                    restarts: false,
                 });
             }
         }
@@ -225,8 +244,23 @@ fn when(desired: &Desired) -> String {
     }
 }
 
+/// Whether changes make a workload's controller replace its pods by itself.
+fn restarts(object: &Object, changes: &[Change]) -> bool {
+    let by_itself = object.str_at("/spec/updateStrategy/type") != Some("OnDelete");
+    matches!((object.group(), object.kind()), ("apps", "Deployment" | "StatefulSet" | "DaemonSet"))
+        && by_itself
+        && changes.iter().any(|change| change.path == "spec.template" || change.path.starts_with("spec.template."))
+}
+
 fn field(unit: &DesiredUnit, desired: &Desired, change: Change) -> FieldDiff {
-    let origins = unit.rendered.origin(&desired.key(), &indexed(&desired.object, &change.path)).map(|origin| {
+    let path = indexed(&desired.object, &change.path);
+    // What the API fills in stands nowhere.
+    let pointer = landfall_delivery::path_steps(&path)
+        .iter()
+        .fold(String::new(), |pointer, step| format!("{pointer}/{}", step.replace('~', "~0").replace('/', "~1")));
+    let is_written = change.to.is_none() || desired.object.at(&pointer).is_some();
+    let origin = if is_written { unit.rendered.origin(&desired.key(), &path) } else { None };
+    let origins = origin.map(|origin| {
         let mut texts: Vec<String> = origin.sources.iter().map(ToString::to_string).collect();
         if texts.is_empty() {
             texts.extend(origin.template.as_ref().map(place_text));

@@ -47,6 +47,8 @@ pub struct Request<'a> {
     pub rules: &'a [&'a Rule],
     /// What others have found already, such as a real API asked with `dryRun=All`.
     pub told: Vec<Finding>,
+    /// What those others could not be asked about, and what they said yes to.
+    pub told_besides: Vec<String>,
     /// Who knows which commit wrote a line.
     pub blame: &'a dyn Blame,
     /// The day it is, for waivers.
@@ -166,7 +168,7 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     empty.make_room(head.iter().chain(&base)).await?;
 
     let mut trials = Vec::new();
-    let mut notes: Vec<String> = Vec::new();
+    let mut notes: Vec<String> = request.told_besides.clone();
     let mut before = empty.inventory();
     let mut base_units = None;
     let mut cluster = ClusterFacts::assumed();
@@ -365,9 +367,12 @@ fn unsimulated(trials: &[Trial]) -> Vec<String> {
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         notes.push(format!("probes of which nothing is declared were taken as passing: {}{rest}", taken.join(", ")));
     }
-    for secret in trial.after.of_kind("", "Secret") {
-        if let Some(by) = secret.annotation("landfall.dev/simulated").filter(|by| by.starts_with("made by ")) {
-            notes.push(format!("Secret {}: taken as {by}, which may create Secrets", secret.name()));
+    for made in ["Secret", "ConfigMap"].into_iter().flat_map(|kind| trial.after.of_kind("", kind)) {
+        let Some(by) = made.annotation("landfall.dev/simulated") else { continue };
+        if by.starts_with("made by ") {
+            notes.push(format!("{} {}: taken as {by}, which may create Secrets", made.kind(), made.name()));
+        } else if by.starts_with("made for ") {
+            notes.push(format!("{} {}: taken as {by}, by an operator that is not simulated", made.kind(), made.name()));
         }
     }
     if trial.after.of_kind("networking.k8s.io", "NetworkPolicy").next().is_some() {

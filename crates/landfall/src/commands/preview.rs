@@ -6,14 +6,14 @@ use landfall_delivery::TargetKind;
 use landfall_diag::Diagnostic;
 use landfall_rehearse::{
     ClusterFacts, Conditions, DesiredUnit, Examination, Inventory, NoBlame, Preview, RULES, Subject, examine,
-    findings_text, preview_markdown, study_all,
+    findings_sarif, findings_text, preview_markdown, study_all,
 };
 use serde_json::json;
 
 use crate::cli::{PreviewArgs, ReportFormat, TargetArgs};
-use crate::commands::rehearse::{environment_of, project_of, split};
+use crate::commands::rehearse::{environment_of, nothing_to_rehearse, project_of, split};
 use crate::commands::shared;
-use crate::context::{Context, Place};
+use crate::context::{Context, Earlier, Place};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 
@@ -25,24 +25,20 @@ pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
             Diagnostic::error(138, "a preview compares two revisions").help("landfall preview main..HEAD"),
         ));
     };
-    let at = |revision: &str, environment: Option<&str>| -> Result<Place, Failure> {
-        let target = TargetArgs {
-            reference: Some(revision.to_owned()),
-            env: environment.map(str::to_owned).or_else(|| args.place.env.clone()),
-            ..args.place.clone()
-        };
-        context.place(wanted.target.as_deref(), &target)
+    let at = |revision: &str, environment: Option<&str>| TargetArgs {
+        reference: Some(revision.to_owned()),
+        env: environment.map(str::to_owned).or_else(|| args.place.env.clone()),
+        ..args.place.clone()
     };
     let mut previews = Vec::new();
     for environment in environments(context, &args, wanted.target.as_deref(), &head)? {
-        let new = at(&head, environment.as_deref())?;
+        let new = context.place(wanted.target.as_deref(), &at(&head, environment.as_deref()));
+        let new = new.map_err(nothing_to_rehearse)?;
         // An environment or chart that the base does not have is new as a whole; a revision that is not there is a slip.
-        let old = match at(&base, environment.as_deref()) {
-            Ok(place) => Some(place),
-            Err(failure) if failure.diagnostics.iter().any(|it| NO_REVISION.contains(&it.code.0)) => {
-                return Err(failure);
-            }
-            Err(_) => None,
+        let old = context.place_before(wanted.target.as_deref(), &at(&base, environment.as_deref()), &new);
+        let old = match old.map_err(nothing_to_rehearse)? {
+            Earlier::Place(place) => Some(*place),
+            Earlier::Nothing(_) => None,
         };
         previews.push(preview(context, &args, environment.as_deref(), old.as_ref(), &new)?);
     }
@@ -70,13 +66,24 @@ pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
                 ui.data(&findings_text(&preview.examination));
             }
         }
-        ReportFormat::Markdown | ReportFormat::Sarif => ui.data(&preview_markdown(&previews, &base, &head)),
+        ReportFormat::Markdown => ui.data(&preview_markdown(&previews, &base, &head)),
+        ReportFormat::Sarif => {
+            ui.document(&findings_sarif(&together(&previews), "landfall.yaml", env!("CARGO_PKG_VERSION")));
+        }
     }
     Ok(exit)
 }
 
-/// The codes of a repository or revision that cannot be read.
-const NO_REVISION: &[u16] = &[504, 505];
+/// The findings of all environments, each once: code hosts take one run a file.
+fn together(previews: &[Preview]) -> Examination {
+    let mut all = Examination::default();
+    for finding in previews.iter().flat_map(|preview| &preview.examination.findings) {
+        if !all.findings.contains(finding) {
+            all.findings.push(finding.clone());
+        }
+    }
+    all
+}
 
 /// The environments to look at: the one asked for, else all of the new revision's.
 fn environments(

@@ -6,13 +6,13 @@ use landfall_delivery::{Candidate, TargetKind, UpOptions};
 use landfall_diag::Diagnostic;
 use landfall_project::{Environment, ProjectFile};
 use landfall_rehearse::{
-    Conditions, FirstInstall, From, RULES, Rehearsal, Request, Snapshot, TargetBlame, ask_api, findings_sarif,
+    Asked, Conditions, FirstInstall, From, RULES, Rehearsal, Request, Snapshot, TargetBlame, ask_api, findings_sarif,
     rehearsal_markdown, rehearsal_text, rehearse, study,
 };
 
 use crate::cli::{RehearseArgs, ReportFormat, TargetArgs};
 use crate::commands::shared;
-use crate::context::{ClusterChoice, Context, Place};
+use crate::context::{ClusterChoice, Context, Earlier, Place};
 use crate::embedded::{self, Hosting};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -38,8 +38,13 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         reference: wanted.range.as_ref().map(|(_, head)| head.clone()).or(args.place.reference.clone()),
         ..args.place.clone()
     };
-    let place = context.place(wanted.target.as_deref(), &head_args)?;
+    let place = context.place(wanted.target.as_deref(), &head_args).map_err(nothing_to_rehearse)?;
     let head = Read { candidates: overrides(&place, &head_args)?, place };
+    // Where nothing can be read there is nothing to rehearse.
+    let unread = head.candidates.iter().map(|(_, unit)| unit.as_ref().err());
+    if let Some(diagnostics) = unread.collect::<Option<Vec<_>>>().filter(|all| !all.is_empty()) {
+        return Err(refused(diagnostics.into_iter().flatten().cloned().collect()));
+    }
     let before = before(context, &args, &wanted, &head).await?;
     let (from, first_install) = match &before {
         Before::Empty => (From::Empty, FirstInstall::Tried),
@@ -49,7 +54,7 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         ),
         Before::Cluster(snapshot) => (From::Cluster(snapshot), FirstInstall::Left),
     };
-    let mut told = Vec::new();
+    let mut asked = Asked::default();
     if args.ask_api {
         let Before::Cluster(snapshot) = &before else {
             return Err(Failure::usage(
@@ -59,7 +64,7 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         let conditions = Conditions::of(&snapshot.version, snapshot.objects.iter().cloned().collect());
         let units = study(&head.candidates, &conditions).map_err(refused)?;
         let mut connection = context.connect(&head.place, Hosting::Attach, &[]).await?;
-        told = ask_api(&connection.cluster, &connection.name, &units).await;
+        asked = ask_api(&connection.cluster, &connection.name, &units).await;
         connection.close().await;
     }
     // Policy is the base branch's: a change cannot waive its own findings.
@@ -79,7 +84,8 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         faults: &args.faults,
         nodes,
         rules: RULES,
-        told,
+        told: asked.findings,
+        told_besides: asked.notes,
         blame: &TargetBlame(&head.place.target),
         today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
         options: UpOptions { revision, ..UpOptions::default() },
@@ -99,6 +105,12 @@ fn refused(diagnostics: Vec<Diagnostic>) -> Failure {
     Failure { exit: Exit::Usage, diagnostics }
 }
 
+/// A target that cannot be read is none, whatever the reason; one that cannot be reached may be another time.
+pub(crate) fn nothing_to_rehearse(failure: Failure) -> Failure {
+    let exit = if failure.exit == Exit::Failed { Exit::Usage } else { failure.exit };
+    Failure { exit, ..failure }
+}
+
 /// What runs before the change.
 enum Before {
     Empty,
@@ -113,7 +125,14 @@ async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &
             env: head.place.environment.clone(),
             ..args.place.clone()
         };
-        let place = context.place(wanted.target.as_deref(), &target)?;
+        let earlier = context.place_before(wanted.target.as_deref(), &target, &head.place);
+        let place = match earlier.map_err(nothing_to_rehearse)? {
+            Earlier::Place(place) => *place,
+            Earlier::Nothing(why) => {
+                context.ui.status(&format!("{revision} has nothing in its place ({why}): a first installation"));
+                return Ok(Before::Empty);
+            }
+        };
         let candidates = read(context, &place, &target, args)?;
         let short = place.target.source.revision().short();
         let revision = if short.starts_with(revision) { short } else { format!("{revision} ({short})") };

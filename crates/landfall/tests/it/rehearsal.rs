@@ -255,3 +255,38 @@ fn a_development_default_under_a_values_file_for_production_is_told_where_nothin
     rehearse("values.prod.yaml").says("warning[LF116]: `ADMIN_PASSWORD` of");
     assert!(!rehearse("values.test.yaml").all().contains("LF116"));
 }
+
+#[test]
+fn kinds_that_the_chart_itself_defines_are_taken_as_it_defines_them() {
+    let sandbox = shop();
+    sandbox.write(
+        "shop/crds/widgets.yaml",
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.acme.example.com}\nspec:\n  group: acme.example.com\n  scope: Cluster\n  names: {kind: Widget, plural: widgets}\n  versions:\n    - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}\n",
+    );
+    sandbox.write(
+        "shop/templates/widget.yaml",
+        "apiVersion: acme.example.com/v1\nkind: Widget\nmetadata: {name: first}\nspec: {size: 1}\n",
+    );
+    let ran = sandbox.run(&["rehearse", "./shop", "-n", "web", "--from", "empty"]).exits(0);
+    assert!(ran.stdout.contains("would deliver cleanly") && !ran.stdout.contains("taken as served"), "{}", ran.all());
+}
+
+#[test]
+fn a_secret_that_an_unknown_operator_makes_is_taken_as_made() {
+    let sandbox = shop();
+    sandbox.write(
+        "shop/templates/keys.yaml",
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: keys}\nspec: {target: {name: shop-keys}, data: [{secretKey: TOKEN, remoteRef: {key: a}}]}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: worker}\nspec:\n  selector: {matchLabels: {app: worker}}\n  template:\n    metadata: {labels: {app: worker}}\n    spec:\n      containers:\n        - name: worker\n          image: registry.example.com/worker:1.0.0\n          env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: shop-keys, key: TOKEN}}}]\n",
+    );
+    let ran = sandbox.run(&["rehearse", "./shop", "-n", "web", "--from", "empty"]).exits(0);
+    assert!(ran.stdout.contains("Secret shop-keys: taken as made for ExternalSecret keys"), "{}", ran.all());
+}
+
+#[test]
+fn what_is_no_target_is_said_in_a_sentence_with_the_usage_code() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("bundle/Chart.yaml", "apiVersion: v2\nname: bundle\nversion: 1.0.0\n");
+    std::os::unix::fs::symlink("../../../elsewhere", sandbox.root().join("bundle/templates")).expect("a link");
+    let ran = sandbox.run(&["rehearse", "./bundle"]).exits(2);
+    assert!(ran.stderr.contains("the link `"), "{}", ran.all());
+}

@@ -56,8 +56,32 @@ fn one(text: &mut String, finding: &Finding) {
     let _ = writeln!(text, "  - 👉 {}", inline(&finding.help));
 }
 
-/// A text that cannot break out of its line or be read as markup.
+/// A text that cannot break out of its line or be read as markup; what stands in backticks stays code.
 pub(crate) fn inline(text: &str) -> String {
+    // Two in a row would begin another kind of code, and one alone would begin some that does not end.
+    let text = text.replace("``", "''");
+    let mut parts: Vec<&str> = text.split('`').collect();
+    let last = if parts.len().is_multiple_of(2) { parts.pop() } else { None };
+    let mut out = String::with_capacity(text.len());
+    for (at, part) in parts.iter().enumerate() {
+        match at.is_multiple_of(2) {
+            true => out.push_str(&escaped(part)),
+            _ => {
+                // In code nothing is read as markup but the end of a table's cell.
+                let code = part.replace(['\n', '\r'], " ").replace('|', "\\|");
+                let _ = write!(out, "`{code}`");
+            }
+        }
+    }
+    if let Some(last) = last {
+        out.push_str("&#96;");
+        out.push_str(&escaped(last));
+    }
+    out
+}
+
+/// A text without markup, as HTML takes it.
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -67,6 +91,10 @@ pub(crate) fn inline(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '|' => out.push_str("\\|"),
             '@' => out.push_str("&#64;"),
+            '`' => out.push_str("&#96;"),
+            // No picture or link of a text's own making.
+            '[' => out.push_str("&#91;"),
+            ']' => out.push_str("&#93;"),
             c => out.push(c),
         }
     }
@@ -80,5 +108,13 @@ mod tests {
     #[test]
     fn what_a_chart_says_cannot_become_markup() {
         assert_eq!(inline("<img src=x>\n@team a|b"), "&lt;img src=x&gt; &#64;team a\\|b");
+        assert_eq!(inline("![x](http://a)"), "!&#91;x&#93;(http://a)");
+    }
+
+    #[test]
+    fn code_stays_as_it_is_written_and_cannot_be_left_open() {
+        assert_eq!(inline("pin `@sha256:<digest>`, @you"), "pin `@sha256:<digest>`, &#64;you");
+        assert_eq!(inline("a ` b <i>"), "a &#96; b &lt;i&gt;");
+        assert_eq!(inline("a `b``c` <i>"), "a `b''c` &lt;i&gt;");
     }
 }

@@ -6,12 +6,14 @@ use serde_json::Value;
 
 use crate::preview::{ObjectDiff, Preview};
 use crate::report::findings_markdown;
-use crate::report::markdown::inline;
+use crate::report::markdown::{escaped, inline};
 
 /// What code hosts take as one comment, in characters.
 const LONGEST: usize = 60_000;
 /// So many fields of an object are written out.
 const FIELDS: usize = 40;
+/// So many places that a field comes from.
+const ORIGINS: usize = 2;
 
 /// The line by which a recipe finds its own comment again.
 pub const COMMENT_MARK: &str = "<!-- landfall preview -->";
@@ -20,8 +22,8 @@ pub const COMMENT_MARK: &str = "<!-- landfall preview -->";
 pub fn preview_markdown(previews: &[Preview], base: &str, head: &str) -> String {
     // Writing into a text cannot fail.
     let mut text = format!("{COMMENT_MARK}\n## Landfall: {} → {}\n\n", inline(base), inline(head));
-    for preview in previews {
-        one(&mut text, preview);
+    for (at, preview) in previews.iter().enumerate() {
+        one(&mut text, preview, &previews[..at]);
     }
     if text.len() > LONGEST {
         let mut end = LONGEST;
@@ -41,7 +43,8 @@ pub fn preview_markdown(previews: &[Preview], base: &str, head: &str) -> String 
     text
 }
 
-fn one(text: &mut String, preview: &Preview) {
+/// One environment; what an earlier one shows already is not shown again.
+fn one(text: &mut String, preview: &Preview, shown: &[Preview]) {
     let name = preview.environment.as_deref().map(|name| format!("`{name}`: ")).unwrap_or_default();
     let counts: Vec<String> = ["created", "changed", "deleted"]
         .into_iter()
@@ -83,29 +86,44 @@ fn one(text: &mut String, preview: &Preview) {
                 unit = &object.unit;
                 let _ = writeln!(text, "**{}**\n", inline(unit));
             }
-            object_diff(text, object);
+            match shown.iter().find(|earlier| earlier.objects.iter().any(|other| other.says_the_same(object))) {
+                Some(Preview { environment: Some(name), .. }) if !object.fields.is_empty() => {
+                    let _ = writeln!(text, "- <code>{}</code>: as in `{}`\n", title(object), inline(name));
+                }
+                _ => object_diff(text, object),
+            }
         }
     }
     text.push('\n');
 }
 
-fn object_diff(text: &mut String, diff: &ObjectDiff) {
+/// `~ Deployment/web in shop (wave 2): its pods restart`, as HTML.
+fn title(diff: &ObjectDiff) -> String {
     let sign = match diff.what {
         "created" => "+",
         "deleted" => "-",
         _ => "~",
     };
-    let when = if diff.when.is_empty() { String::new() } else { format!(" ({})", inline(&diff.when)) };
+    let when = if diff.when.is_empty() { String::new() } else { format!(" ({})", diff.when) };
     let namespace = diff.object.namespace.as_deref().map(|namespace| format!(" in {namespace}")).unwrap_or_default();
-    let title = format!("{sign} {}/{}{}{when}", diff.object.gvk.kind, inline(&diff.object.name), inline(&namespace));
+    let restarts = if diff.restarts { ": its pods restart" } else { "" };
+    escaped(&format!("{sign} {}/{}{namespace}{when}{restarts}", diff.object.gvk.kind, diff.object.name))
+}
+
+fn object_diff(text: &mut String, diff: &ObjectDiff) {
+    let title = title(diff);
     if diff.fields.is_empty() {
-        let _ = writeln!(text, "- `{title}`\n");
+        let _ = writeln!(text, "- <code>{title}</code>\n");
         return;
     }
     let _ = writeln!(text, "<details><summary><code>{title}</code></summary>\n\n```diff");
     for field in diff.fields.iter().take(FIELDS) {
-        let origin =
-            if field.origins.is_empty() { String::new() } else { format!("   # {}", field.origins.join(", ")) };
+        let more = field.origins.len().saturating_sub(ORIGINS);
+        let mut origin = field.origins.iter().take(ORIGINS).cloned().collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            let _ = write!(origin, " and {more} more");
+        }
+        let origin = if origin.is_empty() { origin } else { format!("   # {origin}") };
         let _ = writeln!(text, "  {}{}", field.path, fence_safe(&origin));
         for (sign, value) in [("-", &field.from), ("+", &field.to)] {
             for line in value.iter().flat_map(lines) {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use landfall_delivery::Verdict;
-use landfall_diag::render_plain;
+use landfall_diag::{Diagnostic, render_plain};
 use landfall_engine::Action;
 use landfall_object::diff::Brief;
 
@@ -19,9 +19,9 @@ use crate::trial::Start;
 pub fn rehearsal_text(rehearsal: &Rehearsal) -> String {
     // Writing into a text cannot fail.
     let mut text = String::new();
-    for trial in &rehearsal.trials {
-        let _ = writeln!(text, "{}", verdict(trial, &rehearsal.revision));
-        for diagnostic in &trial.why {
+    for (at, trial) in rehearsal.trials.iter().enumerate() {
+        let _ = writeln!(text, "{}{}", verdict(trial, &rehearsal.revision), as_before(&rehearsal.trials, at));
+        for diagnostic in new_reasons(&rehearsal.trials, at) {
             for line in render_plain(diagnostic).lines() {
                 let _ = writeln!(text, "  {line}");
             }
@@ -36,7 +36,7 @@ pub fn rehearsal_text(rehearsal: &Rehearsal) -> String {
         }
     }
     if let Some(first) = rehearsal.trials.first() {
-        let _ = writeln!(text, "\nwhat it does: {}", counted(&first.impact));
+        let _ = writeln!(text, "\nwhat it does: {}", done(first));
         for change in first.impact.changes.iter().filter(|change| shown(change, &first.start)) {
             let _ = writeln!(text, "  {}", change_line(change));
         }
@@ -98,6 +98,29 @@ fn verdict(trial: &TrialReport, revision: &str) -> String {
     }
 }
 
+/// Whether a trial fails for the very reasons of the one before.
+fn fails_alike(trials: &[TrialReport], at: usize) -> bool {
+    let reasons = |trial: &TrialReport| trial.why.iter().map(|why| why.message.clone()).collect::<Vec<_>>();
+    let before = at.checked_sub(1).and_then(|before| trials.get(before));
+    !trials[at].why.is_empty() && before.is_some_and(|before| reasons(before) == reasons(&trials[at]))
+}
+
+fn as_before(trials: &[TrialReport], at: usize) -> &'static str {
+    if fails_alike(trials, at) { ", for the same reason" } else { "" }
+}
+
+fn new_reasons(trials: &[TrialReport], at: usize) -> &[Diagnostic] {
+    if fails_alike(trials, at) { &[] } else { &trials[at].why }
+}
+
+/// What a delivery does, in numbers; one that was refused at the outset does nothing.
+fn done(trial: &TrialReport) -> String {
+    match counted(&trial.impact) {
+        _ if !trial.would_deliver && trial.impact.changes.is_empty() => "nothing, for it does not begin".to_owned(),
+        counted => counted,
+    }
+}
+
 /// On an empty cluster everything is new: naming it all tells nothing.
 fn shown(change: &Touched, start: &Start) -> bool {
     *start != Start::Empty || change.action != Action::Create.word()
@@ -143,15 +166,16 @@ pub(crate) fn counted(impact: &Impact) -> String {
 /// A rehearsal as Markdown, for a comment.
 pub fn rehearsal_markdown(rehearsal: &Rehearsal) -> String {
     let mut text = String::new();
-    for trial in &rehearsal.trials {
+    for (at, trial) in rehearsal.trials.iter().enumerate() {
         let mark = if trial.would_deliver { "✅" } else { "❌" };
-        let _ = writeln!(text, "{mark} **{}**\n", inline(&verdict(trial, &rehearsal.revision)));
-        for diagnostic in &trial.why {
+        let told = inline(&verdict(trial, &rehearsal.revision));
+        let _ = writeln!(text, "{mark} **{told}**{}\n", as_before(&rehearsal.trials, at));
+        for diagnostic in new_reasons(&rehearsal.trials, at) {
             let _ = writeln!(text, "> {}\n", inline(&diagnostic.message));
         }
     }
     if let Some(first) = rehearsal.trials.first() {
-        let _ = writeln!(text, "### What it does: {}\n", counted(&first.impact));
+        let _ = writeln!(text, "### What it does: {}\n", done(first));
         let lines: Vec<String> =
             first.impact.changes.iter().filter(|change| shown(change, &first.start)).map(change_line).collect();
         if !lines.is_empty() {

@@ -67,7 +67,7 @@ fn location(spot: &Spot, fallback: &str) -> Value {
         .or_else(|| spot.file.clone())
         .or_else(|| spot.template.clone())
         .unwrap_or_else(|| Place::file(fallback));
-    let mut physical = json!({"artifactLocation": {"uri": place.file}});
+    let mut physical = json!({"artifactLocation": {"uri": uri(&place.file)}});
     // A region is required to say a line; the whole file is its first.
     physical["region"] = json!({"startLine": place.line.max(1)});
     if place.column > 0 {
@@ -82,10 +82,37 @@ fn location(spot: &Spot, fallback: &str) -> Value {
     location
 }
 
+/// A path as a URI: relative to the repository, or with the scheme of files.
+fn uri(path: &str) -> String {
+    let mut uri = String::with_capacity(path.len());
+    if path.starts_with('/') {
+        uri.push_str("file://");
+    }
+    for byte in path.strip_prefix("./").unwrap_or(path).bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri
+}
+
 fn level(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "note",
         Severity::Warning => "warning",
         Severity::Error => "error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uri;
+
+    #[test]
+    fn paths_become_uris() {
+        assert_eq!(uri("./charts/my chart/values:1.yaml"), "charts/my%20chart/values%3A1.yaml");
+        assert_eq!(uri("/srv/ü.yaml"), "file:///srv/%C3%BC.yaml");
     }
 }

@@ -297,6 +297,7 @@ impl Scene {
             nodes: Vec::new(),
             rules,
             told: Vec::new(),
+            told_besides: Vec::new(),
             blame: &NoBlame,
             today: jiff::civil::date(2026, 11, 20),
             options: UpOptions::default(),
