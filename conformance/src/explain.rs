@@ -304,7 +304,10 @@ fn fields(chart: &Chart, layer: Option<&str>) -> Result<Fields, Box<dyn Error>> 
 
 /// Texts of manifests that were read already, with their fields: most of them are the same in every rendering.
 #[derive(Default)]
-struct Read(Mutex<HashMap<String, Arc<Vec<(Key, String)>>>>);
+struct Read(Mutex<HashMap<String, Arc<Objects>>>);
+
+/// Objects by key, each as a text.
+type Objects = Vec<(Key, String)>;
 
 impl Read {
     /// The fields of a manifest; what the unchanged chart gives is remembered.

@@ -155,6 +155,7 @@ pub(super) fn options(session: &Session<'_>, before: Option<&Record>) -> Result<
         apply: apply(flags, dialect, before),
         dialect,
         remainder: Remainder::Written,
+        ..DeployOptions::default()
     })
 }
 
