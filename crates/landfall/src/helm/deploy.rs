@@ -10,7 +10,7 @@ use landfall_chart::{
 };
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_release::{
-    Apply, Content, Delivered, DeployOptions, Force, HookRuns, OwnershipCheck, Record, Remainder, Wait,
+    Apply, ArgoHooks, Content, Delivered, DeployOptions, Force, HookRuns, OwnershipCheck, Record, Remainder, Wait,
 };
 
 use super::flags::{DETERMINISTIC, Flags, Kind, Spec, Support, flag, short};
@@ -154,6 +154,7 @@ pub(super) fn options(session: &Session<'_>, before: Option<&Record>) -> Result<
         max_history: max_history(session.world, flags),
         apply: apply(flags, dialect, before),
         dialect,
+        argo_hooks: ArgoHooks::Patched,
         remainder: Remainder::Written,
         ..DeployOptions::default()
     })
