@@ -7,7 +7,6 @@ use serde_json::Value as Json;
 
 use crate::error::ChartError;
 use crate::order::KindOrder;
-use crate::render::side_by_side;
 use crate::warning::Warnings;
 
 pub use head::Head;
@@ -135,16 +134,14 @@ pub(crate) struct Sorted {
     pub(crate) hooks: Vec<Hook>,
 }
 
-/// Cuts rendered files (sorted by path) into documents and sorts them; partials and blank files are passed over.
-pub(crate) fn sort_manifests<'a>(
-    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+/// Sorts the documents of rendered files, which come by path.
+pub(crate) fn sort_manifests(
+    files: Vec<Result<Vec<Manifest>, ChartError>>,
     dialect: Dialect,
     warnings: &mut Warnings,
 ) -> Result<Sorted, ChartError> {
     let mut sorted = Sorted::default();
-    let files: Vec<(&str, &str)> = files.into_iter().collect();
-    let size = files.iter().map(|(_, content)| content.len()).sum();
-    for documents in side_by_side::map(&files, size, |(path, content)| documents(path, content, dialect)) {
+    for documents in files {
         for manifest in documents? {
             let hook = manifest.head.annotations.get("helm.sh/hook").cloned();
             match hook {
@@ -153,13 +150,13 @@ pub(crate) fn sort_manifests<'a>(
             }
         }
     }
-    sorted.manifests.sort_by(|a, b| KindOrder::Install.compare(&a.head.kind, &b.head.kind, dialect));
-    sorted.hooks.sort_by(|a, b| KindOrder::Install.compare(&a.manifest.head.kind, &b.manifest.head.kind, dialect));
+    sorted.manifests.sort_by_cached_key(|it| KindOrder::Install.place(&it.head.kind, dialect));
+    sorted.hooks.sort_by_cached_key(|it| KindOrder::Install.place(&it.manifest.head.kind, dialect));
     Ok(sorted)
 }
 
 /// The documents of one rendered file; none of a partial or blank one.
-fn documents(path: &str, content: &str, dialect: Dialect) -> Result<Vec<Manifest>, ChartError> {
+pub(crate) fn documents(path: &str, content: &str, dialect: Dialect) -> Result<Vec<Manifest>, ChartError> {
     let base = path.rsplit('/').next().unwrap_or(path);
     if base.starts_with('_') || content.trim().is_empty() {
         return Ok(Vec::new());

@@ -34,6 +34,10 @@ pub(crate) fn values(map: &Map, dialect: Dialect) -> Value {
 }
 
 fn values_method(map: &Map, name: &str, dialect: Dialect) -> Option<Func> {
+    // Asked for each name that stands behind a dot.
+    if !matches!(name, "AsMap" | "YAML" | "Table" | "PathValue" | "Encode") {
+        return None;
+    }
     let map = map.named(None);
     Some(match name {
         "AsMap" => Func::new(&[], move |_, _| Ok(Value::from(map.clone()))),

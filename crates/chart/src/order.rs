@@ -98,6 +98,14 @@ pub enum KindOrder {
 }
 
 impl KindOrder {
+    /// Where a kind stands; unknown ones come last, by name. Meant for a stable sort.
+    pub(crate) fn place(self, kind: &str, dialect: Dialect) -> (usize, Option<String>) {
+        match self.rank(kind, dialect) {
+            Some(rank) => (rank, None),
+            None => (usize::MAX, Some(kind.to_owned())),
+        }
+    }
+
     fn rank(self, kind: &str, dialect: Dialect) -> Option<usize> {
         let kinds = match (self, dialect) {
             (KindOrder::Install, Dialect::V3) => &INSTALL[..36],

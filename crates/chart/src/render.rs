@@ -26,6 +26,11 @@ pub use output::{HookChoice, OutputFile, TemplateOptions};
 /// The name of the file whose text is shown after an installation.
 const NOTES: &str = "NOTES.txt";
 
+/// Whether a template makes notes.
+fn is_notes(path: &str) -> bool {
+    path.ends_with(NOTES)
+}
+
 /// What `.Release` shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseInfo {
@@ -288,11 +293,8 @@ fn render_merged(
         .map_err(|error| crate::evidence::add(error, &prepared.chart, layers.layers, &prepared.values))?;
     warnings.0.append(&mut files.warnings.0);
     let notes = take_notes(&mut files, prepared.chart.name(), options.notes);
-    let sorted = {
-        let texts = files.texts()?;
-        sort_manifests(texts, options.dialect, warnings)
-    };
-    let sorted = match sorted {
+    let documents = files.documents(options.dialect)?;
+    let sorted = match sort_manifests(documents, options.dialect, warnings) {
         Ok(sorted) => sorted,
         Err(error) if options.tracing == Tracing::On => {
             let provenance = Provenance::new(files, prepared.origins, &prepared.chart, &prepared.values);
@@ -386,7 +388,7 @@ fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), 
 fn take_notes(files: &mut Files, root: &str, from: NotesFrom) -> String {
     let own = format!("{root}/templates/{NOTES}");
     let mut notes = String::new();
-    for (path, text) in files.take(|path| path.ends_with(NOTES)) {
+    for (path, text) in files.take(is_notes) {
         if from == NotesFrom::All || path == own {
             if !notes.is_empty() {
                 notes.push('\n');

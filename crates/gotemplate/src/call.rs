@@ -8,8 +8,8 @@ use crate::exec::Exec;
 use crate::format;
 use crate::func::FuncError;
 use crate::limits::Limits;
-use crate::parse;
 use crate::parse::tree::{At, Template};
+use crate::parse::{self, Stay};
 use crate::set::{MissingKey, Set};
 use crate::stack::Stack;
 use crate::trace::Recording;
@@ -149,7 +149,7 @@ impl CallCtx<'_> {
         let templates = match self.set.parsed(name, text) {
             Some(templates) => templates,
             None => {
-                let parsed = parse::parse(name, text, self.set.functions())?;
+                let parsed = parse::parse(name, text, self.set.functions(), Stay::Long)?;
                 let templates = Arc::new(parsed.into_iter().map(Arc::new).collect::<Vec<_>>());
                 self.set.keep_parsed(text, &templates);
                 templates

@@ -204,7 +204,7 @@ impl fmt::Debug for Func {
 #[derive(Debug)]
 pub(crate) struct Functions {
     numbers: FxHashMap<Box<str>, u32>,
-    list: Vec<Func>,
+    list: Vec<(Box<str>, Func)>,
 }
 
 impl Functions {
@@ -213,8 +213,8 @@ impl Functions {
         all.extend(funcs);
         let mut functions = Functions { numbers: FxHashMap::default(), list: Vec::new() };
         for (name, func) in all.funcs {
-            functions.numbers.insert(name, functions.list.len() as u32);
-            functions.list.push(func);
+            functions.numbers.insert(name.clone(), functions.list.len() as u32);
+            functions.list.push((name, func));
         }
         functions
     }
@@ -223,8 +223,10 @@ impl Functions {
         self.numbers.get(name).copied()
     }
 
-    pub(crate) fn get(&self, number: u32) -> &Func {
-        &self.list[number as usize]
+    /// A function and its name.
+    pub(crate) fn get(&self, number: u32) -> (&str, &Func) {
+        let (name, func) = &self.list[number as usize];
+        (name, func)
     }
 }
 

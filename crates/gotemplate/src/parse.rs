@@ -5,4 +5,4 @@ mod number;
 mod parser;
 pub(crate) mod tree;
 
-pub(crate) use parser::parse;
+pub(crate) use parser::{Stay, parse};

@@ -1,6 +1,6 @@
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -11,8 +11,8 @@ use crate::error::{ExecError, ParseError};
 use crate::format;
 use crate::func::{FuncMap, Functions};
 use crate::limits::Limits;
-use crate::parse;
 use crate::parse::tree::Template;
+use crate::parse::{self, Stay};
 use crate::trace::{Recording, Trace};
 use crate::value::{Str, Value};
 
@@ -37,7 +37,15 @@ pub struct Set {
     functions: Functions,
     missing_key: MissingKey,
     templates: FxHashMap<Str, Arc<Template>>,
+    deferred: FxHashMap<Str, Deferred>,
     kept: Mutex<Kept>,
+}
+
+/// A text that is parsed when its template is executed, and once more when another template asks for it.
+struct Deferred {
+    text: Str,
+    /// For the others; nothing where the text cannot be parsed.
+    parsed: OnceLock<Option<Arc<Template>>>,
 }
 
 /// The templates of a text, not yet in a set; to be added to the set that parsed it.
@@ -59,6 +67,7 @@ impl Set {
             functions: Functions::new(builtins::all(), funcs),
             missing_key,
             templates: FxHashMap::default(),
+            deferred: FxHashMap::default(),
             kept: Mutex::default(),
         }
     }
@@ -79,7 +88,26 @@ impl Set {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parsed_text(&self, name: &str, text: &Str) -> Result<Parsed, ParseError> {
-        parse::parse(name, text, &self.functions).map(Parsed)
+        parse::parse(name, text, &self.functions, Stay::Long).map(Parsed)
+    }
+
+    /// Whether a text defines nothing but the template of its own name.
+    pub fn is_alone(text: &[u8]) -> bool {
+        [&b"define"[..], b"block"].iter().all(|word| memchr::memmem::find(text, word).is_none())
+    }
+
+    /// Adds a text that [is alone](Self::is_alone), under a name that there is not yet, without parsing it: that is
+    /// done when its template is executed, and let go of after that.
+    ///
+    /// Where the text cannot be parsed, the execution fails; [`parsed_text`](Self::parsed_text) says why.
+    pub fn defer(&mut self, name: &str, text: Str) {
+        self.deferred.insert(Str::from(name), Deferred { text, parsed: OnceLock::new() });
+    }
+
+    /// Takes all templates out.
+    pub fn clear(&mut self) {
+        self.templates.clear();
+        self.deferred.clear();
     }
 
     /// Adds what [`parsed_text`](Self::parsed_text) gave, as [`parse`](Self::parse) would have.
@@ -93,12 +121,12 @@ impl Set {
 
     /// Whether there is a template of that name.
     pub fn contains(&self, name: &str) -> bool {
-        self.templates.contains_key(name.as_bytes())
+        self.templates.contains_key(name.as_bytes()) || self.deferred.contains_key(name.as_bytes())
     }
 
     /// The names of all templates, in no order.
     pub fn names(&self) -> impl Iterator<Item = &Str> {
-        self.templates.keys()
+        self.templates.keys().chain(self.deferred.keys())
     }
 
     /// Executes a template on `data` and gives what it writes.
@@ -153,13 +181,13 @@ impl Set {
         limits: Limits,
         trace: Option<Box<Recording>>,
     ) -> (Result<Vec<u8>, ExecError>, Option<Box<Recording>>) {
-        let Some(template) = self.templates.get(name.as_bytes()) else {
+        let Some(template) = self.to_execute(name) else {
             let (name, set) = (format::quote(name.as_bytes()), format::quote(&self.name));
             let words = format!("template: no template {name} associated with template {set}");
             return (Err(ExecError::new(words)), trace);
         };
-        let mut ctx = CallCtx::new(self, user, limits, Arc::clone(template), trace);
-        let result = ctx.enter(template, &data.clone().unboxed());
+        let mut ctx = CallCtx::new(self, user, limits, Arc::clone(&template), trace);
+        let result = ctx.enter(&template, &data.clone().unboxed());
         (result.map(|()| ctx.out).map_err(|error| *error), ctx.trace)
     }
 
@@ -175,8 +203,28 @@ impl Set {
         self.missing_key
     }
 
+    /// A template as others see it.
     pub(crate) fn template(&self, name: &[u8]) -> Option<&Arc<Template>> {
-        self.templates.get(name)
+        self.templates.get(name).or_else(|| {
+            let (name, deferred) = self.deferred.get_key_value(name)?;
+            deferred.parsed.get_or_init(|| self.parse_alone(name, deferred, Stay::Long)).as_ref()
+        })
+    }
+
+    /// A template that is executed by itself.
+    fn to_execute(&self, name: &str) -> Option<Arc<Template>> {
+        if let Some(template) = self.templates.get(name.as_bytes()) {
+            return Some(Arc::clone(template));
+        }
+        let (name, deferred) = self.deferred.get_key_value(name.as_bytes())?;
+        match deferred.parsed.get() {
+            Some(parsed) => parsed.clone(),
+            None => self.parse_alone(name, deferred, Stay::Short),
+        }
+    }
+
+    fn parse_alone(&self, name: &Str, deferred: &Deferred, stay: Stay) -> Option<Arc<Template>> {
+        parse::parse(name.to_str()?, &deferred.text, &self.functions, stay).ok()?.pop().map(Arc::new)
     }
 
     /// A text parsed before under that name.

@@ -7,14 +7,14 @@ use std::sync::{Arc, PoisonError};
 use landfall_diag::Place;
 use landfall_gotemplate::{Map, MissingKey, Recording, Set, Str, Trace, Value};
 
-use super::side_by_side;
-use super::{Operation, Prepared, ReleaseInfo, RenderOptions, Tracing};
+use super::side_by_side::{self, Together};
+use super::{Operation, Prepared, ReleaseInfo, RenderOptions, Tracing, is_notes};
 use crate::capabilities::Capabilities;
 use crate::chart::Chart;
 use crate::dependency::table_at;
 use crate::error::ChartError;
 use crate::functions::{Surroundings, functions};
-use crate::manifest::Dialect;
+use crate::manifest::{Dialect, Manifest, documents};
 use crate::objects::{self, capabilities_object, chart_object};
 use crate::tree::Bytes;
 use crate::values::built_in;
@@ -41,6 +41,27 @@ pub(crate) struct RenderedFile {
     pub(crate) trace: Option<Trace>,
     /// What was taken out of the output, as ranges of the output before.
     pub(crate) removed: Vec<Range<usize>>,
+    /// The output cut into documents, where nobody wants it whole; the text is gone then.
+    documents: Option<Result<Vec<Manifest>, ChartError>>,
+}
+
+impl RenderedFile {
+    /// In no more room than it needs: all of them wait for the last one.
+    fn kept(mut self) -> Self {
+        self.text.shrink_to_fit();
+        self
+    }
+
+    /// Cuts the output into documents, unless it is to be shown as it is.
+    fn cut(mut self, path: &str, dialect: Dialect) -> Self {
+        if !is_notes(path)
+            && let Ok(text) = std::str::from_utf8(&self.text)
+        {
+            self.documents = Some(documents(path, text, dialect));
+            self.text = Vec::new();
+        }
+        self
+    }
 }
 
 /// A template file.
@@ -60,19 +81,21 @@ impl TemplateSource {
 }
 
 impl Files {
-    /// All files as text, by path.
-    pub(crate) fn texts(&self) -> Result<Vec<(&str, &str)>, ChartError> {
-        self.files
-            .iter()
-            .map(|(path, file)| match std::str::from_utf8(&file.text) {
-                Ok(text) => Ok((path.as_str(), text)),
-                Err(_) => {
-                    // go-yaml's words; manifests are the only thing that is read as YAML.
-                    let text = "error converting YAML to JSON: yaml: invalid leading UTF-8 octet".to_owned();
-                    Err(ChartError::manifest(path, text, None, "", 0, ""))
-                }
-            })
-            .collect()
+    /// The documents of each file, by path.
+    pub(crate) fn documents(&mut self, dialect: Dialect) -> Result<Vec<Result<Vec<Manifest>, ChartError>>, ChartError> {
+        let whole = self.files.iter().filter(|(_, file)| file.documents.is_none());
+        let texts = whole.map(|(path, file)| match std::str::from_utf8(&file.text) {
+            Ok(text) => Ok((path.as_str(), text)),
+            Err(_) => {
+                // go-yaml's words; manifests are the only thing that is read as YAML.
+                let text = "error converting YAML to JSON: yaml: invalid leading UTF-8 octet".to_owned();
+                Err(ChartError::manifest(path, text, None, "", 0, ""))
+            }
+        });
+        let texts = texts.collect::<Result<Vec<_>, _>>()?;
+        let size = texts.iter().map(|(_, text)| text.len()).sum();
+        let mut cut = side_by_side::map(&texts, size, |(path, text)| documents(path, text, dialect)).into_iter();
+        Ok(self.files.values_mut().filter_map(|file| file.documents.take().or_else(|| cut.next())).collect())
     }
 
     /// Takes files out.
@@ -170,18 +193,35 @@ pub(crate) fn execute_with(
     funcs.extend(functions(&surroundings));
     let mut set = Set::new("gotpl", funcs, MissingKey::Zero);
     let texts: Vec<(&str, &TemplateSource)> = order.iter().map(|path| (*path, &templates[*path].source)).collect();
-    side_by_side::parse(&mut set, &texts)?;
     let is_partial = |path: &str| path.rsplit('/').next().unwrap_or(path).starts_with('_');
     let run: Vec<(&str, &Renderable)> =
         order.iter().filter(|path| !is_partial(path)).map(|path| (*path, &templates[*path])).collect();
-    let together = if strictness == Strictness::Full { side_by_side::execute(&set, &run, options) } else { None };
+    let at_once = options.tracing == Tracing::Off && strictness == Strictness::Full;
+    let later = if at_once {
+        parse_what_others_need(&mut set, &texts, |path| !is_partial(path))?
+    } else {
+        side_by_side::parse(&mut set, &texts)?;
+        Vec::new()
+    };
+    let together =
+        if strictness == Strictness::Full { side_by_side::execute(&set, &run, options) } else { Together::NotTried };
     let mut recording = Recording::new();
     let rendered = match together {
-        Some(rendered) => rendered?,
-        None => in_order(&set, &run, &mut recording, options)?,
+        Together::Done(rendered) => rendered,
+        Together::NotTried => in_order(&set, &run, &mut recording, options, strictness),
+        Together::Noticed => {
+            side_by_side::parse(&mut set, &later)?;
+            in_order(&set, &run, &mut recording, options, strictness)
+        }
     };
-    let size = texts.iter().map(|(_, source)| source.text.len()).sum();
-    side_by_side::let_go(size, set);
+    let rendered = match rendered {
+        Ok(rendered) => rendered,
+        Err(error) => {
+            // Helm parses all before it executes one: what cannot be parsed is what it says.
+            side_by_side::parse(&mut set, &later)?;
+            return Err(error);
+        }
+    };
     let files = run.iter().map(|(path, _)| (*path).to_owned()).zip(rendered).collect();
     let mut files = Files { files, recording, ..Files::default() };
     files.warnings = std::mem::take(&mut *surroundings.warnings.lock().unwrap_or_else(PoisonError::into_inner));
@@ -191,12 +231,35 @@ pub(crate) fn execute_with(
     Ok(files)
 }
 
+/// Parses the templates that others may include, and defers those that only print: each of them is parsed, executed
+/// and let go of by itself, so that a large chart is never in memory as a whole. Gives those.
+fn parse_what_others_need<'t>(
+    set: &mut Set,
+    texts: &[(&'t str, &'t TemplateSource)],
+    prints: impl Fn(&str) -> bool,
+) -> Result<Vec<(&'t str, &'t TemplateSource)>, ChartError> {
+    let (later, now): (Vec<_>, Vec<_>) =
+        texts.iter().copied().partition(|(path, source)| prints(path) && Set::is_alone(&source.text));
+    let parsed = side_by_side::parse(set, &now);
+    // Of several that cannot be parsed, or that define the same, the order of all decides.
+    if parsed.is_err() || later.iter().any(|(path, _)| set.contains(path)) {
+        set.clear();
+        side_by_side::parse(set, texts)?;
+        return Ok(Vec::new());
+    }
+    for (path, source) in &later {
+        set.defer(path, Str::from(source.text.clone()));
+    }
+    Ok(later)
+}
+
 /// Executes one template after the other; what one writes into shared values, the next one sees.
 fn in_order(
     set: &Set,
     run: &[(&str, &Renderable)],
     recording: &mut Recording,
     options: &RenderOptions,
+    strictness: Strictness,
 ) -> Result<Vec<RenderedFile>, ChartError> {
     let mut context = options.sprig.clone();
     run.iter()
@@ -204,15 +267,27 @@ fn in_order(
             template.scope.insert(TEMPLATE, template.about(path, options.dialect));
             let dot = objects::values(&template.scope, options.dialect);
             match options.tracing {
-                Tracing::Off => one(set, path, &dot, &mut context, options),
-                Tracing::On => traced(set, path, &dot, &mut context, (recording, options)),
+                Tracing::Off if strictness == Strictness::Full => one(set, path, &dot, &mut context, options),
+                Tracing::Off => whole(set, path, &dot, &mut context, options).map(RenderedFile::kept),
+                Tracing::On => traced(set, path, &dot, &mut context, (recording, options)).map(RenderedFile::kept),
             }
         })
         .collect()
 }
 
-/// Executes one template.
+/// Executes one template and cuts its output into documents.
 pub(super) fn one(
+    set: &Set,
+    path: &str,
+    dot: &Value,
+    context: &mut landfall_sprig::Context,
+    options: &RenderOptions,
+) -> Result<RenderedFile, ChartError> {
+    Ok(whole(set, path, dot, context, options)?.cut(path, options.dialect))
+}
+
+/// Executes one template.
+fn whole(
     set: &Set,
     path: &str,
     dot: &Value,
@@ -240,16 +315,14 @@ fn failed(error: landfall_gotemplate::ExecError) -> ChartError {
 }
 
 fn rendered_file(text: Vec<u8>, trace: Option<Trace>) -> RenderedFile {
-    let (mut text, removed) = without_no_value(text);
-    // All of them wait for the last one.
-    text.shrink_to_fit();
-    RenderedFile { text, trace, removed }
+    let (text, removed) = without_no_value(text);
+    RenderedFile { text, trace, removed, documents: None }
 }
 
 fn without_no_value(text: Vec<u8>) -> (Vec<u8>, Vec<Range<usize>>) {
     let mut removed = Vec::new();
     let mut from = 0;
-    while let Some(at) = find(&text[from..], NO_VALUE) {
+    while let Some(at) = memchr::memmem::find(&text[from..], NO_VALUE) {
         removed.push(from + at..from + at + NO_VALUE.len());
         from += at + NO_VALUE.len();
     }
@@ -264,18 +337,6 @@ fn without_no_value(text: Vec<u8>) -> (Vec<u8>, Vec<Range<usize>>) {
     }
     out.extend_from_slice(&text[from..]);
     (out, removed)
-}
-
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    let first = wanted[0];
-    let mut from = 0;
-    while let Some(at) = text[from..].iter().position(|byte| *byte == first) {
-        if text[from + at..].starts_with(wanted) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
 }
 
 /// All templates of a chart and its subcharts, each with its scope (helm: `recAllTpls`).

@@ -1,8 +1,10 @@
 //! What `helm template` prints.
 
+use std::io;
+
 use super::Rendered;
 use crate::error::ChartError;
-use crate::manifest::{Dialect, split_at};
+use crate::manifest::{Dialect, Manifest, split_at};
 use crate::pattern::path_match;
 
 /// Which hooks are printed.
@@ -66,6 +68,48 @@ impl Rendered {
         let leading = out.len() - out.trim_start().len();
         out.drain(..leading);
         self.finish_output(out, options)
+    }
+
+    /// Writes what [`Rendered::template_output`] gives, without putting it together first.
+    ///
+    /// # Errors
+    /// As [`Rendered::template_output`]; inside, what the writer says.
+    pub fn write_output(
+        &self,
+        options: &TemplateOptions,
+        out: &mut dyn io::Write,
+    ) -> Result<io::Result<()>, ChartError> {
+        let last = match self.manifests.split_last() {
+            Some((last, before)) if options.show_only.is_empty() => (last, before, last.text.trim_end()),
+            _ => return Ok(out.write_all(self.template_output(options)?.as_bytes())),
+        };
+        let (last, before, end) = last;
+        if end.is_empty() {
+            // What stands in front of it is trimmed, too.
+            return Ok(out.write_all(self.template_output(options)?.as_bytes()));
+        }
+        Ok(self.write_pieces(options, before, (&last.path, end), out))
+    }
+
+    fn write_pieces(
+        &self,
+        options: &TemplateOptions,
+        before: &[Manifest],
+        last: (&str, &str),
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
+        let mut write = |path: &str, text: &[u8]| {
+            for part in [&b"---\n# Source: "[..], path.as_bytes(), b"\n", text, b"\n"] {
+                out.write_all(part)?;
+            }
+            Ok(())
+        };
+        if options.include_crds {
+            self.crds.iter().try_for_each(|crd| write(&crd.path, String::from_utf8_lossy(&crd.data).as_bytes()))?;
+        }
+        before.iter().try_for_each(|manifest| write(&manifest.path, manifest.text.as_bytes()))?;
+        write(last.0, last.1.as_bytes())?;
+        self.hooks_for(options.hooks).try_for_each(|hook| write(&hook.manifest.path, hook.manifest.text.as_bytes()))
     }
 
     /// As [`Rendered::template_output`], with the manifest's text replaced by what a post-renderer made of it.

@@ -49,17 +49,23 @@ pub(super) fn parse(set: &mut Set, texts: &[(&str, &TemplateSource)]) -> Result<
     Ok(())
 }
 
-/// Executes all templates; `None` where they have to be executed in order.
-pub(super) fn execute(
-    set: &Set,
-    run: &[(&str, &Renderable)],
-    options: &RenderOptions,
-) -> Option<Result<Vec<RenderedFile>, ChartError>> {
+/// What has come of executing templates side by side.
+pub(super) enum Together {
+    /// All that in order would have given.
+    Done(Result<Vec<RenderedFile>, ChartError>),
+    /// Nothing: one wrote into what others read. The values are as they were.
+    Noticed,
+    /// Nothing: it was not tried.
+    NotTried,
+}
+
+/// Executes all templates, where that can be done side by side.
+pub(super) fn execute(set: &Set, run: &[(&str, &Renderable)], options: &RenderOptions) -> Together {
     let size: usize = run.iter().map(|(_, template)| template.source.text.len()).sum();
     let threads = threads(run.len(), size);
     let ordered = options.tracing == Tracing::On || options.lookup.is_some() || options.sprig.random.is_sequence();
     if threads < 2 || ordered || !children_come_first(run) {
-        return None;
+        return Together::NotTried;
     }
     // What a parent sees of its children's scopes is what their last template left there.
     for (path, template) in run {
@@ -94,10 +100,10 @@ pub(super) fn execute(
         for (_, template) in run {
             template.scope.remove(TEMPLATE);
         }
-        return None;
+        return Together::Noticed;
     }
     // In front of the first that failed all have been executed.
-    Some(results.into_iter().flatten().collect())
+    Together::Done(results.into_iter().flatten().collect())
 }
 
 /// Whether every template of a subchart is executed before those of the charts above it.
@@ -123,14 +129,6 @@ fn children_come_first(run: &[(&str, &Renderable)]) -> bool {
 /// Calls `work` for each piece and gives the results in order; side by side where there is that much text.
 pub(crate) fn map<P: Sync, T: Send>(pieces: &[P], size: usize, work: impl Fn(&P) -> T + Sync) -> Vec<T> {
     each(pieces.len(), threads(pieces.len(), size), |at| Some(work(&pieces[at]))).into_iter().flatten().collect()
-}
-
-/// Lets go of something made of many pieces, beside what comes next where there was enough to do for several threads.
-pub(super) fn let_go<T: Send + 'static>(size: usize, what: T) {
-    if threads(usize::MAX, size) > 1 {
-        // Where the system gives no further thread, it is gone already.
-        let _beside = thread::Builder::new().spawn(move || drop(what));
-    }
 }
 
 /// How many threads are worth their start.

@@ -2,23 +2,31 @@
 
 use std::sync::Arc;
 
-use landfall_chart::{Capabilities, Chart, ReleaseInfo, RenderOptions, TemplateOptions, Tree, ValueLayers, render};
+use landfall_chart::{
+    Capabilities, Chart, ReleaseInfo, RenderOptions, TemplateOptions, Tracing, Tree, ValueLayers, render,
+};
 use landfall_sprig::Seeded;
 
 /// Enough text that threads are worth their start.
 const FILLING: usize = 2000;
 
-/// Renders side by side (where there are processors for it) and in order, which a sequence of random numbers asks for.
-fn both_ways(files: &[(String, String)]) -> [Result<String, String>; 2] {
+/// Renders side by side (where there are processors for it), in order, which a sequence of random numbers asks for,
+/// and traced, when all templates are parsed before the first is executed.
+fn each_way(files: &[(String, String)]) -> [Result<String, String>; 3] {
     let tree: Tree = files.iter().map(|(path, text)| (path.clone(), text.as_bytes())).collect();
     let mut in_order = RenderOptions::default();
     in_order.sprig.random = Arc::new(Seeded::new(1));
-    [RenderOptions::default(), in_order].map(|options| {
+    let traced = RenderOptions { tracing: Tracing::On, ..RenderOptions::default() };
+    [RenderOptions::default(), in_order, traced].map(|options| {
         let chart = Chart::load(&tree, "web").map_err(|error| error.to_string())?;
         let release = ReleaseInfo::install("x", "default");
         let rendered = render(&chart, &ValueLayers::new(), &release, &Capabilities::default(), &options)
             .map_err(|error| error.to_string())?;
-        rendered.template_output(&TemplateOptions::default()).map_err(|error| error.to_string())
+        let text = rendered.template_output(&TemplateOptions::default()).map_err(|error| error.to_string())?;
+        let mut written = Vec::new();
+        rendered.write_output(&TemplateOptions::default(), &mut written).expect("printed").expect("written");
+        assert_eq!(written, text.as_bytes());
+        Ok(text)
     })
 }
 
@@ -36,8 +44,9 @@ fn chart(name: &str, prefix: &str, templates: usize, body: &str) -> Vec<(String,
 }
 
 fn same(files: &[(String, String)]) -> Result<String, String> {
-    let [together, in_order] = both_ways(files);
+    let [together, in_order, traced] = each_way(files);
     assert_eq!(together, in_order);
+    assert_eq!(together, traced);
     together
 }
 
@@ -94,4 +103,57 @@ fn the_first_failure_in_order_is_the_one_that_is_told() {
     files.push(("templates/abroken.yaml".to_owned(), "{{ end }}".to_owned()));
     let told = same(&files).expect_err("does not parse");
     assert!(told.contains("web/templates/broken.yaml"), "{told}");
+}
+
+#[test]
+fn a_template_is_found_by_its_path_as_if_all_were_parsed_first() {
+    let mut files = chart("web", "", 60, "  other: {{ include \"web/templates/other.yaml\" . | quote }}\n");
+    files.push(("templates/other.yaml".to_owned(), "at: {{ .Values.map.a }}-{{ .Template.Name }}".to_owned()));
+    let text = same(&files).expect("renders");
+    assert_eq!(text.matches("other: \"at: 1-web/templates/t").count(), 60, "{text}");
+    // A definition of that name: the later of the two counts, which is the one in the file whose name comes first.
+    for name in ["aa", "zz"] {
+        let mut files = files.clone();
+        let define = "{{ define \"web/templates/other.yaml\" }}defined: 1{{ end }}".to_owned();
+        files.push((format!("templates/{name}.yaml"), define));
+        let text = same(&files).expect("renders");
+        assert_eq!(text.matches("other: \"defined: 1\"").count(), if name == "aa" { 60 } else { 0 }, "{text}");
+    }
+    // An empty definition hides nothing.
+    let empty = "{{ tpl \"{{ define \\\"web/templates/other.yaml\\\" }}{{ end }}\
+                 {{ include \\\"web/templates/other.yaml\\\" . }}\" . | quote }}";
+    files.push(("templates/within.yaml".to_owned(), format!("within: {empty}")));
+    let text = same(&files).expect("renders");
+    assert!(text.contains("within: \"at: 1-web/templates/within.yaml\""), "{text}");
+}
+
+#[test]
+fn what_cannot_be_parsed_is_told_before_what_fails() {
+    let mut files = chart("web", "", 60, "  a: {{ .Values.n }}\n");
+    files.push(("templates/zz.yaml".to_owned(), "{{ fail \"first\" }}".to_owned()));
+    files.push(("templates/aa.yaml".to_owned(), "{{ if }}".to_owned()));
+    let told = same(&files).expect_err("does not parse");
+    assert!(told.contains("web/templates/aa.yaml"), "{told}");
+    // A partial is parsed at once; a template in front of it is told all the same.
+    files.push(("templates/_a.tpl".to_owned(), "{{ end }}".to_owned()));
+    let told = same(&files).expect_err("does not parse");
+    assert!(told.contains("web/templates/aa.yaml"), "{told}");
+    // The same of what is asked for by its path.
+    files.pop();
+    files.push(("templates/zzz.yaml".to_owned(), "{{ include \"web/templates/aa.yaml\" . }}".to_owned()));
+    let told = same(&files).expect_err("does not parse");
+    assert!(told.contains("web/templates/aa.yaml"), "{told}");
+}
+
+#[test]
+fn of_two_manifests_that_cannot_be_read_the_first_by_path_is_told() {
+    let mut files = chart("web", "", 60, "  a: {{ .Values.n }}\n");
+    files.push(("templates/zz.yaml".to_owned(), "a: [".to_owned()));
+    files.push(("templates/bb.yaml".to_owned(), "b: [".to_owned()));
+    let told = same(&files).expect_err("is no YAML");
+    assert!(told.contains("web/templates/bb.yaml"), "{told}");
+    // What is no text at all is told before.
+    files.push(("templates/yy.yaml".to_owned(), "a: {{ b64dec \"/w==\" }}".to_owned()));
+    let told = same(&files).expect_err("is no text");
+    assert!(told.contains("web/templates/yy.yaml"), "{told}");
 }

@@ -31,11 +31,10 @@ impl CallCtx<'_> {
             OperandKind::Bool(truth) => Ok(Value::from(*truth)),
             OperandKind::Number { number, .. } => self.ideal(unit, operand, *number),
             OperandKind::Str { literal, .. } => Ok(unit.literals[*literal as usize].clone()),
-            OperandKind::Field { path } => self.path(unit, dot, dot.clone(), *path, operand, &[], None),
+            OperandKind::Field { path } => self.path(unit, dot, dot, *path, operand, &[], None),
             OperandKind::Variable { .. } => self.variable(unit, dot, operand, &[], None),
-            OperandKind::Function { function, name } => {
-                let name = &unit.names[*name as usize];
-                self.function(unit, dot, *function, name, At::Operand(operand), &[], None)
+            OperandKind::Function { function, .. } => {
+                self.function(unit, dot, *function, At::Operand(operand), &[], None)
             }
             OperandKind::Chain { .. } => self.chain(unit, dot, operand, &[], None),
             OperandKind::Pipe(pipe) => self.pipeline(unit, dot, *pipe),

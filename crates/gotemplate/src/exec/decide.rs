@@ -96,7 +96,7 @@ impl CallCtx<'_> {
             let operands = unit.operands_of(&unit.commands[command]);
             let writes = match unit.operands.get(operands[0] as usize).map(|operand| &operand.kind) {
                 Some(OperandKind::Function { name, .. }) => {
-                    unit.names[*name as usize].to_str().filter(|name| WRITERS.contains(name))
+                    std::str::from_utf8(unit.name_at(*name)).ok().filter(|name| WRITERS.contains(name))
                 }
                 _ => None,
             };
@@ -128,7 +128,7 @@ impl CallCtx<'_> {
         };
         let mut here = start;
         for name in unit.path(path) {
-            here = here.as_map()?.get(name)?;
+            here = here.as_map()?.get(name.of(&unit.text))?;
         }
         match here.into_data() {
             Data::Map(map) => Some(map),
@@ -180,7 +180,7 @@ fn first_print(unit: &Unit, body: Run, depth: usize) -> Option<PieceKind> {
                 }
                 let last = pipe.commands.of().last().map(|command| unit.operands_of(&unit.commands[command])[0]);
                 let own_line = last.is_some_and(|first| match &unit.operands[first as usize].kind {
-                    OperandKind::Function { name, .. } => unit.names[*name as usize] == *"nindent",
+                    OperandKind::Function { name, .. } => unit.name_at(*name) == b"nindent",
                     _ => false,
                 });
                 return Some(if own_line { PieceKind::NoLine } else { PieceKind::NoValue });

@@ -172,7 +172,7 @@ impl CallCtx<'_> {
     }
 
     /// An entry of a map.
-    pub(super) fn element(&mut self, map: &Map, key: &Str, collection: Origin, value: Value) -> Value {
+    pub(super) fn element(&mut self, map: &Map, key: &[u8], collection: Origin, value: Value) -> Value {
         let Some(trace) = &mut self.trace else { return value };
         let touched = trace.touched(map, Some(key));
         let origin = trace.element(collection, value.origin());
@@ -181,7 +181,7 @@ impl CallCtx<'_> {
     }
 
     /// What a map gives for a key that it has not.
-    pub(super) fn absent(&mut self, map: &Map, key: &Str, collection: Origin, value: Value) -> Value {
+    pub(super) fn absent(&mut self, map: &Map, key: &[u8], collection: Origin, value: Value) -> Value {
         let Some(trace) = &mut self.trace else { return value };
         let mut origin = trace.touched(map, Some(key));
         if collection.0 >= Origin::DERIVED.0 {

@@ -5,26 +5,24 @@ use crate::call::CallCtx;
 use crate::error::Cause;
 use crate::func::{Flow, Func, FuncError, FuncKind, Signature};
 use crate::parse::tree::{At, Id, Unit};
-use crate::value::{Origin, Str, Type, Value};
+use crate::value::{Origin, Type, Value};
 
 /// Arguments of a call; few calls have more.
 pub(super) type Arguments = SmallVec<[Value; 4]>;
 
 impl CallCtx<'_> {
-    #[expect(clippy::too_many_arguments, reason = "the function, the place and the call, as in Go's evalFunction")]
     pub(super) fn function(
         &mut self,
         unit: &Unit,
         dot: &Value,
         function: u32,
-        name: &Str,
         at: At,
         arguments: &[Id],
         last: Option<Value>,
     ) -> Exec<Value> {
         let set = self.set;
-        let text = name.to_str().unwrap_or_default();
-        self.invoke(unit, dot, set.functions().get(function), text, at, arguments, last)
+        let (name, func) = set.functions().get(function);
+        self.invoke(unit, dot, func, name, at, arguments, last)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the function, the place and the call, as in Go's evalCall")]

@@ -1,4 +1,5 @@
 use super::Exec;
+use super::field::follow;
 use crate::call::CallCtx;
 use crate::error::{Cause, Limit};
 use crate::parse::tree::{At, Id, OperandKind, Unit, Variable};
@@ -29,19 +30,19 @@ impl CallCtx<'_> {
         let value = value.unwrap_or_default();
         for variable in &unit.variables[pipe.declared.of()] {
             let value = if pipe.assigns { self.assigned(value.clone()) } else { value.clone() };
-            self.assign(variable, value)?;
+            self.assign(unit, variable, value)?;
         }
         Ok(value)
     }
 
-    pub(super) fn assign(&mut self, variable: &Variable, value: Value) -> Exec<()> {
+    pub(super) fn assign(&mut self, unit: &Unit, variable: &Variable, value: Value) -> Exec<()> {
         let slot = variable.slot.map(|slot| self.base + slot as usize);
         match slot.and_then(|slot| self.variables.get_mut(slot)) {
             Some(slot) => {
                 *slot = value;
                 Ok(())
             }
-            None => self.fail(format!("undefined variable: {}", variable.name)),
+            None => self.fail(format!("undefined variable: {}", String::from_utf8_lossy(variable.name.of(&unit.text)))),
         }
     }
 
@@ -53,13 +54,12 @@ impl CallCtx<'_> {
         match &unit.operands[first as usize].kind {
             OperandKind::Field { path } => {
                 self.at = At::Operand(first);
-                self.path(unit, dot, dot.clone(), *path, first, arguments, last)
+                self.path(unit, dot, dot, *path, first, arguments, last)
             }
             OperandKind::Chain { .. } => self.chain(unit, dot, first, arguments, last),
-            OperandKind::Function { function, name } => {
+            OperandKind::Function { function, .. } => {
                 self.at = At::Operand(first);
-                let name = &unit.names[*name as usize];
-                self.function(unit, dot, *function, name, At::Command(id), arguments, last)
+                self.function(unit, dot, *function, At::Command(id), arguments, last)
             }
             OperandKind::Pipe(pipe) => {
                 self.not_a_function(unit, first, arguments, last.as_ref())?;
@@ -109,15 +109,24 @@ impl CallCtx<'_> {
         let OperandKind::Variable { slot, path } = &unit.operands[operand as usize].kind else {
             return self.fail("internal error: not a variable");
         };
-        let value = slot.and_then(|slot| self.variables.get(self.base + slot as usize)).cloned();
+        let value = slot.and_then(|slot| self.variables.get(self.base + slot as usize));
         let Some(value) = value else {
-            return self.fail(format!("undefined variable: {}", unit.path(*path)[0]));
+            let name = unit.path(*path)[0].of(&unit.text);
+            return self.fail(format!("undefined variable: {}", String::from_utf8_lossy(name)));
         };
         if path.len() == 1 {
+            let value = value.clone();
             self.not_a_function(unit, operand, arguments, last.as_ref())?;
             return Ok(value);
         }
-        self.path(unit, dot, value, path.tail(), operand, arguments, last)
+        let names = unit.path(path.tail());
+        if self.reads_only(arguments, last.as_ref())
+            && let Some(found) = follow(value, unit, names)
+        {
+            return Ok(found);
+        }
+        let value = value.clone();
+        self.path(unit, dot, &value, path.tail(), operand, arguments, last)
     }
 
     pub(super) fn chain(
@@ -136,6 +145,6 @@ impl CallCtx<'_> {
             return self.fail(format!("indirection through explicit nil in {}", unit.expression(self.at)));
         }
         let receiver = self.untyped(unit, dot, inner)?;
-        self.path(unit, dot, receiver, path, operand, arguments, last)
+        self.path(unit, dot, &receiver, path, operand, arguments, last)
     }
 }

@@ -216,10 +216,10 @@ impl CallCtx<'_> {
         self.step()?;
         match &unit.variables[unit.pipes[branch.pipe as usize].declared.of()] {
             [] => {}
-            [only] => self.assign(only, element.clone())?,
+            [only] => self.assign(unit, only, element.clone())?,
             [first, second, ..] => {
-                self.assign(first, index)?;
-                self.assign(second, element.clone())?;
+                self.assign(unit, first, index)?;
+                self.assign(unit, second, element.clone())?;
             }
         }
         Ok(self.walk(unit, &element, branch.body)? != Flow::Break)

@@ -1,5 +1,7 @@
 //! Go's string literals, written and read (`strconv`).
 
+use std::borrow::Cow;
+
 use super::classes::is_printable;
 use super::utf8;
 
@@ -73,14 +75,16 @@ pub(crate) fn can_backquote(text: &[u8]) -> bool {
 }
 
 /// `strconv.Unquote` for what the lexer hands on: a text in double quotes or backquotes. `None`: invalid syntax.
-pub(crate) fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn unquote(literal: &[u8]) -> Option<Cow<'_, [u8]>> {
     let (&mark, rest) = literal.split_first()?;
     let (&last, body) = rest.split_last()?;
     if mark != last {
         return None;
     }
     match mark {
-        b'`' => Some(body.iter().copied().filter(|byte| *byte != b'\r').collect()),
+        b'`' if !body.contains(&b'\r') => Some(Cow::Borrowed(body)),
+        b'`' => Some(Cow::Owned(body.iter().copied().filter(|byte| *byte != b'\r').collect())),
+        b'"' if !body.iter().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) => Some(Cow::Borrowed(body)),
         b'"' => {
             let mut out = Vec::with_capacity(body.len());
             let mut rest = body;
@@ -90,7 +94,7 @@ pub(crate) fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
                 }
                 rest = &rest[unescape(rest, b'"')?.append(&mut out)..];
             }
-            Some(out)
+            Some(Cow::Owned(out))
         }
         _ => None,
     }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::lex::{Item, Keywords, Kind, Lexer};
 use super::number;
-use super::tree::{Branch, Command, Id, Node, Operand, OperandKind, Pipe, Run, Template, Unit, Variable, run};
+use super::tree::{Branch, Command, Id, Node, Operand, OperandKind, Pipe, Run, Span, Template, Unit, Variable, run};
 use crate::error::ParseError;
 use crate::format;
 use crate::func::Functions;
@@ -20,8 +20,17 @@ const MAX_CONTROL_DEPTH: u32 = 100_000;
 
 type Parsed<T> = Result<T, Box<ParseError>>;
 
+/// How long what has been parsed is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stay {
+    /// For a while, among many: it takes no more room than it needs.
+    Long,
+    /// For one execution.
+    Short,
+}
+
 /// Parses a text: the template of its own name comes last, what it defines before.
-pub(crate) fn parse(name: &str, text: &Str, functions: &Functions) -> Result<Vec<Template>, ParseError> {
+pub(crate) fn parse(name: &str, text: &Str, functions: &Functions, stay: Stay) -> Result<Vec<Template>, ParseError> {
     if u32::try_from(text.len()).is_err() {
         return Err(ParseError { name: name.to_owned(), line: 1, message: "text is larger than 4 GiB".to_owned() });
     }
@@ -33,7 +42,7 @@ pub(crate) fn parse(name: &str, text: &Str, functions: &Functions) -> Result<Vec
         source: text,
         functions,
         lexer: Lexer::new(text, keywords),
-        unit: Unit { name: Arc::from(name), ..Unit::default() },
+        unit: Unit::with_room_for(name, text.len()),
         tree: Tree::new(Str::from(name)),
         finished: Vec::new(),
         stack: Stack::from_here(),
@@ -42,7 +51,9 @@ pub(crate) fn parse(name: &str, text: &Str, functions: &Functions) -> Result<Vec
     parser.top_level().map_err(|error| *error)?;
     let Parser { mut unit, finished, .. } = parser;
     unit.text = text.clone();
-    unit.shrink();
+    if stay == Stay::Long {
+        unit.shrink();
+    }
     let unit = Arc::new(unit);
     Ok(finished
         .into_iter()
@@ -65,30 +76,30 @@ struct Finished {
 }
 
 /// What belongs to one template while it is read: Go's `Tree`.
-struct Tree {
+struct Tree<'t> {
     name: Str,
     /// The last items read, the newest first; up to three are given back.
     tokens: [Item; 3],
     given_back: usize,
     /// Variables that may be named, as Go's parser sees them.
-    known: Vec<Str>,
+    known: Vec<&'t [u8]>,
     /// Variables that are there when this point is executed, as Go's executor sees them; their index is their slot.
-    scope: Vec<Str>,
+    scope: Vec<&'t [u8]>,
     slots: usize,
     action_line: u32,
     range_depth: u32,
     paren_depth: u32,
 }
 
-impl Tree {
+impl<'t> Tree<'t> {
     fn new(name: Str) -> Self {
         let nothing = || Item { kind: Kind::Eof, start: 0, end: 0, line: 0 };
         Tree {
             name,
             tokens: [nothing(), nothing(), nothing()],
             given_back: 0,
-            known: vec![Str::from("$")],
-            scope: vec![Str::from("$")],
+            known: vec![b"$"],
+            scope: vec![b"$"],
             slots: 1,
             action_line: 0,
             range_depth: 0,
@@ -96,14 +107,14 @@ impl Tree {
         }
     }
 
-    fn declare(&mut self, name: &Str) -> u32 {
-        self.scope.push(name.clone());
+    fn declare(&mut self, name: &'t [u8]) -> u32 {
+        self.scope.push(name);
         self.slots = self.slots.max(self.scope.len());
         self.scope.len() as u32 - 1
     }
 
     fn slot(&self, name: &[u8]) -> Option<u32> {
-        self.scope.iter().rposition(|known| known.as_bytes() == name).map(|slot| slot as u32)
+        self.scope.iter().rposition(|known| *known == name).map(|slot| slot as u32)
     }
 }
 
@@ -112,7 +123,7 @@ struct Parser<'t> {
     functions: &'t Functions,
     lexer: Lexer<'t>,
     unit: Unit,
-    tree: Tree,
+    tree: Tree<'t>,
     finished: Vec<Finished>,
     stack: Stack,
     control_depth: u32,
@@ -217,9 +228,9 @@ impl<'t> Parser<'t> {
         if item.kind == kind { Ok(item) } else { self.unexpected(&item, context) }
     }
 
-    fn unquoted(&self, item: &Item) -> Parsed<Vec<u8>> {
+    fn unquoted(&self, item: &Item) -> Parsed<Str> {
         match format::quote::unquote(item.text(self.source)) {
-            Some(text) => Ok(text),
+            Some(text) => Ok(Str::new(&text)),
             None => self.fail("invalid syntax"),
         }
     }
@@ -286,7 +297,12 @@ impl<'t> Parser<'t> {
     }
 
     /// Reads a template's body up to its end in a tree of its own.
-    fn inner_template(&mut self, inner: Tree, context: &str, name: impl FnOnce(&mut Self) -> Parsed<()>) -> Parsed<()> {
+    fn inner_template(
+        &mut self,
+        inner: Tree<'t>,
+        context: &str,
+        name: impl FnOnce(&mut Self) -> Parsed<()>,
+    ) -> Parsed<()> {
         let outer = std::mem::replace(&mut self.tree, inner);
         name(self)?;
         let (nodes, ending) = self.item_list()?;
@@ -306,7 +322,7 @@ impl<'t> Parser<'t> {
             if !matches!(item.kind, Kind::String | Kind::RawString) {
                 return parser.unexpected(&item, CONTEXT);
             }
-            parser.tree.name = Str::from(parser.unquoted(&item)?);
+            parser.tree.name = parser.unquoted(&item)?;
             parser.expect(Kind::RightDelim, CONTEXT).map(drop)
         })
     }
@@ -445,7 +461,7 @@ impl<'t> Parser<'t> {
         if !matches!(item.kind, Kind::String | Kind::RawString) {
             return self.unexpected(item, context);
         }
-        self.unquoted(item).map(Str::from)
+        self.unquoted(item)
     }
 
     fn block(&mut self) -> Parsed<Node> {
@@ -475,13 +491,9 @@ impl<'t> Parser<'t> {
         Ok(Node::Template { pos: item.start as u32, name, pipe })
     }
 
-    fn name_of(&self, item: &Item) -> Str {
-        Str::from(item.text(self.source))
-    }
-
     fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Id> {
         let pos = self.peek_non_space().start as u32;
-        let mut declared: SmallVec<[Str; 2]> = SmallVec::new();
+        let mut declared: SmallVec<[Item; 2]> = SmallVec::new();
         let mut assigns = false;
         loop {
             let item = self.peek_non_space();
@@ -495,15 +507,13 @@ impl<'t> Parser<'t> {
                 Kind::Assign | Kind::Declare => {
                     assigns = next.kind == Kind::Assign;
                     self.next_non_space();
-                    let name = self.name_of(&item);
-                    self.tree.known.push(name.clone());
-                    declared.push(name);
+                    self.tree.known.push(item.text(self.source));
+                    declared.push(item);
                 }
                 Kind::Char if next.text(self.source) == b"," => {
                     self.next_non_space();
-                    let name = self.name_of(&item);
-                    self.tree.known.push(name.clone());
-                    declared.push(name);
+                    self.tree.known.push(item.text(self.source));
+                    declared.push(item);
                     if context == "range" && declared.len() < 2 {
                         match self.peek_non_space().kind {
                             Kind::Variable | Kind::RightDelim | Kind::RightParen => continue,
@@ -556,10 +566,11 @@ impl<'t> Parser<'t> {
                 return self.fail(format!("non executable command in pipeline stage {}", at + 1));
             }
         }
-        let tree = &mut self.tree;
-        let variables = declared.into_iter().map(|name| {
-            let slot = if assigns { tree.slot(&name) } else { Some(tree.declare(&name)) };
-            Variable { name, slot }
+        let (tree, source) = (&mut self.tree, self.source);
+        let variables = declared.into_iter().map(|item| {
+            let name = item.text(source);
+            let slot = if assigns { tree.slot(name) } else { Some(tree.declare(name)) };
+            Variable { name: Span::new(item.start, item.end), slot }
         });
         let declared = run(&mut self.unit.variables, variables);
         let commands = run(&mut self.unit.commands, commands);
@@ -603,13 +614,17 @@ impl<'t> Parser<'t> {
         if first.kind != Kind::Field {
             return Ok(Some(term));
         }
-        let mut path = Vec::new();
+        // The names of a field or variable are the last in the table; those behind it follow them.
+        let path = match &self.unit.operands[term as usize].kind {
+            OperandKind::Field { path } | OperandKind::Variable { path, .. } => *path,
+            _ => run(&mut self.unit.names, []),
+        };
         while self.peek().kind == Kind::Field {
             let item = self.next();
-            path.push(Str::from(&item.text(self.source)[1..]));
+            self.unit.names.push(Span::new(item.start + 1, item.end));
         }
-        let before = match &self.unit.operands[term as usize].kind {
-            OperandKind::Field { path } | OperandKind::Variable { path, .. } => self.unit.path(*path).to_vec(),
+        let path = path.up_to(self.unit.names.len());
+        let kind = match self.unit.operands[term as usize].kind {
             OperandKind::Bool(_)
             | OperandKind::Str { .. }
             | OperandKind::Number { .. }
@@ -618,16 +633,13 @@ impl<'t> Parser<'t> {
                 let shown = self.unit_text(term);
                 return self.fail(format!("unexpected . after term {}", format::quote(&shown)));
             }
-            _ => Vec::new(),
-        };
-        let path = run(&mut self.unit.names, before.into_iter().chain(path));
-        let kind = match self.unit.operands[term as usize].kind {
             OperandKind::Field { .. } => OperandKind::Field { path },
             OperandKind::Variable { slot, .. } => OperandKind::Variable { slot, path },
-            _ => OperandKind::Chain { inner: term, path },
+            _ => return Ok(Some(self.store(first.start, OperandKind::Chain { inner: term, path }))),
         };
         // Go gives the whole operand the place of its second field.
-        Ok(Some(self.store(first.start, kind)))
+        self.unit.operands[term as usize] = Operand { pos: first.start as u32, kind };
+        Ok(Some(term))
     }
 
     /// A literal as it is written.
@@ -653,20 +665,22 @@ impl<'t> Parser<'t> {
                 let Some(function) = self.functions.find(&name) else {
                     return self.fail(format!("function {} not defined", format::quote(text)));
                 };
-                let name = run(&mut self.unit.names, [Str::from(text)]).of().start as Id;
+                let name = run(&mut self.unit.names, [Span::new(item.start, item.end)]).of().start as Id;
                 OperandKind::Function { function, name }
             }
             Kind::Dot => OperandKind::Dot,
             Kind::Nil => OperandKind::Nil,
             Kind::Variable => {
-                if !self.tree.known.iter().any(|known| known.as_bytes() == text) {
+                if !self.tree.known.contains(&text) {
                     return self.fail(format!("undefined variable {}", format::quote(text)));
                 }
                 let slot = self.tree.slot(text);
-                let path = run(&mut self.unit.names, [Str::from(text)]);
+                let path = run(&mut self.unit.names, [Span::new(item.start, item.end)]);
                 OperandKind::Variable { slot, path }
             }
-            Kind::Field => OperandKind::Field { path: run(&mut self.unit.names, [Str::from(&text[1..])]) },
+            Kind::Field => {
+                OperandKind::Field { path: run(&mut self.unit.names, [Span::new(item.start + 1, item.end)]) }
+            }
             Kind::Bool => OperandKind::Bool(text == b"true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
                 let number = match number::parse(text, item.kind == Kind::Complex) {

@@ -31,9 +31,31 @@ impl Run {
         (self.end - self.start) as usize
     }
 
+    /// From its beginning to a later end.
+    pub(crate) fn up_to(self, end: usize) -> Run {
+        Run { start: self.start, end: end as u32 }
+    }
+
     /// Without the first entry.
     pub(crate) fn tail(self) -> Run {
         Run { start: (self.start + 1).min(self.end), end: self.end }
+    }
+}
+
+/// A stretch of a unit's text: a name as it is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        Span { start: start as u32, end: end as u32 }
+    }
+
+    pub(crate) fn of(self, text: &[u8]) -> &[u8] {
+        &text[self.start as usize..self.end as usize]
     }
 }
 
@@ -56,7 +78,7 @@ pub(crate) struct Unit {
     pub(crate) commands: Vec<Command>,
     pub(crate) operand_ids: Vec<Id>,
     pub(crate) operands: Vec<Operand>,
-    pub(crate) names: Vec<Str>,
+    pub(crate) names: Vec<Span>,
     pub(crate) numbers: Vec<Number>,
     /// What strings stand for.
     pub(crate) literals: Vec<Value>,
@@ -105,7 +127,7 @@ pub(crate) struct Pipe {
 /// A variable that a pipeline declares or assigns.
 #[derive(Debug, Clone)]
 pub(crate) struct Variable {
-    pub(crate) name: Str,
+    pub(crate) name: Span,
     /// Where its value lives; `None`: not declared here, which is an error when it is reached.
     pub(crate) slot: Option<u32>,
 }
@@ -173,6 +195,24 @@ pub(crate) enum At {
 }
 
 impl Unit {
+    /// Tables for a text of that many bytes, with room for what templates usually hold.
+    pub(crate) fn with_room_for(name: &str, bytes: usize) -> Self {
+        let bytes = bytes.min(1 << 16);
+        Unit {
+            name: Arc::from(name),
+            text: Str::default(),
+            nodes: Vec::with_capacity(bytes / 40 + 2),
+            pipes: Vec::with_capacity(bytes / 60 + 1),
+            variables: Vec::new(),
+            commands: Vec::with_capacity(bytes / 50 + 1),
+            operand_ids: Vec::with_capacity(bytes / 25 + 1),
+            operands: Vec::with_capacity(bytes / 25 + 1),
+            names: Vec::with_capacity(bytes / 25 + 1),
+            numbers: Vec::new(),
+            literals: Vec::with_capacity(bytes / 80 + 1),
+        }
+    }
+
     /// Gives back what the tables have taken in advance: a chart's templates are many and stay for long.
     pub(crate) fn shrink(&mut self) {
         fn exact<T>(table: &mut Vec<T>) {
@@ -191,7 +231,13 @@ impl Unit {
         exact(&mut self.literals);
     }
 
-    pub(crate) fn path(&self, path: Run) -> &[Str] {
+    /// A name of the table.
+    pub(crate) fn name_at(&self, name: Id) -> &[u8] {
+        self.names[name as usize].of(&self.text)
+    }
+
+    /// The names of a path.
+    pub(crate) fn path(&self, path: Run) -> &[Span] {
         &self.names[path.of()]
     }
 
@@ -304,7 +350,7 @@ impl Writer<'_> {
             if at > 0 {
                 self.put(", ");
             }
-            self.out.extend_from_slice(&variable.name);
+            self.out.extend_from_slice(variable.name.of(&self.unit.text));
         }
         if !pipe.declared.is_empty() {
             self.put(if pipe.assigns { " = " } else { " := " });
@@ -336,7 +382,7 @@ impl Writer<'_> {
     fn path(&mut self, path: Run) {
         for name in self.unit.path(path) {
             self.put(".");
-            self.out.extend_from_slice(name);
+            self.out.extend_from_slice(name.of(&self.unit.text));
         }
     }
 
@@ -354,10 +400,10 @@ impl Writer<'_> {
                     if at > 0 {
                         self.put(".");
                     }
-                    self.out.extend_from_slice(name);
+                    self.out.extend_from_slice(name.of(&self.unit.text));
                 }
             }
-            OperandKind::Function { name, .. } => self.out.extend_from_slice(&self.unit.names[*name as usize]),
+            OperandKind::Function { name, .. } => self.out.extend_from_slice(self.unit.name_at(*name)),
             OperandKind::Chain { inner, path } => {
                 if let OperandKind::Pipe(pipe) = self.unit.operands[*inner as usize].kind {
                     self.put("(");

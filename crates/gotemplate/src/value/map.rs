@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::RwLock;
+use parking_lot::RecursiveRwLock;
 
 use super::entries::Entries;
 use super::watch::{Watch, Watched};
@@ -24,7 +24,7 @@ struct Cell {
     nil: bool,
     /// Who wants to know of writes.
     watch: OnceLock<Watch>,
-    entries: RwLock<Entries>,
+    entries: RecursiveRwLock<Entries>,
 }
 
 /// A defined map type: `chartutil.Values` is `map[string]interface {}` with a name and methods.
@@ -52,7 +52,7 @@ impl Map {
     }
 
     fn made(element: Type, nil: bool, entries: Entries) -> Self {
-        let cell = Cell { element, nil, watch: OnceLock::new(), entries: RwLock::new(entries) };
+        let cell = Cell { element, nil, watch: OnceLock::new(), entries: RecursiveRwLock::new(entries) };
         Map { cell: Arc::new(cell), name: None }
     }
 
@@ -100,6 +100,11 @@ impl Map {
         self.cell.entries.read().get(key.as_ref()).cloned()
     }
 
+    /// Looks at the value under a key. The map is locked for reading meanwhile: `look` must not write to it.
+    pub(crate) fn look<R>(&self, key: &[u8], look: impl FnOnce(&Value) -> R) -> Option<R> {
+        self.cell.entries.read().get(key).map(look)
+    }
+
     /// Whether there is such a key.
     pub fn contains(&self, key: impl AsRef<[u8]>) -> bool {
         self.cell.entries.read().get(key.as_ref()).is_some()
@@ -139,6 +144,12 @@ impl Map {
     /// Keys and values in order, as they are now; later writes do not show.
     pub fn entries(&self) -> Vec<(Str, Value)> {
         self.cell.entries.read().to_vec()
+    }
+
+    /// Looks at all keys and values in order. The map is locked for reading meanwhile: `look` must not write to it.
+    pub fn view<R>(&self, look: impl FnOnce(&[(&Str, &Value)]) -> R) -> R {
+        let entries = self.cell.entries.read();
+        look(&entries.iter().collect::<Vec<_>>())
     }
 
     /// Calls `visit` for each entry in order. The map is locked for reading meanwhile: `visit` must not write to it.

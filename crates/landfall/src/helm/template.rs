@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -71,6 +71,9 @@ const FLAGS: &[Spec] = &[
     flag("take-ownership", Bool, NoEffect, ""),
 ];
 
+/// What a pipe takes at once.
+const WRITTEN_AT_ONCE: usize = 64 * 1024;
+
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let Some(flags) =
         parse(world, "template", "template [NAME] [CHART] [flags]", &[FLAGS, VALUES, CHART, GLOBAL], words)?
@@ -135,14 +138,15 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if let Some(directory) = flags.text("output-dir").filter(|directory| !directory.is_empty()) {
         return write_files(world, &flags, directory, &release.name, &rendered, &output);
     }
-    let text = match post_renderer {
-        None => rendered.template_output(&output)?,
+    let mut out = BufWriter::with_capacity(WRITTEN_AT_ONCE, io::stdout().lock());
+    match post_renderer {
+        None => rendered.write_output(&output, &mut out)??,
         Some(program) => {
             let manifest = post_rendered(world, &flags, &program, rendered.manifest_text(output.include_crds))?;
-            rendered.output_around(&manifest, &output)?
+            out.write_all(rendered.output_around(&manifest, &output)?.as_bytes())?;
         }
-    };
-    io::stdout().lock().write_all(text.as_bytes())?;
+    }
+    out.flush()?;
     Ok(0)
 }
 
