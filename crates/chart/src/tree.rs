@@ -113,7 +113,10 @@ impl Tree {
 
 /// Compares two paths as a walk over sorted directories would meet them: `a/b` before `a-b`.
 pub fn walk_order(a: &str, b: &str) -> std::cmp::Ordering {
-    a.split('/').cmp(b.split('/'))
+    let differ = a.bytes().zip(b.bytes()).find(|(a, b)| a != b);
+    // A separator ends a name, and so comes before anything that could go on with it.
+    let rank = |byte: u8| if byte == b'/' { 0 } else { u16::from(byte) + 1 };
+    differ.map_or_else(|| a.len().cmp(&b.len()), |(a, b)| rank(a).cmp(&rank(b)))
 }
 
 impl<P: Into<String>, B: Into<Bytes>> FromIterator<(P, B)> for Tree {

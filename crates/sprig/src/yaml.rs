@@ -137,11 +137,10 @@ impl Emit for Written<'_> {
                 emitter.sequence(&items);
             }
             Data::Map(map) if map.is_nil() => emitter.null(),
-            Data::Map(map) => {
-                let entries = map.entries();
+            Data::Map(map) => map.view(|entries| {
                 let keys: Vec<Cow<'_, str>> = entries.iter().map(|(key, _)| key.to_string_lossy()).collect();
-                emitter.mapping(keys.iter().zip(&entries).map(|(key, (_, value))| (&**key, Written(value))).collect());
-            }
+                emitter.mapping(keys.iter().zip(entries).map(|(key, (_, value))| (&**key, Written(value))).collect());
+            }),
             Data::Complex(_) | Data::Bytes(_) | Data::Host(_) => {
                 // Rare: what JSON makes of it, which is how `sigs.k8s.io/yaml` does everything.
                 let parsed = json::encode(self.0, json::Escape::Raw)

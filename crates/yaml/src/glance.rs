@@ -9,11 +9,66 @@
 mod flow;
 mod lines;
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::json::json_number;
-use crate::resolve::{Resolved, resolve};
+use crate::resolve::{Resolved, Scalar, resolve};
 use lines::Lines;
+
+/// Makes values of some kind out of what a quick look reads.
+///
+/// As [`Build`](crate::Build) for those who need no places.
+pub trait Gather {
+    /// A value.
+    type Value;
+    /// A mapping that is being filled.
+    type Map: Default;
+
+    /// A scalar; `None` for one that is better left to the real reader.
+    fn scalar(&mut self, scalar: Scalar<'_>) -> Option<Self::Value>;
+
+    /// A sequence.
+    fn sequence(&mut self, items: Vec<Self::Value>) -> Self::Value;
+
+    /// Sets a key, replacing the value that it may have.
+    fn insert(&mut self, map: &mut Self::Map, key: &str, value: Self::Value);
+
+    /// A mapping, filled.
+    fn mapping(&mut self, map: Self::Map) -> Self::Value;
+}
+
+/// As JSON.
+struct Json;
+
+impl Gather for Json {
+    type Value = Value;
+    type Map = Map<String, Value>;
+
+    fn scalar(&mut self, scalar: Scalar<'_>) -> Option<Value> {
+        Some(match scalar {
+            Scalar::Null => Value::Null,
+            Scalar::Bool(truth) => Value::Bool(truth),
+            Scalar::Int(number) => number.into(),
+            Scalar::Uint(number) => number.into(),
+            Scalar::Float(number) => Value::Number(json_number(number)?),
+            Scalar::Str(text) => Value::String(text.into_owned()),
+        })
+    }
+
+    fn sequence(&mut self, items: Vec<Value>) -> Value {
+        Value::Array(items)
+    }
+
+    fn insert(&mut self, map: &mut Self::Map, key: &str, value: Value) {
+        map.insert(key.to_owned(), value);
+    }
+
+    fn mapping(&mut self, map: Self::Map) -> Value {
+        Value::Object(map)
+    }
+}
 
 /// What of a document is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -50,28 +105,39 @@ const KEY: usize = 512;
 /// What [`to_json`](crate::to_json) would give of the first document of a text, with only the wanted entries in it;
 /// `None` where that is better found out by `to_json` itself, whatever the reason.
 pub fn glance(text: &str, wanted: Pick) -> Option<Value> {
-    let mut look = Look { lines: Lines::new(text)?, depth: 0 };
-    let Some(column) = look.lines.column() else { return Some(Value::Null) };
+    look_at(text, wanted, &mut Json)
+}
+
+/// The first document of a text, when a quick look can read it; `None` where that is better left to
+/// [`construct`](crate::construct), whatever the reason.
+pub fn gather<G: Gather>(text: &str, gather: &mut G) -> Option<G::Value> {
+    look_at(text, Pick::Whole, gather)
+}
+
+fn look_at<G: Gather>(text: &str, wanted: Pick, gather: &mut G) -> Option<G::Value> {
+    let mut look = Look { lines: Lines::new(text)?, gather, depth: 0 };
+    let Some(column) = look.lines.column() else { return look.gather.scalar(Scalar::Null) };
     let value = look.node(column, wanted)?;
     look.lines.column().is_none().then_some(value)
 }
 
-struct Look<'t> {
+struct Look<'t, 'g, G> {
     lines: Lines<'t>,
+    gather: &'g mut G,
     depth: usize,
 }
 
 /// What stands behind a `:` or `-`.
-enum Inline {
+enum Inline<V> {
     /// A value, read to the end of its line.
-    Value(Value),
+    Value(V),
     /// Nothing: it may follow on the next lines.
     Nothing,
 }
 
-impl Look<'_> {
+impl<G: Gather> Look<'_, '_, G> {
     /// A collection that begins here, at this column.
-    fn node(&mut self, column: usize, wanted: Pick) -> Option<Value> {
+    fn node(&mut self, column: usize, wanted: Pick) -> Option<G::Value> {
         self.depth += 1;
         if self.depth > DEPTH {
             return None;
@@ -82,8 +148,8 @@ impl Look<'_> {
     }
 
     /// A mapping whose first key stands here.
-    fn mapping(&mut self, column: usize, wanted: Pick) -> Option<Value> {
-        let mut entries = Map::new();
+    fn mapping(&mut self, column: usize, wanted: Pick) -> Option<G::Value> {
+        let mut entries = G::Map::default();
         loop {
             let key = self.lines.key()?;
             let pick = wanted.entry(key);
@@ -92,22 +158,22 @@ impl Look<'_> {
                 Inline::Nothing => match self.lines.column() {
                     Some(next) if next > column => self.node(next, pick)?,
                     Some(next) if next == column && self.lines.at_dash() => self.node(next, pick)?,
-                    _ => Value::Null,
+                    _ => self.gather.scalar(Scalar::Null)?,
                 },
             };
             if !pick.is_nothing() {
-                entries.insert(key.to_owned(), value);
+                self.gather.insert(&mut entries, key, value);
             }
             match self.lines.column() {
                 Some(next) if next == column && !self.lines.at_dash() => {}
                 Some(next) if next >= column => return None,
-                _ => return Some(Value::Object(entries)),
+                _ => return Some(self.gather.mapping(entries)),
             }
         }
     }
 
     /// A sequence whose first `-` stands here.
-    fn sequence(&mut self, column: usize, wanted: Pick) -> Option<Value> {
+    fn sequence(&mut self, column: usize, wanted: Pick) -> Option<G::Value> {
         let pick = if wanted.is_nothing() { Pick::Nothing } else { Pick::Whole };
         let mut items = Vec::new();
         loop {
@@ -119,7 +185,7 @@ impl Look<'_> {
                     Inline::Value(value) => value,
                     Inline::Nothing => match self.lines.column() {
                         Some(next) if next > column => self.node(next, pick)?,
-                        _ => Value::Null,
+                        _ => self.gather.scalar(Scalar::Null)?,
                     },
                 }
             };
@@ -129,13 +195,13 @@ impl Look<'_> {
             match self.lines.column() {
                 Some(next) if next == column && self.lines.at_dash() => {}
                 Some(next) if next > column => return None,
-                _ => return Some(Value::Array(items)),
+                _ => return Some(self.gather.sequence(items)),
             }
         }
     }
 
     /// What stands on the rest of the line, of a collection at this column.
-    fn inline(&mut self, column: usize, wanted: Pick) -> Option<Inline> {
+    fn inline(&mut self, column: usize, wanted: Pick) -> Option<Inline<G::Value>> {
         let value = match self.lines.byte() {
             None | Some(b'\n') => {
                 self.lines.next_line();
@@ -147,17 +213,17 @@ impl Look<'_> {
                 return Some(Inline::Nothing);
             }
             Some(b'|' | b'>') => {
-                self.lines.block_scalar(column)?;
-                // A text over several lines is seldom wanted.
-                return wanted.is_nothing().then_some(Inline::Value(Value::Null));
+                let text = self.lines.block_scalar(column, !wanted.is_nothing())?;
+                return self.text(Cow::Owned(text), wanted).map(Inline::Value);
             }
             Some(b'"' | b'\'') => {
                 let text = self.lines.quoted(!wanted.is_nothing())?;
-                if wanted.is_nothing() { Value::Null } else { Value::String(text.to_owned()) }
+                self.text(Cow::Borrowed(text), wanted)?
             }
-            Some(b'[' | b'{') => flow::collection(&mut self.lines, wanted, 0)?,
+            Some(b'[' | b'{') => self.flow(wanted, 0)?,
             Some(_) => {
-                let value = scalar(self.lines.plain()?, wanted)?;
+                let text = self.lines.plain()?;
+                let value = self.scalar(text, wanted)?;
                 // A deeper line would belong to the scalar.
                 if self.lines.column().is_some_and(|next| next > column) {
                     return None;
@@ -168,23 +234,31 @@ impl Look<'_> {
         self.lines.end_of_value()?;
         Some(Inline::Value(value))
     }
-}
 
-/// A plain scalar's value; what has no JSON form is not for a quick look.
-fn scalar(text: &str, wanted: Pick) -> Option<Value> {
-    if wanted.is_nothing() {
-        // Only `.inf` and `.nan` have none, and both have a dot in front.
-        let odd = text.trim_start_matches(['+', '-']).starts_with('.');
-        return (!odd || matches!(resolve(text), Resolved::Str)).then_some(Value::Null);
+    /// A text that can be nothing else.
+    fn text(&mut self, text: Cow<'_, str>, wanted: Pick) -> Option<G::Value> {
+        self.gather.scalar(if wanted.is_nothing() { Scalar::Null } else { Scalar::Str(text) })
     }
-    Some(match resolve(text) {
-        Resolved::Null => Value::Null,
-        Resolved::Bool(truth) => Value::Bool(truth),
-        Resolved::Int(number) => number.into(),
-        Resolved::Uint(number) => number.into(),
-        Resolved::Float(number) => Value::Number(json_number(number)?),
-        Resolved::Timestamp | Resolved::Str => Value::String(text.to_owned()),
-    })
+
+    /// A plain scalar's value; what has no JSON form is not for a quick look.
+    fn scalar(&mut self, text: &str, wanted: Pick) -> Option<G::Value> {
+        if wanted.is_nothing() {
+            // Only `.inf` and `.nan` have none, and both have a dot in front.
+            let odd = text.trim_start_matches(['+', '-']).starts_with('.');
+            if odd && !matches!(resolve(text), Resolved::Str) {
+                return None;
+            }
+            return self.gather.scalar(Scalar::Null);
+        }
+        self.gather.scalar(match resolve(text) {
+            Resolved::Null => Scalar::Null,
+            Resolved::Bool(truth) => Scalar::Bool(truth),
+            Resolved::Int(number) => Scalar::Int(number),
+            Resolved::Uint(number) => Scalar::Uint(number),
+            Resolved::Float(number) => Scalar::Float(number),
+            Resolved::Timestamp | Resolved::Str => Scalar::Str(Cow::Borrowed(text)),
+        })
+    }
 }
 
 /// Whether a plain key is the string that it looks like.

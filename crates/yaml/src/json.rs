@@ -7,6 +7,7 @@ use serde_json::{Map, Number, Value};
 use crate::construct::{Build, Repeated, construct};
 use crate::document::{Document, Node, parse, parse_first};
 use crate::error::Error;
+use crate::glance::{Pick, glance};
 use crate::number::{Whole, float_g, whole};
 use crate::resolve::Scalar;
 
@@ -17,6 +18,9 @@ use crate::resolve::Scalar;
 /// # Errors
 /// What is no YAML, and `.nan` and `.inf`, which have no JSON form.
 pub fn to_json(text: &str) -> Result<Value, Error> {
+    if let Some(value) = glance(text, Pick::Whole) {
+        return Ok(value);
+    }
     match parse_first(text)? {
         Some(document) => document_to_json(&document),
         None => Ok(Value::Null),

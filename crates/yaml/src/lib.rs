@@ -5,7 +5,7 @@
 //! text ──► characters ──► tokens ──► events ──► nodes with places ──► Value, JSON, or a caller's own values
 //!                                                    │
 //!                                                    └──► edit: the same text with one scalar or entry changed
-//!   └──► glance: a few values of a plain document, the rest only checked
+//!   └──► glance: a few values of a plain document or all of them, without nodes and places
 //! Value, JSON, anything serde knows ──► emit ──► text, byte for byte what Helm's `toYaml` writes
 //! ```
 //!
@@ -42,7 +42,7 @@ pub use decode::decode;
 pub use document::{CollectionStyle, Document, Kind, MAX_DEPTH, Node, Step, parse, parse_first};
 pub use emit::{Emit, Emitter, emit, emit_pretty, emit_value, emit_value_pretty, key_order};
 pub use error::{Duplicate, Error};
-pub use glance::{Pick, glance};
+pub use glance::{Gather, Pick, gather, glance};
 pub use json::{document_to_json, to_json, to_json_all, to_json_strict};
 pub use mark::{Mark, Span};
 pub use resolve::Scalar;

@@ -1,11 +1,10 @@
 //! Values files become maps.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use landfall_gotemplate::{List, Map, Origin, Str, Type, Value};
-use landfall_yaml::{Build, Node, Repeated, Scalar};
+use landfall_gotemplate::{List, Map, Origin, Str, Value};
+use landfall_yaml::{Build, Gather, Node, Repeated, Scalar};
 
 use super::MAX_VALUES_SIZE;
 use super::origin::{LayerKind, Origins};
@@ -154,10 +153,16 @@ fn read_map(
             ChartError::yaml(prefix, error, name, text)
         }
     };
-    let document = landfall_yaml::parse_first(text).map_err(|error| failed(&error))?;
-    let Some(document) = document else { return Ok(Map::new()) };
-    let value = landfall_yaml::construct(&document, Repeated::LastWins, &mut Values { origins, layer })
-        .map_err(|error| failed(&error))?;
+    let quick = if origins.is_on() { None } else { landfall_yaml::gather(text, &mut Placeless) };
+    let value = match quick {
+        Some(value) => value,
+        None => {
+            let document = landfall_yaml::parse_first(text).map_err(|error| failed(&error))?;
+            let Some(document) = document else { return Ok(Map::new()) };
+            landfall_yaml::construct(&document, Repeated::LastWins, &mut Values { origins, layer })
+                .map_err(|error| failed(&error))?
+        }
+    };
     match value.data() {
         landfall_gotemplate::Data::Nil => Ok(Map::new()),
         landfall_gotemplate::Data::Map(map) => Ok(map.clone()),
@@ -169,6 +174,56 @@ fn read_map(
             };
             Err(ChartError::values_shape(prefix, name, found, text))
         }
+    }
+}
+
+/// From so many entries on a mapping is looked through for keys that it has twice.
+const MANY_ENTRIES: usize = 1024;
+
+/// A scalar's value; an error for a number that JSON does not have.
+fn of_scalar(scalar: Scalar<'_>) -> Result<Value, f64> {
+    Ok(match scalar {
+        Scalar::Null => Value::nil(),
+        Scalar::Bool(truth) => Value::from(truth),
+        Scalar::Int(number) => Value::from(number as f64),
+        Scalar::Uint(number) => Value::from(number as f64),
+        Scalar::Float(number) if number.is_finite() => Value::from(number),
+        Scalar::Float(number) => return Err(number),
+        Scalar::Str(text) => Value::from(&*text),
+    })
+}
+
+/// Puts an entry behind those of a mapping; of two with one key the later will count.
+fn put(map: &mut Vec<(Str, Value)>, key: &str, value: Value) {
+    // Mappings merged into each other again and again take no more room than the keys that there are.
+    if map.len() == map.capacity() && map.len() >= MANY_ENTRIES {
+        let unique: Map = std::mem::take(map).into_iter().collect();
+        *map = unique.entries();
+    }
+    map.push((Str::from(key), value));
+}
+
+/// Builds the same values as [`Values`], where nobody asks where they stand.
+struct Placeless;
+
+impl Gather for Placeless {
+    type Value = Value;
+    type Map = Vec<(Str, Value)>;
+
+    fn scalar(&mut self, scalar: Scalar<'_>) -> Option<Value> {
+        of_scalar(scalar).ok()
+    }
+
+    fn sequence(&mut self, items: Vec<Value>) -> Value {
+        Value::from(List::new(items))
+    }
+
+    fn insert(&mut self, map: &mut Self::Map, key: &str, value: Value) {
+        put(map, key, value);
+    }
+
+    fn mapping(&mut self, map: Self::Map) -> Value {
+        Value::from(map.into_iter().collect::<Map>())
     }
 }
 
@@ -192,16 +247,12 @@ impl Values<'_> {
 
 impl Build for Values<'_> {
     type Value = Value;
-    type Map = BTreeMap<Str, Value>;
+    type Map = Vec<(Str, Value)>;
 
     fn scalar(&mut self, scalar: Scalar<'_>, at: Node<'_>) -> Result<Value, landfall_yaml::Error> {
-        let value = match scalar {
-            Scalar::Null => Value::nil(),
-            Scalar::Bool(truth) => Value::from(truth),
-            Scalar::Int(number) => Value::from(number as f64),
-            Scalar::Uint(number) => Value::from(number as f64),
-            Scalar::Float(number) if number.is_finite() => Value::from(number),
-            Scalar::Float(number) => {
+        let value = match of_scalar(scalar) {
+            Ok(value) => value,
+            Err(number) => {
                 let shown = if number.is_nan() {
                     "NaN"
                 } else if number > 0.0 {
@@ -214,7 +265,6 @@ impl Build for Values<'_> {
                     at: Some(at.span().start),
                 });
             }
-            Scalar::Str(text) => Value::from(&*text),
         };
         let origin = self.origin(at);
         Ok(value.with_origin(origin))
@@ -227,11 +277,11 @@ impl Build for Values<'_> {
 
     fn insert(&mut self, map: &mut Self::Map, key: Cow<'_, str>, value: Value, at: Node<'_>) {
         let origin = self.origin(at);
-        map.insert(Str::from(&*key), value.with_origin(origin));
+        put(map, &key, value.with_origin(origin));
     }
 
     fn mapping(&mut self, map: Self::Map, at: Node<'_>) -> Value {
         let origin = self.origin(at);
-        Value::from(Map::of(Type::Any, map)).with_origin(origin)
+        Value::from(map.into_iter().collect::<Map>()).with_origin(origin)
     }
 }

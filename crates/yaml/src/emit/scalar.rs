@@ -307,14 +307,16 @@ pub(crate) fn reads_as_text(text: &str) -> bool {
 /// `[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?`
 fn is_base_60(text: &str) -> bool {
     let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return false;
+    }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if !fraction.bytes().all(|b| b.is_ascii_digit() || b == b'_') {
         return false;
     }
     let mut parts = whole.split(':');
     let head = parts.next().unwrap_or("");
-    let head_ok =
-        head.starts_with(|c: char| c.is_ascii_digit()) && head.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    let head_ok = head.bytes().all(|b| b.is_ascii_digit() || b == b'_');
     let mut count = 0;
     head_ok
         && parts.all(|part| {

@@ -1,55 +1,71 @@
 //! Flow collections on one line.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use super::lines::{Lines, WORD};
-use super::{KEY, Pick, is_plain_key, scalar};
+use super::{Gather, KEY, Look, Pick, is_plain_key};
 
 /// Deepest nesting that is looked at.
 const DEPTH: usize = 20;
 
-/// A collection that begins here and ends on this line; the place is then behind its bracket.
-pub(super) fn collection(lines: &mut Lines<'_>, wanted: Pick, depth: usize) -> Option<Value> {
-    if depth > DEPTH {
-        return None;
-    }
-    let is_mapping = lines.byte() == Some(b'{');
-    let close = if is_mapping { b'}' } else { b']' };
-    lines.pass(1);
-    lines.skip_spaces();
-    let mut entries = Map::new();
-    let mut items = Vec::new();
-    if lines.byte() == Some(close) {
-        lines.pass(1);
-    } else {
-        loop {
-            let (key, pick) = if is_mapping {
-                let key = key(lines)?;
-                (key, wanted.entry(key))
-            } else {
-                ("", if wanted.is_nothing() { Pick::Nothing } else { Pick::Whole })
-            };
-            let value = value(lines, pick, depth)?;
-            if !pick.is_nothing() {
-                if is_mapping {
-                    entries.insert(key.to_owned(), value);
+impl<G: Gather> Look<'_, '_, G> {
+    /// A collection that begins here and ends on this line; the place is then behind its bracket.
+    pub(super) fn flow(&mut self, wanted: Pick, depth: usize) -> Option<G::Value> {
+        if depth > DEPTH {
+            return None;
+        }
+        let is_mapping = self.lines.byte() == Some(b'{');
+        let close = if is_mapping { b'}' } else { b']' };
+        self.lines.pass(1);
+        self.lines.skip_spaces();
+        let mut entries = G::Map::default();
+        let mut items = Vec::new();
+        if self.lines.byte() == Some(close) {
+            self.lines.pass(1);
+        } else {
+            loop {
+                let (key, pick) = if is_mapping {
+                    let key = key(&mut self.lines)?;
+                    (key, wanted.entry(key))
                 } else {
-                    items.push(value);
+                    ("", if wanted.is_nothing() { Pick::Nothing } else { Pick::Whole })
+                };
+                let value = self.flow_value(pick, depth)?;
+                if !pick.is_nothing() {
+                    if is_mapping {
+                        self.gather.insert(&mut entries, key, value);
+                    } else {
+                        items.push(value);
+                    }
                 }
+                self.lines.skip_spaces();
+                let byte = self.lines.byte()?;
+                self.lines.pass(1);
+                if byte == close {
+                    break;
+                }
+                if byte != b',' {
+                    return None;
+                }
+                self.lines.skip_spaces();
             }
-            lines.skip_spaces();
-            let byte = lines.byte()?;
-            lines.pass(1);
-            if byte == close {
-                break;
+        }
+        Some(if is_mapping { self.gather.mapping(entries) } else { self.gather.sequence(items) })
+    }
+
+    fn flow_value(&mut self, wanted: Pick, depth: usize) -> Option<G::Value> {
+        match self.lines.byte()? {
+            b'[' | b'{' => self.flow(wanted, depth + 1),
+            b'"' | b'\'' => {
+                let text = self.lines.quoted(!wanted.is_nothing())?;
+                self.text(Cow::Borrowed(text), wanted)
             }
-            if byte != b',' {
-                return None;
+            _ => {
+                let text = word(&mut self.lines)?;
+                self.scalar(text, wanted)
             }
-            lines.skip_spaces();
         }
     }
-    Some(if is_mapping { Value::Object(entries) } else { Value::Array(items) })
 }
 
 /// A key with its `:` and the spaces behind it.
@@ -66,20 +82,6 @@ fn key<'t>(lines: &mut Lines<'t>) -> Option<&'t str> {
     }
     lines.skip_spaces();
     Some(key)
-}
-
-fn value(lines: &mut Lines<'_>, wanted: Pick, depth: usize) -> Option<Value> {
-    match lines.byte()? {
-        b'[' | b'{' => collection(lines, wanted, depth + 1),
-        b'"' | b'\'' => {
-            let text = lines.quoted(!wanted.is_nothing())?;
-            Some(if wanted.is_nothing() { Value::Null } else { Value::String(text.to_owned()) })
-        }
-        _ => {
-            let text = word(lines)?;
-            scalar(text, wanted)
-        }
-    }
 }
 
 /// A plain scalar of nothing but letters, digits and `_./-`, with something behind it that cannot be part of it.

@@ -42,6 +42,11 @@ pub(super) const WORD: [bool; 256] = {
 
 /// Whether the scanner reads every character of the text as just a character.
 fn is_ordinary(bytes: &[u8]) -> bool {
+    // Nearly all texts are of nothing but these; looked at in a way that takes many bytes at once.
+    let plain = |byte: &u8| (0x20..0x7F).contains(byte) | (*byte == b'\n') | (*byte == b'\t');
+    if bytes.chunks(64).all(|some| some.iter().fold(true, |all, byte| all & plain(byte))) {
+        return true;
+    }
     let mut from = 0;
     while let Some(found) = bytes[from..].iter().position(|byte| ODD[*byte as usize]) {
         let at = from + found;
@@ -157,7 +162,13 @@ impl<'t> Lines<'t> {
                 if !WORD[first as usize] || matches!(first, b'-' | b'.') {
                     return None;
                 }
-                let end = self.at + bytes[self.at..].iter().take(KEY).position(|byte| !WORD[*byte as usize])?;
+                let mut end = self.at + 1;
+                while WORD[*bytes.get(end)? as usize] {
+                    end += 1;
+                }
+                if end - self.at >= KEY {
+                    return None;
+                }
                 (self.at, end, end)
             }
         };
@@ -262,52 +273,106 @@ impl<'t> Lines<'t> {
         Some(())
     }
 
-    /// Passes a block scalar in a collection at that column.
-    pub(super) fn block_scalar(&mut self, column: usize) -> Option<()> {
+    /// Passes a block scalar in a collection at that column; `exact`: its text is wanted.
+    pub(super) fn block_scalar(&mut self, column: usize, exact: bool) -> Option<String> {
         let bytes = self.bytes;
+        // How lines are folded is known to others.
+        if exact && bytes[self.at] == b'>' {
+            return None;
+        }
+        let mut block = Block { text: String::new(), breaks: 0, trailing: Trailing::One, exact };
         let mut at = self.at + 1;
-        if matches!(bytes.get(at), Some(b'-' | b'+')) {
+        if let Some(mark @ (b'-' | b'+')) = bytes.get(at) {
+            block.trailing = if *mark == b'-' { Trailing::None } else { Trailing::All };
             at += 1;
         }
         if bytes.get(at) != Some(&b'\n') {
-            return if at == bytes.len() { self.finish() } else { None };
+            return if at == bytes.len() { self.finish(block) } else { None };
         }
         at += 1;
         let spaces = |line: usize| bytes[line..].iter().take_while(|byte| **byte == b' ').count();
         // Blank lines in front of the text must be empty: their spaces would count as indentation.
         while bytes.get(at) == Some(&b'\n') {
             at += 1;
+            block.breaks += 1;
         }
         let indent = spaces(at);
         match bytes.get(at + indent) {
-            None => return if indent == 0 { self.finish() } else { None },
+            None => return if indent == 0 { self.finish(block) } else { None },
             Some(b'\n' | b'\t') => return None,
             Some(_) => {}
         }
         if indent > column {
-            loop {
-                at = match memchr(b'\n', &bytes[at..]) {
-                    Some(more) => at + more + 1,
-                    None => return self.finish(),
-                };
-                let here = spaces(at);
-                match bytes.get(at + here) {
-                    None => return self.finish(),
-                    Some(b'\n') => {}
-                    Some(b'\t') if here < indent => return None,
-                    Some(_) if here < indent => break,
-                    Some(_) => {}
+            'text: loop {
+                let end = memchr(b'\n', &bytes[at..]).map(|more| at + more);
+                block.line(&self.text[at + indent..end.unwrap_or(bytes.len())]);
+                let Some(end) = end else { return self.finish(block) };
+                at = end + 1;
+                block.breaks = 1;
+                loop {
+                    let here = spaces(at);
+                    match bytes.get(at + here) {
+                        None if exact && here > indent => return None,
+                        None => return self.finish(block),
+                        Some(b'\n') if here > indent => break,
+                        Some(b'\n') => {
+                            block.breaks += 1;
+                            at += here + 1;
+                        }
+                        Some(b'\t') if here < indent => return None,
+                        Some(_) if here < indent => break 'text,
+                        Some(_) => break,
+                    }
                 }
             }
         }
         self.at = at;
         self.line = at;
         self.skip_blank();
-        Some(())
+        Some(block.end())
     }
 
-    fn finish(&mut self) -> Option<()> {
+    fn finish(&mut self, block: Block) -> Option<String> {
         self.at = self.bytes.len();
-        Some(())
+        Some(block.end())
+    }
+}
+
+/// Which line ends behind its text belong to a block scalar.
+enum Trailing {
+    None,
+    One,
+    All,
+}
+
+/// A literal block scalar that is being read.
+struct Block {
+    text: String,
+    /// Line ends that wait for more text.
+    breaks: usize,
+    trailing: Trailing,
+    exact: bool,
+}
+
+impl Block {
+    fn line(&mut self, line: &str) {
+        if self.exact {
+            self.text.extend(std::iter::repeat_n('\n', self.breaks));
+            self.text.push_str(line);
+        }
+        self.breaks = 0;
+    }
+
+    fn end(mut self) -> String {
+        let breaks = match self.trailing {
+            Trailing::None => 0,
+            Trailing::One if self.text.is_empty() => 0,
+            Trailing::One => self.breaks.min(1),
+            Trailing::All => self.breaks,
+        };
+        if self.exact {
+            self.text.extend(std::iter::repeat_n('\n', breaks));
+        }
+        self.text
     }
 }

@@ -1,6 +1,6 @@
 //! A quick look sees what the real reader sees, or nothing at all.
 
-use landfall_yaml::{Pick, glance, to_json};
+use landfall_yaml::{Error, Pick, document_to_json, glance, parse_first};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -9,6 +9,11 @@ const HEAD: Pick = Pick::Entries(&[
     ("kind", Pick::Whole),
     ("metadata", Pick::Entries(&[("name", Pick::Whole), ("annotations", Pick::Whole)])),
 ]);
+
+/// What the real reader reads; [`landfall_yaml::to_json`] looks quickly first.
+fn read(text: &str) -> Result<Value, Error> {
+    parse_first(text)?.map_or(Ok(Value::Null), |document| document_to_json(&document))
+}
 
 /// What of a value is wanted.
 fn picked(value: Value, pick: Pick) -> Value {
@@ -29,12 +34,12 @@ fn picked(value: Value, pick: Pick) -> Value {
 fn agrees(text: &str) -> bool {
     for pick in [HEAD, Pick::Whole] {
         if let Some(seen) = glance(text, pick) {
-            let read = to_json(text).unwrap_or_else(|error| panic!("{text:?} is refused by the reader: {error}"));
+            let read = read(text).unwrap_or_else(|error| panic!("{text:?} is refused by the reader: {error}"));
             assert_eq!(seen, picked(read, pick), "{text:?}");
         }
     }
     let checked = glance(text, Pick::Nothing).is_some();
-    assert!(!checked || to_json(text).is_ok(), "{text:?} is refused by the reader");
+    assert!(!checked || read(text).is_ok(), "{text:?} is refused by the reader");
     glance(text, HEAD).is_some()
 }
 
@@ -106,6 +111,34 @@ fn a_usual_manifest_is_seen_at_a_glance() {
     });
     assert_eq!(seen, expected);
     assert_eq!(glance("# nothing\n\n", HEAD), Some(Value::Null));
+}
+
+#[test]
+fn block_scalars_are_read_at_a_glance() {
+    for text in [
+        "a: |\n  b\n",
+        "a: |\n  b",
+        "a: |\n  b\n\n\n",
+        "a: |-\n  b\n\n",
+        "a: |+\n  b\n\n",
+        "a: |+\n  b",
+        "a: |\n\n\n  b\n   c\n\n  d\n",
+        "a: |\n  b\n    \n  c\n",
+        "a: |\n  b\n \n  c\n",
+        "a: |\n  b\n    \n",
+        "a: |\n  b\n  \n",
+        "a: |\n  b\n  \tc\n",
+        "a: |\n\nb: 1\n",
+        "a: |+\n\nb: 1\n",
+        "a: |-\nb: 1\n",
+        "a:\n  - |\n    b\n   # c\n  - d\n",
+        "a: |\n  # b\n# c\nd: 1\n",
+        "a: |",
+        "a: |\n",
+        "a: |+\n\n\n",
+    ] {
+        assert_eq!(glance(text, Pick::Whole), read(text).ok(), "{text:?}");
+    }
 }
 
 #[test]
