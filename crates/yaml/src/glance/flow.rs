@@ -61,7 +61,7 @@ impl<G: Gather> Look<'_, '_, G> {
                 self.text(Cow::Borrowed(text), wanted)
             }
             _ => {
-                let text = word(&mut self.lines)?;
+                let text = word(&mut self.lines, Place::Value)?;
                 self.scalar(text, wanted)
             }
         }
@@ -71,7 +71,7 @@ impl<G: Gather> Look<'_, '_, G> {
 /// A key with its `:` and the spaces behind it.
 fn key<'t>(lines: &mut Lines<'t>) -> Option<&'t str> {
     let quoted = matches!(lines.byte()?, b'"' | b'\'');
-    let key = if quoted { lines.quoted(true)? } else { word(lines).filter(|key| is_plain_key(key))? };
+    let key = if quoted { lines.quoted(true)? } else { word(lines, Place::Key).filter(|key| is_plain_key(key))? };
     if key.len() > KEY || lines.byte() != Some(b':') {
         return None;
     }
@@ -84,14 +84,27 @@ fn key<'t>(lines: &mut Lines<'t>) -> Option<&'t str> {
     Some(key)
 }
 
-/// A plain scalar of nothing but letters, digits and `_./-`, with something behind it that cannot be part of it.
-fn word<'t>(lines: &mut Lines<'t>) -> Option<&'t str> {
+/// What a plain scalar is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Key,
+    Value,
+}
+
+/// A plain scalar of nothing but letters, digits, `_./-`, and in a value `=`, with something behind it that cannot be
+/// part of it.
+fn word<'t>(lines: &mut Lines<'t>, place: Place) -> Option<&'t str> {
     let start = lines.place();
+    let is_value = place == Place::Value;
     let first = lines.byte()?;
-    if !WORD[first as usize] || matches!(first, b'-' | b'.') {
+    if !WORD[first as usize] || first == b'.' || (first == b'-' && !is_value) {
         return None;
     }
-    while lines.byte().is_some_and(|byte| WORD[byte as usize]) {
+    lines.pass(1);
+    if first == b'-' && !lines.byte().is_some_and(|next| WORD[next as usize]) {
+        return None;
+    }
+    while lines.byte().is_some_and(|byte| WORD[byte as usize] || (byte == b'=' && is_value)) {
         lines.pass(1);
     }
     // `a b` and `a:b` are scalars as well; they are left to others.

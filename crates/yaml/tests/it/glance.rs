@@ -63,6 +63,7 @@ spec:
       - name: web   # the only one
         image: "example.com/web:1.0"
         args: ["--port", "80", a/b]
+        env_args: [-c, --flag=x, -U, --x.y=/z, -1, --]
         command:
           - sh
           - -c
@@ -228,6 +229,7 @@ fn disturbance() -> impl Strategy<Value = String> {
         "%",
         "@",
         "=",
+        "[-a, --b=c]",
         "kind: A\n",
         "metadata:\n",
         "k: v\n",
