@@ -1,7 +1,7 @@
 //! Requirement rows and the tests whose names carry their ids.
 //!
 //! `conformance/requirements.txt` has one line an owner: `owner: LP-01 LP-02 …`. A test carries a row's id in its name in lower case with
-//! underscores (`lp_045_missing_key_refused` or `lp_45_…` for LP-45); a script of steps (`*.steps`) carries those that a comment of its own
+//! underscores (`lp_045_missing_key_refused` or `lp_45_…` for LP-45; `ez_022_ez_072_…` for two); a script of steps (`*.steps`) carries those that a comment of its own
 //! names: `# rows: X-01 LP-04`.
 #![allow(clippy::print_stdout, reason = "this is the command's own output")]
 
@@ -95,19 +95,23 @@ fn tests(root: &Path) -> Result<BTreeMap<Row, Vec<String>>, String> {
         let code = without_literals(&file.text);
         for after in code.split("fn ").skip(1) {
             let name: String = after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            if let Some(row) = row_of_test(&name) {
-                found.entry(row).or_default().push(name);
+            for row in rows_of_test(&name) {
+                found.entry(row).or_default().push(name.clone());
             }
         }
     }
     Ok(found)
 }
 
-fn row_of_test(name: &str) -> Option<Row> {
+/// The rows that a test's name begins with: `ez_022_ez_072_three_hosts` has two.
+fn rows_of_test(name: &str) -> Vec<Row> {
     let mut parts = name.split('_');
-    let series = parts.next().filter(|series| ["lp", "ez", "se", "x"].contains(series))?;
-    let number = parts.next()?.parse().ok()?;
-    Some((series.to_uppercase(), number))
+    let mut rows = Vec::new();
+    while let Some(series) = parts.next().filter(|series| ["lp", "ez", "se", "x"].contains(series)) {
+        let Some(number) = parts.next().and_then(|number| number.parse().ok()) else { break };
+        rows.push((series.to_uppercase(), number));
+    }
+    rows
 }
 
 #[cfg(test)]
@@ -116,9 +120,11 @@ mod tests {
 
     #[test]
     fn a_test_name_carries_its_row() {
-        assert_eq!(row_of_test("lp_045_missing_key_refused"), Some(("LP".to_owned(), 45)));
-        assert_eq!(row_of_test("x_02_renders"), Some(("X".to_owned(), 2)));
-        assert_eq!(row_of_test("render_lp_45"), None);
+        let row = |series: &str, number| (series.to_owned(), number);
+        assert_eq!(rows_of_test("lp_045_missing_key_refused"), [row("LP", 45)]);
+        assert_eq!(rows_of_test("x_02_renders"), [row("X", 2)]);
+        assert_eq!(rows_of_test("ez_022_ez_072_three_hosts"), [row("EZ", 22), row("EZ", 72)]);
+        assert_eq!(rows_of_test("render_lp_45"), []);
     }
 
     #[test]

@@ -47,8 +47,20 @@ pub(crate) enum Part {
     None,
 }
 
+/// Whether an application is synced for the first time.
+///
+/// Argo CD runs Helm's hooks for installs and for upgrades alike in every sync: one that is both `post-install` and
+/// `pre-upgrade` would wait, in the first sync, for what that very sync is to bring. Here they keep Helm's meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Nothing of it is live.
+    First,
+    /// Something of it is.
+    Later,
+}
+
 /// What an object is to a sync, by its annotations (gitops-engine, pkg/sync/hook).
-pub(crate) fn part(object: &Object) -> Part {
+pub(crate) fn part(object: &Object, turn: Turn) -> Part {
     let words = |annotation: &str| -> Vec<String> {
         object
             .annotation(annotation)
@@ -77,11 +89,11 @@ pub(crate) fn part(object: &Object) -> Part {
     if object.annotation(HELM_HOOK).is_some() {
         let mut types = Vec::new();
         for word in words(HELM_HOOK) {
-            let hook = match word.as_str() {
-                "pre-install" | "pre-upgrade" => HookType::PreSync,
-                "post-install" | "post-upgrade" => HookType::PostSync,
+            let hook = match (word.as_str(), turn) {
+                ("pre-install", Turn::First) | ("pre-upgrade", Turn::Later) => HookType::PreSync,
+                ("post-install", Turn::First) | ("post-upgrade", Turn::Later) => HookType::PostSync,
                 // A relic: CRDs are ordinary objects.
-                "crd-install" => return Part::Resource,
+                ("crd-install", _) => return Part::Resource,
                 _ => continue,
             };
             if !types.contains(&hook) {

@@ -4,7 +4,7 @@ use landfall_engine::{Criterion, Desired, DesiredPhase, Hook, Item, Method, Phas
 use landfall_object::order::sync_key;
 use landfall_object::{Gvk, Object, ObjectKey};
 
-use crate::annotations::{HookType, Part, ResourceOptions, delete_policies, part, wave};
+use crate::annotations::{HookType, Part, ResourceOptions, Turn, delete_policies, part, wave};
 use crate::glob::fits;
 use crate::tracking::{TRACKING_ANNOTATION, owner, tracking_id};
 use crate::{Application, Error, SyncOptions};
@@ -91,12 +91,16 @@ fn compile_with(
             notes.push(format!("{what} ({} {})", rule.kind, rule.name));
         }
     }
+    let turn = match tracked.iter().any(|live| owner(live) == Some(&application.name)) {
+        true => Turn::Later,
+        false => Turn::First,
+    };
     let targets = distinct(targets, &mut notes);
     let mut resources = Vec::new();
     let mut hooks: Vec<(HookType, Resource)> = Vec::new();
     for Target { mut object, path } in targets {
         let wave = wave(&object);
-        match part(&object) {
+        match part(&object, turn) {
             Part::None => {}
             Part::Resource => {
                 let id = tracking_id(application, &object.key());
@@ -127,6 +131,8 @@ fn compile_with(
     }
     move_ahead(&mut resources, &hooks);
     let keys: Vec<ObjectKey> = resources.iter().map(|entry| entry.object.key()).collect();
+    let (ahead, resources) = needed_by_hooks(resources, &hooks);
+    early.extend(with_waits(resource_items(&ahead, &options, application, tracked), &ahead, &choices, true));
     let gone: Vec<&Object> = tracked
         .iter()
         .filter(|live| {
@@ -247,6 +253,21 @@ fn move_ahead(resources: &mut [Resource], hooks: &[(HookType, Resource)]) {
             entry.wave = entry.wave.min(first);
         }
     }
+}
+
+/// Namespaces and CRDs that hooks before the sync need: they belong to that phase (gitops-engine, pkg/sync/sync_tasks.go).
+fn needed_by_hooks(resources: Vec<Resource>, hooks: &[(HookType, Resource)]) -> (Vec<Resource>, Vec<Resource>) {
+    let early = || hooks.iter().filter(|(hook, _)| *hook == HookType::PreSync).map(|(_, entry)| &entry.object);
+    resources.into_iter().partition(|entry| match entry.object.kind() {
+        "Namespace" if entry.object.group().is_empty() => {
+            early().any(|hook| hook.namespace() == Some(entry.object.name()))
+        }
+        "CustomResourceDefinition" => {
+            let text = |pointer| entry.object.str_at(pointer).unwrap_or_default();
+            early().any(|hook| hook.group() == text("/spec/group") && hook.kind() == text("/spec/names/kind"))
+        }
+        _ => false,
+    })
 }
 
 /// Objects no longer wanted: their waves mirrored, so that what came last goes first.

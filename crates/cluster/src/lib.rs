@@ -15,6 +15,7 @@
 //!
 //! Knows neither Helm nor Argo, and never asks which kind of cluster it talks to.
 
+mod crash;
 mod discovery;
 mod error;
 mod evidence;

@@ -83,6 +83,9 @@ pub struct Problem {
     pub health: HealthStatus,
     /// Why.
     pub message: String,
+    /// What to do, where the log of a crashed container says what it lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 impl Session {
@@ -176,6 +179,7 @@ impl Session {
                     object: key.clone(),
                     health: HealthStatus::Missing,
                     message: "it is not there".to_owned(),
+                    hint: None,
                 });
                 continue;
             };
@@ -183,10 +187,15 @@ impl Session {
             if let Some(health) = &health
                 && !matches!(health.status, HealthStatus::Healthy | HealthStatus::Suspended)
             {
+                let hint = match is_workload(object) {
+                    true => self.cluster.evidence(object, "", &health.message).await.hint(object),
+                    false => None,
+                };
                 unit.problems.push(Problem {
                     object: key.clone(),
                     health: health.status,
                     message: health.message.clone(),
+                    hint,
                 });
             }
             if is_workload(object) {

@@ -34,5 +34,6 @@ mod it {
     mod shelf;
     mod signing;
     mod targets;
+    mod themes;
     mod together;
 }

@@ -70,13 +70,15 @@ pub enum Area {
     Secrets,
     /// The machine that automation logs in to.
     Host,
+    /// Tables of facts in documents.
+    Docs,
     /// One address, as a pod sees it.
     Reach,
 }
 
 impl Area {
     /// All of them, in the order in which they are looked at.
-    pub const ALL: [Area; 12] = [
+    pub const ALL: [Area; 13] = [
         Area::Tools,
         Area::Cluster,
         Area::Security,
@@ -88,6 +90,7 @@ impl Area {
         Area::Repo,
         Area::Secrets,
         Area::Host,
+        Area::Docs,
         Area::Reach,
     ];
 
@@ -105,6 +108,7 @@ impl Area {
             Area::Repo => "repo",
             Area::Secrets => "secrets",
             Area::Host => "host",
+            Area::Docs => "docs",
             Area::Reach => "reach",
         }
     }

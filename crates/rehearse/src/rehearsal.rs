@@ -192,6 +192,7 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
                     first_words(&stood)
                 ));
             }
+            stage.rest().await?;
             base_units = study::study(candidates, &Conditions::offline()).ok();
             Some((stage, Start::Revision(revision.clone())))
         }

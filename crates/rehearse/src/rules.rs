@@ -19,6 +19,7 @@ mod lf110;
 mod lf111;
 mod lf112;
 mod lf113;
+mod lf114;
 mod lf115;
 mod lf116;
 mod lf117;
@@ -58,6 +59,9 @@ mod lf153;
 mod lf154;
 mod lf155;
 mod lf156;
+mod lf157;
+mod lf158;
+mod lf159;
 
 pub(crate) use lf116::{is_credential, is_placeholder};
 
@@ -79,6 +83,7 @@ pub static RULES: &[&Rule] = &[
     &lf111::RULE, // an unknown annotation
     &lf112::RULE, // an immutable field, or a claim that shrinks
     &lf113::RULE, // data deleted by leaving it out
+    &lf114::RULE, // a key that was generated once changes
     &lf115::RULE, // a secret in git
     &lf116::RULE, // a development default
     &lf117::RULE, // a tag that moves
@@ -118,6 +123,9 @@ pub static RULES: &[&Rule] = &[
     &lf154::RULE, // a difference hidden and written
     &lf155::RULE, // a call to somebody's desk
     &lf156::RULE, // a web socket cut off
+    &lf157::RULE, // a plain address of what is served over TLS
+    &lf158::RULE, // an Application of another repository
+    &lf159::RULE, // a document that says otherwise
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

@@ -96,6 +96,23 @@ impl Stage {
         Ok(())
     }
 
+    /// Takes away what goes by itself before anybody delivers again: finished Jobs that are kept for a time only.
+    pub(crate) async fn rest(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let there = self.inventory();
+        let cluster = Cluster::new(self.drydock.client());
+        let is_over = |job: &&Object| {
+            let conditions = job.list_at("/status/conditions").iter();
+            let mut ends = conditions.filter(|it| matches!(it["type"].as_str(), Some("Complete" | "Failed")));
+            job.at("/spec/ttlSecondsAfterFinished").is_some() && ends.any(|it| it["status"] == "True")
+        };
+        for job in there.of_kind("batch", "Job").filter(is_over) {
+            let gone = cluster.delete(&job.key(), &DeleteOptions::default()).await;
+            gone.map_err(|error| broken(650, "the simulated cluster cannot be made ready", &error))?;
+        }
+        self.drydock.settle();
+        Ok(())
+    }
+
     /// A cluster as a snapshot has it.
     pub(crate) async fn of(snapshot: &Snapshot, candidates: &[Candidate], play: Play) -> Result<Self, Vec<Diagnostic>> {
         // Time goes on from when it was taken: what was young then is young now.

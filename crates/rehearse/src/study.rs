@@ -78,6 +78,7 @@ impl DesiredUnit {
         if matches!(unit.door, Door::Release) {
             // A chart that renders neither way says so by itself.
             let _refused = desired.read_back_from(unit, conditions);
+            let _refused = desired.found_by_lookup(unit, conditions);
         }
         Ok(desired)
     }
@@ -112,6 +113,31 @@ impl DesiredUnit {
             let first = self.rendered.all_objects().find(|object| object.is_at(&key));
             if let Some(first) = first.filter(|first| same.contains(&key) && rendered.object != **first) {
                 rendered.object = first.clone();
+                self.read_back.push(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is the same with this cluster and would not be without one: `lookup` has found it already.
+    fn found_by_lookup(&mut self, unit: &Unit, conditions: &Conditions) -> Result<(), Vec<Diagnostic>> {
+        if self.lookups.is_empty() {
+            return Ok(());
+        }
+        let without = Conditions { live: Arc::default(), ..conditions.clone() };
+        let turn = Turn { revision: 1, operation: Operation::Install };
+        let [first, second] = MOMENTS;
+        let mut one = once(unit, turn, &without, first, Tracing::Off)?;
+        let mut other = once(unit, turn, &without, second, Tracing::Off)?;
+        let scopes = Scopes::of(&one);
+        scopes.place(&mut one, &unit.namespace);
+        scopes.place(&mut other, &unit.namespace);
+        let again = self.again.as_ref().unwrap_or(&self.rendered);
+        for object in one.all_objects().filter(|object| !other.all_objects().any(|it| it == *object)) {
+            let key = object.key();
+            let of = |rendered: &RenderedUnit| rendered.all_objects().find(|it| it.key() == key).cloned();
+            let same = of(&self.rendered).is_some_and(|now| of(again).as_ref() == Some(&now));
+            if same && !self.read_back.contains(&key) {
                 self.read_back.push(key);
             }
         }

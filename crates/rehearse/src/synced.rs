@@ -15,7 +15,8 @@ pub(crate) fn is_synced(subject: &Subject<'_>, unit: &DesiredUnit) -> bool {
     }
     let Some(chart) = &unit.chart else { return false };
     let delivered = subject.of_kind("argoproj.io", "Application").map(|it| it.object.value().clone());
-    delivered.chain(applications(subject)).any(|application| {
+    let written = written_applications(subject).into_iter().map(|it| it.value);
+    delivered.chain(written).any(|application| {
         let spec = &application["spec"];
         let single = std::iter::once(&spec["source"]);
         let mut sources = single.chain(spec["sources"].as_array().into_iter().flatten());
@@ -23,8 +24,18 @@ pub(crate) fn is_synced(subject: &Subject<'_>, unit: &DesiredUnit) -> bool {
     })
 }
 
+/// An Application that stands in a file of the repository.
+pub(crate) struct Written {
+    /// The file.
+    pub(crate) path: String,
+    /// Its text.
+    pub(crate) text: String,
+    /// The Application.
+    pub(crate) value: Value,
+}
+
 /// The Applications that stand as they are in the repository's files.
-fn applications(subject: &Subject<'_>) -> Vec<Value> {
+pub(crate) fn written_applications(subject: &Subject<'_>) -> Vec<Written> {
     let Some(files) = subject.files else { return Vec::new() };
     let mut found = Vec::new();
     for ending in ["yaml", "yml"] {
@@ -35,7 +46,8 @@ fn applications(subject: &Subject<'_>) -> Vec<Value> {
                 continue;
             }
             let documents = landfall_yaml::to_json_all(&text).unwrap_or_default();
-            found.extend(documents.into_iter().filter(|it| it["kind"] == "Application"));
+            let applications = documents.into_iter().filter(|it| it["kind"] == "Application");
+            found.extend(applications.map(|value| Written { path: path.clone(), text: text.clone(), value }));
         }
     }
     found
@@ -43,9 +55,13 @@ fn applications(subject: &Subject<'_>) -> Vec<Value> {
 
 /// Whether a path of a repository is where a chart lies.
 fn is_at(location: &str, path: &str) -> bool {
-    let path = path.trim_start_matches("./").trim_matches('/');
-    let location = location.trim_start_matches("./").trim_end_matches('/');
-    !path.is_empty() && (location == path || location.ends_with(&format!("/{path}")))
+    let clean = |text: &str| text.trim_start_matches("./").trim_matches('/').to_owned();
+    let (location, named) = (clean(location), clean(path));
+    if matches!(named.as_str(), "" | ".") {
+        // `.` is the repository's own root.
+        return named == "." && matches!(location.as_str(), "" | ".");
+    }
+    location == named || location.ends_with(&format!("/{named}"))
 }
 
 #[cfg(test)]
@@ -58,5 +74,6 @@ mod tests {
         assert!(is_at("../shop/deploy/chart", "deploy/chart"));
         assert!(!is_at("deploy/chart", "chart-two"));
         assert!(!is_at("deploy/chart", ""));
+        assert!(is_at("", "./.") && is_at("", ".") && !is_at("deploy/chart", "."));
     }
 }

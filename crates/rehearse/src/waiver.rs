@@ -4,7 +4,9 @@ use jiff::civil::Date;
 use landfall_project::{ProjectFile, Waiver};
 use landfall_yaml::Step;
 
+use crate::doctor::DOCTOR_RULES;
 use crate::finding::{Finding, Spot, Waived};
+use crate::rules::RULES;
 
 /// A waiver that did not do what its author may think.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -36,6 +38,10 @@ pub(crate) fn apply(
         // A day that the calendar does not have lies behind us: a waiver in doubt does not accept.
         let expired = waiver.until.parse::<Date>().map_or(true, |until| until < today);
         let why = match (expired, matching.is_empty()) {
+            _ if !is_rule(&waiver.rule) => match landfall_diag::nearest(&waiver.rule, rules()) {
+                Some(near) => format!("there is no rule `{}`; did you mean `{near}`?", waiver.rule),
+                None => format!("there is no rule `{}`", waiver.rule),
+            },
             (true, false) => format!("it ended on {}", waiver.until),
             (_, true) => "nothing was found that it would accept".to_owned(),
             (false, false) => {
@@ -52,6 +58,15 @@ pub(crate) fn apply(
         idle.push(IdleWaiver { rule: waiver.rule.clone(), why, place });
     }
     idle
+}
+
+/// The ids of all rules, those of `doctor` among them.
+fn rules() -> impl Iterator<Item = &'static str> {
+    RULES.iter().chain(DOCTOR_RULES).map(|rule| rule.id)
+}
+
+fn is_rule(id: &str) -> bool {
+    rules().any(|known| known == id)
 }
 
 fn accepts(waiver: &Waiver, finding: &Finding) -> bool {
@@ -117,6 +132,8 @@ mod tests {
         let idle = apply(&mut findings, &project, None, today());
         assert_eq!(findings[0].waived, None);
         let told: Vec<&str> = idle.iter().map(|it| it.why.as_str()).collect();
-        assert_eq!(told, ["it ended on 2026-11-19", "nothing was found that it would accept"]);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert_eq!(told[0], "it ended on 2026-11-19");
+        assert!(told[1].starts_with("there is no rule `LF999`"), "{told:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! The room's contract: rules against their fixtures and mutations of them, rehearsals end to end.
 
+#[path = "it/deliveries.rs"]
+mod deliveries;
 #[path = "it/fixture.rs"]
 mod fixture;
 #[path = "it/fixtures.rs"]

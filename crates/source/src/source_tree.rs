@@ -10,6 +10,8 @@ pub struct SourceTree {
     place: String,
     revision: Revision,
     files: Files,
+    /// The address that files in memory are said to come from.
+    named: Option<String>,
 }
 
 #[derive(Debug)]
@@ -36,6 +38,7 @@ impl SourceTree {
             place: worktree.root().display().to_string(),
             revision: worktree.revision()?,
             files: Files::Directory(worktree),
+            named: None,
         })
     }
 
@@ -49,6 +52,7 @@ impl SourceTree {
             place: format!("commit {}", &tree.sha()[..7]),
             revision: Revision::commit(tree.sha()),
             files: Files::Commit(tree),
+            named: None,
         })
     }
 
@@ -68,7 +72,7 @@ impl SourceTree {
         for (path, bytes) in tree.iter() {
             digest.add(path, Some(bytes));
         }
-        SourceTree { place: place.into(), revision: Revision::content(digest), files: Files::Memory(tree) }
+        SourceTree { place: place.into(), revision: Revision::content(digest), files: Files::Memory(tree), named: None }
     }
 
     /// The revision delivered from here.
@@ -94,8 +98,15 @@ impl SourceTree {
         match &self.files {
             Files::Directory(worktree) => worktree.origin(),
             Files::Commit(tree) => tree.origin(),
-            Files::Memory(_) => None,
+            Files::Memory(_) => self.named.clone(),
         }
+    }
+
+    /// Says which repository files in memory come from.
+    #[must_use]
+    pub fn named(mut self, origin: impl Into<String>) -> Self {
+        self.named = Some(origin.into());
+        self
     }
 
     /// The repository and the commit that history is read from; a working tree's is its `HEAD`.

@@ -130,6 +130,42 @@ async fn a_failing_presync_hook_leaves_everything_as_it_was_and_runs_the_hooks_f
 }
 
 #[tokio::test]
+async fn a_namespace_that_a_hook_before_the_sync_needs_comes_before_the_hook() {
+    let mut place = Place::new().await;
+    let application = place.application(&[]);
+    let name = format!("{}-own", place.namespace);
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    let mut inside = job("prepare", &[(HOOK, "PreSync")]);
+    inside["metadata"]["namespace"] = name.clone().into();
+    let (synced, events) = place.sync(&application, &[inside, namespace]).await;
+    assert_eq!(synced.report.failure, None);
+    let started = started(&events);
+    let at = |what: &str| started.iter().position(|it| it.contains(what));
+    assert!(at(&name) < at("prepare") && at(&name).is_some(), "{started:?}");
+}
+
+#[tokio::test]
+async fn a_hook_for_installs_and_upgrades_runs_once_in_each_sync_and_after_the_first() {
+    const HELM: &str = "helm.sh/hook";
+    let mut place = Place::new().await;
+    let application = place.application(&[]);
+    let objects =
+        |x: &str| [job("migrate", &[(HELM, "post-install,pre-upgrade")]), config("settings", json!({"x": x}))];
+    let order = |events: &[Event]| -> Vec<String> {
+        let of = |it: &String| it.ends_with(" migrate") || it.ends_with(" settings");
+        started(events).into_iter().filter(|it| of(it) && !it.starts_with("wait")).collect()
+    };
+    let (synced, events) = place.sync(&application, &objects("1")).await;
+    assert_eq!(synced.report.failure, None);
+    let first = order(&events);
+    assert_eq!((first.len(), first[1].as_str()), (2, "hook migrate"), "{first:?}");
+    let (synced, events) = place.sync(&application, &objects("2")).await;
+    assert_eq!(synced.report.failure, None);
+    let later = order(&events);
+    assert_eq!((later.len(), later[0].as_str()), (2, "hook migrate"), "{later:?}");
+}
+
+#[tokio::test]
 async fn a_custom_kind_is_served_before_its_objects_are_written_whatever_their_waves() {
     let mut place = Place::new().await;
     let application = place.application(&[]);

@@ -5,7 +5,7 @@ use super::{OutputArgs, RenderedArgs, ReportFormat, TargetArgs, ValuesArgs};
 /// Arguments of `doctor`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall doctor                              what this machine and this system need\n  landfall doctor --env prod                   the place as well: cluster, names, ports, certificates, images\n  landfall doctor dns --env prod --in-cluster  names, from outside and from a pod\n  landfall doctor reach redis:6379             one address, as a pod sees it\n  landfall doctor repo --write                 whether the forge takes what is written back\n\nAreas: tools cluster security facts dns ports tls registry repo secrets host reach"
+    before_help = "Examples:\n  landfall doctor                              what this machine and this system need\n  landfall doctor --env prod                   the place as well: cluster, names, ports, certificates, images\n  landfall doctor dns --env prod --in-cluster  names, from outside and from a pod\n  landfall doctor reach redis:6379             one address, as a pod sees it\n  landfall doctor repo --write                 whether the forge takes what is written back\n\nAreas: tools cluster security facts dns ports tls registry repo secrets host docs reach"
 )]
 pub(crate) struct DoctorArgs {
     /// What to look at (default: what the environment needs); `reach` takes HOST:PORT, `ports` may take a host
@@ -42,7 +42,7 @@ pub(crate) struct DoctorArgs {
     /// With `host`: where the machine's files begin
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(crate) root: String,
-    /// Mend what can be mended safely: `coredns`
+    /// Mend what can be mended safely: `coredns`, `docs`
     #[arg(long, value_name = "WHAT")]
     pub(crate) fix: Option<String>,
     /// Do not ask before something is mended

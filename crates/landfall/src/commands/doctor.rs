@@ -1,5 +1,6 @@
 //! `landfall doctor`: the place itself, area by area; each probe has a deadline and says what it could not reach.
 
+mod documents;
 mod inside;
 mod outside;
 mod tools;
@@ -50,10 +51,10 @@ pub(crate) async fn run(context: &Context, args: DoctorArgs) -> Outcome {
     let patience = parse_duration(&args.timeout).map_err(|why| {
         Failure::usage(Diagnostic::error(150, format!("--timeout {}: {why}", args.timeout)).help("as in --timeout 5s"))
     })?;
-    if let Some(what) = args.fix.as_deref().filter(|what| *what != "coredns") {
+    if let Some(what) = args.fix.as_deref().filter(|what| !["coredns", "docs"].contains(what)) {
         return Err(Failure::usage(
             Diagnostic::error(150, format!("--fix {what}: there is no such thing to mend"))
-                .help("what can be mended safely: coredns"),
+                .help("what can be mended safely: coredns, docs"),
         ));
     }
     let place = context.place(None, &args.place).or_else(|failure| {
@@ -83,7 +84,7 @@ pub(crate) async fn run(context: &Context, args: DoctorArgs) -> Outcome {
         Some((snapshot, _)) if facts.known == Known::Live => Conditions::of(&snapshot.version, objects.clone()),
         _ => Conditions::offline(),
     };
-    let needs_units = needs_cluster || areas.contains(&Area::Repo);
+    let needs_units = needs_cluster || areas.iter().any(|area| matches!(area, Area::Repo | Area::Docs));
     let units: Vec<DesiredUnit> = match needs_units {
         true => looked::units(context, &place, &args.place, &args.values, &conditions)?,
         false => Vec::new(),
@@ -261,6 +262,7 @@ impl Sick<'_> {
             Area::Repo => seen.extend(outside::forge(self, subject).await?),
             Area::Secrets => seen.extend(doctor::secrets_in(&self.place.target.source)),
             Area::Host => seen.extend(outside::machine(self, subject)),
+            Area::Docs => seen.extend(documents::look(self, subject)?),
             Area::Reach => {
                 if let Some((host, port)) = &wanted.reach {
                     seen.push(inside::reach(self, sight, host, *port).await);

@@ -120,6 +120,9 @@ fn print(context: &Context, cluster: &str, status: &SystemStatus) {
                 problem.health,
                 problem.message
             ));
+            if let Some(hint) = &problem.hint {
+                ui.line(&format!("    {hint}"));
+            }
         }
     }
     if status.units.iter().any(|unit| unit.workloads.iter().any(|workload| workload.simulated)) {

@@ -116,7 +116,7 @@ fn an_area_that_is_not_known_is_a_slip() {
 }
 
 #[test]
-fn ez_003_each_prerequisite_that_is_missing_is_named() {
+fn ez_003_ez_008_ez_056_each_prerequisite_that_is_missing_is_named_and_open_questions_are_answered() {
     let (served, kubeconfig) = served("k3s-us-prod");
     let sandbox = Sandbox::example("ezscale-website");
     sandbox.write("../kubeconfig", &kubeconfig);
@@ -210,7 +210,7 @@ fn named(inside: &str) -> Sandbox {
 }
 
 #[test]
-fn se_068_each_public_name_leads_to_the_place_or_is_a_finding() {
+fn se_068_ez_071_each_public_name_leads_to_the_place_or_is_a_finding() {
     let sandbox = named("");
     let (right, wrong) =
         (name_server(".example.com", [203, 0, 113, 10]), name_server(".example.com", [198, 51, 100, 7]));

@@ -501,3 +501,63 @@ fn ez_018_ez_022_ez_074_everything_is_delivered_and_up_answers_on_three_hosts() 
     let again = sandbox.run(&["up", "-o", "json"]).exits(0).json();
     assert_eq!(again["data"]["units"][0]["outcome"], "unchanged", "{again:#}");
 }
+
+/// The chart's templates in the order in which they were written, from its settings on.
+const STEPS: &[&[&str]] = &[
+    &["configmap.yaml", "secret.yaml"],
+    &["mariadb-instance.yaml", "mariadb-database.yaml", "mariadb-user.yaml", "mariadb-grant.yaml"],
+    &["statefulset-valkey.yaml"],
+    &["deployment-app.yaml", "service.yaml"],
+    &["deployment-horizon.yaml"],
+    &["deployment-scheduler.yaml"],
+    &["job-migrate.yaml"],
+    &["ingressroute.yaml", "certificate.yaml"],
+    &["hpa-app.yaml"],
+];
+
+#[test]
+fn ez_058_the_chart_rehearses_green_at_each_step_in_which_it_was_built() {
+    let sandbox = Sandbox::example(NAME);
+    let path = |template: &str| format!("{CHART}/templates/{template}");
+    let all: Vec<(String, String)> =
+        STEPS.iter().copied().flatten().map(|template| (path(template), sandbox.read(&path(template)))).collect();
+    for (template, _) in &all {
+        std::fs::remove_file(sandbox.root().join(template)).expect("removed");
+    }
+    let rest = std::fs::read_dir(sandbox.root().join(CHART).join("templates")).expect("read").count();
+    assert_eq!(rest, 1, "only the helpers are in every step");
+    let values = format!("{CHART}/values-local.yaml");
+    for step in STEPS {
+        for template in *step {
+            let (path, text) = all.iter().find(|(it, _)| *it == path(template)).expect("known");
+            sandbox.write(path, text);
+        }
+        sandbox.commit(&format!("Add {}", step.join(", ")));
+        let chart = ["rehearse", "--from", "empty", &format!("./{CHART}"), "-f", &values, "-n", "ezscale"];
+        sandbox.run(&chart).exits(0).says("would deliver cleanly");
+    }
+}
+
+#[test]
+fn ez_049_ez_058_migrations_that_need_what_comes_after_them_fail_the_rehearsal_with_that_reason() {
+    let sandbox = Sandbox::example(NAME);
+    let rehearse = |sandbox: &Sandbox| sandbox.run(&["rehearse", "--env", "local", "--from", "empty"]);
+    rehearse(&sandbox).exits(0);
+    let job = format!("{CHART}/templates/job-migrate.yaml");
+    sandbox.edit(&job, "helm.sh/hook: post-install,pre-upgrade", "helm.sh/hook: pre-install,pre-upgrade");
+    sandbox.commit("As it was first drawn");
+    rehearse(&sandbox).exits(1).says("error[LF108]").says("Job/ezscale-website-migrate");
+}
+
+#[test]
+fn ez_073_production_rehearses_without_any_finding_about_its_containers_and_writes_nothing() {
+    let sandbox = Sandbox::example(NAME);
+    let args = ["rehearse", "--env", "us-prod", "--set", "image.tag=v1.2.3", "-o", "json"];
+    let findings = sandbox.run(&args).json()["data"]["findings"].clone();
+    let about_containers = ["LF120", "LF121", "LF122", "LF123", "LF124", "LF136", "LF140", "LF141"];
+    for finding in findings.as_array().expect("findings") {
+        let rule = finding["rule"].as_str().unwrap_or_default();
+        assert!(!about_containers.contains(&rule), "{finding:#}");
+    }
+    assert!(!sandbox.root().join(".landfall").exists());
+}

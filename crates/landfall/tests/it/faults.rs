@@ -101,3 +101,21 @@ fn a_fault_that_cannot_be_read_is_refused_with_those_that_can() {
     let sandbox = Sandbox::luckyplans();
     up(&sandbox, &["--fault", "deployment/web=crashlop"]).0.exits(2).says("did you mean `crashloop`?");
 }
+
+#[test]
+fn lp_056_status_says_which_variable_a_crashed_container_wants_and_where_it_can_come_from() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n");
+    sandbox.write("shop/templates/all.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {TOKEN: not-a-real-one}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: gateway}\nspec:\n  selector: {matchLabels: {app: gateway}}\n  template:\n    metadata: {labels: {app: gateway}}\n    spec: {containers: [{name: gateway, image: registry.example.com/gateway:1.0.0, envFrom: [{secretRef: {name: keys}}]}]}\n");
+    sandbox.write("landfall.yaml", "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: shop, chart: shop, namespace: shop}]\n    simulate: {gateway: {logs: [\"Error: Missing required environment variable: WORKER_CREDENTIAL_PEPPER\"]}}\n");
+    sandbox.commit("Begin");
+    sandbox.run(&["up", "--fault", "deployment/gateway=crashloop"]).exits(4);
+    let status = sandbox.run(&["status"]).exits(4);
+    for text in [
+        "gateway wants the variable WORKER_CREDENTIAL_PEPPER",
+        "kubectl -n shop edit secret keys",
+        "kubectl -n shop rollout restart deployment/gateway",
+    ] {
+        assert!(status.stdout.contains(text), "{text} in {}", status.all());
+    }
+}

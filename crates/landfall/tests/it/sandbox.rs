@@ -134,7 +134,7 @@ impl Sandbox {
         self.git(&["commit", "-q", "--allow-empty", "-m", message]);
     }
 
-    fn git(&self, args: &[&str]) {
+    pub(crate) fn git(&self, args: &[&str]) {
         let output = Command::new("git")
             .args(["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "init.defaultBranch=main"])
             .args(args)

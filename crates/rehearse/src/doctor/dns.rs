@@ -295,6 +295,20 @@ mod tests {
         assert_eq!(within("h", &out, &Answer::Silent("x".into())).state, State::NotChecked);
     }
 
+    #[test]
+    fn lf133_a_name_that_leads_elsewhere_inside_is_found_whatever_it_is_called() {
+        for host in ["h.example.com", "a.b.c.example.org", "x", "xn--bcher-kva.example"] {
+            for (one, other) in
+                [("203.0.113.10", "10.0.0.1"), ("192.0.2.7", "192.0.2.8"), ("2001:db8::1", "203.0.113.10")]
+            {
+                let wrong = within(host, &at(&[one]), &at(&[other]));
+                assert!(wrong.finding.as_ref().is_some_and(|it| it.rule == "LF133" && it.fails()), "{host} {wrong:?}");
+                let both = within(host, &at(&[one, other]), &at(&[other, one]));
+                assert!(both.finding.is_none() && both.state == State::Fine, "{host} {both:?}");
+            }
+        }
+    }
+
     /// A name server on loopback that knows one name.
     async fn server(known: &'static str, address: [u8; 4]) -> SocketAddr {
         use simple_dns::ResourceRecord;

@@ -456,6 +456,40 @@ mod tests {
     }
 
     #[test]
+    fn lf134_a_branch_that_anybody_may_push_to_is_found_in_each_forge_and_a_guarded_one_is_not() {
+        for kind in [ForgeKind::GitHub, ForgeKind::GitLab, ForgeKind::Gitea] {
+            let open =
+                look(kind, false, &[("/repos/team/shop", 200, "", "{}"), ("/projects/team%2Fshop", 200, "", "{}")]);
+            let found: Vec<_> = open.iter().filter_map(|it| it.finding.as_deref()).collect();
+            assert!(
+                found.iter().any(|it| it.rule == "LF134" && it.message.contains("not protected")),
+                "{kind:?} {open:?}"
+            );
+        }
+        const REVIEWED: &str = r#"{"required_pull_request_reviews":{"require_code_owner_reviews":true}}"#;
+        let guarded = [
+            (
+                ForgeKind::GitHub,
+                &[
+                    ("/repos/team/shop", 200, "", "{}"),
+                    ("/repos/team/shop/branches/main/protection", 200, "", REVIEWED),
+                ][..],
+            ),
+            (
+                ForgeKind::Gitea,
+                &[
+                    ("/repos/team/shop", 200, "", "{}"),
+                    ("/repos/team/shop/branch_protections/main", 200, "", r#"{"required_approvals":1}"#),
+                ],
+            ),
+        ];
+        for (kind, answers) in guarded {
+            let seen = look(kind, false, answers);
+            assert!(seen.iter().all(|it| it.finding.is_none()), "{kind:?} {seen:?}");
+        }
+    }
+
+    #[test]
     fn addresses_say_whose_forge_it_is() {
         let forge = |address: &str| Forge::of(address, "main").map(|forge| (forge.kind, forge.api, forge.repository));
         let hub = (ForgeKind::GitHub, "https://api.github.com".to_owned(), "a/b".to_owned());

@@ -349,6 +349,33 @@ mod tests {
     }
 
     #[test]
+    fn lf135_a_right_that_automation_must_not_have_is_found_however_it_was_given() {
+        let given: &[(&str, &str, u32)] = &[
+            ("etc/group", "sudo:x:27:deploy-test\n", 0o644),
+            ("etc/group", "sudo:x:27:ops,deploy-test,other\n", 0o644),
+            ("etc/sudoers", "deploy-test ALL=(ALL) ALL\n", 0o600),
+            ("etc/sudoers.d/90-deploy", "deploy-test ALL=(ALL) NOPASSWD: ALL\n", 0o440),
+            ("etc/sudoers.d/k3s", "deploy-test ALL=(root) NOPASSWD: /usr/bin/kubectl\n", 0o440),
+            ("etc/rancher/k3s/k3s.yaml", "kind: Config\n", 0o644),
+            ("etc/rancher/k3s/k3s.yaml", "kind: Config\n", 0o640),
+        ];
+        for one in given {
+            let (_root, machine) = at(std::slice::from_ref(one));
+            let seen = super::machine(&machine, &["sens-production".to_owned()]);
+            let found = seen.iter().filter_map(|it| it.finding.as_deref()).any(|it| it.rule == "LF135");
+            assert!(found, "{one:?}: {seen:?}");
+        }
+        let innocent: &[(&str, &str, u32)] = &[
+            ("etc/group", "sudo:x:27:ops\ndeploy-test:x:1001:\n", 0o644),
+            ("etc/sudoers.d/other", "deploy-test-two ALL=(ALL) ALL\n", 0o440),
+            ("etc/sudoers.d/off", "# deploy-test ALL=(ALL) ALL\n", 0o440),
+        ];
+        for one in innocent {
+            assert!(wrongs(std::slice::from_ref(one)).is_empty(), "{one:?}: {:?}", wrongs(std::slice::from_ref(one)));
+        }
+    }
+
+    #[test]
     fn se_066_what_remains_possible_is_said_plainly() {
         let (_root, machine) = at(&[]);
         let seen = super::machine(&machine, &[]);

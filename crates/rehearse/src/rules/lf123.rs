@@ -31,6 +31,7 @@ const SERVERS: &[(&str, &str, &[&str])] = &[
     ("influxdb", "InfluxDB", &["influxd"]),
     ("clickhouse-server", "ClickHouse", &["clickhouse-server"]),
     ("cassandra", "Cassandra", &["cassandra"]),
+    ("keycloak", "Keycloak's own database", &["kc.sh", "start", "start-dev", "docker-entrypoint.sh"]),
 ];
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
@@ -57,6 +58,9 @@ fn unkept(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'
     let runs = |word: &str| programs.iter().any(|program| word.split(['/', ' ']).any(|part| part == *program));
     let is_gateway = words(container).iter().any(|word| word == "gateway" || word == "mc");
     if is_gateway || command.is_some_and(|command| !command.iter().filter_map(Value::as_str).any(runs)) {
+        return None;
+    }
+    if image == "keycloak" && has_database(container) {
         return None;
     }
     let claims = desired.object.list_at("/spec/volumeClaimTemplates");
@@ -93,6 +97,20 @@ fn unkept(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'
             .because("its data is gone with the first restart")
             .at(desired.spot_at(&container.path))
     })
+}
+
+/// Whether a Keycloak is given a database: by a variable or an argument, or by what it takes as a whole.
+fn has_database(container: &Container<'_>) -> bool {
+    let named = container.env().any(|(_, name, variable)| {
+        let own = variable["value"].as_str().is_some_and(|value| value.starts_with("dev-"));
+        (name.contains("DB") || name.contains("DATABASE")) && !own
+    });
+    let taken = container.value["envFrom"].as_array().is_some_and(|sources| !sources.is_empty());
+    let configured = container.value["volumeMounts"].as_array().is_some_and(|mounts| {
+        mounts.iter().any(|mount| mount["mountPath"].as_str().is_some_and(|at| at.contains("keycloak/conf")))
+    });
+    let argued = words(container).iter().any(|word| word.starts_with("--db") || word.starts_with("--config-file"));
+    named || taken || configured || argued
 }
 
 /// A Redis or Valkey whose memory does not fit, or that drops jobs.

@@ -171,7 +171,7 @@ fn widened(desired: &Desired, before: &PodTemplate<'_>, now: &PodTemplate<'_>) -
     for container in now.containers() {
         let Some(was) = old.iter().find(|it| it.name == container.name) else { continue };
         for (right, what) in rights(now, &container) {
-            if rights(before, was).iter().any(|(had, _)| *had == right) {
+            if rights(before, was).iter().any(|(had, _)| *had == right) || is_mending(desired, before, was, right) {
                 continue;
             }
             findings.push(
@@ -183,6 +183,15 @@ fn widened(desired: &Desired, before: &PodTemplate<'_>, now: &PodTemplate<'_>) -
         }
     }
     findings
+}
+
+/// Whether a container could not start without the right: giving it back mends that.
+fn is_mending(desired: &Desired, before: &PodTemplate<'_>, was: &Container<'_>, right: &str) -> bool {
+    match right {
+        "writable" => !unwritable(desired, before, was).is_empty(),
+        "root" | "escalation" => contradiction(desired, before, was).is_some(),
+        _ => false,
+    }
 }
 
 /// What a container may do beyond the least.

@@ -6,6 +6,7 @@ use crate::pods::pod_template;
 use crate::routes::{all_routes, covers};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
+use crate::workflows::workflows;
 
 pub(super) static RULE: Rule = Rule {
     id: "LF130",
@@ -41,17 +42,28 @@ fn hosts(subject: &Subject<'_>) -> Vec<Finding> {
         .map(|allow| allow.iter().collect())
         .unwrap_or_default();
     let domains: BTreeSet<&str> = routed.iter().filter_map(|host| domain(host)).collect();
-    let mut by_host: BTreeMap<String, Vec<(&Desired, String)>> = BTreeMap::new();
+    let is_lost = |host: &str| {
+        let ours = domain(host).is_some_and(|domain| domains.contains(domain));
+        let served = routed.iter().any(|name| covers(name, host) || covers(host, name));
+        // The domain itself may well be served by somebody else; a name below it is this system's.
+        let above = routed.iter().any(|name| name.ends_with(&format!(".{host}")));
+        ours && !served && !above && !allowed.iter().any(|name| covers(name, host))
+    };
+    let mut by_host: BTreeMap<String, Vec<Spot>> = BTreeMap::new();
     for desired in subject.objects() {
         for (text, field) in written(desired) {
-            for host in web_hosts(&text) {
-                let ours = domain(&host).is_some_and(|domain| domains.contains(domain));
-                let served = routed.iter().any(|name| covers(name, &host) || covers(&host, name));
-                // The domain itself may well be served by somebody else; a name below it is this system's.
-                let above = routed.iter().any(|name| name.ends_with(&format!(".{host}")));
-                if ours && !served && !above && !allowed.iter().any(|name| covers(name, &host)) {
-                    by_host.entry(host).or_default().push((desired, field.clone()));
-                }
+            for host in web_hosts(&text).into_iter().filter(|host| is_lost(host)) {
+                by_host.entry(host).or_default().push(desired.spot_at(&field));
+            }
+        }
+    }
+    // What a workflow builds into an image, or asks afterwards, is written down once more.
+    for workflow in subject.files.map(workflows).unwrap_or_default() {
+        let lines = workflow.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
+        for (at, line) in lines {
+            for host in web_hosts(line).into_iter().filter(|host| is_lost(host)) {
+                let line = u32::try_from(at).unwrap_or(u32::MAX - 1) + 1;
+                by_host.entry(host).or_default().push(Spot::file(landfall_diag::Place::line(&workflow.path, line)));
             }
         }
     }
@@ -67,7 +79,7 @@ fn hosts(subject: &Subject<'_>) -> Vec<Finding> {
             let finding = Finding::of(&RULE, format!("`{host}` is written down, and no route serves it"))
                 .because("who follows that address finds nobody")
                 .help(help);
-            places.into_iter().fold(finding, |finding, (desired, field)| finding.at(desired.spot_at(&field)))
+            places.into_iter().fold(finding, Finding::at)
         })
         .collect()
 }

@@ -7,6 +7,7 @@
 //! count: 2                           optional; else 1
 //! environment: prod                  optional; for fixtures with a landfall.yaml
 //! protected: true                    a bare chart is delivered into a protected environment
+//! origin: https://git.example.com/a/b   the address of the remote that the tree comes from
 //! declares: {hosts: {allow: [a]}}    what the environment of a bare chart declares
 //! templates: matter                  the fault is in the template's text: it is not moved into static manifests
 //! rehearsed: true                    the rule needs the delivery itself; only a few mutations are tried then
@@ -47,6 +48,7 @@ pub(crate) struct Fixture {
     pub(crate) environment: Option<String>,
     pub(crate) protected: bool,
     pub(crate) declares: Value,
+    pub(crate) origin: Option<String>,
     pub(crate) templates_matter: bool,
     pub(crate) rehearsed: bool,
     pub(crate) kinds: Option<Vec<String>>,
@@ -69,6 +71,8 @@ pub(crate) struct Scene {
     pub(crate) protected: bool,
     /// What the environment of a bare chart declares; null for nothing.
     pub(crate) declares: Value,
+    /// The address of the remote that the tree comes from.
+    pub(crate) origin: Option<String>,
     /// The namespace of a bare chart.
     pub(crate) namespace: String,
     pub(crate) rehearsed: bool,
@@ -143,6 +147,7 @@ impl Fixture {
             environment: text("environment"),
             protected: head["protected"] == true,
             declares: head["declares"].clone(),
+            origin: text("origin"),
             templates_matter: head["templates"] == "matter",
             rehearsed: head["rehearsed"] == true,
             kinds: head["kinds"]
@@ -178,6 +183,7 @@ impl Fixture {
             environment: self.environment.clone(),
             protected: self.protected,
             declares: self.declares.clone(),
+            origin: self.origin.clone(),
             namespace: "shop".to_owned(),
             rehearsed: self.rehearsed,
         }
@@ -322,7 +328,10 @@ impl Scene {
             Some(files) => Some(self.units(files, &before)?),
             None => None,
         };
-        let target = target(&self.files)?;
+        let mut target = target(&self.files)?;
+        if let Some(origin) = &self.origin {
+            target.source = target.source.named(origin);
+        }
         let guarded = self
             .declaration()
             .map(|declared| {

@@ -1,8 +1,11 @@
 //! Rows of the requirements, each by the fixture that holds its fault and its mended form.
 
-use landfall_rehearse::{Finding, rule};
+use landfall_object::Object;
+use landfall_rehearse::doctor::{Sight, State, prerequisites};
+use landfall_rehearse::{ClusterFacts, Finding, Inventory, Known, Subject, rule};
+use serde_json::{Value, json};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Files, Fixture, Scene};
 
 /// What a fixture's rule finds in its faulty form; the mended one has to be silent.
 fn found(name: &str) -> Vec<Finding> {
@@ -89,4 +92,70 @@ fn ez_064_replicas_times_pool_is_held_against_the_servers_limit() {
 fn ez_075_an_object_of_another_release_is_not_adopted() {
     let findings = found("LF131-owned-by-another-release");
     assert!(findings.iter().any(|finding| finding.fails()), "{findings:?}");
+}
+
+#[test]
+fn ez_010_a_middleware_of_another_namespace_names_the_switch_that_allows_it() {
+    let findings = found("LF132-middleware-of-another-namespace");
+    let all: String = findings.iter().map(|it| format!("{} {} {}\n", it.message, it.cause, it.help)).collect();
+    assert!(all.contains("allowCrossNamespace"), "{all}");
+}
+
+#[test]
+fn ez_033_a_key_that_was_generated_once_may_not_change() {
+    fails_with("LF114-generated-once", "`APP_KEY` of Secret `accounts` is generated once, and this changes it");
+    fails_with("LF114-marked-on-the-cluster", "this takes it out");
+}
+
+#[test]
+fn ez_034_the_blast_radius_of_a_key_stands_beside_the_refusal() {
+    let findings = found("LF114-generated-once");
+    assert_eq!(findings[0].cause, "lost with the old value: sessions, second factors");
+}
+
+#[test]
+fn a_host_that_stayed_behind_is_named_with_every_place() {
+    let findings = found("trap_t20_host_of_the_last_layout");
+    assert_eq!(findings[0].spots.len(), 2, "{findings:?}");
+}
+
+/// What doctor sees of the cluster's database servers, for a Database that refers to one.
+fn servers(live: Vec<Value>) -> Vec<(State, String)> {
+    let files: Files = [
+        ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n"),
+        ("templates/database.yaml", "apiVersion: k8s.mariadb.com/v1alpha1\nkind: Database\nmetadata: {name: billing}\nspec: {mariaDbRef: {name: mariadb}}\n"),
+    ]
+    .iter()
+    .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+    .collect();
+    let live: Inventory = live.into_iter().filter_map(|value| Object::from_value(value).ok()).collect();
+    let scene = Scene { files, ..Fixture::all()[0].faulty_scene() };
+    let units = scene.units(&scene.files, &live).expect("it renders");
+    let cluster = ClusterFacts { known: Known::Live, ..ClusterFacts::assumed() };
+    let subject = Subject {
+        units: &units,
+        base: None,
+        before: &live,
+        cluster: &cluster,
+        trials: &[],
+        files: None,
+        project: None,
+        environment: None,
+        today: jiff::civil::date(2026, 11, 20),
+    };
+    let sight = Sight { name: "place", version: "v1.36.3", objects: &live, unread: &[] };
+    let seen = prerequisites(&subject, &sight).into_iter().filter(|it| it.what.contains("MariaDB"));
+    seen.map(|it| (it.state, format!("{}: {}", it.what, it.seen))).collect()
+}
+
+#[test]
+fn ez_008_a_database_server_that_is_not_ready_is_named_with_its_reason() {
+    let server = |status: &str| {
+        json!({"apiVersion": "k8s.mariadb.com/v1alpha1", "kind": "MariaDB",
+            "metadata": {"name": "mariadb", "namespace": "shop"},
+            "status": {"conditions": [{"type": "Ready", "status": status, "message": "no primary"}]}})
+    };
+    let (state, text) = servers(vec![server("False")]).remove(0);
+    assert_eq!((state, text.as_str()), (State::Wrong, "MariaDB shop/mariadb: is not ready: no primary"));
+    assert_eq!(servers(vec![server("True")]).remove(0).0, State::Fine);
 }

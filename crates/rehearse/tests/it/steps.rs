@@ -48,6 +48,7 @@ fn scene(files: Files) -> Scene {
         live: Vec::new(),
         protected: false,
         declares: serde_json::Value::Null,
+        origin: None,
         environment: None,
         namespace: "shop".to_owned(),
         rehearsed: true,
@@ -251,4 +252,22 @@ fn a_base_that_does_not_install_on_an_empty_cluster_runs_all_the_same() {
         changes.iter().map(|it| format!("{} {}/{}", it.action, it.object.gvk.kind, it.object.name)).collect();
     assert_eq!(actions, ["hook Job/migrate", "change Deployment/web"]);
     assert!(rehearsal.not_simulated.iter().any(|note| note.contains("of-old")), "{:?}", rehearsal.not_simulated);
+}
+
+#[test]
+fn a_finished_job_that_is_kept_for_an_hour_is_gone_at_the_next_delivery() {
+    let smoke = |ttl: &str, text: &str| {
+        format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: smoke}}\nspec:\n  {ttl}\n  template:\n    spec: {{restartPolicy: Never, containers: [{{name: smoke, image: \"registry.example.com/curl:1.0.0\", args: [\"{text}\"]}}]}}\n"
+        )
+    };
+    let rehearse = |ttl: &str| {
+        let base = files("tag: 1.0.0\nstrategy: Recreate\n", &[("templates/smoke.yaml", &smoke(ttl, "one"))]);
+        upgrade(base, files("tag: 1.0.0\nstrategy: Recreate\n", &[("templates/smoke.yaml", &smoke(ttl, "two"))]))
+    };
+    let kept = rehearse("backoffLimit: 0");
+    assert!(!kept.would_deliver && kept.examination.findings.iter().any(|it| it.rule == "LF112"));
+    let gone = rehearse("ttlSecondsAfterFinished: 3600");
+    assert!(gone.would_deliver, "{:#?}", gone.trials);
+    assert!(gone.examination.findings.iter().all(|it| it.rule != "LF112"), "{:#?}", gone.examination);
 }

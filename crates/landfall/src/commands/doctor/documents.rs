@@ -1,0 +1,68 @@
+//! Tables of facts in documents: as they are, and written anew with `--fix docs`.
+
+use landfall_diag::Diagnostic;
+use landfall_rehearse::doctor::{Area, Observation};
+use landfall_rehearse::{FactsBlock, Subject, facts_blocks, facts_table, rule, with_facts};
+
+use super::Sick;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// What the documents say, once they have been mended if that is wanted.
+pub(super) fn look(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<Observation>, Failure> {
+    let source = &sick.place.target.source;
+    let name = subject.environment.map(|(name, _)| name);
+    let table = facts_table(subject.units);
+    let mut seen = Vec::new();
+    for block in facts_blocks(source) {
+        let what = format!("{}:{}", block.place.file, block.place.line);
+        if block.environment.as_deref().is_some_and(|about| Some(about) != name) {
+            let about = block.environment.unwrap_or_default();
+            seen.push(Observation::told(Area::Docs, what, format!("is about {about}")));
+            continue;
+        }
+        let says_so = block.body.trim() == table.trim();
+        if !says_so && sick.args.fix.as_deref() == Some("docs") {
+            write(sick, &block, &table)?;
+            seen.push(Observation::fine(Area::Docs, what, "was written anew"));
+        } else if says_so {
+            seen.push(Observation::fine(Area::Docs, what, "says what is delivered"));
+        } else if let Some(rule) = rule("LF159") {
+            let wrong = "does not say what is delivered";
+            let cause = "whoever follows the document does the wrong thing";
+            let observation = Observation::wrong(Area::Docs, rule, rule.severity, what, wrong, cause);
+            seen.push(observation.help("landfall doctor docs --fix docs"));
+        }
+    }
+    if seen.is_empty() {
+        let marks = "no document holds `<!-- landfall facts -->` and `<!-- /landfall facts -->`";
+        seen.push(Observation::told(Area::Docs, "documents", marks));
+    }
+    Ok(seen)
+}
+
+/// Writes the table into the document; only with consent.
+fn write(sick: &Sick<'_>, block: &FactsBlock, table: &str) -> Result<(), Failure> {
+    let file = &block.place.file;
+    let refused = |why: &str, help: &str| {
+        let text = format!("{file} was not written: {why}");
+        Failure::new(Exit::Usage, Diagnostic::error(150, text).help(help.to_owned()))
+    };
+    let Some(root) = sick.place.target.source.directory_on_disk() else {
+        return Err(refused("it is read from a commit", "run it in the working tree"));
+    };
+    let ui = &sick.context.ui;
+    if !sick.args.yes {
+        ui.status(&format!("to be mended: {file}, the table at line {}", block.place.line));
+        let answer = if ui.can_prompt() { ui.ask("Write it? [y/N] ") } else { None };
+        if !answer.is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes")) {
+            return Err(refused("nobody has agreed", "agree with --yes"));
+        }
+    }
+    let path = root.join(file);
+    let failed = |error: std::io::Error| {
+        Failure::from(Diagnostic::error(653, format!("{file} cannot be written")).note(error.to_string()))
+    };
+    let text = std::fs::read_to_string(&path).map_err(failed)?;
+    std::fs::write(&path, with_facts(&text, block.place.line, table)).map_err(failed)
+}
