@@ -21,6 +21,7 @@ mod distribution;
 mod embedded;
 mod evidence;
 mod explain;
+mod fidelity;
 mod fuzz;
 mod groups;
 mod helm;
@@ -123,6 +124,8 @@ enum Command {
     },
     /// Fuzzes every reader of hostile input (`conformance/hostile`) with libFuzzer, for so long.
     Fuzz(fuzz::Arguments),
+    /// Delivers examples and public charts onto the embedded cluster and onto a real control plane, and compares what is left and in which order it came.
+    Fidelity(fidelity::Arguments),
     /// Rehearses public charts at their default values (of LANDFALL_CORPUS) and holds each error against what a person says to it.
     Alarms(alarms::Arguments),
     /// Shows that parity sees one planted byte.
@@ -166,6 +169,7 @@ fn main() -> ExitCode {
             said(explain::run(root(), &explain::Options { charts, every, evidence }))
         }
         Command::Fuzz(arguments) => said(fuzz::run(root(), &arguments)),
+        Command::Fidelity(arguments) => fidelity::run(&arguments),
         Command::Alarms(arguments) => said(alarms::run(root(), &arguments)),
         Command::Selftest => said(parity::selftest(root())),
         Command::Record { cases, golden } => {

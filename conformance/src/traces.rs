@@ -9,7 +9,7 @@
 
 mod act;
 mod scenario;
-mod side;
+pub(crate) mod side;
 mod snapshot;
 
 use std::collections::BTreeMap;

@@ -5,13 +5,13 @@ use serde_json::Value;
 
 use crate::http::Endpoint;
 
-pub(super) struct Side {
+pub(crate) struct Side {
     endpoint: Endpoint,
     client: reqwest::Client,
 }
 
 impl Side {
-    pub(super) fn new(endpoint: Endpoint) -> anyhow::Result<Self> {
+    pub(crate) fn new(endpoint: Endpoint) -> anyhow::Result<Self> {
         Ok(Self { client: endpoint.client()?, endpoint })
     }
 
@@ -30,24 +30,24 @@ impl Side {
         Ok(value)
     }
 
-    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.send(reqwest::Method::GET, path, None).await
     }
 
     /// The items of a collection.
-    pub(super) async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+    pub(crate) async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
         Ok(self.get(path).await?["items"].as_array().cloned().unwrap_or_default())
     }
 
-    pub(super) async fn create(&self, path: &str, object: &Value) -> anyhow::Result<Value> {
+    pub(crate) async fn create(&self, path: &str, object: &Value) -> anyhow::Result<Value> {
         self.send(reqwest::Method::POST, path, Some(("application/json", object))).await
     }
 
-    pub(super) async fn merge(&self, path: &str, patch: &Value) -> anyhow::Result<Value> {
+    pub(crate) async fn merge(&self, path: &str, patch: &Value) -> anyhow::Result<Value> {
         self.send(reqwest::Method::PATCH, path, Some(("application/merge-patch+json", patch))).await
     }
 
-    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
         self.send(reqwest::Method::DELETE, path, None).await
     }
 }
