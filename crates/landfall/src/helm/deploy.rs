@@ -156,7 +156,6 @@ pub(super) fn options(session: &Session<'_>, before: Option<&Record>) -> Result<
         dialect,
         argo_hooks: ArgoHooks::Patched,
         remainder: Remainder::Written,
-        ..DeployOptions::default()
     })
 }
 
