@@ -31,6 +31,17 @@ struct EventRow {
     previous: Option<Value>,
 }
 
+/// An event whose object is known otherwise.
+#[derive(Deserialize)]
+struct KnownRow {
+    change: String,
+    resource: String,
+    namespace: String,
+    name: String,
+    #[serde(default)]
+    previous: Option<Value>,
+}
+
 /// Opens the file, creating it when there is none.
 pub(crate) async fn open(path: &Path) -> Result<Store, Error> {
     Store::open_with(Location::File(path.to_owned()), Durability::Process)
@@ -47,6 +58,7 @@ pub(crate) async fn load(
     // Definitions first: they say which resources there are.
     let (definitions, others): (Vec<_>, Vec<_>) =
         state.objects.into_iter().partition(|row| row.key.starts_with("customresourcedefinitions."));
+    let mut latest: HashMap<u64, Arc<Stored>> = HashMap::new();
     for row in definitions.into_iter().chain(others) {
         let object: Value =
             serde_json::from_slice(&row.body).map_err(|source| Error::Damaged { key: row.key.clone(), source })?;
@@ -56,12 +68,23 @@ pub(crate) async fn load(
             namespace: object["metadata"]["namespace"].as_str().unwrap_or_default().to_owned(),
             name: object["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
         };
-        world.load(&reference, Arc::new(Stored::new(object, row.revision)));
+        let stored = Arc::new(Stored::new(object, row.revision));
+        world.load(&reference, stored.clone());
+        latest.insert(row.revision, stored);
     }
     let mut events = Vec::new();
     for row in state.events {
-        let kept: EventRow = serde_json::from_slice(&row.body)
-            .map_err(|source| Error::Damaged { key: format!("event {}", row.revision), source })?;
+        let damaged = |source| Error::Damaged { key: format!("event {}", row.revision), source };
+        // Most events made an object what it is now: it is read already.
+        let (kept, object) = match latest.get(&row.revision) {
+            Some(object) => (serde_json::from_slice::<KnownRow>(&row.body).map_err(damaged)?, object.clone()),
+            None => {
+                let EventRow { change, resource, namespace, name, object, previous } =
+                    serde_json::from_slice(&row.body).map_err(damaged)?;
+                let object = Arc::new(Stored::new(object, row.revision));
+                (KnownRow { change, resource, namespace, name, previous }, object)
+            }
+        };
         let version_of = |object: &Value| {
             object["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(row.revision)
         };
@@ -77,7 +100,7 @@ pub(crate) async fn load(
                 let version = version_of(&object);
                 Arc::new(Stored::new(object, version))
             }),
-            object: Arc::new(Stored::new(kept.object, row.revision)),
+            object,
         }));
     }
     let version = state.meta.get("version").and_then(|text| text.parse().ok()).unwrap_or(1);
