@@ -317,3 +317,22 @@ fn se_085_what_must_be_there_first_is_told_before_anything_is_applied() {
     let status = sandbox.run(&["status"]);
     assert!(!status.stdout.contains("sens-test"), "{}", status.all());
 }
+
+#[test]
+fn facts_in_documents_are_held_against_the_render_and_written_anew_with_consent() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "shop", "shop");
+    sandbox.write("landfall.yaml", "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: shop, chart: shop, namespace: shop}]\n");
+    sandbox.write("docs/guide.md", "# Guide\n\n<!-- landfall facts local -->\n| Deployment/shop | replicas | `2` |\n<!-- /landfall facts -->\n\nMore.\n");
+    sandbox.commit("Begin");
+    doctor(&sandbox, &["docs"]).exits(0).says("docs/guide.md:3: does not say what is delivered").says("warning[LF159]");
+    doctor(&sandbox, &["docs", "--fix", "docs"]).exits(2).says("nobody has agreed");
+    doctor(&sandbox, &["docs", "--fix", "docs", "--yes"]).exits(0).says("was written anew");
+    let text = sandbox.read("docs/guide.md");
+    assert!(text.contains("| Deployment/shop | replicas | `1` |") && !text.contains("`2`"), "{text}");
+    assert!(
+        text.starts_with("# Guide\n\n<!-- landfall facts local -->\n| object |") && text.ends_with("\n\nMore.\n"),
+        "{text}"
+    );
+    doctor(&sandbox, &["docs"]).exits(0).says("docs/guide.md:3: says what is delivered");
+}
