@@ -137,7 +137,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         };
         let started = Instant::now();
         let place = Place { landfall: &landfall, case, source: &source };
-        let compared = play(&runtime, &place, &list)?;
+        let compared = play(&runtime, &place, &list).unwrap_or_else(|error| Comparison {
+            differences: vec![format!("it could not be played: {error:#}")],
+            ..Comparison::default()
+        });
         let seconds = started.elapsed().as_secs();
         evidence.planned += 1;
         let same = compared.differences.is_empty();

@@ -132,7 +132,16 @@ fn spawn(state: Arc<State>, watches: Watches, kind: Served, version: String) {
 impl State {
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.endpoint.url);
-        let answer = self.client.get(&url).bearer_auth(&self.endpoint.token).send().await?;
+        let ask = || self.client.get(&url).bearer_auth(&self.endpoint.token).send();
+        let mut answer = ask().await?;
+        for _ in 0..100 {
+            // The storage of a kind that was defined just now begins a moment later.
+            if answer.status() != reqwest::StatusCode::TOO_MANY_REQUESTS {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            answer = ask().await?;
+        }
         let status = answer.status();
         anyhow::ensure!(status.is_success(), "GET {path}: {status}");
         Ok(serde_json::from_slice(&answer.bytes().await?)?)
