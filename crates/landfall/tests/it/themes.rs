@@ -182,7 +182,7 @@ fn theme_12_an_application_of_a_mistyped_repository_is_found_by_chart_and_by_app
     let ran = rehearse(&sandbox, &[CHART]);
     has(&findings(&ran), "LF158", "reads https://git.example.com/team/clients.git");
     assert!(ran.stdout.contains("argocd/values.yaml"), "the credential is named, too: {}", ran.all());
-    sandbox.run(&["rehearse", "./argocd/apps"]).exits(1).says("team/clients.git, which is not this repository");
+    sandbox.run(&["rehearse", "./argocd/apps"]).exits(2).says("team/clients.git, which is not this repository");
     sandbox.edit("argocd/apps/store.yaml", "team/clients", "team/store");
     sandbox.commit("Mend");
     has_none(&findings(&rehearse(&sandbox, &[CHART])), "LF158");
