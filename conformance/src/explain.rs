@@ -7,6 +7,7 @@
 //!        └─ every field that is made of this value alone has changed     (99 of 100, the rest with their functions)
 //! ```
 //!
+//! A field whose place in a list has been taken by an element of another name has changed, too.
 //! Fields that differ between two renderings of the same input (passwords, keys) tell nothing and are left out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -245,7 +246,7 @@ fn flip(
         let mut made_of = field.origin.data.iter().filter(|origin| leaves.contains(origin));
         if made_of.next() == Some(&leaf.origin) && made_of.next().is_none() {
             tally.sole += 1;
-            if differs {
+            if differs || moved(key, &base.all, &flipped) {
                 tally.sole_changed += 1;
             } else {
                 let functions = field.origin.functions.join(" ← ");
@@ -276,6 +277,15 @@ fn flip(
     }
     tally.without_effect = usize::from(tally.changed_fields == 0);
     tally
+}
+
+/// Whether another element has come to a field's place in a list: the name beside it is another one.
+fn moved(key: &Key, before: &BTreeMap<Key, Field>, after: &BTreeMap<Key, String>) -> bool {
+    let steps: Vec<&str> = key.1.split('\u{1f}').collect();
+    (0..steps.len()).filter(|at| steps[*at].parse::<usize>().is_ok()).any(|at| {
+        let name = (key.0.clone(), format!("{}\u{1f}name", steps[..=at].join("\u{1f}")));
+        before.get(&name).is_some_and(|field| after.get(&name) != Some(&field.text))
+    })
 }
 
 fn rendering(chart: &Chart, layer: Option<&str>, tracing: Tracing) -> Result<Rendered, Box<dyn Error>> {

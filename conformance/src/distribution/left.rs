@@ -1,7 +1,7 @@
 //! What a line has left behind, in a form in which two sides can be compared.
 //!
-//! The list of what is taken out is closed: the side's own folders and ports, times, and digests, which become symbols in
-//! the order in which they are first seen (an archive holds the times of its files).
+//! The list of what is taken out is closed: the side's own folders and ports, times, the sizes of archives, and digests,
+//! which become symbols in the order in which they are first seen (an archive holds the times of its files).
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -15,6 +15,9 @@ use super::shelf::Ports;
 static TIMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| ?[+-]\d\d:?\d\d(?: [A-Z]+)?)(?: m=\+[0-9.]+)?|\d{4}/\d\d/\d\d \d\d:\d\d:\d\d").ok()
 });
+/// Behind an archive's digest in a manifest.
+static SIZES: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"("digest":"[^"]*",(?:"mediaType":"[^"]*chart\.[^"]*",)?"size":)\d+"#).ok());
 static DIGESTS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b[0-9a-f]{64}\b").ok());
 
 /// What a side has of its own.
@@ -45,6 +48,9 @@ impl Symbols {
         }
         if let Some(times) = TIMES.as_ref() {
             text = times.replace_all(&text, "TIME").into_owned();
+        }
+        if let Some(sizes) = SIZES.as_ref() {
+            text = sizes.replace_all(&text, "${1}SIZE").into_owned();
         }
         let Some(pattern) = DIGESTS.as_ref() else { return text };
         let replaced = pattern.replace_all(&text, |found: &regex::Captures<'_>| {
@@ -86,7 +92,14 @@ fn content(path: &Path) -> io::Result<String> {
     {
         return Ok(text);
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    // No two signatures are the same; whether they hold is what `verify` says.
+    if path.extension().is_some_and(|extension| extension == "prov")
+        && let Some((signed, _)) = text.split_once("-----BEGIN PGP SIGNATURE-----")
+    {
+        return Ok(signed.trim_end().to_owned());
+    }
+    Ok(text)
 }
 
 /// The entries of a packed chart, in their order, without their times.

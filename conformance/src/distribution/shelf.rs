@@ -13,7 +13,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// `u:p`, as a header says it.
@@ -126,12 +126,23 @@ impl Shelf {
         asked.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    /// The registry's manifests, for comparison.
+    /// The registry's manifests, for comparison: their layers, which stand in the order of digests, by media type.
     pub(super) fn manifests(&self) -> Vec<(String, String)> {
         let content = self.content();
         let tagged = content.manifests.iter().filter(|((_, tag), _)| !tag.starts_with("sha256:"));
         tagged
-            .map(|((name, tag), (_, bytes))| (format!("{name}:{tag}"), String::from_utf8_lossy(bytes).into_owned()))
+            .map(|((name, tag), (_, bytes))| {
+                let mut manifest: Value = serde_json::from_slice(bytes).unwrap_or_default();
+                if let Some(layers) = manifest.get_mut("layers").and_then(Value::as_array_mut) {
+                    layers.sort_by_key(|layer| layer["mediaType"].to_string());
+                }
+                let bytes = if manifest["layers"].as_array().is_some_and(|layers| layers.len() > 1) {
+                    manifest.to_string()
+                } else {
+                    String::from_utf8_lossy(bytes).into_owned()
+                };
+                (format!("{name}:{tag}"), bytes)
+            })
             .collect()
     }
 

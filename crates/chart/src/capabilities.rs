@@ -114,7 +114,7 @@ pub struct HelmVersion {
 /// The version of Helm 4 whose behaviour is kept.
 pub(crate) const HELM_4: &str = "v4.3.1";
 /// The Kubernetes version of the client that both Helms are built with, as Helm 4 shows it.
-pub(crate) const KUBE_CLIENT: &str = "v1.37";
+pub const KUBE_CLIENT: &str = "v1.37";
 
 impl Default for HelmVersion {
     /// The Helm whose behaviour is kept.
@@ -125,6 +125,13 @@ impl Default for HelmVersion {
             git_tree_state: String::new(),
             go_version: "go1.26.8".to_owned(),
         }
+    }
+}
+
+impl HelmVersion {
+    /// The Helm 4 whose behaviour is kept.
+    pub fn four() -> Self {
+        HelmVersion { version: HELM_4.to_owned(), ..HelmVersion::default() }
     }
 }
 

@@ -40,7 +40,7 @@ mod values;
 mod warning;
 
 pub use archive::{ArchiveError, read_archive};
-pub use capabilities::{Capabilities, HelmVersion, KubeVersion, KubeVersionError};
+pub use capabilities::{Capabilities, HelmVersion, KUBE_CLIENT, KubeVersion, KubeVersionError};
 pub use chart::{Chart, Crd, File};
 pub use decode::DecodeError;
 pub use dependency::{is_compatible, is_constraint, is_strict_version};

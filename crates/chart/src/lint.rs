@@ -100,6 +100,8 @@ pub enum LintTolerance {
 pub struct LintOptions {
     /// The chart's absolute directory, which some messages name.
     pub directory: String,
+    /// Which Helm is followed.
+    pub dialect: Dialect,
     /// The namespace that templates see.
     pub namespace: String,
     /// The Kubernetes version, if not the default.
@@ -159,7 +161,7 @@ fn lint_templates(tree: &Tree, location: &str, values: &Map, options: &LintOptio
     if !lint.add(LintSeverity::Warning, path, outcome) {
         return;
     }
-    let chart = match Chart::load(tree, location) {
+    let chart = match Chart::load_as(tree, location, options.dialect) {
         Ok(chart) => chart,
         Err(error) => {
             lint.add(LintSeverity::Error, path, Err(error.to_string()));
@@ -178,7 +180,7 @@ fn lint_templates(tree: &Tree, location: &str, values: &Map, options: &LintOptio
         operation: Operation::Neither,
     };
     let render = RenderOptions {
-        dialect: Dialect::V3,
+        dialect: options.dialect,
         schema: options.schema,
         documents: options.documents.clone(),
         sprig: options.sprig.clone(),
@@ -188,7 +190,7 @@ fn lint_templates(tree: &Tree, location: &str, values: &Map, options: &LintOptio
 }
 
 fn lint_dependencies(tree: &Tree, location: &str, options: &LintOptions, lint: &mut Lint) {
-    let chart = match Chart::load(tree, location) {
+    let chart = match Chart::load_as(tree, location, options.dialect) {
         Ok(chart) => chart,
         Err(error) => {
             lint.add(LintSeverity::Error, "", Err(format!("unable to load chart\n\t{error}")));

@@ -313,10 +313,13 @@ fn version(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if !flags.arguments.is_empty() {
         return Err(Stop::Usage("\"helm version\" accepts no arguments\n\nUsage:  helm version [flags]".to_owned()));
     }
-    let helm = landfall_chart::HelmVersion::default();
+    let (helm, client) = match dialect(world, &flags)? {
+        Dialect::V3 => (landfall_chart::HelmVersion::default(), None),
+        Dialect::V4 => (landfall_chart::HelmVersion::four(), Some(landfall_chart::KUBE_CLIENT)),
+    };
     let mut out = io::stdout().lock();
     if let Some(template) = flags.text("template").filter(|template| !template.is_empty()) {
-        out.write_all(&gotemplate::printed(template, &gotemplate::build_info(&helm))?)?;
+        out.write_all(&gotemplate::printed(template, &gotemplate::build_info(&helm, client))?)?;
     } else if flags.is("short") {
         match helm.git_commit.get(..7) {
             Some(commit) => writeln!(out, "{}+g{commit}", helm.version)?,
@@ -325,8 +328,12 @@ fn version(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     } else {
         writeln!(
             out,
-            "version.BuildInfo{{Version:\"{}\", GitCommit:\"{}\", GitTreeState:\"{}\", GoVersion:\"{}\"}}",
-            helm.version, helm.git_commit, helm.git_tree_state, helm.go_version
+            "version.BuildInfo{{Version:\"{}\", GitCommit:\"{}\", GitTreeState:\"{}\", GoVersion:\"{}\"{}}}",
+            helm.version,
+            helm.git_commit,
+            helm.git_tree_state,
+            helm.go_version,
+            client.map(|version| format!(", KubeClientVersion:{version:?}")).unwrap_or_default()
         )?;
     }
     Ok(0)

@@ -97,6 +97,20 @@ pub enum SourceError {
         /// Its status: number and words.
         status: String,
     },
+    /// A registry refused; displays in the words of Helm's client.
+    #[error("{doing}{method} {url:?}: {said}")]
+    Refused {
+        /// What was being done, with a colon and a space behind it; may be empty.
+        doing: &'static str,
+        /// The request's method.
+        method: String,
+        /// What was asked for.
+        url: String,
+        /// The answer's status; 401 where nothing was sent for want of credentials.
+        status: u16,
+        /// What is said of it.
+        said: String,
+    },
     /// A redirect, an answer's size or a file of certificates that is not accepted.
     #[error("{url}: {why}")]
     Exchange {
@@ -163,6 +177,17 @@ impl Diagnose for SourceError {
                 Diagnostic::error(510, format!("the certificate of {host} is not trusted")).note(why.clone()).help(
                     "give the authority that signed it with --ca-file FILE; --insecure-skip-tls-verify leaves it unchecked",
                 )
+            }
+            SourceError::Refused { url, status, said, .. } => {
+                let diagnostic = Diagnostic::error(511, format!("{url} refuses: {said}"));
+                match status {
+                    401 => {
+                        diagnostic.help("`registry login` keeps credentials; --username and --password give them once")
+                    }
+                    403 => diagnostic.help("these credentials may not do it"),
+                    404 => diagnostic.help("check the address and the version"),
+                    _ => diagnostic,
+                }
             }
             SourceError::Status { url, status } => {
                 let diagnostic = Diagnostic::error(511, format!("{url} answered {status}"));

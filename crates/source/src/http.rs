@@ -192,9 +192,7 @@ impl HttpClient {
     fn build(&self, url: &str, local: bool) -> Result<Client, SourceError> {
         let access = &self.access;
         let refuse = |why: String| SourceError::Exchange { url: url.to_owned(), why };
-        let read = |path: &PathBuf| {
-            std::fs::read(path).map_err(|error| refuse(format!("{} cannot be read: {error}", path.display())))
-        };
+        let config = |why: String| SourceError::Index(format!("can't create TLS config for client: {why}"));
         let mut builder = Client::builder()
             .user_agent("Helm/3.22.0")
             .timeout(access.timeout.unwrap_or(Duration::from_secs(120)))
@@ -207,22 +205,31 @@ impl HttpClient {
             builder = builder.tls_danger_accept_invalid_certs(true);
         }
         if let Some(path) = &access.ca_file {
-            let certificates = Certificate::from_pem_bundle(&read(path)?).unwrap_or_default();
+            let shown = path.display();
+            let pem = std::fs::read(path).map_err(|_| config(format!("can't read CA file: {shown}")))?;
+            let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
             if certificates.is_empty() {
-                return Err(refuse(format!(
-                    "can't create TLS config for client: failed to append certificates from file: {}",
-                    path.display()
-                )));
+                return Err(config(format!("failed to append certificates from file: {shown}")));
             }
             builder = builder.tls_certs_only(certificates);
         }
         if let (Some(cert), Some(key)) = (&access.cert_file, &access.key_file) {
+            let pair = |why: String| {
+                config(format!("can't load key pair from cert {} and key {}: {why}", cert.display(), key.display()))
+            };
+            let read = |path: &PathBuf| {
+                std::fs::read(path).map_err(|error| {
+                    let why = match error.kind() {
+                        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+                        _ => error.to_string(),
+                    };
+                    pair(format!("open {}: {why}", path.display()))
+                })
+            };
             let mut pem = read(cert)?;
             pem.push(b'\n');
             pem.extend(read(key)?);
-            let identity = Identity::from_pem(&pem).map_err(|error| {
-                refuse(format!("{} and {} are no certificate and key: {error}", cert.display(), key.display()))
-            })?;
+            let identity = Identity::from_pem(&pem).map_err(|error| pair(error.to_string()))?;
             builder = builder.identity(identity);
         }
         builder.build().map_err(|error| refuse(format!("no connection can be made: {error}")))

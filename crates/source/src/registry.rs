@@ -77,7 +77,7 @@ impl Registry {
         for _ in 0..MAX_PAGES {
             let Some(page) = url.take() else { break };
             let reply = self.ask(reference, Method::GET, &page, HeaderMap::new(), Vec::new(), MAX_DOCUMENT)?;
-            let reply = self.expect(reply, &page, &[200])?;
+            let reply = self.expect(reply, &Method::GET, &page, &[200])?;
             let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
             let listed = json.get("tags").and_then(Value::as_array);
             tags.extend(listed.into_iter().flatten().filter_map(|tag| Some(tag.as_str()?.replace('_', "+"))));
@@ -140,13 +140,13 @@ impl Registry {
         let url = self.url(reference, &format!("manifests/{}", reference.named()));
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(MANIFEST_MEDIA_TYPE));
-        let reply = self.ask(reference, Method::GET, &url, headers, Vec::new(), MAX_DOCUMENT)?;
+        let reply = self.ask(reference, Method::GET, &url, headers, Vec::new(), MAX_DOCUMENT).map_err(fetching)?;
         if reply.status == 404 {
             return Err(SourceError::NoSuchChart(format!(
                 "failed to perform \"FetchReference\" on source: {reference}: not found"
             )));
         }
-        let reply = self.expect(reply, &url, &[200])?;
+        let reply = self.expect(reply, &Method::GET, &url, &[200]).map_err(fetching)?;
         let digest = sha256(&reply.body);
         if let Some(expected) = reference.digest() {
             same(&reference.to_string(), expected, &digest)?;
@@ -180,7 +180,7 @@ impl Registry {
         }
         let url = self.url(reference, &format!("blobs/{expected}"));
         let reply = self.ask(reference, Method::GET, &url, HeaderMap::new(), Vec::new(), MAX_LAYER)?;
-        let reply = self.expect(reply, &url, &[200])?;
+        let reply = self.expect(reply, &Method::GET, &url, &[200])?;
         same(&url, expected, &sha256(&reply.body))?;
         Ok(reply.body)
     }
@@ -214,7 +214,7 @@ impl Registry {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MANIFEST_MEDIA_TYPE));
         let digest = sha256(manifest.as_bytes());
         let reply = self.ask(reference, Method::PUT, &url, headers, manifest.into_bytes(), MAX_DOCUMENT)?;
-        self.expect(reply, &url, &[200, 201, 202])?;
+        self.expect(reply, &Method::PUT, &url, &[200, 201, 202])?;
         Ok(digest)
     }
 
@@ -227,7 +227,7 @@ impl Registry {
         }
         let start = self.url(reference, "blobs/uploads/");
         let reply = self.ask(reference, Method::POST, &start, HeaderMap::new(), Vec::new(), MAX_DOCUMENT)?;
-        let reply = self.expect(reply, &start, &[202])?;
+        let reply = self.expect(reply, &Method::POST, &start, &[202])?;
         let location = reply.headers.get(LOCATION).and_then(|location| location.to_str().ok()).unwrap_or_default();
         let mut place = reqwest::Url::parse(&start)
             .ok()
@@ -237,8 +237,22 @@ impl Registry {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         let reply = self.ask(reference, Method::PUT, place.as_str(), headers, bytes.to_vec(), MAX_DOCUMENT)?;
-        self.expect(reply, place.as_str(), &[201])?;
+        self.expect(reply, &Method::PUT, place.as_str(), &[201])?;
         Ok(())
+    }
+}
+
+/// A refusal of the manifest, in the words of Helm's client.
+fn fetching(error: SourceError) -> SourceError {
+    match error {
+        SourceError::Refused { method, url, status, said, .. } => SourceError::Refused {
+            doing: "failed to perform \"FetchReference\" on source: ",
+            method,
+            url,
+            status,
+            said,
+        },
+        error => error,
     }
 }
 

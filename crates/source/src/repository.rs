@@ -78,7 +78,8 @@ pub fn fetch_index(url: &str, client: &HttpClient) -> Result<FetchedIndex, Sourc
 /// # Errors
 /// It was never fetched, or is none.
 pub fn cached_index(cache: &Path, name: &str) -> Result<Index, SourceError> {
-    let path = cache.join(index_file(name));
+    // Put together again, an address in it has one slash where it had two, as in Go.
+    let path: PathBuf = cache.join(index_file(name)).components().collect();
     let bytes = fs::read(&path).map_err(|source| SourceError::Read { path: path.clone(), source })?;
     Index::parse(&bytes).map_err(|error| SourceError::Index(format!("error loading {}: {error}", path.display())))
 }

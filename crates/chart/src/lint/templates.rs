@@ -7,6 +7,7 @@ use super::{Lint, LintSeverity, deprecated, names};
 use crate::capabilities::{Capabilities, KubeVersion};
 use crate::chart::Chart;
 use crate::decode::{DecodeError, Fields};
+use crate::manifest::Dialect;
 use crate::render::{Prepared, ReleaseInfo, RenderOptions, Strictness, execute_with};
 use crate::values::Origins;
 use crate::values::coalesce::{Nulls, coalesce_values};
@@ -46,6 +47,7 @@ pub(super) fn lint(
     let mut files = match execute_with(&prepared, release, capabilities, options, Strictness::Lenient) {
         Ok(files) => files,
         Err(error) => {
+            let error = if options.dialect == Dialect::V4 { crate::error::in_helm4s_words(error) } else { error };
             lint.add(LintSeverity::Error, path, Err(error.to_string()));
             return;
         }

@@ -52,15 +52,17 @@ pub(super) fn printed(template: &str, data: &Value) -> Result<Vec<u8>, Stop> {
     set.execute(NAME, data, &mut (), Limits::default()).map_err(|error| Stop::words(200, error.to_string()))
 }
 
-/// What `version --template` prints of.
-pub(super) fn build_info(helm: &HelmVersion) -> Value {
+/// What `version --template` prints of; Helm 4 has one field more.
+pub(super) fn build_info(helm: &HelmVersion, client: Option<&str>) -> Value {
     let fields = [
         ("Version", &helm.version),
         ("GitCommit", &helm.git_commit),
         ("GitTreeState", &helm.git_tree_state),
         ("GoVersion", &helm.go_version),
     ];
-    plain("version.BuildInfo", fields.map(|(name, value)| (name, Value::from(value.as_str()))).into())
+    let mut fields: Vec<_> = fields.map(|(name, value)| (name, Value::from(value.as_str()))).into();
+    fields.extend(client.map(|version| ("KubeClientVersion", Value::from(version))));
+    plain("version.BuildInfo", fields)
 }
 
 /// What `get all --template` prints of: a map with the release in it.

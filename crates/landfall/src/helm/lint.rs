@@ -27,6 +27,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         paths.push(".".to_owned());
     }
     let mut options = LintOptions {
+        dialect: super::dialect(world, &flags)?,
         namespace: namespace::namespace(world, &flags),
         documents: schema_documents(),
         ..LintOptions::default()

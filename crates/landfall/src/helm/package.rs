@@ -51,7 +51,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             return Err(Stop::words(200, format!("{name} is not a chart's directory")));
         }
         if flags.is("dependency-update") {
-            Filling::new(world, &flags, name)?.update()?;
+            Filling::new(world, &flags, name)?.quietly().update()?;
         }
         let mut chart: Chart = place::load(world, &path, name)?;
         log(&chart.warnings);

@@ -62,7 +62,7 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
         }
     }
     let remote = Remote::resolve(world, flags, &settings, name)?;
-    let fetched = remote.fetch()?;
+    let fetched = remote.fetch(io::stderr().lock())?;
     fs::create_dir_all(&settings.cache)?;
     let path = settings.cache.join(&fetched.name);
     repositories::write_whole(&path, &fetched.bytes)?;

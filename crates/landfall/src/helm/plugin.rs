@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use landfall_chart::Dialect;
 use serde_json::Value;
 
 use super::flags::GLOBAL;
@@ -29,13 +30,17 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         other => return group(world, "plugin", other, &PARTS),
     }
     let variables = environment::variables(world, &flags);
+    let dialect = super::dialect(world, &flags)?;
     let mut table = Table::default();
-    table.row(["NAME", "VERSION", "DESCRIPTION"]);
+    match dialect {
+        Dialect::V3 => table.row(["NAME", "VERSION", "DESCRIPTION"]),
+        Dialect::V4 => table.row(["NAME", "VERSION", "TYPE", "APIVERSION", "PROVENANCE", "SOURCE"]),
+    }
     let folders = variables.get("HELM_PLUGINS").map_or("", String::as_str);
     for folder in folders.split(':').filter(|folder| !folder.is_empty()) {
         let folder = world.cwd.join(folder);
         for name in place::names(&folder) {
-            if let Some(row) = described(&folder.join(&name))? {
+            if let Some(row) = described(&folder.join(&name), dialect)? {
                 table.row(row);
             }
         }
@@ -44,13 +49,22 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     Ok(0)
 }
 
-/// A plugin's name, version and description; `None` where there is none.
-fn described(folder: &Path) -> Result<Option<[String; 3]>, Stop> {
+/// What is shown of a plugin; `None` where there is none.
+fn described(folder: &Path, dialect: Dialect) -> Result<Option<Vec<String>>, Stop> {
     let file = folder.join("plugin.yaml");
     let Ok(text) = fs::read_to_string(&file) else { return Ok(None) };
     let plugin: Value = landfall_yaml::to_json(&text).map_err(|error| {
         Stop::words(600, format!("failed to load plugin at {:?}: {error}", file.display().to_string()))
     })?;
     let field = |name: &str| plugin[name].as_str().unwrap_or_default().to_owned();
-    Ok(Some([field("name"), field("version"), field("description")]))
+    if dialect == Dialect::V3 {
+        return Ok(Some(vec![field("name"), field("version"), field("description")]));
+    }
+    // Those of Helm 3 are of one type and have no version of their form.
+    let or = |name: &str, otherwise: &str| {
+        Some(field(name)).filter(|text| !text.is_empty()).unwrap_or_else(|| otherwise.to_owned())
+    };
+    let unknown = || "unknown".to_owned();
+    let source = or("sourceURL", "unknown");
+    Ok(Some(vec![field("name"), field("version"), or("type", "cli/v1"), or("apiVersion", "legacy"), unknown(), source]))
 }

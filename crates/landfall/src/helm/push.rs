@@ -9,7 +9,7 @@ use landfall_source::{ChartUpload, Reference};
 
 use super::flags::{CHART, GLOBAL};
 use super::gojson::{METADATA, line};
-use super::repositories::{note_underscore, registry, wrapped};
+use super::repositories::{note_underscore, registry, spoken, wrapped};
 use super::{Stop, World, moment, parse};
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
@@ -50,7 +50,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     };
     let reference = Reference::child(remote, &metadata.name, &metadata.version)?;
     let digest = registry(world, &flags).push(&reference, &upload).map_err(|error| wrapped("", &error))?;
-    let mut err = io::stderr().lock();
+    let mut err = spoken(world, &flags)?;
     writeln!(err, "Pushed: {reference}\nDigest: {digest}")?;
     note_underscore(&reference.to_string(), &mut err)?;
     Ok(0)

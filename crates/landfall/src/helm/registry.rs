@@ -41,19 +41,19 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let mut kept = credentials(world, &flags);
     if verb == "logout" {
         kept.forget(host)?;
-        writeln!(io::stderr().lock(), "Removing login credentials for {host}")?;
+        writeln!(super::repositories::spoken(world, &flags)?, "Removing login credentials for {host}")?;
         return Ok(0);
     }
     let (username, password) = asked(&flags)?;
     kept.given = Some((username.clone(), password.clone()));
-    let mut access = access(world, &flags);
+    let mut access = access(&flags);
     if flags.is("insecure") {
         access.certificates = CertificateCheck::Skip;
     }
     let registry = Registry::new(HttpClient::new(access), kept.clone(), scheme(&flags));
     registry.login(host).map_err(|error| wrapped(&format!("authenticating to {host:?}"), &error))?;
     kept.keep(host, &username, &password)?;
-    writeln!(io::stderr().lock(), "Login Succeeded")?;
+    writeln!(super::repositories::spoken(world, &flags)?, "Login Succeeded")?;
     Ok(0)
 }
 

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use landfall_chart::Dialect;
 use landfall_source::{
     FetchedIndex, HttpClient, Index, RepositoryEntry, SourceError, charts_file, fetch_index, index_file, index_json,
     index_of_archives, index_yaml,
@@ -89,7 +91,7 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     }
     let _held = hold(&settings.file)?;
     let mut file = settings.repositories()?;
-    let mut access = access(world, flags);
+    let mut access = access(flags);
     if !access.username.is_empty() && access.password.is_empty() {
         if !flags.is("password-stdin") {
             return Err(Stop::words(100, "give --password, or --password-stdin to read it from standard input"));
@@ -127,6 +129,12 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
         return Ok(0);
     }
     let invalid = format!("looks like {url:?} is not a valid chart repository or cannot be reached");
+    match url.split_once("://") {
+        Some((scheme, _)) if !matches!(scheme, "http" | "https" | "oci") => {
+            return Err(Stop::words(512, format!("could not find protocol handler for: {scheme}")));
+        }
+        _ => {}
+    }
     fetch_index(url, &HttpClient::new(access))
         .and_then(|fetched| fetched.store(&settings.cache, name))
         .map_err(|error| wrapped(&invalid, &error))?;
@@ -139,7 +147,7 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
 /// Keeps other processes from changing the file of repositories, Helm among them.
 fn hold(file: &Path) -> Result<fs::File, Stop> {
     let path = file.with_extension("lock");
-    let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+    let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path)?;
     let since = Instant::now();
     while lock.try_lock().is_err() {
         if since.elapsed() > PATIENCE {
@@ -222,6 +230,11 @@ fn list(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     let mut out = io::stdout().lock();
     if format == "table" {
         if repositories.is_empty() {
+            // Helm 4 no longer takes it for a failure.
+            if super::dialect(world, flags)? == Dialect::V4 {
+                writeln!(io::stderr().lock(), "no repositories to show")?;
+                return Ok(0);
+            }
             return Err(Stop::words(514, "no repositories to show"));
         }
         let mut table = Table::default();

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use landfall_chart::Dialect;
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_source::{
     Access, CertificateCheck, CredentialScope, Credentials, HttpClient, Reference, Registry, RepositoryEntry,
@@ -51,9 +52,10 @@ pub(super) fn wrapped(doing: &str, error: &SourceError) -> Stop {
 }
 
 /// How servers are asked, by the flags of a chart's source.
-pub(super) fn access(world: &World<'_>, flags: &Flags) -> Access {
+pub(super) fn access(flags: &Flags) -> Access {
     let text = |name: &str| flags.text(name).unwrap_or_default().to_owned();
-    let file = |name: &str| flags.text(name).filter(|path| !path.is_empty()).map(|path| world.cwd.join(path));
+    // As they were typed, because errors name them.
+    let file = |name: &str| flags.text(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     Access {
         username: text("username"),
         password: text("password"),
@@ -82,7 +84,7 @@ pub(super) fn version(flags: &Flags) -> String {
 
 /// Registries as the flags say; `--plain-http` asks without TLS, and Helm 3 does so where there is none.
 pub(super) fn registry(world: &World<'_>, flags: &Flags) -> Registry {
-    Registry::new(HttpClient::new(access(world, flags)), credentials(world, flags), scheme(flags))
+    Registry::new(HttpClient::new(access(flags)), credentials(world, flags), scheme(flags))
 }
 
 /// Whether registries are asked over TLS.
@@ -146,7 +148,7 @@ impl Remote {
         settings: &Settings,
         reference: &str,
     ) -> Result<Self, Stop> {
-        let (version, access) = (version(flags), access(world, flags));
+        let (version, access) = (version(flags), access(flags));
         if let Some(repository) = flags.text("repo").filter(|url| !url.is_empty()) {
             let client = Box::new(HttpClient::new(access));
             let invalid = format!("looks like {repository:?} is not a valid chart repository or cannot be reached");
@@ -208,15 +210,15 @@ impl Remote {
         Ok(Remote::Archive { url, owner: entry.url.clone(), digest: found.digest, client })
     }
 
-    /// Fetches the archive.
-    pub(super) fn fetch(&self) -> Result<Fetched, Stop> {
+    /// Fetches the archive; what a registry gave is told to `spoken`.
+    pub(super) fn fetch(&self, spoken: impl Write) -> Result<Fetched, Stop> {
         match self {
             Remote::Archive { url, owner, digest, client } => Ok(Fetched {
                 name: file_name(url)?,
                 bytes: fetch_archive(url, owner, digest, client)?,
                 provenance: None,
             }),
-            Remote::Registry { registry, reference } => pull(registry, reference),
+            Remote::Registry { registry, reference } => pull(registry, reference, spoken),
         }
     }
 
@@ -265,9 +267,8 @@ pub(super) fn file_name(url: &str) -> Result<String, Stop> {
 }
 
 /// Fetches a chart from a registry and says what it was.
-pub(super) fn pull(registry: &Registry, reference: &Reference) -> Result<Fetched, Stop> {
+pub(super) fn pull(registry: &Registry, reference: &Reference, mut err: impl Write) -> Result<Fetched, Stop> {
     let pulled = registry.pull(reference)?;
-    let mut err = io::stderr().lock();
     writeln!(err, "Pulled: {reference}\nDigest: {}", pulled.digest)?;
     note_underscore(&reference.to_string(), &mut err)?;
     let name = match (reference.tag(), reference.digest()) {
@@ -275,6 +276,14 @@ pub(super) fn pull(registry: &Registry, reference: &Reference) -> Result<Fetched
         (None, digest) => format!("{}@{}.tgz", reference.name(), digest.unwrap_or_default().replace(':', "-")),
     };
     Ok(Fetched { name, bytes: pulled.chart, provenance: pulled.provenance })
+}
+
+/// Where Helm says what it has pulled and pushed: version 3 on standard error, version 4 on standard output.
+pub(super) fn spoken(world: &World<'_>, flags: &Flags) -> Result<Box<dyn Write>, Stop> {
+    Ok(match super::dialect(world, flags)? {
+        Dialect::V3 => Box::new(io::stderr().lock()),
+        Dialect::V4 => Box::new(io::stdout().lock()),
+    })
 }
 
 /// Helm's words on versions whose `+` became `_`.
@@ -300,9 +309,7 @@ fn with_entry(mut access: Access, entry: &RepositoryEntry) -> Access {
     if !known.username.is_empty() && !known.password.is_empty() {
         (access.username, access.password, access.credentials) = (known.username, known.password, known.credentials);
     }
-    if known.certificates == CertificateCheck::Skip {
-        access.certificates = CertificateCheck::Skip;
-    }
+    // That certificates were skipped when the repository was added counts for its index alone, as in Helm.
     access
 }
 

@@ -89,9 +89,7 @@ fn search(world: &World<'_>, flags: &Flags, keywords: &str) -> Result<Vec<Found>
         return Err(Stop::words(514, "no repositories configured"));
     }
     let matcher = match flags.is("regexp") && !keywords.is_empty() {
-        true => Some(
-            regex::Regex::new(keywords).map_err(|error| Stop::words(100, format!("error parsing regexp: {error}")))?,
-        ),
+        true => Some(expression(keywords)?),
         false => None,
     };
     let mut found = Vec::new();
@@ -125,6 +123,12 @@ fn search(world: &World<'_>, flags: &Flags, keywords: &str) -> Result<Vec<Found>
 }
 
 /// In which part of what is known about a chart a keyword stands first: its name, path, description, keywords.
+/// An expression of Go's.
+fn expression(text: &str) -> Result<regex::Regex, Stop> {
+    let read = landfall_sprig::go_expression(text).map_err(|error| Stop::words(100, error))?;
+    regex::Regex::new(&read).map_err(|error| Stop::words(100, format!("error parsing regexp: {error}")))
+}
+
 fn score(repository: &str, entry: &IndexEntry, keywords: &str, matcher: Option<&regex::Regex>) -> Option<usize> {
     if keywords.is_empty() {
         return Some(0);

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use landfall_chart::Dialect;
+
 use super::flags::{CHART, GLOBAL, Kind, Spec, Support, flag};
 use super::jsonpath::JsonPath;
 use super::{Stop, Voice, World, group, log, parse, place};
@@ -74,10 +76,12 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     if all || what == "crds" {
         let crds = chart.crds();
-        if all && crds.first().is_some_and(|crd| !crd.data.starts_with(b"---")) {
-            text.push_str("---\n");
-        }
-        for crd in crds {
+        let each = super::dialect(world, &flags)? == Dialect::V4;
+        for (at, crd) in crds.iter().enumerate() {
+            // Helm 3 puts the line before all of them, and only among other things.
+            if (each || all && at == 0) && !crd.data.starts_with(b"---") {
+                text.push_str("---\n");
+            }
             text.push_str(&String::from_utf8_lossy(&crd.data));
             text.push('\n');
         }

@@ -62,7 +62,8 @@ impl Credentials {
         let mut config = read(path)?;
         let key = key_of(host);
         if let Some(helper) = helper_of(&config, &key) {
-            let said = json!({"ServerURL": key, "Username": username, "Secret": password}).to_string();
+            let (key_text, username, password) = (json!(key), json!(username), json!(password));
+            let said = format!("{{\"ServerURL\":{key_text},\"Username\":{username},\"Secret\":{password}}}\n");
             return match helped(&helper, "store", &said) {
                 Some(_) => Ok(()),
                 None => Err(SourceError::Index(format!("docker-credential-{helper} cannot keep the credentials"))),
@@ -86,10 +87,8 @@ impl Credentials {
         if let Some(helper) = helper_of(&config, &key) {
             let _not_there = helped(&helper, "erase", &key);
         }
-        if let Some(Value::Object(auths)) = config.get_mut("auths") {
-            auths.remove(&key);
-        }
-        write(path, &config)
+        let forgotten = config.get_mut("auths").and_then(Value::as_object_mut).and_then(|auths| auths.remove(&key));
+        if forgotten.is_some() { write(path, &config) } else { Ok(()) }
     }
 }
 

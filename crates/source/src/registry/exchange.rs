@@ -69,7 +69,7 @@ impl Registry {
     pub fn login(&self, host: &str) -> Result<(), SourceError> {
         let url = self.base(host);
         let reply = self.authorized(host, "", Method::GET, &url, HeaderMap::new(), Vec::new(), MAX_TOKEN)?;
-        self.expect(reply, &url, &[200])?;
+        self.expect(reply, &Method::GET, &url, &[200])?;
         Ok(())
     }
 
@@ -120,7 +120,15 @@ impl Registry {
         }
         let challenges: Vec<&str> =
             reply.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).collect();
-        let Some(header) = self.answer(host, scope, &challenges)? else { return Ok(reply) };
+        let Some(header) = self.answer(host, scope, &challenges)? else {
+            let basic =
+                challenges.iter().any(|kind| kind.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case("basic")));
+            if !basic {
+                return Ok(reply);
+            }
+            let said = "basic credential not found".to_owned();
+            return Err(SourceError::Refused { doing: "", method: method.to_string(), url, status: 401, said });
+        };
         if let Ok(mut granted) = self.granted.lock() {
             *granted = Some((host.to_owned(), scope.to_owned(), header.clone()));
         }
@@ -189,7 +197,7 @@ impl Registry {
             }
             self.client.send(Method::GET, realm.as_str(), headers, Vec::new(), MAX_TOKEN)?
         };
-        let reply = self.expect(reply, realm.as_str(), &[200])?;
+        let reply = self.expect(reply, &Method::GET, realm.as_str(), &[200])?;
         let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let token = ["token", "access_token"].into_iter().find_map(|key| json.get(key)?.as_str());
         Ok(token.and_then(|token| {
@@ -200,18 +208,31 @@ impl Registry {
     }
 
     /// The reply, when its status is one of these; else what the registry says against it.
-    pub(super) fn expect(&self, reply: Reply, url: &str, statuses: &[u16]) -> Result<Reply, SourceError> {
+    pub(super) fn expect(
+        &self,
+        reply: Reply,
+        method: &Method,
+        url: &str,
+        statuses: &[u16],
+    ) -> Result<Reply, SourceError> {
         if statuses.contains(&reply.status) {
             return Ok(reply);
         }
         let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-        let said = json.get("errors").and_then(|errors| errors.get(0)).map(|first| {
-            let text = |key: &str| first.get(key).and_then(Value::as_str).unwrap_or_default().to_lowercase();
-            format!(": {}: {}", text("code").replace('_', " "), text("message"))
-        });
-        Err(SourceError::Status {
+        let first = json.get("errors").and_then(|errors| errors.get(0));
+        let why = match first {
+            Some(first) => {
+                let text = |key: &str| first.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+                format!("{}: {}", text("code").to_lowercase().replace('_', " "), text("message"))
+            }
+            None => reply.status_line.split_once(' ').map_or("", |(_, words)| words).to_owned(),
+        };
+        Err(SourceError::Refused {
+            doing: "",
+            method: method.to_string(),
             url: url.to_owned(),
-            status: format!("{}{}", reply.status_line, said.unwrap_or_default()),
+            status: reply.status,
+            said: format!("response status code {}: {why}", reply.status),
         })
     }
 }

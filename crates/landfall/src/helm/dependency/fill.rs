@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::flags::Flags;
 use super::super::repo::fetch_all;
-use super::super::repositories::{Fetched, Remote, Settings, access, pull, registry, wrapped, write_whole};
+use super::super::repositories::{Fetched, Remote, Settings, access, pull, registry, spoken, wrapped, write_whole};
 use super::super::{Stop, World, moment, place, provenance};
 
 /// What the name of a repository begins with that nobody has added.
@@ -30,6 +30,14 @@ pub(in super::super) struct Filling<'w> {
     /// Indexes read or fetched so far, by the repository's name or, where nobody has added it, address.
     indexes: BTreeMap<String, Index>,
     unsigned: Unsigned,
+    telling: Telling,
+}
+
+/// Whether what is done is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    Aloud,
+    Nothing,
 }
 
 /// What becomes of archives that nobody has signed, with `--verify`.
@@ -57,7 +65,21 @@ impl<'w> Filling<'w> {
             repositories,
             indexes: BTreeMap::new(),
             unsigned: Unsigned::Refused,
+            telling: Telling::Aloud,
         })
+    }
+
+    /// Without a word of what is done, as where a chart is packed.
+    pub(in super::super) fn quietly(mut self) -> Self {
+        self.telling = Telling::Nothing;
+        self
+    }
+
+    fn out(&self) -> Box<dyn Write> {
+        match self.telling {
+            Telling::Aloud => Box::new(io::stdout().lock()),
+            Telling::Nothing => Box::new(io::sink()),
+        }
     }
 
     fn load(&self) -> Result<Chart, Stop> {
@@ -206,7 +228,7 @@ impl<'w> Filling<'w> {
         if unknown.is_empty() || self.flags.is("skip-refresh") {
             return Ok(());
         }
-        writeln!(io::stdout().lock(), "Getting updates for unmanaged Helm repositories...")?;
+        writeln!(self.out(), "Getting updates for unmanaged Helm repositories...")?;
         self.get_all(&unknown)
     }
 
@@ -215,14 +237,14 @@ impl<'w> Filling<'w> {
         if self.flags.is("skip-refresh") || self.repositories.is_empty() {
             return Ok(());
         }
-        writeln!(io::stdout().lock(), "Hang tight while we grab the latest from your chart repositories...")?;
+        writeln!(self.out(), "Hang tight while we grab the latest from your chart repositories...")?;
         self.get_all(&self.repositories.clone())?;
-        writeln!(io::stdout().lock(), "Update Complete. ⎈Happy Helming!⎈")?;
+        writeln!(self.out(), "Update Complete. ⎈Happy Helming!⎈")?;
         Ok(())
     }
 
     fn get_all(&mut self, entries: &[RepositoryEntry]) -> Result<(), Stop> {
-        let mut out = io::stdout().lock();
+        let mut out = self.out();
         for (entry, outcome) in entries.iter().zip(fetch_all(&self.settings, entries, None)) {
             let unmanaged = entry.name.starts_with(UNMANAGED);
             let shown = if unmanaged { &entry.url } else { &entry.name };
@@ -329,13 +351,13 @@ impl<'w> Filling<'w> {
             return Err(Stop::words(217, format!("{:?} is not a directory", format!("{}/charts", self.shown))));
         }
         fs::create_dir_all(&charts)?;
-        writeln!(io::stdout().lock(), "Saving {} charts", locked.len())?;
+        writeln!(self.out(), "Saving {} charts", locked.len())?;
         let mut archives: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         let mut seen = BTreeSet::new();
         for dependency in locked.iter_mut() {
             if let Err(stop) = self.fetch_one(dependency, &charts, &mut archives, &mut seen) {
                 if let Stop::Words { helm, .. } = &stop {
-                    writeln!(io::stdout().lock(), "Save error occurred:  {helm}")?;
+                    writeln!(self.out(), "Save error occurred:  {helm}")?;
                 }
                 return Err(stop);
             }
@@ -384,14 +406,15 @@ impl<'w> Filling<'w> {
         if is_registry(dependency) {
             let repository = &dependency.repository;
             if !seen.insert(format!("{repository}/{name}:{}", dependency.version)) {
-                writeln!(io::stdout().lock(), "Already downloaded {name} from repo {repository}")?;
+                writeln!(self.out(), "Already downloaded {name} from repo {repository}")?;
                 return Ok(());
             }
-            writeln!(io::stdout().lock(), "Downloading {name} from repo {repository}")?;
+            writeln!(self.out(), "Downloading {name} from repo {repository}")?;
             let reference = Reference::child(repository, &name, &dependency.version)?;
             let doing = format!("could not download {repository}/{name}");
             let registry = Box::new(registry(self.world, self.flags));
-            let fetched = pull(&registry, &reference).map_err(|stop| stop.behind(&doing))?;
+            let fetched =
+                pull(&registry, &reference, spoken(self.world, self.flags)?).map_err(|stop| stop.behind(&doing))?;
             let remote = Remote::Registry { registry, reference };
             self.verify(&remote, &fetched).map_err(|stop| stop.behind(&doing))?;
             archives.insert(fetched.name, fetched.bytes);
@@ -400,14 +423,14 @@ impl<'w> Filling<'w> {
         let (url, entry, client) = self.find(dependency)?;
         let repository = &dependency.repository;
         if !seen.insert(url.clone()) {
-            writeln!(io::stdout().lock(), "Already downloaded {name} from repo {repository}")?;
+            writeln!(self.out(), "Already downloaded {name} from repo {repository}")?;
             return Ok(());
         }
-        writeln!(io::stdout().lock(), "Downloading {name} from repo {repository}")?;
+        writeln!(self.out(), "Downloading {name} from repo {repository}")?;
         let doing = format!("could not download {url}");
         let owner = repository.clone();
         let remote = Remote::Archive { url, owner, digest: entry.digest, client: Box::new(client) };
-        let fetched = remote.fetch().map_err(|stop| stop.behind(&doing))?;
+        let fetched = remote.fetch(spoken(self.world, self.flags)?).map_err(|stop| stop.behind(&doing))?;
         self.verify(&remote, &fetched).map_err(|stop| stop.behind(&doing))?;
         archives.insert(fetched.name, fetched.bytes);
         Ok(())
@@ -423,7 +446,7 @@ impl<'w> Filling<'w> {
             (Err(stop), Unsigned::Refused) => return Err(stop),
             (Err(stop), Unsigned::Told) => {
                 let words = stop.helm_words();
-                writeln!(io::stdout().lock(), "WARNING: Verification not found for {}: {words}", remote.address())?;
+                writeln!(self.out(), "WARNING: Verification not found for {}: {words}", remote.address())?;
                 return Ok(());
             }
         };
@@ -452,7 +475,7 @@ impl<'w> Filling<'w> {
             None => {
                 let key: String =
                     Sha256::digest(wanted.repository.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-                (format!("{UNMANAGED}{key}"), access(self.world, self.flags))
+                (format!("{UNMANAGED}{key}"), access(self.flags))
             }
         };
         let client = HttpClient::new(access);
@@ -465,7 +488,7 @@ impl<'w> Filling<'w> {
 
     /// Puts archives into `charts/` and takes out those that nothing asks for (helm: `safeMoveDeps`).
     fn settle(&self, locked: &[Dependency], charts: &Path, archives: BTreeMap<String, Vec<u8>>) -> Result<(), Stop> {
-        let mut out = io::stdout().lock();
+        let mut out = self.out();
         let before = place::names(charts);
         for (name, bytes) in &archives {
             if let Err(error) = Chart::load_archive(name, bytes) {
