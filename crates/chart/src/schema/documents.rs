@@ -6,6 +6,9 @@ use serde_json::Value as Json;
 /// How a document is fetched: its bytes, or why there are none, in Helm's words.
 type Fetch = dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync;
 
+/// What was fetched, by address: the document, or why there is none.
+type Kept = BTreeMap<String, Result<Arc<Json>, String>>;
+
 /// How many documents one schema may lead to.
 const MOST: usize = 64;
 
@@ -14,7 +17,7 @@ const MOST: usize = 64;
 #[derive(Clone, Default)]
 pub struct SchemaDocuments {
     fetch: Option<Arc<Fetch>>,
-    kept: Arc<Mutex<BTreeMap<String, Result<Arc<Json>, String>>>>,
+    kept: Arc<Mutex<Kept>>,
 }
 
 impl SchemaDocuments {

@@ -35,7 +35,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
     let settings = Settings::of(world, flags);
     let remote = Remote::resolve(world, flags, &settings, reference)?;
-    let fetched = remote.fetch(spoken(world, &flags)?)?;
+    let fetched = remote.fetch(spoken(world, flags)?)?;
     let destination = flags.text("destination").filter(|path| !path.is_empty()).unwrap_or(".");
     if flags.is("untar") {
         if flags.is("verify") {
