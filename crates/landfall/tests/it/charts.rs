@@ -141,7 +141,7 @@ fn a_chart_goes_to_a_registry_and_comes_back() {
     let chart = format!("{remote}/web");
     let push =
         |version: &str| sandbox.run(&["helm", "push", &format!("shelf/web-{version}.tgz"), &remote, "--plain-http"]);
-    push("0.1.0").exits(1).says("401 Unauthorized");
+    push("0.1.0").exits(1).says("response status code 401: Unauthorized");
     let host = shelf.host();
     let login =
         |password: &str| sandbox.run(&["helm", "registry", "login", &host, "-u", "u", "-p", password, "--plain-http"]);
@@ -170,7 +170,7 @@ fn a_chart_goes_to_a_registry_and_comes_back() {
     shelf.tamper();
     sandbox.run(&["helm", "pull", &chart, "--version", "0.1.0", "--plain-http"]).exits(1).says("digest mismatch");
     sandbox.run(&["helm", "registry", "logout", &host]).exits(0);
-    sandbox.run(&["helm", "pull", &chart, "--plain-http"]).exits(1).says("401 Unauthorized");
+    sandbox.run(&["helm", "pull", &chart, "--plain-http"]).exits(1).says("response status code 401: Unauthorized");
 }
 
 #[test]

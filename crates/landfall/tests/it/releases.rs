@@ -112,7 +112,8 @@ fn ez_001_verbs_flags_and_exit_codes_are_helms() {
     fails(&["helm", "install", "web"], "INSTALLATION FAILED: must either provide a name or specify --generate-name");
     sandbox.run(&["helm", "install", "web", "web", "-o", "json"]).exits(0).json();
     fails(&["helm", "install", "web", "web"], "INSTALLATION FAILED: cannot re-use a name that is still in use");
-    sandbox.run(&["helm", "plugin", "list"]).exits(2);
+    assert_eq!(sandbox.run(&["helm", "plugin", "list"]).exits(0).stdout, "NAME\tVERSION\tDESCRIPTION\n");
+    sandbox.run(&["helm", "plugin", "install", "x"]).exits(2);
 }
 
 #[test]

@@ -51,9 +51,7 @@ impl Registry {
         headers.insert(ACCEPT, HeaderValue::from_static(KINDS));
         let reply = match self.ask(reference, Method::HEAD, &url, headers, Vec::new(), 0) {
             // The server that gives out tokens refuses, too.
-            Err(SourceError::Status { status, .. }) if status.starts_with("401") || status.starts_with("403") => {
-                return Ok(ImageState::Denied);
-            }
+            Err(SourceError::Refused { status: 401 | 403, .. }) => return Ok(ImageState::Denied),
             reply => reply?,
         };
         match reply.status {
