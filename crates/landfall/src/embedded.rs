@@ -64,6 +64,10 @@ pub(crate) struct Connection {
 /// How often it is looked whether the server that is talked to still lives.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// How often an address may refuse while its process still holds the lock, and how long lies between.
+const REFUSALS: u32 = 250;
+const REFUSED: Duration = Duration::from_millis(20);
+
 /// A cluster that this process hosts.
 struct Hosted {
     cluster: landfall_drydock::Cluster,
@@ -132,7 +136,8 @@ impl Context {
             return Ok(self.in_process(hosted, None, open_store(None).await?));
         }
         state.create().map_err(Failure::from)?;
-        for _ in 0..3 {
+        let (mut silent, mut refused) = (0, 0);
+        while silent < 3 && refused < REFUSALS {
             match state.try_lock().map_err(Failure::from)? {
                 Some(lock) if hosting != Hosting::Background => {
                     let cluster = server::open(Some(state), &[]).await?;
@@ -151,8 +156,14 @@ impl Context {
             }
             // Whoever holds the lock is about to say where it listens, or about to end.
             let patience = Duration::from_secs(if hosting == Hosting::Background { 10 } else { 2 });
-            if let Some(endpoint) = state.wait_for_endpoint(patience) {
-                return self.served(state, endpoint).await;
+            match state.wait_for_endpoint(patience) {
+                Some(endpoint) if endpoint.listens() => return self.served(state, endpoint).await,
+                // A process that is killed loses its socket a moment before its lock.
+                Some(_) => {
+                    refused += 1;
+                    tokio::time::sleep(REFUSED).await;
+                }
+                None => silent += 1,
             }
         }
         Err(Failure::new(

@@ -35,6 +35,14 @@ pub(crate) struct Endpoint {
     pub(crate) version: String,
 }
 
+impl Endpoint {
+    /// Whether somebody listens there.
+    pub(crate) fn listens(&self) -> bool {
+        let address = self.server.trim_start_matches("https://").parse::<std::net::SocketAddr>();
+        address.is_ok_and(|address| std::net::TcpStream::connect_timeout(&address, Duration::from_secs(2)).is_ok())
+    }
+}
+
 /// The right to open the embedded cluster; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {

@@ -63,3 +63,22 @@ fn a_server_that_was_killed_is_started_again_with_all_that_it_held() {
     assert_eq!(up["data"]["units"][0]["outcome"], "unchanged", "{up:#}");
     assert_eq!(up["data"]["units"][0]["revision"], 1);
 }
+
+#[test]
+fn a_server_that_is_just_dying_is_waited_for_and_started_again() {
+    let sandbox = Sandbox::luckyplans().interactive();
+    sandbox.run(&["up", "--skip", "observability"]).exits(0);
+    let endpoint = sandbox.read(".landfall/endpoint.json");
+    sandbox.kill_server(".landfall");
+    // As the kernel takes a process apart: nobody listens any more, and the lock is still held.
+    let lock = std::fs::File::options().write(true).open(sandbox.root().join(".landfall/lock")).expect("there");
+    lock.lock().expect("free once the server is gone");
+    sandbox.write(".landfall/endpoint.json", &endpoint);
+    let up = std::thread::scope(|scope| {
+        let up = scope.spawn(|| sandbox.run(&["up", "--skip", "observability", "-o", "json"]));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        lock.unlock().expect("held");
+        up.join().expect("ran")
+    });
+    assert_eq!(up.exits(0).json()["data"]["units"][0]["outcome"], "unchanged");
+}
