@@ -37,8 +37,12 @@ impl Live {
 impl Desired {
     /// The objects that a plan has to know the live state of.
     pub fn keys(&self) -> Vec<ObjectKey> {
+        self.keys_of(|_| true).into_iter().collect()
+    }
+
+    fn keys_of(&self, wanted: impl Fn(&Task) -> bool) -> BTreeSet<ObjectKey> {
         let mut keys = BTreeSet::new();
-        for item in self.phases.iter().flat_map(|phase| &phase.items) {
+        for item in self.phases.iter().flat_map(|phase| &phase.items).filter(|item| wanted(&item.task)) {
             match &item.task {
                 Task::Apply { object, .. } | Task::Ensure { object } => drop(keys.insert(object.key())),
                 Task::Delete { key, .. } => drop(keys.insert(key.clone())),
@@ -46,7 +50,7 @@ impl Desired {
                 Task::Hook(_) | Task::Keep { .. } | Task::Wait { .. } => {}
             }
         }
-        keys.into_iter().collect()
+        keys
     }
 
     /// The scope of each kind that a CustomResourceDefinition among the desired objects will bring.
@@ -85,8 +89,9 @@ pub fn plan(desired: &Desired, live: &Live) -> Result<Plan, Error> {
     for phase in &desired.phases {
         phases.push(plan_phase(phase, live, &mut number, &mut written)?);
     }
+    // What only has to be there may come and go until then: two deliveries may begin with one new namespace.
     let seen: Vec<Seen> = desired
-        .keys()
+        .keys_of(|task| !matches!(task, Task::Ensure { .. }))
         .into_iter()
         .map(|key| {
             let current = live.get(&key);

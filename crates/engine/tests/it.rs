@@ -97,3 +97,16 @@ fn values_of_secrets_stay_out_of_what_a_plan_shows() {
     let shown = serde_json::to_string(&plan.steps().next().expect("a step").changes).expect("is written");
     assert!(shown.contains("data.key") && !shown.contains("bmV3") && !shown.contains("b2xk"), "{shown}");
 }
+
+#[test]
+fn what_only_has_to_be_there_is_nothing_that_a_plan_was_made_from() {
+    let ensure = |object: Object| Item { wave: 0, task: Task::Ensure { object }, why: "crds/x.yaml".into() };
+    let (only, both) = (config("only", json!({})), config("both", json!({})));
+    let wish = desired(vec![ensure(only), ensure(both.clone())]);
+    assert_eq!(wish.keys().len(), 2);
+    assert_eq!(plan(&wish, &Live::default()).expect("plans").seen, []);
+    let mut wish = desired(vec![ensure(config("only", json!({})))]);
+    wish.phases.push(DesiredPhase { name: "then".into(), runs: PhaseRuns::OnSuccess, items: vec![apply(both)] });
+    let plan = plan(&wish, &Live::default()).expect("plans");
+    assert_eq!(plan.seen.iter().map(|seen| seen.key.name.as_str()).collect::<Vec<_>>(), ["both"]);
+}
