@@ -14,10 +14,10 @@ use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::plane::Plane;
-use crate::world::{Change, Event, ObjectRef, Stored, World};
+use crate::world::{Change, Event, ObjectRef, Past, Stored, World};
 
 /// Events on disk: how far a watch may lie behind a restart.
-const EVENTS_KEPT: u64 = 10_000;
+const EVENTS_KEPT: u64 = 500;
 
 /// An event as it is kept, and as [`event_body`] writes it. The object before is only kept where the event needs it.
 #[derive(Deserialize)]
@@ -27,17 +27,6 @@ struct EventRow {
     namespace: String,
     name: String,
     object: Value,
-    #[serde(default)]
-    previous: Option<Value>,
-}
-
-/// An event whose object is known otherwise.
-#[derive(Deserialize)]
-struct KnownRow {
-    change: String,
-    resource: String,
-    namespace: String,
-    name: String,
     #[serde(default)]
     previous: Option<Value>,
 }
@@ -58,7 +47,6 @@ pub(crate) async fn load(
     // Definitions first: they say which resources there are.
     let (definitions, others): (Vec<_>, Vec<_>) =
         state.objects.into_iter().partition(|row| row.key.starts_with("customresourcedefinitions."));
-    let mut latest: HashMap<u64, Arc<Stored>> = HashMap::new();
     for row in definitions.into_iter().chain(others) {
         let object: Value =
             serde_json::from_slice(&row.body).map_err(|source| Error::Damaged { key: row.key.clone(), source })?;
@@ -68,44 +56,32 @@ pub(crate) async fn load(
             namespace: object["metadata"]["namespace"].as_str().unwrap_or_default().to_owned(),
             name: object["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
         };
-        let stored = Arc::new(Stored::new(object, row.revision));
-        world.load(&reference, stored.clone());
-        latest.insert(row.revision, stored);
-    }
-    let mut events = Vec::new();
-    for row in state.events {
-        let damaged = |source| Error::Damaged { key: format!("event {}", row.revision), source };
-        // Most events made an object what it is now: it is read already.
-        let (kept, object) = match latest.get(&row.revision) {
-            Some(object) => (serde_json::from_slice::<KnownRow>(&row.body).map_err(damaged)?, object.clone()),
-            None => {
-                let EventRow { change, resource, namespace, name, object, previous } =
-                    serde_json::from_slice(&row.body).map_err(damaged)?;
-                let object = Arc::new(Stored::new(object, row.revision));
-                (KnownRow { change, resource, namespace, name, previous }, object)
-            }
-        };
-        let version_of = |object: &Value| {
-            object["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(row.revision)
-        };
-        events.push(Arc::new(Event {
-            version: row.revision,
-            change: match kept.change.as_str() {
-                "ADDED" => Change::Added,
-                "DELETED" => Change::Deleted,
-                _ => Change::Modified,
-            },
-            object_ref: ObjectRef { resource: Arc::from(kept.resource), namespace: kept.namespace, name: kept.name },
-            previous: kept.previous.map(|object| {
-                let version = version_of(&object);
-                Arc::new(Stored::new(object, version))
-            }),
-            object,
-        }));
+        world.load(&reference, Arc::new(Stored::new(object, row.revision)));
     }
     let version = state.meta.get("version").and_then(|text| text.parse().ok()).unwrap_or(1);
-    world.resume(version, events);
+    let past = state.events.into_iter().map(|row| (row.revision, row.body)).collect();
+    world.resume(version, Past::new(past, read_event));
     Ok(state.meta)
+}
+
+/// An event from the text that [`event_body`] wrote.
+fn read_event(version: u64, text: &[u8]) -> Option<Event> {
+    let EventRow { change, resource, namespace, name, object, previous } = serde_json::from_slice(text).ok()?;
+    let version_of = |object: &Value| object["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok());
+    Some(Event {
+        version,
+        change: match change.as_str() {
+            "ADDED" => Change::Added,
+            "DELETED" => Change::Deleted,
+            _ => Change::Modified,
+        },
+        object_ref: ObjectRef { resource: Arc::from(resource), namespace, name },
+        previous: previous.map(|object| {
+            let version = version_of(&object).unwrap_or(version);
+            Arc::new(Stored::new(object, version))
+        }),
+        object: Arc::new(Stored::new(object, version)),
+    })
 }
 
 /// Keeps settings such as keys.
@@ -227,11 +203,9 @@ mod tests {
             object: object.clone(),
             previous: Some(previous.clone()),
         };
-        let row: EventRow = serde_json::from_slice(&event_body(&event)).expect("is JSON");
-        assert_eq!(
-            (row.change.as_str(), row.resource.as_str(), row.name.as_str()),
-            ("MODIFIED", "configmaps", "a \"b\"")
-        );
-        assert_eq!((&row.object, row.previous.as_ref()), (object.value(), Some(previous.value())));
+        let read = read_event(7, &event_body(&event)).expect("is an event");
+        assert_eq!((read.version, read.change, &read.object_ref), (7, Change::Modified, &event.object_ref));
+        assert_eq!(read.object.value(), object.value());
+        assert_eq!(read.previous.as_deref().map(Stored::value), Some(previous.value()));
     }
 }

@@ -32,6 +32,7 @@ use crate::status::Status;
 pub(crate) use create::{Create, Tracking, settle_namespace};
 pub(crate) use delete::Deleted;
 pub use delete::{DeleteOptions, Propagation};
+pub(crate) use ring::Past;
 pub use ring::{Change, Event};
 pub use stored::Stored;
 pub use update::Part;
@@ -61,7 +62,8 @@ pub struct Settings {
     pub service_network: [u8; 2],
     /// First two octets of pod addresses; the range is a /16.
     pub pod_network: [u8; 2],
-    /// How many events are kept for watches that fell behind.
+    /// How many events are kept at most for watches that fell behind; of those older than five minutes, only the last
+    /// 4,096.
     pub history: usize,
     /// Who decides what a user may.
     pub authorization: Authorization,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Change, Effect, Event, ObjectRef, Stored, World, key};
+use super::{Change, Effect, Event, ObjectRef, Past, Stored, World, key};
 
 pub(super) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
@@ -57,7 +57,8 @@ impl World {
             self.serve_definition(previous.as_deref(), after.as_deref());
         }
         self.version = self.version.max(version);
-        self.ring.push(Arc::new(Event { version, change, object_ref, object: stored, previous }));
+        let now = self.now();
+        self.ring.push(now, Arc::new(Event { version, change, object_ref, object: stored, previous }));
         self.changed.send_replace(self.version);
     }
 
@@ -74,14 +75,10 @@ impl World {
         self.changed.send_replace(self.version);
     }
 
-    /// Sets version and history after loading: events after `remembered` can be watched.
-    pub(crate) fn resume(&mut self, version: u64, events: impl IntoIterator<Item = Arc<Event>>) {
+    /// Sets version and history after loading: events of the past can be watched.
+    pub(crate) fn resume(&mut self, version: u64, past: Past) {
         self.version = self.version.max(version);
-        let mut events = events.into_iter().peekable();
-        self.ring.start_after(events.peek().map_or(self.version, |first| first.version.saturating_sub(1)));
-        for event in events {
-            self.ring.push(event);
-        }
+        self.ring.start_after(self.version, past);
         self.changed.send_replace(self.version);
     }
 }
