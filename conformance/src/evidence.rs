@@ -32,7 +32,29 @@ pub(crate) struct CaseEvidence {
     pub(crate) verdict: &'static str,
 }
 
+impl CaseEvidence {
+    /// A case that passed, or had faults; `text` is what it was made of.
+    pub(crate) fn judged(id: String, text: &str, passed: bool) -> Self {
+        CaseEvidence { id, hash: crate::hash(text), verdict: if passed { "passed" } else { "failed" } }
+    }
+
+    fn is_failed(&self) -> bool {
+        matches!(self.verdict, "failed" | "differs")
+    }
+}
+
 impl Evidence {
+    /// A whole run of this checkout in which no case was skipped.
+    pub(crate) fn of(suite: &'static str, oracle: String, cases: Vec<CaseEvidence>) -> Self {
+        let failed = cases.iter().filter(|case| case.is_failed()).count();
+        let mut verdicts = BTreeMap::new();
+        for case in &cases {
+            *verdicts.entry(case.verdict).or_default() += 1;
+        }
+        let (planned, passed) = (cases.len(), cases.len() - failed);
+        Evidence { suite, commit: commit(crate::root()), oracle, planned, passed, failed, skipped: 0, verdicts, cases }
+    }
+
     /// Writes `docs/evidence/SUITE.json` below the repository's root.
     pub(crate) fn write(&self, root: &Path) -> io::Result<()> {
         let directory = root.join("docs/evidence");

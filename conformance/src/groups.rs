@@ -19,7 +19,7 @@ use landfall_drydock::Authority;
 use serde::Deserialize;
 
 use crate::embedded::{Embedded, Shape};
-use crate::evidence::{CaseEvidence, Evidence, commit};
+use crate::evidence::{CaseEvidence, Evidence};
 use crate::{limited, peers, root};
 
 /// The folders of the module that the suite reads.
@@ -120,18 +120,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let passed = cases.iter().filter(|case| case.verdict == "passed").count();
     println!("kubectl's own suite: {} groups, {passed} passed, {} failed", cases.len(), cases.len() - passed);
     if arguments.evidence && arguments.groups.is_empty() {
-        let evidence = Evidence {
-            suite: "kubectl-suite",
-            commit: commit(root()),
-            oracle: format!("the suite of {version}, {}", peers::versions("kubectl")?),
-            planned: cases.len(),
-            passed,
-            failed: cases.len() - passed,
-            skipped: 0,
-            verdicts: [("passed", passed), ("failed", cases.len() - passed)].into(),
-            cases,
-        };
-        evidence.write(root())?;
+        let oracle = format!("the suite of {version}, {}", peers::versions("kubectl")?);
+        Evidence::of("kubectl-suite", oracle, cases).write(root())?;
     }
     Ok(if surprises == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

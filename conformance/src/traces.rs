@@ -12,7 +12,6 @@ mod scenario;
 pub(crate) mod side;
 mod snapshot;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::embedded::{Embedded, Shape};
-use crate::evidence::{CaseEvidence, Evidence, commit};
+use crate::evidence::{CaseEvidence, Evidence};
 use crate::testbed::{self, Component, Layout, Running};
 use crate::{peers, root};
 use scenario::{Action, Kind, Scenario};
@@ -86,15 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let failed = cases.iter().filter(|case| case.verdict == "differs").count();
     println!("traces: {} scenarios, {} equal, {failed} differ, seed {seed}", cases.len(), cases.len() - failed);
     if arguments.evidence {
-        let mut verdicts = BTreeMap::new();
-        for case in &cases {
-            *verdicts.entry(case.verdict).or_default() += 1;
-        }
-        let oracle = peers::versions("kube-controller-manager")?;
-        let (planned, passed) = (cases.len(), cases.len() - failed);
-        let commit = commit(root());
-        Evidence { suite: "traces", commit, oracle, planned, passed, failed, skipped: 0, verdicts, cases }
-            .write(root())?;
+        Evidence::of("traces", peers::versions("kube-controller-manager")?, cases).write(root())?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Shell, load};
 use crate::embedded::{Embedded, Shape};
-use crate::evidence::{CaseEvidence, Evidence, commit};
+use crate::evidence::{CaseEvidence, Evidence};
 use crate::testbed::{Layout, Running};
 use crate::{peers, root};
 
@@ -54,26 +54,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             if let Some(fault) = &fault {
                 println!("{name} {}: {}\n  {fault}", index + 1, step.line);
             }
-            let verdict = if fault.is_none() { "passed" } else { "failed" };
-            cases.push(CaseEvidence { id: format!("{name}/{}", index + 1), hash: crate::hash(&step.line), verdict });
+            cases.push(CaseEvidence::judged(format!("{name}/{}", index + 1), &step.line, fault.is_none()));
         }
     }
     let failed = cases.iter().filter(|case| case.verdict == "failed").count();
     let passed = cases.len() - failed;
     println!("kubectl and helm: {} commands, {passed} passed, {failed} failed", cases.len());
     if arguments.evidence && arguments.only.is_none() && !arguments.control {
-        let evidence = Evidence {
-            suite: "kubectl",
-            commit: commit(root()),
-            oracle: format!("{}, {}", peers::versions("kubectl")?, peers::versions("helm")?),
-            planned: cases.len(),
-            passed,
-            failed,
-            skipped: 0,
-            verdicts: [("passed", passed), ("failed", failed)].into(),
-            cases,
-        };
-        evidence.write(root())?;
+        let oracle = format!("{}, {}", peers::versions("kubectl")?, peers::versions("helm")?);
+        Evidence::of("kubectl", oracle, cases).write(root())?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,6 +1,5 @@
 //! `conformance differential`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,7 +15,7 @@ use super::script::{self, Script};
 use super::selftest::{Score, selftest};
 use super::sides::{Other, Sides};
 use super::{findings, glob};
-use crate::evidence::{CaseEvidence, Evidence, commit};
+use crate::evidence::{CaseEvidence, Evidence};
 use crate::http::Endpoint;
 use crate::{peers, testbed};
 
@@ -158,7 +157,7 @@ impl Outcome {
             std::fs::write(path, findings::markdown(&self.differences, known, equal, self.steps.len()))?;
         }
         if arguments.evidence {
-            self.evidence(failed, &unlisted)?.write(crate::root())?;
+            self.evidence(&unlisted)?.write(crate::root())?;
         }
         println!(
             "differential: {} requests in {} scripts, {equal} equal, {listed} listed ({} entries), {failed} failed, {} paths outdated",
@@ -172,7 +171,7 @@ impl Outcome {
 }
 
 impl Outcome {
-    fn evidence(&self, failed: usize, unlisted: &dyn Fn(&str, &str) -> bool) -> anyhow::Result<Evidence> {
+    fn evidence(&self, unlisted: &dyn Fn(&str, &str) -> bool) -> anyhow::Result<Evidence> {
         let verdict = |script: &str, step: &str, equal: bool| match equal {
             true => "equal",
             false if unlisted(script, step) => "differs",
@@ -183,21 +182,7 @@ impl Outcome {
             CaseEvidence { id: format!("{script}/{step}"), hash: self.hash(script, step), verdict }
         };
         let cases: Vec<CaseEvidence> = self.steps.iter().map(case).collect();
-        let mut verdicts = BTreeMap::new();
-        for case in &cases {
-            *verdicts.entry(case.verdict).or_default() += 1;
-        }
-        Ok(Evidence {
-            suite: "differential",
-            commit: commit(crate::root()),
-            oracle: peers::versions("kube-apiserver")?,
-            planned: cases.len(),
-            passed: cases.len() - failed,
-            failed,
-            skipped: 0,
-            verdicts,
-            cases,
-        })
+        Ok(Evidence::of("differential", peers::versions("kube-apiserver")?, cases))
     }
 
     /// Hash of what differs in a step; of nothing where nothing does.

@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::certificates;
 use super::side::{Compared, Ended, Side, Tool};
-use crate::evidence::{CaseEvidence, Evidence, commit};
+use crate::evidence::{CaseEvidence, Evidence};
 use crate::{peers, root};
 
 /// Packs, signs, pushes, finds, pulls and verifies charts with helm and with us, over a repository and a registry on loopback.
@@ -114,25 +114,9 @@ fn tell(cases: &[Case], began: Instant, arguments: &Arguments) -> anyhow::Result
         began.elapsed().as_secs()
     );
     if arguments.evidence && arguments.only.is_none() {
-        let evidence = Evidence {
-            suite: "distribution",
-            commit: commit(root()),
-            oracle: format!("{}, {}", peers::versions("helm")?, peers::versions("helm4")?),
-            planned: cases.len(),
-            passed,
-            failed,
-            skipped: 0,
-            verdicts: [("passed", passed), ("failed", failed)].into(),
-            cases: cases
-                .iter()
-                .map(|case| CaseEvidence {
-                    id: case.id.clone(),
-                    hash: crate::hash(&case.text),
-                    verdict: if case.faults.is_empty() { "passed" } else { "failed" },
-                })
-                .collect(),
-        };
-        evidence.write(root())?;
+        let oracle = format!("{}, {}", peers::versions("helm")?, peers::versions("helm4")?);
+        let judged = |case: &Case| CaseEvidence::judged(case.id.clone(), &case.text, case.faults.is_empty());
+        Evidence::of("distribution", oracle, cases.iter().map(judged).collect()).write(root())?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

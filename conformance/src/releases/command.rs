@@ -11,7 +11,7 @@ use super::cells::{CHARTS, Pair, steps};
 use super::compare::differences;
 use super::side::{Ended, Place, Tool};
 use crate::embedded::{Embedded, Shape};
-use crate::evidence::{CaseEvidence, Evidence, commit};
+use crate::evidence::{CaseEvidence, Evidence};
 use crate::testbed::{Layout, Running};
 use crate::{peers, root};
 
@@ -154,25 +154,8 @@ fn tell(cases: &[Case], began: Instant, arguments: &Arguments, with_helm_4: bool
         if arguments.control {
             oracle = format!("{oracle}, {}", peers::versions("kube-apiserver")?);
         }
-        let evidence = Evidence {
-            suite: "releases",
-            commit: commit(root()),
-            oracle,
-            planned: cases.len(),
-            passed,
-            failed,
-            skipped: 0,
-            verdicts: [("passed", passed), ("failed", failed)].into(),
-            cases: cases
-                .iter()
-                .map(|case| CaseEvidence {
-                    id: case.id.clone(),
-                    hash: crate::hash(&case.text),
-                    verdict: if case.faults.is_empty() { "passed" } else { "failed" },
-                })
-                .collect(),
-        };
-        evidence.write(root())?;
+        let judged = |case: &Case| CaseEvidence::judged(case.id.clone(), &case.text, case.faults.is_empty());
+        Evidence::of("releases", oracle, cases.iter().map(judged).collect()).write(root())?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
