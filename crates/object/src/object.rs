@@ -97,7 +97,18 @@ impl Object {
 
     /// The value at a JSON pointer (`/spec/replicas`).
     pub fn at(&self, pointer: &str) -> Option<&Value> {
-        self.0.pointer(pointer)
+        // serde_json makes a text of its own for each step; only those with `~` need one.
+        if pointer.contains('~') {
+            return self.0.pointer(pointer);
+        }
+        if pointer.is_empty() {
+            return Some(&self.0);
+        }
+        pointer.strip_prefix('/')?.split('/').try_fold(&self.0, |value, step| match value {
+            Value::Object(map) => map.get(step),
+            Value::Array(_) => value.pointer(&format!("/{step}")),
+            _ => None,
+        })
     }
 
     /// The value at a JSON pointer, to be changed.
@@ -127,12 +138,12 @@ impl Object {
 
     /// `apiVersion`; empty when missing.
     pub fn api_version(&self) -> &str {
-        self.str_at("/apiVersion").unwrap_or_default()
+        self.map().get("apiVersion").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// `kind`; empty when missing.
     pub fn kind(&self) -> &str {
-        self.str_at("/kind").unwrap_or_default()
+        self.map().get("kind").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Group, version and kind.

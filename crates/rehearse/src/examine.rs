@@ -93,7 +93,8 @@ fn locate(spot: &mut Spot, subject: &Subject<'_>, blame: &dyn Blame) {
 
 /// Whether an object has a field, as `spec.containers[0].image` or `metadata.annotations[a/b]`.
 fn is_written(unit: &DesiredUnit, key: &ObjectKey, field: &str) -> bool {
-    let Some(desired) = unit.objects.iter().find(|desired| desired.object.is_at(key)) else { return true };
+    let (group, kind) = (&key.gvk.group, &key.gvk.kind);
+    let Some(desired) = unit.object(group, kind, key.namespace.as_deref(), &key.name) else { return true };
     let mut value = desired.object.value();
     let mut rest = field;
     while !rest.is_empty() {

@@ -16,6 +16,8 @@ pub(crate) struct Demand {
     pub(crate) cpu: i64,
     /// Bytes.
     pub(crate) memory: i64,
+    /// How many pods run.
+    pub(crate) pods: i64,
     /// How many nodes they insist on.
     pub(crate) nodes: i64,
 }
@@ -32,6 +34,7 @@ pub(crate) fn demand<'a>(objects: impl Iterator<Item = &'a Object>) -> Demand {
         };
         demand.cpu = demand.cpu.saturating_add(asked(&template, "cpu").saturating_mul(replicas));
         demand.memory = demand.memory.saturating_add(asked(&template, "memory").saturating_mul(replicas));
+        demand.pods = demand.pods.saturating_add(replicas);
         if insists(&template) {
             demand.nodes = demand.nodes.max(replicas.min(MOST_NODES));
         }
@@ -45,13 +48,14 @@ impl Demand {
         Demand {
             cpu: self.cpu.max(other.cpu),
             memory: self.memory.max(other.memory),
+            pods: self.pods.max(other.pods),
             nodes: self.nodes.max(other.nodes),
         }
     }
 
     /// Whether the node that is assumed when nothing is known would do.
     pub(crate) fn is_modest(self) -> bool {
-        self.nodes <= 1 && self.cpu <= 2_000 && self.memory <= 4 << 30
+        self.nodes <= 1 && self.cpu <= 2_000 && self.memory <= 4 << 30 && self.pods <= 50
     }
 
     /// Nodes that hold it twice over, old and new pods side by side; the one that is always assumed where that does.
@@ -61,7 +65,11 @@ impl Demand {
         }
         let cores = (self.cpu.saturating_mul(2) / 1_000 + 1).max(4);
         let gibibytes = (self.memory.saturating_mul(2) / (1 << 30) + 1).max(8);
-        let node = |index| NodeSpec::named(format!("landfall-{index}"), &cores.to_string(), &format!("{gibibytes}Gi"));
+        let pods = u32::try_from(self.pods.saturating_mul(2)).unwrap_or(u32::MAX).max(NodeSpec::default().pods);
+        let node = |index| NodeSpec {
+            pods,
+            ..NodeSpec::named(format!("landfall-{index}"), &cores.to_string(), &format!("{gibibytes}Gi"))
+        };
         (0..self.nodes).map(node).collect()
     }
 }
@@ -114,6 +122,8 @@ mod tests {
     fn nodes_are_as_large_and_as_many_as_is_asked_for() {
         let modest = of(2, "100m", json!({}));
         assert_eq!(modest.nodes(), [NodeSpec::default()]);
+        let many = of(500, "1m", json!({}));
+        assert_eq!(many.nodes().iter().map(|node| node.pods).collect::<Vec<_>>(), [1_000]);
         let heavy = of(3, "4", json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{}]}}));
         let nodes = heavy.nodes();
         assert_eq!(nodes.len(), 3);

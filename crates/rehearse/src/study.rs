@@ -1,6 +1,6 @@
 //! A desired state rendered for the rules, without any cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
@@ -159,6 +159,10 @@ impl DesiredUnit {
             let hook = rendered.hook(object)?;
             Some(named(object, Role::Hook { events: hook.events.clone(), weight: hook.weight }))
         }));
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, desired) in objects.iter().enumerate() {
+            by_name.entry(desired.object.name().to_owned()).or_default().push(at);
+        }
         DesiredUnit {
             name: unit.name.clone(),
             namespace: unit.namespace.clone(),
@@ -170,6 +174,7 @@ impl DesiredUnit {
             read_back: Vec::new(),
             objects,
             lookups: Vec::new(),
+            by_name,
         }
     }
 }

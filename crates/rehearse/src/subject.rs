@@ -1,6 +1,6 @@
 //! What rules look at: the desired state with its origins, the cluster as it is, and what the rehearsal has shown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::civil::Date;
 use landfall_chart::{Chart, HookEvent};
@@ -64,6 +64,8 @@ pub struct DesiredUnit {
     pub objects: Vec<Desired>,
     /// What its templates looked up in the cluster while they were rendered: kinds and names.
     pub lookups: Vec<(String, String)>,
+    /// Where the objects of a name stand in `objects`.
+    pub(crate) by_name: HashMap<String, Vec<usize>>,
 }
 
 /// An object that is delivered.
@@ -159,12 +161,7 @@ impl<'a> Subject<'a> {
 
     /// An object that is delivered.
     pub fn desired(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<&'a Desired> {
-        self.objects().find(|it| {
-            it.object.group() == group
-                && it.object.kind() == kind
-                && it.object.name() == name
-                && it.object.namespace() == namespace
-        })
+        self.units.iter().find_map(|unit| unit.object(group, kind, namespace, name))
     }
 
     /// An object that will be there after the change: delivered, or on the cluster already.
@@ -197,12 +194,7 @@ impl<'a> Subject<'a> {
 
     /// Whether the change deletes an object of the cluster: its plan says so, or its unit no longer has it.
     pub fn goes(&self, live: &Object) -> bool {
-        let is_it = |other: &Desired| {
-            other.object.name() == live.name()
-                && other.object.kind() == live.kind()
-                && other.object.namespace() == live.namespace()
-                && other.object.group() == live.group()
-        };
+        let of = |unit: &'a DesiredUnit| unit.object(live.group(), live.kind(), live.namespace(), live.name());
         if let Some(trial) = self.trials.first().filter(|trial| !trial.plans.is_empty()) {
             let mut steps = trial.plans.iter().flat_map(|plan| plan.plan.steps());
             return steps.any(|step| step.action == Action::Delete && live.is_at(&step.key));
@@ -211,8 +203,8 @@ impl<'a> Subject<'a> {
             return false;
         }
         self.base.into_iter().flatten().any(|unit| {
-            self.unit(&unit.name).is_some_and(|now| !now.objects.iter().any(is_it))
-                && unit.objects.iter().any(|it| it.role == Role::Manifest && is_it(it))
+            of(unit).is_some_and(|it| it.role == Role::Manifest)
+                && self.unit(&unit.name).is_some_and(|now| of(now).is_none())
         })
     }
 
@@ -233,6 +225,17 @@ impl<'a> Subject<'a> {
     /// The unit of that name.
     pub fn unit(&self, name: &str) -> Option<&'a DesiredUnit> {
         self.units.iter().find(|unit| unit.name == name)
+    }
+}
+
+impl DesiredUnit {
+    /// One of its objects.
+    pub fn object(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<&Desired> {
+        self.by_name
+            .get(name)?
+            .iter()
+            .map(|at| &self.objects[*at])
+            .find(|it| it.object.kind() == kind && it.object.namespace() == namespace && it.object.group() == group)
     }
 }
 

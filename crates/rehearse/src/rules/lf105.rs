@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use landfall_object::Object;
 use landfall_object::references::{Need, Reference, provides, references};
 use serde_json::Value;
@@ -32,8 +34,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(backend(&reference, found).map(|finding| finding.at(desired.spot_at(&reference.path))));
         }
     }
+    let delivered = subject.pods().map(|(_, template)| template);
+    let mut pods: HashMap<Option<&str>, Vec<PodTemplate<'_>>> = HashMap::new();
+    for template in delivered.chain(subject.before.iter().filter_map(pod_template)) {
+        pods.entry(template.owner.namespace()).or_default().push(template);
+    }
     for service in subject.of_kind("", "Service") {
-        findings.extend(endpoints(subject, service));
+        let beside = pods.get(&service.object.namespace()).map(Vec::as_slice).unwrap_or_default();
+        findings.extend(endpoints(subject, service, beside));
     }
     findings
 }
@@ -81,22 +89,16 @@ fn backend(reference: &Reference, found: Option<Found<'_>>) -> Option<Finding> {
     )
 }
 
-/// What is wrong with a Service that is delivered: it selects no pod, or a port name that no pod has.
-fn endpoints(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
+/// What is wrong with a Service that is delivered: it selects none of the pods beside it, or a port name that no pod has.
+fn endpoints(subject: &Subject<'_>, service: &Desired, beside: &[PodTemplate<'_>]) -> Vec<Finding> {
     let object = &service.object;
     let Some(selector) = object.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()))
     else {
         return Vec::new();
     };
-    let delivered = subject.pods().map(|(desired, template)| (desired.object.namespace(), template));
-    let before = subject.before.iter().filter_map(|it| Some((it.namespace(), pod_template(it)?)));
-    let selected: Vec<PodTemplate<'_>> = delivered
-        .chain(before)
-        .filter(|(namespace, template)| {
-            *namespace == object.namespace() && selects(&lasting(selector), template.labels())
-        })
-        .map(|(_, template)| template)
-        .collect();
+    let selector = lasting(selector);
+    let selected: Vec<&PodTemplate<'_>> =
+        beside.iter().filter(|template| selects(&selector, template.labels())).collect();
     let name = object.name();
     if selected.is_empty() {
         // Pods that an operator makes of its own resources are not seen here.
@@ -124,7 +126,7 @@ fn endpoints(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
         if selected.iter().any(|template| has_port(template, wanted)) {
             continue;
         }
-        let known: Vec<String> = selected.iter().flat_map(port_names).collect();
+        let known: Vec<String> = selected.iter().flat_map(|template| port_names(template)).collect();
         let near = landfall_diag::nearest(wanted, known.iter().map(String::as_str));
         // One port of several may belong to something that is switched off (TLS, metrics): nobody knocks there.
         let answers = |other: &Value| match other["targetPort"].as_str() {

@@ -54,11 +54,14 @@ fn assumed(subject: &Subject<'_>) -> Option<Finding> {
     };
     let asked = format!("{} and {}", shown(demand.cpu, "cpu"), shown(demand.memory, "memory"));
     Some(
-        Finding::of(&RULE, format!("the pods ask for {asked} in all{nodes}; nodes that hold them were assumed"))
-            .keyed("assumed")
-            .weighing(Severity::Info)
-            .because("on smaller nodes some of them stay Pending")
-            .help("say what there is (`--node 4,8Gi`, once for each node), or rehearse with `--from live`"),
+        Finding::of(
+            &RULE,
+            format!("{} pods ask for {asked} in all{nodes}; nodes that hold them were assumed", demand.pods),
+        )
+        .keyed("assumed")
+        .weighing(Severity::Info)
+        .because("on smaller nodes some of them stay Pending")
+        .help("say what there is (`--node 4,8Gi`, once for each node), or rehearse with `--from live`"),
     )
 }
 

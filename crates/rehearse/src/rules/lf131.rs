@@ -21,14 +21,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = delivered_twice(subject);
     // What belongs to the same other is one cause.
     let mut taken: BTreeMap<(&str, String, &'static str), Vec<&Desired>> = BTreeMap::new();
+    let is_rendered_before = |object: &Object| {
+        let mut base = subject.base.into_iter().flatten();
+        base.any(|unit| unit.object(object.group(), object.kind(), object.namespace(), object.name()).is_some())
+    };
     for unit in subject.units {
         let manifests = unit.objects.iter().filter(|it| it.role == Role::Manifest);
         for desired in manifests {
             let object = &desired.object;
-            let rendered_before = subject.base.into_iter().flatten().flat_map(|unit| &unit.objects);
             // What the base revision renders and nobody has read from a cluster bears no mark of its owner.
-            if subject.cluster.known == Known::Assumed && rendered_before.clone().any(|old| old.key() == desired.key())
-            {
+            if subject.cluster.known == Known::Assumed && is_rendered_before(object) {
                 continue;
             }
             let live = subject.before.get(object.group(), object.kind(), object.namespace(), object.name());

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use landfall_object::references::references;
 use serde_json::Value;
 
@@ -41,45 +43,44 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .flat_map(|alias| alias["hostnames"].as_array().into_iter().flatten())
             .filter_map(Value::as_str)
             .collect();
+        let said = said(subject, desired, &template);
         for name in NAMES.iter().filter(|name| !known.contains(*name)) {
-            let Some(field) = called(subject, desired, &template, name) else { continue };
+            let Some((field, _)) = said.iter().find(|(_, text)| has(text, name)) else { continue };
             let (kind, owner) = (desired.object.kind(), desired.object.name());
             findings.push(
                 Finding::of(&RULE, format!("{kind} `{owner}` calls `{name}`, which its pods do not know"))
                     .because("the name resolves where a tool has put it, and nowhere else")
-                    .at(desired.spot_at(&field)),
+                    .at(desired.spot_at(field)),
             );
         }
     }
     findings
 }
 
-/// The field through which a pod comes to a name.
-fn called(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>, name: &str) -> Option<String> {
+/// What a pod is told, and the field through which it comes to it.
+fn said<'a>(subject: &Subject<'a>, desired: &'a Desired, template: &PodTemplate<'a>) -> Vec<(String, Cow<'a, str>)> {
+    let mut said = Vec::new();
     for container in template.containers() {
         for (at, _, variable) in container.env() {
-            if variable["value"].as_str().is_some_and(|value| has(value, name)) {
-                return Some(format!("{}.env[{at}].value", container.path));
-            }
+            let value = variable["value"].as_str();
+            said.extend(value.map(|value| (format!("{}.env[{at}].value", container.path), Cow::Borrowed(value))));
         }
         for field in ["command", "args"] {
-            let words = container.value[field].as_array().into_iter().flatten();
-            if words.filter_map(Value::as_str).any(|word| has(word, name)) {
-                return Some(format!("{}.{field}", container.path));
-            }
+            let words = container.value[field].as_array().into_iter().flatten().filter_map(Value::as_str);
+            said.extend(words.map(|word| (format!("{}.{field}", container.path), Cow::Borrowed(word))));
         }
     }
-    references(&desired.object).into_iter().find_map(|reference| {
+    for reference in references(&desired.object) {
         if !matches!(reference.kind.as_str(), "ConfigMap" | "Secret") {
-            return None;
+            continue;
         }
-        let source = subject.desired("", &reference.kind, reference.namespace.as_deref(), &reference.name)?;
+        let source = subject.desired("", &reference.kind, reference.namespace.as_deref(), &reference.name);
+        let Some(source) = source else { continue };
         let key = reference.key.as_deref();
-        let texts = texts(&source.object);
-        let says =
-            texts.iter().filter(|(of, _, _)| key.is_none_or(|key| key == *of)).any(|(_, text, _)| has(text, name));
-        says.then_some(reference.path)
-    })
+        let texts = texts(&source.object).into_iter().filter(|(of, _, _)| key.is_none_or(|key| key == *of));
+        said.extend(texts.map(|(_, text, _)| (reference.path.clone(), Cow::Owned(text))));
+    }
+    said
 }
 
 /// Whether a text holds a host as a whole.
