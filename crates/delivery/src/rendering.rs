@@ -58,7 +58,8 @@ pub async fn capabilities(cluster: &Cluster) -> Result<Capabilities, landfall_cl
     Ok(capabilities)
 }
 
-/// Renders a unit against a cluster: its capabilities and its live objects for `lookup`.
+/// Renders a unit against a cluster: its capabilities and its live objects for `lookup`. With `tracing` off its fields have
+/// no origins.
 ///
 /// # Errors
 /// What the chart refuses with, at the place in the user's file where that is known.
@@ -67,13 +68,14 @@ pub async fn render_unit(
     turn: Turn,
     capabilities: &Capabilities,
     cluster: &Cluster,
+    tracing: Tracing,
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
     // Argo CD renders without a cluster: `lookup` finds nothing.
     let lookup: Option<Arc<dyn Lookup>> = match unit.door {
         Door::Release => Some(Arc::new(LiveLookup::of(cluster))),
         Door::Application(_) => None,
     };
-    let options = RenderOptions { lookup, tracing: Tracing::On, ..RenderOptions::default() };
+    let options = RenderOptions { lookup, tracing, ..RenderOptions::default() };
     let (blocking, capabilities) = (unit.clone(), capabilities.clone());
     let mut whole =
         tokio::task::spawn_blocking(move || render_with(&blocking, turn, &capabilities, &options))

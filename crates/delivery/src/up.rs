@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_chart::{Capabilities, Operation};
+use landfall_chart::{Capabilities, Operation, Tracing};
 use landfall_diag::{Diagnose, Diagnostic, Severity};
 use landfall_object::references::Need;
 use landfall_object::{Object, ObjectKey};
@@ -79,7 +79,7 @@ pub(crate) struct Ready<'u> {
     next: OnceCell<RenderedUnit>,
     turn: Turn,
     capabilities: Arc<Capabilities>,
-    /// The rendering as the deployed revision's turn: equal to it when nothing changed.
+    /// The rendering as the deployed revision's turn, without origins: equal to it when nothing changed.
     same_turn: Option<RenderedUnit>,
     last: Option<Record>,
 }
@@ -257,7 +257,9 @@ impl Session {
 
     /// The rendering for a unit's next turn.
     async fn next<'r>(&self, one: &'r Ready<'_>) -> Result<&'r RenderedUnit, Vec<Diagnostic>> {
-        one.next.get_or_try_init(|| render_unit(one.unit, one.turn, &one.capabilities, &self.cluster)).await
+        one.next
+            .get_or_try_init(|| render_unit(one.unit, one.turn, &one.capabilities, &self.cluster, Tracing::On))
+            .await
     }
 
     /// Renders a unit for its last turn, to see whether anything has changed, and for its next one where that is so.
@@ -285,7 +287,9 @@ impl Session {
             if let Some(last) = last.filter(|last| last.info.status == Status::Deployed) {
                 let operation = if last.version == 1 { Operation::Install } else { Operation::Upgrade };
                 let turn = Turn { revision: last.version, operation };
-                ready.same_turn = render_unit(unit, turn, &ready.capabilities, &self.cluster).await.ok();
+                // Nobody asks where a field comes from as long as nothing has changed.
+                let same = render_unit(unit, turn, &ready.capabilities, &self.cluster, Tracing::Off).await;
+                ready.same_turn = same.ok();
             }
             ready.last = last.cloned();
         }
@@ -356,7 +360,10 @@ impl Session {
         let mut refused: BTreeMap<usize, Vec<Diagnostic>> = BTreeMap::new();
         for one in missing {
             let Some((index, _)) = owners.iter().find(|(_, key)| *key == one.users[0].object) else { continue };
-            let rendered = ready.iter().find(|(at, _)| at == index).map(|(_, ready)| ready.shown());
+            let rendered = match ready.iter().find(|(at, _)| at == index) {
+                Some((_, ready)) => Some(self.next(ready).await?),
+                None => None,
+            };
             let diagnostic =
                 one.diagnostic_at(|key, path| rendered.map(|rendered| rendered.places(key, path)).unwrap_or_default());
             if one.need == Need::Start && references == References::MustResolve {
