@@ -31,5 +31,5 @@ pub use field_error::{FieldError, Reason, go_quote};
 pub use gvk::{Gvk, Gvr};
 pub use health::{Health, HealthStatus};
 pub use key::ObjectKey;
-pub use object::{NotAnObject, Object, OwnerReference};
+pub use object::{NotAnObject, Object, OwnerReference, at};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_cluster::{JobWait, Propagation, Scope};
 use landfall_engine::{
@@ -212,22 +212,23 @@ impl<'a> Compiler<'a> {
             (Force::No, Apply::ServerSide) => Method::ServerSide { manager, force: false },
             (Force::No, Apply::ServerSideTakingOver) => Method::ServerSide { manager, force: true },
         };
-        let find = |list: &[ManifestObject], key: &ObjectKey| {
-            list.iter().position(|entry| entry.object.key().without_version() == key.without_version())
-        };
+        let now: Vec<ObjectKey> = objects.iter().map(|entry| entry.object.key()).collect();
+        let then: Vec<ObjectKey> = before.iter().map(|entry| entry.object.key()).collect();
         let mut items = Vec::new();
-        for entry in &objects {
-            let key = entry.object.key();
-            let previous = find(&before, &key).map(|at| before[at].object.clone());
+        // Of alike ones the first counts.
+        let last: BTreeMap<_, &Object> =
+            then.iter().zip(&before).rev().map(|(key, entry)| (key.without_version(), &entry.object)).collect();
+        for (entry, key) in objects.iter().zip(&now) {
+            let previous = last.get(&key.without_version()).map(|object| Object::clone(object));
             let remade = self.deploy.argo_hooks == ArgoHooks::Remade && entry.object.is_remade_by_argo();
             let method = if remade { Method::Recreate { manager: MANAGER.to_owned() } } else { method.clone() };
             let task = Task::Apply { object: entry.object.clone(), previous, method };
             items.push(Item { wave: 0, task, why: entry.path.clone() });
-            self.written.push(key);
+            self.written.push(key.clone());
         }
-        for entry in &before {
-            let key = entry.object.key();
-            if find(&objects, &key).is_none() {
+        let kept: BTreeSet<_> = now.iter().map(ObjectKey::without_version).collect();
+        for key in then {
+            if !kept.contains(&key.without_version()) {
                 let task = Task::Delete { key, propagation: Propagation::Background };
                 items.push(Item { wave: 0, task, why: "no longer in the chart".into() });
             }

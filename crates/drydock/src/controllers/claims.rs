@@ -19,15 +19,15 @@ pub(super) fn claim(
 ) -> Result<Vec<Found>, Status> {
     let mut claimed = Vec::new();
     for candidate in candidates {
-        let matching = selector::matches(wanted, &candidate);
+        let matching = |candidate: &Value| selector::matches(wanted, candidate);
         if is_controlled_by(&candidate, owner) {
-            if matching || deleting(owner) {
+            if matching(&candidate) || deleting(owner) {
                 claimed.push(candidate);
             } else {
                 release(desk, kind, owner, &candidate)?;
             }
         } else if controller_of(&candidate).is_none()
-            && matching
+            && matching(&candidate)
             && !deleting(owner)
             && !deleting(&candidate)
             && !super::pods::is_terminated(&candidate)

@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::claims;
 use super::desk::{Desk, EventType, Found, Outcome, earliest};
 use super::fields::{
-    annotation, child, count, created, deleting, is_controlled_by, label, list, name, namespace, set_count, set_label,
-    text, truth,
+    annotation, child, count, created, deleting, label, list, name, namespace, set_count, set_label, text, truth,
 };
 use super::history;
 use super::kind::{DAEMON_SET, NODE, POD};
 use super::pod_control;
 use super::pods::{available_at, is_available, is_ready, is_terminated};
 use super::rollout::{Rounding, scaled};
-use super::{claims, selector};
 use crate::scheduler::{matches_node_selection, tolerates};
 use crate::status::Status;
 use crate::strategy::TEMPLATE_GENERATION;
@@ -86,11 +85,7 @@ impl Work<'_> {
 
     fn observe(&mut self, desk: &mut Desk<'_>) -> Result<(), Status> {
         let wanted = self.set.pointer("/spec/selector");
-        let candidates = desk
-            .list(&POD, namespace(self.set))
-            .into_iter()
-            .filter(|pod| is_controlled_by(pod, self.set) || selector::matches(wanted, pod))
-            .collect();
+        let candidates = desk.list_claimable(&POD, self.set);
         self.by_node.clear();
         for pod in claims::claim(desk, &POD, self.set, wanted, candidates)? {
             if deleting(&pod) && is_terminated(&pod) {

@@ -7,7 +7,7 @@ mod scaling;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Found, Outcome};
-use super::fields::{annotation, child, condition, deleting, is_controlled_by, namespace, text, truth};
+use super::fields::{annotation, child, condition, deleting, is_controlled_by, text, truth};
 use super::kind::{DEPLOYMENT, POD};
 use super::pods::is_terminated;
 use super::revision::DESIRED_REPLICAS;
@@ -106,9 +106,10 @@ fn recreate(desk: &mut Desk<'_>, rollout: &mut Rollout) -> Result<Outcome, Statu
 
 /// Whether a pod of an earlier template is still there (`oldPodsRunning`).
 fn old_pods_run(desk: &Desk<'_>, rollout: &Rollout) -> bool {
-    let ours = desk.list(&POD, namespace(&rollout.deployment));
-    let old = |pod: &Found| rollout.old.iter().any(|set| is_controlled_by(pod, set));
-    ours.iter().any(|pod| old(pod) && !is_terminated(pod))
+    rollout
+        .old
+        .iter()
+        .any(|set| desk.list_claimable(&POD, set).iter().any(|pod| is_controlled_by(pod, set) && !is_terminated(pod)))
 }
 
 /// Records that a rollout was paused or resumed (`checkPausedConditions`).

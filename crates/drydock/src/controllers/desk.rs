@@ -148,6 +148,17 @@ impl<'w> Desk<'w> {
         self.world.list(kind.qualified(), within).cloned().collect()
     }
 
+    /// The objects of a kind beside `owner` that it controls, and those that nobody does.
+    pub(crate) fn list_claimable(&self, kind: &Kind, owner: &Value) -> Vec<Found> {
+        let own = fields::uid(owner);
+        let within = Some(fields::namespace(owner)).filter(|n| !n.is_empty());
+        self.world
+            .list(kind.qualified(), within)
+            .filter(|object| object.controller_uid().is_none_or(|uid| uid == own))
+            .cloned()
+            .collect()
+    }
+
     /// Creates an object in its own namespace.
     pub(crate) fn create(&mut self, kind: &Kind, object: Value) -> Result<Found, Status> {
         self.world.create(&self.actor, kind.qualified(), object)

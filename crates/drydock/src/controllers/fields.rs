@@ -1,18 +1,19 @@
 //! Reading and writing fields of untyped objects by JSON pointer.
 
 use jiff::Timestamp;
+use landfall_object::at;
 use serde_json::{Map, Value, json};
 
 use super::desk::Found;
 
 /// The string at a pointer; empty when there is none.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    at(value, pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The integer at a pointer.
 pub(crate) fn int(value: &Value, pointer: &str) -> Option<i64> {
-    value.pointer(pointer).and_then(Value::as_i64)
+    at(value, pointer).and_then(Value::as_i64)
 }
 
 /// The integer at a pointer; 0 when there is none.
@@ -22,17 +23,17 @@ pub(crate) fn count(value: &Value, pointer: &str) -> i64 {
 
 /// Whether the boolean at a pointer is there and true.
 pub(crate) fn truth(value: &Value, pointer: &str) -> bool {
-    value.pointer(pointer).and_then(Value::as_bool).unwrap_or(false)
+    at(value, pointer).and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// The list at a pointer; empty when there is none.
 pub(crate) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    at(value, pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// The map at a pointer, if there is one.
 pub(crate) fn map<'a>(value: &'a Value, pointer: &str) -> Option<&'a Map<String, Value>> {
-    value.pointer(pointer).and_then(Value::as_object)
+    at(value, pointer).and_then(Value::as_object)
 }
 
 /// The entries of the string map at a pointer.
@@ -85,7 +86,7 @@ pub(crate) fn set_label(value: &mut Value, name: &str, content: &str) -> bool {
 
 /// Whether `metadata.deletionTimestamp` is set.
 pub(crate) fn deleting(value: &Value) -> bool {
-    value.pointer("/metadata/deletionTimestamp").is_some_and(|v| !v.is_null())
+    at(value, "/metadata/deletionTimestamp").is_some_and(|v| !v.is_null())
 }
 
 /// Whether the finalizer is on the object.
@@ -172,7 +173,7 @@ pub(crate) fn controller_reference(owner: &Value) -> Value {
 
 /// The instant at a pointer (`metav1.Time` or `MicroTime`).
 pub(crate) fn instant(value: &Value, pointer: &str) -> Option<Timestamp> {
-    value.pointer(pointer)?.as_str()?.parse().ok()
+    at(value, pointer)?.as_str()?.parse().ok()
 }
 
 /// `metadata.creationTimestamp`; the epoch when missing.

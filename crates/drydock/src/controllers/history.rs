@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::claims;
 use super::desk::{Desk, Found};
-use super::fields::{child, controller_reference, count, int, is_controlled_by, map, name, namespace, set_label, text};
+use super::fields::{child, controller_reference, count, int, map, name, namespace, set_label, text};
 use super::hash::short_hash;
 use super::kind::CONTROLLER_REVISION;
-use super::{claims, selector};
 use crate::status::Status;
 
 /// The labels of a revision with its own hash: a stateful set's, and a daemon set's
@@ -23,11 +23,7 @@ pub(super) struct Draft<'a> {
 
 /// The revisions of a set, oldest first.
 pub(super) fn revisions(desk: &mut Desk<'_>, set: &Value) -> Result<Vec<Found>, Status> {
-    let candidates: Vec<Found> = desk
-        .list(&CONTROLLER_REVISION, namespace(set))
-        .into_iter()
-        .filter(|r| is_controlled_by(r, set) || selector::matches(set.pointer("/spec/selector"), r))
-        .collect();
+    let candidates = desk.list_claimable(&CONTROLLER_REVISION, set);
     let mut ours = claims::claim(desk, &CONTROLLER_REVISION, set, set.pointer("/spec/selector"), candidates)?;
     ours.sort_by(|a, b| count(a, "/revision").cmp(&count(b, "/revision")).then_with(|| name(a).cmp(name(b))));
     Ok(ours)

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, EventType, Found, Outcome, earliest};
 use super::fields::{
-    add_finalizer, child, controller_of, count, deleting, instant, int, is_controlled_by, list, name, namespace,
-    remove_finalizer, set_count, text, truth,
+    add_finalizer, child, controller_of, count, deleting, instant, int, list, name, namespace, remove_finalizer,
+    set_count, text, truth,
 };
 use super::kind::{JOB, POD};
 use super::pods::{is_active, is_ready, is_terminating, victim_order};
-use super::{claims, pod_control, selector};
+use super::{claims, pod_control};
 use crate::clock::rfc3339;
 use crate::status::Status;
 use crate::world::{DeleteOptions, Propagation};
@@ -109,11 +109,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> R
 impl Work {
     fn observe(desk: &mut Desk<'_>, job: &Value) -> Result<Self, Status> {
         let wanted = job.pointer("/spec/selector");
-        let candidates: Vec<Found> = desk
-            .list(&POD, namespace(job))
-            .into_iter()
-            .filter(|pod| is_controlled_by(pod, job) || selector::matches(wanted, pod))
-            .collect();
+        let candidates = desk.list_claimable(&POD, job);
         let pods = claims::claim(desk, &POD, job, wanted, candidates)?;
         let active: Vec<&Found> = pods.iter().filter(|p| is_active(p)).collect();
         let uncounted = |kind: &str| -> Vec<&str> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::claims;
 use super::conditions::{self, Condition};
 use super::desk::{Desk, Found, Outcome, earliest};
 use super::fields::{condition, count, deleting, is_controlled_by, map, namespace, set_count, text};
@@ -11,7 +12,6 @@ use super::kind::{Kind, POD, REPLICA_SET};
 use super::pod_control;
 use super::pods::{available_at, is_active, is_available, is_ready, is_terminating, victim_order};
 use super::rollout::wanted;
-use super::{claims, selector};
 use crate::status::Status;
 
 /// The most pods made or removed in one go.
@@ -27,10 +27,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, kind: &Kind, namespace_: &str, name
         Some(labels) => labels.clone(),
         None => Value::Null,
     };
-    let all = desk.list(&POD, namespace_);
+    let all = desk.list_claimable(&POD, set);
     let (active, inactive): (Vec<Found>, Vec<Found>) = all.into_iter().partition(|pod| is_active(pod));
-    let candidates = active.into_iter().filter(|pod| relevant(pod, set, &selects)).collect();
-    let pods = claims::claim(desk, &POD, set, Some(&selects), candidates)?;
+    let pods = claims::claim(desk, &POD, set, Some(&selects), active)?;
     let terminating = inactive.iter().filter(|pod| is_terminating(pod) && is_controlled_by(pod, set)).count() as i64;
     let refused = if deleting(set) { None } else { manage(desk, set, &pods) };
     let difference = pods.len() as i64 - wanted(set);
@@ -39,11 +38,6 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, kind: &Kind, namespace_: &str, name
         Some(refusal) => Err(refusal),
         None => Ok(Outcome::again_at(next)),
     }
-}
-
-/// Whether the pod is worth a look: ours already, or selected.
-fn relevant(pod: &Value, set: &Value, selects: &Value) -> bool {
-    is_controlled_by(pod, set) || selector::matches(Some(selects), pod)
 }
 
 /// Makes what is missing, removes what is too much (`manageReplicas`); the first refusal.

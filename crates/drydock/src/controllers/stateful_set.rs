@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::claims;
 use super::desk::{Desk, EventType, Found, Outcome, earliest};
-use super::fields::{count, deleting, int, is_controlled_by, label, name, namespace, set_count, text};
+use super::fields::{count, deleting, int, label, name, namespace, set_count, text};
 use super::history;
 use super::kind::{CLAIM, POD, STATEFUL_SET};
 use super::pod_control;
 use super::pods::{available_at, is_available, is_ready};
 use super::rollout::wanted;
-use super::{claims, selector};
 use crate::status::Status;
 
 pub(super) use identity::ordinal;
@@ -59,12 +59,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> R
     desk.speaks_as("statefulset-controller");
     let Some(found) = desk.get(&STATEFUL_SET, namespace_, name_) else { return Ok(Outcome::done()) };
     let set = found.value();
-    let candidates = desk
-        .list(&POD, namespace_)
-        .into_iter()
-        .filter(|pod| is_controlled_by(pod, set) || selector::matches(set.pointer("/spec/selector"), pod))
-        .filter(|pod| ordinal(name(set), name(pod)).is_some())
-        .collect();
+    let candidates =
+        desk.list_claimable(&POD, set).into_iter().filter(|pod| ordinal(name(set), name(pod)).is_some()).collect();
     let pods = claims::claim(desk, &POD, set, set.pointer("/spec/selector"), candidates)?;
     let mut known = history::revisions(desk, set)?;
     let draft = history::Draft { set, collisions: count(set, "/status/collisionCount") };

@@ -12,13 +12,14 @@ pub struct Stored {
     object: Object,
     version: u64,
     rest: OnceLock<Bytes>,
+    controller: OnceLock<Option<Box<str>>>,
 }
 
 impl Stored {
     pub(crate) fn new(value: Value, version: u64) -> Self {
         // What is no object at all cannot get here past decoding; should it, it is kept as an empty one.
         let object = Object::from_value(value).unwrap_or_else(|_| Object::from_map(serde_json::Map::new()));
-        Self { object, version, rest: OnceLock::new() }
+        Self { object, version, rest: OnceLock::new(), controller: OnceLock::new() }
     }
 
     /// The object as a JSON value.
@@ -118,6 +119,12 @@ impl Stored {
     /// The owner reference with `controller: true`.
     pub fn controller(&self) -> Option<&Value> {
         self.owner_references().iter().find(|owner| owner["controller"] == true)
+    }
+
+    /// The uid of the owner with `controller: true`. Found once: controllers ask it of all pods that there are.
+    pub(crate) fn controller_uid(&self) -> Option<&str> {
+        let find = || self.controller().map(|owner| owner["uid"].as_str().unwrap_or_default().into());
+        self.controller.get_or_init(find).as_deref()
     }
 
     /// `metadata.finalizers`.

@@ -29,7 +29,7 @@ pub(super) enum Missing {
 
 /// The sets of the deployment: owned ones, and orphans that match, which are adopted.
 pub(super) fn claim(desk: &mut Desk<'_>, deployment: &Value) -> Result<Vec<Found>, Status> {
-    let candidates = desk.list(&REPLICA_SET, namespace(deployment));
+    let candidates = desk.list_claimable(&REPLICA_SET, deployment);
     claims::claim(desk, &REPLICA_SET, deployment, deployment.pointer("/spec/selector"), candidates)
 }
 

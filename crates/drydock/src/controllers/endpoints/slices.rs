@@ -31,7 +31,7 @@ pub(super) fn sync(desk: &mut Desk<'_>, service: &Found, pods: &[Found]) -> Resu
         wanted.insert(String::new(), (Value::Null, Vec::new()));
     }
     let mut there: Vec<Found> = desk
-        .list(&ENDPOINT_SLICE, namespace(service))
+        .list_claimable(&ENDPOINT_SLICE, service)
         .into_iter()
         .filter(|s| label(s, SERVICE_NAME) == Some(name(service)) && label(s, MANAGED_BY) == Some(MANAGER))
         .filter(|s| !deleting(s) && is_controlled_by(s, service))
