@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use landfall_cluster::{Cluster, Error, JobWait, ListOptions, LogOptions, Readiness, readiness};
-use landfall_object::{Gvk, Object};
+use landfall_object::{Gvk, Object, SIMULATED};
 use landfall_project::ExecCheck;
 
 use crate::checks::Verdict;
-use crate::pods::SIMULATED;
 
 /// Lines of a log that are searched, from its end.
 const LINES: u32 = 2_000;

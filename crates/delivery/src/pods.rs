@@ -1,12 +1,9 @@
 //! Pods and events of a namespace, in lines.
 
 use landfall_cluster::{Cluster, EventLine, ListOptions};
-use landfall_object::{Gvk, Object};
+use landfall_object::{Gvk, Object, SIMULATED};
 
 use crate::summary::PodLine;
-
-/// The annotation by which the embedded cluster marks pods whose containers are simulated.
-pub(crate) const SIMULATED: &str = "landfall.dev/simulated";
 
 /// Events kept in a failure's report.
 const LAST_EVENTS: usize = 40;

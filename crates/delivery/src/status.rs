@@ -275,7 +275,7 @@ fn workload(
         message: health.message,
         images,
         hash,
-        simulated: pods.iter().any(|pod| pod.annotation(pods::SIMULATED).is_some()),
+        simulated: pods.iter().any(|pod| pod.annotation(landfall_object::SIMULATED).is_some()),
     }
 }
 

@@ -1,15 +1,12 @@
 //! What a new cluster begins with: namespaces, nodes, roles, classes.
 
+use landfall_object::{BUILT_IN, SIMULATED};
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 use crate::controllers::NodeSpec;
-use crate::kubelet::SIMULATED;
 use crate::status::Status;
 use crate::world::{Actor, ObjectRef, Part, World};
-
-/// Marks what only stands for a part of a real cluster: a delivery that brings that part takes it over.
-const BUILT_IN: &str = "built in";
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
@@ -113,7 +110,7 @@ fn node(world: &mut World, actor: &Actor, index: usize, spec: &NodeSpec) -> Resu
     let [a, b] = world.settings().pod_network;
     let range = format!("{a}.{b}.{index}.0/24");
     let mut node = json!({
-        "metadata": {"name": name, "labels": labels, "annotations": {"landfall.dev/simulated": "true"}},
+        "metadata": {"name": name, "labels": labels, "annotations": {SIMULATED: "true"}},
         "spec": {"podCIDR": range, "podCIDRs": [range], "providerID": format!("landfall://{name}")},
     });
     if !spec.taints.is_empty() {

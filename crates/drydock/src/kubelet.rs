@@ -8,7 +8,7 @@
 //!
 //! Each reconciliation takes a pod one visible step further and writes its status, so that watchers see the phases.
 //! What a container answers is what the project declares; what is not declared is taken as passing, and the pod says so
-//! in its annotation [`SIMULATED`].
+//! in its annotation [`SIMULATED`](landfall_object::SIMULATED).
 
 mod address;
 mod answers;
@@ -23,6 +23,7 @@ mod termination;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use landfall_object::SIMULATED;
 use landfall_object::references::Program;
 use serde_json::Value;
 
@@ -36,9 +37,6 @@ use crate::status::Status;
 pub(crate) use answers::container_of_port;
 pub use image::ImageReference;
 pub(crate) use probe::port_number;
-
-/// The annotation by which every pod says that its containers are simulated, and what was assumed of them.
-pub const SIMULATED: &str = "landfall.dev/simulated";
 
 /// What the kubelet remembers; all of it can be lost.
 #[derive(Clone, Debug, Default)]

@@ -62,7 +62,7 @@ pub use credentials::Authority;
 pub use error::Error;
 pub use fault::{Effect as FaultEffect, Fault, FaultError};
 pub use ingress::{IngressError, IngressOptions, IngressServer, SIMULATED_HEADER, UNDECLARED_HEADER};
-pub use kubelet::{ImageReference, SIMULATED};
+pub use kubelet::ImageReference;
 pub use operators::definitions::{definition, definitions, known_kinds, operator};
 pub use randomness::Randomness;
 pub use resource::{CustomResource, Registry, Resource, ScalePaths, Scope, Subresource};

@@ -26,6 +26,7 @@ pub mod proto;
 mod quantity;
 pub mod references;
 pub mod schema;
+mod simulated;
 
 pub use field_error::{FieldError, Reason, go_quote};
 pub use gvk::{Gvk, Gvr};
@@ -33,3 +34,4 @@ pub use health::{Health, HealthStatus};
 pub use key::ObjectKey;
 pub use object::{NotAnObject, Object, OwnerReference, at};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
+pub use simulated::{BUILT_IN, SIMULATED};

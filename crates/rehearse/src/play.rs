@@ -3,7 +3,7 @@
 use landfall_delivery::Offers;
 use landfall_drydock::{Play, PlayError};
 use landfall_object::schema::Schemas;
-use landfall_object::{Gvk, Object};
+use landfall_object::{Gvk, Object, SIMULATED};
 use landfall_project::Environment;
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ fn open_definition(gvk: &Gvk) -> Value {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {"name": format!("{plural}.{}", gvk.group), "annotations": {
-            "landfall.dev/simulated": "taken for granted",
+            SIMULATED: "taken for granted",
             // Groups of Kubernetes itself ask for it.
             "api-approved.kubernetes.io": "unapproved, taken for granted",
         }},

@@ -5,7 +5,7 @@ use landfall_chart::{Operation, Tracing};
 use landfall_delivery::{Candidate, CheckResult, HookRuns, Outcome, References, Turn, UpOptions, Verdict};
 use landfall_diag::Diagnostic;
 use landfall_drydock::{NodeSpec, Play};
-use landfall_object::{Object, ObjectKey};
+use landfall_object::{Object, ObjectKey, SIMULATED};
 use landfall_project::{Environment, ProjectFile};
 use landfall_source::SourceTree;
 use serde::Serialize;
@@ -357,7 +357,7 @@ fn unsimulated(trials: &[Trial]) -> Vec<String> {
     let mut taken: Vec<String> = trial
         .after
         .of_kind("", "Pod")
-        .filter(|pod| pod.annotation("landfall.dev/simulated").is_some_and(|what| what.contains("probe")))
+        .filter(|pod| pod.annotation(SIMULATED).is_some_and(|what| what.contains("probe")))
         .map(|pod| pod.controller().map_or_else(|| pod.name().to_owned(), |owner| owner.name))
         .collect();
     taken.sort();
@@ -369,7 +369,7 @@ fn unsimulated(trials: &[Trial]) -> Vec<String> {
         notes.push(format!("probes of which nothing is declared were taken as passing: {}{rest}", taken.join(", ")));
     }
     for made in ["Secret", "ConfigMap"].into_iter().flat_map(|kind| trial.after.of_kind("", kind)) {
-        let Some(by) = made.annotation("landfall.dev/simulated") else { continue };
+        let Some(by) = made.annotation(SIMULATED) else { continue };
         if by.starts_with("made by ") {
             notes.push(format!("{} {}: taken as {by}, which may create Secrets", made.kind(), made.name()));
         } else if by.starts_with("made for ") {

@@ -1,13 +1,10 @@
-use landfall_object::Object;
+use landfall_object::{BUILT_IN, Object, SIMULATED};
 
 use crate::Error;
 
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 const RELEASE_NAME: &str = "meta.helm.sh/release-name";
 const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
-
-/// Says of an object what is simulated about it.
-const SIMULATED: &str = "landfall.dev/simulated";
 
 /// The annotation by which an object survives its release.
 pub(crate) const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
@@ -23,7 +20,7 @@ pub(crate) fn mark(object: &mut Object, name: &str, namespace: &str) {
 ///
 /// What a simulated cluster merely brings along, such as its ingress class, goes to the first release that delivers it.
 pub(crate) fn check(live: &Object, verb: &'static str, name: &str, namespace: &str) -> Result<(), Error> {
-    if live.annotation(SIMULATED) == Some("built in") && live.annotation(RELEASE_NAME).is_none() {
+    if live.annotation(SIMULATED) == Some(BUILT_IN) && live.annotation(RELEASE_NAME).is_none() {
         return Ok(());
     }
     let mut reasons = Vec::new();
@@ -71,7 +68,7 @@ mod tests {
 
     #[test]
     fn what_a_simulated_cluster_brings_along_goes_to_the_first_that_delivers_it() {
-        let live = json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "traefik", "annotations": {SIMULATED: "built in"}}});
+        let live = json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "traefik", "annotations": {SIMULATED: BUILT_IN}}});
         let mut live = Object::from_value(live).expect("a map");
         assert!(check(&live, "install", "traefik", "y").is_ok());
         mark(&mut live, "traefik", "y");

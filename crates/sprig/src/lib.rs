@@ -48,7 +48,7 @@ pub use date::{format_time, time};
 pub use json::{Escape, encode as to_json, parse as from_json};
 pub use regexp::go_expression;
 pub use version::{Version, VersionError};
-pub use yaml::{Build as YamlBuild, Written as YamlWritten};
+pub use yaml::{Build as YamlBuild, Written as YamlWritten, of_scalar as yaml_scalar};
 
 /// Helm 3's functions.
 pub fn funcs() -> FuncMap {

@@ -82,6 +82,22 @@ fn unmarshal(text: &[u8], wanted: &str) -> Result<Value, String> {
     ))
 }
 
+/// A scalar as a template value, as Helm gets it: through JSON, so that all numbers are `float64`.
+///
+/// # Errors
+/// The number, when JSON has none such: an infinity, or no number.
+pub fn of_scalar(scalar: Scalar<'_>) -> Result<Value, f64> {
+    Ok(match scalar {
+        Scalar::Null => Value::nil(),
+        Scalar::Bool(truth) => Value::from(truth),
+        Scalar::Int(number) => Value::from(number as f64),
+        Scalar::Uint(number) => Value::from(number as f64),
+        Scalar::Float(number) if number.is_finite() => Value::from(number),
+        Scalar::Float(number) => return Err(number),
+        Scalar::Str(text) => Value::from(&*text),
+    })
+}
+
 /// Builds template values out of YAML as Helm gets them: through JSON, so that all numbers are `float64`.
 pub struct Build;
 
@@ -90,17 +106,9 @@ impl landfall_yaml::Build for Build {
     type Map = Map;
 
     fn scalar(&mut self, scalar: Scalar<'_>, at: Node<'_>) -> Result<Value, Error> {
-        Ok(match scalar {
-            Scalar::Null => Value::nil(),
-            Scalar::Bool(truth) => Value::from(truth),
-            Scalar::Int(number) => Value::from(number as f64),
-            Scalar::Uint(number) => Value::from(number as f64),
-            Scalar::Float(number) if number.is_finite() => Value::from(number),
-            Scalar::Float(number) => {
-                let problem = format!("json: unsupported value: {}", landfall_gotemplate::format::float(number));
-                return Err(Error::Json { problem, at: Some(at.span().start) });
-            }
-            Scalar::Str(text) => Value::from(&*text),
+        of_scalar(scalar).map_err(|number| {
+            let problem = format!("json: unsupported value: {}", landfall_gotemplate::format::float(number));
+            Error::Json { problem, at: Some(at.span().start) }
         })
     }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use landfall_gotemplate::{List, Map, Origin, Str, Value};
+use landfall_sprig::yaml_scalar;
 use landfall_yaml::{Build, Gather, Node, Repeated, Scalar};
 
 use super::MAX_VALUES_SIZE;
@@ -180,19 +181,6 @@ fn read_map(
 /// From so many entries on a mapping is looked through for keys that it has twice.
 const MANY_ENTRIES: usize = 1024;
 
-/// A scalar's value; an error for a number that JSON does not have.
-fn of_scalar(scalar: Scalar<'_>) -> Result<Value, f64> {
-    Ok(match scalar {
-        Scalar::Null => Value::nil(),
-        Scalar::Bool(truth) => Value::from(truth),
-        Scalar::Int(number) => Value::from(number as f64),
-        Scalar::Uint(number) => Value::from(number as f64),
-        Scalar::Float(number) if number.is_finite() => Value::from(number),
-        Scalar::Float(number) => return Err(number),
-        Scalar::Str(text) => Value::from(&*text),
-    })
-}
-
 /// Puts an entry behind those of a mapping; of two with one key the later will count.
 fn put(map: &mut Vec<(Str, Value)>, key: &str, value: Value) {
     // Mappings merged into each other again and again take no more room than the keys that there are.
@@ -211,7 +199,7 @@ impl Gather for Placeless {
     type Map = Vec<(Str, Value)>;
 
     fn scalar(&mut self, scalar: Scalar<'_>) -> Option<Value> {
-        of_scalar(scalar).ok()
+        yaml_scalar(scalar).ok()
     }
 
     fn sequence(&mut self, items: Vec<Value>) -> Value {
@@ -250,7 +238,7 @@ impl Build for Values<'_> {
     type Map = Vec<(Str, Value)>;
 
     fn scalar(&mut self, scalar: Scalar<'_>, at: Node<'_>) -> Result<Value, landfall_yaml::Error> {
-        let value = match of_scalar(scalar) {
+        let value = match yaml_scalar(scalar) {
             Ok(value) => value,
             Err(number) => {
                 let shown = if number.is_nan() {

@@ -1,12 +1,12 @@
 //! What others make while they run: programs that create Secrets, as far as their rights and their command lines tell, and
 //! operators that are not simulated. It is a marked placeholder, so that the pods that wait for it go on.
 
-use landfall_object::Object;
 use landfall_object::references::{Need, programs, provides, references};
+use landfall_object::{Object, SIMULATED};
 use serde_json::{Value, json};
 
+use super::Work;
 use super::references::has_key;
-use super::{SIMULATED, Work};
 use crate::controllers::fields::{child, list, namespace, text};
 use crate::controllers::kind::{CONFIG_MAP, Kind, SECRET};
 use crate::operators::definitions;

@@ -1,6 +1,7 @@
 //! cert-manager, simulated: issuers get ready, certificates become self-signed secrets that say what they are.
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_object::SIMULATED;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use serde_json::{Value, json};
 
@@ -11,7 +12,6 @@ use crate::controllers::fields::{
     text,
 };
 use crate::controllers::kind::{CERTIFICATE, CLUSTER_ISSUER, INGRESS, ISSUER, Kind, SECRET};
-use crate::kubelet::SIMULATED;
 use crate::simulation::parse_duration;
 use crate::status::Status;
 use crate::world::ObjectRef;

@@ -1,5 +1,6 @@
 //! The sealed-secrets controller, simulated: keys come true, values are marked placeholders, nothing is decrypted.
 
+use landfall_object::SIMULATED;
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
@@ -8,7 +9,6 @@ use crate::controllers::fields::{
     annotate, annotation, controller_reference, count, deleting, is_controlled_by, list, map, name, namespace, text,
 };
 use crate::controllers::kind::{SEALED_SECRET, SECRET};
-use crate::kubelet::SIMULATED;
 use crate::status::Status;
 
 /// What stands in for every value, in base64.

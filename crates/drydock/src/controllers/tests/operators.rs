@@ -43,7 +43,7 @@ fn a_certificate_waits_for_its_issuer_and_becomes_a_marked_secret() {
     assert_eq!(ready(&stage), "True");
     let secret = stage.find("secrets", "web-tls");
     assert_eq!(text(&secret, "/type"), "kubernetes.io/tls");
-    assert_eq!(annotation(&secret, crate::kubelet::SIMULATED), Some("self-signed"));
+    assert_eq!(annotation(&secret, landfall_object::SIMULATED), Some("self-signed"));
 }
 
 #[test]
@@ -112,6 +112,6 @@ fn what_an_operator_that_is_not_simulated_would_make_is_made_when_a_pod_needs_it
     stage.pass(60);
     let secret = stage.find("secrets", "app-secrets");
     assert_eq!(secret["data"], json!({"TOKEN": "fnNpbXVsYXRlZA=="}));
-    assert_eq!(annotation(&secret, crate::kubelet::SIMULATED), Some("made for ExternalSecret app"));
+    assert_eq!(annotation(&secret, landfall_object::SIMULATED), Some("made for ExternalSecret app"));
     assert_eq!(text(&stage.list("pods")[0], "/status/phase"), "Running");
 }

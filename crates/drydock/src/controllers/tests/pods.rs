@@ -115,7 +115,7 @@ fn probes_are_answered_by_what_is_declared() {
     stage.pass(2);
     assert!(ready(&stage));
     let pod = stage.list("pods")[0].clone();
-    assert_eq!(annotation(&pod, crate::kubelet::SIMULATED), Some("containers"));
+    assert_eq!(annotation(&pod, landfall_object::SIMULATED), Some("containers"));
     assert!(stage.events(pod.name()).iter().any(|e| e.contains("connect: connection refused")));
 }
 
@@ -131,7 +131,7 @@ fn an_undeclared_probe_passes_and_the_pod_says_so() {
     stage.pass(1);
     let pod = stage.list("pods")[0].clone();
     assert!(truth(&pod, "/status/containerStatuses/0/ready"));
-    assert_eq!(annotation(&pod, crate::kubelet::SIMULATED), Some("containers; assumed: web readiness GET :80/health"));
+    assert_eq!(annotation(&pod, landfall_object::SIMULATED), Some("containers; assumed: web readiness GET :80/health"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A `MariaDB`: its secrets, services and stateful set, and with them its readiness.
 
+use landfall_object::SIMULATED;
 use serde_json::{Map, Value, json};
 
 use super::{Verdict, secret_key, write_status};
@@ -11,7 +12,6 @@ use crate::controllers::kind::{
     BUDGET, CONFIG_MAP, Kind, MARIADB, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER, SECRET, SERVICE, SERVICE_ACCOUNT,
     STATEFUL_SET,
 };
-use crate::kubelet::SIMULATED;
 use crate::status::Status;
 
 /// What stands in for a generated password, in base64.

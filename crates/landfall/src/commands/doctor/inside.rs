@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use landfall_cluster::{Cluster, Executed, JobWait, ListOptions, Patch, WriteOptions, readiness};
 use landfall_diag::Diagnostic;
-use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
 use landfall_rehearse::Subject;
 use landfall_rehearse::doctor::{self, Answer, Area, Observation, PortState, Reached, Resolver, Sight};
 use serde_json::json;
@@ -14,8 +14,6 @@ use super::Sick;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// The annotation of pods whose containers are simulated.
-const SIMULATED: &str = "landfall.dev/simulated";
 /// Most pods that are asked in turn.
 const PODS: usize = 5;
 /// How long CoreDNS may take to be there again.
