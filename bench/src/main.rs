@@ -13,6 +13,7 @@
 mod chart;
 mod measure;
 mod report;
+mod repository;
 mod warm;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ use std::time::Duration;
 static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use measure::{Run, Sample};
-use report::{Delivery, Report, Row, Warmth};
+use report::{Change, Delivery, Report, Row, Warmth};
 
 fn main() -> std::process::ExitCode {
     match run() {
@@ -111,7 +112,8 @@ fn run() -> Result<(), String> {
         rows.push(compare(name, chart, &options)?);
     }
     let delivery = deliver(&root.join("examples/luckyplans"), scratch.path(), &options)?;
-    let report = Report { rows, delivery, runs: options.runs };
+    let changes = changes(&root.join("examples/luckyplans"), scratch.path(), &options)?;
+    let report = Report { rows, delivery, changes, runs: options.runs };
     report::say(&report.table());
     if options.write {
         report.write(&root).map_err(|error| error.to_string())?;
@@ -174,4 +176,21 @@ fn deliver(example: &Path, scratch: &Path, options: &Options) -> Result<Delivery
         Run::new(&options.landfall, &["down", "--yes", "-q"]).within(&copy).sample()?;
     }
     Ok(Delivery { cold: Sample::median(&cold), again: Sample::median(&again) })
+}
+
+/// What a change is asked before it is merged: the example's upgrade rehearsed, 100 applications previewed.
+fn changes(example: &Path, scratch: &Path, options: &Options) -> Result<Vec<Change>, String> {
+    let (upgrade, hundred) = (scratch.join("upgrade"), scratch.join("hundred"));
+    repository::example(example, &upgrade)?;
+    repository::hundred(&hundred)?;
+    let whole = [
+        ("`rehearse` of the LuckyPlans example's upgrade, base and all rules included", upgrade, "rehearse"),
+        ("`preview` of 100 applications of 20 objects, all rules included", hundred, "preview"),
+    ];
+    let measured = |(name, directory, command): (&str, PathBuf, &str)| {
+        let run = Run::new(&options.landfall, &[command, "HEAD~1..HEAD"]).within(&directory);
+        let samples = (0..options.runs.min(7)).map(|_| run.sample()).collect::<Result<Vec<_>, _>>()?;
+        Ok(Change { name: name.to_owned(), sample: Sample::median(&samples) })
+    };
+    whole.into_iter().map(measured).collect()
 }

@@ -32,11 +32,19 @@ pub(crate) struct Delivery {
     pub(crate) again: Sample,
 }
 
+/// A question asked of a change.
+#[derive(Debug, Serialize)]
+pub(crate) struct Change {
+    pub(crate) name: String,
+    pub(crate) sample: Sample,
+}
+
 /// All that was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     pub(crate) delivery: Delivery,
+    pub(crate) changes: Vec<Change>,
     pub(crate) runs: usize,
 }
 
@@ -78,6 +86,10 @@ impl Report {
             ms(self.delivery.again.wall),
             self.delivery.again.memory / 1_000_000,
         ));
+        out.push_str("\n| of a change | time | memory |\n|---|---|---|\n");
+        for Change { name, sample } in &self.changes {
+            out.push_str(&format!("| {name} | {} | {} MB |\n", ms(sample.wall), sample.memory / 1_000_000));
+        }
         out
     }
 

@@ -70,7 +70,11 @@ fn one(text: &mut String, preview: &Preview, shown: &[Preview]) {
     }
     text.push_str(&findings_markdown(&preview.examination));
     if preview.known_findings > 0 {
-        let _ = writeln!(text, "\n{} findings were there before.", preview.known_findings);
+        let known = match preview.known_findings {
+            1 => "1 finding was".to_owned(),
+            count => format!("{count} findings were"),
+        };
+        let _ = writeln!(text, "\n{known} there before.");
     }
     if !preview.resources.is_empty() {
         text.push_str("\n### Requests and limits, all replicas\n\n| | before | after |\n|---|---|---|\n");
