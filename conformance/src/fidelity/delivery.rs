@@ -67,6 +67,7 @@ impl Delivery {
         let (code, plan, said) = desk.deliver("plan", &["-o", "json"])?;
         anyhow::ensure!(code == Some(0), "{} has no plan: {said}", place.case.id);
         let plan: Value = serde_json::from_str(&plan).context("the plan is no JSON")?;
+        begun(&Side::new(endpoint.clone())?).await?;
         let recorder = Recorder::start(&endpoint).await?;
         let (code, _, said) = tokio::task::block_in_place(|| desk.deliver("up", &["-y", "--no-build"]))?;
         settle(&recorder).await;
@@ -79,6 +80,7 @@ impl Delivery {
         let desk = Desk::of(place, &json!({"context": "testbed"}))?;
         let endpoint = testbed.endpoint()?;
         let side = Side::new(endpoint.clone())?;
+        begun(&side).await?;
         stand_in::furnish(&side).await?;
         for definition in offered.offered() {
             define(&side, definition).await?;
@@ -196,6 +198,27 @@ impl Drop for Started<'_> {
     fn drop(&mut self) {
         // One that ended already is what is wanted.
         let _ = self.desk.run(&["cluster", "stop"]);
+    }
+}
+
+/// Waits until a cluster has made for its own namespaces what it makes for each, so that none of it is taken for a part of
+/// what is delivered.
+async fn begun(side: &Side) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let names = |list: &Value, pointer: &str| -> Vec<String> {
+        items(&list["items"]).map(|object| text(object, pointer).to_owned()).collect()
+    };
+    loop {
+        let namespaces = names(&side.get("/api/v1/namespaces").await?, "/metadata/name");
+        let of = |plural: &str, name: &str| format!("/api/v1/{plural}?fieldSelector=metadata.name%3D{name}");
+        let maps = names(&side.get(&of("configmaps", "kube-root-ca.crt")).await?, "/metadata/namespace");
+        let accounts = names(&side.get(&of("serviceaccounts", "default")).await?, "/metadata/namespace");
+        let missing = namespaces.iter().find(|it| !maps.contains(it) || !accounts.contains(it));
+        let Some(missing) = missing.map(String::as_str).or(namespaces.is_empty().then_some("every one")) else {
+            return Ok(());
+        };
+        anyhow::ensure!(begun.elapsed() < PATIENCE, "namespace {missing} has no account or no certificate");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -1,10 +1,12 @@
 //! What has to come before what: the plan's phases, waves, waits and hooks, owners before what they own, and readiness after
 //! what it depends on. Each edge is looked at on both sides.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::recorder::{items, text};
-use super::scene::{Life, Scene};
+use super::scene::{Life, Scene, of_life};
 
 /// A moment in an object's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +118,8 @@ fn planned(plan: &Value) -> Vec<Edge> {
     let mut edges = Vec::new();
     // What must have happened before the next wave, and what the last waves have made.
     let mut behind: Vec<(String, Moment, &'static str)> = Vec::new();
+    // A hook of several phases is made anew in each of them.
+    let mut hooks: BTreeMap<String, usize> = BTreeMap::new();
     let phases = items(&plan["units"]).flat_map(|unit| items(&unit["plan"]["phases"]));
     for wave in phases.filter(|phase| phase["runs"] != "onfailure").flat_map(|phase| items(&phase["waves"])) {
         let mut made: Vec<(String, Moment, &'static str)> = Vec::new();
@@ -130,6 +134,9 @@ fn planned(plan: &Value) -> Vec<Edge> {
                 "hook" => {
                     // Hooks run one after another, within a wave too.
                     behind.append(&mut made);
+                    let number = hooks.entry(key.clone()).or_default();
+                    *number += 1;
+                    let key = of_life(&key, *number);
                     edges.extend(after(&behind, &key));
                     behind.push((key, Moment::Ready, "hook"));
                     continue;
@@ -188,4 +195,55 @@ fn key(value: &Value) -> String {
         namespace => format!("{namespace}/"),
     };
     format!("{group}{} {namespace}{}", text(value, "/gvk/kind"), text(value, "/name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::recorder::{Sighting, What};
+    use super::*;
+
+    /// An account that is a hook of two phases, each with a job behind it, as a cluster shows them.
+    fn twice_made() -> (Value, Vec<Sighting>) {
+        let step = |kind: &str, group: &str, name: &str| {
+            json!({"action": "hook", "key": {"gvk": {"group": group, "version": "v1", "kind": kind},
+                "namespace": "shop", "name": name}})
+        };
+        let phase =
+            |job: &str| json!({"waves": [{"steps": [step("ServiceAccount", "", "setup"), step("Job", "batch", job)]}]});
+        let plan = json!({"units": [{"plan": {"phases": [phase("create"), phase("patch")]}}]});
+        let object = |api: &str, kind: &str, name: &str, uid: &str| json!({"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": "shop", "uid": uid}});
+        let account = |uid| object("v1", "ServiceAccount", "setup", uid);
+        let seen = [
+            (1, What::Created, account("a")),
+            (2, What::Created, object("batch/v1", "Job", "create", "j")),
+            (3, What::Deleted, account("a")),
+            (4, What::Created, account("b")),
+            (5, What::Created, object("batch/v1", "Job", "patch", "k")),
+        ];
+        let sightings = seen.map(|(version, what, object)| Sighting { version, what, object });
+        (plan, sightings.to_vec())
+    }
+
+    #[test]
+    fn a_hook_that_is_made_anew_in_a_later_phase_has_a_life_in_each() {
+        let (plan, sightings) = twice_made();
+        let scene = Scene::of(&sightings, &[]);
+        let account: Vec<(String, Option<bool>)> = planned(&plan)
+            .iter()
+            .filter(|edge| edge.first.0.starts_with("ServiceAccount"))
+            .map(|edge| (edge.told(), edge.holds(&scene)))
+            .collect();
+        let told = |text: &str| (text.to_owned(), Some(true));
+        assert_eq!(
+            account,
+            [
+                told("ServiceAccount shop/setup ready before batch/Job shop/create created (hook)"),
+                told("ServiceAccount shop/setup ready before ServiceAccount shop/setup (life 2) created (hook)"),
+                told("ServiceAccount shop/setup ready before batch/Job shop/patch created (hook)"),
+                told("ServiceAccount shop/setup (life 2) ready before batch/Job shop/patch created (hook)"),
+            ]
+        );
+    }
 }

@@ -43,8 +43,14 @@ pub(super) struct Life {
     pub(super) owner: Option<String>,
 }
 
+/// The key of an object's n-th life: what is deleted and made again, as hooks are, has several.
+pub(super) fn of_life(key: &str, number: usize) -> String {
+    if number < 2 { key.to_owned() } else { format!("{key} (life {number})") }
+}
+
 /// What a delivery has made, by key: `apps/Deployment shop/web`.
 pub(super) struct Scene {
+    /// Each life by its own key ([`of_life`]).
     pub(super) lives: BTreeMap<String, Life>,
     /// Of what is still there: the normalised object.
     pub(super) left: BTreeMap<String, Value>,
@@ -79,15 +85,24 @@ impl Scene {
         let played = total - tracks.len();
         let keys = keys(&tracks);
         let names = names(&tracks, &keys);
+        let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+        let lived: Vec<String> = keys
+            .iter()
+            .map(|key| {
+                let number = counted.entry(key).or_default();
+                *number += 1;
+                of_life(key, *number)
+            })
+            .collect();
         let mut scene = Scene { lives: BTreeMap::new(), left: BTreeMap::new(), played };
-        for (track, key) in tracks.iter().zip(&keys) {
-            let life = track.life(&tracks, &keys);
+        for ((track, key), lived_as) in tracks.iter().zip(&keys).zip(&lived) {
+            let life = track.life(&tracks, &lived);
             if life.gone.is_none() {
                 scene.left.insert(key.clone(), normalised(track.last(), &names));
             } else {
                 scene.left.remove(key);
             }
-            scene.lives.insert(key.clone(), life);
+            scene.lives.insert(lived_as.clone(), life);
         }
         scene
     }
