@@ -375,9 +375,9 @@ fn renamed(text: &str) -> String {
     let mut rest = text;
     'text: while !rest.is_empty() {
         for (from, to) in NAMES {
-            // Hosts, images, functions and fields keep their names.
+            // Images, functions and fields keep their names; what an address calls is a Service.
             let after = rest.strip_prefix(from);
-            let before = out.chars().next_back();
+            let before = out.chars().next_back().filter(|_| !out.ends_with("://"));
             if let Some(after) = after.filter(|after| !is_part(after.chars().next()) && !after.starts_with(".example"))
                 && !is_part(before)
                 && !matches!(before, Some('.' | '/' | '$'))
