@@ -61,14 +61,6 @@ pub(crate) enum ClusterChoice {
     },
 }
 
-/// What a revision has in a target's place.
-pub(crate) enum Earlier {
-    /// The same, as it was.
-    Place(Box<Place>),
-    /// Nothing that could be delivered, and why.
-    Nothing(String),
-}
-
 /// The codes of a repository or revision that cannot be read.
 const NO_REVISION: &[u16] = &[504, 505];
 
@@ -145,15 +137,15 @@ impl Context {
     }
 
     /// What a base revision has in a target's place: the target itself, or the chart of the same name wherever it lay
-    /// then; nothing where it is new.
+    /// then; nothing where it is new. Says so where it is not simply there.
     pub(crate) fn place_before(
         &self,
         target: Option<&str>,
         args: &TargetArgs,
         head: &Place,
-    ) -> Result<Earlier, Failure> {
+    ) -> Result<Option<Place>, Failure> {
         let failure = match self.place(target, args) {
-            Ok(place) => return Ok(Earlier::Place(Box::new(place))),
+            Ok(place) => return Ok(Some(place)),
             Err(failure) => failure,
         };
         // Neither the repository nor the revision can be read: that is a slip, and no news.
@@ -163,13 +155,17 @@ impl Context {
         let why = failure.diagnostics.first().map(|it| it.message.clone()).unwrap_or_default();
         let query = self.query(target, args.reference.as_deref());
         let place = TargetPlace::of(&query).map_err(Failure::from)?;
+        let revision = args.reference.as_deref().unwrap_or("the base");
         let chart = chart_name(&head.target).filter(|_| matches!(head.target.kind, TargetKind::Chart));
-        let Some(moved) = chart.and_then(|name| Target::chart_named(&name, &place, &query)) else {
-            return Ok(Earlier::Nothing(why));
+        let moved = chart.and_then(|name| Some((Target::chart_named(&name, &place, &query)?, name)));
+        let Some((moved, name)) = moved else {
+            self.ui.status(&format!("{revision} has nothing in its place ({why}): all of it is new"));
+            return Ok(None);
         };
+        self.ui.status(&format!("{revision} has chart `{name}` in `{}`: it was moved", moved.directory));
         let environment = self.environment(&moved, args)?;
         let cluster = self.cluster_choice(&moved, environment.as_deref(), args)?;
-        Ok(Earlier::Place(Box::new(Place { target: moved, environment, state: self.state_of(&place)?, cluster })))
+        Ok(Some(Place { target: moved, environment, state: self.state_of(&place)?, cluster }))
     }
 
     /// As [`Context::place`] for what only looks at what is delivered: no more than the `landfall.yaml` is read, and

@@ -24,10 +24,12 @@ mod it {
     mod looks;
     mod luckyplans;
     mod machines;
+    mod previews;
     mod refusals;
     mod rehearsal;
     mod releases;
     mod renamed;
+    mod sarif;
     mod sens;
     mod served;
     mod services;

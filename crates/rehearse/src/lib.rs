@@ -61,7 +61,7 @@ pub use preview::{FieldDiff, ObjectDiff, Preview, ResourceChange, study_all};
 pub use reference::reference;
 pub use rehearsal::{FirstInstall, From, Rehearsal, Request, TrialReport, rehearse};
 pub use report::{
-    COMMENT_MARK, findings_json, findings_markdown, findings_sarif, findings_text, preview_markdown,
+    COMMENT_MARK, findings_json, findings_markdown, findings_sarif, findings_text, preview_markdown, preview_text,
     rehearsal_markdown, rehearsal_text,
 };
 pub use rule::Rule;

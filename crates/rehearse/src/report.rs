@@ -9,7 +9,7 @@ mod text;
 
 pub use json::findings_json;
 pub use markdown::findings_markdown;
-pub use preview::{COMMENT_MARK, preview_markdown};
+pub use preview::{COMMENT_MARK, preview_markdown, preview_text};
 pub use rehearsal::{rehearsal_markdown, rehearsal_text};
 pub use sarif::findings_sarif;
 pub use text::findings_text;

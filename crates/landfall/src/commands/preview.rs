@@ -6,14 +6,14 @@ use landfall_delivery::TargetKind;
 use landfall_diag::Diagnostic;
 use landfall_rehearse::{
     ClusterFacts, Conditions, DesiredUnit, Examination, Inventory, NoBlame, Preview, RULES, Subject, examine,
-    findings_sarif, findings_text, preview_markdown, study_all,
+    findings_sarif, preview_markdown, preview_text, study_all,
 };
 use serde_json::json;
 
 use crate::cli::{PreviewArgs, ReportFormat, TargetArgs};
 use crate::commands::rehearse::{environment_of, nothing_to_rehearse, project_of, split};
 use crate::commands::shared;
-use crate::context::{Context, Earlier, Place};
+use crate::context::{Context, Place};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 
@@ -36,10 +36,7 @@ pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
         let new = new.map_err(nothing_to_rehearse)?;
         // An environment or chart that the base does not have is new as a whole; a revision that is not there is a slip.
         let old = context.place_before(wanted.target.as_deref(), &at(&base, environment.as_deref()), &new);
-        let old = match old.map_err(nothing_to_rehearse)? {
-            Earlier::Place(place) => Some(*place),
-            Earlier::Nothing(_) => None,
-        };
+        let old = old.map_err(nothing_to_rehearse)?;
         previews.push(preview(context, &args, environment.as_deref(), old.as_ref(), &new)?);
     }
     let passes = previews.iter().all(Preview::passes);
@@ -51,20 +48,7 @@ pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
             ui.document(&shared::envelope("Preview", exit, data, started));
         }
         ReportFormat::Text => {
-            for preview in &previews {
-                let name = preview.environment.as_deref().unwrap_or("preview");
-                ui.line(&format!(
-                    "{name}: {} created, {} changed, {} deleted, {} unchanged",
-                    preview.count("created"),
-                    preview.count("changed"),
-                    preview.count("deleted"),
-                    preview.unchanged
-                ));
-                for object in &preview.objects {
-                    ui.line(&format!("  {:<8} {}/{}", object.what, object.object.gvk.kind, object.object.name));
-                }
-                ui.data(&findings_text(&preview.examination));
-            }
+            previews.iter().for_each(|preview| ui.data(&preview_text(preview)));
         }
         ReportFormat::Markdown => ui.data(&preview_markdown(&previews, &base, &head)),
         ReportFormat::Sarif => {
@@ -113,12 +97,13 @@ fn preview(
     new: &Place,
 ) -> Result<Preview, Failure> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let conditions = Conditions::offline();
     let render = |place: &Place| -> Result<(Vec<DesiredUnit>, Vec<Diagnostic>), Failure> {
         let overrides = shared::overrides_at(context, &args.values, place)?;
         let selection = shared::selection(context, place, &args.place)?;
         let candidates =
             place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(Failure::from)?;
-        Ok(study_all(&candidates, &Conditions::offline(), threads))
+        Ok(study_all(&candidates, &conditions, threads))
     };
     let (head, unread) = render(new)?;
     // What the base could not render is no fault of the change.

@@ -12,7 +12,7 @@ use landfall_rehearse::{
 
 use crate::cli::{RehearseArgs, ReportFormat, TargetArgs};
 use crate::commands::shared;
-use crate::context::{ClusterChoice, Context, Earlier, Place};
+use crate::context::{ClusterChoice, Context, Place};
 use crate::embedded::{self, Hosting};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -126,13 +126,7 @@ async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &
             ..args.place.clone()
         };
         let earlier = context.place_before(wanted.target.as_deref(), &target, &head.place);
-        let place = match earlier.map_err(nothing_to_rehearse)? {
-            Earlier::Place(place) => *place,
-            Earlier::Nothing(why) => {
-                context.ui.status(&format!("{revision} has nothing in its place ({why}): a first installation"));
-                return Ok(Before::Empty);
-            }
-        };
+        let Some(place) = earlier.map_err(nothing_to_rehearse)? else { return Ok(Before::Empty) };
         let candidates = read(context, &place, &target, args)?;
         let short = place.target.source.revision().short();
         let revision = if short.starts_with(revision) { short } else { format!("{revision} ({short})") };

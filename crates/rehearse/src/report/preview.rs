@@ -5,8 +5,8 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use crate::preview::{ObjectDiff, Preview};
-use crate::report::findings_markdown;
 use crate::report::markdown::{escaped, inline};
+use crate::report::{findings_markdown, findings_text};
 
 /// What code hosts take as one comment, in characters.
 const LONGEST: usize = 60_000;
@@ -39,6 +39,39 @@ pub fn preview_markdown(previews: &[Preview], base: &str, head: &str) -> String 
         let open = text.matches("<details>").count() - text.matches("</details>").count();
         text.push_str(&"\n</details>".repeat(open));
         text.push_str("\n\nThere is more than a comment holds: `landfall preview` shows all of it.\n");
+    }
+    text
+}
+
+/// A preview as lines for a terminal.
+pub fn preview_text(preview: &Preview) -> String {
+    // Writing into a text cannot fail.
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{}: {} created, {} changed, {} deleted, {} unchanged",
+        preview.environment.as_deref().unwrap_or("preview"),
+        preview.count("created"),
+        preview.count("changed"),
+        preview.count("deleted"),
+        preview.unchanged
+    );
+    for diagnostic in &preview.unread {
+        let _ = writeln!(text, "  not rendered: {}", diagnostic.message);
+    }
+    for object in &preview.objects {
+        let key = &object.object;
+        let namespace = key.namespace.as_deref().map(|namespace| format!(" in {namespace}")).unwrap_or_default();
+        let restarts = if object.restarts { ": its pods restart" } else { "" };
+        let lost = object.loses.as_deref().map(|what| format!(": loses {what}")).unwrap_or_default();
+        let _ = writeln!(text, "  {:<8} {}/{}{namespace}{restarts}{lost}", object.what, key.gvk.kind, key.name);
+    }
+    for change in &preview.resources {
+        let _ = writeln!(text, "  {} of all replicas: {}, before {}", change.name, change.to, change.from);
+    }
+    text.push_str(&findings_text(&preview.examination));
+    if preview.known_findings > 0 {
+        let _ = writeln!(text, "findings that were there before: {}", preview.known_findings);
     }
     text
 }

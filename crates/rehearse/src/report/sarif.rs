@@ -40,12 +40,19 @@ fn result(finding: &Finding, fallback: &str) -> Value {
         .filter(|text| !text.is_empty())
         .collect::<Vec<_>>()
         .join("\n");
+    // One place is named once, however many fields of it are meant.
+    let mut related: Vec<Value> = Vec::new();
+    for location in finding.spots.iter().skip(1).map(|spot| location(spot, fallback)) {
+        if !related.contains(&location) {
+            related.push(location);
+        }
+    }
     let mut result = json!({
         "ruleId": finding.rule,
         "level": level(finding.severity),
         "message": {"text": text},
         "locations": [location(&first, fallback)],
-        "relatedLocations": finding.spots.iter().skip(1).map(|spot| location(spot, fallback)).collect::<Vec<_>>(),
+        "relatedLocations": related,
         "partialFingerprints": {"landfallCause/v1": format!("{}:{}", finding.rule, finding.key)},
     });
     if let Some(index) = index {
