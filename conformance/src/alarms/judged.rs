@@ -23,6 +23,9 @@ pub(super) struct Judgement {
     /// The chart's id, with `*` for any run of characters.
     #[serde(default = "any")]
     chart: String,
+    /// Several ids; what `chart` says is then of no weight.
+    #[serde(default)]
+    charts: Vec<String>,
     /// The message, with `*` for any run of characters.
     #[serde(default = "any")]
     message: String,
@@ -47,11 +50,15 @@ impl Judged {
     }
 
     pub(super) fn of(&self, chart: &str, rule: &str, message: &str) -> Option<&Judgement> {
-        self.judged.iter().find(|it| it.rule == rule && fits(&it.chart, chart) && fits(&it.message, message))
+        self.judged.iter().find(|it| it.rule == rule && it.is_of(chart) && fits(&it.message, message))
     }
 }
 
 impl Judgement {
+    fn is_of(&self, chart: &str) -> bool {
+        if self.charts.is_empty() { fits(&self.chart, chart) } else { self.charts.iter().any(|it| fits(it, chart)) }
+    }
+
     pub(super) fn word(&self) -> &'static str {
         if self.holds { "true" } else { "FALSE" }
     }
@@ -70,5 +77,8 @@ mod tests {
         assert_eq!(word("a/b", "LF103", "Secret `x`"), Some("true"));
         assert_eq!(word("b/b", "LF103", "Secret `x`"), Some("FALSE"));
         assert_eq!(word("a/b", "LF105", "Secret `x`"), None);
+        let text = "[[judged]]\nrule = \"LF101\"\ncharts = [\"a/b\", \"c/*\"]\nholds = true\nwhy = \"drawn anew\"\n";
+        let judged: Judged = toml::from_str(text).expect("judgements");
+        assert!(judged.of("c/d", "LF101", "").is_some() && judged.of("d/d", "LF101", "").is_none());
     }
 }

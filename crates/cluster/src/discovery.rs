@@ -311,11 +311,42 @@ impl Cluster {
     }
 }
 
+/// A name escaped to stand between two slashes of a path, as client-go does it: the server says that no such thing is
+/// there. `None` where the path would mean something else.
+pub(crate) fn path_part(name: &str) -> Option<String> {
+    // As k8s.io/apimachinery/pkg/api/validation/path: neither `.` nor `..`, no `/`, no `%`.
+    if matches!(name, "" | "." | "..") || name.contains(['/', '%']) {
+        return None;
+    }
+    let escaped = name.bytes().map(|byte| match byte {
+        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    Some(escaped.collect())
+}
+
 /// Whether a text can stand between two slashes of a path and mean itself.
 pub(crate) fn is_path_part(text: &str) -> bool {
-    // As k8s.io/apimachinery/pkg/api/validation/path: neither `.` nor `..`, no `/`, no `%`; and nothing a URI refuses.
+    // No `/`, no `%`, and nothing a URI refuses.
     !text.is_empty()
         && text != "."
         && text != ".."
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/%?#\"<>\\^`{|}".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_means_itself_in_a_path_is_no_more_than_what_can_be_escaped() {
+        assert_eq!(path_part("web-0.a"), Some("web-0.a".to_owned()));
+        assert_eq!(path_part("{{ x }}"), Some("%7B%7B%20x%20%7D%7D".to_owned()));
+        for refused in ["", ".", "..", "a/b", "a%2fb"] {
+            assert_eq!(path_part(refused), None, "{refused}");
+            assert!(!is_path_part(refused), "{refused}");
+        }
+        assert!(is_path_part("system:node") && !is_path_part("{{ x }}"));
+    }
 }

@@ -1,7 +1,7 @@
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
 
-use crate::discovery::{Resource, Scope, is_path_part};
+use crate::discovery::{Resource, Scope, is_path_part, path_part};
 use crate::{Cluster, Error};
 
 /// Whether a write is carried out.
@@ -121,7 +121,11 @@ impl Cluster {
     /// # Errors
     /// [`Error::NoMatch`] when the kind is not served; what the server refuses with.
     pub async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Error> {
-        let path = self.object_path(key, None).await?;
+        let path = match path_part(&key.name) {
+            // No object that we make is called so, and a template may ask for it all the same.
+            Some(name) if !is_path_part(&key.name) => self.path_named(key, &name).await?,
+            _ => self.object_path(key, None).await?,
+        };
         let action = format!("read {key}");
         match self.send(&action, http::Method::GET, &path, None, "application/json").await {
             Ok(body) => Ok(Some(object(&action, body)?)),
@@ -368,17 +372,21 @@ impl Cluster {
 
     /// The path of an object.
     pub(crate) async fn object_path(&self, key: &ObjectKey, subresource: Option<&str>) -> Result<String, Error> {
-        let resource = self.resource_of(key).await?;
-        let namespace = self.namespace_for(&resource, key)?;
         if !is_path_part(&key.name) {
             return Err(Error::Unaddressable { key: Box::new(key.clone()), reason: "its name cannot stand in a URL" });
         }
-        let mut path = format!("{}/{}", resource.collection(namespace), key.name);
+        let mut path = self.path_named(key, &key.name).await?;
         if let Some(subresource) = subresource {
             path.push('/');
             path.push_str(subresource);
         }
         Ok(path)
+    }
+
+    async fn path_named(&self, key: &ObjectKey, name: &str) -> Result<String, Error> {
+        let resource = self.resource_of(key).await?;
+        let namespace = self.namespace_for(&resource, key)?;
+        Ok(format!("{}/{name}", resource.collection(namespace)))
     }
 
     fn namespace_for<'a>(&'a self, resource: &Resource, key: &'a ObjectKey) -> Result<Option<&'a str>, Error> {

@@ -65,6 +65,7 @@ pub fn references(object: &Object) -> Vec<Reference> {
         | ("", "ReplicationController") => {
             pod::pod_spec(&mut found, object.at("/spec/template/spec"), "spec.template.spec");
             if object.kind() == "StatefulSet" {
+                claims_instead_of_volumes(&mut found, object);
                 stateful_set(&mut found, object);
             }
         }
@@ -164,6 +165,17 @@ fn port_text(port: Option<&Value>) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         _ => None,
+    }
+}
+
+/// Leaves out what volumes refer to whose place a claim takes: the controller puts each pod's own there.
+fn claims_instead_of_volumes(found: &mut Collector, object: &Object) {
+    let claims = object.list_at("/spec/volumeClaimTemplates");
+    for (at, volume) in object.list_at("/spec/template/spec/volumes").iter().enumerate() {
+        if claims.iter().any(|claim| claim["metadata"]["name"] == volume["name"]) {
+            let path = format!("spec.template.spec.volumes[{at}].");
+            found.references.retain(|reference| !reference.path.starts_with(&path));
+        }
     }
 }
 
@@ -269,6 +281,16 @@ mod tests {
                 "Start ConfigMap n/m2 at spec.template.spec.volumes[2].projected.sources[0].configMap",
             ]
         );
+    }
+
+    #[test]
+    fn a_claim_template_takes_the_place_of_the_volume_of_its_name() {
+        let volumes = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "old"}},
+            {"name": "keys", "secret": {"secretName": "keys"}}]);
+        let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "w", "namespace": "n"},
+            "spec": {"template": {"spec": {"containers": [], "volumes": volumes}},
+                "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {}}]}});
+        assert_eq!(seen(set), ["Start Secret n/keys at spec.template.spec.volumes[1].secret"]);
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod report;
 mod routes;
 mod rule;
 mod rules;
+mod settled;
 mod snapshot;
 mod stage;
 mod study;

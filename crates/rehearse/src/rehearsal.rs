@@ -155,9 +155,10 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     let declared = request.environment.map(|(_, environment)| environment);
     let quiet = play(declared, &[])?;
     let faulty = play(declared, request.faults)?;
-    let head = first_look(request.head);
+    let offline = Conditions::offline();
+    let head = first_look(request.head, &offline);
     let base = match &request.from {
-        From::Base { candidates, .. } => first_look(candidates),
+        From::Base { candidates, .. } => first_look(candidates, &offline),
         _ => Vec::new(),
     };
     let nodes = match request.nodes.as_slice() {
@@ -193,7 +194,7 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
                 ));
             }
             stage.rest().await?;
-            base_units = study::study(candidates, &Conditions::offline()).ok();
+            base_units = study::study(candidates, &offline).ok();
             Some((stage, Start::Revision(revision.clone())))
         }
         From::Cluster(snapshot) => {
@@ -225,7 +226,7 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
         trials.push(fork.attempt(&attempt(Start::Empty)).await?);
         notes.extend(fork.notes);
     }
-    let units = render_units(request.head, &before, &cluster)?;
+    let units = render_units(request.head, &before, &cluster, &offline)?;
     let subject = Subject {
         units: &units,
         base: base_units.as_deref(),
@@ -264,11 +265,11 @@ fn put_there(options: UpOptions) -> UpOptions {
 }
 
 /// The objects that are delivered, as far as they render without a cluster.
-fn first_look(candidates: &[Candidate]) -> Vec<Object> {
+fn first_look(candidates: &[Candidate], offline: &Conditions) -> Vec<Object> {
     let turn = Turn { revision: 1, operation: Operation::Install };
     let mut objects = Vec::new();
     for unit in candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()) {
-        let Ok(rendered) = study::once(unit, turn, &Conditions::offline(), study::MOMENTS[0], Tracing::Off) else {
+        let Ok(rendered) = study::once(unit, turn, offline, study::MOMENTS[0], Tracing::Off) else {
             continue;
         };
         objects.extend(rendered.all_objects().cloned());
@@ -281,14 +282,15 @@ fn render_units(
     candidates: &[Candidate],
     before: &Inventory,
     cluster: &ClusterFacts,
+    offline: &Conditions,
 ) -> Result<Vec<DesiredUnit>, Vec<Diagnostic>> {
-    let conditions = Conditions::of(&cluster.version, before.clone());
+    let conditions = Conditions { keys: offline.keys.clone(), ..Conditions::of(&cluster.version, before.clone()) };
     let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
     units
         .map(|unit| {
             // One that renders without a cluster and not with what this one has was tried, and what it said is known.
             let desired = DesiredUnit::render(unit, &conditions);
-            desired.or_else(|told| DesiredUnit::render(unit, &Conditions::offline()).map_err(|_| told))
+            desired.or_else(|told| DesiredUnit::render(unit, offline).map_err(|_| told))
         })
         .collect()
 }

@@ -10,9 +10,10 @@ use landfall_delivery::{Candidate, Door, RenderedObject, RenderedUnit, Turn, Uni
 use landfall_diag::Diagnostic;
 use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object, ObjectKey};
-use landfall_sprig::{Context, Seeded};
+use landfall_sprig::{Context, Keys, Seeded};
 
 use crate::inventory::Inventory;
+use crate::settled::settle;
 use crate::subject::{Desired, DesiredUnit, Role};
 
 /// What templates see while a unit is rendered for the rules.
@@ -22,12 +23,14 @@ pub struct Conditions {
     pub capabilities: Capabilities,
     /// The objects that `lookup` finds.
     pub live: Arc<Inventory>,
+    /// Keys that were drawn: a base and a change that are compared share them.
+    pub keys: Keys,
 }
 
 impl Conditions {
     /// A cluster of which nothing is known.
     pub fn offline() -> Self {
-        Conditions { capabilities: Capabilities::default(), live: Arc::default() }
+        Conditions { capabilities: Capabilities::default(), live: Arc::default(), keys: Keys::default() }
     }
 
     /// A cluster as it is: of a version, with the built-in kinds and those that its definitions bring.
@@ -55,7 +58,7 @@ impl Conditions {
         if let Ok(version) = KubeVersion::parse(version) {
             capabilities.kube_version = version;
         }
-        Conditions { capabilities, live: Arc::new(live) }
+        Conditions { capabilities, live: Arc::new(live), keys: Keys::default() }
     }
 }
 
@@ -84,7 +87,7 @@ impl DesiredUnit {
     }
 
     /// Where the rendering is not the same twice, sees which objects are once it has been delivered and can be read
-    /// back, so that a password that is read back is the same password: those count as the same.
+    /// back, so that a password that is read back is the same password: those count as the same, field by field.
     fn read_back_from(&mut self, unit: &Unit, conditions: &Conditions) -> Result<(), Vec<Diagnostic>> {
         let Some(again) = &mut self.again else { return Ok(()) };
         if self.rendered.all_objects().zip(again.all_objects()).all(|(one, other)| one == other) {
@@ -111,8 +114,16 @@ impl DesiredUnit {
         for rendered in again.objects.iter_mut().chain(&mut again.hooks) {
             let key = rendered.object.key();
             let first = self.rendered.all_objects().find(|object| object.is_at(&key));
-            if let Some(first) = first.filter(|first| same.contains(&key) && rendered.object != **first) {
+            let Some(first) = first.filter(|first| rendered.object != **first) else { continue };
+            if same.contains(&key) {
                 rendered.object = first.clone();
+                self.read_back.push(key);
+                continue;
+            }
+            let of = |rendered: &RenderedUnit| rendered.all_objects().find(|it| it.is_at(&key)).cloned();
+            if let Some((one, other)) = of(&one).zip(of(&other))
+                && settle(first, &mut rendered.object, &one, &other)
+            {
                 self.read_back.push(key);
             }
         }
@@ -233,10 +244,11 @@ fn asking(
         Door::Application(_) => None,
     };
     let known = Arc::new(Known { objects, asked: Mutex::default() });
+    let random = Seeded::keeping(seed, conditions.keys.clone());
     let options = RenderOptions {
         lookup: Some(known.clone()),
         tracing,
-        sprig: Context { clock: Arc::new(now), random: Arc::new(Seeded::new(seed)), ..Context::default() },
+        sprig: Context { clock: Arc::new(now), random: Arc::new(random), ..Context::default() },
         ..RenderOptions::default()
     };
     let rendered = render_with(unit, turn, &conditions.capabilities, &options)?;

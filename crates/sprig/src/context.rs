@@ -1,8 +1,9 @@
 //! What functions may know of the world.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -23,6 +24,42 @@ pub trait Random: Send + Sync {
     /// Whether what is drawn depends on how much was drawn before, so that the order of draws decides what is printed.
     fn is_sequence(&self) -> bool {
         true
+    }
+
+    /// Where keys that cost much are kept, so that the same place of the sequence gives the same key again; without
+    /// it they follow from the sequence alone.
+    fn keys(&self) -> Option<&Keys> {
+        None
+    }
+}
+
+/// RSA keys by the draw that asked for them: made once, however often something is rendered with the same seed. Cloning
+/// shares them.
+#[derive(Clone, Default)]
+pub struct Keys(Arc<Mutex<BTreeMap<Draw, Vec<u8>>>>);
+
+/// What was drawn, and how many bits the key has.
+type Draw = ([u8; 32], usize);
+
+impl Keys {
+    /// The key of a draw; the first who asks makes it.
+    ///
+    /// # Errors
+    /// Those of making it.
+    pub(crate) fn of<E>(&self, draw: Draw, make: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Vec<u8>, E> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = kept.get(&draw) {
+            return Ok(key.clone());
+        }
+        let key = make()?;
+        kept.insert(draw, key.clone());
+        Ok(key)
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys")
     }
 }
 
@@ -115,12 +152,19 @@ impl Random for SystemRandom {
 pub struct Seeded {
     seed: u64,
     drawn: AtomicU64,
+    keys: Option<Keys>,
 }
 
 impl Seeded {
     /// The numbers that follow from `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { seed, drawn: AtomicU64::new(0) }
+        Self { seed, drawn: AtomicU64::new(0), keys: None }
+    }
+
+    /// The same, but RSA keys are the system's own the first time, and those again afterwards: to follow from the seed
+    /// alone costs twenty times as much.
+    pub fn keeping(seed: u64, keys: Keys) -> Self {
+        Self { keys: Some(keys), ..Self::new(seed) }
     }
 }
 
@@ -132,5 +176,9 @@ impl Random for Seeded {
                 Sha256::new().chain_update(self.seed.to_le_bytes()).chain_update(number.to_le_bytes()).finalize();
             part.copy_from_slice(&block[..part.len()]);
         }
+    }
+
+    fn keys(&self) -> Option<&Keys> {
+        self.keys.as_ref()
     }
 }

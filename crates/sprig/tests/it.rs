@@ -2,5 +2,7 @@
 
 #[path = "it/expressions.rs"]
 mod expressions;
+#[path = "it/keys.rs"]
+mod keys;
 #[path = "it/names.rs"]
 mod names;

@@ -118,6 +118,20 @@ fn what_is_no_chart_or_does_not_render_ends_with_2() {
 }
 
 #[test]
+fn a_name_that_a_template_left_as_it_was_is_looked_up_in_vain() {
+    let sandbox = shop();
+    sandbox.write(
+        "shop/templates/found.yaml",
+        "{{ if not (lookup \"v1\" \"ConfigMap\" .Release.Namespace .Values.asked) }}\n\
+         apiVersion: v1\nkind: ConfigMap\nmetadata: {name: found}\n{{ end }}\n",
+    );
+    let rehearse =
+        |name: &str| sandbox.run(&["rehearse", "./shop", "--from", "empty", "--set-literal", &format!("asked={name}")]);
+    rehearse("{{ template \"shop.name\" . }}").exits(0);
+    rehearse("../secrets").exits(1).says("its name cannot stand in a URL");
+}
+
+#[test]
 fn sarif_names_rule_file_and_line() {
     let sandbox = shop();
     sandbox.edit(TEMPLATE, "configMapRef: {name: {{ .Release.Name }}}", "configMapRef: {name: other}");

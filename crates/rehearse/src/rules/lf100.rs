@@ -44,8 +44,11 @@ fn failures(trial: &Trial) -> Vec<Finding> {
             let spot = object.map(|key| Spot::object(Some(&unit.name), key).container(container.unwrap_or_default()));
             let on = on.clone();
             unit.diagnostics.iter().map(move |diagnostic| {
+                // What a pod says of itself tells more than what its workload says of it.
+                let pod =
+                    diagnostic.notes.iter().find_map(|note| note.strip_prefix("pod ").map(|it| format!(": {it}")));
                 let finding = Finding::of(&RULE, diagnostic.message.clone())
-                    .because(format!("{on} would fail"))
+                    .because(format!("{on} would fail{}", pod.unwrap_or_default()))
                     .said_by(Witness::Rehearsal);
                 match &spot {
                     Some(spot) => finding.at(spot.clone()),

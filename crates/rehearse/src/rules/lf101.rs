@@ -79,8 +79,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let Some(again) = &unit.again else { continue };
         let (first, second) = (keyed(&unit.rendered), keyed(again));
         let mut differences = Vec::new();
-        // Tests run once and are gone: whatever they are called.
-        for desired in unit.objects.iter().filter(|desired| !is_test(desired)) {
+        let synced = matches!(unit.door, Door::Application(_)) || is_synced(subject, unit);
+        for desired in unit.objects.iter().filter(|desired| !is_made_once(desired, synced)) {
             let key = desired.key();
             if !first.contains_key(&key) {
                 continue;
@@ -98,8 +98,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-fn is_test(desired: &Desired) -> bool {
-    matches!(&desired.role, Role::Hook { events, .. } if events.iter().all(|event| *event == HookEvent::Test))
+/// Whether no later delivery makes it anew. Tests run and are gone, whatever they are called; what is a hook of an
+/// installation alone stays as it is, but under Argo CD, which runs it with each sync.
+fn is_made_once(desired: &Desired, synced: bool) -> bool {
+    use HookEvent::{PostRollback, PostUpgrade, PreRollback, PreUpgrade, Test};
+    let Role::Hook { events, .. } = &desired.role else { return false };
+    let again = |event: &HookEvent| matches!(event, PreUpgrade | PostUpgrade | PreRollback | PostRollback);
+    events.iter().all(|event| *event == Test || (!synced && !again(event)))
 }
 
 fn difference<'a>(unit: &DesiredUnit, desired: &'a Desired, path: String, text: &str) -> Difference<'a> {

@@ -1,6 +1,8 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use landfall_chart::HookEvent;
 
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
 use crate::subject::{Role, Subject};
 
@@ -37,17 +39,13 @@ const MOVING: &[&str] = &[
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let severity = if subject.is_protected() { Severity::Error } else { Severity::Warning };
     let mut findings = Vec::new();
+    let mut gone: BTreeMap<&str, Vec<(String, Spot)>> = BTreeMap::new();
     for (desired, template) in subject.pods() {
         for container in template.containers() {
             let image = container.image();
             if let Some(what) = withdrawn(image) {
-                findings.push(
-                    Finding::of(&RULE, format!("image `{image}` {what}"))
-                        .weighing(Severity::Warning)
-                        .because("a node that does not have it yet cannot pull it, or pulls what is never mended again")
-                        .help("take the image from its own project, or mirror it into a registry of yours")
-                        .at(desired.spot_at(&format!("{}.image", container.path))),
-                );
+                let spot = desired.spot_at(&format!("{}.image", container.path));
+                gone.entry(what).or_default().push((image.to_owned(), spot));
                 continue;
             }
             let Some(what) = moving(image) else { continue };
@@ -61,7 +59,24 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             );
         }
     }
+    findings.extend(gone.into_iter().map(|(what, images)| of_catalogue(what, images)));
     findings
+}
+
+/// One finding for all images of a catalogue: what became of it is one cause.
+fn of_catalogue(what: &str, images: Vec<(String, Spot)>) -> Finding {
+    let names: BTreeSet<&String> = images.iter().map(|(image, _)| image).collect();
+    let first = images.first().map(|(image, _)| image.as_str()).unwrap_or_default();
+    let message = match names.len() {
+        1 => format!("image `{first}` is {what}"),
+        count => format!("image `{first}` and {} more are {what}", count - 1),
+    };
+    let finding = Finding::of(&RULE, message)
+        .keyed(what)
+        .weighing(Severity::Warning)
+        .because("a node that does not have it yet cannot pull it, or pulls what is never mended again")
+        .help("take the image from its own project, or mirror it into a registry of yours");
+    images.into_iter().fold(finding, |finding, (_, spot)| finding.at(spot))
 }
 
 fn is_test(role: &Role) -> bool {
@@ -75,11 +90,11 @@ fn withdrawn(image: &str) -> Option<&'static str> {
         .find_map(|host| image.strip_prefix(host))
         .unwrap_or(image);
     if name.starts_with("bitnamilegacy/") {
-        return Some("is of a catalogue that gets no updates any more");
+        return Some("of a catalogue that gets no updates any more");
     }
     let rest = name.strip_prefix("bitnami/")?;
     let pinned = !rest.contains('@') && rest.split_once(':').is_some_and(|(_, tag)| !MOVING.contains(&tag));
-    pinned.then_some("is of a catalogue whose versions were withdrawn")
+    pinned.then_some("of a catalogue whose versions were withdrawn")
 }
 
 /// What is loose in a reference to an image; nothing when it names one image.

@@ -8,7 +8,7 @@ use rcgen::{
 use rustls_pki_types::PrivateKeyDer;
 
 use super::{der, repeatable};
-use crate::context::Context;
+use crate::context::{Context, Random};
 
 /// A key that can sign, with its PEM text.
 pub(super) struct PrivateKey {
@@ -31,7 +31,8 @@ pub(super) fn generate(context: &Context, kind: &str) -> Result<PrivateKey, Stri
     };
     match kind {
         "" | "rsa" if random.is_sequence() => {
-            read(PrivateKeyDer::Pkcs1(repeatable::rsa(random, 4_096).into()), &PKCS_RSA_SHA256)
+            let key = repeated_rsa(random, RsaKeySize::_4096, 4_096).map_err(failed)?;
+            read(key, &PKCS_RSA_SHA256)
         }
         "ecdsa" if random.is_sequence() => {
             read(PrivateKeyDer::Pkcs8(p256(&repeatable::p256(random)).into()), &PKCS_ECDSA_P256_SHA256)
@@ -50,14 +51,25 @@ pub(super) fn generate(context: &Context, kind: &str) -> Result<PrivateKey, Stri
     }
 }
 
+/// An RSA key that is the same at the same place of a sequence.
+fn repeated_rsa(random: &dyn Random, size: RsaKeySize, bits: usize) -> Result<PrivateKeyDer<'static>, rcgen::Error> {
+    let Some(keys) = random.keys() else {
+        return Ok(PrivateKeyDer::Pkcs1(repeatable::rsa(random, bits).into()));
+    };
+    let mut draw = [0; 32];
+    random.fill(&mut draw);
+    let make = || KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, size).map(|pair| pair.serialized_der().to_vec());
+    Ok(PrivateKeyDer::Pkcs8(keys.of((draw, bits), make)?.into()))
+}
+
 impl PrivateKey {
     /// An RSA key of 2,048 bits: from the system's randomness, unless what is random follows from a seed.
     pub(super) fn rsa(context: &Context) -> Result<Self, FuncError> {
         let failed = |problem: String| FuncError::new(format!("error generating rsa key: {problem}"));
         let random = &*context.random;
         let pair = if random.is_sequence() {
-            let key = PrivateKeyDer::Pkcs1(repeatable::rsa(random, 2_048).into());
-            KeyPair::from_der_and_sign_algo(&key, &PKCS_RSA_SHA256)
+            repeated_rsa(random, RsaKeySize::_2048, 2_048)
+                .and_then(|key| KeyPair::from_der_and_sign_algo(&key, &PKCS_RSA_SHA256))
         } else {
             KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)
         };
