@@ -82,6 +82,9 @@ pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: 
         let stored = world.update_as(update, |world, live| {
             let gvk = Gvk::new(&*target.resource.group, &*target.resource.version, &*target.resource.kind);
             let (patched, found) = patched(world.schemas(), call, kind, &gvk, live, target.resource.custom.is_some())?;
+            if kind == PatchKind::Json && !patched.is_object() {
+                return Err(without_version(&patched));
+            }
             let (object, findings) = read_back(world.schemas(), target, &patched)
                 .map_err(|status| if kind == PatchKind::Strategic { restored(status, &call.body) } else { status })?;
             let found = found.into_iter().chain(findings).collect();
@@ -129,7 +132,7 @@ fn patched(
                 json_patch::JsonPatchError::NotAList => Status::bad_request(
                     "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
                 ),
-                error => Status::bad_request(error.to_string()),
+                _ => Status::unprocessable(),
             })?;
             if operations.len() > MAX_OPERATIONS {
                 return Err(Status::too_large(format!(
@@ -162,6 +165,13 @@ fn patched(
             Ok((Value::Object(merged), findings))
         }
     }
+}
+
+/// A JSON patch may leave no object, of which nobody can tell the kind (`runtime/serializer/json/meta.go`).
+fn without_version(patched: &Value) -> Status {
+    let why = "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct { \
+               APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }";
+    Status::invalid("", "", "", vec![FieldError::invalid("patch", patched.to_string(), why)])
 }
 
 /// Strategic merges are read back by another converter, with words of its own (`runtime/converter.go`).

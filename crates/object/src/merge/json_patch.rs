@@ -1,7 +1,7 @@
-//! JSON Patch (RFC 6902), with the liberties of the library kube-apiserver uses: negative indices, and `test` against
-//! null succeeds where nothing is.
+//! JSON Patch (RFC 6902), with the liberties of the library kube-apiserver uses (`evanphx/json-patch` v4): negative indices; `replace` makes a
+//! field that is not there; `test` and `copy` take such a field for null; the whole document can only be replaced and tested.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// A patch may not hold more operations than this (kube-apiserver's limit).
 pub const MOST_OPERATIONS: usize = 10_000;
@@ -64,26 +64,28 @@ fn parse_operation(index: usize, operation: &Value) -> Result<Operation, JsonPat
     let map = operation.as_object().ok_or(malformed("not a map"))?;
     let pointer =
         |field: &str, reason| map.get(field).and_then(Value::as_str).and_then(parse_pointer).ok_or(malformed(reason));
-    let value = || map.get("value").cloned().ok_or(malformed("value is missing"));
+    // What is not given is null.
+    let value = || map.get("value").cloned().unwrap_or(Value::Null);
     let path = pointer("path", "path is missing or no JSON pointer")?;
     let verb = match map.get("op").and_then(Value::as_str) {
-        Some("add") => Verb::Add(value()?),
+        Some("add") => Verb::Add(value()),
         Some("remove") => Verb::Remove,
-        Some("replace") => Verb::Replace(value()?),
+        Some("replace") => Verb::Replace(value()),
         Some("move") => Verb::Move(pointer("from", "from is missing or no JSON pointer")?),
         Some("copy") => Verb::Copy(pointer("from", "from is missing or no JSON pointer")?),
-        Some("test") => Verb::Test(map.get("value").cloned().unwrap_or(Value::Null)),
+        Some("test") => Verb::Test(value()),
         _ => return Err(malformed("op is none of add, remove, replace, move, copy, test")),
     };
     Ok(Operation { verb, path })
 }
 
+/// What stands before the first `/` is not looked at, as in the server's library.
 fn parse_pointer(text: &str) -> Option<Vec<String>> {
     if text.is_empty() {
         return Some(Vec::new());
     }
-    let tokens = text.strip_prefix('/')?.split('/');
-    Some(tokens.map(|token| token.replace("~1", "/").replace("~0", "~")).collect())
+    let (_, tokens) = text.split_once('/')?;
+    Some(tokens.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")).collect())
 }
 
 /// Applies the operations in order; the document is not changed when one fails.
@@ -94,20 +96,18 @@ pub fn apply(document: &Value, operations: &[Operation]) -> Result<Value, JsonPa
         match &operation.verb {
             Verb::Add(value) => add(&mut result, "add", path, value.clone())?,
             Verb::Remove => drop(remove(&mut result, "remove", path)?),
-            Verb::Replace(value) => {
-                *find_mut(&mut result, path).ok_or_else(|| no_such_path("replace", path))? = value.clone();
-            }
+            Verb::Replace(value) => replace(&mut result, path, value)?,
             Verb::Move(from) => {
                 let value = remove(&mut result, "move", from)?;
                 add(&mut result, "move", path, value)?;
             }
             Verb::Copy(from) => {
-                let value = find(&result, from).ok_or_else(|| no_such_path("copy", from))?.clone();
+                let value = found(&result, "copy", from)?.cloned().unwrap_or(Value::Null);
                 add(&mut result, "copy", path, value)?;
             }
             Verb::Test(expected) => {
-                let found = find(&result, path).unwrap_or(&Value::Null);
-                if !equal(found, expected) {
+                let found = if path.is_empty() { Some(&result) } else { found(&result, "test", path)? };
+                if found.unwrap_or(&Value::Null) != expected {
                     return Err(JsonPatchError::TestFailed { path: pointer_text(path) });
                 }
             }
@@ -124,18 +124,6 @@ fn pointer_text(path: &[String]) -> String {
     path.iter().map(|token| format!("/{}", token.replace('~', "~0").replace('/', "~1"))).collect()
 }
 
-/// Numbers compare by value: `1` equals `1.0`.
-fn equal(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| equal(a, b)))
-        }
-        _ => left == right,
-    }
-}
-
 /// A list index: decimal without leading zeros; negative ones count from the end.
 fn index(token: &str, length: usize) -> Option<usize> {
     if let Some(back) = token.strip_prefix('-') {
@@ -147,12 +135,20 @@ fn index(token: &str, length: usize) -> Option<usize> {
     token.parse().ok()
 }
 
-fn find<'a>(document: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(document, |value, token| match value {
+/// The value at a path; none where only the last field of a map is missing.
+fn found<'a>(document: &'a Value, verb: &'static str, path: &[String]) -> Result<Option<&'a Value>, JsonPatchError> {
+    let nowhere = || no_such_path(verb, path);
+    let (last, parents) = path.split_last().ok_or_else(nowhere)?;
+    let parent = parents.iter().try_fold(document, |value, token| match value {
         Value::Object(map) => map.get(token),
         Value::Array(items) => items.get(index(token, items.len())?),
         _ => None,
-    })
+    });
+    match parent.ok_or_else(nowhere)? {
+        Value::Object(map) => Ok(map.get(last)),
+        Value::Array(items) => index(last, items.len()).and_then(|at| items.get(at)).map(Some).ok_or_else(nowhere),
+        _ => Err(nowhere()),
+    }
 }
 
 fn find_mut<'a>(document: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
@@ -166,11 +162,30 @@ fn find_mut<'a>(document: &'a mut Value, path: &[String]) -> Option<&'a mut Valu
     })
 }
 
-fn add(document: &mut Value, verb: &'static str, path: &[String], value: Value) -> Result<(), JsonPatchError> {
+fn replace(document: &mut Value, path: &[String], value: &Value) -> Result<(), JsonPatchError> {
+    let nowhere = || no_such_path("replace", path);
     let Some((last, parents)) = path.split_last() else {
-        *document = value;
+        if !value.is_object() && !value.is_array() {
+            return Err(nowhere());
+        }
+        *document = value.clone();
         return Ok(());
     };
+    match find_mut(document, parents) {
+        Some(Value::Object(map)) => {
+            map.insert(last.clone(), value.clone());
+        }
+        Some(Value::Array(items)) => {
+            let at = index(last, items.len()).filter(|at| *at < items.len()).ok_or_else(nowhere)?;
+            items[at] = value.clone();
+        }
+        _ => return Err(nowhere()),
+    }
+    Ok(())
+}
+
+fn add(document: &mut Value, verb: &'static str, path: &[String], value: Value) -> Result<(), JsonPatchError> {
+    let Some((last, parents)) = path.split_last() else { return Err(no_such_path(verb, path)) };
     match find_mut(document, parents) {
         Some(Value::Object(map)) => {
             map.insert(last.clone(), value);
@@ -195,9 +210,7 @@ fn add(document: &mut Value, verb: &'static str, path: &[String], value: Value) 
 }
 
 fn remove(document: &mut Value, verb: &'static str, path: &[String]) -> Result<Value, JsonPatchError> {
-    let Some((last, parents)) = path.split_last() else {
-        return Ok(std::mem::replace(document, Value::Object(Map::new())));
-    };
+    let Some((last, parents)) = path.split_last() else { return Err(no_such_path(verb, path)) };
     let removed = match find_mut(document, parents) {
         Some(Value::Object(map)) => map.remove(last),
         Some(Value::Array(items)) => index(last, items.len()).filter(|at| *at < items.len()).map(|at| items.remove(at)),
@@ -226,24 +239,47 @@ mod tests {
             (json!({"a": 1}), json!([{"op": "copy", "from": "/a", "path": "/b"}]), json!({"a": 1, "b": 1})),
             (
                 json!({"a": 1}),
-                json!([{"op": "test", "path": "/a", "value": 1.0}, {"op": "replace", "path": "/a", "value": 2}]),
+                json!([{"op": "test", "path": "/a", "value": 1}, {"op": "replace", "path": "/a", "value": 2}]),
                 json!({"a": 2}),
             ),
             (json!({}), json!([{"op": "test", "path": "/none", "value": null}]), json!({})),
             (json!({"a": [1, 2]}), json!([{"op": "remove", "path": "/a/-1"}]), json!({"a": [1]})),
+            (json!({}), json!([{"op": "replace", "path": "/x", "value": 1}]), json!({"x": 1})),
+            (json!({}), json!([{"op": "add", "path": "/x"}]), json!({"x": null})),
+            (json!({}), json!([{"op": "copy", "from": "/none", "path": "/x"}]), json!({"x": null})),
+            (json!({"a": 1}), json!([{"op": "replace", "path": "", "value": {"b": 2}}]), json!({"b": 2})),
+            (json!({"a": 1}), json!([{"op": "test", "path": "", "value": {"a": 1}}]), json!({"a": 1})),
         ] {
             assert_eq!(run(document, patch.clone()), Ok(result), "{patch}");
         }
     }
 
     #[test]
+    fn the_whole_document_is_only_replaced_or_tested() {
+        for patch in [
+            json!([{"op": "remove", "path": ""}]),
+            json!([{"op": "add", "path": "", "value": {}}]),
+            json!([{"op": "move", "from": "", "path": "/b"}]),
+            json!([{"op": "copy", "from": "", "path": "/b"}]),
+            json!([{"op": "replace", "path": "", "value": 1}]),
+            json!([{"op": "test", "path": "", "value": {}}]),
+        ] {
+            assert!(run(json!({"a": 1}), patch.clone()).is_err(), "{patch}");
+        }
+    }
+
+    #[test]
     fn a_path_that_leads_nowhere_fails() {
         for patch in [
-            json!([{"op": "replace", "path": "/x", "value": 1}]),
+            json!([{"op": "replace", "path": "/x/y", "value": 1}]),
+            json!([{"op": "replace", "path": "/a/7", "value": 1}]),
+            json!([{"op": "remove", "path": "/x"}]),
             json!([{"op": "remove", "path": "/a/7"}]),
             json!([{"op": "add", "path": "/x/y", "value": 1}]),
             json!([{"op": "add", "path": "/a/9", "value": 1}]),
             json!([{"op": "test", "path": "/a", "value": 1}]),
+            json!([{"op": "test", "path": "/a/0", "value": 1.0}]),
+            json!([{"op": "test", "path": "/x/y", "value": null}]),
             json!([{"op": "twist", "path": "/a"}]),
             json!([{"op": "add", "path": "a", "value": 1}]),
             json!({"a": 1}),
