@@ -2,6 +2,7 @@
 //! (`pkg/registry/*/strategy.go`).
 
 mod create;
+mod gates;
 mod service;
 
 use serde_json::{Map, Value, json};
@@ -127,6 +128,9 @@ pub(crate) fn prepare_update(
     live: &Value,
 ) -> Result<(), Status> {
     forget_empty_lists(resource, object);
+    if part == Part::Main {
+        gates::drop_disabled(resource, object, Some(live));
+    }
     match (&*resource.id, part) {
         ("services", Part::Main) => service::update(world, object, live)?,
         ("secrets", Part::Main) => merge_string_data(object),

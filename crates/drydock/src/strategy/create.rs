@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{forget_empty_lists, merge_string_data, service};
+use super::{forget_empty_lists, gates, merge_string_data, service};
 use crate::resource::Resource;
 use crate::status::Status;
 use crate::world::World;
@@ -17,6 +17,7 @@ pub(crate) fn prepare_create(world: &mut World, resource: &Resource, object: &mu
         map.remove("status");
     }
     forget_empty_lists(resource, object);
+    gates::drop_disabled(resource, object, None);
     match &*resource.id {
         "namespaces" => namespace(object),
         "pods" => pod(world, object),
@@ -50,6 +51,7 @@ pub(crate) fn prepare_create(world: &mut World, resource: &Resource, object: &mu
         | "resourcequotas"
         | "replicationcontrollers"
         | "ingresses.networking.k8s.io"
+        | "validatingadmissionpolicies.admissionregistration.k8s.io"
         | "apiservices.apiregistration.k8s.io" => {
             empty_status(resource, object);
         }

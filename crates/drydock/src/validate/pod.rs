@@ -163,6 +163,11 @@ pub(super) fn tolerations(errors: &mut Errors, tolerations: &At<'_>) {
                     errors.push(FieldError::invalid(operator.path.clone(), value.text(), detail));
                 }
             }
+            // Behind a gate that is off; the server names them all the same.
+            "Lt" | "Gt" => {
+                let supported = ["Equal", "Exists", "Lt", "Gt"];
+                errors.push(FieldError::not_supported(operator.path.clone(), operator.text(), &supported));
+            }
             _ => errors.one_of_if_set(&operator, &["Equal", "Exists"]),
         }
         if !effect.is_empty() {

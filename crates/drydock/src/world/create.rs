@@ -95,7 +95,8 @@ impl World {
         }
         metadata["uid"] = json!(uid);
         metadata["creationTimestamp"] = json!(now);
-        if stores.tracks_generation {
+        // A driver's is counted from its first change on (`csidriver/strategy.go`).
+        if stores.tracks_generation && &*stores.id != "csidrivers.storage.k8s.io" {
             metadata["generation"] = json!(1);
         }
         strategy::prepare_create(self, &stores, &mut object)?;
