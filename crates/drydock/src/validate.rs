@@ -15,6 +15,7 @@ mod metadata;
 mod names;
 mod network;
 mod pod;
+mod policy;
 mod schedule;
 mod service;
 mod status;
@@ -123,7 +124,8 @@ fn of_kind(errors: &mut Errors, kind: &str, object: &At<'_>, old: Option<&At<'_>
     cluster::validate(errors, kind, object, old);
     endpoints::validate(errors, kind, object, old);
     limits::validate(errors, kind, object, old);
-    webhook::validate(errors, kind, object);
+    webhook::validate(errors, kind, object, old);
+    policy::validate(errors, kind, object, old);
     if kind == "CustomResourceDefinition" {
         definition::validate(errors, object, old);
     }

@@ -9,17 +9,20 @@
 //! makes a program unusable, and [`Program::parse`] says which. Evaluation has a budget of steps, and expressions have a greatest depth, so that no
 //! rule can hold up its caller.
 
+mod check;
 mod evaluate;
 mod functions;
 mod network;
 mod parse;
 mod text;
+mod tokens;
 mod value;
 
 use std::collections::BTreeMap;
 
 use regex::Regex;
 
+pub use check::{Declared, check};
 pub(crate) use evaluate::{Bindings, Budget};
 pub(crate) use value::Val;
 
@@ -35,13 +38,15 @@ pub(crate) struct Program {
 impl Program {
     /// Reads an expression; the error says what is wrong with it, or which function is not known.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let parsed = parse::parse(text)?;
-        if let Some(unknown) = parsed.calls.iter().find(|name| !functions::is_known(name)) {
-            return Err(format!("undeclared reference to '{unknown}'"));
+        let parsed = parse::parse(text).map_err(|troubles| {
+            troubles.into_iter().next().map_or_else(|| "not an expression".to_owned(), |trouble| trouble.what)
+        })?;
+        if let Some(unknown) = parsed.calls.iter().find(|call| !functions::is_known(&call.name)) {
+            return Err(format!("undeclared reference to '{}'", unknown.name));
         }
         let literals = parsed.patterns.into_iter();
         let patterns = literals.filter_map(|text| Regex::new(&text).ok().map(|regex| (text, regex))).collect();
-        Ok(Self { root: parsed.root, patterns, mentions: parsed.names })
+        Ok(Self { root: parsed.root, patterns, mentions: parsed.names.into_iter().map(|named| named.name).collect() })
     }
 
     /// Whether a variable of this name is read.

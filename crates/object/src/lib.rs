@@ -10,7 +10,7 @@
 //! Invariants: nothing here does I/O or reads a clock; no function panics on hostile input; the same tables
 //! serve the embedded cluster's API and the engine's predictions, so the two cannot drift apart.
 
-mod cel;
+pub mod cel;
 pub mod defaults;
 pub mod diff;
 mod field_error;

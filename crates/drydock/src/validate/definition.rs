@@ -174,6 +174,7 @@ fn structural(errors: &mut Errors, schema: &At<'_>, level: Level) {
     } else if level == Level::Root && kind.text() != "object" {
         errors.invalid(&kind, "must be object at the root");
     }
+    patterns(errors, schema);
     for (_, property) in schema.get("properties").entries() {
         structural(errors, &property, Level::Field);
     }
@@ -186,5 +187,32 @@ fn structural(errors: &mut Errors, schema: &At<'_>, level: Level) {
         structural(errors, &items, Level::Item);
     } else if kind.text() == "array" {
         errors.required(items.path, "must be specified");
+    }
+}
+
+/// Expressions that Go cannot read, of the node itself and of what it says about its value in other ways.
+fn patterns(errors: &mut Errors, schema: &At<'_>) {
+    let pattern = schema.get("pattern");
+    if !pattern.is_empty()
+        && let Err(why) = landfall_sprig::go_expression(pattern.text())
+    {
+        errors.invalid(&pattern, format!("must be a valid regular expression, but isn't: {why}"));
+    }
+    for field in ["anyOf", "allOf", "oneOf"] {
+        schema.get(field).items().for_each(|nested| nested_patterns(errors, &nested));
+    }
+    nested_patterns(errors, &schema.get("not"));
+}
+
+fn nested_patterns(errors: &mut Errors, schema: &At<'_>) {
+    if !schema.value.is_object() {
+        return;
+    }
+    patterns(errors, schema);
+    for below in [schema.get("items"), schema.get("additionalProperties")] {
+        nested_patterns(errors, &below);
+    }
+    for (_, property) in schema.get("properties").entries() {
+        nested_patterns(errors, &property);
     }
 }

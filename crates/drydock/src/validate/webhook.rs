@@ -1,6 +1,7 @@
 //! Admission webhooks: whom they call and for what (`pkg/apis/admissionregistration/validation`).
 
 use landfall_object::FieldError;
+use landfall_object::cel::{Declared, check};
 
 use super::at::{At, Errors};
 use super::{metadata, names};
@@ -8,7 +9,7 @@ use super::{metadata, names};
 const REVIEW_VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 const MOST_CONDITIONS: usize = 64;
 
-pub(super) fn validate(errors: &mut Errors, kind: &str, object: &At<'_>) {
+pub(super) fn validate(errors: &mut Errors, kind: &str, object: &At<'_>, old: Option<&At<'_>>) {
     let mutating = match kind {
         "ValidatingWebhookConfiguration" => false,
         "MutatingWebhookConfiguration" => true,
@@ -17,8 +18,12 @@ pub(super) fn validate(errors: &mut Errors, kind: &str, object: &At<'_>) {
     let mut seen: Vec<&str> = Vec::new();
     for hook in object.get("webhooks").items() {
         webhook(errors, &hook, mutating);
-        review_versions(errors, &hook.get("admissionReviewVersions"));
         let name = hook.get("name");
+        let before =
+            old.and_then(|old| old.get("webhooks").items().find(|known| known.get("name").text() == name.text()));
+        let before = before.map(|before| before.get("matchConditions"));
+        conditions(errors, &hook.get("matchConditions"), before.as_ref(), MatchConditions::Plain);
+        review_versions(errors, &hook.get("admissionReviewVersions"));
         if seen.contains(&name.text()) {
             errors.duplicate(&name);
         } else if !name.is_empty() {
@@ -58,7 +63,6 @@ fn webhook(errors: &mut Errors, hook: &At<'_>, mutating: bool) {
         (url, _) if url.is_set() => self::url(errors, &url),
         (_, service) => self::service(errors, &service),
     }
-    conditions(errors, &hook.get("matchConditions"));
 }
 
 /// A name of at least three segments.
@@ -75,7 +79,7 @@ fn qualified(errors: &mut Errors, name: &At<'_>) {
     }
 }
 
-fn rule(errors: &mut Errors, rule: &At<'_>) {
+pub(super) fn rule(errors: &mut Errors, rule: &At<'_>) {
     let wildcard_among_others = |list: &At<'_>| list.items().count() > 1 && list.items().any(|item| item.text() == "*");
     let operations = rule.get("operations");
     if operations.is_empty() {
@@ -209,7 +213,18 @@ fn service(errors: &mut Errors, service: &At<'_>) {
     }
 }
 
-fn conditions(errors: &mut Errors, conditions: &At<'_>) {
+/// What the expressions of match conditions may name beside the request.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum MatchConditions {
+    Plain,
+    WithParams,
+}
+
+/// Conditions under which a request is looked at; an expression that was accepted before is not compiled again.
+pub(super) fn conditions(errors: &mut Errors, conditions: &At<'_>, old: Option<&At<'_>>, kind: MatchConditions) {
+    let params = kind == MatchConditions::WithParams;
+    let declared = Declared { params, authorizer: true, variables: None, returns: &["bool"] };
+    let kept = |text: &str| old.is_some_and(|old| old.items().any(|known| known.get("expression").text() == text));
     let count = conditions.items().count();
     if count > MOST_CONDITIONS {
         errors.push(FieldError::too_many(conditions.path.clone(), count, MOST_CONDITIONS));
@@ -217,8 +232,13 @@ fn conditions(errors: &mut Errors, conditions: &At<'_>) {
     let mut seen: Vec<&str> = Vec::new();
     for condition in conditions.items() {
         let (name, expression) = (condition.get("name"), condition.get("expression"));
-        if expression.text().trim().is_empty() {
+        let trimmed = expression.text().trim();
+        if trimmed.is_empty() {
             errors.required(expression.path, "");
+        } else if !kept(expression.text())
+            && let Err(why) = check(trimmed, &declared)
+        {
+            errors.push(FieldError::invalid(expression.path, trimmed, why));
         }
         if name.is_empty() {
             errors.required(name.path, "");

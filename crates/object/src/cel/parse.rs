@@ -1,5 +1,6 @@
 //! From text to expression.
 
+use super::tokens::{Placed, Token, tokens};
 use super::{Expr, Literal, Loop, LoopKind, Presence, Wrap};
 
 /// Expressions nested deeper than this are refused.
@@ -10,174 +11,120 @@ const LONGEST: usize = 65_536;
 /// An expression with what it names.
 pub(super) struct Parsed {
     pub(super) root: Expr,
-    pub(super) calls: Vec<String>,
-    pub(super) names: Vec<String>,
+    /// Functions, each where its arguments begin.
+    pub(super) calls: Vec<Named>,
+    /// Variables that no comprehension binds.
+    pub(super) names: Vec<Named>,
+    /// Fields of chains of plain names, `request.kind`, each where its last point stands.
+    pub(super) fields: Vec<Named>,
     pub(super) patterns: Vec<String>,
 }
 
-pub(super) fn parse(text: &str) -> Result<Parsed, String> {
+/// A name, and the byte at which it stands.
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) at: usize,
+}
+
+/// What is wrong with an expression, and the byte at which it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) at: usize,
+    pub(super) what: String,
+}
+
+pub(super) fn parse(text: &str) -> Result<Parsed, Vec<Trouble>> {
     if text.len() > LONGEST {
-        return Err("expression code point size exceeds limit".to_owned());
+        return Err(vec![Trouble { at: 0, what: "expression code point size exceeds limit".to_owned() }]);
     }
-    let mut parser =
-        Parser { tokens: tokens(text)?, at: 0, depth: 0, calls: Vec::new(), names: Vec::new(), patterns: Vec::new() };
-    let root = parser.expression()?;
-    match parser.peek() {
-        Token::End => Ok(Parsed { root, calls: parser.calls, names: parser.names, patterns: parser.patterns }),
-        other => Err(format!("Syntax error: extraneous input {other:?}")),
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Token {
-    Name(String),
-    /// A name in backquotes: always a field.
-    Quoted(String),
-    Value(Literal),
-    Mark(&'static str),
-    End,
-}
-
-const MARKS: [&str; 26] = [
-    "&&", "||", "<=", ">=", "==", "!=", ".?", "[?", "(", ")", "[", "]", "{", "}", ".", ",", "?", ":", "+", "-", "*",
-    "/", "%", "!", "<", ">",
-];
-
-fn tokens(text: &str) -> Result<Vec<Token>, String> {
-    let mut tokens = Vec::new();
-    let mut rest = text;
-    loop {
-        rest = rest.trim_start();
-        if let Some(comment) = rest.strip_prefix("//") {
-            rest = comment.split_once('\n').map_or("", |(_, after)| after);
-            continue;
-        }
-        let Some(first) = rest.chars().next() else { break };
-        if let Some((literal, after)) = quoted(rest)? {
-            tokens.push(Token::Value(literal));
-            rest = after;
-        } else if first.is_ascii_digit() || first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit()) {
-            let (literal, after) = number(rest)?;
-            tokens.push(Token::Value(literal));
-            rest = after;
-        } else if first.is_ascii_alphabetic() || first == '_' {
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-            tokens.push(match &rest[..end] {
-                "true" => Token::Value(Literal::Bool(true)),
-                "false" => Token::Value(Literal::Bool(false)),
-                "null" => Token::Value(Literal::Null),
-                "in" => Token::Mark("in"),
-                name => Token::Name(name.to_owned()),
-            });
-            rest = &rest[end..];
-        } else if let Some(after) = rest.strip_prefix('`') {
-            let (name, after) = after.split_once('`').ok_or("Syntax error: unterminated `")?;
-            tokens.push(Token::Quoted(name.to_owned()));
-            rest = after;
-        } else if let Some(mark) = MARKS.iter().find(|mark| rest.starts_with(**mark)) {
-            tokens.push(Token::Mark(mark));
-            rest = &rest[mark.len()..];
-        } else {
-            return Err(format!("Syntax error: token recognition error at: '{first}'"));
-        }
-    }
-    tokens.push(Token::End);
-    Ok(tokens)
-}
-
-fn number(text: &str) -> Result<(Literal, &str), String> {
-    let wrong = |text: &str| format!("invalid number {text}");
-    if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        let end = hex.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(hex.len());
-        let value = u64::from_str_radix(&hex[..end], 16).map_err(|_| wrong(text))?;
-        return whole(value, &hex[end..]).ok_or_else(|| wrong(text));
-    }
-    let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let mut end = digits(text);
-    let mut float = false;
-    if text[end..].starts_with('.') && text[end + 1..].starts_with(|c: char| c.is_ascii_digit()) {
-        float = true;
-        end += 1 + digits(&text[end + 1..]);
-    }
-    if text[end..].starts_with(['e', 'E']) {
-        let sign = usize::from(text[end + 1..].starts_with(['+', '-']));
-        let exponent = digits(&text[end + 1 + sign..]);
-        if exponent > 0 {
-            float = true;
-            end += 1 + sign + exponent;
-        }
-    }
-    if float {
-        let value = text[..end].parse().map_err(|_| wrong(&text[..end]))?;
-        return Ok((Literal::Double(value), &text[end..]));
-    }
-    let value = text[..end].parse().map_err(|_| wrong(&text[..end]))?;
-    whole(value, &text[end..]).ok_or_else(|| wrong(&text[..end]))
-}
-
-/// The one number that is no integer but with a minus before it keeps its bits.
-fn whole(value: u64, rest: &str) -> Option<(Literal, &str)> {
-    if let Some(after) = rest.strip_prefix(['u', 'U']) {
-        return Some((Literal::Uint(value), after));
-    }
-    let int = if value == 1 << 63 { i64::MIN } else { i64::try_from(value).ok()? };
-    Some((Literal::Int(int), rest))
-}
-
-/// A text or bytes literal, if one begins here.
-fn quoted(text: &str) -> Result<Option<(Literal, &str)>, String> {
-    let prefix = text.find(|c: char| !"rRbB".contains(c)).unwrap_or(text.len());
-    let rest = &text[prefix..];
-    if prefix > 2 || !rest.starts_with(['"', '\'']) {
-        return Ok(None);
-    }
-    let (raw, bytes) = (text[..prefix].contains(['r', 'R']), text[..prefix].contains(['b', 'B']));
-    let quote = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quote| rest.starts_with(quote)).unwrap_or("\"");
-    let body = &rest[quote.len()..];
-    let mut end = 0;
-    loop {
-        let left = &body[end..];
-        if left.starts_with(quote) {
-            break;
-        }
-        let step = if left.starts_with('\\') && !raw { 1 } else { 0 };
-        let Some(next) = left.chars().nth(step).filter(|c| quote.len() == 3 || *c != '\n') else {
-            return Err("Syntax error: unterminated string".to_owned());
-        };
-        end += step + next.len_utf8();
-    }
-    let (inside, after) = (&body[..end], &body[end + quote.len()..]);
-    let literal = match (raw, bytes) {
-        (true, false) => Literal::Text(inside.to_owned()),
-        (true, true) => Literal::Bytes(inside.as_bytes().to_vec()),
-        (false, _) => {
-            let read = super::text::unescape(inside).ok_or("Syntax error: invalid escape sequence")?;
-            if bytes { Literal::Bytes(read.into_bytes()) } else { Literal::Text(read) }
-        }
+    let (tokens, mut troubles) = tokens(text);
+    let mut parser = Parser {
+        text,
+        tokens,
+        at: 0,
+        depth: 0,
+        blame: None,
+        calls: Vec::new(),
+        names: Vec::new(),
+        fields: Vec::new(),
+        patterns: Vec::new(),
     };
-    Ok(Some((literal, after)))
+    match parser.whole() {
+        Ok(root) if troubles.is_empty() => {
+            let Parser { calls, names, fields, patterns, .. } = parser;
+            Ok(Parsed { root, calls, names, fields, patterns })
+        }
+        Ok(_) => Err(troubles),
+        Err(what) => {
+            troubles.push(Trouble { at: parser.place(), what });
+            troubles.sort_by_key(|trouble| trouble.at);
+            Err(troubles)
+        }
+    }
 }
 
-struct Parser {
-    tokens: Vec<Token>,
+struct Parser<'t> {
+    text: &'t str,
+    tokens: Vec<Placed>,
     at: usize,
     depth: usize,
-    calls: Vec<String>,
-    names: Vec<String>,
+    /// Where the trouble is, when it is not where the parser stands.
+    blame: Option<usize>,
+    calls: Vec<Named>,
+    names: Vec<Named>,
+    fields: Vec<Named>,
     patterns: Vec<String>,
 }
 
 type Read = Result<Expr, String>;
 
-impl Parser {
+impl Parser<'_> {
+    fn whole(&mut self) -> Read {
+        let root = self.expression()?;
+        match self.peek() {
+            Token::End => Ok(root),
+            _ => Err(self.unexpected("<EOF>", |next| *next == Token::End)),
+        }
+    }
+
     fn peek(&self) -> &Token {
-        self.tokens.get(self.at).unwrap_or(&Token::End)
+        self.tokens.get(self.at).map_or(&Token::End, |placed| &placed.token)
+    }
+
+    /// Where the next token begins.
+    fn here(&self) -> usize {
+        self.tokens.get(self.at).map_or(self.text.len(), |placed| placed.from)
+    }
+
+    fn place(&self) -> usize {
+        self.blame.unwrap_or_else(|| self.here())
+    }
+
+    /// The next token as messages show it.
+    fn shown(&self) -> &str {
+        match self.tokens.get(self.at) {
+            Some(placed) if placed.token != Token::End => &self.text[placed.from..placed.to],
+            _ => "<EOF>",
+        }
+    }
+
+    /// The words for a token that does not fit; one that stands before a fitting one is extraneous.
+    fn unexpected(&self, wanted: &str, fits: impl Fn(&Token) -> bool) -> String {
+        let next = self.tokens.get(self.at + 1).map_or(&Token::End, |placed| &placed.token);
+        let at_end = *self.peek() == Token::End;
+        let what = if !at_end && fits(next) { "extraneous" } else { "mismatched" };
+        format!("Syntax error: {what} input '{}' expecting {wanted}", self.shown())
     }
 
     fn next(&mut self) -> Token {
         let token = self.peek().clone();
         self.at += 1;
         token
+    }
+
+    /// Goes back to the token just taken, which does not fit.
+    fn back(&mut self) {
+        self.at = self.at.saturating_sub(1);
     }
 
     fn take(&mut self, mark: &str) -> bool {
@@ -187,7 +134,14 @@ impl Parser {
     }
 
     fn need(&mut self, mark: &str) -> Result<(), String> {
-        if self.take(mark) { Ok(()) } else { Err(format!("Syntax error: expected '{mark}', found {:?}", self.peek())) }
+        if self.take(mark) {
+            return Ok(());
+        }
+        // What may end an expression may be missing at its end.
+        if matches!(mark, ")" | "]") && *self.peek() == Token::End {
+            return Err(format!("Syntax error: missing '{mark}' at '<EOF>'"));
+        }
+        Err(self.unexpected(&format!("'{mark}'"), |next| matches!(next, Token::Mark(found) if *found == mark)))
     }
 
     fn expression(&mut self) -> Read {
@@ -278,15 +232,20 @@ impl Parser {
             if links > DEEPEST {
                 return Err("expression recursion limit exceeded".to_owned());
             }
+            let at = self.here();
             if self.take(".?") {
                 value = Expr::Select(value.into(), self.field()?, Presence::Optional);
             } else if self.take(".") {
                 let plain = matches!(self.peek(), Token::Name(_));
                 let name = self.field()?;
-                value = if plain && self.take("(") {
+                value = if plain && *self.peek() == Token::Mark("(") {
                     self.method(value, name)?
                 } else {
-                    Expr::Select(value.into(), name, Presence::Needed)
+                    let selected = Expr::Select(value.into(), name, Presence::Needed);
+                    if let Some(name) = chain(&selected) {
+                        self.fields.push(Named { name, at });
+                    }
+                    selected
                 };
             } else if self.take("[?") {
                 value = Expr::Index(value.into(), self.expression()?.into(), Presence::Optional);
@@ -305,19 +264,23 @@ impl Parser {
             Token::Name(name) | Token::Quoted(name) => Ok(name),
             // Only the two words that are marks or values here may still be fields.
             Token::Mark("in") => Ok("in".to_owned()),
-            other => Err(format!("Syntax error: expected a field, found {other:?}")),
+            _ => {
+                self.back();
+                let point = self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |placed| placed.from);
+                let end = self.tokens.get(self.at).map_or(self.text.len(), |placed| placed.to);
+                Err(format!("Syntax error: no viable alternative at input '{}'", &self.text[point..end]))
+            }
         }
     }
 
     fn primary(&mut self) -> Read {
         match self.next() {
             Token::Value(literal) => Ok(Expr::Literal(literal)),
-            Token::Name(name) if self.take("(") => {
-                let arguments = self.arguments(")")?;
-                self.call(name, arguments)
-            }
+            Token::Name(name) if *self.peek() == Token::Mark("(") => self.call(name),
             Token::Name(name) => {
-                self.names.push(name.clone());
+                self.back();
+                self.names.push(Named { name: name.clone(), at: self.here() });
+                self.at += 1;
                 Ok(Expr::Name(name))
             }
             Token::Mark("(") => {
@@ -328,17 +291,31 @@ impl Parser {
             Token::Mark("[") => self.list(),
             // An optional first item is read as one mark.
             Token::Mark("[?") => {
-                self.at -= 1;
-                self.tokens[self.at] = Token::Mark("?");
+                self.back();
+                self.tokens[self.at].token = Token::Mark("?");
                 self.list()
             }
             Token::Mark("{") => self.map(),
-            Token::Mark(".") => match self.next() {
-                Token::Name(name) => Ok(Expr::Name(name)),
-                other => Err(format!("Syntax error: unexpected {other:?}")),
-            },
-            other => Err(format!("Syntax error: mismatched input {other:?}")),
+            Token::Mark(".") if matches!(self.peek(), Token::Name(_)) => Ok(Expr::Name(self.field()?)),
+            _ => {
+                self.back();
+                Err(self.unexpected(&self.operand(), begins_operand))
+            }
         }
+    }
+
+    /// What may stand where an operand is missing: right after a bracket also what ends it.
+    fn operand(&self) -> String {
+        let before =
+            |back: usize| self.at.checked_sub(back).and_then(|at| self.tokens.get(at)).map(|placed| &placed.token);
+        let called = matches!(before(2), Some(Token::Name(_)));
+        let first = match before(1) {
+            Some(Token::Mark("(")) if called => "{'[', '{', '(', ')', '.', '-', '!', 'true'",
+            Some(Token::Mark("[")) if !called => "{'[', ']', '{', '(', '.', ',', '-', '!', '?', 'true'",
+            Some(Token::Mark("{")) => "{'[', '{', '}', '(', '.', ',', '-', '!', '?', 'true'",
+            _ => "{'[', '{', '(', '.', '-', '!', 'true'",
+        };
+        format!("{first}, 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}}")
     }
 
     fn list(&mut self) -> Read {
@@ -347,7 +324,7 @@ impl Parser {
             let presence = if self.take("?") { Presence::Optional } else { Presence::Needed };
             items.push((presence, self.expression()?));
             if !self.take(",") {
-                self.need("]")?;
+                self.end_of_list("]")?;
                 break;
             }
         }
@@ -362,11 +339,20 @@ impl Parser {
             self.need(":")?;
             entries.push((presence, key, self.expression()?));
             if !self.take(",") {
-                self.need("}")?;
+                self.end_of_list("}")?;
                 break;
             }
         }
         Ok(Expr::Map(entries))
+    }
+
+    /// The end of a list or map that could go on as well.
+    fn end_of_list(&mut self, mark: &str) -> Result<(), String> {
+        if self.take(mark) {
+            return Ok(());
+        }
+        let fits = |next: &Token| matches!(next, Token::Mark(found) if *found == mark || *found == ",");
+        Err(self.unexpected(&format!("{{'{mark}', ','}}"), fits))
     }
 
     fn arguments(&mut self, end: &str) -> Result<Vec<Expr>, String> {
@@ -383,18 +369,45 @@ impl Parser {
         }
     }
 
-    fn call(&mut self, name: String, mut arguments: Vec<Expr>) -> Read {
+    fn call(&mut self, name: String) -> Read {
+        let at = self.here();
+        self.take("(");
+        let first = self.here();
+        let mut arguments = self.arguments(")")?;
         if name == "has" && arguments.len() == 1 {
             return match arguments.remove(0) {
                 Expr::Select(of, field, Presence::Needed) => Ok(Expr::Has(of, field)),
-                _ => Err("invalid argument to has() macro".to_owned()),
+                _ => self.refuse(first, "invalid argument to has() macro"),
             };
         }
-        self.calls.push(name.clone());
+        self.calls.push(Named { name: name.clone(), at });
         Ok(Expr::Call(None, name, arguments))
     }
 
+    fn refuse<T>(&mut self, at: usize, why: &str) -> Result<T, String> {
+        self.blame = Some(at);
+        Err(why.to_owned())
+    }
+
+    /// What is bound within a comprehension is no variable from outside.
+    fn bind(&mut self, since: (usize, usize), variables: &[String]) {
+        let bound = |name: &str| variables.iter().any(|variable| variable == name);
+        let mut at = 0;
+        self.names.retain(|named| {
+            at += 1;
+            at <= since.0 || !bound(&named.name)
+        });
+        let mut at = 0;
+        self.fields.retain(|named| {
+            at += 1;
+            at <= since.1 || !bound(named.name.split('.').next().unwrap_or_default())
+        });
+    }
+
     fn method(&mut self, target: Expr, name: String) -> Read {
+        let (at, since) = (self.here(), (self.names.len(), self.fields.len()));
+        self.take("(");
+        let first = self.here();
         let mut arguments = self.arguments(")")?;
         let kind = match (name.as_str(), arguments.len()) {
             ("all", 2 | 3) => Some(LoopKind::All),
@@ -415,21 +428,35 @@ impl Parser {
                 _ => 2,
             };
             let filter = (arguments.len() > names).then(|| arguments.pop()).flatten();
-            let variables = arguments.into_iter().map(variable).collect::<Result<_, _>>()?;
+            let variables: Option<Vec<String>> = arguments.into_iter().map(variable).collect();
+            let Some(variables) = variables else {
+                return self.refuse(first, no_variable(kind));
+            };
+            self.bind(since, &variables);
             return Ok(Expr::Loop(Box::new(Loop { kind, range: target, variables, filter, body })));
         }
         if matches!(name.as_str(), "optMap" | "optFlatMap") && arguments.len() == 2 {
             let body = arguments.remove(1);
             let wrap = if name == "optMap" { Wrap::Optional } else { Wrap::AsItIs };
-            return Ok(Expr::OnValue(target.into(), variable(arguments.remove(0))?, body.into(), wrap));
+            let Some(bound) = variable(arguments.remove(0)) else {
+                return self.refuse(first, &format!("{name}() variable name must be a simple identifier"));
+            };
+            self.bind(since, std::slice::from_ref(&bound));
+            return Ok(Expr::OnValue(target.into(), bound, body.into(), wrap));
         }
         // A namespace before a function is part of its name.
         if let Expr::Name(space) = &target
-            && matches!(space.as_str(), "optional" | "sets" | "ip" | "cidr" | "strings" | "math" | "base64" | "format")
+            && matches!(
+                space.as_str(),
+                "optional" | "sets" | "ip" | "cidr" | "strings" | "math" | "base64" | "format" | "lists" | "jsonpatch"
+            )
         {
             let qualified = format!("{space}.{name}");
             if super::functions::is_known(&qualified) || !super::functions::is_known(&name) {
-                self.calls.push(qualified.clone());
+                self.calls.push(Named { name: qualified.clone(), at });
+                if since.0 > 0 {
+                    self.names.remove(since.0 - 1);
+                }
                 return Ok(Expr::Call(None, qualified, arguments));
             }
         }
@@ -438,15 +465,39 @@ impl Parser {
         {
             self.patterns.push(pattern.clone());
         }
-        self.calls.push(name.clone());
+        self.calls.push(Named { name: name.clone(), at });
         Ok(Expr::Call(Some(target.into()), name, arguments))
     }
 }
 
-fn variable(expression: Expr) -> Result<String, String> {
+fn variable(expression: Expr) -> Option<String> {
     match expression {
-        Expr::Name(name) => Ok(name),
-        _ => Err("argument must be a simple name".to_owned()),
+        Expr::Name(name) => Some(name),
+        _ => None,
+    }
+}
+
+fn no_variable(kind: LoopKind) -> &'static str {
+    match kind {
+        LoopKind::Map | LoopKind::Filter => "argument is not an identifier",
+        _ => "argument must be a simple name",
+    }
+}
+
+fn begins_operand(token: &Token) -> bool {
+    match token {
+        Token::Name(_) | Token::Value(_) => true,
+        Token::Mark(mark) => matches!(*mark, "[" | "{" | "(" | "." | "-" | "!"),
+        Token::Quoted(_) | Token::End => false,
+    }
+}
+
+/// `request.kind` of plain names only.
+pub(super) fn chain(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Name(name) => Some(name.clone()),
+        Expr::Select(of, field, Presence::Needed) => Some(format!("{}.{field}", chain(of)?)),
+        _ => None,
     }
 }
 

@@ -86,7 +86,7 @@ fn errors_are_cel_gos() {
         ("(-9223372036854775807 - 1) % -1", "integer overflow"),
         ("zip", "no such attribute(s): zip"),
         ("self.l.map(x, zap(x))", "undeclared reference to 'zap'"),
-        ("self.n ==", "Syntax error: mismatched input End"),
+        ("self.n | 1", "Syntax error: token recognition error at: '| '"),
     ] {
         assert_eq!(evaluated(text, &own), Err(wanted.to_owned()), "{text}");
     }
