@@ -116,6 +116,7 @@ pub(crate) struct Controllers {
     failures: BTreeMap<Item, u32>,
     events: Correlator,
     kubelet: Kubelet,
+    autoscalers: autoscaler::Memory,
     missing_nodes: nodes::Missing,
     /// When old events are looked for next.
     sweep_at: Timestamp,
@@ -149,6 +150,7 @@ impl Controllers {
             failures: BTreeMap::new(),
             events: Correlator::default(),
             kubelet: Kubelet::default(),
+            autoscalers: autoscaler::Memory::default(),
             missing_nodes: nodes::Missing::new(),
             sweep_at: Timestamp::UNIX_EPOCH,
         }
@@ -194,6 +196,7 @@ impl Controllers {
             if event.change == crate::world::Change::Deleted {
                 self.events.forget(event.object.uid());
                 self.kubelet.forget(event.object.uid());
+                self.autoscalers.forget(event.object.uid());
             }
             let changed = &event.object_ref;
             if &*changed.resource == "configmaps" && (changed.namespace.as_str(), changed.name.as_str()) == PLAY {
@@ -268,7 +271,7 @@ impl Controllers {
             Role::Service => endpoints::reconcile(desk, namespace, name),
             Role::Ingress => ingress_status::reconcile(desk, namespace, name),
             Role::Budget => budget::reconcile(desk, namespace, name),
-            Role::Autoscaler => autoscaler::reconcile(desk, &self.behaviour, namespace, name),
+            Role::Autoscaler => autoscaler::reconcile(desk, &self.behaviour, &mut self.autoscalers, namespace, name),
             Role::Quota => quota::reconcile(desk, namespace, name),
             Role::ApiService => api_services::reconcile(desk, name),
             Role::Signer => signer::reconcile(desk, &self.credentials, name),

@@ -219,6 +219,12 @@ mod tests {
         assert_eq!(job.pointer("/metadata/labels"), Some(&json!({"a": "b"})));
         let autoscaler = defaulted("autoscaling/v2", "HorizontalPodAutoscaler", json!({"spec": {"maxReplicas": 3}}));
         assert_eq!(autoscaler.pointer("/spec/metrics/0/resource/target/averageUtilization"), Some(&json!(80)));
+        // No policies are refused later, not given by the server.
+        let behavior = json!({"scaleUp": {"policies": []}, "scaleDown": {"selectPolicy": "Min"}});
+        let spec = json!({"spec": {"maxReplicas": 3, "behavior": behavior}});
+        let autoscaler = defaulted("autoscaling/v2", "HorizontalPodAutoscaler", spec);
+        assert_eq!(autoscaler.pointer("/spec/behavior/scaleUp/policies"), Some(&json!([])));
+        assert_eq!(autoscaler.pointer("/spec/behavior/scaleDown/policies/0/value"), Some(&json!(100)));
         let secret = defaulted("v1", "Secret", json!({"stringData": {"a": "b"}}));
         assert_eq!(secret["data"], json!({"a": "Yg=="}));
         assert_eq!(secret["type"], json!("Opaque"));

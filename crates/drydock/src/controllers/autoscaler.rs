@@ -1,18 +1,21 @@
 //! Autoscalers: as many pods as the declared load asks for, within their bounds (`pkg/controller/podautoscaler`).
 //!
 //! A load is what the project declares under `simulate:`. Without one there are no metrics, and the autoscaler says so
-//! in the words of a cluster without a metrics server. Recommendations are not remembered: the scale-down window runs
-//! from the last change of scale.
+//! in the words of a cluster without a metrics server. How fast the scale follows is `behavior`'s to say.
 
+mod limits;
+mod memory;
 mod metrics;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use self::limits::Bounds;
+pub(super) use self::memory::Memory;
 use self::metrics::{Proposal, Refusal, Scaled};
 use super::conditions::{self, Condition};
-use super::desk::{Desk, EventType, Found, Outcome};
-use super::fields::{child, created, deleting, instant, int, list, text};
+use super::desk::{Desk, EventType, Found, Outcome, earliest};
+use super::fields::{child, created, deleting, instant, int, list, text, uid};
 use super::kind::{AUTOSCALER, Kind, POD};
 use super::pods::is_terminated;
 use super::rollout::wanted;
@@ -21,8 +24,6 @@ use crate::behaviour::Behaviour;
 use crate::clock::rfc3339;
 use crate::status::Status;
 
-/// How long a lower recommendation waits when `behavior` says nothing.
-const WINDOW: i64 = 300;
 /// How often the scale changes at most.
 const PERIOD: SignedDuration = SignedDuration::from_secs(15);
 
@@ -30,6 +31,7 @@ const PERIOD: SignedDuration = SignedDuration::from_secs(15);
 pub(super) fn reconcile(
     desk: &mut Desk<'_>,
     behaviour: &Behaviour,
+    memory: &mut Memory,
     namespace: &str,
     name: &str,
 ) -> Result<Outcome, Status> {
@@ -38,7 +40,7 @@ pub(super) fn reconcile(
         return Ok(Outcome::done());
     };
     let mut work = Work { status: autoscaler.get("status").cloned().unwrap_or_else(|| json!({})), autoscaler };
-    let outcome = work.scale(desk, behaviour)?;
+    let outcome = work.scale(desk, behaviour, memory)?;
     work.write_status(desk)?;
     Ok(outcome)
 }
@@ -60,7 +62,7 @@ impl Work {
         }
     }
 
-    fn scale(&mut self, desk: &mut Desk<'_>, behaviour: &Behaviour) -> Result<Outcome, Status> {
+    fn scale(&mut self, desk: &mut Desk<'_>, behaviour: &Behaviour, memory: &mut Memory) -> Result<Outcome, Status> {
         let reference = self.autoscaler.pointer("/spec/scaleTargetRef").cloned().unwrap_or_default();
         let known = Kind::of(text(&reference, "/apiVersion"), text(&reference, "/kind"));
         let within = self.autoscaler.namespace().to_owned();
@@ -76,6 +78,10 @@ impl Work {
         let got = "the HPA controller was able to get the target's current scale";
         self.set(desk, "AbleToScale", "True", "SucceededGetScale", got);
         let current = wanted(&target);
+        let since = instant(&self.status, "/lastScaleTime").unwrap_or_else(|| created(&self.autoscaler));
+        let past = memory.of(uid(&self.autoscaler), current, since);
+        let now = desk.now();
+        past.hold_until(now);
         let least = int(&self.autoscaler, "/spec/minReplicas").unwrap_or(1);
         let most = int(&self.autoscaler, "/spec/maxReplicas").unwrap_or(current);
         if current == 0 {
@@ -85,9 +91,11 @@ impl Work {
             return Ok(Outcome::done());
         }
         if current > most {
+            past.rescale(current, most, now);
             return self.rescale(desk, kind, &target, most, "Current number of replicas above Spec.MaxReplicas");
         }
         if current < least {
+            past.rescale(current, least, now);
             return self.rescale(desk, kind, &target, least, "Current number of replicas below Spec.MinReplicas");
         }
         let proposal = match self.proposal(desk, behaviour, &target, current) {
@@ -105,28 +113,14 @@ impl Work {
             format!("the HPA was able to successfully calculate a replica count from {}", proposal.scaled.metric);
         self.set(desk, "ScalingActive", "True", "ValidMetricFound", &message);
         let asked = proposal.scaled.replicas;
-        let free_at = self.free_to_shrink_at();
-        let held = asked < current && free_at.is_some_and(|at| at > desk.now());
-        if held {
-            let why = "recent recommendations were higher than current one, applying the highest recent recommendation";
-            self.set(desk, "AbleToScale", "True", "ScaleDownStabilized", why);
-        } else {
-            let why = "recommended size matches current size";
-            self.set(desk, "AbleToScale", "True", "ReadyForNewScale", why);
-        }
-        let asked = if held { current } else { asked };
-        let limit = fastest(current);
-        let (reason, message, desired) = if asked < least {
-            ("TooFewReplicas", "the desired replica count is less than the minimum replica count", least)
-        } else if asked > most.min(limit) && limit < most {
-            ("ScaleUpLimit", "the desired replica count is increasing faster than the maximum scale rate", limit)
-        } else if asked > most {
-            ("TooManyReplicas", "the desired replica count is more than the maximum replica count", most)
-        } else {
-            ("DesiredWithinRange", "the desired count is within the acceptable range", asked)
-        };
-        let limited = if desired == asked { "False" } else { "True" };
-        self.set(desk, "ScalingLimited", limited, reason, message);
+        let behavior = self.autoscaler.pointer("/spec/behavior").cloned().unwrap_or_default();
+        let steady = limits::stabilized(past, &behavior, current, asked, now);
+        past.recommend(asked, now);
+        let step = limits::limited(past, &behavior, Bounds { current, least, most }, steady.replicas, now);
+        self.set(desk, "AbleToScale", "True", steady.said.0, steady.said.1);
+        let limited = if step.replicas == steady.replicas { "False" } else { "True" };
+        self.set(desk, "ScalingLimited", limited, step.said.0, step.said.1);
+        let desired = step.replicas;
         let last = instant(&self.status, "/lastScaleTime").and_then(|at| at.checked_add(PERIOD).ok());
         let too_soon = last.filter(|at| desired != current && *at > desk.now());
         if desired != current && too_soon.is_none() {
@@ -136,10 +130,11 @@ impl Work {
                 "All metrics below target".to_owned()
             };
             self.count(current, desired, proposal.statuses);
+            past.rescale(current, desired, now);
             return self.rescale(desk, kind, &target, desired, &why);
         }
         self.count(current, current, proposal.statuses);
-        Ok(Outcome::again_at(too_soon.or(free_at.filter(|_| held))))
+        Ok(Outcome::again_at(too_soon.or(earliest(steady.again_at, step.again_at))))
     }
 
     /// What the metrics ask for: the highest proposal of those that could be computed.
@@ -195,13 +190,6 @@ impl Work {
         }
     }
 
-    /// When fewer pods may be asked for: a window after the last change.
-    fn free_to_shrink_at(&self) -> Option<jiff::Timestamp> {
-        let window = int(&self.autoscaler, "/spec/behavior/scaleDown/stabilizationWindowSeconds").unwrap_or(WINDOW);
-        let since = instant(&self.status, "/lastScaleTime").unwrap_or_else(|| created(&self.autoscaler));
-        since.checked_add(SignedDuration::from_secs(window)).ok()
-    }
-
     fn rescale(
         &mut self,
         desk: &mut Desk<'_>,
@@ -242,9 +230,4 @@ impl Work {
         changed["status"] = self.status.clone();
         desk.update_status(&AUTOSCALER, changed).map(|_| ())
     }
-}
-
-/// The most pods that one step may lead to: twice as many, or four (`calculateScaleUpLimit`).
-fn fastest(current: i64) -> i64 {
-    (current * 2).max(4)
 }

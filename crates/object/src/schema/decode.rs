@@ -476,7 +476,8 @@ fn complete(table: &Table, ty: &Type, map: &mut Map<String, Value>) {
     for field in &ty.fields {
         match map.get(&*field.json) {
             Some(value) => {
-                if field.omitempty && !field.pointer && is_empty(&field.shape, value) {
+                if field.omitempty && !field.pointer && is_empty(&field.shape, value) && !keeps_empty(ty, field, value)
+                {
                     map.remove(&*field.json);
                 }
             }
@@ -487,6 +488,11 @@ fn complete(table: &Table, ty: &Type, map: &mut Map<String, Value>) {
             }
         }
     }
+}
+
+/// Lists that defaults tell apart from lists that are not given, until they are refused for being empty.
+fn keeps_empty(ty: &Type, field: &Field, value: &Value) -> bool {
+    &*ty.name == "io.k8s.api.autoscaling.v2.HPAScalingRules" && &*field.json == "policies" && value.is_array()
 }
 
 fn is_empty(shape: &Shape, value: &Value) -> bool {

@@ -100,6 +100,63 @@ fn fewer_pods_are_asked_for_only_after_the_window() {
     assert_eq!(stage.find("deployments.apps", "web")["spec"]["replicas"], 1);
 }
 
+/// How many pods are asked for, every 15 seconds.
+fn followed(stage: &mut Stage, times: usize) -> Vec<i64> {
+    let mut seen = Vec::new();
+    for _ in 0..times {
+        seen.push(stage.find("deployments.apps", "web")["spec"]["replicas"].as_i64().unwrap_or(0));
+        stage.pass(15);
+    }
+    seen
+}
+
+#[test]
+fn policies_say_how_many_pods_a_period_may_add() {
+    let mut stage = stage(json!({"web": {"load": {"cpu": "5"}}}));
+    let mut slow = autoscaler("web");
+    slow["spec"]["behavior"] = json!({"scaleUp": {"policies": [
+        {"type": "Pods", "value": 1, "periodSeconds": 60}, {"type": "Percent", "value": 50, "periodSeconds": 60}]}});
+    stage.create(AUTOSCALERS, slow);
+    stage.pass(1);
+    // The greater of one pod and half of them, rounded up, in each minute.
+    assert_eq!(followed(&mut stage, 13), [2, 2, 2, 2, 3, 3, 3, 3, 5, 5, 5, 5, 8]);
+    let mut stage = self::stage(json!({"web": {"load": {"cpu": "5"}}}));
+    let mut fixed = autoscaler("web");
+    fixed["spec"]["behavior"] = json!({"scaleUp": {"selectPolicy": "Disabled"}});
+    stage.create(AUTOSCALERS, fixed);
+    assert_eq!(followed(&mut stage, 4), [1, 1, 1, 1]);
+    assert_eq!(
+        said(&stage, "ScalingLimited"),
+        "True ScaleUpLimit: the desired replica count is increasing faster than the maximum scale rate"
+    );
+}
+
+#[test]
+fn policies_say_how_many_pods_a_period_may_take_away() {
+    let mut stage = stage(json!({"web": {"load": {"cpu": "20m"}}}));
+    stage.change("deployments.apps", "web", |web| web["spec"]["replicas"] = json!(8));
+    stage.pass(5);
+    let mut slow = autoscaler("web");
+    slow["spec"]["behavior"] = json!({"scaleDown": {"stabilizationWindowSeconds": 0, "selectPolicy": "Min", "policies": [
+        {"type": "Pods", "value": 2, "periodSeconds": 30}, {"type": "Percent", "value": 50, "periodSeconds": 30}]}});
+    stage.create(AUTOSCALERS, slow);
+    stage.pass(1);
+    assert_eq!(followed(&mut stage, 9), [6, 6, 4, 4, 2, 2, 1, 1, 1]);
+}
+
+#[test]
+fn a_window_for_growing_takes_the_lowest_recent_recommendation() {
+    let mut stage = stage(json!({"web": {"load": {"cpu": "250m"}}}));
+    let mut careful = autoscaler("web");
+    careful["spec"]["behavior"] = json!({"scaleUp": {"stabilizationWindowSeconds": 60}});
+    stage.create(AUTOSCALERS, careful);
+    stage.pass(30);
+    assert_eq!(stage.find("deployments.apps", "web")["spec"]["replicas"], 1);
+    assert!(said(&stage, "AbleToScale").starts_with("True ScaleUpStabilized"));
+    stage.pass(60);
+    assert_eq!(stage.find("deployments.apps", "web")["spec"]["replicas"], 4);
+}
+
 #[test]
 fn a_container_that_asks_for_nothing_cannot_be_measured() {
     let mut stage = Stage::with(json!({"web": {"load": {"cpu": "250m"}}}), &[]);
