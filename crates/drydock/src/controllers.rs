@@ -172,6 +172,7 @@ impl Controllers {
             // Only in passing, so that an idle cluster's virtual time does not jump for the sake of old events.
             self.sweep_at = now.checked_add(SWEEP).unwrap_or(Timestamp::MAX);
             events::expire(world, now);
+            self.events.expire(now);
         }
         self.queue.take_due(now);
         for _ in 0..STEP {

@@ -125,6 +125,18 @@ impl Kubelet {
         self.pulls.retain(|(pod, _), _| pod != uid);
         self.reported.retain(|(pod, _), _| pod != uid);
         self.instants.retain(|(pod, _, _), _| pod != uid);
+        self.asked.remove(uid);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.probes.len()
+            + self.pulls.len()
+            + self.images.len()
+            + self.reported.len()
+            + self.instants.len()
+            + self.programs.len()
+            + self.asked.len()
     }
 
     /// Starts all probes and pulls anew: what containers answer has changed.

@@ -55,6 +55,7 @@ struct Recorded {
     name: String,
     count: i64,
     first: Timestamp,
+    last: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,13 +105,14 @@ impl Correlator {
         let key = (topic, counted_as);
         if let Some(known) = self.recorded.get_mut(&key) {
             known.count += 1;
+            known.last = now;
             let (name, count) = (known.name.clone(), known.count);
             if count_again(world, actor, now, report, &name, count, &message) {
                 return;
             }
         }
         let name = format!("{}.{:x}", name(report.about), serial(world, now));
-        self.recorded.insert(key, Recorded { name: name.clone(), count: 1, first: now });
+        self.recorded.insert(key, Recorded { name: name.clone(), count: 1, first: now, last: now });
         // An event that is refused, as in a namespace on its way out, is dropped like a real recorder's.
         let _ = world.create(actor, EVENT.qualified(), event(report, &name, &message, now));
     }
@@ -134,6 +136,22 @@ impl Correlator {
         self.similar.retain(|topic, _| topic.1 != uid);
         self.recorded.retain(|(topic, _), _| topic.1 != uid);
         self.allowance.retain(|(_, about), _| about != uid);
+    }
+
+    /// Forgets what was last said so long ago that its event is gone.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        let recent = |last: Timestamp| now.duration_since(last) <= LIFE;
+        self.similar.retain(|_, similar| recent(similar.last));
+        self.recorded.retain(|_, recorded| recent(recorded.last));
+        // An allowance is whole again long before.
+        let refilled =
+            |allowance: &Allowance| allowance.left + now.duration_since(allowance.at).as_secs_f64() * RATE >= BURST;
+        self.allowance.retain(|_, allowance| !refilled(allowance));
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.similar.len() + self.recorded.len() + self.allowance.len()
     }
 
     /// Whether this was recorded about an object.

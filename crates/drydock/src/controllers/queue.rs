@@ -94,6 +94,11 @@ impl Queue {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.now.len() + self.due.len()
+    }
+
     /// The earliest time an item waits for.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.by_time.first().map(|(at, _)| *at)

@@ -5,6 +5,7 @@ mod cron_jobs;
 mod deployments;
 mod jobs;
 mod mariadb;
+mod memory;
 mod operators;
 mod plays;
 mod pods;

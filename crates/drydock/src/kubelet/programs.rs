@@ -22,6 +22,9 @@ const RIGHTS: &[&str] = &[
     "clusterrolebindings.rbac.authorization.k8s.io",
 ];
 
+/// As many programs are remembered.
+const MOST_PROGRAMS: usize = 256;
+
 impl Work<'_, '_> {
     /// Remembers the pod once it runs, if it may create Secrets.
     pub(super) fn remember_program(&mut self) {
@@ -41,7 +44,10 @@ impl Work<'_, '_> {
             let around: Vec<&Object> = std::iter::once(&pod).chain(rights).chain(texts).collect();
             programs(around.iter().copied())
         };
-        self.memory.programs.extend(found);
+        let known = &mut self.memory.programs;
+        known.extend(found);
+        // Each run of a job is one more; the oldest are the ones that run no more.
+        known.drain(..known.len().saturating_sub(MOST_PROGRAMS));
     }
 
     /// Makes what the pod waits for and somebody who is not simulated would make: a program that runs, or ran, or the
