@@ -6,7 +6,7 @@ use landfall_chart::{
 };
 use landfall_gotemplate::Limits;
 
-const LIMITS: Limits = Limits { steps: 100_000, depth: 1_000, output_bytes: 4 << 20 };
+const LIMITS: Limits = Limits { steps: 100_000, depth: 1_000, output_bytes: 4 << 20, held_bytes: 64 << 20 };
 
 /// A template, the chart's values, the user's values, the chart's schema: rendered in both dialects, with every origin asked for.
 pub(crate) fn chart(bytes: &[u8]) {

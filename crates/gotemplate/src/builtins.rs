@@ -4,8 +4,9 @@ mod compare;
 mod escape;
 mod index;
 
+use crate::budget::MAX_TEXT;
 use crate::format;
-use crate::func::{Flow, Func, FuncKind, FuncMap, Signature};
+use crate::func::{Flow, Func, FuncError, FuncKind, FuncMap, Signature};
 use crate::value::{Type, Value};
 
 const ONE: &[Type] = &[Type::Reflect];
@@ -41,11 +42,11 @@ pub(crate) fn all() -> FuncMap {
             Ok(Value::str(format::sprintf(args.bytes(0), args.rest(1))))
         }),
     );
-    funcs.insert("html", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::html(&joined(args.0))))));
-    funcs.insert("js", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::js(&joined(args.0))))));
+    funcs.insert("html", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::html(&joined(args.0)?)))));
+    funcs.insert("js", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::js(&joined(args.0)?)))));
     funcs.insert(
         "urlquery",
-        Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::url_query(&joined(args.0))))),
+        Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(escape::url_query(&joined(args.0)?)))),
     );
     funcs.flow(Flow::Selects, &["index"]);
     funcs.flow(Flow::Collects, &["slice"]);
@@ -55,8 +56,13 @@ pub(crate) fn all() -> FuncMap {
 }
 
 /// The arguments of an escaper as one text; upstream `evalArgs`.
-fn joined(args: &[Value]) -> Vec<u8> {
+fn joined(args: &[Value]) -> Result<Vec<u8>, FuncError> {
     let shown: Vec<Value> =
         args.iter().map(|arg| if arg.is_nil() { Value::from("<no value>") } else { arg.clone() }).collect();
-    format::sprint(&shown)
+    let text = format::sprint(&shown);
+    // Each byte may become six.
+    if text.len() > MAX_TEXT / 6 {
+        return Err(FuncError::new(format!("a text of {} bytes is too long to be escaped", text.len())));
+    }
+    Ok(text)
 }

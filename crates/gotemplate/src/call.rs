@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::budget::Made;
 use crate::error::{Cause, ExecError, Frame, Limit};
 use crate::exec::Exec;
 use crate::format;
@@ -17,6 +18,8 @@ use crate::value::{Origin, Str, Value};
 
 /// Texts executed within each other: each keeps what it was parsed to, and a text that calls itself has no end.
 const MAX_TEXTS: usize = 10_000;
+/// Bytes of a text that are parsed in one step.
+const BYTES_PARSED: u64 = 8;
 
 /// What a function can reach while a template executes: other templates, and the caller's own context.
 ///
@@ -41,6 +44,7 @@ pub struct CallCtx<'a> {
     /// Steps and bytes taken so far.
     pub(crate) steps: u64,
     pub(crate) bytes: u64,
+    pub(crate) made: Made,
     pub(crate) depth: u32,
     /// Variables of all templates being executed; those of the current one begin at `base`.
     pub(crate) variables: Vec<Value>,
@@ -70,6 +74,7 @@ impl<'a> CallCtx<'a> {
             limits,
             steps: 0,
             bytes: 0,
+            made: Made::default(),
             depth: 0,
             variables: Vec::with_capacity(16),
             base: 0,
@@ -94,21 +99,6 @@ impl CallCtx<'_> {
     /// What a missing map key gives in this execution.
     pub fn missing_key(&self) -> MissingKey {
         self.set.missing_key()
-    }
-
-    /// Counts bytes that a function is about to make against [`Limits::output_bytes`]; for functions whose result can
-    /// be much larger than their arguments, such as `repeat`.
-    ///
-    /// # Errors
-    /// The limit's words, when it is reached.
-    pub fn charge(&mut self, bytes: u64) -> Result<(), FuncError> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > self.limits.output_bytes {
-            return Err(
-                ExecError { frame: None, cause: Cause::Limit(Limit::OutputBytes(self.limits.output_bytes)) }.into()
-            );
-        }
-        Ok(())
     }
 
     /// Executes the template of that name on `data` and gives its text: what `include` is made of.
@@ -149,6 +139,7 @@ impl CallCtx<'_> {
         let templates = match self.set.parsed(name, text) {
             Some(templates) => templates,
             None => {
+                self.work(text.len() as u64 / BYTES_PARSED)?;
                 let parsed = parse::parse(name, text, self.set.functions(), Stay::Long)?;
                 let templates = Arc::new(parsed.into_iter().map(Arc::new).collect::<Vec<_>>());
                 self.set.keep_parsed(text, &templates);

@@ -70,6 +70,8 @@ pub enum Limit {
     Steps(u64),
     /// More bytes of output than allowed.
     OutputBytes(u64),
+    /// More memory in values than allowed.
+    HeldBytes(u64),
     /// Templates nested deeper than allowed.
     Depth(u32),
 }
@@ -79,6 +81,7 @@ impl fmt::Display for Limit {
         match self {
             Limit::Steps(limit) => write!(f, "execution took more than {limit} steps"),
             Limit::OutputBytes(limit) => write!(f, "output is larger than {limit} bytes"),
+            Limit::HeldBytes(limit) => write!(f, "values take more than {limit} bytes of memory"),
             // Go's own words for its own limit.
             Limit::Depth(limit) => write!(f, "exceeded maximum template depth ({limit})"),
         }

@@ -7,6 +7,7 @@ pub(crate) mod quote;
 pub(crate) mod utf8;
 mod verbs;
 
+use crate::budget::MAX_TEXT;
 use crate::value::{Data, Value};
 
 /// `fmt.Sprint`: operands next to each other, with a space between two when neither is a string.
@@ -20,6 +21,9 @@ pub fn sprint(operands: &[Value]) -> Vec<u8> {
         }
         append_display(&mut out, operand);
         after_string = string;
+        if out.len() > MAX_TEXT {
+            break;
+        }
     }
     out
 }
@@ -32,6 +36,9 @@ pub fn sprintln(operands: &[Value]) -> Vec<u8> {
             out.push(b' ');
         }
         append_display(&mut out, operand);
+        if out.len() > MAX_TEXT {
+            break;
+        }
     }
     out.push(b'\n');
     out

@@ -21,6 +21,7 @@
 //!
 //! Invariants: no I/O, no clock, no randomness, no panic on any input.
 
+mod budget;
 mod builtins;
 mod call;
 mod error;
@@ -34,6 +35,7 @@ mod stack;
 mod trace;
 mod value;
 
+pub use budget::MAX_TEXT;
 pub use call::CallCtx;
 pub use error::{Cause, ExecError, Frame, Limit, ParseError};
 pub use func::{Args, Flow, Func, FuncError, FuncMap, Signature};

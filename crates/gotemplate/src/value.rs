@@ -1,6 +1,7 @@
 //! Values as templates see them: Go's types, Go's sharing, and where a value came from.
 
 mod entries;
+mod equal;
 mod host;
 mod list;
 mod map;
@@ -285,66 +286,7 @@ impl Value {
 
     /// Go's `reflect.DeepEqual`: same type, same content; `1` and `1.0` differ.
     pub fn deep_equal(&self, other: &Value) -> bool {
-        deep_equal(self, other, 0)
-    }
-}
-
-/// Deeper than any real value; what is deeper is a cycle, which Go would compare by address.
-const MAX_COMPARED_DEPTH: usize = 500;
-
-fn deep_equal(a: &Value, b: &Value, depth: usize) -> bool {
-    if depth > MAX_COMPARED_DEPTH {
-        return true;
-    }
-    match (&a.data, &b.data) {
-        (Data::Nil, Data::Nil) => true,
-        (Data::Bool(a), Data::Bool(b)) => a == b,
-        (Data::Int(a), Data::Int(b)) | (Data::Int64(a), Data::Int64(b)) => a == b,
-        (Data::Int32(a), Data::Int32(b)) => a == b,
-        (Data::Uint(a), Data::Uint(b)) | (Data::Uint64(a), Data::Uint64(b)) => a == b,
-        (Data::Uint8(a), Data::Uint8(b)) => a == b,
-        (Data::Float(a), Data::Float(b)) => a == b,
-        (Data::Complex(a), Data::Complex(b)) => a == b,
-        (Data::Str(a), Data::Str(b)) | (Data::Bytes(a), Data::Bytes(b)) => a == b,
-        (Data::List(a), Data::List(b)) => {
-            a.element() == b.element()
-                && a.is_nil() == b.is_nil()
-                && a.len() == b.len()
-                && (a.same(b) || a.values().iter().zip(b.values()).all(|(a, b)| deep_equal(a, b, depth + 1)))
-        }
-        (Data::Map(a), Data::Map(b)) => {
-            if a.element() != b.element()
-                || a.name().map(|name| name.type_name) != b.name().map(|name| name.type_name)
-                || a.is_nil() != b.is_nil()
-                || a.len() != b.len()
-            {
-                return false;
-            }
-            a.same(b)
-                || a.entries()
-                    .iter()
-                    .zip(b.entries())
-                    .all(|((a_key, a), (b_key, b))| *a_key == b_key && deep_equal(a, &b, depth + 1))
-        }
-        (Data::Host(a), Data::Host(b)) => {
-            if Arc::ptr_eq(a, b) {
-                return true;
-            }
-            if a.type_name() != b.type_name() {
-                return false;
-            }
-            match (a.underlying(), b.underlying()) {
-                (Some(a), Some(b)) => deep_equal(&a, &b, depth + 1),
-                _ => {
-                    a.text() == b.text()
-                        && a.fields()
-                            .iter()
-                            .zip(b.fields())
-                            .all(|((a_name, a), (b_name, b))| *a_name == b_name && deep_equal(a, &b, depth + 1))
-                }
-            }
-        }
-        _ => false,
+        equal::deep_equal(self, other)
     }
 }
 

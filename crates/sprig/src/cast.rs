@@ -1,6 +1,6 @@
 //! Values to numbers and strings, as `spf13/cast` and Sprig's `strval` convert them.
 
-use landfall_gotemplate::{Data, FuncError, Str, Value, format};
+use landfall_gotemplate::{CallCtx, Data, FuncError, Str, Value, format};
 
 /// What Go says when code reaches through nil.
 pub(crate) const NIL_DEREFERENCE: &str = "runtime error: invalid memory address or nil pointer dereference";
@@ -169,12 +169,24 @@ pub(crate) fn strval(value: &Value) -> Str {
     }
 }
 
+/// As [`strval`], counted: many values can be one that is long to print.
+pub(crate) fn shown(ctx: &mut CallCtx<'_>, value: &Value) -> Result<Str, FuncError> {
+    let text = strval(value);
+    if !matches!(value.data(), Data::Str(_) | Data::Bytes(_)) {
+        ctx.charge(text.len() as u64)?;
+    }
+    Ok(text)
+}
+
 /// Sprig's `strslice`: the elements of a list as strings, nil left out; anything else is one string.
-pub(crate) fn strslice(value: &Value) -> Vec<Str> {
+pub(crate) fn strslice(ctx: &mut CallCtx<'_>, value: &Value) -> Result<Vec<Str>, FuncError> {
     match value.elements() {
-        Some(elements) => elements.iter().filter(|element| !element.is_nil()).map(strval).collect(),
-        None if value.is_nil() => Vec::new(),
-        None => vec![strval(value)],
+        Some(elements) => {
+            ctx.make(elements.len(), 0)?;
+            elements.iter().filter(|element| !element.is_nil()).map(|element| shown(ctx, element)).collect()
+        }
+        None if value.is_nil() => Ok(Vec::new()),
+        None => Ok(vec![strval(value)]),
     }
 }
 

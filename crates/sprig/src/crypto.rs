@@ -15,13 +15,19 @@ use key::PrivateKey;
 
 const CERTIFICATE: Type = Type::Host("sprig.certificate");
 
+/// Steps that hashing a password or making a key counts as: it takes a tenth of a second, and hundreds may be wanted.
+const SLOW: u64 = 500_000;
+
 type Call = fn(&Context, Args<'_>) -> Result<Value, FuncError>;
 
 pub(crate) fn register(funcs: &mut FuncMap) {
     let two = &[Type::String, Type::String];
     funcs.insert(
         "bcrypt",
-        Func::new(&[Type::String], |ctx, a| Ok(Value::from(password::bcrypt(&Context::of(ctx), a.bytes(0))))),
+        Func::new(&[Type::String], |ctx, a| {
+            ctx.work(SLOW)?;
+            Ok(Value::from(password::bcrypt(&Context::of(ctx), a.bytes(0))))
+        }),
     );
     funcs.insert(
         "htpasswd",
@@ -29,13 +35,15 @@ pub(crate) fn register(funcs: &mut FuncMap) {
             if a.bytes(0).contains(&b':') {
                 return Ok(Value::str([b"invalid username: ", a.bytes(0)].concat()));
             }
+            ctx.work(SLOW)?;
             let hash = password::bcrypt(&Context::of(ctx), a.bytes(1));
             Ok(Value::str([a.bytes(0), b":", hash.as_bytes()].concat()))
         }),
     );
     funcs.insert(
         "derivePassword",
-        Func::new(&[Type::Uint, Type::String, Type::String, Type::String, Type::String], |_, a| {
+        Func::new(&[Type::Uint, Type::String, Type::String, Type::String, Type::String], |ctx, a| {
+            ctx.work(SLOW)?;
             Ok(Value::from(password::derive(a.int(0) as u32, &a.str(1), a.bytes(2), a.bytes(3), a.bytes(4))))
         }),
     );
@@ -47,6 +55,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "genPrivateKey",
         Func::new(&[Type::String], |ctx, a| {
+            ctx.work(SLOW)?;
             Ok(Value::from(match key::generate(&Context::of(ctx), &a.str(0)) {
                 Ok(key) => key.pem().to_owned(),
                 Err(problem) => problem,
@@ -76,7 +85,11 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         ("buildCustomCert", two, |_, a| Ok(Value::host(Certificate::given(a.bytes(0), a.bytes(1))?))),
     ];
     for &(name, params, call) in certificates {
-        funcs.insert(name, Func::new(params, move |ctx, a| call(&Context::of(ctx), a)));
+        let call = move |ctx: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>| {
+            ctx.work(SLOW)?;
+            call(&Context::of(ctx), a)
+        };
+        funcs.insert(name, Func::new(params, call));
     }
 }
 

@@ -73,21 +73,21 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     {
         funcs.insert(
             name,
-            Func::variadic(&[Type::MAP], Type::MAP, move |_, a| match merged(a, overwrite) {
+            Func::variadic(&[Type::MAP], Type::MAP, move |ctx, a| match merged(ctx, a, overwrite) {
                 // Sprig drops the error, and what has been merged with it.
                 Err(MergeError::Types) => Ok(Value::from("")),
-                result => result.map_err(|error| FuncError::new(error.to_string())),
+                result => result.map_err(MergeError::into_words),
             }),
         );
         funcs.insert(
             must,
-            Func::variadic(&[Type::MAP], Type::MAP, move |_, a| {
-                merged(a, overwrite).map_err(|error| FuncError::new(error.to_string()))
+            Func::variadic(&[Type::MAP], Type::MAP, move |ctx, a| {
+                merged(ctx, a, overwrite).map_err(MergeError::into_words)
             }),
         );
     }
-    funcs.insert("deepCopy", Func::new(&[Type::Any], |_, a| copied(a.any(0))));
-    funcs.insert("mustDeepCopy", Func::new(&[Type::Any], |_, a| copied(a.any(0))));
+    funcs.insert("deepCopy", Func::new(&[Type::Any], |ctx, a| copied(ctx, a.any(0))));
+    funcs.insert("mustDeepCopy", Func::new(&[Type::Any], |ctx, a| copied(ctx, a.any(0))));
     funcs.insert("dig", Func::variadic(&[], Type::Any, dig));
 }
 
@@ -105,38 +105,43 @@ fn dict(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
     Ok(Value::from(Map::of(Type::Any, entries)))
 }
 
-fn merged(a: Args<'_>, overwrite: Overwrite) -> Result<Value, MergeError> {
+fn merged(ctx: &mut CallCtx<'_>, a: Args<'_>, overwrite: Overwrite) -> Result<Value, MergeError> {
     let mut into = a.map(0).named(None);
     for from in a.rest(1).iter().filter_map(Value::as_map) {
         if into.is_nil() && !from.is_nil() {
             into = Map::new();
         }
-        merge(&into, from, overwrite, 0)?;
+        merge(ctx, &into, from, overwrite, 0)?;
     }
     Ok(Value::from(into).with_origin(a.any(0).origin()))
 }
 
 /// Sprig's `deepCopy`, which panics on nil.
-fn copied(value: &Value) -> Result<Value, FuncError> {
+fn copied(ctx: &mut CallCtx<'_>, value: &Value) -> Result<Value, FuncError> {
     if value.is_nil() {
         return Err(FuncError::new("reflect: call of reflect.Value.Type on zero Value"));
     }
-    deep_copy(value, 0)
+    deep_copy(ctx, value, 0)
 }
 
-fn deep_copy(value: &Value, depth: usize) -> Result<Value, FuncError> {
+fn deep_copy(ctx: &mut CallCtx<'_>, value: &Value, depth: usize) -> Result<Value, FuncError> {
     if depth > MAX_DEPTH {
         return Err(FuncError::new("value is nested too deeply"));
     }
     let copy = match value.data() {
         Data::List(list) if list.is_nil() => value.clone(),
         Data::List(list) => {
-            let copies = list.values().iter().map(|element| deep_copy(element, depth + 1));
+            ctx.make(list.len() + 3, 0)?;
+            ctx.work(1)?;
+            let copies = list.values().iter().map(|element| deep_copy(ctx, element, depth + 1));
             Value::from(List::of(list.element(), copies.collect::<Result<_, _>>()?))
         }
         Data::Map(map) if map.is_nil() => value.clone(),
         Data::Map(map) => {
-            let entries = map.entries().into_iter().map(|(key, element)| Ok((key, deep_copy(&element, depth + 1)?)));
+            ctx.make(2 * map.len() + 3, 0)?;
+            ctx.work(1)?;
+            let entries =
+                map.entries().into_iter().map(|(key, element)| Ok((key, deep_copy(ctx, &element, depth + 1)?)));
             Value::from(Map::of(map.element(), entries.collect::<Result<_, FuncError>>()?).named(map.name()))
         }
         Data::Host(_) => crate::semver::copied(value).unwrap_or_else(|| value.clone()),

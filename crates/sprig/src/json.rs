@@ -3,20 +3,24 @@
 mod read;
 mod write;
 
-use landfall_gotemplate::{Args, CallCtx, Func, FuncError, FuncMap, List, Map, Type, Value};
+use landfall_gotemplate::{Args, CallCtx, Cause, ExecError, Func, FuncError, FuncMap, Limit, List, Map, Type, Value};
 
 use crate::origins::{read, written};
 
 pub use read::parse;
 pub use write::{Escape, encode};
 
+/// So many bytes of a text are taken for one value in it, before it is read.
+pub(crate) const BYTES_A_VALUE: usize = 8;
+
 pub(crate) fn register(funcs: &mut FuncMap) {
     let any = &[Type::Any];
     let writers = [("toJson", "mustToJson", Escape::Html), ("toPrettyJson", "mustToPrettyJson", Escape::Pretty)];
     for (name, must, escape) in writers {
         // Helm and Sprig drop the error and keep what there is: nothing.
-        let quiet = move |ctx: &mut CallCtx<'_>, a: Args<'_>| {
-            Ok(written(ctx, a.any(0), encode(a.any(0), escape).unwrap_or_default()))
+        let quiet = move |ctx: &mut CallCtx<'_>, a: Args<'_>| match encode(a.any(0), escape) {
+            Err(error @ FuncError::Exec { .. }) => Err(error),
+            text => Ok(written(ctx, a.any(0), text.unwrap_or_default())),
         };
         funcs.insert(name, Func::new(any, quiet));
         funcs.insert(must, Func::new(any, move |ctx, a| Ok(written(ctx, a.any(0), encode(a.any(0), escape)?))));
@@ -29,14 +33,21 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "mustFromJson",
         Func::new(&[Type::String], |ctx, a| {
+            ctx.make(a.bytes(0).len() / BYTES_A_VALUE, 0)?;
             let value = parse(a.bytes(0)).map_err(FuncError::new)?;
             Ok(read(ctx, a.any(0), value))
         }),
     );
 }
 
+/// A limit that no dialect hides: the text of a value is longer than any that is made.
+pub(crate) fn too_long(most: usize) -> FuncError {
+    ExecError { frame: None, cause: Cause::Limit(Limit::OutputBytes(most as u64)) }.into()
+}
+
 /// Helm's `fromJson`: always a map; a map with the key `Error` if there is none to read.
 fn from_json(ctx: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
+    ctx.make(a.bytes(0).len() / BYTES_A_VALUE, 0)?;
     let value = match read::parse_keeping(a.bytes(0)) {
         // Go goes on behind a number that is too large and keeps what it can.
         Ok((value, Some(problem))) if value.as_map().is_some() => {
@@ -52,6 +63,7 @@ fn from_json(ctx: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
 
 /// Helm's `fromJsonArray`: always a list; a list with the error's text if there is none to read.
 fn from_json_array(ctx: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
+    ctx.make(a.bytes(0).len() / BYTES_A_VALUE, 0)?;
     Ok(read(ctx, a.any(0), as_list(read::parse_keeping(a.bytes(0)).and_then(whole))))
 }
 

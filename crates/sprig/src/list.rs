@@ -2,8 +2,11 @@
 
 use landfall_gotemplate::{Args, CallCtx, Func, FuncError, FuncMap, List, Origin, Str, Type, Value};
 
-use crate::cast::{NIL_DEREFERENCE, elements, strval, to_int64};
+use crate::cast::{NIL_DEREFERENCE, elements, shown, strval, to_int64};
 use crate::defaults::is_empty;
+
+/// Elements that are compared in one step.
+const COMPARED: u64 = 4;
 
 type Call = fn(&mut CallCtx<'_>, Args<'_>) -> Result<Value, FuncError>;
 
@@ -21,9 +24,10 @@ pub(crate) fn register(funcs: &mut FuncMap) {
             let list = elements(a.any(0), "Cannot find reverse on type")?;
             Ok(Value::from(list.into_iter().rev().collect::<Vec<_>>()))
         }),
-        ("uniq", |_, a| {
+        ("uniq", |ctx, a| {
             let mut kept: Vec<Value> = Vec::new();
             for value in elements(a.any(0), "Cannot find uniq on type")? {
+                ctx.work(kept.len() as u64 / COMPARED)?;
                 if !contains(&kept, &value) {
                     kept.push(value);
                 }
@@ -57,8 +61,9 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     with_must(
         funcs,
         "without",
-        Func::variadic(&[Type::Any], Type::Any, |_, a| {
+        Func::variadic(&[Type::Any], Type::Any, |ctx, a| {
             let list = elements(a.any(0), "Cannot find without on type")?;
+            ctx.work((list.len() * a.rest(1).len()) as u64 / COMPARED)?;
             Ok(Value::from(list.into_iter().filter(|value| !contains(a.rest(1), value)).collect::<Vec<_>>()))
         }),
     );
@@ -79,15 +84,16 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert("concat", Func::variadic(&[], Type::Any, concat));
     funcs.insert(
         "sortAlpha",
-        Func::new(&[Type::Any], |_, a| {
+        Func::new(&[Type::Any], |ctx, a| {
             let Some(elements) = a.any(0).elements() else {
                 return Ok(Value::from(List::strings([strval(a.any(0))])));
             };
-            let mut sorted: Vec<(Str, Origin)> = elements
-                .iter()
-                .filter(|element| !element.is_nil())
-                .map(|element| (strval(element), element.origin()))
-                .collect();
+            // Each is moved as often as the number of all has digits.
+            ctx.work((elements.len() * elements.len().checked_ilog2().unwrap_or(0) as usize) as u64 / COMPARED)?;
+            let mut sorted: Vec<(Str, Origin)> = Vec::with_capacity(elements.len());
+            for element in elements.iter().filter(|element| !element.is_nil()) {
+                sorted.push((shown(ctx, element)?, element.origin()));
+            }
             sorted.sort();
             Ok(Value::from(List::strings(
                 sorted.into_iter().map(|(text, origin)| Value::from(text).with_origin(origin)),
@@ -131,8 +137,10 @@ fn slice(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
     Ok(Value::from(List::of(element, list[start as usize..end as usize].to_vec())))
 }
 
-fn chunk(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
+fn chunk(ctx: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
     let list = elements(a.any(1), "Cannot chunk type")?;
+    // A list for each element at worst, beside the elements themselves.
+    ctx.make(2 * list.len(), 0)?;
     // Go counts the chunks by dividing floats, which has an answer for some negative sizes too.
     let (size, last) = (a.int(0), list.len() as i64 - 1);
     let chunks = match size {

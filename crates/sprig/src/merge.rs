@@ -1,6 +1,6 @@
 //! Maps merged as `dario.cat/mergo` 1.0.1 merges them.
 
-use landfall_gotemplate::{Data, HostKind, Map, Value};
+use landfall_gotemplate::{CallCtx, Data, FuncError, HostKind, Map, Value};
 
 /// Deepest merge; what is deeper is a cycle.
 const MAX_DEPTH: usize = 500;
@@ -16,7 +16,13 @@ pub(crate) enum Overwrite {
 
 /// Merges `from` into `into`, in place. Values are shared, not copied, and read when their turn comes: one map may be
 /// part of the other.
-pub(crate) fn merge(into: &Map, from: &Map, overwrite: Overwrite, depth: usize) -> Result<(), MergeError> {
+pub(crate) fn merge(
+    ctx: &mut CallCtx<'_>,
+    into: &Map,
+    from: &Map,
+    overwrite: Overwrite,
+    depth: usize,
+) -> Result<(), MergeError> {
     if depth > MAX_DEPTH {
         return Err(MergeError::Depth);
     }
@@ -25,6 +31,8 @@ pub(crate) fn merge(into: &Map, from: &Map, overwrite: Overwrite, depth: usize) 
     }
     for key in from.keys() {
         let Some(new) = from.get(&key) else { continue };
+        // Maps that hold each other are met again and again.
+        ctx.work(10).map_err(MergeError::Limit)?;
         if new.is_nil() {
             if overwrite == Overwrite::All {
                 into.insert(key, new);
@@ -33,7 +41,7 @@ pub(crate) fn merge(into: &Map, from: &Map, overwrite: Overwrite, depth: usize) 
         }
         let old = into.get(&key);
         if let Some(old) = &old {
-            merge_within(old, &new, overwrite, depth)?;
+            merge_within(ctx, old, &new, overwrite, depth)?;
         }
         let old_counts = old.as_ref().is_some_and(|old| !is_zero(old));
         if old_counts {
@@ -44,6 +52,9 @@ pub(crate) fn merge(into: &Map, from: &Map, overwrite: Overwrite, depth: usize) 
             }
         }
         if overwrite == Overwrite::All || !old_counts {
+            if old.is_none() {
+                ctx.make(2, 0).map_err(MergeError::Limit)?;
+            }
             into.insert(key, new);
         }
     }
@@ -51,10 +62,16 @@ pub(crate) fn merge(into: &Map, from: &Map, overwrite: Overwrite, depth: usize) 
 }
 
 /// Go's `deepMerge` of what stands under one key on both sides, where the new value is a map, a struct or a pointer.
-fn merge_within(old: &Value, new: &Value, overwrite: Overwrite, depth: usize) -> Result<(), MergeError> {
+fn merge_within(
+    ctx: &mut CallCtx<'_>,
+    old: &Value,
+    new: &Value,
+    overwrite: Overwrite,
+    depth: usize,
+) -> Result<(), MergeError> {
     match (old.data(), new.data()) {
         // A nil map below cannot be written to, so it is replaced further down.
-        (Data::Map(old), Data::Map(new)) if !old.is_nil() => merge(old, new, overwrite, depth + 1),
+        (Data::Map(old), Data::Map(new)) if !old.is_nil() => merge(ctx, old, new, overwrite, depth + 1),
         (Data::Host(old), _) => {
             let (found, is_struct) = match new.data() {
                 Data::Map(_) => ("map", false),
@@ -81,7 +98,7 @@ fn merge_within(old: &Value, new: &Value, overwrite: Overwrite, depth: usize) ->
 }
 
 /// Why two maps cannot be merged.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum MergeError {
     /// A pointer stands where the other map has something else; Sprig's `merge` then gives an empty text.
     #[error("src and dst must be of same type")]
@@ -92,6 +109,19 @@ pub(crate) enum MergeError {
     /// Deeper than is followed: in Go the stack overflows.
     #[error("maps are nested too deeply to be merged")]
     Depth,
+    /// More than the execution may take.
+    #[error("{0}")]
+    Limit(FuncError),
+}
+
+impl MergeError {
+    /// As a function reports it.
+    pub(crate) fn into_words(self) -> FuncError {
+        match self {
+            MergeError::Limit(error) => error,
+            error => FuncError::new(error.to_string()),
+        }
+    }
 }
 
 /// mergo's `isEmptyValue`.

@@ -95,14 +95,14 @@ pub(crate) fn register(funcs: &mut FuncMap) {
 
     funcs.insert(
         "until",
-        Func::new(&[Type::Int], |_, a| {
+        Func::new(&[Type::Int], |ctx, a| {
             let step = if a.int(0) < 0 { -1 } else { 1 };
-            Ok(numbers(&range(0, a.int(0), step)?))
+            numbers(ctx, &range(0, a.int(0), step)?)
         }),
     );
     funcs.insert(
         "untilStep",
-        Func::new(&[Type::Int, Type::Int, Type::Int], |_, a| Ok(numbers(&range(a.int(0), a.int(1), a.int(2))?))),
+        Func::new(&[Type::Int, Type::Int, Type::Int], |ctx, a| numbers(ctx, &range(a.int(0), a.int(1), a.int(2))?)),
     );
     funcs.insert("seq", Func::variadic(&[], Type::Int, seq));
 }
@@ -149,8 +149,9 @@ fn range(start: i64, stop: i64, step: i64) -> Result<Vec<i64>, FuncError> {
     Ok((0..count as i64).map(|at| start + at * step).collect())
 }
 
-fn numbers(list: &[i64]) -> Value {
-    Value::from(List::of(Type::Int, list.iter().map(|number| Value::from(Data::Int(*number))).collect()))
+fn numbers(ctx: &mut CallCtx<'_>, list: &[i64]) -> Result<Value, FuncError> {
+    ctx.work(list.len() as u64 / 8)?;
+    Ok(Value::from(List::of(Type::Int, list.iter().map(|number| Value::from(Data::Int(*number))).collect())))
 }
 
 /// Numbers as the shell's `seq` prints them, in one string.

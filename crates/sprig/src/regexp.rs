@@ -35,6 +35,9 @@ impl Compiled {
     }
 }
 
+/// Most parts that a text is taken apart into.
+const MAX_FOUND: usize = 10_000_000;
+
 /// Largest compiled expression, in bytes.
 const SIZE_LIMIT: usize = 4 << 20;
 
@@ -65,11 +68,15 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     let counted = &[Type::String, Type::String, Type::Int];
     both(funcs, &compiled, "regexFindAll", counted, |regex, a| {
         let limit = usize::try_from(a.int(2)).unwrap_or(usize::MAX);
-        let found: Vec<Value> =
-            regex.find_iter(a.bytes(1)).take(limit).map(|found| Value::str(found.as_bytes())).collect();
+        let found: Vec<Value> = regex
+            .find_iter(a.bytes(1))
+            .take(limit.min(MAX_FOUND + 1))
+            .map(|found| Value::str(found.as_bytes()))
+            .collect();
+        countable(found.len())?;
         Ok(strings(found))
     });
-    both(funcs, &compiled, "regexSplit", counted, |regex, a| Ok(split(regex, a.bytes(0), a.bytes(1), a.int(2))));
+    both(funcs, &compiled, "regexSplit", counted, |regex, a| split(regex, a.bytes(0), a.bytes(1), a.int(2)));
     let three = &[Type::String, Type::String, Type::String];
     both(funcs, &compiled, "regexReplaceAll", three, |regex, a| {
         let template = a.bytes(2);
@@ -160,18 +167,23 @@ fn compile(pattern: &[u8]) -> Result<Regex, String> {
         .map_err(|_| format!("error parsing regexp: expression nests too deeply or is too large: `{text}`"))
 }
 
+/// Refuses lists that are too long.
+fn countable(found: usize) -> Result<(), FuncError> {
+    if found > MAX_FOUND { Err(FuncError::new(format!("more than {MAX_FOUND} parts"))) } else { Ok(()) }
+}
+
 /// Go's nil slice when nothing was found.
 fn strings(found: Vec<Value>) -> Value {
     Value::from(if found.is_empty() { List::nil(Type::String) } else { List::of(Type::String, found) })
 }
 
 /// Go's `Regexp.Split`.
-fn split(regex: &Regex, pattern: &[u8], text: &[u8], limit: i64) -> Value {
+fn split(regex: &Regex, pattern: &[u8], text: &[u8], limit: i64) -> Result<Value, FuncError> {
     if limit == 0 {
-        return Value::from(List::nil(Type::String));
+        return Ok(Value::from(List::nil(Type::String)));
     }
     if !pattern.is_empty() && text.is_empty() {
-        return Value::from(List::strings([Str::from("")]));
+        return Ok(Value::from(List::strings([Str::from("")])));
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut parts: Vec<Value> = Vec::new();
@@ -183,13 +195,14 @@ fn split(regex: &Regex, pattern: &[u8], text: &[u8], limit: i64) -> Value {
         end = found.start();
         if found.end() != 0 {
             parts.push(Value::str(&text[begin..end]));
+            countable(parts.len())?;
         }
         begin = found.end();
     }
     if end != text.len() {
         parts.push(Value::str(&text[begin..]));
     }
-    Value::from(List::of(Type::String, parts))
+    Ok(Value::from(List::of(Type::String, parts)))
 }
 
 /// Go's `Regexp.Expand`: `$1`, `${1}`, `$name`; `$1x` is the group called `1x`.

@@ -9,7 +9,9 @@ use landfall_gotemplate::{Args, Func, FuncError, FuncMap, List, Map, Str, Type, 
 
 use crate::cast::{strslice, strval};
 use crate::context::Context;
-use crate::text::{bounded, find, map_runes, repeat, replace, slice, split, to_lower, to_upper, trim, trim_space};
+use crate::text::{
+    bounded, find, map_runes, parts, repeat, replace, slice, split, to_lower, to_upper, trim, trim_space,
+};
 
 pub(crate) fn register(funcs: &mut FuncMap) {
     text(funcs, "upper", |text| Ok(map_runes(text, to_upper)));
@@ -71,22 +73,31 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert("squote", Func::variadic(&[], Type::Any, single_quote));
     funcs.insert("cat", Func::variadic(&[], Type::Any, cat));
     funcs.insert("toString", Func::new(&[Type::Any], |_, a| Ok(Value::from(strval(a.any(0))))));
-    funcs.insert("toStrings", Func::new(&[Type::Any], |_, a| Ok(Value::from(List::strings(strslice(a.any(0)))))));
-    funcs.insert("join", Func::new(&[Type::String, Type::Any], |_, a| Ok(join(a.bytes(0), &strslice(a.any(1))))));
+    funcs.insert(
+        "toStrings",
+        Func::new(&[Type::Any], |ctx, a| Ok(Value::from(List::strings(strslice(ctx, a.any(0))?)))),
+    );
+    funcs.insert("join", Func::new(&[Type::String, Type::Any], |ctx, a| join(a.bytes(0), &strslice(ctx, a.any(1))?)));
     funcs.insert(
         "splitList",
-        Func::new(&[Type::String, Type::String], |_, a| {
+        Func::new(&[Type::String, Type::String], |ctx, a| {
+            ctx.make(parts(a.bytes(1), a.bytes(0)), a.bytes(1).len())?;
             Ok(Value::from(List::strings(split(a.bytes(1), a.bytes(0), None).into_iter().map(Value::str))))
         }),
     );
     funcs.insert(
         "split",
-        Func::new(&[Type::String, Type::String], |_, a| Ok(numbered(&split(a.bytes(1), a.bytes(0), None)))),
+        Func::new(&[Type::String, Type::String], |ctx, a| {
+            ctx.make(3 * parts(a.bytes(1), a.bytes(0)), a.bytes(1).len())?;
+            Ok(numbered(&split(a.bytes(1), a.bytes(0), None)))
+        }),
     );
     funcs.insert(
         "splitn",
-        Func::new(&[Type::String, Type::Int, Type::String], |_, a| {
-            Ok(numbered(&split(a.bytes(2), a.bytes(0), usize::try_from(a.int(1)).ok())))
+        Func::new(&[Type::String, Type::Int, Type::String], |ctx, a| {
+            let most = usize::try_from(a.int(1)).ok();
+            ctx.make(3 * parts(a.bytes(2), a.bytes(0)).min(most.unwrap_or(usize::MAX)), a.bytes(2).len())?;
+            Ok(numbered(&split(a.bytes(2), a.bytes(0), most)))
         }),
     );
     funcs.insert("hello", Func::new(&[], |_, _| Ok(Value::from("Hello!"))));
@@ -181,7 +192,9 @@ fn quote(_: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>) -> Result<Value,
         if !text.is_empty() {
             text.push(' ');
         }
-        text.push_str(&format::quote(&strval(value)));
+        let shown = strval(value);
+        bounded(text.len().saturating_add(shown.len()))?;
+        text.push_str(&format::quote(&shown));
     }
     Ok(Value::from(text))
 }
@@ -190,20 +203,28 @@ fn single_quote(_: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>) -> Result
     let mut text = Vec::new();
     for value in a.rest(0).iter().filter(|value| !value.is_nil()) {
         text.extend_from_slice(if text.is_empty() { b"'" } else { b" '" });
-        text.extend_from_slice(&format::display(value));
+        let shown = format::display(value);
+        bounded(text.len().saturating_add(shown.len()))?;
+        text.extend_from_slice(&shown);
         text.push(b'\'');
     }
     Ok(Value::str(text))
 }
 
-fn cat(_: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
-    let shown: Vec<Str> =
-        a.rest(0).iter().filter(|value| !value.is_nil()).map(|value| Str::from(format::display(value))).collect();
-    Ok(join(b" ", &shown))
+fn cat(ctx: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
+    let mut texts = Vec::with_capacity(a.len());
+    for value in a.rest(0).iter().filter(|value| !value.is_nil()) {
+        let text = format::display(value);
+        ctx.charge(text.len() as u64)?;
+        texts.push(Str::from(text));
+    }
+    join(b" ", &texts)
 }
 
-pub(crate) fn join(separator: &[u8], parts: &[Str]) -> Value {
-    Value::str(parts.iter().map(Str::as_bytes).collect::<Vec<_>>().join(separator))
+pub(crate) fn join(separator: &[u8], parts: &[Str]) -> Result<Value, FuncError> {
+    let long = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()).saturating_add(separator.len()));
+    bounded(long)?;
+    Ok(Value::str(parts.iter().map(Str::as_bytes).collect::<Vec<_>>().join(separator)))
 }
 
 /// Parts as `_0`, `_1` and so on.

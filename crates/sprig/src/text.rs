@@ -53,6 +53,11 @@ pub(crate) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
     memchr::memmem::find(text, needle)
 }
 
+/// How many parts splitting a text gives, at most.
+pub(crate) fn parts(text: &[u8], separator: &[u8]) -> usize {
+    if separator.is_empty() { text.len() } else { memchr::memmem::find_iter(text, separator).count() + 1 }
+}
+
 /// Go's `strings.SplitN`; `None` is all parts, an empty separator splits after each character.
 pub(crate) fn split<'t>(text: &'t [u8], separator: &[u8], limit: Option<usize>) -> Vec<&'t [u8]> {
     let limit = limit.unwrap_or(usize::MAX);

@@ -3,7 +3,9 @@
 
 mod write;
 
-use landfall_gotemplate::{Func, FuncError, FuncMap, Map, Type, Value};
+use landfall_gotemplate::{Func, FuncError, FuncMap, MAX_TEXT, Map, Type, Value};
+
+use crate::json::too_long;
 
 pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
@@ -15,6 +17,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
             }
             Ok(match write::to_toml(a.any(0)) {
                 Ok(text) => Value::str(text),
+                Err(problem) if problem == write::TOO_LONG => return Err(too_long(MAX_TEXT)),
                 Err(problem) => Value::from(problem),
             })
         }),

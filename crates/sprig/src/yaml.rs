@@ -10,7 +10,13 @@ use crate::origins::{read, written};
 
 pub(crate) fn register(funcs: &mut FuncMap) {
     let any = &[Type::Any];
-    funcs.insert("toYaml", Func::new(any, |ctx, a| Ok(written(ctx, a.any(0), to_yaml(a.any(0)).unwrap_or_default()))));
+    funcs.insert(
+        "toYaml",
+        Func::new(any, |ctx, a| match to_yaml(a.any(0)) {
+            Err(Error::TooLong { most }) => Err(json::too_long(most)),
+            text => Ok(written(ctx, a.any(0), text.unwrap_or_default())),
+        }),
+    );
     funcs.insert(
         "toYamlPretty",
         Func::new(any, |ctx, a| {
@@ -22,6 +28,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
                 {
                     return Err(FuncError::new(problem));
                 }
+                Err(Error::TooLong { most }) => return Err(json::too_long(most)),
                 Err(_) => String::new(),
             };
             Ok(written(ctx, a.any(0), text.strip_suffix('\n').unwrap_or(&text)))
@@ -29,11 +36,17 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     );
     funcs.insert(
         "fromYaml",
-        Func::new(&[Type::String], |ctx, a| Ok(read(ctx, a.any(0), json::as_map(unmarshal(a.bytes(0), "object"))))),
+        Func::new(&[Type::String], |ctx, a| {
+            ctx.make(a.bytes(0).len() / json::BYTES_A_VALUE, 0)?;
+            Ok(read(ctx, a.any(0), json::as_map(unmarshal(a.bytes(0), "object"))))
+        }),
     );
     funcs.insert(
         "fromYamlArray",
-        Func::new(&[Type::String], |ctx, a| Ok(read(ctx, a.any(0), json::as_list(unmarshal(a.bytes(0), "array"))))),
+        Func::new(&[Type::String], |ctx, a| {
+            ctx.make(a.bytes(0).len() / json::BYTES_A_VALUE, 0)?;
+            Ok(read(ctx, a.any(0), json::as_list(unmarshal(a.bytes(0), "array"))))
+        }),
     );
 }
 
@@ -41,7 +54,10 @@ pub(crate) fn register_helm4(funcs: &mut FuncMap) {
     funcs.insert(
         "mustToYaml",
         Func::new(&[Type::Any], |ctx, a| {
-            let text = to_yaml(a.any(0)).map_err(|error| FuncError::new(error.to_string()))?;
+            let text = to_yaml(a.any(0)).map_err(|error| match error {
+                Error::TooLong { most } => json::too_long(most),
+                error => FuncError::new(error.to_string()),
+            })?;
             Ok(written(ctx, a.any(0), text))
         }),
     );

@@ -2,6 +2,8 @@
 
 #[path = "it/expressions.rs"]
 mod expressions;
+#[path = "it/hostile.rs"]
+mod hostile;
 #[path = "it/keys.rs"]
 mod keys;
 #[path = "it/names.rs"]

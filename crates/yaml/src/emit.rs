@@ -26,6 +26,9 @@ const BEST_WIDTH: usize = 80;
 /// Longest key without `?`, in bytes.
 const SIMPLE_KEY_LIMIT: usize = 128;
 
+/// Longest text that is written, in bytes: values that hold each other many times have no end.
+const MAX_TEXT: usize = 128 << 20;
+
 /// Which program's text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flavor {
@@ -129,6 +132,14 @@ impl Emitter {
         Ok(self.out)
     }
 
+    /// Whether nothing more need be written: the error is what counts.
+    fn is_over(&mut self) -> bool {
+        if self.out.len() > MAX_TEXT {
+            self.fail(Error::TooLong { most: MAX_TEXT });
+        }
+        self.error.is_some()
+    }
+
     /// Reports that the value cannot be written; the first report counts.
     pub fn fail(&mut self, error: Error) {
         self.error.get_or_insert(error);
@@ -204,6 +215,9 @@ impl Emitter {
         let items = items.into_iter();
         let Some(outer) = self.open(items.len(), "[]") else { return };
         for item in items {
+            if self.is_over() {
+                break;
+            }
             self.write_indent();
             self.write_indicator("-", Need::Space, After::Indention);
             self.context = Context::Item;
@@ -222,6 +236,9 @@ impl Emitter {
     pub fn fields<T: Emit>(&mut self, entries: &[(&str, T)]) {
         let Some(outer) = self.open(entries.len(), "{}") else { return };
         for (key, value) in entries {
+            if self.is_over() {
+                break;
+            }
             self.key(key);
             value.emit(self);
         }

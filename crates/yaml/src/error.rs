@@ -42,6 +42,12 @@ pub enum Error {
         /// The node meant; absent when a value was to be written.
         at: Option<Mark>,
     },
+    /// The value's text has no end, or one that is too far away.
+    #[error("exceeded max size of {most} bytes")]
+    TooLong {
+        /// Bytes that are written at most.
+        most: usize,
+    },
     /// A place to edit could not be found, or editing there is not safe.
     #[error("cannot edit {path}: {problem}")]
     Edit {
@@ -70,6 +76,7 @@ impl Error {
             Self::Syntax { at, .. } | Self::Content { at, .. } => Some(*at),
             Self::Duplicates(list) => list.first().map(|duplicate| duplicate.at),
             Self::Json { at, .. } | Self::Edit { at, .. } => *at,
+            Self::TooLong { .. } => None,
         }
     }
 
@@ -93,6 +100,7 @@ impl Diagnose for Error {
             Self::Content { .. } => codes::CONTENT,
             Self::Duplicates(_) => codes::DUPLICATE_KEY,
             Self::Json { .. } => codes::NOT_JSON,
+            Self::TooLong { .. } => codes::TOO_LONG,
             Self::Edit { .. } => codes::EDIT,
         };
         Diagnostic::error(code, self.to_string())
@@ -106,4 +114,5 @@ mod codes {
     pub(super) const DUPLICATE_KEY: u16 = 103;
     pub(super) const NOT_JSON: u16 = 104;
     pub(super) const EDIT: u16 = 105;
+    pub(super) const TOO_LONG: u16 = 106;
 }

@@ -43,7 +43,10 @@ impl CallCtx<'_> {
                 if self.trace.is_some() {
                     self.flow_in(func.flow, &mut arguments);
                 }
-                let result = call(self, &arguments);
+                let result = match self.before(func.flow, &arguments) {
+                    Ok(()) => call(self, &arguments),
+                    Err(error) => Err(error),
+                };
                 self.called(result, name, at, &arguments, func.flow)
             }
             FuncKind::And | FuncKind::Or => {
@@ -135,12 +138,7 @@ impl CallCtx<'_> {
                 return self.fail_with(Cause::Call { name: name.to_owned(), error: Box::new(error) });
             }
         };
-        // What loops pile up in variables counts as output too.
-        if let crate::Data::Str(text) = value.data()
-            && text.len() > 4096
-        {
-            self.wrote(text.len())?;
-        }
+        self.after(flow, &value)?;
         if self.trace.is_some() {
             return Ok(self.flow_out(flow, name, value, arguments));
         }

@@ -7,6 +7,9 @@ use crate::format;
 use crate::parse::tree::{At, Branch, Id, Node, Run, Template, Unit};
 use crate::value::{Data, Type, Value};
 
+/// Steps that beginning and ending a template takes beside those in it.
+const ENTERED: u64 = 10;
+
 /// How a list of nodes ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
@@ -21,6 +24,7 @@ impl CallCtx<'_> {
         if self.depth >= self.limits.depth {
             return self.fail_with(Cause::Limit(Limit::Depth(self.limits.depth)));
         }
+        self.steps += ENTERED;
         self.depth += 1;
         let base = std::mem::replace(&mut self.base, self.variables.len());
         let outer = std::mem::replace(&mut self.template, Arc::clone(template));
@@ -51,6 +55,7 @@ impl CallCtx<'_> {
         }
         for id in body.of() {
             self.step()?;
+            let pending = self.made.pending;
             let flow = match &unit.nodes[id] {
                 Node::Text { start, end } => {
                     self.write(&unit.text[*start as usize..*end as usize])?;
@@ -97,6 +102,7 @@ impl CallCtx<'_> {
                     Flow::Next
                 }
             };
+            self.made.pending = pending;
             if flow != Flow::Next {
                 return Ok(flow);
             }
@@ -252,6 +258,9 @@ impl CallCtx<'_> {
         let end = self.out.len();
         if let Some(trace) = &mut self.trace {
             trace.value(&self.template.unit, pos, value, &self.out, before);
+        }
+        if end - before > crate::budget::MAX_TEXT {
+            return self.fail_with(Cause::Limit(Limit::OutputBytes(crate::budget::MAX_TEXT as u64)));
         }
         self.wrote(end - before)
     }

@@ -2,6 +2,7 @@
 
 use super::quote::{self, Charset};
 use super::{classes, float, utf8};
+use crate::budget::MAX_TEXT;
 use crate::value::{Data, Host, HostKind, Type, Value};
 
 /// Deeper values are cut: no real value is, and one that holds itself would never end.
@@ -26,6 +27,8 @@ pub(super) struct Flags {
 #[derive(Default)]
 pub(super) struct Printer {
     pub(super) out: Vec<u8>,
+    /// Where its own text begins.
+    start: usize,
     pub(super) flags: Flags,
     /// Inside the text of a wrong verb: methods are not asked then.
     erroring: bool,
@@ -60,7 +63,12 @@ impl Integer {
 impl Printer {
     /// A printer that appends to what is there.
     pub(super) fn behind(out: Vec<u8>) -> Self {
-        Printer { out, ..Printer::default() }
+        Printer { start: out.len(), out, ..Printer::default() }
+    }
+
+    /// Whether the text is longer than any that is used: values that hold each other many times have no end.
+    pub(super) fn is_full(&self) -> bool {
+        self.out.len() - self.start > MAX_TEXT
     }
 
     fn padding(&mut self, count: usize) {
@@ -402,6 +410,9 @@ impl Printer {
     }
 
     fn value(&mut self, value: &Value, verb: char, depth: usize) {
+        if self.is_full() {
+            return;
+        }
         if depth > MAX_DEPTH {
             self.out.extend_from_slice(b"...");
             return;
@@ -442,6 +453,9 @@ impl Printer {
                     self.string(key, verb, &Value::from(key.clone()));
                     self.out.push(b':');
                     self.value(element, verb, depth + 1);
+                    if self.is_full() {
+                        break;
+                    }
                 }
                 self.out.push(if sharp_v { b'}' } else { b']' });
             }
@@ -464,6 +478,9 @@ impl Printer {
                 self.out.extend_from_slice(if sharp_v { b", " } else { b" " });
             }
             self.value(element, verb, depth + 1);
+            if self.is_full() {
+                break;
+            }
         }
         self.out.push(if sharp_v { b'}' } else { b']' });
     }

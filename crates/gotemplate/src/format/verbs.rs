@@ -19,7 +19,7 @@ struct Walk<'a> {
 pub(super) fn sprintf(format: &[u8], operands: &[Value]) -> Vec<u8> {
     let mut printer = Printer::default();
     let mut walk = Walk { format, operands, at: 0, next: 0, reordered: false, good_index: true };
-    while walk.at < format.len() {
+    while walk.at < format.len() && !printer.is_full() {
         let text = &format[walk.at..];
         let plain = text.iter().position(|byte| *byte == b'%').unwrap_or(text.len());
         printer.out.extend_from_slice(&text[..plain]);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::lex::{Item, Keywords, Kind, Lexer};
@@ -45,6 +46,7 @@ pub(crate) fn parse(name: &str, text: &Str, functions: &Functions, stay: Stay) -
         unit: Unit::with_room_for(name, text.len()),
         tree: Tree::new(Str::from(name)),
         finished: Vec::new(),
+        places: FxHashMap::default(),
         stack: Stack::from_here(),
         control_depth: 0,
     };
@@ -125,6 +127,8 @@ struct Parser<'t> {
     unit: Unit,
     tree: Tree<'t>,
     finished: Vec<Finished>,
+    /// Where each name is among the finished: a text may define a hundred thousand.
+    places: FxHashMap<Str, usize>,
     stack: Stack,
     control_depth: u32,
 }
@@ -284,8 +288,11 @@ impl<'t> Parser<'t> {
     /// Keeps the template that has been read, unless there is one of its name with a body already.
     fn finish(&mut self, body: Run, empty: bool) -> Parsed<()> {
         let finished = Finished { name: self.tree.name.clone(), body, slots: self.tree.slots, empty };
-        match self.finished.iter_mut().find(|other| other.name == finished.name) {
-            None => self.finished.push(finished),
+        match self.places.get(&finished.name).and_then(|place| self.finished.get_mut(*place)) {
+            None => {
+                self.places.insert(finished.name.clone(), self.finished.len());
+                self.finished.push(finished);
+            }
             Some(other) if other.empty => *other = finished,
             Some(_) if !empty => {
                 let name = format::quote(&self.tree.name);

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::touched::Touched;
 use super::{Piece, PieceKind, Trace};
@@ -175,7 +175,8 @@ impl Recording {
             return value.origin();
         }
         let mut all = Vec::new();
-        let mut maps = Vec::new();
+        // Values can hold each other, and one part many times.
+        let mut seen = FxHashSet::default();
         let mut work = vec![value.clone()];
         while let Some(value) = work.pop() {
             if all.len() >= MOST_GATHERED {
@@ -186,9 +187,8 @@ impl Recording {
                 all.push(origin);
             }
             match value.data() {
-                Data::List(list) => work.extend(list.values().iter().rev().cloned()),
-                Data::Map(map) if !maps.contains(&map.address()) => {
-                    maps.push(map.address());
+                Data::List(list) if seen.insert(list.address()) => work.extend(list.values().iter().rev().cloned()),
+                Data::Map(map) if seen.insert(map.address()) => {
                     let touched = self.touched(map, None);
                     if touched != Origin::NONE {
                         all.push(touched);

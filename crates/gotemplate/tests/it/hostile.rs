@@ -83,6 +83,22 @@ fn a_map_that_holds_itself_prints() {
 }
 
 #[test]
+fn what_holds_one_part_many_times_is_printed_to_the_limit_only() {
+    let laughs = "{{ $l := list 1 }}{{ range 12 }}{{ $l = list $l $l $l $l $l $l $l $l $l $l }}{{ end }}";
+    for print in ["{{ $l }}", "{{ print $l | len }}", "{{ printf \"%#v %v\" $l $l | len }}", "{{ html $l | len }}"] {
+        let found = error(&format!("{laughs}{print}"));
+        assert!(found.contains("output is larger than") || found.contains("too long to be escaped"), "{found}");
+    }
+}
+
+#[test]
+fn a_format_that_asks_for_a_wide_number_again_and_again_ends() {
+    let wide = "%1000000[1]d".repeat(2000);
+    let found = error(&format!("{{{{ printf \"{wide}\" 1 | len }}}}"));
+    assert!(found.contains("output is larger than"), "{}", &found[found.len().saturating_sub(200)..]);
+}
+
+#[test]
 fn limits_are_told_apart_from_gos_errors() {
     let mut set = Set::new("gotpl", values::funcs(), MissingKey::Zero);
     set.parse("t", br#"{{ define "a" }}{{ range 100000 }}{{ end }}{{ end }}{{ include "a" . }}"#).expect("parses");
@@ -162,7 +178,7 @@ fn random_bytes_never_panic() {
         state ^= state << 17;
         (state % below as u64) as usize
     };
-    let limits = Limits { steps: 10_000, depth: 50, output_bytes: 100_000 };
+    let limits = Limits { steps: 10_000, depth: 50, output_bytes: 100_000, ..Limits::default() };
     for _ in 0..30_000 {
         let mut text = String::from(if random(2) == 0 { "{{ " } else { "" });
         for _ in 0..random(14) {

@@ -1,6 +1,8 @@
 //! Values to JSON text.
 
-use landfall_gotemplate::{Data, FuncError, Host, HostKind, Value};
+use landfall_gotemplate::{Data, FuncError, Host, HostKind, MAX_TEXT, Value};
+
+use super::too_long;
 
 /// Deepest value that is written; Go looks for cycles from there on.
 const MAX_DEPTH: usize = 500;
@@ -34,6 +36,10 @@ struct Writer {
 
 impl Writer {
     fn value(&mut self, value: &Value) -> Result<(), FuncError> {
+        // Values that hold one part many times.
+        if self.out.len() > MAX_TEXT {
+            return Err(too_long(MAX_TEXT));
+        }
         match value.data() {
             Data::Nil => self.word("null"),
             Data::Bool(truth) => self.word(if *truth { "true" } else { "false" }),

@@ -1,9 +1,11 @@
 //! Values to TOML text, in the layout of BurntSushi/toml 1.6.
 
-use landfall_gotemplate::{Data, List, Map, Str, Value, format};
+use landfall_gotemplate::{Data, List, MAX_TEXT, Map, Str, Value, format};
 
 /// Deepest value that is written.
 const MAX_DEPTH: usize = 200;
+/// What is said of a text that is longer than any that is made.
+pub(super) const TOO_LONG: &str = "toml: text is too long";
 
 /// A map as TOML: plain keys first, then tables, each sorted, indented by two blanks a level.
 pub(super) fn to_toml(value: &Value) -> Result<Vec<u8>, String> {
@@ -42,6 +44,9 @@ impl Writer {
         if key.len() > MAX_DEPTH {
             return Err("toml: value is nested too deeply".to_owned());
         }
+        if self.out.len() > MAX_TEXT {
+            return Err(TOO_LONG.to_owned());
+        }
         let entries: Vec<(Str, Value)> = map.entries().into_iter().filter(|(_, value)| !is_nothing(value)).collect();
         for (name, value) in entries.iter().filter(|(_, value)| !is_table(value)) {
             let indent = "  ".repeat(key.len());
@@ -74,6 +79,9 @@ impl Writer {
     fn element(&mut self, value: &Value, depth: usize) -> Result<(), String> {
         if depth > MAX_DEPTH {
             return Err("toml: value is nested too deeply".to_owned());
+        }
+        if self.out.len() > MAX_TEXT {
+            return Err(TOO_LONG.to_owned());
         }
         match value.data() {
             Data::Str(text) => self.string(text),
