@@ -2,6 +2,7 @@
 
 mod lines;
 mod names;
+mod recorded;
 mod story;
 
 use landfall_chart::{
@@ -12,9 +13,11 @@ use landfall_diag::Diagnostic;
 
 use crate::rendering::{RenderedUnit, Turn, render_with};
 use crate::unit::{Unit, UnitSource};
+use recorded::Recorded;
 
 pub use lines::RenderedLine;
 pub use names::{ObjectName, field_path};
+pub use recorded::ExplainedRelease;
 pub use story::{BlamedCommit, DecisionStory, Effect, FieldStory, LayerStory, ObjectStory, ValueStory};
 
 /// A unit rendered so that each of its fields can be explained.
@@ -26,6 +29,8 @@ pub struct Explainer {
     histories: Vec<ValuesHistory>,
     /// Dependencies, taking part or not, with the values that switch them.
     switches: Vec<(String, Vec<String>)>,
+    /// The record that was rendered, when it was one.
+    recorded: Option<Recorded>,
 }
 
 /// An object of a rendering.
@@ -45,7 +50,11 @@ impl Explainer {
     pub fn of(unit: &Unit) -> Result<Self, Vec<Diagnostic>> {
         let turn = Turn { revision: 1, operation: Operation::Install };
         let options = RenderOptions { tracing: Tracing::On, ..RenderOptions::default() };
-        let rendered = render_with(unit, turn, &Capabilities::default(), &options)?;
+        Ok(Explainer::with(unit, render_with(unit, turn, &Capabilities::default(), &options)?))
+    }
+
+    /// What is known of a unit's traced rendering.
+    fn with(unit: &Unit, rendered: RenderedUnit) -> Self {
         let charts = unit.sources.iter().filter_map(|source| match source {
             UnitSource::Chart(source) => Some(source),
             UnitSource::Manifests(_) => None,
@@ -63,7 +72,7 @@ impl Explainer {
                 (name.clone(), dependency.condition.split(',').map(|path| path.trim().to_owned()).collect())
             })
             .collect();
-        Ok(Explainer { unit: unit.name.clone(), rendered, histories, switches })
+        Explainer { unit: unit.name.clone(), rendered, histories, switches, recorded: None }
     }
 
     fn all(&self) -> impl Iterator<Item = Found<'_>> {
@@ -95,7 +104,11 @@ impl Explainer {
                 found.provenance.fields(found.manifest).into_iter().filter(|field| field.path.starts_with(path));
             let fields = fields.map(|field| {
                 let masked = masked && field.path.first().is_some_and(|first| first == "data" || first == "stringData");
-                self.story(&found, field_path(&field.path), field.text, &field.origin, masked)
+                let recorded = self.recorded.as_ref().and_then(|recorded| recorded.differently(&object, &field.path));
+                FieldStory {
+                    recorded: recorded.map(|text| if masked { "(another secret)".to_owned() } else { text }),
+                    ..self.story(&found, field_path(&field.path), field.text, &field.origin, masked)
+                }
             });
             stories.push(ObjectStory {
                 unit: self.unit.clone(),
@@ -198,6 +211,7 @@ impl Explainer {
             decided_by: decided.collect(),
             built_in: origin.built_in.clone(),
             functions: origin.functions.clone(),
+            recorded: None,
         }
     }
 
@@ -214,10 +228,20 @@ impl Explainer {
             if layers.is_empty() && !same(&setting.source, &source) {
                 continue;
             }
+            // A values file may be the chart's own.
+            if layers
+                .last()
+                .is_some_and(|above| above.place.is_some() && above.place.as_ref() == setting.source.place())
+            {
+                continue;
+            }
             layers.push(LayerStory::of(&setting.source, Some(&setting.value), masked));
         }
         if layers.is_empty() {
             layers.push(LayerStory::of(&source, found.rendered_value(&path).as_ref(), masked));
+        }
+        if let Some(recorded) = &self.recorded {
+            layers = layers.into_iter().map(|layer| recorded.told(layer)).collect();
         }
         Some(ValueStory { path, layers })
     }

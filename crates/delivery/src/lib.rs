@@ -43,8 +43,8 @@ pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdi
 pub use down::{DownOptions, HistoryLine, Removal};
 pub use duration::parse_duration;
 pub use explain::{
-    BlamedCommit, DecisionStory, Effect, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory, RenderedLine,
-    ValueStory, field_path, is_near,
+    BlamedCommit, DecisionStory, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory,
+    RenderedLine, ValueStory, field_path, is_near,
 };
 pub use forward::{Forward, ForwardEvent, ForwardWish, PortPair, find_forward};
 pub use images::{UsedImage, used_images};

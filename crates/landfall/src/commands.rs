@@ -4,6 +4,7 @@ pub(crate) mod about;
 pub(crate) mod addon;
 pub(crate) mod build;
 pub(crate) mod cluster;
+pub(crate) mod codes;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod down;

@@ -150,7 +150,7 @@ async fn run(context: &Context, command: Command) -> Outcome {
         Command::Env(EnvCommand::List(args)) => commands::environments::list(context, &args),
         Command::Env(EnvCommand::Diff(args)) => commands::environments::diff(context, &args),
         Command::Rules(_) => commands::rules::list(context),
-        Command::Explain(args) => commands::explain::run(context, &args),
+        Command::Explain(args) => commands::explain::run(context, &args).await,
         Command::History(args) => commands::history::run(context, args).await,
         Command::Rollback(args) => commands::rollback::run(context, args).await,
         Command::Build(args) => commands::build::run(context, *args).await,

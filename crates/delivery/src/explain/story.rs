@@ -48,6 +48,9 @@ pub struct FieldStory {
     /// The functions that made it of them, the last one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<String>,
+    /// What the release's record says instead, where it was rendered to something else then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<String>,
 }
 
 /// A value, and who said what about it.

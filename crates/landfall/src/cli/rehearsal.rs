@@ -74,10 +74,11 @@ pub(crate) struct RulesArgs {
 /// Arguments of `explain`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall explain deploy/web spec.replicas --env prod    template line, value, what it overrides\n  landfall explain ingress/web --chart ./chart -f x.yaml  the whole object\n  landfall explain web.replicas                           the fields that a value is in or decides about\n  landfall explain --line 120 --chart ./chart             a line of what `landfall template` prints\n  landfall explain out.yaml:120                           a line of a file with rendered objects\n  landfall explain LF103                                  a rule"
+    before_help = "Examples:\n  landfall explain deploy/web spec.replicas --env prod    template line, value, what it overrides\n  landfall explain ingress/web --chart ./chart -f x.yaml  the whole object\n  landfall explain web.replicas                           the fields that a value is in or decides about\n  landfall explain --line 120 --chart ./chart             a line of what `landfall template` prints\n  landfall explain out.yaml:120                           a line of a file with rendered objects\n  landfall explain deploy/web spec.replicas --deployed    as the release in the cluster has it\n  landfall explain LF103                                  a rule, or the code of a diagnostic (LF0203)"
 )]
 pub(crate) struct ExplainArgs {
-    /// An object (`deploy/web`), a values path (`web.replicas`), a line (`FILE:LINE`), or a rule's id
+    /// An object (`deploy/web`), a values path (`web.replicas`), a line (`FILE:LINE`), a rule's id or a diagnostic's
+    /// code
     #[arg(value_name = "OBJECT|VALUE|FILE:LINE|RULE", required_unless_present = "line")]
     pub(crate) what: Option<String>,
     /// A field of the object, as `spec.template.spec.containers[0].image`
@@ -92,6 +93,12 @@ pub(crate) struct ExplainArgs {
     /// Say which commit wrote each line
     #[arg(long)]
     pub(crate) blame: bool,
+    /// As a release was deployed: chart and values of its record in the cluster, not those on disk
+    #[arg(long, conflicts_with_all = ["line", "blame"])]
+    pub(crate) deployed: bool,
+    /// The revision of the release (default: the one deployed last)
+    #[arg(long, value_name = "N", requires = "deployed")]
+    pub(crate) revision: Option<i64>,
     #[command(flatten)]
     pub(crate) place: TargetArgs,
     #[command(flatten)]

@@ -1,16 +1,18 @@
 //! `landfall explain`: a field, a value, a line of output; rules are in [`super::rules`].
 
+mod deployed;
+
 use std::path::Path;
 use std::time::Instant;
 
 use landfall_delivery::{
-    BlamedCommit, Effect, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory, RenderedLine, Target, ValueStory,
-    is_near, path_steps,
+    BlamedCommit, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory, RenderedLine,
+    Target, ValueStory, is_near, path_steps,
 };
 use landfall_diag::{Diagnostic, Place as FilePlace};
 use serde_json::json;
 
-use super::{rules, shared};
+use super::{codes, rules, shared};
 use crate::cli::ExplainArgs;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -27,9 +29,12 @@ enum Question {
     Line(usize),
 }
 
-pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Outcome {
+pub(crate) async fn run(context: &Context, args: &ExplainArgs) -> Outcome {
     let started = Instant::now();
     let what = args.what.as_deref().unwrap_or_default();
+    if let Some(code) = codes::code(what) {
+        return codes::explain(context, code);
+    }
     let is_rule = what.get(..2).is_some_and(|front| front.eq_ignore_ascii_case("lf"))
         && what.len() > 2
         && what[2..].bytes().all(|byte| byte.is_ascii_digit());
@@ -37,24 +42,12 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Outcome {
         return rules::explain(context, what);
     }
     let question = question(context, args, what)?;
-    let place = context.place(args.target.as_deref(), &args.place)?;
-    let overrides = shared::overrides(context, &args.values)?;
-    let mut selection = shared::selection(context, &place, &args.place)?;
-    // In a system `--release` picks one of its releases; of a bare chart it is the name.
-    let wanted = match place.target.kind {
-        landfall_delivery::TargetKind::Chart => None,
-        _ => selection.release.take(),
+    let (target, explainers) = if args.deployed {
+        (None, deployed::explainers(context, args).await?)
+    } else {
+        let (target, explainers) = on_disk(context, args)?;
+        (Some(target), explainers)
     };
-    let candidates =
-        place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
-    let mut explainers = Vec::new();
-    for (name, unit) in candidates {
-        if wanted.as_ref().is_some_and(|wanted| *wanted != name) {
-            continue;
-        }
-        let unit = unit.map_err(Failure::from)?;
-        explainers.push(Explainer::of(&unit).map_err(Failure::from)?);
-    }
     let question = match question {
         Question::Line(line) => at_line(&explainers, line)?,
         question => question,
@@ -90,12 +83,18 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Outcome {
         }
         Question::Line(_) => {}
     }
-    if args.blame {
-        blame(&place.target, &mut stories);
+    if args.blame
+        && let Some(target) = &target
+    {
+        blame(target, &mut stories);
     }
     match context.ui.output {
         Output::Json | Output::Yaml => {
             let mut data = json!({"objects": stories});
+            if args.deployed {
+                data["releases"] =
+                    explainers.iter().filter_map(Explainer::release).map(|release| json!(release)).collect();
+            }
             if matches!(question, Question::Value(_)) {
                 data["left_out"] = json!(left_out);
                 data["switches"] = json!(switches);
@@ -107,28 +106,78 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Outcome {
                 story.fields.iter().for_each(|field| context.ui.line(&format!("{} {}", story.object, field.field)));
             }
         }
-        Output::Table => match &question {
-            Question::Value(path) => {
-                let is_told = print_value(context, &stories);
-                for chart in &switches {
-                    context.ui.line(&format!("  switches    the chart {chart} on and off"));
-                }
-                for place in &left_out {
-                    let source = place.source.as_deref().unwrap_or_default().trim();
-                    context.ui.line(&format!("  leaves out  what {}:{} would print", place.file, place.line));
-                    context.ui.line(&format!("              {}", context.ui.out_style(Style::Muted, source)));
-                }
-                if !is_told && left_out.is_empty() && switches.is_empty() {
-                    context.ui.line(&format!("`{path}` is in no field and decides about none"));
-                }
-            }
-            Question::Object(_, path) if path.is_empty() => {
-                stories.iter().for_each(|story| print_object(context, story))
-            }
-            _ => stories.iter().for_each(|story| print_fields(context, story)),
-        },
+        Output::Table => {
+            let spoken_of = |release: &&ExplainedRelease| {
+                explainers.len() == 1 || stories.iter().any(|story| story.unit == release.name)
+            };
+            let releases = explainers.iter().filter_map(Explainer::release).filter(spoken_of);
+            releases.for_each(|release| print_release(context, release));
+            print_answer(context, &question, &stories, &left_out, &switches);
+        }
     }
     Ok(Exit::Done)
+}
+
+/// What is told to people.
+fn print_answer(
+    context: &Context,
+    question: &Question,
+    stories: &[ObjectStory],
+    left_out: &[FilePlace],
+    switches: &[String],
+) {
+    match question {
+        Question::Value(path) => {
+            let is_told = print_value(context, stories);
+            for chart in switches {
+                context.ui.line(&format!("  switches    the chart {chart} on and off"));
+            }
+            for place in left_out {
+                let source = place.source.as_deref().unwrap_or_default().trim();
+                context.ui.line(&format!("  leaves out  what {}:{} would print", place.file, place.line));
+                context.ui.line(&format!("              {}", context.ui.out_style(Style::Muted, source)));
+            }
+            if !is_told && left_out.is_empty() && switches.is_empty() {
+                context.ui.line(&format!("`{path}` is in no field and decides about none"));
+            }
+        }
+        Question::Object(_, path) if path.is_empty() => stories.iter().for_each(|story| print_object(context, story)),
+        _ => stories.iter().for_each(|story| print_fields(context, story)),
+    }
+}
+
+/// Which revision is explained, and what has to be known about that.
+fn print_release(context: &Context, release: &ExplainedRelease) {
+    let ExplainedRelease { name, namespace, revision, status, chart, notes } = release;
+    let ui = &context.ui;
+    ui.line(&ui.out_style(
+        Style::Muted,
+        &format!("release {name} ({namespace}), revision {revision}, {status}: chart {chart} and values as recorded"),
+    ));
+    notes.iter().for_each(|note| ui.line(&ui.out_style(Style::Muted, &format!("  {note}"))));
+}
+
+/// The chart, system or Application of this directory or of `--chart`, with values on top.
+fn on_disk(context: &Context, args: &ExplainArgs) -> Result<(Target, Vec<Explainer>), Failure> {
+    let place = context.place(args.target.as_deref(), &args.place)?;
+    let overrides = shared::overrides(context, &args.values)?;
+    let mut selection = shared::selection(context, &place, &args.place)?;
+    // In a system `--release` picks one of its releases; of a bare chart it is the name.
+    let wanted = match place.target.kind {
+        landfall_delivery::TargetKind::Chart => None,
+        _ => selection.release.take(),
+    };
+    let candidates =
+        place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
+    let mut explainers = Vec::new();
+    for (name, unit) in candidates {
+        if wanted.as_ref().is_some_and(|wanted| *wanted != name) {
+            continue;
+        }
+        let unit = unit.map_err(Failure::from)?;
+        explainers.push(Explainer::of(&unit).map_err(Failure::from)?);
+    }
+    Ok((place.target, explainers))
 }
 
 fn question(context: &Context, args: &ExplainArgs, what: &str) -> Result<Question, Failure> {
@@ -177,6 +226,12 @@ fn object_at(text: &str, line: usize, file: &str) -> Result<Question, Failure> {
 
 fn no_object(explainers: &[Explainer], name: &ObjectName) -> Failure {
     let known: Vec<String> = explainers.iter().flat_map(Explainer::objects).collect();
+    if let Some(template) = explainers.iter().find_map(|explainer| explainer.recorded_template(name)) {
+        let diagnostic = Diagnostic::error(158, format!("`{name}` is in the record, but nothing renders it anew"))
+            .note(format!("it was rendered from {template}"));
+        let notes = explainers.iter().filter_map(Explainer::release).flat_map(|release| &release.notes);
+        return Failure::usage(notes.fold(diagnostic, |diagnostic, note| diagnostic.note(note.clone())));
+    }
     let mut diagnostic = Diagnostic::error(158, format!("nothing renders `{name}`"));
     diagnostic = match landfall_diag::nearest(&name.to_string(), known.iter().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
@@ -295,6 +350,9 @@ fn print_field(context: &Context, field: &FieldStory) {
     }
     if field.values.is_empty() && field.built_in.is_empty() {
         ui.line("  value       the template's own");
+    }
+    if let Some(recorded) = &field.recorded {
+        ui.line(&format!("  recorded    {}   (rendered anew it comes out as above)", short(recorded, 60)));
     }
     let near = field.decided_by.iter().filter(|decision| is_near(decision.reason));
     for decision in near {

@@ -41,6 +41,11 @@ pub(crate) fn list(context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Whether there is a rule of that id.
+pub(crate) fn is_known(id: &str) -> bool {
+    rule(id).is_some()
+}
+
 pub(crate) fn explain(context: &Context, id: &str) -> Outcome {
     let Some(rule) = rule(id) else {
         let mut diagnostic = Diagnostic::error(143, format!("there is no rule `{id}`"));

@@ -1,6 +1,6 @@
 //! `explain` through the binary: a field, a value, a line, a commit.
 
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, small_chart};
 
 /// A system of one release whose replicas are said in four places.
 fn shop() -> Sandbox {
@@ -102,4 +102,82 @@ fn what_is_not_there_is_named_with_what_is_near() {
     sandbox.run(&["explain", "deploy/web", "spec.replica"]).exits(2).says("did you mean `spec.replicas`?");
     sandbox.run(&["explain", "web.replcas"]).exits(2).says("did you mean `web.replicas`?");
     sandbox.run(&["explain", "--line", "9999"]).exits(2).says("belongs to no object");
+}
+
+/// A chart with a subchart, delivered twice, which has gone on since on disk.
+fn delivered() -> Sandbox {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "shop", "shop");
+    sandbox.edit("shop/Chart.yaml", "0.1.0\n", "0.1.0\ndependencies: [{name: cache, version: 0.1.0}]\n");
+    sandbox.write("shop/charts/cache/Chart.yaml", "apiVersion: v2\nname: cache\nversion: 0.1.0\n");
+    sandbox.write("shop/charts/cache/values.yaml", "size: 1\n");
+    sandbox.write(
+        "shop/charts/cache/templates/a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cache}\ndata:\n  size: {{ .Values.size | quote }}\n  once: {{ randAlphaNum 8 }}\n",
+    );
+    sandbox.run(&["up", "shop", "--set", "replicas=2"]).exits(0);
+    sandbox.run(&["up", "shop", "--set", "replicas=3,settings.color=red,cache.size=5"]).exits(0);
+    sandbox.edit("shop/Chart.yaml", "version: 0.1.0\ndep", "version: 0.2.0\ndep");
+    sandbox.edit("shop/templates/all.yaml", "replicas: {{ .Values.replicas }}", "replicas: {{ .Values.count }}");
+    sandbox.edit("shop/values.yaml", "replicas: 1", "count: 9");
+    sandbox
+}
+
+#[test]
+fn a_release_is_explained_from_its_record_whatever_lies_on_disk() {
+    let sandbox = delivered();
+    let said = sandbox.run(&["explain", "deploy/shop", "spec.replicas", "--deployed"]).exits(0);
+    said.says("revision 2, deployed: chart shop-0.1.0")
+        .says("spec.replicas: 3")
+        .says("shop-0.1.0/templates/all.yaml:17")
+        .says("values of revision 2:")
+        .says("overrides = 1   at chart shop-0.1.0, as recorded");
+    let first = sandbox.run(&["explain", "deploy/shop", "spec.replicas", "--deployed", "--revision", "1"]).exits(0);
+    first.says("revision 1, superseded").says("spec.replicas: 2");
+    // Without the chart at hand, by the release's name alone.
+    let elsewhere = ["explain", "replicas", "--deployed", "--release", "shop", "-o", "json", "--chart", "nowhere"];
+    sandbox.run(&elsewhere).exits(2);
+    let said = sandbox.run(&elsewhere[..7]).exits(0).json();
+    assert_eq!(said["data"]["releases"][0]["revision"], 2, "{said}");
+    assert_eq!(said["data"]["objects"][0]["fields"][0]["field"], "spec.replicas", "{said}");
+    // On disk it is another chart.
+    sandbox.run(&["explain", "deploy/shop", "spec.replicas", "--chart", "shop"]).exits(0).says("spec.replicas: 9");
+}
+
+#[test]
+fn what_a_record_does_not_hold_is_lent_or_told() {
+    let sandbox = delivered();
+    let said = sandbox.run(&["explain", "cm/cache", "--deployed", "--chart", "shop", "-o", "json"]).exits(0).json();
+    let fields = said["data"]["objects"][0]["fields"].as_array().expect("fields");
+    let size = fields.iter().find(|field| field["field"] == "data.size").expect("said");
+    assert_eq!(size["value"], "5");
+    assert!(size["recorded"].is_null(), "{size}");
+    let once = fields.iter().find(|field| field["field"] == "data.once").expect("said");
+    assert_eq!(once["recorded"].as_str().map(str::len), Some(8), "what was rendered then is told: {once}");
+    // Nothing lends the subchart.
+    std::fs::remove_dir_all(sandbox.root().join("shop")).expect("removed");
+    let refused = sandbox.run(&["explain", "cm/cache", "--deployed", "--release", "shop"]).exits(2);
+    refused.says("shop/charts/cache/templates/a.yaml").says("records hold no subcharts");
+    sandbox.run(&["explain", "deploy/shop", "--deployed", "--release", "shpo"]).exits(1).says("did you mean `shop`?");
+    let mixed = sandbox.run(&["explain", "replicas", "--deployed", "--set", "replicas=1"]);
+    mixed.exits(2).says("--deployed explains the values of the record");
+}
+
+#[test]
+fn a_values_file_that_is_the_charts_own_is_told_once() {
+    let sandbox = shop();
+    let asked = ["explain", "deploy/web", "spec.replicas", "--chart", "shop", "-f", "shop/values.yaml"];
+    let said = sandbox.run(&asked).exits(0).says("set at shop/values.yaml:2:3");
+    assert!(!said.all().contains("overrides"), "{}", said.all());
+}
+
+#[test]
+fn the_code_of_a_diagnostic_is_explained_and_told_from_a_rule() {
+    let sandbox = shop();
+    sandbox.run(&["explain", "LF0203"]).exits(0).says("a chart, its values or its templates").says("(exit 1)");
+    let both = sandbox.run(&["explain", "lf0103"]).exits(0);
+    both.says("(exit 2)").says("The rule LF103 is another thing");
+    sandbox.run(&["explain", "LF0401"]).exits(0).says("the cluster's API").says("(exit 6)");
+    sandbox.run(&["explain", "LF0999"]).exits(2).says("no diagnostic has the code `LF0999`");
+    sandbox.run(&["explain", "LF103"]).exits(0).says("waivers:");
 }
