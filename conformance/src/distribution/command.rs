@@ -143,16 +143,23 @@ fn compared(name: &str, text: &str, peers: &Peers, folder: &Path, planted: bool)
         let mut side = Side::make(root, tools.map(Clone::clone), &certificates, &material)?;
         lines.iter().map(|(_, line)| side.step(line).with_context(|| format!("{name}: {line}"))).collect()
     };
-    let mut sides = Vec::new();
-    for (at, (_, tools)) in both.iter().enumerate() {
-        sides.push(run(at, *tools)?);
-    }
+    let mut sides = std::thread::scope(|scope| {
+        let run = &run;
+        let running: Vec<_> =
+            both.iter().enumerate().map(|(at, (_, tools))| scope.spawn(move || run(at, *tools))).collect();
+        let ended =
+            running.into_iter().map(|side| side.join().map_err(|_| anyhow::anyhow!("a side ended unexpectedly"))?);
+        ended.collect::<anyhow::Result<Vec<_>>>()
+    })?;
     let expected = sides.remove(0);
     Ok(both[1..]
         .iter()
         .zip(sides)
         .map(|((pair, _), mut ended)| {
-            if planted && let Some(last) = ended.iter_mut().rev().find(|ended| !ended.stdout.is_empty()) {
+            let told = |(kind, ended): &((Compared, &str), &mut Ended)| {
+                kind.0 != Compared::CodeOnly && !ended.stdout.is_empty()
+            };
+            if planted && let Some((_, last)) = lines.iter().copied().zip(ended.iter_mut()).rev().find(told) {
                 last.stdout.insert(0, '~');
             }
             let faults = differences(&lines, &expected, &ended, peers.words);

@@ -18,6 +18,9 @@ static TIMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Behind an archive's digest in a manifest.
 static SIZES: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"("digest":"[^"]*",(?:"mediaType":"[^"]*chart\.[^"]*",)?"size":)\d+"#).ok());
+/// What Helm says when it takes a signature for a chart, on its way out of the folder it has fetched into.
+static MOVING: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"Could not verify \S+\.prov for moving: [^\n]*?\(Skipping\)").ok());
 static DIGESTS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b[0-9a-f]{64}\b").ok());
 
 /// What a side has of its own.
@@ -46,6 +49,10 @@ impl Symbols {
         for (own, symbol) in &self.own {
             text = text.replace(own, symbol);
         }
+        // What Helm says of its own folder, which holds the process's number.
+        if let Some(moving) = MOVING.as_ref() {
+            text = moving.replace_all(&text, "").into_owned();
+        }
         if let Some(times) = TIMES.as_ref() {
             text = times.replace_all(&text, "TIME").into_owned();
         }
@@ -62,6 +69,11 @@ impl Symbols {
         });
         replaced.into_owned()
     }
+}
+
+/// A file's name without the digest in it.
+pub(super) fn unaddressed(name: &str) -> String {
+    DIGESTS.as_ref().map_or_else(|| name.to_owned(), |digests| digests.replace_all(name, "DIGEST").into_owned())
 }
 
 /// The files below a folder with their content; archives by what is in them.
@@ -93,6 +105,12 @@ fn content(path: &Path) -> io::Result<String> {
         return Ok(text);
     }
     let text = String::from_utf8_lossy(&bytes).into_owned();
+    // Helm writes the names of a repository's charts in the order of a Go map.
+    if path.to_string_lossy().ends_with("-charts.txt") {
+        let mut names: Vec<&str> = text.lines().collect();
+        names.sort_unstable();
+        return Ok(names.join("\n"));
+    }
     // No two signatures are the same; whether they hold is what `verify` says.
     if path.extension().is_some_and(|extension| extension == "prov")
         && let Some((signed, _)) = text.split_once("-----BEGIN PGP SIGNATURE-----")
@@ -102,7 +120,7 @@ fn content(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// The entries of a packed chart, in their order, without their times.
+/// The entries of a packed chart, in their order but for that of subcharts, without their times.
 fn packed(bytes: &[u8]) -> Option<String> {
     const BLOCK: usize = 512;
     let mut plain = Vec::new();
@@ -112,21 +130,31 @@ fn packed(bytes: &[u8]) -> Option<String> {
         let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
         String::from_utf8_lossy(&text[..end]).into_owned()
     };
-    let mut text = String::new();
+    let mut entries = Vec::new();
     let mut at = 0;
     while let Some(header) = plain.get(at..at + BLOCK).filter(|header| header[0] != 0) {
         let size = usize::from_str_radix(field(header, 124..136).trim(), 8).ok()?;
         let body = plain.get(at + BLOCK..at + BLOCK + size)?;
         let (name, mode) = (field(header, 0..100), field(header, 100..108));
-        text.push_str(&format!("{name} {mode} {}\n{}\n", header[156], String::from_utf8_lossy(body)));
+        let text = format!("{name} {mode} {}\n{}\n", header[156], String::from_utf8_lossy(body));
+        // Helm packs subcharts in the order of a Go map, the files of each in theirs.
+        let subchart = name.split_once("/charts/").and_then(|(_, below)| below.split('/').next()).unwrap_or_default();
+        entries.push((subchart.to_owned(), text));
         at += BLOCK + size.div_ceil(BLOCK) * BLOCK;
     }
-    Some(text)
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Some(entries.into_iter().map(|(_, text)| text).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digests_in_names_are_taken_out() {
+        let name = format!("home/.cache/helm/repository/helm-manager-{}-index.yaml", "0a".repeat(32));
+        assert_eq!(unaddressed(&name), "home/.cache/helm/repository/helm-manager-DIGEST-index.yaml");
+    }
 
     #[test]
     fn digests_become_symbols_and_stay_told_apart() {

@@ -10,18 +10,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::left::{Symbols, files};
+use super::left::{Symbols, files, unaddressed};
 use super::shelf::{Certificates, Shelf};
 use crate::limited;
 
 /// How long one command may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A credential helper as Docker calls it: what it is told it keeps in files of its home.
+/// A credential helper as Docker calls it: what it is told it keeps in files of its home, without the line's end that
+/// Helm 4 writes and Helm 3 does not.
 const HELPER: &str = r#"#!/bin/sh
 echo "$1" >> "$HOME/helper-calls"
 case "$1" in
-store) cat > "$HOME/helper-kept" ;;
+store) printf %s "$(cat)" > "$HOME/helper-kept" ;;
 erase) cat > /dev/null; rm -f "$HOME/helper-kept" ;;
 get) cat > /dev/null
   if [ -f "$HOME/helper-kept" ]; then cat "$HOME/helper-kept"
@@ -150,7 +151,9 @@ impl Side {
         }
         for folder in ["work", "home"] {
             for (name, content) in files(&self.root.join(folder))? {
-                ended.left.push((format!("{folder}/{name}"), self.symbols.taken_out(&content)));
+                // A repository's name is a digest of its address, and each side has its own.
+                let name = unaddressed(&format!("{folder}/{name}"));
+                ended.left.push((name, self.symbols.taken_out(&content)));
             }
         }
         for (name, manifest) in self.shelf.manifests() {
