@@ -145,8 +145,10 @@ impl Place {
         };
         all.extend(["-n".to_owned(), namespace.to_owned()]);
         let verb = words.first().cloned().unwrap_or_default();
-        let looks = matches!(verb.as_str(), "list" | "get" | "status" | "history" | "template" | "env")
-            || words.iter().any(|word| word.starts_with("--dry-run"));
+        let looks = matches!(
+            verb.as_str(),
+            "list" | "get" | "status" | "history" | "template" | "env" | "show" | "inspect" | "lint" | "version"
+        ) || words.iter().any(|word| word.starts_with("--dry-run"));
         all.extend(words);
         let (code, stdout, stderr) = self.run(&all, &variables)?;
         let left = if looks && !direct { Value::Null } else { self.left(namespace)? };

@@ -158,7 +158,15 @@ fn lint_templates(tree: &Tree, location: &str, values: &Map, options: &LintOptio
     let path = "templates/";
     let is_file = tree.get("templates").is_some();
     let outcome = if is_file { Err("not a directory".to_owned()) } else { Ok(()) };
-    if !lint.add(LintSeverity::Warning, path, outcome) {
+    let severity = match options.dialect {
+        Dialect::V3 => LintSeverity::Warning,
+        Dialect::V4 => LintSeverity::Error,
+    };
+    if !lint.add(severity, path, outcome) {
+        return;
+    }
+    if options.dialect == Dialect::V4 && !tree.has_dir("templates") {
+        lint.add(LintSeverity::Warning, path, Err("directory does not exist".to_owned()));
         return;
     }
     let chart = match Chart::load_as(tree, location, options.dialect) {

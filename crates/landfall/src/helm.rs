@@ -43,6 +43,7 @@ mod scaffold;
 mod search;
 mod session;
 mod show;
+mod similar;
 mod status;
 mod table;
 mod template;
@@ -275,6 +276,8 @@ fn dispatch(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         }
     }
     let Some(verb) = words.get(at).filter(|word| !word.starts_with('-')) else {
+        // Flags without a verb are read all the same.
+        Flags::parse(&[flags::GLOBAL], words, &|_| Ok(())).map_err(Stop::Usage)?;
         return help(world);
     };
     let rest: Vec<String> =
@@ -282,7 +285,8 @@ fn dispatch(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if let Some(known) = VERBS.iter().find(|known| known.name == verb) {
         return (known.run)(world, &rest);
     }
-    Err(Stop::Usage(format!("unknown command \"{verb}\" for \"helm\"\nRun 'helm --help' for usage.")))
+    let near = similar::suggestions(verb);
+    Err(Stop::Usage(format!("unknown command \"{verb}\" for \"helm\"{near}\nRun 'helm --help' for usage.")))
 }
 
 /// How the program is called in help texts.
@@ -307,7 +311,7 @@ const VERSION: &[flags::Spec] = &[
 ];
 
 fn version(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
-    let Some(flags) = parse(world, "version", "version [flags]", &[VERSION, flags::GLOBAL], words)? else {
+    let Some(flags) = parse(world, "version [flags]", &[VERSION, flags::GLOBAL], words)? else {
         return Ok(0);
     };
     if !flags.arguments.is_empty() {
@@ -419,10 +423,9 @@ pub(crate) fn exactly(flags: &Flags, verb: &str, count: usize, usage: &str) -> R
     Err(Stop::Usage(format!("\"helm {verb}\" requires {count} {noun}\n\nUsage:  helm {usage}")))
 }
 
-/// Parses a verb's flags, and ends it when help is asked for or a flag is not there yet.
+/// Parses a verb's flags, and ends it when help is asked for.
 fn parse(
     world: &World<'_>,
-    verb: &str,
     usage: &str,
     specs: &'static [&'static [flags::Spec]],
     words: &[String],
@@ -435,9 +438,6 @@ fn parse(
         writeln!(out, "Usage:\n  {name} {usage}\n\nFlags:")?;
         out.write_all(flags::help(specs).as_bytes())?;
         return Ok(None);
-    }
-    if let Some(missing) = flags.missing() {
-        return Err(Stop::Missing(format!("--{missing} of `{verb}` is not there yet")));
     }
     Ok(Some(flags))
 }

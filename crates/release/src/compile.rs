@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_cluster::{JobWait, Propagation, Scope};
+use landfall_cluster::{JobWait, ListOptions, Propagation, Scope};
 use landfall_engine::{
     Criterion, DeletePolicy, Desired, DesiredPhase, Hook, Item, Live, LogPolicy, Method, PhaseRuns, Task, WaitFor,
     once_keys,
@@ -10,7 +10,7 @@ use landfall_object::{Gvk, Object, ObjectKey};
 
 use crate::manifest::{ManifestObject, hook_object, manifest_objects};
 use crate::ownership::{self, is_kept};
-use crate::prepare::{Apply, ArgoHooks, DeployOptions, Force, HookRuns, OwnershipCheck, UninstallOptions, Wait};
+use crate::prepare::{Apply, ArgoHooks, DeployOptions, Force, HookRuns, OwnershipCheck, Pods, UninstallOptions, Wait};
 use crate::record::target;
 use crate::{CrdFile, Error, HookRecord, Record, Releases};
 
@@ -236,6 +236,37 @@ impl<'a> Compiler<'a> {
         self.phase("resources", items);
     }
 
+    /// The pods that objects select, where they are to be made anew (helm: `recreate`).
+    pub(crate) async fn pods(&self, objects: &[ManifestObject]) -> Result<Vec<ObjectKey>, Error> {
+        let mut pods: Vec<ObjectKey> = Vec::new();
+        if self.deploy.pods == Pods::LeftAlone {
+            return Ok(pods);
+        }
+        for entry in objects {
+            let Some(label_selector) = pod_selector(&entry.object) else { continue };
+            let options = ListOptions {
+                namespace: entry.object.key().namespace,
+                label_selector: Some(label_selector),
+                ..ListOptions::default()
+            };
+            let found = self.releases.cluster.list(&Gvk::new("", "v1", "Pod"), &options).await?;
+            pods.extend(found.iter().map(Object::key));
+        }
+        pods.sort();
+        pods.dedup();
+        Ok(pods)
+    }
+
+    /// Deletes pods, for their controllers to make them anew.
+    pub(crate) fn recreate(&mut self, pods: Vec<ObjectKey>) {
+        let item = |key| Item {
+            wave: 0,
+            task: Task::Delete { key, propagation: Propagation::Background },
+            why: "is made anew (--recreate-pods)".into(),
+        };
+        self.phase("pods", pods.into_iter().map(item).collect());
+    }
+
     /// Waits for what was written, when asked to.
     pub(crate) fn wait(&mut self) {
         let jobs = match self.deploy.wait {
@@ -279,6 +310,18 @@ impl<'a> Compiler<'a> {
     pub(crate) fn finish(self, name: &str) -> Desired {
         Desired { target: target(&self.releases.namespace, name), kind: self.kind.to_owned(), phases: self.phases }
     }
+}
+
+/// The labels by which an object finds its pods (kubectl: `SelectorsForObject`).
+fn pod_selector(object: &Object) -> Option<String> {
+    let labels = match object.kind() {
+        "ReplicaSet" | "Deployment" | "StatefulSet" | "DaemonSet" | "Job" => object.at("/spec/selector/matchLabels"),
+        "ReplicationController" | "Service" => object.at("/spec/selector"),
+        _ => None,
+    }?;
+    let labels = labels.as_object().filter(|labels| !labels.is_empty())?;
+    let pairs = labels.iter().map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()));
+    Some(pairs.collect::<Vec<_>>().join(","))
 }
 
 /// Settles what depends on the live objects: whose they are, marks of the release, and what is kept.

@@ -35,7 +35,7 @@ pub use error::Error;
 pub use manifest::{ManifestObject, manifest_objects};
 pub use name::{ReleaseName, validate_release_name};
 pub use prepare::{
-    Apply, ArgoHooks, DeployOptions, Force, HookRuns, InstallOptions, OwnershipCheck, Prepared, Remainder,
+    Apply, ArgoHooks, DeployOptions, Force, HookRuns, InstallOptions, OwnershipCheck, Pods, Prepared, Remainder,
     RollbackOptions, TestFilter, TestOptions, UninstallOptions, UpgradeOptions, Wait,
 };
 pub use record::{HookRecord, Info, LastRun, Record, Status};

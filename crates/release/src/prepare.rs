@@ -97,6 +97,16 @@ pub enum Remainder {
     Written,
 }
 
+/// What becomes of the pods of objects that are updated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pods {
+    /// Their controllers see to them.
+    #[default]
+    LeftAlone,
+    /// They are deleted, so that they are made anew (`--recreate-pods`).
+    Recreated,
+}
+
 /// What install, upgrade and rollback have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployOptions {
@@ -126,6 +136,8 @@ pub struct DeployOptions {
     pub dialect: Dialect,
     /// What becomes of the objects behind one that fails.
     pub remainder: Remainder,
+    /// What becomes of the pods of updated objects.
+    pub pods: Pods,
 }
 
 impl Default for DeployOptions {
@@ -144,6 +156,7 @@ impl Default for DeployOptions {
             apply: Apply::ClientSide,
             dialect: Dialect::V3,
             remainder: Remainder::LeftAlone,
+            pods: Pods::LeftAlone,
         }
     }
 }
@@ -390,7 +403,9 @@ impl Releases {
         compiler.hooks(&record, Moment::PreUpgrade)?;
         let objects = compiler.build("new release", &record.manifest).await?;
         let before = compiler.build_current(&base.manifest).await?;
+        let pods = compiler.pods(&objects).await?;
         compiler.resources(objects, before);
+        compiler.recreate(pods);
         compiler.wait();
         compiler.hooks(&record, Moment::PostUpgrade)?;
         let desired = compiler.finish(name);
@@ -430,7 +445,9 @@ impl Releases {
         compiler.hooks(&record, Moment::PreRollback)?;
         let objects = compiler.build("new release", &record.manifest).await?;
         let before = compiler.build_current(&current.manifest).await?;
+        let pods = compiler.pods(&objects).await?;
         compiler.resources(objects, before);
+        compiler.recreate(pods);
         compiler.wait();
         compiler.hooks(&record, Moment::PostRollback)?;
         let desired = compiler.finish(name);

@@ -194,9 +194,6 @@ impl Registry {
         let mut layers = vec![descriptor(CHART_MEDIA_TYPE, upload.chart)];
         layers.extend(upload.provenance.map(|bytes| descriptor(PROVENANCE_MEDIA_TYPE, bytes)));
         layers.sort_by(|(_, a, _), (_, b, _)| a.cmp(b));
-        for bytes in [Some(upload.chart), upload.provenance, Some(upload.config)].into_iter().flatten() {
-            self.upload(reference, bytes)?;
-        }
         // Written by hand in the order of Helm's fields, without its own media type: the digest is over these bytes.
         let shown = |(kind, digest, size): &(String, String, usize)| {
             format!("{{\"mediaType\":{},\"digest\":{},\"size\":{size}}}", json!(kind), json!(digest))
@@ -209,20 +206,31 @@ impl Registry {
             shown(&descriptor(CONFIG_MEDIA_TYPE, upload.config)),
             layers.join(",")
         );
+        let digest = sha256(manifest.as_bytes());
+        // Helm's client looks for the manifest before anything is sent, and is refused there first.
+        self.is_there(reference, &self.url(reference, &format!("manifests/{digest}")))?;
+        for bytes in [Some(upload.chart), upload.provenance, Some(upload.config)].into_iter().flatten() {
+            self.upload(reference, bytes)?;
+        }
         let url = self.url(reference, &format!("manifests/{}", reference.named()));
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MANIFEST_MEDIA_TYPE));
-        let digest = sha256(manifest.as_bytes());
         let reply = self.ask(reference, Method::PUT, &url, headers, manifest.into_bytes(), MAX_DOCUMENT)?;
         self.expect(reply, &Method::PUT, &url, &[200, 201, 202])?;
         Ok(digest)
     }
 
+    /// Whether the registry has something already.
+    fn is_there(&self, reference: &Reference, url: &str) -> Result<bool, SourceError> {
+        let reply = self.ask(reference, Method::HEAD, url, HeaderMap::new(), Vec::new(), MAX_DOCUMENT);
+        let reply = reply.map_err(|error| while_doing("failed to perform \"Exists\" on destination: ", error))?;
+        Ok(reply.status == 200)
+    }
+
     fn upload(&self, reference: &Reference, bytes: &[u8]) -> Result<(), SourceError> {
         let digest = sha256(bytes);
         let url = self.url(reference, &format!("blobs/{digest}"));
-        let there = self.ask(reference, Method::HEAD, &url, HeaderMap::new(), Vec::new(), MAX_DOCUMENT)?;
-        if there.status == 200 {
+        if self.is_there(reference, &url)? {
             return Ok(());
         }
         let start = self.url(reference, "blobs/uploads/");
@@ -244,14 +252,14 @@ impl Registry {
 
 /// A refusal of the manifest, in the words of Helm's client.
 fn fetching(error: SourceError) -> SourceError {
+    while_doing("failed to perform \"FetchReference\" on source: ", error)
+}
+
+fn while_doing(doing: &'static str, error: SourceError) -> SourceError {
     match error {
-        SourceError::Refused { method, url, status, said, .. } => SourceError::Refused {
-            doing: "failed to perform \"FetchReference\" on source: ",
-            method,
-            url,
-            status,
-            said,
-        },
+        SourceError::Refused { method, url, status, said, .. } => {
+            SourceError::Refused { doing, method, url, status, said }
+        }
         error => error,
     }
 }

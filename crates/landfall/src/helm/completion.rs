@@ -29,7 +29,7 @@ const INNER: [(&str, &[&str]); 7] = [
 ];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
-    let Some(flags) = parse(world, "completion", "completion [command]", &[FLAGS, GLOBAL], words)? else {
+    let Some(flags) = parse(world, "completion [command]", &[FLAGS, GLOBAL], words)? else {
         return Ok(0);
     };
     let shell = match flags.arguments.first().map(String::as_str) {

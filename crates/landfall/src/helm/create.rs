@@ -14,7 +14,7 @@ const FLAGS: &[Spec] =
     &[short("starter", 'p', Kind::Text, Support::Works, "the name or absolute path to Helm starter scaffold")];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
-    let Some(flags) = parse(world, "create", "create NAME [flags]", &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, "create NAME [flags]", &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     let [name] = flags.arguments.as_slice() else {
         return Err(Stop::Usage("\"helm create\" requires 1 argument\n\nUsage:  helm create NAME [flags]".to_owned()));
     };

@@ -34,9 +34,7 @@ const PARTS: [(&str, &str); 3] = [
 ];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
-    let Some(flags) =
-        parse(world, "dependency", "dependency build|list|update CHART [flags]", &[FLAGS, GLOBAL], words)?
-    else {
+    let Some(flags) = parse(world, "dependency build|list|update CHART [flags]", &[FLAGS, GLOBAL], words)? else {
         return Ok(0);
     };
     match flags.arguments.first().map(String::as_str) {

@@ -10,7 +10,7 @@ use landfall_chart::{
 };
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_release::{
-    Apply, ArgoHooks, Content, Delivered, DeployOptions, Force, HookRuns, OwnershipCheck, Record, Remainder, Wait,
+    Apply, ArgoHooks, Content, Delivered, DeployOptions, Force, HookRuns, OwnershipCheck, Pods, Record, Remainder, Wait,
 };
 
 use super::flags::{DETERMINISTIC, Flags, Kind, Spec, Support, flag, short};
@@ -82,6 +82,17 @@ impl DryRun {
         }
     }
 
+    /// Refuses what Helm 4 does not know, in its words and as early as it does.
+    pub(super) fn check(world: &World<'_>, flags: &Flags) -> Result<(), Stop> {
+        let Some(given) = flags.text("dry-run") else { return Ok(()) };
+        let known = matches!(given, "none" | "server" | "client" | "true" | "false");
+        if known || super::dialect(world, flags)? == Dialect::V3 {
+            return Ok(());
+        }
+        let words = format!("invalid dry-run value ({given:?}). Must be \"none\", \"server\", or \"client\"");
+        Err(Stop::words(104, words))
+    }
+
     /// Whether nothing is to be changed.
     pub(super) fn is_on(self) -> bool {
         self != DryRun::No
@@ -138,25 +149,47 @@ pub(super) fn apply(flags: &Flags, dialect: Dialect, before: Option<&Record>) ->
     }
 }
 
+/// Whether objects are replaced as a whole.
+pub(super) fn force(flags: &Flags) -> Force {
+    if flags.is("force") || flags.is("force-replace") { Force::Replace } else { Force::No }
+}
+
+/// Helm 4 does not replace what the server merges.
+pub(super) fn check_force(force: Force, apply: Apply) -> Result<(), Stop> {
+    if force == Force::Replace && apply != Apply::ClientSide {
+        let words = "invalid operation: cannot use server-side apply and force replace together";
+        return Err(Stop::words(105, words));
+    }
+    Ok(())
+}
+
 /// The options that flags ask for.
 pub(super) fn options(session: &Session<'_>, before: Option<&Record>) -> Result<DeployOptions, Stop> {
     let flags = session.flags;
     let dialect = session.dialect()?;
+    let (apply, force) = (apply(flags, dialect, before), force(flags));
+    check_force(force, apply)?;
     Ok(DeployOptions {
         hooks: if flags.is("no-hooks") { HookRuns::Skip } else { HookRuns::Run },
         wait: wait(flags)?,
         timeout: timeout(flags),
-        force: if flags.is("force") || flags.is("force-replace") { Force::Replace } else { Force::No },
+        force,
         ownership: if flags.is("take-ownership") { OwnershipCheck::Take } else { OwnershipCheck::Strict },
         description: flags.text("description").filter(|text| !text.is_empty()).map(str::to_owned),
         atomic: atomic(flags),
         cleanup_on_fail: flags.is("cleanup-on-fail"),
         max_history: max_history(session.world, flags),
-        apply: apply(flags, dialect, before),
+        apply,
         dialect,
         argo_hooks: ArgoHooks::Patched,
         remainder: Remainder::Written,
+        pods: Pods::LeftAlone,
     })
+}
+
+/// What becomes of the pods of what is updated.
+pub(super) fn pods(flags: &Flags) -> Pods {
+    if flags.is("recreate-pods") { Pods::Recreated } else { Pods::LeftAlone }
 }
 
 /// A chart to be delivered, and the values for it.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use landfall_chart::Dialect;
 use landfall_source::{Credentials, RemoteCharts};
 
 use super::flags::{Flags, GLOBAL};
 use super::{Stop, World, namespace, parse};
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
-    let Some(flags) = parse(world, "env", "env [flags]", &[GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, "env [flags]", &[GLOBAL], words)? else { return Ok(0) };
     let variables = variables(world, &flags);
     let mut out = io::stdout().lock();
     match flags.arguments.as_slice() {
@@ -134,6 +135,10 @@ pub(super) fn variables(world: &World<'_>, flags: &Flags) -> BTreeMap<&'static s
         ("HELM_KUBETLS_SERVER_NAME", given("kube-tls-server-name", "HELM_KUBETLS_SERVER_NAME")),
     ]
     .into();
+    if super::dialect(world, flags).is_ok_and(|dialect| dialect == Dialect::V4) {
+        let kept = or("content-cache", "HELM_CONTENT_CACHE", format!("{cache}/content"));
+        variables.insert("HELM_CONTENT_CACHE", kept);
+    }
     if let Some(path) = flags.text("kubeconfig").filter(|path| !path.is_empty()) {
         variables.insert("KUBECONFIG", path.to_owned());
     }

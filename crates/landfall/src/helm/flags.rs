@@ -36,8 +36,6 @@ pub(crate) enum Support {
     Works,
     /// Nothing, because it changes nothing for this verb.
     NoEffect,
-    /// It is not there yet: given, the verb refuses and names it.
-    Missing,
 }
 
 /// A flag.
@@ -83,6 +81,8 @@ pub(crate) const GLOBAL: &[Spec] = &[
     flag("repository-cache", Text, NoEffect, ""),
     flag("repository-config", Text, NoEffect, ""),
     flag("color", Text, NoEffect, ""),
+    flag("colour", Text, NoEffect, ""),
+    flag("content-cache", Text, NoEffect, ""),
     flag("state", Text, NoEffect, ""),
     short("verbose", 'v', Count, NoEffect, ""),
 ];
@@ -126,7 +126,6 @@ pub(crate) const CHART: &[Spec] = &[
 #[derive(Debug, Default)]
 pub(crate) struct Flags {
     values: BTreeMap<&'static str, Vec<String>>,
-    missing: Option<&'static str>,
     /// Arguments that are no flags.
     pub(crate) arguments: Vec<String>,
 }
@@ -227,12 +226,6 @@ impl Flags {
         shown: &str,
         program: &dyn Fn(&str) -> Result<(), String>,
     ) -> Result<(), String> {
-        if spec.support == Support::Missing {
-            let off = spec.kind == Kind::Bool && value == "false";
-            if !off {
-                self.missing.get_or_insert(spec.name);
-            }
-        }
         let all = self.values.entry(spec.name).or_default();
         match spec.kind {
             Kind::Bool => {
@@ -267,7 +260,10 @@ impl Flags {
                 *all = vec![value];
             }
             Kind::Pairs => {
-                for pair in comma_separated(&value) {
+                // pflag takes a text with one `=` as a whole, commas and all.
+                let one = value.matches('=').count() == 1;
+                let pairs = if one { vec![value.trim_matches('"').to_owned()] } else { comma_separated(&value) };
+                for pair in pairs {
                     if !pair.contains('=') {
                         return Err(format!(
                             "invalid argument {value:?} for {shown:?} flag: {pair} must be formatted as key=value"
@@ -318,11 +314,6 @@ impl Flags {
     pub(crate) fn pairs(&self, name: &str) -> BTreeMap<String, String> {
         let pairs = self.all(name).iter().filter_map(|pair| pair.split_once('='));
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-    }
-
-    /// The first flag given that is not there yet.
-    pub(crate) fn missing(&self) -> Option<&'static str> {
-        self.missing
     }
 }
 
@@ -391,6 +382,17 @@ mod tests {
     }
 
     #[test]
+    fn a_pair_may_hold_commas_when_it_stands_alone() {
+        const LABELS: &[Spec] = &[flag("labels", Kind::Pairs, Works, "")];
+        let parse = |text: &str| {
+            Flags::parse(&[LABELS], &["--labels".to_owned(), text.to_owned()], &|_| Ok(())).map(|it| it.pairs("labels"))
+        };
+        assert_eq!(parse("a=b,c"), Ok([("a".to_owned(), "b,c".to_owned())].into()));
+        assert_eq!(parse("a=b,c=d").map(|pairs| pairs.len()), Ok(2));
+        assert!(parse("a=b,c=d,e").is_err_and(|words| words.ends_with("e must be formatted as key=value")));
+    }
+
+    #[test]
     fn what_is_wrong_is_said_in_the_same_words() {
         for (line, words) in [
             ("--nope", "unknown flag: --nope"),
@@ -404,7 +406,6 @@ mod tests {
         ] {
             assert_eq!(parse(line).err().as_deref(), Some(words));
         }
-        const LATER: &[Spec] = &[flag("later", Bool, Support::Missing, "not there yet")];
         const BOTH: &[Spec] =
             &[flag("post-renderer", Kind::Program, Works, ""), flag("timeout", Kind::Duration, Works, "")];
         for (line, named) in
@@ -414,8 +415,5 @@ mod tests {
             let refused = Flags::parse(&[BOTH], &words, &|_| Err("not there".to_owned())).expect_err("refused");
             assert!(refused.starts_with(&format!("invalid argument {named:?} for ")), "{refused}");
         }
-        let later = |word: &str| Flags::parse(&[LATER], &[word.to_owned()], &|_| Ok(())).expect("parsed").missing();
-        assert_eq!(later("--later"), Some("later"));
-        assert_eq!(later("--later=false"), None);
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         words.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, word)| word.clone()).collect();
     let verb = format!("get {}", part.name);
     let usage = format!("{verb} RELEASE_NAME [flags]");
-    let Some(flags) = parse(world, &verb, &usage, part.flags, &rest)? else { return Ok(0) };
+    let Some(flags) = parse(world, &usage, part.flags, &rest)? else { return Ok(0) };
     exactly(&flags, &verb, 1, &usage)?;
     let revision = flags.int("revision").unwrap_or(0);
     let record = on_cluster(world, &flags, async |session| session.content(&flags.arguments[0], revision).await)?;

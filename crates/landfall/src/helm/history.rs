@@ -20,7 +20,7 @@ const FLAGS: &[Spec] = &[
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "history RELEASE_NAME [flags]";
-    let Some(flags) = parse(world, "history", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     exactly(&flags, "history", 1, usage)?;
     let name = &flags.arguments[0];
     let mut records = on_cluster(world, &flags, async |session| {

@@ -22,12 +22,13 @@ const FLAGS: &[Spec] = &[
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "install [NAME] [CHART] [flags]";
-    let Some(flags) = parse(world, "install", usage, &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL], words)? else {
+    let Some(flags) = parse(world, usage, &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL], words)? else {
         return Ok(0);
     };
     if flags.arguments.is_empty() {
         return Err(Stop::Usage(format!("\"helm install\" requires at least 1 argument\n\nUsage:  helm {usage}")));
     }
+    DryRun::check(world, &flags)?;
     let post_renderer = template::find_post_renderer(world, &flags)?;
     let record = prepare_and_run(world, &flags, post_renderer)
         .map_err(|stop| prefixed("INSTALLATION FAILED", deploy::spoken(world, &flags, stop)))?;

@@ -5,7 +5,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use landfall_chart::{KubeVersion, LintOptions, LintSeverity, LintTolerance, SchemaCheck, Tree, lint, read_archive};
+use landfall_chart::{
+    Dialect, KubeVersion, LintOptions, LintSeverity, LintTolerance, SchemaCheck, Tree, lint, read_archive,
+};
 use landfall_diag::Diagnostic;
 use landfall_source::schema_documents;
 
@@ -21,13 +23,19 @@ const FLAGS: &[Spec] = &[
 ];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
-    let Some(flags) = parse(world, "lint", "lint PATH [flags]", &[FLAGS, VALUES, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, "lint PATH [flags]", &[FLAGS, VALUES, GLOBAL], words)? else { return Ok(0) };
+    let dialect = super::dialect(world, &flags)?;
     let mut paths = flags.arguments.clone();
-    if paths.is_empty() {
-        paths.push(".".to_owned());
+    match (paths.is_empty(), dialect) {
+        (false, _) => {}
+        (true, Dialect::V3) => paths.push(".".to_owned()),
+        (true, Dialect::V4) => {
+            let words = "\"helm lint\" requires at least 1 argument\n\nUsage:  helm lint PATH [flags]";
+            return Err(Stop::Usage(words.to_owned()));
+        }
     }
     let mut options = LintOptions {
-        dialect: super::dialect(world, &flags)?,
+        dialect,
         namespace: namespace::namespace(world, &flags),
         documents: schema_documents(),
         ..LintOptions::default()

@@ -40,7 +40,7 @@ const FLAGS: &[Spec] = &[
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "list [flags]";
-    let Some(flags) = parse(world, "list", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     if !flags.arguments.is_empty() {
         return Err(Stop::Usage(format!("\"helm list\" accepts no arguments\n\nUsage:  helm {usage}")));
     }

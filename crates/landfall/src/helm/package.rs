@@ -28,7 +28,7 @@ const FLAGS: &[Spec] = &[
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "package [CHART_PATH] [...] [flags]";
-    let Some(flags) = parse(world, "package", usage, &[FLAGS, VALUES, CHART, GLOBAL], words)? else {
+    let Some(flags) = parse(world, usage, &[FLAGS, VALUES, CHART, GLOBAL], words)? else {
         return Ok(0);
     };
     if flags.arguments.is_empty() {

@@ -67,6 +67,7 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
     let path = settings.cache.join(&fetched.name);
     repositories::write_whole(&path, &fetched.bytes)?;
     if flags.is("verify") {
+        fetched.say_again(io::stderr().lock())?;
         let signed = remote.signed(&fetched)?;
         repositories::write_whole(&settings.cache.join(format!("{}.prov", fetched.name)), &signed)?;
         provenance::verify(world, flags, &path.to_string_lossy())?;
@@ -76,12 +77,27 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
 
 /// Loads a chart; with `--dependency-update`, charts that are declared and not there are fetched first.
 pub(super) fn load_whole(world: &World<'_>, flags: &Flags, path: &Path, name: &str) -> Result<Chart, Stop> {
+    load_filled(world, flags, path, name, |filling| filling)
+}
+
+/// As [`load_whole`] for `template`, which leaves standard output to the manifests as far as Helm does.
+pub(super) fn load_for_template(world: &World<'_>, flags: &Flags, path: &Path, name: &str) -> Result<Chart, Stop> {
+    load_filled(world, flags, path, name, Filling::aside)
+}
+
+fn load_filled<'w>(
+    world: &'w World<'w>,
+    flags: &'w Flags,
+    path: &Path,
+    name: &str,
+    told: fn(Filling<'w>) -> Filling<'w>,
+) -> Result<Chart, Stop> {
     let dialect = super::dialect(world, flags)?;
     let chart = load_as(world, path, name, dialect)?;
     if !flags.is("dependency-update") || !path.is_dir() || chart.missing_dependencies().is_empty() {
         return Ok(chart);
     }
-    Filling::new(world, flags, name)?.update()?;
+    told(Filling::new(world, flags, name)?).update()?;
     load_as(world, path, name, dialect)
 }
 

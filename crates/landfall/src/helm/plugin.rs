@@ -19,7 +19,7 @@ const PARTS: [(&str, &str); 4] = [
 ];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
-    let Some(flags) = parse(world, "plugin", "plugin [command]", &[GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, "plugin [command]", &[GLOBAL], words)? else { return Ok(0) };
     match flags.arguments.first().map(String::as_str) {
         Some("list" | "ls") => {}
         Some(verb @ ("install" | "add" | "uninstall" | "rm" | "remove" | "update" | "up")) => {

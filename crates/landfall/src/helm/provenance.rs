@@ -18,7 +18,7 @@ const FLAGS: &[Spec] = &[flag("keyring", Kind::Text, Support::Works, "keyring co
 /// `helm verify`.
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "verify PATH [flags]";
-    let Some(flags) = parse(world, "verify", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     exactly(&flags, "verify", 1, usage)?;
     let verification = verify(world, &flags, &flags.arguments[0])?;
     io::stdout().lock().write_all(told(&verification).as_bytes())?;

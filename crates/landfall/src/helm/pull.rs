@@ -22,7 +22,7 @@ const FLAGS: &[Spec] = &[
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "pull [chart URL | repo/chartname] [...] [flags]";
-    let Some(flags) = parse(world, "pull", usage, &[FLAGS, CHART, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, CHART, GLOBAL], words)? else { return Ok(0) };
     if flags.arguments.is_empty() {
         return Err(Stop::Usage(format!("\"helm pull\" requires at least 1 argument\n\nUsage:  helm {usage}")));
     }
@@ -36,6 +36,9 @@ fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
     let settings = Settings::of(world, flags);
     let remote = Remote::resolve(world, flags, &settings, reference)?;
     let fetched = remote.fetch(spoken(world, flags)?)?;
+    if flags.is("verify") || flags.is("prov") {
+        fetched.say_again(spoken(world, flags)?)?;
+    }
     let destination = flags.text("destination").filter(|path| !path.is_empty()).unwrap_or(".");
     if flags.is("untar") {
         if flags.is("verify") {

@@ -14,7 +14,7 @@ use super::{Stop, World, moment, parse};
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "push [chart] [remote] [flags]";
-    let Some(flags) = parse(world, "push", usage, &[CHART, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[CHART, GLOBAL], words)? else { return Ok(0) };
     if flags.arguments.len() < 2 {
         return Err(Stop::Usage(format!("\"helm push\" requires at least 2 arguments\n\nUsage:  helm {usage}")));
     }

@@ -24,7 +24,7 @@ const FLAGS: &[Spec] = &[
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "registry login|logout HOST [flags]";
-    let Some(flags) = parse(world, "registry", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     let (verb, host) = match flags.arguments.as_slice() {
         [verb, host, ..] if matches!(verb.as_str(), "login" | "logout") => (verb.as_str(), host),
         [verb] if matches!(verb.as_str(), "login" | "logout") => {
@@ -50,7 +50,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if flags.is("insecure") {
         access.certificates = CertificateCheck::Skip;
     }
-    let registry = Registry::new(HttpClient::new(access), kept.clone(), scheme(&flags));
+    let registry = Registry::new(HttpClient::new(access), kept.clone(), scheme(world, &flags));
     registry.login(host).map_err(|error| wrapped(&format!("authenticating to {host:?}"), &error))?;
     kept.keep(host, &username, &password)?;
     writeln!(super::repositories::spoken(world, &flags)?, "Login Succeeded")?;

@@ -62,7 +62,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "repo add|index|list|remove|update [ARGS] [flags]";
-    let Some(mut flags) = parse(world, "repo", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(mut flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     let known = ["add", "update", "up", "list", "ls", "remove", "rm", "index"];
     match flags.arguments.first() {
         Some(verb) if known.contains(&verb.as_str()) => {}

@@ -84,15 +84,21 @@ pub(super) fn version(flags: &Flags) -> String {
 
 /// Registries as the flags say; `--plain-http` asks without TLS, and Helm 3 does so where there is none.
 pub(super) fn registry(world: &World<'_>, flags: &Flags) -> Registry {
-    Registry::new(HttpClient::new(access(flags)), credentials(world, flags), scheme(flags))
+    Registry::new(HttpClient::new(access(flags)), credentials(world, flags), scheme(world, flags))
 }
 
 /// Whether registries are asked over TLS.
-pub(super) fn scheme(flags: &Flags) -> Scheme {
+pub(super) fn scheme(world: &World<'_>, flags: &Flags) -> Scheme {
+    let helm_4 = super::dialect(world, flags).is_ok_and(|dialect| dialect == Dialect::V4);
     let given = |name: &str| flags.text(name).is_some_and(|path| !path.is_empty());
     if flags.is("plain-http") {
         Scheme::Http
-    } else if given("ca-file") || given("cert-file") || flags.is("insecure-skip-tls-verify") || flags.is("insecure") {
+    } else if given("ca-file")
+        || given("cert-file")
+        || flags.is("insecure-skip-tls-verify")
+        || flags.is("insecure")
+        || helm_4
+    {
         Scheme::Https
     } else {
         Scheme::Either
@@ -138,6 +144,15 @@ pub(super) struct Fetched {
     pub(super) bytes: Vec<u8>,
     /// What its maintainer signed, where that came along.
     pub(super) provenance: Option<Vec<u8>>,
+    /// What is said of a chart from a registry.
+    said: String,
+}
+
+impl Fetched {
+    /// Helm fetches a chart from a registry a second time for what its maintainer signed, and says so.
+    pub(super) fn say_again(&self, mut spoken: impl Write) -> io::Result<()> {
+        if self.provenance.is_some() { spoken.write_all(self.said.as_bytes()) } else { Ok(()) }
+    }
 }
 
 impl Remote {
@@ -217,6 +232,7 @@ impl Remote {
                 name: file_name(url)?,
                 bytes: fetch_archive(url, owner, digest, client)?,
                 provenance: None,
+                said: String::new(),
             }),
             Remote::Registry { registry, reference } => pull(registry, reference, spoken),
         }
@@ -269,13 +285,15 @@ pub(super) fn file_name(url: &str) -> Result<String, Stop> {
 /// Fetches a chart from a registry and says what it was.
 pub(super) fn pull(registry: &Registry, reference: &Reference, mut err: impl Write) -> Result<Fetched, Stop> {
     let pulled = registry.pull(reference)?;
-    writeln!(err, "Pulled: {reference}\nDigest: {}", pulled.digest)?;
-    note_underscore(&reference.to_string(), &mut err)?;
+    let mut said = format!("Pulled: {reference}\nDigest: {}\n", pulled.digest).into_bytes();
+    note_underscore(&reference.to_string(), &mut said)?;
+    err.write_all(&said)?;
+    let said = String::from_utf8_lossy(&said).into_owned();
     let name = match (reference.tag(), reference.digest()) {
         (Some(tag), _) => format!("{}-{tag}.tgz", reference.name()),
         (None, digest) => format!("{}@{}.tgz", reference.name(), digest.unwrap_or_default().replace(':', "-")),
     };
-    Ok(Fetched { name, bytes: pulled.chart, provenance: pulled.provenance })
+    Ok(Fetched { name, bytes: pulled.chart, provenance: pulled.provenance, said })
 }
 
 /// Where Helm says what it has pulled and pushed: version 3 on standard error, version 4 on standard output.

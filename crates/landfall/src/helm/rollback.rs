@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use landfall_release::{DeployOptions, Error, Force, HookRuns, Remainder, RollbackOptions};
+use landfall_release::{DeployOptions, Error, HookRuns, Remainder, RollbackOptions};
 
 use super::deploy;
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
@@ -29,7 +29,7 @@ const FLAGS: &[Spec] = &[
         "limit the maximum number of revisions saved per release; 0 for no limit (default 10)",
     ),
     flag("no-hooks", Bool, Works, "prevent hooks from running during rollback"),
-    flag("recreate-pods", Bool, Support::Missing, "performs pods restart for the resource if applicable"),
+    flag("recreate-pods", Bool, Works, "performs pods restart for the resource if applicable"),
     flag("timeout", Kind::Duration, Works, "time to wait for any individual operation (default 5m0s)"),
     flag("wait", Optional("true"), Works, "wait until all resources are ready"),
     flag("wait-for-jobs", Bool, Works, "with --wait, wait for Jobs too"),
@@ -37,10 +37,11 @@ const FLAGS: &[Spec] = &[
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "rollback <RELEASE> [REVISION] [flags]";
-    let Some(flags) = parse(world, "rollback", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     let Some(name) = flags.arguments.first() else {
         return Err(Stop::Usage(format!("\"helm rollback\" requires at least 1 argument\n\nUsage:  helm {usage}")));
     };
+    deploy::DryRun::check(world, &flags)?;
     let revision = match flags.arguments.get(1) {
         None => 0,
         Some(text) => text.parse::<i64>().map_err(|_| {
@@ -85,17 +86,20 @@ async fn roll_back_with(
     let Some(last) = history.last() else { return Err(told(&Error::NotFound { name: name.to_owned() })) };
     let target =
         history.iter().find(|record| record.version == if revision == 0 { last.version - 1 } else { revision });
+    let (apply, force) = (deploy::apply(flags, dialect, target), deploy::force(flags));
+    deploy::check_force(force, apply)?;
     let deploy = DeployOptions {
         hooks: if flags.is("no-hooks") { HookRuns::Skip } else { HookRuns::Run },
         wait: deploy::wait(flags)?,
         timeout: deploy::timeout(flags),
-        force: if flags.is("force") || flags.is("force-replace") { Force::Replace } else { Force::No },
+        force,
         description: flags.text("description").filter(|text| !text.is_empty()).map(str::to_owned),
         cleanup_on_fail: flags.is("cleanup-on-fail"),
         max_history: deploy::max_history(session.world, flags),
-        apply: deploy::apply(flags, dialect, target),
+        apply,
         dialect,
         remainder: Remainder::Written,
+        pods: deploy::pods(flags),
         ..DeployOptions::default()
     };
     let prepared = session.releases.prepare_rollback(name, &RollbackOptions { deploy, revision }).await;

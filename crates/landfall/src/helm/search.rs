@@ -36,7 +36,7 @@ struct Found {
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "search repo [keyword] [flags]";
-    let Some(flags) = parse(world, "search", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     let keywords = match flags.arguments.split_first() {
         Some((what, rest)) if what == "repo" => rest.join(" "),
         Some((what, _)) if what == "hub" => {

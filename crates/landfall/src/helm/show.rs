@@ -21,7 +21,7 @@ const PARTS: [(&str, &str); 5] = [
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "show all|chart|crds|readme|values [CHART] [flags]";
-    let Some(flags) = parse(world, "show", usage, &[FLAGS, CHART, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, CHART, GLOBAL], words)? else { return Ok(0) };
     let known = ["all", "chart", "crds", "readme", "values"];
     let (what, reference) = match flags.arguments.as_slice() {
         [what, reference] if known.contains(&what.as_str()) => (what.as_str(), reference),

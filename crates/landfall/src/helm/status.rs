@@ -23,7 +23,7 @@ const FLAGS: &[Spec] = &[
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "status RELEASE_NAME [flags]";
-    let Some(flags) = parse(world, "status", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     exactly(&flags, "status", 1, usage)?;
     let format = Format::of(&flags);
     let (record, resources) = on_cluster(world, &flags, async |session| {
@@ -130,7 +130,8 @@ async fn tables(session: &Session<'_>, found: &[(String, Object)]) -> Result<Str
     Ok(out)
 }
 
-/// One table with its columns set apart by three spaces (cli-runtime, printers.GetNewTabWriter).
+/// One table with its columns set apart by three spaces, none narrower than six with them (cli-runtime,
+/// printers.GetNewTabWriter).
 fn tabulated(definitions: &Value, rows: &[Value], headed: bool) -> String {
     let shown: Vec<usize> = definitions
         .as_array()
@@ -157,17 +158,29 @@ fn tabulated(definitions: &Value, rows: &[Value], headed: bool) -> String {
         lines.push(shown.iter().map(cell).collect());
     }
     let widths: Vec<usize> = (0..shown.len())
-        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0).max(6))
+        .map(|column| (lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0) + 3).max(6))
         .collect();
     let mut out = String::new();
     for line in lines {
         for (column, cell) in line.iter().enumerate() {
             out.push_str(cell);
             if column + 1 < line.len() {
-                out.push_str(&" ".repeat(widths[column] + 3 - cell.chars().count()));
+                out.push_str(&" ".repeat(widths[column] - cell.chars().count()));
             }
         }
         out.push('\n');
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_three_wider_than_its_cells_and_six_at_least() {
+        let definitions = json!([{"name": "Name"}, {"name": "Up"}, {"name": "Age"}, {"name": "Node", "priority": 1}]);
+        let rows = [json!({"cells": ["web-cm", "1", "12m", "n1"]})];
+        assert_eq!(tabulated(&definitions, &rows, true), "NAME     UP    AGE\nweb-cm   1     12m\n");
+    }
 }

@@ -75,9 +75,7 @@ const FLAGS: &[Spec] = &[
 const WRITTEN_AT_ONCE: usize = 64 * 1024;
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
-    let Some(flags) =
-        parse(world, "template", "template [NAME] [CHART] [flags]", &[FLAGS, VALUES, CHART, GLOBAL], words)?
-    else {
+    let Some(flags) = parse(world, "template [NAME] [CHART] [flags]", &[FLAGS, VALUES, CHART, GLOBAL], words)? else {
         return Ok(0);
     };
     if flags.arguments.is_empty() {
@@ -85,6 +83,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             "\"helm template\" requires at least 1 argument\n\nUsage:  helm template [NAME] [CHART] [flags]".to_owned(),
         ));
     }
+    super::deploy::DryRun::check(world, &flags)?;
     let post_renderer = find_post_renderer(world, &flags)?;
     let mut capabilities = Capabilities::default();
     if let Some(text) = flags.text("kube-version").filter(|text| !text.is_empty()) {
@@ -108,7 +107,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     // Helm reads all values before it looks at the chart.
     layers.merge()?;
     // The process ends with the output; giving back every value of a large chart one by one would only take time.
-    let chart = ManuallyDrop::new(place::load_whole(world, &flags, &path, &reference)?);
+    let chart = ManuallyDrop::new(place::load_for_template(world, &flags, &path, &reference)?);
     if chart.metadata.deprecated && chart.metadata.kind != "library" {
         writeln!(io::stderr().lock(), "WARNING: This chart is deprecated")?;
     }
@@ -142,12 +141,23 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     match post_renderer {
         None => rendered.write_output(&output, &mut out)??,
         Some(program) => {
-            let manifest = post_rendered(world, &flags, &program, rendered.manifest_text(output.include_crds))?;
+            let manifest = post_rendered(world, &flags, &program, rendered.manifest_text(output.include_crds))
+                .map_err(|stop| hinted(stop, &flags))?;
             out.write_all(rendered.output_around(&manifest, &output)?.as_bytes())?;
         }
     }
     out.flush()?;
     Ok(0)
+}
+
+/// What has been rendered, but not printed, can be seen with `--debug`, as Helm says.
+fn hinted(stop: Stop, flags: &Flags) -> Stop {
+    match stop {
+        Stop::Words { helm, diagnostic } if !flags.is("debug") => {
+            Stop::Words { helm: format!("{helm}\n\nUse --debug flag to render out invalid YAML"), diagnostic }
+        }
+        other => other,
+    }
 }
 
 /// With `--debug`, Helm leaves its hint at `--debug` out.
@@ -252,8 +262,7 @@ pub(super) fn post_rendered(
     manifest: String,
 ) -> Result<String, Stop> {
     let failed = |text: String| {
-        let helm =
-            format!("error while running post render on files: {text}\n\nUse --debug flag to render out invalid YAML");
+        let helm = format!("error while running post render on files: {text}");
         Stop::said(helm, Diagnostic::error(219, format!("the post-renderer failed: {text}")))
     };
     let mut child = Command::new(program)

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use landfall_chart::Dialect;
 use landfall_cluster::LogOptions;
+use landfall_object::{Gvk, ObjectKey};
 use landfall_release::{Record, TestFilter, TestOptions};
 
 use super::deploy::timeout;
@@ -21,7 +22,7 @@ const FLAGS: &[Spec] = &[
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "test [RELEASE] [flags]";
-    let Some(flags) = parse(world, "test", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     exactly(&flags, "test", 1, usage)?;
     on_cluster(world, &flags, async |session| test(session, &flags.arguments[0]).await)?;
     Ok(0)
@@ -74,6 +75,12 @@ async fn logs(session: &Session<'_>, record: &Record, filters: &[TestFilter]) ->
         .filter(|hook| !only || filters.contains(&TestFilter::Only(hook.name.clone())))
         .collect();
     hooks.sort_by(|a, b| a.weight.cmp(&b.weight).then_with(|| a.name.cmp(&b.name)));
+    if session.dialect()? == Dialect::V4 {
+        for hook in hooks.into_iter().filter(|hook| hook.kind == "Pod") {
+            container_logs(session, &hook.name).await?;
+        }
+        return Ok(());
+    }
     for hook in hooks {
         let found = session.cluster().logs(session.releases.namespace(), &hook.name, &LogOptions::default()).await;
         let log = found.map_err(|error| {
@@ -85,4 +92,30 @@ async fn logs(session: &Session<'_>, record: &Record, filters: &[TestFilter]) ->
         writeln!(io::stdout().lock(), "POD LOGS: {}\n{log}", hook.name)?;
     }
     Ok(())
+}
+
+/// The logs of all of a pod's containers, as Helm 4 shows them; one that has none keeps back no other.
+async fn container_logs(session: &Session<'_>, name: &str) -> Result<(), Stop> {
+    let failed = |doing: String, error: landfall_cluster::Error| {
+        Stop::said(format!("{doing}: {error}"), landfall_diag::Diagnose::diagnose(&error))
+    };
+    let namespace = session.releases.namespace();
+    let key = ObjectKey::new(Gvk::new("", "v1", "Pod"), Some(namespace), name);
+    let doing = || format!("unable to get pod {name}");
+    let pod = session.cluster().get(&key).await.map_err(|error| failed(doing(), error))?;
+    let pod = pod.ok_or_else(|| Stop::words(300, format!("{}: pods {name:?} not found", doing())))?;
+    let mut kept_back = None;
+    let containers =
+        ["/spec/initContainers", "/spec/containers"].into_iter().filter_map(|list| pod.at(list)?.as_array());
+    for container in containers.flatten().filter_map(|container| container["name"].as_str()) {
+        let options = LogOptions { container: Some(container.to_owned()), ..LogOptions::default() };
+        match session.cluster().logs(namespace, name, &options).await {
+            Ok(log) => writeln!(io::stdout().lock(), "POD LOGS: {name} ({container})\n{log}")?,
+            Err(error) => {
+                let doing = format!("unable to get logs for pod {name}, container {container}");
+                kept_back.get_or_insert(failed(doing, error));
+            }
+        }
+    }
+    kept_back.map_or(Ok(()), Err)
 }

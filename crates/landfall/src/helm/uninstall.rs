@@ -26,7 +26,7 @@ const FLAGS: &[Spec] = &[
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "uninstall RELEASE_NAME [...] [flags]";
-    let Some(flags) = parse(world, "uninstall", usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     if flags.arguments.is_empty() {
         return Err(Stop::Usage(format!("\"helm uninstall\" requires at least 1 argument\n\nUsage:  helm {usage}")));
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use landfall_chart::{Operation, ReleaseInfo, Values, recorded_values, values_from_json, values_over};
-use landfall_release::{Record, Status, UpgradeOptions};
+use landfall_release::{DeployOptions, Record, Status, UpgradeOptions};
 
 use super::deploy::{self, Asked, DEPLOY, DryRun, Rendering, prefixed};
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
@@ -26,19 +26,27 @@ const FLAGS: &[Spec] = &[
         "limit the maximum number of revisions saved per release; 0 for no limit (default 10)",
     ),
     short("install", 'i', Bool, Works, "if a release by this name doesn't already exist, run an install"),
-    flag("recreate-pods", Bool, Support::Missing, "performs pods restart for the resource if applicable"),
+    flag("recreate-pods", Bool, Works, "performs pods restart for the resource if applicable"),
     flag("reset-then-reuse-values", Bool, Works, "the chart's values, the last release's over them, then those given"),
     flag("reset-values", Bool, Works, "reset the values to the ones built into the chart"),
     flag("reuse-values", Bool, Works, "reuse the last release's values and merge in those given"),
 ];
 
+/// What Helm says of a flag that it still takes.
+const DEPRECATED: &str = "Flag --recreate-pods has been deprecated, functionality will no longer be updated. Consult the \
+                          documentation for other methods to recreate pods";
+
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "upgrade [RELEASE] [CHART] [flags]";
-    let Some(flags) = parse(world, "upgrade", usage, &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL], words)? else {
+    let Some(flags) = parse(world, usage, &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL], words)? else {
         return Ok(0);
     };
+    if flags.text("recreate-pods").is_some() {
+        writeln!(io::stderr().lock(), "{DEPRECATED}")?;
+    }
     exactly(&flags, "upgrade", 2, usage)?;
     let post_renderer = template::find_post_renderer(world, &flags)?;
+    DryRun::check(world, &flags)?;
     let format = Format::of(&flags);
     let name = flags.arguments[0].clone();
     let record = on_cluster(world, &flags, async |session| {
@@ -132,7 +140,9 @@ async fn upgrade_with(
     };
     let rendering = Rendering { options: render, post_renderer, capabilities };
     let (content, _) = deploy::content(session, &asked, recorded, rendering, release).await?;
-    let options = UpgradeOptions { deploy: deploy::options(session, Some(&base))? };
+    let options = UpgradeOptions {
+        deploy: DeployOptions { pods: deploy::pods(flags), ..deploy::options(session, Some(&base))? },
+    };
     let prepared = session.releases.prepare_upgrade(name, content, &options).await;
     let mut prepared = prepared.map_err(|error| {
         // Helm builds the new objects once before it begins, and says no more then.

@@ -250,6 +250,32 @@ async fn a_failed_upgrade_is_rolled_back_when_asked_and_its_evidence_comes_first
 }
 
 #[tokio::test]
+async fn pods_of_what_is_updated_are_made_anew_where_that_is_wanted() {
+    let place = Place::new().await;
+    installed(&place).await;
+    let before = pods(&place).await;
+    assert!(!before.is_empty());
+    let prepared = place.releases().prepare_upgrade("web", web("shop/web:1"), &upgrade()).await.expect("prepares");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    assert_eq!(pods(&place).await, before, "nothing has changed");
+    let mut anew = upgrade();
+    anew.deploy.pods = landfall_release::Pods::Recreated;
+    let prepared = place.releases().prepare_upgrade("web", web("shop/web:1"), &anew).await.expect("prepares");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    let after = pods(&place).await;
+    assert!(before.iter().all(|pod| !after.contains(pod)), "{before:?} {after:?}");
+}
+
+/// The pods that are not on their way out, by their identity.
+async fn pods(place: &Place) -> Vec<String> {
+    let options = landfall_cluster::ListOptions::default();
+    let found = place.releases().cluster().list(&landfall_object::Gvk::new("", "v1", "Pod"), &options).await;
+    let found = found.expect("lists");
+    let living = found.iter().filter(|pod| pod.at("/metadata/deletionTimestamp").is_none());
+    living.filter_map(|pod| pod.str_at("/metadata/uid").map(str::to_owned)).collect()
+}
+
+#[tokio::test]
 async fn a_hook_of_argo_that_changes_is_made_anew_where_that_is_wanted() {
     let place = Place::new().await;
     let job = |image: &str, annotation: &str| {

@@ -37,6 +37,8 @@ pub(in super::super) struct Filling<'w> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Telling {
     Aloud,
+    /// What registries have given on standard error.
+    Aside,
     Nothing,
 }
 
@@ -69,6 +71,20 @@ impl<'w> Filling<'w> {
         })
     }
 
+    /// With what registries have given on standard error, as where a chart is printed.
+    pub(in super::super) fn aside(mut self) -> Self {
+        self.telling = Telling::Aside;
+        self
+    }
+
+    /// Where it is told what a registry has given.
+    fn spoken(&self) -> Result<Box<dyn Write>, Stop> {
+        match self.telling {
+            Telling::Aside => Ok(Box::new(io::stderr().lock())),
+            Telling::Aloud | Telling::Nothing => spoken(self.world, self.flags),
+        }
+    }
+
     /// Without a word of what is done, as where a chart is packed.
     pub(in super::super) fn quietly(mut self) -> Self {
         self.telling = Telling::Nothing;
@@ -77,7 +93,7 @@ impl<'w> Filling<'w> {
 
     fn out(&self) -> Box<dyn Write> {
         match self.telling {
-            Telling::Aloud => Box::new(io::stdout().lock()),
+            Telling::Aloud | Telling::Aside => Box::new(io::stdout().lock()),
             Telling::Nothing => Box::new(io::sink()),
         }
     }
@@ -413,8 +429,7 @@ impl<'w> Filling<'w> {
             let reference = Reference::child(repository, &name, &dependency.version)?;
             let doing = format!("could not download {repository}/{name}");
             let registry = Box::new(registry(self.world, self.flags));
-            let fetched =
-                pull(&registry, &reference, spoken(self.world, self.flags)?).map_err(|stop| stop.behind(&doing))?;
+            let fetched = pull(&registry, &reference, self.spoken()?).map_err(|stop| stop.behind(&doing))?;
             let remote = Remote::Registry { registry, reference };
             self.verify(&remote, &fetched).map_err(|stop| stop.behind(&doing))?;
             archives.insert(fetched.name, fetched.bytes);
@@ -430,7 +445,7 @@ impl<'w> Filling<'w> {
         let doing = format!("could not download {url}");
         let owner = repository.clone();
         let remote = Remote::Archive { url, owner, digest: entry.digest, client: Box::new(client) };
-        let fetched = remote.fetch(spoken(self.world, self.flags)?).map_err(|stop| stop.behind(&doing))?;
+        let fetched = remote.fetch(self.spoken()?).map_err(|stop| stop.behind(&doing))?;
         self.verify(&remote, &fetched).map_err(|stop| stop.behind(&doing))?;
         archives.insert(fetched.name, fetched.bytes);
         Ok(())
@@ -441,6 +456,7 @@ impl<'w> Filling<'w> {
         if !self.flags.is("verify") {
             return Ok(());
         }
+        fetched.say_again(self.spoken()?)?;
         let signed = match (remote.signed(fetched), self.unsigned) {
             (Ok(signed), _) => signed,
             (Err(stop), Unsigned::Refused) => return Err(stop),

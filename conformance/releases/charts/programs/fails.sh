@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "something bad" >&2
+exit 3

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec sed "s/replicas: .*/replicas: 7/"
