@@ -124,10 +124,8 @@ impl Work<'_> {
         let here = json!([{"key": "metadata.name", "operator": "In", "values": [name(node)]}]);
         let required =
             child(child(child(spec, "affinity"), "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution");
-        match required.get_mut("nodeSelectorTerms").and_then(Value::as_array_mut) {
-            Some(terms) => terms.iter_mut().for_each(|term| term["matchFields"] = here.clone()),
-            None => required["nodeSelectorTerms"] = json!([{"matchFields": here}]),
-        }
+        // What the template demands of nodes was looked at before the pod was made (`ReplaceDaemonSetPodNodeNameNodeAffinity`).
+        required["nodeSelectorTerms"] = json!([{"matchFields": here}]);
         let mut tolerations = list(spec, "/tolerations").to_vec();
         let network = ("node.kubernetes.io/network-unavailable", "NoSchedule");
         let extra = truth(spec, "/hostNetwork").then_some(network);

@@ -100,6 +100,26 @@ fn a_daemon_set_has_a_pod_on_each_node_that_fits() {
 }
 
 #[test]
+fn a_daemon_sets_pod_is_bound_to_its_node_and_to_nothing_else() {
+    let mut stage = Stage::plain();
+    let linux = json!({"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]});
+    let required = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [linux]}});
+    stage.create(
+        "daemonsets.apps",
+        json!({"metadata": {"name": "logs"}, "spec": {
+        "selector": {"matchLabels": {"app": "logs"}},
+        "template": {"metadata": {"labels": {"app": "logs"}}, "spec": {
+            "affinity": {"nodeAffinity": required}, "containers": [{"name": "c", "image": "l:1"}]}}}}),
+    );
+    stage.rest();
+    let pods = stage.list("pods");
+    assert_eq!(pods.len(), 1);
+    let terms = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+    let here = json!([{"key": "metadata.name", "operator": "In", "values": [text(&pods[0], "/spec/nodeName")]}]);
+    assert_eq!(pods[0].pointer(terms), Some(&json!([{"matchFields": here}])));
+}
+
+#[test]
 fn a_budget_counts_what_may_go() {
     let mut stage = Stage::plain();
     stage.create(
