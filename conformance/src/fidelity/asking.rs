@@ -43,7 +43,7 @@ pub(super) async fn ask(landfall: &Path) -> anyhow::Result<(usize, Vec<String>)>
     ];
     let running = tokio::task::block_in_place(|| Running::start(layout))?;
     let side = Side::new(running.testbed().endpoint()?)?;
-    stand_in::furnish(&side).await?;
+    stand_in::furnish(&side, &[]).await?;
     prepare(&side).await?;
     for (path, text) in CHART {
         let file = home.path().join("shop").join(path);

@@ -81,7 +81,7 @@ impl Delivery {
         let endpoint = testbed.endpoint()?;
         let side = Side::new(endpoint.clone())?;
         begun(&side).await?;
-        stand_in::furnish(&side).await?;
+        stand_in::furnish(&side, &offered.planned()).await?;
         for definition in offered.offered() {
             define(&side, definition).await?;
         }
@@ -104,20 +104,24 @@ impl Delivery {
 
     /// The definitions that the embedded cluster was given because what was delivered uses their kinds.
     pub(super) fn offered(&self) -> impl Iterator<Item = &Value> {
-        let planned: Vec<&str> = items(&self.plan["units"])
-            .flat_map(|unit| items(&unit["plan"]["phases"]))
-            .flat_map(|phase| items(&phase["waves"]))
-            .flat_map(|wave| items(&wave["steps"]))
-            .filter(|step| text(step, "/key/gvk/kind") == "CustomResourceDefinition")
-            .map(|step| text(step, "/key/name"))
-            .collect();
+        let planned = self.planned();
         self.sightings
             .iter()
             // Planning offers them already.
             .filter(|it| matches!(it.what, What::Before | What::Created))
             .filter(|it| it.object["kind"] == "CustomResourceDefinition")
             .map(|it| &it.object)
-            .filter(move |it| !planned.contains(&text(it, "/metadata/name")))
+            .filter(move |it| !planned.contains(&("CustomResourceDefinition", text(it, "/metadata/name"))))
+    }
+
+    /// Kinds and names of what the plan makes.
+    fn planned(&self) -> Vec<(&str, &str)> {
+        items(&self.plan["units"])
+            .flat_map(|unit| items(&unit["plan"]["phases"]))
+            .flat_map(|phase| items(&phase["waves"]))
+            .flat_map(|wave| items(&wave["steps"]))
+            .map(|step| (text(step, "/key/gvk/kind"), text(step, "/key/name")))
+            .collect()
     }
 }
 

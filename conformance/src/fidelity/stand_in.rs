@@ -20,20 +20,25 @@ pub(super) const OPERATORS: &[&str] = &["cert-manager.io", "k8s.mariadb.com", "b
 /// The class that the embedded cluster and k3s have.
 const CLASS: &str = "local-path";
 
-/// What stands on a k3s cluster before anything is delivered.
-pub(super) async fn furnish(side: &Side) -> anyhow::Result<()> {
+/// What stands on a k3s cluster before anything is delivered, but for what is delivered itself: the embedded cluster gives
+/// its own up to it, and who brings a class of the same name to k3s has turned k3s' own off.
+pub(super) async fn furnish(side: &Side, brought: &[(&str, &str)]) -> anyhow::Result<()> {
     let class = json!({
         "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
         "metadata": {"name": CLASS, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
         "provisioner": "rancher.io/local-path", "reclaimPolicy": "Delete", "volumeBindingMode": "WaitForFirstConsumer",
     });
-    side.create("/apis/storage.k8s.io/v1/storageclasses", &class).await?;
+    if !brought.contains(&("StorageClass", CLASS)) {
+        side.create("/apis/storage.k8s.io/v1/storageclasses", &class).await?;
+    }
     let class = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
         "metadata": {"name": "traefik", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}},
         "spec": {"controller": "traefik.io/ingress-controller"},
     });
-    side.create("/apis/networking.k8s.io/v1/ingressclasses", &class).await?;
+    if !brought.contains(&("IngressClass", "traefik")) {
+        side.create("/apis/networking.k8s.io/v1/ingressclasses", &class).await?;
+    }
     Ok(())
 }
 
