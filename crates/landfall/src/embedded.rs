@@ -59,6 +59,17 @@ pub(crate) struct Connection {
     simulated: bool,
     /// Ends the look-out for the death of the server that is talked to.
     closed: CancellationToken,
+    /// Who started the server that is talked to.
+    started: Started,
+}
+
+/// Who started a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Started {
+    /// This command.
+    Here,
+    /// An earlier one; or there is no server.
+    Before,
 }
 
 /// How often it is looked whether the server that is talked to still lives.
@@ -125,6 +136,7 @@ impl Context {
             endpoint: None,
             simulated: false,
             closed: CancellationToken::new(),
+            started: Started::Before,
         })
     }
 
@@ -136,7 +148,7 @@ impl Context {
             return Ok(self.in_process(hosted, None, open_store(None).await?));
         }
         state.create().map_err(Failure::from)?;
-        let (mut silent, mut refused) = (0, 0);
+        let (mut silent, mut refused, mut started) = (0, 0, Started::Before);
         while silent < 3 && refused < REFUSALS {
             match state.try_lock().map_err(Failure::from)? {
                 Some(lock) if hosting != Hosting::Background => {
@@ -151,13 +163,14 @@ impl Context {
                 Some(lock) => {
                     drop(lock);
                     server::spawn(state, None, &[]).await?;
+                    started = Started::Here;
                 }
                 None => {}
             }
             // Whoever holds the lock is about to say where it listens, or about to end.
             let patience = Duration::from_secs(if hosting == Hosting::Background { 10 } else { 2 });
             match state.wait_for_endpoint(patience) {
-                Some(endpoint) if endpoint.listens() => return self.served(state, endpoint).await,
+                Some(endpoint) if endpoint.listens() => return self.served(state, endpoint, started).await,
                 // A process that is killed loses its socket a moment before its lock.
                 Some(_) => {
                     refused += 1;
@@ -174,7 +187,7 @@ impl Context {
         ))
     }
 
-    async fn served(&self, state: &StateDir, endpoint: Endpoint) -> Result<Connection, Failure> {
+    async fn served(&self, state: &StateDir, endpoint: Endpoint, started: Started) -> Result<Connection, Failure> {
         let client = kubeconfig::connect(&self.env, "landfall", Some(&state.file("kubeconfig"))).await?;
         Ok(Connection {
             name: "embedded".to_owned(),
@@ -186,6 +199,7 @@ impl Context {
             endpoint: Some((endpoint, state.clone())),
             simulated: true,
             closed: CancellationToken::new(),
+            started,
         })
     }
 
@@ -200,6 +214,7 @@ impl Context {
             endpoint: None,
             simulated: true,
             closed: CancellationToken::new(),
+            started: Started::Before,
         }
     }
 
@@ -292,6 +307,15 @@ impl Connection {
             hosted.cluster.stop();
         }
         self.store.close().await;
+    }
+
+    /// The same, for a command that has changed nothing: a server that it started would stay unannounced, and for nothing.
+    pub(crate) async fn close_unused(&mut self) -> Result<(), Failure> {
+        self.close().await;
+        if let (Some((_, state)), Started::Here) = (&self.endpoint, self.started) {
+            server::stop_server(state).await?;
+        }
+        Ok(())
     }
 
     /// The same, for commands that only looked.

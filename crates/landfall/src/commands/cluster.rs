@@ -54,7 +54,7 @@ pub(crate) async fn start(context: &Context, args: ClusterStartArgs) -> Outcome 
 
 pub(crate) async fn stop(context: &Context) -> Outcome {
     let state = context.state_here()?;
-    if embedded::stop_server(context, &state).await? {
+    if embedded::stop_server(&state).await? {
         context.ui.line("stopped; its state stays");
     } else {
         context.ui.line("it was not running");
@@ -78,7 +78,7 @@ pub(crate) async fn reset(context: &Context, args: ResetArgs) -> Outcome {
             return Err(Failure::new(Exit::Failed, Diagnostic::error(117, "nothing was forgotten: no yes was given")));
         }
     }
-    embedded::stop_server(context, &state).await?;
+    embedded::stop_server(&state).await?;
     match state.wait_for_lock(Duration::from_secs(5)).map_err(Failure::from)? {
         Some(lock) => state.remove(lock).map_err(Failure::from)?,
         None => return Err(Failure::new(Exit::Failed, Diagnostic::error(620, "the embedded cluster is in use"))),

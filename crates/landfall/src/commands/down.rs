@@ -116,7 +116,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
     }
     let forget = embedded && empty && exit == Exit::Done;
     if embedded && exit == Exit::Done && (empty || args.keep_data) {
-        embedded::stop_server(context, &place.state).await?;
+        embedded::stop_server(&place.state).await?;
         if forget && !args.keep_data {
             let lock = place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)?;
             if let Some(lock) = lock {
@@ -173,7 +173,7 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
     if args.dry_run {
         return Ok(Exit::Done);
     }
-    embedded::stop_server(context, &place.state).await?;
+    embedded::stop_server(&place.state).await?;
     drop(delivering);
     if args.keep_data {
         context.ui.line("= the embedded cluster's state stays");

@@ -91,15 +91,25 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
             let (candidates, options) = (&candidates, &options);
             async move { session.plan(candidates, options).await }
         })
-        .await
-        .map_err(Failure::from)?;
+        .await;
+        let plans = match plans {
+            Ok(plans) => plans,
+            Err(diagnostics) => {
+                connection.close_unused().await?;
+                return Err(Failure::from(diagnostics));
+            }
+        };
         shared::print_plans(context, &place, &connection, Some(&revision), &plans);
+        connection.close_unused().await?;
         return Ok(Exit::Done);
     }
-    confirm(context, &place, &args)?;
+    if let Err(failure) = confirm(context, &place, &args) {
+        connection.close_unused().await?;
+        return Err(failure);
+    }
     addon::tell_missing(context, &place, &mut connection, started).await?;
     if let Err(failure) = builds.make(context).await {
-        connection.close().await;
+        connection.close_unused().await?;
         return Err(failure);
     }
     let declared = place.declared().cloned();
@@ -116,7 +126,7 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
     let mut summary = match result {
         Ok(summary) => summary,
         Err(diagnostics) => {
-            connection.close().await;
+            connection.close_unused().await?;
             let mut failure = Failure::from(diagnostics);
             failure.diagnostics.push(Diagnostic::new(landfall_diag::Severity::Info, 320, "nothing was changed"));
             return Err(failure);

@@ -174,7 +174,7 @@ async fn terminated() {
 }
 
 /// Ends the process that hosts the cluster, when there is one, and waits until it is gone.
-pub(crate) async fn stop_server(_context: &Context, state: &StateDir) -> Result<bool, Failure> {
+pub(crate) async fn stop_server(state: &StateDir) -> Result<bool, Failure> {
     if !state.exists() {
         return Ok(false);
     }

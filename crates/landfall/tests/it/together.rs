@@ -55,6 +55,25 @@ fn up_talks_to_a_server_that_runs_already() {
 }
 
 #[test]
+fn an_up_that_changes_nothing_leaves_no_server_of_its_own() {
+    let sandbox = Sandbox::luckyplans().interactive();
+    sandbox.write(
+        "broken/Chart.yaml",
+        "apiVersion: v2\nname: broken\nversion: 0.1.0\ndependencies: [{name: redis, version: 1.x}]\n",
+    );
+    let runs = || sandbox.run(&["cluster", "status", "-o", "json"]).json()["data"]["endpoint"]["pid"].as_u64();
+    sandbox.run(&["up", "broken", "--state", ".landfall"]).exits(1);
+    assert_eq!(runs(), None);
+    sandbox.run(&["up", "--dry-run"]).exits(0);
+    assert_eq!(runs(), None);
+    sandbox.run(&["cluster", "start"]).exits(0);
+    let before = runs();
+    assert!(before.is_some());
+    sandbox.run(&["up", "--dry-run"]).exits(0);
+    assert_eq!(runs(), before, "whoever started it needs it");
+}
+
+#[test]
 fn a_server_that_was_killed_is_started_again_with_all_that_it_held() {
     let sandbox = Sandbox::luckyplans().interactive();
     sandbox.run(&["up", "--skip", "observability"]).exits(0);
