@@ -192,7 +192,7 @@ fn scripted(place: &Place, script: &Script, peer: &Tool, ours: &Tool) -> anyhow:
     Ok(Case { id: script.id.clone(), text: script.text.clone(), faults })
 }
 
-/// Runs lines on both sides, at the same time, and says in what they differ; a difference is told once.
+/// Runs lines on both sides, at the same time where they do not share what they make, and says in what they differ; a difference is told once.
 fn compared(
     place: &Place,
     lines: &[(usize, String)],
@@ -206,14 +206,22 @@ fn compared(
         ended
     };
     let unique = format!("{}-{}", std::process::id(), next());
+    let (peer_space, own_space) = (format!("peer-{unique}"), format!("ours-{unique}"));
     place.undefine()?;
-    let (theirs, own) = std::thread::scope(|scope| {
-        let peer = scope.spawn(|| run(&format!("peer-{unique}"), peers));
-        let own = run(&format!("ours-{unique}"), ours);
-        (peer.join(), own)
-    });
-    let theirs = theirs.map_err(|_| anyhow::anyhow!("the peer's side ended unexpectedly"))??;
-    let own = own?;
+    let defines = |line: &str| line.split_whitespace().any(|word| place.charts.join(word).join("crds").is_dir());
+    let (theirs, own) = if lines.iter().any(|(_, line)| defines(line)) {
+        // A definition is the whole cluster's: what one side brings, the other would find.
+        let theirs = run(&peer_space, peers)?;
+        place.undefine()?;
+        (theirs, run(&own_space, ours)?)
+    } else {
+        let (theirs, own) = std::thread::scope(|scope| {
+            let peer = scope.spawn(|| run(&peer_space, peers));
+            let own = run(&own_space, ours);
+            (peer.join(), own)
+        });
+        (theirs.map_err(|_| anyhow::anyhow!("the peer's side ended unexpectedly"))??, own?)
+    };
     let mut faults = Vec::new();
     let mut told = std::collections::BTreeSet::new();
     for (((_, line), peer), ours) in lines.iter().zip(&theirs).zip(&own) {
