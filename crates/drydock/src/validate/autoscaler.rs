@@ -27,7 +27,10 @@ pub(super) fn validate(errors: &mut Errors, spec: &At<'_>) {
         let value = most.int().unwrap_or(0);
         errors.push(FieldError::invalid(most.path.clone(), value, "must be greater than or equal to `minReplicas`"));
     }
-    reference(errors, &spec.get("scaleTargetRef"), Group::Needed);
+    let target = spec.get("scaleTargetRef");
+    // The only kind of the core group that scales.
+    let group = if target.get("kind").text() == "ReplicationController" { Group::Free } else { Group::Needed };
+    reference(errors, &target, group);
     for metric in spec.get("metrics").items() {
         self::metric(errors, &metric);
     }
