@@ -104,7 +104,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn 
         None => return Ok("alarms: skipped: no corpus (LANDFALL_CORPUS is not set)".to_owned()),
     };
     let landfall = match &arguments.landfall {
-        Some(path) => path.clone(),
+        Some(path) => std::path::absolute(path)?,
         None => std::env::current_exe()?.with_file_name("landfall"),
     };
     let mut charts = cases::corpus(&corpus, &cache().join("conformance/charts"))?;
