@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -67,7 +67,11 @@ pub(super) struct Side {
     root: PathBuf,
     shelf: Arc<Shelf>,
     symbols: Symbols,
+    pushed: Option<Instant>,
 }
+
+/// A manifest names the second of its push: two pushes of one archive within a second have one digest, and else two.
+const A_SECOND: Duration = Duration::from_millis(1_050);
 
 impl Side {
     /// Folders, a server and the charts of the suite.
@@ -85,7 +89,7 @@ impl Side {
         fs::set_permissions(&helper, fs::Permissions::from_mode(0o755))?;
         let shelf = Shelf::open(certificates)?;
         let symbols = Symbols::new(&root, shelf.ports);
-        let side = Side { tools, root, shelf, symbols };
+        let side = Side { tools, root, shelf, symbols, pushed: None };
         for folder in material {
             side.copy(folder, &side.root.join("work"))?;
         }
@@ -142,9 +146,16 @@ impl Side {
                 // The shell reads the line, so that it may redirect; "$@" is the program.
                 let (variables, verb) = rest.split_once(" -- ").unwrap_or(("", rest));
                 let script = format!("{variables} \"$@\" {verb}");
+                let pushes = verb.starts_with("push ");
+                if let Some(before) = self.pushed.filter(|_| pushes) {
+                    std::thread::sleep(A_SECOND.saturating_sub(before.elapsed()));
+                }
                 let mut words = vec![tool.program.display().to_string()];
                 words.extend(tool.words.iter().map(|word| (*word).to_owned()));
                 self.run(&script, &words, tool.variables, &mut ended)?;
+                if pushes {
+                    self.pushed = Some(Instant::now());
+                }
             }
             "sh" => self.run(rest, &[], &[], &mut ended)?,
             _ => anyhow::bail!("{line}: a line begins with a, b, sh, put or asked"),
