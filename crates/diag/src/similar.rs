@@ -6,36 +6,17 @@ pub fn nearest<'a, I>(typed: &str, known: I) -> Option<&'a str>
 where
     I: IntoIterator<Item = &'a str>,
 {
-    let typed_chars: Vec<char> = typed.chars().flat_map(char::to_lowercase).collect();
+    let typed = typed.to_lowercase();
     let mut best: Option<(usize, &str)> = None;
     for name in known {
-        let name_chars: Vec<char> = name.chars().flat_map(char::to_lowercase).collect();
-        let limit = (typed_chars.len().max(name_chars.len()) / 3).max(1);
-        let distance = distance(&typed_chars, &name_chars);
+        let lower = name.to_lowercase();
+        let limit = (typed.chars().count().max(lower.chars().count()) / 3).max(1);
+        let distance = strsim::osa_distance(&typed, &lower);
         if distance <= limit && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, name));
         }
     }
     best.map(|(_, name)| name)
-}
-
-/// Optimal string alignment distance: like Levenshtein's, a swap of neighbours counts one.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let replace = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = replace.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before_last[j - 2] + 1);
-            }
-        }
-        before_last = last;
-        last = row;
-    }
-    last[b.len()]
 }
 
 #[cfg(test)]

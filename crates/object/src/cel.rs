@@ -26,6 +26,31 @@ pub use check::{Declared, check};
 pub(crate) use evaluate::{Bindings, Budget};
 pub(crate) use value::Val;
 
+/// Words that cannot be names: the grammar's own, and those that it keeps for later (cel-go `parser.go`).
+pub const RESERVED: [&str; 21] = [
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "namespace",
+    "null",
+    "package",
+    "return",
+    "true",
+    "var",
+    "void",
+    "while",
+];
+
 /// A parsed expression.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {

@@ -34,6 +34,15 @@ pub enum Driver {
 }
 
 impl Driver {
+    /// The driver that `HELM_DRIVER` names, where nothing means Secrets (`action.Configuration.Init`); none for the names of others.
+    pub fn named(name: Option<&str>) -> Option<Self> {
+        match name {
+            None | Some("" | "secret" | "secrets") => Some(Self::Secret),
+            Some("configmap" | "configmaps") => Some(Self::ConfigMap),
+            Some(_) => None,
+        }
+    }
+
     fn gvk(self) -> Gvk {
         Gvk::new(
             "",

@@ -3,7 +3,7 @@
 //! Their expressions are compiled as far as [`landfall_object::cel::check`] goes; those of mutations are not, which build objects.
 
 use landfall_object::FieldError;
-use landfall_object::cel::{Declared, check};
+use landfall_object::cel::{Declared, RESERVED, check};
 
 use super::at::{At, Errors};
 use super::webhook::{self, MatchConditions};
@@ -12,31 +12,6 @@ use super::{metadata, names};
 const REASONS: [&str; 3] = ["Forbidden", "Invalid", "RequestEntityTooLarge"];
 const MOST_ANNOTATIONS: usize = 20;
 const LONGEST_ANNOTATION: usize = 5 * 1024;
-/// Words that cannot be names in an expression.
-const RESERVED: [&str; 21] = [
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
-
 pub(super) fn validate(errors: &mut Errors, kind: &str, object: &At<'_>, old: Option<&At<'_>>) {
     let spec = object.get("spec");
     let kept = Kept(old.map(|old| old.get("spec")));

@@ -4,15 +4,16 @@ pub(crate) mod builds;
 
 use std::time::Instant;
 
-use landfall_delivery::{Outcome, Summary, UpOptions, Verdict, parse_duration, services};
-use landfall_diag::Diagnostic;
+use landfall_delivery::{Candidate, Outcome, Summary, UpOptions, Verdict, parse_duration, services};
+use landfall_diag::{Diagnostic, Severity};
+use landfall_source::Revision;
 use serde_json::json;
 
 use self::builds::Builds;
 use crate::cli::UpArgs;
 use crate::commands::{addon, machine, shared};
 use crate::context::{ClusterChoice, Context, Place};
-use crate::embedded::Hosting;
+use crate::embedded::{Connection, Hosting};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome as Ended, exit_of};
 use crate::ui::{Output, Style, seconds};
@@ -21,9 +22,9 @@ use crate::ui::{Output, Style, seconds};
 async fn plan_on_nothing(
     context: &Context,
     place: &Place,
-    candidates: &[landfall_delivery::Candidate],
+    candidates: &[Candidate],
     options: &UpOptions,
-    revision: &landfall_source::Revision,
+    revision: &Revision,
     started: Instant,
 ) -> Ended {
     let nowhere = crate::state::StateDir::at(place.state.file("none"));
@@ -86,57 +87,81 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
         machine::make(context, &place, &name, &k3d).await?;
     }
     let mut connection = context.connect(&place, hosting, &faults).await?;
-    if args.dry_run {
-        let plans = shared::with_progress(context, &mut connection, started, |session| {
-            let (candidates, options) = (&candidates, &options);
-            async move { session.plan(candidates, options).await }
-        })
-        .await;
-        let plans = match plans {
-            Ok(plans) => plans,
-            Err(diagnostics) => {
-                connection.close_unused().await?;
-                return Err(Failure::from(diagnostics));
-            }
-        };
-        shared::print_plans(context, &place, &connection, Some(&revision), &plans);
-        connection.close_unused().await?;
-        return Ok(Exit::Done);
-    }
-    if let Err(failure) = confirm(context, &place, &args) {
-        connection.close_unused().await?;
-        return Err(failure);
-    }
-    addon::tell_missing(context, &place, &mut connection, started).await?;
-    if let Err(failure) = builds.make(context).await {
-        connection.close_unused().await?;
-        return Err(failure);
-    }
-    let declared = place.declared().cloned();
-    let result = shared::with_progress(context, &mut connection, started, |session| {
-        let (candidates, options, declared) = (&candidates, &options, declared.as_ref());
-        async move { session.up(candidates, declared, options).await }
-    })
-    .await;
-    let ended_well = result.as_ref().is_ok_and(|summary| exit_code(summary) == Exit::Done);
-    if !ended_well && let Some(failure) = connection.lost() {
-        connection.close().await;
-        return Err(failure);
-    }
-    let mut summary = match result {
-        Ok(summary) => summary,
-        Err(diagnostics) => {
-            connection.close_unused().await?;
-            let mut failure = Failure::from(diagnostics);
-            failure.diagnostics.push(Diagnostic::new(landfall_diag::Severity::Info, 320, "nothing was changed"));
+    let delivery = Delivery {
+        context,
+        place: &place,
+        args: &args,
+        candidates: &candidates,
+        options: &options,
+        builds: &builds,
+        started,
+    };
+    let delivered = if args.dry_run {
+        delivery.show_plan(&mut connection, &revision).await.map(|()| None)
+    } else {
+        delivery.make(&mut connection).await.map(Some)
+    };
+    // Only a delivery leaves a server behind, and a server that was lost is not there to be ended.
+    let summary = match delivered {
+        Ok(Some(summary)) => summary,
+        Err(failure) if connection.lost().is_some() => {
+            connection.close().await;
             return Err(failure);
         }
+        nothing => {
+            connection.close_unused().await?;
+            return nothing.map(|_| Exit::Done);
+        }
     };
-    summary.simulated = connection.simulated(&builds.lines());
     let exit = exit_code(&summary);
     print(context, &place, &connection, &summary, &wanted.services, started, exit);
     connection.close().await;
     Ok(exit)
+}
+
+/// What is delivered over a connection.
+struct Delivery<'a> {
+    context: &'a Context,
+    place: &'a Place,
+    args: &'a UpArgs,
+    candidates: &'a [Candidate],
+    options: &'a UpOptions,
+    builds: &'a Builds,
+    started: Instant,
+}
+
+impl Delivery<'_> {
+    async fn show_plan(&self, connection: &mut Connection, revision: &Revision) -> Result<(), Failure> {
+        let (candidates, options) = (self.candidates, self.options);
+        let plans = shared::with_progress(self.context, connection, self.started, |session| async move {
+            session.plan(candidates, options).await
+        })
+        .await;
+        shared::print_plans(self.context, self.place, connection, Some(revision), &plans.map_err(Failure::from)?);
+        Ok(())
+    }
+
+    async fn make(&self, connection: &mut Connection) -> Result<Summary, Failure> {
+        confirm(self.context, self.place, self.args)?;
+        addon::tell_missing(self.context, self.place, connection, self.started).await?;
+        self.builds.make(self.context).await?;
+        let (candidates, options, declared) = (self.candidates, self.options, self.place.declared().cloned());
+        let result = shared::with_progress(self.context, connection, self.started, |session| async move {
+            session.up(candidates, declared.as_ref(), options).await
+        })
+        .await;
+        let ended_well = result.as_ref().is_ok_and(|summary| exit_code(summary) == Exit::Done);
+        if !ended_well && let Some(failure) = connection.lost() {
+            return Err(failure);
+        }
+        let mut summary = result.map_err(|diagnostics| {
+            let mut failure = Failure::from(diagnostics);
+            failure.diagnostics.push(Diagnostic::new(Severity::Info, 320, "nothing was changed"));
+            failure
+        })?;
+        summary.simulated = connection.simulated(&self.builds.lines());
+        Ok(summary)
+    }
 }
 
 /// A first argument is the target when it is an address or holds something to deliver; otherwise it is a service.
@@ -160,11 +185,7 @@ fn split(context: &Context, args: &UpArgs) -> Wanted {
     }
 }
 
-fn check_services(
-    wanted: &[String],
-    place: &Place,
-    candidates: &[landfall_delivery::Candidate],
-) -> Result<(), Failure> {
+fn check_services(wanted: &[String], place: &Place, candidates: &[Candidate]) -> Result<(), Failure> {
     if wanted.is_empty() {
         return Ok(());
     }
@@ -184,7 +205,7 @@ fn check_services(
     Ok(())
 }
 
-fn refuse_dirty(place: &Place, args: &UpArgs, revision: &landfall_source::Revision) -> Result<(), Failure> {
+fn refuse_dirty(place: &Place, args: &UpArgs, revision: &Revision) -> Result<(), Failure> {
     let ClusterChoice::Context { protected: true, .. } = place.cluster else { return Ok(()) };
     if !revision.is_dirty() || args.dirty || args.dry_run {
         return Ok(());
@@ -257,7 +278,7 @@ fn exit_code(summary: &Summary) -> Exit {
 fn print(
     context: &Context,
     place: &Place,
-    connection: &crate::embedded::Connection,
+    connection: &Connection,
     summary: &Summary,
     services: &[String],
     started: Instant,

@@ -63,12 +63,11 @@ pub(super) fn on_cluster<T>(
 
 /// In what records are kept, by `HELM_DRIVER`.
 fn driver(world: &World<'_>) -> Result<Driver, Stop> {
-    match (world.env)("HELM_DRIVER").as_deref() {
-        None | Some("" | "secret" | "secrets") => Ok(Driver::Secret),
-        Some("configmap" | "configmaps") => Ok(Driver::ConfigMap),
-        Some(known @ ("memory" | "sql")) => Err(Stop::Missing(format!("HELM_DRIVER={known} is not there yet"))),
-        Some(other) => Err(Stop::words(101, format!("unknown driver {other:?}"))),
-    }
+    let named = (world.env)("HELM_DRIVER");
+    Driver::named(named.as_deref()).ok_or_else(|| match named.unwrap_or_default().as_str() {
+        known @ ("memory" | "sql") => Stop::Missing(format!("HELM_DRIVER={known} is not there yet")),
+        other => Stop::words(101, format!("unknown driver {other:?}")),
+    })
 }
 
 /// An error of the release room in Helm's words and ours.

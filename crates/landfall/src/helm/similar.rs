@@ -32,25 +32,9 @@ const KNOWN: [&str; 25] = [
 /// The verbs at most two letters away from what was typed, and those that begin with it; empty when there are none.
 pub(super) fn suggestions(typed: &str) -> String {
     let typed = typed.to_lowercase();
-    let is_near = |name: &str| name.starts_with(&typed) || distance(&typed, name) <= 2;
+    let is_near = |name: &str| name.starts_with(&typed) || strsim::levenshtein(&typed, name) <= 2;
     let near: String = KNOWN.into_iter().filter(|name| is_near(name)).map(|name| format!("\t{name}\n")).collect();
     if near.is_empty() { near } else { format!("\n\nDid you mean this?\n{near}") }
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (row, of_a) in a.chars().enumerate() {
-        let mut diagonal = row;
-        last[0] = row + 1;
-        for (column, of_b) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(of_a != *of_b);
-            diagonal = last[column + 1];
-            last[column + 1] = replaced.min(diagonal + 1).min(last[column] + 1);
-        }
-    }
-    last[b.len()]
 }
 
 #[cfg(test)]

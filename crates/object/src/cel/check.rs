@@ -4,7 +4,7 @@
 //! Whether a function fits the types it is given is not checked; and after the first syntax error within an expression no more are looked for.
 
 use super::parse::{self, Named, Trouble};
-use super::{Expr, Literal, LoopKind, Presence, functions};
+use super::{Expr, Literal, LoopKind, Presence, RESERVED, functions};
 
 /// What an expression may name, and what it must come to.
 #[derive(Debug, Clone, Default)]
@@ -18,28 +18,6 @@ pub struct Declared {
     /// The types it may come to; any where none is named.
     pub returns: &'static [&'static str],
 }
-
-/// Words that name nothing (`parser.go`).
-const RESERVED: [&str; 18] = [
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "false",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "namespace",
-    "package",
-    "return",
-    "var",
-    "void",
-    "while",
-];
 
 /// Functions of the server's libraries that are not evaluated here.
 const NOT_EVALUATED: [&str; 42] = [

@@ -1,5 +1,7 @@
 //! Texts: escapes, durations, names of fields.
 
+use super::RESERVED;
+
 /// What a quoted text means; `None` for an escape that is none.
 pub(super) fn unescape(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
@@ -77,32 +79,11 @@ pub(super) fn seconds(nanos: i128) -> String {
 
 /// The field's own name behind one that the language can write (`__dash__`, `__namespace__`); `None` when it is not escaped.
 pub(super) fn unescaped_field(name: &str) -> Option<String> {
-    const RESERVED: [&str; 19] = [
-        "true",
-        "false",
-        "null",
-        "in",
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-    ];
     if !name.contains("__") {
         return None;
     }
     if let Some(inner) = name.strip_prefix("__").and_then(|name| name.strip_suffix("__"))
-        && (RESERVED.contains(&inner) || matches!(inner, "void" | "while"))
+        && RESERVED.contains(&inner)
     {
         return Some(inner.to_owned());
     }

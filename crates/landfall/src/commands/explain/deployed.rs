@@ -60,10 +60,16 @@ async fn of_cluster(
     units: &[Unit],
     cluster: &Cluster,
 ) -> Result<Vec<Explainer>, Failure> {
-    let driver = match context.env.get("HELM_DRIVER") {
-        Some("configmap" | "configmaps") => Driver::ConfigMap,
-        _ => Driver::Secret,
-    };
+    let named = context.env.get("HELM_DRIVER");
+    let driver = Driver::named(named).ok_or_else(|| {
+        Failure::usage(
+            Diagnostic::error(
+                171,
+                format!("releases are not read from where HELM_DRIVER={} keeps them", named.unwrap_or_default()),
+            )
+            .help("unset HELM_DRIVER, or set it to `secret` or `configmap`"),
+        )
+    })?;
     let namespace = args.place.namespace.as_deref();
     let releases = Releases::new(cluster.clone(), namespace.unwrap_or("default"), Arc::new(WallClock)).kept_in(driver);
     let all = releases.revisions(namespace).await.map_err(|error| failed(&error))?;
