@@ -1,5 +1,7 @@
 //! What branches decide, for a traced execution: about what is printed in them, and about what would have been.
 
+use std::ops::Range;
+
 use crate::call::CallCtx;
 use crate::parse::tree::{Branch, Id, Node, OperandKind, Run, Unit};
 use crate::trace::PieceKind;
@@ -31,8 +33,7 @@ impl CallCtx<'_> {
     pub(super) fn decided(&mut self, unit: &Unit, branch: &Branch, decision: Decision, left: Option<Run>) {
         self.say_nothing(unit, branch, &decision, left);
         // What follows a `break` depends on what decided about it, up to the loop's end.
-        let jumps = jumps(unit, branch.body) || branch.otherwise.is_some_and(|otherwise| jumps(unit, otherwise));
-        if let Some(trace) = self.trace.as_mut().filter(|_| !jumps) {
+        if let Some(trace) = self.trace.as_mut().filter(|_| !branch.jumps) {
             trace.set_control(decision.outer);
         }
     }
@@ -59,22 +60,26 @@ impl CallCtx<'_> {
 
     /// Marks the variables and maps that a branch would have written to; `dot` is `None` where it is not known.
     pub(super) fn left_out(&mut self, unit: &Unit, dot: Option<&Value>, left: Option<Run>) {
-        let Some(left) = left else { return };
-        for id in left.of() {
-            match &unit.nodes[id] {
-                Node::Text { .. } | Node::Break { .. } | Node::Continue { .. } | Node::Template { .. } => {}
-                Node::Action { pipe, .. } => self.left_pipe(unit, dot, *pipe),
-                Node::If(branch) => {
-                    self.left_pipe(unit, dot, branch.pipe);
-                    self.left_out(unit, dot, Some(branch.body));
-                    self.left_out(unit, dot, branch.otherwise);
+        // Branches in branches wait here: they may be nested deeper than the stack is.
+        let mut work: Vec<(Range<usize>, Option<&Value>)> = left.map(|left| (left.of(), dot)).into_iter().collect();
+        while let Some((nodes, dot)) = work.last_mut() {
+            let dot = *dot;
+            let Some(id) = nodes.next() else {
+                work.pop();
+                continue;
+            };
+            let (branch, inside) = match &unit.nodes[id] {
+                Node::Text { .. } | Node::Break { .. } | Node::Continue { .. } | Node::Template { .. } => continue,
+                Node::Action { pipe, .. } => {
+                    self.left_pipe(unit, dot, *pipe);
+                    continue;
                 }
-                Node::With(branch) | Node::Range(branch) => {
-                    self.left_pipe(unit, dot, branch.pipe);
-                    self.left_out(unit, None, Some(branch.body));
-                    self.left_out(unit, dot, branch.otherwise);
-                }
-            }
+                Node::If(branch) => (branch, dot),
+                Node::With(branch) | Node::Range(branch) => (branch, None),
+            };
+            self.left_pipe(unit, dot, branch.pipe);
+            work.extend(branch.otherwise.map(|otherwise| (otherwise.of(), dot)));
+            work.push((branch.body.of(), inside));
         }
     }
 
@@ -143,17 +148,6 @@ fn word(unit: &Unit, operand: Id) -> Option<Str> {
         OperandKind::Str { literal, .. } => unit.literals[literal as usize].as_str().cloned(),
         _ => None,
     }
-}
-
-/// Whether a loop may go on differently behind these nodes.
-fn jumps(unit: &Unit, body: Run) -> bool {
-    body.of().any(|id| match &unit.nodes[id] {
-        Node::Break { .. } | Node::Continue { .. } => true,
-        Node::If(branch) | Node::With(branch) => {
-            jumps(unit, branch.body) || branch.otherwise.is_some_and(|otherwise| jumps(unit, otherwise))
-        }
-        _ => false,
-    })
 }
 
 /// Deepest look for what a branch prints first.

@@ -16,8 +16,9 @@ use crate::value::{Str, Value};
 
 /// Go's limit for parentheses in parentheses.
 const MAX_PAREN_DEPTH: u32 = 10_000;
-/// Ours for control structures in each other; Go has none and runs out of memory.
-const MAX_CONTROL_DEPTH: u32 = 100_000;
+/// Ours for control structures in each other, more than the largest file that Helm reads (5 MiB) has room for; Go has none and runs out
+/// of memory.
+const MAX_CONTROL_DEPTH: u32 = 420_000;
 
 type Parsed<T> = Result<T, Box<ParseError>>;
 
@@ -430,6 +431,8 @@ impl<'t> Parser<'t> {
         if control == Control::Range {
             self.tree.range_depth -= 1;
         }
+        // A loop's own jumps are its own; those behind its `else` belong to the loop around it.
+        let mut jumps = control != Control::Range && nodes.iter().any(Node::jumps);
         let body = self.list(nodes).0;
         let mut otherwise = None;
         if let Ending::Else = ending {
@@ -444,19 +447,21 @@ impl<'t> Parser<'t> {
             if let Some(chained) = chained {
                 self.next();
                 let node = self.control(chained)?;
+                jumps |= node.jumps();
                 otherwise = Some(self.list(vec![node]).0);
             } else {
                 let (nodes, ending) = self.item_list()?;
                 if let Ending::Else = ending {
                     return self.fail("expected end; found {{else}}");
                 }
+                jumps |= nodes.iter().any(Node::jumps);
                 otherwise = Some(self.list(nodes).0);
             }
         }
         self.tree.known.truncate(known);
         self.tree.scope.truncate(scope);
         let pos = self.unit.pipes[pipe as usize].pos;
-        let branch = Branch { pos, pipe, body, otherwise };
+        let branch = Branch { pos, pipe, body, otherwise, jumps };
         Ok(match control {
             Control::If => Node::If(branch),
             Control::With => Node::With(branch),

@@ -108,12 +108,25 @@ pub(crate) enum Node {
     Template { pos: u32, name: Str, pipe: Option<Id> },
 }
 
+impl Node {
+    /// Whether it may end the turn of a loop that it stands in.
+    pub(crate) fn jumps(&self) -> bool {
+        match self {
+            Node::Break { .. } | Node::Continue { .. } => true,
+            Node::If(branch) | Node::With(branch) | Node::Range(branch) => branch.jumps,
+            Node::Text { .. } | Node::Action { .. } | Node::Template { .. } => false,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Branch {
     pub(crate) pos: u32,
     pub(crate) pipe: Id,
     pub(crate) body: Run,
     pub(crate) otherwise: Option<Run>,
+    /// Whether a `break` or `continue` in it belongs to a loop around it.
+    pub(crate) jumps: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -42,8 +42,21 @@ fn deep_parentheses_and_blocks_do_not_need_the_callers_stack() {
     assert_eq!(error(&deeper), "template: t:1: max expression depth exceeded");
     let blocks = format!("{}x{}", "{{ if 1 }}".repeat(20_000), "{{ end }}".repeat(20_000));
     assert_eq!(run(&blocks, Limits::default()).expect("as Go"), b"x");
-    let open = "{{ if 1 }}".repeat(150_000);
+    let chain = format!("{{{{ if 0 }}}}{}x{{{{ end }}}}", "{{ else if 0 }}".repeat(100_001) + "{{ else }}");
+    assert_eq!(run(&chain, Limits::default()).expect("as Go"), b"x");
+    let open = "{{ if 1 }}".repeat(450_000);
     assert!(error(&open).contains("nested too deeply"));
+}
+
+#[test]
+fn a_trace_of_deep_blocks_does_not_need_the_callers_stack() {
+    for outer in ["{{ if 1 }}", "{{ if 0 }}"] {
+        let text = format!("{outer}{}x{}", "{{ if 1 }}".repeat(100_000), "{{ end }}".repeat(100_001));
+        let mut set = Set::new("gotpl", values::funcs(), MissingKey::Zero);
+        set.parse("t", text.as_bytes()).expect("parses");
+        let traced = set.execute_traced("t", &values::data(), &mut (), Limits::default(), &mut Recording::new());
+        assert_eq!(traced.expect("renders").0, if outer.contains('1') { &b"x"[..] } else { b"" });
+    }
 }
 
 #[test]
