@@ -101,11 +101,11 @@ impl<'a> Compiler<'a> {
     }
 
     /// The hooks of a moment, by weight and name.
-    pub(crate) fn hooks(&mut self, record: &Record, moment: Moment) -> Result<(), Error> {
-        self.hooks_where(record, moment, |_| true)
+    pub(crate) async fn hooks(&mut self, record: &Record, moment: Moment) -> Result<(), Error> {
+        self.hooks_where(record, moment, |_| true).await
     }
 
-    pub(crate) fn hooks_where(
+    pub(crate) async fn hooks_where(
         &mut self,
         record: &Record,
         moment: Moment,
@@ -124,9 +124,17 @@ impl<'a> Compiler<'a> {
         let mut items = Vec::new();
         for (id, hook) in hooks {
             let mut object = hook_object(&hook.path, &hook.manifest)?;
-            if object.namespace().is_none() && !is_cluster_scoped(&object.gvk()) {
-                object.set_namespace(&*self.releases.namespace);
-            }
+            object = match self.place(object.clone()).await {
+                Ok(placed) => placed,
+                // A hook before it may bring the kind; most kinds live in a namespace.
+                Err(landfall_cluster::Error::NoMatch { .. }) => {
+                    if object.namespace().is_none() {
+                        object.set_namespace(&*self.releases.namespace);
+                    }
+                    object
+                }
+                Err(source) => return Err(Error::Cluster(source)),
+            };
             let mut delete: Vec<DeletePolicy> =
                 hook.delete_policies.iter().filter_map(|word| delete_policy(word)).collect();
             if delete.is_empty() {
@@ -383,11 +391,6 @@ pub(crate) fn namespace_object(name: &str) -> Object {
     let mut object = Object::new(&ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, name));
     object.set_label("name", name);
     object
-}
-
-/// Kinds of Kubernetes itself that live in no namespace; hooks are rarely of them.
-fn is_cluster_scoped(gvk: &Gvk) -> bool {
-    landfall_object::schema::Schemas::builtin().resource_of(gvk).is_some_and(|(_, resource)| !resource.namespaced)
 }
 
 fn delete_policy(word: &str) -> Option<DeletePolicy> {

@@ -354,11 +354,11 @@ impl Releases {
         if options.create_namespace {
             compiler.namespace();
         }
-        compiler.hooks(&record, Moment::PreInstall)?;
+        compiler.hooks(&record, Moment::PreInstall).await?;
         let objects = compiler.build("release", &record.manifest).await?;
         compiler.resources(objects, Vec::new());
         compiler.wait();
-        compiler.hooks(&record, Moment::PostInstall)?;
+        compiler.hooks(&record, Moment::PostInstall).await?;
         let desired = compiler.finish(name);
         let course =
             course(Verb::Install, &record, last.map(|last| last.version), &options.deploy, options.create_namespace);
@@ -400,14 +400,14 @@ impl Releases {
         content.labels = labels;
         let record = self.new_record(name, content, info, last.version + 1, &options.deploy);
         let mut compiler = Compiler::new(self, &options.deploy, "upgrade");
-        compiler.hooks(&record, Moment::PreUpgrade)?;
+        compiler.hooks(&record, Moment::PreUpgrade).await?;
         let objects = compiler.build("new release", &record.manifest).await?;
         let before = compiler.build_current(&base.manifest).await?;
         let pods = compiler.pods(&objects).await?;
         compiler.resources(objects, before);
         compiler.recreate(pods);
         compiler.wait();
-        compiler.hooks(&record, Moment::PostUpgrade)?;
+        compiler.hooks(&record, Moment::PostUpgrade).await?;
         let desired = compiler.finish(name);
         let course = course(Verb::Upgrade, &record, Some(base.version), &options.deploy, false);
         self.prepared(desired, record, Some(base), course, &options.deploy, "update").await
@@ -442,14 +442,14 @@ impl Releases {
             ..Info::default()
         };
         let mut compiler = Compiler::new(self, &options.deploy, "rollback");
-        compiler.hooks(&record, Moment::PreRollback)?;
+        compiler.hooks(&record, Moment::PreRollback).await?;
         let objects = compiler.build("new release", &record.manifest).await?;
         let before = compiler.build_current(&current.manifest).await?;
         let pods = compiler.pods(&objects).await?;
         compiler.resources(objects, before);
         compiler.recreate(pods);
         compiler.wait();
-        compiler.hooks(&record, Moment::PostRollback)?;
+        compiler.hooks(&record, Moment::PostRollback).await?;
         let desired = compiler.finish(name);
         let course = course(Verb::Rollback, &record, Some(current.version), &options.deploy, false);
         // Helm does not ask for ownership on the way back.
@@ -478,10 +478,10 @@ impl Releases {
         };
         let mut compiler = Compiler::new(self, &deploy, "uninstall");
         if !gone_already {
-            compiler.hooks(&record, Moment::PreDelete)?;
+            compiler.hooks(&record, Moment::PreDelete).await?;
             let before = compiler.build_current(&record.manifest).await?;
             compiler.removal(before, options);
-            compiler.hooks(&record, Moment::PostDelete)?;
+            compiler.hooks(&record, Moment::PostDelete).await?;
         }
         let desired = compiler.finish(name);
         let mut course = course(Verb::Uninstall, &record, Some(record.version), &deploy, false);
@@ -509,9 +509,9 @@ impl Releases {
             .iter()
             .filter_map(|filter| if let TestFilter::Not(name) = filter { Some(name) } else { None })
             .collect();
-        compiler.hooks_where(&record, Moment::Test, |hook| {
-            (only.is_empty() || only.contains(&&hook.name)) && !not.contains(&&hook.name)
-        })?;
+        let is_wanted =
+            |hook: &crate::HookRecord| (only.is_empty() || only.contains(&&hook.name)) && !not.contains(&&hook.name);
+        compiler.hooks_where(&record, Moment::Test, is_wanted).await?;
         let desired = compiler.finish(name);
         let course = course(Verb::Test, &record, Some(record.version), &deploy, false);
         let current = record.clone();

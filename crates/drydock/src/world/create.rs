@@ -145,15 +145,11 @@ impl World {
     }
 }
 
-/// The body's namespace must be the path's, or be absent.
+/// The body's namespace must be the path's, or be absent; an object of the cluster loses what it says
+/// (`rest.EnsureObjectNamespaceMatchesRequestNamespace`).
 pub(crate) fn settle_namespace(resource: &Resource, namespace: &str, object: &mut Value) -> Result<(), Status> {
     let given = object["metadata"]["namespace"].as_str().unwrap_or_default();
     if !resource.is_namespaced() {
-        if !given.is_empty() {
-            return Err(Status::bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request",
-            ));
-        }
         if let Some(metadata) = object["metadata"].as_object_mut() {
             metadata.remove("namespace");
         }

@@ -50,3 +50,15 @@ pub(crate) fn job_hook(name: &str, events: &[&str], spec: &str, policies: &[&str
         ..HookRecord::default()
     }
 }
+
+/// Any object as a hook.
+pub(crate) fn hook(name: &str, kind: &str, events: &[&str], manifest: &str) -> HookRecord {
+    HookRecord {
+        name: name.into(),
+        kind: kind.into(),
+        path: format!("web/templates/{name}.yaml"),
+        manifest: manifest.into(),
+        events: events.iter().map(|event| (*event).to_owned()).collect(),
+        ..HookRecord::default()
+    }
+}

@@ -3,7 +3,7 @@ use landfall_release::{
     DeployOptions, Error, InstallOptions, ListFilter, RollbackOptions, Status, UninstallOptions, UpgradeOptions, Wait,
 };
 
-use crate::charts::{content, deployment, job_hook, web};
+use crate::charts::{content, deployment, hook, job_hook, web};
 use crate::place::Place;
 
 pub(crate) fn waiting() -> DeployOptions {
@@ -100,6 +100,27 @@ async fn stock_helm_and_we_take_turns_on_one_release() {
     place.helm(&["get", "all", "web"]).await;
     place.helm(&["uninstall", "web"]).await;
     assert!(matches!(releases.last("web").await, Err(Error::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn hooks_of_the_clusters_kinds_are_in_no_namespace() {
+    let place = Place::new().await;
+    let namespace = &place.namespace;
+    let role = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: {namespace}\n  namespace: default\nrules: []\n"
+    );
+    let group = format!("{namespace}.example");
+    let definition = format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: issuers.{group}\nspec:\n  group: {group}\n  scope: Cluster\n  names: {{kind: Issuer, plural: issuers}}\n  versions:\n  - name: v1\n    served: true\n    storage: true\n    schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}\n"
+    );
+    let issuer = format!("apiVersion: {group}/v1\nkind: Issuer\nmetadata:\n  name: {namespace}\n");
+    let mut first = web("shop/web:1");
+    first.manifest.push_str(&format!("---\n# Source: web/templates/crd.yaml\n{definition}"));
+    first.hooks.push(hook("role", "ClusterRole", &["pre-install"], &role));
+    first.hooks.push(hook("issuer", "Issuer", &["post-install"], &issuer));
+    let prepared = place.releases().prepare_install("web", first, &install()).await.expect("prepares");
+    let delivered = place.run(&prepared).await.expect("runs");
+    assert_eq!(delivered.report.failure, None);
 }
 
 #[tokio::test]
