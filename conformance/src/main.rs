@@ -22,6 +22,7 @@ mod embedded;
 mod evidence;
 mod explain;
 mod fidelity;
+mod full;
 mod fuzz;
 mod groups;
 mod helm;
@@ -55,6 +56,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Runs all suites whole, or one of them, and writes their evidence: what is proved on demand.
+    Full(full::Arguments),
     /// Builds the peers' binaries into the cache: helm, kubectl, control-plane, all, or a binary's name.
     Oracles {
         /// What to build; everything when not said.
@@ -152,6 +155,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Oracles { names } => return oracles::command(&names),
+        Command::Full(arguments) => said(full::run(root(), &arguments)),
         Command::Testbed(arguments) => testbed::command::run(&arguments),
         Command::Embedded(arguments) => embedded::command::run(&arguments),
         Command::Differential(arguments) => differential::command::run(&arguments),

@@ -1,6 +1,7 @@
-//! Checks of this repository: `cargo xtask tidy`, `cargo xtask requirements` and `cargo xtask fixtures`.
+//! Checks of this repository: `cargo xtask tidy`, `requirements`, `fixtures` and `evidence`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command's own output")]
 
+mod evidence;
 mod fixtures;
 mod requirements;
 mod rust_source;
@@ -13,13 +14,15 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask tidy            check the house rules
        cargo xtask requirements    list requirement rows with the tests that carry their ids
                    [--owner NAME] [--empty] [--strict]
-       cargo xtask fixtures        count the rules and traps that have fixtures";
+       cargo xtask fixtures        count the rules and traps that have fixtures
+       cargo xtask evidence        say how old the evidence of the suites is, and what has changed since";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let outcome = match arguments.first().map(String::as_str) {
         Some("tidy") => tidy::run(root),
+        Some("evidence") => evidence::run(root),
         Some("fixtures") => fixtures::run(root),
         Some("requirements") => requirements::run(root, &arguments[1..]),
         _ => {
