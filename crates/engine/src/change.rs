@@ -8,6 +8,10 @@ use serde_json::{Map, Value};
 use crate::desired::Method;
 
 mod three_way;
+mod writers;
+
+pub use writers::Author;
+use writers::Writers;
 
 /// One field that a step changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +22,9 @@ pub struct FieldChange {
     pub from: Option<Value>,
     /// After; absent when the field goes.
     pub to: Option<Value>,
+    /// Who wrote the present value, when that was somebody else than the one who delivers: an edit by hand, an autoscaler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Author>,
 }
 
 /// What stands for a secret's value.
@@ -90,13 +97,22 @@ fn server_side(desired: &Object, live: &Object, manager: &str) -> Object {
 
 /// The fields in which two objects differ, server-written metadata and status left out, secret values masked.
 pub fn changes_between(from: &Object, to: &Object) -> Vec<FieldChange> {
+    changes(from, to, &Writers::default())
+}
+
+/// The same for a live object, each change with who else than `manager` has written what is there.
+pub(crate) fn changes_of_live(live: &Object, to: &Object, manager: &str) -> Vec<FieldChange> {
+    changes(live, to, &Writers::of(live, manager))
+}
+
+fn changes(from: &Object, to: &Object, writers: &Writers<'_>) -> Vec<FieldChange> {
     let secret = to.kind() == "Secret" && to.group().is_empty();
     let (mut from, mut to) = (crate::normalised(from), crate::normalised(to));
     for object in [&mut from, &mut to] {
         object.metadata_mut().remove("uid");
     }
     let mut changes = Vec::new();
-    walk("", Some(from.value()), Some(to.value()), &mut changes);
+    walk("", Some(from.value()), Some(to.value()), writers, &mut changes);
     if secret {
         for change in &mut changes {
             if change.path.starts_with("data") || change.path.starts_with("stringData") {
@@ -116,7 +132,7 @@ fn mask(value: &mut Option<Value>) {
     }
 }
 
-fn walk(path: &str, from: Option<&Value>, to: Option<&Value>, changes: &mut Vec<FieldChange>) {
+fn walk(path: &str, from: Option<&Value>, to: Option<&Value>, writers: &Writers<'_>, changes: &mut Vec<FieldChange>) {
     match (from, to) {
         (Some(a), Some(b)) if a == b => {}
         (Some(Value::Object(a)), Some(Value::Object(b))) => {
@@ -124,29 +140,31 @@ fn walk(path: &str, from: Option<&Value>, to: Option<&Value>, changes: &mut Vec<
             names.sort();
             for name in names {
                 let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                walk(&inner, a.get(name), b.get(name), changes);
+                walk(&inner, a.get(name), b.get(name), &writers.field(name), changes);
             }
         }
         (Some(Value::Array(a)), Some(Value::Array(b))) if named(a) && named(b) => {
             let find = |list: &'_ [Value], name: &str| list.iter().position(|item| name_of(item) == Some(name));
-            for item in a {
+            for (index, item) in a.iter().enumerate() {
                 let name = name_of(item).unwrap_or_default();
-                walk(&format!("{path}[{name}]"), Some(item), find(b, name).map(|at| &b[at]), changes);
+                let writers = writers.item(item, index);
+                walk(&format!("{path}[{name}]"), Some(item), find(b, name).map(|at| &b[at]), &writers, changes);
             }
             for item in b {
                 let name = name_of(item).unwrap_or_default();
                 if find(a, name).is_none() {
-                    walk(&format!("{path}[{name}]"), None, Some(item), changes);
+                    walk(&format!("{path}[{name}]"), None, Some(item), &Writers::default(), changes);
                 }
             }
         }
         (Some(Value::Array(a)), Some(Value::Array(b))) if a.len() == b.len() => {
             for (index, (a, b)) in a.iter().zip(b).enumerate() {
-                walk(&format!("{path}[{index}]"), Some(a), Some(b), changes);
+                walk(&format!("{path}[{index}]"), Some(a), Some(b), &writers.item(a, index), changes);
             }
         }
         (from, to) => {
-            changes.push(FieldChange { path: path.to_owned(), from: from.cloned(), to: to.cloned() });
+            let by = if from.is_some() { writers.author() } else { None };
+            changes.push(FieldChange { path: path.to_owned(), from: from.cloned(), to: to.cloned(), by });
         }
     }
 }

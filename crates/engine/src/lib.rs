@@ -36,7 +36,7 @@ mod probe;
 mod report;
 mod wait;
 
-pub use change::{FieldChange, changes_between, predict};
+pub use change::{Author, FieldChange, changes_between, predict};
 pub use clock::{Clock, WallClock};
 pub use desired::{
     Criterion, DeletePolicy, Desired, DesiredPhase, Hook, Item, LogPolicy, Method, PhaseRuns, Task, WaitFor,

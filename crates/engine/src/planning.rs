@@ -5,7 +5,7 @@ use landfall_object::{Object, ObjectKey};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::change::{changes_between, predict};
+use crate::change::{changes_of_live, predict};
 use crate::desired::{Desired, DesiredPhase, Item, Task};
 use crate::digest::{hex, live_digest};
 use crate::plan::{Action, Phase, Plan, Seen, Step, Wave};
@@ -138,7 +138,7 @@ fn plan_item(item: &Item, live: &Live, id: String, written: &mut BTreeSet<Object
                 Some(current) => {
                     let next = predict(previous.as_ref(), object, Some(current), method);
                     once::guard(Some(current), Some(&next))?;
-                    changes = changes_between(current, &next);
+                    changes = changes_of_live(current, &next, method.manager());
                     let action = match (changes.is_empty(), method) {
                         (true, _) => Action::Unchanged,
                         (_, crate::Method::Recreate { .. }) => Action::Replace,

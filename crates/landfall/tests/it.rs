@@ -13,6 +13,7 @@ mod it {
     mod charts;
     mod doctor;
     mod down;
+    mod drift;
     mod errors;
     mod example;
     mod explain;

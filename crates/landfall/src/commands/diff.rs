@@ -29,7 +29,8 @@ pub(crate) async fn run(context: &Context, args: DiffArgs) -> Outcome {
             for field in &change.fields {
                 let text = |value: Option<&serde_json::Value>| value.map(ToString::to_string);
                 if let Some(from) = text(field.from.as_ref()) {
-                    ui.line(&ui.out_style(Style::Removed, &format!("  - {}: {from}", field.path)));
+                    let by = field.by.as_ref().map(|by| format!("   (written by {by})")).unwrap_or_default();
+                    ui.line(&ui.out_style(Style::Removed, &format!("  - {}: {from}{by}", field.path)));
                 }
                 if let Some(to) = text(field.to.as_ref()) {
                     ui.line(&ui.out_style(Style::Added, &format!("  + {}: {to}", field.path)));

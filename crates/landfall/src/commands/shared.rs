@@ -376,6 +376,11 @@ fn print_change(ui: &Ui, change: &Change) {
     let result = change.result.map(result_word).unwrap_or_default();
     let object = format!("{}/{}", change.object.gvk.kind, change.object.name);
     ui.line(format!("  {} {object:<40} {what:<48} {result}", ui.out_style(style, sign)).trim_end());
+    for field in &change.fields {
+        if let Some(by) = &field.by {
+            ui.line(&ui.out_style(Style::Muted, &format!("      {} was written by {by}", field.path)));
+        }
+    }
 }
 
 /// One check's outcome, for people.

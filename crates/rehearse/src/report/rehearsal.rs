@@ -139,7 +139,10 @@ fn change_line(change: &Touched) -> String {
         .fields
         .iter()
         .take(3)
-        .map(|field| format!("{} {}", field.path, Brief::of(field.from.as_ref(), field.to.as_ref(), 40)))
+        .map(|field| {
+            let by = field.by.as_ref().map(|by| format!(" (written by {by})")).unwrap_or_default();
+            format!("{} {}{by}", field.path, Brief::of(field.from.as_ref(), field.to.as_ref(), 40))
+        })
         .collect();
     let more = change.fields.len().saturating_sub(3);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
