@@ -109,6 +109,19 @@ impl Chart {
             .collect()
     }
 
+    /// Whether a template, by its path (`web/charts/db/templates/x.yaml`), belongs to a dependency that comes from a repository: to
+    /// somebody else's chart, not to a part of this one.
+    pub fn is_borrowed(&self, path: &str) -> bool {
+        let Some((_, inside)) = path.split_once('/') else { return false };
+        let Some((name, _)) = inside.strip_prefix("charts/").and_then(|rest| rest.split_once('/')) else {
+            return false;
+        };
+        let mut declared = self.metadata.dependencies.iter().filter(|it| it.name == name || it.alias == name);
+        let is_remote = |repository: &str| !repository.is_empty() && !repository.starts_with("file://");
+        declared.any(|dependency| is_remote(&dependency.repository))
+            || self.dependencies.iter().any(|part| part.name() == name && part.is_borrowed(inside.split_at(7).1))
+    }
+
     /// The README, whatever the case of its name (helm: `action.findReadme`).
     pub fn readme(&self) -> Option<&File> {
         self.files.iter().find(|file| {

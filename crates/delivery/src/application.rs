@@ -145,7 +145,7 @@ fn unit_of(application: Application, project: Option<Project>, sources: Vec<Unit
     };
     let name = application.name.clone();
     let door = Door::Application(Box::new(BoundApplication { application, project }));
-    Unit { name, namespace, optional: true, door, sources }
+    Unit { name, namespace, optional: true, door, sources, lent: Vec::new() }
 }
 
 fn at_file(diagnostic: Diagnostic, path: &str) -> Diagnostic {

@@ -6,7 +6,7 @@ use landfall_chart::{Chart, KubeVersion, SchemaCheck, SchemaDocuments, SetFlag, 
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::Object;
 use landfall_project::ReleaseSpec;
-use landfall_source::{RemoteCharts, SourceTree, schema_documents};
+use landfall_source::{RemoteCharts, SourceTree, lend_vendored, schema_documents};
 
 use crate::target::{join, working_tree};
 use crate::{Candidate, Target, TargetKind};
@@ -40,6 +40,9 @@ pub struct Selection {
     pub repositories: Vec<StandIn>,
     /// How charts are asked for that Applications take from chart repositories and registries.
     pub charts: RemoteCharts,
+    /// Whether a commit's charts take the archives of dependencies that git does not keep from the working tree's `charts/`: to look at
+    /// a change, not to deliver it.
+    pub lends_vendored: bool,
 }
 
 /// A directory in place of a repository.
@@ -77,6 +80,8 @@ pub struct Unit {
     pub door: Door,
     /// What it is made from: one chart for a release, one or several sources for an Application, a later one winning.
     pub sources: Vec<UnitSource>,
+    /// Archives of the working tree that stand in for dependencies which the commit does not have.
+    pub lent: Vec<String>,
 }
 
 /// By which rules a unit is delivered.
@@ -185,6 +190,7 @@ impl Unit {
             optional: false,
             door: Door::Release,
             sources: vec![UnitSource::Chart(Box::new(source))],
+            lent: Vec::new(),
         }
     }
 }
@@ -218,7 +224,10 @@ impl Target {
                     return Err(vec![Diagnostic::error(112, format!("there is no environment `{name}`"))]);
                 };
                 for release in &environment.releases {
-                    units.push((release.name.clone(), self.system_release(release, overrides, default_namespace)));
+                    units.push((
+                        release.name.clone(),
+                        self.system_release(release, selection, overrides, default_namespace),
+                    ));
                 }
                 for pattern in environment.applications.iter().flat_map(landfall_project::OneOrMany::iter) {
                     let files = self.source.glob(&self.path(pattern)).map_err(|error| vec![error.diagnose()])?;
@@ -248,22 +257,35 @@ impl Target {
         overrides: &Overrides,
         default_namespace: &str,
     ) -> Result<Unit, Vec<Diagnostic>> {
-        let chart = load_chart(&self.source, &self.directory, &self.shown(&self.directory))?;
+        let (chart, lent) = self.chart(&self.directory, selection)?;
         let mut values = ValueLayers::new();
         add_overrides(&mut values, overrides);
         let name = selection.release.clone().unwrap_or_else(|| chart.name().to_owned());
         let namespace = selection.namespace.clone().unwrap_or_else(|| default_namespace.to_owned());
-        Ok(Unit::release(name, namespace, chart, values))
+        Ok(Unit { lent, ..Unit::release(name, namespace, chart, values) })
+    }
+
+    /// A chart of the target, with what it lacks and the working tree has, where that is wanted.
+    fn chart(&self, directory: &str, selection: &Selection) -> Result<(Chart, Vec<String>), Vec<Diagnostic>> {
+        let mut chart = load_chart(&self.source, directory, &self.shown(directory))?;
+        let mut lent = Vec::new();
+        if selection.lends_vendored
+            && let Some(vendored) = self.source.in_working_tree(&join(directory, "charts"))
+        {
+            lent = lend_vendored(&mut chart, &vendored);
+        }
+        Ok((chart, lent))
     }
 
     fn system_release(
         &self,
         release: &ReleaseSpec,
+        selection: &Selection,
         overrides: &Overrides,
         default_namespace: &str,
     ) -> Result<Unit, Vec<Diagnostic>> {
         let directory = self.path(&release.chart);
-        let chart = load_chart(&self.source, &directory, &self.shown(&directory))?;
+        let (chart, lent) = self.chart(&directory, selection)?;
         let mut values = ValueLayers::new();
         for file in &release.values {
             let (path, text) = self.values_file(&directory, file)?;
@@ -274,7 +296,8 @@ impl Target {
         }
         add_overrides(&mut values, overrides);
         let namespace = release.namespace.clone().unwrap_or_else(|| default_namespace.to_owned());
-        Ok(Unit { optional: release.optional, ..Unit::release(release.name.clone(), namespace, chart, values) })
+        let unit = Unit::release(release.name.clone(), namespace, chart, values);
+        Ok(Unit { optional: release.optional, lent, ..unit })
     }
 
     /// A values file of a release: from the chart's directory first, then from the project file's.

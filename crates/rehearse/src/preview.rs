@@ -38,6 +38,9 @@ pub struct Preview {
     /// Releases and Applications that could not be rendered, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Diagnostic>,
+    /// What else is to be known of it, such as that something stands in for a part that was not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// An object that differs.
@@ -170,6 +173,7 @@ impl Preview {
             examination: new,
             known_findings,
             unread,
+            notes: Vec::new(),
         }
     }
 

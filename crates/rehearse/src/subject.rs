@@ -159,6 +159,16 @@ impl<'a> Subject<'a> {
         self.objects().filter_map(|desired| Some((desired, pod_template(&desired.object)?)))
     }
 
+    /// Whether an object is made by a dependency of somebody else's chart, which comes from a repository.
+    pub fn is_borrowed(&self, desired: &Desired) -> bool {
+        self.units.iter().filter(|unit| unit.name == desired.unit).any(|unit| {
+            let made = unit.rendered.objects.iter().chain(&unit.rendered.hooks);
+            let key = desired.object.key();
+            made.filter(|made| made.object.key() == key)
+                .any(|made| unit.rendered.charts.iter().any(|chart| chart.processed.is_borrowed(&made.path)))
+        })
+    }
+
     /// An object that is delivered.
     pub fn desired(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<&'a Desired> {
         self.units.iter().find_map(|unit| unit.object(group, kind, namespace, name))

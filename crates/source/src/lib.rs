@@ -28,6 +28,7 @@ mod repository;
 mod revision;
 mod schemas;
 mod source_tree;
+mod vendored;
 mod worktree;
 
 pub use archive::read_archive;
@@ -49,3 +50,4 @@ pub use repository::{
 pub use revision::Revision;
 pub use schemas::schema_documents;
 pub use source_tree::SourceTree;
+pub use vendored::lend_vendored;

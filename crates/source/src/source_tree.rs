@@ -93,6 +93,13 @@ impl SourceTree {
         }
     }
 
+    /// Where a path of a commit lies in the working tree of its repository, whatever is there; nothing for other trees.
+    pub fn in_working_tree(&self, path: &str) -> Option<PathBuf> {
+        let Files::Commit(tree) = &self.files else { return None };
+        let (repository, _) = tree.history();
+        Some(repository.workdir()?.join(clean(path).ok()?))
+    }
+
     /// The address of the repository's remote `origin`, when there is one.
     pub fn origin(&self) -> Option<String> {
         match &self.files {

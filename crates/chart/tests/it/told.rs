@@ -79,3 +79,33 @@ fn a_chart_that_fails_leads_to_its_key() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
 }
+
+#[test]
+fn templates_of_charts_from_repositories_are_told_from_a_charts_own_parts() {
+    let part = |name: &str| format!("apiVersion: v2\nname: {name}\nversion: 0.1.0\n");
+    let (api, cache, store) = (part("api"), part("cache"), part("store"));
+    let umbrella = "apiVersion: v2\nname: web\nversion: 0.1.0\ndependencies:\n- {name: api, version: 0.1.0, repository: \"file://charts/api\"}\n- {name: cache, version: 0.1.0, repository: \"oci://registry.example/charts\", alias: redis}\n";
+    let within =
+        format!("{api}dependencies:\n- {{name: store, version: 0.1.0, repository: \"https://charts.example\"}}\n");
+    let tree: Tree = [
+        ("Chart.yaml", umbrella),
+        ("charts/api/Chart.yaml", within.as_str()),
+        ("charts/api/charts/store/Chart.yaml", store.as_str()),
+        ("charts/cache/Chart.yaml", cache.as_str()),
+    ]
+    .into_iter()
+    .map(|(path, text)| (path, text.as_bytes()))
+    .collect();
+    let chart = Chart::load(&tree, "web").expect("a chart");
+    for (path, is_borrowed) in [
+        ("web/templates/a.yaml", false),
+        ("web/charts/api/templates/a.yaml", false),
+        ("web/charts/api/charts/store/templates/a.yaml", true),
+        ("web/charts/redis/templates/a.yaml", true),
+        ("web/charts/cache/templates/a.yaml", true),
+        ("web/charts/other/templates/a.yaml", false),
+        ("", false),
+    ] {
+        assert_eq!(chart.is_borrowed(path), is_borrowed, "{path}");
+    }
+}

@@ -1,8 +1,9 @@
 //! `landfall preview BASE..HEAD`: one comment for a pull request.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use landfall_delivery::TargetKind;
+use landfall_delivery::{Selection, TargetKind};
 use landfall_diag::Diagnostic;
 use landfall_rehearse::{
     ClusterFacts, Conditions, DesiredUnit, Examination, Inventory, NoBlame, Preview, RULES, Subject, examine,
@@ -11,7 +12,7 @@ use landfall_rehearse::{
 use serde_json::json;
 
 use crate::cli::{PreviewArgs, ReportFormat, TargetArgs};
-use crate::commands::rehearse::{environment_of, nothing_to_rehearse, project_of, split};
+use crate::commands::rehearse::{environment_of, lent, nothing_to_rehearse, project_of, split};
 use crate::commands::shared;
 use crate::context::{Context, Place};
 use crate::exit::Exit;
@@ -98,16 +99,19 @@ fn preview(
 ) -> Result<Preview, Failure> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let conditions = Conditions::offline();
-    let render = |place: &Place| -> Result<(Vec<DesiredUnit>, Vec<Diagnostic>), Failure> {
+    let mut borrowed = BTreeSet::new();
+    let mut render = |place: &Place| -> Result<(Vec<DesiredUnit>, Vec<Diagnostic>), Failure> {
         let overrides = shared::overrides_at(context, &args.values, place)?;
-        let selection = shared::selection(context, place, &args.place)?;
+        let selection = Selection { lends_vendored: true, ..shared::selection(context, place, &args.place)? };
         let candidates =
             place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(Failure::from)?;
+        let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
+        borrowed.extend(units.flat_map(|unit| &unit.lent).map(|archive| lent(archive)));
         Ok(study_all(&candidates, &conditions, threads))
     };
     let (head, unread) = render(new)?;
     // What the base could not render is no fault of the change.
-    let base = old.map(render).transpose()?.map(|(units, _)| units).unwrap_or_default();
+    let (base, unread_before) = old.map(&mut render).transpose()?.unwrap_or_default();
     let nothing = Inventory::default();
     let before: Inventory = base.iter().flat_map(|unit| &unit.objects).map(|desired| desired.object.clone()).collect();
     let cluster = ClusterFacts::assumed();
@@ -131,5 +135,12 @@ fn preview(
         None => Examination::default(),
     };
     let after_findings = findings(&head, Some(&base), new, &before);
-    Ok(Preview::of(environment, &base, &head, (before_findings, after_findings), unread))
+    let preview = Preview::of(environment, &base, &head, (before_findings, after_findings), unread);
+    let mut notes: Vec<String> = borrowed.into_iter().collect();
+    notes.extend(
+        unread_before
+            .iter()
+            .map(|why| format!("the base cannot be rendered, and what it made counts as new: {}", why.message)),
+    );
+    Ok(Preview { notes, ..preview })
 }

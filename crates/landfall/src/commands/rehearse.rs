@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use landfall_delivery::{Candidate, TargetKind, UpOptions};
+use landfall_delivery::{Candidate, Selection, TargetKind, Unit, UpOptions};
 use landfall_diag::Diagnostic;
 use landfall_project::{Environment, ProjectFile};
 use landfall_rehearse::{
@@ -27,6 +27,19 @@ pub(crate) struct Wanted {
 pub(crate) struct Read {
     pub(crate) place: Place,
     pub(crate) candidates: Vec<Candidate>,
+}
+
+impl Read {
+    /// What is not of the revision, in a few words each.
+    fn lent(&self) -> Vec<String> {
+        let units = self.candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
+        units.flat_map(|unit: &Unit| &unit.lent).map(|archive| lent(archive)).collect()
+    }
+}
+
+/// How a report says that an archive of the working tree stands in.
+pub(crate) fn lent(archive: &str) -> String {
+    format!("{archive} is the working tree's: git does not keep it")
 }
 
 pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
@@ -54,7 +67,10 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         ),
         Before::Cluster(snapshot) => (From::Cluster(snapshot), FirstInstall::Left),
     };
-    let mut asked = Asked::default();
+    let mut asked = Asked { notes: head.lent(), ..Asked::default() };
+    if let Before::Base { read, .. } = &before {
+        asked.notes.extend(read.lent());
+    }
     if args.ask_api {
         let Before::Cluster(snapshot) = &before else {
             return Err(Failure::usage(
@@ -64,7 +80,9 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         let conditions = Conditions::of(&snapshot.version, snapshot.objects.iter().cloned().collect());
         let units = study(&head.candidates, &conditions).map_err(refused)?;
         let mut connection = context.connect(&head.place, Hosting::Attach, &[]).await?;
-        asked = ask_api(&connection.cluster, &connection.name, &units).await;
+        let answers = ask_api(&connection.cluster, &connection.name, &units).await;
+        asked.findings.extend(answers.findings);
+        asked.notes.extend(answers.notes);
         connection.close().await;
     }
     // Policy is the base branch's: a change cannot waive its own findings.
@@ -193,7 +211,7 @@ pub(crate) fn split(context: &Context, arguments: &[String]) -> Result<Wanted, F
 
 fn read(context: &Context, place: &Place, target: &TargetArgs, args: &RehearseArgs) -> Result<Vec<Candidate>, Failure> {
     let overrides = shared::overrides_at(context, &args.values, place)?;
-    let selection = shared::selection(context, place, target)?;
+    let selection = Selection { lends_vendored: true, ..shared::selection(context, place, target)? };
     place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(refused)
 }
 

@@ -136,6 +136,7 @@ pub(crate) fn selection(context: &Context, place: &Place, args: &TargetArgs) -> 
         skip: args.skip.clone(),
         repositories: Vec::new(),
         charts: remote_charts(context, place),
+        lends_vendored: false,
     };
     if args.no_observability {
         selection.skip.push("observability".to_owned());

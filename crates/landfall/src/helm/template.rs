@@ -92,14 +92,6 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         capabilities = capabilities.with_kube_version(version);
     }
     capabilities = capabilities.with_api_versions(flags.all("api-versions").iter().map(String::as_str));
-    match flags.text("dry-run") {
-        None | Some("" | "true" | "client" | "none" | "false" | "server") => {}
-        Some(_) => {
-            return Err(Stop::Usage(
-                "Invalid dry-run flag. Flag must one of the following: false, true, none, client, server".to_owned(),
-            ));
-        }
-    }
     let options = render_options(world, &flags)?;
     let (name, reference) = name_and_chart(&flags, &options)?;
     let path = place::locate(world, &flags, &reference)?;
@@ -111,6 +103,8 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if chart.metadata.deprecated && chart.metadata.kind != "library" {
         writeln!(io::stderr().lock(), "WARNING: This chart is deprecated")?;
     }
+    // Helm 3 looks at it this late.
+    super::deploy::DryRun::of(&flags)?;
     let operation = if flags.is("is-upgrade") { Operation::Upgrade } else { Operation::Install };
     let release = ReleaseInfo { name, namespace: namespace::namespace(world, &flags), revision: 1, operation };
     let work =

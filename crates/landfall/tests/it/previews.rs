@@ -72,3 +72,27 @@ fn a_preview_for_a_terminal_says_what_it_fails_for() {
         assert!(ran.stdout.contains(line), "{line:?}\n{}", ran.all());
     }
 }
+
+#[test]
+fn dependencies_that_git_does_not_keep_come_from_the_working_tree_where_a_change_is_only_looked_at() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "shop", "shop");
+    sandbox.write("db/Chart.yaml", "apiVersion: v2\nname: db\nversion: 0.1.0\n");
+    sandbox.write("db/templates/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: db}\n");
+    let declared = "dependencies:\n- {name: db, version: ^0.1.0, repository: \"https://charts.example\"}\n";
+    sandbox.write("shop/Chart.yaml", &format!("apiVersion: v2\nname: shop\nversion: 0.1.0\n{declared}"));
+    sandbox.write(".gitignore", "*.tgz\n");
+    sandbox.commit("Begin");
+    sandbox.edit("shop/values.yaml", "replicas: 1", "replicas: 2");
+    sandbox.commit("Scale");
+    sandbox.run(&["rehearse", "HEAD~1..HEAD", "./shop"]).exits(2).says("landfall dependency build");
+    let ran = sandbox.run(&["preview", "HEAD~1..HEAD", "./shop"]).exits(1).says("## ❌ not rendered");
+    assert!(!ran.stdout.contains("nothing changes"), "{}", ran.all());
+    sandbox.run(&["helm", "package", "db", "-d", "shop/charts"]).exits(0);
+    let said = "shop/charts/db-0.1.0.tgz is the working tree's: git does not keep it";
+    sandbox.run(&["rehearse", "HEAD~1..HEAD", "./shop"]).exits(0).says(said).says("spec.replicas 1 → 2");
+    let ran = sandbox.run(&["preview", "HEAD~1..HEAD", "./shop", "-o", "text"]).exits(0).says(said);
+    assert!(ran.stdout.contains("preview: 0 created, 1 changed, 0 deleted, 3 unchanged"), "{}", ran.all());
+    // What is delivered is the commit, and nothing that lies beside it.
+    sandbox.run(&["up", "./shop", "--ref", "HEAD"]).exits(1).says("not in charts/: db");
+}

@@ -59,6 +59,9 @@ pub fn preview_text(preview: &Preview) -> String {
     for diagnostic in &preview.unread {
         let _ = writeln!(text, "  not rendered: {}", diagnostic.message);
     }
+    for note in &preview.notes {
+        let _ = writeln!(text, "  ~ {note}");
+    }
     for object in &preview.objects {
         let key = &object.object;
         let namespace = key.namespace.as_deref().map(|namespace| format!(" in {namespace}")).unwrap_or_default();
@@ -86,11 +89,18 @@ fn one(text: &mut String, preview: &Preview, shown: &[Preview]) {
             (count > 0).then(|| format!("{count} {what}"))
         })
         .collect();
-    let counts = if counts.is_empty() { "nothing changes".to_owned() } else { counts.join(", ") };
+    let counts = match (counts.is_empty(), preview.unread.is_empty()) {
+        (false, _) => counts.join(", "),
+        (true, true) => "nothing changes".to_owned(),
+        (true, false) => "not rendered".to_owned(),
+    };
     let mark = if preview.passes() { "✅" } else { "❌" };
     let _ = writeln!(text, "## {mark} {name}{counts}, {} unchanged\n", preview.unchanged);
     for diagnostic in &preview.unread {
         let _ = writeln!(text, "- ❌ {}", inline(&diagnostic.message));
+    }
+    for note in &preview.notes {
+        let _ = writeln!(text, "- {}", inline(note));
     }
     for object in preview.objects.iter().filter(|object| object.loses.is_some()) {
         let _ = writeln!(

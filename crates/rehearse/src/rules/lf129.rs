@@ -31,7 +31,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 fn in_workflows(subject: &Subject<'_>) -> Vec<Finding> {
     let Some(files) = subject.files else { return Vec::new() };
     let mut images: BTreeMap<&str, (&Desired, String)> = BTreeMap::new();
-    for (desired, template) in subject.pods() {
+    // Who builds the images of somebody else's chart is not this repository.
+    for (desired, template) in subject.pods().filter(|(desired, _)| !subject.is_borrowed(desired)) {
         for container in template.containers() {
             let place = || (desired, format!("{}.image", container.path));
             images.entry(repository(container.image())).or_insert_with(place);
