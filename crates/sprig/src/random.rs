@@ -6,6 +6,9 @@ use landfall_gotemplate::{Func, FuncError, FuncMap, Type, Value};
 use crate::context::Context;
 use crate::text::{MAX_MADE, bounded};
 
+/// The steps that a letter costs, which asks the system's generator.
+const DRAWN: u64 = 8;
+
 pub(crate) fn register(funcs: &mut FuncMap) {
     let letters: Vec<u8> = (b'A'..=b'Z').chain(b'a'..=b'z').collect();
     let digits: Vec<u8> = (b'0'..=b'9').collect();
@@ -17,10 +20,11 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         funcs.insert(
             name,
             Func::new(&[Type::Int], move |ctx, a| {
-                let context = Context::of(ctx);
                 // A negative count is an error that Sprig drops: nothing comes out.
                 let count = usize::try_from(a.int(0)).unwrap_or(0);
                 bounded(count)?;
+                ctx.work(count as u64 * DRAWN)?;
+                let context = Context::of(ctx);
                 let text: Vec<u8> =
                     (0..count).map(|_| alphabet[context.below(alphabet.len() as u64) as usize]).collect();
                 Ok(Value::str(text))
