@@ -34,11 +34,24 @@ pub(crate) fn all() -> FuncMap {
     funcs.insert("le", Func::new(TWO, |_, args| compare::le(args.any(0), args.any(1)).map(Value::from)));
     funcs.insert("gt", Func::new(TWO, |_, args| compare::le(args.any(0), args.any(1)).map(|less| Value::from(!less))));
     funcs.insert("ge", Func::new(TWO, |_, args| compare::lt(args.any(0), args.any(1)).map(|less| Value::from(!less))));
-    funcs.insert("print", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(format::sprint(args.0)))));
-    funcs.insert("println", Func::variadic(&[], Type::Any, |_, args| Ok(Value::str(format::sprintln(args.0)))));
+    funcs.insert(
+        "print",
+        Func::variadic(&[], Type::Any, |_, args| {
+            format::check_depth(args.0)?;
+            Ok(Value::str(format::sprint(args.0)))
+        }),
+    );
+    funcs.insert(
+        "println",
+        Func::variadic(&[], Type::Any, |_, args| {
+            format::check_depth(args.0)?;
+            Ok(Value::str(format::sprintln(args.0)))
+        }),
+    );
     funcs.insert(
         "printf",
         Func::variadic(&[Type::String], Type::Any, |_, args| {
+            format::check_depth(args.rest(1))?;
             Ok(Value::str(format::sprintf(args.bytes(0), args.rest(1))))
         }),
     );
@@ -57,6 +70,7 @@ pub(crate) fn all() -> FuncMap {
 
 /// The arguments of an escaper as one text; upstream `evalArgs`.
 fn joined(args: &[Value]) -> Result<Vec<u8>, FuncError> {
+    format::check_depth(args)?;
     let shown: Vec<Value> =
         args.iter().map(|arg| if arg.is_nil() { Value::from("<no value>") } else { arg.clone() }).collect();
     let text = format::sprint(&shown);

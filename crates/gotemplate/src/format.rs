@@ -8,7 +8,45 @@ pub(crate) mod utf8;
 mod verbs;
 
 use crate::budget::MAX_TEXT;
+use crate::func::FuncError;
 use crate::value::{Data, Value};
+
+/// Refuses values that hold themselves, and others that are nested deeper than is printed. Go ends its process over the first ones.
+///
+/// # Errors
+/// When there is one.
+pub fn check_depth(values: &[Value]) -> Result<(), FuncError> {
+    // What holds one part many times is long to print, and the text's length ends it.
+    let mut left = MOST_LOOKED_AT;
+    if values.iter().all(|value| is_printed_whole(value, 0, &mut left)) {
+        Ok(())
+    } else {
+        Err(FuncError::new(format!("a value is nested more than {} deep, or holds itself", printer::MAX_DEPTH)))
+    }
+}
+
+/// So many values are looked at before they are printed; a text of more is too long anyway.
+const MOST_LOOKED_AT: usize = 1 << 22;
+
+fn is_printed_whole(value: &Value, depth: usize, left: &mut usize) -> bool {
+    *left = left.saturating_sub(1);
+    if depth > printer::MAX_DEPTH {
+        return false;
+    }
+    if *left == 0 {
+        return true;
+    }
+    match value.data() {
+        Data::List(list) => list.values().iter().all(|element| is_printed_whole(element, depth + 1, left)),
+        Data::Map(map) => {
+            // Not while the map is held: it may be found again in itself.
+            let mut elements = Vec::new();
+            map.for_each(|_, element| elements.push(element.clone()));
+            elements.iter().all(|element| is_printed_whole(element, depth + 1, left))
+        }
+        _ => true,
+    }
+}
 
 /// `fmt.Sprint`: operands next to each other, with a space between two when neither is a string.
 pub fn sprint(operands: &[Value]) -> Vec<u8> {

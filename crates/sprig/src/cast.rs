@@ -161,17 +161,20 @@ fn hex_float(text: &str) -> Option<f64> {
     Some(number * 2f64.powi(exponent.saturating_sub(4 * fraction.len() as i32)))
 }
 
-/// Sprig's `strval`: strings and bytes as they are, the rest as `%v`.
-pub(crate) fn strval(value: &Value) -> Str {
+/// Sprig's `strval`: strings and bytes as they are, the rest as `%v`; what has no end is refused.
+pub(crate) fn strval(value: &Value) -> Result<Str, FuncError> {
     match value.data() {
-        Data::Str(text) | Data::Bytes(text) => text.clone(),
-        _ => Str::from(format::display(value)),
+        Data::Str(text) | Data::Bytes(text) => Ok(text.clone()),
+        _ => {
+            format::check_depth(std::slice::from_ref(value))?;
+            Ok(Str::from(format::display(value)))
+        }
     }
 }
 
 /// As [`strval`], counted: many values can be one that is long to print.
 pub(crate) fn shown(ctx: &mut CallCtx<'_>, value: &Value) -> Result<Str, FuncError> {
-    let text = strval(value);
+    let text = strval(value)?;
     if !matches!(value.data(), Data::Str(_) | Data::Bytes(_)) {
         ctx.charge(text.len() as u64)?;
     }
@@ -186,7 +189,7 @@ pub(crate) fn strslice(ctx: &mut CallCtx<'_>, value: &Value) -> Result<Vec<Str>,
             elements.iter().filter(|element| !element.is_nil()).map(|element| shown(ctx, element)).collect()
         }
         None if value.is_nil() => Ok(Vec::new()),
-        None => Ok(vec![strval(value)]),
+        None => Ok(vec![strval(value)?]),
     }
 }
 

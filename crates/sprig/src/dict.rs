@@ -100,7 +100,7 @@ fn dict(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
     let mut entries = BTreeMap::new();
     for pair in a.rest(0).chunks(2) {
         let value = pair.get(1).cloned().unwrap_or_else(|| Value::from(""));
-        entries.insert(strval(&pair[0]), value);
+        entries.insert(strval(&pair[0])?, value);
     }
     Ok(Value::from(Map::of(Type::Any, entries)))
 }

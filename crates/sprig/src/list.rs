@@ -86,7 +86,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         "sortAlpha",
         Func::new(&[Type::Any], |ctx, a| {
             let Some(elements) = a.any(0).elements() else {
-                return Ok(Value::from(List::strings([strval(a.any(0))])));
+                return Ok(Value::from(List::strings([strval(a.any(0))?])));
             };
             // Each is moved as often as the number of all has digits.
             ctx.work((elements.len() * elements.len().checked_ilog2().unwrap_or(0) as usize) as u64 / COMPARED)?;

@@ -72,7 +72,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert("quote", Func::variadic(&[], Type::Any, quote));
     funcs.insert("squote", Func::variadic(&[], Type::Any, single_quote));
     funcs.insert("cat", Func::variadic(&[], Type::Any, cat));
-    funcs.insert("toString", Func::new(&[Type::Any], |_, a| Ok(Value::from(strval(a.any(0))))));
+    funcs.insert("toString", Func::new(&[Type::Any], |_, a| Ok(Value::from(strval(a.any(0))?))));
     funcs.insert(
         "toStrings",
         Func::new(&[Type::Any], |ctx, a| Ok(Value::from(List::strings(strslice(ctx, a.any(0))?)))),
@@ -192,7 +192,7 @@ fn quote(_: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>) -> Result<Value,
         if !text.is_empty() {
             text.push(' ');
         }
-        let shown = strval(value);
+        let shown = strval(value)?;
         bounded(text.len().saturating_add(shown.len()))?;
         text.push_str(&format::quote(&shown));
     }
@@ -203,6 +203,7 @@ fn single_quote(_: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>) -> Result
     let mut text = Vec::new();
     for value in a.rest(0).iter().filter(|value| !value.is_nil()) {
         text.extend_from_slice(if text.is_empty() { b"'" } else { b" '" });
+        format::check_depth(std::slice::from_ref(value))?;
         let shown = format::display(value);
         bounded(text.len().saturating_add(shown.len()))?;
         text.extend_from_slice(&shown);
@@ -214,6 +215,7 @@ fn single_quote(_: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>) -> Result
 fn cat(ctx: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
     let mut texts = Vec::with_capacity(a.len());
     for value in a.rest(0).iter().filter(|value| !value.is_nil()) {
+        format::check_depth(std::slice::from_ref(value))?;
         let text = format::display(value);
         ctx.charge(text.len() as u64)?;
         texts.push(Str::from(text));

@@ -245,6 +245,9 @@ impl CallCtx<'_> {
     }
 
     fn print(&mut self, pos: u32, value: &Value) -> Exec<()> {
+        if let Err(error) = format::check_depth(std::slice::from_ref(value)) {
+            return self.fail(error.to_string());
+        }
         let before = self.out.len();
         match value.data() {
             Data::Str(text) => self.out.extend_from_slice(text),

@@ -5,8 +5,9 @@ use super::{classes, float, utf8};
 use crate::budget::MAX_TEXT;
 use crate::value::{Data, Host, HostKind, Type, Value};
 
-/// Deeper values are cut: no real value is, and one that holds itself would never end.
-pub(super) const MAX_DEPTH: usize = 128;
+/// Deeper values are cut: no real value is, and one that holds itself would never end. Whoever prints into an output asks
+/// [`check_depth`](super::check_depth) first.
+pub(super) const MAX_DEPTH: usize = 500;
 
 /// Flags, width and precision of one verb.
 #[derive(Default, Clone, Copy)]
