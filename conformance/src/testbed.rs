@@ -259,6 +259,8 @@ impl Testbed {
                 flag("config", &peers::cache()?.bin().join("kwok-stages.yaml").display().to_string()),
                 flag("kubeconfig", &at("kubeconfig")),
                 flag("manage-all-nodes", "true"),
+                // Without one, pods in their node's network get no address at all.
+                flag("node-ip", "10.250.0.1"),
                 flag("node-lease-duration-seconds", "0"),
                 flag("server-address", &format!("127.0.0.1:{kwok}")),
             ],

@@ -575,8 +575,8 @@ fn add_point_and_zeros(text: &mut Vec<u8>, verb: u8, precision: Option<usize>) {
     text.append(&mut tail);
 }
 
-/// An address as long as one of Go's heap: what is printed of it says nothing, but how long it is shows.
+/// An address as long as most of Go's heap, whose place is drawn below 2^46: what is printed of it says nothing, but how long it is shows.
 fn go_address(address: usize) -> u64 {
-    const HEAP: u64 = 0x900_0000_0000;
-    (address as u64 % (1 << 40)) | HEAP
+    const HEAP: u64 = 0x2000_0000_0000;
+    (address as u64 % (1 << 44)) | HEAP
 }
