@@ -15,7 +15,7 @@ pub(crate) struct Row {
     pub(crate) bytes: usize,
     pub(crate) landfall: Sample,
     pub(crate) helm: Sample,
-    pub(crate) warm: Option<Warmth>,
+    pub(crate) warm: Warmth,
 }
 
 /// One rendering in a process that has rendered before, from the chart's files in memory to the printed text.
@@ -67,10 +67,11 @@ impl Report {
                 row.helm.memory as f64 / row.landfall.memory as f64,
             ));
         }
-        if self.rows.iter().any(|row| row.warm.is_some()) {
+        if !self.rows.is_empty() {
             out.push_str("\n| in process, warm | helm 3's own code | landfall's | faster |\n|---|---|---|---|\n");
         }
-        for (row, warm) in self.rows.iter().filter_map(|row| Some((row, row.warm.as_ref()?))) {
+        for row in &self.rows {
+            let warm = &row.warm;
             out.push_str(&format!(
                 "| {} | {} | {} | **{:.1}×** |\n",
                 row.name,

@@ -1,6 +1,7 @@
 //! The folder in which built oracles are kept, keyed by what they were built from.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -58,8 +59,9 @@ impl Cache {
     pub fn key(&self, oracle: &Oracle) -> Result<String, BuildError> {
         let mut hash = Sha256::new();
         let folder = self.modules.join(oracle.module);
-        for file in ["go.mod", "go.sum", "tools.go"] {
-            let path = folder.join(file);
+        let programs = programs(&folder).map_err(|cause| BuildError::file("read", &folder, cause))?;
+        for file in ["go.mod", "go.sum"].into_iter().map(str::to_owned).chain(programs) {
+            let path = folder.join(&file);
             let text = fs::read(&path).map_err(|cause| BuildError::file("read", &path, cause))?;
             hash.update(file.as_bytes());
             hash.update((text.len() as u64).to_le_bytes());
@@ -129,10 +131,27 @@ fn link(bin: &Path, name: &str, target: &str) -> Result<(), BuildError> {
     fs::rename(&fresh, &link).map_err(|cause| BuildError::file("rename", &link, cause))
 }
 
+/// The names of a module's own Go files, sorted: what keeps the peer's package required, or a program of ours.
+fn programs(folder: &Path) -> io::Result<Vec<String>> {
+    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names = names.collect::<io::Result<Vec<_>>>()?;
+    names.retain(|name| name.ends_with(".go"));
+    names.sort();
+    Ok(names)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::select;
+    use crate::oracle::{ALL, select};
+
+    #[test]
+    fn every_oracle_has_a_key() {
+        let cache = Cache::new("unused", env!("CARGO_MANIFEST_DIR"));
+        for oracle in ALL {
+            assert!(cache.key(oracle).is_ok(), "{}: {:?}", oracle.name, cache.key(oracle).err());
+        }
+    }
 
     #[test]
     fn the_key_changes_with_the_flags() {
