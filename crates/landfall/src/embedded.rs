@@ -295,7 +295,7 @@ impl Connection {
             "the embedded cluster stays at {} (pid {}) · kubectl --kubeconfig {} · landfall down",
             endpoint.server,
             endpoint.pid,
-            state.file("kubeconfig").display()
+            crate::ui::word(&state.file("kubeconfig"))
         ))
     }
 

@@ -16,6 +16,13 @@ pub(crate) use table::Table;
 
 use landfall_diag::Diagnostic;
 
+/// A path as a word of a command that can be pasted into a shell.
+pub(crate) fn word(path: &std::path::Path) -> String {
+    let text = path.to_string_lossy();
+    // What no shell can be told (a NUL byte) is shown as it is.
+    shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
+}
+
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum Output {

@@ -47,7 +47,7 @@ pub(crate) async fn start(context: &Context, args: ClusterStartArgs) -> Outcome 
             endpoint.https.map(|it| format!(", https://{it}")).unwrap_or_default()
         ));
     }
-    ui.line(&format!("kubectl --kubeconfig {} get nodes", state.file("kubeconfig").display()));
+    ui.line(&format!("kubectl --kubeconfig {} get nodes", crate::ui::word(&state.file("kubeconfig"))));
     ui.line("landfall cluster stop ends it");
     Ok(Exit::Done)
 }
