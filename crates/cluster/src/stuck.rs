@@ -104,8 +104,11 @@ pub fn stuck_pod(pod: &Object) -> Option<Stuck> {
             reason: "Unschedulable".to_owned(),
             message: message.to_owned(),
             image: None,
-            // A claim that is being provisioned passes by itself; one that does not exist does not.
-            outlook: if message.contains("unbound immediate PersistentVolumeClaims") {
+            // A claim that is being provisioned passes by itself. One that does not exist may be there by now: the
+            // scheduler often looks at a stateful set's pod before it has heard of the claim made for it.
+            outlook: if message.contains("unbound immediate PersistentVolumeClaims")
+                || message.contains("persistentvolumeclaim \"")
+            {
                 Outlook::Curable
             } else {
                 Outlook::Hopeless
@@ -173,6 +176,19 @@ mod tests {
         assert_eq!(crashed(1, 127, "Error").outlook, Outlook::Hopeless);
         assert_eq!(crashed(1, 137, "OOMKilled").outlook, Outlook::Hopeless);
         assert!(matches!(crashed(1, 137, "Error").outlook, Outlook::Crashing { .. }));
+    }
+
+    #[test]
+    fn a_claim_that_the_scheduler_has_not_heard_of_may_be_there_by_now() {
+        let unscheduled = |message: &str| {
+            let condition =
+                json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message});
+            stuck_pod(&pod(json!({"conditions": [condition]}))).expect("stuck").outlook
+        };
+        let unheard = "0/1 nodes are available: persistentvolumeclaim \"data-db-0\" not found. not found";
+        assert_eq!(unscheduled(unheard), Outlook::Curable);
+        assert_eq!(unscheduled("pod has unbound immediate PersistentVolumeClaims"), Outlook::Curable);
+        assert_eq!(unscheduled("0/1 nodes are available: 1 Insufficient cpu."), Outlook::Hopeless);
     }
 
     #[test]

@@ -243,13 +243,12 @@ impl Executor {
         }))
     }
 
-    /// Whether a pod that misses a Secret, a ConfigMap or a key of one will go on missing it.
+    /// Whether a pod that misses a Secret, a ConfigMap, a key of one or a claim will go on missing it.
     async fn is_final(&self, pod: &Object, stuck: &Stuck, to_come: &[(String, String)]) -> bool {
-        if stuck.reason != "CreateContainerConfigError" {
-            return false;
-        }
         let namespace = pod.namespace().unwrap_or("default");
-        let Some((kind, name, field)) = missing_reference(&stuck.message) else { return true };
+        let Some((kind, name, field)) = missing_reference(&stuck.message) else {
+            return stuck.reason == "CreateContainerConfigError";
+        };
         if to_come.iter().any(|(home, secret)| home == namespace && *secret == name) {
             return false;
         }
@@ -280,11 +279,12 @@ fn told_stuck(pod: &Object, stuck: &Stuck) -> String {
 }
 
 /// Kind, name and key in the kubelet's words (pkg/kubelet/kuberuntime: `secret "x" not found`, `couldn't find key K in
-/// Secret ns/x`).
+/// Secret ns/x`), or the scheduler's (`persistentvolumeclaim "x" not found`).
 fn missing_reference(message: &str) -> Option<(&'static str, String, Option<String>)> {
     let kind_of = |word: &str| match word {
         "secret" | "Secret" => Some("Secret"),
         "configmap" | "ConfigMap" => Some("ConfigMap"),
+        "persistentvolumeclaim" => Some("PersistentVolumeClaim"),
         _ => None,
     };
     if let Some((_, rest)) = message.split_once("couldn't find key ") {
@@ -634,7 +634,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kubelets_words_name_what_is_missing() {
+    fn the_kubelets_and_the_schedulers_words_name_what_is_missing() {
         let name = |text: &str| missing_reference(text).map(|(kind, name, field)| format!("{kind} {name} {field:?}"));
         assert_eq!(name("secret \"db\" not found").as_deref(), Some("Secret db None"));
         assert_eq!(
@@ -642,6 +642,9 @@ mod tests {
             Some("Secret luckyplans-secrets Some(\"JWT_SECRET\")")
         );
         assert_eq!(name("configmap \"c\" not found").as_deref(), Some("ConfigMap c None"));
+        let claim = "0/1 nodes are available: persistentvolumeclaim \"data-db-0\" not found. not found";
+        assert_eq!(name(claim).as_deref(), Some("PersistentVolumeClaim data-db-0 None"));
+        assert_eq!(name("pod has unbound immediate PersistentVolumeClaims"), None);
         assert_eq!(name("something else"), None);
     }
 
