@@ -24,3 +24,52 @@ fn kept_keys_are_the_same_at_the_same_place_of_a_sequence_and_others_elsewhere()
     assert_ne!(render(Seeded::keeping(2, keys)), first);
     assert_ne!(render(Seeded::keeping(1, Keys::default())), first, "they are the system's own");
 }
+
+/// Bytes of a certificate that an expression makes.
+fn certificate(expression: &str) -> Vec<u8> {
+    let mut set = Set::new("gotpl", landfall_sprig::funcs(), MissingKey::Zero);
+    set.parse("c/templates/t", format!("{{{{ ({expression}).Cert }}}}").as_bytes()).expect("a template");
+    let mut context = Context { random: Arc::new(Seeded::new(1)), ..Context::default() };
+    let text = set.execute("c/templates/t", &Value::nil(), &mut context, Limits::default()).expect("a certificate");
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let base64: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
+    base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).expect("base64")
+}
+
+/// Whether these bytes stand somewhere.
+fn holds(certificate: &[u8], bytes: &[u8]) -> bool {
+    certificate.windows(bytes.len()).any(|window| window == bytes)
+}
+
+#[test]
+fn a_certificate_for_nobody_has_a_name_of_no_parts_as_in_go() {
+    let common_name = [0x55, 0x04, 0x03];
+    assert!(holds(&certificate("genCA \"a\" 1"), &common_name));
+    assert!(!holds(&certificate("genCA \"\" 1"), &common_name));
+    // Its other names are all it has: critical.
+    let critical_names = [0x55, 0x1D, 0x11, 0x01, 0x01, 0xFF];
+    assert!(holds(&certificate("genSelfSignedCert \"\" nil (list \"a.b\") 1"), &critical_names));
+    assert!(!holds(&certificate("genSelfSignedCert \"a\" nil (list \"a.b\") 1"), &critical_names));
+    let signed = certificate("genSignedCert \"\" nil (list \"a.b\") 1 (genCA \"\" 1)");
+    assert!(holds(&signed, &critical_names) && !holds(&signed, &common_name));
+    // Issuer and subject are called alike: Go does not name the issuer's key.
+    assert!(!holds(&signed, &[0x55, 0x1D, 0x23]));
+}
+
+#[test]
+fn a_certificate_says_things_in_gos_order() {
+    let extension = |number: u8| [0x06, 0x03, 0x55, 0x1D, number];
+    let places = |certificate: &[u8], numbers: &[u8]| -> Vec<usize> {
+        let place = |number: &u8| certificate.windows(5).position(|window| window == extension(*number));
+        numbers.iter().filter_map(place).collect()
+    };
+    // Usage, extended usage, constraints, the key's identifier, the signer's, alternative names.
+    let order = [15, 37, 19, 14, 35, 17];
+    let authority = places(&certificate("genCA \"a\" 1"), &order);
+    assert!(authority.len() == 4 && authority.is_sorted(), "{authority:?}");
+    let signed = certificate("genSignedCert \"b\" (list \"::ffff:1.2.3.4\" \"::1\") (list \"c.d\") 1 (genCA \"a\" 1)");
+    let found = places(&signed, &order);
+    assert!(found.len() == 5 && found.is_sorted(), "{found:?}");
+    let names = [&[0x82, 3][..], b"c.d", &[0x87, 4, 1, 2, 3, 4, 0x87, 16]].concat();
+    assert!(holds(&signed, &names), "hosts come first, and an address of four bytes has four");
+}
