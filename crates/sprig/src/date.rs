@@ -45,7 +45,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         funcs.insert(
             name,
             Func::new(&[Type::String, TIME], |_, a| {
-                Ok(match parse_duration(&a.str(0)) {
+                Ok(match parse_duration(a.bytes(0)) {
                     Ok(nanos) => Value::host(moment(a.any(1)).moved(nanos)),
                     Err(_) => a.any(1).clone(),
                 })
@@ -56,7 +56,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         funcs.insert(
             name,
             Func::new(&[Type::String, TIME], |_, a| {
-                let nanos = parse_duration(&a.str(0)).map_err(FuncError::new)?;
+                let nanos = parse_duration(a.bytes(0)).map_err(FuncError::new)?;
                 Ok(Value::host(moment(a.any(1)).moved(nanos)))
             }),
         );
@@ -66,14 +66,14 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         "toDate",
         Func::new(two, |ctx, a| {
             let zone = Context::of(ctx).zone;
-            Ok(Value::host(parse::parse(&a.str(0), &a.str(1), &zone).unwrap_or_else(|_| Moment::zero())))
+            Ok(Value::host(parse::parse(a.bytes(0), a.bytes(1), &zone).unwrap_or_else(|_| Moment::zero())))
         }),
     );
     funcs.insert(
         "mustToDate",
         Func::new(two, |ctx, a| {
             let zone = Context::of(ctx).zone;
-            parse::parse(&a.str(0), &a.str(1), &zone).map(Value::host).map_err(FuncError::new)
+            parse::parse(a.bytes(0), a.bytes(1), &zone).map(Value::host).map_err(FuncError::new)
         }),
     );
     funcs.insert("unixEpoch", Func::new(&[TIME], |_, a| Ok(Value::from(moment(a.any(0)).at.as_second().to_string()))));
@@ -106,7 +106,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         "durationRound",
         Func::new(&[Type::Any], |ctx, a| {
             let nanos = match a.any(0).data() {
-                Data::Str(text) => parse_duration(&text.to_string_lossy()).unwrap_or(0),
+                Data::Str(text) => parse_duration(text.as_bytes()).unwrap_or(0),
                 Data::Int64(nanos) => *nanos,
                 _ => match a.any(0).as_host::<Moment>() {
                     Some(then) => now(ctx).since(then),
@@ -144,14 +144,7 @@ fn in_zone(ctx: &mut CallCtx<'_>, layout: &[u8], value: &Value, zone: &str) -> V
         "" | "UTC" => TimeZone::UTC,
         name => TimeZone::get(name).unwrap_or(TimeZone::UTC),
     };
-    let moment = Moment::new(at, Zone::Place(zone));
-    // Bytes that are no text stand for themselves.
-    let mut written = Vec::new();
-    for chunk in layout.utf8_chunks() {
-        written.extend_from_slice(moment.format(chunk.valid()).as_bytes());
-        written.extend_from_slice(chunk.invalid());
-    }
-    Value::str(written)
+    Value::str(Moment::new(at, Zone::Place(zone)).written(layout))
 }
 
 /// A duration in its largest unit.

@@ -11,6 +11,8 @@ use crate::cast::parse_float;
 pub(crate) const SECOND: i64 = 1_000_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
+/// As many nanoseconds as a negative duration may have: one more than the longest that is not.
+const MOST: u64 = 1 << 63;
 
 /// Helm 4's functions over durations; Helm 3 has none.
 pub(crate) fn register(funcs: &mut FuncMap) {
@@ -84,12 +86,12 @@ fn as_duration(value: &Value) -> Result<i64, String> {
     match value.data() {
         Data::Nil => Err("invalid duration".to_owned()),
         Data::Str(text) => {
-            let text = text.to_string_lossy();
-            let trimmed = text.trim();
+            let shown = text.to_string_lossy();
+            let trimmed = shown.trim();
             if trimmed.is_empty() {
                 return Err("empty duration".to_owned());
             }
-            parse_duration(trimmed).or_else(|_| match parse_float(trimmed) {
+            parse_duration(trimmed.as_bytes()).or_else(|_| match parse_float(trimmed) {
                 Some(seconds) => from_seconds(seconds),
                 None => Err(format!("could not parse duration {}", format::quote(text.as_bytes()))),
             })
@@ -196,9 +198,9 @@ pub(crate) fn duration_text(nanos: i64) -> String {
 }
 
 /// How the package `time` quotes a text: every byte that is not printable ASCII by its number.
-pub(crate) fn quote_time(text: &str) -> String {
+pub(crate) fn quote_time(text: &[u8]) -> String {
     let mut out = String::from("\"");
-    for byte in text.bytes() {
+    for &byte in text {
         match byte {
             b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
             b' '..0x80 => out.push(char::from(byte)),
@@ -209,19 +211,43 @@ pub(crate) fn quote_time(text: &str) -> String {
     out
 }
 
+/// The digits in front, which are passed.
+fn digits<'t>(rest: &mut &'t [u8]) -> &'t [u8] {
+    let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, after) = rest.split_at(count);
+    *rest = after;
+    digits
+}
+
+/// Nanoseconds of a fraction of a unit, rounded where Go rounds: digits that no `int64` holds do not count.
+fn share(fraction: &[u8], unit: u64) -> u64 {
+    let (mut number, mut scale) = (0u64, 1.0);
+    for digit in fraction {
+        if number > (MOST - 1) / 10 {
+            break;
+        }
+        let next = number * 10 + u64::from(digit - b'0');
+        if next > MOST {
+            break;
+        }
+        number = next;
+        scale *= 10.0;
+    }
+    (number as f64 * (unit as f64 / scale)) as u64
+}
+
 /// Go's `time.ParseDuration`, in nanoseconds.
 ///
 /// # Errors
 /// Go's words.
-pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
-    let quoted = || quote_time(text);
-    let invalid = || format!("time: invalid duration {}", quoted());
-    let (negative, mut rest) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
+pub(crate) fn parse_duration(text: &[u8]) -> Result<i64, String> {
+    let invalid = || format!("time: invalid duration {}", quote_time(text));
+    let (negative, mut rest) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        Some((b'+', rest)) => (false, rest),
         _ => (false, text),
     };
-    if rest == "0" {
+    if rest == b"0" {
         return Ok(0);
     }
     if rest.is_empty() {
@@ -229,44 +255,36 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
     }
     let mut total: u64 = 0;
     while !rest.is_empty() {
-        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-        let whole_len = digits(rest);
-        let whole: u64 = match &rest[..whole_len] {
-            "" => 0,
-            run => run.parse().map_err(|_| invalid())?,
-        };
-        rest = &rest[whole_len..];
-        let mut fraction = "";
-        if let Some(after) = rest.strip_prefix('.') {
-            let len = digits(after);
-            fraction = &after[..len];
-            rest = &after[len..];
+        let whole = digits(&mut rest);
+        let mut fraction: &[u8] = b"";
+        if let Some(after) = rest.strip_prefix(b".") {
+            rest = after;
+            fraction = digits(&mut rest);
         }
-        if whole_len == 0 && fraction.is_empty() {
+        if whole.is_empty() && fraction.is_empty() {
             return Err(invalid());
         }
-        let unit_len = rest.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(rest.len());
+        let whole = whole.iter().try_fold(0u64, |whole, digit| {
+            whole.checked_mul(10)?.checked_add(u64::from(digit - b'0')).filter(|whole| *whole <= MOST)
+        });
+        let unit_len = rest.iter().position(|byte| matches!(byte, b'.' | b'0'..=b'9')).unwrap_or(rest.len());
         let (unit, after) = rest.split_at(unit_len);
         rest = after;
+        let whole = whole.ok_or_else(invalid)?;
         let size = match unit {
-            "" => return Err(format!("time: missing unit in duration {}", quoted())),
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => SECOND,
-            "m" => MINUTE,
-            "h" => HOUR,
-            _ => {
-                let unit = quote_time(unit);
-                return Err(format!("time: unknown unit {unit} in duration {}", quoted()));
-            }
+            b"" => return Err(format!("time: missing unit in duration {}", quote_time(text))),
+            b"ns" => 1,
+            b"us" | b"\xc2\xb5s" | b"\xce\xbcs" => 1_000,
+            b"ms" => 1_000_000,
+            b"s" => SECOND,
+            b"m" => MINUTE,
+            b"h" => HOUR,
+            _ => return Err(format!("time: unknown unit {} in duration {}", quote_time(unit), quote_time(text))),
         } as u64;
         let part = whole.checked_mul(size).ok_or_else(invalid)?;
-        let share = format!("0.{fraction}0").parse::<f64>().unwrap_or(0.0) * size as f64;
-        total = part.checked_add(share as u64).and_then(|part| total.checked_add(part)).ok_or_else(invalid)?;
-        if total > 1 << 63 {
-            return Err(invalid());
-        }
+        let part = part.checked_add(share(fraction, size)).filter(|part| *part <= MOST);
+        let sum = part.and_then(|part| total.checked_add(part)).filter(|total| *total <= MOST);
+        total = sum.ok_or_else(invalid)?;
     }
     match (negative, i64::try_from(total)) {
         (true, Ok(total)) => Ok(-total),
@@ -291,10 +309,16 @@ mod tests {
             ("0", "0s"),
             ("100ns", "100ns"),
         ] {
-            assert_eq!(duration_text(parse_duration(text).expect(text)), shown);
+            assert_eq!(duration_text(parse_duration(text.as_bytes()).expect(text)), shown);
         }
-        assert_eq!(parse_duration("5").expect_err("no unit"), "time: missing unit in duration \"5\"");
-        assert_eq!(parse_duration("5x").expect_err("no such unit"), "time: unknown unit \"x\" in duration \"5x\"");
-        assert_eq!(parse_duration("").expect_err("empty"), "time: invalid duration \"\"");
+        assert_eq!(parse_duration(b"5").expect_err("no unit"), "time: missing unit in duration \"5\"");
+        assert_eq!(parse_duration(b"5x").expect_err("no such unit"), "time: unknown unit \"x\" in duration \"5x\"");
+        assert_eq!(parse_duration(b"").expect_err("empty"), "time: invalid duration \"\"");
+        // What is no text is quoted by its bytes, and fractions are rounded as Go rounds them.
+        let words = "time: unknown unit \"\\xffs\" in duration \"5\\xffs\"";
+        assert_eq!(parse_duration(b"5\xffs").expect_err("no text"), words);
+        assert_eq!(parse_duration(b"0.3333333333333333333333s"), Ok(333_333_333));
+        assert_eq!(parse_duration(b"-9223372036.854775808s"), Ok(i64::MIN));
+        assert!(parse_duration(b"9223372036.854775808s").is_err());
     }
 }

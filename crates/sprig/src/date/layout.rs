@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part<'l> {
     /// Text that stands for itself.
-    Literal(&'l str),
+    Literal(&'l [u8]),
     LongMonth,
     Month,
     MonthNumber,
@@ -50,7 +50,7 @@ pub(super) struct ZoneForm {
 }
 
 /// Cuts a layout into its parts, each with the text it was written as.
-pub(super) fn parts(layout: &str) -> Vec<(Part<'_>, &str)> {
+pub(super) fn parts(layout: &[u8]) -> Vec<(Part<'_>, &[u8])> {
     let mut parts = Vec::new();
     let mut literal = 0;
     let mut at = 0;
@@ -65,7 +65,7 @@ pub(super) fn parts(layout: &str) -> Vec<(Part<'_>, &str)> {
                 at = start + len;
                 literal = at;
             }
-            None => at += layout[at..].chars().next().map_or(1, char::len_utf8),
+            None => at += 1,
         }
     }
     if literal < layout.len() {
@@ -75,17 +75,17 @@ pub(super) fn parts(layout: &str) -> Vec<(Part<'_>, &str)> {
 }
 
 /// The element at a place: how many bytes before it stand for themselves, and its length.
-fn element(layout: &str, at: usize) -> Option<(Part<'static>, usize, usize)> {
+fn element(layout: &[u8], at: usize) -> Option<(Part<'static>, usize, usize)> {
     let rest = &layout[at..];
-    let lower_follows = |len: usize| rest[len..].starts_with(|c: char| c.is_ascii_lowercase());
+    let lower_follows = |len: usize| rest.get(len).is_some_and(u8::is_ascii_lowercase);
     let simple = |list: &[(&str, Part<'static>)]| {
-        list.iter().find(|(text, _)| rest.starts_with(text)).map(|(text, part)| (*part, 0, text.len()))
+        list.iter().find(|(text, _)| rest.starts_with(text.as_bytes())).map(|(text, part)| (*part, 0, text.len()))
     };
-    match rest.as_bytes()[0] {
-        b'J' if rest.starts_with("January") => Some((Part::LongMonth, 0, 7)),
-        b'J' if rest.starts_with("Jan") && !lower_follows(3) => Some((Part::Month, 0, 3)),
-        b'M' if rest.starts_with("Monday") => Some((Part::LongWeekday, 0, 6)),
-        b'M' if rest.starts_with("Mon") && !lower_follows(3) => Some((Part::Weekday, 0, 3)),
+    match rest[0] {
+        b'J' if rest.starts_with(b"January") => Some((Part::LongMonth, 0, 7)),
+        b'J' if rest.starts_with(b"Jan") && !lower_follows(3) => Some((Part::Month, 0, 3)),
+        b'M' if rest.starts_with(b"Monday") => Some((Part::LongWeekday, 0, 6)),
+        b'M' if rest.starts_with(b"Mon") && !lower_follows(3) => Some((Part::Weekday, 0, 3)),
         b'M' => simple(&[("MST", Part::ZoneName)]),
         b'0' => simple(&[
             ("002", Part::ZeroYearDay),
@@ -98,7 +98,7 @@ fn element(layout: &str, at: usize) -> Option<(Part<'static>, usize, usize)> {
         ]),
         b'1' => simple(&[("15", Part::Hour), ("1", Part::MonthNumber)]),
         b'2' => simple(&[("2006", Part::LongYear), ("2", Part::Day)]),
-        b'_' if rest.starts_with("_2006") => Some((Part::LongYear, 1, 4)),
+        b'_' if rest.starts_with(b"_2006") => Some((Part::LongYear, 1, 4)),
         b'_' => simple(&[("__2", Part::UnderYearDay), ("_2", Part::UnderDay)]),
         b'3' => Some((Part::Hour12, 0, 1)),
         b'4' => Some((Part::Minute, 0, 1)),
@@ -116,13 +116,13 @@ fn element(layout: &str, at: usize) -> Option<(Part<'static>, usize, usize)> {
                 ("07", form(false, false, false)),
             ]
             .into_iter()
-            .find(|(text, _)| rest[1..].starts_with(text))
+            .find(|(text, _)| rest[1..].starts_with(text.as_bytes()))
             .map(|(text, part)| (part, 0, text.len() + 1))
         }
         separator @ (b'.' | b',') => {
-            let digit = rest.as_bytes().get(1).copied().filter(|digit| matches!(digit, b'0' | b'9'))?;
-            let digits = rest.bytes().skip(1).take_while(|byte| *byte == digit).count();
-            if rest[1 + digits..].starts_with(|c: char| c.is_ascii_digit()) {
+            let digit = rest.get(1).copied().filter(|digit| matches!(digit, b'0' | b'9'))?;
+            let digits = rest.iter().skip(1).take_while(|byte| **byte == digit).count();
+            if rest.get(1 + digits).is_some_and(u8::is_ascii_digit) {
                 return None;
             }
             let separator = char::from(separator);

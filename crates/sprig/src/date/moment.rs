@@ -1,7 +1,7 @@
 //! A `time.Time` in a template.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
@@ -96,8 +96,13 @@ impl Moment {
         }
     }
 
-    /// Go's `Time.Format`.
+    /// By a layout that is text.
     pub(crate) fn format(&self, layout: &str) -> String {
+        String::from_utf8_lossy(&self.written(layout.as_bytes())).into_owned()
+    }
+
+    /// Go's `Time.Format`; bytes that are no text stand for themselves.
+    pub(super) fn written(&self, layout: &[u8]) -> Vec<u8> {
         let seen = self.seen();
         let offset = seen.offset().seconds();
         let hour12 = match seen.hour() % 12 {
@@ -107,16 +112,16 @@ impl Moment {
         let month = MONTHS[usize::from(seen.month().unsigned_abs() - 1).min(11)];
         let weekday = WEEKDAYS[usize::from(seen.weekday().to_sunday_zero_offset().unsigned_abs())];
         let afternoon = seen.hour() >= 12;
-        let mut out = String::with_capacity(layout.len() + 8);
+        let mut out = Vec::with_capacity(layout.len() + 8);
         for (part, _) in parts(layout) {
             let written = match part {
-                Part::Literal(text) => out.write_str(text),
-                Part::LongMonth => out.write_str(month),
-                Part::Month => out.write_str(&month[..3]),
+                Part::Literal(text) => out.write_all(text),
+                Part::LongMonth => out.write_all(month.as_bytes()),
+                Part::Month => out.write_all(&month.as_bytes()[..3]),
                 Part::MonthNumber => write!(out, "{}", seen.month()),
                 Part::ZeroMonth => write!(out, "{:02}", seen.month()),
-                Part::LongWeekday => out.write_str(weekday),
-                Part::Weekday => out.write_str(&weekday[..3]),
+                Part::LongWeekday => out.write_all(weekday.as_bytes()),
+                Part::Weekday => out.write_all(&weekday.as_bytes()[..3]),
                 Part::Day => write!(out, "{}", seen.day()),
                 Part::UnderDay => write!(out, "{:2}", seen.day()),
                 Part::ZeroDay => write!(out, "{:02}", seen.day()),
@@ -131,9 +136,9 @@ impl Moment {
                 Part::ZeroSecond => write!(out, "{:02}", seen.second()),
                 Part::LongYear => write!(out, "{:04}", seen.year()),
                 Part::Year => write!(out, "{:02}", seen.year().rem_euclid(100)),
-                Part::UpperPm => out.write_str(if afternoon { "PM" } else { "AM" }),
-                Part::LowerPm => out.write_str(if afternoon { "pm" } else { "am" }),
-                Part::Zone(form) if form.z && offset == 0 => out.write_str("Z"),
+                Part::UpperPm => out.write_all((if afternoon { "PM" } else { "AM" }).as_bytes()),
+                Part::LowerPm => out.write_all((if afternoon { "pm" } else { "am" }).as_bytes()),
+                Part::Zone(form) if form.z && offset == 0 => out.write_all(b"Z"),
                 Part::Zone(form) => {
                     let sign = if offset < 0 { '-' } else { '+' };
                     let colon = if form.colon { ":" } else { "" };
@@ -145,7 +150,7 @@ impl Moment {
                     if form.seconds {
                         text.push_str(&format!("{colon}{:02}", size % 60));
                     }
-                    out.write_str(&text)
+                    out.write_all(text.as_bytes())
                 }
                 Part::ZoneName => match self.zone_name() {
                     name if name.is_empty() => {
@@ -153,7 +158,7 @@ impl Moment {
                         let minutes = offset.unsigned_abs() / 60;
                         write!(out, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
                     }
-                    name => out.write_str(&name),
+                    name => out.write_all(name.as_bytes()),
                 },
                 Part::Fraction(separator, digits) => {
                     let nanos = format!("{:09}", seen.subsec_nanosecond());
@@ -168,7 +173,7 @@ impl Moment {
                     }
                 }
             };
-            written.expect("writing to a string cannot fail");
+            written.expect("writing to memory cannot fail");
         }
         out
     }
@@ -284,8 +289,8 @@ impl Host for Moment {
             "String" => Value::from(self.text().unwrap_or_else(|| Str::from(""))),
             "IsZero" => Value::from(since_zero() == 0),
             "Format" => {
-                let layout = args.first().and_then(Value::as_str).map(|layout| layout.to_string_lossy().into_owned());
-                Value::from(self.format(&layout.unwrap_or_default()))
+                let layout = args.first().and_then(Value::as_str);
+                Value::str(self.written(layout.map_or(&[][..], |layout| layout.as_bytes())))
             }
             "Add" => Value::host(self.moved(nanos())),
             "Truncate" | "Round" if nanos() <= 0 => Value::host(self.clone()),

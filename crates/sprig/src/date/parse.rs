@@ -39,10 +39,10 @@ enum Seen {
 ///
 /// # Errors
 /// Go's words.
-pub(super) fn parse(layout: &str, text: &str, local: &TimeZone) -> Result<Moment, String> {
+pub(super) fn parse(layout: &[u8], text: &[u8], local: &TimeZone) -> Result<Moment, String> {
     let mut found = Found::default();
     let mut rest = text;
-    let cannot = |rest: &str, element: &str| {
+    let cannot = |rest: &[u8], element: &[u8]| {
         format!("parsing time {} as {}: cannot parse {} as {}", quote(text), quote(layout), quote(rest), quote(element))
     };
     let refused = |what: &str| format!("parsing time {}: {what}", quote(text));
@@ -71,43 +71,59 @@ pub(super) fn parse(layout: &str, text: &str, local: &TimeZone) -> Result<Moment
 }
 
 /// Passes a literal; a blank in it stands for any number of blanks.
-fn skip(rest: &mut &str, literal: &str) -> Result<(), Misfit> {
+fn skip(rest: &mut &[u8], literal: &[u8]) -> Result<(), Misfit> {
     let mut literal = literal;
-    while let Some(c) = literal.chars().next() {
-        if c == ' ' {
-            if !rest.is_empty() && !rest.starts_with(' ') {
+    while let Some((byte, after)) = literal.split_first() {
+        if *byte == b' ' {
+            if !rest.is_empty() && !rest.starts_with(b" ") {
                 return Err(Misfit::Shape);
             }
-            literal = literal.trim_start_matches(' ');
-            *rest = rest.trim_start_matches(' ');
+            (literal, *rest) = (without_blanks(literal), without_blanks(rest));
             continue;
         }
-        *rest = rest.strip_prefix(c).ok_or(Misfit::Shape)?;
-        literal = &literal[c.len_utf8()..];
+        *rest = rest.strip_prefix(&[*byte]).ok_or(Misfit::Shape)?;
+        literal = after;
     }
     Ok(())
 }
 
+fn without_blanks(text: &[u8]) -> &[u8] {
+    &text[text.iter().take_while(|byte| **byte == b' ').count()..]
+}
+
 /// One or two digits; with `fixed` two.
-fn number(rest: &mut &str, fixed: bool) -> Result<i64, Misfit> {
-    let digits = rest.bytes().take(2).take_while(u8::is_ascii_digit).count();
+fn number(rest: &mut &[u8], fixed: bool) -> Result<i64, Misfit> {
+    let digits = count_digits(rest, 2);
     if digits == 0 || (fixed && digits == 1) {
         return Err(Misfit::Shape);
     }
     take_digits(rest, digits)
 }
 
-fn take_digits(rest: &mut &str, count: usize) -> Result<i64, Misfit> {
-    let digits = rest.get(..count).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit())).ok_or(Misfit::Shape)?;
-    *rest = &rest[count..];
-    digits.parse().map_err(|_| Misfit::Shape)
+fn count_digits(text: &[u8], most: usize) -> usize {
+    text.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// A number of digits alone.
+fn whole(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0i64, |whole, byte| {
+        let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
+        whole.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+fn take_digits(rest: &mut &[u8], count: usize) -> Result<i64, Misfit> {
+    let (digits, after) = rest.split_at_checked(count).ok_or(Misfit::Shape)?;
+    let number = whole(digits).ok_or(Misfit::Shape)?;
+    *rest = after;
+    Ok(number)
 }
 
 /// One of a list of names, whatever its case; its place from 0.
-fn name(rest: &mut &str, names: &[&str], len: Option<usize>) -> Result<usize, Misfit> {
+fn name(rest: &mut &[u8], names: &[&str], len: Option<usize>) -> Result<usize, Misfit> {
     for (at, name) in names.iter().enumerate() {
         let name = &name[..len.unwrap_or(name.len())];
-        if rest.get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name)) {
+        if rest.get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name.as_bytes())) {
             *rest = &rest[name.len()..];
             return Ok(at);
         }
@@ -116,7 +132,7 @@ fn name(rest: &mut &str, names: &[&str], len: Option<usize>) -> Result<usize, Mi
 }
 
 impl Found {
-    fn take(&mut self, part: Part<'_>, rest: &mut &str, fraction_follows: bool) -> Result<(), Misfit> {
+    fn take(&mut self, part: Part<'_>, rest: &mut &[u8], fraction_follows: bool) -> Result<(), Misfit> {
         match part {
             Part::Literal(literal) => skip(rest, literal)?,
             Part::LongYear => self.year = take_digits(rest, 4)?,
@@ -134,17 +150,17 @@ impl Found {
             Part::Weekday => drop(name(rest, &WEEKDAYS, Some(3))?),
             Part::Day | Part::UnderDay | Part::ZeroDay => {
                 if part == Part::UnderDay {
-                    *rest = rest.strip_prefix(' ').unwrap_or(rest);
+                    *rest = rest.strip_prefix(b" ").unwrap_or(rest);
                 }
                 self.day = Some(number(rest, part == Part::ZeroDay)?);
             }
             Part::UnderYearDay | Part::ZeroYearDay => {
                 if part == Part::UnderYearDay {
                     for _ in 0..2 {
-                        *rest = rest.strip_prefix(' ').unwrap_or(rest);
+                        *rest = rest.strip_prefix(b" ").unwrap_or(rest);
                     }
                 }
-                let digits = rest.bytes().take(3).take_while(u8::is_ascii_digit).count();
+                let digits = count_digits(rest, 3);
                 if digits == 0 || (part == Part::ZeroYearDay && digits < 3) {
                     return Err(Misfit::Shape);
                 }
@@ -165,7 +181,7 @@ impl Found {
                 }
             }
             Part::UpperPm | Part::LowerPm => {
-                let (am, pm) = if part == Part::UpperPm { ("AM", "PM") } else { ("am", "pm") };
+                let (am, pm) = if part == Part::UpperPm { (b"AM", b"PM") } else { (b"am", b"pm") };
                 self.afternoon = match rest.get(..2) {
                     Some(text) if text == pm => Some(true),
                     Some(text) if text == am => Some(false),
@@ -213,10 +229,10 @@ impl Found {
                 if local.to_offset_info(moment).abbreviation() == name {
                     return Ok(Moment::new(moment, Zone::Place(local.clone())));
                 }
-                // A name that is not known here means nothing but for GMT+3.
+                // A name that is not known here means nothing but for GMT+3, and that only for how the time is shown.
                 let hours = name.strip_prefix("GMT").and_then(|hours| hours.parse::<i32>().ok()).unwrap_or(0);
                 let offset = Offset::from_seconds(hours * 3600).map_err(|_| "time zone offset")?;
-                Moment::new(in_zone(&TimeZone::fixed(offset))?, Zone::Fixed(offset, name))
+                Moment::new(in_zone(&TimeZone::UTC)?, Zone::Fixed(offset, name))
             }
         })
     }
@@ -245,34 +261,38 @@ fn bounded(value: i64, range: std::ops::Range<i64>, what: &'static str) -> Resul
     if range.contains(&value) { Ok(value) } else { Err(Misfit::Range(what)) }
 }
 
-fn begins_fraction(rest: &str) -> bool {
-    rest.starts_with(['.', ',']) && rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit)
+fn begins_separator(rest: &[u8]) -> bool {
+    matches!(rest.first(), Some(b'.' | b','))
+}
+
+fn begins_fraction(rest: &[u8]) -> bool {
+    begins_separator(rest) && rest.get(1).is_some_and(u8::is_ascii_digit)
 }
 
 /// A separator and digits: nanoseconds.
-fn fraction(rest: &mut &str, digits: Option<usize>) -> Result<i64, Misfit> {
-    if !rest.starts_with(['.', ',']) {
+fn fraction(rest: &mut &[u8], digits: Option<usize>) -> Result<i64, Misfit> {
+    if !begins_separator(rest) {
         return Err(Misfit::Shape);
     }
-    let found = rest.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+    let found = count_digits(&rest[1..], usize::MAX);
     let count = match digits {
         Some(digits) if found < digits => return Err(Misfit::Shape),
         Some(digits) => digits,
         None => found,
     };
-    let text = &rest[1..1 + count];
-    let nanos: String = text.chars().chain(std::iter::repeat('0')).take(9).collect();
-    *rest = &rest[1 + count..];
-    nanos.parse().map_err(|_| Misfit::Shape)
+    let (digits, after) = rest[1..].split_at(count);
+    let nanos: Vec<u8> = digits.iter().copied().chain(std::iter::repeat(b'0')).take(9).collect();
+    *rest = after;
+    whole(&nanos).ok_or(Misfit::Shape)
 }
 
-fn offset(rest: &mut &str, form: ZoneForm) -> Result<Seen, Misfit> {
-    if form.z && rest.starts_with('Z') {
+fn offset(rest: &mut &[u8], form: ZoneForm) -> Result<Seen, Misfit> {
+    if form.z && rest.starts_with(b"Z") {
         *rest = &rest[1..];
         return Ok(Seen::Utc);
     }
     let mut at = *rest;
-    let sign = match at.as_bytes().first() {
+    let sign = match at.first() {
         Some(b'+') => 1,
         Some(b'-') => -1,
         _ => return Err(Misfit::Shape),
@@ -283,7 +303,7 @@ fn offset(rest: &mut &str, form: ZoneForm) -> Result<Seen, Misfit> {
     for (part, wanted) in parts.iter_mut().zip([form.minutes, form.seconds]) {
         if wanted {
             if form.colon {
-                at = at.strip_prefix(':').ok_or(Misfit::Shape)?;
+                at = at.strip_prefix(b":").ok_or(Misfit::Shape)?;
             }
             *part = take_digits(&mut at, 2)?;
         }
@@ -297,37 +317,70 @@ fn offset(rest: &mut &str, form: ZoneForm) -> Result<Seen, Misfit> {
 }
 
 /// `UTC`, three to five capitals, or a signed number.
-fn zone_name(rest: &mut &str) -> Result<Seen, Misfit> {
-    if let Some(after) = rest.strip_prefix("UTC") {
+fn zone_name(rest: &mut &[u8]) -> Result<Seen, Misfit> {
+    if let Some(after) = rest.strip_prefix(b"UTC") {
         *rest = after;
         return Ok(Seen::Utc);
     }
     let len = zone_name_len(rest).ok_or(Misfit::Shape)?;
     let (name, after) = rest.split_at(len);
     *rest = after;
-    Ok(Seen::Name(name.to_owned()))
+    Ok(Seen::Name(String::from_utf8_lossy(name).into_owned()))
 }
 
-fn zone_name_len(text: &str) -> Option<usize> {
+/// The length of `+3` and its like, up to 23 hours.
+fn signed_hours_len(text: &[u8]) -> Option<usize> {
+    let (b'+' | b'-', after) = text.split_first()? else { return None };
+    let count = count_digits(after, usize::MAX);
+    let hours = whole(&after[..count]).filter(|_| count > 0)?;
+    (hours <= 23).then_some(1 + count)
+}
+
+fn zone_name_len(text: &[u8]) -> Option<usize> {
     if text.len() < 3 {
         return None;
     }
-    if text.starts_with("ChST") || text.starts_with("MeST") {
+    if text.starts_with(b"ChST") || text.starts_with(b"MeST") {
         return Some(4);
     }
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    if let Some(after) = text.strip_prefix("GMT") {
-        let count = after.strip_prefix(['+', '-']).map_or(0, digits);
-        let valid = count > 0 && after[..=count].parse::<i32>().is_ok_and(|hours| (-23..=23).contains(&hours));
-        return Some(if valid { 4 + count } else { 3 });
+    if let Some(after) = text.strip_prefix(b"GMT") {
+        return Some(3 + signed_hours_len(after).unwrap_or(0));
     }
-    if let Some(after) = text.strip_prefix(['+', '-']) {
-        return Some(digits(after)).filter(|count| *count > 0).map(|count| count + 1);
+    if matches!(text[0], b'+' | b'-') {
+        return signed_hours_len(text);
     }
-    match text.bytes().take(6).take_while(u8::is_ascii_uppercase).count() {
-        5 if text.as_bytes()[4] == b'T' => Some(5),
-        4 if text.as_bytes()[3] == b'T' || text.starts_with("WITA") => Some(4),
+    match text.iter().take(6).take_while(|byte| byte.is_ascii_uppercase()).count() {
+        5 if text[4] == b'T' => Some(5),
+        4 if text[3] == b'T' || text.starts_with(b"WITA") => Some(4),
         3 => Some(3),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(layout: &[u8], text: &[u8]) -> Result<String, String> {
+        parse(layout, text, &TimeZone::UTC).map(|moment| moment.format("2006-01-02 15:04:05.000 MST"))
+    }
+
+    #[test]
+    fn what_is_no_text_is_read_and_quoted_byte_by_byte() {
+        let words = "parsing time \"\\xff1\" as \"2006\": cannot parse \"\\xff1\" as \"2006\"";
+        assert_eq!(parsed(b"2006", b"\xff1").expect_err("no year"), words);
+        let words = "parsing time \"2006\\xfe\" as \"2006\\xff\": cannot parse \"\\xfe\" as \"\\xff\"";
+        assert_eq!(parsed(b"2006\xff", b"2006\xfe").expect_err("another byte"), words);
+        assert_eq!(parsed(b"\xff2006", b"\xff2024").as_deref(), Ok("2024-01-01 00:00:00.000 UTC"));
+        let words = "parsing time \"2024\\xc3\\xa4\": extra text: \"\\xc3\\xa4\"";
+        assert_eq!(parsed(b"2006", "2024ä".as_bytes()).expect_err("more than a year"), words);
+    }
+
+    #[test]
+    fn names_of_zones_end_where_go_ends_them() {
+        assert_eq!(parsed(b"15 MST", b"07 GMT+3").as_deref(), Ok("0000-01-01 10:00:00.000 GMT+3"));
+        assert_eq!(parsed(b"15 MST", b"07 +03").as_deref(), Ok("0000-01-01 07:00:00.000 +03"));
+        assert!(parsed(b"15 MST", b"07 +24").is_err());
+        assert_eq!(parsed(b"05.000", b"09.125").as_deref(), Ok("0000-01-01 00:00:09.125 UTC"));
     }
 }
