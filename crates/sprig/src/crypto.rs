@@ -15,8 +15,17 @@ use key::PrivateKey;
 
 const CERTIFICATE: Type = Type::Host("sprig.certificate");
 
-/// Steps that hashing a password or making a key counts as: it takes a tenth of a second, and hundreds may be wanted.
-const SLOW: u64 = 500_000;
+/// Steps that hashing a password counts as. What is here is slow on purpose: each counts as less than the time that it
+/// takes, so that a template may want as many as anybody has, and still ends within a minute or two.
+const HASH: u64 = 100_000;
+/// Steps of deriving a password.
+const DERIVATION: u64 = 200_000;
+/// Steps of an RSA key of a certificate.
+const CERTIFICATE_KEY: u64 = 200_000;
+/// Steps of an RSA key that stands alone: twice as long, and so much slower.
+const LONG_KEY: u64 = 500_000;
+/// Steps of a key on a curve, or of a signature.
+const QUICK: u64 = 20_000;
 
 type Call = fn(&Context, Args<'_>) -> Result<Value, FuncError>;
 
@@ -25,7 +34,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "bcrypt",
         Func::new(&[Type::String], |ctx, a| {
-            ctx.work(SLOW)?;
+            ctx.work(HASH)?;
             Ok(Value::from(password::bcrypt(&Context::of(ctx), a.bytes(0))))
         }),
     );
@@ -35,7 +44,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
             if a.bytes(0).contains(&b':') {
                 return Ok(Value::str([b"invalid username: ", a.bytes(0)].concat()));
             }
-            ctx.work(SLOW)?;
+            ctx.work(HASH)?;
             let hash = password::bcrypt(&Context::of(ctx), a.bytes(1));
             Ok(Value::str([a.bytes(0), b":", hash.as_bytes()].concat()))
         }),
@@ -43,7 +52,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "derivePassword",
         Func::new(&[Type::Uint, Type::String, Type::String, Type::String, Type::String], |ctx, a| {
-            ctx.work(SLOW)?;
+            ctx.work(DERIVATION)?;
             Ok(Value::from(password::derive(a.int(0) as u32, &a.str(1), a.bytes(2), a.bytes(3), a.bytes(4))))
         }),
     );
@@ -55,7 +64,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "genPrivateKey",
         Func::new(&[Type::String], |ctx, a| {
-            ctx.work(SLOW)?;
+            ctx.work(if matches!(a.bytes(0), b"" | b"rsa") { LONG_KEY } else { QUICK })?;
             Ok(Value::from(match key::generate(&Context::of(ctx), &a.str(0)) {
                 Ok(key) => key.pem().to_owned(),
                 Err(problem) => problem,
@@ -63,30 +72,39 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         }),
     );
 
-    let certificates: &[(&str, &'static [Type], Call)] = &[
-        ("genCA", &[Type::String, Type::Int], |context, a| authority(context, a, PrivateKey::rsa(context)?)),
-        ("genCAWithKey", &[Type::String, Type::Int, Type::String], |context, a| {
+    let certificates: &[(&str, u64, &'static [Type], Call)] = &[
+        ("genCA", CERTIFICATE_KEY, &[Type::String, Type::Int], |context, a| {
+            authority(context, a, PrivateKey::rsa(context)?)
+        }),
+        ("genCAWithKey", QUICK, &[Type::String, Type::Int, Type::String], |context, a| {
             authority(context, a, given_key(a, 2)?)
         }),
-        ("genSelfSignedCert", &[Type::String, Type::LIST, Type::LIST, Type::Int], |context, a| {
+        ("genSelfSignedCert", CERTIFICATE_KEY, &[Type::String, Type::LIST, Type::LIST, Type::Int], |context, a| {
             self_signed(context, a, PrivateKey::rsa(context)?)
         }),
-        ("genSelfSignedCertWithKey", &[Type::String, Type::LIST, Type::LIST, Type::Int, Type::String], |context, a| {
-            self_signed(context, a, given_key(a, 4)?)
-        }),
-        ("genSignedCert", &[Type::String, Type::LIST, Type::LIST, Type::Int, CERTIFICATE], |context, a| {
-            signed(context, a, PrivateKey::rsa(context)?)
-        }),
+        (
+            "genSelfSignedCertWithKey",
+            QUICK,
+            &[Type::String, Type::LIST, Type::LIST, Type::Int, Type::String],
+            |context, a| self_signed(context, a, given_key(a, 4)?),
+        ),
+        (
+            "genSignedCert",
+            CERTIFICATE_KEY,
+            &[Type::String, Type::LIST, Type::LIST, Type::Int, CERTIFICATE],
+            |context, a| signed(context, a, PrivateKey::rsa(context)?),
+        ),
         (
             "genSignedCertWithKey",
+            QUICK,
             &[Type::String, Type::LIST, Type::LIST, Type::Int, CERTIFICATE, Type::String],
             |context, a| signed(context, a, given_key(a, 5)?),
         ),
-        ("buildCustomCert", two, |_, a| Ok(Value::host(Certificate::given(a.bytes(0), a.bytes(1))?))),
+        ("buildCustomCert", QUICK, two, |_, a| Ok(Value::host(Certificate::given(a.bytes(0), a.bytes(1))?))),
     ];
-    for &(name, params, call) in certificates {
+    for &(name, steps, params, call) in certificates {
         let call = move |ctx: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>| {
-            ctx.work(SLOW)?;
+            ctx.work(steps)?;
             call(&Context::of(ctx), a)
         };
         funcs.insert(name, Func::new(params, call));

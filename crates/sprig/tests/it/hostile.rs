@@ -97,3 +97,19 @@ fn work_inside_of_functions_counts_as_steps() {
         assert!(matches!(limit(text), Limit::Steps(_)), "{text}");
     }
 }
+
+#[test]
+fn passwords_and_keys_count_less_than_the_time_they_take_and_still_come_to_an_end() {
+    let limits = Limits { steps: Limits::default().steps / 100, ..Limits::default() };
+    let of =
+        |count: usize, call: &str| run(&format!("{{{{ range until {count} }}}}{{{{ {call} }}}}{{{{ end }}}}"), limits);
+    for (enough, call) in [
+        (9, "htpasswd \"a\" \"b\""),
+        (4, "derivePassword 1 \"long\" \"a\" \"b\" \"c\""),
+        (49, "genPrivateKey \"ed25519\""),
+    ] {
+        assert!(of(enough, call).is_ok(), "{call}");
+        let error = of(enough + 2, call).expect_err("the limit");
+        assert!(matches!(error.root().cause, Cause::Limit(Limit::Steps(_))), "{error}");
+    }
+}
