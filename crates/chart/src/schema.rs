@@ -102,6 +102,7 @@ fn check(schema: &[u8], values: &serde_json::Value, documents: &SchemaDocuments)
         Unfit::Schema(if error.is_eof() { "unexpected EOF".to_owned() } else { json_words(&error, schema) })
     })?;
     meta::check(&schema).map_err(Unfit::Schema)?;
+    let schema = documents::at_its_own_address(&schema).unwrap_or(schema);
     let documents = documents.of(&schema).map_err(Unfit::Schema)?;
     let problems = Evaluator::new(&schema, &documents).run(values).map_err(Unfit::Schema)?;
     if problems.is_empty() { Ok(()) } else { Err(Unfit::Values(problems)) }

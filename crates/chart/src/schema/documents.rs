@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 
+use super::evaluate::Draft;
+
 /// How a document is fetched: its bytes, or why there are none, in Helm's words.
 type Fetch = dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync;
 
@@ -108,6 +110,51 @@ fn make_whole(schema: &mut Json, address: &str) {
     }
 }
 
+/// A schema that says where it lies (`$id: https://…`) with what it refers to beside itself made whole; `None` where
+/// there is nothing to make whole.
+pub(super) fn at_its_own_address(schema: &Json) -> Option<Json> {
+    let keyword = if Draft::of(schema) == Draft::D4 { "id" } else { "$id" };
+    let address = without_fragment(schema.get(keyword)?.as_str()?);
+    let remote = address.starts_with("http://") || address.starts_with("https://");
+    let mut beside = false;
+    if remote {
+        visit(schema, &mut |reference| beside |= !reference.starts_with('#') && !reference.contains("://"));
+    }
+    beside.then(|| {
+        let mut schema = schema.clone();
+        rebase(&mut schema, keyword, address, address);
+        schema
+    })
+}
+
+/// Resolves references against the nearest address around them; those within the root stay as they are.
+fn rebase(schema: &mut Json, keyword: &str, address: &str, root: &str) {
+    match schema {
+        Json::Object(keywords) => {
+            let mut own = None;
+            if let Some(Json::String(id)) = keywords.get_mut(keyword)
+                && !id.starts_with('#')
+            {
+                *id = joined(address, without_fragment(id));
+                own = Some(id.clone());
+            }
+            let address = own.as_deref().unwrap_or(address);
+            if let Some(Json::String(reference)) = keywords.get_mut("$ref")
+                && (address != root || !reference.starts_with('#'))
+            {
+                *reference = joined(address, reference);
+            }
+            keywords.values_mut().for_each(|below| rebase(below, keyword, address, root));
+        }
+        Json::Array(items) => items.iter_mut().for_each(|below| rebase(below, keyword, address, root)),
+        _ => {}
+    }
+}
+
+fn without_fragment(address: &str) -> &str {
+    address.split_once('#').map_or(address, |(address, _)| address)
+}
+
 fn joined(address: &str, reference: &str) -> String {
     if reference.starts_with('#') {
         return format!("{address}{reference}");
@@ -146,6 +193,25 @@ mod tests {
         assert_eq!(joined(at, "../c.json"), "https://example.com/c.json");
         assert_eq!(joined(at, "/c.json"), "https://example.com/c.json");
         assert_eq!(joined(at, "http://other/z"), "http://other/z");
+    }
+
+    #[test]
+    fn a_schema_that_says_where_it_lies_refers_to_what_lies_beside_it() {
+        let schema = json!({
+            "$id": "https://example.com/a/values.schema.json",
+            "properties": {
+                "x": {"$ref": "parts/x.json#/definitions/x"},
+                "y": {"$ref": "#/definitions/y"},
+                "z": {"$id": "z.json", "items": {"$ref": "#/definitions/z"}},
+            },
+        });
+        let whole = at_its_own_address(&schema).expect("something lies beside it");
+        let reference = |pointer: &str| whole.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
+        assert_eq!(reference("/properties/x/$ref"), "https://example.com/a/parts/x.json#/definitions/x");
+        assert_eq!(reference("/properties/y/$ref"), "#/definitions/y");
+        assert_eq!(reference("/properties/z/items/$ref"), "https://example.com/a/z.json#/definitions/z");
+        assert!(at_its_own_address(&json!({"$id": "https://example.com/a", "$ref": "#/x"})).is_none());
+        assert!(at_its_own_address(&json!({"$ref": "x.json"})).is_none());
     }
 
     #[test]
