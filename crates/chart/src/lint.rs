@@ -100,6 +100,8 @@ pub enum LintTolerance {
 pub struct LintOptions {
     /// The chart's absolute directory, which some messages name.
     pub directory: String,
+    /// What is said of links each time that the directory is loaded.
+    pub links: Vec<Warning>,
     /// Which Helm is followed.
     pub dialect: Dialect,
     /// The namespace that templates see.
@@ -169,6 +171,7 @@ fn lint_templates(tree: &Tree, location: &str, values: &Map, options: &LintOptio
         lint.add(LintSeverity::Warning, path, Err("directory does not exist".to_owned()));
         return;
     }
+    lint.warnings.extend(options.links.iter().cloned());
     let chart = match Chart::load_as(tree, location, options.dialect) {
         Ok(chart) => chart,
         Err(error) => {
@@ -198,6 +201,7 @@ fn lint_templates(tree: &Tree, location: &str, values: &Map, options: &LintOptio
 }
 
 fn lint_dependencies(tree: &Tree, location: &str, options: &LintOptions, lint: &mut Lint) {
+    lint.warnings.extend(options.links.iter().cloned());
     let chart = match Chart::load_as(tree, location, options.dialect) {
         Ok(chart) => chart,
         Err(error) => {

@@ -289,9 +289,8 @@ fn render_merged(
     release.check_name()?;
     let prepared = prepare(chart, user_values, layers.layers, layers.origins, options, warnings)?;
     check_kube_version(&prepared.chart, capabilities)?;
-    let mut files = execute(&prepared, release, capabilities, options)
+    let mut files = execute(&prepared, release, capabilities, options, warnings)
         .map_err(|error| crate::evidence::add(error, &prepared.chart, layers.layers, &prepared.values))?;
-    warnings.0.append(&mut files.warnings.0);
     let notes = take_notes(&mut files, prepared.chart.name(), options.notes);
     let documents = files.documents(options.dialect)?;
     let sorted = match sort_manifests(documents, options.dialect, warnings) {
@@ -306,7 +305,9 @@ fn render_merged(
             let mut origins = Origins::on();
             let user_values = layers.layers.merge_traced(&mut origins).unwrap_or_default();
             let again = prepare(chart, user_values, layers.layers, origins, &traced, &mut Warnings::default())
-                .and_then(|prepared| Ok((execute(&prepared, release, capabilities, &traced)?, prepared)));
+                .and_then(|prepared| {
+                    Ok((execute(&prepared, release, capabilities, &traced, &mut Warnings::default())?, prepared))
+                });
             return Err(match again {
                 Ok((files, again)) => {
                     let provenance = Provenance::new(files, again.origins, &again.chart, &again.values);

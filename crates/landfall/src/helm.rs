@@ -381,7 +381,9 @@ fn tell(world: &World<'_>, stop: Stop) -> u8 {
 pub(crate) fn log<'w>(warnings: impl IntoIterator<Item = &'w landfall_chart::Warning>) {
     let mut err = io::stderr().lock();
     for warning in warnings {
-        let _nobody_listens = writeln!(err, "{warning}");
+        // Go's log ends a line only where its text does not.
+        let end = if warning.text.ends_with('\n') { "" } else { "\n" };
+        let _nobody_listens = write!(err, "{warning}{end}");
     }
 }
 

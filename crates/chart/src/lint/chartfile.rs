@@ -127,7 +127,40 @@ fn is_request_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let well_named = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-    well_named && rest.starts_with('/') && !text.bytes().any(|b| b <= b' ' || b == 0x7f)
+    if !well_named || text.bytes().any(|b| b < b' ' || b == 0x7f) {
+        return false;
+    }
+    let rest = rest.split('?').next().unwrap_or("");
+    if !rest.starts_with('/') {
+        // `data:` and its like are taken as they are.
+        return true;
+    }
+    let Some(rest) = rest.strip_prefix("//") else { return is_escaped(rest) };
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    is_authority(authority) && is_escaped(path)
+}
+
+/// Whether every `%` is followed by two digits.
+fn is_escaped(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
+}
+
+/// Whether Go takes that for a host with what may stand around it.
+fn is_authority(text: &str) -> bool {
+    let (user, host) = text.rsplit_once('@').unwrap_or(("", text));
+    let user_fine = user.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&b));
+    let (name, port) = match host.strip_prefix('[') {
+        Some(inside) => match inside.rsplit_once(']') {
+            Some(parts) => parts,
+            None => return false,
+        },
+        None => host.rfind(':').map_or((host, ""), |at| host.split_at(at)),
+    };
+    let port_fine =
+        port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    let name_fine =
+        name.bytes().all(|b| b >= 0x80 || b.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=:[]<>\"%".contains(&b));
+    user_fine && is_escaped(user) && port_fine && name_fine && is_escaped(name)
 }
 
 /// `govalidator.IsURL`, as far as pages of people go: an optional scheme and a host with a dot, or localhost.
@@ -173,4 +206,29 @@ fn is_email(text: &str) -> bool {
         && domain.contains('.')
         && dotted(domain, &label)
         && top.starts_with(|c: char| c.is_alphabetic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn icons_are_addresses_as_go_reads_them() {
+        for fine in
+            ["https://a.b/c d", "http://u:p@a.b:80/x?y z", "data:image/png;base64,AA==", "file:///x", "http://[::1]:8/"]
+        {
+            assert!(is_request_url(fine), "{fine}");
+        }
+        for wrong in [
+            "https://${NAME}.org/icon",
+            "a.b/c",
+            "/c",
+            "http://a b/c",
+            "https://a.b/%zz",
+            "http://a:b/",
+            "http://a.b/\n",
+        ] {
+            assert!(!is_request_url(wrong), "{wrong}");
+        }
+    }
 }

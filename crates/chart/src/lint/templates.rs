@@ -44,7 +44,10 @@ pub(super) fn lint(
         return;
     }
     let prepared = Prepared { chart, values, user_values: Map::new(), origins: Origins::off() };
-    let mut files = match execute_with(&prepared, release, capabilities, options, Strictness::Lenient) {
+    let mut noted = Warnings::default();
+    let files = execute_with(&prepared, release, capabilities, options, Strictness::Lenient, &mut noted);
+    lint.warnings.append(&mut noted.0);
+    let files = match files {
         Ok(files) => files,
         Err(error) => {
             let error = if options.dialect == Dialect::V4 { crate::error::in_helm4s_words(error) } else { error };
@@ -52,7 +55,6 @@ pub(super) fn lint(
             return;
         }
     };
-    lint.warnings.append(&mut files.warnings.0);
     let chart = &prepared.chart;
     for file in chart.templates.iter() {
         let path = file.name.as_str();

@@ -31,7 +31,6 @@ pub(crate) struct Files {
     sources: BTreeMap<String, TemplateSource>,
     /// What their traces mean.
     pub(crate) recording: Recording,
-    pub(crate) warnings: Warnings,
 }
 
 /// One template's output.
@@ -156,8 +155,9 @@ pub(crate) fn execute(
     release: &ReleaseInfo,
     capabilities: &Capabilities,
     options: &RenderOptions,
+    warnings: &mut Warnings,
 ) -> Result<Files, ChartError> {
-    execute_with(prepared, release, capabilities, options, Strictness::Full)
+    execute_with(prepared, release, capabilities, options, Strictness::Full, warnings)
 }
 
 /// How `required` and `fail` are taken.
@@ -169,12 +169,14 @@ pub(crate) enum Strictness {
     Lenient,
 }
 
+/// As [`execute`]; what is noted on the way is added to `warnings`, even where rendering stops.
 pub(crate) fn execute_with(
     prepared: &Prepared,
     release: &ReleaseInfo,
     capabilities: &Capabilities,
     options: &RenderOptions,
     strictness: Strictness,
+    warnings: &mut Warnings,
 ) -> Result<Files, ChartError> {
     let templates = collect(prepared, release, capabilities, options.dialect);
     // Deepest first, and of equal depth the last name first: a parent's definitions come later and so win.
@@ -214,6 +216,7 @@ pub(crate) fn execute_with(
             in_order(&set, &run, &mut recording, options, strictness)
         }
     };
+    warnings.0.append(&mut surroundings.warnings.lock().unwrap_or_else(PoisonError::into_inner).0);
     let rendered = match rendered {
         Ok(rendered) => rendered,
         Err(error) => {
@@ -224,7 +227,6 @@ pub(crate) fn execute_with(
     };
     let files = run.iter().map(|(path, _)| (*path).to_owned()).zip(rendered).collect();
     let mut files = Files { files, recording, ..Files::default() };
-    files.warnings = std::mem::take(&mut *surroundings.warnings.lock().unwrap_or_else(PoisonError::into_inner));
     if options.tracing == Tracing::On {
         files.sources = templates.into_iter().map(|(path, template)| (path, template.source)).collect();
     }

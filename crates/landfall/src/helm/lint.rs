@@ -128,6 +128,7 @@ fn lint_one(
         Stop::Words { helm, .. } | Stop::Usage(helm) | Stop::Missing(helm) => helm,
         Stop::Closed => String::new(),
     };
+    let mut links = Vec::new();
     let archive = path.ends_with(".tgz") || path.ends_with(".tar.gz");
     let tree: Tree = if archive {
         let bytes = fs::read(&place)
@@ -139,7 +140,7 @@ fn lint_one(
         if let Err(error) = fs::metadata(place.join("Chart.yaml")) {
             return Err(format!("unable to check Chart.yaml file in chart: {}", place::go_words("stat", file, &error)));
         }
-        let mut tree = place::read_directory(world, &place).map_err(words)?;
+        let mut tree = place::read_with_links(world, &place, &mut links).map_err(words)?;
         // Some rules look at these files themselves, whatever .helmignore says.
         for name in ["Chart.yaml", "values.yaml", "values.schema.json"] {
             if tree.get(name).is_none()
@@ -151,7 +152,10 @@ fn lint_one(
         tree
     };
     let directory = fs::canonicalize(&place).unwrap_or(place).display().to_string();
-    let options = LintOptions { directory, ..options.clone() };
+    if options.dialect == Dialect::V4 {
+        links.clear();
+    }
+    let options = LintOptions { directory, links, ..options.clone() };
     let found = lint(&tree, &place::shown(path), values, &options);
     log(&found.warnings);
     Ok(found)

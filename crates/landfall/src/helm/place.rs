@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use landfall_chart::{Bytes, Chart, Dialect, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Tree};
+use landfall_chart::{Bytes, Chart, Dialect, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Tree, Warning};
 use landfall_diag::Diagnostic;
 
 use super::dependency::Filling;
@@ -161,10 +161,34 @@ pub(super) fn go_words(operation: &str, path: &str, error: &std::io::Error) -> S
     format!("{operation} {path}: {what}")
 }
 
-/// Reads a chart's directory, leaving out what its `.helmignore` names.
+/// A path without `.` and `..`, as Go's `filepath.Abs` writes it: links on the way are not looked at.
+fn cleaned(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(clean.pop()),
+            part => clean.push(part),
+        }
+    }
+    clean
+}
+
+/// Reads a chart's directory, leaving out what its `.helmignore` names; says on standard error which links it followed,
+/// as Helm 3 does.
+fn read_directory(world: &World<'_>, root: &Path) -> Result<Tree, Stop> {
+    let mut links = Vec::new();
+    let tree = read_with_links(world, root, &mut links);
+    if world.voice == Voice::Helm && (world.env)("LANDFALL_HELM_DIALECT").as_deref() != Some("v4") {
+        super::log(&links);
+    }
+    tree
+}
+
+/// Reads a chart's directory and gives what Helm 3 says of the links in it.
 ///
 /// Links are followed as Helm follows them; in our own voice only where they stay in the repository around the chart.
-pub(super) fn read_directory(world: &World<'_>, root: &Path) -> Result<Tree, Stop> {
+pub(super) fn read_with_links(world: &World<'_>, root: &Path, links: &mut Vec<Warning>) -> Result<Tree, Stop> {
     let ignore = match fs::read(root.join(IGNORE_FILE)) {
         // What is wrong with the rules is said when the chart is loaded.
         Ok(bytes) => Ignore::parse(&String::from_utf8_lossy(&bytes)).unwrap_or_else(|_| Ignore::defaults()),
@@ -175,7 +199,7 @@ pub(super) fn read_directory(world: &World<'_>, root: &Path) -> Result<Tree, Sto
         Voice::Helm => None,
         Voice::Landfall => Some(repository_of(&real)),
     };
-    let mut walk = Walk { ignore, fence, found: Vec::new(), bytes: 0 };
+    let mut walk = Walk { ignore, fence, root: cleaned(root), links, found: Vec::new(), bytes: 0 };
     walk.directory(&real, "", &mut Vec::new())?;
     let mut tree = Tree::new();
     for (found, content) in walk.found.iter().zip(read_all(&walk.found)) {
@@ -194,9 +218,12 @@ fn repository_of(real: &Path) -> PathBuf {
     real.ancestors().find(|path| path.join(".git").exists()).unwrap_or(real).to_path_buf()
 }
 
-struct Walk {
+struct Walk<'l> {
     ignore: Ignore,
     fence: Option<PathBuf>,
+    /// The directory as it was named.
+    root: PathBuf,
+    links: &'l mut Vec<Warning>,
     found: Vec<Found>,
     bytes: u64,
 }
@@ -257,7 +284,7 @@ fn read_whole(path: &Path, size: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-impl Walk {
+impl Walk<'_> {
     fn directory(&mut self, dir: &Path, prefix: &str, above: &mut Vec<PathBuf>) -> Result<(), Stop> {
         let limit = |what: &str| Stop::words(250, format!("{}: {what}", dir.display()));
         if above.len() > MAX_DEPTH {
@@ -274,11 +301,13 @@ impl Walk {
             let mut real = dir.join(&name);
             let mut kind = fs::symlink_metadata(&real)?;
             if kind.is_symlink() {
+                let named = self.root.join(&path);
                 let target = fs::canonicalize(&real).map_err(|error| {
+                    let leads = fs::read_link(&real).map_or(named.clone(), |leads| cleaned(&dir.join(leads)));
                     let words = format!(
                         "error evaluating symlink {}: {}",
-                        real.display(),
-                        go_words("lstat", &real.to_string_lossy(), &error)
+                        named.display(),
+                        go_words("lstat", &leads.to_string_lossy(), &error)
                     );
                     Stop::said(words, Diagnostic::error(217, format!("{path} is a link that leads nowhere")))
                 })?;
@@ -289,6 +318,14 @@ impl Walk {
                             .help("put the file into the chart; `landfall helm …` follows such links as Helm does");
                     return Err(Stop::said(diagnostic.message.clone(), diagnostic));
                 }
+                self.links.push(Warning {
+                    place: "walk.go:75",
+                    text: format!(
+                        "found symbolic link in path: {} resolves to {}. Contents of linked file included and used",
+                        named.display(),
+                        target.display()
+                    ),
+                });
                 kind = fs::metadata(&target)?;
                 real = target;
             }

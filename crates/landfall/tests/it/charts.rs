@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::sandbox::{Sandbox, small_chart};
+use super::sandbox::{Sandbox, ran, small_chart};
 use super::shelf::Shelf;
 
 /// A repository with three versions of `web`.
@@ -195,4 +195,22 @@ fn a_schema_may_refer_to_documents_elsewhere() {
     let words = format!("failing loading \"{address}\": HTTP request to {address} returned status 404 (Not Found)");
     sandbox.run(&["helm", "template", "web"]).exits(1).says(&words);
     sandbox.run(&["template", "web", "--skip-schema-validation"]).exits(0);
+}
+
+#[test]
+fn links_in_a_chart_and_what_lint_lets_pass_are_told_as_helm_tells_them() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write("notes.txt", "elsewhere\n");
+    std::os::unix::fs::symlink("../notes.txt", sandbox.root().join("web/linked.txt")).expect("a link");
+    let root = sandbox.root().display();
+    let told = format!(
+        "walk.go:75: found symbolic link in path: {root}/web/linked.txt resolves to {root}/notes.txt. Contents of linked file included and used\n"
+    );
+    assert_eq!(sandbox.run(&["helm", "template", "./web/../web"]).exits(0).stderr, told);
+    // Lint loads a chart twice, and its log ends a line only where the text does not.
+    sandbox.write("web/templates/a.yaml", "{{ fail \"a\\n\" }}{{ required \"b\" nil }}{{ index \"\" 1 }}\n");
+    let said = sandbox.run(&["helm", "lint", "web"]).exits(1);
+    let log = "engine.go:227: [INFO] Fail: a\nengine.go:206: [INFO] Missing required value: b\n";
+    assert_eq!(said.stderr, format!("{told}{log}{told}Error: 1 chart(s) linted, 1 chart(s) failed\n"));
 }
