@@ -317,7 +317,11 @@ fn version(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if !flags.arguments.is_empty() {
         return Err(Stop::Usage("\"helm version\" accepts no arguments\n\nUsage:  helm version [flags]".to_owned()));
     }
-    let (helm, client) = match dialect(world, &flags)? {
+    let dialect = dialect(world, &flags)?;
+    if dialect == Dialect::V4 && flags.text("client").is_some() {
+        return Err(Stop::Usage("unknown flag: --client".to_owned()));
+    }
+    let (helm, client) = match dialect {
         Dialect::V3 => (landfall_chart::HelmVersion::default(), None),
         Dialect::V4 => (landfall_chart::HelmVersion::four(), Some(landfall_chart::KUBE_CLIENT)),
     };
@@ -421,8 +425,20 @@ pub(crate) fn exactly(flags: &Flags, verb: &str, count: usize, usage: &str) -> R
     if flags.arguments.len() == count {
         return Ok(());
     }
-    let noun = if count == 1 { "argument" } else { "arguments" };
-    Err(Stop::Usage(format!("\"helm {verb}\" requires {count} {noun}\n\nUsage:  helm {usage}")))
+    let wanted = match count {
+        0 => "accepts no arguments".to_owned(),
+        1 => "requires 1 argument".to_owned(),
+        count => format!("requires {count} arguments"),
+    };
+    Err(Stop::Usage(format!("\"helm {verb}\" {wanted}\n\nUsage:  helm {usage}")))
+}
+
+/// Refuses more than one argument, in cobra's words.
+pub(crate) fn at_most_one(arguments: &[String], verb: &str, usage: &str) -> Result<(), Stop> {
+    if arguments.len() <= 1 {
+        return Ok(());
+    }
+    Err(Stop::Usage(format!("\"helm {verb}\" accepts at most 1 argument\n\nUsage:  helm {usage}")))
 }
 
 /// Parses a verb's flags, and ends it when help is asked for.

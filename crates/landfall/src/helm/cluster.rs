@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
-use landfall_chart::{Capabilities, KubeVersion};
+use landfall_chart::{Capabilities, Dialect, KubeVersion};
 use landfall_cluster::{Cluster, ServerVersion};
 use landfall_diag::{Diagnose, Diagnostic};
 use serde_json::json;
@@ -56,6 +56,10 @@ impl Reached {
 
 /// Connects and asks for the version, as Helm does before anything else.
 pub(super) async fn reach(world: &World<'_>, flags: &Flags) -> Result<Reached, Stop> {
+    let cluster = match super::dialect(world, flags)? {
+        Dialect::V3 => "Kubernetes cluster",
+        Dialect::V4 => "kubernetes cluster",
+    };
     let unreachable = |words: String| {
         let diagnostic = Diagnostic::error(401, "the Kubernetes cluster cannot be reached").note(words.clone());
         let diagnostic = match world.voice {
@@ -64,7 +68,7 @@ pub(super) async fn reach(world: &World<'_>, flags: &Flags) -> Result<Reached, S
                 "name a kubeconfig with --kubeconfig or KUBECONFIG, or start a cluster: `landfall cluster start`",
             ),
         };
-        Stop::said(format!("Kubernetes cluster unreachable: {words}"), diagnostic)
+        Stop::said(format!("{cluster} unreachable: {words}"), diagnostic)
     };
     let wanted = Wanted::of(world, flags);
     let (kubeconfig, found) = wanted.kubeconfig(world).map_err(&unreachable)?;

@@ -11,7 +11,7 @@ pub(super) use fill::Filling;
 use landfall_chart::{Chart, Dependency, is_compatible, path_match};
 
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
-use super::{Stop, World, group, log, parse, place};
+use super::{Stop, World, at_most_one, group, log, parse, place};
 
 const FLAGS: &[Spec] = &[
     flag("max-col-width", Kind::Text, Support::Works, "maximum column width for output table"),
@@ -38,8 +38,11 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         return Ok(0);
     };
     match flags.arguments.first().map(String::as_str) {
-        Some("list" | "ls") => {}
+        Some("list" | "ls") => at_most_one(&flags.arguments[1..], "dependency list", "dependency list CHART [flags]")?,
         Some(verb @ ("build" | "update" | "up")) => {
+            let verb = if verb == "build" { verb } else { "update" };
+            let usage = format!("dependency {verb} CHART [flags]");
+            at_most_one(&flags.arguments[1..], &format!("dependency {verb}"), &usage)?;
             let filling = Filling::new(world, &flags, flags.arguments.get(1).map_or(".", String::as_str))?;
             if verb == "build" {
                 filling.build()?

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Count,
     /// A whole number.
     Int,
+    /// A number.
+    Float,
     /// A duration of Go's: `5m0s`.
     Duration,
     /// `name=value` pairs separated by commas, repeatable.
@@ -75,8 +77,8 @@ pub(crate) const GLOBAL: &[Spec] = &[
     flag("kube-insecure-skip-tls-verify", Bool, Works, "do not check the Kubernetes API server's certificate"),
     flag("kube-tls-server-name", Text, Works, "server name to use for certificate validation"),
     flag("kube-token", Text, Works, "bearer token used for authentication"),
-    flag("burst-limit", Text, NoEffect, ""),
-    flag("qps", Text, NoEffect, ""),
+    flag("burst-limit", Kind::Int, NoEffect, ""),
+    flag("qps", Kind::Float, NoEffect, ""),
     flag("registry-config", Text, NoEffect, ""),
     flag("repository-cache", Text, NoEffect, ""),
     flag("repository-config", Text, NoEffect, ""),
@@ -138,7 +140,7 @@ pub(crate) fn takes_next(word: &str) -> bool {
     let name = word.trim_start_matches('-');
     GLOBAL.iter().any(|spec| {
         let named = spec.name == name || spec.short.is_some_and(|letter| name.len() == 1 && name.starts_with(letter));
-        named && matches!(spec.kind, Text | List | Repeat | Kind::Int)
+        named && matches!(spec.kind, Text | List | Repeat | Kind::Int | Kind::Float)
     })
 }
 
@@ -244,6 +246,14 @@ impl Flags {
                 if whole(&value).is_none() {
                     return Err(format!(
                         "invalid argument {value:?} for {shown:?} flag: strconv.ParseInt: parsing {value:?}: invalid syntax"
+                    ));
+                }
+                *all = vec![value];
+            }
+            Kind::Float => {
+                if value.parse::<f64>().is_err() {
+                    return Err(format!(
+                        "invalid argument {value:?} for {shown:?} flag: strconv.ParseFloat: parsing {value:?}: invalid syntax"
                     ));
                 }
                 *all = vec![value];

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 
-use landfall_chart::{Chart, ChartError, PackageOptions, package};
+use landfall_chart::{Chart, ChartError, Dialect, PackageOptions, package};
 use landfall_diag::Diagnose;
 use landfall_diag::Diagnostic;
 
@@ -31,6 +31,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let Some(flags) = parse(world, usage, &[FLAGS, VALUES, CHART, GLOBAL], words)? else {
         return Ok(0);
     };
+    let dialect = super::dialect(world, &flags)?;
     if flags.arguments.is_empty() {
         return Err(Stop::Usage("need at least one argument, the path to the chart".to_owned()));
     }
@@ -48,7 +49,14 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         let path = world.cwd.join(name);
         let status = fs::metadata(&path).map_err(|error| Stop::words(200, place::go_words("stat", name, &error)))?;
         if !status.is_dir() {
-            return Err(Stop::words(200, format!("{name} is not a chart's directory")));
+            let file = path.join("Chart.yaml").display().to_string();
+            return Err(Stop::said(
+                match dialect {
+                    Dialect::V3 => "Chart.yaml file is missing".to_owned(),
+                    Dialect::V4 => format!("unable to detect chart at {file}: open {file}: not a directory"),
+                },
+                Diagnostic::error(200, format!("{name} is not a chart's directory")),
+            ));
         }
         if flags.is("dependency-update") {
             Filling::new(world, &flags, name)?.quietly().update()?;
@@ -79,7 +87,10 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             None | Some("" | ".") => world.cwd.clone(),
             Some(directory) => world.cwd.join(directory),
         };
-        fs::create_dir_all(&destination)?;
+        fs::create_dir_all(&destination).map_err(|error| {
+            let named = flags.text("destination").unwrap_or(".");
+            Stop::words(200, format!("failed to save: {}", place::go_words("mkdir", named, &error)))
+        })?;
         // Written beside and renamed, so that no half archive is ever there.
         let target = destination.join(&packed.file_name);
         let partial = destination.join(format!(".{}.partial", packed.file_name));

@@ -24,7 +24,9 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
     let name = name.trim();
     // Collected again, a path has no `.` in it.
     let path: PathBuf = world.cwd.join(name).components().collect();
-    if path.exists() {
+    // Helm 4 looks for it here only where no repository is named.
+    let elsewhere = flags.text("repo").is_some_and(|url| !url.is_empty());
+    if path.exists() && !(elsewhere && super::dialect(world, flags)? == Dialect::V4) {
         if let Some(repository) = flags.text("repo").filter(|url| !url.is_empty()) {
             let _nobody_listens = writeln!(
                 io::stderr().lock(),

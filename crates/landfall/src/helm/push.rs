@@ -20,7 +20,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     let (name, remote) = (&flags.arguments[0], &flags.arguments[1]);
     let Some((scheme, _)) = remote.split_once("://") else {
-        return Err(Stop::words(512, format!("scheme prefix missing from remote (e.g. \"oci://\"): {remote}")));
+        return Err(Stop::words(512, "scheme prefix missing from remote (e.g. \"oci://\")"));
     };
     if scheme != "oci" {
         return Err(Stop::words(512, format!("scheme {scheme:?} not supported")));

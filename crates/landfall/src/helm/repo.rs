@@ -129,11 +129,9 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
         return Ok(0);
     }
     let invalid = format!("looks like {url:?} is not a valid chart repository or cannot be reached");
-    match url.split_once("://") {
-        Some((scheme, _)) if !matches!(scheme, "http" | "https" | "oci") => {
-            return Err(Stop::words(512, format!("could not find protocol handler for: {scheme}")));
-        }
-        _ => {}
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    if !matches!(scheme, "http" | "https" | "oci") {
+        return Err(Stop::words(512, format!("could not find protocol handler for: {scheme}")));
     }
     fetch_index(url, &HttpClient::new(access))
         .and_then(|fetched| fetched.store(&settings.cache, name))

@@ -66,7 +66,7 @@ const FLAGS: &[Spec] = &[
     flag("server-side", Optional("true"), NoEffect, ""),
     flag("hide-secret", Bool, NoEffect, ""),
     flag("skip-crds", Bool, NoEffect, ""),
-    short("labels", 'l', Repeat, NoEffect, ""),
+    short("labels", 'l', Kind::Pairs, NoEffect, ""),
     flag("hide-notes", Bool, NoEffect, ""),
     flag("take-ownership", Bool, NoEffect, ""),
 ];

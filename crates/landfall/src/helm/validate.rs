@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use landfall_chart::{
-    Capabilities, Chart, ReleaseInfo, RenderOptions, Rendered, ValueLayers, Warnings, render, render_warning,
+    Capabilities, Chart, Dialect, ReleaseInfo, RenderOptions, Rendered, ValueLayers, Warnings, render, render_warning,
 };
 use landfall_cluster::{Cluster, DryRun, FieldValidation, WriteOptions};
 use landfall_delivery::Offers;
@@ -66,15 +66,24 @@ impl Work<'_> {
 
 /// Renders as flags ask for it; `None` when no cluster is asked for.
 pub(super) fn live(world: &World<'_>, flags: &Flags, work: &Work<'_>) -> Result<Option<Rendered>, Stop> {
-    let looking = flags.text("dry-run") == Some("server") && work.looks_up();
-    if flags.is("validate") {
+    let server = flags.text("dry-run") == Some("server");
+    // Helm 4 makes one of both: a chart that is tried on the server is held against it too.
+    let one = world.voice == Voice::Helm && super::dialect(world, flags)? == Dialect::V4;
+    let looking = (server || one) && work.looks_up();
+    if flags.is("validate") || (one && server) {
         let named = ["kubeconfig", "kube-context", "kube-apiserver"].iter().any(|flag| flags.text(flag).is_some());
         if world.voice == Voice::Landfall && !named {
             let rendered = work.render(work.capabilities, work.options)?;
             on_runtime(validate_here(&rendered, &work.release.namespace))?;
             return Ok(Some(rendered));
         }
-        return on_cluster(world, flags, async |session| validate(session, work, looking).await).map(Some);
+        let validated = on_cluster(world, flags, async |session| validate(session, work, looking).await);
+        return validated.map(Some).map_err(|stop| match stop {
+            Stop::Words { helm, diagnostic } if one && helm.starts_with("kubernetes cluster unreachable") => {
+                Stop::Words { helm: format!("cluster reachability check failed: {helm}"), diagnostic }
+            }
+            other => other,
+        });
     }
     if looking {
         let rendered =

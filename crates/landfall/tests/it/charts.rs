@@ -198,6 +198,47 @@ fn a_schema_may_refer_to_documents_elsewhere() {
 }
 
 #[test]
+fn what_helm_refuses_by_its_form_is_refused_in_its_words() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write("file", "");
+    for (line, words) in [
+        (
+            "template r web --labels a",
+            "invalid argument \"a\" for \"-l, --labels\" flag: a must be formatted as key=value",
+        ),
+        (
+            "template r web --qps x",
+            "invalid argument \"x\" for \"--qps\" flag: strconv.ParseFloat: parsing \"x\": invalid syntax",
+        ),
+        (
+            "lint web --burst-limit x",
+            "invalid argument \"x\" for \"--burst-limit\" flag: strconv.ParseInt: parsing \"x\": invalid syntax",
+        ),
+        ("dependency list web x", "\"helm dependency list\" accepts at most 1 argument"),
+        ("dependency up web x", "\"helm dependency update\" accepts at most 1 argument"),
+        ("repo list x", "\"helm repo list\" accepts no arguments"),
+        ("repo add a notaurl", "could not find protocol handler for: "),
+        ("push web-0.1.0.tgz y", "scheme prefix missing from remote (e.g. \"oci://\")"),
+        ("package file", "Chart.yaml file is missing"),
+        ("package web -d /proc/nope", "failed to save: mkdir /proc/nope: no such file or directory"),
+        ("version --client", "unknown flag: --client"),
+        ("template r web --dry-run=server", "cluster reachability check failed: kubernetes cluster unreachable: "),
+        (
+            "template r web --repo http://127.0.0.1:1",
+            "looks like \"http://127.0.0.1:1\" is not a valid chart repository",
+        ),
+    ] {
+        let mut command = sandbox.command(&std::iter::once("helm").chain(line.split(' ')).collect::<Vec<_>>());
+        if words.contains("--client") || words.contains("127.0.0.1:1") || words.contains("kubernetes cluster") {
+            command.env("LANDFALL_HELM_DIALECT", "v4");
+        }
+        let said = ran(command.output().expect("the binary runs")).exits(1);
+        assert!(said.stderr.contains(&format!("Error: {words}")), "{line}: {}", said.all());
+    }
+}
+
+#[test]
 fn links_in_a_chart_and_what_lint_lets_pass_are_told_as_helm_tells_them() {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "web", "web");
