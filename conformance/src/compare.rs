@@ -141,11 +141,20 @@ fn words(line: &str) -> Vec<&str> {
 
 /// Whether a random word has helm's length (or lies between, where helm's own differ) and alphabet.
 fn alike(first: &str, second: &str, ours: &str) -> bool {
+    if [first, second, ours].into_iter().all(is_address) {
+        return true;
+    }
     let slack = if first.len() == second.len() && first.len() < 100 { 0 } else { 24 };
     let shortest = first.len().min(second.len()).saturating_sub(slack);
     let longest = first.len().max(second.len()) + slack;
     let alphabet = alphabet(first) | alphabet(second);
     (shortest..=longest).contains(&ours.len()) && (ours.len() < 6 || alphabet_of(ours) & !alphabet == 0)
+}
+
+/// Whether it is a place in memory: how many digits it has, the operating system decides.
+fn is_address(word: &str) -> bool {
+    let digits = word.strip_prefix("0x").unwrap_or_default();
+    (9..=16).contains(&digits.len()) && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn alphabet_of(word: &str) -> u8 {
@@ -215,6 +224,9 @@ mod tests {
         assert_eq!(judge(&first, &second, &rendered("p: 11aaBBxx\nq: x\n")), Verdict::RandomAgrees);
         assert!(!judge(&first, &second, &rendered("p: 11aaBBx\nq: x\n")).passes());
         assert!(!judge(&first, &second, &rendered("p: 11aaBBxx\nq: y\n")).passes());
+        let (first, second) = (rendered("p: [0xa488514e090]\n"), rendered("p: [0xb488514e090]\n"));
+        assert_eq!(judge(&first, &second, &rendered("p: [0x258649852f80]\n")), Verdict::RandomAgrees);
+        assert!(!judge(&first, &second, &rendered("p: [0x2586498]\n")).passes());
         let (first, second) = (rendered("p: 0123456789\n"), rendered("p: 9876543210\n"));
         assert!(!judge(&first, &second, &rendered("p: 01234abcde\n")).passes());
     }
