@@ -45,6 +45,10 @@ const FAILING_TO_CREATE: Duration = Duration::from_secs(10);
 const STALE: Duration = Duration::from_secs(10);
 /// How often a container is started again, with all else ready, before it is taken for one that always crashes.
 const RESTARTS_ALONE: i64 = 2;
+/// The deadline of a rollout that sets none, in seconds.
+const PROGRESS_DEADLINE: i64 = 600;
+/// The reason of a rollout that has outlived its deadline.
+const PAST_DEADLINE: &str = "ProgressDeadlineExceeded";
 /// How many objects that are not ready are looked into when time is up.
 const LOOKED_INTO: usize = 3;
 
@@ -456,11 +460,26 @@ impl Scene {
                             continue;
                         }
                     }
+                    // What it waited for may come with this very delivery; its pods say when it does not.
+                    if reason == PAST_DEADLINE && self.was_late_before(&object) {
+                        pending.push(Pending { key: key.clone(), missing: message });
+                        continue;
+                    }
                     return Verdict::Failed { key: key.clone(), at: Box::new(object), reason, message };
                 }
             }
         }
         if pending.is_empty() { Verdict::Done } else { Verdict::Pending(pending) }
+    }
+
+    /// Whether a rollout has outlived a deadline that began before this delivery did.
+    fn was_late_before(&self, object: &Object) -> bool {
+        let Some(condition) = object.condition("Progressing") else { return false };
+        let told = condition["lastUpdateTime"].as_str().or(condition["lastTransitionTime"].as_str());
+        let told = told.and_then(|time| time.parse::<Timestamp>().ok());
+        // What is late by this delivery is late a whole deadline after it began.
+        let deadline = object.i64_at("/spec/progressDeadlineSeconds").unwrap_or(PROGRESS_DEADLINE);
+        told.zip(self.begun).is_some_and(|(told, begun)| told.as_second() < begun.as_second() + deadline)
     }
 
     /// Whether an object that is gone was ready when it went, as a job is that is deleted once it is finished
@@ -677,6 +696,31 @@ mod tests {
         assert!(looked_at("2026-01-01T00:00:12.7Z", same_second, 3).is_some());
         assert!(looked_at("2026-01-01T00:00:12.7Z", same_second, 1).is_none(), "one restart may be a start");
         assert!(looked_at("2026-01-01T00:00:12.7Z", earlier, 3).is_none(), "it crashed before this delivery");
+    }
+
+    #[test]
+    fn a_rollout_that_was_late_before_the_delivery_is_waited_for() {
+        let begun: Timestamp = "2026-01-01T00:10:00.5Z".parse().expect("a time");
+        let judged = |told: &str| {
+            let late = object(json!({
+                "apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "store", "namespace": "shop", "generation": 1},
+                "spec": {"replicas": 1, "progressDeadlineSeconds": 60},
+                "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "conditions": [
+                    {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+                        "message": "late", "lastUpdateTime": told, "lastTransitionTime": told}]},
+            }));
+            let mut scene = Scene { begun: Some(begun), ..Scene::default() };
+            scene.objects.insert(late.key(), late.clone());
+            [Judge::Rollout(JobWait::Ignore), Judge::Health]
+                .map(|judge| scene.judge(&[Watched::named(late.key())], judge, begun))
+        };
+        for verdict in judged("2026-01-01T00:09:59Z").into_iter().chain(judged("2026-01-01T00:10:00Z")) {
+            assert!(matches!(verdict, Verdict::Pending(_)), "what it waited for may come now");
+        }
+        for verdict in judged("2026-01-01T00:11:00Z") {
+            assert!(matches!(verdict, Verdict::Failed { .. }), "this delivery is late itself");
+        }
     }
 
     #[test]
