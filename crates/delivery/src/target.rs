@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_project::ProjectFile;
@@ -81,8 +81,21 @@ impl TargetPlace {
                     .help("give a directory with `landfall.yaml` or `Chart.yaml`, a `.tgz`, or Application manifests")),
             };
         }
+        // What is not checked out may lie in the revision that is asked for.
+        if let Some(reference) = &query.reference {
+            let (commit, inside) = at_revision(&path, reference)?;
+            if commit.is_directory(&inside) {
+                return Ok(TargetPlace::Directory(path));
+            }
+            if matches!(commit.read(&inside), Ok(Some(_))) && !inside.ends_with(".tgz") {
+                return Ok(TargetPlace::Manifest(path));
+            }
+        }
         let mut diagnostic = Diagnostic::error(120, format!("there is no `{text}`"))
             .note(format!("looked in {}", query.working_directory.display()));
+        if let Some(reference) = &query.reference {
+            diagnostic = diagnostic.note(format!("nor does {reference} have it"));
+        }
         if let Some(near) = nearest_entry(&path) {
             diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
         }
@@ -271,14 +284,31 @@ pub(crate) fn working_tree(directory: &Path) -> Result<(SourceTree, String), Dia
 
 /// Opens the files that a directory belongs to, and says where in them the directory lies.
 fn open(directory: &Path, query: &TargetQuery) -> Result<(SourceTree, String), Diagnostic> {
-    let (working, inside) = working_tree(directory)?;
     match &query.reference {
-        None => Ok((working, inside)),
-        Some(reference) => {
-            let commit = SourceTree::open_commit(directory, reference).map_err(|error| error.diagnose())?;
-            Ok((commit, inside))
+        None => working_tree(directory),
+        Some(reference) => at_revision(directory, reference),
+    }
+}
+
+/// A commit of the repository that a path belongs to, and where in it the path lies, checked out or not.
+fn at_revision(path: &Path, reference: &str) -> Result<(SourceTree, String), Diagnostic> {
+    let there = path.ancestors().find(|it| it.is_dir()).unwrap_or(Path::new("."));
+    let commit = SourceTree::open_commit(there, reference).map_err(|error| error.diagnose())?;
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let rest = path.strip_prefix(there).unwrap_or(Path::new(""));
+    // A bare repository has no working tree: its own directory stands for it.
+    let top = commit.in_working_tree("").map_or_else(|| real(there), |top| real(&top));
+    let whole = real(there).join(rest);
+    let within = whole.strip_prefix(&top).unwrap_or(Path::new(""));
+    let mut parts: Vec<String> = Vec::new();
+    for part in within.components() {
+        match part {
+            Component::ParentDir => drop(parts.pop()),
+            Component::CurDir => {}
+            part => parts.push(part.as_os_str().to_string_lossy().into_owned()),
         }
     }
+    Ok((commit, parts.join("/")))
 }
 
 /// The way from a directory to another as a relative path; empty when they are one, absolute when neither holds the

@@ -154,8 +154,11 @@ impl Context {
         }
         let why = failure.diagnostics.first().map(|it| it.message.clone()).unwrap_or_default();
         let query = self.query(target, args.reference.as_deref());
-        let place = TargetPlace::of(&query).map_err(Failure::from)?;
         let revision = args.reference.as_deref().unwrap_or("the base");
+        // What is neither checked out nor in the base stands where the head has it.
+        let newer = head.target.source.revision();
+        let place = TargetPlace::of(&query).or_else(|_| TargetPlace::of(&self.query(target, newer.sha())));
+        let place = place.map_err(Failure::from)?;
         let chart = chart_name(&head.target).filter(|_| matches!(head.target.kind, TargetKind::Chart));
         let moved = chart.and_then(|name| Some((Target::chart_named(&name, &place, &query)?, name)));
         let Some((moved, name)) = moved else {

@@ -48,6 +48,8 @@ pub enum SourceError {
         revision: String,
         /// The nearest name there is.
         nearest: Option<String>,
+        /// Whether the clone leaves out older commits.
+        shallow: bool,
     },
     /// A path does not exist in the tree.
     #[error("there is no `{path}` in {place}")]
@@ -156,9 +158,12 @@ impl Diagnose for SourceError {
                 Diagnostic::error(503, self.to_string()).help("keep it out of the chart, or name it in `.helmignore`")
             }
             SourceError::Git { .. } => Diagnostic::error(504, self.to_string()),
-            SourceError::Revision { nearest, .. } => {
+            SourceError::Revision { nearest, shallow, .. } => {
                 let diagnostic = Diagnostic::error(505, self.to_string());
                 match nearest {
+                    None if *shallow => diagnostic
+                        .note("this clone is shallow: commits before those that were fetched are not here")
+                        .help("git fetch --unshallow"),
                     Some(nearest) => diagnostic.help(format!("did you mean `{nearest}`?")),
                     None => diagnostic.help("`git branch -a` and `git tag` list what there is"),
                 }

@@ -75,6 +75,7 @@ impl CommitTree {
             return Err(SourceError::Revision {
                 revision: revision.to_owned(),
                 nearest: nearest_reference(&repository, revision),
+                shallow: repository.is_shallow().unwrap_or(false),
             });
         };
         let commit = repository

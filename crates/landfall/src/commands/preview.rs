@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
         // An environment or chart that the base does not have is new as a whole; a revision that is not there is a slip.
         let old = context.place_before(wanted.target.as_deref(), &at(&base, environment.as_deref()), &new);
         let old = old.map_err(nothing_to_rehearse)?;
-        previews.push(preview(context, &args, environment.as_deref(), old.as_ref(), &new)?);
+        previews.push(preview(context, &args, environment.as_deref(), (&base, old.as_ref()), (&head, &new))?);
     }
     let passes = previews.iter().all(Preview::passes);
     let exit = if passes { Exit::Done } else { Exit::Failed };
@@ -81,9 +81,9 @@ fn environments(
         return Ok(vec![Some(environment.clone())]);
     }
     let mut query = context.query(target, Some(head));
-    let place = landfall_delivery::TargetPlace::of(&query).map_err(Failure::from)?;
+    let place = landfall_delivery::TargetPlace::of(&query).map_err(|it| nothing_to_rehearse(it.into()))?;
     query.cache = context.state_of(&place)?.file("cache");
-    let target = landfall_delivery::Target::load(&place, &query).map_err(Failure::from)?;
+    let target = landfall_delivery::Target::load(&place, &query).map_err(|it| nothing_to_rehearse(it.into()))?;
     Ok(match &target.kind {
         TargetKind::System(file) => file.system.environments.keys().cloned().map(Some).collect(),
         _ => vec![None],
@@ -94,14 +94,14 @@ fn preview(
     context: &Context,
     args: &PreviewArgs,
     environment: Option<&str>,
-    old: Option<&Place>,
-    new: &Place,
+    (base_revision, old): (&str, Option<&Place>),
+    (head_revision, new): (&str, &Place),
 ) -> Result<Preview, Failure> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let conditions = Conditions::offline();
     let mut borrowed = BTreeSet::new();
     let mut render = |place: &Place| -> Result<(Vec<DesiredUnit>, Vec<Diagnostic>), Failure> {
-        let overrides = shared::overrides_at(context, &args.values, place)?;
+        let overrides = shared::overrides_at(context, &args.values, place, &[base_revision, head_revision])?;
         let selection = Selection { lends_vendored: true, ..shared::selection(context, place, &args.place)? };
         let candidates =
             place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(Failure::from)?;

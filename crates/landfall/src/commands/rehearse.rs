@@ -23,6 +23,13 @@ pub(crate) struct Wanted {
     pub(crate) range: Option<(String, String)>,
 }
 
+impl Wanted {
+    /// The revisions of the range.
+    pub(crate) fn revisions(&self) -> Vec<&str> {
+        self.range.iter().flat_map(|(base, head)| [base.as_str(), head.as_str()]).collect()
+    }
+}
+
 /// A place with what it delivers.
 pub(crate) struct Read {
     pub(crate) place: Place,
@@ -46,13 +53,12 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
     let started = Instant::now();
     let wanted = split(context, &args.target)?;
     let nodes = embedded::nodes(&args.nodes)?;
-    let overrides = |place: &Place, target: &TargetArgs| read(context, place, target, &args);
     let head_args = TargetArgs {
         reference: wanted.range.as_ref().map(|(_, head)| head.clone()).or(args.place.reference.clone()),
         ..args.place.clone()
     };
     let place = context.place(wanted.target.as_deref(), &head_args).map_err(nothing_to_rehearse)?;
-    let head = Read { candidates: overrides(&place, &head_args)?, place };
+    let head = Read { candidates: read(context, &place, &head_args, &args, &wanted)?, place };
     // Where nothing can be read there is nothing to rehearse.
     let unread = head.candidates.iter().map(|(_, unit)| unit.as_ref().err());
     if let Some(diagnostics) = unread.collect::<Option<Vec<_>>>().filter(|all| !all.is_empty()) {
@@ -145,7 +151,7 @@ async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &
         };
         let earlier = context.place_before(wanted.target.as_deref(), &target, &head.place);
         let Some(place) = earlier.map_err(nothing_to_rehearse)? else { return Ok(Before::Empty) };
-        let candidates = read(context, &place, &target, args)?;
+        let candidates = read(context, &place, &target, args, wanted)?;
         let short = place.target.source.revision().short();
         let revision = if short.starts_with(revision) { short } else { format!("{revision} ({short})") };
         Ok(Before::Base { revision, read: Box::new(Read { place, candidates }) })
@@ -190,6 +196,14 @@ async fn live(context: &Context, head: &Read) -> Result<Before, Failure> {
 pub(crate) fn split(context: &Context, arguments: &[String]) -> Result<Wanted, Failure> {
     let mut wanted = Wanted { target: None, range: None };
     for argument in arguments {
+        if let Some(head) = argument.strip_prefix("..").filter(|rest| !rest.is_empty() && !rest.starts_with(['/', '.']))
+            && !context.cwd.join(argument).exists()
+        {
+            return Err(Failure::usage(
+                Diagnostic::error(138, format!("`{argument}` names no base"))
+                    .help(format!("the revision to compare with stands in front, as in main..{head}")),
+            ));
+        }
         let is_path = argument.starts_with('.') || argument.contains("://") || context.cwd.join(argument).exists();
         match argument.split_once("..") {
             Some((base, head)) if !is_path && !base.is_empty() && wanted.range.is_none() => {
@@ -209,8 +223,14 @@ pub(crate) fn split(context: &Context, arguments: &[String]) -> Result<Wanted, F
     Ok(wanted)
 }
 
-fn read(context: &Context, place: &Place, target: &TargetArgs, args: &RehearseArgs) -> Result<Vec<Candidate>, Failure> {
-    let overrides = shared::overrides_at(context, &args.values, place)?;
+fn read(
+    context: &Context,
+    place: &Place,
+    target: &TargetArgs,
+    args: &RehearseArgs,
+    wanted: &Wanted,
+) -> Result<Vec<Candidate>, Failure> {
+    let overrides = shared::overrides_at(context, &args.values, place, &wanted.revisions())?;
     let selection = Selection { lends_vendored: true, ..shared::selection(context, place, target)? };
     place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(refused)
 }

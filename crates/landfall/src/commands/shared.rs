@@ -25,8 +25,14 @@ use crate::state::StateDir;
 use crate::ui::{Output, Progress as Live, Style, Ui, seconds};
 
 /// Reads the values given on the command line for a target of a certain revision: a values file of the repository is
-/// that revision's own, one that the revision does not have yet is left out, and any other is read from disk.
-pub(crate) fn overrides_at(context: &Context, args: &ValuesArgs, place: &Place) -> Result<Overrides, Failure> {
+/// that revision's own, one that the revision does not have and another of those that matter does is left out, and any
+/// other is read from disk.
+pub(crate) fn overrides_at(
+    context: &Context,
+    args: &ValuesArgs,
+    place: &Place,
+    others: &[&str],
+) -> Result<Overrides, Failure> {
     let source = &place.target.source;
     if source.directory_on_disk().is_some() {
         return overrides(context, args);
@@ -51,7 +57,7 @@ pub(crate) fn overrides_at(context: &Context, args: &ValuesArgs, place: &Place) 
                 found.files.push((path.unwrap_or_default(), String::from_utf8_lossy(&bytes).into_owned()));
             }
             // What has a history and is not in that revision came later, or went before.
-            Some(Ok(None)) if path.as_deref().is_some_and(|path| is_tracked(context, path)) => {}
+            Some(Ok(None)) if path.as_deref().is_some_and(|path| is_tracked(context, path, others)) => {}
             _ => found.files.extend(overrides(context, &only(name))?.files),
         }
     }
@@ -62,10 +68,13 @@ fn only(name: &str) -> ValuesArgs {
     ValuesArgs { values: vec![name.to_owned()], ..ValuesArgs::default() }
 }
 
-/// Whether the commit that is checked out has a file.
-fn is_tracked(context: &Context, path: &str) -> bool {
-    let head = landfall_source::SourceTree::open_commit(&context.cwd, "HEAD");
-    head.is_ok_and(|head| head.read(path).is_ok_and(|file| file.is_some()))
+/// Whether the commit that is checked out, or another one, has a file.
+fn is_tracked(context: &Context, path: &str, others: &[&str]) -> bool {
+    let has = |revision: &str| {
+        let commit = landfall_source::SourceTree::open_commit(&context.cwd, revision);
+        commit.is_ok_and(|commit| commit.read(path).is_ok_and(|file| file.is_some()))
+    };
+    has("HEAD") || others.iter().any(|revision| has(revision))
 }
 
 /// Reads the values given on the command line.

@@ -304,3 +304,56 @@ fn what_is_no_target_is_said_in_a_sentence_with_the_usage_code() {
     let ran = sandbox.run(&["rehearse", "./bundle"]).exits(2);
     assert!(ran.stderr.contains("the link `"), "{}", ran.all());
 }
+
+#[test]
+fn what_is_not_checked_out_is_read_from_the_revisions() {
+    let sandbox = shop();
+    sandbox.write("shop/values.prod.yaml", "settings: {color: green}\n");
+    sandbox.edit("shop/values.yaml", "app:1.0.0", "app:1.1.0");
+    sandbox.commit("Raise");
+    std::fs::rename(sandbox.root().join("shop"), sandbox.root().join("store")).expect("moved");
+    sandbox.commit("Move");
+    let range = ["HEAD~2..HEAD~1", "shop", "-f", "shop/values.prod.yaml"];
+    let ran = sandbox.run(&[&["rehearse"], &range[..]].concat()).exits(0);
+    assert!(ran.stdout.contains("app:1.1.0") && ran.stdout.contains("blue → green"), "{}", ran.all());
+    sandbox.run(&[&["preview"], &range[..]].concat()).exits(0).says("app:1.1.0");
+    sandbox.run(&["rehearse", "HEAD~2..HEAD~1", "shp"]).exits(2).says("there is no `shp`");
+}
+
+#[test]
+fn the_mending_of_what_is_stuck_is_delivered_onto_it() {
+    let sandbox = shop();
+    let reads = |key: &str| format!("env: [{{name: COLOR, valueFrom: {{secretKeyRef: {{name: keys, key: {key}}}}}}}]");
+    sandbox.edit(TEMPLATE, "envFrom: [{configMapRef: {name: {{ .Release.Name }}}}]", &reads("color"));
+    let sealed = |keys: &str| {
+        format!(
+            "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {{name: keys}}\n\
+             spec: {{encryptedData: {{{keys}}}, template: {{metadata: {{name: keys}}}}}}\n"
+        )
+    };
+    sandbox.write("shop/templates/sealed.yaml", &sealed("other: AgBother"));
+    sandbox.commit("Read a key that is not sealed");
+    sandbox.run(&["rehearse", "HEAD~1..HEAD", "./shop"]).exits(1).says("key `color` of Secret `keys`");
+    sandbox.write("shop/templates/sealed.yaml", &sealed("other: AgBother, color: AgBcolor"));
+    sandbox.commit("Seal it");
+    sandbox.run(&["rehearse", "HEAD~1..HEAD", "./shop"]).exits(0).says("would deliver cleanly");
+}
+
+#[test]
+fn revisions_that_are_not_there_are_said_in_a_sentence() {
+    let sandbox = shop();
+    sandbox.run(&["preview", "..HEAD", "./shop"]).exits(2).says("`..HEAD` names no base").says("main..HEAD");
+    sandbox.edit("shop/values.yaml", "app:1.0.0", "app:1.1.0");
+    sandbox.commit("Raise");
+    let origin = format!("file://{}", sandbox.root().display());
+    sandbox.git(&["clone", "-q", "--depth", "1", &origin, "../shallow"]);
+    for command in ["rehearse", "preview"] {
+        sandbox.run(&[command, "nobody..HEAD", "./shop"]).exits(2).says("`nobody` is no commit");
+        sandbox.run(&[command, "HEAD~1..HEAD", "../shallow/shop"]).exits(2).says("git fetch --unshallow");
+    }
+    let nowhere = Sandbox::empty();
+    small_chart(&nowhere, "shop", "shop");
+    for command in ["rehearse", "preview"] {
+        nowhere.run(&[command, "HEAD~1..HEAD", "./shop"]).exits(2).says("there is no git repository here");
+    }
+}
