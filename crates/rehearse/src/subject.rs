@@ -239,6 +239,13 @@ impl<'a> Subject<'a> {
 }
 
 impl DesiredUnit {
+    /// Whether an object is called otherwise in each revision of the release.
+    pub(crate) fn counts_revisions(&self, desired: &Desired) -> bool {
+        let origin = self.rendered.origin(&desired.key(), "metadata.name").and_then(|origin| origin.template);
+        let line = origin.and_then(|place| place.source).unwrap_or_default();
+        line.contains(".Release.Revision") && desired.role != Role::Definition
+    }
+
     /// One of its objects.
     pub fn object(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<&Desired> {
         self.by_name

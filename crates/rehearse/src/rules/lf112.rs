@@ -1,3 +1,4 @@
+use landfall_delivery::Door;
 use landfall_object::diff::{Brief, drift};
 use landfall_object::schema::Schemas;
 use landfall_object::{Object, Quantity};
@@ -50,7 +51,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for desired in subject.objects().filter(|desired| !is_made_anew(desired)) {
         let key = desired.key();
-        let Some(live) = subject.before.of(&key) else { continue };
+        let Some(live) = subject.before.of(&key).filter(|live| !leaves(subject, desired, live)) else { continue };
         let name = format!("{}/{}", key.gvk.kind, key.name);
         for change in drift(&desired.object, live, None, &schemas) {
             let (from, to) = (change.from.as_ref(), change.to.as_ref());
@@ -72,6 +73,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(narrower_selector(desired, live, &name));
     }
     findings
+}
+
+/// Whether what is there goes while its successor gets another name: that of the release's next revision.
+fn leaves(subject: &Subject<'_>, desired: &Desired, live: &Object) -> bool {
+    let counts = subject
+        .unit(&desired.unit)
+        .is_some_and(|unit| matches!(unit.door, Door::Release) && unit.counts_revisions(desired));
+    counts || subject.goes(live)
 }
 
 /// Hooks and what is replaced by force are deleted before they are created.

@@ -1,6 +1,6 @@
 use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
-use crate::subject::{Role, Subject};
+use crate::subject::Subject;
 use crate::synced::is_synced;
 
 pub(super) static RULE: Rule = Rule {
@@ -17,11 +17,7 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
-        let named = unit.objects.iter().filter(|desired| {
-            let origin = unit.rendered.origin(&desired.key(), "metadata.name").and_then(|origin| origin.template);
-            let line = origin.and_then(|place| place.source).unwrap_or_default();
-            line.contains(".Release.Revision") && desired.role != Role::Definition
-        });
+        let named = unit.objects.iter().filter(|desired| unit.counts_revisions(desired));
         let named: Vec<_> = named.collect();
         if named.is_empty() || !is_synced(subject, unit) {
             continue;
