@@ -80,8 +80,8 @@ pub async fn unresolved(desired: &[Object], cluster: &Cluster) -> Result<Vec<Unr
             };
             // What a program of the delivery makes comes while it runs.
             let namespace = reference.namespace.as_deref();
-            let makers = programs.iter().filter(|_| reference.kind == "Secret");
-            let need = match makers.filter_map(|it| it.makes(namespace, &reference.name, object)).max() {
+            let made = programs.iter().filter_map(|it| it.makes(&reference.kind, namespace, &reference.name, object));
+            let need = match made.max() {
                 Some(Certainty::Named) => continue,
                 Some(Certainty::Allowed) => Need::Later,
                 None => reference.need,

@@ -121,10 +121,16 @@ impl DesiredUnit {
                 continue;
             }
             let of = |rendered: &RenderedUnit| rendered.all_objects().find(|it| it.is_at(&key)).cloned();
-            if let Some((one, other)) = of(&one).zip(of(&other))
-                && settle(first, &mut rendered.object, &one, &other)
-            {
-                self.read_back.push(key);
+            match (of(&one), of(&other)) {
+                (Some(one), Some(other)) if settle(first, &mut rendered.object, &one, &other) => {
+                    self.read_back.push(key);
+                }
+                // What an installation alone renders is drawn once; that an upgrade deletes it is another matter.
+                (None, None) => {
+                    rendered.object = first.clone();
+                    self.read_back.push(key);
+                }
+                _ => {}
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! What others make while they run: programs that create Secrets, as far as their rights and their command lines tell, and
-//! operators that are not simulated. It is a marked placeholder, so that the pods that wait for it go on.
+//! What others make while they run: programs that create Secrets and ConfigMaps, as far as their rights and their command
+//! lines tell, and operators that are not simulated. It is a marked placeholder, so that the pods that wait for it go on.
 
 use landfall_object::references::{Need, programs, provides, references};
 use landfall_object::{Object, SIMULATED};
@@ -26,7 +26,7 @@ const RIGHTS: &[&str] = &[
 const MOST_PROGRAMS: usize = 256;
 
 impl Work<'_, '_> {
-    /// Remembers the pod once it runs, if it may create Secrets.
+    /// Remembers the pod once it runs, if it may create Secrets or ConfigMaps.
     pub(super) fn remember_program(&mut self) {
         let statuses =
             list(&self.status, "/containerStatuses").iter().chain(list(&self.status, "/initContainerStatuses"));
@@ -72,8 +72,8 @@ impl Work<'_, '_> {
             if wanted.need != Need::Start || there.as_ref().is_some_and(|found| !lacks(found)) {
                 continue;
             }
-            let mut makers = self.memory.programs.iter().filter(|_| kind == SECRET);
-            let maker = makers.find(|it| it.makes(Some(&within), &wanted.name, &pod).is_some());
+            let mut makers = self.memory.programs.iter();
+            let maker = makers.find(|it| it.makes(kind.kind, Some(&within), &wanted.name, &pod).is_some());
             let program = maker.map(|maker| format!("made by {}", maker.owner.name));
             let Some(by) = program.or_else(|| self.operated(&kind, &within, &wanted.name)) else { continue };
             let is_new = there.is_none();

@@ -1,7 +1,8 @@
-//! Programs that create Secrets while they run: certificate generators in hook jobs, operators with a webhook, setup jobs.
+//! Programs that create Secrets or ConfigMaps while they run: certificate generators in hook jobs, operators with a
+//! webhook, setup jobs, servers that publish what their clients trust.
 //!
-//! A chart says of them who may create Secrets (a role, a binding, an account), and mostly which one: the name stands on a
-//! command line, in a variable, or in a script that is mounted.
+//! A chart says of them who may create which (a role, a binding, an account), and mostly of what name: it stands in the
+//! role, on a command line, in a variable, or in a script that is mounted.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,18 +12,20 @@ use serde_json::{Map, Value};
 use super::pod_template_of;
 use crate::{Object, ObjectKey};
 
-/// A workload that may create or fill Secrets.
+/// A workload that may create or fill Secrets or ConfigMaps.
 #[derive(Debug, Clone)]
 pub struct Program {
     /// The workload.
     pub owner: ObjectKey,
-    /// Where it may.
-    pub rights: Rights,
+    /// Where it may make Secrets.
+    pub secrets: Rights,
+    /// Where it may make ConfigMaps.
+    pub config_maps: Rights,
     words: String,
     labels: Vec<(String, String)>,
 }
 
-/// Where a program may create or change Secrets.
+/// Where a program may create or change objects of a kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rights {
     /// In all namespaces.
@@ -47,14 +50,13 @@ const APPLICATION: &[&str] =
     &["helm.sh/chart", "chart", "app.kubernetes.io/name", "app.kubernetes.io/part-of", "app", "k8s-app"];
 
 impl Rights {
-    /// Adds what a rule of a role gives, in one namespace or (`None`) in all.
-    pub fn add(&mut self, rule: &Value, namespace: Option<&str>) {
+    /// Adds what a rule of a role gives for a resource (`secrets`), in one namespace or (`None`) in all.
+    pub fn add(&mut self, rule: &Value, resource: &str, namespace: Option<&str>) {
         let has = |field: &str, wanted: &[&str]| {
             let list = rule.get(field).and_then(Value::as_array);
             list.is_some_and(|list| list.iter().filter_map(Value::as_str).any(|it| it == "*" || wanted.contains(&it)))
         };
-        if !has("apiGroups", &[""]) || !has("resources", &["secrets"]) || !has("verbs", &["create", "update", "patch"])
-        {
+        if !has("apiGroups", &[""]) || !has("resources", &[resource]) || !has("verbs", &["create", "update", "patch"]) {
             return;
         }
         let names: Vec<&str> = rule
@@ -89,7 +91,11 @@ impl Rights {
 
 impl Program {
     /// A workload (or pod) with its rights; `text_of` gives the texts of a ConfigMap in the workload's namespace.
-    pub fn of(owner: &Object, rights: Rights, text_of: impl Fn(&str) -> Option<String>) -> Option<Self> {
+    pub fn of(
+        owner: &Object,
+        [secrets, config_maps]: [Rights; 2],
+        text_of: impl Fn(&str) -> Option<String>,
+    ) -> Option<Self> {
         let (metadata, spec) = pod_template_of(owner)?;
         let mut words = String::new();
         for container in ["initContainers", "containers"].into_iter().flat_map(|field| list(spec, field)) {
@@ -106,20 +112,29 @@ impl Program {
         for volume in list(spec, "volumes") {
             words.extend(volume["configMap"]["name"].as_str().and_then(&text_of));
         }
-        Some(Program { owner: owner.key(), rights, words, labels: labels_of(owner, metadata) })
+        Some(Program { owner: owner.key(), secrets, config_maps, words, labels: labels_of(owner, metadata) })
     }
 
-    /// Whether it makes, or fills, a Secret that a workload or pod needs.
-    pub fn makes(&self, namespace: Option<&str>, name: &str, needed_by: &Object) -> Option<Certainty> {
-        if !self.rights.reach(namespace) {
+    /// Whether it makes, or fills, a Secret or ConfigMap that a workload or pod needs.
+    pub fn makes(&self, kind: &str, namespace: Option<&str>, name: &str, needed_by: &Object) -> Option<Certainty> {
+        let rights = match kind {
+            "Secret" => &self.secrets,
+            "ConfigMap" => &self.config_maps,
+            _ => return None,
+        };
+        if !rights.reach(namespace) || self.owner.name == needed_by.name() && kind == "ConfigMap" {
             return None;
         }
-        if self.rights.names.contains(name) || (self.rights.names.is_empty() && names(&self.words, name)) {
+        if rights.names.contains(name) || (rights.names.is_empty() && names(&self.words, name)) {
             return Some(Certainty::Named);
+        }
+        // Leaders are elected with the right to ConfigMaps: alone it says nothing.
+        if kind == "ConfigMap" {
+            return None;
         }
         let metadata = pod_template_of(needed_by).map_or(&Value::Null, |(metadata, _)| metadata);
         let shares = labels_of(needed_by, metadata).iter().any(|label| self.labels.contains(label));
-        (shares && self.rights.names.is_empty() && self.owner.name != needed_by.name()).then_some(Certainty::Allowed)
+        (shares && rights.names.is_empty() && self.owner.name != needed_by.name()).then_some(Certainty::Allowed)
     }
 }
 
@@ -139,8 +154,9 @@ pub fn programs<'a>(objects: impl Iterator<Item = &'a Object> + Clone) -> Vec<Pr
     let mut found = Vec::new();
     for owner in objects.clone() {
         let Some((_, spec)) = pod_template_of(owner) else { continue };
-        let rights = rights_of(owner.namespace(), account(spec), &roles, &bindings);
-        if rights.is_empty() {
+        let rights = ["secrets", "configmaps"]
+            .map(|resource| rights_of(resource, owner.namespace(), account(spec), &roles, &bindings));
+        if rights.iter().all(Rights::is_empty) {
             continue;
         }
         let text_of = |name: &str| {
@@ -169,7 +185,13 @@ pub fn texts(object: &Object) -> String {
     data.into_iter().flatten().filter_map(|(_, value)| value.as_str()).flat_map(|text| [text, "\n"]).collect()
 }
 
-fn rights_of(namespace: Option<&str>, account: &str, roles: &[&Object], bindings: &[&Object]) -> Rights {
+fn rights_of(
+    resource: &str,
+    namespace: Option<&str>,
+    account: &str,
+    roles: &[&Object],
+    bindings: &[&Object],
+) -> Rights {
     let mut rights = Rights::default();
     for binding in bindings {
         let bound = binding.list_at("/subjects").iter().any(|subject| {
@@ -183,7 +205,7 @@ fn rights_of(namespace: Option<&str>, account: &str, roles: &[&Object], bindings
         let within = if binding.kind() == "RoleBinding" { binding.namespace() } else { None };
         if kind == Some("ClusterRole") && ["cluster-admin", "admin", "edit"].contains(&name) {
             let all = serde_json::json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]});
-            rights.add(&all, within);
+            rights.add(&all, resource, within);
         }
         let is_it = |role: &&&Object| {
             Some(role.kind()) == kind
@@ -191,7 +213,7 @@ fn rights_of(namespace: Option<&str>, account: &str, roles: &[&Object], bindings
                 && (role.kind() == "ClusterRole" || role.namespace() == binding.namespace())
         };
         for rule in roles.iter().filter(is_it).flat_map(|role| role.list_at("/rules")) {
-            rights.add(rule, within);
+            rights.add(rule, resource, within);
         }
     }
     rights
@@ -254,10 +276,10 @@ mod tests {
         let objects = delivered(json!(["create", "--secret-name=web-tls"]), json!(["get", "create"]));
         let found = programs(objects.iter());
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].makes(Some("n"), "web-tls", &consumer("other")), Some(Certainty::Named));
-        assert_eq!(found[0].makes(Some("n"), "web-tl", &consumer("other")), None);
-        assert_eq!(found[0].makes(Some("n"), "else", &consumer("web")), Some(Certainty::Allowed));
-        assert_eq!(found[0].makes(Some("m"), "web-tls", &consumer("web")), None);
+        assert_eq!(found[0].makes("Secret", Some("n"), "web-tls", &consumer("other")), Some(Certainty::Named));
+        assert_eq!(found[0].makes("Secret", Some("n"), "web-tl", &consumer("other")), None);
+        assert_eq!(found[0].makes("Secret", Some("n"), "else", &consumer("web")), Some(Certainty::Allowed));
+        assert_eq!(found[0].makes("Secret", Some("m"), "web-tls", &consumer("web")), None);
     }
 
     #[test]
@@ -270,9 +292,25 @@ mod tests {
     fn a_right_on_names_is_for_those() {
         let mut rights = Rights::default();
         let rule = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["patch"], "resourceNames": ["a"]});
-        rights.add(&rule, Some("n"));
-        let program = Program::of(&consumer("web"), rights, |_| None).expect("a workload");
-        assert_eq!(program.makes(Some("n"), "a", &consumer("x")), Some(Certainty::Named));
-        assert_eq!(program.makes(Some("n"), "b", &consumer("web")), None);
+        rights.add(&rule, "secrets", Some("n"));
+        let program = Program::of(&consumer("web"), [rights, Rights::default()], |_| None).expect("a workload");
+        assert_eq!(program.makes("Secret", Some("n"), "a", &consumer("x")), Some(Certainty::Named));
+        assert_eq!(program.makes("Secret", Some("n"), "b", &consumer("web")), None);
+    }
+
+    #[test]
+    fn a_config_map_is_made_by_whom_its_name_is_given_to() {
+        let role = |names: Value| {
+            let mut objects = delivered(json!(["run"]), json!(["get"]));
+            objects[0] = object(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+                "metadata": {"name": "maker", "namespace": "n"},
+                "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create"],
+                    "resourceNames": names}]}));
+            let found = programs(objects.iter());
+            let makes = |name| found[0].makes("ConfigMap", Some("n"), name, &consumer("web"));
+            (makes("bundle"), makes("else"))
+        };
+        assert_eq!(role(json!(["bundle"])), (Some(Certainty::Named), None));
+        assert_eq!(role(json!([])), (None, None), "whoever elects a leader may, too");
     }
 }

@@ -54,8 +54,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let namespace = reference.namespace.as_deref();
             let maker = programs
                 .iter()
-                .filter(|_| reference.kind == "Secret")
-                .filter_map(|program| Some((program.makes(namespace, &reference.name, &desired.object)?, program)))
+                .filter_map(|program| {
+                    let certainty = program.makes(&reference.kind, namespace, &reference.name, &desired.object)?;
+                    Some((certainty, program))
+                })
                 .max_by_key(|(certainty, _)| *certainty);
             let finding = finding(&reference, &what, &known, desired.object.kind());
             let finding = match maker {
@@ -67,6 +69,36 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 None => finding,
             };
             findings.push(finding.at(desired.spot_at(&reference.path)));
+        }
+    }
+    findings.extend(going(subject));
+    findings
+}
+
+/// What is there after an installation and goes with the upgrade, while it is still referred to: its template renders it
+/// for an installation alone.
+fn going(subject: &Subject<'_>) -> Vec<Finding> {
+    let Some(trial) = subject.trials.first() else { return Vec::new() };
+    let mut findings = Vec::new();
+    for desired in subject.objects() {
+        for reference in references(&desired.object) {
+            if reference.need != Need::Start || !KINDS.contains(&reference.kind.as_str()) {
+                continue;
+            }
+            let (kind, name) = (reference.kind.as_str(), reference.name.as_str());
+            let namespace = reference.namespace.as_deref();
+            let Some(target) = subject.desired("", kind, namespace, name) else { continue };
+            if !subject.goes(&target.object) || trial.after.get("", kind, namespace, name).is_some() {
+                continue;
+            }
+            findings.push(
+                Finding::of(&RULE, format!("{kind} `{name}` is deleted by the upgrade, and still referred to"))
+                    .keyed(format!("{kind} {name} goes"))
+                    .because("an upgrade does not render it, and what a release no longer renders is deleted: the next pod cannot start")
+                    .help("render it with upgrades, too, or annotate it with `helm.sh/resource-policy: keep`")
+                    .at(target.spot())
+                    .at(desired.spot_at(&reference.path)),
+            );
         }
     }
     findings
