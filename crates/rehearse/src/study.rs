@@ -1,20 +1,21 @@
 //! A desired state rendered for the rules, without any cluster.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, RenderOptions, Tracing};
-use landfall_delivery::{Candidate, Door, RenderedObject, RenderedUnit, Turn, Unit, listed, render_with};
+use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, RenderOptions, Tracing, ValueLayers};
+use landfall_delivery::{Candidate, Door, RenderedObject, RenderedUnit, Turn, Unit, UnitSource, listed, render_with};
 use landfall_diag::Diagnostic;
+use landfall_object::references::provides;
 use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_sprig::{Context, Keys, Seeded};
 
 use crate::inventory::Inventory;
 use crate::settled::settle;
-use crate::subject::{Desired, DesiredUnit, Role};
+use crate::subject::{Desired, DesiredUnit, Role, SecretId};
 
 /// What templates see while a unit is rendered for the rules.
 #[derive(Clone)]
@@ -77,7 +78,8 @@ impl DesiredUnit {
         let scopes = Scopes::of(&rendered);
         scopes.place(&mut rendered, &unit.namespace);
         scopes.place(&mut again, &unit.namespace);
-        let mut desired = DesiredUnit { lookups, ..DesiredUnit::of(unit, rendered, Some(again)) };
+        let own_keys = own_keys(unit, &rendered, conditions);
+        let mut desired = DesiredUnit { lookups, own_keys, ..DesiredUnit::of(unit, rendered, Some(again)) };
         if matches!(unit.door, Door::Release) {
             // A chart that renders neither way says so by itself.
             let _refused = desired.read_back_from(unit, conditions);
@@ -190,10 +192,45 @@ impl DesiredUnit {
             again,
             read_back: Vec::new(),
             objects,
+            own_keys: BTreeMap::new(),
             lookups: Vec::new(),
             by_name,
         }
     }
+}
+
+/// The keys of Secrets that an operator makes here (from a SealedSecret and the like), where the chart's own values render
+/// the Secret itself: what its author takes for a whole one.
+fn own_keys(unit: &Unit, rendered: &RenderedUnit, conditions: &Conditions) -> BTreeMap<SecretId, BTreeSet<String>> {
+    let made: BTreeSet<SecretId> = rendered
+        .all_objects()
+        .flat_map(provides)
+        .filter(|made| made.kind == "Secret" && made.keys.is_some())
+        .map(|made| (made.namespace, made.name))
+        .collect();
+    if made.is_empty() {
+        return BTreeMap::new();
+    }
+    let mut plain = unit.clone();
+    for source in &mut plain.sources {
+        if let UnitSource::Chart(source) = source {
+            source.values = ValueLayers::default();
+        }
+    }
+    let turn = Turn { revision: 1, operation: Operation::Install };
+    // A chart that wants values says nothing of its own.
+    let Ok(mut plain) = once(&plain, turn, conditions, MOMENTS[0], Tracing::Off) else { return BTreeMap::new() };
+    Scopes::of(&plain).place(&mut plain, &unit.namespace);
+    let secrets = plain.all_objects().filter(|object| object.group().is_empty() && object.kind() == "Secret");
+    secrets
+        .map(|secret| ((secret.namespace().map(str::to_owned), secret.name().to_owned()), keys(secret)))
+        .filter(|(id, _)| made.contains(id))
+        .collect()
+}
+
+fn keys(secret: &Object) -> BTreeSet<String> {
+    let maps = ["/data", "/stringData"].into_iter().filter_map(|field| secret.at(field)?.as_object());
+    maps.flat_map(|map| map.keys().cloned()).collect()
 }
 
 /// A Secret as the API gives it back: all of its values in `data`, in base64.

@@ -1,6 +1,6 @@
 //! What rules look at: the desired state with its origins, the cluster as it is, and what the rehearsal has shown.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 use landfall_chart::{Chart, HookEvent};
@@ -62,11 +62,16 @@ pub struct DesiredUnit {
     pub read_back: Vec<ObjectKey>,
     /// Its objects, hooks behind the rest, placed into namespaces.
     pub objects: Vec<Desired>,
+    /// The keys of Secrets that an operator makes here, where the chart's own values render the Secret itself.
+    pub(crate) own_keys: BTreeMap<SecretId, BTreeSet<String>>,
     /// What its templates looked up in the cluster while they were rendered: kinds and names.
     pub lookups: Vec<(String, String)>,
     /// Where the objects of a name stand in `objects`.
     pub(crate) by_name: HashMap<String, Vec<usize>>,
 }
+
+/// A Secret's namespace and name.
+pub(crate) type SecretId = (Option<String>, String);
 
 /// An object that is delivered.
 #[derive(Debug, Clone)]

@@ -20,6 +20,44 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = optional(subject);
     findings.extend(declared(subject));
+    findings.extend(left_out(subject));
+    findings
+}
+
+/// Keys that a Secret has with the chart's own values and lacks here, where an operator makes it, though pods take all of
+/// its keys as variables.
+fn left_out(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in subject.pods() {
+        let Some(unit) = subject.unit(&desired.unit).filter(|unit| !unit.own_keys.is_empty()) else { continue };
+        let all = references(&desired.object);
+        for reference in
+            all.iter().filter(|it| it.kind == "Secret" && it.key.is_none() && it.path.contains(".envFrom["))
+        {
+            let id = (reference.namespace.clone(), reference.name.clone());
+            let Some(own) = unit.own_keys.get(&id) else { continue };
+            let Some(here) = keys(subject, reference.namespace.as_deref(), &reference.name) else { continue };
+            let named = |key: &String| {
+                // What is named is another rule's, and what is given otherwise is there.
+                subject
+                    .objects()
+                    .flat_map(|it| references(&it.object))
+                    .any(|it| it.name == reference.name && it.key.as_ref() == Some(key))
+                    || template.containers().iter().any(|container| container.env().any(|(_, name, _)| name == key))
+            };
+            for key in own.iter().filter(|key| !here.contains(*key) && !named(key)) {
+                let secret = &reference.name;
+                findings.push(
+                    Finding::of(&RULE, format!("key `{key}` of Secret `{secret}` is in the chart's own values, and not here"))
+                        .keyed(format!("{id:?} {key}"))
+                        .weighing(Severity::Warning)
+                        .because("pods take all keys of the Secret as variables: the program starts without this one, and ends when it wants it")
+                        .help(format!("seal `{key}` for this environment, or take it out of the chart's own values"))
+                        .at(desired.spot_at(&reference.path)),
+                );
+            }
+        }
+    }
     findings
 }
 
