@@ -62,6 +62,7 @@ mod lf156;
 mod lf157;
 mod lf158;
 mod lf159;
+mod lf164;
 
 pub(crate) use lf116::{is_credential, is_placeholder};
 
@@ -126,6 +127,7 @@ pub static RULES: &[&Rule] = &[
     &lf157::RULE, // a plain address of what is served over TLS
     &lf158::RULE, // an Application of another repository
     &lf159::RULE, // a document that says otherwise
+    &lf164::RULE, // built from what a build wrote back
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

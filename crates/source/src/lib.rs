@@ -15,6 +15,7 @@
 
 mod archive;
 mod blame;
+mod changes;
 mod charts;
 mod error;
 mod git;
@@ -33,6 +34,7 @@ mod worktree;
 
 pub use archive::read_archive;
 pub use blame::LineCommit;
+pub use changes::{CommitChanges, FileChange};
 pub use charts::{FetchedChart, RemoteCharts};
 pub use error::SourceError;
 pub use http::{Access, CertificateCheck, CredentialScope, HttpClient, Reply, host_of, resolve_url, same_url};

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use landfall_chart::Tree;
 
-use crate::{Revision, SourceError, archive, git, revision::ContentDigest, worktree};
+use crate::{CommitChanges, Revision, SourceError, archive, git, revision::ContentDigest, worktree};
 
 /// A tree of files that desired state is read from.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub struct SourceTree {
     files: Files,
     /// The address that files in memory are said to come from.
     named: Option<String>,
+    /// The commits that files in memory are said to have behind them.
+    commits: Vec<CommitChanges>,
 }
 
 #[derive(Debug)]
@@ -39,6 +41,7 @@ impl SourceTree {
             revision: worktree.revision()?,
             files: Files::Directory(worktree),
             named: None,
+            commits: Vec::new(),
         })
     }
 
@@ -53,6 +56,7 @@ impl SourceTree {
             revision: Revision::commit(tree.sha()),
             files: Files::Commit(tree),
             named: None,
+            commits: Vec::new(),
         })
     }
 
@@ -72,7 +76,13 @@ impl SourceTree {
         for (path, bytes) in tree.iter() {
             digest.add(path, Some(bytes));
         }
-        SourceTree { place: place.into(), revision: Revision::content(digest), files: Files::Memory(tree), named: None }
+        SourceTree {
+            place: place.into(),
+            revision: Revision::content(digest),
+            files: Files::Memory(tree),
+            named: None,
+            commits: Vec::new(),
+        }
     }
 
     /// The revision delivered from here.
@@ -114,6 +124,17 @@ impl SourceTree {
     pub fn named(mut self, origin: impl Into<String>) -> Self {
         self.named = Some(origin.into());
         self
+    }
+
+    /// Says which commits files in memory have behind them.
+    #[must_use]
+    pub fn with_commits(mut self, commits: Vec<CommitChanges>) -> Self {
+        self.commits = commits;
+        self
+    }
+
+    pub(crate) fn told_commits(&self) -> &[CommitChanges] {
+        &self.commits
     }
 
     /// The repository and the commit that history is read from; a working tree's is its `HEAD`.

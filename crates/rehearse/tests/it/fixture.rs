@@ -18,6 +18,8 @@
 //! -- live --                         objects on the cluster before the change
 //! -- fixed live --                   the same where the fault is mended on the cluster
 //! -- base values.yaml --             a file of the tree that was delivered before, over the faulty one
+//! -- commit 1a2b3c4^ values.yaml --  a file before a commit of the repository, whose id begins so
+//! -- commit 1a2b3c4 values.yaml --   the same file after it
 //! ```
 
 use std::collections::BTreeMap;
@@ -31,7 +33,7 @@ use landfall_rehearse::{
     ClusterFacts, Conditions, DesiredUnit, Finding, FirstInstall, From, Inventory, Known, NoBlame, Rehearsal, Request,
     Rule, Severity, Subject, examine, rehearse, study,
 };
-use landfall_source::SourceTree;
+use landfall_source::{CommitChanges, FileChange, SourceTree};
 use serde_json::Value;
 
 /// A tree of files.
@@ -58,6 +60,7 @@ pub(crate) struct Fixture {
     pub(crate) base: Option<Files>,
     pub(crate) live: Vec<Value>,
     pub(crate) fixed_live: Option<Vec<Value>>,
+    pub(crate) commits: Vec<CommitChanges>,
 }
 
 /// What is looked at: a tree and what the cluster has.
@@ -76,6 +79,8 @@ pub(crate) struct Scene {
     /// The namespace of a bare chart.
     pub(crate) namespace: String,
     pub(crate) rehearsed: bool,
+    /// The commits that the repository has.
+    pub(crate) commits: Vec<CommitChanges>,
 }
 
 impl Fixture {
@@ -111,6 +116,7 @@ impl Fixture {
         let mut fixed = Files::new();
         let mut base: Option<Files> = None;
         let (mut live, mut fixed_live) = (Vec::new(), None);
+        let mut commits = Vec::new();
         let objects =
             |body: &str| landfall_yaml::to_json_all(body).unwrap_or_else(|error| panic!("{name}: live: {error}"));
         for (title, body) in sections {
@@ -118,6 +124,8 @@ impl Fixture {
                 live = objects(&body);
             } else if title == "fixed live" {
                 fixed_live = Some(objects(&body));
+            } else if let Some(file) = title.strip_prefix("commit ") {
+                committed(&mut commits, file, body);
             } else if let Some(path) = title.strip_prefix("fixed ") {
                 fixed.insert(path.to_owned(), body);
             } else if let Some(path) = title.strip_prefix("base ") {
@@ -163,6 +171,7 @@ impl Fixture {
             base,
             live,
             fixed_live,
+            commits,
         }
     }
 
@@ -186,8 +195,25 @@ impl Fixture {
             origin: self.origin.clone(),
             namespace: "shop".to_owned(),
             rehearsed: self.rehearsed,
+            commits: self.commits.clone(),
         }
     }
+}
+
+/// Adds one side of a file to a commit: `ID^ PATH` as it was, `ID PATH` as it is.
+fn committed(commits: &mut Vec<CommitChanges>, file: &str, body: String) {
+    let (id, path) = file.split_once(' ').expect("a commit and a path");
+    let sha = format!("{:0<40}", id.trim_end_matches('^'));
+    if !commits.iter().any(|it| it.sha == sha) {
+        commits.push(CommitChanges { sha: sha.clone(), subject: "write tags".to_owned(), files: Vec::new() });
+    }
+    let commit = commits.iter_mut().find(|it| it.sha == sha).expect("it was just added");
+    if !commit.files.iter().any(|it| it.path == path) {
+        commit.files.push(FileChange { path: path.to_owned(), before: None, after: None });
+    }
+    let change = commit.files.iter_mut().find(|it| it.path == path).expect("it was just added");
+    let side = if id.ends_with('^') { &mut change.before } else { &mut change.after };
+    *side = Some(body.into_bytes());
 }
 
 fn over(under: &Files, above: Files) -> Files {
@@ -332,6 +358,7 @@ impl Scene {
         if let Some(origin) = &self.origin {
             target.source = target.source.named(origin);
         }
+        target.source = target.source.with_commits(self.commits.clone());
         let guarded = self
             .declaration()
             .map(|declared| {

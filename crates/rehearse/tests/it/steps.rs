@@ -52,6 +52,7 @@ fn scene(files: Files) -> Scene {
         environment: None,
         namespace: "shop".to_owned(),
         rehearsed: true,
+        commits: Vec::new(),
     }
 }
 
