@@ -63,6 +63,10 @@ mod lf157;
 mod lf158;
 mod lf159;
 mod lf164;
+mod lf165;
+mod lf166;
+mod lf167;
+mod lf168;
 
 pub(crate) use lf116::{is_credential, is_placeholder};
 
@@ -128,6 +132,10 @@ pub static RULES: &[&Rule] = &[
     &lf158::RULE, // an Application of another repository
     &lf159::RULE, // a document that says otherwise
     &lf164::RULE, // built from what a build wrote back
+    &lf165::RULE, // a version in a selector
+    &lf166::RULE, // a selector that takes others' pods
+    &lf167::RULE, // a variable from one that is not there
+    &lf168::RULE, // a monitor that finds nothing
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

@@ -1,0 +1,113 @@
+use landfall_object::Object;
+use serde_json::Value;
+
+use crate::finding::{Finding, Severity};
+use crate::pods::{PodTemplate, selects};
+use crate::rule::Rule;
+use crate::subject::{Desired, Known, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF168",
+    title: "what is to be measured is found",
+    severity: Severity::Warning,
+    why: "A ServiceMonitor that selects no Service, or asks for a port by a name that the Service does not give it, is \
+          accepted and measures nothing. The alarms that should go off are silent, as on a good day.",
+    advice: "Select labels that the Service itself bears, and name the Service's port (not the container's, not a number).",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for monitor in subject.of_kind("monitoring.coreos.com", "ServiceMonitor") {
+        let Some(selector) = selector(monitor) else { continue };
+        let beside: Vec<&Object> =
+            subject.of_kind("", "Service").map(|it| &it.object).filter(|it| reaches(monitor, it.namespace())).collect();
+        let chosen: Vec<&Object> = beside.iter().copied().filter(|it| selects(selector, it.labels())).collect();
+        // Where nothing is delivered, somebody else's is meant.
+        let is_elsewhere =
+            chosen.is_empty() && (operated(subject, monitor) || is_clusters_own(subject, monitor, selector));
+        if beside.is_empty() || is_elsewhere {
+            continue;
+        }
+        let ports = chosen.iter().flat_map(|it| it.list_at("/spec/ports")).filter_map(|port| port["name"].as_str());
+        findings.extend(missing(monitor, "Service", "endpoints", chosen.is_empty(), &ports.collect::<Vec<_>>()));
+    }
+    for monitor in subject.of_kind("monitoring.coreos.com", "PodMonitor") {
+        let Some(selector) = selector(monitor) else { continue };
+        let beside: Vec<PodTemplate<'_>> = subject
+            .pods()
+            .filter(|(desired, _)| reaches(monitor, desired.object.namespace()))
+            .map(|(_, template)| template)
+            .collect();
+        let chosen: Vec<&PodTemplate<'_>> = beside.iter().filter(|it| it.is_selected_by(selector)).collect();
+        if beside.is_empty() || (chosen.is_empty() && operated(subject, monitor)) {
+            continue;
+        }
+        let containers = chosen.iter().flat_map(|template| template.containers());
+        let ports: Vec<&str> = containers.flat_map(|it| it.ports().map(|(_, name)| name).collect::<Vec<_>>()).collect();
+        findings.extend(missing(monitor, "pod", "podMetricsEndpoints", chosen.is_empty(), &ports));
+    }
+    findings
+}
+
+/// What a monitor misses: everything, or a port of what it has chosen.
+fn missing(monitor: &Desired, of: &str, field: &str, none: bool, ports: &[&str]) -> Vec<Finding> {
+    let (kind, name) = (monitor.object.kind(), monitor.object.name());
+    if none {
+        let finding = Finding::of(&RULE, format!("{kind} `{name}` selects no {of}"))
+            .because("nothing is measured, and no alarm goes off")
+            .at(monitor.spot_at("spec.selector"));
+        return vec![finding];
+    }
+    let endpoints = monitor.object.list_at(&format!("/spec/{field}"));
+    let asked = endpoints.iter().enumerate().filter_map(|(at, endpoint)| Some((at, endpoint["port"].as_str()?)));
+    asked
+        .filter(|(_, port)| !port.is_empty() && !ports.contains(port))
+        .map(|(at, port)| {
+            let known: Vec<&str> = ports.iter().copied().filter(|name| !name.is_empty()).collect();
+            let finding = Finding::of(&RULE, format!("{kind} `{name}` asks for port `{port}`, which no {of} has"))
+                .because("nothing is measured there")
+                .at(monitor.spot_at(&format!("spec.{field}[{at}].port")));
+            match (landfall_diag::nearest(port, known.iter().copied()), known.is_empty()) {
+                (Some(near), _) => finding.help(format!("did you mean `{near}`?")),
+                (None, true) => finding.help(format!("give the {of}'s port a name")),
+                (None, false) => finding.help(format!("the ports are called {}", known.join(", "))),
+            }
+        })
+        .collect()
+}
+
+/// The monitor's selector; none where it takes everything, or chooses otherwise than by labels.
+fn selector(monitor: &Desired) -> Option<&Value> {
+    monitor.object.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()))
+}
+
+/// Whether it measures what every cluster has by itself, of one that has not been read: the API's own Service, and what
+/// runs beside it.
+fn is_clusters_own(subject: &Subject<'_>, monitor: &Desired, selector: &Value) -> bool {
+    let of_the_api = serde_json::json!({"component": "apiserver", "provider": "kubernetes"});
+    subject.cluster.known == Known::Assumed
+        && (reaches(monitor, Some("kube-system")) || selects(selector, of_the_api.as_object()))
+}
+
+/// Whether a monitor looks into a namespace.
+fn reaches(monitor: &Desired, namespace: Option<&str>) -> bool {
+    let chosen = monitor.object.at("/spec/namespaceSelector");
+    if chosen.is_some_and(|it| it["any"] == true) {
+        return true;
+    }
+    match chosen.and_then(|it| it["matchNames"].as_array()).filter(|names| !names.is_empty()) {
+        Some(names) => names.iter().any(|it| it.as_str() == namespace),
+        None => monitor.object.namespace() == namespace,
+    }
+}
+
+/// Whether the unit holds resources of somebody's own kinds, whose operator may make what is measured.
+fn operated(subject: &Subject<'_>, monitor: &Desired) -> bool {
+    let built_in = |group: &str| !group.contains('.') || group.ends_with(".k8s.io");
+    let known = |group: &str| {
+        group.starts_with("traefik.") || ["cert-manager.io", "monitoring.coreos.com", "bitnami.com"].contains(&group)
+    };
+    let own = subject.objects().filter(|it| it.unit == monitor.unit);
+    own.map(|it| it.object.group()).any(|group| !built_in(group) && !known(group))
+}
