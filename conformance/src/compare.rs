@@ -91,7 +91,7 @@ fn first_difference(theirs: &[u8], ours: &[u8]) -> Option<String> {
 
 /// Compares what is random by shape and all else by letter.
 fn masked(first: &str, second: &str, ours: &str) -> Result<(), String> {
-    let (first, second, ours) = (certificates_masked(first), certificates_masked(second), certificates_masked(ours));
+    let (first, second, ours) = (blocks_masked(first), blocks_masked(second), blocks_masked(ours));
     let (first, second, ours) = (lines(&first), lines(&second), lines(&ours));
     if first.len() != second.len() {
         // A certificate is sometimes a line longer: then the shapes of whole texts are compared.
@@ -121,9 +121,9 @@ fn masked(first: &str, second: &str, ours: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Certificates without what is in them: a random number's length moves all that follows it, so that the same words stand
-/// in two of them by chance and not in the third.
-fn certificates_masked(text: &str) -> String {
+/// Certificates and keys without what is in them: a random number's length moves all that follows it, so that the same
+/// words stand in two of them by chance and not in the third, and their last lines are of other lengths.
+fn blocks_masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut inside = false;
     for line in text.split_inclusive('\n') {
@@ -132,7 +132,7 @@ fn certificates_masked(text: &str) -> String {
         if inside && is_base64 {
             continue;
         }
-        inside = bare.ends_with("-----BEGIN CERTIFICATE-----");
+        inside = bare.ends_with("-----") && bare.contains("-----BEGIN ");
         out.push_str(line);
     }
     out
@@ -249,6 +249,9 @@ mod tests {
         assert_eq!(judge(&first, &second, &pem("CVR0PAQH\nuv", "a: 1")), Verdict::RandomAgrees);
         assert!(!judge(&first, &second, &pem("CVR0PAQH\nuv", "a: 2")).passes());
         assert!(!judge(&first, &first, &pem("CVR0PAQH\nuv", "a: 1")).passes());
+        let key =
+            |body: &str| rendered(&format!("-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"));
+        assert_eq!(judge(&key("AAVR0PAQ"), &key("BBVR0PAQ"), &key("CVR0PAQHuv==")), Verdict::RandomAgrees);
         let (first, second) = (rendered("p: [0xa488514e090]\n"), rendered("p: [0xb488514e090]\n"));
         assert_eq!(judge(&first, &second, &rendered("p: [0x258649852f80]\n")), Verdict::RandomAgrees);
         assert!(!judge(&first, &second, &rendered("p: [0x2586498]\n")).passes());
