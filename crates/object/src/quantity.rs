@@ -146,21 +146,27 @@ impl Quantity {
             }
             format = QuantityFormat::DecimalSi;
         }
-        let (mut amount, mut exponent) = (self.unscaled, self.scale);
-        while amount % 10 == 0 {
-            amount /= 10;
-            exponent += 1;
-        }
-        while exponent.rem_euclid(3) != 0 {
-            amount = amount.saturating_mul(10);
-            exponent -= 1;
-        }
+        let (amount, exponent) = self.in_thousands().unwrap_or((self.unscaled.signum() * i128::MAX, self.scale));
         if format == QuantityFormat::DecimalSi
             && let Some((suffix, _)) = DECIMAL.iter().find(|(_, power)| *power == exponent)
         {
             return format!("{amount}{suffix}");
         }
         if exponent == 0 { amount.to_string() } else { format!("{amount}e{exponent}") }
+    }
+
+    /// The shortest number whose power of ten is a multiple of three, and that power; `None` past the range of `i128`.
+    fn in_thousands(&self) -> Option<(i128, i32)> {
+        let (mut amount, mut exponent) = (self.unscaled, self.scale);
+        while amount != 0 && amount % 10 == 0 {
+            amount /= 10;
+            exponent += 1;
+        }
+        while exponent.rem_euclid(3) != 0 {
+            amount = amount.checked_mul(10)?;
+            exponent -= 1;
+        }
+        Some((amount, exponent))
     }
 }
 
@@ -219,7 +225,9 @@ impl FromStr for Quantity {
                 format = QuantityFormat::DecimalSi;
             }
         }
-        Ok(Self { unscaled: if negative { -unscaled } else { unscaled }, scale, format, written })
+        let read = Self { unscaled: if negative { -unscaled } else { unscaled }, scale, format, written };
+        // A number that cannot be told again would be another one the next time it is read.
+        read.in_thousands().map(|_| read.clone()).ok_or(ParseQuantityError::Number)
     }
 }
 
@@ -371,6 +379,15 @@ mod tests {
         assert_eq!("1GB".parse::<Quantity>(), Err(ParseQuantityError::Format));
         assert_eq!("1Gim".parse::<Quantity>(), Err(ParseQuantityError::Suffix));
         assert_eq!("1..5".parse::<Quantity>(), Err(ParseQuantityError::Format));
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_told_again_is_refused() {
+        for text in ["-99999999999999999999999999999991177.98", "-777999999999999999999999999999991.1599939"] {
+            assert_eq!(text.parse::<Quantity>().err(), Some(ParseQuantityError::Number), "{text}");
+        }
+        let told = "99999999999999999999999999999991177".parse::<Quantity>().map(|it| it.to_string());
+        assert_eq!(told.as_deref(), Ok("99999999999999999999999999999991177"));
     }
 
     #[test]
