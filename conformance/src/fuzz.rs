@@ -254,6 +254,8 @@ fn fuzz(
                 ["panicked at", "ERROR: libFuzzer", "overflowed its stack"].iter().any(|word| line.contains(word))
             })
             .unwrap_or("it ended without a word");
+        // Evidence names no machine's place.
+        let why = why.replace(&format!("{}/", root.canonicalize()?.display()), "");
         line.findings
             .push(format!("{}: {why}", artifact.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or("none")));
     }
