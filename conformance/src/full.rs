@@ -56,7 +56,7 @@ const SUITES: &[Suite] = &[
 /// The three large charts of `explain`, in a corpus or among the vendored ones.
 const LARGE: [&str; 3] = [
     "traefik+traefik-helm-chart/traefik",
-    "argoproj+argo-helm/charts/argo-cd",
+    "prometheus-community+helm-charts/charts/prometheus",
     "prometheus-community+helm-charts/charts/kube-prometheus-stack",
 ];
 
