@@ -298,8 +298,11 @@ fn sorted(ports: &mut Value) {
     }
 }
 
-/// How many there are, and of whom; not where.
+/// How many there are, and of whom; not where. Named pods stand by their names: which one was ready first is chance.
 fn endpoints(list: &mut Value) {
+    if let Some(list) = list.as_array_mut() {
+        list.sort_by_key(|endpoint| endpoint["hostname"].as_str().map(str::to_owned));
+    }
     for endpoint in list.as_array_mut().into_iter().flatten() {
         if let Some(map) = endpoint.as_object_mut() {
             map.remove("nodeName");
