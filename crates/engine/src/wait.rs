@@ -1,3 +1,5 @@
+mod vanished;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -6,6 +8,7 @@ use jiff::Timestamp;
 use landfall_cluster::{Change, Interest, JobWait, Outlook, Readiness, Stuck, readiness, stuck_pod};
 use landfall_object::{Gvk, HealthStatus, Object, ObjectKey};
 use serde_json::json;
+use vanished::Vanished;
 
 use crate::desired::{Task, WaitFor};
 use crate::event::{Event, Pending};
@@ -72,6 +75,8 @@ struct Scene {
     objects: BTreeMap<ObjectKey, Object>,
     /// What was deleted during this wait, as it was last: a job may be gone as soon as it is complete.
     departed: BTreeMap<ObjectKey, Object>,
+    /// Jobs that are gone and whose end nothing was seen of.
+    vanished: BTreeMap<ObjectKey, Vanished>,
     listed: BTreeSet<Interest>,
     /// When the delivery began that waits; the wait's own beginning where that is not known.
     begun: Option<Timestamp>,
@@ -123,8 +128,12 @@ impl Executor {
             Err(broken) => return Err(broken),
         };
         journal.conclude(vec![(step.id.clone(), outcome)]).await?;
-        let told = if result.is_ok() { StepResult::Ready } else { StepResult::Failed };
-        self.tell(Event::StepDone { id: step.id.clone(), key: step.key.clone(), result: told }).await;
+        // What failed is told by its own name, not by that of the first one that was waited for.
+        let (key, told) = match &result {
+            Err(Stop::Failed(failure)) => (failure.key.clone(), StepResult::Failed),
+            _ => (step.key.clone(), StepResult::Ready),
+        };
+        self.tell(Event::StepDone { id: step.id.clone(), key, result: told }).await;
         result
     }
 
@@ -186,6 +195,9 @@ impl Executor {
             self.hold();
             if scene.listed.len() + unreadable < expected && !late {
                 continue;
+            }
+            if self.look_for_vanished(&mut scene, watched, judge).await {
+                patience = self.clock.sleep(vanished::BETWEEN_LOOKS);
             }
             match scene.judge(watched, judge, self.clock.now()) {
                 Verdict::Done => return Ok(()),
@@ -421,14 +433,25 @@ impl Scene {
     fn judge(&mut self, watched: &[Watched], judge: Judge, now: Timestamp) -> Verdict {
         let mut pending = Vec::new();
         for Watched { key, uid } in watched {
-            let found = self.objects.get(key).cloned();
-            let same = found.filter(|object| uid.is_none() || object.uid() == uid.as_deref());
-            let Some(object) = same else {
-                match judge {
-                    Judge::Deletion => {}
+            let Some(object) = self.there(key, uid.as_deref()).cloned() else {
+                match (judge, self.vanished.get(key)) {
+                    (Judge::Deletion, _) | (_, Some(Vanished::Complete)) => {}
+                    // Its end does not matter.
+                    (Judge::Rollout(JobWait::Ignore), _) if vanished::is_job(key) => {}
                     _ if self.ended_before_it_went(key, uid.as_deref(), judge) => {}
+                    (_, Some(Vanished::Looking(_))) => {
+                        pending.push(Pending { key: key.clone(), missing: "is gone, its end is looked for".into() });
+                    }
+                    (_, Some(Vanished::Failed { reason, message })) => {
+                        return Verdict::Failed {
+                            key: key.clone(),
+                            at: Box::new(Object::new(key)),
+                            reason: reason.clone(),
+                            message: message.clone(),
+                        };
+                    }
                     // A hook's object that is gone will not come to an end.
-                    Judge::Completion | Judge::Health if uid.is_some() => {
+                    (Judge::Completion | Judge::Health, _) if uid.is_some() => {
                         return Verdict::Failed {
                             key: key.clone(),
                             at: Box::new(Object::new(key)),
@@ -470,6 +493,11 @@ impl Scene {
             }
         }
         if pending.is_empty() { Verdict::Done } else { Verdict::Pending(pending) }
+    }
+
+    /// The object of that key, when it is of that uid where one is known.
+    fn there(&self, key: &ObjectKey, uid: Option<&str>) -> Option<&Object> {
+        self.objects.get(key).filter(|object| uid.is_none() || object.uid() == uid)
     }
 
     /// Whether a rollout has outlived a deadline that began before this delivery did.

@@ -137,3 +137,43 @@ async fn a_failing_upgrade_killed_anywhere_is_resumed_to_the_same_end() {
 async fn an_uninstall_killed_anywhere_is_resumed_to_the_same_end() {
     every_kill_of("uninstall").await;
 }
+
+/// Ends a run as soon as a hook's object has been made and written down.
+struct HookMade;
+
+impl Probe for HookMade {
+    fn reach(&self, point: std::fmt::Arguments<'_>) -> Result<(), Killed> {
+        let point = point.to_string();
+        if point.starts_with("after outcome") && point.ends_with(".made") { Err(Killed(point)) } else { Ok(()) }
+    }
+}
+
+/// With `ttlSecondsAfterFinished: 0` a hook's Job may be gone before its wait begins to watch: a busy machine, or a
+/// process that was killed in between. What its events tell counts.
+#[tokio::test]
+async fn a_hook_that_ended_and_went_while_nobody_watched_has_succeeded() {
+    let place = Place::new().await;
+    let mut first = web("shop/web:1");
+    let mut brief = job_hook("certgen", &["pre-install"], "", &[]);
+    brief.manifest =
+        brief.manifest.replace("spec:\n  backoffLimit", "spec:\n  ttlSecondsAfterFinished: 0\n  backoffLimit");
+    first.hooks.push(brief);
+    let options = InstallOptions { deploy: waiting(), ..InstallOptions::default() };
+    let prepared = place.releases().prepare_install("web", first, &options).await.expect("prepares");
+    let (killed, _) = place.run_with(&prepared, Arc::new(HookMade)).await;
+    assert!(matches!(killed.expect_err("is killed"), Error::Engine(EngineError::Killed(_))));
+    let gone = async {
+        while place.get("batch/v1", "Job", "certgen").await.is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.expect("the Job ends and goes");
+    let (runner, mut told) = place.runner(Arc::new(landfall_engine::NoProbe));
+    let drain = tokio::spawn(async move { while told.recv().await.is_some() {} });
+    let recovery = runner.recover("web", Duration::from_secs(900)).await.expect("recovers");
+    let Recovery::Resumed(delivered) = recovery else { panic!("is resumed: {recovery:?}") };
+    assert_eq!(delivered.report.failure, None);
+    assert_eq!(delivered.record.hooks[0].last_run.phase, "Succeeded");
+    drop(runner);
+    drain.await.expect("ends");
+}
