@@ -43,6 +43,7 @@ mod study;
 mod subject;
 mod synced;
 mod trial;
+mod unmet;
 mod waiver;
 mod workflows;
 
@@ -71,4 +72,5 @@ pub use snapshot::Snapshot;
 pub use study::{Conditions, study};
 pub use subject::{ClusterFacts, Desired, DesiredUnit, Found, Known, Role, Subject};
 pub use trial::{Start, Trial, Trough, WaveWait};
+pub use unmet::faults_of_nothing;
 pub use waiver::IdleWaiver;

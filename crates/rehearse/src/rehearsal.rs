@@ -22,6 +22,7 @@ use crate::stage::{Attempt, Stage};
 use crate::study::{self, Conditions};
 use crate::subject::{ClusterFacts, DesiredUnit, Known, Subject};
 use crate::trial::{Start, Trial, WaveWait};
+use crate::unmet::{Seen, unmet};
 
 /// What is rehearsed, and from where.
 pub struct Request<'a> {
@@ -172,6 +173,7 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     let mut notes: Vec<String> = request.told_besides.clone();
     let mut before = empty.inventory();
     let mut base_units = None;
+    let mut made = Vec::new();
     let mut cluster = ClusterFacts::assumed();
     if !request.nodes.is_empty() {
         cluster.nodes = Known::Live;
@@ -219,12 +221,20 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
         before = stage.inventory();
         let mut fork = stage.fork(Some(faulty.clone()));
         trials.push(fork.attempt(&attempt(start)).await?);
+        made.push(fork.inventory());
         notes.extend(fork.notes);
     }
     if trials.is_empty() || request.first_install == FirstInstall::Tried {
-        let mut fork = empty.fork(Some(faulty));
+        let mut fork = empty.fork(Some(faulty.clone()));
         trials.push(fork.attempt(&attempt(Start::Empty)).await?);
+        made.push(fork.inventory());
         notes.extend(fork.notes);
+    }
+    let seen: Vec<&Object> = head.iter().chain(before.iter()).chain(made.iter().flat_map(Inventory::iter)).collect();
+    let whole = if trials.iter().all(Trial::would_deliver) { Seen::Everything } else { Seen::Declared };
+    let unmet = unmet(&faulty.faults, &seen, whole);
+    if !unmet.is_empty() {
+        return Err(unmet);
     }
     let units = render_units(request.head, &before, &cluster, &offline)?;
     let subject = Subject {
@@ -265,7 +275,7 @@ fn put_there(options: UpOptions) -> UpOptions {
 }
 
 /// The objects that are delivered, as far as they render without a cluster.
-fn first_look(candidates: &[Candidate], offline: &Conditions) -> Vec<Object> {
+pub(crate) fn first_look(candidates: &[Candidate], offline: &Conditions) -> Vec<Object> {
     let turn = Turn { revision: 1, operation: Operation::Install };
     let mut objects = Vec::new();
     for unit in candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()) {

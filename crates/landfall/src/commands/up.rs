@@ -60,6 +60,10 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
     let candidates =
         place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
     check_services(&wanted.services, &place, &candidates)?;
+    let of_nothing = landfall_rehearse::faults_of_nothing(&candidates, &args.faults);
+    if !of_nothing.is_empty() {
+        return Err(Failure { exit: Exit::Usage, diagnostics: of_nothing });
+    }
     let revision = place.target.source.revision().clone();
     refuse_dirty(&place, &args, &revision)?;
     let options = UpOptions {

@@ -357,3 +357,13 @@ fn revisions_that_are_not_there_are_said_in_a_sentence() {
         nowhere.run(&[command, "HEAD~1..HEAD", "./shop"]).exits(2).says("there is no git repository here");
     }
 }
+
+#[test]
+fn a_fault_of_nothing_is_refused_instead_of_rehearsed_without_it() {
+    let sandbox = shop();
+    sandbox.run(&["rehearse", "./shop", "--fault", "deploy/shop=crashloop"]).exits(1).says("would NOT deliver");
+    let typed = sandbox.run(&["rehearse", "./shop", "--fault", "deploy/shopp=crashloop"]).exits(2);
+    typed.says("nothing delivered is a deployment `shopp`").says("did you mean `deployment/shop`?");
+    sandbox.run(&["rehearse", "./shop", "--fault", "job/migrate=fail"]).exits(2).says("there is no job here");
+    sandbox.run(&["up", "./shop", "--fault", "job/migrate=fail"]).exits(2).says("there is no job here");
+}

@@ -172,6 +172,26 @@ fn theme_05_a_plain_address_behind_tls_is_found() {
 const APPLICATION: &str = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: store, namespace: argocd}\nspec:\n  project: default\n  source: {repoURL: \"https://git.example.com/team/store.git\", targetRevision: main, path: deploy/chart}\n  destination: {server: \"https://kubernetes.default.svc\", namespace: store}\n  syncPolicy: {automated: {prune: true}, syncOptions: [CreateNamespace=true]}\n";
 
 #[test]
+fn theme_08_what_failed_is_told_before_anything_is_put_back_and_stays_to_be_looked_at() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "shop", "shop");
+    sandbox.run(&["up", "./shop"]).exits(0);
+    let broken = ["up", "./shop", "--set", "image=example/app:2.0.0", "--fault", "deployment/shop=imagepull"];
+    let atomic = sandbox.run(&[&broken[..], &["--atomic"]].concat()).exits(4);
+    let at = |text: &str| atomic.stderr.find(text).unwrap_or_else(|| panic!("{text}\n{}", atomic.all()));
+    // Which pod, why, its events; then what was done about it.
+    assert!(
+        at("container app: ImagePull") < at("events:") && at("events:") < at("the last good revision was put back")
+    );
+    assert!(at("! Deployment/shop failed") < at("events:"), "by its name, as soon as it is known");
+    // Not waiting longer, and without --atomic the pod is there to be asked.
+    sandbox.run(&broken).exits(4).says("landfall logs shop-");
+    let pods = sandbox.run(&["status"]).all();
+    assert!(pods.contains("ImagePullBackOff") || pods.contains("ErrImagePull"), "{pods}");
+    sandbox.run(&["up", "./shop"]).exits(0);
+}
+
+#[test]
 fn theme_12_an_application_of_a_mistyped_repository_is_found_by_chart_and_by_application() {
     let sandbox = Sandbox::empty();
     services(&sandbox, &["web", "gateway"]);
