@@ -52,13 +52,16 @@ pub(crate) fn exposure<'r, 'a>(
     routes: &'r [(Found<'a>, Route<'a>)],
     template: &PodTemplate<'a>,
 ) -> Option<&'r Route<'a>> {
+    routes.iter().map(|(_, route)| route).find(|route| leads_to(subject, route, template))
+}
+
+/// Whether a route leads to pods with this template.
+pub(crate) fn leads_to(subject: &Subject<'_>, route: &Route<'_>, template: &PodTemplate<'_>) -> bool {
     let namespace = template.owner.namespace();
-    routes.iter().map(|(_, route)| route).find(|route| {
-        route.services.iter().filter(|(of, _, _)| *of == namespace).any(|(of, name, _)| {
-            let service = subject.find("", "Service", *of, name);
-            service.and_then(|found| found.object().at("/spec/selector")).is_some_and(|selector| {
-                selector.as_object().is_some_and(|map| !map.is_empty()) && template.is_selected_by(selector)
-            })
+    route.services.iter().filter(|(of, _, _)| *of == namespace).any(|(of, name, _)| {
+        let service = subject.find("", "Service", *of, name);
+        service.and_then(|found| found.object().at("/spec/selector")).is_some_and(|selector| {
+            selector.as_object().is_some_and(|map| !map.is_empty()) && template.is_selected_by(selector)
         })
     })
 }

@@ -67,6 +67,9 @@ mod lf165;
 mod lf166;
 mod lf167;
 mod lf168;
+mod lf169;
+mod lf170;
+mod lf171;
 
 pub(crate) use lf116::{is_credential, is_placeholder};
 
@@ -136,6 +139,9 @@ pub static RULES: &[&Rule] = &[
     &lf166::RULE, // a selector that takes others' pods
     &lf167::RULE, // a variable from one that is not there
     &lf168::RULE, // a monitor that finds nothing
+    &lf169::RULE, // looked up and without data
+    &lf170::RULE, // a page that somebody else answers
+    &lf171::RULE, // a pull secret forgotten
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

@@ -15,7 +15,7 @@ use landfall_sprig::{Context, Keys, Seeded};
 
 use crate::inventory::Inventory;
 use crate::settled::settle;
-use crate::subject::{Desired, DesiredUnit, Role, SecretId};
+use crate::subject::{Desired, DesiredUnit, Role, SecretId, Stumble};
 
 /// What templates see while a unit is rendered for the rules.
 #[derive(Clone)]
@@ -84,6 +84,7 @@ impl DesiredUnit {
             // A chart that renders neither way says so by itself.
             let _refused = desired.read_back_from(unit, conditions);
             let _refused = desired.found_by_lookup(unit, conditions);
+            desired.stumbles = stumbles(unit, &desired.lookups);
         }
         Ok(desired)
     }
@@ -194,9 +195,41 @@ impl DesiredUnit {
             objects,
             own_keys: BTreeMap::new(),
             lookups: Vec::new(),
+            stumbles: Vec::new(),
             by_name,
         }
     }
+}
+
+/// What is looked up and may be there without data, while the chart would not render with it so.
+fn stumbles(unit: &Unit, lookups: &Lookups) -> Vec<Stumble> {
+    let asked: BTreeSet<&(String, String)> = lookups
+        .iter()
+        .filter(|(kind, name)| matches!(kind.as_str(), "Secret" | "ConfigMap") && !name.is_empty())
+        .collect();
+    let turn = Turn { revision: 1, operation: Operation::Install };
+    asked
+        .into_iter()
+        .filter_map(|(kind, name)| {
+            let mut bare = Object::new(&ObjectKey::new(Gvk::new("", "v1", kind.as_str()), Some(&unit.namespace), name));
+            bare.metadata_mut().insert("uid".into(), "00000000-0000-4000-8000-000000000000".into());
+            let conditions = Conditions { live: Arc::new([bare].into_iter().collect()), ..Conditions::offline() };
+            let told = once(unit, turn, &conditions, MOMENTS[0], Tracing::Off).err()?;
+            let first = told.first()?;
+            let words = std::iter::once(&first.message).chain(&first.notes).find(|words| is_nil_pointer(words))?;
+            Some(Stumble {
+                kind: kind.clone(),
+                name: name.clone(),
+                words: words.clone(),
+                place: first.labels.first().map(|label| label.place.clone()),
+            })
+        })
+        .collect()
+}
+
+/// Whether the engine stopped at a value that is not there; what a chart refuses by itself says so in its own words.
+fn is_nil_pointer(words: &str) -> bool {
+    words.contains("index of untyped nil") || words.contains("nil pointer evaluating")
 }
 
 /// The keys of Secrets that an operator makes here (from a SealedSecret and the like), where the chart's own values render

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::civil::Date;
 use landfall_chart::{Chart, HookEvent};
 use landfall_delivery::{Door, RenderedUnit};
+use landfall_diag::Place;
 use landfall_engine::Action;
 use landfall_object::schema::{Resource, Schemas};
 use landfall_object::{Gvk, Object, ObjectKey};
@@ -66,8 +67,23 @@ pub struct DesiredUnit {
     pub(crate) own_keys: BTreeMap<SecretId, BTreeSet<String>>,
     /// What its templates looked up in the cluster while they were rendered: kinds and names.
     pub lookups: Vec<(String, String)>,
+    /// What its templates look up and could not do without the data of.
+    pub(crate) stumbles: Vec<Stumble>,
     /// Where the objects of a name stand in `objects`.
     pub(crate) by_name: HashMap<String, Vec<usize>>,
+}
+
+/// Something that is looked up, without whose data a chart does not render.
+#[derive(Debug, Clone)]
+pub(crate) struct Stumble {
+    /// `Secret` or `ConfigMap`.
+    pub(crate) kind: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// What the engine says.
+    pub(crate) words: String,
+    /// The template's line that reads it.
+    pub(crate) place: Option<Place>,
 }
 
 /// A Secret's namespace and name.

@@ -78,6 +78,9 @@ const BEGINNINGS: &[&str] = &[
     "insecure",
 ];
 
+/// What is wrong with an address that holds a password.
+const IN_AN_ADDRESS: &str = "logs in with a development default";
+
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     if !subject.is_for_production() {
         return Vec::new();
@@ -92,6 +95,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             for (key, text, field) in texts(object) {
                 if is_credential(key) && is_placeholder(&text) {
                     findings.push(finding(desired, &field, key, "is a development default"));
+                } else if password_in(&text).is_some_and(is_placeholder) {
+                    findings.push(finding(desired, &field, key, IN_AN_ADDRESS));
                 } else if is_secret
                     && is_credential(key)
                     && !text.trim().is_empty()
@@ -109,10 +114,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for container in template.containers() {
             for (at, name, variable) in container.env() {
                 let Some(text) = variable["value"].as_str() else { continue };
-                if is_credential(name) && is_placeholder(text) {
-                    let field = format!("{}.env[{at}].value", container.path);
-                    findings.push(finding(desired, &field, name, "is a development default"));
-                }
+                let what = match password_in(text) {
+                    _ if is_credential(name) && is_placeholder(text) => "is a development default",
+                    Some(password) if is_placeholder(password) => IN_AN_ADDRESS,
+                    _ => continue,
+                };
+                let field = format!("{}.env[{at}].value", container.path);
+                findings.push(finding(desired, &field, name, what));
             }
         }
     }
@@ -175,6 +183,17 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
     PLACEHOLDERS.contains(&text.as_str()) || BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
 }
 
+/// The password in a text that is one address, as in `postgresql://shop:PASSWORD@db:5432/shop`.
+fn password_in(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let (scheme, rest) = text.split_once("://")?;
+    let is_scheme = |letter: char| letter.is_ascii_alphanumeric() || "+.-".contains(letter);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let (user, _) = authority.rsplit_once('@')?;
+    let is_one = !scheme.is_empty() && scheme.chars().all(is_scheme) && !text.contains(char::is_whitespace);
+    user.split_once(':').map(|(_, password)| password).filter(|_| is_one)
+}
+
 /// Whether a field has its value from a chart's own values, where nobody has set it.
 fn is_chart_default(subject: &Subject<'_>, desired: &Desired, field: &str) -> bool {
     let Some(unit) = subject.unit(&desired.unit) else { return false };
@@ -225,5 +244,21 @@ mod tests {
         assert!(is_placeholder(" ChangeMe "));
         assert!(is_placeholder("dev-client-secret"));
         assert!(!is_placeholder("device"));
+    }
+
+    #[test]
+    fn a_password_is_found_in_an_address_and_nowhere_else() {
+        for (text, password) in [
+            ("postgresql://shop:dev-word@db:5432/shop?sslmode=disable", Some("dev-word")),
+            (" amqp://guest:guest@queue ", Some("guest")),
+            ("redis://:changeme@cache:6379/0", Some("changeme")),
+            ("jdbc:postgresql://db/shop", None),
+            ("https://example.com/@user:pass", None),
+            ("https://user@example.com", None),
+            ("see postgres://a:b@db", None),
+            ("guest:guest@queue", None),
+        ] {
+            assert_eq!(password_in(text), password, "{text}");
+        }
     }
 }

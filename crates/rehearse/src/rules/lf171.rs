@@ -1,0 +1,97 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::finding::{Finding, Severity};
+use crate::pods::PodTemplate;
+use crate::rule::Rule;
+use crate::subject::{Desired, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF171",
+    title: "images of one registry are pulled with one secret",
+    severity: Severity::Warning,
+    why: "An image that its neighbours pull with a secret is most likely private, too. Where the secret was forgotten the \
+          node is refused, unless it has the image by chance, and the pod never starts.",
+    advice: "Name the pull secret in the pod's `imagePullSecrets`, or in its service account's.",
+    check,
+};
+
+/// A registry and the folder in it that one owner has: `ghcr.io/acme`.
+type Owner = String;
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let pods: Vec<(&Desired, PodTemplate<'_>)> = subject.pods().collect();
+    let mut with: BTreeMap<Owner, (BTreeSet<String>, &Desired)> = BTreeMap::new();
+    for (desired, template) in &pods {
+        let Secrets::Named(secrets) = secrets_of(subject, template) else { continue };
+        let owners: BTreeSet<Owner> = owners(template).into_iter().map(|(owner, _)| owner).collect();
+        // A pod that pulls from several owners does not tell whose secret it is.
+        let [owner] = &*owners.into_iter().collect::<Vec<_>>() else { continue };
+        with.entry(owner.clone()).or_insert_with(|| (BTreeSet::new(), desired)).0.extend(secrets);
+    }
+    let mut findings = Vec::new();
+    for (desired, template) in &pods {
+        if !matches!(secrets_of(subject, template), Secrets::None) {
+            continue;
+        }
+        let found = owners(template).into_iter().find_map(|(owner, field)| Some((with.get(&owner)?, owner, field)));
+        let Some(((secrets, neighbour), owner, field)) = found else { continue };
+        let secrets: Vec<String> = secrets.iter().map(|name| format!("`{name}`")).collect();
+        let (kind, name) = (desired.object.kind(), desired.object.name());
+        findings.push(
+            Finding::of(&RULE, format!("{kind} `{name}` pulls from {owner} without a secret"))
+                .keyed(owner)
+                .because(format!(
+                    "{} `{}` pulls from there with {}",
+                    neighbour.object.kind(),
+                    neighbour.object.name(),
+                    secrets.join(", ")
+                ))
+                .at(desired.spot_at(&field))
+                .at(desired.spot_at(&format!("{}.imagePullSecrets", template.path))),
+        );
+    }
+    findings
+}
+
+/// With what a pod pulls.
+enum Secrets {
+    Named(Vec<String>),
+    None,
+    /// Its service account is not seen.
+    Unknown,
+}
+
+fn secrets_of(subject: &Subject<'_>, template: &PodTemplate<'_>) -> Secrets {
+    let names = |list: &Value| -> Vec<String> {
+        let entries = list.as_array().into_iter().flatten();
+        entries.filter_map(|it| it["name"].as_str()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    };
+    let own = names(&template.spec["imagePullSecrets"]);
+    if !own.is_empty() {
+        return Secrets::Named(own);
+    }
+    let account = template.spec["serviceAccountName"].as_str().or(template.spec["serviceAccount"].as_str());
+    let name = account.filter(|name| !name.is_empty()).unwrap_or("default");
+    match subject.find("", "ServiceAccount", template.owner.namespace(), name) {
+        Some(found) => match names(found.object().at("/imagePullSecrets").unwrap_or(&Value::Null)) {
+            names if names.is_empty() => Secrets::None,
+            names => Secrets::Named(names),
+        },
+        // Whoever makes it may have given it one; a new namespace's own has none.
+        None if name == "default" => Secrets::None,
+        None => Secrets::Unknown,
+    }
+}
+
+/// Whose images a pod pulls, and the field of each.
+fn owners(template: &PodTemplate<'_>) -> Vec<(Owner, String)> {
+    let containers = template.containers();
+    let of = |image: &str| {
+        let (registry, rest) = image.split_once('/').filter(|(first, _)| first.contains(['.', ':']))?;
+        let (owner, _) = rest.split_once('/')?;
+        Some(format!("{registry}/{owner}"))
+    };
+    containers.iter().filter_map(|it| Some((of(it.image())?, format!("{}.image", it.path)))).collect()
+}
