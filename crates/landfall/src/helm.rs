@@ -17,6 +17,7 @@ mod dependency;
 mod deploy;
 pub(crate) mod environment;
 mod flags;
+mod four;
 mod get;
 mod gojson;
 mod gotemplate;
@@ -450,6 +451,7 @@ fn parse(
 ) -> Result<Option<Flags>, Stop> {
     let there = |name: &str| template::find_program(world, name).map(drop);
     let flags = Flags::parse(specs, words, &there).map_err(Stop::Usage)?;
+    four::heed(world, usage.split(' ').next().unwrap_or_default(), &flags)?;
     if flags.is("help") {
         let name = program(world);
         let mut out = io::stdout().lock();

@@ -36,7 +36,7 @@ pub use manifest::{ManifestObject, manifest_objects};
 pub use name::{ReleaseName, validate_release_name};
 pub use prepare::{
     Apply, ArgoHooks, DeployOptions, Force, HookRuns, InstallOptions, OwnershipCheck, Pods, Prepared, Remainder,
-    RollbackOptions, TestFilter, TestOptions, UninstallOptions, UpgradeOptions, Wait,
+    RollbackOptions, TestFilter, TestOptions, UninstallOptions, UpgradeOptions, Wait, first_record,
 };
 pub use record::{HookRecord, Info, LastRun, Record, Status};
 pub use releases::{Driver, ListFilter, Releases};

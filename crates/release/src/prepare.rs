@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use landfall_chart::Dialect;
 use landfall_cluster::Propagation;
 use landfall_engine::{Desired, Live, Plan, plan};
@@ -335,14 +336,7 @@ impl Releases {
             }
         }
         let now = self.clock.now();
-        let info = Info {
-            first_deployed: Some(now),
-            last_deployed: Some(now),
-            description: "Initial install underway".into(),
-            status: Status::PendingInstall,
-            notes: content.notes.clone(),
-            ..Info::default()
-        };
+        let info = begun(&content, now);
         let crds = if options.skip_crds { Vec::new() } else { content.crds.clone() };
         let version = match last {
             Some(last) if !options.rehearsal => last.version + 1,
@@ -545,18 +539,7 @@ impl Releases {
     }
 
     fn new_record(&self, name: &str, content: Content, info: Info, version: i64, deploy: &DeployOptions) -> Record {
-        Record {
-            name: name.to_owned(),
-            info,
-            chart: content.chart,
-            config: content.config,
-            manifest: content.manifest,
-            hooks: content.hooks,
-            version,
-            namespace: self.namespace.clone(),
-            further: apply_method(deploy),
-            labels: content.labels,
-        }
+        record_of(name, &self.namespace, content, info, version, deploy)
     }
 
     async fn prepared(
@@ -600,6 +583,57 @@ fn course(verb: Verb, record: &Record, from: Option<i64>, deploy: &DeployOptions
         apply: deploy.apply,
         helm_4: deploy.dialect == Dialect::V4,
         remainder: deploy.remainder,
+    }
+}
+
+/// The record of a first installation that no cluster is asked about, as Helm 4's `install --dry-run=client` shows it.
+///
+/// # Errors
+/// [`Error::InvalidName`] and [`Error::SystemLabel`].
+pub fn first_record(
+    name: &str,
+    namespace: &str,
+    content: Content,
+    deploy: &DeployOptions,
+    now: Timestamp,
+) -> Result<Record, Error> {
+    validate_release_name(name)?;
+    check_labels(&content)?;
+    let info = begun(&content, now);
+    Ok(record_of(name, namespace, content, info, 1, deploy))
+}
+
+/// What is recorded of an installation that has begun.
+fn begun(content: &Content, now: Timestamp) -> Info {
+    Info {
+        first_deployed: Some(now),
+        last_deployed: Some(now),
+        description: "Initial install underway".into(),
+        status: Status::PendingInstall,
+        notes: content.notes.clone(),
+        ..Info::default()
+    }
+}
+
+fn record_of(
+    name: &str,
+    namespace: &str,
+    content: Content,
+    info: Info,
+    version: i64,
+    deploy: &DeployOptions,
+) -> Record {
+    Record {
+        name: name.to_owned(),
+        info,
+        chart: content.chart,
+        config: content.config,
+        manifest: content.manifest,
+        hooks: content.hooks,
+        version,
+        namespace: namespace.to_owned(),
+        further: apply_method(deploy),
+        labels: content.labels,
     }
 }
 

@@ -15,7 +15,7 @@ use landfall_release::{
 
 use super::flags::{DETERMINISTIC, Flags, Kind, Spec, Support, flag, short};
 use super::session::Session;
-use super::{Stop, World, log, place, template, values};
+use super::{Stop, World, four, log, place, template, values};
 
 use Kind::{Bool, Optional, Pairs, Repeat, Text};
 use Support::Works;
@@ -82,15 +82,9 @@ impl DryRun {
         }
     }
 
-    /// Refuses what Helm 4 does not know, in its words and as early as it does.
+    /// What Helm 4 says of the flag before anything else, and refuses.
     pub(super) fn check(world: &World<'_>, flags: &Flags) -> Result<(), Stop> {
-        let Some(given) = flags.text("dry-run") else { return Ok(()) };
-        let known = matches!(given, "none" | "server" | "client" | "true" | "false");
-        if known || super::dialect(world, flags)? == Dialect::V3 {
-            return Ok(());
-        }
-        let words = format!("invalid dry-run value ({given:?}). Must be \"none\", \"server\", or \"client\"");
-        Err(Stop::words(104, words))
+        if four::is_spoken(world, flags) { four::heed_dry_run(flags, false) } else { Ok(()) }
     }
 
     /// Whether nothing is to be changed.
@@ -164,9 +158,8 @@ pub(super) fn check_force(force: Force, apply: Apply) -> Result<(), Stop> {
 }
 
 /// The options that flags ask for.
-pub(super) fn options(session: &Session<'_>, before: Option<&Record>) -> Result<DeployOptions, Stop> {
-    let flags = session.flags;
-    let dialect = session.dialect()?;
+pub(super) fn options(world: &World<'_>, flags: &Flags, before: Option<&Record>) -> Result<DeployOptions, Stop> {
+    let dialect = super::dialect(world, flags)?;
     let (apply, force) = (apply(flags, dialect, before), force(flags));
     check_force(force, apply)?;
     Ok(DeployOptions {
@@ -178,7 +171,7 @@ pub(super) fn options(session: &Session<'_>, before: Option<&Record>) -> Result<
         description: flags.text("description").filter(|text| !text.is_empty()).map(str::to_owned),
         atomic: atomic(flags),
         cleanup_on_fail: flags.is("cleanup-on-fail"),
-        max_history: max_history(session.world, flags),
+        max_history: max_history(world, flags),
         apply,
         dialect,
         argo_hooks: ArgoHooks::Patched,
@@ -226,7 +219,8 @@ pub(super) struct Rendering {
 /// `recorded` are values of an earlier revision that lie under those given; without them errors name the place of a
 /// value.
 pub(super) async fn content(
-    session: &Session<'_>,
+    world: &World<'_>,
+    flags: &Flags,
     asked: &Asked,
     recorded: Option<Values>,
     rendering: Rendering,
@@ -251,12 +245,11 @@ pub(super) async fn content(
     })?;
     log(&rendered.warnings);
     let mut content = Content::of(&rendered).map_err(|error| super::session::told(&error))?;
-    let flags = session.flags;
     if flags.is("hide-secret") {
         content.manifest = without_secrets(&rendered);
     }
     if let Some(program) = &post_renderer {
-        content.manifest = template::post_rendered(session.world, flags, program, content.manifest)?;
+        content.manifest = template::post_rendered(world, flags, program, content.manifest)?;
     }
     content.labels = flags.pairs("labels");
     Ok((content, rendered))
@@ -308,19 +301,44 @@ const OTHERWISE: [(&str, &str); 4] = [
     ("run `helm dependency build` to", "run 'helm dependency build' to"),
 ];
 
-/// The same refusal in Helm 4's words, where it has others.
+/// The same refusal in Helm 4's words, where it has others; its log tells of some of them too.
 pub(super) fn spoken(world: &World<'_>, flags: &Flags, stop: Stop) -> Stop {
     match stop {
-        Stop::Words { helm, diagnostic } if super::dialect(world, flags).is_ok_and(|it| it == Dialect::V4) => {
+        Stop::Words { helm, diagnostic } if four::is_spoken(world, flags) => {
             let helm = match helm.as_str() {
                 "cannot re-use a name that is still in use" => {
-                    "release name check failed: cannot reuse a name that is still in use".to_owned()
+                    check_failed("release name check", "cannot reuse a name that is still in use")
                 }
                 words if words.starts_with("release name \"") && words.contains("invalid release name") => {
-                    format!("release name check failed: {words}")
+                    check_failed("release name check", words)
                 }
-                words => OTHERWISE.iter().fold(words.to_owned(), |text, (three, four)| text.replacen(three, four, 1)),
+                words => {
+                    let four =
+                        OTHERWISE.iter().fold(words.to_owned(), |text, (three, four)| text.replacen(three, four, 1));
+                    if four == "hiding Kubernetes secrets requires a dry-run mode" {
+                        four::log(four::Level::Error, &four, &[]);
+                    }
+                    four
+                }
             };
+            Stop::Words { helm, diagnostic }
+        }
+        other => other,
+    }
+}
+
+/// What an installation says when one of its first checks fails.
+fn check_failed(check: &str, words: &str) -> String {
+    four::log(four::Level::Error, &format!("{check} failed"), &[("error", words)]);
+    format!("{check} failed: {words}")
+}
+
+/// A cluster that does not answer, as Helm 4 tells it where it looks before anything else.
+pub(super) fn unreachable_first(stop: Stop) -> Stop {
+    match stop {
+        Stop::Words { helm, diagnostic } if helm.starts_with("kubernetes cluster unreachable") => {
+            let helm = format!("cluster reachability check failed: {helm}");
+            four::log(four::Level::Error, &helm, &[]);
             Stop::Words { helm, diagnostic }
         }
         other => other,

@@ -128,8 +128,19 @@ pub(crate) const CHART: &[Spec] = &[
 #[derive(Debug, Default)]
 pub(crate) struct Flags {
     values: BTreeMap<&'static str, Vec<String>>,
+    /// Each flag as it was given, in order: its name, and whether a value came with it.
+    pub(crate) given: Vec<(&'static str, Valued)>,
     /// Arguments that are no flags.
     pub(crate) arguments: Vec<String>,
+}
+
+/// Whether a flag was given a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Valued {
+    /// `--wait=true`, `--timeout 5m`.
+    Yes,
+    /// `--wait`.
+    No,
 }
 
 /// Whether a global flag in front of the verb is followed by its value.
@@ -185,6 +196,8 @@ impl Flags {
                     Some(letter) => format!("-{letter}, --{name}"),
                     None => format!("--{name}"),
                 };
+                let bare = value.is_none() && matches!(spec.kind, Kind::Bool | Kind::Count | Kind::Optional(_));
+                flags.given.push((spec.name, if bare { Valued::No } else { Valued::Yes }));
                 let value = match (value, spec.kind) {
                     (Some(value), _) => value.to_owned(),
                     (None, Kind::Bool | Kind::Count) => "true".to_owned(),
@@ -199,6 +212,7 @@ impl Flags {
                         .ok_or_else(|| format!("unknown shorthand flag: '{letter}' in -{letters}"))?;
                     let rest = &letters[at + letter.len_utf8()..];
                     let shown = format!("-{letter}, --{}", spec.name);
+                    flags.given.push((spec.name, Valued::Yes));
                     if matches!(spec.kind, Kind::Bool | Kind::Count) && !rest.starts_with('=') {
                         flags.set(spec, "true".to_owned(), &shown, program)?;
                         continue;

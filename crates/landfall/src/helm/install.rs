@@ -12,7 +12,7 @@ use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, shor
 use super::journal::Journal;
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
-use super::{Stop, World, parse, template};
+use super::{Stop, World, four, namespace, parse, template};
 
 const FLAGS: &[Spec] = &[
     short("generate-name", 'g', Kind::Bool, Support::Works, "generate the name (and omit the NAME parameter)"),
@@ -31,6 +31,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     DryRun::check(world, &flags)?;
     let post_renderer = template::find_post_renderer(world, &flags)?;
     let record = prepare_and_run(world, &flags, post_renderer)
+        .map_err(deploy::unreachable_first)
         .map_err(|stop| prefixed("INSTALLATION FAILED", deploy::spoken(world, &flags, stop)))?;
     shown(world, &record, &flags)
 }
@@ -38,7 +39,13 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 /// Prints what became of it.
 fn shown(world: &World<'_>, record: &Record, flags: &Flags) -> Result<u8, Stop> {
     let dialect = super::dialect(world, flags)?;
-    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), dialect, ..Detail::default() };
+    let detail = Detail {
+        all: flags.is("debug"),
+        without_notes: flags.is("hide-notes"),
+        fresh: true,
+        dialect,
+        ..Detail::default()
+    };
     let text = text(record, Format::of(flags), detail, None)?;
     io::stdout().lock().write_all(text.as_bytes())?;
     Ok(0)
@@ -47,26 +54,56 @@ fn shown(world: &World<'_>, record: &Record, flags: &Flags) -> Result<u8, Stop> 
 fn prepare_and_run(world: &World<'_>, flags: &Flags, post_renderer: Option<PathBuf>) -> Result<Record, Stop> {
     let (name, reference) = name_and_chart(flags)?;
     let asked = deploy::asked(world, flags, &reference)?;
-    check_chart(&asked)?;
+    check_chart(world, flags, &asked)?;
     let dry_run = DryRun::of(flags)?;
+    // Helm 3 asks for the cluster all the same.
+    if dry_run == DryRun::Client && four::is_spoken(world, flags) {
+        return without_cluster(world, flags, &name, &asked, post_renderer);
+    }
     on_cluster(world, flags, async |session| {
         install(session, &name, &asked, dry_run, post_renderer, flags.is("replace")).await
     })
 }
 
+/// What would be recorded, as Helm 4 tells it without any cluster: no name is taken, no kind is unknown.
+fn without_cluster(
+    world: &World<'_>,
+    flags: &Flags,
+    name: &str,
+    asked: &Asked,
+    post_renderer: Option<PathBuf>,
+) -> Result<Record, Stop> {
+    if let Err(error) = landfall_release::validate_release_name(name) {
+        return Err(prefixed(&format!("release name {name:?}"), told(&error)));
+    }
+    let namespace = namespace::namespace(world, flags);
+    let options = template::render_options(world, flags)?;
+    let rendering = Rendering { options, post_renderer, capabilities: landfall_chart::Capabilities::default() };
+    let release = ReleaseInfo::install(name, &namespace);
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let (content, _) = runtime.block_on(deploy::content(world, flags, asked, None, rendering, release))?;
+    let deploy = deploy::options(world, flags, None)?;
+    let record = landfall_release::first_record(name, &namespace, content, &deploy, jiff::Timestamp::now());
+    let mut record = record.map_err(|error| told(&error))?;
+    record.info.description = "Dry run complete".to_owned();
+    Ok(record)
+}
+
 /// What Helm checks of a chart before it talks to the cluster.
-pub(super) fn check_chart(asked: &Asked) -> Result<(), Stop> {
+pub(super) fn check_chart(world: &World<'_>, flags: &Flags, asked: &Asked) -> Result<(), Stop> {
     let metadata = &asked.chart.metadata;
     if !matches!(metadata.kind.as_str(), "" | "application") {
         return Err(Stop::words(216, format!("{} charts are not installable", metadata.kind)));
     }
-    warn_deprecated(asked)?;
+    warn_deprecated(world, flags, asked)?;
     check_dependencies(asked)
 }
 
 /// Says that a chart is not kept any more.
-pub(super) fn warn_deprecated(asked: &Asked) -> Result<(), Stop> {
-    if asked.chart.metadata.deprecated {
+pub(super) fn warn_deprecated(world: &World<'_>, flags: &Flags, asked: &Asked) -> Result<(), Stop> {
+    if asked.chart.metadata.deprecated && four::is_spoken(world, flags) {
+        four::log(four::Level::Warn, "this chart is deprecated", &[]);
+    } else if asked.chart.metadata.deprecated {
         writeln!(io::stderr().lock(), "WARNING: This chart is deprecated")?;
     }
     Ok(())
@@ -144,9 +181,9 @@ async fn install_with(
     }
     let release = ReleaseInfo::install(name, &namespace);
     let rendering = Rendering { options: render, post_renderer, capabilities };
-    let (content, _) = deploy::content(session, asked, None, rendering, release).await?;
+    let (content, _) = deploy::content(session.world, flags, asked, None, rendering, release).await?;
     let options = InstallOptions {
-        deploy: deploy::options(session, None)?,
+        deploy: deploy::options(session.world, flags, None)?,
         create_namespace: flags.is("create-namespace"),
         replace,
         // On a dry run Helm installs none, and refuses what is of their kinds.

@@ -6,7 +6,7 @@ use landfall_source::{CertificateCheck, HttpClient, Registry};
 
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag, short};
 use super::repositories::{access, credentials, scheme, wrapped};
-use super::{Stop, World, group, parse};
+use super::{Stop, World, four, group, parse};
 
 use Kind::{Bool, Text};
 use Support::Works;
@@ -44,7 +44,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         writeln!(super::repositories::spoken(world, &flags)?, "Removing login credentials for {host}")?;
         return Ok(0);
     }
-    let (username, password) = asked(&flags)?;
+    let (username, password) = asked(world, &flags)?;
     kept.given = Some((username.clone(), password.clone()));
     let mut access = access(&flags);
     if flags.is("insecure") {
@@ -57,7 +57,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     Ok(0)
 }
 
-fn asked(flags: &Flags) -> Result<(String, String), Stop> {
+fn asked(world: &World<'_>, flags: &Flags) -> Result<(String, String), Stop> {
     let username = flags.text("username").unwrap_or_default().to_owned();
     if flags.is("password-stdin") {
         let mut password = String::new();
@@ -70,7 +70,14 @@ fn asked(flags: &Flags) -> Result<(String, String), Stop> {
     }
     match flags.text("password").filter(|password| !password.is_empty()) {
         Some(password) => {
-            writeln!(io::stderr().lock(), "WARNING: Using --password via the CLI is insecure. Use --password-stdin.")?;
+            if four::is_spoken(world, flags) {
+                four::log(four::Level::Warn, "using --password via the CLI is insecure. Use --password-stdin", &[]);
+            } else {
+                writeln!(
+                    io::stderr().lock(),
+                    "WARNING: Using --password via the CLI is insecure. Use --password-stdin."
+                )?;
+            }
             Ok((username, password.to_owned()))
         }
         None => Err(Stop::words(100, "give --username and --password-stdin; nothing is asked for here")),

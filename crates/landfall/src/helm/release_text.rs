@@ -23,6 +23,8 @@ pub(super) struct Detail {
     pub(super) without_notes: bool,
     /// No chart in machine-readable formats.
     pub(super) without_chart: bool,
+    /// The record has just been made: an empty map of values was not left out of it yet.
+    pub(super) fresh: bool,
     /// Whose manner is kept: Helm 4 shows the description always.
     pub(super) dialect: Dialect,
 }
@@ -120,7 +122,7 @@ fn for_people(record: &Record, detail: Detail, resources: Option<&str>) -> Resul
         let _infallible = writeln!(
             out,
             "USER-SUPPLIED VALUES:\n{}\nCOMPUTED VALUES:\n{}",
-            user_values(record)?,
+            if detail.fresh && record.config.is_empty() { "{}\n".to_owned() } else { user_values(record)? },
             yaml(&values_to_json(&values))?
         );
     }

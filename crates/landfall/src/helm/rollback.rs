@@ -8,7 +8,7 @@ use super::deploy;
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
 use super::journal::Journal;
 use super::session::{Session, on_cluster, told};
-use super::{Stop, World, parse};
+use super::{Stop, World, four, parse};
 
 use Kind::{Bool, Int, Optional, Text};
 use Support::Works;
@@ -112,5 +112,12 @@ async fn roll_back_with(
     };
     let Some(journal) = journal else { return Ok(()) };
     let delivered = session.run(&prepared, journal).await?;
-    if delivered.succeeded() { Ok(()) } else { Err(session.failure(&delivered)) }
+    if delivered.succeeded() {
+        return Ok(());
+    }
+    if four::is_spoken(session.world, flags) {
+        let words = delivered.failure_words.as_deref().unwrap_or_default();
+        four::log(four::Level::Warn, &format!("Rollback {name:?} failed: {words}"), &[]);
+    }
+    Err(session.failure(&delivered))
 }

@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::flags::{CHART, DETERMINISTIC, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
 use super::validate::{self, Work};
-use super::{Stop, World, dialect, log, namespace, parse, place, values};
+use super::{Stop, World, dialect, four, log, namespace, parse, place, values};
 
 use Kind::{Bool, List, Optional, Repeat, Text};
 use Support::{NoEffect, Works};
@@ -83,7 +83,9 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             "\"helm template\" requires at least 1 argument\n\nUsage:  helm template [NAME] [CHART] [flags]".to_owned(),
         ));
     }
-    super::deploy::DryRun::check(world, &flags)?;
+    if four::is_spoken(world, &flags) {
+        four::heed_dry_run(&flags, true)?;
+    }
     let post_renderer = find_post_renderer(world, &flags)?;
     let mut capabilities = Capabilities::default();
     if let Some(text) = flags.text("kube-version").filter(|text| !text.is_empty()) {
@@ -100,7 +102,9 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     layers.merge()?;
     // The process ends with the output; giving back every value of a large chart one by one would only take time.
     let chart = ManuallyDrop::new(place::load_for_template(world, &flags, &path, &reference)?);
-    if chart.metadata.deprecated && chart.metadata.kind != "library" {
+    if chart.metadata.deprecated && chart.metadata.kind != "library" && four::is_spoken(world, &flags) {
+        four::log(four::Level::Warn, "this chart is deprecated", &[]);
+    } else if chart.metadata.deprecated && chart.metadata.kind != "library" {
         writeln!(io::stderr().lock(), "WARNING: This chart is deprecated")?;
     }
     // Helm 3 looks at it this late.

@@ -12,7 +12,7 @@ use super::install::{check_chart, check_dependencies, install, warn_deprecated};
 use super::journal::Journal;
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
-use super::{Stop, World, exactly, log, parse, template};
+use super::{Stop, World, exactly, four, log, parse, template};
 
 use Kind::{Bool, Int};
 use Support::Works;
@@ -56,7 +56,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             }
             let replace = !session.releases.history(&name).await.map_err(|error| told(&error))?.is_empty();
             let asked = deploy::asked(world, &flags, &flags.arguments[1])?;
-            check_chart(&asked)?;
+            check_chart(world, &flags, &asked)?;
             let dry_run = DryRun::of(&flags)?;
             return install(session, &name, &asked, dry_run, post_renderer, replace).await;
         }
@@ -64,7 +64,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         let dry_run = DryRun::of(&flags)?;
         let asked = deploy::asked(world, &flags, &flags.arguments[1])?;
         check_dependencies(&asked).map_err(|stop| deploy::spoken(world, &flags, stop))?;
-        warn_deprecated(&asked)?;
+        warn_deprecated(world, &flags, &asked)?;
         let record = upgrade(session, &name, &asked, dry_run, post_renderer)
             .await
             .map_err(|stop| prefixed("UPGRADE FAILED", deploy::spoken(world, &flags, stop)))?;
@@ -72,9 +72,24 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             writeln!(io::stdout().lock(), "Release {name:?} has been upgraded. Happy Helming!")?;
         }
         Ok(record)
+    })
+    .map_err(|stop| match &stop {
+        // Without --install nothing else is looked for before, and Helm tells it as the upgrade's failure.
+        Stop::Words { helm, .. }
+            if !flags.is("install") && helm.to_lowercase().starts_with("kubernetes cluster unreach") =>
+        {
+            prefixed("UPGRADE FAILED", stop)
+        }
+        _ => stop,
     })?;
     let dialect = super::dialect(world, &flags)?;
-    let detail = Detail { all: flags.is("debug"), without_notes: flags.is("hide-notes"), dialect, ..Detail::default() };
+    let detail = Detail {
+        all: flags.is("debug"),
+        without_notes: flags.is("hide-notes"),
+        fresh: true,
+        dialect,
+        ..Detail::default()
+    };
     io::stdout().lock().write_all(text(&record, format, detail, None)?.as_bytes())?;
     Ok(0)
 }
@@ -139,9 +154,9 @@ async fn upgrade_with(
         operation: Operation::Upgrade,
     };
     let rendering = Rendering { options: render, post_renderer, capabilities };
-    let (content, _) = deploy::content(session, &asked, recorded, rendering, release).await?;
+    let (content, _) = deploy::content(session.world, flags, &asked, recorded, rendering, release).await?;
     let options = UpgradeOptions {
-        deploy: DeployOptions { pods: deploy::pods(flags), ..deploy::options(session, Some(&base))? },
+        deploy: DeployOptions { pods: deploy::pods(flags), ..deploy::options(session.world, flags, Some(&base))? },
     };
     let prepared = session.releases.prepare_upgrade(name, content, &options).await;
     let mut prepared = prepared.map_err(|error| {
@@ -159,6 +174,10 @@ async fn upgrade_with(
     let delivered = session.run(&prepared, journal).await?;
     if delivered.succeeded() {
         return Ok(delivered.record);
+    }
+    if four::is_spoken(session.world, flags) {
+        let words = delivered.failure_words.as_deref().unwrap_or_default();
+        four::log(four::Level::Warn, "upgrade failed", &[("name", name), ("error", words)]);
     }
     Err(deploy::failed(session, name, &delivered, "rolled back"))
 }

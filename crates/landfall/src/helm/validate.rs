@@ -16,6 +16,7 @@ use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_release::{Content, DeployOptions, InstallOptions, OwnershipCheck, manifest_objects};
 
+use super::deploy::unreachable_first;
 use super::flags::Flags;
 use super::session::{Session, on_cluster, told};
 use super::{Stop, Voice, World, log};
@@ -78,12 +79,7 @@ pub(super) fn live(world: &World<'_>, flags: &Flags, work: &Work<'_>) -> Result<
             return Ok(Some(rendered));
         }
         let validated = on_cluster(world, flags, async |session| validate(session, work, looking).await);
-        return validated.map(Some).map_err(|stop| match stop {
-            Stop::Words { helm, diagnostic } if one && helm.starts_with("kubernetes cluster unreachable") => {
-                Stop::Words { helm: format!("cluster reachability check failed: {helm}"), diagnostic }
-            }
-            other => other,
-        });
+        return validated.map(Some).map_err(|stop| if one { unreachable_first(stop) } else { stop });
     }
     if looking {
         let rendered =

@@ -255,3 +255,31 @@ fn links_in_a_chart_and_what_lint_lets_pass_are_told_as_helm_tells_them() {
     let log = "engine.go:227: [INFO] Fail: a\nengine.go:206: [INFO] Missing required value: b\n";
     assert_eq!(said.stderr, format!("{told}{log}{told}Error: 1 chart(s) linted, 1 chart(s) failed\n"));
 }
+
+#[test]
+fn helm_4_tries_an_installation_without_a_cluster_and_says_what_it_will_drop() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "shop", "shop");
+    // Port 1 is nobody's.
+    let nowhere = ["--kube-apiserver", "http://127.0.0.1:1"];
+    let helm = |args: &[&str]| sandbox.run(&[&["helm"], args, &["--helm-dialect", "v4"], &nowhere].concat());
+    let tried = helm(&["install", "web", "./shop", "--dry-run=client", "--debug"]).exits(0);
+    for text in ["STATUS: pending-install", "USER-SUPPLIED VALUES:\n{}\n", "# Source: shop/templates/all.yaml"] {
+        assert!(tried.stdout.contains(text), "{text:?}\n{}", tried.all());
+    }
+    let unreachable = "kubernetes cluster unreachable: Get \"http://127.0.0.1:1/version\"";
+    let refused = helm(&["install", "web", "./shop", "--atomic", "--wait=true"]).exits(1);
+    let told: Vec<&str> = refused.stderr.lines().collect();
+    assert_eq!(told[0], "Flag --atomic has been deprecated, use --rollback-on-failure instead");
+    assert!(told[1].starts_with("level=WARN msg=\"--wait=true is deprecated (boolean value)"), "{}", told[1]);
+    assert!(told[2].starts_with("level=ERROR msg=\"cluster reachability check failed: kubernetes"), "{}", told[2]);
+    assert!(
+        told[3].starts_with(&format!("Error: INSTALLATION FAILED: cluster reachability check failed: {unreachable}"))
+    );
+    helm(&["upgrade", "web", "./shop"]).exits(1).says(&format!("Error: UPGRADE FAILED: {unreachable}"));
+    helm(&["upgrade", "web", "./shop", "-i"]).exits(1).says(&format!("Error: {unreachable}"));
+    helm(&["template", "./shop", "--wait=now"]).exits(1).says("invalid wait input \"now\"");
+    let three =
+        sandbox.run(&[&["helm", "install", "web", "./shop", "--dry-run=client"][..], &nowhere].concat()).exits(1);
+    three.says("Error: INSTALLATION FAILED: Kubernetes cluster unreachable");
+}
