@@ -50,6 +50,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "explain", material: Material::Corpus, runs: &[&["explain", "--evidence"]] },
     Suite { name: "alarms", material: Material::Corpus, runs: &[&["alarms"]] },
     Suite { name: "fidelity", material: Material::Corpus, runs: &[&["fidelity", "--evidence"]] },
+    Suite { name: "addons", material: Material::Corpus, runs: &[&["addons", "--evidence"]] },
     Suite { name: "fuzz", material: Material::Oracles, runs: &[&["fuzz"]] },
 ];
 

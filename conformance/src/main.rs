@@ -12,6 +12,7 @@
 //! Every suite counts what it planned, prints one closing line, and can write its evidence to `docs/evidence`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this program's output is its report")]
 
+mod addons;
 mod alarms;
 mod commands;
 mod compare;
@@ -129,6 +130,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Delivers examples and public charts onto the embedded cluster and onto a real control plane, and compares what is left and in which order it came.
     Fidelity(fidelity::Arguments),
+    /// Installs the addons (charts of LANDFALL_CORPUS) twice on a real API server: the second time nothing is written.
+    Addons(addons::Arguments),
     /// Rehearses public charts at their default values (of LANDFALL_CORPUS) and holds each error against what a person says to it.
     Alarms(alarms::Arguments),
     /// Shows that parity sees one planted byte.
@@ -174,6 +177,7 @@ fn main() -> ExitCode {
         }
         Command::Fuzz(arguments) => said(fuzz::run(root(), &arguments)),
         Command::Fidelity(arguments) => fidelity::run(&arguments),
+        Command::Addons(arguments) => addons::run(&arguments),
         Command::Alarms(arguments) => said(alarms::run(root(), &arguments)),
         Command::Selftest => said(parity::selftest(root())),
         Command::Record { cases, golden } => {

@@ -39,6 +39,7 @@ const COVERED: &[Covered] = &[
     Covered { suite: "kubectl-suite", paths: CLUSTER },
     Covered { suite: "traces", paths: CLUSTER },
     Covered { suite: "fidelity", paths: DELIVERY },
+    Covered { suite: "addons", paths: DELIVERY },
     Covered {
         suite: "alarms",
         paths: &[
