@@ -28,30 +28,6 @@ pub struct DownOptions {
     pub keep_data: bool,
 }
 
-/// One delivery in a listing.
-#[derive(Debug, Clone, Serialize)]
-pub struct HistoryLine {
-    /// The release.
-    pub name: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// The revision.
-    pub revision: i64,
-    /// RFC 3339.
-    pub updated: String,
-    /// Helm's word.
-    pub status: String,
-    /// `web-0.1.0`
-    pub chart: String,
-    /// The version of what it installs.
-    pub app_version: String,
-    /// Helm's description.
-    pub description: String,
-    /// What was delivered: a commit, when this machine delivered it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-}
-
 impl Session {
     /// Removes units, last first.
     ///
@@ -106,46 +82,6 @@ impl Session {
             self.releases("default").list_everywhere(ListFilter::All).await.map_err(|error| vec![error.diagnose()])?;
         let applications = self.delivered_applications().await?;
         Ok(applications.is_empty() && records.iter().all(|record| record.info.status == Status::Uninstalled))
-    }
-
-    /// The revisions of releases, newest first, at most `max` each.
-    ///
-    /// # Errors
-    /// When the cluster cannot be asked.
-    pub async fn history(&self, wanted: &[(String, String)], max: usize) -> Result<Vec<HistoryLine>, Vec<Diagnostic>> {
-        let mut lines = Vec::new();
-        for (namespace, name) in wanted {
-            let releases = self.releases(namespace);
-            let mut records = releases.history(name).await.map_err(|error| vec![error.diagnose()])?;
-            records.reverse();
-            let sources = self
-                .store
-                .history(&format!("release {namespace}/{name}"), 1000)
-                .await
-                .map_err(|error| vec![error.diagnose()])?;
-            for record in records.into_iter().take(max) {
-                let source = sources
-                    .iter()
-                    .find(|row| row.entry.body["revision"].as_i64() == Some(record.version))
-                    .map(|row| row.entry.revision.clone());
-                lines.push(HistoryLine {
-                    name: record.name.clone(),
-                    namespace: record.namespace.clone(),
-                    revision: record.version,
-                    updated: record.info.last_deployed.map(|at| at.to_string()).unwrap_or_default(),
-                    status: record.info.status.word().to_owned(),
-                    chart: format!(
-                        "{}-{}",
-                        record.chart["metadata"]["name"].as_str().unwrap_or("?"),
-                        record.chart["metadata"]["version"].as_str().unwrap_or("?")
-                    ),
-                    app_version: record.chart["metadata"]["appVersion"].as_str().unwrap_or_default().to_owned(),
-                    description: record.info.description.clone(),
-                    source,
-                });
-            }
-        }
-        Ok(lines)
     }
 
     /// What a rollback would do.

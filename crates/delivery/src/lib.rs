@@ -19,6 +19,7 @@ mod down;
 mod duration;
 mod explain;
 mod forward;
+mod history;
 mod images;
 mod inside;
 mod k3d;
@@ -40,13 +41,14 @@ mod up;
 pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
 pub use build::{Builder, ImageBuild, Imported, Shipping, image_builds};
 pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, check_client, run_check, tally};
-pub use down::{DownOptions, HistoryLine, Removal};
+pub use down::{DownOptions, Removal};
 pub use duration::parse_duration;
 pub use explain::{
     BlamedCommit, DecisionStory, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory,
     RenderedLine, ValueStory, field_path, is_near,
 };
 pub use forward::{Forward, ForwardEvent, ForwardWish, PortPair, find_forward};
+pub use history::{HistoryLine, Reverted};
 pub use images::{UsedImage, used_images};
 pub use k3d::{K3d, Made};
 pub use landfall_release::HookRuns;

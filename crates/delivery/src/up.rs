@@ -400,7 +400,7 @@ impl Session {
             hooks: options.hooks,
             argo_hooks: ArgoHooks::Remade,
             ownership: match unit.door {
-                Door::Release => OwnershipCheck::Strict,
+                Door::Release => OwnershipCheck::AdoptNamespace,
                 Door::Application(_) => OwnershipCheck::Take,
             },
             ..DeployOptions::default()
@@ -561,30 +561,6 @@ impl Session {
             Err(error) => {
                 summary.outcome = Outcome::Failed;
                 summary.diagnostics.push(error.diagnose());
-            }
-        }
-    }
-
-    /// Appends a delivery to the history of each unit it touched.
-    async fn remember(&self, summary: &Summary) {
-        for unit in &summary.units {
-            if matches!(unit.outcome, Outcome::Unchanged | Outcome::NotBegun) {
-                continue;
-            }
-            let entry = landfall_store::HistoryEntry {
-                target: format!("release {}/{}", unit.namespace, unit.name),
-                at: self.clock.now().to_string(),
-                revision: summary.revision.clone(),
-                outcome: if unit.outcome == Outcome::Delivered { "delivered" } else { "failed" }.to_owned(),
-                summary: format!("revision {}, {} changes", unit.revision, unit.changes.len()),
-                body: serde_json::json!({"revision": unit.revision}),
-            };
-            if let Err(error) = self.store.append_history(&entry).await {
-                self.tell(Progress::Note(
-                    Diagnostic::warning(312, "the delivery is done but could not be added to the history")
-                        .note(error.to_string()),
-                ))
-                .await;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! All rules over one subject: findings of one cause made one, located, waived.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use landfall_chart::Source;
@@ -80,8 +81,8 @@ fn locate(spot: &mut Spot, subject: &Subject<'_>, blame: &dyn Blame) {
         return;
     }
     let Some(unit) = subject.unit(unit) else { return };
-    let path = spot.field.as_deref().unwrap_or("kind");
-    let Some(origin) = unit.rendered.origin(key, path) else { return };
+    let path = spot.field.as_deref().map_or(Cow::Borrowed("kind"), |field| telling(unit, key, field));
+    let Some(origin) = unit.rendered.origin(key, &path) else { return };
     spot.template = origin.template;
     // What is not there was set by nobody: the values around it say nothing of it.
     let written = spot.field.as_deref().is_some_and(|field| is_written(unit, key, field));
@@ -89,6 +90,14 @@ fn locate(spot: &mut Spot, subject: &Subject<'_>, blame: &dyn Blame) {
         return;
     }
     spot.values = origin.sources.iter().map(|source| value_origin(source, blame)).collect();
+}
+
+/// The field whose origin says most of this one's: many lines write a container, and its image's says which one it is.
+fn telling<'f>(unit: &DesiredUnit, key: &ObjectKey, field: &'f str) -> Cow<'f, str> {
+    let list = field.rsplit_once('[').map_or("", |(list, _)| list.rsplit('.').next().unwrap_or(list));
+    let image = format!("{field}.image");
+    let is_container = field.ends_with(']') && matches!(list, "containers" | "initContainers");
+    if is_container && is_written(unit, key, &image) { Cow::Owned(image) } else { Cow::Borrowed(field) }
 }
 
 /// Whether an object has a field, as `spec.containers[0].image` or `metadata.annotations[a/b]`.

@@ -16,6 +16,9 @@ pub use text::findings_text;
 
 use landfall_diag::Place;
 
+/// How many of the lines that set a finding's field are told to people; programs get them all.
+pub(crate) const VALUES_SHOWN: usize = 3;
+
 /// `values.yaml:12:3`, or as much of it as is known.
 pub(crate) fn place_text(place: &Place) -> String {
     match (place.line, place.column) {

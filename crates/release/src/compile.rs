@@ -352,7 +352,7 @@ pub(crate) fn settle(
                 }
                 if let Some(current) = live.get(&object.key())
                     && previous.is_none()
-                    && ownership == OwnershipCheck::Strict
+                    && !ownership::is_taken(current, ownership, &record.namespace)
                 {
                     ownership::check(current, verb, &record.name, &record.namespace)?;
                 }

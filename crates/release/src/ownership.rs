@@ -1,10 +1,14 @@
 use landfall_object::{BUILT_IN, Object, SIMULATED};
 
 use crate::Error;
+use crate::prepare::OwnershipCheck;
 
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 const RELEASE_NAME: &str = "meta.helm.sh/release-name";
 const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+
+/// Argo CD's mark of what belongs to an Application.
+const TRACKING_ID: &str = "argocd.argoproj.io/tracking-id";
 
 /// The annotation by which an object survives its release.
 pub(crate) const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
@@ -14,6 +18,18 @@ pub(crate) fn mark(object: &mut Object, name: &str, namespace: &str) {
     object.set_label(MANAGED_BY, "Helm");
     object.set_annotation(RELEASE_NAME, name);
     object.set_annotation(RELEASE_NAMESPACE, namespace);
+}
+
+/// Whether an existing object is taken into a release of `namespace` unasked, whoever has made it.
+pub(crate) fn is_taken(live: &Object, ownership: OwnershipCheck, namespace: &str) -> bool {
+    match ownership {
+        OwnershipCheck::Strict => false,
+        OwnershipCheck::AdoptNamespace => {
+            let is_marked = [RELEASE_NAME, TRACKING_ID].iter().any(|mark| live.annotation(mark).is_some());
+            (live.group(), live.kind(), live.name()) == ("", "Namespace", namespace) && !is_marked
+        }
+        OwnershipCheck::Take => true,
+    }
 }
 
 /// Whether an existing object may be taken into a release (pkg/action/validate.go, checkOwnership).

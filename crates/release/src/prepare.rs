@@ -60,6 +60,9 @@ pub enum OwnershipCheck {
     /// The operation is refused.
     #[default]
     Strict,
+    /// As [`OwnershipCheck::Strict`], but the release's own namespace is taken where nobody has marked it as theirs:
+    /// something had to make it before the release could, a first Secret for example.
+    AdoptNamespace,
     /// They are taken into the release (`--take-ownership`).
     Take,
 }

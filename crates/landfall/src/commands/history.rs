@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use landfall_delivery::HistoryLine;
+
 use crate::cli::HistoryArgs;
 use crate::commands::shared;
 use crate::context::Context;
@@ -50,13 +52,24 @@ pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Outcome {
                     line.status.clone(),
                     line.chart.clone(),
                     line.source.as_deref().map_or("-".to_owned(), short),
-                    line.description.clone(),
+                    described(line),
                 ]);
             }
             ui.data(&table.render());
         }
     }
     Ok(Exit::Done)
+}
+
+/// Helm's description, and whose edits were set back.
+fn described(line: &HistoryLine) -> String {
+    let Some(first) = line.reverted.first() else { return line.description.clone() };
+    let more = match line.reverted.len() - 1 {
+        0 => String::new(),
+        more => format!(", {more} more"),
+    };
+    let (kind, name) = (&first.object.gvk.kind, &first.object.name);
+    format!("{}; {}'s {kind}/{name} {} set back{more}", line.description, first.by.manager, first.field)
 }
 
 /// A release's namespace: the one given, else the only one in which a release of that name lives.

@@ -41,6 +41,12 @@ fn lp_054_a_manual_edit_is_named_reverted_and_recorded() {
     let [change] = changes.as_slice() else { panic!("{changes:?}") };
     assert_eq!((&change["object"]["name"], &change["fields"][0]["path"]), (&json!("web"), &json!("spec.replicas")));
     assert_eq!(change["fields"][0]["by"]["manager"], "kubectl-edit");
+    let history = sandbox.run(&["history", "-o", "json"]).exits(0).json();
+    let (last, first) = (&history["data"][0], &history["data"][1]);
+    assert_eq!((&last["revision"], &last["reverted"][0]["field"]), (&json!(2), &json!("spec.replicas")), "{history}");
+    assert_eq!(last["reverted"][0]["by"]["manager"], "kubectl-edit");
+    assert_eq!(first["reverted"], Value::Null);
+    sandbox.run(&["history"]).exits(0).says("kubectl-edit's Deployment/web spec.replicas set back");
     sandbox.run(&["plan", "web"]).exits(0).says("no changes");
     // What we write ourselves is nobody's edit.
     sandbox.edit("web/values.yaml", "replicas: 1", "replicas: 2");

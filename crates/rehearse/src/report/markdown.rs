@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use crate::examine::Examination;
 use crate::finding::{Finding, Severity};
-use crate::report::{counted, place_text};
+use crate::report::{VALUES_SHOWN, counted, place_text};
 
 /// Findings as Markdown, for a comment.
 pub fn findings_markdown(examination: &Examination) -> String {
@@ -41,7 +41,8 @@ fn one(text: &mut String, finding: &Finding) {
         let container = spot.container.as_deref().map(|name| format!(", container `{name}`")).unwrap_or_default();
         let field = spot.field.as_deref().map(|field| format!(" `{field}`")).unwrap_or_default();
         let _ = writeln!(text, "  - {}{container}{field}", inline(&spot.name()));
-        let mut places: Vec<String> = spot.values.iter().map(|origin| format!("`{}`", origin.text)).collect();
+        let mut places: Vec<String> =
+            spot.values.iter().take(VALUES_SHOWN).map(|origin| format!("`{}`", origin.text)).collect();
         places.extend(spot.template.iter().chain(&spot.file).map(|place| format!("`{}`", place_text(place))));
         if !places.is_empty() {
             let _ = writeln!(text, "  - {}", places.join(" → "));

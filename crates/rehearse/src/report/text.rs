@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use crate::examine::Examination;
 use crate::finding::{Finding, Spot, Witness};
-use crate::report::{counted, place_text};
+use crate::report::{VALUES_SHOWN, counted, place_text};
 
 /// Findings for people: what is wrong, where, why, what to do.
 pub fn findings_text(examination: &Examination) -> String {
@@ -47,12 +47,17 @@ fn one(text: &mut String, finding: &Finding) {
         if let Some(field) = &spot.field {
             let _ = writeln!(text, "  field     {field}");
         }
-        for origin in &spot.values {
+        // A whole container is written by a dozen lines; the first ones tell where to look.
+        let (shown, more) = spot.values.split_at(spot.values.len().min(VALUES_SHOWN));
+        for origin in shown {
             let commit = origin.commit.as_ref().map(|commit| {
                 let short = commit.sha.get(..7).unwrap_or(&commit.sha);
                 format!("  ({short} {})", commit.subject)
             });
             let _ = writeln!(text, "  values    {}{}", origin.text, commit.unwrap_or_default());
+        }
+        if !more.is_empty() {
+            let _ = writeln!(text, "            and {} lines more", more.len());
         }
         for place in spot.template.iter().chain(&spot.file) {
             let word = if spot.template.is_some() { "template" } else { "file    " };

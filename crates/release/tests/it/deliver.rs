@@ -1,6 +1,7 @@
 use landfall_engine::Event;
 use landfall_release::{
-    DeployOptions, Error, InstallOptions, ListFilter, RollbackOptions, Status, UninstallOptions, UpgradeOptions, Wait,
+    DeployOptions, Error, InstallOptions, ListFilter, OwnershipCheck, RollbackOptions, Status, UninstallOptions,
+    UpgradeOptions, Wait,
 };
 
 use crate::charts::{content, deployment, hook, job_hook, web};
@@ -200,6 +201,36 @@ async fn an_object_of_somebody_else_is_not_taken() {
     let refused = place.releases().prepare_install("web", web("shop/web:1"), &install()).await.expect_err("is refused");
     assert!(matches!(refused, Error::Foreign { verb: "install", .. }), "{refused}");
     assert!(place.get("apps/v1", "Deployment", "web").await.is_none());
+}
+
+#[tokio::test]
+async fn trap_t08_a_release_adopts_the_namespace_that_it_renders_for_itself() {
+    let place = Place::new().await;
+    let manifest = |name: &str| {
+        content(format!(
+            "---\n# Source: web/templates/ns.yaml\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n"
+        ))
+    };
+    let own = manifest(&place.namespace);
+    let asked = |ownership| {
+        let deploy = DeployOptions { ownership, ..waiting() };
+        InstallOptions { deploy, create_namespace: true, ..InstallOptions::default() }
+    };
+    // Helm's verbs refuse as Helm does.
+    let refused = place.releases().prepare_install("web", own.clone(), &asked(OwnershipCheck::Strict)).await;
+    assert!(matches!(refused, Err(Error::Foreign { .. })), "{refused:?}");
+    let adopting = asked(OwnershipCheck::AdoptNamespace);
+    let prepared = place.releases().prepare_install("web", own.clone(), &adopting).await.expect("prepares");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    let key =
+        landfall_object::ObjectKey::new(landfall_object::Gvk::new("", "v1", "Namespace"), None, &*place.namespace);
+    let live = place.cluster.get(&key).await.expect("reads").expect("is there");
+    assert_eq!(live.annotation("meta.helm.sh/release-name"), Some("web"));
+    // What is another release's by now, and a namespace that is not this release's home, are left alone.
+    let refused = place.releases().prepare_install("other", own, &adopting).await;
+    assert!(matches!(refused, Err(Error::Foreign { .. })), "{refused:?}");
+    let refused = place.releases().prepare_install("third", manifest("kube-public"), &adopting).await;
+    assert!(matches!(refused, Err(Error::Foreign { .. })), "{refused:?}");
 }
 
 #[tokio::test]
