@@ -1,3 +1,4 @@
+mod unbound;
 mod vanished;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 use landfall_cluster::{Change, Interest, JobWait, Outlook, Readiness, Stuck, readiness, stuck_pod};
 use landfall_object::{Gvk, HealthStatus, Object, ObjectKey};
 use serde_json::json;
+use unbound::UNBOUND;
 use vanished::Vanished;
 
 use crate::desired::{Task, WaitFor};
@@ -208,8 +210,8 @@ impl Executor {
                     if late {
                         return Err(self.timed_out(step, &scene, pending, timeout).await);
                     }
-                    if let Some((key, pod, stuck)) = scene.stuck(watched, judge, &pending, since, self.clock.now())
-                        && (stuck.outlook != Outlook::Curable || self.is_final(&pod, &stuck, to_come).await)
+                    if let Some((key, pod, mut stuck)) = scene.stuck(watched, judge, &pending, since, self.clock.now())
+                        && (stuck.outlook != Outlook::Curable || self.is_final(&pod, &mut stuck, to_come).await)
                     {
                         let message = told_stuck(&pod, &stuck);
                         return Err(self.never_ready(step, key, &pod, &stuck.reason, &message).await);
@@ -259,9 +261,14 @@ impl Executor {
         }))
     }
 
-    /// Whether a pod that misses a Secret, a ConfigMap, a key of one or a claim will go on missing it.
-    async fn is_final(&self, pod: &Object, stuck: &Stuck, to_come: &[(String, String)]) -> bool {
+    /// Whether a pod that misses a Secret, a ConfigMap, a key of one, a claim or a volume will go on missing it.
+    async fn is_final(&self, pod: &Object, stuck: &mut Stuck, to_come: &[(String, String)]) -> bool {
         let namespace = pod.namespace().unwrap_or("default");
+        if stuck.message.contains(UNBOUND) {
+            let Some(why) = self.never_bound(pod).await else { return false };
+            stuck.message = why;
+            return true;
+        }
         let Some((kind, name, field)) = missing_reference(&stuck.message) else {
             return stuck.reason == "CreateContainerConfigError";
         };

@@ -34,4 +34,4 @@ pub use health::{Health, HealthStatus};
 pub use key::ObjectKey;
 pub use object::{NotAnObject, Object, OwnerReference, at};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
-pub use simulated::{BUILT_IN, SIMULATED};
+pub use simulated::{ASSUMED, BUILT_IN, SIMULATED};

@@ -95,7 +95,17 @@ pub fn references(object: &Object) -> Vec<Reference> {
         }
         _ => custom::references(&mut found, object),
     }
+    if runs_on_request(object) {
+        // Programs may have made by then what no manifest brings.
+        found.references.iter_mut().for_each(|reference| reference.need = reference.need.min(Need::Later));
+    }
     found.references
+}
+
+/// Whether an object is a test of Helm's and nothing else: it runs when somebody asks for it.
+fn runs_on_request(object: &Object) -> bool {
+    let events = object.annotation("helm.sh/hook").map(str::trim).filter(|events| !events.is_empty());
+    events.is_some_and(|events| events.split(',').all(|event| matches!(event.trim(), "test" | "test-success")))
 }
 
 /// What controllers will create on the object's behalf.
@@ -254,6 +264,18 @@ mod tests {
             format!("{:?} {} {namespace}{}{key} at {}", reference.need, reference.kind, reference.name, reference.path)
         };
         references(&object).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn what_a_test_needs_may_come_until_somebody_asks_for_it() {
+        let needs = |hook: &str| {
+            let value = json!({"apiVersion": "v1", "kind": "Pod",
+                "metadata": {"name": "t", "namespace": "n", "annotations": {"helm.sh/hook": hook}},
+                "spec": {"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}});
+            seen(value)[0].split(' ').next().map(str::to_owned).expect("a need")
+        };
+        assert_eq!((needs("test"), needs(" test-success, test")), ("Later".to_owned(), "Later".to_owned()));
+        assert_eq!((needs("pre-install,test"), needs("")), ("Start".to_owned(), "Start".to_owned()));
     }
 
     #[test]

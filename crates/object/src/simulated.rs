@@ -6,3 +6,6 @@ pub const SIMULATED: &str = "landfall.dev/simulated";
 /// What stands for a part of a real cluster, such as its default ingress class: a delivery that brings that part takes it
 /// over.
 pub const BUILT_IN: &str = "built in";
+
+/// What a rehearsal takes as there on a cluster that it has not read, such as a storage class that somebody names.
+pub const ASSUMED: &str = "assumed";

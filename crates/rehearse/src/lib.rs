@@ -14,6 +14,7 @@
 mod api;
 mod blame;
 mod calls;
+mod classes;
 mod components;
 mod decoded;
 pub mod doctor;

@@ -167,7 +167,9 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
         given => given.to_vec(),
     };
     let mut empty = Stage::empty(nodes, quiet).await?;
-    empty.make_room(head.iter().chain(&base)).await?;
+    let delivered: Vec<&Object> = head.iter().chain(&base).collect();
+    empty.make_room(delivered.iter().copied()).await?;
+    empty.assume_classes(&delivered).await?;
 
     let mut trials = Vec::new();
     let mut notes: Vec<String> = request.told_besides.clone();

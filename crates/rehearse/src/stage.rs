@@ -23,6 +23,7 @@ use landfall_store::{Location, Store};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
 
+use crate::classes;
 use crate::inventory::Inventory;
 use crate::play::{Operators, TakenForGranted};
 use crate::recognised::recognised;
@@ -91,6 +92,18 @@ impl Stage {
                 own.kind(),
                 own.name()
             ));
+        }
+        self.drydock.settle();
+        Ok(())
+    }
+
+    /// Brings in the classes that the delivery asks for and nobody brings: a cluster that was not read may have them.
+    pub(crate) async fn assume_classes(&mut self, delivered: &[&Object]) -> Result<(), Vec<Diagnostic>> {
+        let cluster = Cluster::new(self.drydock.client());
+        for class in classes::missing(delivered, &self.inventory()) {
+            let made = cluster.create(&class, &Default::default()).await;
+            made.map_err(|error| broken(650, "the simulated cluster cannot be made ready", &error))?;
+            self.notes.push(format!("{} {}: taken as there; no cluster was read", class.kind(), class.name()));
         }
         self.drydock.settle();
         Ok(())

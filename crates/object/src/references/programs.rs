@@ -49,6 +49,12 @@ pub enum Certainty {
 const APPLICATION: &[&str] =
     &["helm.sh/chart", "chart", "app.kubernetes.io/name", "app.kubernetes.io/part-of", "app", "k8s-app"];
 
+/// What programs make in every namespace without being told its name: the last part of their image's, and the object's.
+const MAKE_UNTOLD: &[(&str, &str)] = &[
+    // istio, pilot/pkg/serviceregistry/kube/controller/namespacecontroller.go
+    ("pilot", "istio-ca-root-cert"),
+];
+
 impl Rights {
     /// Adds what a rule of a role gives for a resource (`secrets`), in one namespace or (`None`) in all.
     pub fn add(&mut self, rule: &Value, resource: &str, namespace: Option<&str>) {
@@ -99,6 +105,11 @@ impl Program {
         let (metadata, spec) = pod_template_of(owner)?;
         let mut words = String::new();
         for container in ["initContainers", "containers"].into_iter().flat_map(|field| list(spec, field)) {
+            let image = container["image"].as_str().unwrap_or_default();
+            let program = image.rsplit('/').next().and_then(|image| image.split([':', '@']).next());
+            for (_, made) in MAKE_UNTOLD.iter().filter(|(maker, _)| Some(*maker) == program) {
+                let _ = writeln!(words, "{made}");
+            }
             for word in ["command", "args"].into_iter().flat_map(|field| list(container, field)) {
                 let _ = writeln!(words, "{}", word.as_str().unwrap_or_default());
             }
@@ -296,6 +307,20 @@ mod tests {
         let program = Program::of(&consumer("web"), [rights, Rights::default()], |_| None).expect("a workload");
         assert_eq!(program.makes("Secret", Some("n"), "a", &consumer("x")), Some(Certainty::Named));
         assert_eq!(program.makes("Secret", Some("n"), "b", &consumer("web")), None);
+    }
+
+    #[test]
+    fn what_a_known_program_makes_untold_is_made_in_every_namespace() {
+        let image = |image: &str| {
+            let pod =
+                object(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "istiod", "namespace": "n"},
+                "spec": {"containers": [{"name": "c", "image": image}]}}));
+            let rights = Rights { everywhere: true, ..Rights::default() };
+            let program = Program::of(&pod, [Rights::default(), rights], |_| None).expect("a pod");
+            program.makes("ConfigMap", Some("shop"), "istio-ca-root-cert", &consumer("web"))
+        };
+        assert_eq!(image("registry.example.com/istio/pilot:1.27.0"), Some(Certainty::Named));
+        assert_eq!(image("example.com/autopilot:1"), None);
     }
 
     #[test]

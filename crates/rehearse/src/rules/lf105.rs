@@ -31,7 +31,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             if found.is_none() && is_made(subject, &reference) {
                 continue;
             }
-            findings.extend(backend(&reference, found).map(|finding| finding.at(desired.spot_at(&reference.path))));
+            let finding = backend(&reference, found).map(|finding| match is_ignored(desired, &reference) {
+                true => finding
+                    .weighing(Severity::Warning)
+                    .because("the API server asks in vain, and goes on: `failurePolicy` is `Ignore`"),
+                false => finding,
+            });
+            findings.extend(finding.map(|finding| finding.at(desired.spot_at(&reference.path))));
         }
     }
     let delivered = subject.pods().map(|(_, template)| template);
@@ -44,6 +50,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(endpoints(subject, service, beside));
     }
     findings
+}
+
+/// Whether a webhook refers, without whose answer the API server goes on.
+fn is_ignored(desired: &Desired, reference: &Reference) -> bool {
+    let index = reference.path.strip_prefix("webhooks[").and_then(|rest| rest.split(']').next());
+    index.is_some_and(|index| desired.object.str_at(&format!("/webhooks/{index}/failurePolicy")) == Some("Ignore"))
 }
 
 /// Whether an operator makes the Service for something that is delivered.

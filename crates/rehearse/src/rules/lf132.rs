@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_object::Gvk;
 use landfall_object::references::{Need, references};
 
+use crate::classes::is_assumed;
 use crate::finding::{Finding, Severity};
 use crate::pods::pod_template;
 use crate::routes::TRAEFIK;
@@ -25,6 +26,8 @@ const PREREQUISITES: &[(&str, &str, &str)] = &[
     ("cert-manager.io", "ClusterIssuer", "the certificate is never signed"),
     ("cert-manager.io", "Issuer", "the certificate is never signed"),
     ("storage.k8s.io", "StorageClass", "the claim is never bound, and its pods stay Pending"),
+    ("scheduling.k8s.io", "PriorityClass", "no pod is created without it"),
+    ("node.k8s.io", "RuntimeClass", "no pod is created without it"),
     ("networking.k8s.io", "IngressClass", "no controller takes the Ingress up"),
     ("k8s.mariadb.com", "MariaDB", "its databases, accounts and rights are never made"),
     ("traefik.io", "Middleware", "Traefik leaves the route out, and it answers 404"),
@@ -43,7 +46,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
             let namespace = reference.namespace.as_deref();
             let groups: &[&str] = if *group == "traefik.io" { &TRAEFIK } else { std::slice::from_ref(group) };
-            if groups.iter().any(|group| subject.find(group, kind, namespace, &reference.name).is_some()) {
+            let found = groups.iter().find_map(|group| subject.find(group, kind, namespace, &reference.name));
+            if found.is_some_and(|found| !is_assumed(found.object())) {
                 continue;
             }
             // Of a cluster that was not read nothing is known but what is delivered into the object's own namespace.
@@ -52,6 +56,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 // A controller that has declared no class may take any up.
                 (Known::Live, "IngressClass", _) if !has_classes => continue,
                 (Known::Live, "IngressClass", _) => Severity::Warning,
+                // LF103 tells of them.
+                (Known::Live, "PriorityClass" | "RuntimeClass", _) => continue,
                 (Known::Live, _, _) => Severity::Error,
                 (Known::Assumed, "IngressClass", _) => continue,
                 (Known::Assumed, _, true) => Severity::Warning,

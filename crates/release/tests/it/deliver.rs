@@ -204,6 +204,28 @@ async fn an_object_of_somebody_else_is_not_taken() {
 }
 
 #[tokio::test]
+async fn a_claim_that_nobody_will_bind_is_given_up_and_one_of_a_volume_made_by_hand_is_not() {
+    let place = Place::new().await;
+    let class = format!("by-hand-{}", place.namespace);
+    let set = content(format!(
+        "---\n# Source: web/templates/set.yaml\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: db}}\nspec:\n  serviceName: db\n  selector: {{matchLabels: {{app: db}}}}\n  template:\n    metadata: {{labels: {{app: db}}}}\n    spec:\n      containers:\n      - {{name: db, image: \"shop/db:1\", volumeMounts: [{{name: data, mountPath: /data}}]}}\n  volumeClaimTemplates:\n  - metadata: {{name: data}}\n    spec: {{storageClassName: {class}, accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}\n"
+    ));
+    let prepared = place.releases().prepare_install("db", set.clone(), &install()).await.expect("prepares");
+    let failure = place.run(&prepared).await.expect("runs").report.failure.expect("fails");
+    assert_eq!(failure.kind, landfall_engine::FailureKind::NeverReady);
+    let words = format!("claim data-db-0 is never bound: there is no StorageClass {class}, and no free volume of it");
+    assert!(failure.message.contains(&words), "{}", failure.message);
+    let volume = serde_json::json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": class}, "spec": {
+        "storageClassName": class, "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+        "hostPath": {"path": "/data"}}});
+    let volume = landfall_object::Object::from_value(volume).expect("a map");
+    place.cluster.create(&volume, &Default::default()).await.expect("creates");
+    let again = InstallOptions { replace: true, ..install() };
+    let upgrade = place.releases().prepare_install("db", set, &again).await.expect("prepares");
+    assert_eq!(place.run(&upgrade).await.expect("runs").report.failure, None);
+}
+
+#[tokio::test]
 async fn trap_t08_a_release_adopts_the_namespace_that_it_renders_for_itself() {
     let place = Place::new().await;
     let manifest = |name: &str| {
