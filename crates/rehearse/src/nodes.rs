@@ -1,10 +1,14 @@
 //! The nodes of a cluster that nobody has read: enough for what is delivered, so that a pod that waits does so for a reason.
 
+mod labels;
+
 use landfall_drydock::NodeSpec;
 use landfall_object::{Object, Quantity};
 use serde_json::Value;
 
 use crate::pods::{ContainerRole, PodTemplate, pod_template};
+
+pub(crate) use labels::{Labels, Origin};
 
 /// More nodes than this are not assumed, whatever spreads itself.
 const MOST_NODES: i64 = 9;

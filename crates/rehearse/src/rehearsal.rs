@@ -15,7 +15,7 @@ use crate::examine::{Blame, Examination, conclude};
 use crate::finding::{Finding, Witness};
 use crate::impact::Impact;
 use crate::inventory::Inventory;
-use crate::nodes;
+use crate::nodes::{self, Labels, Origin};
 use crate::rule::Rule;
 use crate::snapshot::Snapshot;
 use crate::stage::{Attempt, Stage};
@@ -162,12 +162,14 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
         From::Base { candidates, .. } => first_look(candidates, &offline),
         _ => Vec::new(),
     };
+    let delivered: Vec<&Object> = head.iter().chain(&base).collect();
+    let labels = Labels::asked(delivered.iter().copied());
     let nodes = match request.nodes.as_slice() {
-        [] => nodes::demand(head.iter()).max(nodes::demand(base.iter())).nodes(),
-        given => given.to_vec(),
+        [] => labels.on(nodes::demand(head.iter()).max(nodes::demand(base.iter())).nodes(), Origin::Assumed),
+        given => labels.on(given.to_vec(), Origin::Given),
     };
     let mut empty = Stage::empty(nodes, quiet).await?;
-    let delivered: Vec<&Object> = head.iter().chain(&base).collect();
+    empty.notes.extend(labels.told());
     empty.make_room(delivered.iter().copied()).await?;
     empty.assume_classes(&delivered).await?;
 

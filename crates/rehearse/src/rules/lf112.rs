@@ -1,4 +1,5 @@
 use landfall_delivery::Door;
+use landfall_engine::FieldChange;
 use landfall_object::diff::{Brief, drift};
 use landfall_object::schema::Schemas;
 use landfall_object::{Object, Quantity};
@@ -53,26 +54,33 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let key = desired.key();
         let Some(live) = subject.before.of(&key).filter(|live| !leaves(subject, desired, live)) else { continue };
         let name = format!("{}/{}", key.gvk.kind, key.name);
-        for change in drift(&desired.object, live, None, &schemas) {
-            let (from, to) = (change.from.as_ref(), change.to.as_ref());
+        let refused = |path: &str, from: Option<&Value>, to: Option<&Value>| {
             let refusal = match key.gvk.kind.as_str() {
-                "PersistentVolumeClaim" => claim(subject, live, &change.path, from, to),
-                _ => immutable(&key.gvk.group, &key.gvk.kind, live, &change.path),
+                "PersistentVolumeClaim" => claim(subject, live, path, from, to),
+                _ => immutable(&key.gvk.group, &key.gvk.kind, live, path),
             };
-            let Some(refusal) = refusal else { continue };
-            let message = format!("{name} cannot change {}", told(&change.path, from, to));
-            let finding = Finding::of(&RULE, message).because(refusal).at(desired.spot_at(&change.path));
-            findings.push(match key.gvk.kind.as_str() {
+            let message = format!("{name} cannot change {}", told(path, from, to));
+            let finding = Finding::of(&RULE, message).because(refusal?).at(desired.spot_at(path));
+            Some(match key.gvk.kind.as_str() {
                 "PersistentVolumeClaim" => finding.help(
                     "put the old value back; what has to be otherwise is a claim of another name, into which the data is \
                      copied: deleting this one loses it",
                 ),
                 _ => finding,
-            });
-        }
+            })
+        };
+        let drift = drift(&desired.object, live, None, &schemas);
+        findings.extend(drift.iter().filter_map(|it| refused(&it.path, it.from.as_ref(), it.to.as_ref())));
+        findings.extend(taken_away(subject, live).filter_map(|it| refused(&it.path, it.from.as_ref(), None)));
         findings.extend(narrower_selector(desired, live, &name));
     }
     findings
+}
+
+/// Fields that the last delivery had set and this one leaves out: its plan says so.
+fn taken_away<'s>(subject: &Subject<'s>, live: &'s Object) -> impl Iterator<Item = &'s FieldChange> {
+    let steps = subject.trials.first().into_iter().flat_map(|trial| &trial.plans).flat_map(|plan| plan.plan.steps());
+    steps.filter(|step| live.is_at(&step.key)).flat_map(|step| &step.changes).filter(|change| change.to.is_none())
 }
 
 /// Whether what is there goes while its successor gets another name: that of the release's next revision.

@@ -103,22 +103,25 @@ fn referred(text: &str) -> Vec<&str> {
     found
 }
 
-/// Variables of one name with different values.
+/// Variables of one name; with one value, too, for a server-side apply refuses the list.
 fn twice(desired: &Desired, container: &Container<'_>) -> Vec<Finding> {
     let variables: Vec<(usize, &str, &Value)> = container.env().collect();
     let mut findings = Vec::new();
     for (index, (at, name, variable)) in variables.iter().enumerate() {
-        let earlier = variables[..index].iter().rfind(|(_, other, _)| other == name);
-        if earlier.is_some_and(|(_, _, other)| other != variable) && !name.is_empty() {
-            findings.push(
-                Finding::of(
-                    &RULE,
-                    format!("`{name}` is set twice in container `{}`, each time otherwise", container.name),
-                )
-                .because("the last one counts, and an apply may drop either")
+        let Some((_, _, earlier)) = variables[..index].iter().rfind(|(_, other, _)| other == name) else { continue };
+        let (severity, how, why) = match earlier == variable {
+            _ if name.is_empty() => continue,
+            true => {
+                (Severity::Info, "to the same", "a server-side apply, as Helm 4 makes it, refuses the whole object")
+            }
+            false => (Severity::Warning, "each time otherwise", "the last one counts, and an apply may drop either"),
+        };
+        findings.push(
+            Finding::of(&RULE, format!("`{name}` is set twice in container `{}`, {how}", container.name))
+                .weighing(severity)
+                .because(why)
                 .at(desired.spot_at(&format!("{}.env[{at}]", container.path))),
-            );
-        }
+        );
     }
     findings
 }

@@ -238,6 +238,52 @@ spec: {clusterIP: None, selector: {app: search}, ports: [{port: 9200}]}
 }
 
 #[test]
+fn what_pods_ask_of_nodes_and_classes_is_taken_as_there_and_said_so() {
+    let choosy = r#"apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: search}
+spec:
+  replicas: 2
+  serviceName: search
+  selector: {matchLabels: {app: search}}
+  template:
+    metadata: {labels: {app: search}}
+    spec:
+      nodeSelector: {pool: data}
+      priorityClassName: urgent
+      affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: topology.kubernetes.io/zone, labelSelector: {matchLabels: {app: search}}}]}}
+      containers: [{name: search, image: "registry.example.com/search:1.0.0", volumeMounts: [{name: data, mountPath: /data}]}]
+  volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], storageClassName: fast-ssd, resources: {requests: {storage: 1Gi}}}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: search}
+spec: {clusterIP: None, selector: {app: search}, ports: [{port: 9200}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: jobs}
+spec:
+  selector: {matchLabels: {app: jobs}}
+  template:
+    metadata: {labels: {app: jobs}}
+    spec:
+      nodeSelector: {pool: jobs}
+      topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app: jobs}}}]
+      containers: [{name: jobs, image: "registry.example.com/jobs:1.0.0"}]
+"#;
+    let rehearsal = install(&[("templates/search.yaml", choosy)]);
+    assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
+    for taken in ["pool=data, pool=jobs, topology.kubernetes.io/zone", "StorageClass fast-ssd", "PriorityClass urgent"]
+    {
+        let is_told =
+            rehearsal.not_simulated.iter().any(|note| note.contains(taken) && note.contains("taken as there"));
+        assert!(is_told, "{taken}: {:?}", rehearsal.not_simulated);
+    }
+    assert_eq!(rehearsal.examination.errors(), 0, "{:#?}", rehearsal.examination.findings);
+}
+
+#[test]
 fn a_base_that_does_not_install_on_an_empty_cluster_runs_all_the_same() {
     let needy = WEB.replace("readinessProbe", "envFrom: [{secretRef: {name: of-old}}], readinessProbe");
     let base = files("tag: 1.0.0\nstrategy: RollingUpdate\n", &[("templates/claim.yaml", CLAIM)]);
