@@ -21,7 +21,7 @@ pub(crate) fn missing(delivered: &[&Object], there: &Inventory) -> Vec<Object> {
         let (group, kind, name) = (reference.group.as_str(), reference.kind.as_str(), reference.name.as_str());
         let Some(class) = class(kind, name) else { continue };
         let is_it = |object: &&Object| (object.group(), object.kind(), object.name()) == (group, kind, name);
-        if there.get(group, kind, None, name).is_none() && !delivered.iter().any(|object| is_it(object)) {
+        if there.get(group, kind, None, name).is_none() && !delivered.iter().any(is_it) {
             found.insert(class);
         }
     }
