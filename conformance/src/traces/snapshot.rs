@@ -250,22 +250,27 @@ async fn events(side: &Side, scenario: &Scenario, scene: &Scene) -> anyhow::Resu
     Ok(counted.into_iter().flat_map(|(line, count)| std::iter::repeat_n(line, count.max(0) as usize)).collect())
 }
 
-/// Made-up name endings become `*`: `Created pod: w-x7d2k`, `Created job w-29384950`.
+/// Made-up name endings become `*`: `Created pod: w-x7d2k`, `Created job w-29384950`, and of a set that is gone by now, so
+/// that it has no symbol, its hash too: `Created pod: w-79fb585f8c-x7d2k`.
 fn without_pod_names(text: &str) -> String {
     let words = text.split(' ').map(|word| {
         let (word, mark) = word.strip_suffix([',', '"', '.']).map_or((word, ""), |rest| (rest, &word[rest.len()..]));
-        let generated = word.rsplit_once('-').filter(|(start, end)| {
-            let symbol = start.ends_with('>') || start.starts_with('w');
-            symbol
-                && (end.len() == 5 || end.len() == 8)
-                && end.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-        });
-        match generated {
-            Some((start, _)) => format!("{start}-*{mark}"),
-            None => format!("{word}{mark}"),
+        let (mut start, mut endings) = (word, 0);
+        while let Some((rest, end)) = start.rsplit_once('-') {
+            if !(rest.ends_with('>') || rest.starts_with('w')) || !is_made_up(end) {
+                break;
+            }
+            (start, endings) = (rest, endings + 1);
         }
+        format!("{start}{}{mark}", "-*".repeat(endings))
     });
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a part of a name is one that controllers draw or count: five letters of a pod, the minutes of a cron job, the
+/// hash of a template.
+fn is_made_up(part: &str) -> bool {
+    matches!(part.len(), 5 | 8..=10) && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -276,6 +281,11 @@ mod tests {
     fn endings_that_were_made_up_are_left_out() {
         assert_eq!(without_pod_names("Created pod: w-x7d2k"), "Created pod: w-*");
         assert_eq!(without_pod_names("Created job w-29384950, fine"), "Created job w-*, fine");
+        assert_eq!(without_pod_names("Created pod: w-79fb585f8c-x7d2k"), "Created pod: w-*-*");
+        assert_eq!(
+            without_pod_names("Scaled down replica set w-79fb585f8c from 1 to 0"),
+            "Scaled down replica set w-* from 1 to 0"
+        );
         assert_eq!(
             without_pod_names("create Pod w-0 in StatefulSet w successful"),
             "create Pod w-0 in StatefulSet w successful"

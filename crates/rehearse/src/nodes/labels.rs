@@ -64,7 +64,10 @@ impl Labels {
         let kinds = if origin == Origin::Assumed { self.sets.len() } else { 1 };
         for kind in 0..kinds {
             for (at, node) in nodes.iter().enumerate() {
-                let set = &self.sets[(kind + at * usize::from(origin == Origin::Given)) % self.sets.len()];
+                let set = match origin {
+                    Origin::Assumed => &self.sets[kind],
+                    Origin::Given => &self.sets[at % self.sets.len()],
+                };
                 let name = if kind == 0 { node.name.clone() } else { format!("landfall-{}", labelled.len()) };
                 let mut labels: BTreeMap<&str, &str> = self.places.iter().map(|key| (key.as_str(), &*name)).collect();
                 labels.extend(set.iter().filter(|it| !is_own(it)).map(|(key, value)| (key.as_str(), value.as_str())));
