@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::evidence::{CaseEvidence, Evidence};
-use crate::testbed::{Layout, Running};
+use crate::testbed::{Audit, Layout, Running};
 use crate::{limited, peers, root};
 
 /// Which binary, and whether evidence is written.
@@ -66,17 +66,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// Installs an addon twice on a control plane of its own; what did not hold, in sentences.
 fn twice(landfall: &Path, name: &str, chart: &Path, namespace: &str) -> anyhow::Result<Vec<String>> {
     let home = tempfile::Builder::new().prefix("landfall-addons-").tempdir()?;
-    let (policy, log) = (home.path().join("audit.yaml"), home.path().join("audit.log"));
-    fs::write(
-        &policy,
-        "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n",
-    )?;
+    let audit = Audit::within(home.path())?;
     let mut layout = Layout::on_free_ports()?;
-    layout.api_server_flags = vec![
-        format!("--audit-policy-file={}", policy.display()),
-        format!("--audit-log-path={}", log.display()),
-        "--audit-log-mode=blocking".to_owned(),
-    ];
+    layout.api_server_flags = audit.flags();
     let running = Running::start(layout)?;
     let kubeconfig = running.testbed().kubeconfig();
     let out = home.path().join("out.txt");
@@ -104,7 +96,7 @@ fn twice(landfall: &Path, name: &str, chart: &Path, namespace: &str) -> anyhow::
         wrong.push(format!("the first time it ends with {code:?}: {printed}"));
         return Ok(wrong);
     }
-    let first = writes(&log)?;
+    let first = writes(&audit)?;
     if first.is_empty() {
         wrong.push("the first time nothing was written".to_owned());
     }
@@ -116,26 +108,17 @@ fn twice(landfall: &Path, name: &str, chart: &Path, namespace: &str) -> anyhow::
     if code != Some(0) || !deployed {
         wrong.push(format!("stock helm does not list it as deployed at revision 1: {listed}"));
     }
-    let before = writes(&log)?.len();
+    let before = writes(&audit)?.len();
     let (code, printed) = called(landfall, &install)?;
     if code != Some(0) || !printed.contains("unchanged") {
         wrong.push(format!("the second time it ends with {code:?}: {printed}"));
     }
-    wrong.extend(writes(&log)?.into_iter().skip(before).map(|write| format!("the second time it wrote: {write}")));
+    wrong.extend(writes(&audit)?.into_iter().skip(before).map(|write| format!("the second time it wrote: {write}")));
     Ok(wrong)
 }
 
-/// What the API server has logged of others than the control plane that was not reading alone.
-fn writes(log: &Path) -> anyhow::Result<Vec<String>> {
-    let text = |event: &Value, pointer: &str| {
-        event.pointer(pointer).and_then(Value::as_str).map(str::to_owned).unwrap_or_default()
-    };
-    let events = fs::read_to_string(log)?;
-    let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    Ok(events
-        .filter(|event| text(event, "/user/username") == "admin" && !text(event, "/userAgent").starts_with("kwok"))
-        .filter(|event| !text(event, "/userAgent").starts_with("conformance"))
-        .filter(|event| !["get", "list", "watch"].contains(&text(event, "/verb").as_str()))
-        .map(|event| format!("{} {}", text(&event, "/verb"), text(&event, "/requestURI")))
-        .collect())
+/// What the API server has logged of others than this suite and the control plane that was not reading alone.
+fn writes(audit: &Audit) -> anyhow::Result<Vec<String>> {
+    let requests = audit.requests()?;
+    Ok(requests.iter().filter(|it| !it.is_read()).map(|it| format!("{} {}", it.verb, it.uri)).collect())
 }

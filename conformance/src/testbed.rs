@@ -3,6 +3,7 @@
 //! A testbed is a folder (certificates, kubeconfigs, logs, pid files, etcd's data) and six ports. [`Testbed::start`] starts what is not running and
 //! waits until the API server is ready; [`Testbed::stop`] ends it. [`Running`] stops on drop, for suites.
 
+mod audit;
 mod certificates;
 pub(crate) mod command;
 mod kubeconfig;
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+pub(crate) use audit::{Audit, Request};
 
 use crate::http::Endpoint;
 use crate::peers;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::recorder::{items, text};
 use super::stand_in;
 use crate::limited;
-use crate::testbed::{Layout, Running};
+use crate::testbed::{Audit, Layout, Request, Running};
 use crate::traces::side::Side;
 
 /// What stands for the value of a Secret that must not come out.
@@ -30,17 +30,9 @@ const CHART: &[(&str, &str)] = &[
 /// Each check that failed, in a sentence; and how many requests were looked at.
 pub(super) async fn ask(landfall: &Path) -> anyhow::Result<(usize, Vec<String>)> {
     let home = tempfile::Builder::new().prefix("landfall-asking-").tempdir()?;
-    let (policy, log) = (home.path().join("audit.yaml"), home.path().join("audit.log"));
-    fs::write(
-        &policy,
-        "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n",
-    )?;
+    let audit = Audit::within(home.path())?;
     let mut layout = Layout::on_free_ports()?;
-    layout.api_server_flags = vec![
-        format!("--audit-policy-file={}", policy.display()),
-        format!("--audit-log-path={}", log.display()),
-        "--audit-log-mode=blocking".to_owned(),
-    ];
+    layout.api_server_flags = audit.flags();
     let running = tokio::task::block_in_place(|| Running::start(layout))?;
     let side = Side::new(running.testbed().endpoint()?)?;
     stand_in::furnish(&side, &[]).await?;
@@ -81,35 +73,13 @@ pub(super) async fn ask(landfall: &Path) -> anyhow::Result<(usize, Vec<String>)>
     expect(text(&refused, "/witness/who").contains("testbed"), "the API's name stands beside them");
     expect(!printed.contains(SECRET), "no value of a Secret is printed");
     expect(versions(&side).await? == before, "every object has the version that it had");
-    let requests = requests(&log)?;
-    let is_read = |request: &Request| matches!(request.verb.as_str(), "get" | "list" | "watch");
+    let requests = audit.requests()?;
     let is_dry = |request: &Request| request.verb == "patch" && request.uri.contains("dryRun=All");
     expect(requests.iter().any(is_dry), "objects are sent");
-    for request in requests.iter().filter(|request| !is_read(request) && !is_dry(request)) {
+    for request in requests.iter().filter(|request| !request.is_read() && !is_dry(request)) {
         wrong.push(format!("it wrote: {} {}", request.verb, request.uri));
     }
     Ok((requests.len(), wrong))
-}
-
-/// A request of the binary's.
-struct Request {
-    verb: String,
-    uri: String,
-}
-
-/// What the API server has logged of others than this suite and the control plane.
-fn requests(log: &Path) -> anyhow::Result<Vec<Request>> {
-    let text_of = |event: &Value, pointer: &str| text(event, pointer).to_owned();
-    let events = fs::read_to_string(log)?;
-    Ok(events
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|event| event["user"]["username"] == "admin")
-        .filter(|event| {
-            !text(event, "/userAgent").starts_with("conformance") && !text(event, "/userAgent").starts_with("kwok")
-        })
-        .map(|event| Request { verb: text_of(&event, "/verb"), uri: text_of(&event, "/requestURI") })
-        .collect())
 }
 
 /// A namespace with a Secret, and a policy that the simulated cluster knows nothing of.
