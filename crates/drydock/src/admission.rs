@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::remarks::Remarks;
 use crate::resource::Resource;
 use crate::status::Status;
 use crate::world::World;
@@ -31,6 +32,8 @@ pub(crate) struct Review<'a> {
     pub(crate) namespace: &'a str,
     pub(crate) object: &'a mut Value,
     pub(crate) old: Option<&'a Value>,
+    /// Takes what is remarked about the write, also when it is refused.
+    pub(crate) remarks: &'a Remarks,
 }
 
 impl Review<'_> {

@@ -36,6 +36,7 @@ pub use answer::Body;
 pub(crate) use identity::PeerCertificate;
 pub use service::Service;
 
+use crate::remarks::Remarks;
 use crate::status::Status;
 use crate::world::{Actor, User};
 
@@ -50,6 +51,8 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
     pub(crate) user: User,
     pub(crate) accept: accept::Accept,
+    /// What is told beside the answer, whatever it is.
+    pub(crate) remarks: Remarks,
 }
 
 impl Call {

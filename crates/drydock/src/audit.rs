@@ -1,6 +1,6 @@
 //! Who asked for what: the last requests that changed something or were refused.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -22,6 +22,9 @@ pub struct AuditEntry {
     pub path: String,
     /// The code answered.
     pub code: u16,
+    /// What admission noted, as `pod-security.kubernetes.io/audit-violations`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {

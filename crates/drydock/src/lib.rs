@@ -37,6 +37,7 @@ mod operators;
 mod plane;
 mod randomness;
 mod rbac;
+mod remarks;
 mod resource;
 mod runtime;
 mod scheduler;

@@ -4,6 +4,7 @@
 mod create;
 mod gates;
 mod service;
+mod warn;
 
 use serde_json::{Map, Value, json};
 
@@ -12,6 +13,7 @@ use crate::status::Status;
 use crate::world::{Part, World};
 
 pub(crate) use create::{prepare_create, qos_class};
+pub(crate) use warn::{take_over, warn};
 
 /// `creationTimestamp: null` is what Go clients send for "not set".
 pub(crate) fn drop_null_creation_timestamp(object: &mut Value) {

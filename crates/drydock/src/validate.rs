@@ -32,6 +32,8 @@ use crate::status::FieldError;
 use crate::world::{Part, World};
 use at::{At, Errors};
 
+pub(crate) use metadata::STANDARD_FINALIZERS;
+
 /// What is wrong with a new object, which is in the version that stores; `asked` is what the request names.
 pub(crate) fn create(world: &World, asked: &Resource, resource: &Resource, object: &Value) -> Vec<FieldError> {
     let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
@@ -51,8 +53,8 @@ pub(crate) fn update(world: &World, resource: &Resource, part: Part, object: &Va
     errors.extend(match part {
         Part::Main | Part::Scale => of_update(&gvk, object, live),
         Part::Status => of_status_update(&gvk, object, live),
-        Part::EphemeralContainers => of_ephemeral_containers(object, live),
-        _ => of_metadata_update(object, live),
+        Part::EphemeralContainers => of_ephemeral_containers(&gvk, object, live),
+        _ => of_kinds_metadata_update(&gvk, object, live),
     });
     errors.extend(world.schemas().validate_custom_update(&gvk, object, live));
     errors
@@ -63,12 +65,26 @@ fn is_built_in(gvk: &Gvk) -> bool {
     !gvk.group.contains('.') || gvk.group.ends_with(".k8s.io")
 }
 
+/// Whether a kind's own rules ask for finalizers with a domain. Some groups have the general rules of metadata only, and so have two kinds
+/// whose own rules say nothing of metadata.
+fn knows_its_finalizers(gvk: &Gvk) -> bool {
+    is_built_in(gvk)
+        && !matches!(
+            gvk.group.as_str(),
+            "admissionregistration.k8s.io" | "apiextensions.k8s.io" | "apiregistration.k8s.io" | "coordination.k8s.io"
+        )
+        && !matches!(gvk.kind.as_str(), "Event" | "PodDisruptionBudget")
+}
+
 /// What is wrong with a new object, by its values alone.
 pub(crate) fn of_create(gvk: &Gvk, object: &Value) -> Vec<FieldError> {
     let mut errors = Errors::default();
     let object = At::new(object, "");
     let kind = if is_built_in(gvk) { gvk.kind.as_str() } else { "" };
     metadata::create(&mut errors, &object.get("metadata"), kind);
+    if knows_its_finalizers(gvk) {
+        metadata::known_finalizers(&mut errors, &object.get("metadata"));
+    }
     of_kind(&mut errors, kind, &object, None);
     errors.0
 }
@@ -77,7 +93,7 @@ pub(crate) fn of_create(gvk: &Gvk, object: &Value) -> Vec<FieldError> {
 pub(crate) fn of_update(gvk: &Gvk, object: &Value, live: &Value) -> Vec<FieldError> {
     let mut errors = Errors::default();
     let (object, live) = (At::new(object, ""), At::new(live, ""));
-    metadata::update(&mut errors, &object.get("metadata"), &live.get("metadata"));
+    kinds_metadata_update(&mut errors, gvk, &object, &live);
     let kind = if is_built_in(gvk) { gvk.kind.as_str() } else { "" };
     of_kind(&mut errors, kind, &object, Some(&live));
     errors.0
@@ -98,18 +114,30 @@ fn of_metadata_update(object: &Value, live: &Value) -> Vec<FieldError> {
     errors.0
 }
 
+/// As [`of_metadata_update`], by the rules of the kind.
+fn of_kinds_metadata_update(gvk: &Gvk, object: &Value, live: &Value) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    kinds_metadata_update(&mut errors, gvk, &At::new(object, ""), &At::new(live, ""));
+    errors.0
+}
+
+fn kinds_metadata_update(errors: &mut Errors, gvk: &Gvk, object: &At<'_>, live: &At<'_>) {
+    metadata::update(errors, &object.get("metadata"), &live.get("metadata"));
+    if knows_its_finalizers(gvk) {
+        metadata::known_finalizers(errors, &object.get("metadata"));
+    }
+}
+
 /// What is wrong with a changed status.
 fn of_status_update(gvk: &Gvk, object: &Value, live: &Value) -> Vec<FieldError> {
-    let mut errors = Errors::default();
-    metadata::update(&mut errors, &At::new(object, "").get("metadata"), &At::new(live, "").get("metadata"));
+    let mut errors = Errors(of_kinds_metadata_update(gvk, object, live));
     let kind = if is_built_in(gvk) { gvk.kind.as_str() } else { "" };
     status::validate(&mut errors, kind, &At::new(object, "").get("status"), &At::new(live, "").get("status"));
     errors.0
 }
 
-fn of_ephemeral_containers(object: &Value, live: &Value) -> Vec<FieldError> {
-    let mut errors = Errors::default();
-    metadata::update(&mut errors, &At::new(object, "").get("metadata"), &At::new(live, "").get("metadata"));
+fn of_ephemeral_containers(gvk: &Gvk, object: &Value, live: &Value) -> Vec<FieldError> {
+    let mut errors = Errors(of_kinds_metadata_update(gvk, object, live));
     pod::ephemeral(&mut errors, &At::new(object, "").get("spec"), &At::new(live, "").get("spec"));
     errors.0
 }

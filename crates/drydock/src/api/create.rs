@@ -19,9 +19,9 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     let effect = call.query.effect("CreateOptions")?;
     call.check_manager("CreateOptions")?;
     let validation = FieldValidation::of(&call.query, "CreateOptions")?;
-    let (mut object, mut warnings) =
+    let (mut object, findings) =
         body::object(&plane.schemas(), target.resource, &call.headers, &call.body, validation)?;
-    warnings.splice(0..0, get::deprecation(target));
+    call.remarks.warn_all(get::deprecation(target).into_iter().chain(findings));
     let actor = call.actor();
     if &*target.resource.id == "certificatesigningrequests.certificates.k8s.io" {
         sign_for(&mut object, &actor.user);
@@ -37,6 +37,7 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
             object: object.clone(),
             effect,
             tracking: Tracking::Update,
+            remarks: &call.remarks,
         });
         match result {
             Err(status)
@@ -46,7 +47,7 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     };
     let (registry, now) = (world.registry().clone(), world.now());
     drop(world);
-    Ok(view::object(&registry, target.resource, &stored, call, 201, now)?.warn(&warnings))
+    view::object(&registry, target.resource, &stored, call, 201, now)
 }
 
 /// A signing request says who asked, whatever the client wrote.

@@ -57,6 +57,7 @@ pub(crate) async fn dispatch(
             verb: verb.to_owned(),
             path: call.path.clone(),
             code,
+            annotations: call.remarks.take_annotations(),
         });
     }
     response
@@ -93,6 +94,31 @@ fn paths(plane: &Arc<Plane>, call: &Call, what: &Path) -> Result<Answer, Status>
     }
 }
 
+/// Whether objects are asked for by this method at all.
+fn is_method(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE)
+}
+
+/// What stands at a path.
+enum Route {
+    Served,
+    /// Something, but not for this verb.
+    OtherMethods,
+    None,
+}
+
+/// All namespaces at once can be listed and watched, and nothing else: who forgets the namespace of a deletion must not empty them all.
+fn route(resource: &Resource, path: &ResourcePath, verb: &str) -> Route {
+    match (resource.is_namespaced(), path.namespace.is_empty()) {
+        (true, true) if path.name.is_empty() && matches!(verb, "list" | "watch") => Route::Served,
+        // The real server's custom resources have no routes: a path is theirs or nobody's.
+        (true, true) if path.name.is_empty() && resource.custom.is_none() => Route::OtherMethods,
+        (true, true) => Route::None,
+        (false, false) if &*resource.id != "namespaces" => Route::None,
+        _ => Route::Served,
+    }
+}
+
 async fn objects(
     plane: &Arc<Plane>,
     call: &Call,
@@ -121,15 +147,13 @@ async fn objects(
         }
         return Err(Status::no_such_resource());
     };
-    if resource.is_namespaced()
-        && path.namespace.is_empty()
-        && !(path.name.is_empty() && matches!(verb, "list" | "watch" | "deletecollection"))
-        || !resource.is_namespaced() && !path.namespace.is_empty() && &*resource.id != "namespaces"
-    {
-        if verb == "create" && path.name.is_empty() {
-            return Err(Status::method_not_allowed());
-        }
-        return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers));
+    if !is_method(&call.method) && path.subresource != "proxy" {
+        return Err(Status::method_not_allowed());
+    }
+    match route(&resource, path, verb) {
+        Route::Served => {}
+        Route::OtherMethods => return Err(Status::method_not_allowed()),
+        Route::None => return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers)),
     }
     // Custom kinds have no field numbers, and events are not framed.
     if call.accept.encoding == Encoding::Protobuf && (resource.custom.is_some() || verb == "watch") {
@@ -155,9 +179,10 @@ async fn objects(
     }
     let answer = answer.unwrap_or_else(|status| {
         // Who is refused is told as well that the kind is on its way out.
-        Answer::refusal(&status, call.accept.encoding).warn(&get::deprecation(&target))
+        call.remarks.warn_all(get::deprecation(&target));
+        Answer::refusal(&status, call.accept.encoding)
     });
-    Ok(answer.into_response(&call.headers))
+    Ok(answer.warn(&call.remarks.take_warnings()).into_response(&call.headers))
 }
 
 fn act(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: &str) -> Result<Answer, Status> {

@@ -11,6 +11,7 @@ use super::dispatch::Target;
 use super::{Call, delete};
 use crate::clock::rfc3339;
 use crate::plane::Plane;
+use crate::remarks::Remarks;
 use crate::selector::LabelSelector;
 use crate::status::{Cause, Status};
 use crate::world::{Actor, DeleteOptions, Effect, ObjectRef, Part, Stored, Tracking, Update, VersionRule, World};
@@ -170,6 +171,7 @@ fn mark(world: &mut World, actor: &Actor, pod: &Stored, options: &DeleteOptions)
         effect: Effect::Commit,
         tracking: Tracking::Done,
         version_rule: VersionRule::Unconditional,
+        remarks: &Remarks::default(),
     };
     world.update_as(update, |_, live| {
         let mismatch = |what: &str, asked: &str, there: &Value, fate: &str| {

@@ -63,10 +63,10 @@ pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: 
     if !errors.is_empty() {
         return Err(Status::invalid("meta.k8s.io", "PatchOptions", "", errors));
     }
-    let mut warnings = get::deprecation(target);
+    call.remarks.warn_all(get::deprecation(target));
     let mut world = plane.world.lock();
     let (stored, code) = if kind == PatchKind::Apply {
-        apply(&mut world, call, target, part, effect, validation, &mut warnings)?
+        apply(&mut world, call, target, part, effect, validation)?
     } else {
         let actor = call.actor();
         let update = Update {
@@ -78,6 +78,7 @@ pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: 
             effect,
             tracking: Tracking::Update,
             version_rule: VersionRule::Unconditional,
+            remarks: &call.remarks,
         };
         let stored = world.update_as(update, |world, live| {
             let gvk = Gvk::new(&*target.resource.group, &*target.resource.version, &*target.resource.kind);
@@ -92,14 +93,14 @@ pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: 
                 let error = FieldError::invalid("patch", patched.to_string(), why);
                 Status::invalid("", "", "", vec![error])
             };
-            warnings.extend(validation.judge(found, refuse)?);
+            call.remarks.warn_all(validation.judge(found, refuse)?);
             Ok(object)
         })?;
         (stored, 200)
     };
     let (registry, now) = (world.registry().clone(), world.now());
     drop(world);
-    Ok(view::object(&registry, target.resource, &stored, call, code, now)?.warn(&warnings))
+    view::object(&registry, target.resource, &stored, call, code, now)
 }
 
 /// The patched value of something that is not a stored object, such as a Scale.
@@ -211,14 +212,14 @@ fn apply(
     part: Part,
     effect: Effect,
     validation: FieldValidation,
-    warnings: &mut Vec<String>,
 ) -> Result<(Arc<Stored>, u16), Status> {
     let (resource, path) = (target.resource, target.path);
     let text = body::yaml_to_json(&call.body)?;
     let mut findings = Vec::new();
     let mut applied = duplicates::parse(&text, &mut findings)
         .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
-    warnings.extend(validation.judge(findings, |why| Status::bad_request(format!("error decoding YAML: {why}")))?);
+    call.remarks
+        .warn_all(validation.judge(findings, |why| Status::bad_request(format!("error decoding YAML: {why}")))?);
     if !applied.is_object() {
         return Err(Status::bad_request("error decoding YAML: the body must be an object"));
     }
@@ -272,9 +273,16 @@ fn apply(
         }
         let object = managers::apply(world, None, &request)?;
         let (object, findings) = read_back(world.schemas(), target, &object)?;
-        warnings.extend(validation.judge(findings, |why| Status::bad_request(why))?);
-        let create =
-            Create { actor: &actor, resource, namespace: &path.namespace, object, effect, tracking: Tracking::Done };
+        call.remarks.warn_all(validation.judge(findings, |why| Status::bad_request(why))?);
+        let create = Create {
+            actor: &actor,
+            resource,
+            namespace: &path.namespace,
+            object,
+            effect,
+            tracking: Tracking::Done,
+            remarks: &call.remarks,
+        };
         return Ok((world.create_as(create)?, 201));
     }
     let update = Update {
@@ -286,6 +294,7 @@ fn apply(
         effect,
         tracking: Tracking::Done,
         version_rule: VersionRule::Unconditional,
+        remarks: &call.remarks,
     };
     let stored = world.update_as(update, |world, live| {
         let object = managers::apply(world, Some(live), &request)?;

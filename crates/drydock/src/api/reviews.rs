@@ -25,7 +25,8 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     let resource = target.resource;
     let gvk = Gvk::new(&*resource.group, &*resource.version, &*resource.kind);
     let validation = FieldValidation::of(&call.query, "CreateOptions")?;
-    let (mut review, warnings) = body::typed(&plane.schemas(), &gvk, &call.headers, &call.body, validation)?;
+    let (mut review, findings) = body::typed(&plane.schemas(), &gvk, &call.headers, &call.body, validation)?;
+    call.remarks.warn_all(findings);
     review["metadata"] =
         review.get("metadata").filter(|metadata| metadata.is_object()).cloned().unwrap_or_else(|| json!({}));
     let spec = review["spec"].clone();
@@ -58,7 +59,7 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     crate::managers::record_update(&world, resource, None, &mut review, &call.actor().manager, "");
     drop(world);
     review["status"] = status;
-    Ok(Answer::value(201, &review, call.accept.encoding).warn(&warnings))
+    Ok(Answer::value(201, &review, call.accept.encoding))
 }
 
 fn token_review(plane: &Plane, spec: &Value) -> Value {

@@ -36,6 +36,7 @@ pub(crate) fn scale(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: 
         effect,
         tracking: Tracking::Update,
         version_rule: VersionRule::Unconditional,
+        remarks: &call.remarks,
     };
     let gvk = Gvk::new("autoscaling", "v1", "Scale");
     let apply = body::media_type(&call.headers) == "application/apply-patch+yaml";

@@ -14,6 +14,7 @@ use super::accept::Encoding;
 use super::answer::{Answer, Body};
 use super::{Call, PeerCertificate, accept, body, dispatch, identity, path, query};
 use crate::plane::Plane;
+use crate::remarks::Remarks;
 use crate::status::Status;
 
 /// The API as a `tower` service.
@@ -80,6 +81,7 @@ impl Service {
             body,
             user,
             accept,
+            remarks: Remarks::default(),
         };
         let what = path::parse(&call.path);
         let mut response = dispatch::dispatch(&self.plane, call, what, upgrade, running).await;

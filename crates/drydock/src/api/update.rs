@@ -14,9 +14,8 @@ pub(crate) fn update(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part:
     let effect = call.query.effect("UpdateOptions")?;
     call.check_manager("UpdateOptions")?;
     let validation = FieldValidation::of(&call.query, "UpdateOptions")?;
-    let (object, mut warnings) =
-        body::object(&plane.schemas(), target.resource, &call.headers, &call.body, validation)?;
-    warnings.splice(0..0, get::deprecation(target));
+    let (object, findings) = body::object(&plane.schemas(), target.resource, &call.headers, &call.body, validation)?;
+    call.remarks.warn_all(get::deprecation(target).into_iter().chain(findings));
     let path = target.path;
     let given = object["metadata"]["name"].as_str().unwrap_or_default();
     if given.is_empty() {
@@ -39,6 +38,7 @@ pub(crate) fn update(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part:
             object,
             effect,
             tracking: Tracking::Update,
+            remarks: &call.remarks,
         };
         (world.create_as(create)?, 201)
     } else {
@@ -50,11 +50,12 @@ pub(crate) fn update(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part:
             part,
             effect,
             tracking: Tracking::Update,
+            remarks: &call.remarks,
             version_rule: VersionRule::AsResourceSays,
         };
         (world.update_as(update, |_, _| Ok(object))?, 200)
     };
     let (registry, now) = (world.registry().clone(), world.now());
     drop(world);
-    Ok(view::object(&registry, target.resource, &stored, call, code, now)?.warn(&warnings))
+    view::object(&registry, target.resource, &stored, call, code, now)
 }

@@ -7,7 +7,7 @@ use super::at::{At, Errors};
 use super::names;
 
 /// Finalizers that need no domain.
-pub(super) const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
+pub(crate) const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 const MOST_ANNOTATION_BYTES: usize = 256 * 1024;
 
 /// The rule for a kind's names.
@@ -150,8 +150,11 @@ fn finalizers(errors: &mut Errors, finalizers: &At<'_>) {
     if seen.contains(&"orphan") && seen.contains(&"foregroundDeletion") {
         errors.invalid(finalizers, "finalizer orphan and foregroundDeletion cannot be both set");
     }
-    // The core rule: names without a slash must be the known ones.
-    for item in finalizers.items() {
+}
+
+/// The rule of most built-in kinds (`apis/core/validation`): finalizers without a slash must be the known ones.
+pub(super) fn known_finalizers(errors: &mut Errors, metadata: &At<'_>) {
+    for item in metadata.get("finalizers").items() {
         let name = item.text();
         if !name.contains('/') && !STANDARD_FINALIZERS.contains(&name) {
             let detail = "name is neither a standard finalizer name nor is it fully qualified";

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::commit::DEFINITIONS;
-use super::{Actor, Change, Effect, ObjectRef, Stored, World};
+use super::{Actor, Change, Effect, ObjectRef, Part, Stored, World};
 use crate::admission::{self, Operation, Review};
 use crate::clock::rfc3339;
+use crate::remarks::Remarks;
 use crate::resource::Resource;
 use crate::status::Status;
 use crate::{convert, defaulting, managers, strategy, validate};
@@ -22,6 +23,8 @@ pub(crate) struct Create<'a> {
     pub(crate) effect: Effect,
     /// How the fields written are recorded.
     pub(crate) tracking: Tracking,
+    /// Takes what the writer is told beside the answer, also when the write is refused.
+    pub(crate) remarks: &'a Remarks,
 }
 
 /// How a write enters `managedFields`.
@@ -44,11 +47,12 @@ impl World {
             object,
             effect: Effect::Commit,
             tracking: Tracking::Update,
+            remarks: &Remarks::default(),
         })
     }
 
     pub(crate) fn create_as(&mut self, request: Create<'_>) -> Result<Arc<Stored>, Status> {
-        let Create { actor, resource, namespace, mut object, effect, tracking } = request;
+        let Create { actor, resource, namespace, mut object, effect, tracking, remarks } = request;
         if !object.is_object() {
             return Err(Status::bad_request("the body of the request must be an object"));
         }
@@ -77,6 +81,7 @@ impl World {
             namespace,
             object: &mut object,
             old: None,
+            remarks,
         };
         admission::mutate(self, &mut review)?;
         if generate {
@@ -100,11 +105,13 @@ impl World {
             metadata["generation"] = json!(1);
         }
         strategy::prepare_create(self, &stores, &mut object)?;
+        strategy::take_over(&stores, &mut object, remarks);
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let errors = validate::create(self, resource, &stores, &object);
         if !errors.is_empty() {
             return Err(Status::invalid(&stores.group, &stores.kind, &name, errors));
         }
+        strategy::warn(&stores, Part::Main, &object, None, remarks);
         let review = Review {
             operation: Operation::Create,
             resource: &stores,
@@ -112,6 +119,7 @@ impl World {
             namespace,
             object: &mut object,
             old: None,
+            remarks,
         };
         admission::validate(self, &review)?;
         if let Some(existing) = self.find(&resource.id, namespace, &name) {

@@ -10,6 +10,7 @@ use super::commit::DEFINITIONS;
 use super::{Actor, Change, Effect, ObjectRef, Stored, World};
 use crate::admission::{self, Operation, Review};
 use crate::clock::rfc3339;
+use crate::remarks::Remarks;
 use crate::resource::Resource;
 use crate::status::Status;
 
@@ -83,6 +84,7 @@ impl World {
             namespace,
             object: &mut unchanged,
             old: Some(live.value()),
+            remarks: &Remarks::default(),
         };
         admission::validate(self, &review)?;
         let reference =

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::create::{Tracking, settle_namespace};
 use super::{Actor, Change, Effect, ObjectRef, Stored, World};
 use crate::admission::{self, Operation, Review};
+use crate::remarks::Remarks;
 use crate::resource::Resource;
 use crate::status::{FieldError, Status};
 use crate::{convert, defaulting, managers, strategy, validate};
@@ -61,6 +62,8 @@ pub(crate) struct Update<'a> {
     pub(crate) tracking: Tracking,
     /// Whether a body without a resource version is refused where the resource asks for one (PUT).
     pub(crate) version_rule: VersionRule,
+    /// Takes what the writer is told beside the answer, also when the write is refused.
+    pub(crate) remarks: &'a Remarks,
 }
 
 /// What an absent resource version in the new object means.
@@ -96,6 +99,7 @@ impl World {
             effect: Effect::Commit,
             tracking: Tracking::Update,
             version_rule: VersionRule::Unconditional,
+            remarks: &Remarks::default(),
         };
         self.update_as(update, |_, _| Ok(object))
     }
@@ -119,6 +123,7 @@ impl World {
             // A binding leaves no trace in managed fields, as on the real server.
             tracking: if part == Part::Binding { Tracking::Done } else { Tracking::Update },
             version_rule: VersionRule::Unconditional,
+            remarks: &Remarks::default(),
         };
         self.update_as(update, |_, live| {
             let mut object = live.clone();
@@ -133,7 +138,7 @@ impl World {
         request: Update<'_>,
         make: impl FnOnce(&mut Self, &Value) -> Result<Value, Status>,
     ) -> Result<Arc<Stored>, Status> {
-        let Update { actor, resource, namespace, name, part, effect, tracking, version_rule } = request;
+        let Update { actor, resource, namespace, name, part, effect, tracking, version_rule, remarks } = request;
         let Some(live) = self.find(&resource.id, namespace, name) else {
             return Err(Status::not_found(&resource.group, &resource.plural, name));
         };
@@ -161,6 +166,7 @@ impl World {
             namespace,
             object: &mut object,
             old: Some(live.value()),
+            remarks,
         };
         admission::mutate(self, &mut review)?;
         keep_system_fields(&mut object, &live);
@@ -170,6 +176,7 @@ impl World {
         if !errors.is_empty() {
             return Err(Status::invalid(&resource.group, &resource.kind, name, errors));
         }
+        strategy::warn(&stores, part, &object, Some(live.value()), remarks);
         let review = Review {
             operation: Operation::Update,
             resource: &stores,
@@ -177,6 +184,7 @@ impl World {
             namespace,
             object: &mut object,
             old: Some(live.value()),
+            remarks,
         };
         admission::validate(self, &review)?;
         let reference =

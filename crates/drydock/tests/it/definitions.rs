@@ -58,3 +58,28 @@ async fn a_schema_is_enforced() {
     let answer = api.patch("strategic-merge-patch+json", &format!("{WIDGETS}/a"), json!({})).await;
     assert_eq!(answer.code, 415);
 }
+
+#[tokio::test]
+async fn finalizers_of_custom_resources_need_no_domain() {
+    let api = Api::open().await;
+    api.post(DEFINITIONS, definition()).await.expect(201);
+    let mut held = widget(json!({}));
+    held["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    let answer = api.post(WIDGETS, held).await;
+    let told = |name: &str, path: &str| {
+        format!(
+            "299 - \"metadata.finalizers: \\\"{name}\\\": prefer a domain-qualified finalizer name{path} to avoid accidental conflicts with other finalizer writers\""
+        )
+    };
+    let including = " including a path (/)";
+    assert_eq!(answer.warnings, [told("resources-finalizer.argocd.argoproj.io", including)]);
+    answer.expect(201);
+    let more = json!({"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io", "plain", "ex.io/fine"]}});
+    let answer = api.patch("merge-patch+json", &format!("{WIDGETS}/a"), more).await;
+    assert_eq!(answer.warnings, [told("plain", "")], "only what is new");
+    answer.expect(200);
+    let map =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "finalizers": ["a.example.com"]}});
+    assert_eq!(api.post("/api/v1/namespaces/default/configmaps", map).await.code, 422);
+    assert_eq!(api.delete("/apis/ex.io/v1/widgets").await.code, 404);
+}

@@ -130,3 +130,17 @@ async fn bodies_may_be_yaml() {
     let created = api.send(Method::POST, MAPS, &headers, text.into()).await.expect(201);
     assert_eq!(created["data"]["a"], "1");
 }
+
+#[tokio::test]
+async fn all_namespaces_at_once_can_only_be_read() {
+    let api = Api::open().await;
+    api.post(MAPS, map("a")).await.expect(201);
+    let message = "the server does not allow this method on the requested resource";
+    api.delete("/api/v1/configmaps").await.refused(405, message);
+    api.delete("/apis/apps/v1/deployments?labelSelector=a%3Db").await.refused(405, message);
+    api.put("/api/v1/configmaps", map("a")).await.refused(405, message);
+    assert_eq!(api.get("/api/v1/configmaps").await.expect(200)["kind"], "ConfigMapList");
+    api.get(&format!("{MAPS}/a")).await.expect(200);
+    assert_eq!(api.delete("/api/v1/configmaps/a").await.code, 404);
+    assert_eq!(api.send(Method::OPTIONS, MAPS, &[], "".into()).await.code, 405);
+}
