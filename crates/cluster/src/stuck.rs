@@ -1,5 +1,6 @@
 use jiff::Timestamp;
 use landfall_object::Object;
+use landfall_object::ports::{Asker, lost_ports, port_names};
 use serde_json::Value;
 
 /// Why a pod will not start, however long one waits.
@@ -47,6 +48,9 @@ const NOTHING_TO_RUN: [i64; 2] = [126, 127];
 pub fn stuck_pod(pod: &Object) -> Option<Stuck> {
     if pod.deletion_timestamp().is_some() {
         return None;
+    }
+    if let Some(found) = asked_in_vain(pod) {
+        return Some(found);
     }
     let statuses = pod.list_at("/status/initContainerStatuses").iter().chain(pod.list_at("/status/containerStatuses"));
     for status in statuses {
@@ -113,6 +117,44 @@ pub fn stuck_pod(pod: &Object) -> Option<Stuck> {
             } else {
                 Outlook::Hopeless
             },
+        });
+    }
+    None
+}
+
+/// A container that has been started and can never become ready: a probe or hook asks for a port by a name that none has.
+///
+/// The kubelet throws such a probe away and counts no failure, so that no deadline of its own ever ends it.
+fn asked_in_vain(pod: &Object) -> Option<Stuck> {
+    let containers = pod.list_at("/spec/initContainers").iter().chain(pod.list_at("/spec/containers"));
+    for container in containers {
+        let Some(lost) = lost_ports(container).into_iter().find(|lost| lost.asker.holds_up()) else { continue };
+        let name = container.get("name").and_then(Value::as_str).unwrap_or_default();
+        let mut statuses =
+            pod.list_at("/status/initContainerStatuses").iter().chain(pod.list_at("/status/containerStatuses"));
+        let started = statuses.any(|status| {
+            let begun = ["/state/running", "/state/terminated", "/lastState/terminated"];
+            status.get("name").and_then(Value::as_str) == Some(name)
+                && status.get("ready").and_then(Value::as_bool) != Some(true)
+                && begun.iter().any(|state| status.pointer(state).is_some())
+        });
+        if !started {
+            continue;
+        }
+        let known: Vec<&str> = port_names(container).collect();
+        let known = if known.is_empty() { "it names none".to_owned() } else { format!("it has {}", known.join(", ")) };
+        let reason = if lost.asker == Asker::PostStart { "FailedPostStartHook" } else { "Unhealthy" };
+        return Some(Stuck {
+            container: Some(name.to_owned()),
+            reason: reason.to_owned(),
+            message: format!(
+                "its {} asks for port {:?}, and the container has no port of that name ({known}; {})",
+                lost.asker.word(),
+                lost.name,
+                lost.field
+            ),
+            image: None,
+            outlook: Outlook::Hopeless,
         });
     }
     None
@@ -189,6 +231,36 @@ mod tests {
         assert_eq!(unscheduled(unheard), Outlook::Curable);
         assert_eq!(unscheduled("pod has unbound immediate PersistentVolumeClaims"), Outlook::Curable);
         assert_eq!(unscheduled("0/1 nodes are available: 1 Insufficient cpu."), Outlook::Hopeless);
+    }
+
+    #[test]
+    fn a_probe_of_a_port_that_no_container_has_is_hopeless_once_the_container_runs() {
+        let pod = |container: Value, state: Value| {
+            let mut container = container;
+            container["name"] = json!("web");
+            let value = json!({
+                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-1", "namespace": "shop"},
+                "spec": {"containers": [container]},
+                "status": {"containerStatuses": [{"name": "web", "ready": false, "state": state}]},
+            });
+            stuck_pod(&Object::from_value(value).expect("a map"))
+        };
+        let ports = json!([{"name": "http", "containerPort": 8080}]);
+        let asks = |probe: &str, port: Value| json!({"ports": ports, probe: {"httpGet": {"path": "/", "port": port}}});
+        let running = || json!({"running": {}});
+        let found = pod(asks("readinessProbe", json!("web")), running()).expect("stuck");
+        assert_eq!((found.reason.as_str(), &found.outlook), ("Unhealthy", &Outlook::Hopeless));
+        assert_eq!(
+            found.message,
+            "its readiness probe asks for port \"web\", and the container has no port of that name (it has http; readinessProbe.httpGet.port)"
+        );
+        assert!(pod(asks("startupProbe", json!("web")), running()).is_some());
+        assert!(pod(asks("livenessProbe", json!("web")), running()).is_none(), "it is thrown away");
+        assert!(pod(asks("readinessProbe", json!("http")), running()).is_none());
+        assert!(pod(asks("readinessProbe", json!(9)), running()).is_none());
+        assert!(pod(asks("readinessProbe", json!("web")), json!({"waiting": {}})).is_none(), "it has not begun");
+        let hook = json!({"lifecycle": {"postStart": {"httpGet": {"port": "web"}}}});
+        assert_eq!(pod(hook, running()).expect("stuck").reason, "FailedPostStartHook");
     }
 
     #[test]

@@ -13,6 +13,7 @@
 mod address;
 mod answers;
 mod container;
+mod hooks;
 mod image;
 mod probe;
 mod programs;

@@ -22,6 +22,7 @@ pub mod merge;
 pub mod network_policy;
 mod object;
 pub mod order;
+pub mod ports;
 pub mod proto;
 mod quantity;
 pub mod references;

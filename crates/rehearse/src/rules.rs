@@ -70,6 +70,7 @@ mod lf168;
 mod lf169;
 mod lf170;
 mod lf171;
+mod lf172;
 
 pub(crate) use lf116::{is_credential, is_placeholder};
 
@@ -142,6 +143,7 @@ pub static RULES: &[&Rule] = &[
     &lf169::RULE, // looked up and without data
     &lf170::RULE, // a page that somebody else answers
     &lf171::RULE, // a pull secret forgotten
+    &lf172::RULE, // a port that a probe does not find
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

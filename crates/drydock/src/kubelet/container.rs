@@ -1,12 +1,13 @@
 //! One container from waiting to running to ended, and again.
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_object::ports::{Asker, UnknownPort};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::probe::{ProbeKind, Standing};
 use super::status::{is_kept_unready, is_meant_to_end, is_sidecar};
-use super::{Edge, Work, status};
+use super::{Edge, Work, hooks, status};
 use crate::clock::rfc3339;
 use crate::controllers::desk::EventType;
 use crate::controllers::fields::{count, instant, int, list, namespace, text, truth};
@@ -119,6 +120,25 @@ impl Work<'_, '_> {
         status["ready"] = false.into();
         status["state"] = json!({"running": {"startedAt": rfc3339(self.desk.now())}});
         self.keep_instant(name, Edge::Start);
+        match hooks::lost(container, Asker::PostStart) {
+            Some(unknown) => self.killed_after_start(container, status, &unknown),
+            None => status,
+        }
+    }
+
+    /// Ends a container whose `postStart` hook cannot be carried out (`kuberuntime_container.go`).
+    fn killed_after_start(&mut self, container: &Value, status: Value, why: &UnknownPort) -> Value {
+        let name = text(container, "/name");
+        let path = format!("spec.containers{{{name}}}");
+        self.desk.event_at(self.pod, &path, EventType::Warning, "FailedPostStartHook", "PostStartHook failed");
+        self.desk.event_at(self.pod, &path, EventType::Normal, "Killing", "FailedPostStartHook");
+        let mut status = self.ended(container, status, 137, "Error");
+        status["state"]["terminated"]["message"] = format!(
+            "HTTP lifecycle hook ({}) for Container {name:?} in Pod \"{}\" failed - error: {why}",
+            text(container, "/lifecycle/postStart/httpGet/path"),
+            self.told_pod(),
+        )
+        .into();
         status
     }
 
@@ -177,12 +197,7 @@ impl Work<'_, '_> {
             status["state"] = json!({"waiting": {"reason": "ContainerCreating"}});
             return self.step_waiting(container, status);
         }
-        let pod = format!(
-            "{}_{}({})",
-            text(self.pod, "/metadata/name"),
-            namespace(self.pod),
-            text(self.pod, "/metadata/uid")
-        );
+        let pod = self.told_pod();
         let path = format!("spec.containers{{{name}}}");
         let message = format!("Back-off restarting failed container {name} in pod {pod}");
         self.desk.event_at(self.pod, &path, EventType::Warning, "BackOff", &message);
@@ -193,6 +208,12 @@ impl Work<'_, '_> {
         }});
         self.again(restart);
         status
+    }
+
+    /// The pod as the kubelet's messages name it (`format.Pod`).
+    fn told_pod(&self) -> String {
+        let uid = text(self.pod, "/metadata/uid");
+        format!("{}_{}({uid})", text(self.pod, "/metadata/name"), namespace(self.pod))
     }
 
     /// The wait before the next start: none for the first, then 10 s, doubling, at most 5 minutes.

@@ -1,6 +1,7 @@
 //! Probes: answered by what is declared, counted as the kubelet counts (`pkg/kubelet/prober`).
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_object::ports::container_port;
 use serde_json::Value;
 
 use super::{Edge, Work, answers};
@@ -25,6 +26,8 @@ pub(crate) enum Verdict {
     Assumed(String),
     /// It fails, with the probe's output.
     Fail(String),
+    /// It cannot be made at all: what it found is thrown away, and it counts neither as a success nor as a failure.
+    Errored(String),
 }
 
 /// How a probe has fared so far.
@@ -113,6 +116,12 @@ impl Work<'_, '_> {
                     // What is declared does not change by itself, so nothing new is to be learnt by asking on.
                     settled = progress.failures >= allowed && answers_from <= now;
                 }
+                Verdict::Errored(why) => {
+                    let path = format!("spec.containers{{{}}}", text(container, "/name"));
+                    let message = format!("{} probe errored and resulted in unknown state: {why}", kind.word());
+                    self.desk.event_at(self.pod, &path, EventType::Warning, "Unhealthy", &message);
+                    settled = true;
+                }
             }
             progress.next = now.checked_add(period).unwrap_or(Timestamp::MAX);
             let begins = self.answers_from(container, started_at);
@@ -150,11 +159,11 @@ impl Work<'_, '_> {
     fn ask(&mut self, container: &Value, probe: &Value, kind: ProbeKind, answers_from: Timestamp) -> Verdict {
         let name = text(container, "/name");
         let ip = text(&self.status, "/podIP").to_owned();
-        let port = probe
-            .pointer("/httpGet/port")
-            .or_else(|| probe.pointer("/tcpSocket/port"))
-            .or_else(|| probe.pointer("/grpc/port"))
-            .and_then(|port| port_number(container, port));
+        let asked = ["/httpGet/port", "/tcpSocket/port", "/grpc/port"].iter().find_map(|field| probe.pointer(field));
+        let port = match asked.map(|port| container_port(container, port)).transpose() {
+            Ok(port) => port,
+            Err(unknown) => return Verdict::Errored(unknown.to_string()),
+        };
         let shown = port.map_or_else(|| "?".to_owned(), |p| p.to_string());
         let path = Some(text(probe, "/httpGet/path")).filter(|p| !p.is_empty()).unwrap_or("/");
         if answers_from > self.desk.now() {
@@ -205,13 +214,5 @@ fn since_known(status: &Value, kind: ProbeKind, now: Timestamp) -> Timestamp {
 
 /// The number of a probe's or service's port, by number or by the name of a container port.
 pub(crate) fn port_number(container: &Value, port: &Value) -> Option<u16> {
-    if let Some(number) = port.as_u64() {
-        return u16::try_from(number).ok();
-    }
-    let name = port.as_str()?;
-    let named = list(container, "/ports").iter().find(|p| text(p, "/name") == name);
-    match named {
-        Some(port) => int(port, "/containerPort").and_then(|p| u16::try_from(p).ok()),
-        None => name.parse().ok(),
-    }
+    container_port(container, port).ok()
 }

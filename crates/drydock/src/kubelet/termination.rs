@@ -1,8 +1,9 @@
 //! The end of a pod: its containers are stopped, then it is taken off the node.
 
 use jiff::SignedDuration;
+use landfall_object::ports::Asker;
 
-use super::Work;
+use super::{Work, hooks};
 use crate::controllers::desk::{EventType, Outcome};
 use crate::controllers::fields::{count, instant, int, list, name, namespace, text, uid};
 use crate::controllers::kind::POD;
@@ -23,6 +24,13 @@ impl Work<'_, '_> {
                 let message = format!("Stopping container {container}");
                 if self.is_news(&format!("stop {container}"), &message) {
                     self.desk.event_at(self.pod, &path, EventType::Normal, "Killing", &message);
+                    let lists = ["/spec/containers", "/spec/initContainers"];
+                    let mut known = lists.into_iter().flat_map(|kind| list(self.pod, kind));
+                    let stopped = known.find(|it| text(it, "/name") == container);
+                    if stopped.is_some_and(|it| hooks::lost(it, Asker::PreStop).is_some()) {
+                        let message = "PreStopHook failed";
+                        self.desk.event_at(self.pod, &path, EventType::Warning, "FailedPreStopHook", message);
+                    }
                 }
             }
             if let Some(at) = self.hooks_end().filter(|at| *at > self.desk.now()) {

@@ -254,3 +254,53 @@ fn a_pod_of_a_node_that_is_not_there_waits_and_goes() {
     stage.pass(30);
     assert_eq!(text(&stage.find("pods", "early"), "/status/phase"), "Running");
 }
+
+#[test]
+fn a_probe_of_a_port_that_is_not_there_is_thrown_away() {
+    for (probe, ready) in [("readinessProbe", false), ("startupProbe", false), ("livenessProbe", true)] {
+        let mut stage = Stage::plain();
+        let mut web = deployment("web", 1);
+        web["spec"]["template"]["spec"]["containers"][0][probe] =
+            json!({"httpGet": {"path": "/up", "port": "http"}, "failureThreshold": 1, "periodSeconds": 1});
+        stage.create("deployments.apps", web);
+        stage.pass(120);
+        let pod = stage.list("pods")[0].clone();
+        let status = &pod["status"]["containerStatuses"][0];
+        assert_eq!((truth(status, "/ready"), count(status, "/restartCount")), (ready, 0), "{probe}: {status:#}");
+        let word = probe.trim_end_matches("Probe");
+        let word = format!("{}{}", word[..1].to_uppercase(), &word[1..]);
+        let told = format!(
+            "Unhealthy {word} probe errored and resulted in unknown state: strconv.Atoi: parsing \"http\": invalid syntax"
+        );
+        assert!(stage.events(pod.name()).contains(&told), "{:#?}", stage.events(pod.name()));
+        assert!(!annotation(&pod, landfall_object::SIMULATED).unwrap_or_default().contains(":?"));
+    }
+}
+
+#[test]
+fn a_hook_of_a_port_that_is_not_there_fails() {
+    let hook = |name: &str| {
+        let mut web = deployment("web", 1);
+        web["spec"]["template"]["spec"]["containers"][0]["lifecycle"] =
+            json!({name: {"httpGet": {"path": "/x", "port": "http"}}});
+        web
+    };
+    let mut stage = Stage::plain();
+    stage.create("deployments.apps", hook("postStart"));
+    stage.pass(30);
+    let pod = stage.list("pods")[0].clone();
+    let status = &pod["status"]["containerStatuses"][0];
+    assert!(count(status, "/restartCount") > 0 && !truth(status, "/ready"), "{status:#}");
+    let events = stage.events(pod.name());
+    assert!(events.contains(&"FailedPostStartHook PostStartHook failed".to_owned()), "{events:#?}");
+    assert!(events.contains(&"Killing FailedPostStartHook".to_owned()), "{events:#?}");
+
+    let mut stage = Stage::plain();
+    stage.create("deployments.apps", hook("preStop"));
+    stage.pass(5);
+    let name = stage.names("pods")[0].clone();
+    stage.delete("pods", "shop", &name);
+    stage.pass(40);
+    assert!(stage.events(&name).contains(&"FailedPreStopHook PreStopHook failed".to_owned()));
+    assert!(!stage.names("pods").contains(&name));
+}
