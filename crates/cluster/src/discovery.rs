@@ -307,7 +307,7 @@ impl Cluster {
             .header("accept", accept)
             .body(Vec::new())
             .map_err(|error| Error::Malformed { action: action.to_owned(), reason: error.to_string() })?;
-        self.client.request(request).await.map_err(|error| Error::from_kube(action, error))
+        self.answered(action, self.client.request(request)).await
     }
 }
 

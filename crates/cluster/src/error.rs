@@ -35,6 +35,14 @@ pub enum Error {
         #[source]
         source: Box<kube::Error>,
     },
+    /// The cluster took a request and does not answer.
+    #[error("the cluster did not answer within {} s to {action}", within.as_secs())]
+    Silent {
+        /// What was tried.
+        action: String,
+        /// How long was waited.
+        within: std::time::Duration,
+    },
     /// The cluster's answer was not what the protocol promises.
     #[error("the cluster's answer to {action} cannot be read: {reason}")]
     Malformed {
@@ -92,7 +100,12 @@ impl Error {
 
     /// Whether the cluster did not answer at all.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Error::Unreachable { .. })
+        matches!(self, Error::Unreachable { .. } | Error::Silent { .. })
+    }
+
+    /// Whether the cluster took a request and did not answer for as long as one may take.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Error::Silent { .. })
     }
 
     pub(crate) fn from_kube(action: &str, error: kube::Error) -> Error {
@@ -109,6 +122,9 @@ impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
         match self {
             Error::Api { action, status } => {
+                if let Some(full) = landfall_diag::disk_full_in(&status.message) {
+                    return full.note(format!("the cluster could not {action}"));
+                }
                 let code = match status.code {
                     401 => 405,
                     403 => 403,
@@ -145,6 +161,8 @@ impl Diagnose for Error {
                 }
                 diagnostic.help("check that the cluster is running and the context is right")
             }
+            Error::Silent { .. } => Diagnostic::error(401, self.to_string())
+                .help("check that the cluster is well and not overloaded, and type the same again"),
             Error::Malformed { .. } | Error::Unaddressable { .. } => Diagnostic::error(406, self.to_string()),
         }
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +8,8 @@ use crate::{Cluster, ListOptions, LogOptions, Stuck, stuck_pod};
 
 /// Lines kept of a log.
 const LOG_LINES: u32 = 20;
+/// How long is looked.
+const LOOKING: Duration = Duration::from_secs(10);
 /// Events kept of an object.
 const EVENTS: usize = 10;
 
@@ -61,6 +65,12 @@ impl Cluster {
             log: Vec::new(),
             previous: false,
         };
+        // Time was up before, mostly: what cannot be read soon is left out too.
+        let _read = tokio::time::timeout(LOOKING, self.look_into(object, &mut evidence)).await;
+        evidence
+    }
+
+    async fn look_into(&self, object: &Object, evidence: &mut Evidence) {
         let pods = self.pods_of(object).await;
         // The pod that says most: one that is stuck, else one that failed, else the newest that is not ready.
         let chosen = pods.iter().max_by_key(|pod| {
@@ -70,14 +80,13 @@ impl Cluster {
         });
         if let Some(pod) = chosen {
             let stuck = stuck_pod(pod);
-            self.look_into_pod(pod, stuck.as_ref(), &mut evidence).await;
+            self.look_into_pod(pod, stuck.as_ref(), evidence).await;
         }
         let own = self.event_lines(object).await;
         evidence.events.splice(0..0, own);
         evidence.events.sort_by(|a, b| a.at.cmp(&b.at));
         let surplus = evidence.events.len().saturating_sub(EVENTS);
         evidence.events.drain(..surplus);
-        evidence
     }
 
     /// The pods that an object runs: itself, or those its selector finds; a Job's and a Deployment's alike.

@@ -39,6 +39,10 @@ pub use readiness::{JobWait, Readiness, readiness};
 pub use stuck::{Outlook, Stuck, stuck_pod};
 
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an answer may take; a watch or a log that is followed, until it begins.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// A connection to a cluster; cheap to clone, clones share what discovery has learnt.
 #[derive(Clone)]
@@ -51,6 +55,19 @@ impl Cluster {
     /// A cluster behind any client.
     pub fn new(client: kube::Client) -> Self {
         Cluster { client, known: Arc::default() }
+    }
+
+    /// Waits for the answer to a request: a server's own limit is a minute, and one that has not answered by then is
+    /// hung, or the network eats its answers.
+    pub(crate) async fn answered<T>(
+        &self,
+        action: &str,
+        answer: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(ANSWER, answer).await {
+            Ok(answer) => answer.map_err(|error| Error::from_kube(action, error)),
+            Err(_) => Err(Error::Silent { action: action.to_owned(), within: ANSWER }),
+        }
     }
 
     /// The client itself, for what this room does not offer.

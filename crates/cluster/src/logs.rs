@@ -26,7 +26,7 @@ impl Cluster {
     pub async fn logs(&self, namespace: &str, pod: &str, options: &LogOptions) -> Result<String, Error> {
         let action = format!("read the log of pod {namespace}/{pod}");
         let request = log_request(&action, namespace, pod, options, false)?;
-        self.client.request_text(request).await.map_err(|error| Error::from_kube(&action, error))
+        self.answered(&action, self.client.request_text(request)).await
     }
 
     /// A container's log as it is written, until the container ends.
@@ -41,7 +41,7 @@ impl Cluster {
     ) -> Result<impl AsyncBufRead + use<>, Error> {
         let action = format!("follow the log of pod {namespace}/{pod}");
         let request = log_request(&action, namespace, pod, options, true)?;
-        self.client.request_stream(request).await.map_err(|error| Error::from_kube(&action, error))
+        self.answered(&action, self.client.request_stream(request)).await
     }
 }
 

@@ -145,7 +145,7 @@ impl Cluster {
             .header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
             .body(Vec::new())
             .map_err(|error| Error::Malformed { action: action.clone(), reason: error.to_string() })?;
-        self.client.request(request).await.map_err(|error| Error::from_kube(&action, error))
+        self.answered(&action, self.client.request(request)).await
     }
 
     /// Reads several objects at once; what is not there (or of a kind that is not served) is left out.
@@ -367,7 +367,7 @@ impl Cluster {
             request = request.header("content-type", content_type);
         }
         let request = request.body(bytes.unwrap_or_default()).map_err(|error| malformed(error.to_string()))?;
-        self.client.request(request).await.map_err(|error| Error::from_kube(action, error))
+        self.answered(action, self.client.request(request)).await
     }
 
     /// The path of an object.

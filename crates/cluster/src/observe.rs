@@ -197,12 +197,7 @@ impl Watch {
             .header("accept", "application/json")
             .body(Vec::new())
             .map_err(|error| Error::Malformed { action: action.clone(), reason: error.to_string() })?;
-        let events = self
-            .cluster
-            .client
-            .request_events::<Value>(request)
-            .await
-            .map_err(|error| Error::from_kube(&action, error))?;
+        let events = self.cluster.answered(&action, self.cluster.client.request_events::<Value>(request)).await?;
         Ok(StreamExt::boxed(events))
     }
 }

@@ -6,7 +6,7 @@ use landfall_object::ObjectKey;
 use landfall_store::HistoryEntry;
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Progress, Session};
+use crate::session::{INTERRUPTED, Progress, Session};
 use crate::summary::{Outcome, Summary, UnitSummary};
 
 /// One delivery in a listing.
@@ -20,7 +20,7 @@ pub struct HistoryLine {
     pub revision: i64,
     /// RFC 3339.
     pub updated: String,
-    /// Helm's word.
+    /// Helm's word; `interrupted` where the delivery was broken off and nobody goes on with it.
     pub status: String,
     /// `web-0.1.0`
     pub chart: String,
@@ -88,13 +88,14 @@ impl Session {
                 .map(|row| (serde_json::from_value(row.entry.body).unwrap_or_default(), row.entry.revision))
                 .collect();
             for record in records.into_iter().take(max) {
+                let status = self.standing(&record).await?;
                 let known = deliveries.iter().find(|(body, _)| body.revision == record.version);
                 lines.push(HistoryLine {
                     name: record.name.clone(),
                     namespace: record.namespace.clone(),
                     revision: record.version,
                     updated: record.info.last_deployed.map(|at| at.to_string()).unwrap_or_default(),
-                    status: record.info.status.word().to_owned(),
+                    status,
                     chart: format!(
                         "{}-{}",
                         record.chart["metadata"]["name"].as_str().unwrap_or("?"),
@@ -120,7 +121,12 @@ impl Session {
                 target: format!("release {}/{}", unit.namespace, unit.name),
                 at: self.clock.now().to_string(),
                 revision: summary.revision.clone(),
-                outcome: if unit.outcome == Outcome::Delivered { "delivered" } else { "failed" }.to_owned(),
+                outcome: match unit.outcome {
+                    Outcome::Delivered => "delivered",
+                    Outcome::Interrupted => INTERRUPTED,
+                    _ => "failed",
+                }
+                .to_owned(),
                 summary: format!("revision {}, {} changes", unit.revision, unit.changes.len()),
                 body: serde_json::to_value(Body::of(unit)).unwrap_or_default(),
             };

@@ -58,7 +58,7 @@ pub use references::{Missing, Unresolved, User, unresolved};
 pub use rendering::{
     RenderedObject, RenderedUnit, Turn, capabilities, path_steps, render_offline, render_unit, render_with,
 };
-pub use session::{Offers, Progress, Session};
+pub use session::{Elsewhere, INTERRUPTED, Offers, Progress, Session};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
 pub use summary::{Address, Change, FailureReport, Outcome, PodLine, Summary, UnitSummary};
 pub use target::{Target, TargetKind, TargetPlace, TargetQuery, slug};

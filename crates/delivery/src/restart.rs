@@ -183,8 +183,7 @@ impl Session {
                 }
             }
             Err(error) => {
-                summary.outcome = Outcome::Failed;
-                summary.diagnostics.push(error.diagnose());
+                summary.broken_off(error.diagnose());
                 false
             }
         }

@@ -5,7 +5,7 @@ use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_engine::{Clock, Event, NoProbe, Probe};
 use landfall_object::{Gvk, Object};
-use landfall_release::{Releases, Runner};
+use landfall_release::{Record, Releases, Runner, Status};
 use landfall_store::Store;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_util::sync::CancellationToken;
@@ -35,9 +35,24 @@ pub struct Session {
     pub progress: Sender<Progress>,
     /// Ends a delivery cleanly.
     pub stop: CancellationToken,
+    /// Whether somebody else delivers while this session looks.
+    pub elsewhere: Elsewhere,
     /// A listener at the edges of journal writes and effects.
     pub probe: Arc<dyn Probe>,
 }
+
+/// Whether somebody delivers to the same system at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Elsewhere {
+    /// Nobody does: what is open in the journal was left behind.
+    #[default]
+    Nobody,
+    /// Somebody does.
+    Somebody,
+}
+
+/// The word for a delivery that was broken off and can be gone on with.
+pub const INTERRUPTED: &str = "interrupted";
 
 /// What is going on.
 #[derive(Debug, Clone)]
@@ -82,8 +97,24 @@ impl Session {
             offers: None,
             progress,
             stop: CancellationToken::new(),
+            elsewhere: Elsewhere::default(),
             probe: Arc::new(NoProbe),
         }
+    }
+
+    /// How a release stands, in Helm's word; one whose delivery was broken off and that nobody goes on with is
+    /// interrupted, as the command that delivered it said.
+    pub(crate) async fn standing(&self, record: &Record) -> Result<String, Vec<Diagnostic>> {
+        let status = record.info.status;
+        let unfinished = status.is_pending() || status == Status::Uninstalling;
+        if unfinished && self.elsewhere == Elsewhere::Nobody {
+            let target = self.releases(&record.namespace).target(&record.name);
+            let open = self.store.running_operation(&target).await.map_err(|error| vec![error.diagnose()])?;
+            if open.is_some() {
+                return Ok(INTERRUPTED.to_owned());
+            }
+        }
+        Ok(status.word().to_owned())
     }
 
     pub(crate) async fn tell(&self, progress: Progress) {

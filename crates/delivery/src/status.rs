@@ -122,7 +122,7 @@ impl Session {
             name: record.name.clone(),
             namespace: record.namespace.clone(),
             revision: record.version,
-            status: record.info.status.word().to_owned(),
+            status: self.standing(record).await?,
             updated: record.info.last_deployed.map(|at| at.to_string()).unwrap_or_default(),
             chart: format!(
                 "{}-{}",

@@ -31,6 +31,8 @@ pub enum Outcome {
     Unchanged,
     /// It failed.
     Failed,
+    /// It was interrupted; the journal has what was begun, and the same command goes on from there.
+    Interrupted,
     /// It was not begun, because something before it failed.
     NotBegun,
 }
@@ -59,6 +61,25 @@ pub struct UnitSummary {
     /// The chart's notes.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub notes: String,
+}
+
+impl UnitSummary {
+    /// Says why a delivery was broken off: it failed, or somebody interrupted it.
+    pub(crate) fn broken_off(&mut self, diagnostic: Diagnostic) {
+        self.outcome = Outcome::of_broken(&diagnostic);
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Whether it came to its end, or was not needed.
+    pub fn is_well(&self) -> bool {
+        matches!(self.outcome, Outcome::Delivered | Outcome::Unchanged)
+    }
+}
+
+impl Outcome {
+    fn of_broken(diagnostic: &Diagnostic) -> Self {
+        if diagnostic.code.0 == landfall_engine::INTERRUPTED { Outcome::Interrupted } else { Outcome::Failed }
+    }
 }
 
 /// One thing that was done or will be.

@@ -179,10 +179,7 @@ impl Session {
                     }
                 }
             }
-            Err(error) => {
-                summary.outcome = Outcome::Failed;
-                summary.diagnostics.push(error.diagnose());
-            }
+            Err(error) => summary.broken_off(error.diagnose()),
         }
     }
 

@@ -160,7 +160,7 @@ impl Session {
             } else {
                 self.deliver(one, options).await
             };
-            if summary.outcome == Outcome::Failed && !one.unit.optional {
+            if !summary.is_well() && (!one.unit.optional || self.stop.is_cancelled()) {
                 stopped = true;
             }
             summaries.insert(*index, summary);
@@ -194,7 +194,10 @@ impl Session {
         let mut results = Vec::new();
         for check in &environment.checks {
             self.tell(Progress::Doing(format!("check {}", check.name))).await;
-            let result = run_check(&client, check, &self.routes, &self.cluster).await;
+            let result = tokio::select! {
+                result = run_check(&client, check, &self.routes, &self.cluster) => result,
+                () = self.stop.cancelled() => return Err(vec![landfall_engine::Error::Interrupted.diagnose()]),
+            };
             self.tell(Progress::Checked(result.clone())).await;
             results.push(result);
         }
@@ -439,7 +442,7 @@ impl Session {
         let unit = one.unit;
         if let Door::Application(bound) = &unit.door {
             let mut summary = self.sync(unit, bound, one.shown(), options).await;
-            if summary.outcome != Outcome::Failed && !options.services.is_empty() {
+            if summary.is_well() && !options.services.is_empty() {
                 let before = self.templates(one, &options.services).await;
                 self.restart(one, options, &before, &mut summary).await;
             }
@@ -447,7 +450,7 @@ impl Session {
         }
         let (prepared, unchanged_unit) = match self.prepare(one, options).await {
             Ok(prepared) => prepared,
-            Err(diagnostics) => return failed_before(&unit.name, Some(unit), diagnostics),
+            Err(diagnostics) => return self.failed_at_once(unit, diagnostics),
         };
         let runs_hook = one.shown().hooks.iter().any(|hook| options.services.iter().any(|it| it == hook.object.name()));
         let mut summary = UnitSummary {
@@ -476,13 +479,18 @@ impl Session {
         } else if options.wait {
             self.wait_for_health(unit, &prepared.live, options, &mut summary).await;
         }
-        if summary.outcome != Outcome::Failed && !options.services.is_empty() {
+        if summary.is_well() && !options.services.is_empty() {
             self.restart(one, options, &before, &mut summary).await;
         }
-        if summary.outcome != Outcome::Failed && options.test {
+        if summary.is_well() && options.test {
             self.test(unit, options, &mut summary).await;
         }
         summary
+    }
+
+    /// A unit that failed before anything of it was written; what a run that is told to stop does not get is no fault.
+    fn failed_at_once(&self, unit: &Unit, diagnostics: Vec<Diagnostic>) -> UnitSummary {
+        if self.stop.is_cancelled() { not_begun(unit) } else { failed_before(&unit.name, Some(unit), diagnostics) }
     }
 
     async fn prepare_again(&self, one: &Ready<'_>, options: &UpOptions) -> Result<Prepared, Vec<Diagnostic>> {
@@ -530,8 +538,8 @@ impl Session {
                 }
             }
             Err(error) => {
-                summary.outcome = Outcome::Failed;
-                summary.diagnostics.push(error.diagnose());
+                summary.revision = prepared.record.version;
+                summary.broken_off(error.diagnose());
             }
         }
     }

@@ -13,9 +13,11 @@
 //! Invariant: a diagnostic never carries a secret's value, only names of keys and lengths.
 
 mod diagnostic;
+mod full;
 mod plain;
 mod similar;
 
 pub use diagnostic::{Code, Diagnose, Diagnostic, Label, Place, Severity};
+pub use full::{DISK_FULL, disk_full, disk_full_in, disk_full_words, is_full};
 pub use plain::render_plain;
 pub use similar::nearest;

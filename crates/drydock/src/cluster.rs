@@ -20,7 +20,7 @@ use crate::controllers::ControlPlane;
 use crate::credentials::{Authority, Credentials};
 use crate::error::Error;
 use crate::ingress::{IngressError, IngressOptions, IngressServer};
-use crate::plane::{Activity, Plane};
+use crate::plane::{Activity, Durable, Plane};
 use crate::randomness::Randomness;
 use crate::runtime::Runtime;
 use crate::storage;
@@ -141,7 +141,7 @@ impl Cluster {
         if world.find("namespaces", "", "kube-system").is_none() {
             bootstrap::prepare(&mut world, &control_plane.nodes)?;
         }
-        let (written, durable) = watch::channel(persisted);
+        let (written, durable) = watch::channel(Durable { written: persisted, failing: None });
         let behaviour = Arc::new(Behaviour::new(control_plane.play.clone()));
         let plane = Arc::new(Plane {
             world: Mutex::new(world),
@@ -168,7 +168,7 @@ impl Cluster {
                 store.close().await;
             });
             let version = cluster.plane.world.lock().version();
-            cluster.plane.persisted(version).await;
+            cluster.plane.persisted(version).await.map_err(|why| Error::Unwritten { why })?;
         }
         Ok(cluster)
     }
@@ -300,9 +300,12 @@ impl Cluster {
     }
 
     /// Waits until everything written so far is on disk; at once where nothing is kept.
-    pub async fn persisted(&self) {
+    ///
+    /// # Errors
+    /// [`Error::Unwritten`] when it cannot be written.
+    pub async fn persisted(&self) -> Result<(), Error> {
         let version = self.plane.world.lock().version();
-        self.plane.persisted(version).await;
+        self.plane.persisted(version).await.map_err(|why| Error::Unwritten { why })
     }
 
     /// The last requests that changed something or were refused, oldest first.

@@ -12,6 +12,12 @@ pub enum Error {
         #[source]
         source: landfall_store::Error,
     },
+    /// What is in memory cannot be written to disk.
+    #[error("{why}")]
+    Unwritten {
+        /// Why, in words.
+        why: std::sync::Arc<str>,
+    },
     /// What was read back is not what was written.
     #[error("the embedded cluster's state is damaged at {key}")]
     Damaged {
@@ -42,6 +48,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is told of a disk that is full, where that is what went wrong.
+    pub fn full_disk(&self) -> Option<landfall_diag::Diagnostic> {
+        match self {
+            Self::Store { source, .. } => landfall_diag::disk_full_in(&source.to_string()),
+            Self::Unwritten { why } => landfall_diag::disk_full_in(why),
+            _ => None,
+        }
+    }
+
     pub(crate) fn certificate(source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Certificate(Box::new(source))
     }

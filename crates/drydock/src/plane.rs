@@ -21,10 +21,19 @@ pub(crate) struct Plane {
     pub(crate) activity: Activity,
     pub(crate) alarms: crate::alarms::Alarms,
     pub(crate) watchers: Arc<crate::watchers::Watchers>,
-    /// The newest resource version on disk; `None` when nothing is kept.
-    pub(crate) durable: Option<watch::Receiver<u64>>,
+    /// What is on disk; `None` when nothing is kept.
+    pub(crate) durable: Option<watch::Receiver<Durable>>,
     /// What containers answer.
     pub(crate) containers: Arc<dyn crate::containers::Containers>,
+}
+
+/// How much of the world is on disk.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Durable {
+    /// The newest resource version that is.
+    pub(crate) written: u64,
+    /// Why nothing newer can be written, in words, for as long as that is so.
+    pub(crate) failing: Option<Arc<str>>,
 }
 
 impl Plane {
@@ -33,12 +42,30 @@ impl Plane {
         self.world.lock().schemas().clone()
     }
 
-    /// Waits until everything written up to `version` is on disk; false when the store has failed.
-    pub(crate) async fn persisted(&self, version: u64) -> bool {
-        let Some(durable) = &self.durable else { return true };
+    /// Waits until everything written up to `version` is on disk.
+    ///
+    /// # Errors
+    /// Why it cannot be written, in words.
+    pub(crate) async fn persisted(&self, version: u64) -> Result<(), Arc<str>> {
+        let Some(durable) = &self.durable else { return Ok(()) };
         let mut durable = durable.clone();
-        durable.wait_for(|written| *written >= version).await.is_ok()
+        let reached = durable.wait_for(|now| now.written >= version || now.failing.is_some()).await;
+        match reached {
+            Ok(now) if now.written >= version => Ok(()),
+            Ok(now) => Err(now.failing.clone().unwrap_or_else(unwritable)),
+            // The writer has ended; what it said last stands.
+            Err(_) => Err(self.failing().unwrap_or_else(unwritable)),
+        }
     }
+
+    /// Why nothing can be written to disk now, in words.
+    pub(crate) fn failing(&self) -> Option<Arc<str>> {
+        self.durable.as_ref().and_then(|durable| durable.borrow().failing.clone())
+    }
+}
+
+fn unwritable() -> Arc<str> {
+    Arc::from("the cluster's state can no longer be written to disk")
 }
 
 /// How many requests are under way, without watches; virtual time stands still while there are any.

@@ -130,6 +130,11 @@ impl Status {
         Self::new(400, "BadRequest", message)
     }
 
+    /// 507: what was asked for cannot be kept; the same request may be made again once it can.
+    pub fn insufficient_storage(why: &str) -> Self {
+        Self::new(507, "InsufficientStorage", why)
+    }
+
     /// 401.
     pub fn unauthorized() -> Self {
         Self::new(401, "Unauthorized", "Unauthorized")

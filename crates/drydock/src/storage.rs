@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use landfall_store::{ClusterBatch, ClusterEventRow, ClusterObjectRow, Durability, Location, Store};
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::error::Error;
-use crate::plane::Plane;
+use crate::plane::{Durable, Plane};
 use crate::world::{Change, Event, ObjectRef, Past, Stored, World};
 
 /// Events on disk: how far a watch may lie behind a restart.
@@ -92,9 +93,14 @@ pub(crate) async fn save_meta(store: &Store, meta: Vec<(String, String)>) -> Res
         .map_err(|source| Error::Store { doing: "written", source })
 }
 
-/// Writes what has happened after `from`, for as long as the plane lives; `written` shows how far it has come.
-/// Ends (and closes `written`) when the store fails, so that nobody is told that a lost write is safe.
-pub(crate) async fn write_behind(plane: Arc<Plane>, store: Store, from: u64, written: watch::Sender<u64>) {
+/// How often it is looked whether a full disk has room again.
+const LOOK_FOR_ROOM: Duration = Duration::from_millis(200);
+
+/// Writes what has happened after `from`, for as long as the plane lives; `durable` shows how far it has come.
+///
+/// While the disk is full nothing is lost and nobody is told that a write is safe: it is tried again, and until then
+/// `durable` says why. Any other failure of the store ends it, with that word as its last.
+pub(crate) async fn write_behind(plane: Arc<Plane>, store: Store, from: u64, durable: watch::Sender<Durable>) {
     let mut changed = plane.world.lock().subscribe();
     let mut done = from;
     loop {
@@ -104,16 +110,24 @@ pub(crate) async fn write_behind(plane: Arc<Plane>, store: Store, from: u64, wri
             if version == done { None } else { Some((version, collect(&world, done))) }
         };
         if let Some((version, batch)) = batch {
-            let result = match batch {
-                Ok(batch) => store.write_cluster(&serialise(batch, version)).await.map_err(|error| error.to_string()),
-                Err(error) => Err(error),
+            let (why, passes) = match batch {
+                Err(words) => (words, false),
+                Ok(batch) => match store.write_cluster(&serialise(batch, version)).await {
+                    Ok(()) => {
+                        done = version;
+                        durable.send_replace(Durable { written: version, failing: None });
+                        continue;
+                    }
+                    Err(full @ landfall_store::Error::Full { .. }) => (full.to_string(), true),
+                    Err(error) => (error.to_string(), false),
+                },
             };
-            if let Err(error) = result {
-                tracing::error!("the embedded cluster's state can no longer be written: {error}");
+            tracing::error!("the embedded cluster's state cannot be written: {why}");
+            durable.send_modify(|now| now.failing = Some(Arc::from(why)));
+            if !passes {
                 return;
             }
-            done = version;
-            written.send_replace(version);
+            tokio::time::sleep(LOOK_FOR_ROOM).await;
             continue;
         }
         if changed.changed().await.is_err() {

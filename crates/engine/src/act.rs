@@ -232,7 +232,11 @@ impl Executor {
             match request().await {
                 Err(error) if tries < RETRIES && !self.stop.is_cancelled() && is_passing(&error) => {
                     tries += 1;
-                    self.sleep(Duration::from_millis(250 << tries)).await;
+                    tokio::select! {
+                        () = self.sleep(Duration::from_millis(250 << tries)) => {}
+                        // What is to end does not wait for what may come back.
+                        () = self.stop.cancelled() => self.hold(),
+                    }
                 }
                 other => return other,
             }
@@ -250,7 +254,8 @@ impl Plan {
 fn is_passing(error: &landfall_cluster::Error) -> bool {
     // A kind that is not served yet comes with a CRD of the same plan; unknown kinds are refused before planning.
     matches!(error.code(), Some(429 | 500 | 502 | 503 | 504))
-        || error.is_unreachable()
+        // What has waited a minute for an answer does not wait for another.
+        || (error.is_unreachable() && !error.is_silence())
         || matches!(error, landfall_cluster::Error::NoMatch { .. })
 }
 

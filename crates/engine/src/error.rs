@@ -47,10 +47,16 @@ pub enum Error {
     /// The cluster failed outside of any step.
     #[error(transparent)]
     Cluster(#[from] landfall_cluster::Error),
+    /// The cluster has no room for what it is given; the journal keeps the operation for a resume.
+    #[error("{0}")]
+    NoRoom(Box<Diagnostic>),
     /// The keeper of the operation's lasting record failed.
     #[error("{0}")]
     Ledger(Box<Diagnostic>),
 }
+
+/// The number of the diagnostic of [`Error::Interrupted`].
+pub const INTERRUPTED: u16 = 444;
 
 impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
@@ -63,12 +69,12 @@ impl Diagnose for Error {
             Error::Busy { .. } => Diagnostic::error(442, self.to_string())
                 .help("wait for it, or run the same command again when its process is gone: it is resumed"),
             Error::NotResumable { .. } => Diagnostic::error(443, self.to_string()),
-            Error::Interrupted => Diagnostic::error(444, "interrupted; what was begun is in the journal")
+            Error::Interrupted => Diagnostic::error(INTERRUPTED, "interrupted; what was begun is in the journal")
                 .help("run the same command again to go on"),
             Error::Killed(_) => Diagnostic::error(445, self.to_string()),
             Error::Store(error) => error.diagnose(),
             Error::Cluster(error) => error.diagnose(),
-            Error::Ledger(diagnostic) => (**diagnostic).clone(),
+            Error::NoRoom(diagnostic) | Error::Ledger(diagnostic) => (**diagnostic).clone(),
         }
     }
 }

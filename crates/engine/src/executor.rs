@@ -390,6 +390,14 @@ impl Executor {
 
     /// A failure of the cluster at a step: refused by it, or it could not be reached.
     pub(crate) fn refused(&self, step: &Step, key: &ObjectKey, error: &landfall_cluster::Error) -> Stop {
+        // What the cluster has no room for is no fault of the object: the same step is done once there is.
+        if error.code() == Some(NO_ROOM) {
+            return Stop::Broken(Error::NoRoom(Box::new(landfall_diag::Diagnose::diagnose(error))));
+        }
+        // Nor is it one that the run was told to stop because the cluster has gone.
+        if error.is_unreachable() && self.stop.is_cancelled() {
+            return Stop::Broken(Error::Interrupted);
+        }
         let kind = if error.is_unreachable() { FailureKind::Unreachable } else { FailureKind::Refused };
         let mut message = error.to_string();
         if error.is_unreachable()
@@ -400,6 +408,9 @@ impl Executor {
         self.failed(step, key, kind, message)
     }
 }
+
+/// HTTP's "Insufficient Storage".
+const NO_ROOM: u16 = 507;
 
 /// What has failed in a segment so far.
 struct Failures {

@@ -42,7 +42,7 @@ pub use desired::{
     Criterion, DeletePolicy, Desired, DesiredPhase, Hook, Item, LogPolicy, Method, PhaseRuns, Task, WaitFor,
 };
 pub use digest::{live_digest, normalised};
-pub use error::Error;
+pub use error::{Error, INTERRUPTED};
 pub use event::{Event, Pending};
 pub use executor::{Executor, OnFailure, RunOptions};
 pub use ledger::{HookPhase, HookRun, Ledger, NoLedger};

@@ -17,6 +17,7 @@ pub(crate) use doctor::{
 };
 pub(crate) use embedded::{
     ClusterCommand, ClusterStartArgs, ClusterStatusArgs, ForkArgs, KubeconfigArgs, ResetArgs, ServeArgs, SnapshotArgs,
+    StopArgs,
 };
 pub(crate) use machines::{
     AddonCommand, AddonInstallArgs, AddonListArgs, BuildArgs, ClusterArgs, ClusterCreateArgs, ClusterDeleteArgs,

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{ClusterArgs, GlobalArgs, TargetArgs};
 use crate::env::Env;
 use crate::failure::Failure;
+use crate::interrupt::Work;
 use crate::probe::Points;
 use crate::state::StateDir;
 use crate::ui::Ui;
@@ -26,8 +27,10 @@ pub(crate) struct Context {
     pub(crate) ui: Ui,
     /// Flags that every command takes.
     pub(crate) global: GlobalArgs,
-    /// Set by the first Ctrl-C.
+    /// Set by the first Ctrl-C or SIGTERM.
     pub(crate) stop: CancellationToken,
+    /// What is under way that wants an end.
+    pub(crate) work: Work,
     /// A test's hook; absent otherwise.
     pub(crate) probe: Option<Arc<Points>>,
 }

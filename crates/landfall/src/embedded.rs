@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_cluster::Cluster;
-use landfall_delivery::{Offers, Progress, Routes, Session};
+use landfall_delivery::{Elsewhere, Offers, Progress, Routes, Session};
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_drydock::NodeSpec;
 use landfall_store::{Location, Store};
@@ -25,13 +25,13 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use landfall_rehearse::Operators;
 pub(crate) use play::declared_play;
-pub(crate) use server::{ServeOptions, serve, spawn, stop_server};
+pub(crate) use server::{ServeOptions, persisted, serve, spawn, stop_server};
 
 use crate::context::{ClusterChoice, Context, Place};
 use crate::exit::Exit;
 use crate::failure::{Failure, failed};
 use crate::kubeconfig;
-use crate::state::{Endpoint, Lock, StateDir};
+use crate::state::{Endpoint, Fate, Lock, StateDir};
 
 /// Who hosts the embedded cluster while a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub(crate) struct Connection {
     store: Store,
     hosted: Option<Hosted>,
     endpoint: Option<(Endpoint, StateDir)>,
+    /// Where journal and locks lie; nowhere for a cluster in memory.
+    state: Option<StateDir>,
     simulated: bool,
     /// Ends the look-out for the death of the server that is talked to.
     closed: CancellationToken,
@@ -83,7 +85,7 @@ const REFUSED: Duration = Duration::from_millis(20);
 struct Hosted {
     cluster: landfall_drydock::Cluster,
     _ingress: Option<landfall_drydock::IngressServer>,
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl Context {
@@ -134,6 +136,7 @@ impl Context {
             store: open_store(Some(state)).await?,
             hosted: None,
             endpoint: None,
+            state: Some(state.clone()),
             simulated: false,
             closed: CancellationToken::new(),
             started: Started::Before,
@@ -145,7 +148,7 @@ impl Context {
         let nothing_yet = !state.file("cluster.db").exists() && state.endpoint().is_none();
         if hosting == Hosting::Attach && nothing_yet {
             let hosted = server::open(None, &[]).await?;
-            return Ok(self.in_process(hosted, None, open_store(None).await?));
+            return Ok(self.in_process(hosted, None, None, open_store(None).await?));
         }
         state.create().map_err(Failure::from)?;
         let (mut silent, mut refused, mut started) = (0, 0, Started::Before);
@@ -154,7 +157,7 @@ impl Context {
                 Some(lock) if hosting != Hosting::Background => {
                     let cluster = server::open(Some(state), &[]).await?;
                     let store = open_store(Some(state)).await?;
-                    let mut connection = self.in_process(cluster, Some(lock), store);
+                    let mut connection = self.in_process(cluster, Some(lock), Some(state), store);
                     if hosting == Hosting::InProcess {
                         connection.serve_ingress().await?;
                     }
@@ -197,21 +200,29 @@ impl Context {
             store: open_store(Some(state)).await?,
             hosted: None,
             endpoint: Some((endpoint, state.clone())),
+            state: Some(state.clone()),
             simulated: true,
             closed: CancellationToken::new(),
             started,
         })
     }
 
-    fn in_process(&self, cluster: landfall_drydock::Cluster, lock: Option<Lock>, store: Store) -> Connection {
+    fn in_process(
+        &self,
+        cluster: landfall_drydock::Cluster,
+        lock: Option<Lock>,
+        state: Option<&StateDir>,
+        store: Store,
+    ) -> Connection {
         Connection {
             name: "embedded".to_owned(),
             cluster: self.cluster_of(cluster.client()),
             routes: Routes::default(),
             offers: Some(Arc::new(Operators)),
             store,
-            hosted: Some(Hosted { cluster, _ingress: None, _lock: lock }),
+            hosted: Some(Hosted { cluster, _ingress: None, lock }),
             endpoint: None,
+            state: state.cloned(),
             simulated: true,
             closed: CancellationToken::new(),
             started: Started::Before,
@@ -233,25 +244,54 @@ impl Connection {
         session.routes = self.routes.clone();
         session.offers.clone_from(&self.offers);
         session.stop = context.stop.child_token();
-        if let Some((_, state)) = &self.endpoint {
-            tokio::spawn(watch_server(state.clone(), session.stop.clone(), self.closed.clone()));
-        }
+        session.elsewhere = self.elsewhere(context);
+        self.watch(&session.stop);
         if let Some(points) = &context.probe {
             session.probe = Arc::clone(points) as Arc<dyn landfall_engine::Probe>;
         }
         session
     }
 
+    /// Whether another process delivers to this system now.
+    fn elsewhere(&self, context: &Context) -> Elsewhere {
+        let delivered_to = self.state.as_ref().is_some_and(StateDir::is_delivered_to);
+        if delivered_to && !context.work.is_under_way() { Elsewhere::Somebody } else { Elsewhere::Nobody }
+    }
+
+    /// Ends what listens to `stop` as soon as the server that is talked to does not serve any more.
+    pub(crate) fn watch(&self, stop: &CancellationToken) {
+        let look = match (&self.endpoint, self.hosted.as_ref().and_then(|hosted| hosted.lock.as_ref()?.standing())) {
+            (Some((endpoint, state)), _) => {
+                let (endpoint, state) = (endpoint.clone(), state.clone());
+                Look(Box::new(move || state.fate_of(&endpoint) == Fate::Serves))
+            }
+            (None, Some(standing)) => Look(Box::new(move || standing.holds())),
+            (None, None) => return,
+        };
+        tokio::spawn(watch(look, stop.clone(), self.closed.clone()));
+    }
+
     /// Why a command could not go on, when it is that the server has ended under it.
     pub(crate) fn lost(&self) -> Option<Failure> {
-        let (endpoint, state) = self.endpoint.as_ref()?;
-        if !nobody_holds(state) {
-            return None;
+        if let (Some(lock), Some(state)) = (self.hosted.as_ref().and_then(|it| it.lock.as_ref()), &self.state) {
+            return (!lock.stands()).then(|| Failure::new(Exit::Unreachable, removed(state)));
         }
-        let diagnostic =
-            Diagnostic::error(629, format!("the embedded cluster's server has ended (it was pid {})", endpoint.pid))
-                .note("what was done is written down; the same command starts a new server and goes on from there")
-                .note(format!("its last words are in {}", state.file("server.log").display()));
+        let (endpoint, state) = self.endpoint.as_ref()?;
+        let pid = endpoint.pid;
+        let diagnostic = match state.fate_of(endpoint) {
+            Fate::Serves => return None,
+            Fate::Ended => {
+                Diagnostic::error(629, format!("the embedded cluster's server has ended (it was pid {pid})"))
+                    .note("what was done is written down; the same command starts a new server and goes on from there")
+                    .note(format!("its last words are in {}", state.file("server.log").display()))
+            }
+            Fate::Replaced(other) => Diagnostic::error(
+                629,
+                format!("the embedded cluster's server has ended (it was pid {pid}), and another serves (pid {other})"),
+            )
+            .note("what was done is written down; the same command goes on from there"),
+            Fate::Forgotten => removed(state),
+        };
         Some(Failure::new(Exit::Unreachable, diagnostic))
     }
 
@@ -303,7 +343,8 @@ impl Connection {
     pub(crate) async fn close(&mut self) {
         self.closed.cancel();
         if let Some(hosted) = self.hosted.take() {
-            hosted.cluster.persisted().await;
+            // Each write was answered once it was on disk, or refused; what is left are the controllers' own.
+            let _rest = server::persisted(&hosted.cluster).await;
             hosted.cluster.stop();
         }
         self.store.close().await;
@@ -324,23 +365,28 @@ impl Connection {
     }
 }
 
-/// Ends a session when nobody holds the cluster any more; a connection alone would be tried again until time is up.
-async fn watch_server(state: StateDir, session: CancellationToken, closed: CancellationToken) {
+fn removed(state: &StateDir) -> Diagnostic {
+    let what =
+        format!("the state directory `{}` was removed, and the embedded cluster with it", state.path().display());
+    Diagnostic::error(629, what).help("the same command starts a new cluster and begins afresh")
+}
+
+/// Whether the cluster that a session works on is still there.
+struct Look(Box<dyn Fn() -> bool + Send>);
+
+/// Ends a session when its cluster is not there any more; a connection alone would be tried again until time is up.
+async fn watch(look: Look, session: CancellationToken, closed: CancellationToken) {
     loop {
         tokio::select! {
             () = session.cancelled() => return,
             () = closed.cancelled() => return,
             () = tokio::time::sleep(LOOK) => {}
         }
-        if nobody_holds(&state) {
+        if !(look.0)() {
             session.cancel();
             return;
         }
     }
-}
-
-fn nobody_holds(state: &StateDir) -> bool {
-    state.exists() && matches!(state.try_lock(), Ok(Some(_)))
 }
 
 /// An empty cluster of this process, gone with it.

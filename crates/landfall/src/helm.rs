@@ -146,7 +146,16 @@ impl From<ChartError> for Stop {
 
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe { Stop::Closed } else { Stop::words(600, error.to_string()) }
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Stop::Closed,
+            kind if landfall_diag::is_full(kind) => Stop::said(
+                format!("write: {error}"),
+                Diagnostic::error(609, "there is no room for what is to be written")
+                    .note(error.to_string())
+                    .help("make room, or send it somewhere else"),
+            ),
+            _ => Stop::words(600, error.to_string()),
+        }
     }
 }
 
@@ -260,7 +269,8 @@ pub(crate) fn state(env: &crate::env::Env, arguments: &[OsString]) -> Option<Str
 /// Runs the verb of a command line; gives the exit code.
 pub(crate) fn run(world: &World<'_>, arguments: &[OsString]) -> u8 {
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let outcome = dispatch(world, &words);
+    // What is still to be written may find no room, and is then no success.
+    let outcome = dispatch(world, &words).and_then(|code| io::stdout().flush().map(|()| code).map_err(Stop::from));
     match outcome {
         Ok(code) => code,
         Err(stop) => tell(world, stop),

@@ -11,12 +11,15 @@
 mod cli;
 mod commands;
 mod context;
+mod delivering;
 mod embedded;
 mod env;
 mod exit;
 mod failure;
 mod helm;
+mod interrupt;
 mod kubeconfig;
+mod lock_file;
 mod probe;
 mod state;
 mod ui;
@@ -31,6 +34,7 @@ use crate::context::Context;
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::failure::Outcome;
+use crate::interrupt::Work;
 use crate::ui::{Output, Ui, Verbosity};
 
 /// Rendering is made of small values that live shortly; the system's allocator takes a quarter of its time.
@@ -45,7 +49,7 @@ fn main() -> ExitCode {
     }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => return said_by_arguments(&env, &error),
     };
     let verbosity = match (cli.global.quiet, cli.global.verbose) {
         (2.., _) => Verbosity::Silent,
@@ -73,7 +77,8 @@ fn main() -> ExitCode {
             return failure.exit.into();
         }
     };
-    let context = Context { env, cwd, ui, global: cli.global.clone(), stop: CancellationToken::new(), probe };
+    let (stop, work) = (CancellationToken::new(), Work::default());
+    let context = Context { env, cwd, ui, global: cli.global.clone(), stop, work, probe };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -84,28 +89,38 @@ fn main() -> ExitCode {
         }
     };
     let outcome = runtime.block_on(async {
-        let stop = context.stop.clone();
-        tokio::spawn(async move {
-            // The first Ctrl-C ends cleanly with the journal written, the second at once.
-            if tokio::signal::ctrl_c().await.is_ok() {
-                stop.cancel();
-            }
-            if tokio::signal::ctrl_c().await.is_ok() {
-                leave(Exit::Interrupted);
-            }
-        });
+        tokio::spawn(interrupt::heed(context.clone()));
         run(&context, cli.command).await
     });
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
-    match outcome {
-        Ok(exit) => exit.into(),
+    let exit = match outcome {
+        Ok(exit) => exit,
         Err(failure) => {
             for diagnostic in &failure.diagnostics {
                 context.ui.diagnostic(diagnostic);
             }
-            if context.stop.is_cancelled() { Exit::Interrupted.into() } else { failure.exit.into() }
+            if context.stop.is_cancelled() { Exit::Interrupted } else { failure.exit }
         }
+    };
+    written(&context.ui, exit).into()
+}
+
+/// How a command ends whose data could not be written: with that as its failure, where it had no other.
+fn written(ui: &Ui, exit: Exit) -> Exit {
+    let Some(diagnostic) = ui.output_failure() else { return exit };
+    ui.diagnostic(&diagnostic);
+    if exit == Exit::Done { Exit::Failed } else { exit }
+}
+
+/// Prints what the arguments ask for or lack: help, the version, a word that is not known.
+fn said_by_arguments(env: &Env, error: &clap::Error) -> ExitCode {
+    let printed = error.print().and_then(|()| std::io::Write::flush(&mut std::io::stdout()));
+    if let Some(diagnostic) = printed.err().as_ref().and_then(ui::output_failure) {
+        Ui::new(env, Output::Table, Verbosity::Normal, ui::ColorChoice::Auto).diagnostic(&diagnostic);
+        return Exit::Failed.into();
     }
+    // Clap knows two: what was asked for, and usage.
+    if error.exit_code() == 0 { Exit::Done.into() } else { Exit::Usage.into() }
 }
 
 /// Helm's verbs bring their own runtime, where they need one.
@@ -121,7 +136,8 @@ fn run_helm(env: &Env, voice: helm::Voice, arguments: &[std::ffi::OsString]) -> 
             return failure.exit.into();
         }
     };
-    let context = Context { env: env.clone(), cwd: cwd.clone(), ui, global, stop: CancellationToken::new(), probe };
+    let (stop, work) = (CancellationToken::new(), Work::default());
+    let context = Context { env: env.clone(), cwd: cwd.clone(), ui, global, stop, work, probe };
     let world = helm::World {
         voice,
         cwd,
@@ -162,7 +178,7 @@ async fn run(context: &Context, command: Command) -> Outcome {
         Command::Cluster(ClusterCommand::Create(args)) => commands::machine::create(context, args).await,
         Command::Cluster(ClusterCommand::Delete(args)) => commands::machine::delete(context, args).await,
         Command::Cluster(ClusterCommand::Start(args)) => commands::cluster::start(context, args).await,
-        Command::Cluster(ClusterCommand::Stop) => commands::cluster::stop(context).await,
+        Command::Cluster(ClusterCommand::Stop(args)) => commands::cluster::stop(context, args).await,
         Command::Cluster(ClusterCommand::Reset(args)) => commands::cluster::reset(context, args).await,
         Command::Cluster(ClusterCommand::Kubeconfig(args)) => commands::cluster::kubeconfig(context, args).await,
         Command::Cluster(ClusterCommand::Status(args)) => commands::cluster::status(context, args).await,
@@ -208,10 +224,4 @@ fn log_to_stderr(env: &Env) {
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .init();
-}
-
-/// Ends the process at once; the journal is what makes that safe.
-#[allow(clippy::exit, reason = "the second Ctrl-C asks for exactly this")]
-fn leave(exit: Exit) {
-    std::process::exit(exit as i32);
 }

@@ -1,7 +1,8 @@
 //! The state directory: one folder at the system's root, one opener at a time.
 //!
 //! ```text
-//! .landfall/  .gitignore  cluster.db  store.db  endpoint.json  token  lock  kubeconfig  server.log  cache/
+//! .landfall/  .gitignore  cluster.db  store.db  endpoint.json  token  lock  delivery.lock  delivery.json
+//!             kubeconfig  server.log  cache/
 //! ```
 //!
 //! Whoever opens the embedded cluster holds `lock` for as long as it is open. Who finds it held talks to the
@@ -13,6 +14,11 @@ use std::time::{Duration, Instant};
 
 use landfall_diag::Diagnostic;
 use serde::{Deserialize, Serialize};
+
+use crate::lock_file;
+
+/// What `.gitignore` says: nothing here is for git.
+const IGNORED: &[u8] = b"*\n";
 
 /// The state directory of one system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +39,9 @@ pub(crate) struct Endpoint {
     pub(crate) https: Option<std::net::SocketAddr>,
     /// The version of the serving binary.
     pub(crate) version: String,
+    /// When it began to serve, RFC 3339: with the pid, which server it is.
+    #[serde(default)]
+    pub(crate) started: String,
 }
 
 impl Endpoint {
@@ -43,11 +52,39 @@ impl Endpoint {
     }
 }
 
+/// What has become of a server that was talked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It serves.
+    Serves,
+    /// It has ended, and nobody serves.
+    Ended,
+    /// It has ended, and another process serves.
+    Replaced(u32),
+    /// The state directory was removed, and the cluster with it.
+    Forgotten,
+}
+
 /// The right to open the embedded cluster; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: std::fs::File,
+    path: PathBuf,
     endpoint: PathBuf,
+}
+
+/// Whether a lock that this process holds still stands where others find it.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    file: std::fs::File,
+    path: PathBuf,
+}
+
+impl Standing {
+    /// Whether it does.
+    pub(crate) fn holds(&self) -> bool {
+        lock_file::stands_at(&self.file, &self.path)
+    }
 }
 
 impl StateDir {
@@ -77,37 +114,66 @@ impl StateDir {
             std::fs::create_dir_all(&self.path)?;
             restrict(&self.path, 0o700)?;
             let ignore = self.file(".gitignore");
-            if !ignore.exists() {
-                std::fs::write(ignore, "*\n")?;
+            if std::fs::read(&ignore).is_ok_and(|text| text == IGNORED) {
+                return Ok(());
             }
-            Ok(())
+            match std::fs::write(&ignore, IGNORED) {
+                // What is to be removed needs no file that keeps git away; what is to be kept fails at its own writes.
+                Err(error) if landfall_diag::is_full(error.kind()) => Ok(()),
+                other => other,
+            }
         };
         make().map_err(|error| {
-            Diagnostic::error(601, format!("the state directory `{}` cannot be made", self.path.display()))
-                .note(error.to_string())
-                .help("give a writable one: `--state DIR` or `LANDFALL_STATE`")
+            let what = format!("the state directory `{}` cannot be made", self.path.display());
+            let diagnostic = self.unwritten(601, what, &error);
+            if landfall_diag::is_full(error.kind()) {
+                return diagnostic;
+            }
+            diagnostic.help("give a writable one: `--state DIR` or `LANDFALL_STATE`")
         })
+    }
+
+    /// What is told of something that cannot be written here: that the disk is full, where it is.
+    fn unwritten(&self, code: u16, what: String, error: &std::io::Error) -> Diagnostic {
+        if landfall_diag::is_full(error.kind()) {
+            return landfall_diag::disk_full(&self.path).note(what);
+        }
+        Diagnostic::error(code, what).note(error.to_string())
     }
 
     /// Takes the lock, or `None` when another process has it.
     pub(crate) fn try_lock(&self) -> Result<Option<Lock>, Diagnostic> {
         self.create()?;
         let path = self.file("lock");
-        let open = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = open.map_err(|error| {
-            Diagnostic::error(602, format!("`{}` cannot be opened", path.display())).note(error.to_string())
-        })?;
-        match file.try_lock() {
-            Ok(()) => {
-                let endpoint = self.file("endpoint.json");
-                // Nobody serves while we hold the lock: whatever stands there is stale.
-                remove_if_present(&endpoint)?;
-                Ok(Some(Lock { file, endpoint }))
-            }
-            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(error)) => {
-                Err(Diagnostic::error(602, format!("`{}` cannot be locked", path.display())).note(error.to_string()))
-            }
+        let held = lock_file::hold(&path).map_err(|error| self.unlockable(&path, &error))?;
+        let Some(file) = held else { return Ok(None) };
+        let endpoint = self.file("endpoint.json");
+        // Nobody serves while we hold the lock: whatever stands there is stale.
+        remove_if_present(&endpoint)?;
+        Ok(Some(Lock { file, path, endpoint }))
+    }
+
+    /// Why a lock cannot be taken.
+    pub(crate) fn unlockable(&self, path: &Path, error: &std::io::Error) -> Diagnostic {
+        self.unwritten(602, format!("`{}` cannot be locked", path.display()), error)
+    }
+
+    /// Whether some process has the cluster open.
+    pub(crate) fn is_open(&self) -> bool {
+        lock_file::is_held(&self.file("lock"))
+    }
+
+    /// What has become of a server.
+    pub(crate) fn fate_of(&self, server: &Endpoint) -> Fate {
+        if !self.exists() {
+            return Fate::Forgotten;
+        }
+        match self.endpoint() {
+            // A server says where it listens for as long as it holds the lock.
+            _ if !self.is_open() => Fate::Ended,
+            None => Fate::Ended,
+            Some(now) if (now.pid, &now.started) == (server.pid, &server.started) => Fate::Serves,
+            Some(now) => Fate::Replaced(now.pid),
         }
     }
 
@@ -155,14 +221,44 @@ impl StateDir {
             std::fs::rename(&temporary, &path)
         };
         write().map_err(|error| {
-            Diagnostic::error(603, format!("`{}` cannot be written", path.display())).note(error.to_string())
+            // What was written of it helps nobody, and takes room.
+            let _left = std::fs::remove_file(&temporary);
+            self.unwritten(603, format!("`{}` cannot be written", path.display()), &error)
         })?;
         Ok(path)
     }
 
+    /// What to say when nothing more can be written here; tried out with a file of 16 KiB.
+    pub(crate) fn full(&self) -> Option<Diagnostic> {
+        let trial = self.file(&format!(".room.{}", std::process::id()));
+        let tried = private_file(&trial).and_then(|mut file| {
+            file.write_all(&[0; 16 * 1024])?;
+            file.sync_all()
+        });
+        let _gone = std::fs::remove_file(&trial);
+        let error = tried.err()?;
+        landfall_diag::is_full(error.kind()).then(|| landfall_diag::disk_full(&self.path))
+    }
+
+    /// Removes what is only kept to be quicker, or to be looked at: what was fetched, and the server's log.
+    pub(crate) fn make_room(&self) {
+        // What cannot be removed takes its room as before.
+        let _fetched = std::fs::remove_dir_all(self.file("cache"));
+        let _log = std::fs::remove_file(self.file("server.log"));
+    }
+
     /// Removes the directory and all in it.
     pub(crate) fn remove(&self, _held: Lock) -> Result<(), Diagnostic> {
-        std::fs::remove_dir_all(&self.path).map_err(|error| {
+        // A link is removed with what it leads to; a directory that is a mount cannot be, but what is in it.
+        let real = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let removed = match std::fs::remove_dir_all(&real) {
+            Err(_) if std::fs::read_dir(&real).is_ok_and(|mut left| left.next().is_none()) => Ok(()),
+            other => other,
+        };
+        if removed.is_ok() && self.path.is_symlink() {
+            let _gone = std::fs::remove_file(&self.path);
+        }
+        removed.map_err(|error| {
             Diagnostic::error(604, format!("the state directory `{}` cannot be removed", self.path.display()))
                 .note(error.to_string())
         })
@@ -170,6 +266,16 @@ impl StateDir {
 }
 
 impl Lock {
+    /// Whether the lock's file is still the one that others find.
+    pub(crate) fn stands(&self) -> bool {
+        lock_file::stands_at(&self.file, &self.path)
+    }
+
+    /// The same, to be asked apart from the lock.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        Some(Standing { file: self.file.try_clone().ok()?, path: self.path.clone() })
+    }
+
     /// Says where the cluster listens.
     pub(crate) fn publish(&self, state: &StateDir, endpoint: &Endpoint) -> Result<(), Diagnostic> {
         let text = serde_json::to_vec_pretty(endpoint)
@@ -180,8 +286,11 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The endpoint goes first: who sees the lock free must not find an old address.
-        let _gone = std::fs::remove_file(&self.endpoint);
+        // The endpoint goes first: who sees the lock free must not find an old address. Where the directory was
+        // removed under this process, another one's address may stand there by now.
+        if self.stands() {
+            let _gone = std::fs::remove_file(&self.endpoint);
+        }
         let _unlocked = self.file.unlock();
     }
 }

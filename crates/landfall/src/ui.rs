@@ -9,12 +9,22 @@ mod style;
 mod table;
 
 use std::io::{IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use progress::{Progress, seconds};
 pub(crate) use style::{Style, paint};
 pub(crate) use table::Table;
 
 use landfall_diag::Diagnostic;
+
+/// What is to be told of standard output that takes nothing; nothing where its reader has gone.
+pub(crate) fn output_failure(error: &std::io::Error) -> Option<Diagnostic> {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return None;
+    }
+    let told = Diagnostic::error(609, "standard output cannot be written").note(error.to_string());
+    Some(told.note("what was to be printed is not complete").help("send it somewhere else, or make room there"))
+}
 
 /// A path as a word of a command that can be pasted into a shell.
 pub(crate) fn word(path: &std::path::Path) -> String {
@@ -62,6 +72,8 @@ pub(crate) struct Ui {
     live: bool,
     can_prompt: bool,
     width: usize,
+    /// Why standard output takes nothing any more, once it does not.
+    unwritten: Arc<OnceLock<std::io::Error>>,
 }
 
 /// When colour is used.
@@ -99,15 +111,24 @@ impl Ui {
             live: err_tty && !env.is_ci() && env.get("LANDFALL_NO_PROGRESS").is_none(),
             can_prompt: err_tty && std::io::stdin().is_terminal() && !env.is_ci(),
             width,
+            unwritten: Arc::default(),
         }
     }
 
-    /// Writes data to standard output; a closed pipe ends quietly.
+    /// Writes data to standard output; what cannot be written is told once, when the command has ended.
     pub(crate) fn data(&self, text: &str) {
-        let mut out = std::io::stdout().lock();
-        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-            // A reader such as `head` has gone: what it wanted it has got.
-        }
+        self.bytes(text.as_bytes());
+    }
+
+    /// Whether nobody takes standard output any more, so that what only prints may end.
+    pub(crate) fn nobody_reads(&self) -> bool {
+        self.unwritten.get().is_some()
+    }
+
+    /// What is to be told of data that could not be written; nothing where a reader such as `head` has gone: what it
+    /// wanted it has got.
+    pub(crate) fn output_failure(&self) -> Option<Diagnostic> {
+        self.unwritten.get().and_then(output_failure)
     }
 
     /// Writes a line of data.
@@ -118,8 +139,9 @@ impl Ui {
     /// Writes bytes as they are to standard output.
     pub(crate) fn bytes(&self, bytes: &[u8]) {
         let mut out = std::io::stdout().lock();
-        if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
-            // As in `data`.
+        if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
+            // The first reason is the cause of all others.
+            let _later = self.unwritten.set(error);
         }
     }
 

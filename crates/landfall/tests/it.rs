@@ -12,6 +12,7 @@ mod it {
     mod builds;
     mod charts;
     mod doctor;
+    mod doors;
     mod down;
     mod drift;
     mod errors;

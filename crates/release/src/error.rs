@@ -199,6 +199,9 @@ impl Diagnose for Error {
             }
             Error::Damaged { .. } => told(310),
             Error::Storage { source, .. } => {
+                if let Some(full) = landfall_diag::disk_full_in(&source.to_string()) {
+                    return full.note(self.to_string());
+                }
                 let diagnostic = told(311);
                 if source.to_string().contains("Too long") {
                     diagnostic.help("the chart and its rendering are too large for one Secret (1 MiB): ship fewer files in the chart")

@@ -151,6 +151,9 @@ pub enum SourceError {
 impl Diagnose for SourceError {
     fn diagnose(&self) -> Diagnostic {
         match self {
+            SourceError::Read { path, source } if landfall_diag::is_full(source.kind()) => {
+                landfall_diag::disk_full(path.parent().unwrap_or(path)).note(self.to_string())
+            }
             SourceError::Read { source, .. } => Diagnostic::error(501, self.to_string()).note(source.to_string()),
             SourceError::Link { .. } => Diagnostic::error(502, self.to_string())
                 .help("replace the link by the file it means, or keep both inside the repository"),

@@ -2,6 +2,7 @@ use std::error::Error;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use crate::SourceError;
 
@@ -59,11 +60,28 @@ pub fn repository_key(address: &str) -> String {
     address.replacen(':', "/", 1).to_lowercase()
 }
 
+/// How long a repository may take to be fetched.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
+
 /// Fetches a repository, its newest commit only, into a bare directory; an earlier fetch there is replaced.
 ///
 /// # Errors
 /// When the address is malformed or the repository cannot be reached.
 pub fn fetch_repository(remote: &RemoteRef, into: &Path) -> Result<(), SourceError> {
+    let (sender, ended) = std::sync::mpsc::channel();
+    let (from, to) = (remote.clone(), into.to_owned());
+    // A server that takes the connection and says nothing would be read from for ever.
+    std::thread::spawn(move || {
+        // Nobody is there to be told when time was up before.
+        let _late = sender.send(fetch(&from, &to));
+    });
+    ended.recv_timeout(LONGEST).unwrap_or_else(|_| {
+        let why = format!("it was not fetched within {} minutes", LONGEST.as_secs() / 60);
+        Err(SourceError::Fetch { url: remote.shown(), why })
+    })
+}
+
+fn fetch(remote: &RemoteRef, into: &Path) -> Result<(), SourceError> {
     let failed = |error: &dyn Error| {
         let mut why = causes(error);
         if let Some(secret) = remote.credentials() {

@@ -60,14 +60,14 @@ impl Store {
     /// [`Error::Sql`].
     pub async fn write_cluster(&self, batch: &ClusterBatch) -> Result<(), Error> {
         const WHAT: &str = "write the cluster's state";
-        let mut transaction = self.pool.begin().await.map_err(Error::sql(WHAT))?;
+        let mut transaction = self.pool.begin().await.map_err(self.failed(WHAT))?;
         for rows in batch.put.chunks(CHUNK) {
             let mut sql = QueryBuilder::<Sqlite>::new("INSERT INTO cluster_object (name, revision, body) ");
             sql.push_values(rows, |mut tuple, row| {
                 tuple.push_bind(&row.key).push_bind(row.revision as i64).push_bind(&row.body);
             });
             sql.push(" ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, body = excluded.body");
-            sql.build().execute(&mut *transaction).await.map_err(Error::sql(WHAT))?;
+            sql.build().execute(&mut *transaction).await.map_err(self.failed(WHAT))?;
         }
         for keys in batch.delete.chunks(CHUNK) {
             let mut sql = QueryBuilder::<Sqlite>::new("DELETE FROM cluster_object WHERE name IN (");
@@ -76,21 +76,21 @@ impl Store {
                 list.push_bind(key);
             }
             sql.push(")");
-            sql.build().execute(&mut *transaction).await.map_err(Error::sql(WHAT))?;
+            sql.build().execute(&mut *transaction).await.map_err(self.failed(WHAT))?;
         }
         for rows in batch.events.chunks(CHUNK) {
             let mut sql = QueryBuilder::<Sqlite>::new("INSERT OR REPLACE INTO cluster_event (revision, body) ");
             sql.push_values(rows, |mut tuple, row| {
                 tuple.push_bind(row.revision as i64).push_bind(&row.body);
             });
-            sql.build().execute(&mut *transaction).await.map_err(Error::sql(WHAT))?;
+            sql.build().execute(&mut *transaction).await.map_err(self.failed(WHAT))?;
         }
         if let Some(revision) = batch.forget_events_to {
             sqlx::query("DELETE FROM cluster_event WHERE revision <= $1")
                 .bind(revision as i64)
                 .execute(&mut *transaction)
                 .await
-                .map_err(Error::sql(WHAT))?;
+                .map_err(self.failed(WHAT))?;
         }
         for (name, value) in &batch.meta {
             sqlx::query(
@@ -101,9 +101,9 @@ impl Store {
             .bind(value)
             .execute(&mut *transaction)
             .await
-            .map_err(Error::sql(WHAT))?;
+            .map_err(self.failed(WHAT))?;
         }
-        transaction.commit().await.map_err(Error::sql(WHAT))
+        transaction.commit().await.map_err(self.failed(WHAT))
     }
 
     /// Reads all that is stored of the embedded cluster.
@@ -116,7 +116,7 @@ impl Store {
         for row in sqlx::query("SELECT name, revision, body FROM cluster_object ORDER BY name")
             .fetch_all(&self.pool)
             .await
-            .map_err(Error::sql(WHAT))?
+            .map_err(self.failed(WHAT))?
         {
             state.objects.push(ClusterObjectRow {
                 key: row.try_get("name").map_err(Error::sql(WHAT))?,
@@ -127,15 +127,17 @@ impl Store {
         for row in sqlx::query("SELECT revision, body FROM cluster_event ORDER BY revision")
             .fetch_all(&self.pool)
             .await
-            .map_err(Error::sql(WHAT))?
+            .map_err(self.failed(WHAT))?
         {
             state.events.push(ClusterEventRow {
                 revision: row.try_get::<i64, _>("revision").map_err(Error::sql(WHAT))? as u64,
                 body: row.try_get("body").map_err(Error::sql(WHAT))?,
             });
         }
-        for row in
-            sqlx::query("SELECT name, value FROM cluster_meta").fetch_all(&self.pool).await.map_err(Error::sql(WHAT))?
+        for row in sqlx::query("SELECT name, value FROM cluster_meta")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.failed(WHAT))?
         {
             state.meta.insert(
                 row.try_get("name").map_err(Error::sql(WHAT))?,
@@ -153,7 +155,7 @@ impl Store {
         sqlx::raw_sql("DELETE FROM cluster_object; DELETE FROM cluster_event; DELETE FROM cluster_meta")
             .execute(&self.pool)
             .await
-            .map_err(Error::sql("clear the cluster's state"))?;
+            .map_err(self.failed("clear the cluster's state"))?;
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
-use std::path::PathBuf;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use landfall_diag::{Diagnose, Diagnostic};
 
@@ -31,6 +32,15 @@ pub enum Error {
         #[source]
         source: sqlx::Error,
     },
+    /// There is no room to write: the disk is full, or a quota or limit of the system's is reached.
+    #[error("{}", landfall_diag::disk_full_words(directory))]
+    Full {
+        /// The directory of the store's file.
+        directory: PathBuf,
+        /// SQLite's words.
+        #[source]
+        source: sqlx::Error,
+    },
     /// A row's JSON could not be read.
     #[error("the store holds a damaged row: {what}")]
     Damaged {
@@ -55,11 +65,54 @@ impl Error {
     pub(crate) fn sql(what: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
         move |source| Error::Sql { what, source }
     }
+
+    /// What a failure to use a file means: that there is no room, or what `otherwise` makes of it.
+    pub(crate) fn of_file(file: &Path, source: sqlx::Error, otherwise: impl FnOnce(sqlx::Error) -> Error) -> Error {
+        let directory = file.parent().unwrap_or(file);
+        if is_out_of_room(&source, file, directory) {
+            return Error::Full { directory: directory.to_owned(), source };
+        }
+        otherwise(source)
+    }
+}
+
+/// Whether SQLite could not write for want of room. It has a code for `ENOSPC` only; a quota, a limit of file sizes and
+/// memory that cannot be mapped come as failures of input and output, and are tried out.
+fn is_out_of_room(error: &sqlx::Error, file: &Path, directory: &Path) -> bool {
+    const FULL: u32 = 13;
+    const IO: u32 = 10;
+    const CANNOT_OPEN: u32 = 14;
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    // The lower byte is the kind of failure, what is above tells more of it.
+    match code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
+        Some(FULL) => true,
+        Some(IO | CANNOT_OPEN) => has_no_room(file, directory),
+        _ => false,
+    }
+}
+
+/// Whether a file as long as this one cannot be made longer beside it.
+fn has_no_room(file: &Path, directory: &Path) -> bool {
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let log = PathBuf::from(format!("{}-wal", file.display()));
+    let trial = directory.join(format!(".room.{}", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        let mut made = std::fs::File::create(&trial)?;
+        made.seek(SeekFrom::Start(length(file).max(length(&log))))?;
+        made.write_all(&[0; 64 * 1024])?;
+        made.sync_all()
+    };
+    let tried = write();
+    let _gone = std::fs::remove_file(&trial);
+    tried.is_err_and(|error| landfall_diag::is_full(error.kind()))
 }
 
 impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
-        let mut diagnostic = Diagnostic::error(480, self.to_string());
+        let mut diagnostic = match self {
+            Error::Full { directory, .. } => landfall_diag::disk_full(directory),
+            _ => Diagnostic::error(480, self.to_string()),
+        };
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
             diagnostic = diagnostic.note(error.to_string());

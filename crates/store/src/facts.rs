@@ -21,7 +21,7 @@ impl Store {
         .bind(value.to_string())
         .execute(&self.pool)
         .await
-        .map_err(Error::sql("set a fact"))?;
+        .map_err(self.failed("set a fact"))?;
         Ok(())
     }
 
@@ -36,7 +36,7 @@ impl Store {
             .bind(name)
             .fetch_optional(&self.pool)
             .await
-            .map_err(Error::sql(WHAT))?;
+            .map_err(self.failed(WHAT))?;
         row.map(|row| json(&row.try_get::<String, _>("value").map_err(Error::sql(WHAT))?, name)).transpose()
     }
 
@@ -50,7 +50,7 @@ impl Store {
             .bind(space)
             .fetch_all(&self.pool)
             .await
-            .map_err(Error::sql(WHAT))?;
+            .map_err(self.failed(WHAT))?;
         rows.iter()
             .map(|row| {
                 let name: String = row.try_get("name").map_err(Error::sql(WHAT))?;
@@ -70,7 +70,7 @@ impl Store {
             .bind(name)
             .execute(&self.pool)
             .await
-            .map_err(Error::sql("remove a fact"))?;
+            .map_err(self.failed("remove a fact"))?;
         Ok(())
     }
 }

@@ -50,7 +50,7 @@ impl Store {
         .bind(entry.body.to_string())
         .fetch_one(&self.pool)
         .await
-        .map_err(Error::sql(WHAT))?;
+        .map_err(self.failed(WHAT))?;
         row.try_get("number").map_err(Error::sql(WHAT))
     }
 
@@ -65,7 +65,7 @@ impl Store {
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await
-            .map_err(Error::sql(WHAT))?;
+            .map_err(self.failed(WHAT))?;
         rows.iter()
             .map(|row| {
                 let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));

@@ -128,7 +128,7 @@ impl Store {
         .bind(&operation.started_at)
         .execute(&self.pool)
         .await
-        .map_err(Error::sql(WHAT))?;
+        .map_err(self.failed(WHAT))?;
         if done.rows_affected() == 1 {
             Ok(())
         } else {
@@ -147,7 +147,7 @@ impl Store {
             .bind(at)
             .execute(&self.pool)
             .await
-            .map_err(Error::sql("finish an operation"))?;
+            .map_err(self.failed("finish an operation"))?;
         if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Missing { what: format!("operation {id}") }) }
     }
 
@@ -160,7 +160,7 @@ impl Store {
             .bind(target)
             .fetch_optional(&self.pool)
             .await
-            .map_err(Error::sql("look for a running operation"))?;
+            .map_err(self.failed("look for a running operation"))?;
         row.as_ref().map(operation).transpose()
     }
 
@@ -172,7 +172,7 @@ impl Store {
         let rows = sqlx::query("SELECT * FROM operation WHERE state = 'running' ORDER BY id")
             .fetch_all(&self.pool)
             .await
-            .map_err(Error::sql("look for running operations"))?;
+            .map_err(self.failed("look for running operations"))?;
         rows.iter().map(operation).collect()
     }
 
@@ -185,7 +185,7 @@ impl Store {
             .bind(id)
             .fetch_optional(&self.pool)
             .await
-            .map_err(Error::sql("read an operation"))?;
+            .map_err(self.failed("read an operation"))?;
         row.as_ref().map(operation).transpose()
     }
 
@@ -195,7 +195,7 @@ impl Store {
     /// [`Error::Sql`].
     pub async fn write_intents(&self, operation: &str, intents: &[StepIntent], at: &str) -> Result<(), Error> {
         const WHAT: &str = "write an intent";
-        let mut transaction = self.pool.begin().await.map_err(Error::sql(WHAT))?;
+        let mut transaction = self.pool.begin().await.map_err(self.failed(WHAT))?;
         for intent in intents {
             sqlx::query(
                 "INSERT INTO step (operation, name, intent, intent_at) VALUES ($1, $2, $3, $4) \
@@ -207,9 +207,9 @@ impl Store {
             .bind(at)
             .execute(&mut *transaction)
             .await
-            .map_err(Error::sql(WHAT))?;
+            .map_err(self.failed(WHAT))?;
         }
-        transaction.commit().await.map_err(Error::sql(WHAT))
+        transaction.commit().await.map_err(self.failed(WHAT))
     }
 
     /// Writes outcomes, all or none; each step's intent must have been written.
@@ -218,7 +218,7 @@ impl Store {
     /// [`Error::Missing`] when an outcome has no intent.
     pub async fn write_outcomes(&self, operation: &str, outcomes: &[StepOutcome], at: &str) -> Result<(), Error> {
         const WHAT: &str = "write an outcome";
-        let mut transaction = self.pool.begin().await.map_err(Error::sql(WHAT))?;
+        let mut transaction = self.pool.begin().await.map_err(self.failed(WHAT))?;
         for outcome in outcomes {
             let done = sqlx::query("UPDATE step SET outcome = $3, outcome_at = $4 WHERE operation = $1 AND name = $2")
                 .bind(operation)
@@ -227,12 +227,12 @@ impl Store {
                 .bind(at)
                 .execute(&mut *transaction)
                 .await
-                .map_err(Error::sql(WHAT))?;
+                .map_err(self.failed(WHAT))?;
             if done.rows_affected() != 1 {
                 return Err(Error::Missing { what: format!("an intent for {}", outcome.name) });
             }
         }
-        transaction.commit().await.map_err(Error::sql(WHAT))
+        transaction.commit().await.map_err(self.failed(WHAT))
     }
 
     /// An operation's steps as written so far, by name.
@@ -245,7 +245,7 @@ impl Store {
             .bind(operation)
             .fetch_all(&self.pool)
             .await
-            .map_err(Error::sql(WHAT))?;
+            .map_err(self.failed(WHAT))?;
         rows.iter()
             .map(|row| {
                 let name: String = row.try_get("name").map_err(Error::sql(WHAT))?;

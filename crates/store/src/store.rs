@@ -29,6 +29,8 @@ pub enum Durability {
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(crate) pool: SqlitePool,
+    /// Absent in memory.
+    file: Option<PathBuf>,
 }
 
 impl Store {
@@ -71,9 +73,20 @@ impl Store {
             .test_before_acquire(false)
             .connect_with(options)
             .await
-            .map_err(|source| Error::Open { path: path.clone(), source })?;
-        migrations::run(&pool).await?;
-        Ok(Store { pool })
+            .map_err(|source| Error::of_file(&path, source, |source| Error::Open { path: path.clone(), source }))?;
+        let file = matches!(location, Location::File(_)).then_some(path);
+        let store = Store { pool, file };
+        migrations::run(&store).await?;
+        Ok(store)
+    }
+
+    /// What a failed statement means.
+    pub(crate) fn failed(&self, what: &'static str) -> impl FnOnce(sqlx::Error) -> Error + use<> {
+        let file = self.file.clone();
+        move |source| match file {
+            Some(file) => Error::of_file(&file, source, Error::sql(what)),
+            None => Error::sql(what)(source),
+        }
     }
 
     /// Closes the connection, writing back the log; other clones can no longer be used.

@@ -169,12 +169,16 @@ async fn objects(
         (_, "proxy") if matches!(&*resource.id, "pods" | "services") => return proxy::open(plane, call, &target),
         _ => {}
     }
+    let writes = !matches!(verb, "get" | "list") && !reviews::is_review(&resource);
+    if let Some(why) = plane.failing().filter(|_| writes) {
+        return Err(Status::insufficient_storage(&why));
+    }
     let answer = act(plane, call, &target, verb);
-    if !matches!(verb, "get" | "list") {
+    if writes {
         let version = plane.world.lock().version();
-        if !plane.persisted(version).await {
+        if let Err(why) = plane.persisted(version).await {
             drop(running);
-            return Err(Status::internal("the cluster's state can no longer be written to disk"));
+            return Err(Status::insufficient_storage(&why));
         }
     }
     let answer = answer.unwrap_or_else(|status| {

@@ -11,7 +11,7 @@ pub(crate) enum ClusterCommand {
     )]
     Start(ClusterStartArgs),
     /// Stop it; its state stays
-    Stop,
+    Stop(StopArgs),
     /// Stop it and forget its state
     Reset(ResetArgs),
     /// Print its kubeconfig
@@ -66,6 +66,17 @@ pub(crate) struct ResetArgs {
     /// Do not ask
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
+    /// How long a delivery that is under way is waited for (default 15s); then nothing is done
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) timeout: Option<String>,
+}
+
+/// Arguments of `cluster stop`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StopArgs {
+    /// How long a delivery that is under way is waited for (default 15s); then nothing is done
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) timeout: Option<String>,
 }
 
 /// Arguments of `cluster kubeconfig`.

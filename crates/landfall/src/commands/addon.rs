@@ -156,7 +156,11 @@ pub(crate) async fn install(context: &Context, args: AddonInstallArgs) -> Outcom
         (false, true) => Hosting::InProcess,
         (false, false) => Hosting::Background,
     };
-    let _delivering = if args.dry_run { None } else { Some(shared::only_delivery(context, &place.state).await?) };
+    let _delivering = if args.dry_run {
+        None
+    } else {
+        Some(context.deliver_alone(&place.state, "addon install", options.timeout).await?)
+    };
     let mut connection = context.connect(&place, hosting, &[]).await?;
     let candidates = candidates(context, &place, &args, &wanted, &overrides, &mut connection, started).await;
     let candidates = match candidates {
@@ -181,8 +185,9 @@ pub(crate) async fn install(context: &Context, args: AddonInstallArgs) -> Outcom
         async move { session.up(candidates, None, options).await }
     })
     .await;
+    let summary = shared::or_lost(&connection, result);
     connection.close().await;
-    let summary = result.map_err(Failure::from)?;
+    let summary = summary?;
     Ok(print(context, &connection, &summary, &candidates, started))
 }
 
@@ -354,7 +359,9 @@ fn print(
     let failed = summary.units.iter().find(|unit| unit.outcome == Ended::Failed);
     let exit = match failed {
         Some(unit) => unit.diagnostics.first().map_or(Exit::Failed, exit_of),
-        None if summary.units.iter().any(|unit| unit.outcome == Ended::NotBegun) => Exit::Interrupted,
+        None if summary.units.iter().any(|unit| matches!(unit.outcome, Ended::Interrupted | Ended::NotBegun)) => {
+            Exit::Interrupted
+        }
         None => Exit::Done,
     };
     let ui = &context.ui;

@@ -2,16 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use landfall_delivery::parse_duration;
 use landfall_diag::Diagnostic;
 use serde_json::json;
 
-use crate::cli::{ClusterStartArgs, ClusterStatusArgs, KubeconfigArgs, ResetArgs, ServeArgs};
+use crate::cli::{ClusterStartArgs, ClusterStatusArgs, KubeconfigArgs, ResetArgs, ServeArgs, StopArgs};
 use crate::commands::shared;
 use crate::context::Context;
+use crate::delivering::{self, Delivering};
 use crate::embedded::{self, ServeOptions};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::kubeconfig;
+use crate::state::StateDir;
 use crate::ui::Output;
 
 pub(crate) async fn start(context: &Context, args: ClusterStartArgs) -> Outcome {
@@ -52,8 +55,13 @@ pub(crate) async fn start(context: &Context, args: ClusterStartArgs) -> Outcome 
     Ok(Exit::Done)
 }
 
-pub(crate) async fn stop(context: &Context) -> Outcome {
+pub(crate) async fn stop(context: &Context, args: StopArgs) -> Outcome {
     let state = context.state_here()?;
+    if !state.exists() {
+        context.ui.line("it was not running");
+        return Ok(Exit::Done);
+    }
+    let _delivering = alone(context, &state, "cluster stop", args.timeout.as_deref()).await?;
     if embedded::stop_server(&state).await? {
         context.ui.line("stopped; its state stays");
     } else {
@@ -78,6 +86,7 @@ pub(crate) async fn reset(context: &Context, args: ResetArgs) -> Outcome {
             return Err(Failure::new(Exit::Failed, Diagnostic::error(117, "nothing was forgotten: no yes was given")));
         }
     }
+    let _delivering = alone(context, &state, "cluster reset", args.timeout.as_deref()).await?;
     embedded::stop_server(&state).await?;
     match state.wait_for_lock(Duration::from_secs(5)).map_err(Failure::from)? {
         Some(lock) => state.remove(lock).map_err(Failure::from)?,
@@ -87,11 +96,25 @@ pub(crate) async fn reset(context: &Context, args: ResetArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Keeps deliveries away from a cluster that is about to end, after the one that is under way.
+async fn alone(
+    context: &Context,
+    state: &StateDir,
+    command: &str,
+    patience: Option<&str>,
+) -> Result<Delivering, Failure> {
+    let patience = match patience {
+        Some(text) => parse_duration(text).map_err(Failure::usage)?,
+        None => delivering::SHORT,
+    };
+    context.deliver_alone(state, command, patience).await
+}
+
 pub(crate) async fn status(context: &Context, args: ClusterStatusArgs) -> Outcome {
     let started = Instant::now();
     let _ = args.output;
     let state = context.state_here()?;
-    let running = state.exists() && state.try_lock().map_err(Failure::from)?.is_none();
+    let running = state.is_open();
     let endpoint = if running { state.wait_for_endpoint(Duration::from_secs(2)) } else { None };
     let ui = &context.ui;
     if matches!(ui.output, Output::Json | Output::Yaml) {
@@ -110,7 +133,7 @@ pub(crate) async fn status(context: &Context, args: ClusterStatusArgs) -> Outcom
 pub(crate) async fn kubeconfig(context: &Context, args: KubeconfigArgs) -> Outcome {
     let state = context.state_here()?;
     let file = state.file("kubeconfig");
-    let running = state.exists() && state.try_lock().map_err(Failure::from)?.is_none();
+    let running = state.is_open();
     if !running {
         return Err(Failure::new(
             Exit::Unreachable,

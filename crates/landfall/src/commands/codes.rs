@@ -72,7 +72,8 @@ const GROUPS: [Group; 14] = [
         609,
         "files of this machine and the state directory",
         "State lives in `.landfall`, or where `--state` says. It can be removed when nothing runs: what is delivered is \
-         known to the cluster.",
+         known to the cluster. One command at a time delivers to a system, removes it or resets it; whoever else comes \
+         waits, and is told for whom. On a full disk nothing that was begun is lost: make room and type the same again.",
     ),
     group(
         610,

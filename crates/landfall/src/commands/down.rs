@@ -1,5 +1,7 @@
 //! `landfall down`.
 
+mod full;
+
 use std::time::{Duration, Instant};
 
 use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, TargetKind, Unit, parse_duration};
@@ -8,6 +10,7 @@ use landfall_diag::Diagnostic;
 use crate::cli::DownArgs;
 use crate::commands::{machine, shared};
 use crate::context::{ClusterChoice, Context, Place};
+use crate::delivering;
 use crate::embedded::{self, Hosting};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome, exit_of};
@@ -32,11 +35,11 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
     let wanted: Vec<&Unit> = units.iter().filter_map(|(_, unit)| unit.as_ref().ok()).collect();
     let embedded = place.cluster == ClusterChoice::Embedded;
     if embedded && !place.state.file("cluster.db").exists() && place.state.endpoint().is_none() {
-        if place.state.exists()
-            && !args.keep_data
-            && let Some(lock) = place.state.try_lock().map_err(Failure::from)?
-        {
-            place.state.remove(lock).map_err(Failure::from)?;
+        if place.state.exists() && !args.keep_data && !args.dry_run {
+            let _delivering = context.deliver_alone(&place.state, "down", patience(&args)?).await?;
+            if let Some(lock) = place.state.try_lock().map_err(Failure::from)? {
+                place.state.remove(lock).map_err(Failure::from)?;
+            }
         }
         context.ui.status("nothing runs here");
         return Ok(Exit::Done);
@@ -70,7 +73,11 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         }
         return Ok(Exit::Done);
     }
-    let delivering = shared::only_delivery(context, &place.state).await?;
+    let _delivering = context.deliver_alone(&place.state, "down", patience(&args)?).await?;
+    let all_of_it = embedded && !args.keep_data;
+    if all_of_it && place.state.full().is_some() {
+        place.state.make_room();
+    }
     let ours = machine::made(&place).filter(|_| !args.keep_data);
     let mut connection = match (context.connect(&place, Hosting::Attach, &[]).await, &ours) {
         (Ok(connection), _) => connection,
@@ -80,6 +87,9 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
             machine::unmake(context, &place, name, k3d).await?;
             context.ui.line(&format!("the cluster {name} is gone"));
             return Ok(Exit::Done);
+        }
+        (Err(failure), _) if all_of_it && full::is_why(&failure) => {
+            return full::forget(context, &place, &wanted, failure).await;
         }
         (Err(failure), _) => return Err(failure),
     };
@@ -93,12 +103,25 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         }
     })
     .await;
+    let result = shared::or_lost(&connection, result);
+    let lost = connection.lost();
     connection.close().await;
-    drop(delivering);
-    let (removal, empty) = result.map_err(Failure::from)?;
+    let result = match result {
+        Err(failure) if all_of_it && full::is_why(&failure) => {
+            return full::forget(context, &place, &wanted, failure).await;
+        }
+        result => result,
+    };
+    let (removal, empty) = result?;
+    if let Some(failure) = full::of(&removal).filter(|_| all_of_it) {
+        return full::forget(context, &place, &wanted, failure).await;
+    }
+    if let Some(lost) = lost.filter(|_| removal.units.iter().any(|unit| unit.outcome != Ended::Delivered)) {
+        return Err(lost);
+    }
     let mut exit = Exit::Done;
     for unit in &removal.units {
-        if unit.outcome == Ended::Failed {
+        if matches!(unit.outcome, Ended::Failed | Ended::Interrupted) {
             exit = unit.diagnostics.first().map_or(Exit::Failed, exit_of);
             for diagnostic in &unit.diagnostics {
                 context.ui.diagnostic(diagnostic);
@@ -139,6 +162,11 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
     Ok(exit)
 }
 
+/// How long a delivery that is under way is waited for: as long as was said, else as long as somebody sits there.
+fn patience(args: &DownArgs) -> Result<Duration, Failure> {
+    args.timeout.as_deref().map_or(Ok(delivering::SHORT), |text| parse_duration(text).map_err(Failure::usage))
+}
+
 /// Ends a removal after which nothing is left that could stay.
 fn finished(context: &Context, removal: &landfall_delivery::Removal, exit: Exit, started: Instant) -> Outcome {
     if context.ui.output == Output::Json {
@@ -160,8 +188,14 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
         context.ui.status("nothing runs here");
         return Ok(Exit::Done);
     }
-    let delivering = shared::only_delivery(context, &place.state).await?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let _delivering = context.deliver_alone(&place.state, "down", patience(args)?).await?;
+    let mut connection = match context.connect(&place, Hosting::Attach, &[]).await {
+        Ok(connection) => connection,
+        Err(failure) if !args.keep_data && !args.dry_run && full::is_why(&failure) => {
+            return full::forget(context, &place, &[], failure).await;
+        }
+        Err(failure) => return Err(failure),
+    };
     let status =
         shared::with_progress(context, &mut connection, started, |session| async move { session.status(&[]).await })
             .await;
@@ -174,7 +208,6 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
         return Ok(Exit::Done);
     }
     embedded::stop_server(&place.state).await?;
-    drop(delivering);
     if args.keep_data {
         context.ui.line("= the embedded cluster's state stays");
         return Ok(Exit::Done);

@@ -8,6 +8,7 @@ use landfall_diag::Diagnostic;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::channel;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::ForwardArgs;
@@ -32,9 +33,12 @@ pub(crate) async fn run(context: &Context, args: ForwardArgs) -> Outcome {
                 .help("landfall up, or landfall cluster start"),
         ));
     }
-    let outcome = forward(context, &args, &wishes, &connection, started).await;
+    let stop = context.stop.child_token();
+    connection.watch(&stop);
+    let outcome = forward(context, &args, &wishes, &connection, &stop, started).await;
+    let lost = connection.lost().filter(|_| !context.stop.is_cancelled());
     connection.close().await;
-    outcome
+    lost.map_or(outcome, Err)
 }
 
 async fn forward(
@@ -42,6 +46,7 @@ async fn forward(
     args: &ForwardArgs,
     wishes: &[ForwardWish],
     connection: &Connection,
+    stop: &CancellationToken,
     started: Instant,
 ) -> Outcome {
     let mut open: Vec<(Forward, TcpListener, SocketAddr)> = Vec::new();
@@ -73,7 +78,7 @@ async fn forward(
                 }
             }
         });
-        tasks.spawn(forward.serve(connection.cluster.clone(), listener, sender, context.stop.clone()));
+        tasks.spawn(forward.serve(connection.cluster.clone(), listener, sender, stop.clone()));
     }
     tasks.close();
     tasks.wait().await;

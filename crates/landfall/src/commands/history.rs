@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use landfall_delivery::HistoryLine;
+use landfall_delivery::{HistoryLine, INTERRUPTED};
 
 use crate::cli::HistoryArgs;
 use crate::commands::shared;
@@ -63,6 +63,9 @@ pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Outcome {
 
 /// Helm's description, and whose edits were set back.
 fn described(line: &HistoryLine) -> String {
+    if line.status == INTERRUPTED {
+        return shared::GOES_ON.to_owned();
+    }
     let Some(first) = line.reverted.first() else { return line.description.clone() };
     let more = match line.reverted.len() - 1 {
         0 => String::new(),

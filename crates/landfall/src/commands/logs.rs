@@ -4,6 +4,7 @@ use futures::AsyncBufReadExt;
 use landfall_cluster::{Cluster, ListOptions, LogOptions};
 use landfall_diag::Diagnostic;
 use landfall_object::{Gvk, Object};
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::LogsArgs;
 use crate::context::Context;
@@ -21,12 +22,16 @@ struct Wanted {
 pub(crate) async fn run(context: &Context, args: LogsArgs) -> Outcome {
     let place = context.declared_place(None, &args.place)?;
     let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
-    let result = print(context, &connection.cluster, &args).await;
+    let stop = context.stop.child_token();
+    connection.watch(&stop);
+    let result = print(context, &connection.cluster, &stop, &args).await;
+    let lost = connection.lost().filter(|_| args.follow && !context.stop.is_cancelled());
     connection.close().await;
-    result.map(|()| Exit::Done)
+    result?;
+    lost.map_or(Ok(Exit::Done), Err)
 }
 
-async fn print(context: &Context, cluster: &Cluster, args: &LogsArgs) -> Result<(), Failure> {
+async fn print(context: &Context, cluster: &Cluster, stop: &CancellationToken, args: &LogsArgs) -> Result<(), Failure> {
     let wanted = find(cluster, args).await?;
     let several = wanted.len() > 1;
     let options = |container: &str| LogOptions {
@@ -56,9 +61,14 @@ async fn print(context: &Context, cluster: &Cluster, args: &LogsArgs) -> Result<
         let mut lines = reader.lines();
         loop {
             tokio::select! {
-                () = context.stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return Ok(()),
                 line = futures::StreamExt::next(&mut lines) => match line {
-                    Some(Ok(line)) => context.ui.line(&labelled(several, one, &line)),
+                    Some(Ok(line)) => {
+                        context.ui.line(&labelled(several, one, &line));
+                        if context.ui.nobody_reads() {
+                            return Ok(());
+                        }
+                    }
                     Some(Err(_)) | None => return Ok(()),
                 },
             }

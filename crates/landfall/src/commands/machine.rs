@@ -19,6 +19,7 @@ use crate::ui::Output;
 const MADE: &str = "made-cluster";
 
 pub(crate) async fn create(context: &Context, args: ClusterCreateArgs) -> Outcome {
+    let _work = context.work.begin();
     let started = Instant::now();
     let Driver::K3d = args.driver;
     let k3d = K3d {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use landfall_delivery::{Outcome as Ended, parse_duration};
+use landfall_delivery::parse_duration;
 use landfall_diag::Diagnostic;
 use landfall_release::{DeployOptions, RollbackOptions, Wait};
 
@@ -37,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         },
         revision: i64::from(args.revision.unwrap_or(0)),
     };
-    let _delivering = shared::only_delivery(context, &place.state).await?;
+    let _delivering = context.deliver_alone(&place.state, "rollback", timeout).await?;
     let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
     let (named, namespace, dry_run) = (args.release.clone(), args.place.namespace.clone(), args.dry_run);
     let result = shared::with_progress(context, &mut connection, started, |session| async move {
@@ -61,8 +61,9 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         Ok::<_, Vec<Diagnostic>>((plans, units))
     })
     .await;
+    let result = shared::or_lost(&connection, result);
     connection.close_before_result().await;
-    let (plans, units) = result.map_err(Failure::from)?;
+    let (plans, units) = result?;
     if args.dry_run {
         shared::print_plans(context, &place, &connection, None, &plans);
         return Ok(Exit::Done);
@@ -72,7 +73,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     }
     let exit = units
         .iter()
-        .find(|unit| unit.outcome == Ended::Failed)
+        .find(|unit| !unit.is_well())
         .map_or(Exit::Done, |unit| unit.diagnostics.first().map_or(Exit::Failed, exit_of));
     if context.ui.output == Output::Json {
         let data = serde_json::to_value(&units).unwrap_or_default();

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use landfall_chart::SetFlag;
 use landfall_delivery::{
-    Change, CheckResult, Outcome, Overrides, Progress, Selection, Session, StandIn, UnitPlan, UnitSummary, UpOptions,
-    Verdict,
+    Change, CheckResult, INTERRUPTED, Outcome, Overrides, Progress, Selection, Session, StandIn, UnitPlan, UnitSummary,
+    UpOptions, Verdict,
 };
 use landfall_diag::Diagnostic;
 use landfall_engine::{Event, StepResult};
@@ -21,7 +21,6 @@ use crate::embedded::{Connection, Hosting};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::helm::environment;
-use crate::state::StateDir;
 use crate::ui::{Output, Progress as Live, Style, Ui, seconds};
 
 /// Reads the values given on the command line for a target of a certain revision: a values file of the repository is
@@ -162,30 +161,12 @@ pub(crate) fn selection(context: &Context, place: &Place, args: &TargetArgs) -> 
     Ok(selection)
 }
 
-/// Keeps a second delivery of the same system waiting until the first has ended.
-pub(crate) async fn only_delivery(context: &Context, state: &StateDir) -> Result<std::fs::File, Failure> {
-    state.create().map_err(Failure::from)?;
-    let path = state.file("delivery.lock");
-    let open = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = open.map_err(|error| {
-        Failure::new(
-            Exit::Failed,
-            Diagnostic::error(602, format!("`{}` cannot be opened", path.display())).note(error.to_string()),
-        )
-    })?;
-    if file.try_lock().is_ok() {
-        return Ok(file);
-    }
-    context.ui.status("another delivery of this system is under way; waiting for it to end");
-    loop {
-        if context.stop.is_cancelled() {
-            return Err(Failure::new(Exit::Interrupted, Diagnostic::error(606, "interrupted; nothing was changed")));
-        }
-        if file.try_lock().is_ok() {
-            return Ok(file);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+/// What is said of a delivery that was interrupted.
+pub(crate) const GOES_ON: &str = "the same command goes on from here";
+
+/// What a use case gave, or why it could not: the cluster's server that has gone, before all that follows from it.
+pub(crate) fn or_lost<T>(connection: &Connection, result: Result<T, Vec<Diagnostic>>) -> Result<T, Failure> {
+    result.map_err(|diagnostics| connection.lost().unwrap_or_else(|| diagnostics.into()))
 }
 
 /// Runs a use case with its progress shown.
@@ -328,6 +309,7 @@ pub(crate) fn print_unit(context: &Context, unit: &UnitSummary, cluster: &str, r
         Outcome::Delivered => ui.out_style(Style::Healthy, "delivered"),
         Outcome::Unchanged => ui.out_style(Style::Muted, "unchanged"),
         Outcome::Failed => ui.out_style(Style::Degraded, "failed"),
+        Outcome::Interrupted => ui.out_style(Style::Warning, INTERRUPTED),
         Outcome::NotBegun => ui.out_style(Style::Warning, "not begun"),
     };
     let name = ui.out_style(Style::Strong, &unit.name);

@@ -68,8 +68,9 @@ pub(crate) async fn fork(context: &Context, args: ForkArgs) -> Outcome {
     let count = objects.len();
     let copy = embedded::open(&into).await?;
     copy.import(objects);
-    copy.persisted().await;
+    let written = embedded::persisted(&copy).await;
     copy.stop();
+    written?;
     context.ui.line(&format!("{count} objects copied · landfall --state {} status", args.into));
     Ok(Exit::Done)
 }

@@ -4,8 +4,8 @@ pub(crate) mod builds;
 
 use std::time::Instant;
 
-use landfall_delivery::{Candidate, Outcome, Summary, UpOptions, Verdict, parse_duration, services};
-use landfall_diag::{Diagnostic, Severity};
+use landfall_delivery::{Candidate, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, parse_duration, services};
+use landfall_diag::{DISK_FULL, Diagnostic, Severity};
 use landfall_source::Revision;
 use serde_json::json;
 
@@ -78,7 +78,7 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
     let hosting = if args.once || context.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
     let faults = args.faults.clone();
     // Before the cluster is opened: two at once must not both start a server, nor both deliver.
-    let _delivering = shared::only_delivery(context, &place.state).await?;
+    let _delivering = context.deliver_alone(&place.state, "up", options.timeout).await?;
     if let Some((name, k3d)) = machine::missing(context, &place)?
         && k3d.is_installed().await
     {
@@ -160,7 +160,10 @@ impl Delivery<'_> {
         }
         let mut summary = result.map_err(|diagnostics| {
             let mut failure = Failure::from(diagnostics);
-            failure.diagnostics.push(Diagnostic::new(Severity::Info, 320, "nothing was changed"));
+            // What a delivery of before has begun was gone on with, perhaps.
+            if !self.context.stop.is_cancelled() {
+                failure.diagnostics.push(Diagnostic::new(Severity::Info, 320, "nothing was changed"));
+            }
             failure
         })?;
         summary.simulated = connection.simulated(&self.builds.lines());
@@ -270,13 +273,18 @@ fn exit_code(summary: &Summary) -> Exit {
             return unit.diagnostics.first().map_or(Exit::Failed, exit_of);
         }
     }
-    if summary.units.iter().any(|unit| unit.outcome == Outcome::NotBegun) {
+    if summary.units.iter().any(|unit| matches!(unit.outcome, Outcome::Interrupted | Outcome::NotBegun)) {
         return Exit::Interrupted;
     }
     if summary.checks.iter().any(|check| matches!(check.verdict, Verdict::Failed { .. })) {
         return Exit::Unhealthy;
     }
     Exit::Done
+}
+
+/// Whether a full disk is why it stopped.
+fn stopped_by_disk(summary: &Summary) -> bool {
+    summary.units.iter().flat_map(|unit| &unit.diagnostics).any(|diagnostic| diagnostic.code.0 == DISK_FULL)
 }
 
 fn print(
@@ -329,7 +337,8 @@ fn print(
     match exit {
         Exit::Done if unchanged => ui.line(&format!("no changes ({took})")),
         Exit::Done => ui.line(&format!("done in {took} · landfall status · landfall logs SERVICE · landfall down")),
-        Exit::Interrupted => ui.line(&format!("interrupted after {took} · the same command goes on from here")),
+        Exit::Interrupted => ui.line(&format!("{INTERRUPTED} after {took} · {}", shared::GOES_ON)),
+        _ if stopped_by_disk(summary) => ui.line(&format!("no room after {took} · with room {}", shared::GOES_ON)),
         _ => ui.line(&format!("not healthy after {took} · landfall status · landfall logs SERVICE")),
     }
     if let Some(line) = connection.announcement() {

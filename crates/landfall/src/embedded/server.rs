@@ -10,10 +10,22 @@ use landfall_drydock::{Cluster, ControlPlane, IngressOptions, IngressServer, Nod
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::state::{Endpoint, StateDir};
+use crate::state::{Endpoint, Lock, StateDir};
 
 /// A background server ends after so many idle seconds: a working day.
 const IDLE: u64 = 8 * 60 * 60;
+
+/// How long somebody may have the cluster open without saying who it is.
+const SILENT: Duration = Duration::from_secs(5);
+
+/// How long a server may take to end.
+const ENDING: Duration = Duration::from_secs(15);
+
+/// How long the disk may take for what was written last.
+const WRITTEN: Duration = Duration::from_secs(10);
+
+/// How often a server looks whether its state directory is still there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Opens the cluster of a state directory, or an empty one in memory.
 pub(crate) async fn open(state: Option<&StateDir>, nodes: &[NodeSpec]) -> Result<Cluster, Failure> {
@@ -23,13 +35,43 @@ pub(crate) async fn open(state: Option<&StateDir>, nodes: &[NodeSpec]) -> Result
     }
     let storage = state.map_or(Storage::Memory, |state| Storage::Sqlite(state.file("cluster.db")));
     let options = Options { storage, control_plane, ..Options::default() };
-    Cluster::open(options).await.map_err(|error| {
-        Failure::from(
-            Diagnostic::error(621, "the embedded cluster cannot be opened")
-                .note(error.to_string())
-                .help("`landfall cluster reset` forgets its state"),
-        )
+    Cluster::open(options).await.map_err(|error| unopened(&error))
+}
+
+fn unopened(error: &landfall_drydock::Error) -> Failure {
+    const WHAT: &str = "the embedded cluster cannot be opened";
+    Failure::from(match error.full_disk() {
+        Some(full) => full.note(WHAT),
+        None => {
+            let mut diagnostic = Diagnostic::error(621, WHAT).note(error.to_string());
+            let mut cause = std::error::Error::source(error);
+            while let Some(inner) = cause {
+                diagnostic = diagnostic.note(inner.to_string());
+                cause = inner.source();
+            }
+            diagnostic.help("`landfall cluster reset` forgets its state")
+        }
     })
+}
+
+/// Waits until what a cluster holds is on disk, for as long as somebody may be expected to wait for its end.
+///
+/// # Errors
+/// When it cannot be written: the disk is full, mostly.
+pub(crate) async fn persisted(cluster: &Cluster) -> Result<(), Failure> {
+    match tokio::time::timeout(WRITTEN, cluster.persisted()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            let full = error.full_disk();
+            Err(Failure::from(full.unwrap_or_else(|| {
+                Diagnostic::error(619, "the embedded cluster's state cannot be written").note(error.to_string())
+            })))
+        }
+        Err(_) => Err(Failure::from(
+            Diagnostic::error(619, "the embedded cluster's state cannot be written")
+                .note(format!("the disk took longer than {} s", WRITTEN.as_secs())),
+        )),
+    }
 }
 
 /// Serves the cluster's Ingress rules, on 80 and 443 when that is allowed.
@@ -81,6 +123,9 @@ pub(crate) async fn spawn(state: &StateDir, port: Option<u16>, nodes: &[String])
                 return Ok(());
             }
             let log = std::fs::read_to_string(state.file("server.log")).unwrap_or_default();
+            if let Some(full) = state.full().or_else(|| landfall_diag::disk_full_in(&log)) {
+                return Err(full.note("the embedded cluster's server did not start").into());
+            }
             return Err(failed(format!("it ended with {status}; it said:\n{log}")));
         }
         if Instant::now() >= deadline {
@@ -102,6 +147,7 @@ pub(crate) struct ServeOptions {
 
 /// Hosts the cluster until it is asked to end.
 pub(crate) async fn serve(context: &Context, state: &StateDir, options: ServeOptions) -> Result<(), Failure> {
+    let _work = context.work.begin();
     let Some(lock) = state.wait_for_lock(Duration::from_secs(2)).map_err(Failure::from)? else {
         return Err(Failure::new(
             Exit::Failed,
@@ -127,18 +173,25 @@ pub(crate) async fn serve(context: &Context, state: &StateDir, options: ServeOpt
         http: Some(ingress.http),
         https: Some(ingress.https),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: jiff::Timestamp::now().to_string(),
     };
     lock.publish(state, &endpoint)?;
-    wait_for_end(context, &cluster, options.idle).await;
-    cluster.persisted().await;
+    wait_for_end(context, &cluster, &lock, options.idle).await;
+    let written = persisted(&cluster).await;
     drop(ingress);
     drop(served);
     cluster.stop();
     drop(lock);
-    Ok(())
+    written
 }
 
-async fn wait_for_end(context: &Context, cluster: &Cluster, idle: Option<Duration>) {
+async fn wait_for_end(context: &Context, cluster: &Cluster, lock: &Lock, idle: Option<Duration>) {
+    // A server whose state was removed serves what nobody can find any more.
+    let forgotten = async {
+        while lock.stands() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
     let idle = async {
         let Some(idle) = idle else { return std::future::pending().await };
         let mut seen = cluster.requests();
@@ -153,24 +206,9 @@ async fn wait_for_end(context: &Context, cluster: &Cluster, idle: Option<Duratio
     };
     tokio::select! {
         () = context.stop.cancelled() => {}
-        () = terminated() => {}
+        () = forgotten => {}
         () = idle => {}
     }
-}
-
-#[cfg(unix)]
-async fn terminated() {
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut signal) => {
-            signal.recv().await;
-        }
-        Err(_) => std::future::pending().await,
-    }
-}
-
-#[cfg(not(unix))]
-async fn terminated() {
-    std::future::pending().await
 }
 
 /// Ends the process that hosts the cluster, when there is one, and waits until it is gone.
@@ -178,25 +216,37 @@ pub(crate) async fn stop_server(state: &StateDir) -> Result<bool, Failure> {
     if !state.exists() {
         return Ok(false);
     }
-    if state.try_lock().map_err(Failure::from)?.is_some() {
-        return Ok(false);
-    }
-    let Some(endpoint) = state.wait_for_endpoint(Duration::from_secs(2)) else {
-        return Err(Failure::new(
-            Exit::Failed,
-            Diagnostic::error(620, "the embedded cluster is in use by a process that does not say which it is")
-                .note(format!("lock: {}", state.file("lock").display())),
-        ));
+    // A command that only looks has the cluster open for a moment, without serving it.
+    let deadline = Instant::now() + SILENT;
+    let endpoint = loop {
+        if !state.is_open() {
+            return Ok(false);
+        }
+        if let Some(endpoint) = state.endpoint() {
+            break endpoint;
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::new(
+                Exit::Failed,
+                Diagnostic::error(620, "the embedded cluster is in use by a process that does not say which it is")
+                    .note(format!("lock: {}", state.file("lock").display())),
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     };
     terminate(endpoint.pid);
-    match state.wait_for_lock(Duration::from_secs(15)).map_err(Failure::from)? {
-        Some(_free) => Ok(true),
-        None => Err(Failure::new(
-            Exit::Failed,
-            Diagnostic::error(626, format!("the embedded cluster's server (pid {}) does not end", endpoint.pid))
-                .help(format!("end it yourself: kill -9 {}", endpoint.pid)),
-        )),
+    let deadline = Instant::now() + ENDING;
+    while state.is_open() {
+        if Instant::now() >= deadline {
+            return Err(Failure::new(
+                Exit::Failed,
+                Diagnostic::error(626, format!("the embedded cluster's server (pid {}) does not end", endpoint.pid))
+                    .help(format!("end it yourself: kill -9 {}", endpoint.pid)),
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    Ok(true)
 }
 
 #[cfg(unix)]

@@ -14,6 +14,7 @@ use landfall_chart::{Capabilities, Dialect, KubeVersion};
 use landfall_cluster::{Cluster, ServerVersion};
 use landfall_diag::{Diagnose, Diagnostic};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::flags::Flags;
 use super::journal::JournalPlace;
@@ -44,6 +45,19 @@ impl Reached {
             Stop::said(format!("could not get apiVersions from Kubernetes: {error}"), error.diagnose())
         })?;
         Ok(capabilities)
+    }
+
+    /// Ends what listens to `stop` when an embedded cluster's server has gone.
+    pub(super) fn watch(&self, stop: &CancellationToken) {
+        if let Some(connection) = &self.embedded {
+            connection.watch(stop);
+        }
+    }
+
+    /// Why a verb could not go on, when it is that the embedded cluster's server has gone.
+    pub(super) fn lost(&self) -> Option<Stop> {
+        let diagnostic = self.embedded.as_ref()?.lost()?.diagnostics.into_iter().next()?;
+        Some(Stop::said(format!("Kubernetes cluster unreachable: {}", diagnostic.message), diagnostic))
     }
 
     /// Ends what this process hosts.

@@ -4,7 +4,6 @@
 //! and brings it to its end first.
 
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use landfall_diag::{Diagnose, Diagnostic};
@@ -12,7 +11,8 @@ use landfall_store::{Location, Store};
 use sha2::{Digest, Sha256};
 
 use super::{Stop, World};
-use crate::commands::shared;
+use crate::delivering::{Delivering, LONGEST};
+use crate::lock_file;
 use crate::state::StateDir;
 
 /// Where journals of a cluster's releases lie.
@@ -33,7 +33,15 @@ pub(super) struct Journal {
     pub(super) alone: bool,
     file: Option<PathBuf>,
     /// Held for as long as the operation runs.
-    _lock: Option<File>,
+    _lock: Option<Lock>,
+}
+
+/// What keeps others away from a journal.
+enum Lock {
+    /// The right to deliver to an embedded cluster.
+    System { _delivering: Delivering },
+    /// The journal's own file.
+    File { _file: File },
 }
 
 impl JournalPlace {
@@ -57,12 +65,17 @@ impl JournalPlace {
         match self {
             JournalPlace::None => in_memory(false).await,
             JournalPlace::Shared(store, state) => {
-                let lock = shared::only_delivery(world.context, state).await.map_err(|failure| {
+                let lock = world.context.deliver_alone(state, "helm", LONGEST).await.map_err(|failure| {
                     let first = failure.diagnostics.into_iter().next();
                     let diagnostic = first.unwrap_or_else(|| Diagnostic::error(602, "the state cannot be locked"));
                     Stop::said(diagnostic.message.clone(), diagnostic)
                 })?;
-                Ok(Journal { store: store.clone(), alone: true, file: None, _lock: Some(lock) })
+                Ok(Journal {
+                    store: store.clone(),
+                    alone: true,
+                    file: None,
+                    _lock: Some(Lock::System { _delivering: lock }),
+                })
             }
             JournalPlace::Personal(directory) => {
                 let file = directory.join(format!("{namespace}.{name}.db"));
@@ -70,10 +83,10 @@ impl JournalPlace {
                 if fs::create_dir_all(directory).is_err() {
                     return in_memory(false).await;
                 }
-                let Ok(lock) = hold(&file.with_extension("lock")) else { return in_memory(false).await };
+                let Ok(lock) = lock_file::hold(&file.with_extension("lock")) else { return in_memory(false).await };
                 let Some(lock) = lock else { return in_memory(false).await };
                 let store = Store::open(Location::File(file.clone())).await.map_err(failed)?;
-                Ok(Journal { store, alone: true, file: Some(file), _lock: Some(lock) })
+                Ok(Journal { store, alone: true, file: Some(file), _lock: Some(Lock::File { _file: lock }) })
             }
         }
     }
@@ -101,36 +114,4 @@ async fn in_memory(alone: bool) -> Result<Journal, Stop> {
 
 fn failed(error: landfall_store::Error) -> Stop {
     Stop::said(error.to_string(), error.diagnose())
-}
-
-/// Locks a file; `None` when another process holds it. The file locked is the one that stands there: its owner removes
-/// it before letting go.
-fn hold(path: &Path) -> std::io::Result<Option<File>> {
-    loop {
-        let file = File::options().create(true).truncate(false).write(true).open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Ok(None),
-            Err(fs::TryLockError::Error(error)) => return Err(error),
-        }
-        if fs::metadata(path).is_ok_and(|there| file.metadata().is_ok_and(|held| held.ino() == there.ino())) {
-            return Ok(Some(file));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lock_is_held_by_one_and_goes_with_its_file() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("a.lock");
-        let held = hold(&path).expect("locks").expect("is free");
-        assert!(hold(&path).expect("asks").is_none());
-        fs::remove_file(&path).expect("removes");
-        let next = hold(&path).expect("locks").expect("is another file");
-        drop((held, next));
-    }
 }

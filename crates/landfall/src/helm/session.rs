@@ -53,7 +53,12 @@ pub(super) fn on_cluster<T>(
             .kept_in(driver)
             .in_the_manner_of(super::dialect(world, flags)?);
         let mut session = Session { world, flags, reached, releases, stop: CancellationToken::new() };
+        session.reached.watch(&session.stop);
         let outcome = work(&session).await;
+        let outcome = match (outcome, session.reached.lost()) {
+            (Err(_), Some(lost)) => Err(lost),
+            (outcome, _) => outcome,
+        };
         session.reached.close().await;
         outcome
     });

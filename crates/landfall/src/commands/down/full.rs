@@ -1,0 +1,65 @@
+//! `landfall down` on a disk that is full: nothing can be taken down one by one, for each step would have to be written
+//! down first. What is removed whole needs no room.
+
+use std::time::Duration;
+
+use landfall_cluster::Cluster;
+use landfall_delivery::{Removal, Unit};
+use landfall_diag::DISK_FULL;
+use landfall_release::{ListFilter, Releases, Status};
+
+use crate::context::{Context, Place};
+use crate::embedded;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::kubeconfig;
+
+/// Whether a command failed because the disk is full.
+pub(super) fn is_why(failure: &Failure) -> bool {
+    failure.diagnostics.iter().any(|diagnostic| diagnostic.code.0 == DISK_FULL)
+}
+
+/// The same of a removal that came to its end.
+pub(super) fn of(removal: &Removal) -> Option<Failure> {
+    let mut diagnostics = removal.units.iter().flat_map(|unit| &unit.diagnostics);
+    diagnostics.find(|diagnostic| diagnostic.code.0 == DISK_FULL).cloned().map(Failure::from)
+}
+
+/// Removes an embedded cluster as it is, where nothing but `wanted` lives on it; what else does is told instead.
+pub(super) async fn forget(context: &Context, place: &Place, wanted: &[&Unit], mut why: Failure) -> Outcome {
+    let others = others(context, place, wanted).await;
+    if !others.is_empty() {
+        if let Some(first) = why.diagnostics.first_mut() {
+            *first = std::mem::replace(first, landfall_diag::disk_full(place.state.path()))
+                .note(format!("not removed as it is, for these live on the same cluster: {}", others.join(", ")))
+                .help("`landfall cluster reset` forgets all of it, and needs no room");
+        }
+        return Err(why);
+    }
+    context.ui.status(&format!(
+        "{}: nothing is taken down one by one, the embedded cluster is removed as it is",
+        landfall_diag::disk_full_words(place.state.path())
+    ));
+    embedded::stop_server(&place.state).await?;
+    match place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)? {
+        Some(lock) => place.state.remove(lock).map_err(Failure::from)?,
+        None => return Err(why),
+    }
+    context.ui.line("the embedded cluster and its state are gone");
+    Ok(Exit::Done)
+}
+
+/// Releases that nobody asked to take down, as far as a server that runs can be asked.
+async fn others(context: &Context, place: &Place, wanted: &[&Unit]) -> Vec<String> {
+    let serves = place.state.is_open() && place.state.endpoint().is_some_and(|endpoint| endpoint.listens());
+    if wanted.is_empty() || !serves {
+        return Vec::new();
+    }
+    let file = place.state.file("kubeconfig");
+    let Ok(client) = kubeconfig::connect(&context.env, "landfall", Some(&file)).await else { return Vec::new() };
+    let releases = Releases::new(Cluster::new(client), "default", std::sync::Arc::new(landfall_engine::WallClock));
+    let records = releases.list_everywhere(ListFilter::All).await.unwrap_or_default();
+    let known = |namespace: &str, name: &str| wanted.iter().any(|it| it.namespace == namespace && it.name == name);
+    let others = records.iter().filter(|it| it.info.status != Status::Uninstalled && !known(&it.namespace, &it.name));
+    others.map(|record| format!("{}/{}", record.namespace, record.name)).collect()
+}

@@ -1,0 +1,211 @@
+//! Who delivers to a system: one at a time, and whoever else comes is told who it is.
+//!
+//! ```text
+//! delivery.lock   held by the process that delivers, removes or resets; free as soon as it is gone, however it went
+//! delivery.json   who that is, for people: pid, command, since when
+//! ```
+//!
+//! It comes before the cluster's own lock ([`crate::state::Lock`]) wherever both are taken.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use landfall_diag::Diagnostic;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt::{AtWork, Work};
+use crate::lock_file;
+use crate::state::StateDir;
+use crate::ui::seconds;
+
+/// How long a delivery waits for another one when nobody says otherwise: as long as that one may take.
+pub(crate) const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+/// How long what would end a delivery waits for its end when nobody says otherwise: somebody sits there.
+pub(crate) const SHORT: Duration = Duration::from_secs(15);
+
+/// How often it is looked whether the other one has ended.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long somebody who has just taken the lock may take to say who it is.
+const SAYING: Duration = Duration::from_millis(500);
+
+/// The right to deliver to a system; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Delivering {
+    file: File,
+    lock: PathBuf,
+    said: PathBuf,
+    /// An interrupted delivery gets the time to end.
+    _work: AtWork,
+}
+
+/// Who delivers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Deliverer {
+    /// Its process.
+    pub(crate) pid: u32,
+    /// What it does: `up`, `down`, `rollback`.
+    pub(crate) command: String,
+    /// RFC 3339.
+    pub(crate) since: String,
+}
+
+impl Deliverer {
+    /// `pid 4711, landfall up, for 3.2s`
+    fn shown(&self) -> String {
+        let since = self.since.parse::<jiff::Timestamp>().ok();
+        let lasting = since.and_then(|since| Duration::try_from(jiff::Timestamp::now().duration_since(since)).ok());
+        let lasting = lasting.map(|it| format!(", for {}", seconds(it))).unwrap_or_default();
+        format!("pid {}, landfall {}{lasting}", self.pid, self.command)
+    }
+}
+
+impl StateDir {
+    /// Takes the right to deliver, or `None` when another process has it.
+    fn try_deliver(&self, command: &str, work: &Work) -> Result<Option<Delivering>, Diagnostic> {
+        self.create()?;
+        let lock = self.file("delivery.lock");
+        let file = lock_file::hold(&lock).map_err(|error| self.unlockable(&lock, &error))?;
+        let Some(file) = file else { return Ok(None) };
+        let deliverer = Deliverer {
+            pid: std::process::id(),
+            command: command.to_owned(),
+            since: jiff::Timestamp::now().to_string(),
+        };
+        // Only for people, and not worth a refusal: on a full disk the holder stays without a name.
+        let said = serde_json::to_vec(&deliverer).unwrap_or_default();
+        let _unsaid = std::fs::write(self.file("delivery.json"), said);
+        Ok(Some(Delivering { file, lock, said: self.file("delivery.json"), _work: work.begin() }))
+    }
+
+    /// Whether somebody delivers now.
+    pub(crate) fn is_delivered_to(&self) -> bool {
+        lock_file::is_held(&self.file("delivery.lock"))
+    }
+
+    /// Who delivers now, when that was said.
+    pub(crate) fn deliverer(&self) -> Option<Deliverer> {
+        let deadline = Instant::now() + SAYING;
+        while self.is_delivered_to() {
+            let said = std::fs::read(self.file("delivery.json")).ok();
+            if let Some(deliverer) = said.and_then(|text| serde_json::from_slice(&text).ok()) {
+                return Some(deliverer);
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+}
+
+impl Drop for Delivering {
+    fn drop(&mut self) {
+        // The name goes first, and only with the lock that it belongs to: a reset has removed both.
+        if lock_file::stands_at(&self.file, &self.lock) {
+            let _gone = std::fs::remove_file(&self.said);
+        }
+        let _unlocked = self.file.unlock();
+    }
+}
+
+impl Context {
+    /// Takes the right to deliver to a system, for what `command` names; waits for whoever has it, at most `patience`,
+    /// and says so.
+    ///
+    /// # Errors
+    /// Refused, with who it is, when it still has it then; interrupted.
+    pub(crate) async fn deliver_alone(
+        &self,
+        state: &StateDir,
+        command: &str,
+        patience: Duration,
+    ) -> Result<Delivering, Failure> {
+        if let Some(delivering) = state.try_deliver(command, &self.work).map_err(Failure::from)? {
+            return Ok(delivering);
+        }
+        let began = Instant::now();
+        let who = state.deliverer();
+        let shown = who.as_ref().map_or_else(|| "it does not say who it is".to_owned(), Deliverer::shown);
+        self.ui.status(&format!(
+            "another delivery of this system is under way ({shown}); waiting for its end, at most {}",
+            seconds(patience)
+        ));
+        loop {
+            if self.stop.is_cancelled() {
+                return Err(Failure::new(
+                    Exit::Interrupted,
+                    Diagnostic::error(606, "interrupted; nothing was changed"),
+                ));
+            }
+            if let Some(delivering) = state.try_deliver(command, &self.work).map_err(Failure::from)? {
+                return Ok(delivering);
+            }
+            if began.elapsed() >= patience {
+                return Err(under_way(state, patience).into());
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+}
+
+/// Why nothing is begun: somebody delivers, and goes on doing so.
+fn under_way(state: &StateDir, patience: Duration) -> Diagnostic {
+    let who = state.deliverer();
+    let told = who.as_ref().map(|who| format!(" ({})", who.shown())).unwrap_or_default();
+    let message = format!("a delivery of this system is under way{told} and did not end within {}", seconds(patience));
+    let refused = Diagnostic::refused(607, message).note("nothing was changed");
+    match who {
+        Some(who) => refused.help(format!("wait for its end, or interrupt it: kill -INT {}", who.pid)),
+        None => refused.help(format!("wait for its end; it holds {}", state.file("delivery.lock").display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_delivers_is_known_as_long_as_it_does() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let state = StateDir::at(directory.path().join("state"));
+        assert!(!state.is_delivered_to());
+        let delivering = state.try_deliver("up", &Work::default()).expect("asks").expect("nobody delivers");
+        assert!(state.try_deliver("down", &Work::default()).expect("asks").is_none());
+        let who = state.deliverer().expect("is said");
+        assert_eq!((who.pid, who.command.as_str()), (std::process::id(), "up"));
+        drop(delivering);
+        assert_eq!(state.deliverer(), None);
+        assert!(!state.file("delivery.json").exists());
+    }
+
+    #[test]
+    fn a_name_that_a_dead_process_left_is_nobodys() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let state = StateDir::at(directory.path().join("state"));
+        state.create().expect("made");
+        state.write_private("delivery.json", br#"{"pid": 1, "command": "up", "since": ""}"#).expect("written");
+        assert_eq!(state.deliverer(), None);
+    }
+
+    #[test]
+    fn a_reset_takes_the_right_of_the_next_one_from_nobody() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let state = StateDir::at(directory.path().join("state"));
+        let first = state.try_deliver("cluster reset", &Work::default()).expect("asks").expect("nobody delivers");
+        std::fs::remove_dir_all(state.path()).expect("removed");
+        let second = state.try_deliver("up", &Work::default()).expect("asks").expect("the removed one excludes nobody");
+        drop(first);
+        assert_eq!(state.deliverer().map(|who| who.command).as_deref(), Some("up"));
+        drop(second);
+    }
+}

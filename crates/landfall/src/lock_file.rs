@@ -1,0 +1,64 @@
+//! Files that are locked by whoever works: held for as long as a process lives, however it ends.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::Path;
+
+/// Locks a file, making it when it is not there; `None` when another process holds it.
+///
+/// The file locked is the one that stands there: its owner may have removed it before letting go, and a lock on a file
+/// that nobody else can find excludes nobody.
+pub(crate) fn hold(path: &Path) -> io::Result<Option<File>> {
+    loop {
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        if stands_at(&file, path) {
+            return Ok(Some(file));
+        }
+    }
+}
+
+/// Whether somebody holds a file's lock; nobody does where there is no such file. Nothing is made.
+pub(crate) fn is_held(path: &Path) -> bool {
+    let Ok(file) = File::options().read(true).open(path) else { return false };
+    // Shared, so that two who look do not take each other for the holder.
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// Whether an open file is the one that a path leads to.
+#[cfg(unix)]
+pub(crate) fn stands_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(held) = file.metadata() else { return false };
+    fs::metadata(path).is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino()))
+}
+
+/// Whether an open file is the one that a path leads to: what is open cannot be removed here.
+#[cfg(not(unix))]
+pub(crate) fn stands_at(_file: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_by_one_and_goes_with_its_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.lock");
+        assert!(!is_held(&path), "there is none");
+        let held = hold(&path).expect("locks").expect("is free");
+        assert!(hold(&path).expect("asks").is_none());
+        assert!(is_held(&path));
+        fs::remove_file(&path).expect("removes");
+        assert!(!is_held(&path));
+        let next = hold(&path).expect("locks").expect("is another file");
+        assert!(!stands_at(&held, &path));
+        assert!(stands_at(&next, &path));
+    }
+}
