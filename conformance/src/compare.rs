@@ -121,6 +121,11 @@ fn masked(first: &str, second: &str, ours: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a text is of the shape of two that an oracle has drawn: by letter where they agree, else by length and alphabet.
+pub(crate) fn agrees_by_shape(first: &str, second: &str, ours: &str) -> bool {
+    masked(first, second, ours).is_ok()
+}
+
 /// Certificates and keys without what is in them: a random number's length moves all that follows it, so that the same
 /// words stand in two of them by chance and not in the third, and their last lines are of other lengths.
 fn blocks_masked(text: &str) -> String {

@@ -41,6 +41,11 @@ struct Suite {
 
 const SUITES: &[Suite] = &[
     Suite { name: "parity", material: Material::Corpus, runs: &[&["parity"], &["parity", "--dialect", "v4"]] },
+    Suite {
+        name: "objects",
+        material: Material::Corpus,
+        runs: &[&["objects", "--evidence"], &["objects", "--control"]],
+    },
     Suite { name: "releases", material: Material::Oracles, runs: &[&["releases", "--all", "--evidence"]] },
     Suite { name: "distribution", material: Material::Oracles, runs: &[&["distribution", "--evidence"]] },
     Suite { name: "differential", material: Material::Oracles, runs: &[&["differential", "--evidence"]] },

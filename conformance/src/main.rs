@@ -30,6 +30,7 @@ mod helm;
 mod http;
 mod invocations;
 mod limited;
+mod objects;
 mod ours;
 mod parity;
 mod peers;
@@ -88,6 +89,8 @@ enum Command {
         #[arg(long, default_value = "v3", value_parser = dialect)]
         dialect: Dialect,
     },
+    /// Delivers charts by helm 3, by helm 4 and through each of our doors, and compares every stored object; public charts where LANDFALL_CORPUS names folders of repositories.
+    Objects(objects::Arguments),
     /// Renders random templates with helm and with us: the same bytes, or refusals in the same words.
     Random {
         /// How many templates.
@@ -179,6 +182,7 @@ fn main() -> ExitCode {
         Command::Fidelity(arguments) => fidelity::run(&arguments),
         Command::Addons(arguments) => addons::run(&arguments),
         Command::Alarms(arguments) => said(alarms::run(root(), &arguments)),
+        Command::Objects(arguments) => objects::run(&arguments),
         Command::Selftest => said(parity::selftest(root())),
         Command::Record { cases, golden } => {
             said(record::record(&cases, &golden).map(|requests| format!("{}: {requests} answers", golden.display())))

@@ -6,9 +6,13 @@ use std::sync::{Mutex, PoisonError};
 
 /// Does work for each item, given with its number, and gives the results in the items' order.
 pub(crate) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
+    several(std::thread::available_parallelism().map_or(2, usize::from), items, work)
+}
+
+/// As [`each`], by so many workers.
+pub(crate) fn several<T: Sync, R: Send>(workers: usize, items: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let results: Mutex<BTreeMap<usize, R>> = Mutex::new(BTreeMap::new());
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {

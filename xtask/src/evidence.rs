@@ -28,11 +28,28 @@ const DELIVERY: &[&str] = &[
     "crates/delivery",
 ];
 
+/// All that a value passes on its way from a template into a cluster.
+const STORING: &[&str] = &[
+    "crates/yaml",
+    "crates/gotemplate",
+    "crates/sprig",
+    "crates/object",
+    "crates/chart",
+    "crates/source",
+    "crates/cluster",
+    "crates/engine",
+    "crates/release",
+    "crates/apps",
+    "crates/delivery",
+    "crates/landfall/src/helm",
+];
+
 const COVERED: &[Covered] = &[
     Covered { suite: "parity", paths: RENDERING },
     Covered { suite: "parity-v4", paths: RENDERING },
     Covered { suite: "explain", paths: RENDERING },
     Covered { suite: "releases", paths: DELIVERY },
+    Covered { suite: "objects", paths: STORING },
     Covered { suite: "distribution", paths: &["crates/chart", "crates/source", "crates/landfall/src/helm"] },
     Covered { suite: "differential", paths: CLUSTER },
     Covered { suite: "kubectl", paths: CLUSTER },

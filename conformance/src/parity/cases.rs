@@ -24,7 +24,7 @@ pub(crate) struct Case {
 }
 
 /// The cases of a chart: default values, and each of its values files for tests.
-pub(super) fn of_chart(id: &str, chart: &Path) -> io::Result<Vec<Case>> {
+pub(crate) fn of_chart(id: &str, chart: &Path) -> io::Result<Vec<Case>> {
     let mut hash = Sha256::new();
     for (path, bytes) in read_tree(chart)?.iter() {
         hash.update(path.as_bytes());
@@ -55,7 +55,7 @@ pub(super) fn of_chart(id: &str, chart: &Path) -> io::Result<Vec<Case>> {
 }
 
 /// Our own charts below `examples/` and `deploy/`, and what `helm create` makes.
-pub(super) fn own(root: &Path, scaffold: &Path, helm: &Helm) -> Result<Vec<Case>, Box<dyn Error>> {
+pub(crate) fn own(root: &Path, scaffold: &Path, helm: &Helm) -> Result<Vec<Case>, Box<dyn Error>> {
     let mut cases = Vec::new();
     for top in ["examples", "deploy"] {
         for chart in charts_below(&root.join(top))? {
@@ -116,7 +116,7 @@ pub(crate) fn corpus(corpus: &[PathBuf], prepared: &Path) -> Result<Vec<Case>, B
 }
 
 /// Directories that hold a `Chart.yaml` and do not lie inside another chart.
-fn charts_below(directory: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn charts_below(directory: &Path) -> io::Result<Vec<PathBuf>> {
     if directory.join("Chart.yaml").is_file() {
         return Ok(vec![directory.to_owned()]);
     }

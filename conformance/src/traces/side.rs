@@ -43,6 +43,10 @@ impl Side {
         self.send(reqwest::Method::POST, path, Some(("application/json", object))).await
     }
 
+    pub(crate) async fn replace(&self, path: &str, object: &Value) -> anyhow::Result<Value> {
+        self.send(reqwest::Method::PUT, path, Some(("application/json", object))).await
+    }
+
     pub(crate) async fn merge(&self, path: &str, patch: &Value) -> anyhow::Result<Value> {
         self.send(reqwest::Method::PATCH, path, Some(("application/merge-patch+json", patch))).await
     }

@@ -38,9 +38,13 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The document as data, read anew each time; null for one that holds only comments.
+    /// The document as data, read anew each time as clients read it in a release's manifest: with a newline behind it;
+    /// null for one that holds only comments.
     pub fn object(&self) -> Json {
-        landfall_yaml::to_json(&self.text).expect("the document was read when it was rendered")
+        let text = format!("{}\n", self.text);
+        let document = landfall_yaml::documents(&text).next();
+        let object = document.map_or(Ok(Json::Null), |part| part.and_then(|part| part.to_json()));
+        object.expect("the document was read when it was rendered")
     }
 }
 

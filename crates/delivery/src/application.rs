@@ -68,7 +68,8 @@ impl Target {
         for path in files {
             let bytes = self.source.read(path).map_err(|error| vec![error.diagnose()])?.unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
-            let documents = landfall_yaml::to_json_all(&text).map_err(|error| {
+            let documents = landfall_yaml::documents(&text).map(|part| part.and_then(|part| part.to_json()));
+            let documents = documents.collect::<Result<Vec<_>, _>>().map_err(|error| {
                 vec![
                     Diagnostic::error(128, format!("`{}` is not valid YAML", self.shown(path))).note(error.to_string()),
                 ]

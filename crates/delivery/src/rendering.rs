@@ -6,7 +6,7 @@ use landfall_chart::{
 };
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, Place};
-use landfall_object::{Object, ObjectKey};
+use landfall_object::{Object, ObjectKey, flattened};
 
 use crate::lookup::LiveLookup;
 use crate::unit::{Door, Part, PlainManifest, RenderSettings, Unit, UnitSource};
@@ -149,14 +149,11 @@ fn seen_by(settings: &RenderSettings, cluster: &Capabilities) -> Capabilities {
     capabilities
 }
 
-fn take(mut value: serde_json::Value, path: &str, origin: (usize, usize), objects: &mut Vec<RenderedObject>) {
-    let is_list = value["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-    if is_list && let Some(serde_json::Value::Array(items)) = value.get_mut("items") {
-        for item in std::mem::take(items) {
-            take(item, path, origin, objects);
+fn take(document: serde_json::Value, path: &str, origin: (usize, usize), objects: &mut Vec<RenderedObject>) {
+    for value in flattened(document) {
+        if let Ok(object) = Object::from_value(value) {
+            objects.push(RenderedObject { object, path: path.to_owned(), origin: Some(origin) });
         }
-    } else if let Ok(object) = Object::from_value(value) {
-        objects.push(RenderedObject { object, path: path.to_owned(), origin: Some(origin) });
     }
 }
 
@@ -216,8 +213,9 @@ impl RenderedUnit {
     /// The objects of the chart's `crds/`; a file that cannot be read has none.
     pub fn defined(&self) -> impl Iterator<Item = Object> {
         self.definitions.iter().flat_map(|(_, text)| {
-            let documents = landfall_yaml::to_json_all(text).unwrap_or_default();
-            documents.into_iter().filter_map(|document| Object::from_value(document).ok())
+            let documents = landfall_yaml::documents(text).map(|part| part.and_then(|part| part.to_json()));
+            let objects = documents.collect::<Result<Vec<_>, _>>().unwrap_or_default();
+            objects.into_iter().flat_map(flattened).filter_map(|value| Object::from_value(value).ok())
         })
     }
 

@@ -37,6 +37,7 @@ mod it {
     mod services;
     mod shelf;
     mod signing;
+    mod stored;
     mod targets;
     mod themes;
     mod together;

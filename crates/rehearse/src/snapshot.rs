@@ -176,22 +176,20 @@ fn masked_record(scope: &str, data: &str) -> Option<String> {
 /// A manifest with the values of its Secrets masked; a document that cannot be read may hold anything and is left out.
 pub(crate) fn masked_manifest(manifest: &str) -> String {
     let mut text = String::with_capacity(manifest.len());
-    let mut document = String::new();
-    for line in manifest.split_inclusive('\n') {
-        if line.trim_end() == "---" {
-            mask_document(&document, &mut text);
-            document.clear();
+    for (index, part) in landfall_yaml::documents(manifest).map_while(Result::ok).enumerate() {
+        if index > 0 || part.text.starts_with("---") {
             text.push_str("---\n");
-        } else {
-            document.push_str(line);
         }
+        mask_document(&part, &mut text);
     }
-    mask_document(&document, &mut text);
     text
 }
 
-fn mask_document(document: &str, text: &mut String) {
-    let Ok(value) = landfall_yaml::to_json(document) else { return };
+fn mask_document(part: &landfall_yaml::Part<'_>, text: &mut String) {
+    let Ok(value) = part.to_json() else { return };
+    let separator: usize =
+        part.text.split_inclusive('\n').take_while(|line| line.starts_with("---")).map(str::len).sum();
+    let document = &part.text[separator..];
     match Object::from_value(value) {
         Ok(object) if mask::is_secret(&object) => {
             // `# Source:` names the template.

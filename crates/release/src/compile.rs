@@ -8,7 +8,7 @@ use landfall_engine::{
 use landfall_object::order::{HelmOrder, uninstall_key};
 use landfall_object::{Gvk, Object, ObjectKey};
 
-use crate::manifest::{ManifestObject, hook_object, manifest_objects};
+use crate::manifest::{ManifestObject, hook_objects, manifest_objects};
 use crate::ownership::{self, is_kept};
 use crate::prepare::{Apply, ArgoHooks, DeployOptions, Force, HookRuns, OwnershipCheck, Pods, UninstallOptions, Wait};
 use crate::record::target;
@@ -122,8 +122,11 @@ impl<'a> Compiler<'a> {
             .collect();
         hooks.sort_by(|(_, a), (_, b)| a.weight.cmp(&b.weight).then_with(|| a.name.cmp(&b.name)));
         let mut items = Vec::new();
+        let mut objects = Vec::new();
         for (id, hook) in hooks {
-            let mut object = hook_object(&hook.path, &hook.manifest)?;
+            objects.extend(hook_objects(&hook.path, &hook.manifest)?.into_iter().map(|object| (id, hook, object)));
+        }
+        for (id, hook, mut object) in objects {
             object = match self.place(object.clone()).await {
                 Ok(placed) => placed,
                 // A hook before it may bring the kind; most kinds live in a namespace.

@@ -32,7 +32,7 @@ mod words;
 pub use codec::{decode, encode};
 pub use content::{Content, CrdFile};
 pub use error::Error;
-pub use manifest::{ManifestObject, manifest_objects};
+pub use manifest::{ManifestObject, hook_objects, manifest_objects};
 pub use name::{ReleaseName, validate_release_name};
 pub use prepare::{
     Apply, ArgoHooks, DeployOptions, Force, HookRuns, InstallOptions, OwnershipCheck, Pods, Prepared, Remainder,

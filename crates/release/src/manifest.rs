@@ -1,4 +1,4 @@
-use landfall_object::Object;
+use landfall_object::{Object, flattened};
 use serde_json::Value;
 
 use crate::Error;
@@ -14,74 +14,69 @@ pub struct ManifestObject {
 
 /// The objects of a release's manifest, lists taken apart, in order.
 ///
+/// Read as Helm's client reads what it sends to a cluster (`kube.Client.Build`); a document without a `# Source:` of its
+/// own is of the template before it.
+///
 /// # Errors
-/// [`Error::Manifest`] naming the template.
+/// [`Error::Manifest`] and [`Error::Unset`] naming the template.
 pub fn manifest_objects(manifest: &str) -> Result<Vec<ManifestObject>, Error> {
     let mut objects = Vec::new();
-    for text in documents(manifest) {
-        let path = text
-            .lines()
-            .map_while(|line| line.strip_prefix('#'))
-            .find_map(|line| line.trim().strip_prefix("Source: "))
-            .unwrap_or_default()
-            .to_owned();
-        let value = landfall_yaml::to_json(text)
-            .map_err(|error| Error::Manifest { path: path.clone(), reason: error.to_string() })?;
-        if value.is_null() {
-            continue;
+    let mut path = String::new();
+    for part in landfall_yaml::documents(manifest) {
+        let failed = |path: &str, reason: String| Error::Manifest { path: path.to_owned(), reason };
+        let part = part.map_err(|error| failed(&path, error.to_string()))?;
+        if let Some(source) = source(part.text) {
+            path = source.to_owned();
         }
-        take(value, &path, &mut objects)?;
+        let document = part.to_json().map_err(|error| failed(&path, error.to_string()))?;
+        if !document.is_null() {
+            take(document, &path, &mut objects)?;
+        }
     }
     Ok(objects)
 }
 
-/// The one object of a hook's text.
-pub(crate) fn hook_object(path: &str, text: &str) -> Result<Object, Error> {
-    let failed = |reason: String| Error::Manifest { path: path.to_owned(), reason };
-    let value = landfall_yaml::to_json(text).map_err(|error| failed(error.to_string()))?;
-    Object::from_value(value).map_err(|error| failed(error.to_string()))
+/// The objects of a hook's text, which has no source line.
+///
+/// # Errors
+/// As [`manifest_objects`].
+pub fn hook_objects(path: &str, text: &str) -> Result<Vec<Object>, Error> {
+    let mut objects = Vec::new();
+    for part in landfall_yaml::documents(text) {
+        let document = part
+            .and_then(|part| part.to_json())
+            .map_err(|error| Error::Manifest { path: path.to_owned(), reason: error.to_string() })?;
+        if !document.is_null() {
+            take(document, path, &mut objects)?;
+        }
+    }
+    Ok(objects.into_iter().map(|entry| entry.object).collect())
 }
 
-fn take(value: Value, path: &str, objects: &mut Vec<ManifestObject>) -> Result<(), Error> {
-    let is_list = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"))
-        && value.get("items").is_some_and(Value::is_array);
-    if is_list {
-        let Value::Object(mut map) = value else { return Ok(()) };
-        if let Some(Value::Array(items)) = map.remove("items") {
-            for item in items {
-                take(item, path, objects)?;
-            }
+/// The template that a document's first comments name.
+fn source(document: &str) -> Option<&str> {
+    document
+        .lines()
+        .skip_while(|line| line.starts_with("---"))
+        .map_while(|line| line.strip_prefix('#'))
+        .find_map(|line| line.trim().strip_prefix("Source: "))
+}
+
+fn take(document: Value, path: &str, objects: &mut Vec<ManifestObject>) -> Result<(), Error> {
+    for value in flattened(document) {
+        let object = Object::from_value(value)
+            .map_err(|error| Error::Manifest { path: path.to_owned(), reason: error.to_string() })?;
+        let unset: Vec<&'static str> = [("apiVersion", object.api_version()), ("kind", object.kind())]
+            .into_iter()
+            .filter(|(_, text)| text.is_empty())
+            .map(|(field, _)| field)
+            .collect();
+        if !unset.is_empty() {
+            return Err(Error::Unset { path: path.to_owned(), fields: unset });
         }
-        return Ok(());
+        objects.push(ManifestObject { path: path.to_owned(), object });
     }
-    let object = Object::from_value(value)
-        .map_err(|error| Error::Manifest { path: path.to_owned(), reason: error.to_string() })?;
-    let unset: Vec<&'static str> = [("apiVersion", object.api_version()), ("kind", object.kind())]
-        .into_iter()
-        .filter(|(_, text)| text.is_empty())
-        .map(|(field, _)| field)
-        .collect();
-    if !unset.is_empty() {
-        return Err(Error::Unset { path: path.to_owned(), fields: unset });
-    }
-    objects.push(ManifestObject { path: path.to_owned(), object });
     Ok(())
-}
-
-/// The documents between lines that begin with `---`; text behind the three dashes belongs to the next document.
-pub(crate) fn documents(manifest: &str) -> Vec<&str> {
-    let mut documents = Vec::new();
-    let mut start = 0;
-    let mut at = 0;
-    for line in manifest.split_inclusive('\n') {
-        if line.starts_with("---") {
-            documents.push(&manifest[start..at]);
-            start = at + 3;
-        }
-        at += line.len();
-    }
-    documents.push(&manifest[start..]);
-    documents.into_iter().map(str::trim).filter(|text| !text.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -103,5 +98,23 @@ mod tests {
     fn broken_yaml_names_its_template() {
         let error = manifest_objects("---\n# Source: a/x.yaml\nkind: {\n").expect_err("refused");
         assert!(error.to_string().starts_with("YAML parse error on a/x.yaml: "), "{error}");
+    }
+
+    #[test]
+    fn the_last_block_scalar_of_every_document_keeps_its_newline() {
+        let map = |name: &str| {
+            format!(
+                "# Source: c/{name}.yaml\nkind: ConfigMap\napiVersion: v1\nmetadata: {{name: {name}}}\ndata:\n  f: |\n    line\n"
+            )
+        };
+        let manifest = format!("---\n{}---\n{}", map("a"), map("b"));
+        for text in [manifest.as_str(), manifest.trim()] {
+            let objects = manifest_objects(text).expect("reads");
+            let data: Vec<_> = objects.iter().map(|entry| entry.object.str_at("/data/f")).collect();
+            assert_eq!(data, [Some("line\n"), Some("line\n")]);
+            assert_eq!(objects[1].path, "c/b.yaml");
+        }
+        let hook = hook_objects("c/a.yaml", map("a").trim_end()).expect("reads");
+        assert_eq!(hook[0].str_at("/data/f"), Some("line\n"));
     }
 }

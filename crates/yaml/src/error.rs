@@ -42,6 +42,14 @@ pub enum Error {
         /// The node meant; absent when a value was to be written.
         at: Option<Mark>,
     },
+    /// Something other than a comment stands behind the `---` between two documents of a stream.
+    #[error("invalid Yaml document separator: {behind}")]
+    Separator {
+        /// What stands there.
+        behind: String,
+        /// The separator.
+        at: Mark,
+    },
     /// The value's text has no end, or one that is too far away.
     #[error("exceeded max size of {most} bytes")]
     TooLong {
@@ -73,7 +81,7 @@ impl Error {
     /// The place that the error is about, if it is about a text.
     pub fn mark(&self) -> Option<Mark> {
         match self {
-            Self::Syntax { at, .. } | Self::Content { at, .. } => Some(*at),
+            Self::Syntax { at, .. } | Self::Content { at, .. } | Self::Separator { at, .. } => Some(*at),
             Self::Duplicates(list) => list.first().map(|duplicate| duplicate.at),
             Self::Json { at, .. } | Self::Edit { at, .. } => *at,
             Self::TooLong { .. } => None,
@@ -96,7 +104,7 @@ fn duplicate_words(list: &[Duplicate]) -> String {
 impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
         let code = match self {
-            Self::Syntax { .. } => codes::SYNTAX,
+            Self::Syntax { .. } | Self::Separator { .. } => codes::SYNTAX,
             Self::Content { .. } => codes::CONTENT,
             Self::Duplicates(_) => codes::DUPLICATE_KEY,
             Self::Json { .. } => codes::NOT_JSON,

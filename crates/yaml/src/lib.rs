@@ -6,6 +6,7 @@
 //!                                                    │
 //!                                                    └──► edit: the same text with one scalar or entry changed
 //!   └──► glance: a few values of a plain document or all of them, without nodes and places
+//! stream ──► split: documents, cut and read as Kubernetes' clients do
 //! Value, JSON, anything serde knows ──► emit ──► text, byte for byte what Helm's `toYaml` writes
 //! ```
 //!
@@ -47,5 +48,5 @@ pub use json::{document_to_json, to_json, to_json_all, to_json_strict};
 pub use mark::{Mark, Span};
 pub use resolve::Scalar;
 pub use scan::{Comment, ScalarStyle};
-pub use split::{Part, split_documents};
+pub use split::{Documents, Part, documents};
 pub use value::{Map, Value};

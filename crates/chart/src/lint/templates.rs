@@ -79,9 +79,8 @@ pub(super) fn lint(
 
 /// Looks at every document; false when one cannot be read, which ends Helm's lint of templates.
 fn lint_documents(path: &str, rendered: &str, kube_version: Option<&KubeVersion>, lint: &mut Lint) -> bool {
-    for document in documents(rendered) {
-        let object = document.and_then(|text| Object::read(&text));
-        let object = match object {
+    for part in landfall_yaml::documents(rendered) {
+        let object = match part.map_err(|error| error.to_string()).and_then(Object::read) {
             Ok(None) => continue,
             Ok(Some(object)) => object,
             Err(text) => {
@@ -105,8 +104,8 @@ struct Object {
 }
 
 impl Object {
-    fn read(text: &str) -> Result<Option<Self>, String> {
-        let json = landfall_yaml::to_json(text).map_err(|error| format!("error converting YAML to JSON: {error}"))?;
+    fn read(part: landfall_yaml::Part<'_>) -> Result<Option<Self>, String> {
+        let json = part.to_json().map_err(|error| format!("error converting YAML to JSON: {error}"))?;
         let decoded = || -> Result<Option<Self>, DecodeError> {
             let Some(fields) = Fields::root(&json, "rules.K8sYamlStruct", "K8sYamlStruct")? else { return Ok(None) };
             let api_version = fields.text_or_empty("apiVersion")?;
@@ -123,30 +122,6 @@ impl Object {
         };
         decoded().map_err(|error| format!("error unmarshaling JSON: while decoding JSON: {error}"))
     }
-}
-
-/// Documents as Kubernetes' own reader cuts them: at lines of `---` and nothing but a comment.
-fn documents(rendered: &str) -> Vec<Result<String, String>> {
-    let mut documents = Vec::new();
-    let mut document = String::new();
-    for line in rendered.split_inclusive('\n') {
-        if let Some(rest) = line.strip_prefix("---") {
-            let rest = rest.trim();
-            if !rest.is_empty() && !rest.starts_with('#') {
-                documents.push(Err(format!("invalid Yaml document separator: {rest}")));
-                return documents;
-            }
-            if !document.is_empty() {
-                documents.push(Ok(std::mem::take(&mut document)));
-                continue;
-            }
-        }
-        document.push_str(line);
-    }
-    if !document.is_empty() {
-        documents.push(Ok(document));
-    }
-    documents
 }
 
 fn check_extension(path: &str) -> Result<(), String> {

@@ -131,12 +131,28 @@ impl<'p> Reader<'p> {
         }
     }
 
+    /// A text as it is delivered.
+    fn stored(&self, path: &[String]) -> Option<String> {
+        let object = self.manifest.object();
+        let value = path.iter().try_fold(&object, |here, step| match here {
+            serde_json::Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+            here => here.get(step),
+        })?;
+        value.as_str().map(str::to_owned)
+    }
+
     fn all(&self, node: Node<'_>, root: Node<'_>, path: &[String], around: &Around<'_>, into: &mut Vec<Field>) {
         let target = node.target();
         if path.len() > 100 || target.count() == 0 {
             let text = match target.kind() {
                 Kind::Mapping(_) => "{}".to_owned(),
                 Kind::Sequence(_) => "[]".to_owned(),
+                // A block that the document ends with has its last newline from the manifest that the document is put into.
+                Kind::Scalar(ScalarStyle::Literal | ScalarStyle::Folded)
+                    if target.span().range().end == self.manifest.text.len() =>
+                {
+                    self.stored(path).unwrap_or_else(|| target.text().unwrap_or_default().to_owned())
+                }
                 _ => target.text().unwrap_or_default().to_owned(),
             };
             into.push(Field { path: path.to_vec(), text, origin: self.told(node, around, root) });

@@ -3,7 +3,7 @@
 use globset::{Glob, GlobMatcher};
 use landfall_apps::Source;
 use landfall_diag::{Diagnose, Diagnostic};
-use landfall_object::Object;
+use landfall_object::{Object, flattened};
 use landfall_source::SourceTree;
 use serde_json::Value;
 
@@ -67,16 +67,13 @@ impl Reading<'_> {
 
 /// The objects of one file; documents that are none are left out, as Argo CD does.
 fn objects(path: &str, text: &str) -> Result<Vec<PlainManifest>, Vec<Diagnostic>> {
-    let documents = landfall_yaml::to_json_all(text)
-        .map_err(|error| vec![Diagnostic::error(128, format!("`{path}` is not valid YAML")).note(error.to_string())])?;
     let mut found = Vec::new();
-    for document in documents {
-        let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-        let items = match &document["items"] {
-            Value::Array(items) if is_list => items.clone(),
-            _ => vec![document],
-        };
-        for item in items.into_iter().filter(|item| item["kind"].is_string() && item["apiVersion"].is_string()) {
+    for part in landfall_yaml::documents(text) {
+        let document = part.and_then(|part| part.to_json()).map_err(|error| {
+            vec![Diagnostic::error(128, format!("`{path}` is not valid YAML")).note(error.to_string())]
+        })?;
+        let is_object = |item: &Value| item["kind"].is_string() && item["apiVersion"].is_string();
+        for item in flattened(document).into_iter().filter(is_object) {
             if let Ok(object) = Object::from_value(item) {
                 found.push(PlainManifest { path: path.to_owned(), object });
             }

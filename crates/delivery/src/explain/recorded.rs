@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use landfall_chart::{Chart, Lookup, Operation, RenderOptions, SchemaCheck, Tracing, Tree, ValueLayers, is_compatible};
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic};
-use landfall_release::{Record, manifest_objects};
+use landfall_release::{Record, hook_objects, manifest_objects};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -156,8 +156,10 @@ fn explained(diagnostics: Vec<Diagnostic>, notes: &[String]) -> Vec<Diagnostic> 
 
 /// The objects of a record with the templates they come from; what cannot be read is left out.
 fn objects(record: &Record) -> Vec<(String, Value)> {
-    let hooks = record.hooks.iter().map(|hook| (hook.path.clone(), landfall_yaml::to_json(&hook.manifest)));
-    let hooks = hooks.filter_map(|(path, object)| Some((path, object.ok()?)));
+    let hooks = record.hooks.iter().flat_map(|hook| {
+        let objects = hook_objects(&hook.path, &hook.manifest).unwrap_or_default();
+        objects.into_iter().map(|object| (hook.path.clone(), object.into_value()))
+    });
     let manifests = manifest_objects(&record.manifest).unwrap_or_default();
     manifests.into_iter().map(|entry| (entry.path, entry.object.value().clone())).chain(hooks).collect()
 }

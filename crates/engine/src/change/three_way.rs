@@ -103,21 +103,23 @@ fn merged(previous: &Value, desired: &Value, live: &Value) -> Value {
         (Value::Object(wanted), Value::Object(current)) => {
             let mut next = current.clone();
             if let Some(before) = super::as_map(previous) {
-                for name in before.keys() {
-                    if wanted.get(name).is_none_or(Value::is_null) {
-                        next.remove(name);
-                    }
+                for name in before.keys().filter(|name| !wanted.contains_key(*name)) {
+                    next.remove(name);
                 }
             }
             for (name, value) in wanted {
+                let before = previous.get(name);
                 if value.is_null() {
-                    next.remove(name);
+                    // A null that was delivered before is stored as one, and stays.
+                    if before.is_none_or(|before| !before.is_null()) {
+                        next.remove(name);
+                    }
                     continue;
                 }
-                let before = previous.get(name).unwrap_or(&Value::Null);
                 let value = match current.get(name) {
-                    Some(current) => merged(before, value, current),
-                    None if is_empty(value) => continue,
+                    Some(current) => merged(before.unwrap_or(&Value::Null), value, current),
+                    // The server has dropped it, and would again.
+                    None if before == Some(value) && is_empty(value) => continue,
                     None => without_nulls(value),
                 };
                 next.insert(name.clone(), value);
@@ -158,7 +160,8 @@ fn merged(previous: &Value, desired: &Value, live: &Value) -> Value {
                 None => desired.clone(),
             }
         }
-        (wanted, current) if same_quantity(wanted, current) => current.clone(),
+        // A text that looks like a number is another one when the chart has changed it.
+        (wanted, current) if previous == wanted && same_quantity(wanted, current) => current.clone(),
         (wanted, _) => without_nulls(wanted),
     }
 }
@@ -262,6 +265,20 @@ mod tests {
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "type": "Opaque", "data": {"a": "eA=="}}),
         );
         assert_eq!(patch(Some(&desired), &desired, &live), None);
+    }
+
+    #[test]
+    fn nulls_and_types_of_custom_resources_are_those_of_the_manifest() {
+        let of = |spec: Value| object(json!({"apiVersion": "a.example/v1", "kind": "C", "spec": spec}));
+        let before = of(json!({"none": null, "gone": null, "version": "1.10", "count": 1, "list": [{"a": null}]}));
+        // What is not changed sends nothing, nulls that are stored among it.
+        assert_eq!(patch(Some(&before), &before, &before), None);
+        let desired =
+            of(json!({"none": null, "version": "1.1", "count": "1", "list": [{"a": null}], "map": {"a": null}}));
+        assert_eq!(
+            patch(Some(&before), &desired, &before),
+            Some(Patch::Merge(json!({"spec": {"gone": null, "version": "1.1", "count": "1", "map": {}}})))
+        );
     }
 
     #[test]

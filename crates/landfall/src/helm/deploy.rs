@@ -271,7 +271,9 @@ fn without_secrets(rendered: &Rendered) -> String {
 /// The API versions that a chart's own definitions will bring; Helm installs them before it renders.
 pub(super) fn with_definitions(capabilities: &mut Capabilities, chart: &Chart) {
     for crd in chart.crds() {
-        let Ok(documents) = landfall_yaml::to_json_all(&String::from_utf8_lossy(&crd.data)) else { continue };
+        let text = String::from_utf8_lossy(&crd.data);
+        let documents = landfall_yaml::documents(&text).map(|part| part.and_then(|part| part.to_json()));
+        let Ok(documents) = documents.collect::<Result<Vec<_>, _>>() else { continue };
         for document in documents.iter().filter(|document| document["kind"] == "CustomResourceDefinition") {
             let group = document.pointer("/spec/group").and_then(|it| it.as_str()).unwrap_or_default();
             let kind = document.pointer("/spec/names/kind").and_then(|it| it.as_str()).unwrap_or_default();

@@ -3,8 +3,13 @@
 use serde_json::{Map, Value};
 
 /// Applies a merge patch: maps merge, null removes, everything else replaces.
+///
+/// As the server does it (evanphx/json-patch: `mergeDocs`): maps within a list lose their nulls, too, unless the list takes
+/// a map's place.
 pub fn apply(document: &Value, patch: &Value) -> Value {
-    let Value::Object(patch) = patch else { return patch.clone() };
+    let Value::Object(patch) = patch else {
+        return if document.is_object() { patch.clone() } else { without_nulls(patch) };
+    };
     let mut result = document.as_object().cloned().unwrap_or_default();
     for (key, value) in patch {
         if value.is_null() {
@@ -15,6 +20,18 @@ pub fn apply(document: &Value, patch: &Value) -> Value {
         }
     }
     Value::Object(result)
+}
+
+/// A value as it is stored where nothing was: maps without the keys that are null, here and below.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.map(|(key, value)| (key.clone(), without_nulls(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
+        other => other.clone(),
+    }
 }
 
 /// The patch that turns `from` into `to`; an empty map when they are equal.
@@ -111,6 +128,8 @@ mod tests {
         let document = json!({"a": {"b": 1, "c": 2}, "l": [1, 2]});
         assert_eq!(apply(&document, &json!({"a": {"b": null}, "l": [3]})), json!({"a": {"c": 2}, "l": [3]}));
         assert_eq!(apply(&json!("x"), &json!({"a": {"b": null}})), json!({"a": {}}));
+        assert_eq!(apply(&json!({"l": [1]}), &json!({"l": [{"a": null}, null]})), json!({"l": [{}, null]}));
+        assert_eq!(apply(&json!({"l": {"b": 1}}), &json!({"l": [{"a": null}]})), json!({"l": [{"a": null}]}));
     }
 
     #[test]

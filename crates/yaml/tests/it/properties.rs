@@ -98,7 +98,9 @@ proptest! {
         let _ = landfall_yaml::parse(&text);
         let _ = landfall_yaml::to_json_strict(&text);
         let _ = Value::parse_all(&text);
-        let _ = landfall_yaml::split_documents(&text);
+        for part in landfall_yaml::documents(&text).map_while(Result::ok) {
+            let _ = part.to_json();
+        }
     }
 
     #[test]

@@ -1,0 +1,316 @@
+//! An API with nothing on it, for one delivery after the other.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::embedded::{Embedded, Shape};
+use crate::http::Endpoint;
+use crate::testbed::{Component, Layout, Running, runtime};
+use crate::traces::side::Side;
+
+/// How long a swept object may take to be gone.
+const SWEPT: Duration = Duration::from_secs(30);
+
+/// How often the stand-in looks, and so how long a hook's Job runs at most.
+const LOOKS: Duration = Duration::from_millis(40);
+
+/// Where deliveries go.
+pub(super) enum Ground {
+    /// Embedded clusters without controllers, a new one for each delivery.
+    Embedded,
+    /// One real kube-apiserver over etcd without controllers; what a delivery made is swept away before the next one.
+    Real(Box<Running>),
+}
+
+impl Ground {
+    /// A real API server with nobody beside it.
+    pub(super) fn real() -> anyhow::Result<Self> {
+        let mut layout = Layout::on_free_ports()?.with(&[Component::Etcd, Component::ApiServer]);
+        layout.api_server_flags.push("--disable-admission-plugins=ServiceAccount".to_owned());
+        let ground = Self::Real(Box::new(Running::start(layout)?));
+        // A new server goes on making its own objects for a while.
+        let began = Instant::now();
+        let mut before = BTreeSet::new();
+        loop {
+            let now = ground.empty()?.baseline.clone();
+            if now == before && now.len() > 100 {
+                return Ok(ground);
+            }
+            anyhow::ensure!(began.elapsed() < SWEPT, "the API server does not come to rest");
+            before = now;
+            std::thread::sleep(Duration::from_secs(2));
+        }
+    }
+
+    /// An API on which nothing is but what a new cluster has.
+    pub(super) fn empty(&self) -> anyhow::Result<Api> {
+        let runtime = runtime()?;
+        let (endpoint, kubeconfig, embedded) = match self {
+            Self::Embedded => {
+                let mut options = Shape::ApiOnly.options();
+                // Nobody makes the account that pods would need.
+                options.settings.disabled_admission.push("ServiceAccount".to_owned());
+                let embedded = Embedded::open(options, 0)?;
+                (embedded.endpoint().clone(), embedded.kubeconfig().to_owned(), Some(embedded))
+            }
+            Self::Real(running) => {
+                let kubeconfig = std::fs::read_to_string(running.testbed().kubeconfig())?;
+                (running.testbed().endpoint()?, kubeconfig, None)
+            }
+        };
+        let side = Side::new(endpoint.clone())?;
+        let mut api = Api { endpoint, kubeconfig, side, runtime, baseline: BTreeSet::new(), embedded };
+        api.baseline = api.objects()?.iter().map(uid).collect();
+        Ok(api)
+    }
+}
+
+/// An API server that deliveries go to.
+pub(super) struct Api {
+    endpoint: Endpoint,
+    pub(super) kubeconfig: String,
+    side: Side,
+    runtime: Runtime,
+    /// What was there before, by uid.
+    baseline: BTreeSet<String>,
+    embedded: Option<Embedded>,
+}
+
+/// A collection that can be listed.
+struct Collection {
+    path: String,
+    api_version: String,
+    kind: String,
+}
+
+fn uid(object: &Value) -> String {
+    object["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
+}
+
+impl Api {
+    /// The objects that were not there before, as they are stored.
+    pub(super) fn made(&self) -> anyhow::Result<Vec<Value>> {
+        let mut objects = self.objects()?;
+        objects.retain(|object| !self.baseline.contains(&uid(object)));
+        Ok(objects)
+    }
+
+    /// The name of the kubeconfig's context.
+    pub(super) fn context(&self) -> anyhow::Result<String> {
+        let config = landfall_yaml::to_json(&self.kubeconfig).map_err(|error| anyhow::anyhow!("{error}"))?;
+        config["current-context"].as_str().map(str::to_owned).context("a kubeconfig without a context")
+    }
+
+    fn objects(&self) -> anyhow::Result<Vec<Value>> {
+        self.runtime.block_on(async {
+            let collections = collections(&self.side).await?;
+            let lists = join_all(collections.iter().map(|collection| self.side.list(&collection.path))).await;
+            let mut objects = Vec::new();
+            for (collection, list) in collections.iter().zip(lists) {
+                for mut object in list? {
+                    object["apiVersion"] = collection.api_version.clone().into();
+                    object["kind"] = collection.kind.clone().into();
+                    objects.push(object);
+                }
+            }
+            Ok(objects)
+        })
+    }
+
+    /// Makes ready what hooks and waves wait for, while something is delivered.
+    pub(super) fn stand_in(&self) -> anyhow::Result<StandIn> {
+        let (side, ended) = (Side::new(self.endpoint.clone())?, Arc::new(AtomicBool::new(false)));
+        let seen = Arc::clone(&ended);
+        let runtime = runtime()?;
+        let thread = std::thread::spawn(move || {
+            while !seen.load(Ordering::Relaxed) {
+                runtime.block_on(async {
+                    for kind in PLAYED {
+                        // What cannot be made ready now is looked at again.
+                        let _ = play(&side, kind).await;
+                    }
+                });
+                std::thread::sleep(LOOKS);
+            }
+        });
+        Ok(StandIn { ended, thread: Some(thread) })
+    }
+
+    /// Takes away what was made.
+    fn sweep(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + SWEPT;
+        loop {
+            let left = self.made()?;
+            if left.is_empty() {
+                return Ok(());
+            }
+            let names: Vec<String> = left.iter().take(5).map(name).collect();
+            anyhow::ensure!(Instant::now() < deadline, "not swept away: {}", names.join(", "));
+            self.runtime.block_on(async {
+                let collections = collections(&self.side).await?;
+                // Instances before the definitions that serve them.
+                let is_last =
+                    |object: &&Value| matches!(object["kind"].as_str(), Some("CustomResourceDefinition" | "Namespace"));
+                let (last, first): (Vec<&Value>, Vec<&Value>) = left.iter().partition(is_last);
+                for object in first.into_iter().chain(last) {
+                    remove(&self.side, &collections, object).await;
+                }
+                anyhow::Ok(())
+            })?;
+        }
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        if self.embedded.take().is_none()
+            && let Err(error) = self.sweep()
+        {
+            eprintln!("objects: {error:#}");
+        }
+    }
+}
+
+fn name(object: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    format!("{}/{}", text(&object["kind"]), text(&object["metadata"]["name"]))
+}
+
+/// Deletes an object whatever holds it; what is gone already is what is wanted.
+async fn remove(side: &Side, collections: &[Collection], object: &Value) {
+    let is_its = |it: &&Collection| it.kind == object["kind"] && it.api_version == object["apiVersion"];
+    let Some(collection) = collections.iter().find(is_its) else { return };
+    let metadata = &object["metadata"];
+    let name = metadata["name"].as_str().unwrap_or_default();
+    let (base, plural) = collection.path.rsplit_once('/').unwrap_or_default();
+    let path = match metadata["namespace"].as_str() {
+        Some(namespace) => format!("{base}/namespaces/{namespace}/{plural}/{name}"),
+        None => format!("{base}/{plural}/{name}"),
+    };
+    let _ = side.delete(&format!("{path}?gracePeriodSeconds=0&propagationPolicy=Background")).await;
+    if object["kind"] == "Namespace" {
+        let mut finalized = object.clone();
+        finalized["spec"] = json!({"finalizers": []});
+        if let Some(metadata) = finalized["metadata"].as_object_mut() {
+            metadata.remove("resourceVersion");
+        }
+        let _ = side.replace(&format!("{path}/finalize"), &finalized).await;
+    } else if metadata["finalizers"].is_array() && object["kind"] != "CustomResourceDefinition" {
+        let _ = side.merge(&path, &json!({"metadata": {"finalizers": null}})).await;
+    }
+}
+
+/// Everything that can be listed and made, each kind in the version that its group prefers.
+async fn collections(side: &Side) -> anyhow::Result<Vec<Collection>> {
+    let groups = side.get("/apis").await?;
+    let preferred = |group: &Value| group["preferredVersion"]["groupVersion"].as_str().map(str::to_owned);
+    let mut versions = vec!["v1".to_owned()];
+    versions.extend(groups["groups"].as_array().into_iter().flatten().filter_map(preferred));
+    let base = |version: &str| if version == "v1" { "/api/v1".to_owned() } else { format!("/apis/{version}") };
+    let paths: Vec<String> = versions.iter().map(|version| base(version)).collect();
+    let answers = join_all(paths.iter().map(|path| side.get(path))).await;
+    let mut collections = Vec::new();
+    for ((version, path), answer) in versions.iter().zip(&paths).zip(answers) {
+        // A group that is about to go has no resources any more.
+        let Ok(answer) = answer else { continue };
+        for resource in answer["resources"].as_array().into_iter().flatten() {
+            let name = resource["name"].as_str().unwrap_or_default();
+            let can = |verb: &str| resource["verbs"].as_array().is_some_and(|verbs| verbs.iter().any(|it| it == verb));
+            let kind = resource["kind"].as_str().unwrap_or_default();
+            if name.contains('/') || !can("list") || !can("create") || matches!(kind, "Event" | "APIService" | "Lease")
+            {
+                continue;
+            }
+            collections.push(Collection {
+                path: format!("{path}/{name}"),
+                api_version: version.clone(),
+                kind: kind.to_owned(),
+            });
+        }
+    }
+    Ok(collections)
+}
+
+/// Plays controllers until it is dropped: what hooks and waves wait for becomes ready at once.
+pub(super) struct StandIn {
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The kinds that somebody waits for: path of the collection, and kind.
+const PLAYED: [(&str, &str); 6] = [
+    ("/apis/batch/v1/jobs", "Job"),
+    ("/api/v1/pods", "Pod"),
+    ("/apis/apps/v1/deployments", "Deployment"),
+    ("/apis/apps/v1/statefulsets", "StatefulSet"),
+    ("/apis/apps/v1/daemonsets", "DaemonSet"),
+    ("/api/v1/persistentvolumeclaims", "PersistentVolumeClaim"),
+];
+
+async fn play(side: &Side, (path, kind): (&str, &str)) -> anyhow::Result<()> {
+    for object in side.list(path).await? {
+        let Some(status) = ready(kind, &object) else { continue };
+        let metadata = &object["metadata"];
+        let (base, plural) = path.rsplit_once('/').unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let at =
+            format!("{base}/namespaces/{}/{plural}/{}/status", text(&metadata["namespace"]), text(&metadata["name"]));
+        side.merge(&at, &json!({"status": status})).await?;
+    }
+    Ok(())
+}
+
+/// The status of an object that has become what it should be; nothing where it is that already.
+fn ready(kind: &str, object: &Value) -> Option<Value> {
+    let (status, metadata) = (&object["status"], &object["metadata"]);
+    let now = metadata["creationTimestamp"].clone();
+    let replicas = object["spec"]["replicas"].as_i64().unwrap_or(1);
+    let condition = |kind: &str| {
+        json!({"type": kind, "status": "True", "reason": "Played", "message": "",
+            "lastProbeTime": now.clone(), "lastTransitionTime": now.clone()})
+    };
+    let plain =
+        |kind: &str| json!({"type": kind, "status": "True", "reason": "Played", "lastTransitionTime": now.clone()});
+    let seen = status["observedGeneration"] == metadata["generation"];
+    match kind {
+        "Job" if status["completionTime"].is_null() => Some(json!({
+            "startTime": now, "completionTime": now, "succeeded": object["spec"]["completions"].as_i64().unwrap_or(1),
+            "active": 0, "ready": 0, "terminating": 0, "uncountedTerminatedPods": {},
+            "conditions": [condition("SuccessCriteriaMet"), condition("Complete")],
+        })),
+        "Pod" if status["phase"] != "Succeeded" => Some(json!({"phase": "Succeeded"})),
+        "Deployment" if !seen => Some(json!({
+            "observedGeneration": metadata["generation"], "replicas": replicas, "updatedReplicas": replicas,
+            "readyReplicas": replicas, "availableReplicas": replicas,
+            "conditions": [plain("Available"), plain("Progressing")],
+        })),
+        "StatefulSet" if !seen => Some(json!({
+            "observedGeneration": metadata["generation"], "replicas": replicas, "updatedReplicas": replicas,
+            "readyReplicas": replicas, "availableReplicas": replicas, "currentReplicas": replicas,
+            "currentRevision": "played", "updateRevision": "played",
+        })),
+        "DaemonSet" if !seen => Some(json!({
+            "observedGeneration": metadata["generation"], "desiredNumberScheduled": 0, "currentNumberScheduled": 0,
+            "numberMisscheduled": 0, "numberReady": 0, "updatedNumberScheduled": 0, "numberAvailable": 0,
+        })),
+        "PersistentVolumeClaim" if status["phase"] != "Bound" => Some(json!({"phase": "Bound"})),
+        _ => None,
+    }
+}
