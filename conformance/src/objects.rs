@@ -113,7 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let drawn = u64::from_str_radix(commit.get(..8).unwrap_or_default(), 16).unwrap_or(1);
     let seed = arguments.seed.unwrap_or(drawn);
     let made = tempfile::Builder::new().prefix("landfall-shapes-").tempdir()?;
-    let ground = if arguments.control { Ground::real()? } else { Ground::Embedded };
+    let ground = if arguments.control { Ground::real()? } else { Ground::embedded() };
     if arguments.selftest {
         let cases = of_shapes(made.path(), 1, 3)?;
         return selftest(&cases, &programs, &ground);

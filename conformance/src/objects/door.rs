@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::ground::Ground;
+use super::ground::{self, Ground};
 use super::stored::Stored;
 use crate::limited;
 
@@ -134,7 +134,8 @@ pub(super) fn deliver(
     let api = ground.empty()?;
     let desk = Desk::of(door, parcel, programs, &api.kubeconfig, api.context()?)?;
     let playing = match has_hooks(&parcel.chart)? {
-        true => Some(api.stand_in()?),
+        true if door == Door::Application => Some(api.stand_in(ground::ALL)?),
+        true => Some(api.stand_in(ground::HOOKS)?),
         false => None,
     };
     let mut ended = Vec::new();
@@ -151,6 +152,10 @@ pub(super) fn deliver(
     Ok(ended)
 }
 
+/// What makes Helm or a sync wait for something; tests are not run.
+const WAITED_FOR: [&str; 6] =
+    ["pre-install", "post-install", "pre-upgrade", "post-upgrade", "-rollback", "argocd.argoproj.io/"];
+
 /// Whether something has to be waited for.
 fn has_hooks(directory: &Path) -> anyhow::Result<bool> {
     for entry in std::fs::read_dir(directory)? {
@@ -161,7 +166,7 @@ fn has_hooks(directory: &Path) -> anyhow::Result<bool> {
             false if path.extension().is_some_and(|it| it == "tgz") => true,
             false => {
                 let text = std::fs::read(&path)?;
-                ["helm.sh/hook", "argocd.argoproj.io/"].iter().any(|it| contains(&text, it.as_bytes()))
+                WAITED_FOR.iter().any(|it| contains(&text, it.as_bytes()))
             }
         };
         if found {

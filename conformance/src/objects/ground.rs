@@ -1,8 +1,8 @@
 //! An API with nothing on it, for one delivery after the other.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use super::stored::{key, settled};
 use crate::embedded::{Embedded, Shape};
 use crate::http::Endpoint;
 use crate::testbed::{Component, Layout, Running, runtime};
@@ -20,28 +21,43 @@ use crate::traces::side::Side;
 const SWEPT: Duration = Duration::from_secs(30);
 
 /// How often the stand-in looks, and so how long a hook's Job runs at most.
-const LOOKS: Duration = Duration::from_millis(40);
+const LOOKS: Duration = Duration::from_millis(100);
 
 /// Where deliveries go.
-pub(super) enum Ground {
-    /// Embedded clusters without controllers, a new one for each delivery.
-    Embedded,
-    /// One real kube-apiserver over etcd without controllers; what a delivery made is swept away before the next one.
-    Real(Box<Running>),
+pub(super) struct Ground {
+    /// One real kube-apiserver over etcd without controllers, from which each delivery is swept away before the next one;
+    /// none for embedded clusters without controllers, a new one for each delivery.
+    real: Option<Running>,
+    /// What the servers serve by themselves, and what a new cluster has, by its key.
+    new: OnceLock<New>,
+}
+
+/// What is there before anything is delivered.
+struct New {
+    collections: Vec<Collection>,
+    objects: BTreeMap<String, Value>,
 }
 
 impl Ground {
+    /// Embedded clusters.
+    pub(super) fn embedded() -> Self {
+        Self { real: None, new: OnceLock::new() }
+    }
+
     /// A real API server with nobody beside it.
     pub(super) fn real() -> anyhow::Result<Self> {
         let mut layout = Layout::on_free_ports()?.with(&[Component::Etcd, Component::ApiServer]);
         layout.api_server_flags.push("--disable-admission-plugins=ServiceAccount".to_owned());
-        let ground = Self::Real(Box::new(Running::start(layout)?));
+        let ground = Self { real: Some(Running::start(layout)?), new: OnceLock::new() };
         // A new server goes on making its own objects for a while.
         let began = Instant::now();
-        let mut before = BTreeSet::new();
+        let mut before = 0;
         loop {
-            let now = ground.empty()?.baseline.clone();
-            if now == before && now.len() > 100 {
+            let now = {
+                let api = ground.connect()?;
+                api.runtime.block_on(New::of(&api.side))?.objects.len()
+            };
+            if now == before && now > 100 {
                 return Ok(ground);
             }
             anyhow::ensure!(began.elapsed() < SWEPT, "the API server does not come to rest");
@@ -51,56 +67,95 @@ impl Ground {
     }
 
     /// An API on which nothing is but what a new cluster has.
-    pub(super) fn empty(&self) -> anyhow::Result<Api> {
+    pub(super) fn empty(&self) -> anyhow::Result<Api<'_>> {
+        let api = self.connect()?;
+        if self.new.get().is_none() {
+            // Another worker may have been faster, and has seen the same.
+            let _ = self.new.set(api.runtime.block_on(New::of(&api.side))?);
+        }
+        Ok(api)
+    }
+
+    fn connect(&self) -> anyhow::Result<Api<'_>> {
         let runtime = runtime()?;
-        let (endpoint, kubeconfig, embedded) = match self {
-            Self::Embedded => {
+        let (endpoint, kubeconfig, embedded) = match &self.real {
+            None => {
                 let mut options = Shape::ApiOnly.options();
                 // Nobody makes the account that pods would need.
                 options.settings.disabled_admission.push("ServiceAccount".to_owned());
                 let embedded = Embedded::open(options, 0)?;
                 (embedded.endpoint().clone(), embedded.kubeconfig().to_owned(), Some(embedded))
             }
-            Self::Real(running) => {
+            Some(running) => {
                 let kubeconfig = std::fs::read_to_string(running.testbed().kubeconfig())?;
                 (running.testbed().endpoint()?, kubeconfig, None)
             }
         };
         let side = Side::new(endpoint.clone())?;
-        let mut api = Api { endpoint, kubeconfig, side, runtime, baseline: BTreeSet::new(), embedded };
-        api.baseline = api.objects()?.iter().map(uid).collect();
-        Ok(api)
+        Ok(Api { ground: self, endpoint, kubeconfig, side, runtime, embedded })
+    }
+}
+
+impl New {
+    async fn of(side: &Side) -> anyhow::Result<Self> {
+        let collections = collections(side).await?;
+        let objects = listed(side, &collections).await?;
+        let objects = objects.into_iter().map(|object| (key(&object), settled(object))).collect();
+        Ok(Self { collections, objects })
     }
 }
 
 /// An API server that deliveries go to.
-pub(super) struct Api {
+pub(super) struct Api<'g> {
+    ground: &'g Ground,
     endpoint: Endpoint,
     pub(super) kubeconfig: String,
     side: Side,
     runtime: Runtime,
-    /// What was there before, by uid.
-    baseline: BTreeSet<String>,
     embedded: Option<Embedded>,
 }
 
 /// A collection that can be listed.
+#[derive(Clone)]
 struct Collection {
     path: String,
     api_version: String,
     kind: String,
 }
 
-fn uid(object: &Value) -> String {
-    object["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
-}
-
-impl Api {
-    /// The objects that were not there before, as they are stored.
+impl Api<'_> {
+    /// The objects that a new cluster has not, or has otherwise, as they are stored.
     pub(super) fn made(&self) -> anyhow::Result<Vec<Value>> {
-        let mut objects = self.objects()?;
-        objects.retain(|object| !self.baseline.contains(&uid(object)));
+        let new = self.ground.new.get().context("nobody has looked at what is there by itself")?;
+        let mut objects = self.runtime.block_on(async {
+            let collections = self.served(new).await?;
+            listed(&self.side, &collections).await
+        })?;
+        objects.retain(|object| new.objects.get(&key(object)).is_none_or(|before| *before != settled(object.clone())));
         Ok(objects)
+    }
+
+    /// What is served by itself, and by the definitions that were delivered.
+    async fn served(&self, new: &New) -> anyhow::Result<Vec<Collection>> {
+        let mut all = new.collections.clone();
+        for definition in self.side.list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions").await? {
+            let spec = &definition["spec"];
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let stored = spec["versions"].as_array().into_iter().flatten().find(|it| it["storage"] == true);
+            let served = stored
+                .filter(|it| it["served"] == true)
+                .or_else(|| spec["versions"].as_array().into_iter().flatten().find(|it| it["served"] == true));
+            let is_established = definition["status"]["conditions"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|it| it["type"] == "Established" && it["status"] == "True"));
+            let Some(version) = served.filter(|_| is_established) else { continue };
+            let api_version = format!("{}/{}", text(&spec["group"]), text(&version["name"]));
+            let path = format!("/apis/{api_version}/{}", text(&spec["names"]["plural"]));
+            if !all.iter().any(|known| known.path == path) {
+                all.push(Collection { path, api_version, kind: text(&spec["names"]["kind"]) });
+            }
+        }
+        Ok(all)
     }
 
     /// The name of the kubeconfig's context.
@@ -109,33 +164,17 @@ impl Api {
         config["current-context"].as_str().map(str::to_owned).context("a kubeconfig without a context")
     }
 
-    fn objects(&self) -> anyhow::Result<Vec<Value>> {
-        self.runtime.block_on(async {
-            let collections = collections(&self.side).await?;
-            let lists = join_all(collections.iter().map(|collection| self.side.list(&collection.path))).await;
-            let mut objects = Vec::new();
-            for (collection, list) in collections.iter().zip(lists) {
-                for mut object in list? {
-                    object["apiVersion"] = collection.api_version.clone().into();
-                    object["kind"] = collection.kind.clone().into();
-                    objects.push(object);
-                }
-            }
-            Ok(objects)
-        })
-    }
-
-    /// Makes ready what hooks and waves wait for, while something is delivered.
-    pub(super) fn stand_in(&self) -> anyhow::Result<StandIn> {
+    /// Makes ready what hooks, or waves too, wait for, while something is delivered.
+    pub(super) fn stand_in(&self, played: &'static [(&'static str, &'static str)]) -> anyhow::Result<StandIn> {
         let (side, ended) = (Side::new(self.endpoint.clone())?, Arc::new(AtomicBool::new(false)));
         let seen = Arc::clone(&ended);
         let runtime = runtime()?;
         let thread = std::thread::spawn(move || {
             while !seen.load(Ordering::Relaxed) {
                 runtime.block_on(async {
-                    for kind in PLAYED {
+                    for kind in played {
                         // What cannot be made ready now is looked at again.
-                        let _ = play(&side, kind).await;
+                        let _ = play(&side, *kind).await;
                     }
                 });
                 std::thread::sleep(LOOKS);
@@ -154,8 +193,9 @@ impl Api {
             }
             let names: Vec<String> = left.iter().take(5).map(name).collect();
             anyhow::ensure!(Instant::now() < deadline, "not swept away: {}", names.join(", "));
+            let new = self.ground.new.get().context("nobody has looked at what is there by itself")?;
             self.runtime.block_on(async {
-                let collections = collections(&self.side).await?;
+                let collections = self.served(new).await?;
                 // Instances before the definitions that serve them.
                 let is_last =
                     |object: &&Value| matches!(object["kind"].as_str(), Some("CustomResourceDefinition" | "Namespace"));
@@ -169,9 +209,10 @@ impl Api {
     }
 }
 
-impl Drop for Api {
+impl Drop for Api<'_> {
     fn drop(&mut self) {
         if self.embedded.take().is_none()
+            && self.ground.new.get().is_some()
             && let Err(error) = self.sweep()
         {
             eprintln!("objects: {error:#}");
@@ -182,6 +223,20 @@ impl Drop for Api {
 fn name(object: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     format!("{}/{}", text(&object["kind"]), text(&object["metadata"]["name"]))
+}
+
+/// The objects of collections.
+async fn listed(side: &Side, collections: &[Collection]) -> anyhow::Result<Vec<Value>> {
+    let lists = join_all(collections.iter().map(|collection| side.list(&collection.path))).await;
+    let mut objects = Vec::new();
+    for (collection, list) in collections.iter().zip(lists) {
+        for mut object in list? {
+            object["apiVersion"] = collection.api_version.clone().into();
+            object["kind"] = collection.kind.clone().into();
+            objects.push(object);
+        }
+    }
+    Ok(objects)
 }
 
 /// Deletes an object whatever holds it; what is gone already is what is wanted.
@@ -254,8 +309,11 @@ impl Drop for StandIn {
     }
 }
 
-/// The kinds that somebody waits for: path of the collection, and kind.
-const PLAYED: [(&str, &str); 6] = [
+/// The kinds of hooks that are waited for: path of the collection, and kind.
+pub(super) const HOOKS: &[(&str, &str)] = &[("/apis/batch/v1/jobs", "Job"), ("/api/v1/pods", "Pod")];
+
+/// All kinds that a sync waits for.
+pub(super) const ALL: &[(&str, &str)] = &[
     ("/apis/batch/v1/jobs", "Job"),
     ("/api/v1/pods", "Pod"),
     ("/apis/apps/v1/deployments", "Deployment"),

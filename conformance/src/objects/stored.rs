@@ -44,7 +44,13 @@ impl Stored {
             // Nobody is there to end what is being deleted.
             let is_going = object["metadata"]["deletionTimestamp"].is_string();
             if !is_record && !is_owned && !is_going {
-                stored.insert(key(&object), settled(object, &names, &written));
+                let key = key(&object);
+                let mut object = settled(object);
+                if object["kind"] == "Service" && object["apiVersion"] == "v1" {
+                    service(&mut object["spec"], &written);
+                }
+                named(&mut object, &names);
+                stored.insert(key, object);
             }
         }
         Stored { objects: stored }
@@ -53,10 +59,17 @@ impl Stored {
     /// What can be compared with another door's objects.
     pub(super) fn as_seen_from(&self, door: Door) -> Self {
         let mut seen = self.clone();
+        let namespace = format!("Namespace {NAMESPACE}");
+        if door == Door::Persona4
+            && let Some(labels) =
+                seen.objects.get_mut(&namespace).and_then(|it| it["metadata"]["labels"].as_object_mut())
+        {
+            // Helm 4 applies the namespace that it makes, and takes its own label away where the chart has the namespace, too.
+            labels.remove("name");
+        }
         if door != Door::Application {
             return seen;
         }
-        let namespace = format!("Namespace {NAMESPACE}");
         seen.objects.retain(|key, object| key != &namespace && !is_application(object));
         for object in seen.objects.values_mut() {
             let Some(metadata) = object["metadata"].as_object_mut() else { continue };
@@ -88,7 +101,8 @@ fn is_application(object: &Value) -> bool {
     object["kind"] == "Application" && object["metadata"]["namespace"] == "argocd"
 }
 
-fn key(object: &Value) -> String {
+/// An object's name in reports.
+pub(super) fn key(object: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
     let group = version.split_once('/').map(|(group, _)| format!("{group}/")).unwrap_or_default();
@@ -103,8 +117,8 @@ fn written(objects: &[Value]) -> String {
     decoded.map(|record| record["record"]["manifest"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// An object without what the server sets by itself.
-fn settled(mut object: Value, names: &[(String, String)], written: &str) -> Value {
+/// An object without what the server sets on each by itself.
+pub(super) fn settled(mut object: Value) -> Value {
     let Some(map) = object.as_object_mut() else { return object };
     map.remove("status");
     if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -112,10 +126,6 @@ fn settled(mut object: Value, names: &[(String, String)], written: &str) -> Valu
             metadata.remove(field);
         }
     }
-    if object["kind"] == "Service" && object["apiVersion"] == "v1" {
-        service(&mut object["spec"], written);
-    }
-    named(&mut object, names);
     object
 }
 
