@@ -10,6 +10,7 @@ use crate::world::World;
 mod classes;
 mod limits;
 mod namespace;
+mod pod_security;
 mod pods;
 mod quota;
 mod service_account;
@@ -89,6 +90,9 @@ pub(crate) fn validate(world: &World, review: &Review<'_>) -> Result<(), Status>
     }
     if on(world, "LimitRanger") {
         limits::check(world, review)?;
+    }
+    if on(world, "PodSecurity") {
+        pod_security::check(world, review)?;
     }
     if on(world, "PersistentVolumeClaimResize") {
         classes::resize(world, review)?;

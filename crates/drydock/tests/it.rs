@@ -17,6 +17,8 @@ mod errors;
 mod evictions;
 #[path = "it/lists.rs"]
 mod lists;
+#[path = "it/pod_security.rs"]
+mod pod_security;
 #[path = "it/proxies.rs"]
 mod proxies;
 #[path = "it/served.rs"]

@@ -1,3 +1,4 @@
+mod refused;
 mod unbound;
 mod vanished;
 
@@ -166,7 +167,7 @@ impl Executor {
         let mut patience = self.clock.sleep(FAILING_TO_CREATE);
         let mut told: Vec<Pending> = Vec::new();
         loop {
-            let mut late = false;
+            let (mut late, mut looks) = (false, false);
             self.let_go();
             tokio::select! {
                 biased;
@@ -190,7 +191,10 @@ impl Executor {
                         next = futures::FutureExt::now_or_never(changes.next()).flatten();
                     }
                 }
-                () = &mut patience => patience = self.clock.sleep(FAILING_TO_CREATE),
+                () = &mut patience => {
+                    patience = self.clock.sleep(FAILING_TO_CREATE);
+                    looks = true;
+                }
                 () = self.stop.cancelled() => return Err(Error::Interrupted.into()),
                 () = &mut deadline => late = true,
             }
@@ -200,6 +204,9 @@ impl Executor {
             }
             if self.look_for_vanished(&mut scene, watched, judge).await {
                 patience = self.clock.sleep(vanished::BETWEEN_LOOKS);
+            }
+            if looks && let Some((key, at, message)) = self.look_for_refused(&scene, watched, judge).await {
+                return Err(self.never_ready(step, key, &at, "FailedCreate", &message).await);
             }
             match scene.judge(watched, judge, self.clock.now()) {
                 Verdict::Done => return Ok(()),

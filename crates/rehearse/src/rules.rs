@@ -71,6 +71,7 @@ mod lf169;
 mod lf170;
 mod lf171;
 mod lf172;
+mod lf173;
 
 pub(crate) use lf116::{is_credential, is_placeholder};
 
@@ -144,6 +145,7 @@ pub static RULES: &[&Rule] = &[
     &lf170::RULE, // a page that somebody else answers
     &lf171::RULE, // a pull secret forgotten
     &lf172::RULE, // a port that a probe does not find
+    &lf173::RULE, // a pod that its namespace does not let in
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

@@ -172,3 +172,34 @@ fn scaling_amid_a_rollout_is_proportional() {
     assert_eq!(sizes.iter().sum::<i64>(), 18);
     assert_eq!(sizes, [7, 11]);
 }
+
+#[test]
+fn pods_that_a_namespace_does_not_let_in_are_told_in_the_real_words() {
+    let mut stage = Stage::plain();
+    stage.create(
+        "namespaces",
+        json!({"metadata": {"name": "strict", "labels": {"pod-security.kubernetes.io/enforce": "baseline"}}}),
+    );
+    stage.rest();
+    let mut web = deployment("web", 1);
+    web["metadata"]["namespace"] = "strict".into();
+    web["spec"]["template"]["spec"]["hostPID"] = true.into();
+    stage.create("deployments.apps", web);
+    stage.pass(5);
+    let within = |resource: &str| stage.world.list(resource, Some("strict")).cloned().collect::<Vec<_>>();
+    assert!(within("pods").is_empty());
+    let web = within("deployments.apps")[0].clone();
+    let failure = condition(&web, "ReplicaFailure").expect("set");
+    assert_eq!(text(failure, "/reason"), "FailedCreate");
+    let words = "is forbidden: violates PodSecurity \"baseline:latest\": host namespaces (hostPID=true)";
+    assert!(
+        text(failure, "/message").starts_with("pods \"web-") && text(failure, "/message").ends_with(words),
+        "{failure}"
+    );
+    let told = within("events").iter().any(|event| {
+        text(event, "/reason") == "FailedCreate"
+            && text(event, "/message").starts_with("Error creating: pods \"web-")
+            && text(event, "/message").ends_with(words)
+    });
+    assert!(told);
+}
