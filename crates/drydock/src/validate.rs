@@ -9,6 +9,7 @@ mod cluster;
 mod container;
 mod definition;
 mod endpoints;
+mod isolation;
 mod job;
 mod limits;
 mod metadata;
@@ -89,11 +90,27 @@ pub(crate) fn of_create(gvk: &Gvk, object: &Value) -> Vec<FieldError> {
     errors.0
 }
 
+/// Kinds of which a changed object is also validated as a new one would be.
+const WHOLE_AGAIN: [&str; 9] = [
+    "ConfigMap",
+    "Secret",
+    "ServiceAccount",
+    "PersistentVolumeClaim",
+    "IngressClass",
+    "Role",
+    "ClusterRole",
+    "RoleBinding",
+    "ClusterRoleBinding",
+];
+
 /// What is wrong with a changed object, by its values alone.
 pub(crate) fn of_update(gvk: &Gvk, object: &Value, live: &Value) -> Vec<FieldError> {
     let mut errors = Errors::default();
     let (object, live) = (At::new(object, ""), At::new(live, ""));
     kinds_metadata_update(&mut errors, gvk, &object, &live);
+    if knows_its_finalizers(gvk) && WHOLE_AGAIN.contains(&gvk.kind.as_str()) {
+        metadata::known_finalizers(&mut errors, &object.get("metadata"));
+    }
     let kind = if is_built_in(gvk) { gvk.kind.as_str() } else { "" };
     of_kind(&mut errors, kind, &object, Some(&live));
     errors.0

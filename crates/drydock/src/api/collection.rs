@@ -33,6 +33,9 @@ pub(crate) fn delete(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     }
     let (registry, version, now) = (world.registry().clone(), world.version(), world.now());
     drop(world);
-    let metadata = json!({"resourceVersion": version.to_string()});
+    let mut metadata = json!({"resourceVersion": version.to_string()});
+    if target.resource.custom.is_some() {
+        metadata["continue"] = json!("");
+    }
     list::answer(&registry, target.resource, &left, metadata, call, now)
 }

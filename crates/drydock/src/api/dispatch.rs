@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Method, Response};
 use hyper::upgrade::OnUpgrade;
 
 use super::accept::Encoding;
-use super::answer::{Answer, Body};
+use super::answer::{Answer, Body, full};
 use super::path::{Path, ResourcePath};
 use super::{
     Call, collection, create, delete, eviction, get, groups, health, list, logs, patch, pod_parts, proxy, reviews,
@@ -44,8 +45,11 @@ pub(crate) async fn dispatch(
             }
         }
     };
-    let response =
+    let mut response =
         result.unwrap_or_else(|status| Answer::refusal(&status, call.accept.encoding).into_response(&call.headers));
+    if call.method == Method::HEAD {
+        *response.body_mut() = full(Bytes::new());
+    }
     let code = response.status().as_u16();
     if !matches!(verb, "get" | "list" | "watch") || code >= 400 {
         let agent =
@@ -104,15 +108,19 @@ enum Route {
     Served,
     /// Something, but not for this verb.
     OtherMethods,
+    /// Nothing, in a group that is served.
     None,
+    /// Nothing, and nobody that would say so.
+    Nobodys,
 }
 
 /// All namespaces at once can be listed and watched, and nothing else: who forgets the namespace of a deletion must not empty them all.
 fn route(resource: &Resource, path: &ResourcePath, verb: &str) -> Route {
+    let is_custom = resource.custom.is_some();
     match (resource.is_namespaced(), path.namespace.is_empty()) {
         (true, true) if path.name.is_empty() && matches!(verb, "list" | "watch") => Route::Served,
-        // The real server's custom resources have no routes: a path is theirs or nobody's.
-        (true, true) if path.name.is_empty() && resource.custom.is_none() => Route::OtherMethods,
+        (true, true) | (false, false) if is_custom => Route::Nobodys,
+        (true, true) if path.name.is_empty() => Route::OtherMethods,
         (true, true) => Route::None,
         (false, false) if &*resource.id != "namespaces" => Route::None,
         _ => Route::Served,
@@ -153,7 +161,9 @@ async fn objects(
     match route(&resource, path, verb) {
         Route::Served => {}
         Route::OtherMethods => return Err(Status::method_not_allowed()),
-        Route::None => return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers)),
+        Route::None => return Err(Status::no_such_resource()),
+        // The real server's custom resources have no routes: a path is theirs or nobody's.
+        Route::Nobodys => return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers)),
     }
     // Custom kinds have no field numbers, and events are not framed.
     if call.accept.encoding == Encoding::Protobuf && (resource.custom.is_some() || verb == "watch") {

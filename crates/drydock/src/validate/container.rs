@@ -4,7 +4,7 @@ use landfall_object::{FieldError, Quantity};
 use serde_json::Value;
 
 use super::at::{At, Errors};
-use super::names;
+use super::{isolation, names};
 
 pub(super) fn regular(errors: &mut Errors, containers: &At<'_>, volumes: &[&str], spec: &At<'_>) {
     if containers.is_empty() {
@@ -13,7 +13,7 @@ pub(super) fn regular(errors: &mut Errors, containers: &At<'_>, volumes: &[&str]
     }
     let mut seen: Vec<&str> = Vec::new();
     for container in containers.items() {
-        common(errors, &container, volumes);
+        common(errors, &container, volumes, spec);
         let name = container.get("name");
         if seen.contains(&name.text()) {
             errors.duplicate(&name);
@@ -32,7 +32,7 @@ pub(super) fn regular(errors: &mut Errors, containers: &At<'_>, volumes: &[&str]
 pub(super) fn init(errors: &mut Errors, containers: &At<'_>, volumes: &[&str], spec: &At<'_>) {
     let mut seen: Vec<&str> = spec.get("containers").items().map(|container| container.get("name").text()).collect();
     for container in containers.items() {
-        common(errors, &container, volumes);
+        common(errors, &container, volumes, spec);
         let policy = container.get("restartPolicy");
         errors.one_of_if_set(&policy, &["Always", "Never", "OnFailure"]);
         let name = container.get("name");
@@ -55,7 +55,7 @@ pub(super) fn init(errors: &mut Errors, containers: &At<'_>, volumes: &[&str], s
     }
 }
 
-fn common(errors: &mut Errors, container: &At<'_>, volumes: &[&str]) {
+fn common(errors: &mut Errors, container: &At<'_>, volumes: &[&str], spec: &At<'_>) {
     let name = container.get("name");
     if name.is_empty() {
         errors.required(name.path.clone(), "");
@@ -74,7 +74,7 @@ fn common(errors: &mut Errors, container: &At<'_>, volumes: &[&str]) {
     devices(errors, container, volumes);
     errors.one_of(&container.get("imagePullPolicy"), &["Always", "IfNotPresent", "Never"]);
     resources(errors, &container.get("resources"));
-    security_context(errors, &container.get("securityContext"));
+    security_context(errors, &container.get("securityContext"), spec);
 }
 
 fn ports(errors: &mut Errors, ports: &At<'_>) {
@@ -549,11 +549,12 @@ pub(super) fn resource_quantity(errors: &mut Errors, name: &str, at: &At<'_>) {
     }
 }
 
-fn security_context(errors: &mut Errors, context: &At<'_>) {
+/// A container's security context.
+pub(super) fn security_context(errors: &mut Errors, context: &At<'_>, spec: &At<'_>) {
     for field in ["runAsUser", "runAsGroup"] {
         errors.in_range(&context.get(field), 0, i64::from(i32::MAX));
     }
-    errors.one_of_if_set(&context.get("procMount"), &["Default", "Unmasked"]);
+    isolation::proc_mount(errors, &context.get("procMount"), spec);
     seccomp(errors, &context.get("seccompProfile"));
     if context.get("allowPrivilegeEscalation").value == &Value::Bool(false) {
         if context.get("privileged").flag() {
@@ -569,6 +570,7 @@ fn security_context(errors: &mut Errors, context: &At<'_>) {
             );
         }
     }
+    isolation::app_armor(errors, &context.get("appArmorProfile"));
 }
 
 /// A security context as the server's internal struct prints.

@@ -5,23 +5,43 @@ use serde_json::Value;
 
 use super::at::{At, Errors};
 use super::container;
-use super::{metadata, names, volume};
+use super::{isolation, metadata, names, volume};
 
 /// What is being validated: a pod itself allows fewer differences between host and container ports.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Holder {
+enum Holder {
     Pod,
     Template,
 }
 
 pub(super) fn template(errors: &mut Errors, template: &At<'_>) {
     metadata::labels(errors, &template.dig("metadata.labels").renamed(&template.path, "labels"));
-    metadata::annotations(errors, &template.dig("metadata.annotations").renamed(&template.path, "annotations"));
+    let annotations = template.dig("metadata.annotations").renamed(&template.path, "annotations");
+    metadata::annotations(errors, &annotations);
+    isolation::annotations(errors, &annotations, &template.get("spec"));
     spec(errors, &template.get("spec"), Holder::Template);
+    isolation::annotations_match(errors, &annotations, &template.get("spec"));
     let containers = template.dig("spec.ephemeralContainers");
     if !containers.is_empty() {
         errors.forbidden(containers.path, "ephemeral containers not allowed in pod template");
     }
+}
+
+/// A pod; what its annotations and fields say must agree when it is `new`.
+pub(super) fn pod(errors: &mut Errors, pod: &At<'_>, life: Life) {
+    let annotations = pod.dig("metadata.annotations");
+    isolation::annotations(errors, &annotations, &pod.get("spec"));
+    spec(errors, &pod.get("spec"), Holder::Pod);
+    if life == Life::New {
+        isolation::annotations_match(errors, &annotations, &pod.get("spec"));
+    }
+}
+
+/// Whether a pod is made or changed.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Life {
+    New,
+    Known,
 }
 
 impl<'v> At<'v> {
@@ -32,7 +52,7 @@ impl<'v> At<'v> {
     }
 }
 
-pub(super) fn spec(errors: &mut Errors, spec: &At<'_>, holder: Holder) {
+fn spec(errors: &mut Errors, spec: &At<'_>, holder: Holder) {
     let volumes = volume::list(errors, &spec.get("volumes"));
     container::regular(errors, &spec.get("containers"), &volumes, spec);
     container::init(errors, &spec.get("initContainers"), &volumes, spec);
@@ -43,10 +63,12 @@ pub(super) fn spec(errors: &mut Errors, spec: &At<'_>, holder: Holder) {
     errors.one_of(&spec.get("restartPolicy"), &["Always", "OnFailure", "Never"]);
     errors.one_of(&spec.get("dnsPolicy"), &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]);
     metadata::labels(errors, &spec.get("nodeSelector"));
-    security_context(errors, &spec.get("securityContext"));
+    security_context(errors, &spec.get("securityContext"), spec);
     affinity(errors, &spec.get("affinity"));
     dns_config(errors, spec);
     topology_spread(errors, &spec.get("topologySpreadConstraints"));
+    isolation::windows_process(errors, spec);
+    isolation::own_users(errors, spec);
     for (field, rule) in [
         ("serviceAccountName", names::dns_subdomain as fn(&str) -> Vec<String>),
         ("nodeName", names::dns_subdomain),
@@ -68,6 +90,7 @@ pub(super) fn spec(errors: &mut Errors, spec: &At<'_>, holder: Holder) {
         }
     }
     errors.one_of_if_set(&spec.get("preemptionPolicy"), &["Never", "PreemptLowerPriority"]);
+    isolation::system(errors, spec);
 }
 
 fn tokens_without_account(errors: &mut Errors, volumes: &At<'_>) {
@@ -95,15 +118,22 @@ fn host_network(errors: &mut Errors, spec: &At<'_>, holder: Holder) {
     }
 }
 
-fn security_context(errors: &mut Errors, context: &At<'_>) {
+fn security_context(errors: &mut Errors, context: &At<'_>, spec: &At<'_>) {
     for field in ["fsGroup", "runAsUser", "runAsGroup"] {
         errors.in_range(&context.get(field), 0, i64::from(i32::MAX));
     }
     for group in context.get("supplementalGroups").items() {
         errors.in_range(&group, 0, i64::from(i32::MAX));
     }
+    let shared = spec.get("shareProcessNamespace");
+    if shared.flag() && spec.get("hostPID").flag() {
+        let at = shared.clone().renamed(&context.path, "shareProcessNamespace");
+        errors.invalid(&at, "ShareProcessNamespace and HostPID cannot both be enabled");
+    }
+    isolation::sysctls(errors, spec);
     errors.one_of_if_set(&context.get("fsGroupChangePolicy"), &["Always", "OnRootMismatch"]);
     container::seccomp(errors, &context.get("seccompProfile"));
+    isolation::app_armor(errors, &context.get("appArmorProfile"));
 }
 
 fn dns_config(errors: &mut Errors, spec: &At<'_>) {
@@ -386,6 +416,7 @@ pub(super) fn ephemeral(errors: &mut Errors, new: &At<'_>, old: &At<'_>) {
         if !target.is_empty() && !named("containers", target.text()) && !named("initContainers", target.text()) {
             errors.push(FieldError::not_found(target.path.clone(), target.value.clone()));
         }
+        container::security_context(errors, &container.get("securityContext"), new);
         if container.get("image").is_empty() {
             errors.required(container.child("image"), "");
         }

@@ -4,8 +4,7 @@ use landfall_object::FieldError;
 use serde_json::{Value, json};
 
 use super::at::{At, Errors, ordered};
-use super::pod::{self, Holder};
-use super::{autoscaler, job, metadata, names, storage};
+use super::{autoscaler, job, metadata, names, pod, storage};
 
 const NO_MATCH: &str = "`selector` does not match template `labels`";
 
@@ -13,7 +12,7 @@ const NO_MATCH: &str = "`selector` does not match template `labels`";
 pub(super) fn validate(errors: &mut Errors, kind: &str, object: &At<'_>, old: Option<&At<'_>>) {
     let spec = object.get("spec");
     match kind {
-        "Pod" => pod::spec(errors, &spec, Holder::Pod),
+        "Pod" => pod::pod(errors, object, if old.is_some() { pod::Life::Known } else { pod::Life::New }),
         "Deployment" => deployment(errors, &spec),
         "ReplicaSet" => replica_set(errors, &spec),
         "StatefulSet" => stateful_set(errors, &spec, old.is_some()),

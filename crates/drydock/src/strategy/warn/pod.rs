@@ -70,6 +70,45 @@ pub(super) fn of_pod(pod: &Value, path: &str, remarks: &Remarks) {
             remarks.warn(format!("{}: {DEPRECATED}", at(&key)));
         }
     }
+    ports(spec, path, remarks);
+}
+
+/// Ports that meet those of the same pod: equal ones, ones that overlap, and names that are given twice.
+fn ports(spec: &Value, path: &str, remarks: &Remarks) {
+    let prefix = if path.is_empty() { "spec".to_owned() } else { format!("{path}.spec") };
+    let mut all: Vec<(String, &Value)> = Vec::new();
+    for list in CONTAINERS {
+        for (index, container) in spec[list].as_array().into_iter().flatten().enumerate() {
+            for (number, port) in container["ports"].as_array().into_iter().flatten().enumerate() {
+                all.push((format!("{prefix}.{list}[{index}].ports[{number}]"), port));
+            }
+        }
+    }
+    let host = |port: &Value| port["hostPort"].as_i64().unwrap_or(0);
+    let ip = |port: &Value| port["hostIP"].as_str().unwrap_or_default().to_owned();
+    for (at, (field, port)) in all.iter().enumerate() {
+        let alike = |other: &&(String, &Value)| {
+            other.1["containerPort"] == port["containerPort"] && other.1["protocol"] == port["protocol"]
+        };
+        for (known, other) in all[..at].iter().filter(alike) {
+            if ip(port) == ip(other) && host(port) == host(other) {
+                remarks.warn(format!("{field}: duplicate port definition with {known}"));
+            } else if host(port) == 0 || host(other) == 0 {
+                remarks.warn(format!("{field}: overlapping port definition with {known}"));
+            } else if host(port) == host(other) && (ip(port).is_empty() != ip(other).is_empty()) {
+                remarks.warn(format!("{field}: dangerously ambiguous port definition with {known}"));
+            }
+        }
+    }
+    let named = |port: &Value| port["name"].as_str().filter(|name| !name.is_empty()).map(str::to_owned);
+    for (at, (field, port)) in all.iter().enumerate() {
+        let Some(name) = named(port) else { continue };
+        if let Some((known, _)) = all[..at].iter().find(|(_, other)| named(other).as_ref() == Some(&name)) {
+            remarks.warn(format!(
+                "{field}: duplicate port name {name:?} with {known}, services and probes that select ports by name will use {known}"
+            ));
+        }
+    }
 }
 
 const DEPRECATED: &str = r#"deprecated since v1.30; use the "appArmorProfile" field instead"#;
