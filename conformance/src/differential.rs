@@ -18,3 +18,6 @@ mod script;
 mod selftest;
 mod sides;
 mod transcript;
+
+pub(crate) use play::Side;
+pub(crate) use sides::{Other, Sides};

@@ -49,6 +49,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "releases", material: Material::Oracles, runs: &[&["releases", "--all", "--evidence"]] },
     Suite { name: "distribution", material: Material::Oracles, runs: &[&["distribution", "--evidence"]] },
     Suite { name: "differential", material: Material::Oracles, runs: &[&["differential", "--evidence"]] },
+    Suite { name: "admission", material: Material::Oracles, runs: &[&["admission", "--evidence"]] },
     Suite { name: "kubectl", material: Material::Oracles, runs: &[&["kubectl", "--evidence"]] },
     Suite { name: "kubectl-suite", material: Material::Oracles, runs: &[&["kubectl-suite", "--evidence"]] },
     Suite { name: "traces", material: Material::Oracles, runs: &[&["traces", "--count", "20", "--evidence"]] },

@@ -13,6 +13,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this program's output is its report")]
 
 mod addons;
+mod admission;
 mod alarms;
 mod commands;
 mod compare;
@@ -71,6 +72,8 @@ enum Command {
     Embedded(embedded::command::Arguments),
     /// Sends the same requests to a real API server and to the embedded one and compares the answers.
     Differential(differential::command::Arguments),
+    /// Sends the Pod Security Standards' table, as pods, to a real API server and to the embedded one and compares what they say.
+    Admission(admission::command::Arguments),
     /// Runs kubectl and helm, as published, against the served embedded cluster.
     Kubectl(commands::command::Arguments),
     /// Runs kubectl's own published shell suite against the embedded cluster.
@@ -165,6 +168,7 @@ fn main() -> ExitCode {
         Command::Testbed(arguments) => testbed::command::run(&arguments),
         Command::Embedded(arguments) => embedded::command::run(&arguments),
         Command::Differential(arguments) => differential::command::run(&arguments),
+        Command::Admission(arguments) => admission::command::run(&arguments),
         Command::KubectlSuite(arguments) => groups::run(&arguments),
         Command::Traces(arguments) => traces::run(&arguments),
         Command::Releases(arguments) => releases::command::run(&arguments),

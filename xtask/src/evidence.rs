@@ -52,6 +52,7 @@ const COVERED: &[Covered] = &[
     Covered { suite: "objects", paths: STORING },
     Covered { suite: "distribution", paths: &["crates/chart", "crates/source", "crates/landfall/src/helm"] },
     Covered { suite: "differential", paths: CLUSTER },
+    Covered { suite: "admission", paths: CLUSTER },
     Covered { suite: "kubectl", paths: CLUSTER },
     Covered { suite: "kubectl-suite", paths: CLUSTER },
     Covered { suite: "traces", paths: CLUSTER },
