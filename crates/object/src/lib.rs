@@ -17,6 +17,7 @@ mod field_error;
 mod gvk;
 pub mod health;
 mod key;
+pub mod lifecycle;
 mod list;
 pub mod mask;
 pub mod merge;

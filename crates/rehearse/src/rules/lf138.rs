@@ -1,3 +1,4 @@
+use landfall_object::lifecycle::{self, Successor};
 use landfall_object::schema::{DecodeError, Schemas};
 use landfall_object::{Gvk, Object};
 use landfall_yaml::Error;
@@ -15,52 +16,6 @@ pub(super) static RULE: Rule = Rule {
     advice: "Write the field as its kind declares it, and use the API version that is served.",
     check,
 };
-
-/// API versions that are gone: the minor version without them, and what to use.
-const REMOVED: &[(&str, &str, &[&str], u32, &str)] = &[
-    ("extensions", "v1beta1", &["Deployment", "DaemonSet", "ReplicaSet"], 16, "apps/v1"),
-    ("extensions", "v1beta1", &["NetworkPolicy"], 16, "networking.k8s.io/v1"),
-    ("extensions", "v1beta1", &["PodSecurityPolicy"], 16, "pod security labels of the namespace"),
-    ("extensions", "v1beta1", &["Ingress"], 22, "networking.k8s.io/v1"),
-    ("apps", "v1beta1", &[], 16, "apps/v1"),
-    ("apps", "v1beta2", &[], 16, "apps/v1"),
-    (
-        "admissionregistration.k8s.io",
-        "v1beta1",
-        &["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"],
-        22,
-        "admissionregistration.k8s.io/v1",
-    ),
-    ("apiextensions.k8s.io", "v1beta1", &[], 22, "apiextensions.k8s.io/v1"),
-    ("apiregistration.k8s.io", "v1beta1", &[], 22, "apiregistration.k8s.io/v1"),
-    ("certificates.k8s.io", "v1beta1", &["CertificateSigningRequest"], 22, "certificates.k8s.io/v1"),
-    ("coordination.k8s.io", "v1beta1", &["Lease"], 22, "coordination.k8s.io/v1"),
-    ("networking.k8s.io", "v1beta1", &["Ingress", "IngressClass"], 22, "networking.k8s.io/v1"),
-    ("rbac.authorization.k8s.io", "v1alpha1", &[], 22, "rbac.authorization.k8s.io/v1"),
-    ("rbac.authorization.k8s.io", "v1beta1", &[], 22, "rbac.authorization.k8s.io/v1"),
-    ("scheduling.k8s.io", "v1alpha1", &["PriorityClass"], 22, "scheduling.k8s.io/v1"),
-    ("scheduling.k8s.io", "v1beta1", &["PriorityClass"], 22, "scheduling.k8s.io/v1"),
-    (
-        "storage.k8s.io",
-        "v1beta1",
-        &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment"],
-        22,
-        "storage.k8s.io/v1",
-    ),
-    ("storage.k8s.io", "v1beta1", &["CSIStorageCapacity"], 27, "storage.k8s.io/v1"),
-    ("autoscaling", "v2beta1", &[], 25, "autoscaling/v2"),
-    ("autoscaling", "v2beta2", &[], 26, "autoscaling/v2"),
-    ("batch", "v2alpha1", &[], 21, "batch/v1"),
-    ("batch", "v1beta1", &["CronJob"], 25, "batch/v1"),
-    ("discovery.k8s.io", "v1beta1", &[], 25, "discovery.k8s.io/v1"),
-    ("events.k8s.io", "v1beta1", &[], 25, "events.k8s.io/v1"),
-    ("node.k8s.io", "v1beta1", &["RuntimeClass"], 25, "node.k8s.io/v1"),
-    ("policy", "v1beta1", &["PodDisruptionBudget"], 25, "policy/v1"),
-    ("policy", "v1beta1", &["PodSecurityPolicy"], 25, "pod security labels of the namespace"),
-    ("flowcontrol.apiserver.k8s.io", "v1beta1", &[], 26, "flowcontrol.apiserver.k8s.io/v1"),
-    ("flowcontrol.apiserver.k8s.io", "v1beta2", &[], 29, "flowcontrol.apiserver.k8s.io/v1"),
-    ("flowcontrol.apiserver.k8s.io", "v1beta3", &[], 32, "flowcontrol.apiserver.k8s.io/v1"),
-];
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut schemas = Schemas::builtin();
@@ -86,16 +41,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 fn removed(gvk: &Gvk, minor: Option<u32>) -> Option<Finding> {
-    let (_, _, _, since, instead) = REMOVED.iter().find(|(group, version, kinds, _, _)| {
-        *group == gvk.group && *version == gvk.version && (kinds.is_empty() || kinds.contains(&gvk.kind.as_str()))
-    })?;
-    (minor? >= *since).then(|| {
-        Finding::of(
-            &RULE,
-            format!("{} of {} is no longer served: it went with Kubernetes 1.{since}", gvk.kind, gvk.api_version()),
-        )
-        .because("the API does not know the kind, and the whole release is refused")
-        .help(format!("use {instead}"))
+    let gone = lifecycle::removed(gvk, minor?)?;
+    let finding = Finding::of(
+        &RULE,
+        format!("{} of {} is no longer served: it went with Kubernetes 1.{}", gvk.kind, gvk.api_version(), gone.since),
+    )
+    .because("the API does not know the kind, and the whole release is refused");
+    Some(match gone.successor {
+        Successor::ApiVersion(next) => finding.help(format!("use {next}")),
+        Successor::Words(words) => finding.help(format!("use {words}")),
+        Successor::Unsaid => finding,
     })
 }
 
