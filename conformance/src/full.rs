@@ -53,6 +53,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "kubectl", material: Material::Oracles, runs: &[&["kubectl", "--evidence"]] },
     Suite { name: "kubectl-suite", material: Material::Oracles, runs: &[&["kubectl-suite", "--evidence"]] },
     Suite { name: "traces", material: Material::Oracles, runs: &[&["traces", "--count", "20", "--evidence"]] },
+    Suite { name: "trials", material: Material::Oracles, runs: &[&["trials", "--evidence"]] },
     Suite { name: "explain", material: Material::Corpus, runs: &[&["explain", "--evidence"]] },
     Suite { name: "alarms", material: Material::Corpus, runs: &[&["alarms"]] },
     Suite { name: "fidelity", material: Material::Corpus, runs: &[&["fidelity", "--evidence"]] },

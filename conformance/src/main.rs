@@ -41,6 +41,7 @@ mod releases;
 mod schema;
 mod testbed;
 mod traces;
+mod trials;
 mod workers;
 
 use std::path::{Path, PathBuf};
@@ -84,6 +85,8 @@ enum Command {
     Distribution(distribution::command::Arguments),
     /// Compares controllers step by step with the real ones, on random workloads.
     Traces(traces::Arguments),
+    /// Installs charts that would be refused, on a real API server and the embedded cluster: all is told, nothing is written.
+    Trials(trials::Arguments),
     /// Renders charts with helm and with us and compares the bytes; public charts where LANDFALL_CORPUS names folders of repositories (separated as in PATH).
     Parity {
         /// Only cases whose id holds this text.
@@ -171,6 +174,7 @@ fn main() -> ExitCode {
         Command::Admission(arguments) => admission::command::run(&arguments),
         Command::KubectlSuite(arguments) => groups::run(&arguments),
         Command::Traces(arguments) => traces::run(&arguments),
+        Command::Trials(arguments) => trials::run(&arguments),
         Command::Releases(arguments) => releases::command::run(&arguments),
         Command::Distribution(arguments) => distribution::command::run(&arguments),
         Command::Kubectl(arguments) => commands::command::run(&arguments),

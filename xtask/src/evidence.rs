@@ -56,6 +56,7 @@ const COVERED: &[Covered] = &[
     Covered { suite: "kubectl", paths: CLUSTER },
     Covered { suite: "kubectl-suite", paths: CLUSTER },
     Covered { suite: "traces", paths: CLUSTER },
+    Covered { suite: "trials", paths: DELIVERY },
     Covered { suite: "fidelity", paths: DELIVERY },
     Covered { suite: "addons", paths: DELIVERY },
     Covered {

@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use landfall_cluster::{Cluster, ListOptions, Patch, Propagation, Scope, WriteOptions};
 use landfall_engine::{
     Clock, Desired, DesiredPhase, Error as EngineError, Event, Executor, Failure, HookRun, Item, Ledger, Live,
-    PhaseRuns, Plan, Probe, Report, RunOptions, StepResult, Task, plan,
+    MadeNamespace, PhaseRuns, Plan, Probe, Report, RunOptions, StepResult, Task, plan,
 };
 use landfall_object::{Object, ObjectKey};
 use landfall_store::{OperationRow, Store};
@@ -40,6 +40,8 @@ pub struct Applications {
     pub stop: CancellationToken,
     /// Makes an operation's id: a new ULID each time.
     pub new_id: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Kinds (group and kind) that are not served yet and come before the sync.
+    pub expected: BTreeMap<(String, String), Scope>,
 }
 
 /// What is to be synced.
@@ -72,6 +74,11 @@ pub struct PreparedSync {
 }
 
 impl PreparedSync {
+    /// Takes the namespaces that were made for its trial as what the plan saw.
+    pub fn adopt(&mut self, made: &[MadeNamespace]) {
+        self.plan.adopt(made);
+    }
+
     /// Whether the cluster is as the source says, differences that the Application ignores aside.
     pub fn status(&self) -> SyncStatus {
         self.status
@@ -131,7 +138,8 @@ impl Applications {
     /// # Errors
     /// [`Error::UnknownKind`], [`Error::Shared`], [`Error::WipesOut`], and what planning refuses.
     pub async fn prepare(&self, application: &Application, request: SyncRequest) -> Result<PreparedSync, Error> {
-        let scopes = scopes(&request.targets);
+        let mut scopes = scopes(&request.targets);
+        scopes.extend(self.expected.clone());
         let mut targets = Vec::new();
         for Target { object, path } in request.targets {
             let object = self.place(application, object, &scopes).await?;

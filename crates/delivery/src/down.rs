@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use landfall_diag::{Diagnose, Diagnostic};
-use landfall_engine::{Action, Plan};
+use landfall_engine::{Action, Fate, Plan};
 use landfall_object::ObjectKey;
-use landfall_release::{ListFilter, RollbackOptions, Status, UninstallOptions};
+use landfall_release::{ListFilter, Prepared, RollbackOptions, Status, UninstallOptions};
 use serde::Serialize;
 
-use crate::session::Session;
+use crate::session::{Progress, Session, operation_id};
 use crate::summary::{Outcome, UnitSummary, changes};
+use crate::trial;
 use crate::unit::{Door, Unit};
 
 /// What a removal leaves behind.
@@ -118,7 +119,8 @@ impl Session {
     ) -> Result<UnitSummary, Vec<Diagnostic>> {
         let releases = self.releases(namespace);
         self.recover(&releases, name, name).await?;
-        let prepared = releases.prepare_rollback(name, options).await.map_err(|error| vec![error.diagnose()])?;
+        let mut prepared = releases.prepare_rollback(name, options).await.map_err(|error| vec![error.diagnose()])?;
+        self.try_alone(&mut prepared).await?;
         let mut summary = UnitSummary {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
@@ -132,6 +134,27 @@ impl Session {
         };
         self.carry_out_in(&prepared, &mut summary, namespace).await;
         Ok(summary)
+    }
+}
+
+impl Session {
+    /// Tries every object of an operation whose templates are not at hand, and refuses it with nothing changed.
+    async fn try_alone(&self, prepared: &mut Prepared) -> Result<(), Vec<Diagnostic>> {
+        let told = |error: landfall_engine::Error| vec![error.diagnose()];
+        let new_id = || operation_id(self.clock.as_ref());
+        let trial = self.trying().try_out(&[&prepared.plan], &new_id).await.map_err(told)?;
+        let fate = if trial.is_refused() { Fate::TakenBack } else { Fate::Kept };
+        let gone = self.trying().conclude_trial(&trial, 0, fate).await.map_err(told)?;
+        for remark in trial::remarks(&trial, 0) {
+            self.tell(Progress::Note(remark)).await;
+        }
+        if trial.is_refused() {
+            let mut refusals = trial::refusals(&trial, 0, |_, _| Vec::new());
+            refusals.extend(trial::taken_back(&gone));
+            return Err(refusals);
+        }
+        prepared.adopt(&trial.made);
+        Ok(())
     }
 }
 

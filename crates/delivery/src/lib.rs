@@ -35,7 +35,9 @@ mod status;
 mod summary;
 mod sync;
 mod target;
+pub mod trial;
 mod unit;
+mod unserved;
 mod up;
 
 pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
@@ -66,4 +68,5 @@ pub use unit::{
     BoundApplication, ChartSource, Door, NamedFile, Overrides, Part, PlainManifest, RenderSettings, Selection, StandIn,
     Unit, UnitSource,
 };
-pub use up::{Candidate, References, UnitPlan, UpOptions, services};
+pub use unserved::{Brought, Reason, Unserved, unserved};
+pub use up::{Candidate, References, Tries, UnitPlan, UpOptions, services};

@@ -162,6 +162,13 @@ impl RenderedUnit {
         RenderedUnit { charts: Vec::new(), objects: Vec::new(), hooks: Vec::new(), definitions: Vec::new() }
     }
 
+    /// What one chart has rendered to; namespaces stay as they are written.
+    pub fn of_chart(rendered: Rendered, crds: Part) -> Self {
+        let mut whole = RenderedUnit::empty();
+        whole.add_chart(rendered, &RenderSettings { crds, ..RenderSettings::default() });
+        whole
+    }
+
     fn add_manifests(&mut self, manifests: &[PlainManifest]) {
         self.objects.extend(manifests.iter().map(|manifest| RenderedObject {
             object: manifest.object.clone(),
@@ -236,8 +243,14 @@ impl RenderedUnit {
 
     /// The template's line and the values that a field of an object comes from.
     pub fn origin(&self, key: &ObjectKey, path: &str) -> Option<FieldOrigin> {
-        let in_objects = self.objects.iter().find(|it| it.object.is_at(key));
-        let in_hooks = || self.hooks.iter().find(|it| it.object.is_at(key));
+        // What is of a kind that was not served when it was rendered has no namespace yet, where it names none.
+        let bare = ObjectKey { namespace: None, ..key.clone() };
+        let find = |all: &[RenderedObject]| {
+            let at = |key: &ObjectKey| all.iter().position(|it| it.object.is_at(key));
+            at(key).or_else(|| at(&bare))
+        };
+        let in_objects = find(&self.objects).map(|at| &self.objects[at]);
+        let in_hooks = || find(&self.hooks).map(|at| &self.hooks[at]);
         let (chart, index) = in_objects.or_else(in_hooks)?.origin?;
         let rendered = &self.charts[chart];
         let provenance = rendered.provenance.as_ref()?;

@@ -14,13 +14,18 @@ use crate::rendering::RenderedUnit;
 use crate::session::{Progress, Session, operation_id};
 use crate::summary::{Outcome, UnitSummary, changes, unchanged};
 use crate::unit::{BoundApplication, Unit};
-use crate::up::UpOptions;
+use crate::up::{Kinds, UpOptions};
 
 /// Where the applications room remembers which objects belong to which Application.
 const FACTS: &str = "application-resources";
 
 impl Session {
     fn applications(&self, events: Sender<Event>) -> Applications {
+        self.applications_expecting(events, Kinds::new())
+    }
+
+    /// Applications where kinds that are not served yet come with the delivery.
+    fn applications_expecting(&self, events: Sender<Event>, expected: Kinds) -> Applications {
         let clock = Arc::clone(&self.clock);
         Applications {
             cluster: self.cluster.clone(),
@@ -30,6 +35,7 @@ impl Session {
             probe: Arc::clone(&self.probe),
             stop: self.stop.clone(),
             new_id: Arc::new(move || operation_id(clock.as_ref())),
+            expected,
         }
     }
 
@@ -62,6 +68,7 @@ impl Session {
         unit: &Unit,
         bound: &BoundApplication,
         rendered: &RenderedUnit,
+        expected: &Kinds,
         options: &UpOptions,
     ) -> Result<PreparedSync, Vec<Diagnostic>> {
         let application = &bound.application;
@@ -86,15 +93,18 @@ impl Session {
             timeout: options.timeout.as_secs().max(1),
         };
         let (events, forward) = self.engine_events(&unit.name);
-        let applications = self.applications(events);
+        let applications = self.applications_expecting(events, expected.clone());
         let prepared = applications.prepare(application, request).await;
         drop(applications);
         let _ended = forward.await;
-        let prepared = prepared.map_err(|error| vec![error.diagnose()])?;
+        prepared.map_err(|error| vec![error.diagnose()])
+    }
+
+    /// Tells what a user should know of a prepared sync.
+    pub(crate) async fn tell_notes(&self, unit: &Unit, prepared: &PreparedSync) {
         for note in &prepared.notes {
             self.tell(Progress::Note(Diagnostic::warning(474, format!("{}: {note}", unit.name)))).await;
         }
-        Ok(prepared)
     }
 
     /// Holds an Application against its project: one of the same files, else one on the cluster.
@@ -126,38 +136,23 @@ impl Session {
         project.check(application, &keys).map_err(|error| vec![error.diagnose()])
     }
 
-    /// Delivers an Application.
-    pub(crate) async fn sync(
-        &self,
-        unit: &Unit,
-        bound: &BoundApplication,
-        rendered: &RenderedUnit,
-        options: &UpOptions,
-    ) -> UnitSummary {
+    /// Delivers an Application as it was prepared.
+    pub(crate) async fn sync(&self, unit: &Unit, prepared: &PreparedSync) -> UnitSummary {
+        self.tell_notes(unit, prepared).await;
         let mut summary = UnitSummary {
             name: unit.name.clone(),
             namespace: unit.namespace.clone(),
             revision: 0,
             outcome: Outcome::Unchanged,
             changes: Vec::new(),
-            unchanged: 0,
+            unchanged: unchanged(&prepared.plan),
             diagnostics: Vec::new(),
             failure: None,
             notes: String::new(),
         };
-        let prepared = match self.prepare_sync(unit, bound, rendered, options).await {
-            Ok(prepared) => prepared,
-            Err(diagnostics) => {
-                summary.outcome = Outcome::Failed;
-                summary.diagnostics = diagnostics;
-                return summary;
-            }
-        };
-        summary.unchanged = unchanged(&prepared.plan);
-        if prepared.status() == SyncStatus::Synced {
-            return summary;
+        if prepared.status() != SyncStatus::Synced {
+            self.run_sync(prepared, &mut summary).await;
         }
-        self.run_sync(&prepared, &mut summary).await;
         summary
     }
 

@@ -1,11 +1,15 @@
+mod checked;
+mod tried;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_chart::{Capabilities, Operation, Tracing};
-use landfall_diag::{Diagnose, Diagnostic, Severity};
-use landfall_object::references::Need;
-use landfall_object::{Object, ObjectKey};
+use landfall_cluster::Scope;
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_engine::{Fate, kinds_defined};
+use landfall_object::Object;
 use landfall_project::Environment;
 use landfall_release::{
     ArgoHooks, Content, DeployOptions, HookRecord, HookRuns, InstallOptions, OwnershipCheck, Prepared, Record, Status,
@@ -13,12 +17,14 @@ use landfall_release::{
 };
 use tokio::sync::OnceCell;
 
+use self::checked::definitions;
+use self::tried::{Course, Tried};
 use crate::content::{content, is_workload, narrowed};
 use crate::rendering::{RenderedUnit, Turn, capabilities, render_unit};
 use crate::session::{Progress, Session};
 use crate::summary::{FailureReport, Outcome, Summary, UnitSummary, changes, unchanged};
 use crate::unit::{Door, Unit};
-use crate::{CheckResult, addresses, check_client, pods, run_check, unresolved};
+use crate::{CheckResult, addresses, check_client, pods, run_check};
 
 /// How a delivery is made.
 #[derive(Debug, Clone)]
@@ -37,6 +43,8 @@ pub struct UpOptions {
     pub hooks: HookRuns,
     /// What becomes of references that resolve nowhere.
     pub references: References,
+    /// What is tried before anything is begun.
+    pub tries: Tries,
     /// The time one unit's delivery may take.
     pub timeout: Duration,
     /// The time a restarted service may take.
@@ -53,6 +61,16 @@ pub enum References {
     MayCome,
 }
 
+/// What is tried at the cluster before the first thing is touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tries {
+    /// Every object of every phase; nothing is begun when one would be refused.
+    #[default]
+    Everything,
+    /// Nothing: what can be delivered is, and what is refused ends it there.
+    Nothing,
+}
+
 impl Default for UpOptions {
     fn default() -> Self {
         UpOptions {
@@ -63,6 +81,7 @@ impl Default for UpOptions {
             test: false,
             hooks: HookRuns::Run,
             references: References::default(),
+            tries: Tries::default(),
             timeout: Duration::from_secs(15 * 60),
             restart_timeout: Duration::from_secs(120),
         }
@@ -82,9 +101,23 @@ pub(crate) struct Ready<'u> {
     /// The rendering as the deployed revision's turn, without origins: equal to it when nothing changed.
     same_turn: Option<RenderedUnit>,
     last: Option<Record>,
+    /// Kinds that are not served yet and come with the delivery.
+    expected: Kinds,
 }
 
+/// Group and kind of what comes, with its scope.
+pub(crate) type Kinds = BTreeMap<(String, String), Scope>;
+
 impl Ready<'_> {
+    fn expected(&self) -> &Kinds {
+        &self.expected
+    }
+
+    /// Whether a hook was asked for by name.
+    fn runs_hook(&self, options: &UpOptions) -> bool {
+        self.shown().hooks.iter().any(|hook| options.services.iter().any(|it| it == hook.object.name()))
+    }
+
     /// Its objects: for the next turn, or for the deployed one where both say the same.
     pub(crate) fn shown(&self) -> &RenderedUnit {
         self.next.get().or(self.same_turn.as_ref()).expect("one of the two was rendered when the unit was made ready")
@@ -152,14 +185,32 @@ impl Session {
             }
         }
         self.offer(&ready).await?;
-        self.check_references(&mut ready, &mut summaries, options.references).await?;
+        self.check_objects(&mut ready, &mut summaries, options.references).await?;
+        let kinds = kinds_defined(definitions(&ready).collect::<Vec<_>>().iter());
+        for (_, one) in &mut ready {
+            one.expected.clone_from(&kinds);
+        }
+        let (mut courses, tried) = match self.look_ahead(&mut ready, &mut summaries, options).await {
+            // What a run that is told to stop does not get is no fault: nothing of it is begun.
+            Err(_) if self.stop.is_cancelled() => (BTreeMap::new(), Tried::default()),
+            other => other?,
+        };
         let mut stopped = false;
+        let mut acted = false;
         for (index, one) in &ready {
-            let summary = if stopped || self.stop.is_cancelled() {
-                not_begun(one.unit)
-            } else {
-                self.deliver(one, options).await
+            let begins = !stopped && !self.stop.is_cancelled();
+            let fate = if begins { Fate::Kept } else { Fate::TakenBack };
+            if let Err(diagnostics) = self.conclude(&tried, *index, fate).await {
+                self.tell_unconcluded(diagnostics).await;
+            }
+            let course = match courses.remove(index) {
+                // What was delivered in between may have changed what this one finds.
+                Some(Course::Later) | None => None,
+                Some(_) if acted => None,
+                course => course,
             };
+            let summary = if begins { self.deliver(one, course, options).await } else { not_begun(one.unit) };
+            acted |= summary.outcome != Outcome::Unchanged;
             if !summary.is_well() && (!one.unit.optional || self.stop.is_cancelled()) {
                 stopped = true;
             }
@@ -218,11 +269,16 @@ impl Session {
             }
         }
         self.offer(&ready).await?;
-        self.check_references(&mut ready, &mut BTreeMap::new(), options.references).await?;
+        self.check_objects(&mut ready, &mut BTreeMap::new(), options.references).await?;
+        let kinds = kinds_defined(definitions(&ready).collect::<Vec<_>>().iter());
+        for (_, one) in &mut ready {
+            one.expected.clone_from(&kinds);
+        }
         let mut plans = Vec::new();
         for (_, one) in &ready {
             if let Door::Application(bound) = &one.unit.door {
-                let prepared = self.prepare_sync(one.unit, bound, one.shown(), options).await?;
+                let prepared = self.prepare_sync(one.unit, bound, one.shown(), one.expected(), options).await?;
+                self.tell_notes(one.unit, &prepared).await;
                 plans.push(UnitPlan {
                     name: one.unit.name.clone(),
                     namespace: one.unit.namespace.clone(),
@@ -275,7 +331,15 @@ impl Session {
         // Argo CD renders as `helm template` does: always revision 1, always an installation.
         let turn = Turn { revision: 1, operation: Operation::Install };
         let capabilities = Arc::clone(capabilities);
-        let mut ready = Ready { unit, next: OnceCell::new(), turn, capabilities, same_turn: None, last: None };
+        let mut ready = Ready {
+            unit,
+            next: OnceCell::new(),
+            turn,
+            capabilities,
+            same_turn: None,
+            last: None,
+            expected: Kinds::new(),
+        };
         if let Door::Release = unit.door {
             let history = self.releases(&unit.namespace).history(&unit.name).await;
             let history = history.map_err(|error| vec![error.diagnose()])?;
@@ -309,14 +373,7 @@ impl Session {
     /// Installs the definitions of simulated operators for kinds that nobody serves and no unit brings.
     async fn offer(&self, ready: &[(usize, Ready<'_>)]) -> Result<(), Vec<Diagnostic>> {
         let Some(offers) = &self.offers else { return Ok(()) };
-        // A release's `crds/` are installed with its first revision alone.
-        let first = ready.iter().map(|(_, one)| one).filter(|one| one.turn.operation == Operation::Install);
-        let ahead = first.flat_map(|one| one.shown().defined());
-        let brought: Vec<(String, String)> = ready
-            .iter()
-            .flat_map(|(_, one)| one.shown().all_objects().cloned())
-            .chain(ahead)
-            .filter(|object| object.kind() == "CustomResourceDefinition")
+        let brought: Vec<(String, String)> = definitions(ready)
             .map(|crd| {
                 let text = |pointer| crd.str_at(pointer).unwrap_or_default().to_owned();
                 (text("/spec/group"), text("/spec/names/kind"))
@@ -340,60 +397,10 @@ impl Session {
         Ok(())
     }
 
-    /// Refuses what refers to things that are neither delivered nor live.
-    async fn check_references(
-        &self,
-        ready: &mut Vec<(usize, Ready<'_>)>,
-        summaries: &mut BTreeMap<usize, UnitSummary>,
-        references: References,
-    ) -> Result<(), Vec<Diagnostic>> {
-        let mut owners: Vec<(usize, ObjectKey)> = Vec::new();
-        let mut objects = Vec::new();
-        for (index, one) in ready.iter() {
-            for object in one.shown().all_objects() {
-                let mut placed = object.clone();
-                if let Ok(again) = self.cluster.place(placed.clone(), &one.unit.namespace).await {
-                    placed = again;
-                }
-                owners.push((*index, placed.key()));
-                objects.push(placed);
-            }
-        }
-        let missing = unresolved(&objects, &self.cluster).await.map_err(|error| vec![error.diagnose()])?;
-        let mut refused: BTreeMap<usize, Vec<Diagnostic>> = BTreeMap::new();
-        for one in missing {
-            let Some((index, _)) = owners.iter().find(|(_, key)| *key == one.users[0].object) else { continue };
-            let rendered = match ready.iter().find(|(at, _)| at == index) {
-                Some((_, ready)) => Some(self.next(ready).await?),
-                None => None,
-            };
-            let diagnostic =
-                one.diagnostic_at(|key, path| rendered.map(|rendered| rendered.places(key, path)).unwrap_or_default());
-            if one.need == Need::Start && references == References::MustResolve {
-                refused.entry(*index).or_default().push(diagnostic);
-            } else {
-                let severity = diagnostic.severity.min(Severity::Warning);
-                self.tell(Progress::Note(Diagnostic { severity, ..diagnostic })).await;
-            }
-        }
-        let total = ready.len() + summaries.len();
-        let mut all = Vec::new();
-        for (index, diagnostics) in refused {
-            let Some(at) = ready.iter().position(|(it, _)| *it == index) else { continue };
-            if fails_alone(Some(ready[at].1.unit), total) {
-                let (_, one) = ready.remove(at);
-                summaries.insert(index, failed_before(&one.unit.name, Some(one.unit), diagnostics));
-            } else {
-                all.extend(diagnostics);
-            }
-        }
-        if all.is_empty() { Ok(()) } else { Err(all) }
-    }
-
     /// Prepares a unit's operation; says whether there is nothing to do.
     async fn prepare(&self, one: &Ready<'_>, options: &UpOptions) -> Result<(Prepared, bool), Vec<Diagnostic>> {
         let unit = one.unit;
-        let releases = self.releases(&unit.namespace);
+        let releases = self.releases(&unit.namespace).expecting(one.expected.clone());
         let release = unit.name.as_str();
         let told = |error: landfall_release::Error| vec![error.diagnose()];
         let deploy = DeployOptions {
@@ -438,21 +445,28 @@ impl Session {
         Ok((prepared, false))
     }
 
-    async fn deliver(&self, one: &Ready<'_>, options: &UpOptions) -> UnitSummary {
+    /// Delivers a unit: as it was prepared, or prepared now where that could not be or is out of date.
+    async fn deliver(&self, one: &Ready<'_>, course: Option<Course>, options: &UpOptions) -> UnitSummary {
         let unit = one.unit;
-        if let Door::Application(bound) = &unit.door {
-            let mut summary = self.sync(unit, bound, one.shown(), options).await;
-            if summary.is_well() && !options.services.is_empty() {
-                let before = self.templates(one, &options.services).await;
-                self.restart(one, options, &before, &mut summary).await;
-            }
-            return summary;
-        }
-        let (prepared, unchanged_unit) = match self.prepare(one, options).await {
-            Ok(prepared) => prepared,
-            Err(diagnostics) => return self.failed_at_once(unit, diagnostics),
+        let course = match course {
+            Some(course) => course,
+            None => match self.course(one, options).await {
+                Ok(course) => course,
+                Err(diagnostics) => return self.failed_at_once(unit, diagnostics),
+            },
         };
-        let runs_hook = one.shown().hooks.iter().any(|hook| options.services.iter().any(|it| it == hook.object.name()));
+        let (prepared, acts) = match course {
+            Course::Release { prepared, acts } => (prepared, acts),
+            Course::Application(prepared) => {
+                let mut summary = self.sync(unit, &prepared).await;
+                if summary.is_well() && !options.services.is_empty() {
+                    let before = self.templates(one, &options.services).await;
+                    self.restart(one, options, &before, &mut summary).await;
+                }
+                return summary;
+            }
+            Course::Later => return not_begun(unit),
+        };
         let mut summary = UnitSummary {
             name: unit.name.clone(),
             namespace: unit.namespace.clone(),
@@ -465,16 +479,7 @@ impl Session {
             notes: prepared.record.info.notes.clone(),
         };
         let before = self.templates(one, &options.services).await;
-        if !unchanged_unit || runs_hook {
-            let prepared = if unchanged_unit {
-                // The hook was asked for by name: the same content, delivered once more.
-                match self.prepare_again(one, options).await {
-                    Ok(prepared) => prepared,
-                    Err(diagnostics) => return failed_before(&unit.name, Some(unit), diagnostics),
-                }
-            } else {
-                prepared
-            };
+        if acts {
             self.carry_out(&prepared, &mut summary, unit).await;
         } else if options.wait {
             self.wait_for_health(unit, &prepared.live, options, &mut summary).await;
@@ -494,7 +499,7 @@ impl Session {
     }
 
     async fn prepare_again(&self, one: &Ready<'_>, options: &UpOptions) -> Result<Prepared, Vec<Diagnostic>> {
-        let releases = self.releases(&one.unit.namespace);
+        let releases = self.releases(&one.unit.namespace).expecting(one.expected.clone());
         let content = content(self.next(one).await?.chart())?;
         let deploy = DeployOptions {
             wait: if options.wait { Wait::Ready } else { Wait::No },
@@ -601,6 +606,26 @@ pub fn services(units: &[Candidate], environment: Option<&Environment>) -> Vec<S
 fn delivered_as(content: &Content, record: &Record) -> bool {
     let hooks = |hooks: &[HookRecord]| -> Vec<String> { hooks.iter().map(|hook| hook.manifest.clone()).collect() };
     content.manifest == record.manifest && hooks(&content.hooks) == hooks(&record.hooks)
+}
+
+/// Takes units that are refused out of the delivery where they fail alone, and ends it otherwise.
+fn turn_down(
+    ready: &mut Vec<(usize, Ready<'_>)>,
+    summaries: &mut BTreeMap<usize, UnitSummary>,
+    refused: BTreeMap<usize, Vec<Diagnostic>>,
+) -> Result<(), Vec<Diagnostic>> {
+    let total = ready.len() + summaries.len();
+    let mut all = Vec::new();
+    for (index, diagnostics) in refused {
+        let Some(at) = ready.iter().position(|(it, _)| *it == index) else { continue };
+        if fails_alone(Some(ready[at].1.unit), total) {
+            let (_, one) = ready.remove(at);
+            summaries.insert(index, failed_before(&one.unit.name, Some(one.unit), diagnostics));
+        } else {
+            all.extend(diagnostics);
+        }
+    }
+    if all.is_empty() { Ok(()) } else { Err(all) }
 }
 
 /// Whether a unit's failure leaves the others standing: Applications always, releases when they are optional.

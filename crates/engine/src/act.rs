@@ -109,6 +109,10 @@ impl Executor {
                 write => write,
             };
             let written = match write {
+                // The plan's trial made it ahead of its turn.
+                Write::Nothing if step.action == crate::Action::Create && plan.uid_seen(key) == live.uid() => {
+                    return Ok(Effect::of(StepResult::Created, &live));
+                }
                 Write::Nothing => return Ok(Effect::of(StepResult::Unchanged, &live)),
                 Write::Patch(patch) => self.retried(|| self.cluster.patch(key, &patch, &options)).await,
                 Write::Replace => {
@@ -142,7 +146,7 @@ impl Executor {
         }
     }
 
-    async fn create(
+    pub(crate) async fn create(
         &self,
         desired: &Object,
         method: &Method,
@@ -260,7 +264,7 @@ fn is_passing(error: &landfall_cluster::Error) -> bool {
 }
 
 /// A conflict about who owns a field does not pass by itself.
-fn is_apply_conflict(error: &landfall_cluster::Error) -> bool {
+pub(crate) fn is_apply_conflict(error: &landfall_cluster::Error) -> bool {
     match error {
         landfall_cluster::Error::Api { status, .. } => status
             .details
@@ -272,7 +276,7 @@ fn is_apply_conflict(error: &landfall_cluster::Error) -> bool {
 }
 
 /// Fields that the server fills in once and refuses to lose in a replacement.
-fn carry_immutable(live: &Object, body: &mut Object) {
+pub(crate) fn carry_immutable(live: &Object, body: &mut Object) {
     if live.kind() == "Service" && live.group().is_empty() {
         for field in ["clusterIP", "clusterIPs"] {
             let kept = live.at(&format!("/spec/{field}")).cloned();

@@ -22,7 +22,7 @@ use crate::{Error, Ledger, NoLedger, NoProbe, Probe};
 /// Carries plans out.
 pub struct Executor {
     pub(crate) cluster: Cluster,
-    store: Store,
+    pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) probe: Arc<dyn Probe>,
     ledger: Arc<dyn Ledger>,
@@ -252,7 +252,7 @@ impl Executor {
         Ok(report)
     }
 
-    async fn finish(&self, operation: &str, state: OperationState) -> Result<(), Error> {
+    pub(crate) async fn finish(&self, operation: &str, state: OperationState) -> Result<(), Error> {
         self.probe.reach(format_args!("before end"))?;
         self.store.finish_operation(operation, state, &self.clock.now().to_string()).await?;
         self.probe.reach(format_args!("after end"))?;

@@ -201,7 +201,7 @@ impl Executor {
 }
 
 /// The hook's object with a name: a generated one is derived from the hook, so that a resumed run finds it again.
-fn named(hook: &Hook, step: &Step) -> Object {
+pub(crate) fn named(hook: &Hook, step: &Step) -> Object {
     let mut object = hook.object.clone();
     if object.name().is_empty()
         && let Some(prefix) = object.generate_name()

@@ -4,6 +4,7 @@
 //! Desired (a front door's wish: phases of items) ─┐
 //! Live (the objects as they are) ─────────────────┴─ plan() ─► Plan: phases → waves → steps, reasons, digest
 //!
+//! Executor::try_out(plans)  every object at the server, with dryRun=All, before the first effect   (trial.rs)
 //! Executor::run(Plan)
 //!   1 refuse when a live object is no longer what the plan saw       (check.rs)
 //!   2 write the operation down, tell the ledger                      (journal.rs, ledger.rs)
@@ -34,6 +35,7 @@ mod plan;
 mod planning;
 mod probe;
 mod report;
+mod trial;
 mod wait;
 
 pub use change::{Author, FieldChange, changes_between, predict};
@@ -48,6 +50,7 @@ pub use executor::{Executor, OnFailure, RunOptions};
 pub use ledger::{HookPhase, HookRun, Ledger, NoLedger};
 pub use once::{ONCE_ANNOTATION, OnceViolation, once_keys};
 pub use plan::{Action, Phase, Plan, Seen, Step, Wave};
-pub use planning::{Live, plan};
+pub use planning::{Live, kinds_defined, plan};
 pub use probe::{Killed, NoProbe, Probe};
 pub use report::{Failure, FailureKind, Report, StepReport, StepResult};
+pub use trial::{Fate, MadeNamespace, Refusal, Trial, Tried, Untried};

@@ -59,12 +59,12 @@ impl Desired {
             Task::Apply { object, .. } | Task::Ensure { object } => Some(object),
             _ => None,
         });
-        scopes_of(objects)
+        kinds_defined(objects)
     }
 }
 
 /// Group and kind of each CustomResourceDefinition among the objects, with its scope.
-fn scopes_of<'a>(objects: impl Iterator<Item = &'a Object>) -> BTreeMap<(String, String), Scope> {
+pub fn kinds_defined<'a>(objects: impl Iterator<Item = &'a Object>) -> BTreeMap<(String, String), Scope> {
     objects
         .filter(|object| object.kind() == "CustomResourceDefinition")
         .filter_map(|object| {

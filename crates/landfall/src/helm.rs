@@ -35,6 +35,7 @@ mod plugin;
 mod provenance;
 mod pull;
 mod push;
+mod refusal;
 mod registry;
 mod release_text;
 mod repo;
@@ -59,7 +60,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use landfall_chart::{ChartError, Dialect};
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, Severity};
 
 use crate::context::Context;
 
@@ -130,6 +131,8 @@ pub(crate) enum Stop {
         /// The same for people.
         diagnostic: Box<Diagnostic>,
     },
+    /// Refused before anything was begun, in our words only: the helm persona never looks so far ahead.
+    Refused(Vec<Diagnostic>),
     /// Wrong arguments, in Helm's words.
     Usage(String),
     /// A flag or verb of Helm's that is not there yet.
@@ -172,6 +175,9 @@ impl Stop {
         match self {
             Stop::Chart(error) => error.helm_text(),
             Stop::Words { helm, .. } => helm.clone(),
+            Stop::Refused(diagnostics) => {
+                diagnostics.iter().map(|told| told.message.as_str()).collect::<Vec<_>>().join("; ")
+            }
             Stop::Usage(words) | Stop::Missing(words) => words.clone(),
             Stop::Closed => String::new(),
         }
@@ -373,6 +379,10 @@ fn tell(world: &World<'_>, stop: Stop) -> u8 {
             say(&helm);
             1
         }
+        (Voice::Helm, stop @ Stop::Refused(_)) => {
+            say(&stop.helm_words());
+            1
+        }
         (Voice::Helm, Stop::Missing(text)) => {
             say(&text);
             2
@@ -383,6 +393,13 @@ fn tell(world: &World<'_>, stop: Stop) -> u8 {
         }
         (Voice::Landfall, Stop::Words { diagnostic, .. }) => {
             (world.show)(&diagnostic);
+            1
+        }
+        (Voice::Landfall, Stop::Refused(diagnostics)) => {
+            for diagnostic in &diagnostics {
+                (world.show)(diagnostic);
+            }
+            (world.show)(&Diagnostic::new(Severity::Info, 320, "nothing was changed"));
             1
         }
         (Voice::Landfall, Stop::Usage(text) | Stop::Missing(text)) => {

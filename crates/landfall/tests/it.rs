@@ -41,4 +41,6 @@ mod it {
     mod targets;
     mod themes;
     mod together;
+    mod trials;
+    mod unserved;
 }

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use landfall_chart::{Operation, Tracing};
-use landfall_delivery::{Candidate, CheckResult, HookRuns, Outcome, References, Turn, UpOptions, Verdict};
+use landfall_delivery::{Candidate, CheckResult, HookRuns, Outcome, References, Tries, Turn, UpOptions, Verdict};
 use landfall_diag::Diagnostic;
 use landfall_drydock::{NodeSpec, Play};
 use landfall_object::{Object, ObjectKey, SIMULATED};
@@ -275,7 +275,7 @@ fn base_attempt<'a>(candidates: &'a [Candidate], options: &'a UpOptions, stop: &
 
 /// Delivers the objects alone: no hook runs, nothing is waited for, and what is referred to may be missing.
 fn put_there(options: UpOptions) -> UpOptions {
-    UpOptions { wait: false, hooks: HookRuns::Skip, references: References::MayCome, ..options }
+    UpOptions { wait: false, hooks: HookRuns::Skip, references: References::MayCome, tries: Tries::Nothing, ..options }
 }
 
 /// The objects that are delivered, as far as they render without a cluster.

@@ -57,7 +57,7 @@ pub(crate) struct Compiler<'a> {
     deploy: &'a DeployOptions,
     kind: &'static str,
     phases: Vec<DesiredPhase>,
-    /// Kinds that come with the release's own CRDs.
+    /// Kinds that come with the release's own CRDs, or with what is delivered before it.
     scopes: BTreeMap<(String, String), Scope>,
     /// Written objects, to be waited for.
     written: Vec<ObjectKey>,
@@ -65,7 +65,8 @@ pub(crate) struct Compiler<'a> {
 
 impl<'a> Compiler<'a> {
     pub(crate) fn new(releases: &'a Releases, deploy: &'a DeployOptions, kind: &'static str) -> Self {
-        Compiler { releases, deploy, kind, phases: Vec::new(), scopes: BTreeMap::new(), written: Vec::new() }
+        let scopes = (*releases.expected).clone();
+        Compiler { releases, deploy, kind, phases: Vec::new(), scopes, written: Vec::new() }
     }
 
     fn phase(&mut self, name: &str, items: Vec<Item>) {

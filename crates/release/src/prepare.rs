@@ -4,7 +4,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use landfall_chart::Dialect;
 use landfall_cluster::Propagation;
-use landfall_engine::{Desired, Live, Plan, plan};
+use landfall_engine::{Desired, Live, MadeNamespace, Plan, plan};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::SYSTEM_LABELS;
@@ -308,6 +308,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Takes the namespaces that were made for its trial as what the plan saw.
+    pub fn adopt(&mut self, made: &[MadeNamespace]) {
+        self.plan.adopt(made);
+    }
+
     /// Whether `up` has nothing to do: chart, values, manifest and hooks are those of the deployed revision, and no
     /// live object would change.
     pub fn is_noop(&self) -> bool {

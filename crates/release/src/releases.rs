@@ -1,7 +1,8 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use landfall_chart::Dialect;
-use landfall_cluster::{Cluster, DeleteOptions, ListOptions, WriteOptions};
+use landfall_cluster::{Cluster, DeleteOptions, ListOptions, Scope, WriteOptions};
 use landfall_engine::Clock;
 use landfall_object::{Gvk, ObjectKey};
 
@@ -63,18 +64,33 @@ pub struct Releases {
     pub(crate) clock: Arc<dyn Clock>,
     driver: Driver,
     dialect: Dialect,
+    pub(crate) expected: Arc<BTreeMap<(String, String), Scope>>,
 }
 
 impl Releases {
     /// The releases of a namespace.
     pub fn new(cluster: Cluster, namespace: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
-        Releases { cluster, namespace: namespace.into(), clock, driver: Driver::Secret, dialect: Dialect::V3 }
+        Releases {
+            cluster,
+            namespace: namespace.into(),
+            clock,
+            driver: Driver::Secret,
+            dialect: Dialect::V3,
+            expected: Arc::default(),
+        }
     }
 
     /// The same, kept otherwise.
     #[must_use]
     pub fn kept_in(mut self, driver: Driver) -> Self {
         self.driver = driver;
+        self
+    }
+
+    /// The same, where kinds (group and kind) that are not served yet come before the release's turn.
+    #[must_use]
+    pub fn expecting(mut self, kinds: BTreeMap<(String, String), Scope>) -> Self {
+        self.expected = Arc::new(kinds);
         self
     }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use landfall_chart::Dialect;
 use landfall_cluster::DeleteOptions;
-use landfall_engine::{Clock, Event, Executor, OnFailure, Probe, Report, RunOptions, StepResult};
+use landfall_engine::{Clock, Event, Executor, Fate, OnFailure, Probe, Report, RunOptions, StepResult, Trial};
 use landfall_object::ObjectKey;
 use landfall_store::{OperationRow, OperationState, Store};
 use tokio::sync::mpsc::Sender;
@@ -82,6 +82,32 @@ impl Runner {
             .ledger(Arc::clone(keeper) as Arc<dyn landfall_engine::Ledger>)
             .stop(self.stop.clone())
             .on_failure(on_failure)
+    }
+
+    /// Tries every object of an operation before it begins; what is refused is in the answer, and nothing is changed but
+    /// for namespaces that stay until [`Runner::conclude_trial`].
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the cluster cannot be reached or the run is stopped.
+    pub async fn try_out(&self, prepared: &mut Prepared) -> Result<Trial, Error> {
+        let trial = self.trying().try_out(&[&prepared.plan], &*self.new_id).await?;
+        prepared.adopt(&trial.made);
+        Ok(trial)
+    }
+
+    /// Says what becomes of the namespaces that a trial made; answers those that went.
+    ///
+    /// # Errors
+    /// As [`Runner::try_out`].
+    pub async fn conclude_trial(&self, trial: &Trial, fate: Fate) -> Result<Vec<ObjectKey>, Error> {
+        Ok(self.trying().conclude_trial(trial, 0, fate).await?)
+    }
+
+    fn trying(&self) -> Executor {
+        Executor::new(self.releases.cluster.clone(), self.store.clone(), self.events.clone())
+            .clock(self.clock())
+            .probe(Arc::clone(&self.probe))
+            .stop(self.stop.clone())
     }
 
     /// Carries a prepared operation out.

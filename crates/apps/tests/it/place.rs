@@ -36,6 +36,7 @@ impl Place {
             probe: Arc::new(NoProbe),
             stop: CancellationToken::new(),
             new_id: Arc::new(|| format!("op-{:06}", NEXT.fetch_add(1, Ordering::Relaxed))),
+            expected: Default::default(),
         };
         Place { namespace, applications, told }
     }

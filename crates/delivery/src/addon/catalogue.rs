@@ -9,6 +9,8 @@ pub struct Addon {
     pub repository: &'static str,
     /// Where it is installed by custom.
     pub namespace: &'static str,
+    /// The API groups that it serves.
+    pub groups: &'static [&'static str],
     /// Its charts in order of installation, the main one last.
     pub charts: &'static [AddonChart],
 }
@@ -37,6 +39,7 @@ pub const ADDONS: &[Addon] = &[
         about: "certificates from Let's Encrypt and other issuers",
         repository: "https://charts.jetstack.io",
         namespace: "cert-manager",
+        groups: &["cert-manager.io", "acme.cert-manager.io"],
         charts: &[chart("cert-manager", "cert-manager", &["crds.enabled", "installCRDs"])],
     },
     Addon {
@@ -44,6 +47,7 @@ pub const ADDONS: &[Addon] = &[
         about: "secrets that are safe in git",
         repository: "https://bitnami-labs.github.io/sealed-secrets",
         namespace: "kube-system",
+        groups: &["bitnami.com"],
         charts: &[AddonChart {
             name: "sealed-secrets",
             release: "sealed-secrets",
@@ -57,6 +61,7 @@ pub const ADDONS: &[Addon] = &[
         about: "MariaDB servers, databases, users and backups as objects",
         repository: "https://helm.mariadb.com/mariadb-operator",
         namespace: "mariadb-operator",
+        groups: &["k8s.mariadb.com"],
         charts: &[
             chart("mariadb-operator-crds", "mariadb-operator-crds", &[]),
             chart("mariadb-operator", "mariadb-operator", &["crds.enabled"]),

@@ -98,6 +98,40 @@ const GROUPS: [Group; 14] = [
     ),
 ];
 
+/// What is known of single codes beyond their group.
+const CODES: [(u16, &str); 5] = [
+    (
+        410,
+        "The object's apiVersion is served by nobody: Kubernetes has removed it, the definition that brings the kind serves \
+         other versions, or no such definition is installed or delivered. The message names what replaces it, the places \
+         are the lines that write `apiVersion`. What such an object refers to is looked at when it is served.",
+    ),
+    (
+        411,
+        "Before anything is begun every object of every phase is sent to the cluster with `dryRun=All`: creations, patches \
+         and replacements as the delivery would write them, hooks among them. All that would be refused is told at once, \
+         in the server's words, and nothing is changed: no hook has run, no record is written. The helm persona keeps \
+         Helm's order and finds the same in the middle.",
+    ),
+    (
+        412,
+        "What the cluster's answer to a dry run would say nothing about, and why: a webhook that does not declare its side \
+         effects, one whose Service is only to come, a role or an account that the same delivery brings. Such an object is \
+         judged when it is its turn.",
+    ),
+    (
+        413,
+        "The kind comes with the same delivery, so the server does not know it yet. The object was held against the schema \
+         and the rules (CEL) of the definition that is delivered. Webhooks of its operator have not seen it.",
+    ),
+    (
+        414,
+        "No server tries an object in a namespace that is not there. A namespace that the delivery brings is made first, \
+         written down, and deleted again when anything is refused; a process that dies in between leaves it to the next \
+         delivery, which goes on with it.",
+    ),
+];
+
 /// The number of a diagnostic's code; `None` for anything else, rules among it.
 pub(crate) fn code(text: &str) -> Option<u16> {
     let digits = text.get(..2).filter(|front| front.eq_ignore_ascii_case("lf")).and(text.get(2..))?;
@@ -122,6 +156,10 @@ pub(crate) fn explain(context: &Context, code: u16) -> Outcome {
     ui.line(&format!("{name}  {}  (exit {exit})", group.about));
     ui.line("");
     ui.line(group.advice);
+    if let Some((_, told)) = CODES.iter().find(|(known, _)| *known == code) {
+        ui.line("");
+        ui.line(told);
+    }
     if is_rule {
         ui.line("");
         ui.line(&format!("The rule {rule} is another thing: `landfall explain {rule}`."));
@@ -140,6 +178,12 @@ mod tests {
         assert_eq!(code("LF158"), None);
         assert_eq!(code("LF02x3"), None);
         assert_eq!(code("web.replicas"), None);
+    }
+
+    #[test]
+    fn what_is_told_of_a_single_code_stands_in_a_group() {
+        let in_group = |code: u16| GROUPS.iter().any(|group| (group.first..=group.last).contains(&code));
+        assert!(super::CODES.iter().all(|(code, told)| in_group(*code) && !told.contains("  ")));
     }
 
     #[test]

@@ -205,6 +205,7 @@ pub(super) fn asked(world: &World<'_>, flags: &Flags, reference: &str) -> Result
 }
 
 /// How templates are rendered for a release.
+#[derive(Clone)]
 pub(super) struct Rendering {
     /// The options.
     pub(super) options: RenderOptions,
@@ -226,19 +227,8 @@ pub(super) async fn content(
     rendering: Rendering,
     release: ReleaseInfo,
 ) -> Result<(Content, Rendered), Stop> {
-    let Rendering { options, post_renderer, capabilities } = rendering;
-    let (chart, layers) = (asked.chart.clone(), asked.layers.clone());
-    let work = move || {
-        let mut before = Warnings(chart.warnings.clone());
-        let outcome = match recorded {
-            Some(values) => render_values(&chart, values, &release, &capabilities, &options),
-            None => render_warning(&chart, &layers, &release, &capabilities, &options, &mut before),
-        };
-        (outcome, before)
-    };
-    let (outcome, before) = tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Stop::words(700, format!("rendering ended unexpectedly: {error}")))?;
+    let post_renderer = rendering.post_renderer.clone();
+    let (outcome, before) = rendered(asked, recorded, rendering, release).await?;
     let rendered = outcome.map_err(|error| {
         log(&before.0);
         chart_error(&error)
@@ -253,6 +243,28 @@ pub(super) async fn content(
     }
     content.labels = flags.pairs("labels");
     Ok((content, rendered))
+}
+
+/// Renders on a thread that may block, and gives the warnings that came before the first template.
+pub(super) async fn rendered(
+    asked: &Asked,
+    recorded: Option<Values>,
+    rendering: Rendering,
+    release: ReleaseInfo,
+) -> Result<(Result<Rendered, ChartError>, Warnings), Stop> {
+    let Rendering { options, capabilities, .. } = rendering;
+    let (chart, layers) = (asked.chart.clone(), asked.layers.clone());
+    let work = move || {
+        let mut before = Warnings(chart.warnings.clone());
+        let outcome = match recorded {
+            Some(values) => render_values(&chart, values, &release, &capabilities, &options),
+            None => render_warning(&chart, &layers, &release, &capabilities, &options, &mut before),
+        };
+        (outcome, before)
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Stop::words(700, format!("rendering ended unexpectedly: {error}")))
 }
 
 /// The manifest with its Secrets named and not shown.

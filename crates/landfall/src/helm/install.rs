@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use landfall_chart::{ReleaseInfo, release_name};
+use landfall_delivery::Part;
 use landfall_release::{InstallOptions, Record};
 
 use super::deploy::{self, Asked, DEPLOY, DryRun, Rendering, prefixed};
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
 use super::journal::Journal;
+use super::refusal::{Source, refuse_invalid, refuse_unserved};
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
 use super::{Stop, World, four, namespace, parse, template};
@@ -181,7 +183,10 @@ async fn install_with(
     }
     let release = ReleaseInfo::install(name, &namespace);
     let rendering = Rendering { options: render, post_renderer, capabilities };
-    let (content, _) = deploy::content(session.world, flags, asked, None, rendering, release).await?;
+    let crds = if skip_crds || dry_run.is_on() { Part::LeftOut } else { Part::Taken };
+    let source = Source { asked, recorded: None, rendering: rendering.clone(), release: release.clone(), crds };
+    let (content, rendered) = deploy::content(session.world, flags, asked, None, rendering, release).await?;
+    refuse_unserved(session, rendered, &source).await?;
     let options = InstallOptions {
         deploy: deploy::options(session.world, flags, None)?,
         create_namespace: flags.is("create-namespace"),
@@ -195,6 +200,7 @@ async fn install_with(
         prepared.record.info.description = "Dry run complete".to_owned();
         return Ok(prepared.record);
     };
+    refuse_invalid(session, &mut prepared, journal, &source).await?;
     let delivered = session.run(&prepared, journal).await?;
     if delivered.succeeded() {
         return Ok(delivered.record);

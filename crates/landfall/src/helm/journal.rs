@@ -96,7 +96,10 @@ impl Journal {
     /// Closes the journal and removes its file, when nothing is open in it.
     pub(super) async fn close(self, target: &str) {
         let Some(file) = &self.file else { return };
-        let open = self.store.running_operation(target).await;
+        let mut open = self.store.running_operation(target).await;
+        if matches!(open, Ok(None)) {
+            open = self.store.running_operation(&landfall_engine::Plan::trial_target(target)).await;
+        }
         self.store.close().await;
         if matches!(open, Ok(None)) {
             for ending in ["db", "db-wal", "db-shm", "lock"] {

@@ -126,6 +126,7 @@ fn lint_one(
     let words = |stop: Stop| match stop {
         Stop::Chart(error) => error.to_string(),
         Stop::Words { helm, .. } | Stop::Usage(helm) | Stop::Missing(helm) => helm,
+        stop @ Stop::Refused(_) => stop.helm_words(),
         Stop::Closed => String::new(),
     };
     let mut links = Vec::new();

@@ -164,7 +164,7 @@ impl Session<'_> {
         outcome
     }
 
-    fn runner(&self, journal: &Journal) -> (Runner, tokio::task::JoinHandle<()>) {
+    pub(super) fn runner(&self, journal: &Journal) -> (Runner, tokio::task::JoinHandle<()>) {
         let (events, mut receiver) = mpsc::channel(256);
         let listener = tokio::spawn(async move {
             while let Some(event) = receiver.recv().await {

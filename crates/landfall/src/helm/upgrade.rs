@@ -4,12 +4,14 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use landfall_chart::{Operation, ReleaseInfo, Values, recorded_values, values_from_json, values_over};
+use landfall_delivery::Part;
 use landfall_release::{DeployOptions, Record, Status, UpgradeOptions};
 
 use super::deploy::{self, Asked, DEPLOY, DryRun, Rendering, prefixed};
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
 use super::install::{check_chart, check_dependencies, install, warn_deprecated};
 use super::journal::Journal;
+use super::refusal::{Source, refuse_invalid, refuse_unserved};
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
 use super::{Stop, World, exactly, four, log, parse, template};
@@ -154,7 +156,15 @@ async fn upgrade_with(
         operation: Operation::Upgrade,
     };
     let rendering = Rendering { options: render, post_renderer, capabilities };
-    let (content, _) = deploy::content(session.world, flags, &asked, recorded, rendering, release).await?;
+    let source = Source {
+        asked: &asked,
+        recorded: recorded.clone(),
+        rendering: rendering.clone(),
+        release: release.clone(),
+        crds: Part::LeftOut,
+    };
+    let (content, rendered) = deploy::content(session.world, flags, &asked, recorded, rendering, release).await?;
+    refuse_unserved(session, rendered, &source).await?;
     let options = UpgradeOptions {
         deploy: DeployOptions { pods: deploy::pods(flags), ..deploy::options(session.world, flags, Some(&base))? },
     };
@@ -171,6 +181,7 @@ async fn upgrade_with(
         prepared.record.info.description = options.deploy.description.unwrap_or_else(|| "Dry run complete".to_owned());
         return Ok(prepared.record);
     };
+    refuse_invalid(session, &mut prepared, journal, &source).await?;
     let delivered = session.run(&prepared, journal).await?;
     if delivered.succeeded() {
         return Ok(delivered.record);

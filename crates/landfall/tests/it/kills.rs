@@ -120,6 +120,30 @@ fn an_unchanged_release_with_hooks_of_every_policy_is_not_delivered_again() {
     assert_eq!(end_state(&course.base.root().join(STATE), "shop"), before);
 }
 
+#[test]
+fn a_trial_killed_while_it_makes_or_takes_back_a_namespace_leaves_none() {
+    let refused = [INSTALL, &["--set", "replicas=-1"]].concat();
+    let course = Course::of(&refused, None);
+    course.base.edit("shop/templates/app.yaml", "replicas: 1", "replicas: {{ .Values.replicas | default 1 }}");
+    let sandbox = course.base.copy();
+    ran(course.command(&sandbox, "record:points").output().expect("runs")).exits(1).says("taken back: namespace shop");
+    let points: Vec<String> = sandbox.read("points").lines().map(str::to_owned).collect();
+    for kind in ["before trial", "after effect trial", "before outcome", "before removal of trial", "after end"] {
+        assert!(points.iter().any(|point| point.starts_with(kind)), "no point {kind} in {points:#?}");
+    }
+    for (index, point) in points.iter().enumerate() {
+        let sandbox = course.base.copy();
+        let killed = course.command(&sandbox, &format!("kill:{}", index + 1)).output().expect("runs");
+        assert_eq!(killed.status.signal(), Some(9), "{point}: {}", ran(killed).all());
+        let again = sandbox.run(&refused);
+        assert_eq!(again.code, 1, "after a kill at {point}: {}", again.all());
+        let left = super::inspection::namespaces(&sandbox.root().join(STATE));
+        assert!(!left.contains(&"shop".to_owned()), "after a kill at {point}: {left:?}");
+        // And what is valid goes on from there.
+        sandbox.run(INSTALL).exits(0);
+    }
+}
+
 /// All points are in `every_write_of_a_delivery_survives_a_kill`, which takes minutes.
 const SAMPLE: usize = 17;
 

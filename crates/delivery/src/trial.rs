@@ -1,0 +1,116 @@
+//! What a trial has shown, as a person reads it.
+
+use std::collections::BTreeMap;
+
+use landfall_diag::{Diagnostic, Place, Severity};
+use landfall_engine::{Refusal, Trial};
+use landfall_object::ObjectKey;
+
+/// The refusals of one plan, at the fields that are objected to; the same words about several objects are told once.
+pub fn refusals(
+    trial: &Trial,
+    plan: usize,
+    places: impl Fn(&ObjectKey, &str) -> Vec<(Place, String)>,
+) -> Vec<Diagnostic> {
+    let mut said: Vec<(&str, Vec<&Refusal>)> = Vec::new();
+    for refusal in trial.refusals.iter().filter(|refusal| refusal.tried.plan == plan) {
+        match said.iter_mut().find(|(message, _)| *message == refusal.message) {
+            Some((_, alike)) => alike.push(refusal),
+            None => said.push((&refusal.message, vec![refusal])),
+        }
+    }
+    said.into_iter().map(|(message, alike)| refusal(message, &alike, &places)).collect()
+}
+
+fn refusal(
+    message: &str,
+    alike: &[&Refusal],
+    places: &impl Fn(&ObjectKey, &str) -> Vec<(Place, String)>,
+) -> Diagnostic {
+    let first = alike[0];
+    let more = match alike.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    let mut diagnostic =
+        Diagnostic::error(411, format!("the cluster would refuse {}{more}", first.object())).note(message);
+    for refusal in alike {
+        let mut found: Vec<(Place, String)> = Vec::new();
+        for (field, _) in &refusal.fields {
+            found.extend(places(&refusal.tried.key, field));
+        }
+        if found.is_empty() {
+            found = places(&refusal.tried.key, "metadata.name");
+        }
+        if alike.len() > 1 || found.is_empty() {
+            diagnostic = diagnostic.note(format!("{}: {}", refusal.object(), refusal.why));
+        }
+        for (place, text) in found {
+            if diagnostic.labels.iter().any(|label| label.place == place) {
+                continue;
+            }
+            let is_first = diagnostic.labels.is_empty();
+            diagnostic = if is_first { diagnostic.primary(place, text) } else { diagnostic.label(place, text) };
+        }
+    }
+    match advice(message, &first.tried.key) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}
+
+/// What to type, where the server's words leave only one thing.
+fn advice(message: &str, key: &ObjectKey) -> Option<String> {
+    let namespace = key.namespace.as_deref().unwrap_or_default();
+    if message.contains("namespaces ") && message.ends_with("not found") {
+        let name = message.split('"').nth(1).unwrap_or(namespace);
+        return Some(format!("`kubectl create namespace {name}` first, or let the chart render it"));
+    }
+    if message.contains("already exists") {
+        let kind = key.gvk.kind.to_lowercase();
+        return Some(format!("`kubectl delete {kind} {} -n {namespace}`, or let its delete policy do it", key.name));
+    }
+    if message.contains("field is immutable") || message.contains("updates to statefulset spec") {
+        return Some(format!("what cannot be changed has to be made anew: delete {}/{} first", key.gvk.kind, key.name));
+    }
+    (message.contains("User \"") && message.contains(" cannot "))
+        .then(|| "ask for the permission, or use another context".to_owned())
+}
+
+/// What is worth knowing of one plan's trial beside refusals: what could not be tried, and what was checked otherwise.
+pub fn remarks(trial: &Trial, plan: usize) -> Vec<Diagnostic> {
+    let mut told = Vec::new();
+    let mut untried: BTreeMap<&str, Vec<&ObjectKey>> = BTreeMap::new();
+    for one in trial.untried.iter().filter(|one| one.tried.plan == plan) {
+        untried.entry(&one.reason).or_default().push(&one.tried.key);
+    }
+    for (reason, keys) in untried {
+        told.push(
+            Diagnostic::new(Severity::Info, 412, format!("could not be tried before the delivery: {}", names(&keys)))
+                .note(reason),
+        );
+    }
+    let by_definition: Vec<&ObjectKey> =
+        trial.by_definition.iter().filter(|one| one.plan == plan).map(|one| &one.key).collect();
+    if !by_definition.is_empty() {
+        let text =
+            format!("checked against the definition that is delivered, not by the cluster: {}", names(&by_definition));
+        told.push(Diagnostic::new(Severity::Info, 413, text));
+    }
+    told
+}
+
+/// That namespaces were made for the trial and are gone again.
+pub fn taken_back(namespaces: &[ObjectKey]) -> Option<Diagnostic> {
+    let names: Vec<&str> = namespaces.iter().map(|key| key.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        let text = format!("made to try the objects in it, and taken back: namespace {}", names.join(", "));
+        Diagnostic::new(Severity::Info, 414, text)
+    })
+}
+
+fn names(keys: &[&ObjectKey]) -> String {
+    let mut names: Vec<String> = keys.iter().map(|key| format!("{}/{}", key.gvk.kind, key.name)).collect();
+    names.dedup();
+    names.join(", ")
+}

@@ -1,0 +1,113 @@
+//! What is looked at before the first thing is touched: whether everything is served, and whether every reference resolves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_chart::Operation;
+use landfall_diag::{Diagnose, Diagnostic, Severity};
+use landfall_object::references::Need;
+use landfall_object::{Object, ObjectKey};
+
+use super::{Ready, References, turn_down};
+use crate::session::{Progress, Session};
+use crate::summary::UnitSummary;
+use crate::{Brought, unresolved, unserved};
+
+impl Session {
+    /// Refuses what is of an apiVersion that nobody serves, and what refers to things that are neither delivered nor live.
+    pub(super) async fn check_objects(
+        &self,
+        ready: &mut Vec<(usize, Ready<'_>)>,
+        summaries: &mut BTreeMap<usize, UnitSummary>,
+        references: References,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let mut refused: BTreeMap<usize, Vec<Diagnostic>> = BTreeMap::new();
+        let unserved = self.check_served(ready, &mut refused).await?;
+        self.check_references(ready, &unserved, &mut refused, references).await?;
+        turn_down(ready, summaries, refused)
+    }
+
+    /// Finds what is of an apiVersion that nobody serves; answers the objects, as they are written.
+    async fn check_served(
+        &self,
+        ready: &[(usize, Ready<'_>)],
+        refused: &mut BTreeMap<usize, Vec<Diagnostic>>,
+    ) -> Result<BTreeSet<(usize, ObjectKey)>, Vec<Diagnostic>> {
+        let bringing: Vec<Object> = ready
+            .iter()
+            .flat_map(|(_, one)| one.shown().all_objects().filter(|it| it.kind() == "ClusterRole").cloned())
+            .chain(definitions(ready))
+            .collect();
+        let brought = Brought::of(bringing.iter());
+        let mut found = BTreeSet::new();
+        for (index, one) in ready {
+            let unserved = unserved(one.shown().all_objects(), &brought, &self.cluster).await;
+            for finding in unserved.map_err(|error| vec![error.diagnose()])? {
+                let rendered = self.next(one).await?;
+                refused.entry(*index).or_default().push(finding.diagnostic(|key, path| rendered.places(key, path)));
+                found.extend(finding.objects.into_iter().map(|key| (*index, key)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Finds what refers to things that are neither delivered nor live. What is unserved is there for
+    /// others, and what it refers to itself is not judged.
+    async fn check_references(
+        &self,
+        ready: &[(usize, Ready<'_>)],
+        unserved: &BTreeSet<(usize, ObjectKey)>,
+        refused: &mut BTreeMap<usize, Vec<Diagnostic>>,
+        references: References,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let mut owners: Vec<(usize, ObjectKey)> = Vec::new();
+        let mut unjudged: BTreeSet<ObjectKey> = BTreeSet::new();
+        let mut objects = Vec::new();
+        for (index, one) in ready.iter() {
+            for object in one.shown().all_objects() {
+                let mut placed = object.clone();
+                if unserved.contains(&(*index, object.key())) {
+                    // Most kinds live in a namespace.
+                    if placed.namespace().is_none() {
+                        placed.set_namespace(&*one.unit.namespace);
+                    }
+                    unjudged.insert(placed.key());
+                } else if let Ok(again) = self.cluster.place(placed.clone(), &one.unit.namespace).await {
+                    placed = again;
+                }
+                owners.push((*index, placed.key()));
+                objects.push(placed);
+            }
+        }
+        let missing = unresolved(&objects, &self.cluster).await.map_err(|error| vec![error.diagnose()])?;
+        for mut one in missing {
+            one.users.retain(|user| !unjudged.contains(&user.object));
+            if one.users.is_empty() {
+                continue;
+            }
+            let Some((index, _)) = owners.iter().find(|(_, key)| *key == one.users[0].object) else { continue };
+            let rendered = match ready.iter().find(|(at, _)| at == index) {
+                Some((_, ready)) => Some(self.next(ready).await?),
+                None => None,
+            };
+            let diagnostic =
+                one.diagnostic_at(|key, path| rendered.map(|rendered| rendered.places(key, path)).unwrap_or_default());
+            if one.need == Need::Start && references == References::MustResolve {
+                refused.entry(*index).or_default().push(diagnostic);
+            } else {
+                let severity = diagnostic.severity.min(Severity::Warning);
+                self.tell(Progress::Note(Diagnostic { severity, ..diagnostic })).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The CustomResourceDefinitions that units bring. A release's `crds/` are installed with its first revision alone.
+pub(super) fn definitions<'r>(ready: &'r [(usize, Ready<'_>)]) -> impl Iterator<Item = Object> + 'r {
+    let first = ready.iter().map(|(_, one)| one).filter(|one| one.turn.operation == Operation::Install);
+    ready
+        .iter()
+        .flat_map(|(_, one)| one.shown().all_objects().cloned())
+        .chain(first.flat_map(|one| one.shown().defined()))
+        .filter(|object| object.kind() == "CustomResourceDefinition")
+}

@@ -1,0 +1,205 @@
+//! Everything is prepared and tried at the cluster before the first unit is touched.
+
+use std::collections::BTreeMap;
+
+use landfall_apps::{PreparedSync, SyncStatus};
+use landfall_diag::{Diagnose, Diagnostic, Severity};
+use landfall_engine::{Executor, Fate, Plan, Trial};
+use landfall_object::ObjectKey;
+use landfall_release::Prepared;
+
+use super::{Ready, Tries, UpOptions, turn_down};
+use crate::session::{Progress, Session, operation_id};
+use crate::summary::UnitSummary;
+use crate::trial;
+use crate::unit::Door;
+
+/// What is to be done for a unit, as far as it is known before the first one is touched.
+pub(super) enum Course {
+    /// A release's operation.
+    Release {
+        /// The operation.
+        prepared: Box<Prepared>,
+        /// Whether it is carried out, or there is nothing to do.
+        acts: bool,
+    },
+    /// An Application's sync.
+    Application(Box<PreparedSync>),
+    /// It leans on what a unit before it brings, and can be prepared after that alone.
+    Later,
+}
+
+impl Course {
+    /// The plan, where there is something to do.
+    fn plan(&self) -> Option<&Plan> {
+        match self {
+            Course::Release { prepared, acts: true } => Some(&prepared.plan),
+            Course::Application(prepared) if prepared.status() != SyncStatus::Synced => Some(&prepared.plan),
+            Course::Release { .. } | Course::Application(_) | Course::Later => None,
+        }
+    }
+}
+
+/// A trial whose namespaces wait for what becomes of their units.
+#[derive(Default)]
+pub(super) struct Tried {
+    trial: Trial,
+    /// The plan among those tried, by the unit's index.
+    plans: BTreeMap<usize, usize>,
+}
+
+/// Codes of what a unit before it may bring or take away: kinds, and objects that change their owner.
+const SETTLED_BEFORE: [u16; 2] = [402, 308];
+
+impl Session {
+    /// Prepares all units and tries what they would write; none of them is touched yet.
+    pub(super) async fn look_ahead(
+        &self,
+        ready: &mut Vec<(usize, Ready<'_>)>,
+        summaries: &mut BTreeMap<usize, UnitSummary>,
+        options: &UpOptions,
+    ) -> Result<(BTreeMap<usize, Course>, Tried), Vec<Diagnostic>> {
+        let mut courses = self.prepare_all(ready, summaries, options).await?;
+        let tried = match options.tries {
+            Tries::Everything => self.try_all(ready, &mut courses, summaries).await?,
+            Tries::Nothing => Tried::default(),
+        };
+        Ok((courses, tried))
+    }
+
+    /// Prepares all units.
+    async fn prepare_all(
+        &self,
+        ready: &mut Vec<(usize, Ready<'_>)>,
+        summaries: &mut BTreeMap<usize, UnitSummary>,
+        options: &UpOptions,
+    ) -> Result<BTreeMap<usize, Course>, Vec<Diagnostic>> {
+        let mut courses: BTreeMap<usize, Course> = BTreeMap::new();
+        let mut refused = BTreeMap::new();
+        for (index, one) in ready.iter() {
+            let acted_before = courses.values().any(|course| course.plan().is_some());
+            match self.course(one, options).await {
+                Ok(course) => drop(courses.insert(*index, course)),
+                Err(told) if acted_before && told.iter().all(|it| SETTLED_BEFORE.contains(&it.code.0)) => {
+                    courses.insert(*index, Course::Later);
+                }
+                Err(told) => drop(refused.insert(*index, told)),
+            }
+        }
+        turn_down(ready, summaries, refused)?;
+        Ok(courses)
+    }
+
+    /// Prepares what is to be done for a unit.
+    pub(super) async fn course(&self, one: &Ready<'_>, options: &UpOptions) -> Result<Course, Vec<Diagnostic>> {
+        if let Door::Application(bound) = &one.unit.door {
+            let prepared = self.prepare_sync(one.unit, bound, one.shown(), one.expected(), options).await?;
+            return Ok(Course::Application(Box::new(prepared)));
+        }
+        let (prepared, unchanged) = self.prepare(one, options).await?;
+        let prepared = if unchanged && one.runs_hook(options) {
+            // The hook was asked for by name: the same content, delivered once more.
+            self.prepare_again(one, options).await?
+        } else {
+            prepared
+        };
+        Ok(Course::Release { prepared: Box::new(prepared), acts: !unchanged || one.runs_hook(options) })
+    }
+
+    /// Tries every object of every unit that is to be delivered; what is refused is turned down, and nothing is changed.
+    async fn try_all(
+        &self,
+        ready: &mut Vec<(usize, Ready<'_>)>,
+        courses: &mut BTreeMap<usize, Course>,
+        summaries: &mut BTreeMap<usize, UnitSummary>,
+    ) -> Result<Tried, Vec<Diagnostic>> {
+        let plans: Vec<(usize, &Plan)> =
+            ready.iter().filter_map(|(index, _)| Some((*index, courses.get(index)?.plan()?))).collect();
+        if plans.is_empty() {
+            return Ok(Tried::default());
+        }
+        self.tell(Progress::Doing("try all objects at the cluster".to_owned())).await;
+        let told = |error: landfall_engine::Error| vec![error.diagnose()];
+        let trial = {
+            let plans: Vec<&Plan> = plans.iter().map(|(_, plan)| *plan).collect();
+            let new_id = || operation_id(self.clock.as_ref());
+            self.trying().try_out(&plans, &new_id).await.map_err(told)?
+        };
+        let tried = Tried { plans: plans.iter().enumerate().map(|(at, (index, _))| (*index, at)).collect(), trial };
+        let mut refused: BTreeMap<usize, Vec<Diagnostic>> = BTreeMap::new();
+        for (index, one) in ready.iter() {
+            let Some(plan) = tried.plans.get(index) else { continue };
+            if tried.trial.refuses(*plan) {
+                let rendered = self.next(one).await?;
+                let refusals = trial::refusals(&tried.trial, *plan, |key, path| rendered.places(key, path));
+                refused.insert(*index, refusals);
+            }
+        }
+        for remark in tried.plans.values().flat_map(|plan| trial::remarks(&tried.trial, *plan)) {
+            self.tell(Progress::Note(remark)).await;
+        }
+        let alone: Vec<usize> = refused.keys().copied().collect();
+        if let Err(mut all) = turn_down(ready, summaries, refused) {
+            let gone = self.take_back(&tried, tried.plans.keys().copied()).await?;
+            all.extend(trial::taken_back(&gone));
+            return Err(all);
+        }
+        for index in alone {
+            let gone = self.take_back(&tried, [index].into_iter()).await?;
+            if let Some(summary) = summaries.get_mut(&index) {
+                summary.diagnostics.extend(trial::taken_back(&gone));
+            }
+        }
+        for (index, plan) in &tried.plans {
+            let made: Vec<_> = tried.trial.made.iter().filter(|made| made.plan == *plan).cloned().collect();
+            match courses.get_mut(index) {
+                Some(Course::Release { prepared, .. }) => prepared.adopt(&made),
+                Some(Course::Application(prepared)) => prepared.adopt(&made),
+                Some(Course::Later) | None => {}
+            }
+        }
+        Ok(tried)
+    }
+
+    /// Ends the trial of a unit: the namespaces that were made for it stay, or go.
+    pub(super) async fn conclude(
+        &self,
+        tried: &Tried,
+        index: usize,
+        fate: Fate,
+    ) -> Result<Vec<ObjectKey>, Vec<Diagnostic>> {
+        let Some(plan) = tried.plans.get(&index) else { return Ok(Vec::new()) };
+        let concluded = self.trying().conclude_trial(&tried.trial, *plan, fate).await;
+        concluded.map_err(|error| vec![error.diagnose()])
+    }
+
+    async fn take_back(
+        &self,
+        tried: &Tried,
+        units: impl Iterator<Item = usize>,
+    ) -> Result<Vec<ObjectKey>, Vec<Diagnostic>> {
+        let mut gone = Vec::new();
+        for index in units {
+            gone.extend(self.conclude(tried, index, Fate::TakenBack).await?);
+        }
+        Ok(gone)
+    }
+
+    /// An executor that only tries.
+    pub(crate) fn trying(&self) -> Executor {
+        // It tells of no step, because it carries none out.
+        let (events, _unheard) = tokio::sync::mpsc::channel(1);
+        Executor::new(self.cluster.clone(), self.store.clone(), events)
+            .clock(std::sync::Arc::clone(&self.clock))
+            .probe(std::sync::Arc::clone(&self.probe))
+            .stop(self.stop.clone())
+    }
+
+    /// Says what a trial that was not concluded leaves behind.
+    pub(super) async fn tell_unconcluded(&self, diagnostics: Vec<Diagnostic>) {
+        for diagnostic in diagnostics {
+            let severity = diagnostic.severity.min(Severity::Warning);
+            self.tell(Progress::Note(Diagnostic { severity, ..diagnostic })).await;
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Every object of every phase, tried at the server before the first effect.
+//!
+//! ```text
+//! plans ─► namespaces of theirs: made, written down      (namespaces.rs)
+//!      ─► each step: its own request, with dryRun=All     (request.rs)
+//!         kinds that the plans bring: their definitions   (definitions.rs)
+//!      ─► what the answer says of the object              (verdict.rs)
+//!      ─► Trial: refused, not tried, checked otherwise ─► the caller keeps or takes back the namespaces
+//! ```
+//!
+//! Nothing else is written: the server keeps nothing of a dry run.
+
+mod definitions;
+mod namespaces;
+mod request;
+mod verdict;
+
+use futures::StreamExt;
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_object::ObjectKey;
+
+use self::definitions::Definitions;
+use self::namespaces::Trying;
+use self::verdict::{Surroundings, Verdict};
+use crate::executor::Executor;
+use crate::plan::{Plan, Step};
+use crate::{Error, digest};
+
+pub use self::namespaces::Fate;
+
+/// Requests under way at once. Each is a connection of its own, and a connection costs more than a round trip.
+const AT_ONCE: usize = 6;
+
+/// What a trial has shown.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trial {
+    /// What would be refused, in the plans' order.
+    pub refusals: Vec<Refusal>,
+    /// What could not be tried.
+    pub untried: Vec<Untried>,
+    /// What was checked against a definition that the plans bring, because the server does not serve the kind so yet.
+    pub by_definition: Vec<Tried>,
+    /// The namespaces that were made so that objects in them could be tried.
+    pub made: Vec<MadeNamespace>,
+}
+
+/// An object of a plan that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// The plan among those given, from 0.
+    pub plan: usize,
+    /// The object.
+    pub key: ObjectKey,
+}
+
+/// An object that would be refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which.
+    pub tried: Tried,
+    /// Where it comes from: the step's reason, as `templates/web.yaml`.
+    pub why: String,
+    /// The server's words, or the definition's.
+    pub message: String,
+    /// The fields that are objected to, where they are named: `spec.replicas`, and what is said of it.
+    pub fields: Vec<(String, String)>,
+}
+
+/// An object of which it is not known what the server will say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untried {
+    /// Which.
+    pub tried: Tried,
+    /// Why.
+    pub reason: String,
+}
+
+/// A namespace that was made for a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MadeNamespace {
+    /// The plan that brings it.
+    pub plan: usize,
+    /// The namespace.
+    pub key: ObjectKey,
+    /// What it declares, as a plan sees it.
+    pub digest: String,
+    /// Its uid.
+    pub uid: String,
+    /// The operation that it was written down in.
+    pub operation: String,
+}
+
+impl Trial {
+    /// Whether anything would be refused.
+    pub fn is_refused(&self) -> bool {
+        !self.refusals.is_empty()
+    }
+
+    /// Whether anything of a plan would be refused.
+    pub fn refuses(&self, plan: usize) -> bool {
+        self.refusals.iter().any(|refusal| refusal.tried.plan == plan)
+    }
+}
+
+impl Refusal {
+    /// The object as a person names it.
+    pub fn object(&self) -> String {
+        format!("{}/{}", self.tried.key.gvk.kind, self.tried.key.name)
+    }
+}
+
+impl Diagnose for Refusal {
+    fn diagnose(&self) -> Diagnostic {
+        Diagnostic::error(411, format!("the cluster would refuse {}: {}", self.object(), self.message))
+    }
+}
+
+impl Plan {
+    /// Takes the namespaces that were made for its trial as what the plan saw: they are its own.
+    pub fn adopt(&mut self, made: &[MadeNamespace]) {
+        for seen in &mut self.seen {
+            if let Some(namespace) = made.iter().find(|made| made.key == seen.key) {
+                seen.digest = Some(namespace.digest.clone());
+                seen.uid = Some(namespace.uid.clone());
+            }
+        }
+    }
+
+    /// The name under which its trial is written down: no operation on the target itself has begun.
+    pub fn trial_target(target: &str) -> String {
+        format!("trial of {target}")
+    }
+}
+
+impl Executor {
+    /// Tries the steps of plans that are to be carried out one after another, all before the first of them.
+    ///
+    /// Namespaces that the plans bring are made, because no server tries an object in one that is not there. They stay
+    /// until [`Executor::conclude_trial`] says what becomes of them; a process that dies in between leaves them to the
+    /// next trial on the same target, which goes on with them.
+    ///
+    /// # Errors
+    /// [`Error::Cluster`] when the cluster cannot be reached, [`Error::Interrupted`], [`Error::Store`].
+    pub async fn try_out(&self, plans: &[&Plan], new_id: &(dyn Fn() -> String + Sync)) -> Result<Trial, Error> {
+        self.hold();
+        let trial = self.try_out_held(plans, new_id).await;
+        self.let_go();
+        trial
+    }
+
+    async fn try_out_held(&self, plans: &[&Plan], new_id: &(dyn Fn() -> String + Sync)) -> Result<Trial, Error> {
+        let mut trial = Trial::default();
+        let mut trying = Trying::default();
+        for index in 0..plans.len() {
+            self.make_namespaces(plans, index, new_id, &mut trying).await?;
+        }
+        trial.made = std::mem::take(&mut trying.made);
+        let definitions = Definitions::of(plans);
+        let surroundings = Surroundings::of(plans, &trial.made);
+        let steps: Vec<(Tried, &Plan, &Step)> = plans
+            .iter()
+            .enumerate()
+            .flat_map(|(index, plan)| plan.steps().map(move |step| (index, *plan, step)))
+            .filter(|(_, _, step)| request::is_tried(step))
+            .map(|(index, plan, step)| (Tried { plan: index, key: step.key.clone() }, plan, step))
+            .filter(|(tried, _, _)| !trial.made.iter().any(|made| made.key == tried.key))
+            .collect();
+        let verdicts: Vec<Result<Verdict, Error>> = futures::stream::iter(&steps)
+            .map(|(_, plan, step)| async {
+                if self.stop.is_cancelled() {
+                    return Err(Error::Interrupted);
+                }
+                match definitions.judge(step, &self.cluster).await? {
+                    Some(verdict) => Ok(verdict),
+                    None => self.ask(plan, step, &surroundings).await,
+                }
+            })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        for ((tried, _, step), verdict) in steps.into_iter().zip(verdicts) {
+            let verdict = match verdict {
+                // Who is told to stop leaves nothing behind.
+                Err(Error::Interrupted) => {
+                    for index in 0..plans.len() {
+                        self.conclude_held(&trial, index, Fate::TakenBack).await?;
+                    }
+                    return Err(Error::Interrupted);
+                }
+                other => other?,
+            };
+            match verdict {
+                Verdict::Accepted => {}
+                Verdict::AcceptedByDefinition => trial.by_definition.push(tried),
+                Verdict::Untried(reason) => trial.untried.push(Untried { tried, reason }),
+                Verdict::Refused { message, fields } => {
+                    trial.refusals.push(Refusal { tried, why: step.why.clone(), message, fields });
+                }
+            }
+        }
+        for (tried, why, message) in trying.refused {
+            trial.refusals.push(Refusal { tried, why, message, fields: Vec::new() });
+        }
+        trial.refusals.sort_by_key(|refusal| refusal.tried.plan);
+        Ok(trial)
+    }
+}
+
+fn seen_digest(object: &landfall_object::Object) -> String {
+    digest::live_digest(object)
+}

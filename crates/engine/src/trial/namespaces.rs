@@ -1,0 +1,273 @@
+//! The namespaces of a plan, made so that objects in them can be tried, and taken back when something is refused.
+//!
+//! Written down under a name of the trial's own before each is made: a process that dies leaves them to the next trial
+//! on the same target, which goes on with them and takes them back as if it had made them.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use landfall_cluster::{DeleteOptions, Deleted, ListOptions, Scope, WriteOptions};
+use landfall_object::{Object, ObjectKey};
+use landfall_store::{NewOperation, OperationState, StepRow};
+use serde_json::{Value, json};
+
+use super::request::{is_tried, object_of};
+use super::{AT_ONCE, MadeNamespace, Trial, Tried, seen_digest};
+use crate::Error;
+use crate::desired::Task;
+use crate::executor::Executor;
+use crate::journal::Journal;
+use crate::plan::{Action, Plan, Step};
+
+/// How long a namespace may take to go.
+const GOING: Duration = Duration::from_secs(60);
+/// How often it is looked at until then.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What becomes of the namespaces that were made for a plan's trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The plan is carried out: they stay.
+    Kept,
+    /// It is not: they go.
+    TakenBack,
+}
+
+/// The namespaces of a trial that begins.
+#[derive(Default)]
+pub(super) struct Trying {
+    pub(super) made: Vec<MadeNamespace>,
+    /// Namespaces that could not be made: which, where they come from, and the server's words.
+    pub(super) refused: Vec<(Tried, String, String)>,
+}
+
+impl Executor {
+    /// Makes the namespaces that a plan brings and has objects for.
+    pub(super) async fn make_namespaces(
+        &self,
+        plans: &[&Plan],
+        index: usize,
+        new_id: &(dyn Fn() -> String + Sync),
+        trying: &mut Trying,
+    ) -> Result<(), Error> {
+        let plan = plans[index];
+        let target = Plan::trial_target(&plan.target);
+        let open = self.store.running_operation(&target).await?;
+        let is_peopled = |name: &str| {
+            let tried = plans.iter().flat_map(|plan| plan.steps()).filter(|step| is_tried(step));
+            tried.into_iter().any(|step| step.key.namespace.as_deref() == Some(name))
+        };
+        let wanted: Vec<&Step> = plan
+            .steps()
+            .filter(|step| is_new_namespace(step) && is_peopled(&step.key.name))
+            .filter(|step| !trying.made.iter().any(|made| made.key == step.key))
+            .collect();
+        let operation = match open {
+            Some(open) => open.id,
+            None if wanted.is_empty() => return Ok(()),
+            None => self.begin_trial(&target, new_id()).await?,
+        };
+        let rows = self.store.steps(&operation).await?;
+        let mut journal = Journal::read(&self.store, &*self.probe, &*self.clock, &operation).await?;
+        let mut number = rows.len();
+        let made_before = trying.made.len();
+        for row in rows {
+            let Some(found) = self.left_behind(&row).await? else { continue };
+            let uid = found.uid().unwrap_or_default().to_owned();
+            if row.outcome.is_none() {
+                journal.conclude(vec![(row.name, json!({"uid": uid}))]).await?;
+            }
+            let digest = seen_digest(&found);
+            let made = MadeNamespace { plan: index, key: found.key(), digest, uid, operation: operation.clone() };
+            if is_peopled(&made.key.name) {
+                trying.made.push(made);
+            } else if self.is_bare(&made.key.name).await? {
+                self.take_back(&made).await?;
+            }
+        }
+        for step in wanted {
+            number += 1;
+            if let Some(object) = object_of(step) {
+                match self.make_namespace(step, object, &format!("{number:04}"), &mut journal).await? {
+                    Ok(Some(made)) => trying.made.push(MadeNamespace {
+                        plan: index,
+                        key: step.key.clone(),
+                        digest: seen_digest(&made),
+                        uid: made.uid().unwrap_or_default().to_owned(),
+                        operation: operation.clone(),
+                    }),
+                    Ok(None) => {}
+                    Err(said) => {
+                        let tried = Tried { plan: index, key: step.key.clone() };
+                        trying.refused.push((tried, step.why.clone(), said));
+                    }
+                }
+            }
+        }
+        if trying.made.len() == made_before {
+            self.finish(&operation, OperationState::Done).await?;
+        }
+        Ok(())
+    }
+
+    async fn begin_trial(&self, target: &str, id: String) -> Result<String, Error> {
+        let operation = NewOperation {
+            id,
+            target: target.to_owned(),
+            kind: "trial".to_owned(),
+            plan: Value::Null,
+            detail: Value::Null,
+            started_at: self.clock.now().to_string(),
+        };
+        self.probe.reach(format_args!("before trial"))?;
+        match self.store.begin_operation(&operation).await {
+            Err(landfall_store::Error::Exists { .. }) => return Err(Error::Busy { target: target.to_owned() }),
+            other => other?,
+        }
+        self.probe.reach(format_args!("after trial"))?;
+        Ok(operation.id)
+    }
+
+    /// Makes one, unless somebody else has; the inner error is the server's refusal.
+    async fn make_namespace(
+        &self,
+        step: &Step,
+        object: &Object,
+        name: &str,
+        journal: &mut Journal<'_>,
+    ) -> Result<Result<Option<Object>, String>, Error> {
+        let intent = json!({"key": step.key, "at": self.clock.now(), "object": object});
+        journal.intend(vec![(name.to_owned(), intent)]).await?;
+        self.probe.reach(format_args!("before effect trial {name}"))?;
+        let answer = match &step.task {
+            Task::Apply { method, .. } => {
+                let manager = Some(method.manager().to_owned());
+                self.create(object, method, &WriteOptions { field_manager: manager, ..WriteOptions::default() }).await
+            }
+            _ => self.cluster.create(object, &WriteOptions::default()).await,
+        };
+        self.probe.reach(format_args!("after effect trial {name}"))?;
+        let made = match answer {
+            Ok(made) => Ok(Some(made)),
+            Err(error) if error.is_already_exists() => Ok(None),
+            Err(error) if error.is_unreachable() => return Err(Error::Cluster(error)),
+            Err(error) => Err(error.to_string()),
+        };
+        let uid = made.as_ref().ok().and_then(|made| made.as_ref()?.uid());
+        journal.conclude(vec![(name.to_owned(), json!({"uid": uid}))]).await?;
+        Ok(made)
+    }
+
+    /// The namespace that an earlier process made by this entry of its journal, as far as it is still that one.
+    async fn left_behind(&self, row: &StepRow) -> Result<Option<Object>, Error> {
+        let Ok(key) = serde_json::from_value::<ObjectKey>(row.intent["key"].clone()) else { return Ok(None) };
+        let Some(live) = self.cluster.get(&key).await? else { return Ok(None) };
+        if live.deletion_timestamp().is_some() {
+            return Ok(None);
+        }
+        let own = match &row.outcome {
+            Some(outcome) => outcome["uid"].as_str().is_some_and(|uid| live.uid() == Some(uid)),
+            // It died between the effect and its outcome: what came after the intent and looks as wanted is its own.
+            None => {
+                let since = row.intent["at"].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+                let created = live.str_at("/metadata/creationTimestamp").and_then(|text| text.parse().ok());
+                let young = match (since, created) {
+                    (Some(since), Some(created)) => {
+                        let created: jiff::Timestamp = created;
+                        created.as_second() >= since.as_second()
+                    }
+                    _ => false,
+                };
+                young && looks_as(&live, &row.intent["object"])
+            }
+        };
+        Ok(own.then_some(live))
+    }
+
+    /// Whether a namespace holds nothing but what every namespace gets by itself.
+    async fn is_bare(&self, namespace: &str) -> Result<bool, Error> {
+        let resources = self.cluster.resources().await?;
+        let listed = resources.into_iter().filter(|it| it.scope == Scope::Namespaced && it.takes("list"));
+        let options = ListOptions { namespace: Some(namespace.to_owned()), ..ListOptions::default() };
+        let lists: Vec<_> = futures::stream::iter(listed)
+            .map(|resource| {
+                let options = options.clone();
+                async move { self.cluster.list(&resource.gvk, &options).await }
+            })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        // Of what cannot be listed nothing is known.
+        Ok(lists.into_iter().all(|list| list.is_ok_and(|objects| objects.iter().all(is_automatic))))
+    }
+
+    async fn take_back(&self, made: &MadeNamespace) -> Result<(), Error> {
+        let options = DeleteOptions { uid: Some(made.uid.clone()), ..DeleteOptions::default() };
+        self.probe.reach(format_args!("before removal of trial"))?;
+        let deleted = self.cluster.delete(&made.key, &options).await;
+        self.probe.reach(format_args!("after removal of trial"))?;
+        match deleted {
+            Ok(Deleted::Absent) => return Ok(()),
+            Ok(Deleted::Gone | Deleted::Terminating(_)) => {}
+            // Another one of that name is somebody else's.
+            Err(error) if error.is_conflict() => return Ok(()),
+            Err(error) => return Err(Error::Cluster(error)),
+        }
+        let until = self.clock.now().saturating_add(GOING).unwrap_or(jiff::Timestamp::MAX);
+        while self.clock.now() < until {
+            match self.cluster.get(&made.key).await? {
+                Some(live) if live.uid() == Some(made.uid.as_str()) => self.sleep(LOOK).await,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the trial of one plan: its namespaces stay or go. Answers those that went.
+    ///
+    /// # Errors
+    /// [`Error::Cluster`] and [`Error::Store`]; the trial is left open then, for the next one to conclude.
+    pub async fn conclude_trial(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Vec<ObjectKey>, Error> {
+        self.hold();
+        let concluded = self.conclude_held(trial, plan, fate).await;
+        self.let_go();
+        concluded
+    }
+
+    pub(super) async fn conclude_held(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Vec<ObjectKey>, Error> {
+        let made: Vec<&MadeNamespace> = trial.made.iter().filter(|made| made.plan == plan).collect();
+        let Some(first) = made.first() else { return Ok(Vec::new()) };
+        let mut gone = Vec::new();
+        if fate == Fate::TakenBack {
+            for namespace in &made {
+                self.take_back(namespace).await?;
+                gone.push(namespace.key.clone());
+            }
+        }
+        let state = if fate == Fate::Kept { OperationState::Done } else { OperationState::Failed };
+        self.finish(&first.operation, state).await?;
+        Ok(gone)
+    }
+}
+
+fn is_new_namespace(step: &Step) -> bool {
+    step.action == Action::Create
+        && step.key.gvk.kind == "Namespace"
+        && step.key.gvk.group.is_empty()
+        && matches!(step.task, Task::Apply { .. } | Task::Ensure { .. })
+}
+
+/// Whether a live namespace has the labels and annotations of the one that was to be made.
+fn looks_as(live: &Object, wanted: &Value) -> bool {
+    ["/metadata/labels", "/metadata/annotations"].into_iter().all(|pointer| {
+        let wanted = wanted.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
+        wanted.into_iter().all(|(name, value)| live.at(pointer).and_then(|map| map.get(name)) == Some(value))
+    })
+}
+
+/// What controllers put into every namespace.
+fn is_automatic(object: &Object) -> bool {
+    matches!((object.kind(), object.name()), ("ServiceAccount", "default") | ("ConfigMap", "kube-root-ca.crt"))
+        || object.kind() == "Event"
+        || (object.kind() == "Secret" && object.str_at("/type") == Some("kubernetes.io/service-account-token"))
+}
