@@ -21,6 +21,7 @@ mod record;
 #[cfg(feature = "cluster")]
 mod selector;
 mod template;
+mod terminal;
 mod yaml;
 
 /// A reader, and how it is called.
@@ -40,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "yaml_round_trip", run: yaml::round_trip, longest: 2048 },
     Target { name: "yaml_edit", run: yaml::edit, longest: 2048 },
     Target { name: "project", run: yaml::project, longest: 4096 },
+    Target { name: "terminal", run: terminal::shown, longest: 1024 },
     Target { name: "template", run: template::template, longest: 1024 },
     Target { name: "chart", run: chart::chart, longest: 4096 },
     Target { name: "values", run: chart::values, longest: 4096 },

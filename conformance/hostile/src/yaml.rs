@@ -60,6 +60,5 @@ pub(crate) fn edit(bytes: &[u8]) {
 
 /// A project file is read or refused with places.
 pub(crate) fn project(bytes: &[u8]) {
-    let Some(text) = crate::text(bytes) else { return };
-    let _refused = landfall_project::parse("landfall.yaml", text);
+    let _refused = landfall_project::parse_bytes("landfall.yaml", bytes);
 }

@@ -64,6 +64,7 @@ replays! {
     yaml_that_is_written_again_is_the_same_value: "yaml_round_trip",
     yaml_edits_change_what_they_were_asked_to: "yaml_edit",
     project_files_are_read_or_refused: "project",
+    what_is_shown_obeys_nobody: "terminal",
     templates_end_in_output_or_an_error: "template",
     charts_end_in_manifests_or_an_error: "chart",
     values_files_are_merged_or_refused: "values",

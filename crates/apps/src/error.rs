@@ -1,6 +1,8 @@
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::ObjectKey;
 
+use crate::Fault;
+
 /// Why an Application could not be read, planned or synced.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -17,6 +19,14 @@ pub enum Error {
         name: String,
         /// What is wrong.
         reason: String,
+    },
+    /// Names and addresses of the Application are none.
+    #[error("application {name}: {}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unfit {
+        /// The Application.
+        name: String,
+        /// All of them.
+        faults: Vec<Fault>,
     },
     /// A kind is not served.
     #[error(
@@ -66,7 +76,7 @@ impl Diagnose for Error {
         let told = |code: u16| Diagnostic::error(code, self.to_string());
         match self {
             Error::NotAnApplication { .. } => told(470),
-            Error::Spec { .. } => told(471),
+            Error::Spec { .. } | Error::Unfit { .. } => told(471),
             Error::UnknownKind { key } => {
                 Diagnostic::error(402, format!("the cluster does not know the kind of {key}"))
                     .note(format!("argocd: {self}"))

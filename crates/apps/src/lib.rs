@@ -18,6 +18,7 @@
 mod annotations;
 mod compile;
 mod error;
+mod fault;
 mod glob;
 mod project;
 mod spec;
@@ -28,6 +29,7 @@ mod tracking;
 pub use annotations::{HookType, ResourceOptions};
 pub use compile::{Compiled, HealthWait, Target, compile};
 pub use error::Error;
+pub use fault::{Fault, FieldStep};
 pub use project::Project;
 pub use spec::{
     Application, Automated, Destination, DirectorySource, HelmParameter, HelmSource, IgnoreDifference, Source,

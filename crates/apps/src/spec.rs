@@ -197,7 +197,7 @@ impl Application {
     /// Reads an Application; fields that are not known are left to Argo CD.
     ///
     /// # Errors
-    /// [`Error::NotAnApplication`], [`Error::Spec`].
+    /// [`Error::NotAnApplication`], [`Error::Spec`], [`Error::Unfit`].
     pub fn parse(object: &Object) -> Result<Self, Error> {
         if object.api_version() != "argoproj.io/v1alpha1" || object.kind() != "Application" {
             return Err(Error::NotAnApplication { key: Box::new(object.key()) });
@@ -205,6 +205,10 @@ impl Application {
         let failed = |reason: String| Error::Spec { name: object.name().to_owned(), reason };
         if object.name().is_empty() {
             return Err(failed("it has no name".into()));
+        }
+        let faults = crate::fault::faults(object);
+        if !faults.is_empty() {
+            return Err(Error::Unfit { name: object.name().to_owned(), faults });
         }
         let spec = object.spec().ok_or_else(|| failed("it has no spec".into()))?;
         let spec = Spec::deserialize(spec).map_err(|error| failed(format!("spec: {error}")))?;

@@ -6,11 +6,12 @@ mod directory;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use landfall_apps::{Application, HelmSource, Project, Source};
+use landfall_apps::{Application, Fault, FieldStep, HelmSource, Project, Source};
 use landfall_chart::{Chart, KubeVersion, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic, Place};
 use landfall_object::Object;
 use landfall_source::{FetchedChart, SourceError, SourceTree, read_archive, repository_key, schema_documents};
+use landfall_yaml::Step;
 
 use crate::Target;
 use crate::target::join;
@@ -74,18 +75,30 @@ impl Target {
                     Diagnostic::error(128, format!("`{}` is not valid YAML", self.shown(path))).note(error.to_string()),
                 ]
             })?;
-            for object in documents.into_iter().filter_map(|document| Object::from_value(document).ok()) {
+            for (index, document) in documents.into_iter().enumerate() {
+                let Ok(object) = Object::from_value(document) else { continue };
                 if Project::is(&object) {
                     let project = Project::parse(&object).map_err(|error| vec![error.diagnose()])?;
                     projects.insert(project.name.clone(), project);
                 } else if object.kind() == "Application" && object.group() == "argoproj.io" {
-                    found.push((self.shown(path), object));
+                    let faults = match Application::parse(&object) {
+                        Err(landfall_apps::Error::Unfit { faults, .. }) => faults
+                            .iter()
+                            .map(|fault| told(fault, object.name(), &self.shown(path), &text, index))
+                            .collect(),
+                        _ => Vec::new(),
+                    };
+                    found.push((self.shown(path), object, faults));
                 }
             }
         }
         let mut units = Vec::new();
-        for (path, object) in found {
+        for (path, object, faults) in found {
             let name = object.name().to_owned();
+            if !faults.is_empty() {
+                units.push((name, Err(faults)));
+                continue;
+            }
             let unit = Application::parse(&object).map_err(|error| vec![at_file(error.diagnose(), &path)]);
             let unit = unit.and_then(|application| {
                 let project = projects.get(&application.project).cloned();
@@ -147,6 +160,33 @@ fn unit_of(application: Application, project: Option<Project>, sources: Vec<Unit
     let name = application.name.clone();
     let door = Door::Application(Box::new(BoundApplication { application, project }));
     Unit { name, namespace, optional: true, door, sources, lent: Vec::new() }
+}
+
+/// A fault of an Application at its line.
+fn told(fault: &Fault, name: &str, file: &str, text: &str, document: usize) -> Diagnostic {
+    let steps: Vec<Step<'_>> = fault
+        .path
+        .iter()
+        .map(|step| match *step {
+            FieldStep::Key(key) => Step::Key(key),
+            FieldStep::Index(index) => Step::Index(index),
+        })
+        .collect();
+    let documents = landfall_yaml::parse(text).unwrap_or_default();
+    let place = match documents.get(document).and_then(|document| document.at(&steps)) {
+        Some(node) => {
+            let (start, end) = (node.span().start, node.span().end);
+            let end = if end.line() == start.line() { end.column() } else { 0 };
+            Place::line(file, start.line() as u32).columns(start.column() as u32, end as u32).source_from(text)
+        }
+        None => Place::file(file),
+    };
+    let message = format!("Application {name}: `{}` cannot be `{}`", fault.field(), fault.text);
+    let diagnostic = Diagnostic::error(172, message).primary(place, &fault.unfit.wanted);
+    match &fault.unfit.near {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic,
+    }
 }
 
 fn at_file(diagnostic: Diagnostic, path: &str) -> Diagnostic {

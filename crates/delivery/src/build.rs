@@ -241,7 +241,7 @@ pub fn image_builds(
         let image = match &build.image {
             Some(repository) => match tag_of(&image) {
                 Some(tag) => format!("{repository}:{tag}"),
-                None => repository.clone(),
+                None => repository.to_string(),
             },
             None => image,
         };
@@ -251,7 +251,7 @@ pub fn image_builds(
         }
         let context = directory.join(build.context.as_deref().unwrap_or("."));
         let dockerfile = match &build.dockerfile {
-            Some(file) => directory.join(file),
+            Some(file) => directory.join(file.as_str()),
             None => context.join("Dockerfile"),
         };
         let (service, target) = (service.clone(), build.target.clone());

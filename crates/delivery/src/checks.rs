@@ -114,7 +114,7 @@ pub fn check_client(checks: &[Check], routes: &Routes) -> Result<reqwest::Client
 pub async fn run_check(client: &reqwest::Client, check: &Check, routes: &Routes, cluster: &Cluster) -> CheckResult {
     let started = Instant::now();
     let default = if check.logs.is_some() { LOG_TIMEOUT } else { DEFAULT_TIMEOUT };
-    let timeout = check.timeout.as_deref().and_then(|text| crate::parse_duration(text).ok()).unwrap_or(default);
+    let timeout = check.timeout.as_ref().map_or(default, landfall_project::Span::duration);
     let mut pause = Duration::from_millis(50);
     let mut tries = 0;
     loop {
@@ -156,7 +156,7 @@ fn subject(check: &Check) -> String {
     let exec = check.exec.as_ref().map(|exec| format!("{} $ {}", exec.workload, exec.argv.join(" ")));
     let log = check.logs.as_ref().map(|workload| format!("log of {workload}"));
     let rollout = check.rollout.as_ref().map(|workload| format!("rollout of {workload}"));
-    check.http.clone().or(exec).or(log).or(rollout).unwrap_or_default()
+    check.http.as_ref().map(ToString::to_string).or(exec).or(log).or(rollout).unwrap_or_default()
 }
 
 async fn ask(client: &reqwest::Client, address: &str, check: &Check, routes: &Routes) -> (Verdict, bool) {

@@ -16,7 +16,6 @@ mod build;
 mod checks;
 mod content;
 mod down;
-mod duration;
 mod explain;
 mod forward;
 mod history;
@@ -44,7 +43,6 @@ pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
 pub use build::{Builder, ImageBuild, Imported, Shipping, image_builds};
 pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, check_client, run_check, tally};
 pub use down::{DownOptions, Removal};
-pub use duration::parse_duration;
 pub use explain::{
     BlamedCommit, DecisionStory, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory,
     RenderedLine, ValueStory, field_path, is_near,

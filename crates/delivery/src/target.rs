@@ -1,3 +1,4 @@
+use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
 use landfall_diag::{Diagnose, Diagnostic};
@@ -174,11 +175,10 @@ impl Target {
             TargetPlace::Archive(file) | TargetPlace::Manifest(file) => file.parent(),
         };
         let file = directory.unwrap_or(Path::new(".")).join(landfall_project::FILE_NAME);
-        let kind = match std::fs::read(&file) {
-            Ok(bytes) => TargetKind::System(Box::new(landfall_project::parse(
-                landfall_project::FILE_NAME,
-                &String::from_utf8_lossy(&bytes),
-            )?)),
+        let most = landfall_project::MOST_BYTES as u64 + 1;
+        let mut bytes = Vec::new();
+        let kind = match std::fs::File::open(&file).and_then(|file| file.take(most).read_to_end(&mut bytes)) {
+            Ok(_) => TargetKind::System(Box::new(landfall_project::parse_bytes(landfall_project::FILE_NAME, &bytes)?)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => TargetKind::Applications(Vec::new()),
             Err(error) => {
                 return Err(one(
@@ -221,8 +221,7 @@ impl Target {
     fn recognise(source: SourceTree, directory: String, name: &str) -> Result<Self, Vec<Diagnostic>> {
         let project = join(&directory, landfall_project::FILE_NAME);
         if let Some(text) = source.read(&project).map_err(|error| one(error.diagnose()))? {
-            let text = String::from_utf8_lossy(&text).into_owned();
-            let file = landfall_project::parse(landfall_project::FILE_NAME, &text)?;
+            let file = landfall_project::parse_bytes(landfall_project::FILE_NAME, &text)?;
             return Ok(Target { source, directory, shown: String::new(), kind: TargetKind::System(Box::new(file)) });
         }
         if source.read(&join(&directory, "Chart.yaml")).map_err(|error| one(error.diagnose()))?.is_some() {

@@ -225,7 +225,7 @@ impl Target {
                 };
                 for release in &environment.releases {
                     units.push((
-                        release.name.clone(),
+                        release.name.to_string(),
                         self.system_release(release, selection, overrides, default_namespace),
                     ));
                 }
@@ -295,8 +295,8 @@ impl Target {
             values.set(SetFlag::Json, format!("{path}={value}"));
         }
         add_overrides(&mut values, overrides);
-        let namespace = release.namespace.clone().unwrap_or_else(|| default_namespace.to_owned());
-        let unit = Unit::release(release.name.clone(), namespace, chart, values);
+        let namespace = release.namespace.as_deref().unwrap_or(default_namespace).to_owned();
+        let unit = Unit::release(release.name.to_string(), namespace, chart, values);
         Ok(Unit { optional: release.optional, lent, ..unit })
     }
 

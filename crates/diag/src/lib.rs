@@ -19,5 +19,5 @@ mod similar;
 
 pub use diagnostic::{Code, Diagnose, Diagnostic, Label, Place, Severity};
 pub use full::{DISK_FULL, disk_full, disk_full_in, disk_full_words, is_full};
-pub use plain::render_plain;
+pub use plain::{render_plain, render_shown};
 pub use similar::nearest;

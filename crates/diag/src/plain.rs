@@ -4,6 +4,12 @@ use crate::Diagnostic;
 ///
 /// The command line has a coloured renderer of its own; this one serves logs, tests and files.
 pub fn render_plain(diagnostic: &Diagnostic) -> String {
+    render_shown(diagnostic, str::to_owned)
+}
+
+/// As [`render_plain`], with source lines as `show` writes them: carets stand under what is meant though it may be longer
+/// than it is in the file.
+pub fn render_shown(diagnostic: &Diagnostic, show: impl Fn(&str) -> String) -> String {
     let mut out = format!("{diagnostic}\n");
     let width = diagnostic.labels.iter().map(|label| label.place.line.to_string().len()).max().unwrap_or(1);
     for label in &diagnostic.labels {
@@ -20,12 +26,15 @@ pub fn render_plain(diagnostic: &Diagnostic) -> String {
         match &place.source {
             Some(source) if place.line > 0 => {
                 out.push_str(&format!("{:width$} |\n", ""));
-                out.push_str(&format!("{:>width$} | {source}\n", place.line));
+                out.push_str(&format!("{:>width$} | {}\n", place.line, show(source)));
                 let start = place.column.max(1) as usize;
                 let end = (place.end_column as usize).max(start + 1);
-                let lead: String = source.chars().take(start - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+                let before: String = source.chars().take(start - 1).collect();
+                let lead: String = show(&before).chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+                let meant: String = source.chars().skip(start - 1).take(end - start).collect();
                 let mark = if label.primary { "^" } else { "-" };
-                let marks = mark.repeat(end - start);
+                // What is meant may lie behind the line's end.
+                let marks = mark.repeat(show(&meant).chars().count() + (end - start) - meant.chars().count());
                 out.push_str(format!("{:width$} | {lead}{marks} {}", "", label.text).trim_end());
                 out.push('\n');
             }

@@ -135,20 +135,31 @@ impl fmt::Display for BadDuration<'_> {
     }
 }
 
-/// Reads a Go duration: `500ms`, `2s`, `1m30s`.
+/// Reads a Go duration: `500ms`, `2s`, `1m30s`; days as `2d`, weeks as `2w`, and a bare number as seconds, as landfall.yaml has them.
 pub(crate) fn parse_duration(written: &str) -> Option<SignedDuration> {
     let mut rest = written.trim();
     let mut total = SignedDuration::ZERO;
     if rest.is_empty() {
         return None;
     }
+    if let Ok(seconds) = rest.parse::<u32>() {
+        return Some(SignedDuration::from_secs(seconds.into()));
+    }
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|end| *end > 0)?;
         let number: f64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
-        let (unit, seconds) = [("ms", 0.001), ("us", 0.000_001), ("h", 3600.0), ("m", 60.0), ("s", 1.0)]
-            .into_iter()
-            .find(|(unit, _)| rest.starts_with(unit))?;
+        let (unit, seconds) = [
+            ("ms", 0.001),
+            ("us", 0.000_001),
+            ("w", 604_800.0),
+            ("d", 86_400.0),
+            ("h", 3600.0),
+            ("m", 60.0),
+            ("s", 1.0),
+        ]
+        .into_iter()
+        .find(|(unit, _)| rest.starts_with(unit))?;
         rest = &rest[unit.len()..];
         total = total.checked_add(SignedDuration::try_from_secs_f64(number * seconds).ok()?)?;
     }

@@ -21,7 +21,7 @@ impl Diagnose for OnceViolation {
     fn diagnose(&self) -> Diagnostic {
         Diagnostic::refused(460, self.to_string())
             .note("data made with the old value could never be read again")
-            .help("only `landfall secrets rotate --accept` replaces such a key")
+            .help("put the value back that the cluster has: such a key is made once and kept")
     }
 }
 

@@ -142,12 +142,87 @@ pub(crate) struct VersionArgs {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use clap::CommandFactory;
+    use regex::Regex;
 
     use super::Cli;
 
     #[test]
     fn no_two_arguments_of_a_command_have_one_name() {
         Cli::command().debug_assert();
+    }
+
+    /// Whether the words behind `landfall` begin a command: one of ours, with its own where it has some, or Helm's.
+    fn is_command(words: &[&str]) -> bool {
+        let Some((first, rest)) = words.split_first() else { return true };
+        let tree = Cli::command();
+        let helm = |verb: &str| crate::helm::VERBS.iter().any(|known| known.name == verb);
+        match tree.find_subcommand(first) {
+            Some(command) if command.has_subcommands() => {
+                rest.first().is_none_or(|second| command.find_subcommand(second).is_some())
+            }
+            Some(_) => true,
+            None if *first == "helm" => rest.first().is_none_or(|verb| helm(verb)),
+            None => helm(first),
+        }
+    }
+
+    /// The commands that a text tells to type: `landfall` at the beginning of what stands in quotes or on a line of its
+    /// own, and the plain words behind it.
+    fn commands(text: &str) -> Vec<(usize, Vec<&str>)> {
+        let told = Regex::new(r#"(?m)(?:[`"]|\\n|^(?:    |\$ )?)\s*landfall((?: [a-z][a-z-]*)+)(?P<end>.?)"#)
+            .expect("a pattern");
+        let found = told.captures_iter(text).filter(|it| !matches!(&it["end"], "." | "/" | "=" | ":"));
+        found
+            .map(|it| (it.get(0).map_or(0, |all| all.start()), it[1].len(), it.get(1).map_or(0, |words| words.start())))
+            .map(|(at, length, start)| {
+                (at, text[start..start + length].split(' ').filter(|word| !word.is_empty()).collect())
+            })
+            .collect()
+    }
+
+    fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                files(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs" || ending == "md") {
+                found.push(path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_that_is_advised_exists() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut paths = vec![root.join("README.md")];
+        files(&root.join("docs"), &mut paths);
+        for room in std::fs::read_dir(root.join("crates")).expect("the rooms").flatten() {
+            files(&room.path().join("src"), &mut paths);
+        }
+        let (mut seen, mut wrong) = (0, Vec::new());
+        for path in paths {
+            let text = std::fs::read_to_string(&path).expect("a file of ours");
+            for (at, words) in commands(&text) {
+                seen += 1;
+                if !is_command(&words) {
+                    let line = text[..at].lines().count() + 1;
+                    wrong.push(format!("{}:{line}: landfall {}", path.display(), words.join(" ")));
+                }
+            }
+        }
+        assert!(seen > 100, "only {seen} commands were found: the search is broken");
+        assert!(wrong.is_empty(), "commands that do not exist:\n{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn a_command_that_does_not_exist_is_found() {
+        // Not written out, because this file is searched, too.
+        let text = "`L init` writes one\n    L cluster strat\n\"L up x\" `L helm lint` L is".replace('L', "landfall");
+        let wrong: Vec<_> =
+            commands(&text).into_iter().map(|(_, words)| words).filter(|words| !is_command(words)).collect();
+        assert_eq!(wrong, [vec!["init"], vec!["cluster", "strat"]]);
     }
 }

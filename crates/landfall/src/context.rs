@@ -212,7 +212,7 @@ impl Context {
         }
         let kubeconfig = args.kubeconfig.as_ref().map(|path| self.cwd.join(path));
         let named = match &args.context {
-            Some(name) => Some(name.clone()),
+            Some(name) => Some(name.to_string()),
             None if explicit => Some(crate::kubeconfig::current_context(&self.env, kubeconfig.as_deref())?),
             None => crate::kubeconfig::current_context(&self.env, None).ok(),
         };
@@ -276,7 +276,7 @@ impl Context {
         };
         let known = || file.system.environments.keys().map(String::as_str);
         match &args.env {
-            Some(name) if file.system.environments.contains_key(name) => Ok(Some(name.clone())),
+            Some(name) if file.system.environments.contains_key(name.as_str()) => Ok(Some(name.to_string())),
             Some(name) => {
                 let mut diagnostic =
                     Diagnostic::error(112, format!("there is no environment `{name}` in {}", file.file))
@@ -311,7 +311,7 @@ impl Context {
         let kubeconfig = args.kubeconfig.as_ref().map(|path| self.cwd.join(path));
         let TargetKind::System(file) = &target.kind else {
             return Ok(match &args.context {
-                Some(name) => ClusterChoice::Context { name: name.clone(), kubeconfig, protected: false },
+                Some(name) => ClusterChoice::Context { name: name.to_string(), kubeconfig, protected: false },
                 None => ClusterChoice::Embedded,
             });
         };
@@ -341,7 +341,7 @@ impl Context {
             }
             (None, Some(given)) => Err(refuse("the embedded cluster", given)),
             (Some(RemoteCluster { context, protected }), _) => {
-                Ok(ClusterChoice::Context { name: context.clone(), kubeconfig, protected: *protected })
+                Ok(ClusterChoice::Context { name: context.to_string(), kubeconfig, protected: *protected })
             }
             (None, None) => Ok(ClusterChoice::Embedded),
         }

@@ -30,14 +30,15 @@ impl Failure {
 
 /// The exit code of an error by its number: codes are grouped by what went wrong.
 ///
-/// 100–199 are configuration and usage, 401 and 508 are targets that cannot be reached, 451–453 are deliveries that
-/// are not healthy, 444 and 606 are what was interrupted; what was refused is so by its severity.
+/// 100–199 are configuration and usage, as are `--set` lines and names of releases that the chart room refuses; 401 and
+/// 508 are targets that cannot be reached, 451–453 are deliveries that are not healthy, 444 and 606 are what was
+/// interrupted; what was refused is so by its severity.
 pub(crate) fn exit_of(diagnostic: &Diagnostic) -> Exit {
     if diagnostic.severity == Severity::Refused {
         return Exit::Refused;
     }
     match diagnostic.code.0 {
-        100..=199 => Exit::Usage,
+        100..=199 | 207 | 212 => Exit::Usage,
         401 | 508 => Exit::Unreachable,
         451..=453 => Exit::Unhealthy,
         landfall_engine::INTERRUPTED | 606 => Exit::Interrupted,

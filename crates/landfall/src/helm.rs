@@ -50,6 +50,7 @@ mod status;
 mod table;
 mod template;
 mod test;
+mod typed;
 mod uninstall;
 mod upgrade;
 mod validate;
@@ -63,6 +64,8 @@ use landfall_chart::{ChartError, Dialect};
 use landfall_diag::{Diagnose, Diagnostic, Severity};
 
 use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::exit_of;
 
 use flags::Flags;
 
@@ -198,12 +201,14 @@ impl Stop {
 }
 
 /// A verb by name: what it is called with, and what it does.
-struct Verb {
-    name: &'static str,
+pub(crate) struct Verb {
+    /// What is typed.
+    pub(crate) name: &'static str,
     run: fn(&World<'_>, &[String]) -> Result<u8, Stop>,
 }
 
-const VERBS: [Verb; 35] = [
+/// Helm's verbs by every name that they have.
+pub(crate) const VERBS: [Verb; 35] = [
     Verb { name: "template", run: template::run },
     Verb { name: "lint", run: lint::run },
     Verb { name: "show", run: show::run },
@@ -276,7 +281,8 @@ pub(crate) fn state(env: &crate::env::Env, arguments: &[OsString]) -> Option<Str
 pub(crate) fn run(world: &World<'_>, arguments: &[OsString]) -> u8 {
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     // What is still to be written may find no room, and is then no success.
-    let outcome = dispatch(world, &words).and_then(|code| io::stdout().flush().map(|()| code).map_err(Stop::from));
+    let outcome =
+        dispatch(world, &words).and_then(|code| landfall_terminal::out().flush().map(|()| code).map_err(Stop::from));
     match outcome {
         Ok(code) => code,
         Err(stop) => tell(world, stop),
@@ -313,7 +319,7 @@ pub(crate) fn program(world: &World<'_>) -> &'static str {
 
 fn help(world: &World<'_>) -> Result<u8, Stop> {
     let name = program(world);
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     writeln!(out, "Helm's verbs, served by Landfall.\n\nUsage:\n  {name} [command]\n\nAvailable Commands:")?;
     for (verb, what) in ABOUT {
         writeln!(out, "  {verb:<12}{what}")?;
@@ -342,7 +348,7 @@ fn version(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         Dialect::V3 => (landfall_chart::HelmVersion::default(), None),
         Dialect::V4 => (landfall_chart::HelmVersion::four(), Some(landfall_chart::KUBE_CLIENT)),
     };
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     if let Some(template) = flags.text("template").filter(|template| !template.is_empty()) {
         out.write_all(&gotemplate::printed(template, &gotemplate::build_info(&helm, client))?)?;
     } else if flags.is("short") {
@@ -367,7 +373,7 @@ fn version(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 /// Tells why a verb stopped and gives the exit code.
 fn tell(world: &World<'_>, stop: Stop) -> u8 {
     let say = |text: &str| {
-        let _nobody_listens = writeln!(io::stderr().lock(), "Error: {text}");
+        let _nobody_listens = writeln!(landfall_terminal::err(), "Error: {text}");
     };
     match (world.voice, stop) {
         (_, Stop::Closed) => 0,
@@ -388,8 +394,9 @@ fn tell(world: &World<'_>, stop: Stop) -> u8 {
             2
         }
         (Voice::Landfall, Stop::Chart(error)) => {
-            (world.show)(&error.diagnose());
-            1
+            let diagnostic = error.diagnose();
+            (world.show)(&diagnostic);
+            if exit_of(&diagnostic) == Exit::Usage { 2 } else { 1 }
         }
         (Voice::Landfall, Stop::Words { diagnostic, .. }) => {
             (world.show)(&diagnostic);
@@ -411,7 +418,7 @@ fn tell(world: &World<'_>, stop: Stop) -> u8 {
 
 /// Writes lines of Helm's log to standard error.
 pub(crate) fn log<'w>(warnings: impl IntoIterator<Item = &'w landfall_chart::Warning>) {
-    let mut err = io::stderr().lock();
+    let mut err = landfall_terminal::err();
     for warning in warnings {
         // Go's log ends a line only where its text does not.
         let end = if warning.text.ends_with('\n') { "" } else { "\n" };
@@ -440,7 +447,7 @@ pub(crate) fn group(world: &World<'_>, verb: &str, given: Option<&str>, parts: &
         (Voice::Landfall, None) => return Err(Stop::Usage(format!("say what to do: {verb} {}", names.join(", ")))),
         (Voice::Helm, _) => {}
     }
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     writeln!(out, "Usage:\n  {} {verb} [command]\n\nAvailable Commands:", program(world))?;
     for (name, about) in parts {
         writeln!(out, "  {name:<12}{about}")?;
@@ -481,10 +488,13 @@ fn parse(
     four::heed(world, usage.split(' ').next().unwrap_or_default(), &flags)?;
     if flags.is("help") {
         let name = program(world);
-        let mut out = io::stdout().lock();
+        let mut out = landfall_terminal::out();
         writeln!(out, "Usage:\n  {name} {usage}\n\nFlags:")?;
         out.write_all(flags::help(specs).as_bytes())?;
         return Ok(None);
+    }
+    if world.voice == Voice::Landfall {
+        typed::check(usage, &flags).map_err(Stop::Usage)?;
     }
     Ok(Some(flags))
 }

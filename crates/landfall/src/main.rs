@@ -24,6 +24,7 @@ mod probe;
 mod state;
 mod ui;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -42,6 +43,13 @@ use crate::ui::{Output, Ui, Verbosity};
 static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let mut err = landfall_terminal::err();
+        let trace = std::backtrace::Backtrace::capture();
+        let trace =
+            if trace.status() == std::backtrace::BacktraceStatus::Captured { trace.to_string() } else { String::new() };
+        let _nobody_listens = writeln!(err, "{panic}\n{trace}");
+    }));
     let env = Env::current();
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     if let Some((voice, verb)) = helm::asked(&arguments) {
@@ -114,7 +122,21 @@ fn written(ui: &Ui, exit: Exit) -> Exit {
 
 /// Prints what the arguments ask for or lack: help, the version, a word that is not known.
 fn said_by_arguments(env: &Env, error: &clap::Error) -> ExitCode {
-    let printed = error.print().and_then(|()| std::io::Write::flush(&mut std::io::stdout()));
+    let text = error.render();
+    let plain = text.to_string();
+    let seen = landfall_terminal::shown(&plain);
+    let told = |is_terminal: bool| {
+        // Arguments and variables may be somebody else's words: where they are not harmless, colour cannot be told from
+        // them.
+        let colour = is_terminal && seen == plain && env.get("NO_COLOR").is_none_or(str::is_empty);
+        if colour { text.ansi().to_string() } else { seen.to_string() }
+    };
+    let printed = if error.use_stderr() {
+        landfall_terminal::err().write_painted(&told(landfall_terminal::err_is_terminal()))
+    } else {
+        let mut out = landfall_terminal::out();
+        out.write_painted(&told(landfall_terminal::out_is_terminal())).and_then(|()| out.flush())
+    };
     if let Some(diagnostic) = printed.err().as_ref().and_then(ui::output_failure) {
         Ui::new(env, Output::Table, Verbosity::Normal, ui::ColorChoice::Auto).diagnostic(&diagnostic);
         return Exit::Failed.into();
@@ -222,6 +244,7 @@ fn log_to_stderr(env: &Env) {
     let Some(filter) = env.get("LANDFALL_LOG") else { return };
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_writer(landfall_terminal::err)
         .init();
 }

@@ -1,7 +1,8 @@
 //! The terminal: data on standard output, everything else on standard error.
 //!
-//! One [`Ui`] value is passed down; nothing else in the binary prints. Styles are labels, colours never carry
-//! meaning alone.
+//! One [`Ui`] value is passed down; nothing else in the binary prints but Helm's verbs, which write through the same
+//! room. Styles are labels, colours never carry meaning alone. What is said to people is shown, wherever it goes: what a
+//! terminal would obey is written as an escape. Data is as it is for programs, and shown where a terminal reads it.
 
 mod diagnostic;
 mod progress;
@@ -12,10 +13,11 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use progress::{Progress, seconds};
-pub(crate) use style::{Style, paint};
+pub(crate) use style::Style;
 pub(crate) use table::Table;
 
 use landfall_diag::Diagnostic;
+use landfall_terminal::{Colour, Inks};
 
 /// What is to be told of standard output that takes nothing; nothing where its reader has gone.
 pub(crate) fn output_failure(error: &std::io::Error) -> Option<Diagnostic> {
@@ -67,13 +69,23 @@ pub(crate) struct Ui {
     pub(crate) output: Output,
     /// How much is said.
     pub(crate) verbosity: Verbosity,
-    color_out: bool,
-    color_err: bool,
+    inks: Arc<Inks>,
+    color_out: Colour,
+    color_err: Colour,
+    log: Log,
     live: bool,
     can_prompt: bool,
-    width: usize,
     /// Why standard output takes nothing any more, once it does not.
     unwritten: Arc<OnceLock<std::io::Error>>,
+}
+
+/// Who reads what is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Log {
+    /// People, and programs that do not obey.
+    Plain,
+    /// GitHub's runner, which obeys commands in it.
+    Runner,
 }
 
 /// When colour is used.
@@ -91,33 +103,45 @@ pub(crate) enum ColorChoice {
 impl Ui {
     /// A terminal as the environment and flags describe it.
     pub(crate) fn new(env: &crate::env::Env, output: Output, verbosity: Verbosity, color: ColorChoice) -> Self {
-        let out_tty = std::io::stdout().is_terminal();
-        let err_tty = std::io::stderr().is_terminal();
-        let allowed = |tty: bool| match color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => {
-                env.get("NO_COLOR").is_none_or(str::is_empty)
-                    && (tty || env.get("CLICOLOR_FORCE").is_some_and(|v| v != "0"))
-                    && env.get("TERM") != Some("dumb")
-            }
+        let out_tty = landfall_terminal::out_is_terminal();
+        let err_tty = landfall_terminal::err_is_terminal();
+        let allowed = |tty: bool| {
+            let wanted = match color {
+                ColorChoice::Always => true,
+                ColorChoice::Never => false,
+                ColorChoice::Auto => {
+                    env.get("NO_COLOR").is_none_or(str::is_empty)
+                        && (tty || env.get("CLICOLOR_FORCE").is_some_and(|v| v != "0"))
+                        && env.get("TERM") != Some("dumb")
+                }
+            };
+            if wanted { Colour::On } else { Colour::Off }
         };
-        let width = env.get("COLUMNS").and_then(|text| text.parse().ok()).unwrap_or(if err_tty { 100 } else { 80 });
         Ui {
             output,
             verbosity,
+            inks: Arc::new(Inks::new()),
+            log: if env.get("GITHUB_ACTIONS") == Some("true") { Log::Runner } else { Log::Plain },
             color_out: allowed(out_tty),
             color_err: allowed(err_tty),
             live: err_tty && !env.is_ci() && env.get("LANDFALL_NO_PROGRESS").is_none(),
             can_prompt: err_tty && std::io::stdin().is_terminal() && !env.is_ci(),
-            width,
             unwritten: Arc::default(),
         }
     }
 
-    /// Writes data to standard output; what cannot be written is told once, when the command has ended.
+    /// Writes text for people to standard output, shown; what cannot be written is told once, when the command has
+    /// ended.
     pub(crate) fn data(&self, text: &str) {
-        self.bytes(text.as_bytes());
+        let mut out = landfall_terminal::out();
+        self.written(out.write_painted(&self.shown(text, self.color_out)).and_then(|()| out.flush()));
+    }
+
+    fn written(&self, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            // The first reason is the cause of all others.
+            let _later = self.unwritten.set(error);
+        }
     }
 
     /// Whether nobody takes standard output any more, so that what only prints may end.
@@ -131,17 +155,36 @@ impl Ui {
         self.unwritten.get().and_then(output_failure)
     }
 
-    /// Writes a line of data.
+    /// Writes a table for people.
+    pub(crate) fn table(&self, table: &Table) {
+        self.data(&table.render(&self.inks));
+    }
+
+    /// Writes a line of a container's log: as it is into a pipe or file, shown where people or a runner read it.
+    pub(crate) fn log_line(&self, line: &str) {
+        match self.log {
+            Log::Plain => self.bytes(format!("{line}\n").as_bytes()),
+            Log::Runner => self.line(line),
+        }
+    }
+
+    /// Writes a line for people.
     pub(crate) fn line(&self, text: &str) {
         self.data(&format!("{text}\n"));
     }
 
-    /// Writes bytes as they are to standard output.
+    /// Writes data to standard output: as it is into a pipe or file, shown on a terminal.
     pub(crate) fn bytes(&self, bytes: &[u8]) {
-        let mut out = std::io::stdout().lock();
-        if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
-            // The first reason is the cause of all others.
-            let _later = self.unwritten.set(error);
+        let mut out = landfall_terminal::out();
+        self.written(out.write_all(bytes).and_then(|()| out.flush()));
+    }
+
+    /// Text for people as it is written: foreign characters shown, paint as colour, no command of a runner in it.
+    fn shown(&self, text: &str, colour: Colour) -> String {
+        let shown = self.inks.show(text, colour);
+        match self.log {
+            Log::Plain => shown,
+            Log::Runner => landfall_terminal::without_commands(&shown).into_owned(),
         }
     }
 
@@ -164,25 +207,30 @@ impl Ui {
         let least =
             if diagnostic.severity >= landfall_diag::Severity::Error { Verbosity::Quiet } else { Verbosity::Normal };
         if self.verbosity >= least {
-            self.err(diagnostic::render(diagnostic, self.color_err, self.width).trim_end());
+            self.err(diagnostic::render(diagnostic, &self.inks).trim_end());
         }
     }
 
     fn err(&self, text: &str) {
-        let mut err = std::io::stderr().lock();
-        if writeln!(err, "{text}").is_err() {
+        let mut err = landfall_terminal::err();
+        if err.write_painted(&format!("{}\n", self.shown(text, self.color_err))).is_err() {
             // Nobody is left to be told.
         }
     }
 
+    /// Text of the live line: shown, and on one line.
+    fn live(&self, text: &str) -> String {
+        landfall_terminal::shown_on_a_line(&self.inks.show(text, Colour::Off)).into_owned()
+    }
+
     /// Paints text for standard output.
     pub(crate) fn out_style(&self, style: Style, text: &str) -> String {
-        paint(self.color_out, style, text)
+        style.paint(&self.inks, text)
     }
 
     /// Paints text for standard error.
     pub(crate) fn err_style(&self, style: Style, text: &str) -> String {
-        paint(self.color_err, style, text)
+        style.paint(&self.inks, text)
     }
 
     /// Whether a live region may be drawn on standard error.
@@ -197,8 +245,8 @@ impl Ui {
 
     /// Asks a question on standard error and reads one line; `None` at the end of input.
     pub(crate) fn ask(&self, question: &str) -> Option<String> {
-        let mut err = std::io::stderr().lock();
-        if write!(err, "{question}").and_then(|()| err.flush()).is_err() {
+        let mut err = landfall_terminal::err();
+        if err.write_painted(&self.shown(question, self.color_err)).and_then(|()| err.flush()).is_err() {
             return None;
         }
         drop(err);
@@ -212,11 +260,12 @@ impl Ui {
     /// Prints a serialisable value as JSON or YAML, as `-o` asks.
     pub(crate) fn document(&self, value: &serde_json::Value) {
         match self.output {
-            Output::Yaml => self.data(&landfall_yaml::emit(value).unwrap_or_default()),
+            Output::Yaml => self.bytes(landfall_yaml::emit(value).unwrap_or_default().as_bytes()),
             _ => {
                 let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
                 text.push('\n');
-                self.data(&text);
+                // JSON has escapes of its own: with them it means the same, whoever prints it.
+                self.bytes(landfall_terminal::in_json(&text).as_bytes());
             }
         }
     }

@@ -39,6 +39,7 @@ mod it {
     mod signing;
     mod stored;
     mod targets;
+    mod terminal;
     mod themes;
     mod together;
     mod trials;

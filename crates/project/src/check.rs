@@ -1,8 +1,13 @@
 //! Checks a file's content against the schema of its types and says where it does not fit.
 
+use std::collections::HashSet;
+
 use landfall_diag::{Diagnostic, Place, nearest};
 use landfall_yaml::{Document, Node, Step};
 use serde_json::Value;
+
+use crate::parse::place_of;
+use crate::word;
 
 /// What does not fit, in the order of the file's keys.
 pub(crate) fn check<'a>(
@@ -14,8 +19,40 @@ pub(crate) fn check<'a>(
     let mut findings = Vec::new();
     let mut check = Check { file, document, root: schema, findings: &mut findings };
     check.value(&mut Vec::new(), content, schema);
-    findings.sort_by_key(|finding| finding.labels.first().map(|label| (label.place.line, label.place.column)));
     findings
+}
+
+/// Puts findings in the order of the file, each place of it once: what an alias repeats is one fault.
+pub(crate) fn in_order(findings: &mut Vec<Diagnostic>) {
+    let spot = |finding: &Diagnostic| finding.labels.first().map(|label| (label.place.line, label.place.column));
+    findings.sort_by_key(spot);
+    let mut told = HashSet::new();
+    findings.retain(|finding| match spot(finding) {
+        Some((line, column)) if line > 0 => {
+            told.insert((finding.code, line, column, finding.labels.first().map(|label| label.text.clone())))
+        }
+        _ => true,
+    });
+}
+
+/// The code of a text or number that cannot stand where it stands.
+const UNFIT: u16 = 172;
+
+/// Tells that a text is not what its place wants.
+fn unfitting(what: &str, text: &str, place: Place, unfit: word::Unfit) -> Diagnostic {
+    let finding = Diagnostic::error(UNFIT, format!("{what} cannot be `{}`", short(text))).primary(place, unfit.wanted);
+    match unfit.near {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None => finding,
+    }
+}
+
+/// A text as it is repeated in a message: its beginning, when it is long.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// One step from the root to the value that is being checked.
@@ -60,7 +97,10 @@ impl<'a> Check<'a> {
             return;
         }
         match value {
+            Value::String(text) => self.text(path, text, schema),
+            Value::Number(number) => self.number(path, number.as_f64().unwrap_or_default(), schema),
             Value::Object(map) => {
+                self.keys(path, map, schema);
                 let properties = schema.get("properties").and_then(Value::as_object);
                 let rest = schema.get("additionalProperties");
                 for (key, value) in map {
@@ -84,6 +124,9 @@ impl<'a> Check<'a> {
                 }
             }
             Value::Array(items) => {
+                if items.is_empty() && schema.get("minItems").and_then(Value::as_u64).is_some_and(|least| least > 0) {
+                    self.empty(path, "a list of at least one");
+                }
                 if let Some(schema) = schema.get("items") {
                     for (index, item) in items.iter().enumerate() {
                         path.push(At::Index(index));
@@ -94,6 +137,58 @@ impl<'a> Check<'a> {
             }
             _ => {}
         }
+    }
+
+    /// Holds a text against the rule that the schema names.
+    fn text(&mut self, path: &[At], text: &str, schema: &Value) {
+        if let Some(judge) = schema.get(word::RULE).and_then(Value::as_str).and_then(word::judge) {
+            if let Err(unfit) = judge(text) {
+                let place = self.value_place(path);
+                self.findings.push(unfitting(&format!("`{}`", dotted(path)), text, place, unfit));
+            }
+        } else if text.trim().is_empty() && schema.get("minLength").is_some() {
+            self.empty(path, "a text that is not empty");
+        }
+    }
+
+    /// Holds a map's keys against the rule that the schema names for them.
+    fn keys(&mut self, path: &mut Vec<At>, map: &serde_json::Map<String, Value>, schema: &Value) {
+        let rule = schema.get("propertyNames").and_then(|names| names.get(word::RULE)).and_then(Value::as_str);
+        let Some(judge) = rule.and_then(word::judge) else { return };
+        for key in map.keys() {
+            if let Err(unfit) = judge(key) {
+                let within = dotted(path);
+                path.push(At::Key(key.clone()));
+                let place = self.key_place(path);
+                path.pop();
+                self.findings.push(unfitting(&format!("a key of `{within}`"), key, place, unfit));
+            }
+        }
+    }
+
+    fn number(&mut self, path: &[At], number: f64, schema: &Value) {
+        let bound = |word: &str| schema.get(word).and_then(Value::as_f64);
+        let (least, most) = (bound("minimum"), bound("maximum"));
+        if least.is_none_or(|least| number >= least) && most.is_none_or(|most| number <= most) {
+            return;
+        }
+        let wanted = match (least, most) {
+            (Some(least), Some(most)) => format!("from {least} to {most}"),
+            (Some(least), None) => format!("{least} or more"),
+            (None, most) => format!("{} or less", most.unwrap_or_default()),
+        };
+        let place = self.value_place(path);
+        self.findings.push(
+            Diagnostic::error(UNFIT, format!("`{}` cannot be {number}", dotted(path)))
+                .primary(place, format!("it is {wanted}")),
+        );
+    }
+
+    fn empty(&mut self, path: &[At], wanted: &str) {
+        let place = self.value_place(path);
+        self.findings.push(
+            Diagnostic::error(103, format!("`{}` must be {wanted}", dotted(path))).primary(place, "this is empty"),
+        );
     }
 
     /// Takes the choice that the value means: the one of its type, of several the one with the fewest findings.
@@ -110,6 +205,12 @@ impl<'a> Check<'a> {
         let mut wanted = Vec::new();
         for choice in choices {
             let resolved = self.resolve(choice);
+            if resolved.get("type").is_none() && resolved.get("enum").is_none() && !self.may_be(value, choice) {
+                let mut words = Vec::new();
+                self.words(std::slice::from_ref(choice), &mut words);
+                wanted.extend(words.iter().map(|word| format!("`{}`", text(word))));
+                continue;
+            }
             if let Some(kind) = resolved.get("type") {
                 if !fits(value, kind) {
                     if kind != "null" {
@@ -134,6 +235,22 @@ impl<'a> Check<'a> {
         match best {
             Some(findings) => self.findings.extend(findings),
             None => self.wrong(path, value, &wanted.join(" or ")),
+        }
+    }
+
+    /// Whether a value is of a type that the schema takes at all.
+    fn may_be(&self, value: &Value, schema: &'a Value) -> bool {
+        let schema = self.resolve(schema);
+        let same_type = |word: &Value| std::mem::discriminant(word) == std::mem::discriminant(value);
+        let choices = ["anyOf", "oneOf"].into_iter().find_map(|word| schema.get(word).and_then(Value::as_array));
+        if let Some(choices) = choices {
+            return choices.iter().any(|choice| self.may_be(value, choice));
+        }
+        match (schema.get("const"), schema.get("enum").and_then(Value::as_array), schema.get("type")) {
+            (Some(word), ..) => same_type(word),
+            (None, Some(words), _) => words.iter().any(same_type),
+            (None, None, Some(wanted)) => fits(value, wanted),
+            (None, None, None) => true,
         }
     }
 
@@ -189,7 +306,7 @@ impl<'a> Check<'a> {
     fn wrong(&mut self, path: &[At], value: &Value, wanted: &str) {
         let place = self.value_place(path);
         self.findings.push(
-            Diagnostic::error(103, format!("`{}` must be {wanted}", dotted(path)))
+            Diagnostic::error(103, format!("{} must be {wanted}", self_name(path)))
                 .primary(place, format!("this is {}", kind_words(value))),
         );
     }
@@ -241,11 +358,7 @@ impl<'a> Check<'a> {
     }
 
     fn place(&self, node: Node<'_>) -> Place {
-        let span = node.span();
-        let end = if span.end.line() == span.start.line() { span.end.column() } else { 0 };
-        Place::line(self.file, span.start.line() as u32)
-            .columns(span.start.column() as u32, end as u32)
-            .source_from(self.document.source())
+        place_of(self.file, self.document.source(), node.span())
     }
 }
 
@@ -253,12 +366,12 @@ impl<'a> Check<'a> {
 fn section(path: &[At]) -> String {
     match path.split_last() {
         Some((_, parent)) => self_name(parent),
-        None => "the file".to_owned(),
+        None => "`landfall.yaml`".to_owned(),
     }
 }
 
 fn self_name(path: &[At]) -> String {
-    if path.is_empty() { "landfall.yaml".to_owned() } else { format!("`{}`", dotted(path)) }
+    if path.is_empty() { "`landfall.yaml`".to_owned() } else { format!("`{}`", dotted(path)) }
 }
 
 /// A path as people write it: `environments.local.releases[0].chart`.

@@ -3,7 +3,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Components, Connections, Facts, Maturity, Secrets, Simulated};
+use crate::{
+    Address, Components, Connections, ContainerName, ContextName, Facts, Glob, HeaderName, HostPattern, HttpMethod,
+    ImageRepository, Maturity, Namespace, ObjectName, ReleaseName, Secrets, Simulated, SimulatedName, Span, TreePath,
+    Url, WorkloadRef,
+};
 
 /// One place where the system runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,15 +21,17 @@ pub struct Environment {
     pub releases: Vec<ReleaseSpec>,
     /// Argo `Application` files (globs from the file's directory) delivered here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applications: Option<OneOrMany>,
+    pub applications: Option<OneOrMany<Glob>>,
     /// Operators that the system leans on, installed by `landfall addon install`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addons: Vec<AddonSpec>,
     /// Images built from this repository, by service.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("propertyNames" = ObjectName::shape()))]
     pub build: BTreeMap<String, Build>,
     /// What containers do on the embedded cluster, by the name of their workload; nothing else is pretended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("propertyNames" = SimulatedName::shape()))]
     pub simulate: BTreeMap<String, Simulated>,
     /// Whether changes in git are delivered without being asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,7 +89,7 @@ pub enum ClusterName {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RemoteCluster {
     /// The kubeconfig's context; a command that points elsewhere is refused.
-    pub context: String,
+    pub context: ContextName,
     /// Whether the environment refuses uncommitted changes and asks for its name before it changes.
     #[serde(default)]
     pub protected: bool,
@@ -104,15 +110,15 @@ impl ClusterTarget {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReleaseSpec {
     /// The release's name.
-    pub name: String,
+    pub name: ReleaseName,
     /// The chart's directory, from the file's directory.
-    pub chart: String,
+    pub chart: TreePath,
     /// Where it is installed; created when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    pub namespace: Option<Namespace>,
     /// Values files, later ones win; paths from the chart's directory first, then from the file's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<String>,
+    pub values: Vec<TreePath>,
     /// Single values (`path: value`), stronger than the files.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, serde_json::Value>,
@@ -126,16 +132,18 @@ pub struct ReleaseSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AddonSpec {
     /// Its name, as `landfall addon list` shows it.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// Its chart's version; the newest one when absent, and the installed one once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub version: Option<String>,
     /// Its chart's directory, from the file's directory, instead of its maintainers' repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chart: Option<String>,
+    pub chart: Option<TreePath>,
     /// Where it is installed, when not where it is by custom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    pub namespace: Option<Namespace>,
 }
 
 /// One image build.
@@ -144,19 +152,20 @@ pub struct AddonSpec {
 pub struct Build {
     /// The build context's directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<String>,
+    pub context: Option<TreePath>,
     /// The Dockerfile, from the file's directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dockerfile: Option<String>,
+    pub dockerfile: Option<TreePath>,
     /// The stage of the Dockerfile that is built, when it is not the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub target: Option<String>,
     /// Build arguments: name of the argument to the values path it is read from.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub args: BTreeMap<String, String>,
     /// The image's repository, when it is not the one the workload of this name uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
+    pub image: Option<ImageRepository>,
 }
 
 /// Whether git's changes are delivered without being asked for.
@@ -223,10 +232,10 @@ pub enum Channel {
 pub struct Hosts {
     /// An address, or several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expect: Option<OneOrMany>,
+    pub expect: Option<OneOrMany<Address>>,
     /// The only host names that may be routed here, `*.example.com` for any one label; any when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allow: Option<OneOrMany>,
+    pub allow: Option<OneOrMany<HostPattern>>,
 }
 
 /// A check made after each delivery: one question, and what its answer must be.
@@ -234,37 +243,41 @@ pub struct Hosts {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Check {
     /// The check's name in reports.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// The address asked; or one of `exec`, `logs` and `rollout`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http: Option<String>,
+    pub http: Option<Url>,
     /// The request's method; `GET`, or `POST` when there is a body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
+    pub method: Option<HttpMethod>,
     /// The request's body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// The request's headers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("propertyNames" = HeaderName::shape()))]
     pub headers: BTreeMap<String, String>,
     /// The status the answer must have; any of 200–399 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 100, max = 599))]
     pub status: Option<u16>,
     /// A command run in a container, which must end with 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<ExecCheck>,
     /// The workload whose log must hold the text of `contains`: `NAME`, `KIND/NAME` or `NAMESPACE/KIND/NAME`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logs: Option<String>,
+    pub logs: Option<WorkloadRef>,
     /// The workload that must be rolled out and available, named as for `logs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollout: Option<String>,
+    pub rollout: Option<WorkloadRef>,
     /// A text the answer's body, the command's output or the log must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub contains: Option<String>,
     /// How long the check may take in all, tries included, as `30s` or `2m`; 30 s when absent, 10 s for a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<String>,
+    pub timeout: Option<Span>,
 }
 
 /// A command run in a container.
@@ -272,31 +285,32 @@ pub struct Check {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExecCheck {
     /// The workload: `NAME`, `KIND/NAME` or `NAMESPACE/KIND/NAME`.
-    pub workload: String,
+    pub workload: WorkloadRef,
     /// The container; the first one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub container: Option<String>,
+    pub container: Option<ContainerName>,
     /// The command and its arguments.
+    #[schemars(length(min = 1))]
     pub argv: Vec<String>,
 }
 
 /// One text or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum OneOrMany {
+pub enum OneOrMany<T = String> {
     /// One.
-    One(String),
+    One(T),
     /// Several.
-    Many(Vec<String>),
+    Many(Vec<T>),
 }
 
-impl OneOrMany {
+impl<T: AsRef<str>> OneOrMany<T> {
     /// All of them in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         let slice = match self {
             OneOrMany::One(one) => std::slice::from_ref(one),
             OneOrMany::Many(many) => many.as_slice(),
         };
-        slice.iter().map(String::as_str)
+        slice.iter().map(T::as_ref)
     }
 }

@@ -9,28 +9,37 @@
 //! editors use ([`json_schema`]) is generated from the very types that are read, so the two cannot disagree.
 //!
 //! Invariants: pure, no I/O; a [`System`] that parsed is consistent (names are unique, references inside the file
-//! resolve); every section is read and checked even where no command acts on it yet, and
+//! resolve; each name, address, path and amount is one: [`Namespace`], [`Url`] and their like are read once and true
+//! from then on); every section is read and checked even where no command acts on it yet, and
 //! [`System::not_acted_on`] names those.
 
 mod check;
 mod environment;
 mod parse;
 mod place;
+mod references;
 mod schema;
 mod secrets;
 mod simulate;
 mod system;
+mod twice;
+mod word;
 
 pub use environment::{
     AddonSpec, Build, Check, ClusterTarget, Environment, ExecCheck, Hosts, ImagePolicy, Images, OneOrMany, ReleaseSpec,
     RemoteCluster, Sync, SyncMode,
 };
-pub use parse::{ProjectFile, parse};
+pub use parse::{MOST_BYTES, ProjectFile, parse, parse_bytes};
 pub use place::{Components, Connections, Facts, Maturity};
 pub use schema::json_schema;
-pub use secrets::{Generate, GenerateOnce, Lifecycle, SecretKey, Secrets};
+pub use secrets::{Alphabet, Generate, GenerateOnce, Lifecycle, SecretKey, Secrets};
 pub use simulate::{ExecAnswer, HttpAnswer, Simulated};
 pub use system::{Promotion, PromotionBy, System, Waiver};
+pub use word::{
+    Address, Amount, ContainerName, ContextName, Day, EnvironmentName, Glob, HeaderName, HostName, HostPattern,
+    HttpMethod, ImageRepository, Namespace, ObjectName, ReleaseName, RepositoryUrl, RoutePath, RuleId, SecretKeyName,
+    SimulatedName, Span, SystemName, TreePath, Unfit, Url, WorkloadRef,
+};
 
 /// The file's name at a repository's root.
 pub const FILE_NAME: &str = "landfall.yaml";

@@ -1,7 +1,7 @@
 use landfall_diag::{Diagnose, Diagnostic, Place};
-use landfall_yaml::{Document, Step};
+use landfall_yaml::Step;
 
-use crate::{System, check, schema};
+use crate::{System, check, references, schema, twice};
 
 /// A project file as it was read: its content and where each part stands.
 #[derive(Debug, Clone)]
@@ -14,37 +14,92 @@ pub struct ProjectFile {
     pub system: System,
 }
 
+/// The largest project file that is read, in bytes.
+pub const MOST_BYTES: usize = 1 << 20;
+
+/// Reads a project file as it lies on disk.
+///
+/// # Errors
+/// As [`parse`]; and bytes that are no text.
+pub fn parse_bytes(file: &str, bytes: &[u8]) -> Result<ProjectFile, Vec<Diagnostic>> {
+    if bytes.len() > MOST_BYTES {
+        return Err(vec![too_large(file)]);
+    }
+    match landfall_yaml::decode(bytes) {
+        Ok(text) => parse(file, &text),
+        Err(error) => {
+            let mut diagnostic = Diagnostic::error(176, format!("`{file}` is not text in UTF-8"));
+            if let Some(mark) = error.mark() {
+                let place = Place::line(file, mark.line() as u32).columns(mark.column() as u32, 0);
+                diagnostic = diagnostic.primary(place, "the first byte that is not");
+            }
+            Err(vec![diagnostic.help("save it in UTF-8")])
+        }
+    }
+}
+
 /// Reads a project file.
 ///
 /// # Errors
-/// Everything that is wrong with it: what is no YAML, unknown keys, wrong types, references that lead nowhere.
+/// Everything that is wrong with it, in the order of its lines: what is no YAML, keys that stand twice, unknown keys,
+/// wrong types, names, addresses, paths and amounts that are none, references that lead nowhere.
 pub fn parse(file: &str, text: &str) -> Result<ProjectFile, Vec<Diagnostic>> {
-    let document = match landfall_yaml::parse_first(text) {
-        Ok(Some(document)) => document,
-        Ok(None) => {
-            return Err(vec![
-                Diagnostic::error(105, format!("`{file}` is empty"))
-                    .help("`landfall init` writes one from what it finds"),
-            ]);
-        }
-        Err(error) => return Err(vec![in_file(file, text, &error)]),
+    if text.len() > MOST_BYTES {
+        return Err(vec![too_large(file)]);
+    }
+    let documents = landfall_yaml::parse(text).map_err(|error| vec![in_file(file, text, &error)])?;
+    let (Some(document), rest) = (documents.first(), documents.get(1..).unwrap_or_default()) else {
+        return Err(vec![empty(file)]);
     };
-    let content = landfall_yaml::document_to_json(&document).map_err(|error| vec![in_file(file, text, &error)])?;
+    let content = landfall_yaml::document_to_json(document).map_err(|error| vec![in_file(file, text, &error)])?;
+    if content.is_null() && rest.is_empty() {
+        return Err(vec![empty(file)]);
+    }
+    if let Some(second) = rest.first() {
+        let place = place_of(file, text, second.span());
+        return Err(vec![
+            Diagnostic::error(177, format!("`{file}` holds several documents, and one is read"))
+                .primary(place, "the second one begins here")
+                .help("take the `---` out, and what stands behind it"),
+        ]);
+    }
+    let mut findings = Vec::new();
+    twice::check(file, document, &mut findings);
     let schema = schema::json_schema();
-    let mut findings = check::check(file, &document, &content, &schema);
+    let fitting = check::check(file, document, &content, &schema);
+    let is_another = |finding: &Diagnostic| {
+        let named = |what: &str| finding.message.starts_with(&format!("`{what}` cannot be"));
+        named("apiVersion") || named("kind")
+    };
+    if fitting.iter().any(is_another) {
+        // A file of another kind: what its keys would mean here is nothing that anybody asked.
+        findings.extend(fitting.into_iter().filter(is_another));
+    } else {
+        findings.extend(fitting);
+        references::check(file, document, &content, &mut findings);
+    }
     if !findings.is_empty() {
+        check::in_order(&mut findings);
         return Err(findings);
     }
     let system: System = serde_json::from_value(content).map_err(|error| {
         // The schema comes from the same types: this is a disagreement between the two, so ours to mend.
         vec![Diagnostic::error(106, format!("`{file}` cannot be read")).note(error.to_string())]
     })?;
-    references(file, &document, &system, &mut findings);
-    if findings.is_empty() {
-        Ok(ProjectFile { file: file.to_owned(), text: text.to_owned(), system })
-    } else {
-        Err(findings)
-    }
+    Ok(ProjectFile { file: file.to_owned(), text: text.to_owned(), system })
+}
+
+fn too_large(file: &str) -> Diagnostic {
+    Diagnostic::error(175, format!("`{file}` is larger than {} KiB", MOST_BYTES >> 10))
+        .help("a project file names what is delivered; what is delivered itself lies in files beside it")
+}
+
+fn empty(file: &str) -> Diagnostic {
+    Diagnostic::error(105, format!("`{file}` is empty"))
+        .primary(Place::line(file, 1), "nothing but blank lines and comments")
+        .note("a chart's directory needs no such file: `landfall up ./chart`")
+        .help("begin with:\napiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: ./chart}]")
+        .help("`landfall schema` prints all that it may say")
 }
 
 impl ProjectFile {
@@ -64,129 +119,23 @@ impl ProjectFile {
 fn in_file(file: &str, text: &str, error: &landfall_yaml::Error) -> Diagnostic {
     let mut diagnostic = Diagnostic::error(107, format!("`{file}` is not valid YAML"));
     if let Some(mark) = error.mark() {
-        diagnostic = diagnostic
-            .primary(Place::line(file, mark.line() as u32).columns(mark.column() as u32, 0).source_from(text), "here");
+        let place = Place::line(file, mark.line() as u32).columns(mark.column() as u32, 0).source_from(text);
+        let blanks = place.source.as_deref().map(|line| line.len() - line.trim_start().len());
+        let tab = blanks.and_then(|blanks| place.source.as_deref()?.get(..blanks)?.find('\t'));
+        diagnostic = match tab {
+            Some(at) => diagnostic
+                .primary(place.columns(at as u32 + 1, at as u32 + 2), "a tab")
+                .help("indent with spaces: YAML takes no tabs there"),
+            None => diagnostic.primary(place, "here"),
+        };
     }
     diagnostic.note(error.diagnose().message)
 }
 
-/// What a schema cannot say: names are unique, and names that refer to environments exist.
-fn references(file: &str, document: &Document<'_>, system: &System, findings: &mut Vec<Diagnostic>) {
-    let place = |steps: &[Step<'_>]| match document.at(steps) {
-        Some(node) => {
-            let span = node.span();
-            Place::line(file, span.start.line() as u32)
-                .columns(span.start.column() as u32, span.end.column() as u32)
-                .source_from(document.source())
-        }
-        None => Place::file(file),
-    };
-    for (name, environment) in &system.environments {
-        for (index, release) in environment.releases.iter().enumerate() {
-            let earlier = &environment.releases[..index];
-            if earlier.iter().any(|it| it.name == release.name && it.namespace == release.namespace) {
-                let steps = [
-                    Step::Key("environments"),
-                    Step::Key(name),
-                    Step::Key("releases"),
-                    Step::Index(index),
-                    Step::Key("name"),
-                ];
-                findings.push(
-                    Diagnostic::error(
-                        108,
-                        format!("the release `{}` stands twice in environment `{name}`", release.name),
-                    )
-                    .primary(place(&steps), "the second one"),
-                );
-            }
-        }
-    }
-    for (name, environment) in &system.environments {
-        for (index, check) in environment.checks.iter().enumerate() {
-            let asked = [check.http.is_some(), check.exec.is_some(), check.logs.is_some(), check.rollout.is_some()];
-            let wrong = match asked.into_iter().filter(|asked| *asked).count() {
-                0 => "asks nothing",
-                1 if check.logs.is_some() && check.contains.is_none() => "reads a log and says no text it must contain",
-                1 => continue,
-                _ => "asks several things",
-            };
-            let steps = [
-                Step::Key("environments"),
-                Step::Key(name),
-                Step::Key("checks"),
-                Step::Index(index),
-                Step::Key("name"),
-            ];
-            findings.push(
-                Diagnostic::error(146, format!("the check `{}` {wrong}", check.name))
-                    .primary(place(&steps), "this one")
-                    .help("give it one of `http`, `exec`, `logs` (with `contains`) and `rollout`"),
-            );
-        }
-    }
-    for (index, step) in system.promotion.iter().enumerate() {
-        for (key, environment) in [("from", &step.from), ("to", &step.to)] {
-            if !system.environments.contains_key(environment) {
-                let steps = [Step::Key("promotion"), Step::Index(index), Step::Key(key)];
-                let mut finding =
-                    Diagnostic::error(109, format!("promotion {key} `{environment}`: there is no such environment"))
-                        .primary(place(&steps), "not declared under `environments`");
-                if let Some(near) = landfall_diag::nearest(environment, system.environments.keys().map(String::as_str))
-                {
-                    finding = finding.help(format!("did you mean `{near}`?"));
-                }
-                findings.push(finding);
-            }
-        }
-    }
-    for (index, waiver) in system.waivers.iter().enumerate() {
-        let at = |key| place(&[Step::Key("waivers"), Step::Index(index), Step::Key(key)]);
-        if !is_rule_id(&waiver.rule) {
-            findings.push(
-                Diagnostic::error(133, format!("`{}` is not a rule's id", waiver.rule))
-                    .primary(at("rule"), "wanted: LF and three digits")
-                    .help("`landfall rules` lists them"),
-            );
-        }
-        if !is_date(&waiver.until) {
-            findings.push(
-                Diagnostic::error(134, format!("`{}` is not a day", waiver.until))
-                    .primary(at("until"), "wanted: YYYY-MM-DD"),
-            );
-        }
-        if waiver.reason.trim().is_empty() {
-            findings.push(Diagnostic::error(135, "a waiver needs a reason").primary(at("reason"), "this is empty"));
-        }
-        if let Some(environment) = &waiver.environment
-            && !system.environments.contains_key(environment)
-        {
-            findings.push(
-                Diagnostic::error(136, format!("a waiver for `{environment}`: there is no such environment"))
-                    .primary(at("environment"), "not declared under `environments`"),
-            );
-        }
-    }
-}
-
-fn is_rule_id(text: &str) -> bool {
-    text.strip_prefix("LF").is_some_and(|digits| digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// Whether a text is a day as `2027-03-31`; months have at most 31 days here, the calendar is left to who compares.
-fn is_date(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let number = |part: &str, digits: usize| {
-        (part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse::<u16>().ok())?
-    };
-    match parts.as_slice() {
-        [year, month, day] => {
-            number(year, 4).is_some()
-                && number(month, 2).is_some_and(|month| (1..=12).contains(&month))
-                && number(day, 2).is_some_and(|day| (1..=31).contains(&day))
-        }
-        _ => false,
-    }
+/// A span of the text as a place; columns only as far as the first line.
+pub(crate) fn place_of(file: &str, text: &str, span: landfall_yaml::Span) -> Place {
+    let end = if span.end.line() == span.start.line() { span.end.column() } else { 0 };
+    Place::line(file, span.start.line() as u32).columns(span.start.column() as u32, end as u32).source_from(text)
 }
 
 #[cfg(test)]
@@ -221,7 +170,7 @@ mod tests {
         let findings = parse("landfall.yaml", text).expect_err("the second is wrong");
         let text: String = findings.iter().map(render_plain).collect();
         for wanted in
-            ["`pinned` is not a rule's id", "`soon` is not a day", "a waiver needs a reason", "no such environment"]
+            ["cannot be `pinned`", "cannot be `soon`", "`waivers[1].reason` must be a text", "no such environment"]
         {
             assert!(text.contains(wanted), "{text}");
         }

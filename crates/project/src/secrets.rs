@@ -3,22 +3,24 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::OneOrMany;
+use crate::{ObjectName, OneOrMany, SecretKeyName, Span, TreePath};
 
 /// The keys an environment needs and how each comes to be. No value ever stands in this file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Secrets {
     /// The Secret that the pods read.
-    pub target: String,
+    pub target: ObjectName,
     /// The values file that holds the sealed keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
+    pub file: Option<TreePath>,
     /// The path of the sealed keys in that file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub path: Option<String>,
     /// The keys by name.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = SecretKeyName::shape()))]
     pub keys: BTreeMap<String, SecretKey>,
 }
 
@@ -31,13 +33,14 @@ pub struct SecretKey {
     pub generate: Option<Generate>,
     /// With `generate: once`: how many random bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub random: Option<u16>,
     /// The characters a generated value uses: `base64`, `url`, `hex`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alphabet: Option<String>,
+    pub alphabet: Option<Alphabet>,
     /// How often it is rotated, as `90d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rotate: Option<String>,
+    pub rotate: Option<Span>,
     /// What else becomes invalid when it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalidates: Option<OneOrMany>,
@@ -58,11 +61,24 @@ pub enum Generate {
     /// Random bytes, made anew at each rotation.
     Random {
         /// How many random bytes.
+        #[schemars(range(min = 1))]
         random: u16,
         /// The characters used: `base64`, `url`, `hex`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        alphabet: Option<String>,
+        alphabet: Option<Alphabet>,
     },
+}
+
+/// The characters that a generated value is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Alphabet {
+    /// Those of base64.
+    Base64,
+    /// Those that need no escape in a URL.
+    Url,
+    /// `0`–`9` and `a`–`f`.
+    Hex,
 }
 
 /// The word `once`.

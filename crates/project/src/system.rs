@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Environment;
+use crate::{Day, Environment, EnvironmentName, RuleId, SystemName};
 
 /// A whole system: its environments and how a version moves between them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,9 +14,10 @@ pub struct System {
     /// Always `System`.
     pub kind: Kind,
     /// The system's name; also the default prefix of what it is called in listings.
-    pub name: String,
+    pub name: SystemName,
     /// Where the system runs, by name.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = EnvironmentName::shape()))]
     pub environments: BTreeMap<String, Environment>,
     /// How versions move between environments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -31,17 +32,19 @@ pub struct System {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Waiver {
     /// The rule, as `LF117`.
-    pub rule: String,
+    pub rule: RuleId,
     /// Only for objects of this name: `Deployment/cache`, `Deployment/*` or `*/cache`; every object when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub object: Option<String>,
     /// Only in this environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment: Option<String>,
+    pub environment: Option<EnvironmentName>,
     /// Why the finding is accepted.
+    #[schemars(length(min = 1))]
     pub reason: String,
     /// The last day on which it is, as `2027-03-31`.
-    pub until: String,
+    pub until: Day,
 }
 
 /// The file's version.
@@ -64,9 +67,9 @@ pub enum Kind {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Promotion {
     /// The environment that has proved the version.
-    pub from: String,
+    pub from: EnvironmentName,
     /// The environment that receives it.
-    pub to: String,
+    pub to: EnvironmentName,
     /// How the change is made.
     #[serde(default)]
     pub by: PromotionBy,

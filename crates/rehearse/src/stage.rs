@@ -203,7 +203,7 @@ impl Stage {
         // Nothing comes by waiting here: what a check is refused now it is refused for ever.
         let environment = attempt.environment.cloned().map(|mut environment| {
             for check in &mut environment.checks {
-                check.timeout = Some("1ms".to_owned());
+                check.timeout = "1ms".parse().ok();
             }
             environment
         });

@@ -48,14 +48,14 @@ pub(crate) fn apply(
                 for finding in matching {
                     finding.waived = Some(Waived {
                         reason: waiver.reason.clone(),
-                        until: waiver.until.clone(),
+                        until: waiver.until.to_string(),
                         place: place.clone(),
                     });
                 }
                 continue;
             }
         };
-        idle.push(IdleWaiver { rule: waiver.rule.clone(), why, place });
+        idle.push(IdleWaiver { rule: waiver.rule.to_string(), why, place });
     }
     idle
 }
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn an_expired_or_needless_waiver_is_told() {
         let project = project(
-            "  - {rule: LF103, reason: a, until: 2026-11-19}\n  - {rule: LF999, reason: b, until: 2027-01-01}\n  - {rule: LF103, environment: prod, reason: c, until: 2026-02-31}\n",
+            "  - {rule: LF103, reason: a, until: 2026-11-19}\n  - {rule: LF999, reason: b, until: 2027-01-01}\n  - {rule: LF103, environment: prod, reason: c, until: 2026-02-28}\n",
         );
         let mut findings = [finding(&["cache"])];
         let idle = apply(&mut findings, &project, None, today());

@@ -20,6 +20,7 @@ const ROOMS: &[Room] = &[
     room(0, "diag", &[]),
     room(0, "assets", &[]),
     room(1, "yaml", &[]),
+    room(1, "terminal", &[]),
     room(1, "gotemplate", &[]),
     room(2, "object", &["yaml"]),
     room(2, "sprig", &["gotemplate", "yaml"]),

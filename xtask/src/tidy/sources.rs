@@ -23,6 +23,12 @@ const FOREIGN: &[(&str, &str)] = &[
     (concat!("deb.deb", "ian.org"), "a registry's host"),
 ];
 
+/// The one room that writes to standard output and error.
+const TERMINAL: &str = "terminal";
+/// What would go past it.
+const SPEAKING: &[&str] =
+    &["print!(", "println!(", "eprint!(", "eprintln!(", "io::stdout", "io::stderr", "Stdio::inherit"];
+
 /// What a room without I/O may not contain.
 const IMPURE: &[&str] = &[
     "async fn",
@@ -82,6 +88,12 @@ fn rust(file: &TextFile, findings: &mut Vec<String>) {
             findings.push(format!("{}:{}: {why}", file.path, line_of(&code, position)));
         }
     };
+    let room = file.path.strip_prefix("crates/").and_then(|path| path.split_once("/src/")).map(|(room, _)| room);
+    if room.is_some_and(|room| room != TERMINAL) {
+        for needle in SPEAKING {
+            refuse(needle, &format!("only {TERMINAL} writes to a terminal, where foreign bytes are shown: {needle}"));
+        }
+    }
     refuse(".unwrap()", "unwrap() outside tests: say why it cannot fail with expect(), or give an error");
     let pure = PURE.iter().find(|room| file.path.starts_with(&format!("crates/{room}/")));
     let Some(room) = pure else { return };
@@ -113,6 +125,15 @@ mod tests {
         let text = "use std::{collections::BTreeMap, fs};\nasync fn a() {}\n#[cfg(test)]\nmod tests { use std::fs; }\n";
         assert_eq!(findings("crates/yaml/src/a.rs", text).len(), 2);
         assert!(findings("crates/store/src/a.rs", text).is_empty());
+    }
+
+    #[test]
+    fn printing_is_found_in_every_room_but_the_terminal() {
+        for text in ["fn a() { println!(); }", "fn a() { std::io::stdout().lock(); }", "fn a() { eprint!(); }"] {
+            assert!(!findings("crates/landfall/src/a.rs", text).is_empty(), "{text}");
+            assert!(findings("crates/terminal/src/a.rs", text).is_empty());
+            assert!(findings("crates/landfall/tests/it/a.rs", text).is_empty());
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Diagnose for ChartError {
                 210,
                 format!("dependencies are declared in Chart.yaml and not in charts/: {}", names.join(", ")),
             )
-            .help(format!("landfall dependency build {location}"))
+            .help(format!("landfall dependency build {}", for_a_shell(location)))
             .note(helm),
             ChartError::KubeVersion { wanted, found, place } => {
                 Diagnostic::error(211, format!("the chart wants Kubernetes {wanted}; this is {found}"))
@@ -320,4 +320,13 @@ fn manifest(
         diagnostic = diagnostic.note(format!("rendered:\n{}", lines.join("\n")));
     }
     diagnostic.help("look at the indentation the action leaves: `nindent N` starts a block on its own line")
+}
+
+/// A path as a word of a command that can be pasted into a shell.
+fn for_a_shell(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        return path.to_owned();
+    }
+    format!("'{}'", path.replace('\'', "'\\''"))
 }

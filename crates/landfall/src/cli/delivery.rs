@@ -1,4 +1,5 @@
 use clap::Args;
+use landfall_project::{ContextName, EnvironmentName, Namespace, ReleaseName, Span};
 
 use super::OutputArgs;
 
@@ -7,22 +8,22 @@ use super::OutputArgs;
 pub(crate) struct TargetArgs {
     /// The environment of landfall.yaml (default: `local`, else the only one)
     #[arg(long, env = "LANDFALL_ENV", value_name = "NAME")]
-    pub(crate) env: Option<String>,
+    pub(crate) env: Option<EnvironmentName>,
     /// The git commit, branch or tag to deliver instead of the working tree
     #[arg(long = "ref", value_name = "REV")]
     pub(crate) reference: Option<String>,
     /// The kubeconfig's context to deliver to (default: the environment's, else the embedded cluster)
     #[arg(long, value_name = "NAME")]
-    pub(crate) context: Option<String>,
+    pub(crate) context: Option<ContextName>,
     /// The kubeconfig's path
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<String>,
     /// The namespace of a bare chart's release
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
-    pub(crate) namespace: Option<String>,
+    pub(crate) namespace: Option<Namespace>,
     /// The name of a bare chart's release (default: the chart's name)
     #[arg(long, value_name = "NAME")]
-    pub(crate) release: Option<String>,
+    pub(crate) release: Option<ReleaseName>,
     /// A directory that stands in for a repository of an Application
     #[arg(long = "repo", value_name = "URL=DIR")]
     pub(crate) repos: Vec<String>,
@@ -107,7 +108,7 @@ pub(crate) struct UpArgs {
     pub(crate) no_wait: bool,
     /// How long the delivery may take, as `90s` or `15m` (default: 15m; 120s a restarted service)
     #[arg(long, value_name = "DURATION", env = "HELM_TIMEOUT")]
-    pub(crate) timeout: Option<String>,
+    pub(crate) timeout: Option<Span>,
     /// Leave no embedded cluster running afterwards
     #[arg(long)]
     pub(crate) once: bool,
@@ -171,7 +172,7 @@ pub(crate) struct DownArgs {
     pub(crate) dry_run: bool,
     /// How long it may take, as `90s` or `15m`
     #[arg(long, value_name = "DURATION")]
-    pub(crate) timeout: Option<String>,
+    pub(crate) timeout: Option<Span>,
 }
 
 /// Arguments of `status`.
@@ -222,7 +223,7 @@ pub(crate) struct LogsArgs {
 pub(crate) struct HistoryArgs {
     /// A release's name (default: all of the system)
     #[arg(id = "release_name", value_name = "RELEASE")]
-    pub(crate) release: Option<String>,
+    pub(crate) release: Option<ReleaseName>,
     #[command(flatten)]
     pub(crate) place: TargetArgs,
     #[command(flatten)]
@@ -240,7 +241,7 @@ pub(crate) struct HistoryArgs {
 pub(crate) struct RollbackArgs {
     /// A release's name (default: all of the system)
     #[arg(id = "release_name", value_name = "RELEASE")]
-    pub(crate) release: Option<String>,
+    pub(crate) release: Option<ReleaseName>,
     /// The revision (default: the one before the last)
     pub(crate) revision: Option<u32>,
     #[command(flatten)]
@@ -258,5 +259,5 @@ pub(crate) struct RollbackArgs {
     pub(crate) no_wait: bool,
     /// How long it may take, as `90s` or `15m`
     #[arg(long, value_name = "DURATION")]
-    pub(crate) timeout: Option<String>,
+    pub(crate) timeout: Option<Span>,
 }

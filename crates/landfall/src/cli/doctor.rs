@@ -1,4 +1,5 @@
 use clap::{Args, Subcommand};
+use landfall_project::{EnvironmentName, Span};
 
 use super::{OutputArgs, RenderedArgs, ReportFormat, TargetArgs, ValuesArgs};
 
@@ -50,7 +51,7 @@ pub(crate) struct DoctorArgs {
     pub(crate) yes: bool,
     /// How long one probe may take, as `5s`
     #[arg(long, value_name = "DURATION", default_value = "5s")]
-    pub(crate) timeout: String,
+    pub(crate) timeout: Span,
     /// Print as
     #[arg(short = 'o', long = "output", value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
     pub(crate) output: ReportFormat,
@@ -130,9 +131,9 @@ pub(crate) struct EnvListArgs {
 #[command(before_help = "Examples:\n  landfall env diff local prod\n  landfall env diff test production -o json")]
 pub(crate) struct EnvDiffArgs {
     /// One environment
-    pub(crate) first: String,
+    pub(crate) first: EnvironmentName,
     /// The other one
-    pub(crate) second: String,
+    pub(crate) second: EnvironmentName,
     /// A directory that stands in for a repository of an Application
     #[arg(long = "repo", value_name = "URL=DIR")]
     pub(crate) repos: Vec<String>,

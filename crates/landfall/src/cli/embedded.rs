@@ -1,4 +1,5 @@
 use clap::{Args, Subcommand};
+use landfall_project::{EnvironmentName, Span};
 
 use super::{ClusterCreateArgs, ClusterDeleteArgs, OutputArgs, TargetArgs};
 
@@ -45,7 +46,7 @@ pub(crate) struct ClusterStartArgs {
     pub(crate) port: Option<u16>,
     /// The environment of landfall.yaml whose `simulate:` applies
     #[arg(long, env = "LANDFALL_ENV", value_name = "NAME")]
-    pub(crate) env: Option<String>,
+    pub(crate) env: Option<EnvironmentName>,
     /// Nodes as CPU cores and memory, as `4,8Gi`; repeat for several
     #[arg(long = "node", value_name = "CPU,MEMORY")]
     pub(crate) nodes: Vec<String>,
@@ -68,7 +69,7 @@ pub(crate) struct ResetArgs {
     pub(crate) yes: bool,
     /// How long a delivery that is under way is waited for (default 15s); then nothing is done
     #[arg(long, value_name = "DURATION")]
-    pub(crate) timeout: Option<String>,
+    pub(crate) timeout: Option<Span>,
 }
 
 /// Arguments of `cluster stop`.
@@ -76,7 +77,7 @@ pub(crate) struct ResetArgs {
 pub(crate) struct StopArgs {
     /// How long a delivery that is under way is waited for (default 15s); then nothing is done
     #[arg(long, value_name = "DURATION")]
-    pub(crate) timeout: Option<String>,
+    pub(crate) timeout: Option<Span>,
 }
 
 /// Arguments of `cluster kubeconfig`.

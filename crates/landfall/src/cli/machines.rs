@@ -1,4 +1,5 @@
 use clap::{Args, Subcommand, ValueEnum};
+use landfall_project::{ContextName, EnvironmentName, Namespace, Span};
 
 use super::{OutputArgs, RenderedArgs, TargetArgs, ValuesArgs};
 
@@ -7,17 +8,17 @@ use super::{OutputArgs, RenderedArgs, TargetArgs, ValuesArgs};
 pub(crate) struct ClusterArgs {
     /// The environment of landfall.yaml (default: `local`, else the only one)
     #[arg(long, env = "LANDFALL_ENV", value_name = "NAME")]
-    pub(crate) env: Option<String>,
+    pub(crate) env: Option<EnvironmentName>,
     /// The kubeconfig's context (default: the environment's; else an embedded cluster that was started here; else the
     /// current one)
     #[arg(long, value_name = "NAME")]
-    pub(crate) context: Option<String>,
+    pub(crate) context: Option<ContextName>,
     /// The kubeconfig's path
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<String>,
     /// The namespace
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
-    pub(crate) namespace: Option<String>,
+    pub(crate) namespace: Option<Namespace>,
 }
 
 /// Arguments of `forward`.
@@ -93,7 +94,7 @@ pub(crate) struct AddonInstallArgs {
     pub(crate) no_wait: bool,
     /// How long it may take, as `90s` or `15m`
     #[arg(long, value_name = "DURATION")]
-    pub(crate) timeout: Option<String>,
+    pub(crate) timeout: Option<Span>,
     /// Print the plan and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -28,7 +28,7 @@ pub(crate) fn version(context: &Context, args: &VersionArgs) -> Outcome {
         for (name, meaning) in KNOWN {
             table.row([(*name).to_owned(), (*meaning).to_owned(), context.env.get(name).unwrap_or("-").to_owned()]);
         }
-        context.ui.data(&table.render());
+        context.ui.table(&table);
     } else if args.short {
         context.ui.line(version);
     } else {

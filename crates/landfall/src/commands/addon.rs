@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use landfall_delivery::{
     ADDONS, Addon, AddonCharts, Candidate, InstalledChart, Outcome as Ended, References, Summary, UpOptions, addon,
-    parse_duration,
 };
 use landfall_diag::Diagnostic;
 use landfall_project::AddonSpec;
@@ -64,7 +63,7 @@ pub(crate) async fn list(context: &Context, args: AddonListArgs) -> Outcome {
                 };
                 table.row([addon.name.to_owned(), declared, version, namespace, addon.about.to_owned()]);
             }
-            ui.data(&table.render());
+            ui.table(&table);
         }
     }
     Ok(Exit::Done)
@@ -146,7 +145,7 @@ pub(crate) async fn install(context: &Context, args: AddonInstallArgs) -> Outcom
         wait: !args.no_wait,
         references: References::MayCome,
         timeout: match &args.timeout {
-            Some(text) => parse_duration(text).map_err(Failure::usage)?,
+            Some(timeout) => timeout.duration(),
             None => UpOptions::default().timeout,
         },
         ..UpOptions::default()
@@ -267,7 +266,7 @@ fn charts(
     if let (Some(chart), None, None) = (declared.and_then(|spec| spec.chart.as_ref()), &args.version, &args.repo)
         && let Some(root) = context.project_root()
     {
-        return AddonCharts::Local(root.join(chart));
+        return AddonCharts::Local(root.join(chart.as_str()));
     }
     let version = args
         .version

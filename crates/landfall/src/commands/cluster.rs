@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use landfall_delivery::parse_duration;
 use landfall_diag::Diagnostic;
+use landfall_project::Span;
 use serde_json::json;
 
 use crate::cli::{ClusterStartArgs, ClusterStatusArgs, KubeconfigArgs, ResetArgs, ServeArgs, StopArgs};
@@ -61,7 +61,7 @@ pub(crate) async fn stop(context: &Context, args: StopArgs) -> Outcome {
         context.ui.line("it was not running");
         return Ok(Exit::Done);
     }
-    let _delivering = alone(context, &state, "cluster stop", args.timeout.as_deref()).await?;
+    let _delivering = alone(context, &state, "cluster stop", args.timeout.as_ref()).await?;
     if embedded::stop_server(&state).await? {
         context.ui.line("stopped; its state stays");
     } else {
@@ -86,7 +86,7 @@ pub(crate) async fn reset(context: &Context, args: ResetArgs) -> Outcome {
             return Err(Failure::new(Exit::Failed, Diagnostic::error(117, "nothing was forgotten: no yes was given")));
         }
     }
-    let _delivering = alone(context, &state, "cluster reset", args.timeout.as_deref()).await?;
+    let _delivering = alone(context, &state, "cluster reset", args.timeout.as_ref()).await?;
     embedded::stop_server(&state).await?;
     match state.wait_for_lock(Duration::from_secs(5)).map_err(Failure::from)? {
         Some(lock) => state.remove(lock).map_err(Failure::from)?,
@@ -101,12 +101,9 @@ async fn alone(
     context: &Context,
     state: &StateDir,
     command: &str,
-    patience: Option<&str>,
+    patience: Option<&Span>,
 ) -> Result<Delivering, Failure> {
-    let patience = match patience {
-        Some(text) => parse_duration(text).map_err(Failure::usage)?,
-        None => delivering::SHORT,
-    };
+    let patience = patience.map_or(delivering::SHORT, Span::duration);
     context.deliver_alone(state, command, patience).await
 }
 
@@ -150,7 +147,7 @@ pub(crate) async fn kubeconfig(context: &Context, args: KubeconfigArgs) -> Outco
         let into = kubeconfig::merge(&context.env, &text)?;
         context.ui.line(&format!("context `landfall` is in {}", into.display()));
     } else {
-        context.ui.data(&text);
+        context.ui.bytes(text.as_bytes());
     }
     Ok(Exit::Done)
 }

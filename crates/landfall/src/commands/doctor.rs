@@ -8,7 +8,6 @@ mod tools;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use landfall_delivery::parse_duration;
 use landfall_diag::Diagnostic;
 use landfall_rehearse::doctor::{Area, Checkup, Observation, Sight, checkup_json, checkup_text};
 use landfall_rehearse::{
@@ -48,9 +47,7 @@ struct Sick<'a> {
 pub(crate) async fn run(context: &Context, args: DoctorArgs) -> Outcome {
     let started = Instant::now();
     let wanted = asked(&args)?;
-    let patience = parse_duration(&args.timeout).map_err(|why| {
-        Failure::usage(Diagnostic::error(150, format!("--timeout {}: {why}", args.timeout)).help("as in --timeout 5s"))
-    })?;
+    let patience = args.timeout.duration();
     if let Some(what) = args.fix.as_deref().filter(|what| !["coredns", "docs"].contains(what)) {
         return Err(Failure::usage(
             Diagnostic::error(150, format!("--fix {what}: there is no such thing to mend"))

@@ -4,8 +4,9 @@ mod full;
 
 use std::time::{Duration, Instant};
 
-use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, TargetKind, Unit, parse_duration};
+use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, TargetKind, Unit};
 use landfall_diag::Diagnostic;
+use landfall_project::Span;
 
 use crate::cli::DownArgs;
 use crate::commands::{machine, shared};
@@ -36,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
     let embedded = place.cluster == ClusterChoice::Embedded;
     if embedded && !place.state.file("cluster.db").exists() && place.state.endpoint().is_none() {
         if place.state.exists() && !args.keep_data && !args.dry_run {
-            let _delivering = context.deliver_alone(&place.state, "down", patience(&args)?).await?;
+            let _delivering = context.deliver_alone(&place.state, "down", patience(&args)).await?;
             if let Some(lock) = place.state.try_lock().map_err(Failure::from)? {
                 place.state.remove(lock).map_err(Failure::from)?;
             }
@@ -61,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         }
     }
     let timeout = match &args.timeout {
-        Some(text) => parse_duration(text).map_err(Failure::usage)?,
+        Some(timeout) => timeout.duration(),
         None => Duration::from_secs(15 * 60),
     };
     if args.dry_run {
@@ -73,7 +74,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         }
         return Ok(Exit::Done);
     }
-    let _delivering = context.deliver_alone(&place.state, "down", patience(&args)?).await?;
+    let _delivering = context.deliver_alone(&place.state, "down", patience(&args)).await?;
     let all_of_it = embedded && !args.keep_data;
     if all_of_it && place.state.full().is_some() {
         place.state.make_room();
@@ -163,8 +164,8 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
 }
 
 /// How long a delivery that is under way is waited for: as long as was said, else as long as somebody sits there.
-fn patience(args: &DownArgs) -> Result<Duration, Failure> {
-    args.timeout.as_deref().map_or(Ok(delivering::SHORT), |text| parse_duration(text).map_err(Failure::usage))
+fn patience(args: &DownArgs) -> Duration {
+    args.timeout.as_ref().map_or(delivering::SHORT, Span::duration)
 }
 
 /// Ends a removal after which nothing is left that could stay.
@@ -188,7 +189,7 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
         context.ui.status("nothing runs here");
         return Ok(Exit::Done);
     }
-    let _delivering = context.deliver_alone(&place.state, "down", patience(args)?).await?;
+    let _delivering = context.deliver_alone(&place.state, "down", patience(args)).await?;
     let mut connection = match context.connect(&place, Hosting::Attach, &[]).await {
         Ok(connection) => connection,
         Err(failure) if !args.keep_data && !args.dry_run && full::is_why(&failure) => {

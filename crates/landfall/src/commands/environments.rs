@@ -5,7 +5,7 @@ use std::time::Instant;
 use landfall_delivery::TargetKind;
 use landfall_diag::Diagnostic;
 use landfall_object::diff::Brief;
-use landfall_project::{Environment, Sync, SyncMode};
+use landfall_project::{Environment, EnvironmentName, Sync, SyncMode};
 use landfall_rehearse::{Conditions, DesiredUnit, Side, differences};
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ pub(crate) fn list(context: &Context, _: &EnvListArgs) -> Outcome {
                     row.checks.to_string(),
                 ]);
             }
-            ui.data(&table.render());
+            ui.table(&table);
         }
     }
     Ok(Exit::Done)
@@ -83,9 +83,13 @@ impl Row {
             protected,
             delivers: match &environment.applications {
                 Some(globs) => globs.iter().map(|glob| format!("Applications {glob}")).collect(),
-                None => environment.releases.iter().map(|release| release.name.clone()).collect(),
+                None => environment.releases.iter().map(|release| release.name.to_string()).collect(),
             },
-            values: environment.releases.iter().flat_map(|release| release.values.iter().cloned()).collect(),
+            values: environment
+                .releases
+                .iter()
+                .flat_map(|release| release.values.iter().map(ToString::to_string))
+                .collect(),
             sync: match &environment.sync {
                 None => "by command".to_owned(),
                 Some(Sync::Mode(it)) => mode(it).to_owned(),
@@ -113,8 +117,8 @@ impl Row {
 
 pub(crate) fn diff(context: &Context, args: &EnvDiffArgs) -> Outcome {
     let started = Instant::now();
-    let render = |name: &str| -> Result<Vec<DesiredUnit>, Failure> {
-        let target = TargetArgs { env: Some(name.to_owned()), repos: args.repos.clone(), ..TargetArgs::default() };
+    let render = |name: &EnvironmentName| -> Result<Vec<DesiredUnit>, Failure> {
+        let target = TargetArgs { env: Some(name.clone()), repos: args.repos.clone(), ..TargetArgs::default() };
         let place = context.place(None, &target)?;
         looked::units(context, &place, &target, &ValuesArgs::default(), &Conditions::offline())
     };

@@ -56,8 +56,10 @@ pub(crate) async fn run(context: &Context, args: &ExplainArgs) -> Outcome {
     let (mut left_out, mut switches) = (Vec::new(), Vec::new());
     match &question {
         Question::Object(name, path) => {
-            let name =
-                ObjectName { namespace: name.namespace.clone().or(args.place.namespace.clone()), ..name.clone() };
+            let name = ObjectName {
+                namespace: name.namespace.clone().or(args.place.namespace.clone().map(String::from)),
+                ..name.clone()
+            };
             stories.extend(explainers.iter().flat_map(|explainer| explainer.explain(&name, path)));
             if stories.is_empty() && name.namespace.is_some() {
                 let anywhere = ObjectName { namespace: None, ..name.clone() };
@@ -316,7 +318,7 @@ fn print_object(context: &Context, story: &ObjectStory) {
             short(&at.join(", "), 60),
         ]);
     }
-    context.ui.data(&table.render());
+    context.ui.table(&table);
 }
 
 /// Single fields: all that is known.

@@ -21,8 +21,8 @@ pub(crate) fn run(context: &Context, args: &GraphArgs) -> Outcome {
     let ui = &context.ui;
     match args.output {
         GraphFormat::Text => ui.data(&graph.text()),
-        GraphFormat::Dot => ui.data(&graph.dot()),
-        GraphFormat::Mermaid => ui.data(&graph.mermaid()),
+        GraphFormat::Dot => ui.bytes(graph.dot().as_bytes()),
+        GraphFormat::Mermaid => ui.bytes(graph.mermaid().as_bytes()),
         GraphFormat::Json => {
             let data = serde_json::to_value(&graph).unwrap_or_default();
             ui.document(&shared::envelope("Graph", Exit::Done, data, started));
@@ -55,7 +55,7 @@ pub(crate) fn state(context: &Context, args: &StateArgs) -> Outcome {
                     it.lost_by.join("; "),
                 ]);
             }
-            if found.is_empty() { ui.line("nothing that is delivered holds data") } else { ui.data(&table.render()) }
+            if found.is_empty() { ui.line("nothing that is delivered holds data") } else { ui.table(&table) }
         }
     }
     Ok(Exit::Done)

@@ -55,7 +55,7 @@ pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Outcome {
                     described(line),
                 ]);
             }
-            ui.data(&table.render());
+            ui.table(&table);
         }
     }
     Ok(Exit::Done)

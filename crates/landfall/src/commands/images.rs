@@ -44,7 +44,7 @@ pub(crate) fn list(context: &Context, args: ImagesListArgs) -> Outcome {
                 let built = image.built_as.unwrap_or_else(|| "-".to_owned());
                 table.row([image.image, built, image.used_by.join(", ")]);
             }
-            ui.data(&table.render());
+            ui.table(&table);
         }
     }
     Ok(Exit::Done)

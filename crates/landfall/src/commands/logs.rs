@@ -48,7 +48,7 @@ async fn print(context: &Context, cluster: &Cluster, stop: &CancellationToken, a
                 .await
                 .map_err(|error| failed(&error))?;
             for line in text.lines() {
-                context.ui.line(&labelled(several, one, line));
+                context.ui.log_line(&labelled(several, one, line));
             }
         }
         return Ok(());
@@ -64,7 +64,7 @@ async fn print(context: &Context, cluster: &Cluster, stop: &CancellationToken, a
                 () = stop.cancelled() => return Ok(()),
                 line = futures::StreamExt::next(&mut lines) => match line {
                     Some(Ok(line)) => {
-                        context.ui.line(&labelled(several, one, &line));
+                        context.ui.log_line(&labelled(several, one, &line));
                         if context.ui.nobody_reads() {
                             return Ok(());
                         }
@@ -88,7 +88,8 @@ async fn find(cluster: &Cluster, args: &LogsArgs) -> Result<Vec<Wanted>, Failure
         None => (None, args.workload.as_str()),
     };
     let list = |gvk: Gvk| {
-        let options = ListOptions { namespace: args.place.namespace.clone(), ..ListOptions::default() };
+        let options =
+            ListOptions { namespace: args.place.namespace.clone().map(String::from), ..ListOptions::default() };
         async move { cluster.list(&gvk, &options).await.map_err(|error| failed(&error)) }
     };
     let pods = list(Gvk::new("", "v1", "Pod")).await?;

@@ -28,7 +28,8 @@ pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
     };
     let at = |revision: &str, environment: Option<&str>| TargetArgs {
         reference: Some(revision.to_owned()),
-        env: environment.map(str::to_owned).or_else(|| args.place.env.clone()),
+        // Names of environments come from a file that was read, or from the command line.
+        env: environment.and_then(|name| name.parse().ok()).or_else(|| args.place.env.clone()),
         ..args.place.clone()
     };
     let mut previews = Vec::new();
@@ -78,7 +79,7 @@ fn environments(
     head: &str,
 ) -> Result<Vec<Option<String>>, Failure> {
     if let Some(environment) = &args.place.env {
-        return Ok(vec![Some(environment.clone())]);
+        return Ok(vec![Some(environment.to_string())]);
     }
     let mut query = context.query(target, Some(head));
     let place = landfall_delivery::TargetPlace::of(&query).map_err(|it| nothing_to_rehearse(it.into()))?;

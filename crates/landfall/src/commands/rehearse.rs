@@ -146,7 +146,7 @@ async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &
     let base = |revision: &str| -> Result<Before, Failure> {
         let target = TargetArgs {
             reference: Some(revision.to_owned()),
-            env: head.place.environment.clone(),
+            env: head.place.environment.as_deref().and_then(|name| name.parse().ok()),
             ..args.place.clone()
         };
         let earlier = context.place_before(wanted.target.as_deref(), &target, &head.place);

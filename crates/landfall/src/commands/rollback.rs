@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use landfall_delivery::parse_duration;
 use landfall_diag::Diagnostic;
 use landfall_release::{DeployOptions, RollbackOptions, Wait};
 
@@ -26,7 +25,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         }
     }
     let timeout = match &args.timeout {
-        Some(text) => parse_duration(text).map_err(Failure::usage)?,
+        Some(timeout) => timeout.duration(),
         None => Duration::from_secs(15 * 60),
     };
     let options = RollbackOptions {

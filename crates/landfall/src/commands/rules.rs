@@ -35,7 +35,7 @@ pub(crate) fn list(context: &Context) -> Outcome {
             for rule in all() {
                 table.row([rule.id.to_owned(), rule.severity.word().to_owned(), rule.title.to_owned()]);
             }
-            ui.data(&table.render());
+            ui.table(&table);
         }
     }
     Ok(Exit::Done)

@@ -139,8 +139,8 @@ pub(crate) fn remote_charts(context: &Context, place: &Place) -> RemoteCharts {
 pub(crate) fn selection(context: &Context, place: &Place, args: &TargetArgs) -> Result<Selection, Failure> {
     let mut selection = Selection {
         environment: place.environment.clone(),
-        release: args.release.clone(),
-        namespace: args.namespace.clone(),
+        release: args.release.clone().map(String::from),
+        namespace: args.namespace.clone().map(String::from),
         skip: args.skip.clone(),
         repositories: Vec::new(),
         charts: remote_charts(context, place),

@@ -29,7 +29,7 @@ pub(crate) async fn write(context: &Context, args: SnapshotArgs) -> Outcome {
         context.ui.status(&format!("not read: {kind}"));
     }
     match &args.file {
-        None => context.ui.data(&text),
+        None => context.ui.bytes(text.as_bytes()),
         Some(file) => {
             std::fs::write(context.cwd.join(file), text).map_err(|error| {
                 Failure::from(Diagnostic::error(652, format!("`{file}` cannot be written")).note(error.to_string()))

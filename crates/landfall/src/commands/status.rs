@@ -22,7 +22,7 @@ pub(crate) async fn run(context: &Context, args: StatusArgs) -> Outcome {
     let place = context.declared_place(target, &args.place)?;
     let mut wanted = Vec::new();
     if let Some(release) = release {
-        wanted.push((args.place.namespace.clone().unwrap_or_else(|| "default".to_owned()), release.to_owned()));
+        wanted.push((args.place.namespace.as_deref().unwrap_or("default").to_owned(), release.to_owned()));
     }
     let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
     let status = shared::with_progress(context, &mut connection, started, |session| {
@@ -93,7 +93,7 @@ fn print(context: &Context, cluster: &str, status: &SystemStatus) {
                 workload.images.join(" "),
             ]);
         }
-        ui.data(&table.render());
+        ui.table(&table);
         let mut pods = Table::new(["  POD", "READY", "STATUS", "RESTARTS", "NODE"]);
         for pod in &unit.pods {
             let mark = if pod.simulated { "~" } else { " " };
@@ -105,7 +105,7 @@ fn print(context: &Context, cluster: &str, status: &SystemStatus) {
                 pod.node.clone(),
             ]);
         }
-        ui.data(&pods.render());
+        ui.table(&pods);
         if !unit.services.is_empty() {
             ui.line(&format!("  services: {}", unit.services.join(", ")));
         }

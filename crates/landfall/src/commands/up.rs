@@ -4,8 +4,9 @@ pub(crate) mod builds;
 
 use std::time::Instant;
 
-use landfall_delivery::{Candidate, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, parse_duration, services};
+use landfall_delivery::{Candidate, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services};
 use landfall_diag::{DISK_FULL, Diagnostic, Severity};
+use landfall_project::Span;
 use landfall_source::Revision;
 use serde_json::json;
 
@@ -72,7 +73,7 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
         wait: !args.no_wait,
         atomic: args.atomic,
         test: args.test,
-        ..times(args.timeout.as_deref())?
+        ..times(args.timeout.as_ref())
     };
     let builds = Builds::decide(&place, &wanted.services, &args, &candidates).await?;
     let hosting = if args.once || context.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
@@ -257,14 +258,13 @@ fn confirm(context: &Context, place: &Place, args: &UpArgs) -> Result<(), Failur
     }
 }
 
-fn times(timeout: Option<&str>) -> Result<UpOptions, Failure> {
+fn times(timeout: Option<&Span>) -> UpOptions {
     let mut options = UpOptions::default();
-    if let Some(text) = timeout {
-        let timeout = parse_duration(text).map_err(Failure::usage)?;
-        options.timeout = timeout;
-        options.restart_timeout = timeout;
+    if let Some(timeout) = timeout {
+        options.timeout = timeout.duration();
+        options.restart_timeout = timeout.duration();
     }
-    Ok(options)
+    options
 }
 
 fn exit_code(summary: &Summary) -> Exit {

@@ -1,6 +1,6 @@
 //! `helm completion`: scripts by which a shell completes Helm's verbs and the flags that all of them take.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
@@ -46,7 +46,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut grammar(&flags), "helm", &mut script);
-    io::stdout().lock().write_all(&script)?;
+    landfall_terminal::out().write_all(&script)?;
     Ok(0)
 }
 

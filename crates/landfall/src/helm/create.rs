@@ -1,7 +1,7 @@
 //! `helm create`.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use landfall_chart::{Metadata, PackageOptions, package};
@@ -18,7 +18,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let [name] = flags.arguments.as_slice() else {
         return Err(Stop::Usage("\"helm create\" requires 1 argument\n\nUsage:  helm create NAME [flags]".to_owned()));
     };
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     writeln!(out, "Creating {name}")?;
     let directory: PathBuf = world.cwd.join(name).components().collect();
     let base = directory.file_name().map(|base| base.to_string_lossy().into_owned()).unwrap_or_default();

@@ -3,7 +3,7 @@
 mod fill;
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 pub(super) use fill::Filling;
@@ -61,7 +61,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     let chart = place::load(world, &path, name)?;
     log(&chart.warnings);
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     let folder = join(name, "charts");
     if chart.metadata.dependencies.is_empty() {
         writeln!(out, "WARNING: no dependencies at {folder}")?;

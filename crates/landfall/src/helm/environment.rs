@@ -1,7 +1,7 @@
 //! `helm env`.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use landfall_chart::Dialect;
@@ -13,7 +13,7 @@ use super::{Stop, World, namespace, parse};
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let Some(flags) = parse(world, "env [flags]", &[GLOBAL], words)? else { return Ok(0) };
     let variables = variables(world, &flags);
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     match flags.arguments.as_slice() {
         [] => {
             for (name, value) in &variables {

@@ -1,6 +1,6 @@
 //! What Helm 4 alone says on standard error: lines of its log, and flags that it will drop.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use landfall_chart::Dialect;
 
@@ -37,7 +37,7 @@ pub(super) fn log(level: Level, message: &str, named: &[(&str, &str)]) {
         Level::Error => "ERROR",
     };
     let named: String = named.iter().map(|(name, value)| format!(" {name}={}", quoted(value))).collect();
-    let _nobody_listens = writeln!(io::stderr().lock(), "level={level} msg={}{named}", quoted(message));
+    let _nobody_listens = writeln!(landfall_terminal::err(), "level={level} msg={}{named}", quoted(message));
 }
 
 /// A value of the log: in quotes where it is not one plain word.
@@ -58,7 +58,7 @@ pub(super) fn heed(world: &World<'_>, verb: &str, flags: &Flags) -> Result<(), S
     for (name, valued) in &flags.given {
         let deprecated = DEPRECATED.iter().find(|(verbs, flag, _)| flag == name && verbs.contains(&verb));
         if let Some((_, flag, words)) = deprecated {
-            writeln!(io::stderr().lock(), "Flag --{flag} has been deprecated, {words}")?;
+            writeln!(landfall_terminal::err(), "Flag --{flag} has been deprecated, {words}")?;
         }
         if *name != "wait" || !waits || *valued == Valued::No {
             continue;

@@ -1,7 +1,7 @@
 //! `helm get all|hooks|manifest|metadata|notes|values`.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::Write;
 
 use landfall_chart::{Dialect, recorded_values, values_from_json, values_to_json};
 use landfall_release::Record;
@@ -83,13 +83,13 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     exactly(&flags, &verb, 1, &usage)?;
     let revision = flags.int("revision").unwrap_or(0);
     let record = on_cluster(world, &flags, async |session| session.content(&flags.arguments[0], revision).await)?;
-    io::stdout().lock().write_all((part.print)(&record, &flags, super::dialect(world, &flags)?)?.as_bytes())?;
+    landfall_terminal::out().write_all((part.print)(&record, &flags, super::dialect(world, &flags)?)?.as_bytes())?;
     Ok(0)
 }
 
 fn help(world: &World<'_>) -> Result<u8, Stop> {
     let name = super::program(world);
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     writeln!(
         out,
         "This command consists of multiple subcommands which get extended information about a release.\n\nUsage:\n  {name} get [command]\n\nAvailable Commands:"

@@ -1,6 +1,6 @@
 //! `helm history`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use landfall_chart::Dialect;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     records.drain(..records.len().saturating_sub(max));
     let format = Format::of(&flags);
     let dialect = super::dialect(world, &flags)?;
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     if format == Format::Table {
         let mut table = Table::default();
         table.row(["REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION"]);

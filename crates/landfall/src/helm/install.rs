@@ -1,6 +1,6 @@
 //! `helm install`.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -49,7 +49,7 @@ fn shown(world: &World<'_>, record: &Record, flags: &Flags) -> Result<u8, Stop> 
         ..Detail::default()
     };
     let text = text(record, Format::of(flags), detail, None)?;
-    io::stdout().lock().write_all(text.as_bytes())?;
+    landfall_terminal::out().write_all(text.as_bytes())?;
     Ok(0)
 }
 
@@ -106,7 +106,7 @@ pub(super) fn warn_deprecated(world: &World<'_>, flags: &Flags, asked: &Asked) -
     if asked.chart.metadata.deprecated && four::is_spoken(world, flags) {
         four::log(four::Level::Warn, "this chart is deprecated", &[]);
     } else if asked.chart.metadata.deprecated {
-        writeln!(io::stderr().lock(), "WARNING: This chart is deprecated")?;
+        writeln!(landfall_terminal::err(), "WARNING: This chart is deprecated")?;
     }
     Ok(())
 }

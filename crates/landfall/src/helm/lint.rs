@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use landfall_chart::{
@@ -84,7 +84,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         failed += usize::from(failures > 0);
         text.push('\n');
     }
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     out.write_all(text.as_bytes())?;
     let summary = format!("{} chart(s) linted, {failed} chart(s) failed", paths.len());
     if failed > 0 {

@@ -1,7 +1,7 @@
 //! `helm list`.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 
 use landfall_chart::Dialect;
 use landfall_release::{Record, Status};
@@ -156,7 +156,7 @@ pub(super) fn app_version(record: &Record) -> String {
 
 fn print(records: &[Record], flags: &Flags) -> Result<(), Stop> {
     let format = Format::of(flags);
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     if flags.is("short") {
         let names: Vec<&str> = records.iter().map(|record| record.name.as_str()).collect();
         let text = match format {

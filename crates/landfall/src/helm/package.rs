@@ -1,7 +1,7 @@
 //! `helm package`.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 
 use landfall_chart::{Chart, ChartError, Dialect, PackageOptions, package};
 use landfall_diag::Diagnose;
@@ -103,7 +103,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             None | Some("" | ".") => target.display().to_string(),
             Some(directory) => format!("{}/{}", directory.trim_end_matches('/'), packed.file_name),
         };
-        writeln!(io::stdout().lock(), "Successfully packaged chart and saved it to: {shown}")?;
+        writeln!(landfall_terminal::out(), "Successfully packaged chart and saved it to: {shown}")?;
     }
     Ok(0)
 }

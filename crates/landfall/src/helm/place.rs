@@ -29,7 +29,7 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
     if path.exists() && !(elsewhere && super::dialect(world, flags)? == Dialect::V4) {
         if let Some(repository) = flags.text("repo").filter(|url| !url.is_empty()) {
             let _nobody_listens = writeln!(
-                io::stderr().lock(),
+                landfall_terminal::err(),
                 "install.go:759: WARN local chart found in current working directory. repository url ignored chart={name} repository={repository}"
             );
         }
@@ -64,12 +64,12 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
         }
     }
     let remote = Remote::resolve(world, flags, &settings, name)?;
-    let fetched = remote.fetch(io::stderr().lock())?;
+    let fetched = remote.fetch(landfall_terminal::err())?;
     fs::create_dir_all(&settings.cache)?;
     let path = settings.cache.join(&fetched.name);
     repositories::write_whole(&path, &fetched.bytes)?;
     if flags.is("verify") {
-        fetched.say_again(io::stderr().lock())?;
+        fetched.say_again(landfall_terminal::err())?;
         let signed = remote.signed(&fetched)?;
         repositories::write_whole(&settings.cache.join(format!("{}.prov", fetched.name)), &signed)?;
         provenance::verify(world, flags, &path.to_string_lossy())?;

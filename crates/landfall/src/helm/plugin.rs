@@ -1,7 +1,7 @@
 //! `helm plugin`: those that stock helm has installed are listed; none is run.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use landfall_chart::Dialect;
@@ -45,7 +45,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             }
         }
     }
-    io::stdout().lock().write_all(table.text().as_bytes())?;
+    landfall_terminal::out().write_all(table.text().as_bytes())?;
     Ok(0)
 }
 

@@ -21,7 +21,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     exactly(&flags, "verify", 1, usage)?;
     let verification = verify(world, &flags, &flags.arguments[0])?;
-    io::stdout().lock().write_all(told(&verification).as_bytes())?;
+    landfall_terminal::out().write_all(told(&verification).as_bytes())?;
     Ok(0)
 }
 

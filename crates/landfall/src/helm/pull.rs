@@ -1,7 +1,7 @@
 //! `helm pull`.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use landfall_chart::read_archive;
@@ -44,7 +44,7 @@ fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
         if flags.is("verify") {
             let signed = remote.signed(&fetched)?;
             let verification = provenance::verify_bytes(world, flags, &fetched.name, &fetched.bytes, &signed)?;
-            io::stdout().lock().write_all(provenance::told(&verification).as_bytes())?;
+            landfall_terminal::out().write_all(provenance::told(&verification).as_bytes())?;
         }
         return expand(world, flags, destination, reference, &fetched);
     }
@@ -58,14 +58,14 @@ fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
         let signed = remote.signed(&fetched)?;
         write_whole(&directory.join(format!("{}.prov", fetched.name)), &signed)?;
         let verification = provenance::verify_bytes(world, flags, &fetched.name, &fetched.bytes, &signed)?;
-        io::stdout().lock().write_all(provenance::told(&verification).as_bytes())?;
+        landfall_terminal::out().write_all(provenance::told(&verification).as_bytes())?;
     } else if flags.is("prov") {
         let signed = fetched.provenance.clone().map_or_else(|| remote.fetch_provenance(), Ok);
         match signed {
             Ok(signed) => write_whole(&directory.join(format!("{}.prov", fetched.name)), &signed)?,
             // What is not signed can be had all the same.
             Err(error) => {
-                writeln!(io::stdout().lock(), "WARNING: Verification not found for {reference}: {error}")?;
+                writeln!(landfall_terminal::out(), "WARNING: Verification not found for {reference}: {error}")?;
             }
         }
     }

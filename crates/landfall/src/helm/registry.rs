@@ -74,7 +74,7 @@ fn asked(world: &World<'_>, flags: &Flags) -> Result<(String, String), Stop> {
                 four::log(four::Level::Warn, "using --password via the CLI is insecure. Use --password-stdin", &[]);
             } else {
                 writeln!(
-                    io::stderr().lock(),
+                    landfall_terminal::err(),
                     "WARNING: Using --password via the CLI is insecure. Use --password-stdin."
                 )?;
             }

@@ -18,7 +18,7 @@ use super::gojson::{LISTED_REPOSITORIES, line};
 use super::release_text::yaml;
 use super::repositories::{Settings, access, wrapped, write_whole};
 use super::table::Table;
-use super::{Stop, World, exactly, group, moment, parse, place};
+use super::{Stop, Voice, World, exactly, group, moment, parse, place, typed};
 
 use Kind::{Bool, Duration as Time, Format, Text};
 use Support::{NoEffect, Works};
@@ -80,6 +80,9 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     exactly(flags, "repo add", 2, "repo add [NAME] [URL] [flags]")?;
     let (name, url) = (&flags.arguments[0], &flags.arguments[1]);
+    if world.voice == Voice::Landfall {
+        typed::repository(name, url).map_err(Stop::Usage)?;
+    }
     if !flags.is("allow-deprecated-repos")
         && let Some((_, now)) = GONE.iter().find(|(gone, _)| url.contains(gone))
     {
@@ -125,7 +128,7 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
             let words = format!("repository name ({name}) already exists, please specify a different name");
             return Err(Stop::words(100, words));
         }
-        writeln!(io::stdout().lock(), "{name:?} already exists with the same configuration, skipping")?;
+        writeln!(landfall_terminal::out(), "{name:?} already exists with the same configuration, skipping")?;
         return Ok(0);
     }
     let invalid = format!("looks like {url:?} is not a valid chart repository or cannot be reached");
@@ -138,7 +141,7 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
         .map_err(|error| wrapped(&invalid, &error))?;
     file.update(entry);
     file.save(&settings.file)?;
-    writeln!(io::stdout().lock(), "{name:?} has been added to your repositories")?;
+    writeln!(landfall_terminal::out(), "{name:?} has been added to your repositories")?;
     Ok(0)
 }
 
@@ -195,7 +198,7 @@ fn update(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
         .into_iter()
         .filter(|known| flags.arguments.is_empty() || flags.arguments.contains(&known.name))
         .collect();
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     writeln!(out, "Hang tight while we grab the latest from your chart repositories...")?;
     let mut failed = Vec::new();
     let outcomes = fetch_all(&settings, &wanted, flags.duration("timeout"));
@@ -225,12 +228,12 @@ fn list(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     // Helm shows nothing of a file that it cannot read.
     let repositories = Settings::of(world, flags).repositories().map(|file| file.repositories).unwrap_or_default();
     let format = flags.text("output").unwrap_or("table");
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     if format == "table" {
         if repositories.is_empty() {
             // Helm 4 no longer takes it for a failure.
             if super::dialect(world, flags)? == Dialect::V4 {
-                writeln!(io::stderr().lock(), "no repositories to show")?;
+                writeln!(landfall_terminal::err(), "no repositories to show")?;
                 return Ok(0);
             }
             return Err(Stop::words(514, "no repositories to show"));
@@ -273,7 +276,7 @@ fn remove(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
                 _ => {}
             }
         }
-        writeln!(io::stdout().lock(), "{name:?} has been removed from your repositories")?;
+        writeln!(landfall_terminal::out(), "{name:?} has been removed from your repositories")?;
     }
     Ok(0)
 }

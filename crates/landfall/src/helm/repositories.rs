@@ -299,8 +299,8 @@ pub(super) fn pull(registry: &Registry, reference: &Reference, mut err: impl Wri
 /// Where Helm says what it has pulled and pushed: version 3 on standard error, version 4 on standard output.
 pub(super) fn spoken(world: &World<'_>, flags: &Flags) -> Result<Box<dyn Write>, Stop> {
     Ok(match super::dialect(world, flags)? {
-        Dialect::V3 => Box::new(io::stderr().lock()),
-        Dialect::V4 => Box::new(io::stdout().lock()),
+        Dialect::V3 => Box::new(landfall_terminal::err()),
+        Dialect::V4 => Box::new(landfall_terminal::out()),
     })
 }
 

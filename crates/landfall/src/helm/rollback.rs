@@ -1,6 +1,6 @@
 //! `helm rollback`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use landfall_release::{DeployOptions, Error, HookRuns, Remainder, RollbackOptions};
 
@@ -52,7 +52,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         })?,
     };
     on_cluster(world, &flags, async |session| roll_back(session, name, revision).await)?;
-    writeln!(io::stdout().lock(), "Rollback was a success! Happy Helming!")?;
+    writeln!(landfall_terminal::out(), "Rollback was a success! Happy Helming!")?;
     Ok(0)
 }
 

@@ -1,7 +1,7 @@
 //! `helm search repo`.
 
 use std::cmp::Ordering;
-use std::io::{self, Write};
+use std::io::Write;
 
 use landfall_source::{IndexEntry, cached_index};
 use landfall_sprig::{Constraint, Version};
@@ -52,7 +52,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         return Err(Stop::words(514, "no results found"));
     }
     let format = flags.text("output").unwrap_or("table");
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     if format == "table" {
         if found.is_empty() {
             writeln!(out, "No results found")?;
@@ -99,7 +99,7 @@ fn search(world: &World<'_>, flags: &Flags, keywords: &str) -> Result<Vec<Found>
             Err(error) => {
                 let words = wrapped("", &error).helm_words();
                 writeln!(
-                    io::stderr().lock(),
+                    landfall_terminal::err(),
                     "WARNING: Repo {:?} is corrupt or missing. Try 'helm repo update'.\nWARNING: {words}",
                     repository.name
                 )?;

@@ -1,6 +1,6 @@
 //! What the verbs on releases have in common: a cluster that answers, the releases of a namespace, and an engine.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,7 +138,7 @@ impl Session<'_> {
             }
             Err(error) => return Err(told(&error)),
         };
-        writeln!(io::stderr().lock(), "WARNING: {note}")?;
+        writeln!(landfall_terminal::err(), "WARNING: {note}")?;
         Ok(())
     }
 
@@ -169,7 +169,7 @@ impl Session<'_> {
         let listener = tokio::spawn(async move {
             while let Some(event) = receiver.recv().await {
                 if let Event::HookLog { text, .. } = event {
-                    let _nobody_listens = io::stderr().lock().write_all(text.as_bytes());
+                    let _nobody_listens = landfall_terminal::err().write_all(text.as_bytes());
                 }
             }
         });
@@ -198,7 +198,7 @@ impl Session<'_> {
                 _ = tokio::signal::ctrl_c() => {}
                 _ = terminated.recv() => {}
             }
-            let _nobody_listens = writeln!(io::stdout().lock(), "Release {name} has been cancelled.");
+            let _nobody_listens = writeln!(landfall_terminal::out(), "Release {name} has been cancelled.");
             stop.cancel();
         });
     }

@@ -1,6 +1,6 @@
 //! `helm show`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use landfall_chart::Dialect;
 
@@ -86,6 +86,6 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             text.push('\n');
         }
     }
-    io::stdout().lock().write_all(text.as_bytes())?;
+    landfall_terminal::out().write_all(text.as_bytes())?;
     Ok(0)
 }

@@ -1,7 +1,7 @@
 //! `helm status`.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 
 use landfall_chart::Dialect;
 use landfall_cluster::ListOptions;
@@ -51,7 +51,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         ..Detail::default()
     };
     let shown = text(&record, format, detail, resources.as_deref().filter(|text| !text.is_empty()))?;
-    io::stdout().lock().write_all(shown.as_bytes())?;
+    landfall_terminal::out().write_all(shown.as_bytes())?;
     Ok(0)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if chart.metadata.deprecated && chart.metadata.kind != "library" && four::is_spoken(world, &flags) {
         four::log(four::Level::Warn, "this chart is deprecated", &[]);
     } else if chart.metadata.deprecated && chart.metadata.kind != "library" {
-        writeln!(io::stderr().lock(), "WARNING: This chart is deprecated")?;
+        writeln!(landfall_terminal::err(), "WARNING: This chart is deprecated")?;
     }
     // Helm 3 looks at it this late.
     super::deploy::DryRun::of(&flags)?;
@@ -135,7 +135,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if let Some(directory) = flags.text("output-dir").filter(|directory| !directory.is_empty()) {
         return write_files(world, &flags, directory, &release.name, &rendered, &output);
     }
-    let mut out = BufWriter::with_capacity(WRITTEN_AT_ONCE, io::stdout().lock());
+    let mut out = BufWriter::with_capacity(WRITTEN_AT_ONCE, landfall_terminal::out());
     match post_renderer {
         None => rendered.write_output(&output, &mut out)??,
         Some(program) => {
@@ -305,7 +305,7 @@ fn write_files(
 ) -> Result<u8, Stop> {
     let crds = if options.include_crds { rendered.crds.len() } else { 0 };
     let mut written = BTreeSet::new();
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     for (index, file) in rendered.output_files(options).into_iter().enumerate() {
         // Helm puts definitions beside the release's directory, not into it.
         let base = if flags.is("release-name") && index >= crds {

@@ -1,6 +1,6 @@
 //! `helm test`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use landfall_chart::Dialect;
 use landfall_cluster::LogOptions;
@@ -41,9 +41,9 @@ async fn test(session: &Session<'_>, name: &str) -> Result<(), Stop> {
     let without_notes = flags.is("hide-notes") || dialect == Dialect::V4;
     let detail = Detail { all: flags.is("debug"), without_notes, dialect, ..Detail::default() };
     let shown = text(&delivered.record, Format::Table, detail, None)?;
-    io::stdout().lock().write_all(shown.as_bytes())?;
+    landfall_terminal::out().write_all(shown.as_bytes())?;
     if flags.is("logs") {
-        writeln!(io::stdout().lock())?;
+        writeln!(landfall_terminal::out())?;
         logs(session, &delivered.record, &filters).await?;
     }
     if delivered.succeeded() { Ok(()) } else { Err(session.failure(&delivered)) }
@@ -89,7 +89,7 @@ async fn logs(session: &Session<'_>, record: &Record, filters: &[TestFilter]) ->
                 landfall_diag::Diagnose::diagnose(&error),
             )
         })?;
-        writeln!(io::stdout().lock(), "POD LOGS: {}\n{log}", hook.name)?;
+        writeln!(landfall_terminal::out(), "POD LOGS: {}\n{log}", hook.name)?;
     }
     Ok(())
 }
@@ -110,7 +110,7 @@ async fn container_logs(session: &Session<'_>, name: &str) -> Result<(), Stop> {
     for container in containers.flatten().filter_map(|container| container["name"].as_str()) {
         let options = LogOptions { container: Some(container.to_owned()), ..LogOptions::default() };
         match session.cluster().logs(namespace, name, &options).await {
-            Ok(log) => writeln!(io::stdout().lock(), "POD LOGS: {name} ({container})\n{log}")?,
+            Ok(log) => writeln!(landfall_terminal::out(), "POD LOGS: {name} ({container})\n{log}")?,
             Err(error) => {
                 let doing = format!("unable to get logs for pod {name}, container {container}");
                 kept_back.get_or_insert(failed(doing, error));

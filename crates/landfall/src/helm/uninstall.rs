@@ -1,6 +1,6 @@
 //! `helm uninstall`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use landfall_cluster::Propagation;
 use landfall_release::{Error, HookRuns, Remainder, UninstallOptions};
@@ -44,7 +44,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     on_cluster(world, &flags, async |session| {
         for name in &flags.arguments {
             uninstall(session, name, propagation).await?;
-            writeln!(io::stdout().lock(), "release \"{name}\" uninstalled")?;
+            writeln!(landfall_terminal::out(), "release \"{name}\" uninstalled")?;
         }
         Ok(())
     })?;
@@ -81,7 +81,7 @@ async fn uninstall(session: &Session<'_>, name: &str, propagation: Propagation) 
     if !delivered.succeeded() {
         return Err(session.failure(&delivered));
     }
-    let mut out = io::stdout().lock();
+    let mut out = landfall_terminal::out();
     if session.as_helm() && !delivered.kept.is_empty() {
         writeln!(out, "These resources were kept due to the resource policy:")?;
         for key in &delivered.kept {

@@ -1,6 +1,6 @@
 //! `helm upgrade`.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use landfall_chart::{Operation, ReleaseInfo, Values, recorded_values, values_from_json, values_over};
@@ -44,7 +44,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         return Ok(0);
     };
     if flags.text("recreate-pods").is_some() {
-        writeln!(io::stderr().lock(), "{DEPRECATED}")?;
+        writeln!(landfall_terminal::err(), "{DEPRECATED}")?;
     }
     exactly(&flags, "upgrade", 2, usage)?;
     let post_renderer = template::find_post_renderer(world, &flags)?;
@@ -54,7 +54,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let record = on_cluster(world, &flags, async |session| {
         if flags.is("install") && is_absent(session, &name).await? {
             if format == Format::Table {
-                writeln!(io::stdout().lock(), "Release {name:?} does not exist. Installing it now.")?;
+                writeln!(landfall_terminal::out(), "Release {name:?} does not exist. Installing it now.")?;
             }
             let replace = !session.releases.history(&name).await.map_err(|error| told(&error))?.is_empty();
             let asked = deploy::asked(world, &flags, &flags.arguments[1])?;
@@ -71,7 +71,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             .await
             .map_err(|stop| prefixed("UPGRADE FAILED", deploy::spoken(world, &flags, stop)))?;
         if format == Format::Table {
-            writeln!(io::stdout().lock(), "Release {name:?} has been upgraded. Happy Helming!")?;
+            writeln!(landfall_terminal::out(), "Release {name:?} has been upgraded. Happy Helming!")?;
         }
         Ok(record)
     })
@@ -92,7 +92,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         dialect,
         ..Detail::default()
     };
-    io::stdout().lock().write_all(text(&record, format, detail, None)?.as_bytes())?;
+    landfall_terminal::out().write_all(text(&record, format, detail, None)?.as_bytes())?;
     Ok(0)
 }
 

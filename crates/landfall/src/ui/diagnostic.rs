@@ -1,13 +1,11 @@
-use landfall_diag::{Diagnostic, Severity, render_plain};
+use landfall_diag::{Diagnostic, Label, Place, Severity, render_shown};
+use landfall_terminal::{Inks, shown, shown_on_a_line};
 
-use super::{Style, paint};
+use super::Style;
 
-/// Renders a diagnostic for a terminal: the plain text, with the first line's word and the places coloured.
-pub(crate) fn render(diagnostic: &Diagnostic, color: bool, _width: usize) -> String {
-    let plain = render_plain(diagnostic);
-    if !color {
-        return plain;
-    }
+/// Renders a diagnostic for people: the plain text, with the first line's word and the places painted.
+pub(super) fn render(diagnostic: &Diagnostic, inks: &Inks) -> String {
+    let plain = render_shown(&seen(diagnostic), |source| shown(source).into_owned());
     let style = match diagnostic.severity {
         Severity::Error | Severity::Refused => Style::Degraded,
         Severity::Warning => Style::Warning,
@@ -18,16 +16,16 @@ pub(crate) fn render(diagnostic: &Diagnostic, color: bool, _width: usize) -> Str
         let painted = if index == 0 {
             match line.split_once(": ") {
                 Some((word, message)) => {
-                    format!("{}: {}", paint(true, style, word), paint(true, Style::Strong, message))
+                    format!("{}: {}", style.paint(inks, word), Style::Strong.paint(inks, message))
                 }
                 None => line.to_owned(),
             }
         } else if line.trim_start().starts_with("-->") || line.trim_start().starts_with(":::") {
-            paint(true, Style::Literal, line)
+            Style::Literal.paint(inks, line)
         } else if line.trim_start().starts_with("= help:") {
-            paint(true, Style::Healthy, line)
+            Style::Healthy.paint(inks, line)
         } else if line.trim_start().starts_with("= note:") {
-            paint(true, Style::Muted, line)
+            Style::Muted.paint(inks, line)
         } else {
             line.to_owned()
         };
@@ -35,4 +33,45 @@ pub(crate) fn render(diagnostic: &Diagnostic, color: bool, _width: usize) -> Str
         out.push('\n');
     }
     out
+}
+
+/// The diagnostic as it is seen, but for its source lines: what a terminal obeys written out; what stands on one line
+/// stays there.
+fn seen(diagnostic: &Diagnostic) -> Diagnostic {
+    Diagnostic {
+        code: diagnostic.code,
+        severity: diagnostic.severity,
+        // What a message repeats of others begins no line as if it were ours.
+        message: shown(&diagnostic.message).trim_end().replace('\n', "\n  "),
+        labels: diagnostic
+            .labels
+            .iter()
+            .map(|label| Label {
+                place: Place { file: shown_on_a_line(&label.place.file).into_owned(), ..label.place.clone() },
+                text: shown_on_a_line(&label.text).into_owned(),
+                primary: label.primary,
+            })
+            .collect(),
+        notes: diagnostic.notes.iter().map(|note| shown(note).into_owned()).collect(),
+        helps: diagnostic.helps.iter().map(|help| shown(help).into_owned()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use landfall_terminal::Colour;
+
+    #[test]
+    fn carets_stand_under_what_is_meant_though_escapes_are_longer() {
+        let source = "name: \u{1b}[31mweb\u{202e} # x";
+        let diagnostic = Diagnostic::error(103, "`name` is \u{7}wrong")
+            .primary(Place::line("Chart\u{1b}.yaml\n::error::", 1).columns(12, 15).source_from(source), "this");
+        let inks = Inks::new();
+        let text = inks.show(&render(&diagnostic, &inks), Colour::Off);
+        assert_eq!(
+            text,
+            "error[LF0103]: `name` is \\x07wrong\n --> Chart\\x1b.yaml\\n::error:::1:12\n  |\n1 | name: \\x1b[31mweb\\u{202e} # x\n  |               ^^^ this\n"
+        );
+    }
 }

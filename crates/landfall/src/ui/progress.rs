@@ -33,7 +33,7 @@ impl Progress {
     /// Says what is being done now; a later call replaces it.
     pub(crate) fn doing(&mut self, what: &str, now: Instant) {
         match &self.bar {
-            Some(bar) => bar.set_message(what.to_owned()),
+            Some(bar) => bar.set_message(self.ui.live(what)),
             None => {
                 let repeat = match &self.said {
                     Some((last, at)) => last != what || now.duration_since(*at) >= REPEAT_WAIT,
@@ -50,14 +50,14 @@ impl Progress {
     /// Says what is being done now on a terminal only: elsewhere its result is line enough.
     pub(crate) fn doing_now(&mut self, what: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(what.to_owned());
+            bar.set_message(self.ui.live(what));
         }
     }
 
     /// Says what is waited for and since when.
     pub(crate) fn waiting(&mut self, what: &str, since: Duration, now: Instant) {
         if let Some(bar) = &self.bar {
-            bar.set_message(format!("waiting for {what} ({})", seconds(since)));
+            bar.set_message(self.ui.live(&format!("waiting for {what} ({})", seconds(since))));
         } else {
             let repeat = match &self.said {
                 Some((last, at)) => last != what || now.duration_since(*at) >= REPEAT_WAIT,

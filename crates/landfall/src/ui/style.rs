@@ -1,4 +1,4 @@
-use owo_colors::OwoColorize;
+use landfall_terminal::{Ink, Inks};
 
 /// What a piece of text means; the theme turns it into colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,17 +15,17 @@ pub(crate) enum Style {
     Warning,
 }
 
-/// Paints text when colour is allowed.
-pub(crate) fn paint(color: bool, style: Style, text: &str) -> String {
-    if !color {
-        return text.to_owned();
-    }
-    match style {
-        Style::Added | Style::Healthy => text.green().to_string(),
-        Style::Removed | Style::Degraded => text.red().to_string(),
-        Style::Changed | Style::Progressing | Style::Warning => text.yellow().to_string(),
-        Style::Muted => text.dimmed().to_string(),
-        Style::Strong => text.bold().to_string(),
-        Style::Literal => text.cyan().to_string(),
+impl Style {
+    /// Paints text; it is shown as colour where colour is allowed.
+    pub(super) fn paint(self, inks: &Inks, text: &str) -> String {
+        let ink = match self {
+            Style::Added | Style::Healthy => Ink::Green,
+            Style::Removed | Style::Degraded => Ink::Red,
+            Style::Changed | Style::Progressing | Style::Warning => Ink::Yellow,
+            Style::Muted => Ink::Dim,
+            Style::Strong => Ink::Bold,
+            Style::Literal => Ink::Cyan,
+        };
+        inks.paint(ink, text)
     }
 }

@@ -1,3 +1,5 @@
+use landfall_terminal::Inks;
+
 /// A table without borders: columns two spaces apart, cut nowhere.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -16,21 +18,26 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The table as lines, one trailing newline; empty without rows.
-    pub(crate) fn render(&self) -> String {
-        let mut widths: Vec<usize> = self.head.iter().map(|cell| cell.chars().count()).collect();
-        for row in &self.rows {
+    /// The table as lines, one trailing newline; empty without rows. Columns are as wide as their cells will be shown.
+    pub(super) fn render(&self, inks: &Inks) -> String {
+        // What somebody else named cannot begin a row of its own.
+        let cells = |row: &Vec<String>| -> Vec<String> {
+            row.iter().map(|cell| cell.replace('\n', "\\n").replace('\t', "\\t")).collect()
+        };
+        let rows: Vec<Vec<String>> = std::iter::once(&self.head).chain(&self.rows).map(cells).collect();
+        let mut widths = vec![0; self.head.len()];
+        for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(visible(cell));
+                *width = (*width).max(inks.width(cell));
             }
         }
         let mut out = String::new();
-        for row in std::iter::once(&self.head).chain(&self.rows) {
+        for row in &rows {
             let mut line = String::new();
             for (index, cell) in row.iter().enumerate() {
                 line.push_str(cell);
                 if index + 1 < row.len() {
-                    line.push_str(&" ".repeat(widths[index] - visible(cell) + 2));
+                    line.push_str(&" ".repeat(widths[index] - inks.width(cell) + 2));
                 }
             }
             out.push_str(line.trim_end());
@@ -40,33 +47,20 @@ impl Table {
     }
 }
 
-/// Characters that take room on a terminal: escape sequences do not.
-fn visible(text: &str) -> usize {
-    let mut count = 0;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c == '\u{1b}' {
-            for c in chars.by_ref() {
-                if c.is_ascii_alphabetic() {
-                    break;
-                }
-            }
-        } else {
-            count += 1;
-        }
-    }
-    count
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use landfall_terminal::{Colour, Ink};
 
     #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
+    fn columns_are_as_wide_as_their_widest_cell_is_shown() {
+        let inks = Inks::new();
         let mut table = Table::new(["NAME", "STATUS"]);
-        table.row(["web".to_owned(), "Ready".to_owned()]);
-        table.row(["\u{1b}[32mapi-gateway\u{1b}[0m".to_owned(), "Ready".to_owned()]);
-        assert_eq!(table.render(), "NAME         STATUS\nweb          Ready\n\u{1b}[32mapi-gateway\u{1b}[0m  Ready\n");
+        table.row(["w\u{7}eb\n".to_owned(), "Ready".to_owned()]);
+        table.row([inks.paint(Ink::Green, "api-gateway"), "Ready".to_owned()]);
+        assert_eq!(
+            inks.show(&table.render(&inks), Colour::On),
+            "NAME         STATUS\nw\\x07eb\\n    Ready\n\u{1b}[32mapi-gateway\u{1b}[39m  Ready\n"
+        );
     }
 }

@@ -153,7 +153,7 @@ async fn stream(server: SocketAddr, question: &[u8]) -> std::io::Result<Vec<u8>>
 pub fn hosts_of(subject: &Subject<'_>) -> Vec<String> {
     let mut hosts: BTreeSet<String> = all_routes(subject).iter().flat_map(|(_, route)| route.hosts.clone()).collect();
     if let Some((_, environment)) = subject.environment {
-        hosts.extend(environment.facts.iter().flat_map(|facts| facts.hosts.iter().cloned()));
+        hosts.extend(environment.facts.iter().flat_map(|facts| facts.hosts.iter().map(ToString::to_string)));
         let checks = environment.checks.iter().filter_map(|check| check.http.as_deref()?.strip_prefix("https://"));
         hosts.extend(checks.filter_map(|rest| rest.split(['/', ':', '?']).next()).map(str::to_owned));
     }

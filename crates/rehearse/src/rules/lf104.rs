@@ -116,7 +116,7 @@ fn declared(subject: &Subject<'_>) -> Vec<Finding> {
             findings.push(
                 Finding::of(&RULE, format!("key `{key}` of Secret `{target}` is declared and will not be there"))
                     .because("the program starts without the variable and ends when it wants it")
-                    .help(format!("seal it: `landfall secrets set {key}`"))
+                    .help(format!("seal `{key}` with `kubeseal`, and commit what it prints"))
                     .at(desired.spot_at(&reference.path)),
             );
         }

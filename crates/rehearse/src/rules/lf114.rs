@@ -17,7 +17,7 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Error,
     why: "Some keys are part of the data: what was encrypted or signed with the old one can never be read again with another. \
           No restart and no rollback brings back what was lost in between.",
-    advice: "Put the old value back. Only `landfall secrets rotate --accept` replaces such a key, once its data has been moved.",
+    advice: "Put the old value back. Such a key is replaced by hand, once its data has been moved.",
     check,
 };
 

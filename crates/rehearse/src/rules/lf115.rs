@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Error,
     why: "What was committed once is in every clone for ever: whoever can read the repository, today or in years, can log \
           in. Taking it out again does not help; only a new secret does.",
-    advice: "Seal it (`landfall secrets set`), replace the value that was committed, and keep only the sealed one in git.",
+    advice: "Seal it (`kubeseal`), replace the value that was committed, and keep only the sealed one in git.",
     check,
 };
 

@@ -24,7 +24,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let routes = all_routes(subject);
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
-        let is_it = |name: &&String| is_component(&desired.object, &desired.unit, name);
+        let is_it = |name: &&landfall_project::ObjectName| is_component(&desired.object, &desired.unit, name);
         let Some(component) = components.internal.iter().find(is_it) else { continue };
         let mut add = |how: String, spot: crate::finding::Spot| {
             findings.push(

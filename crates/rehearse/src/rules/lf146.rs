@@ -81,8 +81,8 @@ fn deliveries(environment: &Environment, files: Option<&SourceTree>) -> Vec<Deli
         .iter()
         .enumerate()
         .map(|(index, release)| Delivery {
-            name: release.name.clone(),
-            namespace: release.namespace.clone().unwrap_or_else(|| "default".to_owned()),
+            name: release.name.to_string(),
+            namespace: release.namespace.as_deref().unwrap_or("default").to_owned(),
             index: Some(index),
         })
         .collect();

@@ -24,7 +24,7 @@ pub(super) async fn ports(sick: &Sick<'_>, host: Option<&str>) -> Vec<Observatio
     let declared = sick.place.declared().and_then(|environment| {
         let expected =
             environment.hosts.as_ref().and_then(|hosts| hosts.expect.as_ref()?.iter().next().map(str::to_owned));
-        environment.facts.as_ref().and_then(|facts| facts.address.clone()).or(expected)
+        environment.facts.as_ref().and_then(|facts| facts.address.as_ref().map(ToString::to_string)).or(expected)
     });
     match (host.map(str::to_owned).or(declared), &sick.place.cluster) {
         (Some(host), _)
@@ -148,13 +148,14 @@ fn guarded(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<String> {
     for release in &environment.releases {
         for file in &release.values {
             let beside = format!("{}/{file}", release.chart.trim_end_matches('/'));
-            paths.extend([beside, file.clone()].into_iter().find(|path| source.read(path).ok().flatten().is_some()));
+            paths
+                .extend([beside, file.to_string()].into_iter().find(|path| source.read(path).ok().flatten().is_some()));
         }
     }
     for glob in environment.applications.iter().flat_map(|globs| globs.iter()) {
         paths.extend(source.glob(glob).unwrap_or_default());
     }
-    paths.extend(environment.secrets.as_ref().and_then(|secrets| secrets.file.clone()));
+    paths.extend(environment.secrets.as_ref().and_then(|secrets| secrets.file.as_ref().map(ToString::to_string)));
     paths.sort();
     paths.dedup();
     paths
@@ -173,8 +174,10 @@ pub(super) fn machine(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observation
     if let Some(file) = subject.project {
         for environment in file.system.environments.values() {
             let Some(remote) = environment.cluster.remote().filter(|remote| remote.protected) else { continue };
-            production.push(remote.context.clone());
-            production.extend(environment.releases.iter().filter_map(|release| release.namespace.clone()));
+            production.push(remote.context.to_string());
+            production.extend(
+                environment.releases.iter().filter_map(|release| release.namespace.as_ref().map(ToString::to_string)),
+            );
         }
     }
     doctor::machine(&Machine { root: sick.context.cwd.join(&sick.args.root), user }, &production)

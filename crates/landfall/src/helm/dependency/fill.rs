@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use landfall_chart::{API_VERSION_V1, Chart, Dependency, Lock, PackageOptions, digest, package};
+use landfall_diag::Diagnostic;
 use landfall_source::{HttpClient, Index, IndexEntry, Reference, RepositoryEntry, cached_index, join_url, same_url};
 use landfall_sprig::{Constraint, Version};
 use sha2::{Digest as _, Sha256};
@@ -49,6 +50,16 @@ enum Unsigned {
     Told,
 }
 
+/// A dependency whose repository has no index here: what could not be fetched was told already.
+fn without_index(wanted: &Dependency, stop: Stop) -> Stop {
+    let diagnostic = Diagnostic::error(
+        508,
+        format!("dependency `{}` cannot be chosen: the index of {} is not here", wanted.name, wanted.repository),
+    )
+    .help("check the address under `dependencies:` in Chart.yaml, and the network");
+    Stop::said(stop.helm_words(), diagnostic)
+}
+
 impl<'w> Filling<'w> {
     pub(in super::super) fn new(world: &'w World<'w>, flags: &'w Flags, name: &str) -> Result<Self, Stop> {
         let settings = Settings::of(world, flags);
@@ -80,7 +91,7 @@ impl<'w> Filling<'w> {
     /// Where it is told what a registry has given.
     fn spoken(&self) -> Result<Box<dyn Write>, Stop> {
         match self.telling {
-            Telling::Aside => Ok(Box::new(io::stderr().lock())),
+            Telling::Aside => Ok(Box::new(landfall_terminal::err())),
             Telling::Aloud | Telling::Nothing => spoken(self.world, self.flags),
         }
     }
@@ -93,7 +104,7 @@ impl<'w> Filling<'w> {
 
     fn out(&self) -> Box<dyn Write> {
         match self.telling {
-            Telling::Aloud | Telling::Aside => Box::new(io::stdout().lock()),
+            Telling::Aloud | Telling::Aside => Box::new(landfall_terminal::out()),
             Telling::Nothing => Box::new(io::sink()),
         }
     }
@@ -120,7 +131,7 @@ impl<'w> Filling<'w> {
             let first = chart.metadata.api_version == API_VERSION_V1;
             if first {
                 let _nobody_listens = writeln!(
-                    io::stderr().lock(),
+                    landfall_terminal::err(),
                     "warning: a valid Helm v3 hash was not found. Checking against Helm v2 hash..."
                 );
             }
@@ -335,7 +346,8 @@ impl<'w> Filling<'w> {
             } else {
                 let name = names.get(&wanted.name).map_or("", String::as_str);
                 let index = self.index(name).map_err(|error| {
-                    wrapped(&format!("no cached repository for {name} found. (try 'helm repo update')"), &error)
+                    let doing = format!("no cached repository for {name} found. (try 'helm repo update')");
+                    without_index(wanted, wrapped(&doing, &error))
                 })?;
                 let Some(versions) = index.versions(&wanted.name) else {
                     let words = format!("{} chart not found in repo {}", wanted.name, wanted.repository);
@@ -391,7 +403,7 @@ impl<'w> Filling<'w> {
         let name = dependency.name.clone();
         if dependency.repository.is_empty() {
             writeln!(
-                io::stdout().lock(),
+                landfall_terminal::out(),
                 "Dependency {name} did not declare a repository. Assuming it exists in the charts directory"
             )?;
             let path = charts.join(&name);
@@ -495,7 +507,7 @@ impl<'w> Filling<'w> {
             }
         };
         let client = HttpClient::new(access);
-        let index = self.index(&name).map_err(|error| wrapped("", &error))?;
+        let index = self.index(&name).map_err(|error| without_index(wanted, wrapped("", &error)))?;
         let versions = index.versions(&wanted.name).ok_or_else(|| lost("entry not found"))?;
         let entry = versions.iter().find(same).cloned().ok_or_else(|| lost("no matching version"))?;
         let url = join_url(&wanted.repository, entry.urls.first().map_or("", String::as_str));

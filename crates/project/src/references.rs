@@ -1,0 +1,116 @@
+//! What a schema cannot say: names are unique, names that refer to environments exist, a check asks one thing.
+//!
+//! The content is read loosely: what does not fit its type is told by the schema's check, beside this one.
+
+use landfall_diag::{Diagnostic, Place, nearest};
+use landfall_yaml::{Document, Step};
+use serde_json::Value;
+
+use crate::parse::place_of;
+
+/// Finds what contradicts itself.
+pub(crate) fn check(file: &str, document: &Document<'_>, content: &Value, findings: &mut Vec<Diagnostic>) {
+    let look = Look { file, document };
+    for (name, environment) in content["environments"].as_object().into_iter().flatten() {
+        look.releases(name, environment, findings);
+        look.checks(name, environment, findings);
+    }
+    let environments: Vec<&str> =
+        content["environments"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    look.promotion(content, &environments, findings);
+    look.waivers(content, &environments, findings);
+}
+
+struct Look<'a> {
+    file: &'a str,
+    document: &'a Document<'a>,
+}
+
+impl Look<'_> {
+    fn place(&self, steps: &[Step<'_>]) -> Place {
+        match self.document.at(steps) {
+            Some(node) => place_of(self.file, self.document.source(), node.span()),
+            None => Place::file(self.file),
+        }
+    }
+
+    fn releases(&self, name: &str, environment: &Value, findings: &mut Vec<Diagnostic>) {
+        let releases = list(&environment["releases"]);
+        for (index, release) in releases.iter().enumerate() {
+            let Some(called) = release["name"].as_str() else { continue };
+            let same = |it: &&Value| it["name"] == release["name"] && it["namespace"] == release["namespace"];
+            let Some(first) = releases[..index].iter().position(|it| same(&it)) else { continue };
+            let steps = |index| {
+                [
+                    Step::Key("environments"),
+                    Step::Key(name),
+                    Step::Key("releases"),
+                    Step::Index(index),
+                    Step::Key("name"),
+                ]
+            };
+            findings.push(
+                Diagnostic::error(108, format!("the release `{called}` stands twice in environment `{name}`"))
+                    .primary(self.place(&steps(index)), "the second one")
+                    .label(self.place(&steps(first)), "the first one"),
+            );
+        }
+    }
+
+    fn checks(&self, name: &str, environment: &Value, findings: &mut Vec<Diagnostic>) {
+        for (index, check) in list(&environment["checks"]).iter().enumerate() {
+            let Some(check) = check.as_object() else { continue };
+            let has = |key: &str| check.get(key).is_some_and(|value| !value.is_null());
+            let asked = ["http", "exec", "logs", "rollout"].into_iter().filter(|key| has(key)).count();
+            let wrong = match asked {
+                0 => "asks nothing",
+                1 if has("logs") && !has("contains") => "reads a log and says no text it must contain",
+                1 => continue,
+                _ => "asks several things",
+            };
+            let at = [Step::Key("environments"), Step::Key(name), Step::Key("checks"), Step::Index(index)];
+            let called = match check.get("name").and_then(Value::as_str) {
+                Some(called) => format!("the check `{called}`"),
+                None => format!("check {} of `{name}`", index + 1),
+            };
+            findings.push(
+                Diagnostic::error(146, format!("{called} {wrong}"))
+                    .primary(self.place(&at), "this one")
+                    .help("give it one of `http`, `exec`, `logs` (with `contains`) and `rollout`"),
+            );
+        }
+    }
+
+    fn promotion(&self, content: &Value, environments: &[&str], findings: &mut Vec<Diagnostic>) {
+        for (index, step) in list(&content["promotion"]).iter().enumerate() {
+            for key in ["from", "to"] {
+                let Some(named) = step[key].as_str().filter(|named| !environments.contains(named)) else { continue };
+                let at = self.place(&[Step::Key("promotion"), Step::Index(index), Step::Key(key)]);
+                let message = format!("promotion {key} `{named}`: there is no such environment");
+                findings.push(self.unknown(109, message, at, named, environments));
+            }
+        }
+    }
+
+    fn waivers(&self, content: &Value, environments: &[&str], findings: &mut Vec<Diagnostic>) {
+        for (index, waiver) in list(&content["waivers"]).iter().enumerate() {
+            let named = waiver["environment"].as_str().filter(|named| !environments.contains(named));
+            let Some(named) = named else { continue };
+            let at = self.place(&[Step::Key("waivers"), Step::Index(index), Step::Key("environment")]);
+            let message = format!("a waiver for `{named}`: there is no such environment");
+            findings.push(self.unknown(136, message, at, named, environments));
+        }
+    }
+
+    fn unknown(&self, code: u16, message: String, at: Place, named: &str, known: &[&str]) -> Diagnostic {
+        let finding = Diagnostic::error(code, message).primary(at, "not declared under `environments`");
+        match nearest(named, known.iter().copied()) {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => finding,
+        }
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}

@@ -1,0 +1,62 @@
+//! Keys that stand twice in one map: YAML readers let the second win without a word.
+
+use std::collections::HashMap;
+
+use landfall_diag::Diagnostic;
+use landfall_yaml::{Document, Kind, Node};
+
+use crate::parse::place_of;
+
+/// Finds each key that stands twice, however deep; what an alias repeats is looked at where it is written.
+pub(crate) fn check(file: &str, document: &Document<'_>, findings: &mut Vec<Diagnostic>) {
+    let mut look = Look { file, source: document.source(), findings };
+    look.node(document.root(), &mut String::new());
+}
+
+struct Look<'a> {
+    file: &'a str,
+    source: &'a str,
+    findings: &'a mut Vec<Diagnostic>,
+}
+
+impl Look<'_> {
+    fn node(&mut self, node: Node<'_>, path: &mut String) {
+        let length = path.len();
+        match node.kind() {
+            Kind::Mapping(_) => {
+                let mut seen: HashMap<String, Node<'_>> = HashMap::new();
+                for (key, value) in node.entries() {
+                    let Some(name) = key.target().text() else { continue };
+                    if !path.is_empty() {
+                        path.push('.');
+                    }
+                    path.push_str(name);
+                    match seen.get(name) {
+                        Some(first) => self.twice(path, *first, key),
+                        None => drop(seen.insert(name.to_owned(), key)),
+                    }
+                    self.node(value, path);
+                    path.truncate(length);
+                }
+            }
+            Kind::Sequence(_) => {
+                for (index, item) in node.items().enumerate() {
+                    path.push_str(&format!("[{index}]"));
+                    self.node(item, path);
+                    path.truncate(length);
+                }
+            }
+            Kind::Scalar(_) | Kind::Alias => {}
+        }
+    }
+
+    fn twice(&mut self, path: &str, first: Node<'_>, second: Node<'_>) {
+        let line = first.span().start.line();
+        self.findings.push(
+            Diagnostic::error(174, format!("the key `{path}` stands twice, and only one of them can count"))
+                .primary(place_of(self.file, self.source, second.span()), format!("here, and in line {line}"))
+                .label(place_of(self.file, self.source, first.span()), "the first one")
+                .help("keep one of the two"),
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! Colours, put on after what is painted was shown.
+//!
+//! Whoever builds a line mixes painted and foreign text in one `String`. So paint is not the terminal's own sequence but
+//! a mark of characters that no text may hold, with a number in it that nobody outside of this process knows; only where
+//! the line is shown do marks become sequences, and all else that looks like one becomes an escape.
+
+use std::hash::{BuildHasher, RandomState};
+
+use crate::escape::shown;
+
+/// What a piece of text is painted with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ink {
+    /// Green.
+    Green,
+    /// Red.
+    Red,
+    /// Yellow.
+    Yellow,
+    /// Cyan.
+    Cyan,
+    /// Fainter than the rest.
+    Dim,
+    /// Stronger than the rest.
+    Bold,
+}
+
+/// Whether paint is shown as colour, or left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// As colour.
+    On,
+    /// Left out.
+    Off,
+}
+
+const INKS: [(Ink, &str, &str); 6] = [
+    (Ink::Green, "\u{1b}[32m", "\u{1b}[39m"),
+    (Ink::Red, "\u{1b}[31m", "\u{1b}[39m"),
+    (Ink::Yellow, "\u{1b}[33m", "\u{1b}[39m"),
+    (Ink::Cyan, "\u{1b}[36m", "\u{1b}[39m"),
+    (Ink::Dim, "\u{1b}[2m", "\u{1b}[0m"),
+    (Ink::Bold, "\u{1b}[1m", "\u{1b}[0m"),
+];
+
+/// The first of the sixteen noncharacters that spell the seal; the sixteen behind them begin and end marks.
+const DIGITS: u32 = 0xFDD0;
+const MARKS: u32 = 0xFDE0;
+/// Characters of a mark: its kind, and the seal.
+const MARK_LENGTH: usize = 17;
+
+/// The inks of one process.
+#[derive(Debug, Clone)]
+pub struct Inks {
+    seal: String,
+}
+
+impl Default for Inks {
+    fn default() -> Self {
+        Inks::new()
+    }
+}
+
+impl Inks {
+    /// Inks with a seal that nobody knows.
+    pub fn new() -> Self {
+        Inks::sealed(RandomState::new().hash_one(DIGITS))
+    }
+
+    fn sealed(number: u64) -> Self {
+        let digit = |at: u32| char::from_u32(DIGITS + ((number >> (at * 4)) & 0xF) as u32);
+        Inks { seal: (0..16).filter_map(digit).collect() }
+    }
+
+    fn mark(&self, kind: usize) -> String {
+        let first = char::from_u32(MARKS + kind as u32).expect("there are less than sixteen kinds of marks");
+        format!("{first}{}", self.seal)
+    }
+
+    /// Marks a text as painted.
+    pub fn paint(&self, ink: Ink, text: &str) -> String {
+        let kind = INKS.iter().position(|(known, ..)| *known == ink).expect("every ink has a row");
+        format!("{}{text}{}", self.mark(kind * 2), self.mark(kind * 2 + 1))
+    }
+
+    /// A text for a terminal: foreign characters as [`shown`], marks as colours or left out.
+    pub fn show(&self, text: &str, colour: Colour) -> String {
+        let mut out = String::with_capacity(text.len());
+        for piece in self.pieces(text) {
+            match piece {
+                Piece::Text(text) => out.push_str(&shown(text)),
+                Piece::Mark(sequence) if colour == Colour::On => out.push_str(sequence),
+                Piece::Mark(_) => {}
+            }
+        }
+        out
+    }
+
+    /// A text as it is, marks left out: data for a program.
+    pub fn without(&self, text: &str) -> String {
+        let pieces = self.pieces(text);
+        pieces.filter_map(|piece| if let Piece::Text(text) = piece { Some(text) } else { None }).collect()
+    }
+
+    /// How many columns a text takes, one a character as it will be shown.
+    pub fn width(&self, text: &str) -> usize {
+        self.show(text, Colour::Off).chars().count()
+    }
+
+    fn pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = Piece<'t>> + use<'_, 't> {
+        let mut rest = text;
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let Some((at, sequence)) = self.next_mark(rest) else {
+                return Some(Piece::Text(std::mem::take(&mut rest)));
+            };
+            if at > 0 {
+                let (before, from) = rest.split_at(at);
+                rest = from;
+                return Some(Piece::Text(before));
+            }
+            let end = rest.char_indices().nth(MARK_LENGTH).map_or(rest.len(), |(end, _)| end);
+            rest = &rest[end..];
+            Some(Piece::Mark(sequence))
+        })
+    }
+
+    /// The next mark that bears the seal, and its sequence.
+    fn next_mark(&self, text: &str) -> Option<(usize, &'static str)> {
+        text.char_indices().find_map(|(at, c)| {
+            let kind = u32::from(c).checked_sub(MARKS).map(|kind| kind as usize)?;
+            let (_, on, off) = INKS.get(kind / 2)?;
+            let sealed = text[at + c.len_utf8()..].starts_with(self.seal.as_str());
+            sealed.then_some((at, if kind.is_multiple_of(2) { *on } else { *off }))
+        })
+    }
+}
+
+enum Piece<'t> {
+    Text(&'t str),
+    Mark(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::is_harmless;
+
+    #[test]
+    fn paint_is_colour_only_where_colour_is_wanted() {
+        let inks = Inks::sealed(7);
+        let line = format!("{} and b\u{1b}[31m", inks.paint(Ink::Green, "a\u{1b}[2J"));
+        assert_eq!(inks.show(&line, Colour::On), "\u{1b}[32ma\\x1b[2J\u{1b}[39m and b\\x1b[31m");
+        assert_eq!(inks.show(&line, Colour::Off), "a\\x1b[2J and b\\x1b[31m");
+        assert_eq!(inks.without(&line), "a\u{1b}[2J and b\u{1b}[31m");
+        assert_eq!(inks.width(&inks.paint(Ink::Bold, "äb")), 2);
+    }
+
+    #[test]
+    fn a_mark_without_the_seal_is_a_foreign_character() {
+        let (ours, other) = (Inks::sealed(1), Inks::sealed(2));
+        let forged = other.paint(Ink::Red, "x");
+        assert!(ours.show(&forged, Colour::On).chars().all(is_harmless));
+        assert!(ours.show("\u{fde0}", Colour::On).chars().all(is_harmless));
+        assert_ne!(Inks::new().seal, Inks::new().seal);
+    }
+}
