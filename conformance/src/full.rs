@@ -58,6 +58,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "alarms", material: Material::Corpus, runs: &[&["alarms"]] },
     Suite { name: "fidelity", material: Material::Corpus, runs: &[&["fidelity", "--evidence"]] },
     Suite { name: "addons", material: Material::Corpus, runs: &[&["addons", "--evidence"]] },
+    Suite { name: "doors", material: Material::Oracles, runs: &[&["doors", "--selftest"], &["doors", "--evidence"]] },
     Suite { name: "fuzz", material: Material::Oracles, runs: &[&["fuzz"]] },
 ];
 

@@ -20,6 +20,7 @@ mod compare;
 mod dice;
 mod differential;
 mod distribution;
+mod doors;
 mod embedded;
 mod evidence;
 mod explain;
@@ -83,6 +84,8 @@ enum Command {
     Releases(releases::command::Arguments),
     /// Packs, signs, pushes, finds, pulls and verifies charts with helm 3, helm 4 and with us, each what the others made.
     Distribution(distribution::command::Arguments),
+    /// Resets, stops, kills, interrupts and starves deliveries at random moments: each ends in time, and the next one repairs it.
+    Doors(doors::Arguments),
     /// Compares controllers step by step with the real ones, on random workloads.
     Traces(traces::Arguments),
     /// Installs charts that would be refused, on a real API server and the embedded cluster: all is told, nothing is written.
@@ -177,6 +180,7 @@ fn main() -> ExitCode {
         Command::Trials(arguments) => trials::run(&arguments),
         Command::Releases(arguments) => releases::command::run(&arguments),
         Command::Distribution(arguments) => distribution::command::run(&arguments),
+        Command::Doors(arguments) => doors::run(&arguments),
         Command::Kubectl(arguments) => commands::command::run(&arguments),
         Command::Parity { only, dialect } => {
             let corpus = std::env::var_os("LANDFALL_CORPUS");

@@ -60,6 +60,18 @@ const COVERED: &[Covered] = &[
     Covered { suite: "fidelity", paths: DELIVERY },
     Covered { suite: "addons", paths: DELIVERY },
     Covered {
+        suite: "doors",
+        paths: &[
+            "crates/store",
+            "crates/drydock",
+            "crates/cluster",
+            "crates/engine",
+            "crates/release",
+            "crates/delivery",
+            "crates/landfall",
+        ],
+    },
+    Covered {
         suite: "alarms",
         paths: &[
             "crates/gotemplate",

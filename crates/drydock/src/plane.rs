@@ -1,6 +1,7 @@
 //! The control plane that handlers, controllers and storage share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use landfall_object::schema::Schemas;
 use parking_lot::Mutex;
@@ -26,6 +27,9 @@ pub(crate) struct Plane {
     /// What containers answer.
     pub(crate) containers: Arc<dyn crate::containers::Containers>,
 }
+
+/// How long it may take to notice that there is room again: twice as long as it is looked for.
+const NOTICED: Duration = Duration::from_millis(400);
 
 /// How much of the world is on disk.
 #[derive(Clone, Debug, Default)]
@@ -58,8 +62,21 @@ impl Plane {
         }
     }
 
+    /// Waits until something can be written to disk, at most for as long as a disk with room again is not noticed.
+    ///
+    /// # Errors
+    /// Why nothing can, in words.
+    pub(crate) async fn writable(&self) -> Result<(), Arc<str>> {
+        let (Some(durable), Some(why)) = (&self.durable, self.failing()) else { return Ok(()) };
+        let mut durable = durable.clone();
+        match tokio::time::timeout(NOTICED, durable.wait_for(|now| now.failing.is_none())).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(why),
+        }
+    }
+
     /// Why nothing can be written to disk now, in words.
-    pub(crate) fn failing(&self) -> Option<Arc<str>> {
+    fn failing(&self) -> Option<Arc<str>> {
         self.durable.as_ref().and_then(|durable| durable.borrow().failing.clone())
     }
 }

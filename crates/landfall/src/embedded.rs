@@ -110,7 +110,8 @@ impl Context {
                 let play = declared_play(place.declared(), faults)?;
                 let mut connection = self.embedded(&place.state, hosting).await?;
                 if hosting != Hosting::Attach {
-                    play::publish(&connection.cluster, &play).await?;
+                    let published = play::publish(&connection.cluster, &play).await;
+                    published.map_err(|failure| connection.lost().unwrap_or(failure))?;
                     connection.simulated = true;
                 }
                 Ok(connection)
@@ -279,8 +280,9 @@ impl Connection {
         let (endpoint, state) = self.endpoint.as_ref()?;
         let pid = endpoint.pid;
         let diagnostic = match state.fate_of(endpoint) {
-            Fate::Serves => return None,
-            Fate::Ended => {
+            Fate::Serves if endpoint.listens() => return None,
+            // A process that is killed loses its socket a moment before its lock.
+            Fate::Serves | Fate::Ended => {
                 Diagnostic::error(629, format!("the embedded cluster's server has ended (it was pid {pid})"))
                     .note("what was done is written down; the same command starts a new server and goes on from there")
                     .note(format!("its last words are in {}", state.file("server.log").display()))

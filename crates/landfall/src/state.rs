@@ -266,6 +266,20 @@ impl StateDir {
 }
 
 impl Lock {
+    /// Says that nobody serves here any more, and keeps the lock until the process has ended.
+    pub(crate) fn keep(self) {
+        self.retract();
+        // Dropped, it would be let go; leaked, the system does that, after everything else of the process has gone.
+        let _until_the_end: &'static mut Lock = Box::leak(Box::new(self));
+    }
+
+    fn retract(&self) {
+        // Where the directory was removed under this process, another one's address may stand there by now.
+        if self.stands() {
+            let _gone = std::fs::remove_file(&self.endpoint);
+        }
+    }
+
     /// Whether the lock's file is still the one that others find.
     pub(crate) fn stands(&self) -> bool {
         lock_file::stands_at(&self.file, &self.path)
@@ -286,11 +300,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The endpoint goes first: who sees the lock free must not find an old address. Where the directory was
-        // removed under this process, another one's address may stand there by now.
-        if self.stands() {
-            let _gone = std::fs::remove_file(&self.endpoint);
-        }
+        // The endpoint goes first: who sees the lock free must not find an old address.
+        self.retract();
         let _unlocked = self.file.unlock();
     }
 }

@@ -180,7 +180,7 @@ async fn objects(
         _ => {}
     }
     let writes = !matches!(verb, "get" | "list") && !reviews::is_review(&resource);
-    if let Some(why) = plane.failing().filter(|_| writes) {
+    if writes && let Err(why) = plane.writable().await {
         return Err(Status::insufficient_storage(&why));
     }
     let answer = act(plane, call, &target, verb);

@@ -181,7 +181,8 @@ pub(crate) async fn serve(context: &Context, state: &StateDir, options: ServeOpt
     drop(ingress);
     drop(served);
     cluster.stop();
-    drop(lock);
+    // Who waits for the lock waits for the process: it goes with it.
+    lock.keep();
     written
 }
 
