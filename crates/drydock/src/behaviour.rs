@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::controllers::fields::{controller_of, name, namespace, text};
 use crate::fault::{Effect, Fault, FaultError};
+use crate::operators::standing::simulated_operator_names;
 use crate::simulation::{Script, Simulation, SimulationError, workload};
 
 /// Where a play is kept in the cluster itself, so that it outlives its process and goes along with forks: a ConfigMap
@@ -30,6 +31,9 @@ pub enum PlayError {
         /// Why it cannot be read.
         source: FaultError,
     },
+    /// An operator to be left out that is not simulated.
+    #[error("`{0}` is not an operator that is simulated")]
+    Operator(String),
     /// Not of the form `{"simulation": {…}, "faults": […], "missingImages": […]}`.
     #[error("a play must be a map of simulation, faults and missingImages")]
     Form,
@@ -44,6 +48,8 @@ pub struct Play {
     pub faults: Vec<Fault>,
     /// Images that are known not to exist; all others are taken to exist.
     pub missing_images: BTreeSet<String>,
+    /// Simulated operators that the project switches off, by name.
+    pub operators_off: BTreeSet<String>,
     /// Since when the play is on. What crashed before did so under another one, so no back-off is left of it.
     pub since: Option<Timestamp>,
 }
@@ -85,8 +91,8 @@ impl Behaviour {
 }
 
 impl Play {
-    /// Reads `{"simulation": {…}, "faults": ["job/x=fail"], "missingImages": ["app:1"], "since": "2026-01-01T00:00:00Z"}`; all
-    /// of it may be absent.
+    /// Reads `{"simulation": {…}, "faults": ["job/x=fail"], "missingImages": ["app:1"], "operatorsOff": ["cert-manager"],
+    /// "since": "2026-01-01T00:00:00Z"}`; all of it may be absent.
     ///
     /// # Errors
     /// [`PlayError`], for the first thing that cannot be read.
@@ -103,7 +109,13 @@ impl Play {
             .into_iter()
             .map(|written| written.parse().map_err(|source| PlayError::Fault { written: written.to_owned(), source }))
             .collect::<Result<_, _>>()?;
+        let operators_off: BTreeSet<String> = words("operatorsOff")?.into_iter().map(str::to_owned).collect();
+        if let Some(unknown) = operators_off.iter().find(|name| !simulated_operator_names().any(|known| known == *name))
+        {
+            return Err(PlayError::Operator(unknown.clone()));
+        }
         Ok(Self {
+            operators_off,
             simulation: Simulation::parse(map.get("simulation").unwrap_or(&Value::Null))?,
             faults,
             missing_images: words("missingImages")?.into_iter().map(str::to_owned).collect(),
@@ -170,5 +182,7 @@ mod tests {
         let error = Play::parse(&json!({"faults": ["job/x=fial"]})).expect_err("unknown effect").to_string();
         assert!(error.starts_with("--fault job/x=fial: no fault `fial` for a job, did you mean `fail`?"), "{error}");
         assert_eq!(Play::parse(&json!([])), Err(PlayError::Form));
+        let unknown = Play::parse(&json!({"operatorsOff": ["cert-manger"]}));
+        assert_eq!(unknown, Err(PlayError::Operator("cert-manger".to_owned())));
     }
 }

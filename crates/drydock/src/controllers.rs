@@ -24,6 +24,7 @@ mod endpoints;
 mod events;
 pub(crate) mod fields;
 mod garbage;
+mod give_way;
 mod hash;
 mod history;
 mod ingress_status;
@@ -43,6 +44,7 @@ pub(crate) mod selector;
 mod signer;
 mod stateful_set;
 mod storage;
+pub(crate) mod usages;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,6 +55,7 @@ use crate::behaviour::{Behaviour, PLAY, Play, PlayError};
 use crate::credentials::Credentials;
 use crate::kubelet::Kubelet;
 use crate::operators;
+use crate::operators::standing::{self, CERT_MANAGER, MARIADB_OPERATOR, Operators, SEALED_SECRETS, TRAEFIK};
 use crate::runtime::Controller;
 use crate::scheduler;
 use crate::status::Status;
@@ -60,6 +63,7 @@ use crate::world::World;
 use desk::{Agent, Desk, Outcome};
 pub(crate) use endpoints::target_port as service_target_port;
 use events::Correlator;
+use give_way::Attendance;
 pub(crate) use ingress_status::is_served as is_served_ingress;
 pub use nodes::NodeSpec;
 pub(crate) use pods::is_ready;
@@ -74,8 +78,8 @@ pub struct ControlPlane {
     pub kubelet: Switch,
     /// Whether pods are given to nodes.
     pub scheduler: Switch,
-    /// Whether operators act on the custom resources they are known for.
-    pub operators: Switch,
+    /// Whether operators are simulated, and when they give way.
+    pub operators: Operators,
     /// What the containers do and what goes wrong at the start; the ConfigMap `kube-system/landfall-play` replaces it.
     pub play: Play,
 }
@@ -96,7 +100,7 @@ impl Default for ControlPlane {
             nodes: vec![NodeSpec::default()],
             kubelet: Switch::On,
             scheduler: Switch::On,
-            operators: Switch::On,
+            operators: Operators::UntilReal,
             play: Play::default(),
         }
     }
@@ -118,6 +122,7 @@ pub(crate) struct Controllers {
     kubelet: Kubelet,
     autoscalers: autoscaler::Memory,
     missing_nodes: nodes::Missing,
+    attendance: Attendance,
     /// When old events are looked for next.
     sweep_at: Timestamp,
 }
@@ -140,6 +145,7 @@ impl ControlPlane {
 
 impl Controllers {
     pub(crate) fn new(plane: ControlPlane, behaviour: Arc<Behaviour>, credentials: Arc<Credentials>) -> Self {
+        let kubelet = Kubelet::beside(plane.operators);
         Self {
             plane,
             behaviour,
@@ -149,9 +155,10 @@ impl Controllers {
             queue: Queue::default(),
             failures: BTreeMap::new(),
             events: Correlator::default(),
-            kubelet: Kubelet::default(),
+            kubelet,
             autoscalers: autoscaler::Memory::default(),
             missing_nodes: nodes::Missing::new(),
+            attendance: Attendance::default(),
             sweep_at: Timestamp::UNIX_EPOCH,
         }
     }
@@ -160,13 +167,15 @@ impl Controllers {
     pub(crate) fn advance(&mut self, world: &mut World, now: Timestamp) -> Option<Timestamp> {
         if self.seen.is_none() {
             self.read_play(world);
+            self.attendance.read(world);
         }
-        self.take_events(world);
+        self.look(world, now);
         let generation = self.behaviour.generation();
         if generation != self.behaviour_seen {
             self.behaviour_seen = generation;
             self.kubelet.forget_probes();
             routes::players(world, &mut self.queue);
+            routes::operated(world, &mut self.queue);
         }
         if self.sweep_at <= now {
             // Only in passing, so that an idle cluster's virtual time does not jump for the sake of old events.
@@ -178,9 +187,18 @@ impl Controllers {
         for _ in 0..STEP {
             let Some(item) = self.queue.pop() else { return self.queue.next_due() };
             self.reconcile(world, now, item);
-            self.take_events(world);
+            self.look(world, now);
         }
         Some(now)
+    }
+
+    /// Takes what happened; twins whose real ones were seen stand back before anything else is done.
+    fn look(&mut self, world: &mut World, now: Timestamp) {
+        self.take_events(world);
+        if self.attendance.has_news() {
+            self.attendance.give_way(world, &mut self.events, now);
+            self.take_events(world);
+        }
     }
 
     fn take_events(&mut self, world: &World) {
@@ -192,7 +210,7 @@ impl Controllers {
             routes::everything(world, &mut self.queue);
             return;
         };
-        let mut play_changed = false;
+        let (mut play_changed, mut record_changed) = (false, false);
         for event in events {
             if event.change == crate::world::Change::Deleted {
                 self.events.forget(event.object.uid());
@@ -203,11 +221,40 @@ impl Controllers {
             if &*changed.resource == "configmaps" && (changed.namespace.as_str(), changed.name.as_str()) == PLAY {
                 play_changed = true;
             }
+            record_changed |= Attendance::is_record(changed);
+            if self.plane.operators == Operators::UntilReal {
+                self.attendance.see(event);
+            }
             routes::event(world, event, &mut self.queue);
         }
         if play_changed {
             self.read_play(world);
         }
+        if record_changed && self.attendance.read(world) {
+            routes::operated(world, &mut self.queue);
+        }
+    }
+
+    /// Whether a simulated operator, or the simulated ingress controller of a class, is to act.
+    fn acts(&self, twin: &str) -> bool {
+        self.plane.operators != Operators::Off
+            && !self.behaviour.play().operators_off.contains(twin)
+            && self.attendance.acts(twin, self.plane.operators)
+    }
+
+    /// The simulated operator that looks after a role, where one does.
+    fn twin(world: &World, item: &Item) -> Option<String> {
+        Some(match item.role {
+            Role::CertManager => CERT_MANAGER.to_owned(),
+            Role::SealedSecret => SEALED_SECRETS.to_owned(),
+            Role::Mariadb => MARIADB_OPERATOR.to_owned(),
+            Role::Traefik => TRAEFIK.to_owned(),
+            Role::Ingress => {
+                let ingress = world.find_ref(&item.object)?;
+                standing::of_class(standing::class(&ingress))
+            }
+            _ => return None,
+        })
     }
 
     /// Puts on the play that is kept in the cluster, if there is one; one that cannot be read changes nothing.
@@ -254,8 +301,11 @@ impl Controllers {
             Role::Ingress => Agent::Traefik,
             _ => Agent::ControllerManager,
         };
-        let desk = &mut Desk::new(world, &mut self.events, now, agent);
         let (namespace, name) = (item.object.namespace.as_str(), item.object.name.as_str());
+        if Self::twin(world, item).is_some_and(|twin| !self.acts(&twin)) {
+            return Ok(Outcome::done());
+        }
+        let desk = &mut Desk::new(world, &mut self.events, now, agent);
         match item.role {
             Role::Garbage => garbage::reconcile(desk, &item.object),
             Role::Namespace => namespaces::reconcile(desk, name),
@@ -282,20 +332,11 @@ impl Controllers {
             Role::Kubelet if self.plane.kubelet == Switch::On => {
                 self.kubelet.reconcile(desk, &self.behaviour, namespace, name)
             }
-            Role::CertManager if self.plane.operators == Switch::On => {
-                operators::cert_manager::reconcile(desk, &item.object)
-            }
-            Role::SealedSecret if self.plane.operators == Switch::On => {
-                operators::sealed_secrets::reconcile(desk, namespace, name)
-            }
-            Role::Mariadb if self.plane.operators == Switch::On => operators::mariadb::reconcile(desk, &item.object),
-            Role::Traefik if self.plane.operators == Switch::On => operators::traefik::reconcile(desk, namespace, name),
-            Role::Scheduler
-            | Role::Kubelet
-            | Role::CertManager
-            | Role::SealedSecret
-            | Role::Mariadb
-            | Role::Traefik => Ok(Outcome::done()),
+            Role::CertManager => operators::cert_manager::reconcile(desk, &item.object),
+            Role::SealedSecret => operators::sealed_secrets::reconcile(desk, namespace, name),
+            Role::Mariadb => operators::mariadb::reconcile(desk, &item.object),
+            Role::Traefik => operators::traefik::reconcile(desk, namespace, name),
+            Role::Scheduler | Role::Kubelet => Ok(Outcome::done()),
         }
     }
 }

@@ -124,10 +124,7 @@ impl Credentials {
         params.use_authority_key_identifier_extension = true;
         params.key_usages = grant.usages;
         params.extended_key_usages = grant.purposes;
-        let epoch = rcgen::date_time_ymd(1970, 1, 1);
-        let instant = |at: Timestamp| epoch + std::time::Duration::from_secs(at.as_second().try_into().unwrap_or(0));
-        params.not_before = instant(grant.not_before);
-        params.not_after = instant(grant.not_after);
+        set_validity(params, grant.not_before, grant.not_after);
         Ok(request.signed_by(&self.issuer()?).map_err(Error::certificate)?.pem())
     }
 
@@ -157,6 +154,14 @@ impl Credentials {
         let certificate = params.signed_by(&key, &issuer).map_err(Error::certificate)?;
         Ok((certificate.pem(), key.serialize_pem()))
     }
+}
+
+/// Sets from when until when a certificate is good, to the second.
+pub(crate) fn set_validity(params: &mut CertificateParams, not_before: Timestamp, not_after: Timestamp) {
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    let instant = |at: Timestamp| epoch + std::time::Duration::from_secs(at.as_second().try_into().unwrap_or(0));
+    params.not_before = instant(not_before);
+    params.not_after = instant(not_after);
 }
 
 fn authority_params() -> CertificateParams {

@@ -33,6 +33,7 @@ use crate::controllers::desk::{Desk, Outcome, earliest};
 use crate::controllers::fields::{annotate, annotation, deleting, list, text};
 use crate::controllers::kind::{NODE, POD};
 use crate::controllers::pods::is_terminated;
+use crate::operators::standing::Operators;
 use crate::status::Status;
 
 pub(crate) use answers::container_of_port;
@@ -58,6 +59,8 @@ pub(crate) struct Kubelet {
     programs: Vec<Program>,
     /// Pods that have been asked whether they are such programs, by uid.
     asked: BTreeSet<String>,
+    /// Whether operators that are not simulated may be there.
+    operators: Operators,
 }
 
 /// An edge of a container's run.
@@ -83,6 +86,11 @@ pub(crate) struct Work<'a, 'w> {
 }
 
 impl Kubelet {
+    /// A kubelet that takes the place of operators as far as it is let.
+    pub(crate) fn beside(operators: Operators) -> Self {
+        Self { operators, ..Self::default() }
+    }
+
     /// Takes one pod a step further.
     pub(crate) fn reconcile(
         &mut self,

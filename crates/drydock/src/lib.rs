@@ -65,6 +65,10 @@ pub use fault::{Effect as FaultEffect, Fault, FaultError};
 pub use ingress::{IngressError, IngressOptions, IngressServer, SIMULATED_HEADER, UNDECLARED_HEADER};
 pub use kubelet::ImageReference;
 pub use operators::definitions::{definition, definitions, known_kinds, operator};
+pub use operators::standing::{
+    Entry as OperatorEntry, OPERATOR_RECORD, OperatorRecord, Operators, SimulatedOperator, Standing,
+    simulated_operator_names, simulated_operators,
+};
 pub use randomness::Randomness;
 pub use resource::{CustomResource, Registry, Resource, ScalePaths, Scope, Subresource};
 pub use runtime::{Controller, Runtime};

@@ -4,4 +4,5 @@ pub(crate) mod cert_manager;
 pub(crate) mod definitions;
 pub(crate) mod mariadb;
 pub(crate) mod sealed_secrets;
+pub(crate) mod standing;
 pub(crate) mod traefik;

@@ -16,8 +16,8 @@ pub(crate) use doctor::{
     DoctorArgs, EnvCommand, EnvDiffArgs, EnvListArgs, GraphArgs, GraphFormat, SmokeArgs, StateArgs,
 };
 pub(crate) use embedded::{
-    ClusterCommand, ClusterStartArgs, ClusterStatusArgs, ForkArgs, KubeconfigArgs, ResetArgs, ServeArgs, SnapshotArgs,
-    StopArgs,
+    ClusterCommand, ClusterStartArgs, ClusterStatusArgs, ForkArgs, KubeconfigArgs, OperatorArgs, OperatorState,
+    ResetArgs, ServeArgs, SnapshotArgs, StopArgs,
 };
 pub(crate) use machines::{
     AddonCommand, AddonInstallArgs, AddonListArgs, BuildArgs, ClusterArgs, ClusterCreateArgs, ClusterDeleteArgs,

@@ -17,6 +17,7 @@ pub(crate) mod images;
 pub(crate) mod logs;
 mod looked;
 pub(crate) mod machine;
+pub(crate) mod operators;
 pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod rehearse;

@@ -24,7 +24,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use landfall_rehearse::Operators;
-pub(crate) use play::declared_play;
+pub(crate) use play::{PLAY, declared_play};
 pub(crate) use server::{ServeOptions, persisted, serve, spawn, stop_server};
 
 use crate::context::{ClusterChoice, Context, Place};

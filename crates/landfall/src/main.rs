@@ -204,6 +204,7 @@ async fn run(context: &Context, command: Command) -> Outcome {
         Command::Cluster(ClusterCommand::Reset(args)) => commands::cluster::reset(context, args).await,
         Command::Cluster(ClusterCommand::Kubeconfig(args)) => commands::cluster::kubeconfig(context, args).await,
         Command::Cluster(ClusterCommand::Status(args)) => commands::cluster::status(context, args).await,
+        Command::Cluster(ClusterCommand::Operator(args)) => commands::operators::switch(context, args).await,
         Command::Cluster(ClusterCommand::Snapshot(args)) => commands::snapshot::write(context, *args).await,
         Command::Cluster(ClusterCommand::Fork(args)) => commands::snapshot::fork(context, args).await,
         Command::Cluster(ClusterCommand::Serve(args)) => commands::cluster::serve(context, args).await,

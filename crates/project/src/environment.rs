@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Address, Components, Connections, ContainerName, ContextName, Facts, Glob, HeaderName, HostPattern, HttpMethod,
-    ImageRepository, Maturity, Namespace, ObjectName, ReleaseName, Secrets, Simulated, SimulatedName, Span, TreePath,
-    Url, WorkloadRef,
+    ImageRepository, Maturity, Namespace, ObjectName, Operators, ReleaseName, Secrets, Simulated, SimulatedName, Span,
+    TreePath, Url, WorkloadRef,
 };
 
 /// One place where the system runs.
@@ -33,6 +33,9 @@ pub struct Environment {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("propertyNames" = SimulatedName::shape()))]
     pub simulate: BTreeMap<String, Simulated>,
+    /// Which operators are simulated on the embedded cluster; each is, until the real one acts there.
+    #[serde(default, skip_serializing_if = "Operators::is_empty")]
+    pub operators: Operators,
     /// Whether changes in git are delivered without being asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync: Option<Sync>,

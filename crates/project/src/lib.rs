@@ -15,6 +15,7 @@
 
 mod check;
 mod environment;
+mod operators;
 mod parse;
 mod place;
 mod references;
@@ -29,6 +30,7 @@ pub use environment::{
     AddonSpec, Build, Check, ClusterTarget, Environment, ExecCheck, Hosts, ImagePolicy, Images, OneOrMany, ReleaseSpec,
     RemoteCluster, Sync, SyncMode,
 };
+pub use operators::{OperatorSwitch, OperatorWord, Operators};
 pub use parse::{MOST_BYTES, ProjectFile, parse, parse_bytes};
 pub use place::{Components, Connections, Facts, Maturity};
 pub use schema::json_schema;

@@ -22,7 +22,11 @@ pub fn declared_play(environment: Option<&Environment>, faults: &[String]) -> Re
         };
         simulation.insert(name, script);
     }
-    let play = json!({"simulation": simulation, "faults": faults});
+    let off: Vec<&str> = environment.iter().flat_map(|environment| environment.operators.off()).collect();
+    let mut play = json!({"simulation": simulation, "faults": faults});
+    if !off.is_empty() {
+        play["operatorsOff"] = off.into();
+    }
     Play::parse(&play)?;
     Ok(play)
 }
@@ -89,6 +93,20 @@ fn open_definition(gvk: &Gvk) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_project_file_switches_off_the_operators_that_are_simulated_and_no_others() {
+        let named = landfall_project::Operators::default().each().map(|(name, _)| name);
+        assert_eq!(landfall_drydock::simulated_operator_names().collect::<Vec<_>>(), named);
+        let operators = landfall_project::Operators {
+            cert_manager: Some(landfall_project::OperatorSwitch::Truth(false)),
+            traefik: Some(landfall_project::OperatorSwitch::Truth(true)),
+            ..Default::default()
+        };
+        let environment = Environment { operators, ..Environment::default() };
+        let play = declared_play(Some(&environment), &[]).expect("a play");
+        assert_eq!(play["operatorsOff"], json!(["cert-manager"]));
+    }
 
     #[test]
     fn kinds_of_operators_are_taken_for_granted_and_removed_ones_are_not() {

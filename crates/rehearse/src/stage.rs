@@ -13,8 +13,8 @@ use landfall_cluster::{Cluster, DeleteOptions};
 use landfall_delivery::{Candidate, Offers, Progress, Routes, Session, Summary, UnitPlan, UpOptions};
 use landfall_diag::Diagnostic;
 use landfall_drydock::{
-    Clock as Time, Cluster as Drydock, ControlPlane, Drive, ForkClock, IngressOptions, NodeSpec, Options, Play,
-    Randomness,
+    Clock as Time, Cluster as Drydock, ControlPlane, Drive, ForkClock, IngressOptions, NodeSpec, Operators as Twins,
+    Options, Play, Randomness,
 };
 use landfall_engine::{Action, Clock, Event, StepResult};
 use landfall_object::{Gvk, Object, ObjectKey};
@@ -66,7 +66,8 @@ impl Stage {
             clock,
             randomness: Randomness::from_seed(1),
             drive: Drive::Awaited,
-            control_plane: ControlPlane { nodes, play, ..ControlPlane::default() },
+            // Nobody reaches it but who rehearses: what the cluster's own operators would do, only their twins can.
+            control_plane: ControlPlane { nodes, play, operators: Twins::Alone, ..ControlPlane::default() },
             ..Options::default()
         };
         let drydock = Drydock::open(options)

@@ -58,6 +58,8 @@ pub(crate) enum Agent {
     Traefik,
     /// The simulated volume provisioner.
     LocalPath,
+    /// The cluster itself, about what it simulates.
+    Landfall,
 }
 
 impl Agent {
@@ -72,6 +74,7 @@ impl Agent {
             Self::Mariadb => "mariadb-operator-simulated",
             Self::Traefik => "traefik-simulated",
             Self::LocalPath => "local-path-provisioner",
+            Self::Landfall => "landfall",
         }
     }
 }

@@ -3,17 +3,14 @@
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Found, Outcome};
-use super::fields::{annotation, child, deleting, list, text};
+use super::fields::{child, deleting, list, text};
 use super::kind::{INGRESS, INGRESS_CLASS, NODE};
+use crate::operators::standing::class;
 use crate::status::Status;
-
-/// The annotation that named the class before there was a field.
-const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 
 /// Whether an ingress is served here: it names no class, or one that there is.
 pub(crate) fn is_served(ingress: &Value, class_exists: impl Fn(&str) -> bool) -> bool {
-    let class = text(ingress, "/spec/ingressClassName");
-    let class = if class.is_empty() { annotation(ingress, CLASS_ANNOTATION).unwrap_or_default() } else { class };
+    let class = class(ingress);
     class.is_empty() || class == "traefik" || class_exists(class)
 }
 

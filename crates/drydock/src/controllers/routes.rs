@@ -74,6 +74,15 @@ pub(super) fn players(world: &World, queue: &mut Queue) {
     all(world, &CLAIM, "", Role::Claim, queue);
 }
 
+/// Queues all that simulated operators look after.
+pub(super) fn operated(world: &World, queue: &mut Queue) {
+    for (kind, role) in OWN {
+        if matches!(role, Role::CertManager | Role::SealedSecret | Role::Mariadb | Role::Traefik | Role::Ingress) {
+            all(world, kind, "", *role, queue);
+        }
+    }
+}
+
 /// Queues what a change concerns.
 pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
     let id = &*event.object_ref.resource;
@@ -133,7 +142,10 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
         }
         "secrets" => {
             waiting_pods(world, namespace, queue);
-            all(world, &CERTIFICATE, namespace, Role::CertManager, queue);
+            for kind in [CERTIFICATE, ISSUER, CLUSTER_ISSUER] {
+                let within = if kind.namespaced { namespace } else { "" };
+                all(world, &kind, within, Role::CertManager, queue);
+            }
             all(world, &SEALED_SECRET, namespace, Role::SealedSecret, queue);
             all(world, &MARIADB, namespace, Role::Mariadb, queue);
             all(world, &MARIADB_USER, namespace, Role::Mariadb, queue);

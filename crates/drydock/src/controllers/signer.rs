@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
-use rcgen::{CertificateSigningRequestParams, DnType, DnValue, ExtendedKeyUsagePurpose, KeyUsagePurpose, SanType};
+use rcgen::{CertificateSigningRequestParams, DnType, DnValue, SanType};
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Found, Outcome};
 use super::fields::{child, condition, int, list, text};
 use super::kind::SIGNING_REQUEST;
+use super::usages::{Usages, meaning};
 use crate::clock::rfc3339;
 use crate::credentials::{Credentials, Grant};
 use crate::status::Status;
@@ -175,53 +176,17 @@ fn granted(request: &Found, usages: &BTreeSet<&str>, now: Timestamp) -> Result<G
     let asked = int(request, "/spec/expirationSeconds").map(SignedDuration::from_secs);
     let life = asked.map_or(LIFE, |asked| asked.clamp(SHORTEST, LIFE));
     let end = if life < SHORT { life } else { life - BACKDATE };
-    let mut grant = Grant {
-        usages: Vec::new(),
-        purposes: Vec::new(),
-        not_before: now.checked_sub(BACKDATE).unwrap_or(now),
-        not_after: now.checked_add(end).unwrap_or(now),
-    };
+    let mut granted = Usages::default();
     for usage in usages {
         match meaning(usage) {
-            Some(Use::Key(usage)) if !grant.usages.contains(&usage) => grant.usages.push(usage),
-            Some(Use::Purpose(purpose)) if !grant.purposes.contains(&purpose) => grant.purposes.push(purpose),
-            Some(_) => {}
+            Some(usage) => granted.add(usage),
             None => return Err(format!("unrecognized usage values: [{usage:?}]")),
         }
     }
-    Ok(grant)
-}
-
-enum Use {
-    Key(KeyUsagePurpose),
-    Purpose(ExtendedKeyUsagePurpose),
-}
-
-/// The X.509 meaning of a usage's name.
-fn meaning(usage: &str) -> Option<Use> {
-    let ipsec = |last| ExtendedKeyUsagePurpose::Other(vec![1, 3, 6, 1, 5, 5, 7, 3, last]);
-    Some(match usage {
-        "signing" | "digital signature" => Use::Key(KeyUsagePurpose::DigitalSignature),
-        "content commitment" => Use::Key(KeyUsagePurpose::ContentCommitment),
-        "key encipherment" => Use::Key(KeyUsagePurpose::KeyEncipherment),
-        "key agreement" => Use::Key(KeyUsagePurpose::KeyAgreement),
-        "data encipherment" => Use::Key(KeyUsagePurpose::DataEncipherment),
-        "cert sign" => Use::Key(KeyUsagePurpose::KeyCertSign),
-        "crl sign" => Use::Key(KeyUsagePurpose::CrlSign),
-        "encipher only" => Use::Key(KeyUsagePurpose::EncipherOnly),
-        "decipher only" => Use::Key(KeyUsagePurpose::DecipherOnly),
-        "any" => Use::Purpose(ExtendedKeyUsagePurpose::Any),
-        "server auth" => Use::Purpose(ExtendedKeyUsagePurpose::ServerAuth),
-        "client auth" => Use::Purpose(ExtendedKeyUsagePurpose::ClientAuth),
-        "code signing" => Use::Purpose(ExtendedKeyUsagePurpose::CodeSigning),
-        "email protection" | "s/mime" => Use::Purpose(ExtendedKeyUsagePurpose::EmailProtection),
-        "ipsec end system" => Use::Purpose(ipsec(5)),
-        "ipsec tunnel" => Use::Purpose(ipsec(6)),
-        "ipsec user" => Use::Purpose(ipsec(7)),
-        "timestamping" => Use::Purpose(ExtendedKeyUsagePurpose::TimeStamping),
-        "ocsp signing" => Use::Purpose(ExtendedKeyUsagePurpose::OcspSigning),
-        "microsoft sgc" => Use::Purpose(ExtendedKeyUsagePurpose::Other(vec![1, 3, 6, 1, 4, 1, 311, 10, 3, 3])),
-        "netscape sgc" => Use::Purpose(ExtendedKeyUsagePurpose::Other(vec![2, 16, 840, 1, 113_730, 4, 1])),
-        _ => return None,
+    Ok(Grant {
+        usages: granted.keys,
+        purposes: granted.purposes,
+        not_before: now.checked_sub(BACKDATE).unwrap_or(now),
+        not_after: now.checked_add(end).unwrap_or(now),
     })
 }

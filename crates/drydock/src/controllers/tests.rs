@@ -11,6 +11,7 @@ mod plays;
 mod pods;
 mod sets;
 mod signing;
+mod standing;
 mod storage;
 
 use jiff::{SignedDuration, Timestamp};

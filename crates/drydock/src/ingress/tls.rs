@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 use super::rules::secret_of;
 use crate::controllers::fields::text;
 use crate::controllers::kind::SECRET;
-use crate::operators::cert_manager::self_signed;
+use crate::operators::cert_manager::issued::self_signed;
 use crate::plane::Plane;
 
 /// Chooses a certificate by the name the client asks for.
@@ -30,10 +30,9 @@ impl std::fmt::Debug for Certificates {
 
 /// The TLS side of the listener.
 pub(super) fn config(plane: Arc<Plane>) -> Result<ServerConfig, rustls::Error> {
-    let end =
-        jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * 365)).unwrap_or(jiff::Timestamp::MAX);
-    let fallback =
-        self_signed(&["localhost".to_owned()], end).and_then(|(certificate, key)| certified(&certificate, &key));
+    let now = jiff::Timestamp::now();
+    let end = now.checked_add(jiff::SignedDuration::from_hours(24 * 365)).unwrap_or(jiff::Timestamp::MAX);
+    let fallback = self_signed("localhost", now, end).ok().and_then(|made| certified(&made.certificate, &made.key));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

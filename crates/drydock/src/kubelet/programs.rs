@@ -10,6 +10,7 @@ use super::references::has_key;
 use crate::controllers::fields::{child, list, namespace, text};
 use crate::controllers::kind::{CONFIG_MAP, Kind, SECRET};
 use crate::operators::definitions;
+use crate::operators::standing::{Operators, is_written_by_others};
 
 /// What stands in for every value, in base64.
 const PLACEHOLDER: &str = "fnNpbXVsYXRlZA==";
@@ -95,9 +96,15 @@ impl Work<'_, '_> {
         }
     }
 
-    /// For which custom resource an operator that is not simulated makes an object, if there is one.
+    /// For which custom resource an operator that is not simulated makes an object, if there is one. Where such an operator
+    /// acts, which the statuses show that it writes, it is left to make it itself.
     fn operated(&mut self, kind: &Kind, within: &str, wanted: &str) -> Option<String> {
+        let operators = self.memory.operators;
         let world = self.desk.world();
+        let acts = |collection: &str| {
+            operators == Operators::UntilReal
+                && world.list(collection, None).any(|custom| is_written_by_others(custom, "f:status", ""))
+        };
         let definitions = world.list("customresourcedefinitions.apiextensions.k8s.io", None);
         // What the simulated operators make, they make themselves, or do not.
         let mut unknown = definitions.filter(|definition| {
@@ -105,6 +112,9 @@ impl Work<'_, '_> {
         });
         unknown.find_map(|definition| {
             let collection = format!("{}.{}", text(definition, "/spec/names/plural"), text(definition, "/spec/group"));
+            if acts(&collection) {
+                return None;
+            }
             world.list(&collection, None).map(|stored| stored.object()).find_map(|custom| {
                 let makes = provides(custom).into_iter().any(|made| {
                     made.kind == kind.kind && made.name == wanted && made.namespace.as_deref() == Some(within)

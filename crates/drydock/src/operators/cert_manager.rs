@@ -1,8 +1,12 @@
 //! cert-manager, simulated: issuers get ready, certificates become self-signed secrets that say what they are.
 
-use jiff::{SignedDuration, Timestamp};
+pub(crate) mod issued;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use issued::{Authority, Signing, Term};
+use jiff::Timestamp;
 use landfall_object::SIMULATED;
-use rcgen::{CertificateParams, DnType, KeyPair};
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
@@ -12,14 +16,14 @@ use crate::controllers::fields::{
     text,
 };
 use crate::controllers::kind::{CERTIFICATE, CLUSTER_ISSUER, INGRESS, ISSUER, Kind, SECRET};
-use crate::simulation::parse_duration;
 use crate::status::Status;
 use crate::world::ObjectRef;
 
-/// How long a certificate is good when nothing is said: 90 days.
-const LIFE: SignedDuration = SignedDuration::from_hours(2160);
 /// Where cluster issuers look for their secrets.
 const HOME: &str = "cert-manager";
+
+/// What is said of a certificate that is good.
+const UP_TO_DATE: &str = "Certificate is up to date and has not expired";
 
 /// Looks at an issuer, a certificate, or an ingress that asks for one.
 pub(crate) fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status> {
@@ -35,16 +39,12 @@ pub(crate) fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outco
 
 fn issuer(desk: &mut Desk<'_>, kind: &Kind, namespace_: &str, name_: &str) -> Result<Outcome, Status> {
     let Some(issuer) = desk.get(kind, namespace_, name_).filter(|i| !deleting(i)) else { return Ok(Outcome::done()) };
-    let secrets = if namespace_.is_empty() { HOME } else { namespace_ };
     let finding = if issuer.pointer("/spec/acme").is_some() {
         ("True", "ACMEAccountRegistered", "The ACME account was registered with the ACME server (simulated)".to_owned())
-    } else if let Some(ca) = issuer.pointer("/spec/ca") {
-        let secret = text(ca, "/secretName");
-        if desk.get(&SECRET, secrets, secret).is_some() {
-            ("True", "KeyPairVerified", "Signing CA verified (simulated)".to_owned())
-        } else {
-            let why = format!("Error getting keypair for CA issuer: secrets \"{secret}\" not found");
-            ("False", "ErrGetKeyPair", why)
+    } else if issuer.pointer("/spec/ca").is_some() {
+        match authority(desk, &issuer, namespace_) {
+            Ok(_) => ("True", "KeyPairVerified", "Signing CA verified (simulated)".to_owned()),
+            Err(Unsigned { reason, message }) => ("False", reason, message),
         }
     } else if issuer.pointer("/spec/selfSigned").is_some() {
         ("True", "IsReady", String::new())
@@ -85,7 +85,15 @@ fn certificate(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Out
     let Some(certificate) = desk.get(&CERTIFICATE, namespace_, name_).filter(|c| !deleting(c)) else {
         return Ok(Outcome::done());
     };
-    let secret_name = text(&certificate, "/spec/secretName");
+    let secret = desk.get(&SECRET, namespace_, text(&certificate, "/spec/secretName"));
+    let renewal = instant(&certificate, "/status/renewalTime");
+    if renewal.is_some_and(|at| at > desk.now())
+        && secret.as_ref().is_some_and(|secret| issued::fits(&certificate, secret))
+    {
+        // Whatever has become of the issuer since.
+        stay_ready(desk, &certificate)?;
+        return Ok(until(desk, renewal));
+    }
     let wanted = text(&certificate, "/spec/issuerRef/name").to_owned();
     let cluster_wide = text(&certificate, "/spec/issuerRef/kind") == "ClusterIssuer";
     let (kind, within) = if cluster_wide { (CLUSTER_ISSUER, "") } else { (ISSUER, namespace_) };
@@ -108,64 +116,57 @@ fn certificate(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Out
         write_status(desk, &CERTIFICATE, &certificate, status)?;
         return Ok(Outcome::done());
     }
-    let renewal = instant(&certificate, "/status/renewalTime");
-    let secret = desk.get(&SECRET, namespace_, secret_name);
-    let names = names_of(&certificate);
-    let fits = secret.as_ref().is_some_and(|s| {
-        annotation(s, "cert-manager.io/alt-names") == Some(names.join(",").as_str())
-            && annotation(s, "cert-manager.io/issuer-name") == Some(wanted.as_str())
-    });
-    if fits && renewal.is_some_and(|at| at > desk.now()) {
-        return Ok(Outcome::done());
-    }
-    issue(desk, &certificate, secret.as_ref(), &names, &kind)
+    let authority = match issuer.as_ref().map(|issuer| authority(desk, issuer, within)) {
+        Some(Ok(Signing::Pair(authority))) => Some(authority),
+        _ => None,
+    };
+    issue(desk, &certificate, secret.as_ref(), &kind, authority.as_deref())
 }
 
-fn names_of(certificate: &Value) -> Vec<String> {
-    let common = text(certificate, "/spec/commonName");
-    let mut names: Vec<String> =
-        list(certificate, "/spec/dnsNames").iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    if names.is_empty() && !common.is_empty() {
-        names.push(common.to_owned());
-    }
-    names
+/// Says of a certificate that needs nothing that its present specification was looked at.
+fn stay_ready(desk: &mut Desk<'_>, certificate: &Found) -> Result<(), Status> {
+    let mut status = certificate["status"].clone();
+    status["conditions"] = json!([condition(desk, certificate, "Ready", "True", "Ready", UP_TO_DATE)]);
+    write_status(desk, &CERTIFICATE, certificate, status)
 }
 
-/// A key and a self-signed certificate for these names, as PEM.
-pub(crate) fn self_signed(names: &[String], not_after: Timestamp) -> Option<(String, String)> {
-    // Names that cannot stand in a certificate are left out rather than failing all.
-    let valid: Vec<String> = names.iter().filter(|n| n.is_ascii() && !n.is_empty()).cloned().collect();
-    let mut params = CertificateParams::new(valid.clone()).ok()?;
-    let common = valid.first().cloned().unwrap_or_else(|| "simulated".to_owned());
-    params.distinguished_name.push(DnType::CommonName, common);
-    params.distinguished_name.push(DnType::OrganizationName, "Landfall simulated");
-    let date = not_after.to_zoned(jiff::tz::TimeZone::UTC).date();
-    params.not_after =
-        rcgen::date_time_ymd(date.year().into(), u8::try_from(date.month()).ok()?, u8::try_from(date.day()).ok()?);
-    let key = KeyPair::generate().ok()?;
-    let certificate = params.self_signed(&key).ok()?;
-    Some((certificate.pem(), key.serialize_pem()))
+/// On the machine's clock the certificate is looked at when it is to be renewed. Virtual time would jump from one renewal to
+/// the next for ever: there it is made when something else happens after its time.
+fn until(desk: &Desk<'_>, renewal: Option<Timestamp>) -> Outcome {
+    Outcome::again_at(renewal.filter(|_| desk.is_real_time()))
+}
+
+/// What a CA issuer signs with; a placeholder for issuers of other kinds.
+fn authority(desk: &Desk<'_>, issuer: &Value, within: &str) -> Result<Signing, Unsigned> {
+    let Some(ca) = issuer.pointer("/spec/ca") else { return Ok(Signing::Placeholder) };
+    let (within, secret) = (if within.is_empty() { HOME } else { within }, text(ca, "/secretName"));
+    let Some(found) = desk.get(&SECRET, within, secret) else {
+        let message = format!("Error getting keypair for CA issuer: secrets \"{secret}\" not found");
+        return Err(Unsigned { reason: "ErrGetKeyPair", message });
+    };
+    let error =
+        |why| Unsigned { reason: "ErrInvalidKeyPair", message: format!("Error getting keypair for CA issuer: {why}") };
+    issued::signing(&found).map_err(error)
+}
+
+/// Why a CA issuer cannot sign.
+struct Unsigned {
+    reason: &'static str,
+    message: String,
 }
 
 fn issue(
     desk: &mut Desk<'_>,
     certificate: &Found,
     secret: Option<&Found>,
-    names: &[String],
     issuer: &Kind,
+    authority: Option<&Authority>,
 ) -> Result<Outcome, Status> {
-    let now = desk.now();
-    let life = parse_duration(text(certificate, "/spec/duration")).unwrap_or(LIFE);
-    let not_after = now.checked_add(life).unwrap_or(now);
-    let early = parse_duration(text(certificate, "/spec/renewBefore")).filter(|e| *e < life).unwrap_or(life / 3);
-    let renewal = not_after.checked_sub(early).unwrap_or(not_after);
-    let Some((pem, key)) = self_signed(names, not_after) else {
-        return Err(Status::internal("a simulated certificate could not be made"));
-    };
-    let encode = |text: &str| {
-        use base64::Engine as _;
-        base64::engine::general_purpose::STANDARD.encode(text)
-    };
+    let term = Term::of(certificate, desk.now());
+    let kept = secret.map(|secret| secret.value());
+    let issued = issued::issue(certificate, term, kept, authority)
+        .map_err(|error| Status::internal(format!("a simulated certificate could not be made: {error}")))?;
+    let encode = |text: &str| STANDARD.encode(text);
     let secret_name = text(certificate, "/spec/secretName");
     let mut made = secret.map_or_else(
         || {
@@ -177,7 +178,9 @@ fn issue(
         },
         |secret| secret.value().clone(),
     );
-    made["data"] = json!({"tls.crt": encode(&pem), "tls.key": encode(&key), "ca.crt": encode(&pem)});
+    made["data"] = json!({
+        "tls.crt": encode(&issued.certificate), "tls.key": encode(&issued.key), "ca.crt": encode(&issued.authority),
+    });
     for (part, pointer) in
         [("annotations", "/spec/secretTemplate/annotations"), ("labels", "/spec/secretTemplate/labels")]
     {
@@ -192,10 +195,11 @@ fn issue(
         ("cert-manager.io/issuer-kind", issuer.kind),
         ("cert-manager.io/issuer-group", text(certificate, "/spec/issuerRef/group")),
         ("cert-manager.io/common-name", text(certificate, "/spec/commonName")),
-        ("cert-manager.io/alt-names", &names.join(",")),
-        ("cert-manager.io/ip-sans", ""),
-        ("cert-manager.io/uri-sans", ""),
-        (SIMULATED, "self-signed"),
+        ("cert-manager.io/alt-names", &issued::alt_names(certificate).join(",")),
+        ("cert-manager.io/ip-sans", &issued::names(certificate, "ipAddresses").join(",")),
+        ("cert-manager.io/uri-sans", &issued::names(certificate, "uris").join(",")),
+        (SIMULATED, if authority.is_some() { "signed by a simulated issuer" } else { "self-signed" }),
+        (issued::ISSUED_FOR, &issued::fingerprint(certificate)),
     ] {
         annotations[key] = value.into();
     }
@@ -206,20 +210,17 @@ fn issue(
         desk.create(&SECRET, made)?;
     }
     let revision = certificate.pointer("/status/revision").and_then(Value::as_i64).unwrap_or(0) + 1;
-    let message = "Certificate is up to date and has not expired";
     let status = json!({
-        "conditions": [condition(desk, certificate, "Ready", "True", "Ready", message)],
-        "notBefore": rfc3339(now),
-        "notAfter": rfc3339(not_after),
-        "renewalTime": rfc3339(renewal),
+        "conditions": [condition(desk, certificate, "Ready", "True", "Ready", UP_TO_DATE)],
+        "notBefore": rfc3339(term.not_before),
+        "notAfter": rfc3339(term.not_after),
+        "renewalTime": rfc3339(term.renewal),
         "revision": revision,
     });
     write_status(desk, &CERTIFICATE, certificate, status)?;
     let issued = "The certificate has been successfully issued (simulated)";
     desk.event(certificate, EventType::Normal, "Issuing", issued);
-    // Nobody is woken for the renewal: virtual time would jump from one to the next for ever. It is made when the
-    // certificate is looked at after its time.
-    Ok(Outcome::done())
+    Ok(until(desk, Some(term.renewal)))
 }
 
 /// An ingress that names an issuer gets a certificate for each of its secrets.

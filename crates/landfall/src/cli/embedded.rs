@@ -17,8 +17,13 @@ pub(crate) enum ClusterCommand {
     Reset(ResetArgs),
     /// Print its kubeconfig
     Kubeconfig(KubeconfigArgs),
-    /// Show whether it runs and where
+    /// Show whether it runs and where, and which operators are simulated
     Status(ClusterStatusArgs),
+    /// Switch a simulated operator off, or on again
+    #[command(
+        before_help = "Examples:\n  landfall cluster operator off cert-manager    a real one is about to be run\n  landfall cluster operator on cert-manager     simulate it again, until a real one acts"
+    )]
+    Operator(OperatorArgs),
     /// Write what a cluster has into a file, values of secrets left out, for `rehearse --from FILE`
     #[command(
         before_help = "Examples:\n  landfall cluster snapshot before.json\n  landfall cluster snapshot prod.json --env prod"
@@ -50,6 +55,9 @@ pub(crate) struct ClusterStartArgs {
     /// Nodes as CPU cores and memory, as `4,8Gi`; repeat for several
     #[arg(long = "node", value_name = "CPU,MEMORY")]
     pub(crate) nodes: Vec<String>,
+    /// An operator that is not to be simulated, as `cert-manager`; repeat for several
+    #[arg(long, value_name = "OPERATOR")]
+    pub(crate) no_simulate: Vec<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -59,6 +67,26 @@ pub(crate) struct ClusterStartArgs {
 pub(crate) struct ClusterStatusArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// Arguments of `cluster operator`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OperatorArgs {
+    /// Whether it is to be simulated
+    #[arg(value_name = "STATE")]
+    pub(crate) switch: OperatorState,
+    /// Its name, as `cluster status` shows it
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+}
+
+/// Whether an operator is to be simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OperatorState {
+    /// It is, until the real one acts
+    On,
+    /// It is not
+    Off,
 }
 
 /// Arguments of `cluster reset`.

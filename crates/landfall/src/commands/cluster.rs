@@ -6,11 +6,11 @@ use landfall_diag::Diagnostic;
 use landfall_project::Span;
 use serde_json::json;
 
-use crate::cli::{ClusterStartArgs, ClusterStatusArgs, KubeconfigArgs, ResetArgs, ServeArgs, StopArgs};
-use crate::commands::shared;
+use crate::cli::{ClusterStartArgs, ClusterStatusArgs, KubeconfigArgs, OperatorState, ResetArgs, ServeArgs, StopArgs};
+use crate::commands::{operators, shared};
 use crate::context::Context;
 use crate::delivering::{self, Delivering};
-use crate::embedded::{self, ServeOptions};
+use crate::embedded::{self, Hosting, ServeOptions};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::kubeconfig;
@@ -36,6 +36,18 @@ pub(crate) async fn start(context: &Context, args: ClusterStartArgs) -> Outcome 
             Diagnostic::error(623, "the embedded cluster did not say where it listens"),
         ));
     };
+    if !args.no_simulate.is_empty() {
+        let mut connection = context.embedded(&state, Hosting::Attach).await?;
+        let off = operators::set(
+            &connection.cluster,
+            OperatorState::Off,
+            &args.no_simulate,
+            "landfall cluster start --no-simulate",
+        )
+        .await;
+        connection.close().await;
+        off?;
+    }
     let ui = &context.ui;
     if matches!(ui.output, Output::Json | Output::Yaml) {
         let data = serde_json::to_value(&endpoint).unwrap_or_default();
@@ -113,9 +125,18 @@ pub(crate) async fn status(context: &Context, args: ClusterStatusArgs) -> Outcom
     let state = context.state_here()?;
     let running = state.is_open();
     let endpoint = if running { state.wait_for_endpoint(Duration::from_secs(2)) } else { None };
+    let operators = match &endpoint {
+        Some(_) => {
+            let mut connection = context.embedded(&state, Hosting::Attach).await?;
+            let found = operators::standing(&connection.cluster).await;
+            connection.close().await;
+            Some(found?)
+        }
+        None => None,
+    };
     let ui = &context.ui;
     if matches!(ui.output, Output::Json | Output::Yaml) {
-        let data = json!({"running": running, "endpoint": endpoint});
+        let data = json!({"running": running, "endpoint": endpoint, "operators": operators});
         ui.document(&shared::envelope("ClusterStatus", Exit::Done, data, started));
         return Ok(Exit::Done);
     }
@@ -123,6 +144,10 @@ pub(crate) async fn status(context: &Context, args: ClusterStatusArgs) -> Outcom
         Some(endpoint) => ui.line(&format!("running at {} (pid {})", endpoint.server, endpoint.pid)),
         None if state.file("cluster.db").exists() => ui.line("not running; its state is kept"),
         None => ui.line("not running; there is no state"),
+    }
+    if let Some(operators) = operators {
+        ui.line("");
+        ui.data(&operators::table(&operators));
     }
     Ok(Exit::Done)
 }

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use crate::failure::{Failure, failed};
 
+/// Namespace and name of the ConfigMap.
+pub(crate) const PLAY: (&str, &str) = (NAMESPACE, NAME);
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "landfall-play";
 /// Where a play says since when it is on.

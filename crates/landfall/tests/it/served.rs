@@ -36,3 +36,21 @@ fn a_chart_goes_to_the_namespace_of_the_context() {
     assert_eq!(up["data"]["units"][0]["namespace"], "shop");
     served.run(&["cluster", "stop"]).exits(0);
 }
+
+#[test]
+fn simulated_operators_are_listed_and_switched_off_and_on() {
+    let sandbox = Sandbox::empty().interactive();
+    sandbox.run(&["cluster", "start", "--no-simulate", "traefik"]).exits(0);
+    let state = |name: &str| {
+        let status = sandbox.run(&["cluster", "status", "-o", "json"]).exits(0).json();
+        let operators = status["data"]["operators"].as_array().expect("a list").clone();
+        operators.into_iter().find(|it| it["name"] == name).expect("listed")["state"].clone()
+    };
+    assert_eq!((state("traefik"), state("cert-manager")), ("off".into(), "not-installed".into()));
+    sandbox.run(&["cluster", "operator", "on", "traefik"]).exits(0).says("traefik is simulated again");
+    assert_eq!(state("traefik"), "simulating");
+    sandbox.run(&["cluster", "operator", "off", "treafik"]).exits(2).says("did you mean `traefik`?");
+    sandbox.run(&["cluster", "status"]).exits(0).says("~ simulating");
+    sandbox.run(&["cluster", "reset", "--yes"]).exits(0);
+    sandbox.run(&["cluster", "operator", "off", "traefik"]).exits(6).says("landfall cluster start");
+}

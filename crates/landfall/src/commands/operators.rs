@@ -1,0 +1,127 @@
+//! Simulated operators: how they stand, and `landfall cluster operator on|off NAME`.
+
+use std::collections::BTreeSet;
+
+use landfall_cluster::{Cluster, ListOptions, WriteOptions};
+use landfall_diag::{Diagnostic, nearest};
+use landfall_drydock::{
+    OPERATOR_RECORD, OperatorEntry, OperatorRecord, SimulatedOperator, Standing, simulated_operator_names,
+    simulated_operators,
+};
+use landfall_object::{Gvk, Object, ObjectKey};
+use serde_json::Value;
+
+use crate::cli::{OperatorArgs, OperatorState};
+use crate::context::Context;
+use crate::embedded::{Hosting, PLAY};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome, failed};
+use crate::ui::Table;
+
+/// Switches simulated operators on or off.
+pub(crate) async fn switch(context: &Context, args: OperatorArgs) -> Outcome {
+    let state = context.state_here()?;
+    if !state.file("cluster.db").exists() {
+        return Err(Failure::new(
+            Exit::Unreachable,
+            Diagnostic::error(627, "there is no embedded cluster here yet").help("landfall cluster start"),
+        ));
+    }
+    let mut connection = context.embedded(&state, Hosting::Attach).await?;
+    let result = set(&connection.cluster, args.switch, &args.names, "landfall cluster operator").await;
+    connection.close().await;
+    for line in result? {
+        context.ui.line(&line);
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes down that operators are, or are not, to be simulated; gives one line for each.
+pub(crate) async fn set(
+    cluster: &Cluster,
+    state: OperatorState,
+    names: &[String],
+    by: &str,
+) -> Result<Vec<String>, Failure> {
+    let live = get(cluster, OPERATOR_RECORD).await?;
+    let mut record = live.as_ref().map(|live| OperatorRecord::of_config_map(live.value())).unwrap_or_default();
+    for name in names {
+        let mut known: Vec<&str> = simulated_operator_names().collect();
+        known.extend(record.names().filter(|name| !simulated_operator_names().any(|twin| twin == *name)));
+        if !known.contains(&name.as_str()) {
+            let mut diagnostic = Diagnostic::error(151, format!("no operator called `{name}` is simulated"))
+                .note(format!("simulated are: {}", known.join(", ")));
+            if let Some(near) = nearest(name, known.iter().copied()) {
+                diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+            }
+            return Err(Failure::usage(diagnostic));
+        }
+    }
+    let declared = declared_off(cluster).await?;
+    let mut lines = Vec::new();
+    for name in names {
+        lines.push(match state {
+            OperatorState::Off => {
+                let since = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+                record.set(name, OperatorEntry::Off { since, by: by.to_owned() });
+                format!("{name} is no longer simulated")
+            }
+            OperatorState::On if declared.contains(name) => {
+                record.forget(name);
+                format!("{name} stays off: `operators:` in landfall.yaml says so")
+            }
+            OperatorState::On if record.forget(name) => {
+                format!("{name} is simulated again, until the real one acts")
+            }
+            OperatorState::On => format!("{name} was not off"),
+        });
+    }
+    let wanted = Object::from_value(record.to_config_map()).map_err(|error| {
+        Failure::from(Diagnostic::error(144, "the switch cannot be written").note(error.to_string()))
+    })?;
+    let options = WriteOptions::default();
+    let written = match live {
+        Some(_) => cluster.replace(&wanted, &options).await,
+        None => cluster.create(&wanted, &options).await,
+    };
+    written.map_err(|error| failed(&error))?;
+    Ok(lines)
+}
+
+/// How the simulated operators of an embedded cluster stand.
+pub(crate) async fn standing(cluster: &Cluster) -> Result<Vec<SimulatedOperator>, Failure> {
+    let definitions = Gvk::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    let definitions = cluster.list(&definitions, &ListOptions::default()).await.map_err(|error| failed(&error))?;
+    let definitions: BTreeSet<String> = definitions.iter().map(|it| it.name().to_owned()).collect();
+    let (record, play) = (get(cluster, OPERATOR_RECORD).await?, get(cluster, PLAY).await?);
+    let value = |object: &Option<Object>| object.as_ref().map(|object| object.value().clone());
+    Ok(simulated_operators(&definitions, value(&record).as_ref(), value(&play).as_ref()))
+}
+
+/// The operators as a table.
+pub(crate) fn table(operators: &[SimulatedOperator]) -> String {
+    let mut table = Table::new(["OPERATOR", "KINDS", "STATE", "WHY"]);
+    for operator in operators {
+        let (state, why) = match &operator.standing {
+            Standing::NotInstalled => ("not installed", "its kinds are not defined".to_owned()),
+            Standing::Simulating => ("~ simulating", String::new()),
+            Standing::StoodBack { since, because } => ("stood back", format!("since {since}: {because}")),
+            Standing::Off { since, by } if since.is_empty() => ("off", format!("by {by}")),
+            Standing::Off { since, by } => ("off", format!("since {since}, by {by}")),
+        };
+        table.row([operator.name.clone(), operator.kinds.join(", "), state.to_owned(), why]);
+    }
+    table.render()
+}
+
+async fn get(cluster: &Cluster, (namespace, name): (&str, &str)) -> Result<Option<Object>, Failure> {
+    let key = ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some(namespace), name);
+    cluster.get(&key).await.map_err(|error| failed(&error))
+}
+
+async fn declared_off(cluster: &Cluster) -> Result<BTreeSet<String>, Failure> {
+    let play = get(cluster, PLAY).await?;
+    let play = play.and_then(|play| serde_json::from_str::<Value>(play.str_at("/data/play")?).ok());
+    let off = play.as_ref().and_then(|play| play["operatorsOff"].as_array());
+    Ok(off.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
+}
