@@ -25,6 +25,8 @@ pub(crate) struct Shell {
     folder: tempfile::TempDir,
     kubeconfig: PathBuf,
     path: String,
+    variables: Vec<(&'static str, String)>,
+    limit: Duration,
 }
 
 /// How one command ended.
@@ -45,8 +47,25 @@ impl Shell {
         copy(files, folder.path())?;
         let config = folder.path().join(".kubeconfig");
         std::fs::write(&config, kubeconfig)?;
-        let path = format!("{}:{}", peers::cache()?.bin().display(), std::env::var("PATH").unwrap_or_default());
-        Ok(Self { folder, kubeconfig: config, path })
+        // The files' own programs first, then the oracles.
+        let rest = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{}:{rest}", folder.path().display(), peers::cache()?.bin().display());
+        Ok(Self { folder, kubeconfig: config, path, variables: Vec::new(), limit: LIMIT })
+    }
+
+    /// Where the commands run, which is their home, too.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sets a variable of the commands' environment.
+    pub(crate) fn set(&mut self, variable: &'static str, value: String) {
+        self.variables.push((variable, value));
+    }
+
+    /// Lets each command take so long.
+    pub(crate) fn limit(&mut self, limit: Duration) {
+        self.limit = limit;
     }
 
     /// Runs one line; a command that takes too long is ended and has no code.
@@ -60,12 +79,13 @@ impl Shell {
             .env("KUBECONFIG", &self.kubeconfig)
             .env("PATH", &self.path)
             .env("ROOT", crate::root())
+            .envs(self.variables.iter().map(|(variable, value)| (*variable, value)))
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
             .spawn()
             .context("cannot run bash")?;
-        let code = limited::wait(&mut child, LIMIT)?;
+        let code = limited::wait(&mut child, self.limit)?;
         Ok(Ended { code, output: String::from_utf8_lossy(&std::fs::read(&log)?).into_owned() })
     }
 }

@@ -15,3 +15,5 @@ pub(crate) mod command;
 mod left;
 mod shelf;
 mod side;
+
+pub(crate) use shelf::Shelf;

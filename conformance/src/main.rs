@@ -17,6 +17,7 @@ mod admission;
 mod alarms;
 mod commands;
 mod compare;
+mod controllers;
 mod dice;
 mod differential;
 mod distribution;
@@ -144,6 +145,8 @@ enum Command {
     Fidelity(fidelity::Arguments),
     /// Installs the addons (charts of LANDFALL_CORPUS) twice on a real API server: the second time nothing is written.
     Addons(addons::Arguments),
+    /// Runs Flux's controllers, cert-manager and the sealed-secrets controller, as published, against the served embedded cluster, and applies Argo CD's example Applications.
+    Controllers(controllers::Arguments),
     /// Rehearses public charts at their default values (of LANDFALL_CORPUS) and holds each error against what a person says to it.
     Alarms(alarms::Arguments),
     /// Shows that parity sees one planted byte.
@@ -193,6 +196,7 @@ fn main() -> ExitCode {
         Command::Fuzz(arguments) => said(fuzz::run(root(), &arguments)),
         Command::Fidelity(arguments) => fidelity::run(&arguments),
         Command::Addons(arguments) => addons::run(&arguments),
+        Command::Controllers(arguments) => controllers::run(&arguments),
         Command::Alarms(arguments) => said(alarms::run(root(), &arguments)),
         Command::Objects(arguments) => objects::run(&arguments),
         Command::Selftest => said(parity::selftest(root())),

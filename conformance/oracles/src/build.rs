@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::oracle::Oracle;
+use crate::oracle::{Beside, Oracle};
 use crate::toolchain::Go;
 
 /// What every build is given beside its link flags; part of the cache's key.
@@ -64,17 +64,16 @@ pub(crate) fn binary(go: &Go, oracle: &Oracle, module: &Path, out: &Path) -> Res
     run(go, module, &arguments).map(drop)
 }
 
-/// Puts the stages that the module publishes together into the file `out`.
-pub(crate) fn stages(go: &Go, oracle: &Oracle, module: &Path, out: &Path) -> Result<(), BuildError> {
-    let path = oracle.package.split("/cmd/").next().unwrap_or(oracle.package);
-    let folder = PathBuf::from(run(go, module, &["list", "-m", "-f", "{{.Dir}}", path])?.trim());
+/// Puts files that a module publishes together into the file `out`.
+pub(crate) fn together(go: &Go, beside: &Beside, module: &Path, out: &Path) -> Result<(), BuildError> {
+    let folder = PathBuf::from(run(go, module, &["list", "-m", "-f", "{{.Dir}}", beside.module])?.trim());
     let mut text = String::new();
-    for stage in oracle.stages {
-        let file = folder.join(stage);
-        let stage = fs::read_to_string(&file).map_err(|cause| BuildError::file("read", &file, cause))?;
+    for file in beside.files {
+        let file = folder.join(file);
+        let part = fs::read_to_string(&file).map_err(|cause| BuildError::file("read", &file, cause))?;
         text.push_str("---\n");
-        text.push_str(&stage);
-        if !stage.ends_with('\n') {
+        text.push_str(&part);
+        if !part.ends_with('\n') {
             text.push('\n');
         }
     }

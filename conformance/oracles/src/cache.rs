@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use crate::build::{self, BuildError};
-use crate::oracle::Oracle;
+use crate::oracle::{Beside, Oracle};
 use crate::toolchain::Go;
 
 /// Where oracles are kept.
@@ -67,7 +67,8 @@ impl Cache {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(&text);
         }
-        for part in [oracle.name, oracle.package, &oracle.link_flags(), build::FLAGS, &oracle.stages.join(" ")] {
+        let beside = oracle.beside.map(|beside| beside.files.join(" ")).unwrap_or_default();
+        for part in [oracle.name, oracle.package, &oracle.link_flags(), build::FLAGS, &beside] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
@@ -96,15 +97,15 @@ impl Cache {
             let unfinished = bin.join(format!(".{hashed}.{}", std::process::id()));
             let module = self.modules.join(oracle.module);
             build::binary(&go, oracle, &module, &unfinished)?;
-            if !oracle.stages.is_empty() {
-                build::stages(&go, oracle, &module, &bin.join(stages_of(&hashed)))?;
+            if let Some(beside) = &oracle.beside {
+                build::together(&go, beside, &module, &bin.join(name_beside(beside, &hashed)))?;
             }
             fs::rename(&unfinished, &path).map_err(|cause| BuildError::file("rename", &unfinished, cause))?;
             took = Some(started.elapsed());
         }
         link(&bin, oracle.name, &hashed)?;
-        if !oracle.stages.is_empty() {
-            link(&bin, &stages_of(oracle.name), &stages_of(&hashed))?;
+        if let Some(beside) = &oracle.beside {
+            link(&bin, &name_beside(beside, oracle.name), &name_beside(beside, &hashed))?;
         }
         Ok(Built { path, took })
     }
@@ -113,13 +114,13 @@ impl Cache {
         let points_at = |name: &str, target: &str| {
             fs::read_link(self.bin().join(name)).is_ok_and(|found| found == Path::new(target))
         };
-        points_at(oracle.name, hashed)
-            && (oracle.stages.is_empty() || points_at(&stages_of(oracle.name), &stages_of(hashed)))
+        let holds = |beside: Beside| points_at(&name_beside(&beside, oracle.name), &name_beside(&beside, hashed));
+        points_at(oracle.name, hashed) && oracle.beside.is_none_or(holds)
     }
 }
 
-fn stages_of(name: &str) -> String {
-    format!("{name}-stages.yaml")
+fn name_beside(beside: &Beside, name: &str) -> String {
+    format!("{name}-{}.yaml", beside.what)
 }
 
 /// Points `bin/name` at `target`, in one step for those who look.

@@ -11,8 +11,19 @@ pub struct Oracle {
     pub package: &'static str,
     /// Variables set at link time: `(package path, name, value)`.
     pub variables: &'static [(&'static str, &'static str, &'static str)],
-    /// Files of the module that are put together into one `NAME-stages.yaml` beside the binary; paths inside the module.
-    pub stages: &'static [&'static str],
+    /// What the peer publishes beside its program.
+    pub beside: Option<Beside>,
+}
+
+/// Files of a module that are put together into one `NAME-WHAT.yaml` beside the binary.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside {
+    /// What they are, as the file's name says it: `stages`, `definitions`.
+    pub what: &'static str,
+    /// The module's path.
+    pub module: &'static str,
+    /// Paths inside the module.
+    pub files: &'static [&'static str],
 }
 
 const HELM_VERSION: &str = "v3.22.0";
@@ -48,22 +59,71 @@ const KUBE_VARIABLES: &[(&str, &str, &str)] = &[
 ];
 
 /// Kwok's published stages for nodes that are always ready and pods that run at once; without any, kwok exits.
-const KWOK_STAGES: &[&str] = &[
-    "kustomize/stage/node/fast/node-initialize.yaml",
-    "kustomize/stage/node/heartbeat/node-heartbeat.yaml",
-    "kustomize/stage/pod/fast/pod-ready.yaml",
-    "kustomize/stage/pod/fast/pod-complete.yaml",
-    "kustomize/stage/pod/fast/pod-delete.yaml",
-    "kustomize/stage/pod/chaos/pod-container-running-failed.yaml",
-    "kustomize/stage/volume/fast/pv-bind.yaml",
-    "kustomize/stage/volume/fast/pv-delete.yaml",
-    "kustomize/stage/volume/fast/pvc-delete.yaml",
-    "kustomize/stage/volume/fast/pvc-provision.yaml",
-    "kustomize/stage/volume/fast/storage-class.yaml",
-];
+const KWOK_STAGES: Beside = Beside {
+    what: "stages",
+    module: "sigs.k8s.io/kwok",
+    files: &[
+        "kustomize/stage/node/fast/node-initialize.yaml",
+        "kustomize/stage/node/heartbeat/node-heartbeat.yaml",
+        "kustomize/stage/pod/fast/pod-ready.yaml",
+        "kustomize/stage/pod/fast/pod-complete.yaml",
+        "kustomize/stage/pod/fast/pod-delete.yaml",
+        "kustomize/stage/pod/chaos/pod-container-running-failed.yaml",
+        "kustomize/stage/volume/fast/pv-bind.yaml",
+        "kustomize/stage/volume/fast/pv-delete.yaml",
+        "kustomize/stage/volume/fast/pvc-delete.yaml",
+        "kustomize/stage/volume/fast/pvc-provision.yaml",
+        "kustomize/stage/volume/fast/storage-class.yaml",
+    ],
+};
 
-/// The oracles that are clients; the others make up a control plane.
-const CLIENTS: [&str; 5] = ["helm", "helm4", "helm-warm", "kubectl", "kubectl-convert"];
+/// The controllers' own definitions.
+const SEALED_SECRETS: Beside = Beside {
+    what: "definitions",
+    module: "github.com/bitnami/sealed-secrets",
+    files: &["helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml"],
+};
+const CERT_MANAGER: Beside = Beside {
+    what: "definitions",
+    module: "github.com/cert-manager/cert-manager",
+    files: &[
+        "deploy/crds/acme.cert-manager.io_challenges.yaml",
+        "deploy/crds/acme.cert-manager.io_orders.yaml",
+        "deploy/crds/cert-manager.io_certificaterequests.yaml",
+        "deploy/crds/cert-manager.io_certificates.yaml",
+        "deploy/crds/cert-manager.io_clusterissuers.yaml",
+        "deploy/crds/cert-manager.io_issuers.yaml",
+    ],
+};
+const FLUX_SOURCE: Beside = Beside {
+    what: "definitions",
+    module: "github.com/fluxcd/source-controller",
+    files: &[
+        "config/crd/bases/source.toolkit.fluxcd.io_buckets.yaml",
+        "config/crd/bases/source.toolkit.fluxcd.io_externalartifacts.yaml",
+        "config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml",
+        "config/crd/bases/source.toolkit.fluxcd.io_helmcharts.yaml",
+        "config/crd/bases/source.toolkit.fluxcd.io_helmrepositories.yaml",
+        "config/crd/bases/source.toolkit.fluxcd.io_ocirepositories.yaml",
+    ],
+};
+const FLUX_KUSTOMIZE: Beside = Beside {
+    what: "definitions",
+    module: "github.com/fluxcd/kustomize-controller",
+    files: &["config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml"],
+};
+
+/// The oracles that make up a control plane.
+const CONTROL_PLANE: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"];
+/// What one suite on demand alone runs: published controllers, their client, and Helm's own code in process.
+const ON_DEMAND: [&str; 6] = [
+    "helm-warm",
+    "sealed-secrets-controller",
+    "kubeseal",
+    "cert-manager-controller",
+    "flux-source-controller",
+    "flux-kustomize-controller",
+];
 
 /// Every oracle, in the order in which they are wanted.
 pub const ALL: &[Oracle] = &[
@@ -72,14 +132,14 @@ pub const ALL: &[Oracle] = &[
         module: "helm",
         package: "helm.sh/helm/v3/cmd/helm",
         variables: HELM_VARIABLES,
-        stages: &[],
+        beside: None,
     },
     Oracle {
         name: "helm4",
         module: "helm4",
         package: "helm.sh/helm/v4/cmd/helm",
         variables: HELM4_VARIABLES,
-        stages: &[],
+        beside: None,
     },
     // Helm's own code in process, for the benchmarks alone.
     Oracle {
@@ -87,19 +147,49 @@ pub const ALL: &[Oracle] = &[
         module: "helmwarm",
         package: "landfall.dev/conformance/oracles/helmwarm",
         variables: HELM_VARIABLES,
-        stages: &[],
+        beside: None,
     },
     kube("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
     kube("kubectl-convert", "k8s.io/kubernetes/cmd/kubectl-convert"),
-    Oracle { name: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3", variables: &[], stages: &[] },
+    Oracle { name: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3", variables: &[], beside: None },
     kube("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
     kube("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
     kube("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
-    Oracle { name: "kwok", module: "kwok", package: "sigs.k8s.io/kwok/cmd/kwok", variables: &[], stages: KWOK_STAGES },
+    Oracle {
+        name: "kwok",
+        module: "kwok",
+        package: "sigs.k8s.io/kwok/cmd/kwok",
+        variables: &[],
+        beside: Some(KWOK_STAGES),
+    },
+    controller(
+        "sealed-secrets-controller",
+        "sealed-secrets",
+        "github.com/bitnami/sealed-secrets/cmd/controller",
+        Some(SEALED_SECRETS),
+    ),
+    controller("kubeseal", "sealed-secrets", "github.com/bitnami/sealed-secrets/cmd/kubeseal", None),
+    controller(
+        "cert-manager-controller",
+        "cert-manager",
+        "landfall.dev/conformance/oracles/cert-manager",
+        Some(CERT_MANAGER),
+    ),
+    controller("flux-source-controller", "flux-source", "github.com/fluxcd/source-controller", Some(FLUX_SOURCE)),
+    controller(
+        "flux-kustomize-controller",
+        "flux-kustomize",
+        "github.com/fluxcd/kustomize-controller",
+        Some(FLUX_KUSTOMIZE),
+    ),
 ];
 
+const fn controller(name: &'static str, module: &'static str, package: &'static str, beside: Option<Beside>) -> Oracle {
+    Oracle { name, module, package, variables: &[], beside }
+}
+
 const fn kube(name: &'static str, package: &'static str) -> Oracle {
-    Oracle { name, module: "kube", package, variables: KUBE_VARIABLES, stages: &[] }
+    Oracle { name, module: "kube", package, variables: KUBE_VARIABLES, beside: None }
 }
 
 impl Oracle {
@@ -116,8 +206,8 @@ impl Oracle {
 /// The oracles that a word of the command line means: a binary's name, `control-plane`, or `all` that are compared with.
 pub fn select(word: &str) -> Option<Vec<&'static Oracle>> {
     let chosen: Vec<&Oracle> = match word {
-        "all" => ALL.iter().filter(|oracle| oracle.name != "helm-warm").collect(),
-        "control-plane" => ALL.iter().filter(|oracle| !CLIENTS.contains(&oracle.name)).collect(),
+        "all" => ALL.iter().filter(|oracle| !ON_DEMAND.contains(&oracle.name)).collect(),
+        "control-plane" => ALL.iter().filter(|oracle| CONTROL_PLANE.contains(&oracle.name)).collect(),
         name => ALL.iter().filter(|oracle| oracle.name == name).collect(),
     };
     (!chosen.is_empty()).then_some(chosen)

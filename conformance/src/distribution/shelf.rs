@@ -30,11 +30,11 @@ pub(super) struct Certificates {
 
 /// Where a shelf listens.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ports {
-    pub(super) plain: u16,
-    pub(super) tls: u16,
-    pub(super) mutual: u16,
-    pub(super) proxy: u16,
+pub(crate) struct Ports {
+    pub(crate) plain: u16,
+    pub(crate) tls: u16,
+    pub(crate) mutual: u16,
+    pub(crate) proxy: u16,
 }
 
 #[derive(Debug, Default)]
@@ -49,8 +49,8 @@ struct Content {
 
 /// A server of charts; it runs until the program ends.
 #[derive(Debug)]
-pub(super) struct Shelf {
-    pub(super) ports: Ports,
+pub(crate) struct Shelf {
+    pub(crate) ports: Ports,
     content: Mutex<Content>,
 }
 
@@ -113,6 +113,12 @@ impl Shelf {
             });
         }
         Ok(shelf)
+    }
+
+    /// Opens one, empty, of whose authority nobody is told.
+    pub(crate) fn open_alone() -> anyhow::Result<Arc<Self>> {
+        let folder = tempfile::tempdir()?;
+        Ok(Self::open(&super::certificates::write(folder.path())?)?)
     }
 
     /// Puts a file on it.
