@@ -48,8 +48,8 @@ impl Brought {
 /// Whether a role lets its bearer install definitions.
 fn may_define(role: &Object) -> bool {
     let has = |rule: &Value, field: &str, wanted: &[&str]| {
-        let given = rule[field].as_array().into_iter().flatten().filter_map(Value::as_str);
-        given.into_iter().any(|it| it == "*" || wanted.contains(&it))
+        let mut given = rule[field].as_array().into_iter().flatten().filter_map(Value::as_str);
+        given.any(|it| it == "*" || wanted.contains(&it))
     };
     role.list_at("/rules").iter().any(|rule| {
         has(rule, "apiGroups", &["apiextensions.k8s.io"])

@@ -16,7 +16,6 @@ mod request;
 mod verdict;
 
 use futures::StreamExt;
-use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::ObjectKey;
 
 use self::definitions::Definitions;
@@ -106,12 +105,6 @@ impl Refusal {
     /// The object as a person names it.
     pub fn object(&self) -> String {
         format!("{}/{}", self.tried.key.gvk.kind, self.tried.key.name)
-    }
-}
-
-impl Diagnose for Refusal {
-    fn diagnose(&self) -> Diagnostic {
-        Diagnostic::error(411, format!("the cluster would refuse {}: {}", self.object(), self.message))
     }
 }
 

@@ -54,8 +54,8 @@ impl Executor {
         let target = Plan::trial_target(&plan.target);
         let open = self.store.running_operation(&target).await?;
         let is_peopled = |name: &str| {
-            let tried = plans.iter().flat_map(|plan| plan.steps()).filter(|step| is_tried(step));
-            tried.into_iter().any(|step| step.key.namespace.as_deref() == Some(name))
+            let mut tried = plans.iter().flat_map(|plan| plan.steps()).filter(|step| is_tried(step));
+            tried.any(|step| step.key.namespace.as_deref() == Some(name))
         };
         let wanted: Vec<&Step> = plan
             .steps()
@@ -260,8 +260,8 @@ fn is_new_namespace(step: &Step) -> bool {
 /// Whether a live namespace has the labels and annotations of the one that was to be made.
 fn looks_as(live: &Object, wanted: &Value) -> bool {
     ["/metadata/labels", "/metadata/annotations"].into_iter().all(|pointer| {
-        let wanted = wanted.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
-        wanted.into_iter().all(|(name, value)| live.at(pointer).and_then(|map| map.get(name)) == Some(value))
+        let mut wanted = wanted.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
+        wanted.all(|(name, value)| live.at(pointer).and_then(|map| map.get(name)) == Some(value))
     })
 }
 
