@@ -27,10 +27,13 @@ fn failures(trial: &Trial) -> Vec<Finding> {
     let Ok(summary) = &trial.outcome else {
         let told = trial.outcome.as_ref().err().into_iter().flatten();
         return told
-            // References that resolve nowhere are LF103's.
-            .filter(|diagnostic| diagnostic.code.0 != 530)
+            // References that resolve nowhere are LF103's; what is only worth knowing is no finding.
+            .filter(|diagnostic| diagnostic.code.0 != 530 && diagnostic.severity >= landfall_diag::Severity::Error)
             .map(|diagnostic| {
-                Finding::of(&RULE, diagnostic.message.clone())
+                // What a trial refuses is said by the server's words.
+                let said = diagnostic.notes.first().filter(|_| diagnostic.code.0 == 411);
+                let said = said.map(|words| format!(": {words}")).unwrap_or_default();
+                Finding::of(&RULE, format!("{}{said}", diagnostic.message))
                     .because(format!("{on} would not even begin"))
                     .said_by(Witness::Rehearsal)
             })
