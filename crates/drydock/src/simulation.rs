@@ -115,7 +115,7 @@ fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignedDuration>, D::Error> {
     let Some(written) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    parse_duration(&written).map(Some).ok_or_else(|| D::Error::custom(BadDuration(&written)))
+    parse_written(&written).map(Some).ok_or_else(|| D::Error::custom(BadDuration(&written)))
 }
 
 fn load<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Quantity>, D::Error> {
@@ -135,31 +135,36 @@ impl fmt::Display for BadDuration<'_> {
     }
 }
 
-/// Reads a Go duration: `500ms`, `2s`, `1m30s`; days as `2d`, weeks as `2w`, and a bare number as seconds, as landfall.yaml has them.
+/// Units of Go's durations, with their seconds; a unit that begins as another stands before it.
+const GO: &[(&str, f64)] = &[("ms", 0.001), ("us", 0.000_001), ("h", 3600.0), ("m", 60.0), ("s", 1.0)];
+/// The same with those that landfall.yaml has besides.
+const WRITTEN: &[(&str, f64)] =
+    &[("ms", 0.001), ("us", 0.000_001), ("w", 604_800.0), ("d", 86_400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0)];
+
+/// Reads a Go duration: `500ms`, `2s`, `1m30s`.
 pub(crate) fn parse_duration(written: &str) -> Option<SignedDuration> {
+    in_units(written, GO)
+}
+
+/// Reads a duration as landfall.yaml has it: Go's, days as `2d`, weeks as `2w`, and a bare number as seconds.
+fn parse_written(written: &str) -> Option<SignedDuration> {
+    match written.trim().parse::<u32>() {
+        Ok(seconds) => Some(SignedDuration::from_secs(seconds.into())),
+        Err(_) => in_units(written, WRITTEN),
+    }
+}
+
+fn in_units(written: &str, units: &[(&str, f64)]) -> Option<SignedDuration> {
     let mut rest = written.trim();
     let mut total = SignedDuration::ZERO;
     if rest.is_empty() {
         return None;
     }
-    if let Ok(seconds) = rest.parse::<u32>() {
-        return Some(SignedDuration::from_secs(seconds.into()));
-    }
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|end| *end > 0)?;
         let number: f64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
-        let (unit, seconds) = [
-            ("ms", 0.001),
-            ("us", 0.000_001),
-            ("w", 604_800.0),
-            ("d", 86_400.0),
-            ("h", 3600.0),
-            ("m", 60.0),
-            ("s", 1.0),
-        ]
-        .into_iter()
-        .find(|(unit, _)| rest.starts_with(unit))?;
+        let (unit, seconds) = units.iter().find(|(unit, _)| rest.starts_with(unit))?;
         rest = &rest[unit.len()..];
         total = total.checked_add(SignedDuration::try_from_secs_f64(number * seconds).ok()?)?;
     }

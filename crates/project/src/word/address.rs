@@ -12,10 +12,10 @@ words! {
     /// An IP address, or a host name that stands for one.
     Address = "address", {"minLength": 1, "pattern": "^[0-9A-Za-z:._-]+$"}, address;
     /// A host name.
-    HostName = "host-name", {"pattern": "^[0-9A-Za-z_]([-0-9A-Za-z_.]*[0-9A-Za-z])?\\.?$", "maxLength": 253}, host;
+    HostName = "host-name", {"pattern": "^[0-9A-Za-z_][-0-9A-Za-z_.]*$", "maxLength": 253}, host;
     /// A host name, or `*.` and one, for any one label.
     HostPattern = "host-pattern",
-        {"pattern": "^(\\*\\.)?[0-9A-Za-z_]([-0-9A-Za-z_.]*[0-9A-Za-z])?\\.?$", "maxLength": 253}, host_pattern;
+        {"pattern": "^(\\*\\.)?[0-9A-Za-z_][-0-9A-Za-z_.]*$", "maxLength": 253}, host_pattern;
     /// A request's method, in any case.
     HttpMethod = "http-method", {"pattern": "^[A-Za-z]+$"}, method;
     /// The name of a header.

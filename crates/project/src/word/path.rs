@@ -11,7 +11,7 @@ words! {
     RoutePath = "request-path", {"pattern": "^/[^\\s]*$"}, route;
     /// An image's repository: a registry's host where it is not Docker's, and a path, without tag and digest.
     ImageRepository = "image-repository",
-        {"pattern": "^[a-z0-9A-Z][-a-z0-9A-Z._]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"}, image;
+        {"pattern": "^[a-z0-9A-Z][-a-z0-9A-Z._:/]*$"}, image;
 }
 
 fn tree_path(text: &str) -> Result<(), Unfit> {
@@ -65,6 +65,7 @@ fn image(text: &str) -> Result<(), Unfit> {
     let is_registry = |host: &str| {
         let (name, port) = host.split_once(':').unwrap_or((host, "1"));
         (host.contains(['.', ':']) || host == "localhost")
+            && port.bytes().all(|byte| byte.is_ascii_digit())
             && port.parse::<u16>().is_ok()
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name.ends_with(|c: char| c.is_ascii_alphanumeric())
