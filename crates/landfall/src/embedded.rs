@@ -110,7 +110,13 @@ impl Context {
                 let play = declared_play(place.declared(), faults)?;
                 let mut connection = self.embedded(&place.state, hosting).await?;
                 if hosting != Hosting::Attach {
-                    let published = play::publish(&connection.cluster, &play).await;
+                    let mut published = play::publish(&connection.cluster, &play).await;
+                    if published.is_err() && connection.lost().is_some() {
+                        // It died between its answer that it listens and the first request: nothing was begun yet.
+                        connection.close().await;
+                        connection = self.embedded(&place.state, hosting).await?;
+                        published = play::publish(&connection.cluster, &play).await;
+                    }
                     published.map_err(|failure| connection.lost().unwrap_or(failure))?;
                     connection.simulated = true;
                 }
