@@ -147,7 +147,7 @@ pub(crate) async fn status(context: &Context, args: ClusterStatusArgs) -> Outcom
     }
     if let Some(operators) = operators {
         ui.line("");
-        ui.data(&operators::table(&operators));
+        ui.table(&operators::table(&operators));
     }
     Ok(Exit::Done)
 }

@@ -49,7 +49,7 @@ pub(crate) async fn set(
         let mut known: Vec<&str> = simulated_operator_names().collect();
         known.extend(record.names().filter(|name| !simulated_operator_names().any(|twin| twin == *name)));
         if !known.contains(&name.as_str()) {
-            let mut diagnostic = Diagnostic::error(151, format!("no operator called `{name}` is simulated"))
+            let mut diagnostic = Diagnostic::error(152, format!("no operator called `{name}` is simulated"))
                 .note(format!("simulated are: {}", known.join(", ")));
             if let Some(near) = nearest(name, known.iter().copied()) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
@@ -99,7 +99,7 @@ pub(crate) async fn standing(cluster: &Cluster) -> Result<Vec<SimulatedOperator>
 }
 
 /// The operators as a table.
-pub(crate) fn table(operators: &[SimulatedOperator]) -> String {
+pub(crate) fn table(operators: &[SimulatedOperator]) -> Table {
     let mut table = Table::new(["OPERATOR", "KINDS", "STATE", "WHY"]);
     for operator in operators {
         let (state, why) = match &operator.standing {
@@ -111,7 +111,7 @@ pub(crate) fn table(operators: &[SimulatedOperator]) -> String {
         };
         table.row([operator.name.clone(), operator.kinds.join(", "), state.to_owned(), why]);
     }
-    table.render()
+    table
 }
 
 async fn get(cluster: &Cluster, (namespace, name): (&str, &str)) -> Result<Option<Object>, Failure> {
