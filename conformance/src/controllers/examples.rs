@@ -57,7 +57,7 @@ fn define(shell: &Shell, folders: &[PathBuf]) -> anyhow::Result<()> {
         // Larger than an annotation may be.
         must(shell, &format!("kubectl create -f '{}'", file.display()))?;
     }
-    must(shell, "kubectl wait --for=condition=Established crd --all --timeout=30s && kubectl create namespace argocd")
+    must(shell, "defined && kubectl create namespace argocd")
 }
 
 fn must(shell: &Shell, line: &str) -> anyhow::Result<()> {
