@@ -108,7 +108,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         None => std::env::current_exe()?.with_file_name("landfall"),
     };
     anyhow::ensure!(landfall.exists(), "{} is not there: build it first", landfall.display());
-    let programs = Programs { helm3: peers::binary("helm")?, helm4: peers::binary("helm4")?, landfall };
+    let programs = Programs {
+        helm3: peers::binary("helm")?,
+        helm4: peers::binary("helm4")?,
+        kubectl: peers::binary("kubectl")?,
+        landfall,
+    };
     let commit = commit(root());
     let drawn = u64::from_str_radix(commit.get(..8).unwrap_or_default(), 16).unwrap_or(1);
     let seed = arguments.seed.unwrap_or(drawn);
@@ -247,22 +252,26 @@ fn judged(case: &Case, programs: &Programs, ground: &Ground, seed: u64) -> anyho
     let (parcel, helm_3) = packed(case, programs, ground, seed)?;
     let mut peers = BTreeMap::from([(Door::Helm3, helm_3)]);
     let acts = peers[&Door::Helm3].len();
-    let helm_4 = door::deliver(Door::Helm4, &Door::Helm4.acts()[..acts], &parcel, programs, ground)?;
+    let helm_4 = door::deliver(Door::Helm4, &Door::Helm4.acts(&parcel)[..acts], &parcel, programs, ground)?;
     peers.insert(Door::Helm4, helm_4);
     verdict.refused = peers.values().all(|ended| matches!(ended.first(), Some(Ended::Refused(_))));
     let mut again: BTreeMap<Door, Vec<Ended>> = BTreeMap::new();
     for door in Door::OURS {
         let peer = door.peer();
-        let acts = &door.acts()[..door.acts().len().min(peers[&peer].len())];
+        let acts = door.acts(&parcel);
+        let acts = &acts[..acts.len().min(peers[&peer].len())];
         let ours = door::deliver(door, acts, &parcel, programs, ground)?;
-        let mut found = held(door, &peers[&peer], None, &ours);
+        let mut found = held(door, acts, &peers[&peer], None, &ours);
         if !found.faults.is_empty() {
             // Only where we differ does it matter whether the peer is of one mind.
             if !again.contains_key(&peer) {
-                let acts = &peer.acts()[..peers[&peer].len()];
-                again.insert(peer, door::deliver(peer, acts, &parcel, programs, ground)?);
+                let all = &peer.acts(&parcel)[..peers[&peer].len()];
+                again.insert(peer, door::deliver(peer, all, &parcel, programs, ground)?);
             }
-            found = held(door, &peers[&peer], again.get(&peer).map(Vec::as_slice), &ours);
+            found = held(door, acts, &peers[&peer], again.get(&peer).map(Vec::as_slice), &ours);
+        }
+        if !found.faults.is_empty() && door == Door::Application {
+            found = templated(&parcel, acts, &ours, programs, ground)?;
         }
         verdict.doors.insert(door, found);
     }
@@ -284,7 +293,7 @@ fn packed(case: &Case, programs: &Programs, ground: &Ground, seed: u64) -> anyho
                 merge(&mut second, &change::changed(&defaults, seed.wrapping_add(turn)));
             }
             let parcel = Parcel { chart: case.chart.clone(), first: values.clone(), second };
-            let ended = door::deliver(Door::Helm3, Door::Helm3.acts(), &parcel, programs, ground)?;
+            let ended = door::deliver(Door::Helm3, Door::Helm3.acts(&parcel), &parcel, programs, ground)?;
             let installs = matches!(ended.first(), Some(Ended::Done(_)));
             let upgrades = matches!(ended.get(1), Some(Ended::Done(_)));
             last = Some((installs, parcel, ended));
@@ -312,10 +321,30 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
+/// What an Application has left, held against what Argo CD's own call of Helm gives for the values of each act.
+fn templated(
+    parcel: &Parcel,
+    acts: &[Act],
+    ours: &[Ended],
+    programs: &Programs,
+    ground: &Ground,
+) -> anyhow::Result<Found> {
+    let deliver = |act: &Act| -> anyhow::Result<Ended> {
+        let ended = door::deliver(Door::Templated, &[*act], parcel, programs, ground)?;
+        ended.into_iter().next().context("an act without an end")
+    };
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for act in acts {
+        first.push(deliver(act)?);
+        second.push(deliver(act)?);
+    }
+    Ok(held(Door::Application, acts, &first, Some(&second), ours))
+}
+
 /// What one of our doors has done, held against its peer.
-fn held(door: Door, peer: &[Ended], again: Option<&[Ended]>, ours: &[Ended]) -> Found {
+fn held(door: Door, acts: &[Act], peer: &[Ended], again: Option<&[Ended]>, ours: &[Ended]) -> Found {
     let mut all = Found::default();
-    for (at, (act, theirs)) in door.acts().iter().zip(peer).enumerate() {
+    for (at, (act, theirs)) in acts.iter().zip(peer).enumerate() {
         let found = match (theirs, ours.get(at)) {
             (Ended::Refused(_), Some(Ended::Refused(_))) => Found::default(),
             (Ended::Done(theirs), Some(Ended::Done(own))) => {

@@ -36,6 +36,9 @@ pub(super) enum Door {
     Up,
     /// `landfall up` of an Argo Application.
     Application,
+    /// `helm template` as Argo CD calls it, applied: what an Application is held against where its chart asks for what
+    /// Argo CD does not tell it (`lookup`, whether it is an upgrade, what its own definitions bring).
+    Templated,
 }
 
 impl Door {
@@ -51,6 +54,7 @@ impl Door {
             Self::Persona4 => "helm install, as helm 4",
             Self::Up => "up",
             Self::Application => "an Application",
+            Self::Templated => "helm template",
         }
     }
 
@@ -67,9 +71,11 @@ impl Door {
         matches!(self, Self::Up | Self::Application)
     }
 
-    /// The acts that it has.
-    pub(super) fn acts(self) -> &'static [Act] {
+    /// The acts that it has with a parcel.
+    pub(super) fn acts(self, parcel: &Parcel) -> &'static [Act] {
         match self {
+            // Where nothing has changed `up` makes no revision.
+            Self::Up if parcel.first == parcel.second => &[Act::Install],
             // Going back is another sync.
             Self::Application => &[Act::Install, Act::Upgrade],
             _ => &[Act::Install, Act::Upgrade, Act::RollBack],
@@ -111,6 +117,7 @@ pub(super) struct Parcel {
 pub(super) struct Programs {
     pub(super) helm3: PathBuf,
     pub(super) helm4: PathBuf,
+    pub(super) kubectl: PathBuf,
     pub(super) landfall: PathBuf,
 }
 
@@ -240,6 +247,27 @@ impl<'a> Desk<'a> {
     fn command(&self, act: Act) -> anyhow::Result<Command> {
         let values = self.at(if act == Act::Install { "first.yaml" } else { "second.yaml" });
         match self.door {
+            Door::Templated => {
+                // Kinds that come with it are known when it is applied for the second time.
+                const SCRIPT: &str = r#"set -e
+kubectl=$1 helm=$2 chart=$3 values=$4 act=$5
+$kubectl create namespace place >/dev/null 2>&1 || true
+if [ "$act" = upgrade ]; then
+    # What an earlier sync has defined is there.
+    $helm show crds "$chart" >defined.yaml
+    $kubectl apply --server-side -f defined.yaml >/dev/null 2>&1 && sleep 1 || true
+fi
+served=$($kubectl version -o json | sed -n 's/.*"gitVersion": "v\([0-9.]*\).*/\1/p' | tail -1)
+versions=$($kubectl api-versions | sed 's/^/--api-versions /'
+$kubectl api-resources --no-headers | awk '{ print "--api-versions " $(NF-2) "/" $NF }')
+$helm template thing "$chart" -n place -f "$values" --include-crds --kube-version "$served" $versions >rendered.yaml
+$kubectl apply --server-side --force-conflicts -n place -f rendered.yaml >/dev/null 2>&1 || sleep 1
+$kubectl apply --server-side --force-conflicts -n place -f rendered.yaml"#;
+                let mut command = Command::new("bash");
+                command.args(["-c", SCRIPT, "templated"]).arg(&self.programs.kubectl).arg(&self.programs.helm3);
+                command.arg(&self.parcel.chart).arg(values).arg(act.name());
+                Ok(command)
+            }
             Door::Helm3 => Ok(self.helm(&self.programs.helm3, &[], act, &values)),
             Door::Helm4 => Ok(self.helm(&self.programs.helm4, &[], act, &values)),
             Door::Persona3 | Door::Persona4 => Ok(self.helm(&self.programs.landfall, &["helm"], act, &values)),

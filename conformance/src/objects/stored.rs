@@ -10,8 +10,9 @@ use super::door::{Door, NAMESPACE};
 const OF_THE_SERVER: [&str; 6] =
     ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"];
 
-/// How Helm and Argo CD each mark what is theirs: not compared between the two.
-const MARKS: [(&str, &str); 4] = [
+/// How Helm, Argo CD and kubectl each mark what is theirs: not compared between them.
+const MARKS: [(&str, &str); 5] = [
+    ("annotations", "kubectl.kubernetes.io/last-applied-configuration"),
     ("labels", "app.kubernetes.io/managed-by"),
     ("annotations", "meta.helm.sh/release-name"),
     ("annotations", "meta.helm.sh/release-namespace"),

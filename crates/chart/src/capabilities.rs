@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::chart::Chart;
 use crate::manifest::Dialect;
 
 /// A Kubernetes version as `.Capabilities.KubeVersion` shows it.
@@ -171,6 +172,30 @@ impl Capabilities {
         S: Into<String>,
     {
         self.api_versions.extend(versions.into_iter().map(Into::into));
+        self
+    }
+
+    /// The same with the API versions that a chart's own `crds/` bring: Helm installs them before it renders.
+    #[must_use]
+    pub fn with_definitions_of(mut self, chart: &Chart) -> Self {
+        for crd in chart.crds() {
+            let text = String::from_utf8_lossy(&crd.data);
+            let documents = landfall_yaml::documents(&text).map(|part| part.and_then(|part| part.to_json()));
+            let Ok(documents) = documents.collect::<Result<Vec<_>, _>>() else { continue };
+            for document in documents.iter().filter(|document| document["kind"] == "CustomResourceDefinition") {
+                let group = document["spec"]["group"].as_str().unwrap_or_default();
+                let kind = document["spec"]["names"]["kind"].as_str().unwrap_or_default();
+                let versions = document["spec"]["versions"].as_array();
+                for version in versions.into_iter().flatten().filter(|version| version["served"] == true) {
+                    let version = format!("{group}/{}", version["name"].as_str().unwrap_or_default());
+                    for known in [format!("{version}/{kind}"), version] {
+                        if !self.api_versions.contains(&known) {
+                            self.api_versions.push(known);
+                        }
+                    }
+                }
+            }
+        }
         self
     }
 

@@ -51,9 +51,13 @@ pub struct Turn {
 pub async fn capabilities(cluster: &Cluster) -> Result<Capabilities, landfall_cluster::Error> {
     let version = cluster.version().await?;
     let mut capabilities = Capabilities::default();
-    if let Ok(parsed) = KubeVersion::parse(&version.git_version) {
-        capabilities.kube_version = parsed;
-    }
+    // As it is told: what stands behind the numbers (`-eks-…`, `+k3s1`) is seen by templates and constraints.
+    capabilities.kube_version = KubeVersion {
+        normalized: version.git_version.clone(),
+        version: version.git_version,
+        major: version.major,
+        minor: version.minor,
+    };
     capabilities.api_versions = cluster.api_versions().await?;
     Ok(capabilities)
 }
@@ -115,7 +119,13 @@ pub fn render_with(
             UnitSource::Manifests(manifests) => whole.add_manifests(manifests),
             UnitSource::Chart(source) => {
                 let release = release_info(unit, &source.settings, turn);
-                let capabilities = seen_by(&source.settings, capabilities);
+                let mut capabilities = seen_by(unit, &source.settings, capabilities);
+                if matches!(unit.door, Door::Release)
+                    && turn.operation == Operation::Install
+                    && source.settings.crds == Part::Taken
+                {
+                    capabilities = capabilities.with_definitions_of(&source.chart);
+                }
                 let settings = &source.settings;
                 let options =
                     RenderOptions { schema: settings.schema, documents: settings.documents.clone(), ..options.clone() };
@@ -137,9 +147,15 @@ fn release_info(unit: &Unit, settings: &RenderSettings, turn: Turn) -> ReleaseIn
     }
 }
 
-/// The capabilities as an Application wants its templates to see them.
-fn seen_by(settings: &RenderSettings, cluster: &Capabilities) -> Capabilities {
+/// The capabilities as a release's templates see them, or as an Application wants its own to.
+fn seen_by(unit: &Unit, settings: &RenderSettings, cluster: &Capabilities) -> Capabilities {
     let mut capabilities = cluster.clone();
+    // Argo CD hands on the numbers of a version alone (parseKubeVersion).
+    if matches!(unit.door, Door::Application(_))
+        && let Ok(numbers) = KubeVersion::parse(&capabilities.kube_version.version)
+    {
+        capabilities.kube_version = numbers;
+    }
     if let Some(version) = &settings.kube_version {
         capabilities.kube_version = version.clone();
     }

@@ -280,28 +280,6 @@ fn without_secrets(rendered: &Rendered) -> String {
         .collect()
 }
 
-/// The API versions that a chart's own definitions will bring; Helm installs them before it renders.
-pub(super) fn with_definitions(capabilities: &mut Capabilities, chart: &Chart) {
-    for crd in chart.crds() {
-        let text = String::from_utf8_lossy(&crd.data);
-        let documents = landfall_yaml::documents(&text).map(|part| part.and_then(|part| part.to_json()));
-        let Ok(documents) = documents.collect::<Result<Vec<_>, _>>() else { continue };
-        for document in documents.iter().filter(|document| document["kind"] == "CustomResourceDefinition") {
-            let group = document.pointer("/spec/group").and_then(|it| it.as_str()).unwrap_or_default();
-            let kind = document.pointer("/spec/names/kind").and_then(|it| it.as_str()).unwrap_or_default();
-            let versions = document.pointer("/spec/versions").and_then(|it| it.as_array());
-            for version in versions.into_iter().flatten().filter(|version| version["served"] == true) {
-                let version = format!("{group}/{}", version["name"].as_str().unwrap_or_default());
-                for known in [format!("{version}/{kind}"), version] {
-                    if !capabilities.api_versions.contains(&known) {
-                        capabilities.api_versions.push(known);
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// An error of a chart, without the hint that only `template` gives.
 pub(super) fn chart_error(error: &ChartError) -> Stop {
     Stop::said(error.to_string(), error.diagnose())

@@ -175,7 +175,7 @@ async fn install_with(
     let skip_crds = flags.is("skip-crds");
     let mut capabilities = session.reached.capabilities().await?;
     if !skip_crds && !dry_run.is_on() {
-        deploy::with_definitions(&mut capabilities, &asked.chart);
+        capabilities = capabilities.with_definitions_of(&asked.chart);
     }
     let mut render = template::render_options(session.world, flags)?;
     if dry_run != DryRun::Client {

@@ -29,6 +29,26 @@ fn stored(sandbox: &Sandbox, namespace: &str) -> Vec<(String, String)> {
 }
 
 #[test]
+fn templates_see_the_same_cluster_through_every_door_of_a_release() {
+    let sandbox = Sandbox::empty().interactive();
+    sandbox.write("own/Chart.yaml", "apiVersion: v2\nname: own\nversion: 0.1.0\n");
+    sandbox.write(
+        "own/crds/w.yaml",
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.x.example.com}\nspec:\n  group: x.example.com\n  scope: Namespaced\n  names: {kind: Widget, plural: widgets, singular: widget, listKind: WidgetList}\n  versions:\n  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}\n",
+    );
+    sandbox.write(
+        "own/templates/a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: seen}\ndata:\n  f: {{ printf \"%s %v\" .Capabilities.KubeVersion.Version (.Capabilities.APIVersions.Has \"x.example.com/v1/Widget\") | quote }}\n",
+    );
+    // What the chart defines counts with its first delivery already, as when Helm installs it.
+    sandbox.run(&["up", "own", "-n", "shop", "-y"]).exits(0);
+    sandbox.run(&["install", "own", "own"]).exits(0);
+    let (up, install) = (stored(&sandbox, "shop"), stored(&sandbox, "default"));
+    assert_eq!(up, install);
+    assert!(up[0].1.ends_with("+landfall true"), "{up:?}");
+}
+
+#[test]
 fn a_block_scalar_at_a_documents_end_keeps_its_newline_through_every_door() {
     let sandbox = Sandbox::empty().interactive();
     let map = |name: &str, more: &str| {
