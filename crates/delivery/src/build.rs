@@ -1,5 +1,7 @@
 //! Images built before a delivery, by whichever builder the machine has, and brought to where the cluster finds them.
 
+mod bake;
+mod dockerfile;
 mod nodes;
 mod smoke;
 
@@ -9,13 +11,13 @@ use std::path::{Path, PathBuf};
 use landfall_chart::values_to_json;
 use landfall_diag::{Diagnostic, nearest};
 use landfall_project::Build;
+use landfall_source::{Order, Refusal};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 pub use nodes::Imported;
 
 use crate::images::UsedImage;
-use crate::program::{Order, Refusal};
 use crate::rendering::{RenderedUnit, render_offline};
 use crate::up::Candidate;
 
@@ -26,11 +28,21 @@ const BAKED: &str = "landfall.dev/baked-";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Builder {
     /// Docker, its daemon answering.
-    Docker,
+    Docker(DockerBuild),
     /// Podman.
     Podman,
     /// BuildKit's own client, its daemon answering.
     BuildKit,
+}
+
+/// How Docker is told what to build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DockerBuild {
+    /// `docker buildx bake` reads the whole build, its arguments' values included, from its standard input.
+    Bake,
+    /// `docker build`, for want of the plugin: values stand in its command line, because its environment, the only
+    /// other way it knows, decides what else it runs.
+    Classic,
 }
 
 /// One image to be built.
@@ -40,6 +52,8 @@ pub struct ImageBuild {
     pub service: String,
     /// The image, as the rendered workload names it.
     pub image: String,
+    /// The tree that context and Dockerfile lie in.
+    root: PathBuf,
     context: PathBuf,
     dockerfile: PathBuf,
     target: Option<String>,
@@ -73,23 +87,21 @@ impl Shipping {
 impl Builder {
     /// The first builder that is installed and answers.
     pub async fn find() -> Option<Self> {
-        let questions: [(Builder, &str, &[&str]); 3] = [
-            (Builder::Docker, "docker", &["version", "--format", "{{.Server.Version}}"]),
-            (Builder::Podman, "podman", &["info", "--format", "{{.Version.Version}}"]),
-            (Builder::BuildKit, "buildctl", &["debug", "workers"]),
-        ];
-        for (builder, program, arguments) in questions {
-            if Order::new(program, arguments.iter().copied()).run().await.is_ok() {
-                return Some(builder);
-            }
+        let answers = async |program: &str, arguments: &[&str]| Order::new(program, arguments).said().await.is_ok();
+        if answers("docker", &["version", "--format", "{{.Server.Version}}"]).await {
+            let bakes = answers("docker", &["buildx", "version"]).await;
+            return Some(Builder::Docker(if bakes { DockerBuild::Bake } else { DockerBuild::Classic }));
         }
-        None
+        if answers("podman", &["info", "--format", "{{.Version.Version}}"]).await {
+            return Some(Builder::Podman);
+        }
+        answers("buildctl", &["debug", "workers"]).await.then_some(Builder::BuildKit)
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
-            Builder::Docker => "docker",
+            Builder::Docker(_) => "docker",
             Builder::Podman => "podman",
             Builder::BuildKit => "buildctl",
         }
@@ -100,9 +112,15 @@ impl Builder {
     /// # Errors
     /// What the builder says.
     pub async fn build(self, image: &ImageBuild, shipping: &Shipping) -> Result<(), Diagnostic> {
-        self.order_to_build(image, shipping).run().await.map(|_| ()).map_err(|refusal| {
-            failed(616, format!("the image of {} could not be built by {}", image.service, self.name()), &refusal)
-        })
+        let message = || format!("the image of {} could not be built by {}", image.service, self.name());
+        let file = match self {
+            Builder::Podman => values_file(&image.arguments).map_err(|error| {
+                Diagnostic::error(616, message()).note(format!("its arguments cannot be written down: {error}"))
+            })?,
+            Builder::Docker(_) | Builder::BuildKit => None,
+        };
+        let order = self.order_to_build(image, shipping, file.as_ref().map(tempfile::NamedTempFile::path));
+        order.said().await.map(|_| ()).map_err(|refusal| failed(616, message(), &refusal))
     }
 
     /// Brings built images to the cluster, all together where that is possible; into a k3d cluster also the others that
@@ -116,11 +134,11 @@ impl Builder {
         used: &[UsedImage],
         shipping: &Shipping,
     ) -> Result<Imported, Diagnostic> {
-        if let (Builder::Docker, Shipping::K3d(cluster)) = (self, shipping) {
+        if let (Builder::Docker(_), Shipping::K3d(cluster)) = (self, shipping) {
             return nodes::import(cluster, images, used).await;
         }
         for order in self.orders_to_ship(images, shipping) {
-            order.run().await.map_err(|refusal| {
+            order.said().await.map_err(|refusal| {
                 failed(617, format!("the images were built, but `{}` failed", order.shown()), &refusal)
             })?;
         }
@@ -128,48 +146,38 @@ impl Builder {
         Ok(Imported { imported, ..Imported::default() })
     }
 
-    fn order_to_build(self, image: &ImageBuild, shipping: &Shipping) -> Order {
-        let shown = |path: &Path| path.display().to_string();
-        if self == Builder::BuildKit {
-            let folder = image.dockerfile.parent().unwrap_or(Path::new("."));
-            let file = image.dockerfile.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let mut arguments: Vec<String> = ["build", "--frontend", "dockerfile.v0"].map(str::to_owned).to_vec();
-            arguments.extend(["--local".to_owned(), format!("context={}", shown(&image.context))]);
-            arguments.extend(["--local".to_owned(), format!("dockerfile={}", shown(folder))]);
-            arguments.extend(["--opt".to_owned(), format!("filename={file}")]);
-            if let Some(target) = &image.target {
-                arguments.extend(["--opt".to_owned(), format!("target={target}")]);
-            }
-            for (name, value) in &image.arguments {
-                // Its client takes build arguments from nowhere else.
-                arguments.extend(["--opt".to_owned(), format!("build-arg:{name}={value}")]);
-            }
-            for (name, digest) in image.baked() {
-                arguments.extend(["--opt".to_owned(), format!("label:{BAKED}{name}={digest}")]);
-            }
-            let push = if *shipping == Shipping::Push { ",push=true" } else { "" };
-            arguments.extend(["--output".to_owned(), format!("type=image,name={}{push}", image.image)]);
-            return Order { program: self.name(), arguments, variables: BTreeMap::new() };
+    /// What the builder is told. Values of arguments never become its environment; they stand in its command line only
+    /// where it offers nothing else: `values` is the file with those that need not.
+    fn order_to_build(self, image: &ImageBuild, shipping: &Shipping, values: Option<&Path>) -> Order {
+        match self {
+            Builder::Docker(DockerBuild::Bake) => bake::order(image),
+            Builder::Docker(DockerBuild::Classic) | Builder::Podman => self.order_to_build_alone(image, values),
+            Builder::BuildKit => order_to_buildkit(image, shipping),
         }
+    }
+
+    fn order_to_build_alone(self, image: &ImageBuild, values: Option<&Path>) -> Order {
         let mut arguments = vec!["build".to_owned(), "--tag".to_owned(), image.image.clone()];
         arguments.extend(["--file".to_owned(), shown(&image.dockerfile)]);
         if let Some(target) = &image.target {
             arguments.extend(["--target".to_owned(), target.clone()]);
         }
-        for name in image.arguments.keys() {
-            // The value comes from the environment: arguments are for everybody to see.
-            arguments.extend(["--build-arg".to_owned(), name.clone()]);
+        if let Some(file) = values {
+            arguments.extend(["--build-arg-file".to_owned(), shown(file)]);
+        }
+        for (name, value) in image.arguments.iter().filter(|(_, value)| values.is_none() || !is_one_line(value)) {
+            arguments.extend(["--build-arg".to_owned(), format!("{name}={value}")]);
         }
         for (name, digest) in image.baked() {
             arguments.extend(["--label".to_owned(), format!("{BAKED}{name}={digest}")]);
         }
         arguments.push(shown(&image.context));
-        Order { program: self.name(), arguments, variables: image.arguments.clone() }
+        Order::new(self.name(), arguments).in_directory(&image.root)
     }
 
     fn orders_to_ship(self, images: &[ImageBuild], shipping: &Shipping) -> Vec<Order> {
         let names = || images.iter().map(|image| image.image.clone());
-        let order = |program, arguments| Order { program, arguments, variables: BTreeMap::new() };
+        let order = |program: &'static str, arguments: Vec<String>| Order::new(program, arguments);
         match shipping {
             _ if images.is_empty() => Vec::new(),
             Shipping::Stay => Vec::new(),
@@ -186,6 +194,46 @@ impl Builder {
             Shipping::Push => names().map(|image| order(self.name(), vec!["push".to_owned(), image])).collect(),
         }
     }
+}
+
+/// What BuildKit's own client is told. It takes build arguments from nowhere but its command line.
+fn order_to_buildkit(image: &ImageBuild, shipping: &Shipping) -> Order {
+    let folder = image.dockerfile.parent().unwrap_or(Path::new("."));
+    let file = image.dockerfile.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut arguments: Vec<String> = ["build", "--frontend", "dockerfile.v0"].map(str::to_owned).to_vec();
+    arguments.extend(["--local".to_owned(), format!("context={}", shown(&image.context))]);
+    arguments.extend(["--local".to_owned(), format!("dockerfile={}", shown(folder))]);
+    let mut options = vec![format!("filename={file}")];
+    options.extend(image.target.iter().map(|target| format!("target={target}")));
+    options.extend(image.arguments.iter().map(|(name, value)| format!("build-arg:{name}={value}")));
+    options.extend(image.baked().into_iter().map(|(name, digest)| format!("label:{BAKED}{name}={digest}")));
+    arguments.extend(options.into_iter().flat_map(|option| ["--opt".to_owned(), option]));
+    let push = if *shipping == Shipping::Push { ",push=true" } else { "" };
+    arguments.extend(["--output".to_owned(), format!("type=image,name={}{push}", image.image)]);
+    Order::new(Builder::BuildKit.name(), arguments).in_directory(&image.root)
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Whether a value can stand in a file of a line a value.
+fn is_one_line(value: &str) -> bool {
+    !value.contains(['\n', '\r'])
+}
+
+/// The arguments as Podman reads them from a file, which only its owner may read; nothing where there are none.
+fn values_file(arguments: &BTreeMap<String, String>) -> std::io::Result<Option<tempfile::NamedTempFile>> {
+    use std::io::Write as _;
+    if arguments.is_empty() {
+        return Ok(None);
+    }
+    let mut file = tempfile::NamedTempFile::new()?;
+    for (name, value) in arguments.iter().filter(|(_, value)| is_one_line(value)) {
+        writeln!(file, "{name}={value}")?;
+    }
+    file.flush()?;
+    Ok(Some(file))
 }
 
 impl ImageBuild {
@@ -211,16 +259,26 @@ fn failed(code: u16, message: String, refusal: &Refusal) -> Diagnostic {
     refusal.told(code, message).note("nothing was changed on the cluster").help("deliver without building: --no-build")
 }
 
-/// What is to be built, from an environment's declarations and what its units render to.
+/// A build as declared, with what the rendered units say of it: the image's name and its arguments' values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedBuild {
+    /// The service, as declared.
+    pub service: String,
+    /// The image, as the rendered workload names it.
+    pub image: String,
+    declared: Build,
+    arguments: BTreeMap<String, String>,
+}
+
+/// What is to be built, from an environment's declarations and what its units render to; no file is looked at.
 ///
 /// # Errors
 /// When no workload of a service's name says which image it runs, or an argument's values path does not exist.
-pub fn image_builds(
+pub fn named_builds(
     declared: &BTreeMap<String, Build>,
     services: &[String],
     candidates: &[Candidate],
-    directory: &Path,
-) -> Result<Vec<ImageBuild>, Vec<Diagnostic>> {
+) -> Result<Vec<NamedBuild>, Vec<Diagnostic>> {
     let wanted = || declared.iter().filter(|(name, _)| services.is_empty() || services.contains(name));
     if wanted().next().is_none() {
         return Ok(Vec::new());
@@ -249,15 +307,125 @@ pub fn image_builds(
         for (name, path) in &build.args {
             arguments.insert(name.clone(), value_at(unit, path).map_err(|diagnostic| vec![diagnostic])?);
         }
-        let context = directory.join(build.context.as_deref().unwrap_or("."));
-        let dockerfile = match &build.dockerfile {
-            Some(file) => directory.join(file.as_str()),
-            None => context.join("Dockerfile"),
-        };
-        let (service, target) = (service.clone(), build.target.clone());
-        builds.push(ImageBuild { service, image, context, dockerfile, target, arguments });
+        builds.push(NamedBuild { service: service.clone(), image, declared: build.clone(), arguments });
     }
     Ok(builds)
+}
+
+/// What is to be built, each with the files that it is built from: `root` is the tree, and `directory` the place in it
+/// that declarations are relative to.
+///
+/// # Errors
+/// As [`named_builds`]; and when a Dockerfile does not declare an argument, or context or Dockerfile lie outside the tree.
+pub fn image_builds(
+    declared: &BTreeMap<String, Build>,
+    services: &[String],
+    candidates: &[Candidate],
+    root: &Path,
+    directory: &str,
+) -> Result<Vec<ImageBuild>, Vec<Diagnostic>> {
+    let named = named_builds(declared, services, candidates)?;
+    named.into_iter().map(|build| placed(build, root, directory)).collect()
+}
+
+fn placed(named: NamedBuild, root: &Path, directory: &str) -> Result<ImageBuild, Vec<Diagnostic>> {
+    let NamedBuild { service, image, declared, arguments } = named;
+    let alone = |diagnostic| vec![diagnostic];
+    check_image(&service, &image).map_err(alone)?;
+    let Places { root, context, dockerfile } = places_of(&service, &declared, root, directory).map_err(alone)?;
+    check_arguments(&service, &dockerfile, &arguments)?;
+    Ok(ImageBuild { service, image, root, context, dockerfile, target: declared.target, arguments })
+}
+
+/// Where a build's files lie, links resolved.
+struct Places {
+    root: PathBuf,
+    context: PathBuf,
+    dockerfile: PathBuf,
+}
+
+/// The places that a build names, all inside the tree: what a builder is sent would otherwise be any file of this machine.
+fn places_of(service: &str, build: &Build, root: &Path, directory: &str) -> Result<Places, Diagnostic> {
+    let missing = |what: &str, path: &Path, error: &std::io::Error| {
+        Diagnostic::error(136, format!("build `{service}`: the {what} `{}` cannot be read", path.display()))
+            .note(error.to_string())
+    };
+    let real = |what: &str, path: PathBuf| path.canonicalize().map_err(|error| missing(what, &path, &error));
+    let root = real("tree", root.to_owned())?;
+    let inside = |what: &str, named: &str, from: &Path| {
+        let found = real(what, from.join(named))?;
+        let hidden = |path: &Path| path.iter().any(|part| part == ".git" || part == ".landfall");
+        match found.strip_prefix(&root) {
+            Ok(path) if !hidden(path) => Ok(found),
+            Ok(_) => Err(Diagnostic::error(
+                137,
+                format!("build `{service}`: the {what} `{named}` is not of the tree's own files"),
+            )
+            .help("name a directory beside `.git` and `.landfall`, not in them")),
+            Err(_) => {
+                Err(Diagnostic::error(137, format!("build `{service}`: the {what} `{named}` leads out of the tree"))
+                    .note(format!("the tree is `{}`", root.display()))
+                    .help("what an image is built from lies in the repository that declares it"))
+            }
+        }
+    };
+    let directory = root.join(directory);
+    let context = inside("context", build.context.as_deref().unwrap_or("."), &directory)?;
+    let dockerfile = match &build.dockerfile {
+        Some(file) => inside("dockerfile", file.as_str(), &directory)?,
+        None => inside("dockerfile", "Dockerfile", &context)?,
+    };
+    Ok(Places { root, context, dockerfile })
+}
+
+/// Arguments that the Dockerfile declares, and whose names nobody but it reads.
+fn check_arguments(
+    service: &str,
+    dockerfile: &Path,
+    arguments: &BTreeMap<String, String>,
+) -> Result<(), Vec<Diagnostic>> {
+    if arguments.is_empty() {
+        return Ok(());
+    }
+    let text = std::fs::read(dockerfile).map_err(|error| {
+        let message = format!("build `{service}`: the dockerfile `{}` cannot be read", dockerfile.display());
+        vec![Diagnostic::error(136, message).note(error.to_string())]
+    })?;
+    let declared = dockerfile::declared_arguments(&String::from_utf8_lossy(&text));
+    let refused: Vec<Diagnostic> = arguments
+        .keys()
+        .filter_map(|name| {
+            if dockerfile::is_read_by_others(name) {
+                let message = format!("build `{service}`: `{name}` cannot be a build argument");
+                return Some(
+                    Diagnostic::error(171, message)
+                        .note("builders and the loader of programs read that name for themselves")
+                        .help("give the argument a name of its own"),
+                );
+            }
+            if declared.contains(name) {
+                return None;
+            }
+            let message =
+                format!("build `{service}`: its Dockerfile declares no `ARG {name}`, so the value would not arrive");
+            let diagnostic = Diagnostic::error(172, message).note(format!("read: {}", dockerfile.display()));
+            Some(match nearest(name, declared.iter().map(String::as_str)) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => {
+                    diagnostic.help(format!("write `ARG {name}` into the stage that uses it, or take the argument out"))
+                }
+            })
+        })
+        .collect();
+    if refused.is_empty() { Ok(()) } else { Err(refused) }
+}
+
+/// An image's name that no program takes for an option.
+fn check_image(service: &str, image: &str) -> Result<(), Diagnostic> {
+    if !image.is_empty() && !image.starts_with('-') && !image.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Ok(());
+    }
+    Err(Diagnostic::error(173, format!("build `{service}`: {image:?} is not the name of an image")))
 }
 
 /// The image that a workload or hook of that name runs: of the container of its name, else of its first.
@@ -304,6 +472,7 @@ mod tests {
         ImageBuild {
             service: "web".into(),
             image: "registry.example.com/shop/web:v2".into(),
+            root: "/src".into(),
             context: "/src".into(),
             dockerfile: "/src/apps/web/Dockerfile".into(),
             target: None,
@@ -311,42 +480,106 @@ mod tests {
         }
     }
 
+    fn told(order: &Order) -> Vec<String> {
+        order.arguments().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
+    const LABEL: &str =
+        "landfall.dev/baked-KEY=sha256:cd42404d52ad55ccfa9aca4adc828aa5800ad9d385a0671fbcbf724118320619";
+
     #[test]
-    fn an_arguments_value_is_not_in_the_command_line() {
-        let order = Builder::Docker.order_to_build(&image(), &Shipping::Push);
-        let expected = [
-            "build",
-            "--tag",
-            "registry.example.com/shop/web:v2",
-            "--file",
-            "/src/apps/web/Dockerfile",
-            "--build-arg",
-            "KEY",
-            "--label",
-            "landfall.dev/baked-KEY=sha256:cd42404d52ad55ccfa9aca4adc828aa5800ad9d385a0671fbcbf724118320619",
-            "/src",
-        ];
-        assert_eq!(order.arguments, expected);
-        assert_eq!(order.variables.get("KEY").map(String::as_str), Some("value"));
+    fn an_arguments_value_is_in_the_command_line_only_where_the_builder_offers_nothing_else() {
+        let file = values_file(&image().arguments).expect("written").expect("a file");
+        assert_eq!(std::fs::read_to_string(file.path()).expect("there"), "KEY=value\n");
+        let order = Builder::Podman.order_to_build(&image(), &Shipping::Push, Some(file.path()));
+        let path = file.path().display().to_string();
+        let start = ["build", "--tag", "registry.example.com/shop/web:v2", "--file", "/src/apps/web/Dockerfile"];
+        let expected: Vec<&str> =
+            start.into_iter().chain(["--build-arg-file", &path, "--label", LABEL, "/src"]).collect();
+        assert_eq!(told(&order), expected);
+        let classic = Builder::Docker(DockerBuild::Classic);
+        let order = classic.order_to_build(&image(), &Shipping::Push, None);
+        let expected: Vec<&str> =
+            start.into_iter().chain(["--build-arg", "KEY=value", "--label", LABEL, "/src"]).collect();
+        assert_eq!(told(&order), expected);
+        let baked = Builder::Docker(DockerBuild::Bake).order_to_build(&image(), &Shipping::Push, None);
+        assert!(!told(&baked).iter().any(|word| word.contains("value")), "{:?}", told(&baked));
+        assert!(String::from_utf8_lossy(baked.input().expect("read")).contains("\"KEY\":\"value\""));
+    }
+
+    #[test]
+    fn a_value_of_several_lines_does_not_become_another_argument() {
+        let mut image = image();
+        image.arguments.insert("KEY".into(), "a\nPATH=/evil".into());
+        let file = values_file(&image.arguments).expect("written").expect("a file");
+        assert_eq!(std::fs::read_to_string(file.path()).expect("there"), "");
+        let order = Builder::Podman.order_to_build(&image, &Shipping::Push, Some(file.path()));
+        assert!(told(&order).contains(&"KEY=a\nPATH=/evil".to_owned()));
     }
 
     #[test]
     fn a_stage_is_named_to_every_builder() {
         let stage = ImageBuild { target: Some("worker".into()), ..image() };
-        let arguments = |builder: Builder| builder.order_to_build(&stage, &Shipping::Push).arguments.join(" ");
-        assert!(arguments(Builder::Docker).contains("--target worker"));
+        let arguments = |builder: Builder| told(&builder.order_to_build(&stage, &Shipping::Push, None)).join(" ");
+        assert!(arguments(Builder::Docker(DockerBuild::Classic)).contains("--target worker"));
         assert!(arguments(Builder::BuildKit).contains("--opt target=worker"));
-        assert!(!Builder::Docker.order_to_build(&image(), &Shipping::Push).arguments.contains(&"--target".to_owned()));
+        assert!(
+            !told(&Builder::Podman.order_to_build(&image(), &Shipping::Push, None)).contains(&"--target".to_owned())
+        );
     }
 
     #[test]
     fn buildkit_pushes_while_it_builds() {
-        let order = Builder::BuildKit.order_to_build(&image(), &Shipping::Push);
+        let order = Builder::BuildKit.order_to_build(&image(), &Shipping::Push, None);
         assert_eq!(
-            order.arguments.last().map(String::as_str),
+            told(&order).last().map(String::as_str),
             Some("type=image,name=registry.example.com/shop/web:v2,push=true")
         );
         assert!(Builder::BuildKit.orders_to_ship(&[image()], &Shipping::Push).is_empty());
+    }
+
+    #[test]
+    fn what_an_image_is_built_from_lies_in_the_tree() {
+        let outside = tempfile::tempdir().expect("a directory");
+        let root = outside.path().join("tree");
+        for directory in ["app", ".git", "deploy"] {
+            std::fs::create_dir_all(root.join(directory)).expect("made");
+        }
+        for file in ["tree/app/Dockerfile", "tree/.git/Dockerfile", "Dockerfile"] {
+            std::fs::write(outside.path().join(file), "ARG KEY\n").expect("written");
+        }
+        let build = |context: &str, dockerfile: Option<&str>| {
+            let build = serde_json::json!({"context": context, "dockerfile": dockerfile});
+            let build: Build = serde_json::from_value(build).expect("a build");
+            places_of("web", &build, &root, "deploy").map(|places| places.context).map_err(|error| error.code.0)
+        };
+        assert_eq!(build("../app", None), Ok(root.join("app").canonicalize().expect("there")), "beside, in the tree");
+        for (context, dockerfile) in
+            [("../..", None), ("/", None), ("../.git", None), ("../app", Some("../../Dockerfile"))]
+        {
+            assert_eq!(build(context, dockerfile), Err(137), "{context} {dockerfile:?}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(outside.path(), root.join("app/out")).expect("linked");
+            assert_eq!(build("../app/out", None), Err(137));
+        }
+        assert_eq!(build("../nothing", None), Err(136));
+    }
+
+    #[test]
+    fn only_declared_arguments_reach_the_builder_and_none_that_others_read() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("Dockerfile");
+        std::fs::write(&file, "FROM x\nARG API_URL\nARG PATH\nARG LD_PRELOAD\n").expect("written");
+        let check = |name: &str| {
+            let arguments = BTreeMap::from([(name.to_owned(), "x".to_owned())]);
+            check_arguments("web", &file, &arguments).map_err(|found| found[0].code.0)
+        };
+        assert_eq!(check("API_URL"), Ok(()));
+        assert_eq!((check("PATH"), check("LD_PRELOAD")), (Err(171), Err(171)), "declared or not");
+        assert_eq!(check("API_URI"), Err(172));
+        assert!(check_image("web", "--config=/x").is_err() && check_image("web", "a b").is_err());
     }
 
     #[test]

@@ -6,7 +6,6 @@ use landfall_diag::Diagnostic;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::build::ImageBuild;
 use crate::rendering::{RenderedUnit, render_offline};
 use crate::unit::Unit;
 
@@ -32,7 +31,7 @@ pub struct UsedImage {
 /// When a unit cannot be rendered.
 pub fn used_images<'u>(
     units: impl IntoIterator<Item = &'u Unit>,
-    builds: &[ImageBuild],
+    builds: &BTreeMap<&str, &str>,
 ) -> Result<Vec<UsedImage>, Vec<Diagnostic>> {
     let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for unit in units {
@@ -40,13 +39,10 @@ pub fn used_images<'u>(
     }
     Ok(users
         .into_iter()
-        .map(|(image, used_by)| {
-            let built = builds.iter().find(|build| build.image == image);
-            UsedImage {
-                built_as: built.map(|build| build.service.clone()),
-                image,
-                used_by: used_by.into_iter().collect(),
-            }
+        .map(|(image, used_by)| UsedImage {
+            built_as: builds.get(image.as_str()).map(|service| (*service).to_owned()),
+            image,
+            used_by: used_by.into_iter().collect(),
         })
         .collect())
 }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use landfall_diag::Diagnostic;
+use landfall_source::{Order, Refusal};
 use serde::Deserialize;
 
 use crate::ports::{holder, is_busy};
-use crate::program::{Order, Refusal};
 
 /// k3d makes hosts of these names, and leaves room for its own endings.
 const LONGEST_NAME: usize = 32;
@@ -83,7 +83,7 @@ impl K3d {
 
     /// Whether the program is installed.
     pub async fn is_installed(&self) -> bool {
-        Order::new("k3d", ["version"]).run().await.is_ok()
+        Order::new("k3d", ["version"]).said().await.is_ok()
     }
 
     /// Makes a cluster with ports 80 and 443 at its load balancer and one agent, and its context; one that is there is
@@ -97,17 +97,16 @@ impl K3d {
             if found.running >= found.servers {
                 return Ok(Made::AlreadyThere);
             }
-            let start =
-                Order::new("k3d", ["cluster", "start", name, "--wait"]).with_kubeconfig(self.kubeconfig.as_ref());
+            let start = self.order(["cluster", "start", name, "--wait"]);
             start
-                .run()
+                .said()
                 .await
                 .map_err(|refusal| refused(&refusal, format!("the cluster `{name}` is there and cannot be started")))?;
             return Ok(Made::Started);
         }
         free_ports([self.http, self.https]).await?;
         let create = self.order_to_create(name);
-        create.run().await.map_err(|refusal| refused(&refusal, format!("the cluster `{name}` cannot be created")))?;
+        create.said().await.map_err(|refusal| refused(&refusal, format!("the cluster `{name}` cannot be created")))?;
         Ok(Made::Created)
     }
 
@@ -117,7 +116,16 @@ impl K3d {
             arguments.extend(["--port".to_owned(), format!("{port}:{inside}@loadbalancer")]);
         }
         arguments.extend(["--agents", "1", "--wait", "--timeout", "5m0s"].map(str::to_owned));
-        Order::new("k3d", arguments).with_kubeconfig(self.kubeconfig.as_ref())
+        self.order(arguments)
+    }
+
+    /// An order to the program, which reads and writes this kubeconfig.
+    fn order<A: Into<std::ffi::OsString>>(&self, arguments: impl IntoIterator<Item = A>) -> Order {
+        let order = Order::new("k3d", arguments);
+        match &self.kubeconfig {
+            Some(file) => order.with_variable("KUBECONFIG", file),
+            None => order,
+        }
     }
 
     /// Deletes a cluster with all in it, and its context; false when there is none.
@@ -129,8 +137,8 @@ impl K3d {
         if self.find(name).await?.is_none() {
             return Ok(false);
         }
-        let delete = Order::new("k3d", ["cluster", "delete", name]).with_kubeconfig(self.kubeconfig.as_ref());
-        delete.run().await.map_err(|refusal| refused(&refusal, format!("the cluster `{name}` cannot be deleted")))?;
+        let delete = self.order(["cluster", "delete", name]);
+        delete.said().await.map_err(|refusal| refused(&refusal, format!("the cluster `{name}` cannot be deleted")))?;
         Ok(true)
     }
 
@@ -138,7 +146,7 @@ impl K3d {
     pub(crate) async fn find(&self, name: &str) -> Result<Option<Listed>, Diagnostic> {
         let list = Order::new("k3d", ["cluster", "list", "--output", "json"]);
         let said =
-            list.run().await.map_err(|refusal| refused(&refusal, "the clusters of this machine cannot be listed"))?;
+            list.said().await.map_err(|refusal| refused(&refusal, "the clusters of this machine cannot be listed"))?;
         let clusters: Option<Vec<Listed>> = match said.trim() {
             "" => None,
             text => serde_json::from_str(text).map_err(|error| {
@@ -194,7 +202,7 @@ async fn free_ports(ports: [u16; 2]) -> Result<(), Diagnostic> {
 /// Who has a port: the container that publishes it, else the program that listens.
 async fn holder_of(port: u16) -> Option<String> {
     let publish = format!("publish={port}");
-    let containers = Order::new("docker", ["ps", "--filter", publish.as_str(), "--format", "{{.Names}}"]).run().await;
+    let containers = Order::new("docker", ["ps", "--filter", publish.as_str(), "--format", "{{.Names}}"]).said().await;
     let names: Vec<String> = containers.unwrap_or_default().lines().map(|name| name.trim().to_owned()).collect();
     match names.iter().find(|name| !name.is_empty()) {
         Some(name) => Some(format!("the container `{name}`")),

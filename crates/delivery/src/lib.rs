@@ -25,7 +25,6 @@ mod k3d;
 mod lookup;
 mod pods;
 mod ports;
-mod program;
 mod references;
 mod rendering;
 mod restart;
@@ -40,7 +39,7 @@ mod unserved;
 mod up;
 
 pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
-pub use build::{Builder, ImageBuild, Imported, Shipping, image_builds};
+pub use build::{Builder, DockerBuild, ImageBuild, Imported, NamedBuild, Shipping, image_builds, named_builds};
 pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, check_client, run_check, tally};
 pub use down::{DownOptions, Removal};
 pub use explain::{

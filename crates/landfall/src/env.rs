@@ -16,7 +16,7 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("DOCKER_CONFIG", "where Docker's credentials lie"),
     (
         "GITHUB_TOKEN, GITLAB_TOKEN, GITEA_TOKEN",
-        "the forge's token for `doctor repo`, where LANDFALL_FORGE_TOKEN is not set",
+        "the tokens of github.com, gitlab.com and codeberg.org for `doctor repo`, and of the hosts that GITHUB_SERVER_URL, CI_SERVER_HOST and GITEA_SERVER_URL name",
     ),
     ("HOME", "where the personal configuration lives"),
     ("HELM_DRIVER", "where Helm's verbs keep records: secret or configmap"),
@@ -25,6 +25,7 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("HELM_NAMESPACE", "the namespace of Helm's verbs"),
     ("KUBECONFIG", "where kubeconfigs are looked for, as kubectl does"),
     ("LANDFALL_ENV", "the environment of landfall.yaml, as --env"),
+    ("LANDFALL_FORGE_HOST", "the host that LANDFALL_FORGE_TOKEN is for, where it is not a public forge"),
     ("LANDFALL_FORGE_TOKEN", "the forge's token for `doctor repo`"),
     ("LANDFALL_HELM_DIALECT", "v3 or v4: whose bytes rendering reproduces, as --helm-dialect"),
     ("LANDFALL_HTTP_PORT", "the port that leads to port 80 of a cluster of this machine, as --http-port"),

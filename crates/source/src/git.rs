@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use gix::bstr::ByteSlice as _;
+
 use landfall_chart::Tree;
 
 use crate::SourceError;
@@ -10,18 +12,14 @@ const MAX_BLOB: u64 = 100 * 1024 * 1024;
 /// How deep directories and links may nest.
 const MAX_DEPTH: usize = 64;
 
-/// The repository that a directory lies in, when there is one.
+/// The repository that a directory lies in, when there is one: the nearest `.git` upwards.
+///
+/// A directory that merely looks like a bare repository is none, as with git's `safe.bareRepository=explicit`: a clone
+/// may hold one, with a configuration that its author wrote.
 pub(crate) fn discover(directory: &Path) -> Result<Option<gix::Repository>, SourceError> {
-    // No environment, no personal configuration beyond what git itself needs: a repository reads the same
-    // for everyone.
-    match gix::ThreadSafeRepository::discover_opts(
-        directory,
-        gix::discover::upwards::Options { ..Default::default() },
-        gix::sec::trust::Mapping {
-            full: gix::open::Options::default().strict_config(false),
-            reduced: gix::open::Options::default().strict_config(false),
-        },
-    ) {
+    let upwards = gix::discover::upwards::Options { dot_git_only: true, ..Default::default() };
+    let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
+    match gix::ThreadSafeRepository::discover_opts(directory, upwards, trust) {
         Ok(repository) => Ok(Some(repository.to_thread_local())),
         // A directory outside any repository is the usual case, a broken repository is told apart by its `.git`.
         Err(error) => {
@@ -34,11 +32,39 @@ pub(crate) fn discover(directory: &Path) -> Result<Option<gix::Repository>, Sour
     }
 }
 
-/// The address of the remote `origin`.
+/// The repository that a directory lies in, or that somebody named it to be: a bare one.
+fn named(directory: &Path) -> Result<gix::Repository, SourceError> {
+    if let Some(repository) = discover(directory)? {
+        return Ok(repository);
+    }
+    match gix::ThreadSafeRepository::open_opts(directory, options().open_path_as_is(true)) {
+        Ok(repository) => Ok(repository.to_thread_local()),
+        Err(_) => {
+            Err(SourceError::Git { path: directory.to_owned(), why: "there is no git repository here".to_owned() })
+        }
+    }
+}
+
+/// How repositories are opened. Whoever wrote one wrote its configuration too, so nothing of that is believed but what
+/// its format means; with it goes the question who owns the files. The user's own configuration counts.
+fn options() -> gix::open::Options {
+    gix::open::Options::default().strict_config(false).filter_config_section(is_the_users)
+}
+
+/// Whether a section of configuration is the user's or the machine's, not the repository's: the latter's filters,
+/// monitors, hooks, helpers and ssh commands are programs that somebody else named.
+fn is_the_users(section: &gix::config::file::Metadata) -> bool {
+    section.source.kind() != gix::config::source::Kind::Repository
+}
+
+/// The address of the remote `origin`, in the user's own spelling where that rewrites addresses: the one thing that is
+/// taken from the repository's configuration.
 pub(crate) fn origin(repository: &gix::Repository) -> Option<String> {
-    let remote = repository.find_remote("origin").ok()?;
-    let url = remote.url(gix::remote::Direction::Fetch)?;
-    Some(url.to_bstring().to_string())
+    let configuration = repository.config_snapshot();
+    let url = configuration.plumbing().string("remote.origin.url")?;
+    let remote = repository.remote_at(url.as_bstr()).ok();
+    let rewritten = remote.as_ref().and_then(|remote| remote.url(gix::remote::Direction::Fetch));
+    Some(rewritten.map_or_else(|| url.to_string(), |url| url.to_bstring().to_string()))
 }
 
 /// A commit's tree, read from the object database.
@@ -56,11 +82,7 @@ impl std::fmt::Debug for CommitTree {
 
 impl CommitTree {
     pub(crate) fn open(directory: &Path, revision: &str) -> Result<Self, SourceError> {
-        let repository = discover(directory)?.ok_or_else(|| SourceError::Git {
-            path: directory.to_owned(),
-            why: "there is no git repository here".to_owned(),
-        })?;
-        CommitTree::of(repository, revision)
+        CommitTree::of(named(directory)?, revision)
     }
 
     pub(crate) fn of(repository: gix::Repository, revision: &str) -> Result<Self, SourceError> {

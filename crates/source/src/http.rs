@@ -32,6 +32,16 @@ pub enum CredentialScope {
     Everywhere,
 }
 
+/// What is done where a server sends the client elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Redirects {
+    /// It goes there, without the credentials where that is another server.
+    #[default]
+    Follow,
+    /// It does not: the answer is the redirect. For requests whose headers hold a token by any name.
+    Stop,
+}
+
 /// How a server is talked to.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Access {
@@ -49,6 +59,8 @@ pub struct Access {
     pub certificates: CertificateCheck,
     /// Who gets the credentials.
     pub credentials: CredentialScope,
+    /// Whether redirects are followed.
+    pub redirects: Redirects,
     /// How long a request may take; two minutes when not said.
     pub timeout: Option<Duration>,
 }
@@ -197,6 +209,9 @@ impl HttpClient {
             .user_agent("Helm/3.22.0")
             .timeout(access.timeout.unwrap_or(Duration::from_secs(120)))
             .connect_timeout(Duration::from_secs(30));
+        if access.redirects == Redirects::Stop {
+            builder = builder.redirect(reqwest::redirect::Policy::none());
+        }
         if local {
             // As in Go, what runs on this machine is never asked through a proxy.
             builder = builder.no_proxy();

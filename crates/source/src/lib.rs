@@ -22,6 +22,7 @@ mod git;
 mod http;
 mod openpgp;
 mod private_file;
+mod program;
 mod provenance;
 mod registry;
 mod remote;
@@ -37,8 +38,11 @@ pub use blame::LineCommit;
 pub use changes::{CommitChanges, FileChange};
 pub use charts::{FetchedChart, RemoteCharts};
 pub use error::SourceError;
-pub use http::{Access, CertificateCheck, CredentialScope, HttpClient, Reply, host_of, resolve_url, same_url};
+pub use http::{
+    Access, CertificateCheck, CredentialScope, HttpClient, Redirects, Reply, host_of, resolve_url, same_url,
+};
 pub use openpgp::{KeyOwner, Keyring, OpenPgpError, SignedText, Signer};
+pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program};
 pub use provenance::{Verification, provenance_text, verify_archive};
 pub use registry::{
     CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageState, PROVENANCE_MEDIA_TYPE,

@@ -28,7 +28,10 @@ impl RemoteRef {
         let short = url.split_once(':').is_some_and(|(host, path)| {
             host.contains('@') && !host.contains('/') && !path.starts_with("//") && !path.is_empty()
         });
-        (scheme || short).then(|| RemoteRef { url: url.to_owned(), revision })
+        (scheme || short)
+            .then_some(())
+            .filter(|()| !is_option(url))
+            .map(|()| RemoteRef { url: url.to_owned(), revision })
     }
 
     /// The address for people, logs and names of directories: without a password, and over HTTP without the user, who
@@ -50,6 +53,14 @@ impl RemoteRef {
             _ => user.find(':').map(|colon| &user[colon..user.len() - 1]),
         }
     }
+}
+
+/// Whether a part of an address would be taken for an option by the program that it is given to.
+fn is_option(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split('/').next().unwrap_or(rest);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    rest.starts_with('-') || host.starts_with('-')
 }
 
 /// A repository's address in the one form by which two are the same: without scheme, user, `.git` and trailing slash.

@@ -14,7 +14,7 @@ pub use entries::{RepositoryEntry, RepositoryFile};
 pub use index::{Index, IndexEntry, index_json, index_of_archives, index_yaml, join_url};
 
 use crate::error::SourceError;
-use crate::http::{Access, HttpClient, resolve_url};
+use crate::http::{Access, HttpClient, Redirects, resolve_url};
 
 /// Most bytes an index may have.
 const MAX_INDEX: u64 = 512 * 1024 * 1024;
@@ -140,6 +140,7 @@ impl RepositoryEntry {
             } else {
                 CredentialScope::SameServer
             },
+            redirects: Redirects::Follow,
             timeout: None,
         }
     }

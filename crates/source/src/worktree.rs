@@ -127,7 +127,7 @@ impl Worktree {
         let mut names = Vec::new();
         for entry in read_dir(&real)? {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name == ".git" {
+            if name == ".git" || name == ".landfall" {
                 continue;
             }
             let is_dir = entry.path().metadata().map(|meta| meta.is_dir()).unwrap_or(false);
@@ -202,10 +202,14 @@ impl Worktree {
             }
             Err(source) => return Err(SourceError::Read { path: below(&self.root, &path), source }),
         };
-        if real.starts_with(&self.root) {
-            Ok(Some(real))
-        } else {
-            Err(SourceError::Link { path, why: format!("points out of the tree, to `{}`", real.display()) })
+        match real.strip_prefix(&self.root) {
+            // Credentials lie there, and whoever may write a chart may print what it reads.
+            Ok(inside) if inside.iter().any(|part| part == ".git" || part == ".landfall") => Err(SourceError::Link {
+                path,
+                why: format!("leads to `{}`, which is no file of the tree", inside.display()),
+            }),
+            Ok(_) => Ok(Some(real)),
+            Err(_) => Err(SourceError::Link { path, why: format!("points out of the tree, to `{}`", real.display()) }),
         }
     }
 

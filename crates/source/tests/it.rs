@@ -2,6 +2,7 @@
 
 mod it {
     mod signed;
+    mod strangers;
 }
 
 use std::path::Path;

@@ -28,6 +28,8 @@ const TERMINAL: &str = "terminal";
 /// What would go past it.
 const SPEAKING: &[&str] =
     &["print!(", "println!(", "eprint!(", "eprintln!(", "io::stdout", "io::stderr", "Stdio::inherit"];
+/// The files that may start a program: the one place for others', and the one that starts Landfall itself.
+const STARTS_PROGRAMS: &[&str] = &["crates/source/src/program.rs", "crates/landfall/src/embedded/server.rs"];
 
 /// What a room without I/O may not contain.
 const IMPURE: &[&str] = &[
@@ -95,6 +97,10 @@ fn rust(file: &TextFile, findings: &mut Vec<String>) {
         }
     }
     refuse(".unwrap()", "unwrap() outside tests: say why it cannot fail with expect(), or give an error");
+    if file.path.starts_with("crates/") && !STARTS_PROGRAMS.contains(&file.path.as_str()) {
+        refuse("process::Command", "programs are run by landfall-source's `Order`, and by nothing else");
+        refuse("process::{Command", "programs are run by landfall-source's `Order`, and by nothing else");
+    }
     let pure = PURE.iter().find(|room| file.path.starts_with(&format!("crates/{room}/")));
     let Some(room) = pure else { return };
     for needle in IMPURE {
@@ -148,6 +154,14 @@ mod tests {
         let path = concat!("/wo", "rk/");
         assert_eq!(findings("README.md", &format!("see {path}main")).len(), 1);
         assert!(findings("README.md", &format!("see /srv{path}main")).is_empty());
+    }
+
+    #[test]
+    fn programs_are_started_in_one_place() {
+        let text = "use std::process::{Command, Stdio};\nfn a() { tokio::process::Command::new(b); }\n";
+        assert_eq!(findings("crates/delivery/src/a.rs", text).len(), 2);
+        assert!(findings("crates/source/src/program.rs", text).is_empty());
+        assert!(findings("conformance/src/a.rs", text).is_empty(), "never shipped");
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use landfall_diag::Diagnostic;
+use landfall_source::Order;
 use serde::Deserialize;
 
 use super::{ImageBuild, failed};
 use crate::images::{UsedImage, whole_name};
 use crate::k3d::K3d;
-use crate::program::Order;
 
 /// What became of the images that a cluster's nodes should have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(super) async fn import(cluster: &str, built: &[ImageBuild], used: &[UsedImag
         if !nodes.is_empty() && nodes.iter().all(|node| node.images.iter().any(|known| known.has(image))) {
             done.cached.push(image.clone());
         } else if content_of(image).await.is_some()
-            || Order::new("docker", ["pull", "--quiet", image]).run().await.is_ok()
+            || Order::new("docker", ["pull", "--quiet", image]).said().await.is_ok()
         {
             done.imported.push(image.clone());
         } else {
@@ -70,7 +70,7 @@ pub(super) async fn import(cluster: &str, built: &[ImageBuild], used: &[UsedImag
     if !done.imported.is_empty() {
         let words = ["image", "import"].into_iter().chain(done.imported.iter().map(String::as_str));
         let order = Order::new("k3d", words.chain(["--cluster", cluster]));
-        order.run().await.map_err(|refusal| {
+        order.said().await.map_err(|refusal| {
             failed(617, format!("the images were built, but `{}` failed", order.shown()), &refusal)
         })?;
     }
@@ -82,7 +82,7 @@ async fn images_of_nodes(cluster: &str) -> Vec<NodeImages> {
     let Ok(Some(listed)) = K3d::default().find(cluster).await else { return Vec::new() };
     let mut all = Vec::new();
     for node in listed.nodes() {
-        let said = Order::new("docker", ["exec", node, "crictl", "images", "--output", "json"]).run().await;
+        let said = Order::new("docker", ["exec", node, "crictl", "images", "--output", "json"]).said().await;
         match said.ok().and_then(|text| serde_json::from_str(&text).ok()) {
             Some(images) => all.push(images),
             None => return Vec::new(),
@@ -93,7 +93,7 @@ async fn images_of_nodes(cluster: &str) -> Vec<NodeImages> {
 
 /// The content of an image that Docker has.
 async fn content_of(image: &str) -> Option<String> {
-    let said = Order::new("docker", ["image", "inspect", "--format", "{{.Id}}", image]).run().await.ok()?;
+    let said = Order::new("docker", ["image", "inspect", "--format", "{{.Id}}", image]).said().await.ok()?;
     Some(said.trim().to_owned()).filter(|id| !id.is_empty())
 }
 

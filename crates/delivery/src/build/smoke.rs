@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use landfall_diag::Diagnostic;
+use landfall_source::Order;
 
 use super::{Builder, ImageBuild};
-use crate::program::Order;
 
 /// How long an image must run.
 const MOMENT: Duration = Duration::from_secs(3);
@@ -25,19 +25,19 @@ impl Builder {
         let name = format!("landfall-smoke-{}-{}", std::process::id(), image.service);
         let order = |words: &[&str]| Order::new(self.name(), words.iter().copied());
         let run = order(&["run", "--detach", "--name", &name, &image.image]);
-        let started = run.run().await;
+        let started = run.said().await;
         let outcome = match started {
             Err(refusal) => Err(refusal.told(646, format!("the image of {} cannot be started", image.service))),
             Ok(_) => {
                 let wait = order(&["wait", &name]);
-                let ended = tokio::time::timeout(MOMENT, wait.run()).await;
+                let ended = tokio::time::timeout(MOMENT, wait.said()).await;
                 match ended {
                     Err(_) => Ok(()),
                     Ok(Err(refusal)) => {
                         Err(refusal.told(646, format!("the image of {} cannot be watched", image.service)))
                     }
                     Ok(Ok(code)) => {
-                        let log = order(&["logs", "--tail", LINES, &name]).run().await.unwrap_or_default();
+                        let log = order(&["logs", "--tail", LINES, &name]).said().await.unwrap_or_default();
                         let message = format!(
                             "the image of {} ends at once (exit {}): {}",
                             image.service,
@@ -50,7 +50,7 @@ impl Builder {
                 }
             }
         };
-        let _gone_already = order(&["rm", "--force", &name]).run().await;
+        let _gone_already = order(&["rm", "--force", &name]).said().await;
         outcome
     }
 }

@@ -94,8 +94,9 @@ fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<Imag
     let selection = shared::selection(context, place, &args.place)?;
     let candidates =
         place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(Failure::from)?;
-    let directory = root.join(&place.target.directory);
-    let images = image_builds(&environment.build, &args.services, &candidates, &directory).map_err(Failure::from)?;
+    let directory = &place.target.directory;
+    let images =
+        image_builds(&environment.build, &args.services, &candidates, root, directory).map_err(Failure::from)?;
     let stage_wanted = |image: &ImageBuild| {
         args.target.is_empty() || image.stage().is_some_and(|stage| args.target.iter().any(|wanted| wanted == stage))
     };

@@ -1,6 +1,7 @@
 //! `landfall doctor`: the place itself, area by area; each probe has a deadline and says what it could not reach.
 
 mod documents;
+mod forge_token;
 mod inside;
 mod outside;
 mod tools;

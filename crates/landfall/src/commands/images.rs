@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use landfall_delivery::{image_builds, used_images};
+use landfall_delivery::{named_builds, used_images};
 use serde_json::json;
 
 use crate::cli::ImagesListArgs;
@@ -20,12 +20,10 @@ pub(crate) fn list(context: &Context, args: ImagesListArgs) -> Outcome {
     let candidates =
         place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
     let builds = match place.declared() {
-        Some(environment) => {
-            let root = place.target.source.directory_on_disk().unwrap_or(&context.cwd).join(&place.target.directory);
-            image_builds(&environment.build, &[], &candidates, &root).map_err(Failure::from)?
-        }
+        Some(environment) => named_builds(&environment.build, &[], &candidates).map_err(Failure::from)?,
         None => Vec::new(),
     };
+    let builds = builds.iter().map(|build| (build.image.as_str(), build.service.as_str())).collect();
     let mut units = Vec::new();
     for (_, unit) in &candidates {
         units.push(unit.as_ref().map_err(|diagnostics| Failure::from(diagnostics.clone()))?);

@@ -189,7 +189,8 @@ fn read_directory(world: &World<'_>, root: &Path) -> Result<Tree, Stop> {
 
 /// Reads a chart's directory and gives what Helm 3 says of the links in it.
 ///
-/// Links are followed as Helm follows them; in our own voice only where they stay in the repository around the chart.
+/// Links are followed as Helm follows them; in our own voice only where they stay in the repository around the chart, and
+/// in neither voice into `.git` or `.landfall`.
 pub(super) fn read_with_links(world: &World<'_>, root: &Path, links: &mut Vec<Warning>) -> Result<Tree, Stop> {
     let ignore = match fs::read(root.join(IGNORE_FILE)) {
         // What is wrong with the rules is said when the chart is loaded.
@@ -197,11 +198,12 @@ pub(super) fn read_with_links(world: &World<'_>, root: &Path, links: &mut Vec<Wa
         Err(_) => Ignore::defaults(),
     };
     let real = fs::canonicalize(root)?;
+    let home = repository_of(&real);
     let fence = match world.voice {
         Voice::Helm => None,
-        Voice::Landfall => Some(repository_of(&real)),
+        Voice::Landfall => Some(home.clone()),
     };
-    let mut walk = Walk { ignore, fence, root: cleaned(root), links, found: Vec::new(), bytes: 0 };
+    let mut walk = Walk { ignore, fence, home, root: cleaned(root), links, found: Vec::new(), bytes: 0 };
     walk.directory(&real, "", &mut Vec::new())?;
     let mut tree = Tree::new();
     for (found, content) in walk.found.iter().zip(read_all(&walk.found)) {
@@ -220,9 +222,16 @@ fn repository_of(real: &Path) -> PathBuf {
     real.ancestors().find(|path| path.join(".git").exists()).unwrap_or(real).to_path_buf()
 }
 
+/// Whether a file is one of those that git and Landfall keep beside a tree's own, seen from a repository.
+fn is_private(file: &Path, home: &Path) -> bool {
+    file.strip_prefix(home).unwrap_or(file).iter().any(|part| part == ".git" || part == ".landfall")
+}
+
 struct Walk<'l> {
     ignore: Ignore,
     fence: Option<PathBuf>,
+    /// The repository around the chart, or the chart's directory.
+    home: PathBuf,
     /// The directory as it was named.
     root: PathBuf,
     links: &'l mut Vec<Warning>,
@@ -318,6 +327,14 @@ impl Walk<'_> {
                         Diagnostic::error(217, format!("{path} is a link that leads out of the repository"))
                             .note(format!("it leads to {}", target.display()))
                             .help("put the file into the chart; `landfall helm …` follows such links as Helm does");
+                    return Err(Stop::said(diagnostic.message.clone(), diagnostic));
+                }
+                if is_private(&target, &self.home) {
+                    let diagnostic =
+                        Diagnostic::error(217, format!("{path} is a link to what git or Landfall keeps for itself"))
+                            .note(format!("it leads to {}", target.display()))
+                            .note("credentials lie there, and a template could print them")
+                            .help("put the file into the chart");
                     return Err(Stop::said(diagnostic.message.clone(), diagnostic));
                 }
                 self.links.push(Warning {

@@ -1,13 +1,13 @@
 //! `--verify`, `--sign` and `helm verify`: who signed a chart, and signing one with `gpg`.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use landfall_diag::Diagnostic;
-use landfall_source::{Keyring, Verification, provenance_text, verify_archive};
+use landfall_source::{Keyring, Order, Verification, provenance_text, verify_archive};
 
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
 use super::repositories::{wrapped, write_whole};
@@ -156,39 +156,35 @@ impl Home {
     }
 
     fn gpg(&self, arguments: &[&str], files: &[&Path], passphrase: Option<&str>) -> Result<(), Stop> {
-        let mut command = Command::new("gpg");
-        command.arg("--homedir").arg(&self.0).args([
-            "--quiet",
-            "--no-permission-warning",
-            "--pinentry-mode",
-            "loopback",
-        ]);
+        let home = ["--homedir".into(), self.0.clone().into_os_string()];
+        let quiet = ["--quiet", "--no-permission-warning", "--pinentry-mode", "loopback"].map(OsString::from);
+        let mut words: Vec<OsString> = home.into_iter().chain(quiet).collect();
         if passphrase.is_some() {
-            command.args(["--batch", "--passphrase-fd", "0"]).stdin(Stdio::piped());
+            words.extend(["--batch", "--passphrase-fd", "0"].map(OsString::from));
         }
-        command.args(arguments).args(files).stdout(Stdio::null()).stderr(Stdio::piped());
+        words.extend(arguments.iter().map(OsString::from));
+        words.extend(files.iter().map(|file| file.as_os_str().to_owned()));
+        let mut order = Order::new("gpg", words);
+        if let Some(passphrase) = passphrase {
+            order = order.with_input(format!("{passphrase}\n"));
+        }
         let failed = |why: String| {
             let diagnostic = Diagnostic::error(516, "the chart could not be signed with `gpg`").note(why.clone());
             Stop::said(format!("failed to sign: {why}"), diagnostic.help("install GnuPG; `gpg --version` shows it"))
         };
-        let mut child = command.spawn().map_err(|error| failed(place::go_words("exec", "gpg", &error)))?;
-        if let (Some(passphrase), Some(mut stdin)) = (passphrase, child.stdin.take()) {
-            // What gpg does not read it does not want.
-            let _unread = writeln!(stdin, "{passphrase}");
-        }
-        let output = child.wait_with_output()?;
-        if output.status.success() {
+        let ended = order.run_here().map_err(|error| failed(error.to_string()))?;
+        if ended.is_success() {
             return Ok(());
         }
-        Err(failed(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()))
+        Err(failed(String::from_utf8_lossy(&ended.stderr).trim_end().to_owned()))
     }
 }
 
 impl Drop for Home {
     fn drop(&mut self) {
-        let mut agent = Command::new("gpgconf");
-        agent.arg("--homedir").arg(&self.0).args(["--kill", "gpg-agent"]);
-        let _not_there = agent.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let home = ["--homedir".into(), self.0.clone().into_os_string()];
+        let agent = Order::new("gpgconf", home.into_iter().chain(["--kill", "gpg-agent"].map(OsString::from)));
+        let _not_there = agent.run_here();
         let _gone_already = fs::remove_dir_all(&self.0);
     }
 }

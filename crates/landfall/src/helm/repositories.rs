@@ -7,8 +7,8 @@ use std::time::Duration;
 use landfall_chart::Dialect;
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_source::{
-    Access, CertificateCheck, CredentialScope, Credentials, HttpClient, Reference, Registry, RepositoryEntry,
-    RepositoryFile, Scheme, SourceError, cached_index, fetch_archive, find_in_repository, resolve_url,
+    Access, CertificateCheck, CredentialScope, Credentials, HttpClient, Redirects, Reference, Registry,
+    RepositoryEntry, RepositoryFile, Scheme, SourceError, cached_index, fetch_archive, find_in_repository, resolve_url,
 };
 
 use super::flags::Flags;
@@ -72,6 +72,7 @@ pub(super) fn access(flags: &Flags) -> Access {
         } else {
             CredentialScope::SameServer
         },
+        redirects: Redirects::Follow,
         timeout: flags.duration("timeout").filter(|timeout| *timeout > Duration::ZERO),
     }
 }

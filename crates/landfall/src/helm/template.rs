@@ -6,7 +6,6 @@ use std::io::{BufWriter, Write};
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +15,7 @@ use landfall_chart::{
 };
 
 use landfall_diag::Diagnostic;
-use landfall_source::schema_documents;
+use landfall_source::{Order, schema_documents};
 use landfall_sprig::{Clock, Random, Seeded};
 use sha2::{Digest as _, Sha256};
 
@@ -263,27 +262,11 @@ pub(super) fn post_rendered(
         let helm = format!("error while running post render on files: {text}");
         Stop::said(helm, Diagnostic::error(219, format!("the post-renderer failed: {text}")))
     };
-    let mut child = Command::new(program)
-        .args(flags.all("post-renderer-args"))
-        .current_dir(&world.cwd)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| {
-            failed(format!("error while running command {}. error output:\n: {error}", program.display()))
-        })?;
-    let stdin = child.stdin.take();
-    let output = std::thread::scope(|scope| {
-        scope.spawn(move || {
-            if let Some(mut stdin) = stdin {
-                // A program that does not read all of it has its reasons.
-                let _closed_early = stdin.write_all(manifest.as_bytes());
-            }
-        });
-        child.wait_with_output()
+    let order = Order::of_user(program, flags.all("post-renderer-args")).in_directory(&world.cwd).with_input(manifest);
+    let output = order.run_here().map_err(|error| {
+        failed(format!("error while running command {}. error output:\n: {error}", program.display()))
     })?;
-    if !output.status.success() {
+    if !output.is_success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         let code = output.status.code().unwrap_or(-1);
         return Err(failed(format!(

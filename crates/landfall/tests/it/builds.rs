@@ -18,8 +18,9 @@ fn images_are_built_with_arguments_from_the_values_and_imported_before_anything_
         shop.calls(),
         [
             "docker version --format {{.Server.Version}} []",
+            "docker buildx version []",
             &format!(
-                "docker build --tag example/app:1.0.0 --file ROOT/app/Dockerfile --build-arg API {BAKED} ROOT/app [/graphql]"
+                "docker build --tag example/app:1.0.0 --file ROOT/app/Dockerfile --build-arg API=/graphql {BAKED} ROOT/app []"
             ),
             "k3d cluster list --output json []",
             "docker image inspect --format {{.Id}} example/app:1.0.0 []",
@@ -78,7 +79,7 @@ fn the_embedded_cluster_builds_only_when_asked() {
     assert!(shop.calls().is_empty());
     up(&["--build"]).exits(0);
     let calls = shop.calls();
-    assert!(calls.iter().any(|call| call.starts_with("docker build")), "{calls:?}");
+    assert!(calls.iter().any(|call| call.starts_with("docker build ")), "{calls:?}");
 }
 
 /// What the nodes of a cluster have, told by stand-ins: k3d names two nodes, each of which has what is given.
@@ -168,20 +169,69 @@ fn lp_027_a_build_argument_follows_the_values_of_the_environment() {
         first,
         [
             "docker version --format {{.Server.Version}} []",
+            "docker buildx version []",
             &format!(
-                "docker build --tag example/app:1.0.0 --file ROOT/app/Dockerfile --build-arg API {BAKED} ROOT/app [/graphql]"
+                "docker build --tag example/app:1.0.0 --file ROOT/app/Dockerfile --build-arg API=/graphql {BAKED} ROOT/app []"
             ),
         ]
     );
     shop.sandbox.edit("chart/values.yaml", "address: /graphql", "address: https://api.example.com/graphql");
     build(&[]).exits(0);
     let second = shop.calls();
-    assert!(second[1].ends_with("ROOT/app [https://api.example.com/graphql]"), "{second:?}");
-    assert_ne!(first[1].split("baked-API=").nth(1), second[1].split("baked-API=").nth(1), "the label says it, too");
+    assert!(second[2].contains(" --build-arg API=https://api.example.com/graphql "), "{second:?}");
+    assert_ne!(first[2].split("baked-API=").nth(1), second[2].split("baked-API=").nth(1), "the label says it, too");
     // A flag says it as a values file does, and nothing is built for the asking.
     let shown = build(&["--set", "address=/other", "--dry-run", "-o", "json"]).exits(0).json();
     assert_ne!(shown["data"]["images"][0]["arguments"]["API"], serde_json::Value::Null);
     assert!(shop.calls().is_empty());
+}
+
+#[test]
+fn with_buildx_no_value_stands_in_a_command_line_or_an_environment() {
+    let shop = Workshop::new("k3d-shop-local");
+    shop.install_with(
+        "docker",
+        "if [ \"$2\" = bake ]; then echo \"read $(cat)\" >> \"$(dirname \"$0\")/../calls\"; fi\n",
+    );
+    shop.bakes("docker");
+    shop.run(&["build", "--state", "own"]).exits(0).says("web → example/app:1.0.0");
+    let calls = shop.calls();
+    assert_eq!(calls[1..3], ["docker buildx version []", "docker buildx bake --file - image []"]);
+    let build: serde_json::Value =
+        serde_json::from_str(calls[3].strip_prefix("read ").expect("what it read")).expect("JSON");
+    let image = &build["target"]["image"];
+    assert_eq!((&image["args"]["API"], &image["tags"][0]), (&"/graphql".into(), &"example/app:1.0.0".into()));
+    assert_eq!(image["context"], "ROOT/app");
+}
+
+#[test]
+fn a_repository_steers_neither_the_builder_nor_the_loader_and_sends_nothing_from_outside() {
+    let shop = Workshop::new("k3d-shop-local");
+    let evil = shop.sandbox.root().join("evil");
+    std::fs::create_dir(&evil).expect("made");
+    shop.sandbox.write("evil/docker", "#!/bin/sh\ntouch ran\n");
+    shop.sandbox.edit("app/Dockerfile", "ARG API", "ARG API PATH LD_PRELOAD");
+    let build = || shop.run(&["build", "--state", "own"]);
+    shop.install("docker", "");
+    for name in ["PATH", "LD_PRELOAD"] {
+        shop.sandbox.edit("landfall.yaml", "API: address", &format!("{name}: address"));
+        build().exits(1).says(&format!("`{name}` cannot be a build argument"));
+        shop.sandbox.edit("landfall.yaml", &format!("{name}: address"), "API: address");
+    }
+    shop.sandbox.edit("landfall.yaml", "API: address", "APO: address");
+    build().exits(1).says("declares no `ARG APO`").says("did you mean `API`?");
+    shop.sandbox.edit("landfall.yaml", "APO: address", "API: address");
+    for outside in ["../..", "/etc", ".git", "app/../.."] {
+        std::fs::create_dir_all(shop.sandbox.root().join(".git")).expect("made");
+        shop.sandbox.edit("landfall.yaml", "context: app", &format!("context: {outside}"));
+        build().exits(1);
+        shop.sandbox.edit("landfall.yaml", &format!("context: {outside}"), "context: app");
+    }
+    std::fs::remove_dir_all(shop.sandbox.root().join(".git")).expect("removed");
+    let calls = shop.calls();
+    assert!(calls.is_empty(), "{calls:?}");
+    build().exits(0);
+    assert!(shop.calls().iter().any(|call| call.contains("--build-arg API=/graphql")), "what is declared arrives");
 }
 
 #[test]
@@ -201,7 +251,7 @@ fn ez_015_the_stages_of_one_dockerfile_become_images_of_their_own() {
         );
     }
     shop.run(&["build", "--target", "app,horizon,scheduler", "--state", "own"]).exits(0);
-    let builds: Vec<String> = shop.calls().into_iter().filter(|call| call.starts_with("docker build")).collect();
+    let builds: Vec<String> = shop.calls().into_iter().filter(|call| call.starts_with("docker build ")).collect();
     for (stage, image) in
         [("app", "shop/app:1.0.0"), ("horizon", "shop/horizon:1.0.0"), ("scheduler", "shop/scheduler:1.0.0")]
     {
@@ -214,7 +264,7 @@ fn ez_015_the_stages_of_one_dockerfile_become_images_of_their_own() {
     }
     assert_eq!(builds.len(), 3, "{builds:?}");
     shop.run(&["build", "--target", "horizon", "--state", "own"]).exits(0);
-    assert_eq!(shop.calls().iter().filter(|call| call.starts_with("docker build")).count(), 1);
+    assert_eq!(shop.calls().iter().filter(|call| call.starts_with("docker build ")).count(), 1);
     shop.run(&["build", "--target", "horizont", "--state", "own"]).exits(2).says("did you mean `horizon`?");
 }
 

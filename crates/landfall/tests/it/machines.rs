@@ -82,11 +82,11 @@ fn up_makes_the_cluster_that_is_not_there_and_down_deletes_what_up_has_made() {
         .calls()
         .into_iter()
         .filter_map(|call| {
-            ["k3d cluster create", "docker build", "k3d image import"].into_iter().find(|word| call.starts_with(word))
+            ["k3d cluster create", "docker build ", "k3d image import"].into_iter().find(|word| call.starts_with(word))
         })
         .map(str::to_owned)
         .collect();
-    assert_eq!(order, ["k3d cluster create", "docker build", "k3d image import"]);
+    assert_eq!(order, ["k3d cluster create", "docker build ", "k3d image import"]);
     up(&["--yes"]).exits(0);
     assert!(!shop.calls().iter().any(|call| call.contains("cluster create")), "it is there");
     down(&["--dry-run"]).exits(0).says("- the k3d cluster shop-local");

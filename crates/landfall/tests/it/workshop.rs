@@ -19,7 +19,7 @@ impl Workshop {
         let mut sandbox = Sandbox::empty();
         small_chart(&sandbox, "chart", "web");
         sandbox.edit("chart/values.yaml", "settings:", "address: /graphql\nsettings:");
-        sandbox.write("app/Dockerfile", "FROM scratch\n");
+        sandbox.write("app/Dockerfile", "FROM scratch\nARG API\n");
         sandbox.write(
             "landfall.yaml",
             &format!(
@@ -55,10 +55,16 @@ impl Workshop {
     /// A program that notes its arguments and the build argument's value, and then does what a shell script says.
     pub(crate) fn install_with(&self, program: &str, script: &str) {
         let log = self.sandbox.root().join("../calls");
-        let script = format!("#!/bin/sh\necho \"{program} $* [$API]\" >> '{}'\n{script}", log.display());
+        let no_plugin = "if [ \"$1 $2\" = 'buildx version' ] && [ ! -e \"$0.bakes\" ]; then exit 1; fi\n";
+        let script = format!("#!/bin/sh\necho \"{program} $* [$API]\" >> '{}'\n{no_plugin}{script}", log.display());
         let path = self.bin.join(program);
         std::fs::write(&path, script).expect("written");
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    }
+
+    /// Gives a builder the plugin that reads whole builds.
+    pub(crate) fn bakes(&self, program: &str) {
+        std::fs::write(self.bin.join(format!("{program}.bakes")), "").expect("written");
     }
 
     /// The binary on this machine: whatever builders the real one has are not asked.

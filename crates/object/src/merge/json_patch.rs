@@ -6,6 +6,10 @@ use serde_json::Value;
 /// A patch may not hold more operations than this (kube-apiserver's limit).
 pub const MOST_OPERATIONS: usize = 10_000;
 
+/// All that one patch copies may not be more than this, in bytes of JSON (kube-apiserver's `JSONPatchMaxCopyBytes`): each
+/// copy can hold all earlier ones, so that sixty of them would fill any machine.
+pub const MOST_COPIED: usize = 3 * 1024 * 1024;
+
 /// One operation of a patch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
@@ -44,6 +48,12 @@ pub enum JsonPatchError {
         verb: &'static str,
         /// The JSON pointer.
         path: String,
+    },
+    /// The copies of a patch came to more than [`MOST_COPIED`].
+    #[error("Unable to copy, the accumulated size increase of copy is {copied}, exceeding the limit {MOST_COPIED}")]
+    TooMuchCopied {
+        /// What they came to, in bytes.
+        copied: usize,
     },
     /// A `test` found something else.
     #[error("testing value {path} failed")]
@@ -91,6 +101,7 @@ fn parse_pointer(text: &str) -> Option<Vec<String>> {
 /// Applies the operations in order; the document is not changed when one fails.
 pub fn apply(document: &Value, operations: &[Operation]) -> Result<Value, JsonPatchError> {
     let mut result = document.clone();
+    let mut copied = 0;
     for operation in operations {
         let path = &operation.path;
         match &operation.verb {
@@ -102,7 +113,12 @@ pub fn apply(document: &Value, operations: &[Operation]) -> Result<Value, JsonPa
                 add(&mut result, "move", path, value)?;
             }
             Verb::Copy(from) => {
-                let value = found(&result, "copy", from)?.cloned().unwrap_or(Value::Null);
+                let value = found(&result, "copy", from)?.unwrap_or(&Value::Null);
+                copied += size_of(value);
+                if copied > MOST_COPIED {
+                    return Err(JsonPatchError::TooMuchCopied { copied });
+                }
+                let value = value.clone();
                 add(&mut result, "copy", path, value)?;
             }
             Verb::Test(expected) => {
@@ -114,6 +130,23 @@ pub fn apply(document: &Value, operations: &[Operation]) -> Result<Value, JsonPa
         }
     }
     Ok(result)
+}
+
+/// How many bytes a value has as JSON.
+fn size_of(value: &Value) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, value).expect("a value in memory is JSON, and counting does not fail");
+    count.0
 }
 
 fn no_such_path(verb: &'static str, path: &[String]) -> JsonPatchError {
@@ -227,6 +260,19 @@ mod tests {
 
     fn run(document: Value, patch: Value) -> Result<Value, JsonPatchError> {
         apply(&document, &parse(&patch)?)
+    }
+
+    #[test]
+    fn copies_that_double_end_at_the_servers_limit() {
+        let document = json!({"data": {"a": "x".repeat(100_000)}});
+        let copy = |to: usize| json!({"op": "copy", "from": "/data", "path": format!("/data/{to}")});
+        let apply = |count: usize| {
+            let patch = Value::Array((0..count).map(copy).collect());
+            apply(&document, &parse(&patch).expect("read"))
+        };
+        let told = apply(60).expect_err("refused").to_string();
+        assert!(told.starts_with("Unable to copy, the accumulated size increase of copy is "), "{told}");
+        assert!(apply(4).is_ok(), "a few copies of something small are nobody's harm");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landfall_source::{Access, HttpClient, Reply, SourceError, SourceTree};
+use landfall_source::{Access, HttpClient, Redirects, Reply, SourceError, SourceTree};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -121,8 +121,9 @@ pub fn forge(
     let what = format!("{} at {}", forge.branch, forge.repository);
     let Some(token) = access.token else {
         seen.push(
-            Observation::not_checked(Area::Repo, what, "no token is given")
-                .help("LANDFALL_FORGE_TOKEN=… landfall doctor repo"),
+            Observation::not_checked(Area::Repo, what, "no token is given").help(
+                "LANDFALL_FORGE_TOKEN=… landfall doctor repo; for a host of your own LANDFALL_FORGE_HOST=… as well",
+            ),
         );
         return seen;
     };
@@ -130,7 +131,11 @@ pub fn forge(
         forge,
         access,
         token,
-        client: HttpClient::new(Access { timeout: Some(access.patience), ..Access::default() }),
+        client: HttpClient::new(Access {
+            timeout: Some(access.patience),
+            redirects: Redirects::Stop,
+            ..Access::default()
+        }),
     };
     seen.extend(asked.look());
     seen

@@ -1,9 +1,7 @@
 //! Who a registry is asked as: what was given, Helm's own file, Docker's file, Docker's helpers.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::SourceError;
 use crate::private_file::write_private;
+use crate::program::Order;
 
 /// What a registry is told.
 #[derive(Clone, PartialEq, Eq)]
@@ -155,16 +154,9 @@ fn in_file(config: &Map<String, Value>, host: &str) -> Option<Credential> {
 
 /// What a helper of Docker's answers; `None` when it is not there or refuses.
 fn helped(helper: &str, verb: &str, said: &str) -> Option<Vec<u8>> {
-    let mut child = Command::new(format!("docker-credential-{helper}"))
-        .arg(verb)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    child.stdin.take()?.write_all(said.as_bytes()).ok()?;
-    let output = child.wait_with_output().ok()?;
-    output.status.success().then_some(output.stdout)
+    let order = Order::new(format!("docker-credential-{helper}"), [verb]).with_input(said);
+    let ended = order.run_here().ok()?;
+    ended.is_success().then_some(ended.stdout)
 }
 
 #[cfg(test)]

@@ -9,15 +9,13 @@ use landfall_rehearse::doctor::{
 };
 use landfall_source::{Access, Credentials, HttpClient, Registry, Scheme};
 
-use super::Sick;
+use super::{Sick, forge_token};
 use crate::context::ClusterChoice;
 use crate::failure::Failure;
 use landfall_diag::Diagnostic;
 
 /// The doors of a place: the shell's and the web's.
 const DOORS: [u16; 3] = [22, 80, 443];
-/// Variables that may hold a forge's token, the first one first.
-const TOKENS: [&str; 4] = ["LANDFALL_FORGE_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"];
 
 /// The ports of a host; without one those of this machine that the embedded cluster would take, or of the place.
 pub(super) async fn ports(sick: &Sick<'_>, host: Option<&str>) -> Vec<Observation> {
@@ -134,7 +132,9 @@ pub(super) async fn forge(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<
             ..forge
         }),
     };
-    let token = TOKENS.iter().find_map(|name| sick.context.env.get(name)).filter(|token| !token.is_empty());
+    let asked = forge.as_ref().map(|forge| forge.api.as_str()).unwrap_or_default();
+    let is_named = |variable: &str| sick.context.env.get(variable);
+    let token = forge_token::token_for(asked, sick.args.api.as_deref(), is_named);
     let access = ForgeAccess { token, writes: sick.args.write, patience: sick.patience };
     let guarded = guarded(sick, subject);
     Ok(tokio::task::block_in_place(|| doctor::forge(source, forge.as_ref(), &access, &guarded)))

@@ -1,10 +1,9 @@
 //! Programs: found on the search path, asked for their version.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use landfall_rehearse::doctor::{self, Area, FoundTool, Observation, Tool};
-use tokio::process::Command;
+use landfall_source::{Order, ProgramError};
 
 use super::Sick;
 use crate::context::ClusterChoice;
@@ -19,7 +18,7 @@ pub(super) async fn look(sick: &Sick<'_>) -> Vec<Observation> {
     };
     let builds = sick.place.declared().map_or(0, |environment| environment.build.len());
     let wanted = doctor::tools(context, protected, builds);
-    let asked = wanted.into_iter().map(|(tool, want)| async move { (tool, want, version(sick, &tool).await) });
+    let asked = wanted.into_iter().map(|(tool, want)| async move { (tool, want, version(&tool).await) });
     let found = futures::future::join_all(asked).await;
     let mut seen = doctor::tool_observations(&found);
     if context.is_none() {
@@ -29,22 +28,12 @@ pub(super) async fn look(sick: &Sick<'_>) -> Vec<Observation> {
 }
 
 async fn version(sick: &Sick<'_>, tool: &Tool) -> FoundTool {
-    let Some(program) = on_path(sick, tool.name) else { return FoundTool::Missing };
-    let mut command = Command::new(program);
-    command.args(tool.version).stdin(std::process::Stdio::null()).kill_on_drop(true);
-    let output = match tokio::time::timeout(PATIENCE, command.output()).await {
+    let order = Order::new(tool.name, tool.version.iter().copied());
+    let output = match tokio::time::timeout(PATIENCE, order.run()).await {
         Ok(Ok(output)) => output,
+        Ok(Err(ProgramError::Missing(_))) => return FoundTool::Missing,
         _ => return FoundTool::Version(None),
     };
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     FoundTool::Version(Tool::version_in(&text))
-}
-
-/// The program of a name on the search path.
-fn on_path(sick: &Sick<'_>, name: &str) -> Option<PathBuf> {
-    let path = sick.context.env.get("PATH")?;
-    let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd", ""] } else { &[""] };
-    std::env::split_paths(path)
-        .flat_map(|directory| endings.iter().map(move |ending| directory.join(format!("{name}{ending}"))))
-        .find(|file| file.is_file())
 }

@@ -1,5 +1,7 @@
 //! Image builds of `up`: decided before the cluster is asked, made once everybody has agreed.
 
+use std::collections::BTreeMap;
+
 use landfall_delivery::{Builder, Candidate, ImageBuild, Imported, Shipping, UsedImage, image_builds, used_images};
 use landfall_diag::Diagnostic;
 
@@ -63,7 +65,7 @@ impl Builds {
         };
         let units = || candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
         if wanted.is_empty() {
-            let used = used_images(units(), &[]).map_err(Failure::from)?;
+            let used = used_images(units(), &BTreeMap::new()).map_err(Failure::from)?;
             return Ok(Builds::Real { builder, images: Vec::new(), used, shipping });
         }
         let Some(root) = place.target.source.directory_on_disk() else {
@@ -72,9 +74,10 @@ impl Builds {
                     .help("deliver it with --no-build, with images that were built from that commit"),
             ));
         };
-        let directory = root.join(&place.target.directory);
-        let images = image_builds(&environment.build, services, candidates, &directory).map_err(Failure::from)?;
-        let used = if takes_others { used_images(units(), &images).map_err(Failure::from)? } else { Vec::new() };
+        let directory = &place.target.directory;
+        let images = image_builds(&environment.build, services, candidates, root, directory).map_err(Failure::from)?;
+        let built = images.iter().map(|build| (build.image.as_str(), build.service.as_str())).collect();
+        let used = if takes_others { used_images(units(), &built).map_err(Failure::from)? } else { Vec::new() };
         Ok(Builds::Real { builder, images, used, shipping })
     }
 
