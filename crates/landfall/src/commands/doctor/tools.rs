@@ -27,7 +27,7 @@ pub(super) async fn look(sick: &Sick<'_>) -> Vec<Observation> {
     seen
 }
 
-async fn version(sick: &Sick<'_>, tool: &Tool) -> FoundTool {
+async fn version(tool: &Tool) -> FoundTool {
     let order = Order::new(tool.name, tool.version.iter().copied());
     let output = match tokio::time::timeout(PATIENCE, order.run()).await {
         Ok(Ok(output)) => output,
