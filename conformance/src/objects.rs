@@ -338,7 +338,7 @@ fn templated(
         first.push(deliver(act)?);
         second.push(deliver(act)?);
     }
-    Ok(held(Door::Application, acts, &first, Some(&second), ours))
+    Ok(held(Door::Templated, acts, &first, Some(&second), ours))
 }
 
 /// What one of our doors has done, held against its peer.

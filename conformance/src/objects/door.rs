@@ -68,7 +68,7 @@ impl Door {
 
     /// Whether it looks for every object that pods cannot start without before it writes the first one.
     pub(super) fn looks_ahead(self) -> bool {
-        matches!(self, Self::Up | Self::Application)
+        matches!(self, Self::Up | Self::Application | Self::Templated)
     }
 
     /// The acts that it has with a parcel.

@@ -68,8 +68,12 @@ impl Stored {
             // Helm 4 applies the namespace that it makes, and takes its own label away where the chart has the namespace, too.
             labels.remove("name");
         }
-        if door != Door::Application {
+        if !matches!(door, Door::Application | Door::Templated) {
             return seen;
+        }
+        if door == Door::Templated {
+            // A text says nothing of when its hooks run.
+            seen.objects.retain(|_, object| !is_hook(object));
         }
         seen.objects.retain(|key, object| key != &namespace && !is_application(object));
         for object in seen.objects.values_mut() {
