@@ -20,6 +20,7 @@ mod shapes;
 mod stored;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -264,9 +265,9 @@ fn judged(case: &Case, programs: &Programs, ground: &Ground, seed: u64) -> anyho
         let mut found = held(door, acts, &peers[&peer], None, &ours);
         if !found.faults.is_empty() {
             // Only where we differ does it matter whether the peer is of one mind.
-            if !again.contains_key(&peer) {
+            if let Entry::Vacant(place) = again.entry(peer) {
                 let all = &peer.acts(&parcel)[..peers[&peer].len()];
-                again.insert(peer, door::deliver(peer, all, &parcel, programs, ground)?);
+                place.insert(door::deliver(peer, all, &parcel, programs, ground)?);
             }
             found = held(door, acts, &peers[&peer], again.get(&peer).map(Vec::as_slice), &ours);
         }

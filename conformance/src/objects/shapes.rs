@@ -228,7 +228,7 @@ impl Maker {
                 let mut text = format!("{style}\n{pad}first");
                 for _ in 0..self.dice.below(4) {
                     let word = self.dice.pick(WORDS);
-                    let _ = if word.is_empty() { write!(text, "\n") } else { write!(text, "\n{pad}{word}") };
+                    let _ = if word.is_empty() { writeln!(text) } else { write!(text, "\n{pad}{word}") };
                 }
                 text.push_str(self.dice.pick(&["", "", "\n", "\n\n", "  "]));
                 text
@@ -252,7 +252,7 @@ impl Maker {
             self.name()
         );
         for number in 0..3 + self.dice.below(8) {
-            let _ = write!(text, "  p{number}: {}\n", self.dice.pick(PLAIN));
+            let _ = writeln!(text, "  p{number}: {}", self.dice.pick(PLAIN));
         }
         match self.dice.below(6) {
             0 => text.push_str("  merged:\n    <<: *base\n    y: over\n"),
@@ -266,11 +266,11 @@ impl Maker {
         let mut keys: Vec<&str> = KEYS.to_vec();
         for _ in 0..1 + self.dice.below(3) {
             let key = keys.remove(self.dice.below(keys.len()));
-            let _ = write!(text, "    {key}: {}\n", self.dice.pick(&["1", "null", "'t'", "1.0", "[~]"]));
+            let _ = writeln!(text, "    {key}: {}", self.dice.pick(&["1", "null", "'t'", "1.0", "[~]"]));
         }
         text.push_str("  list:\n");
         for _ in 0..1 + self.dice.below(3) {
-            let _ = write!(text, "  - {}\n", self.dice.pick(PLAIN));
+            let _ = writeln!(text, "  - {}", self.dice.pick(PLAIN));
         }
         text.push_str("  last: ");
         let last = self.text_value(4);

@@ -50,16 +50,14 @@ pub struct Turn {
 /// When the cluster cannot be asked.
 pub async fn capabilities(cluster: &Cluster) -> Result<Capabilities, landfall_cluster::Error> {
     let version = cluster.version().await?;
-    let mut capabilities = Capabilities::default();
     // As it is told: what stands behind the numbers (`-eks-…`, `+k3s1`) is seen by templates and constraints.
-    capabilities.kube_version = KubeVersion {
+    let kube_version = KubeVersion {
         normalized: version.git_version.clone(),
         version: version.git_version,
         major: version.major,
         minor: version.minor,
     };
-    capabilities.api_versions = cluster.api_versions().await?;
-    Ok(capabilities)
+    Ok(Capabilities { kube_version, api_versions: cluster.api_versions().await?, ..Capabilities::default() })
 }
 
 /// Renders a unit against a cluster: its capabilities and its live objects for `lookup`. With `tracing` off its fields have

@@ -192,8 +192,8 @@ mod tests {
     #[test]
     fn the_last_line_of_a_document_has_its_newline_wherever_it_was_cut() {
         let line = json!({"f": "line\n"});
-        assert_eq!(read("f: |\n  line"), [line.clone()]);
-        assert_eq!(read("f: |\n  line\n"), [line.clone()]);
+        assert_eq!(read("f: |\n  line"), std::slice::from_ref(&line));
+        assert_eq!(read("f: |\n  line\n"), std::slice::from_ref(&line));
         assert_eq!(read("f: |\n  line\n---\nf: |\n  line"), [line.clone(), line.clone()]);
         assert_eq!(read("f: |\r\n  line\r\n---\r\nf: |\r\n  line"), [line.clone(), line.clone()]);
         assert_eq!(read("f: >\n  line\n---\nf: |\n  line\n\n\n"), [line.clone(), line]);

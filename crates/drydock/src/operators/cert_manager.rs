@@ -22,6 +22,9 @@ use crate::world::ObjectRef;
 /// Where cluster issuers look for their secrets.
 const HOME: &str = "cert-manager";
 
+/// After how long a certificate whose secret is another one's is looked at again (cert-manager: the trigger controller).
+const SECRET_IS_LOOKED_AT_AGAIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(3);
+
 /// What is said of a certificate that is good.
 const UP_TO_DATE: &str = "Certificate is up to date and has not expired";
 
@@ -86,6 +89,9 @@ fn certificate(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Out
         return Ok(Outcome::done());
     };
     let secret = desk.get(&SECRET, namespace_, text(&certificate, "/spec/secretName"));
+    if let Some(owner) = other_owner(desk, &certificate, secret.as_ref()) {
+        return wait_for_secret(desk, &certificate, secret.is_some(), &owner);
+    }
     let renewal = instant(&certificate, "/status/renewalTime");
     if renewal.is_some_and(|at| at > desk.now())
         && secret.as_ref().is_some_and(|secret| issued::fits(&certificate, secret))
@@ -121,6 +127,35 @@ fn certificate(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Out
         _ => None,
     };
     issue(desk, &certificate, secret.as_ref(), &kind, authority.as_deref())
+}
+
+/// The certificate whose secret it is, where that is another one of the same `secretName`: the one that the secret says it
+/// was issued for, else the oldest (cert-manager: `CertificateOwnsSecret`). Two that both issued would write over each other
+/// without end.
+fn other_owner(desk: &Desk<'_>, certificate: &Found, secret: Option<&Found>) -> Option<String> {
+    let wanted = text(certificate, "/spec/secretName");
+    let mut rivals = desk.list(&CERTIFICATE, namespace(certificate));
+    rivals.retain(|rival| text(rival, "/spec/secretName") == wanted);
+    rivals.sort_by_key(|rival| (instant(rival, "/metadata/creationTimestamp"), name(rival).to_owned()));
+    let named = secret.and_then(|secret| annotation(secret, "cert-manager.io/certificate-name"));
+    let owner = rivals.iter().find(|rival| named == Some(name(rival))).or(rivals.first())?;
+    Some(name(owner).to_owned()).filter(|owner| owner != name(certificate))
+}
+
+/// A certificate whose secret is another one's is not issued; it says so, and is looked at again as the real one is.
+fn wait_for_secret(desk: &mut Desk<'_>, certificate: &Found, is_issued: bool, owner: &str) -> Result<Outcome, Status> {
+    let (reason, message) = if is_issued {
+        let message = format!(
+            "Secret was issued for {owner:?}. If this message is not transient, you might have two conflicting Certificates \
+             pointing to the same secret."
+        );
+        ("IncorrectCertificate", message)
+    } else {
+        ("DoesNotExist", "Issuing certificate as Secret does not exist".to_owned())
+    };
+    let status = json!({"conditions": [condition(desk, certificate, "Ready", "False", reason, &message)]});
+    write_status(desk, &CERTIFICATE, certificate, status)?;
+    Ok(until(desk, desk.now().checked_add(SECRET_IS_LOOKED_AT_AGAIN).ok()))
 }
 
 /// Says of a certificate that needs nothing that its present specification was looked at.

@@ -215,16 +215,16 @@ fn a_repository_steers_neither_the_builder_nor_the_loader_and_sends_nothing_from
     shop.install("docker", "");
     for name in ["PATH", "LD_PRELOAD"] {
         shop.sandbox.edit("landfall.yaml", "API: address", &format!("{name}: address"));
-        build().exits(1).says(&format!("`{name}` cannot be a build argument"));
+        build().exits(2).says(&format!("`{name}` cannot be a build argument"));
         shop.sandbox.edit("landfall.yaml", &format!("{name}: address"), "API: address");
     }
     shop.sandbox.edit("landfall.yaml", "API: address", "APO: address");
-    build().exits(1).says("declares no `ARG APO`").says("did you mean `API`?");
+    build().exits(2).says("declares no `ARG APO`").says("did you mean `API`?");
     shop.sandbox.edit("landfall.yaml", "APO: address", "API: address");
     for outside in ["../..", "/etc", ".git", "app/../.."] {
         std::fs::create_dir_all(shop.sandbox.root().join(".git")).expect("made");
         shop.sandbox.edit("landfall.yaml", "context: app", &format!("context: {outside}"));
-        build().exits(1);
+        build().exits(2);
         shop.sandbox.edit("landfall.yaml", &format!("context: {outside}"), "context: app");
     }
     std::fs::remove_dir_all(shop.sandbox.root().join(".git")).expect("removed");

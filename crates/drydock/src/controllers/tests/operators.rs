@@ -47,6 +47,33 @@ fn a_certificate_waits_for_its_issuer_and_becomes_a_marked_secret() {
 }
 
 #[test]
+fn of_two_certificates_for_one_secret_the_older_is_issued_and_nobody_writes_for_ever() {
+    let mut stage = with_definitions(&["cert-manager.io"]);
+    custom(
+        &mut stage,
+        "clusterissuers.cert-manager.io",
+        json!({"metadata": {"name": "own"}, "spec": {"selfSigned": {}}}),
+    );
+    for (name, host) in [("a", "a.example.com"), ("b", "b.example.com")] {
+        custom(
+            &mut stage,
+            "certificates.cert-manager.io",
+            json!({"metadata": {"name": name}, "spec": {
+            "secretName": "shared", "dnsNames": [host], "issuerRef": {"name": "own", "kind": "ClusterIssuer"}}}),
+        );
+    }
+    stage.rest();
+    let said = |stage: &Stage, name: &str| {
+        let certificate = stage.find("certificates.cert-manager.io", name);
+        let ready = condition(&certificate, "Ready").expect("set");
+        (text(ready, "/reason").to_owned(), certificate.pointer("/status/revision").cloned())
+    };
+    assert_eq!(said(&stage, "a"), ("Ready".to_owned(), Some(json!(1))));
+    assert_eq!(said(&stage, "b"), ("IncorrectCertificate".to_owned(), None));
+    assert_eq!(annotation(&stage.find("secrets", "shared"), "cert-manager.io/certificate-name"), Some("a"));
+}
+
+#[test]
 fn a_sealed_secret_gives_its_keys_but_no_values() {
     let mut stage = with_definitions(&["bitnami.com"]);
     custom(
