@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::ingress::{IngressError, IngressOptions, IngressServer};
 use crate::plane::{Activity, Durable, Plane};
 use crate::randomness::Randomness;
-use crate::runtime::Runtime;
+use crate::runtime::{Restless, Runtime};
 use crate::storage;
 use crate::world::{Settings, World};
 
@@ -280,6 +280,11 @@ impl Cluster {
     /// one has.
     pub fn settle(&self) -> Option<Timestamp> {
         self.plane.runtime.lock().settle(&self.plane.world)
+    }
+
+    /// What the simulated controllers write without ever coming to rest, once they did not.
+    pub fn restless(&self) -> Option<Restless> {
+        self.plane.runtime.lock().restless().cloned()
     }
 
     /// Settles, and jumps from timer to timer until `done` says so or `deadline` is reached; true when done.

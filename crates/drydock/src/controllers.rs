@@ -342,10 +342,6 @@ impl Controllers {
 }
 
 impl Controller for Controllers {
-    fn name(&self) -> &'static str {
-        "control plane"
-    }
-
     fn step(&mut self, world: &mut World) -> Option<Timestamp> {
         let now = world.now();
         self.advance(world, now)

@@ -71,7 +71,7 @@ pub use operators::standing::{
 };
 pub use randomness::Randomness;
 pub use resource::{CustomResource, Registry, Resource, ScalePaths, Scope, Subresource};
-pub use runtime::{Controller, Runtime};
+pub use runtime::{Controller, Restless, Runtime};
 pub use selector::{FieldSelector, FieldTerm, LabelSelector, Operator, Requirement};
 pub use simulation::{DeclaredExec, DeclaredHttp, Script, Simulation, SimulationError};
 pub use status::{Cause, Details, FieldError, Status};

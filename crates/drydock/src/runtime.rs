@@ -1,21 +1,19 @@
 //! Running the simulated control plane over the world, step by step and in a fixed order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use crate::behaviour::Behaviour;
-use crate::world::World;
+use crate::world::{ObjectRef, World};
 
 /// One simulated controller.
 ///
 /// A step reads what changed (by its own cursor into [`World::events_since`]), acts on timers that are due, writes
 /// through the same functions as clients do, and returns. It never waits.
 pub trait Controller: Send {
-    /// The name, for logs.
-    fn name(&self) -> &'static str;
-
     /// Acts on the present state; returns when it wants to be called even though nothing has changed.
     fn step(&mut self, world: &mut World) -> Option<Timestamp>;
 
@@ -26,6 +24,22 @@ pub trait Controller: Send {
 /// Controllers and what they wait for.
 pub struct Runtime {
     slots: Vec<Slot>,
+    restless: Option<Restless>,
+    /// With the machine's clock: when controllers that do not come to rest get their next turn.
+    again: Option<Timestamp>,
+}
+
+/// Controllers that answer each other for ever at one instant: what they write in turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restless {
+    /// The objects, as `secrets shop/tls`, sorted.
+    pub objects: Vec<String>,
+}
+
+impl std::fmt::Display for Restless {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is written again and again, without an end", self.objects.join(", "))
+    }
 }
 
 struct Slot {
@@ -35,37 +49,80 @@ struct Slot {
     wake: Option<Timestamp>,
 }
 
-/// Rounds after which a settling world is left alone: controllers that answer each other forever are a bug, and
-/// must not hang whoever waits.
-const MAX_ROUNDS: usize = 100_000;
+/// Rounds at one instant, beside one for each object, after which controllers count as restless: that they answer each
+/// other forever is a bug, and must not hang whoever waits. A full cluster settles in some hundred.
+const MAX_ROUNDS: usize = 500;
+
+/// Of how many rounds at the end it is told who wrote what.
+const TOLD_ROUNDS: usize = 8;
+
+/// How long restless controllers pause on the machine's clock.
+const PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
 impl Runtime {
     /// A runtime of these controllers, stepped in this order.
     pub fn new(controllers: Vec<Box<dyn Controller>>) -> Self {
         let slots = controllers.into_iter().map(|controller| Slot { controller, seen: None, wake: None }).collect();
-        Self { slots }
+        Self { slots, restless: None, again: None }
     }
 
     /// The same controllers for a fork of the world, where they go on rather than look at everything again.
     pub(crate) fn fork(&self, behaviour: &Arc<Behaviour>) -> Self {
         let fork = |slot: &Slot| Slot { controller: slot.controller.fork(behaviour), seen: slot.seen, wake: slot.wake };
-        Self { slots: self.slots.iter().map(fork).collect() }
+        Self { slots: self.slots.iter().map(fork).collect(), restless: self.restless.clone(), again: None }
+    }
+
+    /// The controllers that did not come to rest, once some did not.
+    pub fn restless(&self) -> Option<&Restless> {
+        self.restless.as_ref()
     }
 
     /// Steps controllers until none has anything to do at the present time; returns the next instant at which one
     /// has. The world is locked for one step at a time.
+    ///
+    /// Controllers that do not come to rest are told by [`Runtime::restless`]. On a virtual clock, which stands still
+    /// until they do, none is stepped any more; on the machine's clock they pause.
     pub fn settle(&mut self, world: &Mutex<World>) -> Option<Timestamp> {
-        for _ in 0..MAX_ROUNDS {
+        let (now, is_virtual, rounds) = {
+            let world = world.lock();
+            (world.now(), world.clock().as_virtual().is_some(), MAX_ROUNDS + world.total())
+        };
+        if self.restless.is_some() && is_virtual {
+            return None;
+        }
+        if let Some(again) = self.again.filter(|again| now < *again) {
+            return Some(again);
+        }
+        for _ in 0..rounds {
             if !self.round(world) {
+                (self.restless, self.again) = (None, None);
                 return self.next_wake();
             }
         }
-        tracing::error!("the simulated controllers do not come to rest");
-        self.next_wake()
+        let restless = self.observed(world);
+        tracing::error!("the simulated controllers do not come to rest: {restless}");
+        self.restless = Some(restless);
+        if is_virtual {
+            return None;
+        }
+        self.again = now.checked_add(PAUSE).ok();
+        self.again
+    }
+
+    /// A few rounds more, of which it is kept who writes what.
+    fn observed(&mut self, world: &Mutex<World>) -> Restless {
+        let before = world.lock().version();
+        for _ in 0..TOLD_ROUNDS {
+            self.round(world);
+        }
+        let world = world.lock();
+        let written: BTreeSet<String> =
+            world.events_since(before).into_iter().flatten().map(|event| told(&event.object_ref)).collect();
+        Restless { objects: written.into_iter().collect() }
     }
 
     /// Steps each controller that has something to do once; false when none had.
-    pub fn round(&mut self, world: &Mutex<World>) -> bool {
+    fn round(&mut self, world: &Mutex<World>) -> bool {
         let mut worked = false;
         for slot in &mut self.slots {
             let mut world = world.lock();
@@ -89,5 +146,79 @@ impl Runtime {
     /// The earliest instant a controller waits for.
     pub fn next_wake(&self) -> Option<Timestamp> {
         self.slots.iter().filter_map(|slot| slot.wake).min()
+    }
+}
+
+fn told(object: &ObjectRef) -> String {
+    match object.namespace.is_empty() {
+        true => format!("{} {}", object.resource, object.name),
+        false => format!("{} {}/{}", object.resource, object.namespace, object.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::randomness::Randomness;
+    use crate::world::{Actor, Settings};
+
+    /// Writes its word whenever it finds another one.
+    #[derive(Clone)]
+    struct Stubborn(&'static str);
+
+    impl Controller for Stubborn {
+        fn step(&mut self, world: &mut World) -> Option<Timestamp> {
+            let mut map = world.find("configmaps", "shop", "flag")?.value().clone();
+            if map["data"]["colour"] != self.0 {
+                map["data"]["colour"] = self.0.into();
+                world.update(&Actor::system("test"), "configmaps", map).expect("a valid change");
+            }
+            None
+        }
+
+        fn fork(&self, _: &Arc<Behaviour>) -> Box<dyn Controller> {
+            Box::new(self.clone())
+        }
+    }
+
+    fn world(clock: Clock) -> Mutex<World> {
+        let mut world = World::new(clock, Randomness::from_seed(1), Settings::default());
+        let actor = Actor::system("test");
+        world.create(&actor, "namespaces", json!({"metadata": {"name": "shop"}})).expect("a namespace");
+        let map = json!({"metadata": {"name": "flag", "namespace": "shop"}, "data": {"colour": "white"}});
+        world.create(&actor, "configmaps", map).expect("a map");
+        Mutex::new(world)
+    }
+
+    #[test]
+    fn who_fights_for_ever_is_told_and_waited_for_by_nobody() {
+        let world = world(Clock::virtual_clock());
+        let mut fighting = Runtime::new(vec![Box::new(Stubborn("red")), Box::new(Stubborn("blue"))]);
+        assert_eq!(fighting.settle(&world), None);
+        let told = Restless { objects: vec!["configmaps shop/flag".to_owned()] };
+        assert_eq!(fighting.restless(), Some(&told));
+        let version = world.lock().version();
+        assert_eq!((fighting.settle(&world), world.lock().version()), (None, version));
+    }
+
+    #[test]
+    fn on_the_machines_clock_who_fights_pauses() {
+        let world = world(Clock::Real);
+        let mut fighting = Runtime::new(vec![Box::new(Stubborn("red")), Box::new(Stubborn("blue"))]);
+        let again = fighting.settle(&world).expect("a pause");
+        assert!(again > world.lock().now());
+        let version = world.lock().version();
+        assert_eq!((fighting.settle(&world), world.lock().version()), (Some(again), version));
+    }
+
+    #[test]
+    fn one_that_is_content_comes_to_rest() {
+        let world = world(Clock::virtual_clock());
+        let mut calm = Runtime::new(vec![Box::new(Stubborn("red"))]);
+        calm.settle(&world);
+        assert_eq!(calm.restless(), None);
     }
 }

@@ -44,7 +44,7 @@ impl Executor {
             Task::Apply { object, previous, method } => {
                 self.apply(plan, step, previous.as_ref(), object, method).await?
             }
-            Task::Ensure { object } => self.ensure(step, object).await?,
+            Task::Ensure { object } => self.ensure(plan, step, object).await?,
             Task::Delete { key, propagation } => self.delete(plan, step, key, *propagation).await?,
             Task::Keep { .. } => Effect::none(StepResult::Kept),
             Task::Hook(_) | Task::Wait { .. } => Effect::none(StepResult::Ready),
@@ -108,11 +108,9 @@ impl Executor {
                 }
                 write => write,
             };
+            let is_ours = is_made_ahead(plan, step, &live);
             let written = match write {
-                // The plan's trial made it ahead of its turn.
-                Write::Nothing if step.action == crate::Action::Create && plan.uid_seen(key) == live.uid() => {
-                    return Ok(Effect::of(StepResult::Created, &live));
-                }
+                Write::Nothing if is_ours => return Ok(Effect::of(StepResult::Created, &live)),
                 Write::Nothing => return Ok(Effect::of(StepResult::Unchanged, &live)),
                 Write::Patch(patch) => self.retried(|| self.cluster.patch(key, &patch, &options)).await,
                 Write::Replace => {
@@ -131,7 +129,11 @@ impl Executor {
             match written {
                 Ok(object) => {
                     let same = object.resource_version() == live.resource_version();
-                    let result = if same { StepResult::Unchanged } else { StepResult::Changed };
+                    let result = match (is_ours, same) {
+                        (true, _) => StepResult::Created,
+                        (false, true) => StepResult::Unchanged,
+                        (false, false) => StepResult::Changed,
+                    };
                     return Ok(Effect::of(result, &object));
                 }
                 // Gone in between, or written by somebody else: look again.
@@ -162,11 +164,12 @@ impl Executor {
         }
     }
 
-    async fn ensure(&self, step: &Step, desired: &Object) -> Result<Effect, Stop> {
+    async fn ensure(&self, plan: &Plan, step: &Step, desired: &Object) -> Result<Effect, Stop> {
         let options = WriteOptions::default();
         let found = self.retried(|| self.cluster.get(&step.key)).await;
         if let Some(live) = found.map_err(|error| self.refused(step, &step.key, &error))? {
-            return Ok(Effect::of(StepResult::Unchanged, &live));
+            let result = if is_made_ahead(plan, step, &live) { StepResult::Created } else { StepResult::Unchanged };
+            return Ok(Effect::of(result, &live));
         }
         match self.retried(|| self.cluster.create(desired, &options)).await {
             Ok(object) => Ok(Effect::of(StepResult::Created, &object)),
@@ -253,6 +256,11 @@ impl Plan {
     pub(crate) fn uid_seen(&self, key: &ObjectKey) -> Option<&str> {
         self.seen.iter().find(|seen| seen.key == *key).and_then(|seen| seen.uid.as_deref())
     }
+}
+
+/// Whether the plan's own trial made an object that the plan creates, ahead of its turn.
+fn is_made_ahead(plan: &Plan, step: &Step, live: &Object) -> bool {
+    step.action == crate::Action::Create && live.uid().is_some() && plan.uid_seen(&step.key) == live.uid()
 }
 
 fn is_passing(error: &landfall_cluster::Error) -> bool {

@@ -223,6 +223,14 @@ impl Stage {
         drop(session);
         let heard = recorder.await.unwrap_or_default();
         store.close().await;
+        if let Some(restless) = self.drydock.restless() {
+            // What came after that was not simulated, and nothing of it is a verdict.
+            return Err(broken(
+                652,
+                "the simulated controllers do not come to rest, so nothing can be said",
+                &restless,
+            ));
+        }
         self.notes.extend(heard.operators.iter().map(|(operator, kind)| match operator.contains('.') {
             true => format!("{kind} of {operator}: taken as served; what its operator makes of it is not known"),
             false => format!(

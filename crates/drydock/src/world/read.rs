@@ -47,6 +47,11 @@ impl World {
         self.objects.get(resource).map_or(0, |objects| objects.len())
     }
 
+    /// How many objects there are, of all resources.
+    pub(crate) fn total(&self) -> usize {
+        self.objects.values().map(|objects| objects.len()).sum()
+    }
+
     /// Events after a version, oldest first; 410 when some of them are no longer kept.
     pub fn events_since(&self, version: u64) -> Result<impl DoubleEndedIterator<Item = &Arc<Event>>, Status> {
         self.ring.since(version)
