@@ -185,3 +185,16 @@ fn rehearsal_tells_what_would_be_refused() {
     assert!(told.code != 0, "{}", told.all());
     told.says("Deployment").says("Ingress").says("elsewhere");
 }
+
+#[test]
+fn a_namespace_that_was_made_ahead_is_told_as_created() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write(
+        "web/templates/beside.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: beside, labels: {team: shop}}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: there, namespace: beside}\ndata: {a: b}\n",
+    );
+    let told = sandbox.run(&["up", "web", "-n", "shop", "--once", "--state", STATE]).exits(0);
+    told.says("+ Namespace/beside");
+    sandbox.run(&["up", "web", "-n", "shop", "--once", "--state", STATE]).exits(0).says("unchanged");
+}

@@ -4,6 +4,7 @@
 //! see it. Patches are made by [`two_way`] and [`three_way`] and taken by [`apply`].
 
 mod diff;
+mod go_sort;
 mod order;
 
 use serde_json::{Map, Value};

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::go_sort;
 use super::order::{key_equal, sorted};
 use super::{
     DELETE_FROM_LIST, DIRECTIVE, Element, Fields, Mode, RETAIN_KEYS, SET_ORDER, StrategicError, element_kind, lookup,
@@ -244,7 +245,8 @@ fn diff_items(
         for item in list {
             keyed.push((printed(item.get(key).ok_or_else(|| no_merge_key(item, key))?), item.clone()));
         }
-        keyed.sort_by(|a, b| a.0.cmp(&b.0));
+        // The peer's comparison; of entries with one key it is the swaps that decide.
+        go_sort::sort(&mut keyed, |a, b| a.0 <= b.0);
         Ok(keyed)
     };
     let (mut before, mut after) = (by_key(before)?.into_iter().peekable(), by_key(after)?.into_iter().peekable());
