@@ -339,7 +339,8 @@ fn print_failure(ui: &Ui, failure: &landfall_delivery::FailureReport, unit: &Uni
     }
     ui.status("last events:");
     for event in &failure.events {
-        ui.status(&format!("  {} {:<8} {:<20} {}", event.at, event.kind, event.reason, event.message));
+        let times = if event.count > 1 { format!(" (×{})", event.count) } else { String::new() };
+        ui.status(&format!("  {} {:<8} {:<20} {}{times}", event.at, event.kind, event.reason, event.message));
     }
     let name = failure.evidence.first().map_or_else(
         || "SERVICE".to_owned(),
