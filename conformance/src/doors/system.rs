@@ -1,6 +1,7 @@
 //! A system in a directory of its own, and the binary run in it from outside.
 
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -147,17 +148,27 @@ impl System {
         let _nothing_there = Command::new("rm").arg("-rf").arg(self.state()).status();
     }
 
-    /// The processes that still work for this system: their command line or working directory names it.
+    /// The processes that still work for this system.
     pub(super) fn processes(&self) -> Vec<u32> {
+        all_processes().filter(|pid| self.is_ours(*pid)).collect()
+    }
+
+    /// Whether a process works for this system: its command line, environment or working directory names it.
+    fn is_ours(&self, pid: u32) -> bool {
         let mark = self.place.path().display().to_string();
-        let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
-        let pids = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        pids.filter(|pid| {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let there = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
-            String::from_utf8_lossy(&line).contains(&mark) || there.starts_with(self.place.path())
-        })
-        .collect()
+        let names = |file: &str| {
+            let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).contains(&mark)
+        };
+        let there = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+        names("cmdline") || names("environ") || there.starts_with(self.place.path())
+    }
+
+    /// Whether one of this system's processes, or somebody who cannot be told, listens at an address. Another run beside
+    /// this one may have taken it since.
+    pub(super) fn listens(&self, address: SocketAddr) -> bool {
+        let open = TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok();
+        open && holder(address.port()).is_none_or(|pid| self.is_ours(pid))
     }
 
     /// Waits until nobody works for this system any more; a server looks now and then whether its state is still there.
@@ -224,4 +235,23 @@ impl Ended {
         ensure!(allowed.iter().any(fits), "landfall {} ended with {}:\n{}", self.words, self.code, self.said);
         Ok(())
     }
+}
+
+fn all_processes() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The process that listens on a port, by the kernel's tables.
+fn holder(port: u16) -> Option<u32> {
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    let socket = table.lines().skip(1).find_map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let listens = *columns.get(3)? == "0A" && columns.get(1)?.ends_with(&format!(":{port:04X}"));
+        listens.then(|| columns.get(9).map(|inode| format!("socket:[{inode}]"))).flatten()
+    })?;
+    all_processes().find(|pid| {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        open.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file.as_os_str() == socket.as_str())
+    })
 }
