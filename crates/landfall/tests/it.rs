@@ -20,9 +20,11 @@ mod it {
     mod explain;
     mod ezscale;
     mod faults;
+    mod forges;
     mod forwards;
     mod history;
     mod kills;
+    mod links;
     mod looks;
     mod luckyplans;
     mod machines;
