@@ -1,4 +1,6 @@
-use std::path::PathBuf;
+#[cfg(unix)]
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::SqlitePool;
@@ -51,6 +53,9 @@ impl Store {
             Location::File(path) => path.clone(),
             Location::Memory => PathBuf::from(":memory:"),
         };
+        if location != Location::Memory {
+            keep_private(&path);
+        }
         let options = match &location {
             Location::File(path) => SqliteConnectOptions::new()
                 .filename(path)
@@ -92,5 +97,65 @@ impl Store {
     /// Closes the connection, writing back the log; other clones can no longer be used.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// Makes a database its owner's alone before SQLite opens it: SQLite gives what it puts beside it the same mode. The file
+/// is never opened where it exists already, for closing it would end the locks that this process has on it.
+///
+/// What cannot be made is told when it is opened.
+#[cfg(unix)]
+fn keep_private(path: &Path) {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    if !made.is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists) {
+        return;
+    }
+    for ending in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(ending);
+        let Ok(mode) = fs::metadata(&file).map(|meta| meta.permissions().mode()) else { continue };
+        if mode & 0o077 != 0 {
+            let _anothers = fs::set_permissions(&file, fs::Permissions::from_mode(mode & 0o700));
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_private(_path: &Path) {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn modes(directory: &Path) -> Vec<(String, u32)> {
+        let entries = fs::read_dir(directory).expect("listed").map(|entry| entry.expect("an entry"));
+        let mut modes: Vec<(String, u32)> = entries
+            .map(|entry| {
+                let mode = entry.metadata().expect("there").permissions().mode() & 0o777;
+                (entry.file_name().to_string_lossy().into_owned(), mode)
+            })
+            .collect();
+        modes.sort();
+        modes
+    }
+
+    #[tokio::test]
+    async fn a_store_and_what_lies_beside_it_are_their_owners_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("store.db");
+        let wanted = ["store.db", "store.db-shm", "store.db-wal"].map(|name| (name.to_owned(), 0o600));
+        let store = Store::open(Location::File(path.clone())).await.expect("opened");
+        assert_eq!(modes(directory.path()), wanted);
+        // One that an earlier version has left open to others.
+        for (name, _) in &wanted {
+            fs::set_permissions(directory.path().join(name), fs::Permissions::from_mode(0o644)).expect("changed");
+        }
+        let again = Store::open(Location::File(path)).await.expect("opened");
+        assert_eq!(modes(directory.path()), wanted);
+        store.close().await;
+        again.close().await;
     }
 }
