@@ -13,7 +13,7 @@ use crate::env::Env;
 use crate::failure::Failure;
 use crate::interrupt::Work;
 use crate::probe::Points;
-use crate::state::StateDir;
+use crate::state::{Chosen, Lock, StateDir};
 use crate::ui::Ui;
 
 /// What a command runs in.
@@ -85,15 +85,18 @@ impl Place {
 
 impl Context {
     /// Where the state of a place lives: `--state`, else `.landfall` at its root, else the personal state directory.
+    ///
+    /// # Errors
+    /// What stands there can be neither used nor moved aside.
     pub(crate) fn state_of(&self, place: &TargetPlace) -> Result<StateDir, Failure> {
         if let Some(directory) = &self.global.state {
-            return Ok(StateDir::at(self.cwd.join(directory)));
+            return self.take(self.cwd.join(directory), Chosen::ByUser);
         }
         if let Some(root) = place.root(&self.cwd) {
-            return Ok(StateDir::at(root.join(".landfall")));
+            return self.take(root.join(".landfall"), Chosen::ByTree);
         }
         let TargetPlace::Remote(remote) = place else {
-            return Ok(StateDir::at(self.cwd.join(".landfall")));
+            return self.take(self.cwd.join(".landfall"), Chosen::ByTree);
         };
         let base = match (self.env.get("XDG_STATE_HOME"), self.env.get("HOME")) {
             (Some(state), _) if !state.is_empty() => PathBuf::from(state),
@@ -105,7 +108,32 @@ impl Context {
                 ));
             }
         };
-        Ok(StateDir::at(base.join("landfall").join(slug(&remote.shown()))))
+        self.take(base.join("landfall").join(slug(&remote.shown())), Chosen::ByUser)
+    }
+
+    /// Comes to a state directory, and says what was found there that is not ours.
+    ///
+    /// # Errors
+    /// What stands there can be neither used nor moved aside.
+    pub(crate) fn take(&self, path: PathBuf, chosen: Chosen) -> Result<StateDir, Failure> {
+        let taken = StateDir::take(path, chosen).map_err(Failure::from)?;
+        if let Some(told) = &taken.told {
+            self.ui.diagnostic(told);
+        }
+        Ok(taken.state)
+    }
+
+    /// Removes what Landfall keeps in a state directory, and says what stays there.
+    ///
+    /// # Errors
+    /// Something cannot be removed.
+    pub(crate) fn forget(&self, state: &StateDir, held: Lock) -> Result<(), Failure> {
+        let left = state.remove(held).map_err(Failure::from)?;
+        if !left.is_empty() {
+            let told = format!("{} keeps what is not Landfall's: {}", state.path().display(), left.join(", "));
+            self.ui.status(&told);
+        }
+        Ok(())
     }
 
     /// The state directory of the working directory's system.
@@ -131,7 +159,7 @@ impl Context {
         let state = self.state_of(&place)?;
         query.cache = state.file("cache");
         if matches!(place, TargetPlace::Remote(_)) {
-            state.create().map_err(Failure::from)?;
+            state.create_cache().map_err(Failure::from)?;
         }
         let target = Target::load(&place, &query).map_err(Failure::from)?;
         let environment = self.environment(&target, args)?;
@@ -201,7 +229,7 @@ impl Context {
         };
         let mut place = match self.declared_place(None, &target) {
             // Which of several environments is meant matters only where none of the flags has said it.
-            Err(_) if explicit => self.nowhere(),
+            Err(_) if explicit => self.nowhere()?,
             place => place?,
         };
         let started_here = place.state.endpoint().is_some() || place.state.file("cluster.db").exists();
@@ -230,9 +258,16 @@ impl Context {
     }
 
     /// A place without a system.
-    fn nowhere(&self) -> Place {
+    fn nowhere(&self) -> Result<Place, Failure> {
         let source = landfall_source::SourceTree::from_tree("nowhere", landfall_chart::Tree::new());
-        Place {
+        let state = match &self.global.state {
+            Some(directory) => self.take(self.cwd.join(directory), Chosen::ByUser)?,
+            None => {
+                let root = self.project_root().unwrap_or_else(|| self.cwd.clone());
+                self.take(root.join(".landfall"), Chosen::ByTree)?
+            }
+        };
+        Ok(Place {
             target: Target {
                 source,
                 directory: String::new(),
@@ -240,12 +275,9 @@ impl Context {
                 kind: TargetKind::Applications(Vec::new()),
             },
             environment: None,
-            state: StateDir::at(match &self.global.state {
-                Some(directory) => self.cwd.join(directory),
-                None => self.project_root().unwrap_or_else(|| self.cwd.clone()).join(".landfall"),
-            }),
+            state,
             cluster: ClusterChoice::Embedded,
-        }
+        })
     }
 
     /// The directory of the landfall.yaml, or what stands in for it.

@@ -8,6 +8,7 @@
 //! It comes before the cluster's own lock ([`crate::state::Lock`]) wherever both are taken.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt::{AtWork, Work};
 use crate::lock_file;
-use crate::state::StateDir;
+use crate::state::{StateDir, private_file};
 use crate::ui::seconds;
 
 /// How long a delivery waits for another one when nobody says otherwise: as long as that one may take.
@@ -79,7 +80,7 @@ impl StateDir {
         };
         // Only for people, and not worth a refusal: on a full disk the holder stays without a name.
         let said = serde_json::to_vec(&deliverer).unwrap_or_default();
-        let _unsaid = std::fs::write(self.file("delivery.json"), said);
+        let _unsaid = private_file(&self.file("delivery.json")).and_then(|mut file| file.write_all(&said));
         Ok(Some(Delivering { file, lock, said: self.file("delivery.json"), _work: work.begin() }))
     }
 

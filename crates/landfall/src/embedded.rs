@@ -9,6 +9,7 @@
 //! This is the one place that knows whether a cluster is embedded; everything behind [`Connection`] does not.
 
 mod play;
+mod process;
 mod server;
 
 use std::path::Path;
@@ -198,7 +199,7 @@ impl Context {
     }
 
     async fn served(&self, state: &StateDir, endpoint: Endpoint, started: Started) -> Result<Connection, Failure> {
-        let client = kubeconfig::connect(&self.env, "landfall", Some(&state.file("kubeconfig"))).await?;
+        let client = state.access().map_err(Failure::from)?.client().await?;
         Ok(Connection {
             name: "embedded".to_owned(),
             cluster: self.cluster_of(client),

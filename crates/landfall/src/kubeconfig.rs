@@ -1,5 +1,6 @@
 //! Connections to real clusters by their kubeconfig.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -135,6 +136,12 @@ pub(crate) fn merge(env: &Env, text: &str) -> Result<PathBuf, Failure> {
     if let Some(parent) = file.parent() {
         std::fs::create_dir_all(parent).map_err(|error| wrong(error.to_string()))?;
     }
-    std::fs::write(&file, text).map_err(|error| wrong(error.to_string()))?;
+    // A token stands in it: one that is made here is its owner's alone, as kubectl makes it.
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).write(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&file).and_then(|mut open| open.write_all(text.as_bytes()));
+    written.map_err(|error| wrong(error.to_string()))?;
     Ok(file)
 }

@@ -4,13 +4,24 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
+/// The flag with which a link in the place of a file is not followed.
+#[cfg(unix)]
+pub(crate) const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+
 /// Locks a file, making it when it is not there; `None` when another process holds it.
 ///
 /// The file locked is the one that stands there: its owner may have removed it before letting go, and a lock on a file
 /// that nobody else can find excludes nobody.
 pub(crate) fn hold(path: &Path) -> io::Result<Option<File>> {
     loop {
-        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600).custom_flags(NO_LINK);
+        }
+        let file = options.open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -24,9 +35,31 @@ pub(crate) fn hold(path: &Path) -> io::Result<Option<File>> {
 
 /// Whether somebody holds a file's lock; nobody does where there is no such file. Nothing is made.
 pub(crate) fn is_held(path: &Path) -> bool {
-    let Ok(file) = File::options().read(true).open(path) else { return false };
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, NO_LINK);
+    let Ok(file) = options.open(path) else { return false };
     // Shared, so that two who look do not take each other for the holder.
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// Locks a directory, waiting for whoever has it; `None` where there is none, or a link.
+#[cfg(unix)]
+pub(crate) fn hold_directory(path: &Path) -> io::Result<Option<File>> {
+    let mut options = File::options();
+    options.read(true);
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::DIRECTORY;
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
+    let Ok(directory) = options.open(path) else { return Ok(None) };
+    directory.lock()?;
+    Ok(Some(directory))
+}
+
+/// Locks a directory: they cannot be here.
+#[cfg(not(unix))]
+pub(crate) fn hold_directory(_path: &Path) -> io::Result<Option<File>> {
+    Ok(None)
 }
 
 /// Whether an open file is the one that a path leads to.

@@ -1,24 +1,37 @@
 //! The state directory: one folder at the system's root, one opener at a time.
 //!
 //! ```text
-//! .landfall/  .gitignore  cluster.db  store.db  endpoint.json  token  lock  delivery.lock  delivery.json
-//!             kubeconfig  server.log  cache/
+//! .landfall/  .gitignore  made-here.json  cluster.db  store.db  endpoint.json  token  lock  delivery.lock
+//!             delivery.json  made-cluster  kubeconfig  server.log  cache/
+//!             aside/1  what was found in its place and is not ours
 //! ```
+//!
+//! It is ours where we made it in this very place ([`origin`]); what else stands there is moved aside unread, or, where
+//! the user named the directory, left as it is ([`taking`]). What is removed is what we write ([`contents`]). Files are
+//! their owner's alone.
 //!
 //! Whoever opens the embedded cluster holds `lock` for as long as it is open. Who finds it held talks to the
 //! address in `endpoint.json`; an endpoint without a held lock is stale and is removed.
 
-use std::io::Write;
+mod access;
+mod contents;
+mod origin;
+mod taking;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use landfall_diag::Diagnostic;
 use serde::{Deserialize, Serialize};
 
+use self::contents::remove_entry;
+pub(crate) use self::contents::{make_private_directory, private_file};
+pub(crate) use self::origin::Chosen;
+use self::origin::{Maker, Marker};
 use crate::lock_file;
-
-/// What `.gitignore` says: nothing here is for git.
-const IGNORED: &[u8] = b"*\n";
 
 /// The state directory of one system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +58,16 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
+    /// The address of the Kubernetes API, which is one of this machine's own.
+    fn address(&self) -> Option<std::net::SocketAddr> {
+        let address: std::net::SocketAddr = self.server.strip_prefix("https://")?.parse().ok()?;
+        address.ip().is_loopback().then_some(address)
+    }
+
     /// Whether somebody listens there.
     pub(crate) fn listens(&self) -> bool {
-        let address = self.server.trim_start_matches("https://").parse::<std::net::SocketAddr>();
-        address.is_ok_and(|address| std::net::TcpStream::connect_timeout(&address, Duration::from_secs(2)).is_ok())
+        let patience = Duration::from_secs(2);
+        self.address().is_some_and(|address| std::net::TcpStream::connect_timeout(&address, patience).is_ok())
     }
 }
 
@@ -68,7 +87,7 @@ pub(crate) enum Fate {
 /// The right to open the embedded cluster; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    file: std::fs::File,
+    file: fs::File,
     path: PathBuf,
     endpoint: PathBuf,
 }
@@ -76,7 +95,7 @@ pub(crate) struct Lock {
 /// Whether a lock that this process holds still stands where others find it.
 #[derive(Debug)]
 pub(crate) struct Standing {
-    file: std::fs::File,
+    file: fs::File,
     path: PathBuf,
 }
 
@@ -108,33 +127,23 @@ impl StateDir {
         self.path.is_dir()
     }
 
-    /// Makes the directory with its own `.gitignore`, readable by its owner only.
+    /// Makes the directory with its marker and its own `.gitignore`, for its owner only; one that is there already and is
+    /// not Landfall's keeps its mode.
     pub(crate) fn create(&self) -> Result<(), Diagnostic> {
-        let make = || -> std::io::Result<()> {
-            std::fs::create_dir_all(&self.path)?;
-            restrict(&self.path, 0o700)?;
-            let ignore = self.file(".gitignore");
-            if std::fs::read(&ignore).is_ok_and(|text| text == IGNORED) {
-                return Ok(());
-            }
-            match std::fs::write(&ignore, IGNORED) {
-                // What is to be removed needs no file that keeps git away; what is to be kept fails at its own writes.
-                Err(error) if landfall_diag::is_full(error.kind()) => Ok(()),
-                other => other,
-            }
-        };
-        make().map_err(|error| {
-            let what = format!("the state directory `{}` cannot be made", self.path.display());
-            let diagnostic = self.unwritten(601, what, &error);
-            if landfall_diag::is_full(error.kind()) {
-                return diagnostic;
-            }
-            diagnostic.help("give a writable one: `--state DIR` or `LANDFALL_STATE`")
-        })
+        self.settle()
+    }
+
+    /// Makes the directory for what is fetched.
+    pub(crate) fn create_cache(&self) -> Result<PathBuf, Diagnostic> {
+        self.create()?;
+        let cache = self.file(contents::CACHE);
+        make_private_directory(&cache)
+            .map_err(|error| self.unwritten(601, format!("`{}` cannot be made", cache.display()), &error))?;
+        Ok(cache)
     }
 
     /// What is told of something that cannot be written here: that the disk is full, where it is.
-    fn unwritten(&self, code: u16, what: String, error: &std::io::Error) -> Diagnostic {
+    fn unwritten(&self, code: u16, what: String, error: &io::Error) -> Diagnostic {
         if landfall_diag::is_full(error.kind()) {
             return landfall_diag::disk_full(&self.path).note(what);
         }
@@ -154,7 +163,7 @@ impl StateDir {
     }
 
     /// Why a lock cannot be taken.
-    pub(crate) fn unlockable(&self, path: &Path, error: &std::io::Error) -> Diagnostic {
+    pub(crate) fn unlockable(&self, path: &Path, error: &io::Error) -> Diagnostic {
         self.unwritten(602, format!("`{}` cannot be locked", path.display()), error)
     }
 
@@ -177,9 +186,10 @@ impl StateDir {
         }
     }
 
-    /// The endpoint of the process that holds the lock, when it has written one.
+    /// The endpoint of the process that holds the lock, when it has written one: an address of this machine's own.
     pub(crate) fn endpoint(&self) -> Option<Endpoint> {
-        serde_json::from_slice(&std::fs::read(self.file("endpoint.json")).ok()?).ok()
+        let endpoint: Endpoint = serde_json::from_slice(&fs::read(self.file("endpoint.json")).ok()?).ok()?;
+        endpoint.address().is_some().then_some(endpoint)
     }
 
     /// Waits until the process that holds the lock has said where it listens.
@@ -214,15 +224,15 @@ impl StateDir {
     pub(crate) fn write_private(&self, name: &str, content: &[u8]) -> Result<PathBuf, Diagnostic> {
         let path = self.file(name);
         let temporary = self.file(&format!(".{name}.{}.new", std::process::id()));
-        let write = || -> std::io::Result<()> {
+        let write = || -> io::Result<()> {
             let mut file = private_file(&temporary)?;
             file.write_all(content)?;
             file.sync_all()?;
-            std::fs::rename(&temporary, &path)
+            fs::rename(&temporary, &path)
         };
         write().map_err(|error| {
             // What was written of it helps nobody, and takes room.
-            let _left = std::fs::remove_file(&temporary);
+            let _left = fs::remove_file(&temporary);
             self.unwritten(603, format!("`{}` cannot be written", path.display()), &error)
         })?;
         Ok(path)
@@ -235,7 +245,7 @@ impl StateDir {
             file.write_all(&[0; 16 * 1024])?;
             file.sync_all()
         });
-        let _gone = std::fs::remove_file(&trial);
+        let _gone = fs::remove_file(&trial);
         let error = tried.err()?;
         landfall_diag::is_full(error.kind()).then(|| landfall_diag::disk_full(&self.path))
     }
@@ -243,26 +253,64 @@ impl StateDir {
     /// Removes what is only kept to be quicker, or to be looked at: what was fetched, and the server's log.
     pub(crate) fn make_room(&self) {
         // What cannot be removed takes its room as before.
-        let _fetched = std::fs::remove_dir_all(self.file("cache"));
-        let _log = std::fs::remove_file(self.file("server.log"));
+        let _fetched = fs::remove_dir_all(self.file("cache"));
+        let _log = fs::remove_file(self.file("server.log"));
     }
 
-    /// Removes the directory and all in it.
-    pub(crate) fn remove(&self, _held: Lock) -> Result<(), Diagnostic> {
-        // A link is removed with what it leads to; a directory that is a mount cannot be, but what is in it.
+    /// Removes all that Landfall has put into the directory, and the directory where it made it and nothing else is in
+    /// it; gives the names of what stays.
+    pub(crate) fn remove(&self, _held: Lock) -> Result<Vec<String>, Diagnostic> {
+        // A link is removed with what it leads to.
         let real = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
-        let removed = match std::fs::remove_dir_all(&real) {
-            Err(_) if std::fs::read_dir(&real).is_ok_and(|mut left| left.next().is_none()) => Ok(()),
-            other => other,
-        };
-        if removed.is_ok() && self.path.is_symlink() {
-            let _gone = std::fs::remove_file(&self.path);
+        let removed = remove_own(&real);
+        if removed.is_ok() && self.path.is_symlink() && !self.path.exists() {
+            let _gone = fs::remove_file(&self.path);
         }
-        removed.map_err(|error| {
+        removed.map(|left| left.iter().map(|name| name.to_string_lossy().into_owned()).collect()).map_err(|error| {
             Diagnostic::error(604, format!("the state directory `{}` cannot be removed", self.path.display()))
                 .note(error.to_string())
         })
     }
+}
+
+/// Makes the state directory that a cache lies in, with its marker, and the cache.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_cache(cache: &Path) -> io::Result<()> {
+    let Some(directory) = cache.parent() else { return make_private_directory(cache) };
+    StateDir::at(directory).create_cache().map(drop).map_err(|diagnostic| io::Error::other(diagnostic.message))
+}
+
+/// Removes what is Landfall's in a directory, and gives what is not.
+fn remove_own(directory: &Path) -> io::Result<Vec<OsString>> {
+    let made_here = Marker::here(directory).is_some_and(|marker| marker.directory == Maker::Landfall);
+    let (_, others) = contents::sorted(directory)?;
+    if made_here && others.is_empty() {
+        // Away with it in one step: whoever comes now begins afresh, and does not find half of it. A directory that is a
+        // mount cannot be moved.
+        let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let gone = directory.with_file_name(format!("{name}.gone.{}", std::process::id()));
+        if fs::rename(directory, &gone).is_ok() {
+            fs::remove_dir_all(&gone)?;
+            return Ok(Vec::new());
+        }
+    }
+    let (own, others) = contents::sorted(directory)?;
+    // Beside other files in a directory of ours, marker and `.gitignore` go on saying whose it is.
+    let stays = made_here && !others.is_empty();
+    for name in own {
+        let is_ignore = name == contents::IGNORE;
+        let is_kept =
+            (stays && (is_ignore || name == contents::MARKER)) || (is_ignore && !contents::is_own_ignore(directory));
+        if !is_kept {
+            remove_entry(&directory.join(name))?;
+        }
+    }
+    if made_here && !stays {
+        let _mounted = fs::remove_dir(directory);
+    }
+    Ok(others)
 }
 
 impl Lock {
@@ -276,7 +324,7 @@ impl Lock {
     fn retract(&self) {
         // Where the directory was removed under this process, another one's address may stand there by now.
         if self.stands() {
-            let _gone = std::fs::remove_file(&self.endpoint);
+            let _gone = fs::remove_file(&self.endpoint);
         }
     }
 
@@ -307,34 +355,12 @@ impl Drop for Lock {
 }
 
 fn remove_if_present(path: &Path) -> Result<(), Diagnostic> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Diagnostic::error(604, format!("`{}` cannot be removed", path.display())).note(error.to_string()))
         }
         _ => Ok(()),
     }
-}
-
-#[cfg(unix)]
-fn restrict(path: &Path, mode: u32) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-fn restrict(_path: &Path, _mode: u32) -> std::io::Result<()> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    std::fs::OpenOptions::new().create(true).write(true).truncate(true).open(path)
 }
 
 #[cfg(test)]
@@ -360,7 +386,7 @@ mod tests {
         let dir = scratch();
         let state = StateDir::at(dir.path().join("state"));
         state.create().expect("made");
-        std::fs::write(state.file("endpoint.json"), b"{\"pid\":1}").expect("written");
+        fs::write(state.file("endpoint.json"), b"{\"pid\":1}").expect("written");
         let _held = state.try_lock().expect("lockable").expect("free");
         assert!(!state.file("endpoint.json").exists());
     }

@@ -28,6 +28,7 @@ mod it {
     mod looks;
     mod luckyplans;
     mod machines;
+    mod ownership;
     mod previews;
     mod refusals;
     mod rehearsal;

@@ -7,6 +7,7 @@
 //! A version that is named in full and was fetched before needs no network.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use landfall_sprig::Version;
@@ -23,6 +24,8 @@ use crate::repository::{RepositoryEntry, RepositoryFile, fetch_archive, find_in_
 pub struct RemoteCharts {
     /// The directory for archives; nothing is kept when it is not said.
     pub cache: Option<PathBuf>,
+    /// Makes the directory for archives before the first one is kept there; without it, it is made as any other.
+    pub make_cache: Option<fn(&Path) -> io::Result<()>>,
     /// Helm's file of the repositories that were added, with their credentials.
     pub repositories: Option<PathBuf>,
     /// Where credentials for registries are.
@@ -66,7 +69,7 @@ impl RemoteCharts {
             self.ask_registry(repository, name, version)?
         };
         if let Some(path) = kept {
-            keep(&path, &bytes);
+            self.keep(&path, &bytes);
         }
         Ok(FetchedChart { bytes, place })
     }
@@ -105,16 +108,21 @@ impl RemoteCharts {
         let address = Sha256::digest(format!("{repository}\n{name}\n{version}"));
         Some(self.cache.as_ref()?.join("charts").join(format!("{}.tgz", hex(&address))))
     }
-}
 
-/// Keeps an archive for the next time, beside and renamed, as another process may be reading it; where that cannot be, it
-/// is fetched again.
-fn keep(path: &Path, bytes: &[u8]) {
-    let partial = path.with_extension(format!("{}.partial", std::process::id()));
-    let written = fs::create_dir_all(path.parent().unwrap_or(path))
-        .and_then(|()| fs::write(&partial, bytes))
-        .and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        let _not_there = fs::remove_file(&partial);
+    /// Keeps an archive for the next time, beside and renamed, as another process may be reading it; where that cannot
+    /// be, it is fetched again.
+    fn keep(&self, path: &Path, bytes: &[u8]) {
+        let made = match (&self.cache, self.make_cache) {
+            (Some(cache), Some(make)) => make(cache),
+            _ => Ok(()),
+        };
+        let partial = path.with_extension(format!("{}.partial", std::process::id()));
+        let written = made
+            .and_then(|()| fs::create_dir_all(path.parent().unwrap_or(path)))
+            .and_then(|()| fs::write(&partial, bytes))
+            .and_then(|()| fs::rename(&partial, path));
+        if written.is_err() {
+            let _not_there = fs::remove_file(&partial);
+        }
     }
 }

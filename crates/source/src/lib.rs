@@ -30,6 +30,7 @@ mod repository;
 mod revision;
 mod schemas;
 mod source_tree;
+mod tracked;
 mod vendored;
 mod worktree;
 
@@ -56,4 +57,5 @@ pub use repository::{
 pub use revision::Revision;
 pub use schemas::schema_documents;
 pub use source_tree::SourceTree;
+pub use tracked::{Tracked, tracked};
 pub use vendored::lend_vendored;

@@ -102,7 +102,7 @@ impl Worktree {
         for item in status {
             let item = item.map_err(|error| failed(error.to_string()))?;
             let path = item.location().to_string();
-            if path == ".landfall" || path.starts_with(".landfall/") {
+            if path.split('/').next().is_some_and(is_kept_beside) {
                 continue;
             }
             changed.insert(path);
@@ -127,7 +127,7 @@ impl Worktree {
         let mut names = Vec::new();
         for entry in read_dir(&real)? {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name == ".git" || name == ".landfall" {
+            if is_kept_beside(&name) {
                 continue;
             }
             let is_dir = entry.path().metadata().map(|meta| meta.is_dir()).unwrap_or(false);
@@ -160,7 +160,7 @@ impl Worktree {
         let Some(real) = self.resolve(directory)? else { return Ok(files) };
         for entry in read_dir(&real)? {
             let name = entry.file_name();
-            if name == ".git" || name == ".landfall" {
+            if name.to_str().is_some_and(is_kept_beside) {
                 continue;
             }
             let Some(name) = name.to_str() else {
@@ -204,10 +204,12 @@ impl Worktree {
         };
         match real.strip_prefix(&self.root) {
             // Credentials lie there, and whoever may write a chart may print what it reads.
-            Ok(inside) if inside.iter().any(|part| part == ".git" || part == ".landfall") => Err(SourceError::Link {
-                path,
-                why: format!("leads to `{}`, which is no file of the tree", inside.display()),
-            }),
+            Ok(inside) if inside.iter().filter_map(|part| part.to_str()).any(is_kept_beside) => {
+                Err(SourceError::Link {
+                    path,
+                    why: format!("leads to `{}`, which is no file of the tree", inside.display()),
+                })
+            }
             Ok(_) => Ok(Some(real)),
             Err(_) => Err(SourceError::Link { path, why: format!("points out of the tree, to `{}`", real.display()) }),
         }
@@ -259,6 +261,13 @@ fn read_dir(path: &Path) -> Result<Vec<std::fs::DirEntry>, SourceError> {
         std::fs::read_dir(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     Ok(entries)
+}
+
+/// Whether a name is one of those that git and Landfall keep beside a tree's own files; a state directory that is being
+/// made or removed has another one for a moment.
+fn is_kept_beside(name: &str) -> bool {
+    let passing = |rest: &str| rest.starts_with("new.") || rest.starts_with("gone.");
+    name == ".git" || name == ".landfall" || name.strip_prefix(".landfall.").is_some_and(passing)
 }
 
 /// Whether some element of a path below a root is a symbolic link.

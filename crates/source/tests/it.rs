@@ -3,6 +3,7 @@
 mod it {
     mod signed;
     mod strangers;
+    mod tracked;
 }
 
 use std::path::Path;

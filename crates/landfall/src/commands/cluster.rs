@@ -101,7 +101,7 @@ pub(crate) async fn reset(context: &Context, args: ResetArgs) -> Outcome {
     let _delivering = alone(context, &state, "cluster reset", args.timeout.as_ref()).await?;
     embedded::stop_server(&state).await?;
     match state.wait_for_lock(Duration::from_secs(5)).map_err(Failure::from)? {
-        Some(lock) => state.remove(lock).map_err(Failure::from)?,
+        Some(lock) => context.forget(&state, lock)?,
         None => return Err(Failure::new(Exit::Failed, Diagnostic::error(620, "the embedded cluster is in use"))),
     }
     context.ui.line("the embedded cluster and its state are gone");
@@ -163,9 +163,8 @@ pub(crate) async fn kubeconfig(context: &Context, args: KubeconfigArgs) -> Outco
                 .help("landfall cluster start"),
         ));
     }
-    let text = std::fs::read_to_string(&file).map_err(|error| {
-        Failure::from(Diagnostic::error(628, format!("`{}` cannot be read", file.display())).note(error.to_string()))
-    })?;
+    // Not the file's own text, which goes into the user's kubeconfig with `--merge`: it could name programs.
+    let text = state.access().map_err(Failure::from)?.kubeconfig_text()?;
     if args.path {
         context.ui.line(&file.display().to_string());
     } else if args.merge {

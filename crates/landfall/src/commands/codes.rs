@@ -99,7 +99,7 @@ const GROUPS: [Group; 14] = [
 ];
 
 /// What is known of single codes beyond their group.
-const CODES: [(u16, &str); 5] = [
+const CODES: [(u16, &str); 6] = [
     (
         410,
         "The object's apiVersion is served by nobody: Kubernetes has removed it, the definition that brings the kind serves \
@@ -129,6 +129,16 @@ const CODES: [(u16, &str); 5] = [
         "No server tries an object in a namespace that is not there. A namespace that the delivery brings is made first, \
          written down, and deleted again when anything is refused; a process that dies in between leaves it to the next \
          delivery, which goes on with it.",
+    ),
+    (
+        608,
+        "A state directory is ours where Landfall made it in this very place; `made-here.json` in it names the directory by \
+         its number and the moment of its birth, which nobody can ship. `.landfall` of a tree that is not ours, that is a link \
+         or that git has written into is moved to `.landfall/aside/1` unread. A copy, a backup or a tree that was moved to \
+         another disk looks the same: name it once (`--state DIR`) and it is taken over with its cluster and history, \
+         without what it says of servers, tokens and made clusters; then it may be moved back. A directory that `--state` \
+         names is never moved: it is refused when git tracks it, when it is another user's, or when it holds files by the \
+         names of ours that Landfall has not written.",
     ),
 ];
 

@@ -39,7 +39,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         if place.state.exists() && !args.keep_data && !args.dry_run {
             let _delivering = context.deliver_alone(&place.state, "down", patience(&args)).await?;
             if let Some(lock) = place.state.try_lock().map_err(Failure::from)? {
-                place.state.remove(lock).map_err(Failure::from)?;
+                context.forget(&place.state, lock)?;
             }
         }
         context.ui.status("nothing runs here");
@@ -144,7 +144,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         if forget && !args.keep_data {
             let lock = place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)?;
             if let Some(lock) = lock {
-                place.state.remove(lock).map_err(Failure::from)?;
+                context.forget(&place.state, lock)?;
             }
         }
     }
@@ -214,7 +214,7 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
         return Ok(Exit::Done);
     }
     if let Some(lock) = place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)? {
-        place.state.remove(lock).map_err(Failure::from)?;
+        context.forget(&place.state, lock)?;
         context.ui.line("the embedded cluster and its state are gone");
     }
     Ok(Exit::Done)

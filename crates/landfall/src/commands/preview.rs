@@ -83,7 +83,11 @@ fn environments(
     }
     let mut query = context.query(target, Some(head));
     let place = landfall_delivery::TargetPlace::of(&query).map_err(|it| nothing_to_rehearse(it.into()))?;
-    query.cache = context.state_of(&place)?.file("cache");
+    let state = context.state_of(&place)?;
+    query.cache = state.file("cache");
+    if matches!(place, landfall_delivery::TargetPlace::Remote(_)) {
+        state.create_cache().map_err(Failure::from)?;
+    }
     let target = landfall_delivery::Target::load(&place, &query).map_err(|it| nothing_to_rehearse(it.into()))?;
     Ok(match &target.kind {
         TargetKind::System(file) => file.system.environments.keys().cloned().map(Some).collect(),

@@ -132,7 +132,9 @@ fn os_words(error: &std::io::Error) -> String {
 /// How charts that lie elsewhere are asked for.
 pub(crate) fn remote_charts(context: &Context, place: &Place) -> RemoteCharts {
     let variable = |name: &str| context.env.get(name).map(str::to_owned);
-    environment::remote_charts(&variable, &context.cwd, place.state.file("cache"))
+    let charts = environment::remote_charts(&variable, &context.cwd, place.state.file("cache"));
+    // Its directory gets its marker before anything lies in it.
+    RemoteCharts { make_cache: Some(crate::state::make_cache), ..charts }
 }
 
 /// What narrows the delivery down.

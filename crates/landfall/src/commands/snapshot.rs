@@ -9,7 +9,7 @@ use crate::context::{ClusterChoice, Context};
 use crate::embedded::{self, Hosting};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome, failed};
-use crate::state::StateDir;
+use crate::state::Chosen;
 
 pub(crate) async fn write(context: &Context, args: SnapshotArgs) -> Outcome {
     let place = context.declared_place(None, &args.place)?;
@@ -43,7 +43,7 @@ pub(crate) async fn write(context: &Context, args: SnapshotArgs) -> Outcome {
 }
 
 pub(crate) async fn fork(context: &Context, args: ForkArgs) -> Outcome {
-    let into = StateDir::at(context.cwd.join(&args.into));
+    let into = context.take(context.cwd.join(&args.into), Chosen::ByUser)?;
     if into.file("cluster.db").exists() {
         return Err(Failure::usage(
             Diagnostic::error(145, format!("`{}` holds a cluster already", args.into)).help("name another directory"),

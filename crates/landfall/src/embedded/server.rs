@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use landfall_diag::Diagnostic;
 use landfall_drydock::{Cluster, ControlPlane, IngressOptions, IngressServer, NodeSpec, Options, Storage};
 
+use super::process::{self, Process};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -235,7 +236,19 @@ pub(crate) async fn stop_server(state: &StateDir) -> Result<bool, Failure> {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
-    terminate(endpoint.pid);
+    match process::look(endpoint.pid, state.path()) {
+        Process::Server => terminate(endpoint.pid),
+        Process::Gone => {}
+        Process::Other => {
+            return Err(Failure::new(
+                Exit::Failed,
+                Diagnostic::error(626, format!("pid {} is not a server of this embedded cluster", endpoint.pid))
+                    .note(format!("`{}` names it, and somebody holds the lock", state.file("endpoint.json").display()))
+                    .note("no process was signalled")
+                    .help(format!("look who holds it: fuser {}", crate::ui::word(&state.file("lock")))),
+            ));
+        }
+    }
     let deadline = Instant::now() + ENDING;
     while state.is_open() {
         if Instant::now() >= deadline {

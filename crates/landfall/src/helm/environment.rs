@@ -59,6 +59,7 @@ pub(crate) fn remote_charts(var: &dyn Fn(&str) -> Option<String>, directory: &Pa
     let registries = or("HELM_REGISTRY_CONFIG", format!("{}/registry/config.json", homes.config));
     RemoteCharts {
         cache: Some(cache),
+        make_cache: None,
         repositories: Some(repositories),
         credentials: Credentials {
             given: None,

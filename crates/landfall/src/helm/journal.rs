@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::{Stop, World};
 use crate::delivering::{Delivering, LONGEST};
 use crate::lock_file;
-use crate::state::StateDir;
+use crate::state::{StateDir, make_private_directory};
 
 /// Where journals of a cluster's releases lie.
 pub(super) enum JournalPlace {
@@ -80,7 +80,7 @@ impl JournalPlace {
             JournalPlace::Personal(directory) => {
                 let file = directory.join(format!("{namespace}.{name}.db"));
                 // Where nothing can be written, an operation runs as Helm's does: without a journal.
-                if fs::create_dir_all(directory).is_err() {
+                if make_private_directory(directory).is_err() {
                     return in_memory(false).await;
                 }
                 let Ok(lock) = lock_file::hold(&file.with_extension("lock")) else { return in_memory(false).await };

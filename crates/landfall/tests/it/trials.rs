@@ -48,7 +48,7 @@ fn tells_all(told: Ran) -> Ran {
 fn up_tells_all_that_would_be_refused_and_changes_nothing() {
     let sandbox = invalid_chart();
     let before = {
-        sandbox.run(&["cluster", "status", "--state", STATE]);
+        sandbox.run(&["cluster", "fork", STATE]).exits(0);
         namespaces_of(&sandbox)
     };
     let told = sandbox.run(&["up", "web", "-n", "shop", "--state", STATE]);
@@ -58,7 +58,6 @@ fn up_tells_all_that_would_be_refused_and_changes_nothing() {
 }
 
 fn namespaces_of(sandbox: &Sandbox) -> Vec<String> {
-    std::fs::create_dir_all(sandbox.root().join(STATE)).expect("made");
     namespaces(&sandbox.root().join(STATE))
 }
 

@@ -12,7 +12,6 @@ use crate::context::{Context, Place};
 use crate::embedded;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::kubeconfig;
 
 /// Whether a command failed because the disk is full.
 pub(super) fn is_why(failure: &Failure) -> bool {
@@ -27,7 +26,7 @@ pub(super) fn of(removal: &Removal) -> Option<Failure> {
 
 /// Removes an embedded cluster as it is, where nothing but `wanted` lives on it; what else does is told instead.
 pub(super) async fn forget(context: &Context, place: &Place, wanted: &[&Unit], mut why: Failure) -> Outcome {
-    let others = others(context, place, wanted).await;
+    let others = others(place, wanted).await;
     if !others.is_empty() {
         if let Some(first) = why.diagnostics.first_mut() {
             *first = std::mem::replace(first, landfall_diag::disk_full(place.state.path()))
@@ -42,7 +41,7 @@ pub(super) async fn forget(context: &Context, place: &Place, wanted: &[&Unit], m
     ));
     embedded::stop_server(&place.state).await?;
     match place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)? {
-        Some(lock) => place.state.remove(lock).map_err(Failure::from)?,
+        Some(lock) => context.forget(&place.state, lock)?,
         None => return Err(why),
     }
     context.ui.line("the embedded cluster and its state are gone");
@@ -50,13 +49,13 @@ pub(super) async fn forget(context: &Context, place: &Place, wanted: &[&Unit], m
 }
 
 /// Releases that nobody asked to take down, as far as a server that runs can be asked.
-async fn others(context: &Context, place: &Place, wanted: &[&Unit]) -> Vec<String> {
+async fn others(place: &Place, wanted: &[&Unit]) -> Vec<String> {
     let serves = place.state.is_open() && place.state.endpoint().is_some_and(|endpoint| endpoint.listens());
     if wanted.is_empty() || !serves {
         return Vec::new();
     }
-    let file = place.state.file("kubeconfig");
-    let Ok(client) = kubeconfig::connect(&context.env, "landfall", Some(&file)).await else { return Vec::new() };
+    let Ok(access) = place.state.access() else { return Vec::new() };
+    let Ok(client) = access.client().await else { return Vec::new() };
     let releases = Releases::new(Cluster::new(client), "default", std::sync::Arc::new(landfall_engine::WallClock));
     let records = releases.list_everywhere(ListFilter::All).await.unwrap_or_default();
     let known = |namespace: &str, name: &str| wanted.iter().any(|it| it.namespace == namespace && it.name == name);

@@ -1,0 +1,88 @@
+//! How a served cluster is talked to: by its address, its token and the authority that signed its certificate.
+//!
+//! The file `kubeconfig` is written for kubectl and others. Of it the authority is read and nothing else: a kubeconfig
+//! can name programs, files and servers.
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use landfall_diag::Diagnostic;
+use serde_json::{Value, json};
+
+use super::StateDir;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// What it takes to talk to a served cluster.
+pub(crate) struct Access {
+    server: String,
+    token: String,
+    /// Its certificate, PEM in base64, as kubeconfigs have it.
+    authority: String,
+}
+
+impl StateDir {
+    /// How the cluster is talked to that is served now.
+    ///
+    /// # Errors
+    /// Nobody serves, or what a server writes down is not there.
+    pub(crate) fn access(&self) -> Result<Access, Diagnostic> {
+        let unreadable = |name: &str, why: String| {
+            Diagnostic::error(628, format!("`{}` cannot be read", self.file(name).display())).note(why)
+        };
+        let read =
+            |name: &str| std::fs::read_to_string(self.file(name)).map_err(|error| unreadable(name, error.to_string()));
+        let endpoint = self.endpoint().ok_or_else(|| {
+            Diagnostic::error(627, "the embedded cluster does not run, so no kubeconfig leads to it")
+                .help("landfall cluster start")
+        })?;
+        let kubeconfig = landfall_yaml::to_json(&read("kubeconfig")?)
+            .map_err(|error| unreadable("kubeconfig", error.to_string()))?;
+        let authority = kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"].as_str();
+        let authority = authority.ok_or_else(|| unreadable("kubeconfig", "it names no authority".to_owned()))?;
+        Ok(Access { server: endpoint.server, token: read("token")?.trim().to_owned(), authority: authority.to_owned() })
+    }
+}
+
+impl Access {
+    /// The kubeconfig that leads there, made anew.
+    fn kubeconfig(&self) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{
+                "name": "landfall",
+                "cluster": {"server": self.server, "certificate-authority-data": self.authority},
+            }],
+            "users": [{"name": "landfall-admin", "user": {"token": self.token}}],
+            "contexts": [{
+                "name": "landfall",
+                "context": {"cluster": "landfall", "user": "landfall-admin", "namespace": "default"},
+            }],
+            "current-context": "landfall",
+        })
+    }
+
+    /// The same as text.
+    ///
+    /// # Errors
+    /// Nothing that a cluster wrote; the emitter's.
+    pub(crate) fn kubeconfig_text(&self) -> Result<String, Failure> {
+        landfall_yaml::emit(&self.kubeconfig()).map_err(|error| unusable(&error.to_string()))
+    }
+
+    /// A client; no request is made yet.
+    ///
+    /// # Errors
+    /// A certificate that is none.
+    pub(crate) async fn client(&self) -> Result<kube::Client, Failure> {
+        let kubeconfig: Kubeconfig =
+            serde_json::from_value(self.kubeconfig()).map_err(|error| unusable(&error.to_string()))?;
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+            .await
+            .map_err(|error| unusable(&error.to_string()))?;
+        kube::Client::try_from(config).map_err(|error| unusable(&error.to_string()))
+    }
+}
+
+fn unusable(why: &str) -> Failure {
+    Failure::new(Exit::Unreachable, Diagnostic::error(611, "the embedded cluster cannot be talked to").note(why))
+}
