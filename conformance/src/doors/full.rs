@@ -22,19 +22,20 @@ pub(super) fn at_a_write(system: &System, bytes: u64) -> anyhow::Result<()> {
     }
     // Sizes of a file system in memory are pages.
     let disk = Disk::mount(&system.root().join("disk"), (bytes / 4096 + 1) * 4096)?;
-    link(system)?;
+    // A link in the place of `.landfall` would be nobody's of ours.
+    system.keep_state_in(system.root().join("disk/state"));
     let up = system.run(&["up"])?;
     called_so(&up)?;
     disk.resize(ROOM)?;
     system.run(&["up"])?.is(&[0]).context("with room again the same command does not go on")?;
     system.run(&["down"])?.is(&[0])?;
-    unlink(system)
+    Ok(())
 }
 
 /// A delivery whose disk becomes full at a moment, and a `down` that has to do without room.
 pub(super) fn meanwhile(system: &System, moment: Duration, written: u64) -> anyhow::Result<()> {
     let disk = Disk::mount(&system.root().join("disk"), (written / 4096 + 64) * 4096)?;
-    link(system)?;
+    system.keep_state_in(system.root().join("disk/state"));
     let up = system.start(&["up"])?;
     std::thread::sleep(moment);
     disk.fill();
@@ -42,8 +43,7 @@ pub(super) fn meanwhile(system: &System, moment: Duration, written: u64) -> anyh
     let addresses = system.addresses();
     system.run(&["down"])?.is(&[0]).context("`down` on a full disk")?;
     disk.clear();
-    super::aftermath::nothing_stays(system, &addresses)?;
-    unlink(system)
+    super::aftermath::nothing_stays(system, &addresses)
 }
 
 /// Whether a delivery that found no room says so.
@@ -54,19 +54,4 @@ fn called_so(up: &Ended) -> anyhow::Result<()> {
     let fits = up.code == 1 && up.said.contains("the disk that holds") && up.said.contains("is full");
     ensure!(fits, "a full disk is told with exit {}:\n{}", up.code, up.said);
     Ok(())
-}
-
-/// The state directory lies on the small disk.
-fn link(system: &System) -> anyhow::Result<()> {
-    let inside = system.root().join("disk/state");
-    std::fs::create_dir(&inside)?;
-    std::os::unix::fs::symlink(inside, system.state())?;
-    Ok(())
-}
-
-fn unlink(system: &System) -> anyhow::Result<()> {
-    match std::fs::remove_file(system.state()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
 }

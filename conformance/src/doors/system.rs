@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -37,6 +38,8 @@ pub(super) struct System {
     place: TempDir,
     landfall: PathBuf,
     deadline: Duration,
+    /// Where the state lies, when it was named.
+    named: OnceLock<PathBuf>,
 }
 
 /// A command that runs.
@@ -69,7 +72,7 @@ impl System {
             fs::write(path, text)?;
         }
         fs::create_dir(place.path().join("said"))?;
-        Ok(System { place, landfall: landfall.to_owned(), deadline })
+        Ok(System { place, landfall: landfall.to_owned(), deadline, named: OnceLock::new() })
     }
 
     pub(super) fn root(&self) -> PathBuf {
@@ -77,13 +80,21 @@ impl System {
     }
 
     pub(super) fn state(&self) -> PathBuf {
-        self.root().join(".landfall")
+        self.named.get().cloned().unwrap_or_else(|| self.root().join(".landfall"))
+    }
+
+    /// Names a directory for the state of all commands to come, as `LANDFALL_STATE` does.
+    pub(super) fn keep_state_in(&self, directory: PathBuf) {
+        let _once = self.named.set(directory);
     }
 
     fn command(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.root()).env_clear().stdin(Stdio::null());
         command.env("HOME", self.place.path()).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        if let Some(state) = self.named.get() {
+            command.env("LANDFALL_STATE", state);
+        }
         command
     }
 
