@@ -266,3 +266,18 @@ fn the_repository_that_stands_in_for_itself_is_rehearsed_at_both_revisions() {
     let rehearsed = rehearsed.says("~ ConfigMap/web").says("green → white");
     assert!(!rehearsed.all().contains("never"), "{}", rehearsed.all());
 }
+
+#[test]
+fn what_only_looks_keeps_fetched_charts_in_a_directory_of_ours() {
+    let sandbox = Sandbox::empty();
+    let shelf = repository(&sandbox);
+    let spec = format!("  source: {{repoURL: \"{}\", chart: web, targetRevision: 1.2.3}}", shelf.url());
+    application(&sandbox, "web", "default", &spec);
+    let plan = || sandbox.run(&["plan", "apps"]).exits(0).says("ConfigMap");
+    plan();
+    assert!(sandbox.root().join(".landfall/made-here.json").exists());
+    let asked = shelf.seen().len();
+    let again = plan();
+    assert!(!again.all().contains("LF0608"), "{}", again.all());
+    assert_eq!(shelf.seen().len(), asked, "{:?}", shelf.seen());
+}

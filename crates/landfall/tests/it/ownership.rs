@@ -238,6 +238,25 @@ fn a_process_that_is_no_server_of_this_cluster_is_not_signalled() {
 }
 
 #[test]
+fn of_a_kubeconfig_that_was_replaced_nothing_but_the_authority_is_believed() {
+    let mut sandbox = delivered();
+    sandbox.stays(".landfall");
+    sandbox.run(&["cluster", "start"]).exits(0);
+    let kubeconfig = sandbox.read(".landfall/kubeconfig");
+    let authority = kubeconfig.lines().find(|line| line.contains("certificate-authority-data")).expect("it names one");
+    let ran = sandbox.root().join("../ran");
+    sandbox.write(
+        ".landfall/kubeconfig",
+        &format!("apiVersion: v1\nkind: Config\nclusters:\n- name: landfall\n  cluster:\n    {}\n    server: https://203.0.113.9\n    proxy-url: http://203.0.113.9\nusers: [{{name: x, user: {{tokenFile: /etc/hostname, exec: {{apiVersion: client.authentication.k8s.io/v1, command: touch, args: [\"{}\"], interactiveMode: Never}}}}}}]\ncontexts: [{{name: landfall, context: {{cluster: landfall, user: x}}}}]\ncurrent-context: landfall\n", authority.trim(), ran.display()),
+    );
+    sandbox.run(&["status"]).exits(0).says("web");
+    sandbox.run(&["helm", "list", "-A"]).exits(0).says("web");
+    let shown = sandbox.run(&["cluster", "kubeconfig"]).exits(0);
+    assert!(!shown.stdout.contains("exec") && !shown.stdout.contains("203.0.113.9"), "{}", shown.all());
+    assert!(!ran.exists(), "a program ran");
+}
+
+#[test]
 fn an_endpoint_elsewhere_is_none() {
     let sandbox = delivered();
     let lock = File::options().write(true).open(sandbox.root().join(".landfall/lock")).expect("there");
