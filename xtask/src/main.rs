@@ -1,6 +1,7 @@
-//! Checks of this repository: `cargo xtask tidy`, `requirements`, `fixtures` and `evidence`.
+//! Checks of this repository: `cargo xtask tidy`, `advisories`, `requirements`, `fixtures` and `evidence`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command's own output")]
 
+mod advisories;
 mod evidence;
 mod fixtures;
 mod requirements;
@@ -12,6 +13,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask tidy            check the house rules
+       cargo xtask advisories      check Cargo.lock for versions with known holes, and withdrawn ones
+                   [--offline] [--from DIR]
        cargo xtask requirements    list requirement rows with the tests that carry their ids
                    [--owner NAME] [--empty] [--strict]
        cargo xtask fixtures        count the rules and traps that have fixtures
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let outcome = match arguments.first().map(String::as_str) {
         Some("tidy") => tidy::run(root),
+        Some("advisories") => advisories::run(root, &arguments[1..]),
         Some("evidence") => evidence::run(root),
         Some("fixtures") => fixtures::run(root),
         Some("requirements") => requirements::run(root, &arguments[1..]),
