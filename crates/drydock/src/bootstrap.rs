@@ -155,60 +155,118 @@ fn node(world: &mut World, actor: &Actor, index: usize, spec: &NodeSpec) -> Resu
     Ok(())
 }
 
+/// Groups and resources that the user-facing roles may read (`bootstrappolicy/policy.go`, `system:aggregate-to-view`).
+const READABLE: &[(&[&str], &[&str])] = &[
+    (
+        &[""],
+        &[
+            "bindings",
+            "configmaps",
+            "endpoints",
+            "limitranges",
+            "namespaces",
+            "namespaces/status",
+            "persistentvolumeclaims",
+            "persistentvolumeclaims/status",
+            "pods",
+            "pods/log",
+            "pods/status",
+            "replicationcontrollers",
+            "replicationcontrollers/scale",
+            "replicationcontrollers/status",
+            "resourcequotas",
+            "resourcequotas/status",
+            "serviceaccounts",
+            "services",
+            "services/status",
+        ],
+    ),
+    (&["", "events.k8s.io"], &["events"]),
+    (&["discovery.k8s.io"], &["endpointslices"]),
+    (
+        &["apps"],
+        &[
+            "controllerrevisions",
+            "daemonsets",
+            "daemonsets/status",
+            "deployments",
+            "deployments/scale",
+            "deployments/status",
+            "replicasets",
+            "replicasets/scale",
+            "replicasets/status",
+            "statefulsets",
+            "statefulsets/scale",
+            "statefulsets/status",
+        ],
+    ),
+    (&["autoscaling"], &["horizontalpodautoscalers", "horizontalpodautoscalers/status"]),
+    (&["batch"], &["cronjobs", "cronjobs/status", "jobs", "jobs/status"]),
+    (&["policy"], &["poddisruptionbudgets", "poddisruptionbudgets/status"]),
+    (&["networking.k8s.io"], &["ingresses", "ingresses/status", "networkpolicies"]),
+    (&["resource.k8s.io"], &["resourceclaims", "resourceclaims/status", "resourceclaimtemplates"]),
+];
+
+/// What `edit` may write of it; not where services lead (`endpoints`, `endpointslices`): whoever may write that reaches
+/// other namespaces' pods through what reads it.
+const WRITABLE: &[(&[&str], &[&str])] = &[
+    (
+        &[""],
+        &[
+            "configmaps",
+            "persistentvolumeclaims",
+            "pods",
+            "pods/attach",
+            "pods/exec",
+            "pods/portforward",
+            "pods/proxy",
+            "replicationcontrollers",
+            "replicationcontrollers/scale",
+            "secrets",
+            "serviceaccounts",
+            "services",
+            "services/proxy",
+        ],
+    ),
+    (&["", "events.k8s.io"], &["events"]),
+    (
+        &["apps"],
+        &[
+            "daemonsets",
+            "deployments",
+            "deployments/rollback",
+            "deployments/scale",
+            "replicasets",
+            "replicasets/scale",
+            "statefulsets",
+            "statefulsets/scale",
+        ],
+    ),
+    (&["autoscaling"], &["horizontalpodautoscalers"]),
+    (&["batch"], &["cronjobs", "jobs"]),
+    (&["policy"], &["poddisruptionbudgets"]),
+    (&["networking.k8s.io"], &["ingresses", "networkpolicies"]),
+    (&["coordination.k8s.io"], &["leases"]),
+    (&["resource.k8s.io"], &["resourceclaims", "resourceclaimtemplates"]),
+];
+
+/// What `edit` may read beyond what it may view.
+const READABLE_BY_EDITORS: &[(&[&str], &[&str])] = &[
+    (&[""], &["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"]),
+    (&["coordination.k8s.io"], &["leases"]),
+];
+
 /// The user-facing default roles, and what everyone may ask.
 fn roles() -> Vec<(&'static str, Value)> {
-    let read = json!(["get", "list", "watch"]);
-    let write = json!(["create", "delete", "deletecollection", "patch", "update"]);
-    let groups: [(&str, &[&str]); 7] = [
-        (
-            "",
-            &[
-                "configmaps",
-                "endpoints",
-                "persistentvolumeclaims",
-                "pods",
-                "replicationcontrollers",
-                "replicationcontrollers/scale",
-                "serviceaccounts",
-                "services",
-            ],
-        ),
-        (
-            "apps",
-            &[
-                "daemonsets",
-                "deployments",
-                "deployments/scale",
-                "replicasets",
-                "replicasets/scale",
-                "statefulsets",
-                "statefulsets/scale",
-            ],
-        ),
-        ("autoscaling", &["horizontalpodautoscalers"]),
-        ("batch", &["cronjobs", "jobs"]),
-        ("policy", &["poddisruptionbudgets"]),
-        ("networking.k8s.io", &["ingresses", "networkpolicies"]),
-        ("discovery.k8s.io", &["endpointslices"]),
-    ];
-    let rules = |verbs: &Value| -> Vec<Value> {
-        groups
-            .iter()
-            .map(|(group, resources)| json!({"apiGroups": [group], "resources": resources, "verbs": verbs}))
-            .collect()
+    let rules = |table: &[(&[&str], &[&str])], verbs: &[&str]| -> Vec<Value> {
+        let rule = |(groups, resources): &(&[&str], &[&str])| json!({"apiGroups": groups, "resources": resources, "verbs": verbs});
+        table.iter().map(rule).collect()
     };
-    let mut view = rules(&read);
-    view.push(json!({
-        "apiGroups": [""], "verbs": read,
-        "resources": ["bindings", "events", "limitranges", "namespaces", "namespaces/status", "pods/log", "pods/status", "resourcequotas"],
-    }));
+    let read = ["get", "list", "watch"];
+    let view = rules(READABLE, &read);
     let mut edit = view.clone();
-    edit.extend(rules(&write));
-    edit.push(json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create", "delete", "deletecollection", "patch", "update"]}));
-    edit.push(json!({
-        "apiGroups": [""], "resources": ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy"],
-        "verbs": ["get", "list", "watch", "create", "delete", "deletecollection", "patch", "update"],
-    }));
+    edit.extend(rules(READABLE_BY_EDITORS, &read));
+    edit.extend(rules(WRITABLE, &["create", "delete", "deletecollection", "patch", "update"]));
     edit.push(json!({"apiGroups": [""], "resources": ["pods/eviction", "serviceaccounts/token"], "verbs": ["create"]}));
     edit.push(json!({"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["impersonate"]}));
     let mut admin = edit.clone();
