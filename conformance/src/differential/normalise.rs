@@ -71,7 +71,9 @@ const PLACES: &[(&[&str], Kind)] = &[
     (&["eventTime"], Kind::Time),
     (&["status", "expirationTimestamp"], Kind::Future),
     (&["metadata", "continue"], Kind::Opaque("continue")),
-    (&["status", "token"], Kind::Opaque("token")),
+    (&["status", "token"], Kind::Name("token")),
+    (&["spec", "token"], Kind::Name("token")),
+    (&["extra", "authentication.kubernetes.io/credential-id", "[]"], Kind::Name("credential")),
 ];
 
 /// Columns of tables whose cells depend on the moment.

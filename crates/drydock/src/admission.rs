@@ -5,8 +5,9 @@ use serde_json::Value;
 use crate::remarks::Remarks;
 use crate::resource::Resource;
 use crate::status::Status;
-use crate::world::World;
+use crate::world::{User, World};
 
+mod certificates;
 mod classes;
 mod limits;
 mod namespace;
@@ -27,6 +28,7 @@ pub(crate) enum Operation {
 
 /// One write on its way through admission.
 pub(crate) struct Review<'a> {
+    pub(crate) user: &'a User,
     pub(crate) operation: Operation,
     pub(crate) resource: &'a Resource,
     pub(crate) subresource: &'a str,
@@ -39,7 +41,7 @@ pub(crate) struct Review<'a> {
 
 impl Review<'_> {
     /// 403 for this object.
-    fn forbid(&self, why: impl std::fmt::Display) -> Status {
+    pub(crate) fn forbid(&self, why: impl std::fmt::Display) -> Status {
         let name = self.object["metadata"]["name"].as_str().unwrap_or_default();
         Status::forbidden(&self.resource.group, &self.resource.plural, name, why)
     }
@@ -93,6 +95,15 @@ pub(crate) fn validate(world: &World, review: &Review<'_>) -> Result<(), Status>
     }
     if on(world, "PodSecurity") {
         pod_security::check(world, review)?;
+    }
+    if on(world, "CertificateApproval") {
+        certificates::approval(world, review)?;
+    }
+    if on(world, "CertificateSigning") {
+        certificates::signing(world, review)?;
+    }
+    if on(world, "CertificateSubjectRestriction") {
+        certificates::subject(review)?;
     }
     if on(world, "PersistentVolumeClaimResize") {
         classes::resize(world, review)?;

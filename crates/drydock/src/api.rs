@@ -13,6 +13,7 @@ mod get;
 mod groups;
 mod health;
 mod identity;
+mod impersonation;
 mod list;
 mod logs;
 mod patch;
@@ -29,18 +30,23 @@ mod update;
 mod view;
 mod watch;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 pub use answer::Body;
 pub(crate) use identity::PeerCertificate;
+pub(crate) use impersonation::LastModes;
 pub use service::Service;
 
+use crate::lines::Line;
+use crate::places::Place;
 use crate::remarks::Remarks;
 use crate::status::Status;
 use crate::world::{Actor, User};
 
-/// One request, authenticated, with its body read.
+/// One request, authenticated; its body is read once it is authorized.
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) path: String,
@@ -49,13 +55,23 @@ pub(crate) struct Call {
     pub(crate) raw_query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// As whom it is carried out.
     pub(crate) user: User,
+    /// Who made it, whomever it is carried out as: what it keeps open is theirs.
+    pub(crate) asker: String,
+    /// The connection that it came on; none from this process.
+    pub(crate) line: Option<Arc<Line>>,
     pub(crate) accept: accept::Accept,
     /// What is told beside the answer, whatever it is.
     pub(crate) remarks: Remarks,
 }
 
 impl Call {
+    /// A place for an answer that stays open; 429 when its user has too many.
+    fn stream(&self) -> Result<Option<Place>, Status> {
+        self.line.as_ref().map(|line| line.stream(&self.asker)).transpose()
+    }
+
     /// The client's name up to the first slash: the default field manager.
     fn agent(&self) -> &str {
         let agent =

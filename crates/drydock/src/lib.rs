@@ -31,9 +31,11 @@ mod error;
 mod fault;
 mod ingress;
 mod kubelet;
+mod lines;
 mod managers;
 mod openapi;
 mod operators;
+mod places;
 mod plane;
 mod randomness;
 mod rbac;
@@ -64,6 +66,7 @@ pub use error::Error;
 pub use fault::{Effect as FaultEffect, Fault, FaultError};
 pub use ingress::{IngressError, IngressOptions, IngressServer, SIMULATED_HEADER, UNDECLARED_HEADER};
 pub use kubelet::ImageReference;
+pub use lines::ServeLimits;
 pub use operators::definitions::{definition, definitions, known_kinds, operator};
 pub use operators::standing::{
     Entry as OperatorEntry, OPERATOR_RECORD, OperatorRecord, Operators, SimulatedOperator, Standing,

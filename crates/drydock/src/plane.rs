@@ -19,6 +19,7 @@ pub(crate) struct Plane {
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) documents: crate::openapi::Cache,
     pub(crate) audit: AuditLog,
+    pub(crate) last_modes: crate::api::LastModes,
     pub(crate) activity: Activity,
     pub(crate) alarms: crate::alarms::Alarms,
     pub(crate) watchers: Arc<crate::watchers::Watchers>,

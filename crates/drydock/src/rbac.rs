@@ -1,9 +1,19 @@
 //! Who may do what: evaluation of Roles and bindings (`plugin/pkg/auth/authorizer/rbac`).
 
+mod escalation;
+mod rule;
+
 use serde_json::Value;
 
 use crate::status::{Status, qualified};
 use crate::world::{Authorization, User, World};
+
+pub(crate) use escalation::confirm as confirm_no_escalation;
+use rule::Rule;
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+const ROLES: &str = "roles.rbac.authorization.k8s.io";
+const CLUSTER_ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,29 +55,86 @@ impl Attributes {
 
 /// 403 in the real server's words when the user may not.
 pub(crate) fn authorize(world: &World, user: &User, asked: &Attributes) -> Result<(), Status> {
-    if allowed(world, user, asked) { Ok(()) } else { Err(refusal(user, asked)) }
+    match decide(world, user, asked) {
+        Decision::Allowed(_) => Ok(()),
+        Decision::NoOpinion(why) => Err(refusal(user, asked, &why)),
+    }
 }
 
 /// True when the user may.
 pub(crate) fn allowed(world: &World, user: &User, asked: &Attributes) -> bool {
-    reason(world, user, asked).is_some()
+    matches!(decide(world, user, asked), Decision::Allowed(_))
 }
 
-/// Why the user may, in the real server's words; `None` when not. Empty for those who may everything.
-pub(crate) fn reason(world: &World, user: &User, asked: &Attributes) -> Option<String> {
-    if user.groups.iter().any(|group| group == "system:masters")
-        || world.settings().authorization == Authorization::AlwaysAllow
-    {
-        return Some(String::new());
+/// Whether a user may, and why or why not.
+pub(crate) enum Decision {
+    /// He may; why, in the real server's words, which is empty for those who may everything.
+    Allowed(String),
+    /// Nothing allows it; what went wrong while that was looked for, empty for nothing.
+    NoOpinion(String),
+}
+
+/// True for members of the group that may everything.
+fn is_master(user: &User) -> bool {
+    user.groups.iter().any(|group| group == "system:masters")
+}
+
+/// Whether the user may, and why, in the real server's words.
+pub(crate) fn decide(world: &World, user: &User, asked: &Attributes) -> Decision {
+    if is_master(user) || world.settings().authorization == Authorization::AlwaysAllow {
+        return Decision::Allowed(String::new());
     }
     let mut found = None;
-    visit(world, user, &asked.namespace, &mut |rule, binding, subject| {
+    let missing = visit(world, user, &asked.namespace, &mut |rule, binding, subject| {
         if rule_allows(rule, asked) {
             found = Some(explain(binding, subject));
         }
         found.is_none()
     });
-    found
+    match found {
+        Some(why) => Decision::Allowed(why),
+        None if missing.is_empty() => Decision::NoOpinion(String::new()),
+        None => Decision::NoOpinion(format!("RBAC: {}", told(&missing, MissingRole::singular))),
+    }
+}
+
+/// A role that a binding refers to and that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct MissingRole {
+    kind: RoleKind,
+    name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RoleKind {
+    Role,
+    ClusterRole,
+}
+
+impl MissingRole {
+    /// As caches of objects call it.
+    fn singular(&self) -> &'static str {
+        match self.kind {
+            RoleKind::Role => "role",
+            RoleKind::ClusterRole => "clusterrole",
+        }
+    }
+}
+
+/// Several errors in one text (`utilerrors.NewAggregate`).
+fn told<'w>(missing: &[MissingRole], word: impl Fn(&MissingRole) -> &'w str) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for role in missing {
+        let text = format!("{}.{GROUP} \"{}\" not found", word(role), role.name);
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    match texts.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        _ => format!("[{}]", texts.join(", ")),
+    }
 }
 
 fn explain(binding: &Value, subject: &Value) -> String {
@@ -89,65 +156,94 @@ pub(crate) fn visit_rules(world: &World, user: &User, namespace: &str, show: &mu
     visit(world, user, namespace, &mut |rule, _, _| show(rule));
 }
 
-/// Shows rule, binding and subject; stops when `show` gives false.
-fn visit(world: &World, user: &User, namespace: &str, show: &mut dyn FnMut(&Value, &Value, &Value) -> bool) {
+/// All rules that hold for a user in a namespace, and the roles that are missing for more.
+fn rules_for(world: &World, user: &User, namespace: &str) -> (Vec<Rule>, Vec<MissingRole>) {
+    let mut rules = Vec::new();
+    let missing = visit(world, user, namespace, &mut |rule, _, _| {
+        rules.push(Rule::of(rule));
+        true
+    });
+    (rules, missing)
+}
+
+/// Shows rule, binding and subject; stops when `show` gives false. Gives the roles that were not there.
+fn visit(
+    world: &World,
+    user: &User,
+    namespace: &str,
+    show: &mut dyn FnMut(&Value, &Value, &Value) -> bool,
+) -> Vec<MissingRole> {
+    let mut missing = Vec::new();
     let mut rules_of = |binding: &Value, subject: &Value, namespace: &str| -> bool {
-        let name = text(&binding["roleRef"]["name"]);
-        if binding["roleRef"]["kind"] == "ClusterRole" {
-            cluster_rules(world, name).iter().all(|rule| show(rule, binding, subject))
-        } else {
-            let role = world.find("roles.rbac.authorization.k8s.io", namespace, name);
-            let rules = role.iter().flat_map(|role| role["rules"].as_array().into_iter().flatten());
-            rules.into_iter().all(|rule| show(rule, binding, subject))
+        match referred_rules(world, &binding["roleRef"], namespace) {
+            Ok(rules) => rules.iter().all(|rule| show(rule, binding, subject)),
+            Err(role) => {
+                missing.push(role);
+                true
+            }
         }
     };
     for binding in world.list("clusterrolebindings.rbac.authorization.k8s.io", None) {
         if let Some(subject) = bound(binding, user, "")
             && !rules_of(binding, subject, "")
         {
-            return;
+            return missing;
         }
     }
     if namespace.is_empty() {
-        return;
+        return missing;
     }
     for binding in world.list("rolebindings.rbac.authorization.k8s.io", Some(namespace)) {
         if let Some(subject) = bound(binding, user, namespace)
             && !rules_of(binding, subject, namespace)
         {
-            return;
+            return missing;
         }
     }
+    missing
 }
 
-/// A cluster role's rules, with those of the roles it aggregates.
-fn cluster_rules(world: &World, name: &str) -> Vec<Value> {
-    const ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
-    let Some(role) = world.find(ROLES, "", name) else { return Vec::new() };
-    let mut rules: Vec<Value> = role["rules"].as_array().cloned().unwrap_or_default();
-    let mut add = |other: &Value| {
-        for rule in other["rules"].as_array().into_iter().flatten() {
-            if !rules.contains(rule) {
-                rules.push(rule.clone());
-            }
+/// The rules of the role that a binding in this namespace refers to.
+fn referred_rules(world: &World, refers: &Value, namespace: &str) -> Result<Vec<Value>, MissingRole> {
+    let name = text(&refers["name"]);
+    let missing = |kind| MissingRole { kind, name: name.to_owned() };
+    if refers["kind"] == "ClusterRole" {
+        world.find(CLUSTER_ROLES, "", name).ok_or_else(|| missing(RoleKind::ClusterRole))?;
+        let mut rules = Vec::new();
+        cluster_rules(world, name, &mut Vec::new(), &mut rules);
+        return Ok(rules);
+    }
+    let role = world.find(ROLES, namespace, name).ok_or_else(|| missing(RoleKind::Role))?;
+    Ok(role["rules"].as_array().cloned().unwrap_or_default())
+}
+
+/// A cluster role's rules, with those of the roles that it aggregates, and that those do.
+fn cluster_rules(world: &World, name: &str, seen: &mut Vec<String>, rules: &mut Vec<Value>) {
+    if seen.iter().any(|known| known == name) {
+        return;
+    }
+    seen.push(name.to_owned());
+    let Some(role) = world.find(CLUSTER_ROLES, "", name) else { return };
+    for rule in role["rules"].as_array().into_iter().flatten() {
+        if !rules.contains(rule) {
+            rules.push(rule.clone());
         }
-    };
+    }
     for selector in role["aggregationRule"]["clusterRoleSelectors"].as_array().into_iter().flatten() {
         let selector = crate::selector::LabelSelector::from_value(selector);
-        for other in world.select(ROLES, None, &selector) {
-            add(&other);
+        for other in world.select(CLUSTER_ROLES, None, &selector) {
+            cluster_rules(world, other.name(), seen, rules);
         }
     }
     // The user-facing defaults take in what is labelled for them.
     if matches!(name, "admin" | "edit" | "view") {
         let label = format!("rbac.authorization.k8s.io/aggregate-to-{name}");
-        for other in world.list(ROLES, None) {
-            if other.name() != name && other.label(&label) == Some("true") {
-                add(other);
+        for other in world.list(CLUSTER_ROLES, None) {
+            if other.label(&label) == Some("true") {
+                cluster_rules(world, other.name(), seen, rules);
             }
         }
     }
-    rules
 }
 
 fn text(value: &Value) -> &str {
@@ -162,10 +258,12 @@ fn bound<'a>(binding: &'a Value, user: &User, namespace: &str) -> Option<&'a Val
         "ServiceAccount" => {
             let given = text(&subject["namespace"]);
             let namespace = if given.is_empty() { namespace } else { given };
-            user.name
-                .strip_prefix("system:serviceaccount:")
-                .and_then(|rest| rest.split_once(':'))
-                .is_some_and(|(ns, name)| ns == namespace && name == text(&subject["name"]))
+            !namespace.is_empty()
+                && user
+                    .name
+                    .strip_prefix("system:serviceaccount:")
+                    .and_then(|rest| rest.split_once(':'))
+                    .is_some_and(|(ns, name)| ns == namespace && name == text(&subject["name"]))
         }
         _ => false,
     })
@@ -191,25 +289,31 @@ fn rule_allows(rule: &Value, asked: &Attributes) -> bool {
         && (names.is_empty() || names.iter().any(|name| name.as_str() == Some(&asked.name)))
 }
 
-fn refusal(user: &User, asked: &Attributes) -> Status {
+/// The real server's words for a request that nothing allows; `why` is what went wrong while that was looked for
+/// (`responsewriters.ForbiddenStatusError`).
+pub(crate) fn refusal(user: &User, asked: &Attributes, why: &str) -> Status {
+    let because = |what: String| {
+        let what = what.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        if why.is_empty() { what } else { format!("{what}: {why}") }
+    };
     if let Some(path) = &asked.path {
-        let why = format!("User \"{}\" cannot {} path \"{path}\"", user.name, asked.verb);
-        return Status { message: format!("forbidden: {why}"), ..Status::forbidden("", "", "", "") };
+        let what = because(format!("User \"{}\" cannot {} path \"{path}\"", user.name, asked.verb));
+        return Status { message: format!("forbidden: {what}"), ..Status::forbidden("", "", "", "") };
     }
     let scope = if asked.namespace.is_empty() {
         "at the cluster scope".to_owned()
     } else {
         format!("in the namespace \"{}\"", asked.namespace)
     };
-    let why = format!(
+    let what = because(format!(
         "User \"{}\" cannot {} resource \"{}\" in API group \"{}\" {scope}",
         user.name,
         asked.verb,
         asked.full_resource(),
         asked.group
-    );
+    ));
     let name = if asked.name.is_empty() { String::new() } else { format!(" \"{}\"", asked.name) };
-    let message = format!("{}{name} is forbidden: {why}", qualified(&asked.resource, &asked.group));
+    let message = format!("{}{name} is forbidden: {what}", qualified(&asked.resource, &asked.group));
     Status { message, ..Status::forbidden(&asked.group, &asked.resource, &asked.name, "") }
 }
 
@@ -233,7 +337,8 @@ mod tests {
         assert_eq!(
             refusal(
                 &User { name: "system:anonymous".to_owned(), ..User::default() },
-                &Attributes::resource("list", "", "", "namespaces", "")
+                &Attributes::resource("list", "", "", "namespaces", ""),
+                ""
             )
             .message,
             "namespaces is forbidden: User \"system:anonymous\" cannot list resource \"namespaces\" in API group \"\" at the cluster scope"

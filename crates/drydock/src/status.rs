@@ -241,6 +241,13 @@ impl Status {
         status
     }
 
+    /// 429: somebody has too much open at once.
+    pub fn too_many_open(message: impl Into<String>) -> Self {
+        let mut status = Self::new(429, "TooManyRequests", message);
+        status.details = Some(Box::new(Details { retry_after_seconds: 1, ..Details::default() }));
+        status
+    }
+
     /// 500 with the reason `InternalError`.
     pub fn internal(why: impl std::fmt::Display) -> Self {
         let mut status = Self::new(500, "InternalError", format!("Internal error occurred: {why}"));
@@ -264,6 +271,11 @@ impl Status {
     /// 503.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(503, "ServiceUnavailable", message)
+    }
+
+    /// 504: the request was not there whole in time.
+    pub fn took_too_long() -> Self {
+        Self::new(504, "Timeout", "Timeout: request did not complete within the allotted timeout").about("", "", "")
     }
 
     /// 504: the resource version asked for lies in the future.

@@ -1,6 +1,7 @@
 //! What a write means for each kind: what it may touch, what the server fills in, when `generation` grows
 //! (`pkg/registry/*/strategy.go`).
 
+mod certificates;
 mod create;
 mod gates;
 mod service;
@@ -68,6 +69,9 @@ pub(crate) fn protect(resource: &Resource, part: Part, object: &mut Value, live:
         | Part::EphemeralContainers
         | Part::Resize
         | Part::Approval => {}
+    }
+    if &*resource.id == certificates::REQUESTS {
+        certificates::protect(part, object, live);
     }
     if part == Part::Main && &*resource.id == "namespaces" {
         // Only /finalize changes them.
@@ -138,6 +142,9 @@ pub(crate) fn prepare_update(
         ("secrets", Part::Main) => merge_string_data(object),
         ("pods", Part::Main) => copy_qos(object, live),
         ("daemonsets.apps", Part::Main) => count_templates(object, live),
+        (certificates::REQUESTS, Part::Status | Part::Approval) => {
+            certificates::settle(part, world.now(), object, live);
+        }
         ("customresourcedefinitions.apiextensions.k8s.io", Part::Main) => {
             crate::crd::prepare_update(object, live);
         }

@@ -5,6 +5,7 @@
 
 mod at;
 mod autoscaler;
+mod certificates;
 mod cluster;
 mod container;
 mod definition;
@@ -34,6 +35,7 @@ use crate::world::{Part, World};
 use at::{At, Errors};
 
 pub(crate) use metadata::STANDARD_FINALIZERS;
+pub(crate) use names::{is_label, is_subdomain};
 
 /// What is wrong with a new object, which is in the version that stores; `asked` is what the request names.
 pub(crate) fn create(world: &World, asked: &Resource, resource: &Resource, object: &Value) -> Vec<FieldError> {
@@ -57,6 +59,9 @@ pub(crate) fn update(world: &World, resource: &Resource, part: Part, object: &Va
         Part::EphemeralContainers => of_ephemeral_containers(&gvk, object, live),
         _ => of_kinds_metadata_update(&gvk, object, live),
     });
+    if &*resource.id == "certificatesigningrequests.certificates.k8s.io" {
+        errors.extend(certificates::update(part, object, live));
+    }
     errors.extend(world.schemas().validate_custom_update(&gvk, object, live));
     errors
 }

@@ -13,8 +13,12 @@ mod definitions;
 mod durable;
 #[path = "it/errors.rs"]
 mod errors;
+#[path = "it/escalation.rs"]
+mod escalation;
 #[path = "it/evictions.rs"]
 mod evictions;
+#[path = "it/limits.rs"]
+mod limits;
 #[path = "it/lists.rs"]
 mod lists;
 #[path = "it/pod_security.rs"]

@@ -1,6 +1,11 @@
 //! Reading request bodies: JSON, YAML, protobuf; typed, with strict findings.
 
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
 use landfall_object::Gvk;
 use landfall_object::schema::{DecodeError, Schemas};
 use serde_json::{Value, json};
@@ -11,6 +16,63 @@ use crate::status::Status;
 
 /// What a body may weigh (`MaxRequestBodyBytes`).
 pub(crate) const LIMIT: usize = 3 * 1024 * 1024;
+
+/// How much of a body that is too large is still read and forgotten, in bytes: who is cut off while sending never sees
+/// the answer.
+const DRAINED: usize = 64 * 1024 * 1024;
+/// The same where nobody who may has asked: what Go's server reads of it.
+const DRAINED_OF_STRANGERS: usize = 256 * 1024;
+/// How long a refused body is read on.
+const DRAINING: Duration = Duration::from_secs(1);
+/// How long a body may take: the real server's `--request-timeout`.
+const SENDING: Duration = Duration::from_secs(60);
+
+/// A body that has not been read yet.
+pub(crate) struct Unread(UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>);
+
+impl Unread {
+    pub(crate) fn new<B>(content: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self(content.map_err(Into::into).boxed_unsync())
+    }
+
+    /// Reads it whole; one that is too large is read on and forgotten.
+    pub(crate) async fn read(mut self) -> Result<Bytes, Status> {
+        tokio::time::timeout(SENDING, self.collect()).await.unwrap_or_else(|_| Err(Status::took_too_long()))
+    }
+
+    async fn collect(&mut self) -> Result<Bytes, Status> {
+        let mut body = BytesMut::new();
+        while let Some(frame) = self.0.frame().await {
+            let frame = frame.map_err(|error| Status::bad_request(format!("the body could not be read: {error}")))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if body.len() + data.len() > LIMIT {
+                drop(body);
+                self.drain(DRAINED).await;
+                return Err(Status::too_large(format!("Request entity too large: limit is {LIMIT}")));
+            }
+            body.extend_from_slice(&data);
+        }
+        Ok(body.freeze())
+    }
+
+    /// Reads a little of what a refused request sends, and keeps nothing of it: otherwise the refusal would not arrive.
+    pub(crate) async fn forget(mut self) {
+        let _ = tokio::time::timeout(DRAINING, self.drain(DRAINED_OF_STRANGERS)).await;
+    }
+
+    async fn drain(&mut self, most: usize) {
+        let mut forgotten = 0;
+        while forgotten <= most
+            && let Some(Ok(frame)) = self.0.frame().await
+        {
+            forgotten += frame.data_ref().map_or(0, Bytes::len).max(1);
+        }
+    }
+}
 
 /// What is done about unknown and duplicate fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

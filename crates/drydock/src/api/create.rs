@@ -34,6 +34,7 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
             actor: &actor,
             resource: target.resource,
             namespace: &target.path.namespace,
+            asked: "",
             object: object.clone(),
             effect,
             tracking: Tracking::Update,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Response};
-use hyper::upgrade::OnUpgrade;
 
 use super::accept::Encoding;
 use super::answer::{Answer, Body, full};
-use super::path::{Path, ResourcePath};
+use super::impersonation::{asks_for_another, impersonate};
+use super::path::{self, Path, ResourcePath};
+use super::service::Arrival;
 use super::{
     Call, collection, create, delete, eviction, get, groups, health, list, logs, patch, pod_parts, proxy, reviews,
     scale, streams, token, update, watch,
@@ -28,22 +29,18 @@ pub(crate) struct Target<'a> {
 
 pub(crate) async fn dispatch(
     plane: &Arc<Plane>,
-    call: Call,
-    what: Path,
-    upgrade: Option<OnUpgrade>,
+    mut call: Call,
+    mut arrival: Arrival,
     running: Running<'_>,
 ) -> Response<Body> {
+    let what = path::parse(&call.path);
     let verb = verb(&call, &what);
-    let result = match &what {
-        Path::Resource(path) => objects(plane, &call, path, verb, upgrade, running).await,
-        other => {
-            let attributes = Attributes::path(&call.method.as_str().to_ascii_lowercase(), &call.path);
-            let allowed = rbac::authorize(&plane.world.lock(), &call.user, &attributes);
-            match allowed.and_then(|()| paths(plane, &call, other)) {
-                Ok(answer) => Ok(answer.into_response(&call.headers)),
-                Err(status) => Err(status),
-            }
-        }
+    let result = match admit(plane, &mut call, &mut arrival, &what, verb) {
+        Err(status) => Err(status),
+        Ok(()) => match &what {
+            Path::Resource(path) => objects(plane, &mut call, &mut arrival, (path, verb), running).await,
+            other => paths(plane, &call, other).map(|answer| answer.into_response(&call.headers)),
+        },
     };
     let mut response =
         result.unwrap_or_else(|status| Answer::refusal(&status, call.accept.encoding).into_response(&call.headers));
@@ -51,6 +48,9 @@ pub(crate) async fn dispatch(
         *response.body_mut() = full(Bytes::new());
     }
     let code = response.status().as_u16();
+    if code >= 400 {
+        arrival.forget(&call.headers).await;
+    }
     if !matches!(verb, "get" | "list" | "watch") || code >= 400 {
         let agent =
             call.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -65,6 +65,32 @@ pub(crate) async fn dispatch(
         });
     }
     response
+}
+
+/// Whether the request may be made at all: whom it is made as, and whether they may. Nothing of its body is read before.
+fn admit(plane: &Plane, call: &mut Call, arrival: &mut Arrival, what: &Path, verb: &'static str) -> Result<(), Status> {
+    let attributes = match what {
+        Path::Resource(path) => Attributes {
+            verb: verb.to_owned(),
+            group: path.group.clone(),
+            namespace: path.namespace.clone(),
+            resource: path.resource.clone(),
+            subresource: path.subresource.clone(),
+            name: path.name.clone(),
+            path: None,
+        },
+        _ => Attributes::path(&call.method.as_str().to_ascii_lowercase(), &call.path),
+    };
+    let world = plane.world.lock();
+    if asks_for_another(&call.headers) {
+        let requestor = std::mem::take(&mut call.user);
+        call.user =
+            impersonate(&world, &plane.last_modes, &requestor, &call.headers, &attributes).inspect_err(|_| {
+                call.user.clone_from(&requestor);
+            })?;
+    }
+    rbac::authorize(&world, &call.user, &attributes)?;
+    arrival.unacceptable.take().map_or(Ok(()), Err)
 }
 
 /// The Kubernetes verb of a request.
@@ -129,24 +155,13 @@ fn route(resource: &Resource, path: &ResourcePath, verb: &str) -> Route {
 
 async fn objects(
     plane: &Arc<Plane>,
-    call: &Call,
-    path: &ResourcePath,
-    verb: &'static str,
-    upgrade: Option<OnUpgrade>,
+    call: &mut Call,
+    arrival: &mut Arrival,
+    (path, verb): (&ResourcePath, &'static str),
     running: Running<'_>,
 ) -> Result<Response<Body>, Status> {
-    let attributes = Attributes {
-        verb: verb.to_owned(),
-        group: path.group.clone(),
-        namespace: path.namespace.clone(),
-        resource: path.resource.clone(),
-        subresource: path.subresource.clone(),
-        name: path.name.clone(),
-        path: None,
-    };
     let (resource, registry) = {
         let world = plane.world.lock();
-        rbac::authorize(&world, &call.user, &attributes)?;
         (world.registry().served(&path.group, &path.version, &path.resource).cloned(), world.registry().clone())
     };
     let Some(resource) = resource else {
@@ -174,8 +189,18 @@ async fn objects(
         ("watch", "") => return watch::open(plane, call, &target),
         ("get", "log") if &*resource.id == "pods" => return logs::open(plane, call, &target),
         (_, "exec" | "attach" | "portforward") if &*resource.id == "pods" => {
-            return streams::open(plane, call, &target, upgrade);
+            return streams::open(plane, call, &target, arrival.upgrade.take());
         }
+        _ => {}
+    }
+    if !matches!(verb, "get" | "list") || path.subresource == "proxy" {
+        call.body = match arrival.unread.take() {
+            Some(unread) => unread.read().await?,
+            None => Bytes::new(),
+        };
+    }
+    let call = &*call;
+    match (verb, path.subresource.as_str()) {
         (_, "proxy") if matches!(&*resource.id, "pods" | "services") => return proxy::open(plane, call, &target),
         _ => {}
     }

@@ -1,11 +1,11 @@
-//! Who asks: bearer tokens, client certificates, service account tokens, impersonation.
+//! Who asks: bearer tokens, client certificates, service account tokens.
 
 use http::HeaderMap;
 use serde_json::Value;
 
 use super::service::Door;
+use super::token::{INVALID, ISSUER};
 use crate::plane::Plane;
-use crate::rbac::{self, Attributes};
 use crate::status::Status;
 use crate::world::{Authorization, User};
 
@@ -20,11 +20,18 @@ pub(crate) fn admin() -> User {
     }
 }
 
-fn anonymous() -> User {
-    User { name: "system:anonymous".to_owned(), groups: vec!["system:unauthenticated".to_owned()], ..User::default() }
+const ANONYMOUS: &str = "system:anonymous";
+
+/// Whether nobody has shown who they are.
+pub(crate) fn is_anonymous(user: &User) -> bool {
+    user.name == ANONYMOUS
 }
 
-/// The user of a request, impersonation included; 401 or 403 otherwise.
+fn anonymous() -> User {
+    User { name: ANONYMOUS.to_owned(), groups: vec!["system:unauthenticated".to_owned()], ..User::default() }
+}
+
+/// The user of a request, before any impersonation; 401 otherwise.
 pub(crate) fn authenticate(
     plane: &Plane,
     door: Door,
@@ -36,8 +43,8 @@ pub(crate) fn authenticate(
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")))
         .map(str::trim);
-    let user = match (bearer, peer, door) {
-        (Some(token), ..) => of_token(plane, token).ok_or_else(Status::unauthorized)?,
+    Ok(match (bearer, peer, door) {
+        (Some(token), ..) => of_token(plane, token, &[ISSUER]).map_err(|_| Status::unauthorized())?.0,
         (None, Some(peer), _) => of_certificate(&peer.0).ok_or_else(Status::unauthorized)?,
         (None, None, Door::InProcess) => admin(),
         // Who may do everything must at least be somebody (`BuiltInAuthenticationOptions.ApplyAuthorization`).
@@ -45,17 +52,18 @@ pub(crate) fn authenticate(
             return Err(Status::unauthorized());
         }
         (None, None, Door::Served) => anonymous(),
-    };
-    impersonate(plane, user, headers)
+    })
 }
 
-/// The user a bearer token stands for.
-pub(crate) fn of_token(plane: &Plane, token: &str) -> Option<User> {
-    if aws_lc_rs::constant_time::verify_slices_are_equal(token.as_bytes(), plane.credentials.token().as_bytes()).is_ok()
-    {
-        return Some(admin());
+/// The user a bearer token stands for among these audiences, and those of them that it is for; else what is wrong.
+pub(crate) fn of_token(plane: &Plane, token: &str, audiences: &[&str]) -> Result<(User, Vec<String>), String> {
+    let known = plane.credentials.token().as_bytes();
+    if aws_lc_rs::constant_time::verify_slices_are_equal(token.as_bytes(), known).is_ok() {
+        // The administrator's token names no audience: it is for the API server's own (`WrapAudienceAgnosticToken`).
+        let own = audiences.iter().find(|audience| **audience == ISSUER);
+        return own.map(|own| (admin(), vec![(*own).to_owned()])).ok_or_else(|| INVALID.to_owned());
     }
-    super::token::user_of(plane, token)
+    super::token::user_of(plane, token, audiences)
 }
 
 /// `CN` is the user, each `O` a group: read from the certificate's subject.
@@ -104,56 +112,6 @@ fn any(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     };
     let end = start.checked_add(length)?;
     Some((bytes.get(start..end)?, bytes.get(end..)?))
-}
-
-fn impersonate(plane: &Plane, user: User, headers: &HeaderMap) -> Result<User, Status> {
-    let texts = |name: &str| -> Vec<String> {
-        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
-    };
-    let name = texts("impersonate-user").into_iter().next().unwrap_or_default();
-    let mut groups = texts("impersonate-group");
-    let uid = texts("impersonate-uid").into_iter().next().unwrap_or_default();
-    let mut extra = std::collections::BTreeMap::new();
-    for (header, value) in headers {
-        if let Some(key) = header.as_str().strip_prefix("impersonate-extra-") {
-            let values: &mut Vec<String> = extra.entry(super::query::percent_decode(key)).or_default();
-            values.push(value.to_str().unwrap_or_default().to_owned());
-        }
-    }
-    if name.is_empty() {
-        if !groups.is_empty() || !uid.is_empty() || !extra.is_empty() {
-            return Err(Status::bad_request(
-                "requested impersonation of groups, UIDs or extra without impersonating a user",
-            ));
-        }
-        return Ok(user);
-    }
-    let world = plane.world.lock();
-    let check = |resource: &str, name: &str| {
-        let attributes = Attributes::resource("impersonate", "", "", resource, name);
-        rbac::authorize(&world, &user, &attributes)
-    };
-    match name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
-        Some((namespace, account)) => {
-            let attributes = Attributes::resource("impersonate", "", namespace, "serviceaccounts", account);
-            rbac::authorize(&world, &user, &attributes)?;
-            if groups.is_empty() {
-                groups.push("system:serviceaccounts".to_owned());
-                groups.push(format!("system:serviceaccounts:{namespace}"));
-            }
-        }
-        None => check("users", &name)?,
-    }
-    for group in &groups {
-        if !group.starts_with("system:serviceaccounts") {
-            check("groups", group)?;
-        }
-    }
-    let authenticated = if name == "system:anonymous" { "system:unauthenticated" } else { "system:authenticated" };
-    if !groups.iter().any(|group| group == authenticated) {
-        groups.push(authenticated.to_owned());
-    }
-    Ok(User { name, uid, groups, extra })
 }
 
 /// `UserInfo` as JSON.

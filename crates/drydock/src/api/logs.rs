@@ -82,11 +82,14 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
         answer.content_type = "text/plain";
         return Ok(answer.into_response(&call.headers));
     }
+    let place = call.stream()?;
     let (plane, pod) = (plane.clone(), pod.clone());
     let uid = pod.uid().to_owned();
     let mut changed = plane.world.lock().subscribe();
     let mut pending = Some(text);
     let frames = async_lines(move || {
+        // It goes with the stream.
+        let _ = &place;
         let text = match pending.take() {
             Some(text) => text,
             None => {

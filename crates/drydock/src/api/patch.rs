@@ -278,6 +278,7 @@ fn apply(
             actor: &actor,
             resource,
             namespace: &path.namespace,
+            asked: &path.name,
             object,
             effect,
             tracking: Tracking::Done,

@@ -10,8 +10,9 @@ use super::answer::Answer;
 use super::body::{self, FieldValidation};
 use super::dispatch::Target;
 use super::identity::{of_token, user_info};
+use super::token::{INVALID, ISSUER};
 use crate::plane::Plane;
-use crate::rbac::{self, Attributes};
+use crate::rbac::{self, Attributes, Decision};
 use crate::resource::Resource;
 use crate::status::{FieldError, Status};
 use crate::world::User;
@@ -32,7 +33,7 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     let spec = review["spec"].clone();
     review["status"] = match resource.plural.as_str() {
         "selfsubjectreviews" => json!({"userInfo": user_info(&call.user)}),
-        "tokenreviews" => token_review(plane, &spec),
+        "tokenreviews" => token_review(plane, &spec)?,
         "selfsubjectrulesreviews" => rules_review(plane, &call.user, spec["namespace"].as_str().unwrap_or_default()),
         "selfsubjectaccessreviews" => access(plane, resource, &call.user, &spec)?,
         "localsubjectaccessreviews" => {
@@ -62,11 +63,22 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     Ok(Answer::value(201, &review, call.accept.encoding))
 }
 
-fn token_review(plane: &Plane, spec: &Value) -> Value {
-    match of_token(plane, spec["token"].as_str().unwrap_or_default()) {
-        Some(user) => json!({"authenticated": true, "user": user_info(&user)}),
-        None => json!({"user": {}, "error": "invalid bearer token"}),
+fn token_review(plane: &Plane, spec: &Value) -> Result<Value, Status> {
+    let token = spec["token"].as_str().unwrap_or_default();
+    if token.is_empty() {
+        return Err(Status::bad_request("token is required for TokenReview in authentication"));
     }
+    let asked: Vec<&str> = spec["audiences"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let asked = if asked.is_empty() { vec![ISSUER] } else { asked };
+    // The real server reads the token from a header made of it, of which the first word counts.
+    let token = token.split_whitespace().next().unwrap_or_default();
+    Ok(match of_token(plane, token, &asked) {
+        Ok((user, audiences)) => {
+            json!({"authenticated": true, "user": user_info(&user), "audiences": audiences})
+        }
+        Err(why) if why == INVALID => json!({"user": {}, "error": why}),
+        Err(why) => json!({"user": {}, "error": format!("[{INVALID}, {why}]")}),
+    })
 }
 
 fn subject(resource: &Resource, spec: &Value) -> Result<User, Status> {
@@ -112,9 +124,12 @@ fn access(plane: &Plane, resource: &Resource, user: &User, spec: &Value) -> Resu
     } else {
         Attributes::path(&text(&path["verb"]), &text(&path["path"]))
     };
-    let reason = rbac::reason(&plane.world.lock(), user, &attributes);
-    let mut status = json!({"allowed": reason.is_some()});
-    if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
+    let (allowed, reason) = match rbac::decide(&plane.world.lock(), user, &attributes) {
+        Decision::Allowed(reason) => (true, reason),
+        Decision::NoOpinion(reason) => (false, reason),
+    };
+    let mut status = json!({"allowed": allowed});
+    if !reason.is_empty() {
         status["reason"] = json!(reason);
     }
     Ok(status)

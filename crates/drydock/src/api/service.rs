@@ -6,16 +6,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body_util::BodyExt as _;
+use hyper::upgrade::OnUpgrade;
 
-use super::accept::Encoding;
+use super::accept::Accept;
 use super::answer::{Answer, Body};
-use super::{Call, PeerCertificate, accept, body, dispatch, identity, path, query};
-use crate::plane::Plane;
+use super::body::Unread;
+use super::{Call, PeerCertificate, accept, dispatch, identity, query};
+use crate::lines::Line;
+use crate::plane::{Plane, Running};
 use crate::remarks::Remarks;
 use crate::status::Status;
+use crate::world::User;
 
 /// The API as a `tower` service.
 #[derive(Clone)]
@@ -23,6 +26,7 @@ pub struct Service {
     plane: Arc<Plane>,
     door: Door,
     peer: Option<Arc<PeerCertificate>>,
+    line: Option<Arc<Line>>,
 }
 
 /// By which door requests come in.
@@ -36,41 +40,54 @@ pub(crate) enum Door {
 
 impl Service {
     pub(crate) fn in_process(plane: Arc<Plane>) -> Self {
-        Self { plane, door: Door::InProcess, peer: None }
+        Self { plane, door: Door::InProcess, peer: None, line: None }
     }
 
     pub(crate) fn served(plane: Arc<Plane>) -> Self {
-        Self { plane, door: Door::Served, peer: None }
+        Self { plane, door: Door::Served, peer: None, line: None }
     }
 
-    pub(crate) fn with_peer(mut self, peer: Option<PeerCertificate>) -> Self {
+    /// The same for one connection.
+    pub(crate) fn on(mut self, line: Arc<Line>, peer: Option<PeerCertificate>) -> Self {
         self.peer = peer.map(Arc::new);
+        self.line = Some(line);
         self
     }
 
-    async fn handle<B>(self, mut request: Request<B>) -> Response<Body>
+    async fn handle<B>(self, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let asking = self.line.as_ref().map(Line::begin);
         let running = self.plane.activity.begin();
+        let response = self.answer(request, running).await;
+        match asking {
+            Some(asking) => asking.until_sent(response),
+            None => response,
+        }
+    }
+
+    async fn answer<B>(&self, mut request: Request<B>, running: Running<'_>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let upgrade = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
         let (parts, content) = request.into_parts();
-        let accept = match accept::negotiate(&parts.headers) {
-            Ok(accept) => accept,
+        let (accept, unacceptable) = match accept::negotiate(&parts.headers) {
+            Ok(accept) => (accept, None),
             // Some paths have answers of their own kind (OpenAPI as protobuf); they judge for themselves.
-            Err(_) if !parts.uri.path().starts_with("/api") => accept::Accept::JSON,
-            Err(status) => return Answer::refusal(&status, Encoding::Json).into_response(&parts.headers),
+            Err(_) if !parts.uri.path().starts_with("/api") => (Accept::JSON, None),
+            Err(status) => (Accept::JSON, Some(status)),
         };
-        let refuse =
-            |status: Status, headers: &HeaderMap| Answer::refusal(&status, accept.encoding).into_response(headers);
-        let user = match identity::authenticate(&self.plane, self.door, &parts.headers, self.peer.as_deref()) {
+        let mut arrival = Arrival { unread: Some(Unread::new(content)), upgrade, unacceptable };
+        let user = match self.user(&parts.headers) {
             Ok(user) => user,
-            Err(status) => return refuse(status, &parts.headers),
-        };
-        let body = match read(content).await {
-            Ok(body) => body,
-            Err(status) => return refuse(status, &parts.headers),
+            Err(status) => {
+                arrival.forget(&parts.headers).await;
+                return Answer::refusal(&status, accept.encoding).into_response(&parts.headers);
+            }
         };
         let call = Call {
             method: parts.method,
@@ -78,52 +95,51 @@ impl Service {
             query: query::Query::parse(parts.uri.query().unwrap_or_default()),
             raw_query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
-            body,
+            body: Bytes::new(),
+            asker: user.name.clone(),
             user,
+            line: self.line.clone(),
             accept,
             remarks: Remarks::default(),
         };
-        let what = path::parse(&call.path);
-        let mut response = dispatch::dispatch(&self.plane, call, what, upgrade, running).await;
+        let mut response = dispatch::dispatch(&self.plane, call, arrival, running).await;
         if let Ok(id) = HeaderValue::from_str(&self.plane.world.lock().random().uuid()) {
             response.headers_mut().insert("audit-id", id);
         }
         response
     }
+
+    /// Who asks. A connection on which nobody shows who they are ends with this answer.
+    fn user(&self, headers: &HeaderMap) -> Result<User, Status> {
+        let user = identity::authenticate(&self.plane, self.door, headers, self.peer.as_deref());
+        if let Some(line) = &self.line {
+            match &user {
+                Ok(user) if !identity::is_anonymous(user) => line.belongs_to(&user.name)?,
+                _ => line.is_nobodys(),
+            }
+        }
+        user
+    }
 }
 
-/// How much of a body that is too large is still read, in bytes: who is cut off while sending never sees the answer.
-const DRAINED: usize = 64 * 1024 * 1024;
+/// What comes with a request and is taken up once it is authorized.
+pub(crate) struct Arrival {
+    /// Its body; none once that is read.
+    pub(crate) unread: Option<Unread>,
+    /// What becomes of its connection.
+    pub(crate) upgrade: Option<OnUpgrade>,
+    /// That no answer can be written as the client takes it.
+    pub(crate) unacceptable: Option<Status>,
+}
 
-/// Reads a whole body; one that is too large is read on and forgotten.
-async fn read<B>(content: B) -> Result<Bytes, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let mut content = std::pin::pin!(content);
-    let mut body = BytesMut::new();
-    let mut forgotten = 0;
-    while let Some(frame) = content.frame().await {
-        let frame = frame.map_err(|error| {
-            let error: Box<dyn std::error::Error + Send + Sync> = error.into();
-            Status::bad_request(format!("the body could not be read: {error}"))
-        })?;
-        let Ok(data) = frame.into_data() else { continue };
-        if forgotten == 0 && body.len() + data.len() <= body::LIMIT {
-            body.extend_from_slice(&data);
-            continue;
-        }
-        body = BytesMut::new();
-        forgotten += data.len().max(1);
-        if forgotten > DRAINED {
-            break;
+impl Arrival {
+    /// Gives up the body of a refused request. Who waits to be asked for it is not asked.
+    pub(crate) async fn forget(&mut self, headers: &HeaderMap) {
+        let waits = headers.contains_key(http::header::EXPECT) || self.upgrade.is_some();
+        if let Some(unread) = self.unread.take().filter(|_| !waits) {
+            unread.forget().await;
         }
     }
-    if forgotten > 0 {
-        return Err(Status::too_large(format!("Request entity too large: limit is {}", body::LIMIT)));
-    }
-    Ok(body.freeze())
 }
 
 impl<B> tower::Service<Request<B>> for Service

@@ -28,6 +28,7 @@ use super::Call;
 use super::answer::{Body, full};
 use super::dispatch::Target;
 use super::logs::container;
+use crate::places::Place;
 use crate::plane::Plane;
 use crate::status::Status;
 use crate::world::Stored;
@@ -40,6 +41,8 @@ struct Session {
     plane: Arc<Plane>,
     pod: Arc<Stored>,
     container: String,
+    /// One of those that its user may have open.
+    _place: Option<Place>,
 }
 
 pub(crate) fn open(
@@ -65,7 +68,7 @@ pub(crate) fn open(
     let Some(upgrade) = upgrade else {
         return Err(Status::bad_request("you must specify a protocol to upgrade to: WebSocket or SPDY/3.1"));
     };
-    let session = Session { plane: plane.clone(), pod, container };
+    let session = Session { plane: plane.clone(), pod, container, _place: call.stream()? };
     let asked = call.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if asked.eq_ignore_ascii_case("websocket") {
         return websocket(call, session, path.subresource.clone(), upgrade);

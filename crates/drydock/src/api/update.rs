@@ -35,6 +35,7 @@ pub(crate) fn update(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part:
             actor: &actor,
             resource: target.resource,
             namespace: &path.namespace,
+            asked: &path.name,
             object,
             effect,
             tracking: Tracking::Update,

@@ -19,6 +19,7 @@ use super::answer::{Body, to_bytes};
 use super::dispatch::Target;
 use super::list::{Selection, parse_version};
 use super::view::{self, Include};
+use crate::places::Place;
 use crate::plane::Plane;
 use crate::resource::{Registry, Resource};
 use crate::status::{FieldError, Status};
@@ -51,12 +52,15 @@ struct Watch {
     watcher: Watcher,
     /// The world's version up to which everything is in the queue.
     seen: u64,
+    /// One of those that its user may have open.
+    _place: Option<Place>,
 }
 
 pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Response<Body>, Status> {
     if !target.resource.allows("watch") {
         return Err(Status::method_not_allowed());
     }
+    let place = call.stream()?;
     let query = &call.query;
     let selection = Selection::of(call, target)?;
     let include = Include::of(call)?;
@@ -99,6 +103,7 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
         over: false,
         watcher: plane.watchers.open(),
         seen: 0,
+        _place: place,
     };
     let synthetic = initial || ((asked.is_empty() || asked == "0") && !query.has("sendInitialEvents"));
     if synthetic {

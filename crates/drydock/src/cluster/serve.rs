@@ -2,19 +2,21 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Cluster;
 use crate::api::{PeerCertificate, Service};
 use crate::error::Error;
+use crate::lines::{Line, Lines, ServeLimits};
 
 /// An API that is being served; ends when dropped.
 pub struct Served {
@@ -55,6 +57,14 @@ impl Cluster {
     /// # Errors
     /// [`Error::Listen`] when the address cannot be bound.
     pub async fn serve(&self, address: SocketAddr) -> Result<Served, Error> {
+        self.serve_within(address, ServeLimits::default()).await
+    }
+
+    /// The same with other limits for its clients.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] when the address cannot be bound.
+    pub async fn serve_within(&self, address: SocketAddr, limits: ServeLimits) -> Result<Served, Error> {
         let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
         let mut names: Vec<String> = names.map(str::to_owned).to_vec();
         names.push("127.0.0.1".to_owned());
@@ -69,7 +79,8 @@ impl Cluster {
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let stop = self.stop.child_token();
-        tokio::spawn(accept(listener, acceptor, Service::served(self.plane.clone()), stop.clone()));
+        let door = Door { acceptor, service: Service::served(self.plane.clone()), lines: Lines::new(limits) };
+        tokio::spawn(accept(listener, door, stop.clone()));
         Ok(Served {
             address,
             authority: self.authority().to_owned(),
@@ -105,7 +116,15 @@ fn tls_config(chain: &str, key: &str, authority: &str) -> Result<rustls::ServerC
     Ok(config)
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, service: Service, stop: CancellationToken) {
+/// What every connection comes through.
+#[derive(Clone)]
+struct Door {
+    acceptor: TlsAcceptor,
+    service: Service,
+    lines: Arc<Lines>,
+}
+
+async fn accept(listener: TcpListener, door: Door, stop: CancellationToken) {
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => return,
@@ -114,35 +133,52 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, service: Service, 
                 Err(error) => {
                     // Out of descriptors, mostly: give others time to close some.
                     tracing::warn!("a connection could not be accepted: {error}");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             },
         };
-        let (acceptor, service, stop) = (acceptor.clone(), service.clone(), stop.clone());
-        tokio::spawn(async move {
-            let _ = stream.set_nodelay(true);
-            let Ok(Ok(stream)) =
-                tokio::time::timeout(std::time::Duration::from_secs(10), acceptor.accept(stream)).await
-            else {
-                return;
-            };
-            let peer = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            let service = service.with_peer(peer.map(|certificate| PeerCertificate(certificate.to_vec())));
-            let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-            builder.http2().max_concurrent_streams(Some(1000));
-            let connection =
-                builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
-            tokio::pin!(connection);
-            let over = tokio::select! {
-                _ = &mut connection => true,
-                () = stop.cancelled() => false,
-            };
-            if !over {
-                connection.as_mut().graceful_shutdown();
-                // Watches have no end of their own; what is not done shortly after the end is cut.
-                let _ = tokio::time::timeout(std::time::Duration::from_millis(200), connection).await;
-            }
-        });
+        let line = door.lines.open();
+        tokio::spawn(serve(door.clone(), stream, line, stop.clone()));
+    }
+}
+
+/// Watches have no end of their own; what is not done shortly after the cluster's end is cut.
+const LAST_ANSWERS: Duration = Duration::from_millis(200);
+/// How long a connection on which no further request is taken may need for the answers that are under way.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// One connection, from its first byte to its last.
+async fn serve(door: Door, stream: TcpStream, line: Arc<Line>, stop: CancellationToken) {
+    let limits = &door.lines.limits;
+    let _ = stream.set_nodelay(true);
+    let handshake = tokio::select! {
+        () = stop.cancelled() => return,
+        () = line.ended() => return,
+        done = tokio::time::timeout(limits.handshake, door.acceptor.accept(stream)) => done,
+    };
+    let Ok(Ok(stream)) = handshake else { return };
+    let peer = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let peer = peer.map(|certificate| PeerCertificate(certificate.to_vec()));
+    let service = TowerToHyperService::new(door.service.clone().on(line.clone(), peer));
+    let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.ping)
+        .keep_alive_timeout(limits.ping)
+        .max_concurrent_streams(1000);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let patience = tokio::select! {
+        _ = &mut connection => return,
+        () = stop.cancelled() => LAST_ANSWERS,
+        () = line.ended() => FAREWELL,
+    };
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        _ = tokio::time::timeout(patience, connection) => {}
+        () = async { stop.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => {}
     }
 }

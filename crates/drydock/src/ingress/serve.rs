@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, LOCATION};
@@ -11,7 +12,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -24,8 +25,11 @@ use super::middleware::{Passed, Passing, pass};
 use super::{Entry, SIMULATED_HEADER, UNDECLARED_HEADER, rules, tls};
 use crate::containers::Containers;
 use crate::controllers::fields::{name, namespace, text};
+use crate::lines::{HEAD, PING};
 use crate::plane::Plane;
 
+/// How long a request's body may take.
+const SENDING: Duration = Duration::from_secs(60);
 /// The longest request body that is taken, in bytes.
 const LONGEST_BODY: usize = 10 * 1024 * 1024;
 /// How long a TLS handshake may take.
@@ -150,7 +154,10 @@ where
         async move { Ok::<_, Infallible>(answer(&shared, entry, request).await) }
     });
     // A client that goes away in the middle is no error of ours.
-    let _ = Builder::new(TokioExecutor::new()).serve_connection(stream, service).await;
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PING);
+    let _ = builder.serve_connection(stream, service).await;
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -183,8 +190,13 @@ async fn answer(shared: &Shared, entry: Entry, request: Request<Incoming>) -> An
         .map(|a| a.as_str().to_owned())
         .or_else(|| parts.headers.get(HOST).and_then(|h| h.to_str().ok()).map(str::to_owned))
         .unwrap_or_default();
-    let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, "none", format!("the body is longer than {LONGEST_BODY} bytes\n"));
+    let body = match tokio::time::timeout(SENDING, Limited::new(body, LONGEST_BODY).collect()).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            let why = format!("the body is longer than {LONGEST_BODY} bytes\n");
+            return plain(StatusCode::PAYLOAD_TOO_LARGE, "none", why);
+        }
+        Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "none", "the body was not there in time\n"),
     };
     let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     respond(shared, entry, &parts, &authority, path, &body.to_bytes())

@@ -7,13 +7,14 @@ fn is_alnum(byte: u8) -> bool {
 }
 
 /// `[a-z0-9]([-a-z0-9]*[a-z0-9])?`
-fn is_label(value: &str) -> bool {
+pub(crate) fn is_label(value: &str) -> bool {
     let bytes = value.as_bytes();
     matches!((bytes.first(), bytes.last()), (Some(first), Some(last)) if is_alnum(*first) && is_alnum(*last))
         && bytes.iter().all(|byte| is_alnum(*byte) || *byte == b'-')
 }
 
-fn is_subdomain(value: &str) -> bool {
+/// Labels with dots between them.
+pub(crate) fn is_subdomain(value: &str) -> bool {
     value.split('.').all(is_label)
 }
 

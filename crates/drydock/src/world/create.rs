@@ -11,7 +11,7 @@ use crate::clock::rfc3339;
 use crate::remarks::Remarks;
 use crate::resource::Resource;
 use crate::status::Status;
-use crate::{convert, defaulting, managers, strategy, validate};
+use crate::{convert, defaulting, managers, rbac, strategy, validate};
 
 /// A create request.
 pub(crate) struct Create<'a> {
@@ -19,6 +19,8 @@ pub(crate) struct Create<'a> {
     /// In the version the request names.
     pub(crate) resource: &'a Arc<Resource>,
     pub(crate) namespace: &'a str,
+    /// The name in the request's path; empty for a POST, which has none.
+    pub(crate) asked: &'a str,
     pub(crate) object: Value,
     pub(crate) effect: Effect,
     /// How the fields written are recorded.
@@ -44,6 +46,7 @@ impl World {
             actor,
             resource: &resource,
             namespace: &namespace,
+            asked: "",
             object,
             effect: Effect::Commit,
             tracking: Tracking::Update,
@@ -52,7 +55,7 @@ impl World {
     }
 
     pub(crate) fn create_as(&mut self, request: Create<'_>) -> Result<Arc<Stored>, Status> {
-        let Create { actor, resource, namespace, mut object, effect, tracking, remarks } = request;
+        let Create { actor, resource, namespace, asked, mut object, effect, tracking, remarks } = request;
         if !object.is_object() {
             return Err(Status::bad_request("the body of the request must be an object"));
         }
@@ -75,6 +78,7 @@ impl World {
         convert::to_storage(self.registry(), resource, &mut object);
         let stores = self.registry.stored(&resource.id).cloned().unwrap_or_else(|| resource.clone());
         let mut review = Review {
+            user: &actor.user,
             operation: Operation::Create,
             resource: &stores,
             subresource: "",
@@ -84,6 +88,7 @@ impl World {
             remarks,
         };
         admission::mutate(self, &mut review)?;
+        rbac::confirm_no_escalation(self, &review, asked)?;
         if generate {
             self.generate_name(&mut object);
         }
@@ -113,6 +118,7 @@ impl World {
         }
         strategy::warn(&stores, Part::Main, &object, None, remarks);
         let review = Review {
+            user: &actor.user,
             operation: Operation::Create,
             resource: &stores,
             subresource: "",

@@ -64,8 +64,7 @@ impl World {
 
     pub(crate) fn delete_as(
         &mut self,
-        // Who deletes is recorded by the audit log; no plug-in asks.
-        _actor: &Actor,
+        actor: &Actor,
         resource: &Arc<Resource>,
         namespace: &str,
         name: &str,
@@ -78,6 +77,7 @@ impl World {
         let stores = self.registry.stored(&resource.id).cloned().unwrap_or_else(|| resource.clone());
         let mut unchanged = live.value().clone();
         let review = Review {
+            user: &actor.user,
             operation: Operation::Delete,
             resource: &stores,
             subresource: "",

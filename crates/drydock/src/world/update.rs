@@ -10,7 +10,7 @@ use crate::admission::{self, Operation, Review};
 use crate::remarks::Remarks;
 use crate::resource::Resource;
 use crate::status::{FieldError, Status};
-use crate::{convert, defaulting, managers, strategy, validate};
+use crate::{convert, defaulting, managers, rbac, strategy, validate};
 
 /// Which part of an object a write may change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,6 +160,7 @@ impl World {
         convert::to_storage(self.registry(), resource, &mut object);
         let stores = self.registry.stored(&resource.id).cloned().unwrap_or_else(|| resource.clone());
         let mut review = Review {
+            user: &actor.user,
             operation: Operation::Update,
             resource: &stores,
             subresource: part.subresource(),
@@ -169,6 +170,7 @@ impl World {
             remarks,
         };
         admission::mutate(self, &mut review)?;
+        rbac::confirm_no_escalation(self, &review, name)?;
         keep_system_fields(&mut object, &live);
         strategy::prepare_update(self, &stores, part, &mut object, live.value())?;
         strategy::bump_generation(&stores, part, &mut object, live.value());
@@ -178,6 +180,7 @@ impl World {
         }
         strategy::warn(&stores, part, &object, Some(live.value()), remarks);
         let review = Review {
+            user: &actor.user,
             operation: Operation::Update,
             resource: &stores,
             subresource: part.subresource(),

@@ -23,19 +23,26 @@ async fn a_typed_client_works_in_process() {
     assert!(maps.get_opt("b").await.expect("asked").is_none());
 }
 
-/// One request over TLS; the answer's head and body.
-async fn ask(api: &Api, address: SocketAddr, head: &str, identity: Option<(String, String)>) -> String {
-    ask_with(api, address, head, identity, &[]).await
-}
-
-/// The same with a body, which is sent whole before anything is read.
-async fn ask_with(
+/// A connection over TLS that speaks one protocol.
+pub(crate) async fn connect(
     api: &Api,
     address: SocketAddr,
-    head: &str,
     identity: Option<(String, String)>,
-    body: &[u8],
-) -> String {
+    protocol: &[u8],
+) -> Connection {
+    let stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+    shake_hands(api, stream, identity, protocol).await.expect("a handshake")
+}
+
+pub(crate) type Connection = tokio_rustls::client::TlsStream<tokio::net::TcpStream>;
+
+/// The same on a connection that is there already.
+pub(crate) async fn shake_hands(
+    api: &Api,
+    stream: tokio::net::TcpStream,
+    identity: Option<(String, String)>,
+    protocol: &[u8],
+) -> std::io::Result<Connection> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(api.0.authority().as_bytes()).expect("PEM")).expect("an authority");
@@ -43,7 +50,7 @@ async fn ask_with(
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_root_certificates(roots);
-    let config = match identity {
+    let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => builder
             .with_client_auth_cert(
@@ -52,10 +59,25 @@ async fn ask_with(
             )
             .expect("an identity"),
     };
-    let stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+    config.alpn_protocols = vec![protocol.to_vec()];
     let name = "127.0.0.1".try_into().expect("a name");
-    let mut stream =
-        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake");
+    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// One request over TLS; the answer's head and body.
+async fn ask(api: &Api, address: SocketAddr, head: &str, identity: Option<(String, String)>) -> String {
+    ask_with(api, address, head, identity, &[]).await
+}
+
+/// The same with a body, which is sent whole before anything is read.
+pub(crate) async fn ask_with(
+    api: &Api,
+    address: SocketAddr,
+    head: &str,
+    identity: Option<(String, String)>,
+    body: &[u8],
+) -> String {
+    let mut stream = connect(api, address, identity, b"http/1.1").await;
     stream.write_all(format!("{head}\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await.expect("sent");
     stream.write_all(body).await.expect("sent");
     let mut answer = String::new();
@@ -143,7 +165,7 @@ async fn a_certificate_signed_on_request_by_an_authority_of_ones_own_opens_the_d
     let own = rcgen::KeyPair::generate().expect("a key");
     let mut asked = rcgen::CertificateParams::default();
     asked.distinguished_name.push(rcgen::DnType::CommonName, "jane");
-    asked.distinguished_name.push(rcgen::DnType::OrganizationName, "system:masters");
+    asked.distinguished_name.push(rcgen::DnType::OrganizationName, "dev");
     let request = asked.serialize_request(&own).expect("a request").pem().expect("text");
     let encoder = base64::engine::general_purpose::STANDARD;
     let requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
@@ -158,6 +180,11 @@ async fn a_certificate_signed_on_request_by_an_authority_of_ones_own_opens_the_d
     let answer = api.get(&format!("{requests}/jane")).await.expect(200);
     let signed = encoder.decode(answer["status"]["certificate"].as_str().expect("signed")).expect("base64");
     let identity = (String::from_utf8(signed).expect("PEM"), own.serialize_pem());
+    let binding = json!({
+        "metadata": {"name": "dev"}, "subjects": [{"kind": "Group", "name": "dev"}],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    });
+    api.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding).await.expect(201);
     let served = api.0.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("served");
     let get = format!("GET {MAPS} HTTP/1.1");
     assert!(ask(&api, served.address, &get, Some(identity)).await.starts_with("HTTP/1.1 200"));

@@ -42,7 +42,7 @@ pub(super) async fn exec(session: Session, mut socket: Socket, query: &Query) {
 
 /// Shows the log from now on, until the container ends or the client goes.
 pub(super) async fn attach(session: Session, mut socket: Socket) {
-    let Session { plane, pod, container } = session;
+    let Session { plane, pod, container, _place } = session;
     let mut seen = 0;
     let mut changed = plane.world.lock().subscribe();
     loop {
