@@ -63,6 +63,7 @@ const PLACES: &[(&[&str], Kind)] = &[
     (&["conditions", "[]", "lastProbeTime"], Kind::Time),
     (&["status", "startTime"], Kind::Time),
     (&["status", "completionTime"], Kind::Time),
+    (&["status", "lastPhaseTransitionTime"], Kind::Time),
     (&["running", "startedAt"], Kind::Time),
     (&["terminated", "startedAt"], Kind::Time),
     (&["terminated", "finishedAt"], Kind::Time),
