@@ -1,5 +1,7 @@
 use serde::Serialize;
 
+use crate::without_passwords;
+
 /// How much a diagnostic weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -23,6 +25,15 @@ impl Severity {
             Severity::Error => "error",
             Severity::Refused => "refused",
         }
+    }
+}
+
+/// A text in which no address shows its password.
+fn safe(text: impl Into<String>) -> String {
+    let text = text.into();
+    match without_passwords(&text) {
+        std::borrow::Cow::Borrowed(_) => text,
+        std::borrow::Cow::Owned(safe) => safe,
     }
 }
 
@@ -76,6 +87,11 @@ impl Place {
         self
     }
 
+    /// The same place, addresses in it without their passwords.
+    fn safe(self) -> Self {
+        Place { file: safe(self.file), source: self.source.map(safe), ..self }
+    }
+
     /// The same place with its source line taken from the file's whole text.
     #[must_use]
     pub fn source_from(mut self, text: &str) -> Self {
@@ -124,7 +140,7 @@ impl Diagnostic {
         Diagnostic {
             code: Code(code),
             severity,
-            message: message.into(),
+            message: safe(message),
             labels: Vec::new(),
             notes: Vec::new(),
             helps: Vec::new(),
@@ -149,28 +165,28 @@ impl Diagnostic {
     /// Adds the place to look at first.
     #[must_use]
     pub fn primary(mut self, place: Place, text: impl Into<String>) -> Self {
-        self.labels.push(Label { place, text: text.into(), primary: true });
+        self.labels.push(Label { place: place.safe(), text: safe(text), primary: true });
         self
     }
 
     /// Adds a further place.
     #[must_use]
     pub fn label(mut self, place: Place, text: impl Into<String>) -> Self {
-        self.labels.push(Label { place, text: text.into(), primary: false });
+        self.labels.push(Label { place: place.safe(), text: safe(text), primary: false });
         self
     }
 
     /// Adds a fact.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
-        self.notes.push(note.into());
+        self.notes.push(safe(note));
         self
     }
 
     /// Adds something to type or to edit.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.helps.push(help.into());
+        self.helps.push(safe(help));
         self
     }
 }

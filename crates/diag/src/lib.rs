@@ -10,13 +10,16 @@
 //!             helps:  one thing to type
 //! ```
 //!
-//! Invariant: a diagnostic never carries a secret's value, only names of keys and lengths.
+//! Invariant: a diagnostic never carries a secret's value, only names of keys and lengths; no
+//! address in it shows a password.
 
+mod address;
 mod diagnostic;
 mod full;
 mod plain;
 mod similar;
 
+pub use address::without_passwords;
 pub use diagnostic::{Code, Diagnose, Diagnostic, Label, Place, Severity};
 pub use full::{DISK_FULL, disk_full, disk_full_in, disk_full_words, is_full};
 pub use plain::{render_plain, render_shown};

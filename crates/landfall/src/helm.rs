@@ -173,9 +173,9 @@ impl Stop {
         Stop::Words { helm, diagnostic }
     }
 
-    /// What Helm prints behind `Error: `.
+    /// What Helm prints behind `Error: `, but that no address in it shows a password.
     pub(crate) fn helm_words(&self) -> String {
-        match self {
+        let words = match self {
             Stop::Chart(error) => error.helm_text(),
             Stop::Words { helm, .. } => helm.clone(),
             Stop::Refused(diagnostics) => {
@@ -183,7 +183,8 @@ impl Stop {
             }
             Stop::Usage(words) | Stop::Missing(words) => words.clone(),
             Stop::Closed => String::new(),
-        }
+        };
+        landfall_diag::without_passwords(&words).into_owned()
     }
 
     /// The same, behind Helm's words for what was being done.
@@ -373,6 +374,7 @@ fn version(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 /// Tells why a verb stopped and gives the exit code.
 fn tell(world: &World<'_>, stop: Stop) -> u8 {
     let say = |text: &str| {
+        let text = landfall_diag::without_passwords(text);
         let _nobody_listens = writeln!(landfall_terminal::err(), "Error: {text}");
     };
     match (world.voice, stop) {

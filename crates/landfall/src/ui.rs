@@ -213,7 +213,8 @@ impl Ui {
 
     fn err(&self, text: &str) {
         let mut err = landfall_terminal::err();
-        if err.write_painted(&format!("{}\n", self.shown(text, self.color_err))).is_err() {
+        let text = landfall_diag::without_passwords(text);
+        if err.write_painted(&format!("{}\n", self.shown(&text, self.color_err))).is_err() {
             // Nobody is left to be told.
         }
     }

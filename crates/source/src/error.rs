@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, without_passwords as safe};
 
-/// What could not be fetched or read.
+/// What could not be fetched or read. No text of it shows the password of an address, not in the peers' words either.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
@@ -34,7 +34,7 @@ pub enum SourceError {
         limit: u64,
     },
     /// A git repository could not be read.
-    #[error("the git repository at `{path}` cannot be read: {why}")]
+    #[error("the git repository at `{path}` cannot be read: {}", safe(.why))]
     Git {
         /// Where it is.
         path: PathBuf,
@@ -52,7 +52,7 @@ pub enum SourceError {
         shallow: bool,
     },
     /// A path does not exist in the tree.
-    #[error("there is no `{path}` in {place}")]
+    #[error("there is no `{path}` in {}", safe(.place))]
     Missing {
         /// The path asked for.
         path: String,
@@ -68,7 +68,7 @@ pub enum SourceError {
         why: String,
     },
     /// A repository could not be fetched.
-    #[error("`{url}` cannot be fetched: {why}")]
+    #[error("`{}` cannot be fetched: {}", safe(.url), safe(.why))]
     Fetch {
         /// The repository.
         url: String,
@@ -76,7 +76,7 @@ pub enum SourceError {
         why: String,
     },
     /// A server did not answer; displays in Go's words.
-    #[error("Get {url:?}: {why}")]
+    #[error("Get {:?}: {}", safe(.url), safe(.why))]
     Unreachable {
         /// What was asked for.
         url: String,
@@ -84,7 +84,7 @@ pub enum SourceError {
         why: String,
     },
     /// A server's certificate is not trusted; displays in Go's words.
-    #[error("Get {url:?}: tls: failed to verify certificate: {why}")]
+    #[error("Get {:?}: tls: failed to verify certificate: {why}", safe(.url))]
     Certificate {
         /// What was asked for.
         url: String,
@@ -92,7 +92,7 @@ pub enum SourceError {
         why: String,
     },
     /// A server answered with something else than success; displays in Helm's words.
-    #[error("failed to fetch {url} : {status}")]
+    #[error("failed to fetch {} : {status}", safe(.url))]
     Status {
         /// What was asked for.
         url: String,
@@ -100,7 +100,7 @@ pub enum SourceError {
         status: String,
     },
     /// A registry refused; displays in the words of Helm's client.
-    #[error("{doing}{method} {url:?}: {said}")]
+    #[error("{doing}{method} {:?}: {}", safe(.url), safe(.said))]
     Refused {
         /// What was being done, with a colon and a space behind it; may be empty.
         doing: &'static str,
@@ -114,7 +114,7 @@ pub enum SourceError {
         said: String,
     },
     /// A redirect, an answer's size or a file of certificates that is not accepted.
-    #[error("{url}: {why}")]
+    #[error("{}: {}", safe(.url), safe(.why))]
     Exchange {
         /// What was asked for.
         url: String,
@@ -122,16 +122,16 @@ pub enum SourceError {
         why: String,
     },
     /// Something that is no address of a chart or repository.
-    #[error("invalid chart URL format: {0}")]
+    #[error("invalid chart URL format: {}", safe(.0))]
     Url(String),
     /// An index that is none; displays in Helm's words.
-    #[error("{0}")]
+    #[error("{}", safe(.0))]
     Index(String),
     /// A chart that is not in an index.
-    #[error("{0}")]
+    #[error("{}", safe(.0))]
     NoSuchChart(String),
     /// Bytes that are not those that were promised.
-    #[error("{what}: digest mismatch: expected sha256:{expected}, got sha256:{actual}")]
+    #[error("{}: digest mismatch: expected sha256:{expected}, got sha256:{actual}", safe(.what))]
     Digest {
         /// What was fetched.
         what: String,
@@ -219,5 +219,36 @@ impl Diagnose for SourceError {
                 .help("`gpg --export >FILE` writes the keys of people you trust; give them with --keyring FILE"),
             SourceError::Path(_) => Diagnostic::error(509, self.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_failure_shows_the_password_of_an_address() {
+        let url = || "https://u:hunter2@h/a".to_owned();
+        let why = || "https://v:hunter2@h: refused".to_owned();
+        let all = [
+            SourceError::Git { path: "a".into(), why: why() },
+            SourceError::Missing { path: "a".into(), place: url() },
+            SourceError::Fetch { url: url(), why: why() },
+            SourceError::Unreachable { url: url(), why: why() },
+            SourceError::Certificate { url: url(), why: "expired".into() },
+            SourceError::Status { url: url(), status: "404 Not Found".into() },
+            SourceError::Refused { doing: "", method: "GET".into(), url: url(), status: 401, said: why() },
+            SourceError::Exchange { url: url(), why: why() },
+            SourceError::Url(url()),
+            SourceError::Index(why()),
+            SourceError::NoSuchChart(why()),
+            SourceError::Digest { what: url(), expected: "a".into(), actual: "b".into() },
+        ];
+        for error in all {
+            let told = landfall_diag::render_plain(&error.diagnose());
+            assert!(!error.to_string().contains("hunter2") && !told.contains("hunter2"), "{error}\n{told}");
+        }
+        let open = SourceError::Status { url: "https://h/a".into(), status: "404 Not Found".into() };
+        assert_eq!(open.to_string(), "failed to fetch https://h/a : 404 Not Found");
     }
 }

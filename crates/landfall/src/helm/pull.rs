@@ -65,7 +65,8 @@ fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
             Ok(signed) => write_whole(&directory.join(format!("{}.prov", fetched.name)), &signed)?,
             // What is not signed can be had all the same.
             Err(error) => {
-                writeln!(landfall_terminal::out(), "WARNING: Verification not found for {reference}: {error}")?;
+                let shown = landfall_diag::without_passwords(reference);
+                writeln!(landfall_terminal::out(), "WARNING: Verification not found for {shown}: {error}")?;
             }
         }
     }

@@ -209,7 +209,8 @@ fn update(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
                 writeln!(
                     out,
                     "...Unable to get an update from the {:?} chart repository ({}):\n\t{error}",
-                    entry.name, entry.url
+                    entry.name,
+                    landfall_diag::without_passwords(&entry.url)
                 )?;
                 failed.push(entry.url.as_str());
             }

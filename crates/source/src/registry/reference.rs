@@ -21,6 +21,13 @@ impl Reference {
     pub fn parse(text: &str) -> Result<Self, SourceError> {
         let bare = text.strip_prefix("oci://").unwrap_or(text).trim_end_matches('/');
         let refuse = |why: &str| Err(SourceError::Url(format!("{bare}: invalid reference: {why}")));
+        // Credentials do not belong there, and what is refused is shown.
+        let address = format!("oci://{bare}");
+        let shown = landfall_diag::without_passwords(&address);
+        if *shown != *address {
+            let shown = shown.trim_start_matches("oci://");
+            return Err(SourceError::Url(format!("{shown}: invalid reference: invalid registry")));
+        }
         let (named, digest) = match bare.split_once('@') {
             Some((named, digest)) => (named, Some(digest.to_owned())),
             None => (bare, None),

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use landfall_chart::{API_VERSION_V1, Chart, Dependency, Lock, PackageOptions, digest, package};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, without_passwords};
 use landfall_source::{HttpClient, Index, IndexEntry, Reference, RepositoryEntry, cached_index, join_url, same_url};
 use landfall_sprig::{Constraint, Version};
 use sha2::{Digest as _, Sha256};
@@ -274,7 +274,7 @@ impl<'w> Filling<'w> {
         let mut out = self.out();
         for (entry, outcome) in entries.iter().zip(fetch_all(&self.settings, entries, None)) {
             let unmanaged = entry.name.starts_with(UNMANAGED);
-            let shown = if unmanaged { &entry.url } else { &entry.name };
+            let shown = without_passwords(if unmanaged { &entry.url } else { &entry.name });
             match outcome {
                 Ok(fetched) => {
                     writeln!(out, "...Successfully got an update from the {shown:?} chart repository")?;
@@ -286,7 +286,7 @@ impl<'w> Filling<'w> {
                 Err(error) => writeln!(
                     out,
                     "...Unable to get an update from the {shown:?} chart repository ({}):\n\t{error}",
-                    entry.url
+                    without_passwords(&entry.url)
                 )?,
             }
         }
@@ -434,10 +434,10 @@ impl<'w> Filling<'w> {
         if is_registry(dependency) {
             let repository = &dependency.repository;
             if !seen.insert(format!("{repository}/{name}:{}", dependency.version)) {
-                writeln!(self.out(), "Already downloaded {name} from repo {repository}")?;
+                writeln!(self.out(), "Already downloaded {name} from repo {}", without_passwords(repository))?;
                 return Ok(());
             }
-            writeln!(self.out(), "Downloading {name} from repo {repository}")?;
+            writeln!(self.out(), "Downloading {name} from repo {}", without_passwords(repository))?;
             let reference = Reference::child(repository, &name, &dependency.version)?;
             let doing = format!("could not download {repository}/{name}");
             let registry = Box::new(registry(self.world, self.flags));
@@ -450,10 +450,10 @@ impl<'w> Filling<'w> {
         let (url, entry, client) = self.find(dependency)?;
         let repository = &dependency.repository;
         if !seen.insert(url.clone()) {
-            writeln!(self.out(), "Already downloaded {name} from repo {repository}")?;
+            writeln!(self.out(), "Already downloaded {name} from repo {}", without_passwords(repository))?;
             return Ok(());
         }
-        writeln!(self.out(), "Downloading {name} from repo {repository}")?;
+        writeln!(self.out(), "Downloading {name} from repo {}", without_passwords(repository))?;
         let doing = format!("could not download {url}");
         let owner = repository.clone();
         let remote = Remote::Archive { url, owner, digest: entry.digest, client: Box::new(client) };
@@ -474,7 +474,11 @@ impl<'w> Filling<'w> {
             (Err(stop), Unsigned::Refused) => return Err(stop),
             (Err(stop), Unsigned::Told) => {
                 let words = stop.helm_words();
-                writeln!(self.out(), "WARNING: Verification not found for {}: {words}", remote.address())?;
+                writeln!(
+                    self.out(),
+                    "WARNING: Verification not found for {}: {words}",
+                    without_passwords(&remote.address())
+                )?;
                 return Ok(());
             }
         };
