@@ -1,8 +1,8 @@
 //! The state directory: one folder at the system's root, one opener at a time.
 //!
 //! ```text
-//! .landfall/  .gitignore  made-here.json  cluster.db  store.db  endpoint.json  token  lock  delivery.lock
-//!             delivery.json  made-cluster  kubeconfig  server.log  cache/
+//! .landfall/  .gitignore  made-here.json  cluster.db  store.db  store.key  endpoint.json  token  lock
+//!             delivery.lock  delivery.json  made-cluster  kubeconfig  server.log  cache/
 //!             aside/1  what was found in its place and is not ours
 //! ```
 //!

@@ -41,6 +41,15 @@ pub enum Error {
         #[source]
         source: sqlx::Error,
     },
+    /// The key of the journal cannot be read or made.
+    #[error("the key of the journal, `{}`, cannot be used", path.display())]
+    Key {
+        /// The key's file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A row's JSON could not be read.
     #[error("the store holds a damaged row: {what}")]
     Damaged {
@@ -111,6 +120,9 @@ impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
         let mut diagnostic = match self {
             Error::Full { directory, .. } => landfall_diag::disk_full(directory),
+            Error::Key { path, source } if landfall_diag::is_full(source.kind()) => {
+                landfall_diag::disk_full(path.parent().unwrap_or(path))
+            }
             _ => Diagnostic::error(480, self.to_string()),
         };
         let mut cause = std::error::Error::source(self);
@@ -120,9 +132,18 @@ impl Diagnose for Error {
         }
         match self {
             Error::TooNew { .. } => diagnostic.help("use the newer landfall, or another state directory (--state DIR)"),
+            Error::Damaged { .. } => diagnostic.help(
+                "remove `store.db` in the state directory: what is delivered stays, and the next delivery starts anew",
+            ),
             Error::Open { .. } => {
                 diagnostic.help("check the directory's permissions, or choose another with --state DIR")
             }
+            Error::Key { path, source } if source.kind() == std::io::ErrorKind::NotFound => diagnostic
+                .note("without it, what a broken off delivery was about to do cannot be read, nor gone on with")
+                .help(format!(
+                    "put it back, or remove `{}`: what is delivered stays, and the next delivery starts anew",
+                    path.with_extension("db").display()
+                )),
             _ => diagnostic,
         }
     }

@@ -2,6 +2,7 @@ use serde_json::Value;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use crate::seal::{Belongs, Seal};
 use crate::{Error, Store};
 
 /// How an operation stands.
@@ -48,9 +49,9 @@ pub struct NewOperation {
     pub target: String,
     /// The verb: `install`, `upgrade`, `sync`.
     pub kind: String,
-    /// The plan, so that a resume carries out exactly what was begun.
+    /// The plan, so that a resume carries out exactly what was begun. Sealed in the file, and gone when it ends.
     pub plan: Value,
-    /// What the owner needs to resume: for a release its new record.
+    /// What the owner needs to resume: for a release its new record. Sealed and gone like the plan.
     pub detail: Value,
     /// RFC 3339.
     pub started_at: String,
@@ -65,9 +66,9 @@ pub struct OperationRow {
     pub target: String,
     /// The verb.
     pub kind: String,
-    /// The plan begun.
+    /// The plan begun; null when it has ended.
     pub plan: Value,
-    /// What the owner needs to resume.
+    /// What the owner needs to resume; null when it has ended.
     pub detail: Value,
     /// How it stands.
     pub state: OperationState,
@@ -110,9 +111,12 @@ impl Store {
     /// Writes an operation down before its first effect.
     ///
     /// # Errors
-    /// [`Error::Exists`] when the target has a running operation or the id is taken.
+    /// [`Error::Exists`] when the target has a running operation or the id is taken, [`Error::Key`] when there is no key
+    /// to seal it with.
     pub async fn begin_operation(&self, operation: &NewOperation) -> Result<(), Error> {
         const WHAT: &str = "begin an operation";
+        let plan = self.seal.close(&operation.plan, of_operation(&operation.id, "plan"))?;
+        let detail = self.seal.close(&operation.detail, of_operation(&operation.id, "detail"))?;
         // One statement, so that of two beginners exactly one succeeds.
         let done = sqlx::query(
             "INSERT INTO operation (id, target, kind, plan, detail, state, started_at) \
@@ -123,8 +127,8 @@ impl Store {
         .bind(&operation.id)
         .bind(&operation.target)
         .bind(&operation.kind)
-        .bind(operation.plan.to_string())
-        .bind(operation.detail.to_string())
+        .bind(plan)
+        .bind(detail)
         .bind(&operation.started_at)
         .execute(&self.pool)
         .await
@@ -136,19 +140,31 @@ impl Store {
         }
     }
 
-    /// Closes an operation.
+    /// Closes an operation and forgets what was needed to go on with it: its plan, its detail and its steps.
     ///
     /// # Errors
     /// [`Error::Missing`] when there is no such operation.
     pub async fn finish_operation(&self, id: &str, state: OperationState, at: &str) -> Result<(), Error> {
-        let done = sqlx::query("UPDATE operation SET state = $2, finished_at = $3 WHERE id = $1")
+        const WHAT: &str = "finish an operation";
+        let mut transaction = self.pool.begin().await.map_err(self.failed(WHAT))?;
+        let done = sqlx::query(
+            "UPDATE operation SET state = $2, finished_at = $3, plan = 'null', detail = 'null' WHERE id = $1",
+        )
+        .bind(id)
+        .bind(state.word())
+        .bind(at)
+        .execute(&mut *transaction)
+        .await
+        .map_err(self.failed(WHAT))?;
+        if done.rows_affected() != 1 {
+            return Err(Error::Missing { what: format!("operation {id}") });
+        }
+        sqlx::query("DELETE FROM step WHERE operation = $1")
             .bind(id)
-            .bind(state.word())
-            .bind(at)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await
-            .map_err(self.failed("finish an operation"))?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Missing { what: format!("operation {id}") }) }
+            .map_err(self.failed(WHAT))?;
+        transaction.commit().await.map_err(self.failed(WHAT))
     }
 
     /// The operation under way on a target (or left behind), if any.
@@ -161,7 +177,7 @@ impl Store {
             .fetch_optional(&self.pool)
             .await
             .map_err(self.failed("look for a running operation"))?;
-        row.as_ref().map(operation).transpose()
+        row.as_ref().map(|row| operation(row, &self.seal)).transpose()
     }
 
     /// All operations under way or left behind, oldest first.
@@ -173,7 +189,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(self.failed("look for running operations"))?;
-        rows.iter().map(operation).collect()
+        rows.iter().map(|row| operation(row, &self.seal)).collect()
     }
 
     /// One operation.
@@ -186,7 +202,7 @@ impl Store {
             .fetch_optional(&self.pool)
             .await
             .map_err(self.failed("read an operation"))?;
-        row.as_ref().map(operation).transpose()
+        row.as_ref().map(|row| operation(row, &self.seal)).transpose()
     }
 
     /// Writes intents, all or none; an intent written earlier stays as it is.
@@ -197,13 +213,14 @@ impl Store {
         const WHAT: &str = "write an intent";
         let mut transaction = self.pool.begin().await.map_err(self.failed(WHAT))?;
         for intent in intents {
+            let body = self.seal.close(&intent.body, Belongs { operation, step: &intent.name, column: "intent" })?;
             sqlx::query(
                 "INSERT INTO step (operation, name, intent, intent_at) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT (operation, name) DO NOTHING",
             )
             .bind(operation)
             .bind(&intent.name)
-            .bind(intent.body.to_string())
+            .bind(body)
             .bind(at)
             .execute(&mut *transaction)
             .await
@@ -220,10 +237,11 @@ impl Store {
         const WHAT: &str = "write an outcome";
         let mut transaction = self.pool.begin().await.map_err(self.failed(WHAT))?;
         for outcome in outcomes {
+            let body = self.seal.close(&outcome.body, Belongs { operation, step: &outcome.name, column: "outcome" })?;
             let done = sqlx::query("UPDATE step SET outcome = $3, outcome_at = $4 WHERE operation = $1 AND name = $2")
                 .bind(operation)
                 .bind(&outcome.name)
-                .bind(outcome.body.to_string())
+                .bind(body)
                 .bind(at)
                 .execute(&mut *transaction)
                 .await
@@ -251,25 +269,28 @@ impl Store {
                 let name: String = row.try_get("name").map_err(Error::sql(WHAT))?;
                 let intent: String = row.try_get("intent").map_err(Error::sql(WHAT))?;
                 let outcome: Option<String> = row.try_get("outcome").map_err(Error::sql(WHAT))?;
-                Ok(StepRow {
-                    intent: json(&intent, &name)?,
-                    outcome: outcome.map(|text| json(&text, &name)).transpose()?,
-                    name,
-                })
+                let read = |text: &str, column| self.seal.open(text, Belongs { operation, step: &name, column });
+                let (intent, outcome) =
+                    (read(&intent, "intent")?, outcome.map(|text| read(&text, "outcome")).transpose()?);
+                Ok(StepRow { name, intent, outcome })
             })
             .collect()
     }
 }
 
-fn operation(row: &SqliteRow) -> Result<OperationRow, Error> {
+fn of_operation<'a>(operation: &'a str, column: &'static str) -> Belongs<'a> {
+    Belongs { operation, step: "", column }
+}
+
+fn operation(row: &SqliteRow, seal: &Seal) -> Result<OperationRow, Error> {
     const WHAT: &str = "read an operation";
     let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
     let id = text("id")?;
     Ok(OperationRow {
         target: text("target")?,
         kind: text("kind")?,
-        plan: json(&text("plan")?, &id)?,
-        detail: json(&text("detail")?, &id)?,
+        plan: seal.open(&text("plan")?, of_operation(&id, "plan"))?,
+        detail: seal.open(&text("detail")?, of_operation(&id, "detail"))?,
         state: OperationState::parse(&text("state")?)?,
         started_at: text("started_at")?,
         finished_at: row.try_get("finished_at").map_err(Error::sql(WHAT))?,

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Store ── journal.rs        operation ─< step (intent before the effect, outcome after it)
+//!       ── seal.rs           what an operation needs to go on: sealed in the file, pruned when it ends
 //!       ── history.rs        target, number → what was delivered
 //!       ── facts.rs          space, name → a small JSON value
 //!       ── cluster_state.rs  the embedded cluster's objects, event ring and counters
@@ -19,6 +20,7 @@ mod facts;
 mod history;
 mod journal;
 mod migrations;
+mod seal;
 mod store;
 
 pub use cluster_state::{ClusterBatch, ClusterEventRow, ClusterObjectRow, ClusterState};

@@ -3,7 +3,7 @@ use sqlx::{Connection, Row};
 use crate::{Error, Store};
 
 /// The schema, step by step; a step once released is never edited.
-const STEPS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
+const STEPS: &[&str] = &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_prune.sql")];
 
 /// Brings a database to the newest schema, all missing steps in one transaction.
 pub(crate) async fn run(store: &Store) -> Result<(), Error> {

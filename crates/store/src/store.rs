@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use crate::seal::Seal;
 use crate::{Error, migrations};
 
 /// Where a store lives.
@@ -33,6 +34,8 @@ pub struct Store {
     pub(crate) pool: SqlitePool,
     /// Absent in memory.
     file: Option<PathBuf>,
+    /// What keeps the bodies of operations from other readers of the file.
+    pub(crate) seal: Seal,
 }
 
 impl Store {
@@ -69,6 +72,11 @@ impl Store {
             Location::Memory => SqliteConnectOptions::new().in_memory(true).synchronous(SqliteSynchronous::Off),
         }
         .foreign_keys(true);
+        let options = match durability {
+            // What an operation needed goes with it, from the file too; a cluster's state need not pay for that.
+            Durability::Machine => options.pragma("secure_delete", "ON"),
+            Durability::Process => options,
+        };
         // One connection: a memory database lives in its connection, and serialised writes are never busy.
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
@@ -80,7 +88,8 @@ impl Store {
             .await
             .map_err(|source| Error::of_file(&path, source, |source| Error::Open { path: path.clone(), source }))?;
         let file = matches!(location, Location::File(_)).then_some(path);
-        let store = Store { pool, file };
+        let seal = file.as_deref().map(Seal::beside).unwrap_or_default();
+        let store = Store { pool, file, seal };
         migrations::run(&store).await?;
         Ok(store)
     }

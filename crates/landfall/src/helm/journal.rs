@@ -102,7 +102,7 @@ impl Journal {
         }
         self.store.close().await;
         if matches!(open, Ok(None)) {
-            for ending in ["db", "db-wal", "db-shm", "lock"] {
+            for ending in ["db", "db-wal", "db-shm", "key", "lock"] {
                 // What cannot be removed is empty and does no harm.
                 let _left = fs::remove_file(file.with_extension(ending));
             }
