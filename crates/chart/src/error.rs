@@ -5,6 +5,7 @@ mod helm4;
 
 use landfall_diag::Place;
 use landfall_gotemplate::{ExecError, ParseError};
+use landfall_object::mask;
 use landfall_yaml::Mark;
 
 use crate::archive::ArchiveError;
@@ -192,6 +193,8 @@ pub enum ChartError {
         place: Option<Box<Place>>,
         /// Where values in that line were set.
         settings: Vec<Setting>,
+        /// Whether it holds a Secret, so that no line of it or of what is in it may be shown.
+        secret: bool,
     },
     /// `--show-only` names a template that is not there or renders nothing.
     #[error("could not find template {name} in chart")]
@@ -335,17 +338,45 @@ impl ChartError {
     ) -> Self {
         let before = content[..start].matches('\n').count();
         let line = mark.map_or(0, |mark| before + mark.line());
+        // One document that cannot be read may have swallowed the next.
+        let secret = mask::names_a_secret(content);
+        let text = if secret { without_quotations(&text) } else { text };
+        let shown = |text: &str| match (secret, text.trim_start()) {
+            (false, _) | (true, "") => text.to_owned(),
+            // The indentation is what is wrong with most of them.
+            (true, hidden) => format!("{}{}", &text[..text.len() - hidden.len()], mask::MASK),
+        };
         let rendered = content
             .lines()
             .enumerate()
-            .map(|(index, text)| (index + 1, text.to_owned()))
+            .map(|(index, text)| (index + 1, shown(text)))
             .filter(|(number, _)| match line {
                 0 => *number > before && *number <= before + document.lines().count().min(3),
                 line => number.abs_diff(line) <= 1,
             })
             .collect();
-        ChartError::Manifest { path: path.to_owned(), text, rendered, line, place: None, settings: Vec::new() }
+        ChartError::Manifest { path: path.to_owned(), text, rendered, line, place: None, settings: Vec::new(), secret }
     }
+}
+
+/// go-yaml's words without what they quote of the text: `unknown anchor 'hunter2' referenced` when a value begins with `*`.
+/// Signs (`':'`) stay.
+fn without_quotations(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(['\'', '"', '`']) {
+        let quote = rest[before.len()..].chars().next().unwrap_or('\'');
+        let (quoted, behind) = after.rsplit_once(quote).unwrap_or((after, ""));
+        // The outermost pair: what is quoted may hold quotes, unless it is `',' or '}'`.
+        let are_signs = quoted.split(quote).step_by(2).all(|sign| sign.chars().count() <= 2);
+        out.push_str(before);
+        out.push(quote);
+        out.push_str(if are_signs { quoted } else { mask::MASK });
+        out.push(quote);
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
 }
 
 fn place_of(path: &str, mark: Option<Mark>, text: &str) -> Place {

@@ -3,17 +3,19 @@
 mod lines;
 mod names;
 mod recorded;
+mod secrets;
 mod story;
 
 use landfall_chart::{
     Capabilities, FieldOrigin, Manifest, Operation, Origin, Provenance, Reason, RenderOptions, Rendered, Source,
     TemplateOptions, Tracing, ValuesHistory,
 };
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, Place};
 
 use crate::rendering::{RenderedUnit, Turn, render_with};
 use crate::unit::{Unit, UnitSource};
 use recorded::Recorded;
+use secrets::Secrets;
 
 pub use lines::RenderedLine;
 pub use names::{ObjectName, field_path};
@@ -31,6 +33,8 @@ pub struct Explainer {
     switches: Vec<(String, Vec<String>)>,
     /// The record that was rendered, when it was one.
     recorded: Option<Recorded>,
+    /// The values that are in a Secret, and so are shown nowhere else either.
+    secrets: Secrets,
 }
 
 /// An object of a rendering.
@@ -72,7 +76,8 @@ impl Explainer {
                 (name.clone(), dependency.condition.split(',').map(|path| path.trim().to_owned()).collect())
             })
             .collect();
-        Explainer { unit: unit.name.clone(), rendered, histories, switches, recorded: None }
+        let secrets = Secrets::of(&rendered);
+        Explainer { unit: unit.name.clone(), rendered, histories, switches, recorded: None, secrets }
     }
 
     fn all(&self) -> impl Iterator<Item = Found<'_>> {
@@ -99,11 +104,10 @@ impl Explainer {
             if !name.means(&object) {
                 continue;
             }
-            let masked = object["kind"] == "Secret";
             let fields =
                 found.provenance.fields(found.manifest).into_iter().filter(|field| field.path.starts_with(path));
             let fields = fields.map(|field| {
-                let masked = masked && field.path.first().is_some_and(|first| first == "data" || first == "stringData");
+                let masked = self.secrets.hide(&found, &object, &field.path, &field.origin);
                 let recorded = self.recorded.as_ref().and_then(|recorded| recorded.differently(&object, &field.path));
                 FieldStory {
                     recorded: recorded.map(|text| if masked { "(another secret)".to_owned() } else { text }),
@@ -143,6 +147,8 @@ impl Explainer {
             let object = found.manifest.object();
             let mut fields = Vec::new();
             for mut field in found.provenance.fields(found.manifest) {
+                // The field is shown as a whole, whichever of the values in it is asked for.
+                let whole = field.origin.clone();
                 let origin = &mut field.origin;
                 origin.data.retain(is_meant);
                 origin.keys.retain(is_meant);
@@ -150,7 +156,7 @@ impl Explainer {
                 if origin.data.is_empty() && origin.keys.is_empty() && origin.decisions.is_empty() {
                     continue;
                 }
-                let masked = object["kind"] == "Secret";
+                let masked = self.secrets.hide(&found, &object, &field.path, &whole);
                 fields.push(self.story(&found, field_path(&field.path), field.text, &field.origin, masked));
             }
             if !fields.is_empty() {
@@ -206,7 +212,8 @@ impl Explainer {
         FieldStory {
             field,
             value: if masked { "(secret)".to_owned() } else { value },
-            template: origin.template.clone(),
+            // Where a template writes a secret itself, its line says it.
+            template: origin.template.clone().map(|place| if masked { Place { source: None, ..place } } else { place }),
             values: values.collect(),
             decided_by: decided.collect(),
             built_in: origin.built_in.clone(),
@@ -217,6 +224,7 @@ impl Explainer {
 
     fn value(&self, found: &Found<'_>, origin: Origin, masked: bool) -> Option<ValueStory> {
         let source = found.provenance.source(origin)?;
+        let masked = masked || self.secrets.hold(found, origin);
         let path = found.provenance.path_of(origin).unwrap_or_default().to_owned();
         let settings = match self.histories.get(found.chart) {
             Some(history) if !path.is_empty() => history.settings(&path),

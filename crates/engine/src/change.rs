@@ -1,7 +1,7 @@
 use landfall_cluster::Patch;
-use landfall_object::Object;
 use landfall_object::merge::managed::{self, OnConflict, Writer};
 use landfall_object::schema::{Node, Schemas};
+use landfall_object::{Object, mask};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -26,9 +26,6 @@ pub struct FieldChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Author>,
 }
-
-/// What stands for a secret's value.
-const MASK: &str = "(masked)";
 
 /// A write of a desired object over a live one.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,30 +103,14 @@ pub(crate) fn changes_of_live(live: &Object, to: &Object, manager: &str) -> Vec<
 }
 
 fn changes(from: &Object, to: &Object, writers: &Writers<'_>) -> Vec<FieldChange> {
-    let secret = to.kind() == "Secret" && to.group().is_empty();
     let (mut from, mut to) = (crate::normalised(from), crate::normalised(to));
     for object in [&mut from, &mut to] {
         object.metadata_mut().remove("uid");
     }
+    mask::hide(Some(&mut from), Some(&mut to));
     let mut changes = Vec::new();
     walk("", Some(from.value()), Some(to.value()), writers, &mut changes);
-    if secret {
-        for change in &mut changes {
-            if change.path.starts_with("data") || change.path.starts_with("stringData") {
-                mask(&mut change.from);
-                mask(&mut change.to);
-            }
-        }
-    }
     changes
-}
-
-fn mask(value: &mut Option<Value>) {
-    match value {
-        Some(Value::Object(map)) => map.values_mut().for_each(|value| *value = MASK.into()),
-        Some(value) => *value = MASK.into(),
-        None => {}
-    }
 }
 
 fn walk(path: &str, from: Option<&Value>, to: Option<&Value>, writers: &Writers<'_>, changes: &mut Vec<FieldChange>) {
@@ -211,6 +192,19 @@ mod tests {
         let to = object(json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "b3RoZXI=", "b": "eA=="}}));
         let text = serde_json::to_string(&changes_between(&from, &to)).expect("serialises");
         assert!(text.contains("data.a") && !text.contains("c2VjcmV0") && !text.contains("eA=="), "{text}");
+    }
+
+    #[test]
+    fn a_copy_of_a_secret_in_an_annotation_is_masked_and_its_change_is_told() {
+        let secret = |value: &str| {
+            let copy =
+                json!({"kubectl.kubernetes.io/last-applied-configuration": format!("{{\"stringData\":\"{value}\"}}")});
+            object(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"annotations": copy}}))
+        };
+        let changes = changes_between(&secret("hunter2"), &secret("hunter3"));
+        let text = serde_json::to_string(&changes).expect("serialises");
+        assert!(changes.len() == 1 && !text.contains("hunter"), "{text}");
+        assert_eq!(changes_between(&secret("hunter2"), &secret("hunter2")), []);
     }
 
     #[test]

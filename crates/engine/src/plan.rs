@@ -1,4 +1,4 @@
-use landfall_object::ObjectKey;
+use landfall_object::{Object, ObjectKey, mask};
 use serde::{Deserialize, Serialize};
 
 use crate::change::FieldChange;
@@ -114,6 +114,26 @@ pub struct Step {
 }
 
 impl Plan {
+    /// The plan as it may be shown: values of secrets masked, and no digest of a Secret by which one could be guessed.
+    ///
+    /// It cannot be carried out: only a journal keeps what that needs.
+    #[must_use]
+    pub fn masked(&self) -> Plan {
+        let mut plan = self.clone();
+        for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.waves).flat_map(|wave| &mut wave.steps) {
+            match &mut step.task {
+                Task::Apply { object, previous, .. } => mask::hide(previous.as_mut(), Some(object)),
+                Task::Ensure { object } => mask::hide(None, Some(object)),
+                Task::Hook(hook) => mask::hide(None, Some(&mut hook.object)),
+                Task::Delete { .. } | Task::Keep { .. } | Task::Wait { .. } => {}
+            }
+        }
+        for seen in plan.seen.iter_mut().filter(|seen| mask::is_secret(&Object::new(&seen.key))) {
+            seen.digest = seen.digest.as_ref().map(|_| mask::MASK.to_owned());
+        }
+        plan
+    }
+
     /// All steps in order, those for failure included.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.phases.iter().flat_map(|phase| &phase.waves).flat_map(|wave| &wave.steps)
@@ -127,5 +147,53 @@ impl Plan {
     /// How many steps do that.
     pub fn count(&self, action: Action) -> usize {
         self.steps().filter(|step| step.action == action).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Desired, DesiredPhase, Hook, Item, Live, Method, PhaseRuns, plan};
+
+    fn secret(name: &str, value: &str) -> Object {
+        let copy = json!({"kubectl.kubernetes.io/last-applied-configuration": value});
+        Object::from_value(json!({"apiVersion": "v1", "kind": "Secret", "data": {"password": value},
+            "metadata": {"name": name, "namespace": "shop", "annotations": copy}}))
+        .expect("a map")
+    }
+
+    #[test]
+    fn what_is_shown_of_a_plan_holds_no_value_of_a_secret_and_what_is_carried_out_does() {
+        let method = Method::ThreeWay { manager: "helm".into() };
+        let hook = Hook {
+            id: 0,
+            object: secret("c", "hunter4"),
+            delete: Vec::new(),
+            log: Vec::new(),
+            criterion: crate::Criterion::Completion,
+            timeout: 1,
+            manager: "helm".into(),
+        };
+        let tasks = [
+            Task::Apply { object: secret("a", "hunter2"), previous: Some(secret("a", "hunter3")), method },
+            Task::Ensure { object: secret("b", "hunter5") },
+            Task::Hook(Box::new(hook)),
+        ];
+        let items = tasks.into_iter().map(|task| Item { wave: 0, task, why: "templates/keys.yaml".into() }).collect();
+        let desired = Desired {
+            target: "release shop/shop".into(),
+            kind: "upgrade".into(),
+            phases: vec![DesiredPhase { name: "resources".into(), runs: PhaseRuns::OnSuccess, items }],
+        };
+        let plan = plan(&desired, &Live::new([secret("a", "hunter1")])).expect("it can be planned");
+        let whole = serde_json::to_string(&plan).expect("serialises");
+        let shown = serde_json::to_string(&plan.masked()).expect("serialises");
+        assert!(["hunter2", "hunter3", "hunter4", "hunter5"].iter().all(|value| whole.contains(value)), "{whole}");
+        assert!(!shown.contains("hunter"), "{shown}");
+        let digest = plan.seen.iter().find_map(|seen| seen.digest.clone()).expect("one is there");
+        assert!(whole.contains(&digest) && !shown.contains(&digest), "{shown}");
+        assert_eq!((plan.masked().digest, plan.masked().steps().count()), (plan.digest.clone(), 3));
     }
 }

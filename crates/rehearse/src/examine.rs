@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use landfall_chart::Source;
 use landfall_delivery::RenderedUnit;
-use landfall_object::ObjectKey;
+use landfall_diag::Place;
+use landfall_object::{ObjectKey, mask};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -83,7 +84,15 @@ fn locate(spot: &mut Spot, subject: &Subject<'_>, blame: &dyn Blame) {
     let Some(unit) = subject.unit(unit) else { return };
     let path = spot.field.as_deref().map_or(Cow::Borrowed("kind"), |field| telling(unit, key, field));
     let Some(origin) = unit.rendered.origin(key, &path) else { return };
-    spot.template = origin.template;
+    let hidden =
+        unit.object(&key.gvk.group, &key.gvk.kind, key.namespace.as_deref(), &key.name).is_some_and(|desired| {
+            mask::hides(
+                desired.object.value(),
+                &landfall_delivery::path_steps(spot.field.as_deref().unwrap_or_default()),
+            )
+        });
+    // Where a template writes a secret itself, its line says it.
+    spot.template = origin.template.map(|place| if hidden { Place { source: None, ..place } } else { place });
     // What is not there was set by nobody: the values around it say nothing of it.
     let written = spot.field.as_deref().is_some_and(|field| is_written(unit, key, field));
     if !written {
@@ -127,9 +136,10 @@ fn is_written(unit: &DesiredUnit, key: &ObjectKey, field: &str) -> bool {
 }
 
 fn value_origin(source: &Source, blame: &dyn Blame) -> ValueOrigin {
-    let place = source.place().cloned();
+    // The line itself may hold a secret's value, and so may a flag.
+    let place = source.place().map(|place| Place { source: None, ..place.clone() });
     let commit = place.as_ref().and_then(|place| blame.commit(&place.file, place.line));
-    ValueOrigin { text: source.to_string(), place, commit }
+    ValueOrigin { text: source.brief(), place, commit }
 }
 
 /// The objects of a rendering by key, for comparing two of them; of alike ones the first.

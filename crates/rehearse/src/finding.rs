@@ -106,7 +106,7 @@ pub struct Spot {
 /// Where a value was set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ValueOrigin {
-    /// As a person would look for it: `values.prod.yaml:12:3`, `--set a=1`.
+    /// As a person would look for it: `values.prod.yaml:12:3`, `--set a=…`.
     pub text: String,
     /// The place in a file; none for flags.
     #[serde(skip_serializing_if = "Option::is_none")]

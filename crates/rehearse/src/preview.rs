@@ -265,7 +265,7 @@ fn field(unit: &DesiredUnit, desired: &Desired, change: Change) -> FieldDiff {
     let is_written = change.to.is_none() || desired.object.at(&pointer).is_some();
     let origin = if is_written { unit.rendered.origin(&desired.key(), &path) } else { None };
     let origins = origin.map(|origin| {
-        let mut texts: Vec<String> = origin.sources.iter().map(ToString::to_string).collect();
+        let mut texts: Vec<String> = origin.sources.iter().map(landfall_chart::Source::brief).collect();
         if texts.is_empty() {
             texts.extend(origin.template.as_ref().map(place_text));
         }

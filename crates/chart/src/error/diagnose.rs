@@ -115,8 +115,9 @@ impl Diagnose for ChartError {
                     .note(helm)
             }
             ChartError::Exec { error, evidence } => exec(error, evidence).note(helm),
-            ChartError::Manifest { path, text, rendered, line, place, settings } => {
-                manifest(path, text, rendered, *line, place.as_deref(), settings).note(helm)
+            ChartError::Manifest { path, text, rendered, line, place, settings, secret } => {
+                let diagnostic = manifest(path, text, rendered, *line, place.as_deref(), settings);
+                if *secret { without_sources(diagnostic) } else { diagnostic }.note(helm)
             }
             ChartError::NoTemplate { name, known } => {
                 let diagnostic = Diagnostic::error(240, format!("no template {name} renders anything"));
@@ -296,7 +297,11 @@ fn manifest(
     let what = if code == 231 { "rendered YAML is not valid" } else { "what was rendered is not an object" };
     let mut diagnostic = Diagnostic::error(code, format!("{what}: {}", reason(text)));
     for setting in settings.iter().take(3) {
-        diagnostic = with_setting(diagnostic, Some(setting), "the value in that line");
+        diagnostic = match &setting.source {
+            // What is given by a flag may be a secret's value.
+            flag @ Source::Flag { .. } => diagnostic.note(format!("the value in that line: {}", flag.brief())),
+            _ => with_setting(diagnostic, Some(setting), "the value in that line"),
+        };
     }
     diagnostic = match place {
         Some(place) => {
@@ -320,6 +325,14 @@ fn manifest(
         diagnostic = diagnostic.note(format!("rendered:\n{}", lines.join("\n")));
     }
     diagnostic.help("look at the indentation the action leaves: `nindent N` starts a block on its own line")
+}
+
+/// The places alone: the lines there hold a secret's value.
+fn without_sources(mut diagnostic: Diagnostic) -> Diagnostic {
+    for label in &mut diagnostic.labels {
+        label.place.source = None;
+    }
+    diagnostic.note("it holds a Secret: lines of it are not shown")
 }
 
 /// A path as a word of a command that can be pasted into a shell.

@@ -125,6 +125,17 @@ impl fmt::Display for Source {
 }
 
 impl Source {
+    /// As it is displayed, but of a flag only what it sets and not to what: `--set password=…`.
+    pub fn brief(&self) -> String {
+        match self {
+            Source::Flag { flag, text } => {
+                let key = text.split_once('=').map(|(key, _)| key).filter(|key| !key.contains('{'));
+                key.map_or_else(|| format!("{} …", flag.name()), |key| format!("{} {key}=…", flag.name()))
+            }
+            place => place.to_string(),
+        }
+    }
+
     /// The place in a file, if it is in one.
     pub fn place(&self) -> Option<&Place> {
         match self {
