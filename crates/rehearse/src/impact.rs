@@ -8,7 +8,7 @@ use landfall_object::{Object, ObjectKey};
 use serde::Serialize;
 
 use crate::inventory::Inventory;
-use crate::snapshot::masked;
+use crate::snapshot::Fingerprints;
 use crate::trial::Trial;
 
 /// What a delivery does to what runs.
@@ -62,14 +62,14 @@ pub struct Loss {
 }
 
 impl Impact {
-    /// Reads the impact off a trial.
-    pub fn of(before: &Inventory, trial: &Trial) -> Self {
+    /// Reads the impact off a trial; `fingerprints` are those of what was before.
+    pub fn of(before: &Inventory, trial: &Trial, fingerprints: &Fingerprints) -> Self {
         Impact {
             changes: trial
                 .plans
                 .iter()
                 .flat_map(touched)
-                .filter(|it| !is_same_secret(it, before, &trial.after))
+                .filter(|it| !is_same_secret(it, before, &trial.after, fingerprints))
                 .collect(),
             restarts: restarts(before, trial),
             losses: losses(before, &trial.after),
@@ -84,13 +84,13 @@ impl Impact {
 
 /// Whether a Secret only seems to change because the cluster's own values were left behind: its fingerprints are the
 /// same.
-fn is_same_secret(touched: &Touched, before: &Inventory, after: &Inventory) -> bool {
+fn is_same_secret(touched: &Touched, before: &Inventory, after: &Inventory, fingerprints: &Fingerprints) -> bool {
     if touched.action != Action::Change.word() || touched.object.gvk.kind != "Secret" {
         return false;
     }
     let (Some(old), Some(new)) = (before.of(&touched.object), after.of(&touched.object)) else { return false };
     touched.fields.iter().all(|field| field.path.starts_with("data") || field.path.starts_with("stringData"))
-        && masked(new.clone()).at("/data") == masked(old.clone()).at("/data")
+        && fingerprints.have_same_data(new, old)
 }
 
 fn touched(plan: &UnitPlan) -> Vec<Touched> {

@@ -69,7 +69,7 @@ pub use report::{
 };
 pub use rule::Rule;
 pub use rules::{RULES, rule};
-pub use snapshot::Snapshot;
+pub use snapshot::{Fingerprints, Snapshot};
 pub use study::{Conditions, study};
 pub use subject::{ClusterFacts, Desired, DesiredUnit, Found, Known, Role, Subject};
 pub use trial::{Start, Trial, Trough, WaveWait};

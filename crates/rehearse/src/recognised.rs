@@ -5,11 +5,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_chart::{Operation, Tracing};
 use landfall_delivery::{Candidate, Door, RenderedUnit, Turn, Unit};
-use landfall_object::Object;
+use landfall_object::{Object, mask};
 use landfall_release::{Content, Record};
 use serde_json::json;
 
-use crate::snapshot::{Snapshot, masked, masked_manifest};
+use crate::snapshot::{Fingerprints, Snapshot, masked_manifest};
 use crate::study::{self, Conditions, Scopes, as_stored};
 
 /// The objects of a snapshot, with the values that the candidates deliver too.
@@ -23,7 +23,7 @@ pub(crate) fn recognised(snapshot: &Snapshot, candidates: &[Candidate]) -> Vec<O
         let turn = Turn { revision, operation };
         let Ok(mut rendered) = study::once(unit, turn, &conditions, study::MOMENTS[0], Tracing::Off) else { continue };
         if let Some((at, record)) = last
-            && let Some(record) = same_record(record, &rendered)
+            && let Some(record) = same_record(record, &rendered, &snapshot.fingerprints)
             && let Ok(text) = landfall_release::encode(&record)
         {
             objects[at].map_mut().insert("data".to_owned(), json!({"release": STANDARD.encode(text)}));
@@ -32,20 +32,20 @@ pub(crate) fn recognised(snapshot: &Snapshot, candidates: &[Candidate]) -> Vec<O
         for secret in rendered.all_objects().filter(|object| object.kind() == "Secret" && object.group().is_empty()) {
             let secret = as_stored(secret.clone());
             let Some(live) = objects.iter_mut().find(|live| live.key() == secret.key()) else { continue };
-            values(live, &secret);
+            values(live, &secret, &snapshot.fingerprints);
         }
     }
     objects
 }
 
 /// Puts the values into a live Secret whose fingerprints they have.
-fn values(live: &mut Object, desired: &Object) {
-    let fingerprints = masked(desired.clone());
+fn values(live: &mut Object, desired: &Object, fingerprints: &Fingerprints) {
+    if let Some(copy) = fingerprints.have_same_copy(desired, live) {
+        live.set_annotation(mask::LAST_APPLIED, copy);
+    }
     let Some(known) = desired.at("/data").and_then(|data| data.as_object()) else { return };
     for (key, value) in known {
-        let same = |object: &Object| object.at("/data").and_then(|data| data.get(key)).cloned();
-        if same(&fingerprints).is_some()
-            && same(&fingerprints) == same(live)
+        if fingerprints.have_same(desired, live, key) == Some(true)
             && let Some(slot) = live.at_mut("/data").and_then(|data| data.get_mut(key))
         {
             *slot = value.clone();
@@ -72,10 +72,10 @@ fn last_record(objects: &[Object], unit: &Unit) -> Option<(usize, Record)> {
 }
 
 /// The record with its values, when what is rendered now is what it was made from.
-fn same_record(record: Record, rendered: &RenderedUnit) -> Option<Record> {
+fn same_record(record: Record, rendered: &RenderedUnit, fingerprints: &Fingerprints) -> Option<Record> {
     let content = Content::of(rendered.charts.first()?).ok()?;
-    let hooks = content.hooks.iter().map(|hook| masked_manifest(&hook.manifest));
-    let same = masked_manifest(&content.manifest) == record.manifest
+    let hooks = content.hooks.iter().map(|hook| masked_manifest(&hook.manifest, fingerprints));
+    let same = masked_manifest(&content.manifest, fingerprints) == record.manifest
         && hooks.eq(record.hooks.iter().map(|hook| hook.manifest.clone()));
     same.then(|| Record {
         manifest: content.manifest,

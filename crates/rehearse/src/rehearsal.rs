@@ -17,7 +17,7 @@ use crate::impact::Impact;
 use crate::inventory::Inventory;
 use crate::nodes::{self, Labels, Origin};
 use crate::rule::Rule;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Fingerprints, Snapshot};
 use crate::stage::{Attempt, Stage};
 use crate::study::{self, Conditions};
 use crate::subject::{ClusterFacts, DesiredUnit, Known, Subject};
@@ -207,6 +207,7 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
             cluster.known = Known::Live;
             cluster.nodes = Known::Live;
             cluster.version.clone_from(&snapshot.version);
+            cluster.fingerprints = snapshot.fingerprints.clone();
             notes.extend(snapshot.unread.iter().map(|kind| format!("not read of the cluster: {kind}")));
             Some((
                 Stage::of(snapshot, request.head, play(declared, &[])?).await?,
@@ -262,7 +263,7 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
         revision: request.revision.clone(),
         environment: request.environment.map(|(name, _)| name.to_owned()),
         would_deliver: trials.iter().all(Trial::would_deliver),
-        trials: trials.iter().map(|trial| report(trial, &before)).collect(),
+        trials: trials.iter().map(|trial| report(trial, &before, &cluster.fingerprints)).collect(),
         examination,
         not_simulated: notes,
     })
@@ -352,14 +353,14 @@ fn why(trial: &Trial) -> Vec<Diagnostic> {
     }
 }
 
-fn report(trial: &Trial, before: &Inventory) -> TrialReport {
+fn report(trial: &Trial, before: &Inventory, fingerprints: &Fingerprints) -> TrialReport {
     let nothing = Inventory::default();
     let before = if trial.start == Start::Empty { &nothing } else { before };
     TrialReport {
         start: trial.start.clone(),
         would_deliver: trial.would_deliver(),
         why: why(trial),
-        impact: Impact::of(before, trial),
+        impact: Impact::of(before, trial, fingerprints),
         waits: trial.waits.iter().filter(|wait| wait.seconds > 0 || wait.is_hook).cloned().collect(),
         checks: trial.outcome.as_ref().map(|summary| summary.checks.clone()).unwrap_or_default(),
         seconds: trial.took.as_secs(),

@@ -7,7 +7,10 @@ use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::{Object, mask};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+
+pub use fingerprints::Fingerprints;
+
+mod fingerprints;
 
 /// A cluster as it was at one moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +29,9 @@ pub struct Snapshot {
     /// Kinds that could not be read, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
+    /// What makes its fingerprints: with it a guess at a value can be confirmed, so a snapshot's file is its owner's.
+    #[serde(default, rename = "key", skip_serializing_if = "Fingerprints::is_unkeyed")]
+    pub fingerprints: Fingerprints,
     /// The objects; of Secrets only the names of their keys and fingerprints.
     #[serde(serialize_with = "plain", deserialize_with = "objects")]
     pub objects: Vec<Object>,
@@ -42,8 +48,9 @@ impl Snapshot {
     /// Reads a cluster; asks for nothing but lists. What may not be read is told in [`Snapshot::unread`].
     ///
     /// # Errors
-    /// When the cluster cannot be reached at all.
+    /// When the cluster cannot be reached at all, or the machine has no randomness.
     pub async fn read(cluster: &Cluster, name: &str, taken: jiff::Timestamp) -> Result<Self, Diagnostic> {
+        let fingerprints = Fingerprints::random()?;
         let version = cluster.version().await.map_err(|error| error.diagnose())?;
         let mut seen: Vec<(String, String)> = Vec::new();
         let (mut objects, mut unread) = (Vec::new(), Vec::new());
@@ -61,20 +68,16 @@ impl Snapshot {
         }
         let version =
             version.git_version.trim_start_matches('v').split(['+', '-']).next().unwrap_or_default().to_owned();
-        Ok(Snapshot::of(name, &version, taken, objects, unread))
-    }
-
-    /// A snapshot of objects; secrets are masked here, so that no other way leads into one.
-    pub fn of(name: &str, version: &str, taken: jiff::Timestamp, objects: Vec<Object>, unread: Vec<String>) -> Self {
-        Snapshot {
+        Ok(Snapshot {
             api_version: API_VERSION.to_owned(),
             kind: KIND.to_owned(),
             name: name.to_owned(),
-            version: version.to_owned(),
+            version,
             taken: taken.to_string(),
             unread,
-            objects: objects.into_iter().map(masked).collect(),
-        }
+            objects: objects.into_iter().map(|object| masked(object, &fingerprints)).collect(),
+            fingerprints,
+        })
     }
 
     /// Reads a snapshot's file.
@@ -92,7 +95,8 @@ impl Snapshot {
             return Err(wrong(format!("it is a {} of {}", snapshot.kind, snapshot.api_version)));
         }
         // Somebody may have written one by hand.
-        Ok(Snapshot { objects: snapshot.objects.into_iter().map(masked).collect(), ..snapshot })
+        let objects = snapshot.objects.into_iter().map(|object| masked(object, &snapshot.fingerprints)).collect();
+        Ok(Snapshot { objects, ..snapshot })
     }
 }
 
@@ -107,58 +111,48 @@ fn objects<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Obje
 
 /// A Secret with fingerprints in place of its values; a release's record with its own secrets masked alike; anything
 /// else as it is.
-pub(crate) fn masked(mut object: Object) -> Object {
+pub(crate) fn masked(mut object: Object, fingerprints: &Fingerprints) -> Object {
     if !mask::is_secret(&object) {
         return object;
     }
-    object.remove_annotation("kubectl.kubernetes.io/last-applied-configuration");
+    let encoded = object.kind() != "ConfigMap";
     let scope = format!("{}/{}", object.namespace().unwrap_or_default(), object.name());
     if object.str_at("/type") == Some("helm.sh/release.v1")
-        && let Some(record) = object.str_at("/data/release").and_then(|text| masked_record(&scope, text))
+        && let Some(record) = object.str_at("/data/release").and_then(|text| masked_record(&scope, text, fingerprints))
     {
+        mask::hide(Some(&mut object), None);
         object.map_mut().insert("data".to_owned(), json!({"release": record}));
-        object.map_mut().remove("stringData");
         return object;
     }
+    let mut values = Vec::new();
     for field in ["data", "stringData"] {
-        let Some(Value::Object(map)) = object.at_mut(&format!("/{field}")) else { continue };
-        for (key, value) in map {
+        let Some(mut value) = object.map_mut().remove(field) else { continue };
+        for (key, value) in value.as_object_mut().into_iter().flatten() {
             let text = value.as_str().unwrap_or_default();
-            *value = Value::String(if field == "data" {
+            *value = Value::String(if field == "data" && encoded {
                 let plain = STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec());
-                STANDARD.encode(fingerprint(&scope, key, &plain))
+                STANDARD.encode(fingerprints.of(&scope, key, &plain))
             } else {
-                fingerprint(&scope, key, text.as_bytes())
+                fingerprints.of(&scope, key, text.as_bytes())
             });
         }
+        // What is no map holds no keys, and nothing that could be compared.
+        if value.is_object() {
+            values.push((field.to_owned(), value));
+        }
     }
+    let copy =
+        object.annotation(mask::LAST_APPLIED).map(|copy| fingerprints.of(&scope, mask::LAST_APPLIED, copy.as_bytes()));
+    mask::hide(Some(&mut object), None);
+    if let Some(copy) = copy {
+        object.set_annotation(mask::LAST_APPLIED, copy);
+    }
+    object.map_mut().extend(values);
     object
 }
 
-const FINGERPRINT: &str = "fingerprint:";
-
-/// Eight digits that say whether a value is the same as at another time, and too few to guess it by.
-fn fingerprint(scope: &str, key: &str, plain: &[u8]) -> String {
-    if let Some(text) = std::str::from_utf8(plain).ok().filter(|text| is_fingerprint(text)) {
-        return text.to_owned();
-    }
-    let digest = Sha256::new()
-        .chain_update(scope)
-        .chain_update([0])
-        .chain_update(key)
-        .chain_update([0])
-        .chain_update(plain)
-        .finalize();
-    format!("{FINGERPRINT}{}", digest[..4].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
-}
-
-fn is_fingerprint(text: &str) -> bool {
-    text.strip_prefix(FINGERPRINT)
-        .is_some_and(|digits| digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-}
-
 /// A release's record as Helm stores it (base64 of the stored text), without values, chart texts and secrets.
-fn masked_record(scope: &str, data: &str) -> Option<String> {
+fn masked_record(scope: &str, data: &str, fingerprints: &Fingerprints) -> Option<String> {
     let stored = String::from_utf8(STANDARD.decode(data).ok()?).ok()?;
     let mut record = landfall_release::decode(scope, &stored).ok()?;
     record.config.clear();
@@ -166,26 +160,26 @@ fn masked_record(scope: &str, data: &str) -> Option<String> {
     if let Some(chart) = record.chart.as_object_mut() {
         chart.retain(|field, _| field == "metadata");
     }
-    record.manifest = masked_manifest(&record.manifest);
+    record.manifest = masked_manifest(&record.manifest, fingerprints);
     for hook in &mut record.hooks {
-        hook.manifest = masked_manifest(&hook.manifest);
+        hook.manifest = masked_manifest(&hook.manifest, fingerprints);
     }
     landfall_release::encode(&record).ok().map(|text| STANDARD.encode(text))
 }
 
 /// A manifest with the values of its Secrets masked; a document that cannot be read may hold anything and is left out.
-pub(crate) fn masked_manifest(manifest: &str) -> String {
+pub(crate) fn masked_manifest(manifest: &str, fingerprints: &Fingerprints) -> String {
     let mut text = String::with_capacity(manifest.len());
     for (index, part) in landfall_yaml::documents(manifest).map_while(Result::ok).enumerate() {
         if index > 0 || part.text.starts_with("---") {
             text.push_str("---\n");
         }
-        mask_document(&part, &mut text);
+        mask_document(&part, &mut text, fingerprints);
     }
     text
 }
 
-fn mask_document(part: &landfall_yaml::Part<'_>, text: &mut String) {
+fn mask_document(part: &landfall_yaml::Part<'_>, text: &mut String, fingerprints: &Fingerprints) {
     let Ok(value) = part.to_json() else { return };
     let separator: usize =
         part.text.split_inclusive('\n').take_while(|line| line.starts_with("---")).map(str::len).sum();
@@ -194,13 +188,13 @@ fn mask_document(part: &landfall_yaml::Part<'_>, text: &mut String) {
         Ok(object) if mask::is_secret(&object) => {
             // `# Source:` names the template.
             text.extend(document.lines().filter(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]));
-            text.push_str(&landfall_yaml::emit(masked(object).value()).unwrap_or_default());
+            text.push_str(&landfall_yaml::emit(masked(object, fingerprints).value()).unwrap_or_default());
         }
         Ok(object) if object.kind().ends_with("List") => {
             let mut value = object.into_value();
             for item in value["items"].as_array_mut().into_iter().flatten() {
                 if let Ok(object) = Object::from_value(item.take()) {
-                    *item = masked(object).into_value();
+                    *item = masked(object, fingerprints).into_value();
                 }
             }
             text.push_str(&landfall_yaml::emit(&value).unwrap_or_default());
@@ -224,12 +218,33 @@ mod tests {
 
     #[test]
     fn of_secrets_only_the_keys_and_fingerprints_are_kept() {
-        let (one, other) = (masked(secret("hunter2")), masked(secret("hunter3")));
+        let key = Fingerprints::keyed([7; 16]);
+        let (one, other) = (masked(secret("hunter2"), &key), masked(secret("hunter3"), &key));
         let text = one.value().to_string();
         assert!(!text.contains("hunter2") && !text.contains(&STANDARD.encode("hunter2")), "{text}");
         assert_ne!(one.at("/data/PASSWORD"), other.at("/data/PASSWORD"));
-        assert_eq!(masked(one.clone()), one, "masking twice changes nothing");
+        assert_eq!(masked(one.clone(), &key), one, "masking twice changes nothing");
         assert!(one.at("/data/PASSWORD").is_some() && one.at("/stringData/TOKEN").is_some());
+    }
+
+    #[test]
+    fn a_fingerprint_says_nothing_without_its_snapshots_key() {
+        let snapshots = [7, 8].map(|byte| masked(secret("hunter2"), &Fingerprints::keyed([byte; 16])));
+        assert_ne!(snapshots[0].at("/data"), snapshots[1].at("/data"));
+        let guessed = masked(secret("hunter2"), &Fingerprints::default());
+        assert_ne!(snapshots[0].at("/data"), guessed.at("/data"), "what everybody can compute is not in it");
+    }
+
+    #[test]
+    fn secrets_written_otherwise_and_records_in_config_maps_are_kept_no_more_than_others() {
+        for value in [
+            json!({"apiVersion": "v1", "kind": "secret", "data": {"a": "hunter2"}}),
+            json!({"apiVersion": "v1", "kind": "Secret", "Data": {"a": "hunter2"}, "data": "hunter2"}),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"labels": {"owner": "helm"}}, "data": {"release": "hunter2"}}),
+        ] {
+            let object = masked(Object::from_value(value).expect("a map"), &Fingerprints::keyed([7; 16]));
+            assert!(!object.value().to_string().contains("hunter2"), "{}", object.value());
+        }
     }
 
     #[test]
@@ -245,7 +260,7 @@ mod tests {
             "metadata": {"name": "sh.helm.release.v1.shop.v3", "namespace": "shop"},
             "data": {"release": STANDARD.encode(stored)}}))
         .expect("a map");
-        let object = masked(object);
+        let object = masked(object, &Fingerprints::keyed([7; 16]));
         let text = String::from_utf8(STANDARD.decode(object.str_at("/data/release").expect("kept")).expect("base64"));
         let record = landfall_release::decode("x", &text.expect("text")).expect("a record still");
         let all = serde_json::to_string(&record).expect("JSON");

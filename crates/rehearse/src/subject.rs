@@ -15,6 +15,7 @@ use landfall_source::SourceTree;
 use crate::finding::Spot;
 use crate::inventory::Inventory;
 use crate::pods::{PodTemplate, pod_template};
+use crate::snapshot::Fingerprints;
 use crate::trial::Trial;
 
 /// Everything a rule may look at.
@@ -127,6 +128,8 @@ pub struct ClusterFacts {
     pub nodes: Known,
     /// The kinds it serves, those of the delivery's own definitions left out.
     pub kinds: BTreeSet<Gvk>,
+    /// What stands for the values of its Secrets, where they were left behind.
+    pub fingerprints: Fingerprints,
 }
 
 /// How a cluster is known.
@@ -160,6 +163,7 @@ impl ClusterFacts {
             version: schemas.kubernetes_version().to_owned(),
             nodes: Known::Assumed,
             kinds: kinds.collect(),
+            fingerprints: Fingerprints::default(),
         }
     }
 }

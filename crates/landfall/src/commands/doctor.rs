@@ -209,6 +209,7 @@ fn known(place: &Place, snapshot: Option<&(Snapshot, String)>) -> (Inventory, Cl
         facts.known = Known::Live;
     }
     facts.version.clone_from(&snapshot.version);
+    facts.fingerprints = snapshot.fingerprints.clone();
     (snapshot.objects.iter().cloned().collect(), facts)
 }
 

@@ -1,5 +1,8 @@
 //! `landfall cluster snapshot` and `landfall cluster fork`.
 
+use std::io::Write;
+use std::path::Path;
+
 use landfall_cluster::ListOptions;
 use landfall_diag::Diagnostic;
 use landfall_rehearse::Snapshot;
@@ -29,9 +32,14 @@ pub(crate) async fn write(context: &Context, args: SnapshotArgs) -> Outcome {
         context.ui.status(&format!("not read: {kind}"));
     }
     match &args.file {
-        None => context.ui.bytes(text.as_bytes()),
+        None => {
+            context
+                .ui
+                .status("it holds the key of its fingerprints: whoever has it can try guesses at the secrets' values");
+            context.ui.bytes(text.as_bytes());
+        }
         Some(file) => {
-            std::fs::write(context.cwd.join(file), text).map_err(|error| {
+            write_private(&context.cwd.join(file), text.as_bytes()).map_err(|error| {
                 Failure::from(Diagnostic::error(652, format!("`{file}` cannot be written")).note(error.to_string()))
             })?;
             context
@@ -40,6 +48,22 @@ pub(crate) async fn write(context: &Context, args: SnapshotArgs) -> Outcome {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Writes a file that its owner alone may read, one that others could read until now too.
+fn write_private(file: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut written = options.open(file)?;
+    // A pipe or a device is nobody's to restrict.
+    if written.metadata()?.is_file() {
+        #[cfg(unix)]
+        written.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        written.set_len(0)?;
+    }
+    written.write_all(content)
 }
 
 pub(crate) async fn fork(context: &Context, args: ForkArgs) -> Outcome {

@@ -7,7 +7,6 @@ use landfall_yaml::Step;
 
 use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
-use crate::snapshot::masked;
 use crate::study::as_stored;
 use crate::subject::{Role, Subject};
 
@@ -103,15 +102,15 @@ fn what_becomes(subject: &Subject<'_>, was: &Was<'_>, key: &str) -> Option<Fate>
             _ => None,
         };
     }
-    let value = |object: &Object| masked(as_stored(object.clone())).at("/data").and_then(|data| data.get(key)).cloned();
+    let (now, before) = (as_stored(desired.object.clone()), as_stored(old.clone()));
     let field = match desired.object.at("/stringData").and_then(|data| data.get(key)) {
         Some(_) => "stringData",
         None => "data",
     };
-    match value(&desired.object) {
+    match subject.cluster.fingerprints.have_same(&now, &before, key) {
         None => fate("is generated once, and this takes it out", Severity::Error, "data"),
-        now if now != value(old) => fate("is generated once, and this changes it", Severity::Error, field),
-        _ => None,
+        Some(false) => fate("is generated once, and this changes it", Severity::Error, field),
+        Some(true) => None,
     }
 }
 
