@@ -35,6 +35,7 @@ mod it {
     mod releases;
     mod renamed;
     mod sarif;
+    mod secrecy;
     mod sens;
     mod served;
     mod services;

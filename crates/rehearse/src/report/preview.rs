@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use crate::preview::{ObjectDiff, Preview};
-use crate::report::markdown::{escaped, inline};
+use crate::report::markdown::{code, escaped, fenced, inline};
 use crate::report::{findings_markdown, findings_text};
 
 /// What code hosts take as one comment, in characters.
@@ -32,11 +32,13 @@ pub fn preview_markdown(previews: &[Preview], base: &str, head: &str) -> String 
         }
         let end = text[..end].rfind('\n').unwrap_or(end);
         text.truncate(end);
-        let open_fence = text.matches("\n```").count() % 2 == 1;
+        // Lines of ours: what is foreign never stands at a line's beginning.
+        let begin = |sign: &str| text.lines().filter(|line| line.starts_with(sign)).count();
+        let open_fence = begin("```") % 2 == 1;
+        let open = begin("<details>").saturating_sub(begin("</details>"));
         if open_fence {
             text.push_str("\n```");
         }
-        let open = text.matches("<details>").count() - text.matches("</details>").count();
         text.push_str(&"\n</details>".repeat(open));
         text.push_str("\n\nThere is more than a comment holds: `landfall preview` shows all of it.\n");
     }
@@ -81,7 +83,7 @@ pub fn preview_text(preview: &Preview) -> String {
 
 /// One environment; what an earlier one shows already is not shown again.
 fn one(text: &mut String, preview: &Preview, shown: &[Preview]) {
-    let name = preview.environment.as_deref().map(|name| format!("`{name}`: ")).unwrap_or_default();
+    let name = preview.environment.as_deref().map(|name| format!("{}: ", code(name))).unwrap_or_default();
     let counts: Vec<String> = ["created", "changed", "deleted"]
         .into_iter()
         .filter_map(|what| {
@@ -105,9 +107,8 @@ fn one(text: &mut String, preview: &Preview, shown: &[Preview]) {
     for object in preview.objects.iter().filter(|object| object.loses.is_some()) {
         let _ = writeln!(
             text,
-            "- ❌ deleting `{}/{}` loses {}",
-            object.object.gvk.kind,
-            object.object.name,
+            "- ❌ deleting {} loses {}",
+            code(&format!("{}/{}", object.object.gvk.kind, object.object.name)),
             inline(object.loses.as_deref().unwrap_or_default())
         );
     }
@@ -122,7 +123,7 @@ fn one(text: &mut String, preview: &Preview, shown: &[Preview]) {
     if !preview.resources.is_empty() {
         text.push_str("\n### Requests and limits, all replicas\n\n| | before | after |\n|---|---|---|\n");
         for change in &preview.resources {
-            let _ = writeln!(text, "| {} | {} | {} |", inline(&change.name), change.from, change.to);
+            let _ = writeln!(text, "| {} | {} | {} |", inline(&change.name), inline(&change.from), inline(&change.to));
         }
     }
     if !preview.objects.is_empty() {
@@ -135,7 +136,7 @@ fn one(text: &mut String, preview: &Preview, shown: &[Preview]) {
             }
             match shown.iter().find(|earlier| earlier.objects.iter().any(|other| other.says_the_same(object))) {
                 Some(Preview { environment: Some(name), .. }) if !object.fields.is_empty() => {
-                    let _ = writeln!(text, "- <code>{}</code>: as in `{}`\n", title(object), inline(name));
+                    let _ = writeln!(text, "- <code>{}</code>: as in {}\n", title(object), code(name));
                 }
                 _ => object_diff(text, object),
             }
@@ -154,7 +155,8 @@ fn title(diff: &ObjectDiff) -> String {
     let when = if diff.when.is_empty() { String::new() } else { format!(" ({})", diff.when) };
     let namespace = diff.object.namespace.as_deref().map(|namespace| format!(" in {namespace}")).unwrap_or_default();
     let restarts = if diff.restarts { ": its pods restart" } else { "" };
-    escaped(&format!("{sign} {}/{}{namespace}{when}{restarts}", diff.object.gvk.kind, diff.object.name))
+    let foreign = escaped(&format!("{}/{}{namespace}{when}{restarts}", diff.object.gvk.kind, diff.object.name));
+    format!("{sign} {foreign}")
 }
 
 fn object_diff(text: &mut String, diff: &ObjectDiff) {
@@ -171,10 +173,10 @@ fn object_diff(text: &mut String, diff: &ObjectDiff) {
             let _ = write!(origin, " and {more} more");
         }
         let origin = if origin.is_empty() { origin } else { format!("   # {origin}") };
-        let _ = writeln!(text, "  {}{}", field.path, fence_safe(&origin));
+        let _ = writeln!(text, "  {}{}", fenced(&field.path), fenced(&origin));
         for (sign, value) in [("-", &field.from), ("+", &field.to)] {
             for line in value.iter().flat_map(lines) {
-                let _ = writeln!(text, "{sign}   {}", fence_safe(&line));
+                let _ = writeln!(text, "{sign}   {}", fenced(&line));
             }
         }
     }
@@ -193,7 +195,56 @@ fn lines(value: &Value) -> Vec<String> {
     text.trim_end().lines().take(60).map(str::to_owned).collect()
 }
 
-/// A line that cannot end the fence it stands in.
-fn fence_safe(line: &str) -> String {
-    line.replace("```", "'''").replace(['\r', '\n'], " ")
+#[cfg(test)]
+mod tests {
+    use landfall_object::{Gvk, ObjectKey};
+
+    use super::*;
+    use crate::examine::Examination;
+    use crate::preview::FieldDiff;
+
+    #[test]
+    fn a_comment_that_is_too_long_is_closed_by_what_is_ours_alone() {
+        let hostile = "</details>\n```\n</details>\n<details>\n";
+        let field = FieldDiff {
+            path: format!("data[{hostile}]"),
+            from: Some(Value::String(hostile.repeat(20))),
+            to: Some(Value::String("</details>".to_owned())),
+            origins: vec![hostile.to_owned()],
+        };
+        let object = |index: usize| ObjectDiff {
+            unit: hostile.to_owned(),
+            what: "changed",
+            object: ObjectKey {
+                gvk: Gvk::new("", "v1", "ConfigMap"),
+                namespace: Some(hostile.to_owned()),
+                name: format!("{index}{hostile}"),
+            },
+            when: String::new(),
+            fields: vec![FieldDiff {
+                path: field.path.clone(),
+                from: field.from.clone(),
+                to: field.to.clone(),
+                origins: field.origins.clone(),
+            }],
+            loses: Some(hostile.to_owned()),
+            restarts: false,
+        };
+        let preview = Preview {
+            environment: Some(hostile.to_owned()),
+            objects: (0..60).map(object).collect(),
+            unchanged: 0,
+            resources: Vec::new(),
+            examination: Examination::default(),
+            known_findings: 0,
+            unread: Vec::new(),
+            notes: vec![hostile.to_owned()],
+        };
+        let text = preview_markdown(&[preview], hostile, hostile);
+        assert!(text.len() < LONGEST + 1000 && text.contains("There is more than a comment holds"), "{}", text.len());
+        let begin = |sign: &str| text.lines().filter(|line| line.starts_with(sign)).count();
+        assert_eq!(begin("<details>"), begin("</details>"));
+        assert_eq!(begin("```") % 2, 0);
+        assert!(begin("<details>") > 3, "and something is shown");
+    }
 }

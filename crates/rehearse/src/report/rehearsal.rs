@@ -11,7 +11,7 @@ use crate::examine::Examination;
 use crate::finding::Witness;
 use crate::impact::{Impact, Touched};
 use crate::rehearsal::{Rehearsal, TrialReport};
-use crate::report::markdown::inline;
+use crate::report::markdown::{code, fenced, inline};
 use crate::report::{findings_markdown, findings_text};
 use crate::trial::Start;
 
@@ -182,22 +182,23 @@ pub fn rehearsal_markdown(rehearsal: &Rehearsal) -> String {
         let lines: Vec<String> =
             first.impact.changes.iter().filter(|change| shown(change, &first.start)).map(change_line).collect();
         if !lines.is_empty() {
-            let _ = writeln!(text, "```diff\n{}\n```\n", lines.join("\n").replace("```", "'''"));
+            let lines: Vec<String> = lines.iter().map(|line| fenced(line)).collect();
+            let _ = writeln!(text, "```diff\n{}\n```\n", lines.join("\n"));
         }
         for restart in &first.impact.restarts {
             let low = restart.lowest_ready.map(|ready| format!(", down to {ready} ready")).unwrap_or_default();
             let _ = writeln!(
                 text,
-                "- ↻ `{}/{}` restarts ({} pods{low})",
-                restart.object.gvk.kind, restart.object.name, restart.pods
+                "- ↻ {} restarts ({} pods{low})",
+                code(&format!("{}/{}", restart.object.gvk.kind, restart.object.name)),
+                restart.pods
             );
         }
         for loss in &first.impact.losses {
             let _ = writeln!(
                 text,
-                "- ⚠️ **lost** with `{}/{}`: {}",
-                loss.object.gvk.kind,
-                loss.object.name,
+                "- ⚠️ **lost** with {}: {}",
+                code(&format!("{}/{}", loss.object.gvk.kind, loss.object.name)),
                 inline(&loss.what)
             );
         }
