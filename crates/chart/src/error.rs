@@ -340,7 +340,7 @@ impl ChartError {
         let line = mark.map_or(0, |mark| before + mark.line());
         // One document that cannot be read may have swallowed the next.
         let secret = mask::names_a_secret(content);
-        let text = if secret { without_quotations(&text) } else { text };
+        let text = mask::words_about(content, text);
         let shown = |text: &str| match (secret, text.trim_start()) {
             (false, _) | (true, "") => text.to_owned(),
             // The indentation is what is wrong with most of them.
@@ -357,26 +357,6 @@ impl ChartError {
             .collect();
         ChartError::Manifest { path: path.to_owned(), text, rendered, line, place: None, settings: Vec::new(), secret }
     }
-}
-
-/// go-yaml's words without what they quote of the text: `unknown anchor 'hunter2' referenced` when a value begins with `*`.
-/// Signs (`':'`) stay.
-fn without_quotations(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(['\'', '"', '`']) {
-        let quote = rest[before.len()..].chars().next().unwrap_or('\'');
-        let (quoted, behind) = after.rsplit_once(quote).unwrap_or((after, ""));
-        // The outermost pair: what is quoted may hold quotes, unless it is `',' or '}'`.
-        let are_signs = quoted.split(quote).step_by(2).all(|sign| sign.chars().count() <= 2);
-        out.push_str(before);
-        out.push(quote);
-        out.push_str(if are_signs { quoted } else { mask::MASK });
-        out.push(quote);
-        rest = behind;
-    }
-    out.push_str(rest);
-    out
 }
 
 fn place_of(path: &str, mark: Option<Mark>, text: &str) -> Place {

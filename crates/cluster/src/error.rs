@@ -1,6 +1,6 @@
 use kube::core::Status;
 use landfall_diag::{Diagnose, Diagnostic};
-use landfall_object::{Gvk, ObjectKey};
+use landfall_object::{Gvk, Object, ObjectKey, mask};
 
 /// What a cluster could not do.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +106,19 @@ impl Error {
     /// Whether the cluster took a request and did not answer for as long as one may take.
     pub fn is_silence(&self) -> bool {
         matches!(self, Error::Silent { .. })
+    }
+
+    /// The refusal to write an object, without the values of a Secret in the server's words.
+    pub(crate) fn without_values(mut self, key: &ObjectKey, sent: &serde_json::Value) -> Self {
+        if let Error::Api { status, .. } = &mut self
+            && mask::is_secret(&Object::new(key))
+        {
+            status.message = mask::words_of_server(sent, &status.message);
+            for cause in status.details.iter_mut().flat_map(|details| &mut details.causes) {
+                cause.message = mask::words_of_server(sent, &cause.message);
+            }
+        }
+        self
     }
 
     pub(crate) fn from_kube(action: &str, error: kube::Error) -> Error {

@@ -218,7 +218,7 @@ impl Cluster {
         let resource = self.resource_of(&key).await?;
         let namespace = self.namespace_for(&resource, &key)?;
         let path = format!("{}{}", resource.collection(namespace), write_query(options, false));
-        self.write(&format!("create {key}"), http::Method::POST, &path, desired.value(), "application/json").await
+        self.write(&key, &format!("create {key}"), http::Method::POST, &path, desired.value(), "application/json").await
     }
 
     /// Replaces an object; its `metadata.resourceVersion`, when set, guards against lost updates.
@@ -228,7 +228,7 @@ impl Cluster {
     pub async fn replace(&self, desired: &Object, options: &WriteOptions) -> Result<Object, Error> {
         let key = desired.key();
         let path = format!("{}{}", self.object_path(&key, None).await?, write_query(options, false));
-        self.write(&format!("replace {key}"), http::Method::PUT, &path, desired.value(), "application/json").await
+        self.write(&key, &format!("replace {key}"), http::Method::PUT, &path, desired.value(), "application/json").await
     }
 
     /// Patches an object.
@@ -262,7 +262,7 @@ impl Cluster {
             Patch::ForceApply(body) => (body, "application/apply-patch+yaml", true),
         };
         let path = format!("{}{}", self.object_path(key, subresource).await?, write_query(options, force));
-        self.write(&format!("patch {key}"), http::Method::PATCH, &path, body, kind).await
+        self.write(key, &format!("patch {key}"), http::Method::PATCH, &path, body, kind).await
     }
 
     /// Server-side apply.
@@ -342,14 +342,15 @@ impl Cluster {
 
     async fn write(
         &self,
+        key: &ObjectKey,
         action: &str,
         method: http::Method,
         path: &str,
         body: &Value,
         content_type: &str,
     ) -> Result<Object, Error> {
-        let body = self.send(action, method, path, Some(body), content_type).await?;
-        object(action, body)
+        let answer = self.send(action, method, path, Some(body), content_type).await;
+        object(action, answer.map_err(|error| error.without_values(key, body))?)
     }
 
     pub(crate) async fn send(

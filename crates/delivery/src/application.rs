@@ -9,7 +9,7 @@ use std::rc::Rc;
 use landfall_apps::{Application, Fault, FieldStep, HelmSource, Project, Source};
 use landfall_chart::{Chart, KubeVersion, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic, Place};
-use landfall_object::Object;
+use landfall_object::{Object, mask};
 use landfall_source::{FetchedChart, SourceError, SourceTree, read_archive, repository_key, schema_documents};
 use landfall_yaml::Step;
 
@@ -71,9 +71,8 @@ impl Target {
             let text = String::from_utf8_lossy(&bytes);
             let documents = landfall_yaml::documents(&text).map(|part| part.and_then(|part| part.to_json()));
             let documents = documents.collect::<Result<Vec<_>, _>>().map_err(|error| {
-                vec![
-                    Diagnostic::error(128, format!("`{}` is not valid YAML", self.shown(path))).note(error.to_string()),
-                ]
+                let words = mask::words_about(&text, error.to_string());
+                vec![Diagnostic::error(128, format!("`{}` is not valid YAML", self.shown(path))).note(words)]
             })?;
             for (index, document) in documents.into_iter().enumerate() {
                 let Ok(object) = Object::from_value(document) else { continue };

@@ -6,7 +6,7 @@ use landfall_chart::{
 };
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, Place};
-use landfall_object::{Object, ObjectKey, flattened};
+use landfall_object::{Object, ObjectKey, flattened, mask};
 
 use crate::lookup::LiveLookup;
 use crate::unit::{Door, Part, PlainManifest, RenderSettings, Unit, UnitSource};
@@ -240,17 +240,20 @@ impl RenderedUnit {
         })
     }
 
-    /// Where a field of an object comes from: the user's place first, then the chart's.
+    /// Where a field of an object comes from: the user's place first, then the chart's. Of what is in a Secret the lines
+    /// are named and not shown.
     pub fn places(&self, key: &ObjectKey, path: &str) -> Vec<(Place, String)> {
         let Some(origin) = self.origin(key, path) else { return Vec::new() };
+        let secret = mask::is_secret(&Object::new(key));
+        let shown = |place: Place| if secret { Place { source: None, ..place } } else { place };
         let mut places = Vec::new();
         for source in &origin.sources {
             if let Some(place) = source.place() {
-                places.push((place.clone(), "set here".to_owned()));
+                places.push((shown(place.clone()), "set here".to_owned()));
             }
         }
         if let Some(place) = origin.template {
-            places.push((place, "used here".to_owned()));
+            places.push((shown(place), "used here".to_owned()));
         }
         places
     }

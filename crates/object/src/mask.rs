@@ -50,6 +50,73 @@ pub fn names_a_secret(text: &str) -> bool {
     })
 }
 
+/// What a parser says of a text, without what it quotes of a Secret: `unknown anchor 'hunter2' referenced` where a value
+/// begins with `*`. Signs (`':'`) stay.
+pub fn words_about(text: &str, words: String) -> String {
+    if !names_a_secret(text) {
+        return words;
+    }
+    let mut out = String::with_capacity(words.len());
+    let mut rest = words.as_str();
+    while let Some((before, after)) = rest.split_once(['\'', '"', '`']) {
+        let quote = rest[before.len()..].chars().next().unwrap_or('\'');
+        let (quoted, behind) = after.rsplit_once(quote).unwrap_or((after, ""));
+        // The outermost pair: what is quoted may hold quotes, unless it is `',' or '}'`.
+        let are_signs = quoted.split(quote).step_by(2).all(|sign| sign.chars().count() <= 2);
+        out.push_str(before);
+        out.push(quote);
+        out.push_str(if are_signs { quoted } else { MASK });
+        out.push(quote);
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A server's words about a Secret that it was sent, without the values in them: a patch that does not fit is answered
+/// with the whole object (`Invalid value: "{…}"`).
+pub fn words_of_server(sent: &Value, words: &str) -> String {
+    let mut out = String::with_capacity(words.len());
+    let mut rest = words;
+    while let Some((before, after)) = rest.split_once("value: ") {
+        out.push_str(before);
+        out.push_str("value: ");
+        let length = literal(after);
+        out.push_str(if length > 0 { MASK } else { "" });
+        rest = &after[length..];
+    }
+    out.push_str(rest);
+    let values = ["data", "stringData"].iter().filter_map(|field| sent.get(*field)?.as_object()).flat_map(Map::values);
+    for value in values.filter_map(Value::as_str).filter(|value| value.len() >= SHORTEST) {
+        out = out.replace(value, MASK);
+    }
+    out
+}
+
+/// Values of fewer bytes stand in any sentence.
+const SHORTEST: usize = 4;
+
+/// The length of the quoted text, map or list that a text begins with, up to its end where it has none; 0 of anything else.
+fn literal(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut chars = text.char_indices();
+    let mut quoted = false;
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' if quoted => drop(chars.next()),
+            '"' => quoted = !quoted,
+            '{' | '[' if !quoted => depth += 1,
+            '}' | ']' if !quoted => depth = depth.saturating_sub(1),
+            _ if depth == 0 && !quoted => return 0,
+            _ => {}
+        }
+        if depth == 0 && !quoted {
+            return at + c.len_utf8();
+        }
+    }
+    text.len()
+}
+
 fn hides_in(fields: &Fields, secrecy: Secrecy, steps: &[&str]) -> bool {
     match steps {
         [field, ..] if secrecy.hides(field) => true,
@@ -336,6 +403,37 @@ mod tests {
         }
         for text in ["kind: ConfigMap\nmetadata: {name: secret}", "secretKeyRef: a", "kind: Pod # Secret", "kind", ""] {
             assert!(!names_a_secret(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_about_a_secret_quote_signs_alone() {
+        let about = |words: &str| words_about("kind: Secret", words.to_owned());
+        assert_eq!(about("yaml: unknown anchor 'hunter2' referenced"), "yaml: unknown anchor '++++++++' referenced");
+        assert_eq!(about("a \"hun'ter2\" b"), "a \"++++++++\" b");
+        assert_eq!(about("line 5: could not find expected ':'"), "line 5: could not find expected ':'");
+        assert_eq!(about("did not find expected ',' or '}'"), "did not find expected ',' or '}'");
+        assert_eq!(about("an open 'hunter2"), "an open '++++++++'");
+        assert_eq!(words_about("kind: Pod", "anchor 'a1b2'".to_owned()), "anchor 'a1b2'");
+    }
+
+    #[test]
+    fn what_a_server_says_of_a_secret_keeps_its_sense_and_no_value() {
+        let sent = json!({"data": {"a": "hunter2!"}, "stringData": {"b": "hunter3", "c": "x"}});
+        let about = |words: &str| words_of_server(&sent, words);
+        assert_eq!(
+            about(
+                r#" "" is invalid: patch: Invalid value: "{\"data\":{\"a\":\"hunter9\"}}": illegal base64 data at input byte 6"#
+            ),
+            r#" "" is invalid: patch: Invalid value: ++++++++: illegal base64 data at input byte 6"#
+        );
+        assert_eq!(about(r#"b: Invalid value: {"a":["}hunter9"]}: no"#), "b: Invalid value: ++++++++: no");
+        assert_eq!(about("b: Invalid value: \"hunter9"), "b: Invalid value: ++++++++");
+        assert_eq!(about("value: 3, denied: hunter2! and hunter3"), "value: 3, denied: ++++++++ and ++++++++");
+        for words in
+            ["secrets \"keys\" is forbidden: User \"x\" cannot patch", "admission webhook \"a.b\" denied it: no owner"]
+        {
+            assert_eq!(about(words), words);
         }
     }
 }

@@ -1,4 +1,4 @@
-use landfall_object::{Object, flattened};
+use landfall_object::{Object, flattened, mask};
 use serde_json::Value;
 
 use crate::Error;
@@ -23,7 +23,10 @@ pub fn manifest_objects(manifest: &str) -> Result<Vec<ManifestObject>, Error> {
     let mut objects = Vec::new();
     let mut path = String::new();
     for part in landfall_yaml::documents(manifest) {
-        let failed = |path: &str, reason: String| Error::Manifest { path: path.to_owned(), reason };
+        let failed = |path: &str, reason: String| {
+            let reason = mask::words_about(manifest, reason);
+            Error::Manifest { path: path.to_owned(), reason }
+        };
         let part = part.map_err(|error| failed(&path, error.to_string()))?;
         if let Some(source) = source(part.text) {
             path = source.to_owned();
@@ -45,7 +48,8 @@ pub fn hook_objects(path: &str, text: &str) -> Result<Vec<Object>, Error> {
     for part in landfall_yaml::documents(text) {
         let document = part
             .and_then(|part| part.to_json())
-            .map_err(|error| Error::Manifest { path: path.to_owned(), reason: error.to_string() })?;
+            .map_err(|error| mask::words_about(text, error.to_string()))
+            .map_err(|reason| Error::Manifest { path: path.to_owned(), reason })?;
         if !document.is_null() {
             take(document, path, &mut objects)?;
         }

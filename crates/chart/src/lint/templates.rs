@@ -1,6 +1,7 @@
 //! Rules about templates and what they render (helm: `pkg/lint/rules/template.go`).
 
 use landfall_gotemplate::{Map, format};
+use landfall_object::mask;
 use serde_json::Value as Json;
 
 use super::{Lint, LintSeverity, deprecated, names};
@@ -84,6 +85,7 @@ fn lint_documents(path: &str, rendered: &str, kube_version: Option<&KubeVersion>
             Ok(None) => continue,
             Ok(Some(object)) => object,
             Err(text) => {
+                let text = mask::words_about(rendered, text);
                 lint.add(LintSeverity::Error, path, Err(format!("unable to parse YAML: {text}")));
                 return false;
             }

@@ -3,7 +3,7 @@
 use globset::{Glob, GlobMatcher};
 use landfall_apps::Source;
 use landfall_diag::{Diagnose, Diagnostic};
-use landfall_object::{Object, flattened};
+use landfall_object::{Object, flattened, mask};
 use landfall_source::SourceTree;
 use serde_json::Value;
 
@@ -70,7 +70,8 @@ fn objects(path: &str, text: &str) -> Result<Vec<PlainManifest>, Vec<Diagnostic>
     let mut found = Vec::new();
     for part in landfall_yaml::documents(text) {
         let document = part.and_then(|part| part.to_json()).map_err(|error| {
-            vec![Diagnostic::error(128, format!("`{path}` is not valid YAML")).note(error.to_string())]
+            let words = mask::words_about(text, error.to_string());
+            vec![Diagnostic::error(128, format!("`{path}` is not valid YAML")).note(words)]
         })?;
         let is_object = |item: &Value| item["kind"].is_string() && item["apiVersion"].is_string();
         for item in flattened(document).into_iter().filter(is_object) {

@@ -168,11 +168,47 @@ fn a_secret_that_is_no_yaml_is_told_by_its_lines_and_not_by_what_is_in_them() {
         "shop/templates/broken.yaml",
         &format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: broken}}\nstringData: {{PASSWORD: *{CANARY}}}\n"),
     );
-    for verb in ["template", "plan"] {
+    for verb in ["template", "plan", "lint"] {
         sandbox.run(&[verb, "./shop"]).hides("unknown anchor");
     }
     let mut helm = sandbox.command(&["helm", "template", "./shop"]);
     ran(helm.output().expect("runs")).exits(1).hides("unknown anchor");
+}
+
+#[test]
+fn a_secret_that_the_cluster_would_refuse_is_told_by_its_lines_and_not_by_what_is_in_them() {
+    let sandbox = shop();
+    sandbox.edit("shop/values.yaml", "other: x", &format!("other: {CANARY}!"));
+    sandbox.edit("shop/templates/keys.yaml", ".Values.password | b64enc", ".Values.other");
+    for verb in ["up", "rehearse"] {
+        let ran = sandbox.run(&[verb, "./shop", "-n", "web", "--state", "state"]);
+        assert_ne!(ran.code, 0, "{}", ran.all());
+        ran.hides("keys.yaml");
+    }
+    sandbox
+        .run(&["install", "shop", "./shop", "-n", "web", "--create-namespace", "--state", "state"])
+        .hides("illegal base64");
+}
+
+#[test]
+fn values_that_a_chart_does_not_take_are_named_and_those_of_secrets_not_shown() {
+    let sandbox = shop();
+    let schema = r#"{"properties": {"password": {"maxLength": 3}, "replicas": {"maximum": 0}}}"#;
+    sandbox.write("shop/values.schema.json", schema);
+    for more in [&[][..], &["--set", &format!("password=x{CANARY}")]] {
+        for verb in ["plan", "template", "rehearse"] {
+            let ran = sandbox.run(&[&[verb, "./shop"], more].concat());
+            assert_ne!(ran.code, 0, "{}", ran.all());
+            // The twin stands beside it.
+            ran.hides("password").says("replicas: 1");
+        }
+    }
+    std::fs::remove_file(sandbox.root().join("shop/values.schema.json")).expect("removed");
+    sandbox.write(
+        "shop/templates/check.yaml",
+        "{{ if gt (len .Values.password) 3 }}{{ fail \"the password is too long\" }}{{ end }}",
+    );
+    sandbox.run(&["plan", "./shop"]).exits(1).hides("the password is too long");
 }
 
 #[test]
