@@ -4,7 +4,9 @@ use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
 
-use crate::tree::{MAX_CHART_SIZE, MAX_FILE_SIZE, Tree};
+use crate::budget::{Budget, Spent};
+use crate::meter::{MAX_HEADERS, Meter, Metered};
+use crate::tree::{MAX_CHART_SIZE, MAX_FILE_SIZE, Tree, TreeError};
 
 /// Most entries an archive may have.
 const MAX_ENTRIES: usize = 100_000;
@@ -53,6 +55,9 @@ pub enum ArchiveError {
     /// More entries than an archive may have (our own limit).
     #[error("chart archive has more than {MAX_ENTRIES} entries")]
     Entries,
+    /// More than may be read of anything (our own limit).
+    #[error("chart archive {0:?} cannot be unpacked: {1}")]
+    Spent(String, Spent),
     /// Nothing in it.
     #[error("no files in chart archive")]
     Empty,
@@ -69,17 +74,22 @@ pub enum ArchiveError {
 /// # Errors
 /// As Helm refuses.
 pub fn read_archive(name: &str, bytes: &[u8]) -> Result<Tree, ArchiveError> {
+    read_archive_within(name, bytes, Budget::default())
+}
+
+/// As [`read_archive`], with what another reading has left.
+pub(crate) fn read_archive_within(name: &str, bytes: &[u8], budget: Budget) -> Result<Tree, ArchiveError> {
     if !bytes.starts_with(b"\x1f\x8b\x08") {
         if name.ends_with(".yml") || name.ends_with(".yaml") {
             return Err(ArchiveError::Yaml(name.to_owned()));
         }
         return Err(ArchiveError::NotGzip { name: name.to_owned(), content_type: content_type(bytes) });
     }
-    read_entries(name, bytes)
+    read_entries(name, bytes, budget)
 }
 
 /// As [`read_archive`], for an archive inside a chart, which Helm does not look at first.
-pub(crate) fn read_entries(name: &str, bytes: &[u8]) -> Result<Tree, ArchiveError> {
+pub(crate) fn read_entries(name: &str, bytes: &[u8], budget: Budget) -> Result<Tree, ArchiveError> {
     if bytes.len() < 10 {
         // Go reads the whole header before it looks at it.
         return Err(ArchiveError::Broken(if bytes.is_empty() { "EOF" } else { "unexpected EOF" }.to_owned()));
@@ -87,40 +97,63 @@ pub(crate) fn read_entries(name: &str, bytes: &[u8]) -> Result<Tree, ArchiveErro
     if !bytes.starts_with(b"\x1f\x8b\x08") {
         return Err(ArchiveError::GzipHeader(name.to_owned()));
     }
-    let limited = MultiGzDecoder::new(bytes).take(MAX_CHART_SIZE + MAX_OVERHEAD);
-    let mut archive = tar::Archive::new(limited);
-    let mut tree = Tree::new();
+    let spent = |spent: Spent| ArchiveError::Spent(name.to_owned(), spent);
+    let meter = Meter::default();
+    let all = (MAX_CHART_SIZE + MAX_OVERHEAD).min(budget.unpacked_left());
+    let broken = |error: io::Error| match meter.limit() {
+        Some(limit) if limit < all => ArchiveError::Broken("archive/tar: header field too long".to_owned()),
+        Some(_) if all < MAX_CHART_SIZE + MAX_OVERHEAD => spent(Spent::Steps),
+        Some(_) => ArchiveError::ChartSize,
+        None => ArchiveError::Broken(go_words(&error)),
+    };
+    let mut archive = tar::Archive::new(Metered::new(MultiGzDecoder::new(bytes), &meter));
+    let mut entries = archive.entries().map_err(broken)?;
+    let mut tree = Tree::within(budget);
     let mut remaining = MAX_CHART_SIZE;
-    let broken = |error: io::Error| ArchiveError::Broken(go_words(&error));
-    for (count, entry) in archive.entries().map_err(broken)?.enumerate() {
+    for count in 0.. {
+        // What stands in front of an entry is kept in memory, so it gets little; its content is read or passed over here.
+        meter.allow(MAX_HEADERS, all);
+        let Some(entry) = entries.next() else { break };
         if count >= MAX_ENTRIES {
             return Err(ArchiveError::Entries);
         }
         let mut entry = entry.map_err(broken)?;
+        meter.allow(all, all);
         let kind = entry.header().entry_type();
         let full = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if kind.is_dir() || full.ends_with('/') || kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
+            io::copy(&mut entry, &mut io::sink()).map_err(broken)?;
+            tree.budget().steps(1).map_err(spent)?;
             continue;
         }
         let path = inner_path(&full)?;
-        let size = if kind.is_symlink() || kind.is_hard_link() { 0 } else { entry.size() };
+        let link = kind.is_symlink() || kind.is_hard_link();
+        let size = if link { 0 } else { entry.size() };
         if size > remaining {
             return Err(ArchiveError::ChartSize);
         }
         if size > MAX_FILE_SIZE {
             return Err(ArchiveError::FileSize(full));
         }
+        if size > tree.left().bytes_left() {
+            return Err(spent(Spent::Bytes));
+        }
         let mut data = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-        if size > 0 {
-            entry.by_ref().take(remaining).read_to_end(&mut data).map_err(broken)?;
+        match link {
+            true => drop(io::copy(&mut entry, &mut io::sink()).map_err(broken)?),
+            false => drop(entry.by_ref().take(remaining).read_to_end(&mut data).map_err(broken)?),
         }
         remaining -= (data.len() as u64).min(remaining);
         if (data.len() as u64) < size || remaining == 0 {
             return Err(ArchiveError::ChartSize);
         }
         let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data);
-        tree.insert(path, data).map_err(|_| ArchiveError::Parent)?;
+        tree.insert(path, data).map_err(|error| match error {
+            TreeError::Path(_) => ArchiveError::Parent,
+            TreeError::Spent(what) => spent(what),
+        })?;
     }
+    tree.budget().unpacked(meter.read()).map_err(spent)?;
     if tree.is_empty() {
         return Err(ArchiveError::Empty);
     }
@@ -264,6 +297,33 @@ mod tests {
         );
         let whole = tgz(&[("web/Chart.yaml", b"name: web")]);
         assert_eq!(refusal(&whole[..whole.len() - 20]), "unexpected EOF");
+    }
+
+    #[test]
+    fn a_name_without_end_is_refused_before_it_is_held() {
+        let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_size(MAX_HEADERS);
+        header.set_cksum();
+        builder.append(&header, io::repeat(b'a').take(MAX_HEADERS)).expect("memory");
+        let bytes = builder.into_inner().expect("memory").finish().expect("memory");
+        assert_eq!(refusal(&bytes), "archive/tar: header field too long");
+    }
+
+    #[test]
+    fn an_archive_has_what_another_has_left() {
+        let bytes = tgz(&[("a/Chart.yaml", b"name: a"), ("a/b", b"1")]);
+        let mut budget = Budget::default();
+        budget.file("", budget.bytes_left() - 18).expect("enough");
+        let refused = read_archive_within("x.tgz", &bytes, budget).expect_err("too much").to_string();
+        assert!(refused.contains("it holds more than 256 MiB"), "{refused}");
+        let mut budget = Budget::default();
+        budget.unpacked(budget.unpacked_left() - 1024).expect("enough");
+        let refused = read_archive_within("x.tgz", &bytes, budget).expect_err("too much").to_string();
+        assert!(refused.contains("more than 2000000 steps"), "{refused}");
+        let left = read_archive("x.tgz", &bytes).expect("read").left();
+        assert_eq!(left.bytes_left(), Budget::default().bytes_left() - 19);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use landfall_object::mask;
 use landfall_yaml::Mark;
 
 use crate::archive::ArchiveError;
+use crate::budget::Spent;
 use crate::chart::File;
 use crate::decode::DecodeError;
 use crate::ignore::IgnoreProblem;
@@ -79,6 +80,26 @@ pub enum ChartError {
     /// Charts in charts in charts.
     #[error("charts are nested deeper than {0} levels")]
     ChartDepth(usize),
+    /// More than may be read of a chart, archives in it included (our own limit).
+    #[error("{} cannot be read: {spent}", if location.is_empty() { "the chart" } else { location })]
+    Spent {
+        /// The chart that was being read.
+        location: String,
+        /// What of the budget is used up.
+        spent: Spent,
+    },
+    /// A template printed more documents than are taken (our own limit).
+    #[error("{path} prints more than {} documents", crate::manifest::MAX_DOCUMENTS)]
+    Documents {
+        /// The template.
+        path: String,
+    },
+    /// Templates printed more than is taken (our own limit).
+    #[error("what the templates print has {size} bytes; at most {} are taken", crate::render::MAX_RENDERED)]
+    RenderedSize {
+        /// How much it is, in bytes.
+        size: usize,
+    },
     /// A values file too large to be read.
     #[error("values file {name} is larger than the maximum size {}", crate::values::MAX_VALUES_SIZE)]
     ValuesSize {

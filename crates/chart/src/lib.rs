@@ -10,11 +10,12 @@
 //! errors are Helm's own where Helm has one, so that [`ChartError`] serves the `helm` persona as it is and becomes a
 //! [`landfall_diag::Diagnostic`] for everyone else.
 //!
-//! Limits, beside Helm's own on archives ([`MAX_FILE_SIZE`], [`MAX_CHART_SIZE`]): values files of
-//! [`MAX_VALUES_SIZE`], YAML nested [`landfall_yaml::MAX_DEPTH`] deep, charts nested 64 deep, archives of 100,000 entries,
-//! templates within [`landfall_gotemplate::Limits`].
+//! Limits, beside Helm's own on archives ([`MAX_FILE_SIZE`], [`MAX_CHART_SIZE`]): a tree has one [`Budget`] for all that
+//! is read into it, archives in it included; values files of [`MAX_VALUES_SIZE`], YAML nested
+//! [`landfall_yaml::MAX_DEPTH`] deep, templates within [`landfall_gotemplate::Limits`].
 
 mod archive;
+mod budget;
 mod capabilities;
 mod chart;
 mod decode;
@@ -27,6 +28,7 @@ mod lint;
 mod lock;
 mod manifest;
 mod metadata;
+mod meter;
 mod objects;
 mod order;
 mod package;
@@ -40,6 +42,7 @@ mod values;
 mod warning;
 
 pub use archive::{ArchiveError, read_archive};
+pub use budget::{Budget, MAX_TREE_BYTES, MAX_TREE_DEPTH, MAX_TREE_FILES, MAX_TREE_STEPS, MAX_TREE_VALUES, Spent};
 pub use capabilities::{Capabilities, HelmVersion, KUBE_CLIENT, KubeVersion, KubeVersionError};
 pub use chart::{Chart, Crd, File};
 pub use decode::DecodeError;
@@ -50,16 +53,17 @@ pub use ignore::{IGNORE_FILE, Ignore, IgnoreError, IgnoreProblem, PathKind};
 pub use landfall_gotemplate::{Map as Values, Origin, Value};
 pub use lint::{Lint, LintMessage, LintOptions, LintSeverity, LintTolerance, lint};
 pub use lock::{Lock, digest, digest_v2};
-pub use manifest::{Dialect, Head, Hook, HookEvent, Manifest};
+pub use manifest::{Dialect, Head, Hook, HookEvent, MAX_DOCUMENTS, Manifest};
 pub use metadata::{API_VERSION_V1, API_VERSION_V2, Dependency, InvalidMetadata, Maintainer, Metadata};
+pub use meter::{MAX_HEADERS, Meter, Metered};
 pub use order::KindOrder;
 pub use package::{Package, PackageOptions, package};
 pub use pattern::{BadPattern, Glob, path_match};
 pub use provenance::{Decision, Field, FieldOrigin, Provenance, Reason};
 pub use record::values_to_json;
 pub use render::{
-    HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, TemplateOptions,
-    Tracing, check_release_name, release_name, render, render_values, render_warning,
+    HookChoice, MAX_RENDERED, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck,
+    TemplateOptions, Tracing, check_release_name, release_name, render, render_values, render_warning,
 };
 pub use schema::SchemaDocuments;
 pub use tree::{Bytes, MAX_CHART_SIZE, MAX_FILE_SIZE, Tree, TreeError, walk_order};

@@ -159,6 +159,9 @@ pub(crate) fn sort_manifests(
     Ok(sorted)
 }
 
+/// Most documents that one template prints.
+pub const MAX_DOCUMENTS: usize = 20_000;
+
 /// The documents of one rendered file; none of a partial or blank one.
 pub(crate) fn documents(path: &str, content: &str, dialect: Dialect) -> Result<Vec<Manifest>, ChartError> {
     let base = path.rsplit('/').next().unwrap_or(path);
@@ -166,7 +169,11 @@ pub(crate) fn documents(path: &str, content: &str, dialect: Dialect) -> Result<V
         return Ok(Vec::new());
     }
     let mut documents = Vec::new();
-    for (index, piece) in split_at(content, dialect).into_iter().enumerate() {
+    let pieces = split_at(content, dialect);
+    if pieces.len() > MAX_DOCUMENTS {
+        return Err(ChartError::Documents { path: path.to_owned() });
+    }
+    for (index, piece) in pieces.into_iter().enumerate() {
         let seen = match landfall_yaml::glance(piece.text, Head::PICK) {
             Some(seen) => seen,
             None => landfall_yaml::to_json(piece.text).map_err(|error| {

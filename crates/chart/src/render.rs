@@ -23,6 +23,9 @@ use crate::warning::{Warning, Warnings};
 pub(crate) use execute::{Files, RenderedFile, Strictness, execute, execute_with};
 pub use output::{HookChoice, OutputFile, TemplateOptions};
 
+/// Most bytes that all templates of a chart print together.
+pub const MAX_RENDERED: usize = 32 * 1024 * 1024;
+
 /// The name of the file whose text is shown after an installation.
 const NOTES: &str = "NOTES.txt";
 

@@ -1,8 +1,10 @@
-//! A directory in memory: what a chart is loaded from.
+//! A directory in memory, written by somebody else: what a chart is loaded from.
 
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+
+use crate::budget::{Budget, Spent};
 
 /// A file's bytes, cheap to clone.
 pub type Bytes = Arc<[u8]>;
@@ -18,10 +20,23 @@ pub const MAX_CHART_SIZE: u64 = 100 * 1024 * 1024;
 /// Paths are clean by construction (no empty, `.` or `..` elements, never absolute), so nothing in a tree can
 /// point outside it. The order is the order of insertion; [`Tree::sort`] puts it into the order of a directory walk
 /// (names sorted within each directory), which is what readers of real directories hand in.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// Whoever wrote a tree is a stranger: what is read into it counts against its [`Budget`], and archives that lie in it
+/// are unpacked with what is left of that.
+#[derive(Debug, Clone, Default)]
 pub struct Tree {
     files: IndexMap<String, Bytes>,
+    budget: Budget,
 }
+
+impl PartialEq for Tree {
+    /// Trees of the same files are equal, however much was read to find them.
+    fn eq(&self, other: &Self) -> bool {
+        self.files == other.files
+    }
+}
+
+impl Eq for Tree {}
 
 /// Why a file could not be put into a [`Tree`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +44,9 @@ pub enum TreeError {
     /// The path is empty, absolute, or leaves the tree.
     #[error("path {0:?} does not stay inside the tree")]
     Path(String),
+    /// It was one file too many, or too large a one.
+    #[error(transparent)]
+    Spent(#[from] Spent),
 }
 
 impl Tree {
@@ -37,16 +55,33 @@ impl Tree {
         Tree::default()
     }
 
-    /// Adds a file or replaces the one of the same path.
+    /// An empty tree that may still take what another reading has left.
+    pub fn within(budget: Budget) -> Self {
+        Tree { files: IndexMap::new(), budget }
+    }
+
+    /// What reading may still take, for those who read.
+    pub fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
+    }
+
+    /// What reading may still take.
+    pub fn left(&self) -> Budget {
+        self.budget
+    }
+
+    /// Adds a file or replaces the one of the same path, and counts it.
     ///
     /// # Errors
-    /// [`TreeError::Path`] when the path is not clean and relative.
+    /// [`TreeError::Path`] when the path is not clean and relative, [`TreeError::Spent`] when it is too much.
     pub fn insert(&mut self, path: impl Into<String>, bytes: impl Into<Bytes>) -> Result<(), TreeError> {
         let path = path.into();
         if path.is_empty() || path.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
             return Err(TreeError::Path(path));
         }
-        self.files.insert(path, bytes.into());
+        let bytes = bytes.into();
+        self.budget.file(&path, bytes.len() as u64)?;
+        self.files.insert(path, bytes);
         Ok(())
     }
 
@@ -102,7 +137,7 @@ impl Tree {
                 Some((rest.to_owned(), bytes.clone()))
             })
             .collect();
-        Tree { files }
+        Tree { files, budget: self.budget }
     }
 
     /// Puts the files into the order of a directory walk: names sorted bytewise within each directory.
@@ -120,7 +155,7 @@ pub fn walk_order(a: &str, b: &str) -> std::cmp::Ordering {
 }
 
 impl<P: Into<String>, B: Into<Bytes>> FromIterator<(P, B)> for Tree {
-    /// Collects files in walk order; what is not a clean relative path is left out.
+    /// Collects files in walk order; what is not a clean relative path, or too much, is left out.
     fn from_iter<I: IntoIterator<Item = (P, B)>>(files: I) -> Self {
         let mut tree = Tree::new();
         for (path, bytes) in files {

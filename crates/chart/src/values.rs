@@ -19,7 +19,7 @@ use crate::manifest::Dialect;
 pub use history::ValuesHistory;
 pub use origin::{Origins, Setting, Source};
 pub(crate) use origin::{built_in, built_in_name};
-pub(crate) use read::{read_all_documents, read_text, read_values, read_values_traced};
+pub(crate) use read::{count_of, read_all_documents, read_text, read_values, read_values_traced};
 pub use recorded::{recorded_values, values_from_json, values_over};
 
 /// Largest values file accepted, in bytes; Helm has no limit here.

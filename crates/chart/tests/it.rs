@@ -3,6 +3,7 @@
 mod it {
     pub(crate) mod arguments;
     mod cases;
+    mod limits;
     mod lint;
     mod provenance;
     mod side_by_side;

@@ -51,7 +51,7 @@ impl CallCtx<'_> {
     /// The limit's words, when it is reached.
     pub fn charge(&mut self, bytes: u64) -> Result<(), FuncError> {
         self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > self.limits.output_bytes {
+        if self.bytes > self.granted_bytes && !self.grant_bytes() {
             return Err(limit(Limit::OutputBytes(self.limits.output_bytes)));
         }
         Ok(())
@@ -64,10 +64,37 @@ impl CallCtx<'_> {
     /// The limit's words, when it is reached.
     pub fn work(&mut self, steps: u64) -> Result<(), FuncError> {
         self.steps = self.steps.saturating_add(steps);
-        if self.steps > self.limits.steps {
+        if self.steps > self.granted && !self.grant() {
             return Err(limit(Limit::Steps(self.limits.steps)));
         }
         Ok(())
+    }
+
+    /// Takes further steps out of what all executions have together; whether there were any.
+    #[cold]
+    pub(crate) fn grant(&mut self) -> bool {
+        let needed = self.steps - self.granted;
+        let taken = self.set.purse().and_then(|purse| purse.take_steps(needed, self.limits.steps));
+        self.granted += taken.unwrap_or_default();
+        taken.is_some()
+    }
+
+    /// As [`CallCtx::grant`], for bytes of output.
+    #[cold]
+    pub(crate) fn grant_bytes(&mut self) -> bool {
+        let needed = self.bytes - self.granted_bytes;
+        let taken = self.set.purse().and_then(|purse| purse.take_bytes(needed, self.limits.output_bytes));
+        self.granted_bytes += taken.unwrap_or_default();
+        taken.is_some()
+    }
+
+    /// Gives back what was taken and not used.
+    pub(crate) fn settle(&self) {
+        if let Some(purse) = self.set.purse() {
+            let (steps, bytes) =
+                (self.granted.saturating_sub(self.steps), self.granted_bytes.saturating_sub(self.bytes));
+            purse.give_back(steps, bytes);
+        }
     }
 
     /// Counts values of lists that a function is about to make, and bytes in their texts, as work and against

@@ -44,6 +44,9 @@ pub struct CallCtx<'a> {
     /// Steps and bytes taken so far.
     pub(crate) steps: u64,
     pub(crate) bytes: u64,
+    /// Steps and bytes that may be taken before it is asked for more.
+    pub(crate) granted: u64,
+    pub(crate) granted_bytes: u64,
     pub(crate) made: Made,
     pub(crate) depth: u32,
     /// Variables of all templates being executed; those of the current one begin at `base`.
@@ -74,6 +77,8 @@ impl<'a> CallCtx<'a> {
             limits,
             steps: 0,
             bytes: 0,
+            granted: if set.purse().is_some() { 0 } else { limits.steps },
+            granted_bytes: if set.purse().is_some() { 0 } else { limits.output_bytes },
             made: Made::default(),
             depth: 0,
             variables: Vec::with_capacity(16),

@@ -5,4 +5,5 @@ mod number;
 mod parser;
 pub(crate) mod tree;
 
+pub use parser::MAX_TEXT_PIECES;
 pub(crate) use parser::{Stay, parse};

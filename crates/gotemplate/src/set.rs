@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -10,7 +11,7 @@ use crate::call::CallCtx;
 use crate::error::{ExecError, ParseError};
 use crate::format;
 use crate::func::{FuncMap, Functions};
-use crate::limits::Limits;
+use crate::limits::{Limits, Purse};
 use crate::parse::tree::Template;
 use crate::parse::{self, Stay};
 use crate::trace::{Recording, Trace};
@@ -18,6 +19,12 @@ use crate::value::{Str, Value};
 
 /// Bytes of texts given to `tpl` that a set keeps parsed.
 const KEPT_TEXT: usize = 32 << 20;
+
+/// Nodes and operands of texts given to `tpl` that a set keeps.
+const KEPT_PIECES: usize = 400_000;
+
+/// Most nodes and operands in all texts of a set together; one takes some 100 bytes.
+pub const MAX_SET_PIECES: usize = 1_000_000;
 
 /// What a missing map key gives (`Option("missingkey=…")`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +46,10 @@ pub struct Set {
     templates: FxHashMap<Str, Arc<Template>>,
     deferred: FxHashMap<Str, Deferred>,
     kept: Mutex<Kept>,
+    /// Nodes and operands of all that was parsed to stay.
+    pieces: AtomicUsize,
+    /// What executions have used, where they are limited together.
+    purse: Option<Purse>,
 }
 
 /// A text that is parsed when its template is executed, and once more when another template asks for it.
@@ -57,6 +68,7 @@ pub struct Parsed(Vec<Template>);
 struct Kept {
     texts: FxHashMap<Str, Arc<Vec<Arc<Template>>>>,
     bytes: usize,
+    pieces: usize,
 }
 
 impl Set {
@@ -69,7 +81,30 @@ impl Set {
             templates: FxHashMap::default(),
             deferred: FxHashMap::default(),
             kept: Mutex::default(),
+            pieces: AtomicUsize::new(0),
+            purse: None,
         }
+    }
+
+    /// Lets all executions from here on use so many steps and bytes of output together as each was allowed before.
+    pub fn limit_together(&mut self) {
+        self.purse = Some(Purse::default());
+    }
+
+    /// Forgets what executions have used together: all is done again.
+    pub fn begin_again(&self) {
+        if let Some(purse) = &self.purse {
+            purse.refill();
+        }
+    }
+
+    /// Counts bytes that come of an execution beside its output; whether there were so many left.
+    pub fn charge(&self, bytes: u64, limits: Limits) -> bool {
+        self.purse.as_ref().is_none_or(|purse| purse.charge(bytes, limits.output_bytes))
+    }
+
+    pub(crate) fn purse(&self) -> Option<&Purse> {
+        self.purse.as_ref()
     }
 
     /// Parses a text under a name, with all it defines. A later definition replaces an earlier one of the same name,
@@ -88,7 +123,18 @@ impl Set {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parsed_text(&self, name: &str, text: &Str) -> Result<Parsed, ParseError> {
-        parse::parse(name, text, &self.functions, Stay::Long).map(Parsed)
+        let parsed = parse::parse(name, text, &self.functions, Stay::Long)?;
+        if !self.has_room_for(&parsed) {
+            let message = format!("templates have more than {MAX_SET_PIECES} nodes together");
+            return Err(ParseError { name: name.to_owned(), line: 1, message });
+        }
+        Ok(Parsed(parsed))
+    }
+
+    /// Counts what a text was parsed to; whether there is room for it.
+    fn has_room_for(&self, parsed: &[Template]) -> bool {
+        let pieces = parsed.first().map_or(0, |template| template.unit.pieces());
+        self.pieces.fetch_add(pieces, Ordering::Relaxed) + pieces <= MAX_SET_PIECES
     }
 
     /// Whether a text defines nothing but the template of its own name.
@@ -108,6 +154,7 @@ impl Set {
     pub fn clear(&mut self) {
         self.templates.clear();
         self.deferred.clear();
+        self.pieces.store(0, Ordering::Relaxed);
     }
 
     /// Adds what [`parsed_text`](Self::parsed_text) gave, as [`parse`](Self::parse) would have.
@@ -188,6 +235,7 @@ impl Set {
         };
         let mut ctx = CallCtx::new(self, user, limits, Arc::clone(&template), trace);
         let result = ctx.enter(&template, &data.clone().unboxed());
+        ctx.settle();
         (result.map(|()| ctx.out).map_err(|error| *error), ctx.trace)
     }
 
@@ -224,7 +272,11 @@ impl Set {
     }
 
     fn parse_alone(&self, name: &Str, deferred: &Deferred, stay: Stay) -> Option<Arc<Template>> {
-        parse::parse(name.to_str()?, &deferred.text, &self.functions, stay).ok()?.pop().map(Arc::new)
+        let mut parsed = parse::parse(name.to_str()?, &deferred.text, &self.functions, stay).ok()?;
+        if stay == Stay::Long && !self.has_room_for(&parsed) {
+            return None;
+        }
+        parsed.pop().map(Arc::new)
     }
 
     /// A text parsed before under that name.
@@ -236,8 +288,10 @@ impl Set {
 
     pub(crate) fn keep_parsed(&self, text: &Str, templates: &Arc<Vec<Arc<Template>>>) {
         let mut kept = self.kept.lock();
-        if kept.bytes + text.len() <= KEPT_TEXT {
+        let pieces = templates.first().map_or(0, |template| template.unit.pieces());
+        if kept.bytes + text.len() <= KEPT_TEXT && kept.pieces + pieces <= KEPT_PIECES {
             kept.bytes += text.len();
+            kept.pieces += pieces;
             kept.texts.insert(text.clone(), Arc::clone(templates));
         }
     }

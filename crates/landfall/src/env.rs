@@ -28,6 +28,7 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("LANDFALL_FORGE_HOST", "the host that LANDFALL_FORGE_TOKEN is for, where it is not a public forge"),
     ("LANDFALL_FORGE_TOKEN", "the forge's token for `doctor repo`"),
     ("LANDFALL_HELM_DIALECT", "v3 or v4: whose bytes rendering reproduces, as --helm-dialect"),
+    ("LANDFALL_HTTP_PATIENCE", "how many seconds a repository or registry may be silent; 8 when not said"),
     ("LANDFALL_HTTP_PORT", "the port that leads to port 80 of a cluster of this machine, as --http-port"),
     ("LANDFALL_HTTPS_PORT", "the port that leads to its port 443, as --https-port"),
     ("LANDFALL_LOG", "what is logged to standard error, as `landfall_engine=debug`"),

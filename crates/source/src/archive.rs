@@ -1,17 +1,20 @@
-use std::io::Read;
+use std::io::{self, Read};
 
-use landfall_chart::Tree;
+use landfall_chart::{Budget, MAX_HEADERS, MAX_TREE_BYTES, Meter, Metered, Spent, Tree, TreeError};
 
 use crate::SourceError;
-
-/// Largest sum of an archive's files, in bytes.
-const MAX_TOTAL: u64 = 512 * 1024 * 1024;
 
 /// Largest file of an archive, in bytes.
 const MAX_FILE: u64 = 100 * 1024 * 1024;
 
 /// Most entries an archive may have.
 const MAX_ENTRIES: usize = 100_000;
+
+/// What headers and padding may add to what an archive holds, in bytes.
+const MAX_OVERHEAD: u64 = 128 * 1024 * 1024;
+
+/// Largest archive as it is packed, in bytes.
+pub const MAX_PACKED: u64 = 128 * 1024 * 1024;
 
 /// Reads a tar archive, compressed with gzip or not, into memory.
 ///
@@ -21,18 +24,31 @@ const MAX_ENTRIES: usize = 100_000;
 /// When it is broken or too large, or when a path in it is absolute or leaves it. Links and devices are left out.
 pub fn read_archive(name: &str, bytes: &[u8]) -> Result<Tree, SourceError> {
     let failed = |why: String| SourceError::Archive { path: name.to_owned(), why };
+    let spent = |spent: Spent| SourceError::Spent { path: name.to_owned(), spent };
     let gzip = bytes.starts_with(&[0x1f, 0x8b]);
     let reader: Box<dyn Read + '_> =
         if gzip { Box::new(flate2::read::MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
-    let mut archive = tar::Archive::new(reader.take(MAX_TOTAL + 1024 * 1024));
+    let (meter, all) = (Meter::default(), MAX_TREE_BYTES + MAX_OVERHEAD);
+    let broken = |error: io::Error| match meter.limit() {
+        Some(limit) if limit < all => failed("what stands in front of an entry is too long".to_owned()),
+        Some(_) => spent(Spent::Bytes),
+        None => failed(error.to_string()),
+    };
+    let mut archive = tar::Archive::new(Metered::new(reader, &meter));
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
-    let mut total = 0u64;
-    for (count, entry) in archive.entries().map_err(|error| failed(error.to_string()))?.enumerate() {
+    let mut entries = archive.entries().map_err(broken)?;
+    // Paths change when a top directory is taken off, so that all is counted here and again when it is put together.
+    let mut budget = Budget::default();
+    for count in 0.. {
+        meter.allow(MAX_HEADERS, all);
+        let Some(entry) = entries.next() else { break };
         if count >= MAX_ENTRIES {
             return Err(failed(format!("it has more than {MAX_ENTRIES} entries")));
         }
-        let mut entry = entry.map_err(|error| failed(error.to_string()))?;
+        let mut entry = entry.map_err(broken)?;
+        meter.allow(all, all);
         if !entry.header().entry_type().is_file() {
+            io::copy(&mut entry, &mut io::sink()).map_err(broken)?;
             continue;
         }
         let path = String::from_utf8_lossy(&entry.path_bytes()).replace('\\', "/");
@@ -41,12 +57,12 @@ pub fn read_archive(name: &str, bytes: &[u8]) -> Result<Tree, SourceError> {
             return Err(failed(format!("`{path}` leaves the archive")));
         }
         let size = entry.size();
-        total = total.saturating_add(size);
-        if size > MAX_FILE || total > MAX_TOTAL {
-            return Err(failed(format!("`{path}` makes it larger than {MAX_TOTAL} bytes")));
+        if size > MAX_FILE {
+            return Err(failed(format!("`{path}` has more than {MAX_FILE} bytes")));
         }
+        budget.file(&path, size).map_err(spent)?;
         let mut content = Vec::new();
-        entry.read_to_end(&mut content).map_err(|error| failed(error.to_string()))?;
+        entry.by_ref().take(size).read_to_end(&mut content).map_err(broken)?;
         files.push((path, content));
     }
     if files.is_empty() {
@@ -60,7 +76,10 @@ pub fn read_archive(name: &str, bytes: &[u8]) -> Result<Tree, SourceError> {
             Some(top) => path[top.len()..].to_owned(),
             None => path,
         };
-        tree.insert(path.clone(), content).map_err(|_| failed(format!("`{path}` leaves the archive")))?;
+        tree.insert(path.clone(), content).map_err(|error| match error {
+            TreeError::Path(_) => failed(format!("`{path}` leaves the archive")),
+            TreeError::Spent(what) => spent(what),
+        })?;
     }
     tree.sort();
     Ok(tree)
@@ -89,6 +108,24 @@ mod tests {
             read_archive("x.tar", &archive(&[("web/Chart.yaml", b"name: web"), ("web/a/b", b"1")])).expect("read");
         assert!(tree.get("Chart.yaml").is_some());
         assert!(tree.get("a/b").is_some());
+    }
+
+    #[test]
+    fn what_is_unpacked_ends_at_the_budget_of_a_tree() {
+        let packed = |sizes: &[u64]| {
+            let zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut builder = tar::Builder::new(zip);
+            for (at, size) in sizes.iter().enumerate() {
+                let mut header = tar::Header::new_gnu();
+                header.set_size(*size);
+                header.set_mode(0o644);
+                builder.append_data(&mut header, format!("a/{at}"), io::repeat(0).take(*size)).expect("packed");
+            }
+            builder.into_inner().and_then(flate2::write::GzEncoder::finish).expect("packed")
+        };
+        let refused = read_archive("x.tgz", &packed(&[90 << 20, 90 << 20, 90 << 20])).expect_err("too much");
+        assert!(refused.to_string().contains("more than 256 MiB"), "{refused}");
+        assert_eq!(read_archive("x.tgz", &packed(&[9 << 20, 1])).expect("a little").len(), 2);
     }
 
     #[test]

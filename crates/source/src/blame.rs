@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use landfall_chart::Budget;
+
 use crate::SourceTree;
 
 /// The commit that brought a line into a file.
@@ -33,7 +35,7 @@ impl SourceTree {
             return None;
         }
         let (repository, start) = self.history()?;
-        Search { repository, path: &path, line: &text, seen: HashMap::new() }.origin(start)
+        Search { repository, path: &path, line: &text, seen: HashMap::new(), budget: Budget::default() }.origin(start)
     }
 }
 
@@ -43,6 +45,8 @@ struct Search<'a> {
     line: &'a str,
     /// Versions of the file that were looked at, and whether they have the line.
     seen: HashMap<gix::ObjectId, bool>,
+    /// What reading them may still take.
+    budget: Budget,
 }
 
 impl Search<'_> {
@@ -52,10 +56,14 @@ impl Search<'_> {
             return None;
         }
         for _ in 0..MOST_COMMITS {
+            if self.budget.unpacked_left() == 0 {
+                return None;
+            }
             let parents: Vec<gix::ObjectId> =
                 self.repository.find_commit(at).ok()?.parent_ids().map(gix::Id::detach).collect();
             match parents.into_iter().find(|parent| self.has_line(*parent)) {
                 Some(parent) => at = parent,
+                None if self.budget.unpacked_left() == 0 => return None,
                 None => return self.told(at),
             }
         }
@@ -66,6 +74,12 @@ impl Search<'_> {
         self.blob(commit).is_some_and(|blob| {
             if let Some(known) = self.seen.get(&blob) {
                 return *known;
+            }
+            let size = self.repository.find_header(blob).map_or(0, |header| header.size());
+            if self.budget.unpacked(size).is_err() {
+                // There is nothing left to go on with.
+                self.budget = Budget::spent();
+                return false;
             }
             let has = self
                 .repository

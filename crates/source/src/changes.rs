@@ -1,5 +1,7 @@
 //! What a commit changed.
 
+use landfall_chart::Budget;
+
 use crate::SourceTree;
 
 /// A file that a commit changed.
@@ -52,21 +54,23 @@ impl SourceTree {
         let trees = [parent.object().ok()?.try_into_commit().ok()?.tree_id().ok()?, commit.tree_id().ok()?];
         let [before, after] = trees.map(|tree| Some(tree.detach()));
         let mut files = Vec::new();
-        differing(repository, before, after, "", &mut files)?;
+        differing(repository, (before, after), "", (0, &mut Budget::default()), &mut files)?;
         let subject = commit.message().ok()?.summary().to_string();
         Some(CommitChanges { sha, subject, files })
     }
 }
 
-/// The files in which two trees differ; `None` when they are too many.
+/// The files in which two trees differ; `None` when they are too many, or too much to be read.
 fn differing(
     repository: &gix::Repository,
-    before: Option<gix::ObjectId>,
-    after: Option<gix::ObjectId>,
+    (before, after): (Option<gix::ObjectId>, Option<gix::ObjectId>),
     path: &str,
+    (depth, budget): (usize, &mut Budget),
     found: &mut Vec<FileChange>,
 ) -> Option<()> {
+    budget.directory(depth).ok()?;
     let [old, new] = [entries(repository, before)?, entries(repository, after)?];
+    budget.steps((old.len() + new.len()) as u64).ok()?;
     let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     for name in names {
         let (was, is) = (old.get(name), new.get(name));
@@ -79,13 +83,15 @@ fn differing(
         let below = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
         let tree = |it: Option<&Entry>| it.filter(|(_, mode)| mode.is_tree()).map(|(id, _)| *id);
         if tree(was).is_some() || tree(is).is_some() {
-            differing(repository, tree(was), tree(is), &below, found)?;
+            differing(repository, (tree(was), tree(is)), &below, (depth + 1, budget), found)?;
         }
-        let blob = |it: Option<&Entry>| -> Option<Vec<u8>> {
-            let (id, _) = it.filter(|(_, mode)| !mode.is_tree())?;
-            repository.find_object(*id).ok().map(|mut object| std::mem::take(&mut object.data))
+        let mut blob = |it: Option<&Entry>| -> Option<Option<Vec<u8>>> {
+            let Some((id, _)) = it.filter(|(_, mode)| !mode.is_tree()) else { return Some(None) };
+            let Ok(header) = repository.find_header(*id) else { return Some(None) };
+            budget.file(&below, header.size()).ok()?;
+            Some(repository.find_object(*id).ok().map(|mut object| std::mem::take(&mut object.data)))
         };
-        let (before, after) = (blob(was), blob(is));
+        let (before, after) = (blob(was)?, blob(is)?);
         if before.is_some() || after.is_some() {
             found.push(FileChange { path: below, before, after });
         }

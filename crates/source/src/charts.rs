@@ -9,6 +9,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use landfall_sprig::Version;
 use sha2::{Digest as _, Sha256};
@@ -30,6 +31,8 @@ pub struct RemoteCharts {
     pub repositories: Option<PathBuf>,
     /// Where credentials for registries are.
     pub credentials: Credentials,
+    /// How long a server may be silent; [`crate::PATIENCE`] when not said.
+    pub patience: Option<Duration>,
 }
 
 /// An archive of a chart and where it came from.
@@ -57,7 +60,7 @@ impl RemoteCharts {
             (name, version) => format!("{repository}/{name}:{version}"),
         };
         let kept = self.place_of(repository, name, version);
-        if let Some(bytes) = kept.as_deref().and_then(|path| fs::read(path).ok())
+        if let Some(bytes) = kept.as_deref().and_then(|path| crate::read_bounded(path, crate::MAX_PACKED).ok())
             && read_archive(&place, &bytes).is_ok()
         {
             return Ok(FetchedChart { bytes, place });
@@ -77,7 +80,8 @@ impl RemoteCharts {
     fn ask_repository(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
         let file = self.repositories.as_deref().map(RepositoryFile::load).transpose()?.flatten().unwrap_or_default();
         let added = file.repositories.iter().find(|entry| same_url(&entry.url, repository));
-        let client = HttpClient::new(added.map_or_else(Access::default, RepositoryEntry::access));
+        let access = added.map_or_else(Access::default, RepositoryEntry::access);
+        let client = HttpClient::new(Access { patience: self.patience, ..access });
         let (url, entry) = find_in_repository(repository, name, version, &client)?;
         // An index may say that its charts are in a registry.
         if url.starts_with("oci://") {
@@ -87,7 +91,7 @@ impl RemoteCharts {
     }
 
     fn ask_registry(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
-        let client = HttpClient::new(Access::default());
+        let client = HttpClient::new(Access { patience: self.patience, ..Access::default() });
         let registry = Registry::new(client, self.credentials.clone(), Scheme::Either);
         let named =
             if name.is_empty() { Reference::parse(repository)? } else { Reference::child(repository, name, "")? };

@@ -33,6 +33,24 @@ pub enum SourceError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// A tree holds more than is read of one.
+    #[error("`{path}` is not read: {spent}")]
+    Spent {
+        /// The directory or archive.
+        path: String,
+        /// What there is too much of.
+        spent: landfall_chart::Spent,
+    },
+    /// A server sends too little to be waited for; displays in Go's words.
+    #[error("Get {url:?}: context deadline exceeded ({})", if *.began { "Client.Timeout or context cancellation while reading body" } else { "Client.Timeout exceeded while awaiting headers" })]
+    Slow {
+        /// What was asked for.
+        url: String,
+        /// Whether the answer had begun.
+        began: bool,
+        /// How long it was waited for.
+        waited: std::time::Duration,
+    },
     /// A git repository could not be read.
     #[error("the git repository at `{path}` cannot be read: {}", safe(.why))]
     Git {
@@ -159,6 +177,16 @@ impl Diagnose for SourceError {
                 .help("replace the link by the file it means, or keep both inside the repository"),
             SourceError::TooLarge { .. } => {
                 Diagnostic::error(503, self.to_string()).help("keep it out of the chart, or name it in `.helmignore`")
+            }
+            SourceError::Spent { .. } => Diagnostic::error(503, self.to_string())
+                .help("name a directory with less in it; docs/limits.md says what is read"),
+            SourceError::Slow { url, began, waited } => {
+                let (host, seconds) = (crate::http::host_of(url), waited.as_secs_f32());
+                let what = if *began { "sends hardly anything" } else { "does not answer" };
+                Diagnostic::error(508, format!("{host} {what}"))
+                    .note(format!("it was given up after {seconds:.0} s"))
+                    .note(self.to_string())
+                    .help("where it needs longer, set LANDFALL_HTTP_PATIENCE to the seconds that it may be silent")
             }
             SourceError::Git { .. } => Diagnostic::error(504, self.to_string()),
             SourceError::Revision { nearest, shallow, .. } => {

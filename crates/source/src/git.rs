@@ -1,16 +1,26 @@
+use std::collections::HashMap;
 use std::path::Path;
 
 use gix::bstr::ByteSlice as _;
 
-use landfall_chart::Tree;
+use landfall_chart::{Budget, MAX_TREE_DEPTH, MAX_TREE_STEPS, Spent, Tree, TreeError};
 
 use crate::SourceError;
 
-/// Largest blob read from a repository, in bytes.
-const MAX_BLOB: u64 = 100 * 1024 * 1024;
+/// Largest object read from a repository, in bytes: what deltas are made to and from, as well.
+pub(crate) const MAX_OBJECT: u64 = 100 * 1024 * 1024;
 
-/// How deep directories and links may nest.
-const MAX_DEPTH: usize = 64;
+/// How many links may lead to one another.
+const MAX_LINKS: usize = 40;
+
+/// Longest path that a link may lead to, in bytes.
+const MAX_PATH: usize = 4096;
+
+/// Memory for trees and links that were read, in bytes: a tree that leads to itself again and again is read once.
+const CACHE: usize = 4 * 1024 * 1024;
+
+/// Steps that looking up one part of a link's path takes.
+const LINK: u64 = 8;
 
 /// The repository that a directory lies in, when there is one: the nearest `.git` upwards.
 ///
@@ -48,7 +58,58 @@ fn named(directory: &Path) -> Result<gix::Repository, SourceError> {
 /// How repositories are opened. Whoever wrote one wrote its configuration too, so nothing of that is believed but what
 /// its format means; with it goes the question who owns the files. The user's own configuration counts.
 fn options() -> gix::open::Options {
-    gix::open::Options::default().strict_config(false).filter_config_section(is_the_users)
+    gix::open::Options::default()
+        .strict_config(false)
+        .filter_config_section(is_the_users)
+        .config_overrides([alloc_limit()])
+}
+
+/// The setting by which no object takes more memory than [`MAX_OBJECT`].
+pub(crate) fn alloc_limit() -> String {
+    format!("gitoxide.objects.allocLimit={MAX_OBJECT}")
+}
+
+/// Fails where the tree of `HEAD` has more in it than is read of one, before anything goes through it entry by entry.
+///
+/// Subtrees are counted by what was found in the same one before, so that this takes as long as there are different ones.
+pub(crate) fn check_head(repository: &gix::Repository) -> Result<(), SourceError> {
+    let path = || repository.workdir().unwrap_or_else(|| repository.path()).to_owned();
+    let failed = |why: String| SourceError::Git { path: path(), why };
+    let Ok(head) = repository.head_tree_id() else { return Ok(()) };
+    let mut known = HashMap::new();
+    let entries = count(repository, head.detach(), 0, &mut known).map_err(failed)?;
+    match entries {
+        Some(entries) if entries <= MAX_TREE_STEPS => Ok(()),
+        Some(_) => Err(SourceError::Spent { path: path().display().to_string(), spent: Spent::Steps }),
+        None => Err(SourceError::Spent { path: path().display().to_string(), spent: Spent::Depth }),
+    }
+}
+
+/// How many entries lie below a tree; `None` where they lie too deep.
+fn count(
+    repository: &gix::Repository,
+    tree: gix::ObjectId,
+    depth: usize,
+    known: &mut HashMap<gix::ObjectId, u64>,
+) -> Result<Option<u64>, String> {
+    if depth > MAX_TREE_DEPTH {
+        return Ok(None);
+    }
+    if let Some(known) = known.get(&tree) {
+        return Ok(Some(*known));
+    }
+    let data = repository.find_object(tree).map_err(|error| error.to_string())?.detach().data;
+    let mut entries = 0u64;
+    for entry in gix::objs::TreeRefIter::from_bytes(&data, repository.object_hash()).flatten() {
+        let below = match entry.mode.is_tree() {
+            true => count(repository, entry.oid.to_owned(), depth + 1, known)?,
+            false => Some(0),
+        };
+        let Some(below) = below else { return Ok(None) };
+        entries = entries.saturating_add(1).saturating_add(below);
+    }
+    known.insert(tree, entries);
+    Ok(Some(entries))
 }
 
 /// Whether a section of configuration is the user's or the machine's, not the repository's: the latter's filters,
@@ -80,12 +141,21 @@ impl std::fmt::Debug for CommitTree {
     }
 }
 
+/// Something in a commit's tree.
+struct Found {
+    id: gix::ObjectId,
+    mode: gix::objs::tree::EntryMode,
+    /// Where it lies, all links followed.
+    path: String,
+}
+
 impl CommitTree {
     pub(crate) fn open(directory: &Path, revision: &str) -> Result<Self, SourceError> {
         CommitTree::of(named(directory)?, revision)
     }
 
-    pub(crate) fn of(repository: gix::Repository, revision: &str) -> Result<Self, SourceError> {
+    pub(crate) fn of(mut repository: gix::Repository, revision: &str) -> Result<Self, SourceError> {
+        repository.object_cache_size_if_unset(CACHE);
         let place = repository.path().to_owned();
         let failed = |why: String| SourceError::Git { path: place.clone(), why };
         let found = repository
@@ -125,24 +195,20 @@ impl CommitTree {
 
     pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
         match self.find(path, 0)? {
-            Some((id, kind)) if kind.is_blob() => self.blob(id, path).map(Some),
+            Some(found) if found.mode.is_blob() => self.blob(found.id, path).map(Some),
             _ => Ok(None),
         }
     }
 
     pub(crate) fn is_directory(&self, path: &str) -> bool {
-        matches!(self.find(path, 0), Ok(Some((_, kind))) if kind.is_tree())
+        matches!(self.find(path, 0), Ok(Some(found)) if found.mode.is_tree())
     }
 
     pub(crate) fn entries(&self, path: &str) -> Result<Vec<String>, SourceError> {
-        let Some((id, kind)) = self.find(path, 0)? else { return Ok(Vec::new()) };
-        if !kind.is_tree() {
-            return Ok(Vec::new());
-        }
+        let Some(found) = self.find(path, 0)?.filter(|found| found.mode.is_tree()) else { return Ok(Vec::new()) };
         let mut names = Vec::new();
-        for (name, _, kind) in self.tree_entries(id)? {
-            let at = join(path, &name);
-            let directory = kind.is_tree() || (kind.is_link() && self.is_directory(&at));
+        for (name, _, mode) in self.tree_entries(found.id)? {
+            let directory = mode.is_tree() || (mode.is_link() && self.is_directory(&join(&found.path, &name)));
             names.push(if directory { format!("{name}/") } else { name });
         }
         names.sort();
@@ -151,30 +217,82 @@ impl CommitTree {
 
     pub(crate) fn directory(&self, path: &str) -> Result<Tree, SourceError> {
         let mut tree = Tree::new();
-        self.collect(path, "", 0, &mut tree)?;
+        if let Some(found) = self.find(path, 0)?.filter(|found| found.mode.is_tree()) {
+            self.collect(&found, "", 0, &mut tree)?;
+        }
         tree.sort();
         Ok(tree)
     }
 
-    fn collect(&self, path: &str, inside: &str, depth: usize, tree: &mut Tree) -> Result<(), SourceError> {
-        if depth > MAX_DEPTH {
-            return Err(SourceError::Link { path: path.to_owned(), why: "nests too deep".to_owned() });
-        }
-        let Some((id, _)) = self.find(path, 0)? else { return Ok(()) };
-        for (name, _, kind) in self.tree_entries(id)? {
-            let at = join(path, &name);
-            let within = join(inside, &name);
-            if kind.is_commit() {
+    fn collect(&self, directory: &Found, inside: &str, depth: usize, tree: &mut Tree) -> Result<(), SourceError> {
+        let spent = |spent: Spent| SourceError::Spent { path: directory.path.clone(), spent };
+        tree.budget().directory(depth).map_err(spent)?;
+        for (name, id, mode) in self.tree_entries(directory.id)? {
+            tree.budget().steps(1).map_err(spent)?;
+            if mode.is_commit() {
                 continue;
             }
-            match self.find(&at, 0)? {
-                Some((_, kind)) if kind.is_tree() => self.collect(&at, &within, depth + 1, tree)?,
-                Some((id, kind)) if kind.is_blob() => {
-                    let bytes = self.blob(id, &at)?;
-                    tree.insert(within, bytes).map_err(|_| SourceError::Path(at))?;
+            let within = join(inside, &name);
+            let mut found = Found { id, mode, path: join(&directory.path, &name) };
+            if mode.is_link() {
+                found = self.behind(&found.path, tree.budget())?;
+            }
+            if found.mode.is_tree() {
+                self.collect(&found, &within, depth + 1, tree)?;
+            } else if found.mode.is_blob() {
+                let left = tree.left();
+                let bytes = self.blob_within(found.id, &found.path, left)?;
+                tree.insert(within, bytes).map_err(|error| match error {
+                    TreeError::Path(_) => SourceError::Path(found.path),
+                    TreeError::Spent(what) => SourceError::Spent { path: found.path, spent: what },
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a link leads to.
+    fn behind(&self, at: &str, budget: &mut Budget) -> Result<Found, SourceError> {
+        // Each part of the path is looked up, and what it leads to may be longer.
+        let parts = at.matches('/').count() as u64 + 1;
+        budget.steps(LINK * parts).map_err(|spent| SourceError::Spent { path: at.to_owned(), spent })?;
+        self.find(at, 0)?.ok_or_else(|| SourceError::Link { path: at.to_owned(), why: "points to nothing".to_owned() })
+    }
+
+    /// Calls with the path of every file below a directory, links followed, no more than so many levels deep.
+    pub(crate) fn walk(&self, directory: &str, levels: usize, visit: &mut dyn FnMut(&str)) -> Result<(), SourceError> {
+        let Some(found) = self.find(directory, 0)?.filter(|found| found.mode.is_tree()) else { return Ok(()) };
+        self.walk_below(&found, directory, levels, &mut Budget::default(), visit)
+    }
+
+    fn walk_below(
+        &self,
+        directory: &Found,
+        shown: &str,
+        levels: usize,
+        budget: &mut Budget,
+        visit: &mut dyn FnMut(&str),
+    ) -> Result<(), SourceError> {
+        if levels == 0 {
+            return Ok(());
+        }
+        let spent = |spent: Spent| SourceError::Spent { path: shown.to_owned(), spent };
+        budget.directory(0).map_err(spent)?;
+        for (name, id, mode) in self.tree_entries(directory.id)? {
+            budget.steps(1).map_err(spent)?;
+            let mut found = Found { id, mode, path: join(&directory.path, &name) };
+            if mode.is_link() {
+                match self.behind(&found.path, budget) {
+                    Ok(behind) => found = behind,
+                    Err(error @ SourceError::Spent { .. }) => return Err(error),
+                    // A link that leads nowhere is a name like any other here.
+                    Err(_) => {}
                 }
-                Some(_) => {}
-                None => return Err(SourceError::Link { path: at, why: "points to nothing".to_owned() }),
+            }
+            let at = join(shown, &name);
+            match found.mode.is_tree() {
+                true => self.walk_below(&found, &at, levels - 1, budget, visit)?,
+                false => visit(&at),
             }
         }
         Ok(())
@@ -195,55 +313,77 @@ impl CommitTree {
         Ok(entries)
     }
 
-    /// The object at a path, links followed inside the tree.
-    fn find(
+    /// The entry of a tree by its name.
+    fn entry(
         &self,
-        path: &str,
-        links: usize,
+        id: gix::ObjectId,
+        name: &str,
     ) -> Result<Option<(gix::ObjectId, gix::objs::tree::EntryMode)>, SourceError> {
-        if links > MAX_DEPTH {
+        let failed = |why: String| SourceError::Git { path: self.repository.path().to_owned(), why };
+        let object = self.repository.find_object(id).map_err(|error| failed(error.to_string()))?;
+        let tree = object.try_into_tree().map_err(|error| failed(error.to_string()))?;
+        for entry in tree.iter() {
+            let entry = entry.map_err(|error| failed(error.to_string()))?;
+            if entry.filename() == name {
+                return Ok(Some((entry.object_id(), entry.mode())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The object at a path, links followed inside the tree.
+    fn find(&self, path: &str, links: usize) -> Result<Option<Found>, SourceError> {
+        if links > MAX_LINKS {
             return Err(SourceError::Link { path: path.to_owned(), why: "leads in a circle".to_owned() });
         }
-        let directory = gix::objs::tree::EntryMode::from(gix::objs::tree::EntryKind::Tree);
-        let mut id = self.tree;
-        let mut mode = directory;
+        let mode = gix::objs::tree::EntryMode::from(gix::objs::tree::EntryKind::Tree);
+        let mut found = Found { id: self.tree, mode, path: String::new() };
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         for (index, part) in parts.iter().enumerate() {
-            if !mode.is_tree() {
+            if !found.mode.is_tree() {
                 return Ok(None);
             }
-            let Some((_, found, kind)) = self.tree_entries(id)?.into_iter().find(|(name, _, _)| name == part) else {
-                return Ok(None);
-            };
-            if kind.is_link() {
-                let target = String::from_utf8_lossy(&self.blob(found, path)?).into_owned();
-                let from = parts[..index].join("/");
+            let Some((id, mode)) = self.entry(found.id, part)? else { return Ok(None) };
+            if mode.is_link() {
+                let target = String::from_utf8_lossy(&self.blob(id, path)?).into_owned();
                 let rest = parts[index + 1..].join("/");
-                let aimed = join(&join(&from, &target), &rest);
-                let aimed =
-                    crate::source_tree::clean(&aimed).ok().filter(|_| !target.starts_with('/')).ok_or_else(|| {
-                        SourceError::Link {
-                            path: parts[..=index].join("/"),
-                            why: format!("points out of the tree, to `{target}`"),
-                        }
+                let aimed = join(&join(&found.path, &target), &rest);
+                let aimed = crate::source_tree::clean(&aimed)
+                    .ok()
+                    .filter(|aimed| !target.starts_with('/') && aimed.len() <= MAX_PATH)
+                    .ok_or_else(|| SourceError::Link {
+                        path: parts[..=index].join("/"),
+                        why: format!("points out of the tree, to `{}`", shortened(&target)),
                     })?;
                 return self.find(&aimed, links + 1);
             }
-            id = found;
-            mode = kind;
+            found = Found { id, mode, path: join(&found.path, part) };
         }
-        Ok(Some((id, mode)))
+        Ok(Some(found))
     }
 
     fn blob(&self, id: gix::ObjectId, path: &str) -> Result<Vec<u8>, SourceError> {
+        self.blob_within(id, path, Budget::default())
+    }
+
+    /// A blob's bytes; its size is looked at before.
+    fn blob_within(&self, id: gix::ObjectId, path: &str, budget: Budget) -> Result<Vec<u8>, SourceError> {
         let failed = |why: String| SourceError::Git { path: self.repository.path().to_owned(), why };
         let size = self.repository.find_header(id).map_err(|error| failed(error.to_string()))?.size();
-        if size > MAX_BLOB {
-            return Err(SourceError::TooLarge { path: path.to_owned(), size, limit: MAX_BLOB });
+        if size > MAX_OBJECT {
+            return Err(SourceError::TooLarge { path: path.to_owned(), size, limit: MAX_OBJECT });
+        }
+        if size > budget.bytes_left() {
+            return Err(SourceError::Spent { path: path.to_owned(), spent: Spent::Bytes });
         }
         let mut object = self.repository.find_object(id).map_err(|error| failed(error.to_string()))?;
         Ok(std::mem::take(&mut object.data))
     }
+}
+
+/// The beginning of a text, for people.
+fn shortened(text: &str) -> String {
+    text.chars().take(200).collect()
 }
 
 fn join(a: &str, b: &str) -> String {

@@ -1,7 +1,8 @@
 //! Asking HTTP servers: certificates, credentials, proxies, limits.
 
+mod exchange;
+
 use std::error::Error as _;
-use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{Certificate, Identity, Method, Url};
 
 use crate::error::SourceError;
+pub use exchange::PATIENCE;
+use exchange::{Answer, LONGEST, Pace, Request, exchange};
 
 /// Whether a server's certificate is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,6 +66,8 @@ pub struct Access {
     pub redirects: Redirects,
     /// How long a request may take; two minutes when not said.
     pub timeout: Option<Duration>,
+    /// How long a server may be silent, or send next to nothing; [`PATIENCE`] when not said.
+    pub patience: Option<Duration>,
 }
 
 impl std::fmt::Debug for Access {
@@ -154,51 +159,29 @@ impl HttpClient {
             let why = format!("could not find protocol handler for: {}", parsed.scheme());
             return Err(SourceError::Index(why));
         }
-        std::thread::scope(|scope| {
-            let asked = scope.spawn(|| self.send_here(method, parsed, url, headers, body, limit));
-            asked.join().unwrap_or_else(|_| {
-                Err(SourceError::Exchange { url: url.to_owned(), why: "the request was given up".to_owned() })
-            })
-        })
+        let client = self.client_for(&parsed, url)?;
+        let longest = self.access.timeout.unwrap_or(LONGEST);
+        let pace = Pace { patience: self.access.patience.unwrap_or(PATIENCE), longest };
+        let request = Request { method, url: parsed, shown: url.to_owned(), headers, body };
+        let Answer { status, headers, body } = exchange(client, request, limit, pace)?;
+        let status_line = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
+        Ok(Reply { status: status.as_u16(), status_line: status_line.trim_end().to_owned(), headers, body })
     }
 
-    fn send_here(
-        &self,
-        method: Method,
-        parsed: Url,
-        url: &str,
-        headers: HeaderMap,
-        body: Vec<u8>,
-        limit: u64,
-    ) -> Result<Reply, SourceError> {
-        let local = parsed.host_str().is_some_and(is_loopback);
+    /// The client for an address, made when it is first asked for.
+    fn client_for(&self, address: &Url, url: &str) -> Result<&Client, SourceError> {
+        let local = address.host_str().is_some_and(is_loopback);
         let slot = if local { &self.local } else { &self.client };
-        let client = match slot.get() {
-            Some(client) => client,
-            None => {
-                let built = self.build(url, local)?;
-                slot.get_or_init(|| built)
-            }
-        };
-        let told = |error: &reqwest::Error| told(url, &parsed, error);
-        let mut response =
-            client.request(method, parsed.clone()).headers(headers).body(body).send().map_err(|error| told(&error))?;
-        let status = response.status();
-        let headers = response.headers().clone();
-        let mut bytes = Vec::new();
-        response.by_ref().take(limit + 1).read_to_end(&mut bytes).map_err(|error| SourceError::Unreachable {
-            url: url.to_owned(),
-            why: match error.kind() {
-                std::io::ErrorKind::TimedOut => "context deadline exceeded".to_owned(),
-                _ => "unexpected EOF".to_owned(),
-            },
-        })?;
-        if bytes.len() as u64 > limit {
-            let why = format!("the answer has more than {limit} bytes");
-            return Err(SourceError::Exchange { url: url.to_owned(), why });
+        if let Some(client) = slot.get() {
+            return Ok(client);
         }
-        let status_line = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
-        Ok(Reply { status: status.as_u16(), status_line: status_line.trim_end().to_owned(), headers, body: bytes })
+        // On a thread of its own, as it may be called from one that must not wait.
+        let built = std::thread::scope(|scope| {
+            scope.spawn(|| self.build(url, local)).join().unwrap_or_else(|_| {
+                Err(SourceError::Exchange { url: url.to_owned(), why: "the request was given up".to_owned() })
+            })
+        })?;
+        Ok(slot.get_or_init(|| built))
     }
 
     fn build(&self, url: &str, local: bool) -> Result<Client, SourceError> {
@@ -207,8 +190,8 @@ impl HttpClient {
         let config = |why: String| SourceError::Index(format!("can't create TLS config for client: {why}"));
         let mut builder = Client::builder()
             .user_agent("Helm/3.22.0")
-            .timeout(access.timeout.unwrap_or(Duration::from_secs(120)))
-            .connect_timeout(Duration::from_secs(30));
+            .timeout(access.timeout.unwrap_or(LONGEST))
+            .connect_timeout(access.patience.unwrap_or(PATIENCE));
         if access.redirects == Redirects::Stop {
             builder = builder.redirect(reqwest::redirect::Policy::none());
         }

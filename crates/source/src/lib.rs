@@ -15,6 +15,7 @@
 
 mod archive;
 mod blame;
+mod bounded;
 mod changes;
 mod charts;
 mod error;
@@ -34,13 +35,14 @@ mod tracked;
 mod vendored;
 mod worktree;
 
-pub use archive::read_archive;
+pub use archive::{MAX_PACKED, read_archive};
 pub use blame::LineCommit;
+pub use bounded::read_bounded;
 pub use changes::{CommitChanges, FileChange};
 pub use charts::{FetchedChart, RemoteCharts};
 pub use error::SourceError;
 pub use http::{
-    Access, CertificateCheck, CredentialScope, HttpClient, Redirects, Reply, host_of, resolve_url, same_url,
+    Access, CertificateCheck, CredentialScope, HttpClient, PATIENCE, Redirects, Reply, host_of, resolve_url, same_url,
 };
 pub use openpgp::{KeyOwner, Keyring, OpenPgpError, SignedText, Signer};
 pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program};

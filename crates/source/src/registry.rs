@@ -38,7 +38,7 @@ const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// Most bytes a manifest or a list of tags may have.
 const MAX_DOCUMENT: u64 = 8 * 1024 * 1024;
 /// Most bytes a layer may have.
-const MAX_LAYER: u64 = 256 * 1024 * 1024;
+const MAX_LAYER: u64 = 128 * 1024 * 1024;
 /// Most pages of a list of tags.
 const MAX_PAGES: usize = 1_000;
 

@@ -109,7 +109,9 @@ fn fetch(remote: &RemoteRef, into: &Path) -> Result<(), SourceError> {
         .revision
         .as_deref()
         .is_some_and(|revision| revision.len() >= 7 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    let mut prepare = gix::prepare_clone_bare(url, into).map_err(|error| failed(&error))?;
+    let mut prepare = gix::prepare_clone_bare(url, into)
+        .map_err(|error| failed(&error))?
+        .with_in_memory_config_overrides([crate::git::alloc_limit()]);
     if !is_commit {
         // A commit's hash may lie anywhere in the history; a name is at its tip.
         let depth = NonZeroU32::MIN;

@@ -17,9 +17,9 @@ use crate::error::SourceError;
 use crate::http::{Access, HttpClient, Redirects, resolve_url};
 
 /// Most bytes an index may have.
-const MAX_INDEX: u64 = 512 * 1024 * 1024;
+const MAX_INDEX: u64 = 80 * 1024 * 1024;
 /// Most bytes a packed chart may have.
-const MAX_ARCHIVE: u64 = 256 * 1024 * 1024;
+const MAX_ARCHIVE: u64 = crate::MAX_PACKED;
 
 /// The name of a repository's cached index (helm: `CacheIndexFile`).
 pub fn index_file(name: &str) -> String {
@@ -80,7 +80,8 @@ pub fn fetch_index(url: &str, client: &HttpClient) -> Result<FetchedIndex, Sourc
 pub fn cached_index(cache: &Path, name: &str) -> Result<Index, SourceError> {
     // Put together again, an address in it has one slash where it had two, as in Go.
     let path: PathBuf = cache.join(index_file(name)).components().collect();
-    let bytes = fs::read(&path).map_err(|source| SourceError::Read { path: path.clone(), source })?;
+    let failed = |source| SourceError::Read { path: path.clone(), source };
+    let bytes = crate::read_bounded(&path, MAX_INDEX).map_err(failed)?;
     Index::parse(&bytes).map_err(|error| SourceError::Index(format!("error loading {}: {error}", path.display())))
 }
 
@@ -142,6 +143,7 @@ impl RepositoryEntry {
             },
             redirects: Redirects::Follow,
             timeout: None,
+            patience: None,
         }
     }
 }

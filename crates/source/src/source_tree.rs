@@ -65,7 +65,8 @@ impl SourceTree {
     /// # Errors
     /// When it is broken, too large, or holds paths that leave it.
     pub fn open_archive(path: &Path) -> Result<Self, SourceError> {
-        let bytes = std::fs::read(path).map_err(|source| SourceError::Read { path: path.to_owned(), source })?;
+        let failed = |source| SourceError::Read { path: path.to_owned(), source };
+        let bytes = crate::read_bounded(path, archive::MAX_PACKED).map_err(failed)?;
         let tree = archive::read_archive(&path.display().to_string(), &bytes)?;
         Ok(SourceTree::from_tree(path.display().to_string(), tree))
     }
@@ -236,27 +237,26 @@ impl SourceTree {
         }
         let depth = if pattern.contains("**") { 32 } else { deep };
         let mut found = Vec::new();
-        self.walk(&fixed.join("/"), depth, &mut |path| {
+        let mut visit = |path: &str| {
             if matcher.is_match(path) {
                 found.push(path.to_owned());
             }
-        })?;
-        found.sort();
-        Ok(found)
-    }
-
-    fn walk(&self, directory: &str, depth: usize, visit: &mut dyn FnMut(&str)) -> Result<(), SourceError> {
-        if depth == 0 || !self.is_directory(directory) {
-            return Ok(());
-        }
-        for name in self.entries(directory)? {
-            let below = |name: &str| if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
-            match name.strip_suffix('/') {
-                Some(name) => self.walk(&below(name), depth - 1, visit)?,
-                None => visit(&below(&name)),
+        };
+        let fixed = fixed.join("/");
+        match &self.files {
+            Files::Directory(worktree) => worktree.walk(&fixed, depth, &mut visit)?,
+            Files::Commit(tree) => tree.walk(&fixed, depth, &mut visit)?,
+            Files::Memory(tree) => {
+                let levels = |path: &str| path.matches('/').count();
+                let most = if fixed.is_empty() { depth } else { levels(&fixed) + 1 + depth };
+                let inside = |path: &str| {
+                    fixed.is_empty() || path.strip_prefix(&fixed).is_some_and(|rest| rest.starts_with('/'))
+                };
+                tree.iter().map(|(path, _)| path).filter(|path| inside(path) && levels(path) < most).for_each(visit);
             }
         }
-        Ok(())
+        found.sort();
+        Ok(found)
     }
 }
 
@@ -306,6 +306,8 @@ mod tests {
         let tree = SourceTree::from_tree("memory", tree);
         assert_eq!(tree.glob("apps/*.yaml").expect("matched"), ["apps/a.yaml", "apps/b.yaml"]);
         assert_eq!(tree.glob("apps/**/*.yaml").expect("matched").len(), 3);
+        assert_eq!(tree.glob("*/*/*.yaml").expect("matched"), ["apps/deep/c.yaml"]);
+        assert_eq!(tree.glob("*.yaml").expect("matched"), ["x.yaml"]);
         assert_eq!(tree.glob("x.yaml").expect("matched"), ["x.yaml"]);
     }
 }

@@ -24,7 +24,7 @@ pub fn lend_vendored(chart: &mut Chart, vendored: &Path) -> Vec<String> {
             if !fits(version, &wanted) {
                 return None;
             }
-            let bytes = fs::read(archive.path()).ok()?;
+            let bytes = crate::read_bounded(&archive.path(), crate::MAX_PACKED).ok()?;
             let part = Chart::load_archive(&format!("{}/charts/{file}", chart.location), &bytes).ok()?;
             (part.name() == name).then_some((part, file))
         });

@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use landfall_chart::Tree;
+use landfall_chart::{Budget, Spent, Tree, TreeError};
 
 use crate::revision::ContentDigest;
 use crate::source_tree::{below, clean};
@@ -10,8 +11,11 @@ use crate::{Revision, SourceError};
 /// Largest single file read from a working tree, in bytes.
 const MAX_FILE: u64 = 100 * 1024 * 1024;
 
-/// How many links may lead to one another.
+/// How many links to directories may lie in one another.
 const MAX_LINKS: usize = 40;
+
+/// Steps that following a link takes.
+const LINK: u64 = 16;
 
 /// A directory on disk and the repository it lies in.
 pub(crate) struct Worktree {
@@ -70,8 +74,7 @@ impl Worktree {
         }
         let mut digest = ContentDigest::default();
         for path in &changed {
-            let bytes = std::fs::read(below(&self.root, path)).ok();
-            digest.add(path, bytes.as_deref());
+            self.add(path, &mut digest);
         }
         Ok(match head {
             Some(sha) => Revision::dirty(sha, digest),
@@ -81,11 +84,27 @@ impl Worktree {
 
     fn revision_without_git(&self) -> Result<Revision, SourceError> {
         let mut digest = ContentDigest::default();
-        for path in self.list("", 0)? {
-            let bytes = std::fs::read(below(&self.root, &path)).ok();
-            digest.add(&path, bytes.as_deref());
+        for (path, _) in self.list("", &mut Budget::default())? {
+            self.add(&path, &mut digest);
         }
         Ok(Revision::content(digest))
+    }
+
+    /// Adds a file to a digest, or a link by what stands in it: what that leads to has a path of its own, or is none of
+    /// the tree's.
+    fn add(&self, path: &str, digest: &mut ContentDigest) {
+        let at = below(&self.root, path);
+        match at.symlink_metadata() {
+            Ok(meta) if meta.is_file() => match std::fs::File::open(&at) {
+                Ok(file) => digest.add_from(path, meta.len(), file),
+                Err(_) => digest.add(path, None),
+            },
+            Ok(meta) if meta.is_symlink() => {
+                let target = std::fs::read_link(&at).unwrap_or_default();
+                digest.add(path, Some(target.as_os_str().as_encoded_bytes()));
+            }
+            _ => digest.add(path, None),
+        }
     }
 
     /// The paths that differ from the commit checked out, untracked ones included, ignored ones not.
@@ -95,17 +114,23 @@ impl Worktree {
             .status(gix::progress::Discard)
             .map_err(|error| failed(error.to_string()))?
             .untracked_files(gix::status::UntrackedFiles::Files)
-            .index_worktree_rewrites(None)
-            .into_iter(Vec::new())
-            .map_err(|error| failed(error.to_string()))?;
+            .index_worktree_rewrites(None);
         let mut changed = BTreeSet::new();
-        for item in status {
-            let item = item.map_err(|error| failed(error.to_string()))?;
-            let path = item.location().to_string();
-            if path.split('/').next().is_some_and(is_kept_beside) {
-                continue;
+        let mut add = |path: String| {
+            if !path.split('/').next().is_some_and(is_kept_beside) {
+                changed.insert(path);
             }
-            changed.insert(path);
+        };
+        if is_index_of_head(repository) {
+            for item in status.into_index_worktree_iter(Vec::new()).map_err(|error| failed(error.to_string()))? {
+                add(item.map_err(|error| failed(error.to_string()))?.rela_path().to_string());
+            }
+        } else {
+            // The index is held against the commit entry by entry, those of a subtree as often as that is there.
+            crate::git::check_head(repository)?;
+            for item in status.into_iter(Vec::new()).map_err(|error| failed(error.to_string()))? {
+                add(item.map_err(|error| failed(error.to_string()))?.location().to_string());
+            }
         }
         Ok(changed)
     }
@@ -140,25 +165,43 @@ impl Worktree {
     pub(crate) fn directory(&self, path: &str) -> Result<Tree, SourceError> {
         let mut ignores = self.ignores();
         let mut tree = Tree::new();
-        for file in self.list(path, 0)? {
+        for (file, real) in self.list(path, tree.budget())? {
             let inside = file.strip_prefix(path).unwrap_or(&file).trim_start_matches('/').to_owned();
             let vendored = inside.starts_with("charts/") || inside.contains("/charts/");
             if !vendored && ignores.as_mut().is_some_and(|ignores| ignores.matches(&file)) {
                 continue;
             }
-            let Some(real) = self.resolve(&file)? else { continue };
-            let bytes = self.read_file(&real, &file)?;
-            tree.insert(inside, bytes).map_err(|_| SourceError::Path(file))?;
+            let bytes = self.read_within(&real, &file, tree.left())?;
+            tree.insert(inside, bytes).map_err(|error| match error {
+                TreeError::Path(_) => SourceError::Path(file),
+                TreeError::Spent(what) => SourceError::Spent { path: file, spent: what },
+            })?;
         }
         tree.sort();
         Ok(tree)
     }
 
-    /// The files below a directory, links followed inside the tree.
-    fn list(&self, directory: &str, links: usize) -> Result<Vec<String>, SourceError> {
+    /// The files below a directory and where they really lie, links followed inside the tree.
+    fn list(&self, directory: &str, budget: &mut Budget) -> Result<Vec<(String, PathBuf)>, SourceError> {
         let mut files = Vec::new();
-        let Some(real) = self.resolve(directory)? else { return Ok(files) };
-        for entry in read_dir(&real)? {
+        if let Some(real) = self.resolve(directory)? {
+            self.list_below(directory, &real, (0, 0), budget, &mut files)?;
+        }
+        Ok(files)
+    }
+
+    fn list_below(
+        &self,
+        directory: &str,
+        real: &Path,
+        (depth, links): (usize, usize),
+        budget: &mut Budget,
+        files: &mut Vec<(String, PathBuf)>,
+    ) -> Result<(), SourceError> {
+        let spent = |spent: Spent| SourceError::Spent { path: directory.to_owned(), spent };
+        budget.directory(depth).map_err(spent)?;
+        for entry in read_dir(real)? {
+            budget.steps(1).map_err(spent)?;
             let name = entry.file_name();
             if name.to_str().is_some_and(is_kept_beside) {
                 continue;
@@ -169,30 +212,83 @@ impl Worktree {
             let path = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
             let kind = entry.file_type().map_err(|source| SourceError::Read { path: entry.path(), source })?;
             if kind.is_symlink() {
-                let Some(target) = self.resolve(&path)? else {
+                budget.steps(LINK).map_err(spent)?;
+                let Some(target) = self.inside(entry.path(), &path)? else {
                     return Err(SourceError::Link { path, why: "points to nothing".to_owned() });
                 };
                 if target.is_dir() {
                     if links >= MAX_LINKS || real.starts_with(&target) {
                         return Err(SourceError::Link { path, why: "leads back to its own directory".to_owned() });
                     }
-                    files.extend(self.list(&path, links + 1)?);
-                } else {
-                    files.push(path);
+                    self.list_below(&path, &target, (depth + 1, links + 1), budget, files)?;
+                } else if target.is_file() {
+                    files.push((path, target));
                 }
             } else if kind.is_dir() {
-                files.extend(self.list(&path, links)?);
+                self.list_below(&path, &entry.path(), (depth + 1, links), budget, files)?;
             } else if kind.is_file() {
-                files.push(path);
+                files.push((path, entry.path()));
             }
         }
-        Ok(files)
+        Ok(())
+    }
+
+    /// Calls with the path of every file below a directory, links followed, no more than so many levels deep.
+    pub(crate) fn walk(&self, directory: &str, levels: usize, visit: &mut dyn FnMut(&str)) -> Result<(), SourceError> {
+        match self.resolve(directory)? {
+            Some(real) if real.is_dir() => self.walk_below(directory, &real, levels, &mut Budget::default(), visit),
+            _ => Ok(()),
+        }
+    }
+
+    fn walk_below(
+        &self,
+        directory: &str,
+        real: &Path,
+        levels: usize,
+        budget: &mut Budget,
+        visit: &mut dyn FnMut(&str),
+    ) -> Result<(), SourceError> {
+        if levels == 0 {
+            return Ok(());
+        }
+        let spent = |spent: Spent| SourceError::Spent { path: directory.to_owned(), spent };
+        budget.directory(0).map_err(spent)?;
+        for entry in read_dir(real)? {
+            budget.steps(1).map_err(spent)?;
+            let name = entry.file_name();
+            if name == ".git" || name == ".landfall" {
+                continue;
+            }
+            let name = name.to_string_lossy();
+            let path = if directory.is_empty() { name.into_owned() } else { format!("{directory}/{name}") };
+            let kind = entry.file_type().map_err(|source| SourceError::Read { path: entry.path(), source })?;
+            let below = match kind.is_symlink() {
+                true => {
+                    budget.steps(LINK).map_err(spent)?;
+                    // A link that leads nowhere, or out of the tree, is a name like any other here.
+                    self.inside(entry.path(), &path).ok().flatten().filter(|target| target.is_dir())
+                }
+                false => kind.is_dir().then(|| entry.path()),
+            };
+            match below {
+                Some(below) => self.walk_below(&path, &below, levels - 1, budget, visit)?,
+                None => visit(&path),
+            }
+        }
+        Ok(())
     }
 
     /// Where a path of the tree really lies, links followed; an error when that is outside the tree.
     fn resolve(&self, path: &str) -> Result<Option<PathBuf>, SourceError> {
         let path = clean(path)?;
-        let real = match below(&self.root, &path).canonicalize() {
+        self.inside(below(&self.root, &path), &path)
+    }
+
+    /// Where a place on disk, which the tree calls `path`, really lies.
+    fn inside(&self, place: PathBuf, path: &str) -> Result<Option<PathBuf>, SourceError> {
+        let path = path.to_owned();
+        let real = match place.canonicalize() {
             Ok(real) => real,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Ok(None),
@@ -200,7 +296,7 @@ impl Worktree {
             Err(error) if is_link_below(&self.root, &path) => {
                 return Err(SourceError::Link { path, why: format!("cannot be followed: {error}") });
             }
-            Err(source) => return Err(SourceError::Read { path: below(&self.root, &path), source }),
+            Err(source) => return Err(SourceError::Read { path: place, source }),
         };
         match real.strip_prefix(&self.root) {
             // Credentials lie there, and whoever may write a chart may print what it reads.
@@ -216,12 +312,22 @@ impl Worktree {
     }
 
     fn read_file(&self, real: &Path, path: &str) -> Result<Vec<u8>, SourceError> {
+        self.read_within(real, path, Budget::default())
+    }
+
+    fn read_within(&self, real: &Path, path: &str, budget: Budget) -> Result<Vec<u8>, SourceError> {
         let failed = |source| SourceError::Read { path: real.to_owned(), source };
-        let size = std::fs::metadata(real).map_err(failed)?.len();
+        let file = std::fs::File::open(real).map_err(failed)?;
+        let size = file.metadata().map_err(failed)?.len();
         if size > MAX_FILE {
             return Err(SourceError::TooLarge { path: path.to_owned(), size, limit: MAX_FILE });
         }
-        std::fs::read(real).map_err(failed)
+        if size > budget.bytes_left() {
+            return Err(SourceError::Spent { path: path.to_owned(), spent: Spent::Bytes });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(bytes)
     }
 
     fn ignores(&self) -> Option<Ignores<'_>> {
@@ -233,6 +339,15 @@ impl Worktree {
             .detach();
         Some(Ignores { repository, index, stack })
     }
+}
+
+/// Whether the index says itself that it is the tree of `HEAD`, as it does after a checkout and a commit.
+fn is_index_of_head(repository: &gix::Repository) -> bool {
+    let (Ok(index), Ok(head)) = (repository.index_or_empty(), repository.head_tree_id()) else { return false };
+    let whole = |tree: &gix::index::extension::Tree| {
+        tree.id == head && tree.num_entries.is_some_and(|count| count as usize == index.entries().len())
+    };
+    index.tree().is_some_and(whole)
 }
 
 /// What git ignores and does not track.

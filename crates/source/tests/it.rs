@@ -1,6 +1,7 @@
 //! The contract of `source` against repositories made by git itself.
 
 mod it {
+    mod limits;
     mod signed;
     mod strangers;
     mod tracked;

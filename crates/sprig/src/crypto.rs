@@ -15,17 +15,19 @@ use key::PrivateKey;
 
 const CERTIFICATE: Type = Type::Host("sprig.certificate");
 
-/// Steps that hashing a password counts as. What is here is slow on purpose: each counts as less than the time that it
-/// takes, so that a template may want as many as anybody has, and still ends within a minute or two.
-const HASH: u64 = 100_000;
-/// Steps of deriving a password.
-const DERIVATION: u64 = 200_000;
-/// Steps of an RSA key of a certificate.
-const CERTIFICATE_KEY: u64 = 200_000;
-/// Steps of an RSA key that stands alone: twice as long, and so much slower.
-const LONG_KEY: u64 = 500_000;
+/// Steps that hashing a password counts as: 80 in a render. What is here is slow on purpose, and counts as the time that
+/// it takes, so that a render has as many as anybody needs, and still ends within seconds.
+pub const HASH_STEPS: u64 = 1_250_000;
+/// Steps of deriving a password: 25 in a render.
+pub const DERIVATION_STEPS: u64 = 4_000_000;
+/// Steps of an RSA key of a certificate: 50 in a render.
+pub const CERTIFICATE_KEY_STEPS: u64 = 2_000_000;
+/// Steps of an RSA key that stands alone, twice as long and so much slower: 8 in a render.
+pub const LONG_KEY_STEPS: u64 = 12_500_000;
 /// Steps of a key on a curve, or of a signature.
-const QUICK: u64 = 20_000;
+const QUICK: u64 = 50_000;
+/// How much longer an RSA key takes that has to follow from random numbers handed in.
+const REPEATED: u64 = 5;
 
 type Call = fn(&Context, Args<'_>) -> Result<Value, FuncError>;
 
@@ -34,7 +36,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "bcrypt",
         Func::new(&[Type::String], |ctx, a| {
-            ctx.work(HASH)?;
+            ctx.work(HASH_STEPS)?;
             Ok(Value::from(password::bcrypt(&Context::of(ctx), a.bytes(0))))
         }),
     );
@@ -44,7 +46,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
             if a.bytes(0).contains(&b':') {
                 return Ok(Value::str([b"invalid username: ", a.bytes(0)].concat()));
             }
-            ctx.work(HASH)?;
+            ctx.work(HASH_STEPS)?;
             let hash = password::bcrypt(&Context::of(ctx), a.bytes(1));
             Ok(Value::str([a.bytes(0), b":", hash.as_bytes()].concat()))
         }),
@@ -52,7 +54,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "derivePassword",
         Func::new(&[Type::Uint, Type::String, Type::String, Type::String, Type::String], |ctx, a| {
-            ctx.work(DERIVATION)?;
+            ctx.work(DERIVATION_STEPS)?;
             Ok(Value::from(password::derive(a.int(0) as u32, &a.str(1), a.bytes(2), a.bytes(3), a.bytes(4))))
         }),
     );
@@ -64,8 +66,9 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "genPrivateKey",
         Func::new(&[Type::String], |ctx, a| {
-            ctx.work(if matches!(a.bytes(0), b"" | b"rsa") { LONG_KEY } else { QUICK })?;
-            Ok(Value::from(match key::generate(&Context::of(ctx), &a.str(0)) {
+            let context = Context::of(ctx);
+            ctx.work(if matches!(a.bytes(0), b"" | b"rsa") { LONG_KEY_STEPS * slower(&context) } else { QUICK })?;
+            Ok(Value::from(match key::generate(&context, &a.str(0)) {
                 Ok(key) => key.pem().to_owned(),
                 Err(problem) => problem,
             }))
@@ -73,15 +76,18 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     );
 
     let certificates: &[(&str, u64, &'static [Type], Call)] = &[
-        ("genCA", CERTIFICATE_KEY, &[Type::String, Type::Int], |context, a| {
+        ("genCA", CERTIFICATE_KEY_STEPS, &[Type::String, Type::Int], |context, a| {
             authority(context, a, PrivateKey::rsa(context)?)
         }),
         ("genCAWithKey", QUICK, &[Type::String, Type::Int, Type::String], |context, a| {
             authority(context, a, given_key(a, 2)?)
         }),
-        ("genSelfSignedCert", CERTIFICATE_KEY, &[Type::String, Type::LIST, Type::LIST, Type::Int], |context, a| {
-            self_signed(context, a, PrivateKey::rsa(context)?)
-        }),
+        (
+            "genSelfSignedCert",
+            CERTIFICATE_KEY_STEPS,
+            &[Type::String, Type::LIST, Type::LIST, Type::Int],
+            |context, a| self_signed(context, a, PrivateKey::rsa(context)?),
+        ),
         (
             "genSelfSignedCertWithKey",
             QUICK,
@@ -90,7 +96,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         ),
         (
             "genSignedCert",
-            CERTIFICATE_KEY,
+            CERTIFICATE_KEY_STEPS,
             &[Type::String, Type::LIST, Type::LIST, Type::Int, CERTIFICATE],
             |context, a| signed(context, a, PrivateKey::rsa(context)?),
         ),
@@ -104,11 +110,17 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     ];
     for &(name, steps, params, call) in certificates {
         let call = move |ctx: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>| {
-            ctx.work(steps)?;
-            call(&Context::of(ctx), a)
+            let context = Context::of(ctx);
+            ctx.work(if steps == CERTIFICATE_KEY_STEPS { steps * slower(&context) } else { steps })?;
+            call(&context, a)
         };
         funcs.insert(name, Func::new(params, call));
     }
+}
+
+/// How many times as long an RSA key takes.
+fn slower(context: &Context) -> u64 {
+    if context.random.is_sequence() && context.random.keys().is_none() { REPEATED } else { 1 }
 }
 
 fn given_key(a: Args<'_>, at: usize) -> Result<PrivateKey, FuncError> {

@@ -8,7 +8,7 @@ use crate::cast::{NumberError, parse_int_radix, to_float64, to_int64};
 use decimal::Decimal;
 
 /// Longest list of numbers that is made.
-const MAX_NUMBERS: usize = 10_000_000;
+const MAX_NUMBERS: usize = 4_000_000;
 
 pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert("int", Func::new(&[Type::Any], |_, a| Ok(Value::int(to_int64(a.any(0))))));

@@ -3,7 +3,7 @@
 use landfall_gotemplate::FuncError;
 
 /// Longest string that a function makes out of thin air, in bytes.
-pub(crate) const MAX_MADE: usize = 256 << 20;
+pub(crate) const MAX_MADE: usize = 128 << 20;
 
 /// Characters with their places and widths; a byte that is not part of a character is U+FFFD of width 1, as in Go.
 pub(crate) fn runes(text: &[u8]) -> impl Iterator<Item = (usize, char, usize)> + '_ {

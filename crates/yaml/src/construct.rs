@@ -2,10 +2,11 @@
 //! `sigs.k8s.io/yaml` does after it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use base64::Engine as _;
 
-use crate::document::{Document, Kind, MAX_DEPTH, Node};
+use crate::document::{Document, Kind, MAX_DEPTH, MAX_NODES, Node};
 use crate::error::{Duplicate, Error};
 use crate::gosyntax::go_syntax;
 use crate::number::float_g32;
@@ -139,7 +140,7 @@ impl<'b, B: Build> Constructor<'b, B> {
             }
             Kind::Mapping(_) => {
                 let mut map = B::Map::default();
-                let mut seen = Vec::new();
+                let mut seen = HashSet::new();
                 self.fill(&mut map, node, &mut seen)?;
                 Ok(self.build.mapping(map, node))
             }
@@ -147,7 +148,7 @@ impl<'b, B: Build> Constructor<'b, B> {
     }
 
     /// Sets a mapping's entries in `map`, which has some already when the mapping is merged into another.
-    fn fill(&mut self, map: &mut B::Map, node: Node<'_>, seen: &mut Vec<String>) -> Result<(), Error> {
+    fn fill(&mut self, map: &mut B::Map, node: Node<'_>, seen: &mut HashSet<String>) -> Result<(), Error> {
         self.enter(node)?;
         for (key, value) in node.entries() {
             if is_merge(key) {
@@ -160,7 +161,7 @@ impl<'b, B: Build> Constructor<'b, B> {
                 if seen.contains(&identity) {
                     self.duplicates.push(Duplicate { key: identity, at: value.span().start });
                 } else {
-                    seen.push(identity);
+                    seen.insert(identity);
                 }
             }
             let built = self.value(value)?;
@@ -170,7 +171,7 @@ impl<'b, B: Build> Constructor<'b, B> {
         Ok(())
     }
 
-    fn merge(&mut self, map: &mut B::Map, node: Node<'_>, seen: &mut Vec<String>) -> Result<(), Error> {
+    fn merge(&mut self, map: &mut B::Map, node: Node<'_>, seen: &mut HashSet<String>) -> Result<(), Error> {
         match node.kind() {
             Kind::Mapping(_) => {
                 self.count(node)?;
@@ -256,6 +257,9 @@ impl<'b, B: Build> Constructor<'b, B> {
         let ratio = || self.aliased as f64 / self.decoded as f64;
         if self.aliased > 100 && self.decoded > 1000 && ratio() > allowed_alias_ratio(self.decoded) {
             return Err(Error::content("document contains excessive aliasing", node.span().start));
+        }
+        if self.decoded > MAX_NODES as u64 + self.aliased.min(MAX_NODES as u64) {
+            return Err(Error::content(format!("exceeded max size of {MAX_NODES} values"), node.span().start));
         }
         Ok(())
     }

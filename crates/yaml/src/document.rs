@@ -7,12 +7,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::error::Error;
-use crate::event::{EventKind, Parser};
+use crate::event::{Event, EventKind, Parser};
 use crate::mark::{Mark, Span};
 use crate::scan::{Comment, ScalarStyle};
 
 /// Deepest nesting that is read, aliases followed.
 pub const MAX_DEPTH: usize = 500;
+
+/// Most nodes that are read of one text, and most values that its aliases may make of them; a node takes 100 bytes.
+pub const MAX_NODES: usize = 1 << 20;
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,11 +93,13 @@ pub enum Step<'p> {
 /// ```
 ///
 /// # Errors
-/// The first error in go-yaml's order, or nesting deeper than [`MAX_DEPTH`].
+/// The first error in go-yaml's order, nesting deeper than [`MAX_DEPTH`], or more than [`MAX_NODES`].
 pub fn parse(text: &str) -> Result<Vec<Document<'_>>, Error> {
     let mut parser = Parser::new(text)?;
-    let mut documents = Vec::new();
-    while let Some(document) = compose(text, &mut parser)? {
+    let mut documents: Vec<Document<'_>> = Vec::new();
+    let mut left = MAX_NODES;
+    while let Some(document) = compose(text, &mut parser, left)? {
+        left -= document.nodes.len();
         documents.push(document);
     }
     Ok(documents)
@@ -105,7 +110,7 @@ pub fn parse(text: &str) -> Result<Vec<Document<'_>>, Error> {
 /// # Errors
 /// As [`parse`], but what follows the first document is not read.
 pub fn parse_first(text: &str) -> Result<Option<Document<'_>>, Error> {
-    compose(text, &mut Parser::new(text)?)
+    compose(text, &mut Parser::new(text)?, MAX_NODES)
 }
 
 struct Open {
@@ -113,19 +118,78 @@ struct Open {
     last: u32,
 }
 
-fn compose<'a>(source: &'a str, parser: &mut Parser<'a>) -> Result<Option<Document<'a>>, Error> {
+fn compose<'a>(source: &'a str, parser: &mut Parser<'a>, most: usize) -> Result<Option<Document<'a>>, Error> {
     let event = parser.next()?;
     let explicit = match event.kind {
         EventKind::DocumentStart { explicit } => explicit,
         _ => return Ok(None),
     };
     let mut span = event.span;
-    let mut nodes: Vec<Data<'a>> = Vec::new();
-    let mut anchors: HashMap<&'a str, u32> = HashMap::new();
-    let mut open: Vec<Open> = Vec::new();
-    loop {
-        let event = parser.next()?;
+    let first = parser.next()?;
+    let nodes = Composer::new(most).node(first, parser)?;
+    let event = parser.next()?;
+    if !matches!(event.kind, EventKind::DocumentEnd { .. }) {
+        return Err(out_of_place(&event));
+    }
+    span.end = event.span.end;
+    Ok(Some(Document { source, nodes, span, explicit, comments: parser.take_comments() }))
+}
+
+fn out_of_place(event: &Event<'_>) -> Error {
+    Error::content("attempted to parse unknown event", event.span.start)
+}
+
+/// Makes the nodes of a document, or of a part of one that stands for itself.
+pub(crate) struct Composer<'a> {
+    nodes: Vec<Data<'a>>,
+    anchors: HashMap<&'a str, u32>,
+    open: Vec<Open>,
+    most: usize,
+}
+
+impl<'a> Composer<'a> {
+    fn new(most: usize) -> Self {
+        Composer { nodes: Vec::new(), anchors: HashMap::new(), open: Vec::new(), most }
+    }
+
+    /// A part of a text as a document of its own; `None` where it has anchors or aliases, which could reach outside.
+    pub(crate) fn part(
+        source: &'a str,
+        first: Event<'a>,
+        parser: &mut Parser<'a>,
+    ) -> Result<Option<Document<'a>>, Error> {
+        let span = first.span;
+        let mut composer = Composer::new(MAX_NODES);
+        let nodes = composer.node(first, parser)?;
+        // Nobody asks for comments here, and there may be as many as there are lines.
+        parser.take_comments();
+        if nodes.iter().any(|node| node.anchor.is_some() || node.kind == Kind::Alias) {
+            return Ok(None);
+        }
+        Ok(Some(Document { source, nodes, span, explicit: false, comments: Vec::new() }))
+    }
+
+    /// The nodes from this event on to the one that ends what it began.
+    fn node(&mut self, first: Event<'a>, parser: &mut Parser<'a>) -> Result<Vec<Data<'a>>, Error> {
+        let mut next = Some(first);
+        loop {
+            let event = match next.take() {
+                Some(event) => event,
+                None => parser.next()?,
+            };
+            self.take(event, parser)?;
+            if self.open.is_empty() {
+                return Ok(std::mem::take(&mut self.nodes));
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event<'a>, parser: &Parser<'a>) -> Result<(), Error> {
+        let nodes = &mut self.nodes;
         let id = nodes.len() as u32;
+        if nodes.len() >= self.most || parser.comments() > MAX_NODES {
+            return Err(Error::content(format!("exceeded max size of {MAX_NODES} values"), event.span.start));
+        }
         let mut data = Data {
             kind: Kind::Alias,
             implicit: true,
@@ -146,7 +210,8 @@ fn compose<'a>(source: &'a str, parser: &mut Parser<'a>) -> Result<Option<Docume
             }
             EventKind::Alias(name) => {
                 data.text = Cow::Borrowed(name);
-                data.first = *anchors
+                data.first = *self
+                    .anchors
                     .get(name)
                     .ok_or_else(|| Error::content(format!("unknown anchor '{name}' referenced"), event.span.start))?;
             }
@@ -159,27 +224,23 @@ fn compose<'a>(source: &'a str, parser: &mut Parser<'a>) -> Result<Option<Docume
                 opens = true;
             }
             EventKind::SequenceEnd | EventKind::MappingEnd => {
-                let closed = open.pop().expect("the grammar closes only what it opened");
+                let closed = self.open.pop().expect("the grammar closes only what it opened");
                 let end = match nodes[closed.id as usize].kind {
                     Kind::Sequence(CollectionStyle::Flow) | Kind::Mapping(CollectionStyle::Flow) => event.span.end,
-                    _ => block_end(&nodes, &closed),
+                    _ => block_end(nodes, &closed),
                 };
                 nodes[closed.id as usize].span.end = end;
-                continue;
+                return Ok(());
             }
-            EventKind::DocumentEnd { .. } => {
-                span.end = event.span.end;
-                return Ok(Some(Document { source, nodes, span, explicit, comments: parser.take_comments() }));
-            }
-            EventKind::DocumentStart { .. } | EventKind::StreamEnd => {
+            EventKind::DocumentEnd { .. } | EventKind::DocumentStart { .. } | EventKind::StreamEnd => {
                 return Err(Error::content("attempted to parse unknown event", event.span.start));
             }
         }
         if let Some(name) = data.anchor {
-            anchors.insert(name, id);
+            self.anchors.insert(name, id);
         }
         nodes.push(data);
-        if let Some(parent) = open.last_mut() {
+        if let Some(parent) = self.open.last_mut() {
             let before = std::mem::replace(&mut parent.last, id);
             let parent = parent.id as usize;
             match before {
@@ -189,11 +250,12 @@ fn compose<'a>(source: &'a str, parser: &mut Parser<'a>) -> Result<Option<Docume
             nodes[parent].len += 1;
         }
         if opens {
-            if open.len() >= MAX_DEPTH {
+            if self.open.len() >= MAX_DEPTH {
                 return Err(Error::content(format!("exceeded max depth of {MAX_DEPTH}"), event.span.start));
             }
-            open.push(Open { id, last: NONE });
+            self.open.push(Open { id, last: NONE });
         }
+        Ok(())
     }
 }
 

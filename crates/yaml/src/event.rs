@@ -101,6 +101,11 @@ impl<'a> Parser<'a> {
         })
     }
 
+    /// How many comments were met and not yet taken.
+    pub(crate) fn comments(&self) -> usize {
+        self.scanner.comments()
+    }
+
     pub(crate) fn take_comments(&mut self) -> Vec<Comment> {
         self.scanner.take_comments()
     }

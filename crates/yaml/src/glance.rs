@@ -13,6 +13,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::document::MAX_NODES;
 use crate::json::json_number;
 use crate::resolve::{Resolved, Scalar, resolve};
 use lines::Lines;
@@ -115,7 +116,7 @@ pub fn gather<G: Gather>(text: &str, gather: &mut G) -> Option<G::Value> {
 }
 
 fn look_at<G: Gather>(text: &str, wanted: Pick, gather: &mut G) -> Option<G::Value> {
-    let mut look = Look { lines: Lines::new(text)?, gather, depth: 0 };
+    let mut look = Look { lines: Lines::new(text)?, gather, depth: 0, left: MAX_NODES - 1 };
     let Some(column) = look.lines.column() else { return look.gather.scalar(Scalar::Null) };
     let value = look.node(column, wanted)?;
     look.lines.column().is_none().then_some(value)
@@ -125,6 +126,8 @@ struct Look<'t, 'g, G> {
     lines: Lines<'t>,
     gather: &'g mut G,
     depth: usize,
+    /// Values that may still come.
+    left: usize,
 }
 
 /// What stands behind a `:` or `-`.
@@ -152,6 +155,7 @@ impl<G: Gather> Look<'_, '_, G> {
         let mut entries = G::Map::default();
         loop {
             let key = self.lines.key()?;
+            self.count(2)?;
             let pick = wanted.entry(key);
             let value = match self.inline(column, pick)? {
                 Inline::Value(value) => value,
@@ -177,6 +181,7 @@ impl<G: Gather> Look<'_, '_, G> {
         let pick = if wanted.is_nothing() { Pick::Nothing } else { Pick::Whole };
         let mut items = Vec::new();
         loop {
+            self.count(1)?;
             let inner = column + self.lines.dash();
             let value = if self.lines.at_dash() || self.lines.at_key() {
                 self.node(inner, pick)?
@@ -233,6 +238,12 @@ impl<G: Gather> Look<'_, '_, G> {
         };
         self.lines.end_of_value()?;
         Some(Inline::Value(value))
+    }
+
+    /// Counts nodes as the real reader does; what has too many is refused there.
+    fn count(&mut self, nodes: usize) -> Option<()> {
+        self.left = self.left.checked_sub(nodes)?;
+        Some(())
     }
 
     /// A text that can be nothing else.

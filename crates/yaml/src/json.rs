@@ -33,9 +33,17 @@ pub fn to_json(text: &str) -> Result<Value, Error> {
 /// As [`to_json`], and [`Error::Duplicates`].
 pub fn to_json_strict(text: &str) -> Result<Value, Error> {
     match parse_first(text)? {
-        Some(document) => construct(&document, Repeated::Refused, &mut Json),
+        Some(document) => document_to_json_strict(&document),
         None => Ok(Value::Null),
     }
+}
+
+/// A document as JSON; a key that occurs twice is an error.
+///
+/// # Errors
+/// As [`to_json_strict`].
+pub fn document_to_json_strict(document: &Document<'_>) -> Result<Value, Error> {
+    construct(document, Repeated::Refused, &mut Json)
 }
 
 /// Reads every document of a text as JSON.

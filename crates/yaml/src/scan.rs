@@ -12,6 +12,7 @@ mod token;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use crate::document::MAX_NODES;
 use crate::error::Error;
 use crate::mark::{Mark, Span};
 
@@ -94,6 +95,10 @@ impl<'a> Scanner<'a> {
             key_allowed: true,
             comments: Vec::new(),
         })
+    }
+
+    pub(crate) fn comments(&self) -> usize {
+        self.comments.len()
     }
 
     pub(crate) fn take_comments(&mut self) -> Vec<Comment> {
@@ -437,7 +442,10 @@ impl<'a> Scanner<'a> {
         while !self.is_breakz(self.pos) {
             self.bump();
         }
-        self.comments.push(Comment { span: Span { start, end: self.mark() }, own_line });
+        // One more than anybody is given, so that it is noticed.
+        if self.comments.len() <= MAX_NODES {
+            self.comments.push(Comment { span: Span { start, end: self.mark() }, own_line });
+        }
     }
 
     /// `---` or `...` at the start of a line, alone.

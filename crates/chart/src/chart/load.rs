@@ -6,21 +6,20 @@ use landfall_diag::Place;
 use landfall_gotemplate::Map;
 
 use super::{Chart, File};
-use crate::archive::{ArchiveError, read_archive, read_entries};
+use crate::archive::{ArchiveError, read_archive_within, read_entries};
+use crate::budget::{Budget, MAX_TREE_DEPTH, Spent};
 use crate::error::{ChartError, in_helm4s_words, no_chart};
 use crate::ignore::{IGNORE_FILE, Ignore};
 use crate::lock::Lock;
 use crate::manifest::Dialect;
 use crate::metadata::{API_VERSION_V1, Metadata};
 use crate::tree::Tree;
-use crate::values::{read_all_documents, read_values};
+use crate::values::{count_of, read_all_documents, read_values};
 use crate::warning::{Warning, Warnings};
 
-/// How deep charts may lie in each other's `charts/`; Helm has no limit.
-const MAX_CHART_DEPTH: usize = 64;
-
 impl Chart {
-    /// Loads a chart from a directory's files, leaving out what its `.helmignore` names.
+    /// Loads a chart from a directory's files, leaving out what its `.helmignore` names. Archives in it are unpacked with
+    /// what the tree's budget has left.
     ///
     /// `location` is the directory as its owner would type it; it stands in front of places in errors.
     ///
@@ -48,7 +47,7 @@ impl Chart {
                 File { name: path.to_owned(), data }
             })
             .collect();
-        load_files(files, location, 0)
+        load_files(files, location, 0, &mut tree.left())
     }
 
     /// As [`Chart::load`], as that Helm does: Helm 4 takes all documents of `values.yaml`.
@@ -75,8 +74,8 @@ impl Chart {
     /// # Errors
     /// As Helm refuses.
     pub fn load_archive(name: &str, bytes: &[u8]) -> Result<Chart, ChartError> {
-        let tree = read_archive(name, bytes)?;
-        load_files(files_of(&tree), name, 0)
+        let tree = read_archive_within(name, bytes, Budget::default())?;
+        load_files(files_of(&tree), name, 0, &mut tree.left())
     }
 }
 
@@ -103,16 +102,18 @@ fn join(location: &str, name: &str) -> String {
     if location.is_empty() { name.to_owned() } else { format!("{location}/{name}") }
 }
 
-fn load_files(all: Vec<File>, location: &str, depth: usize) -> Result<Chart, ChartError> {
-    if depth > MAX_CHART_DEPTH {
-        return Err(ChartError::ChartDepth(MAX_CHART_DEPTH));
+fn load_files(all: Vec<File>, location: &str, depth: usize, budget: &mut Budget) -> Result<Chart, ChartError> {
+    if depth > MAX_TREE_DEPTH {
+        return Err(ChartError::ChartDepth(MAX_TREE_DEPTH));
     }
+    let spent = |spent: Spent| ChartError::Spent { location: location.to_owned(), spent };
     let mut warnings = Warnings::default();
     let mut metadata: Option<Metadata> = None;
     let mut chart_file = None;
     for file in all.iter().filter(|file| file.name == "Chart.yaml") {
         let metadata = metadata.get_or_insert_with(Metadata::default);
         let json = read_yaml(file, "cannot load Chart.yaml", location)?;
+        budget.values(count_in(&json)).map_err(spent)?;
         metadata
             .read_into(&json)
             .map_err(|error| ChartError::decode("cannot load Chart.yaml", error, file, location))?;
@@ -130,8 +131,11 @@ fn load_files(all: Vec<File>, location: &str, depth: usize) -> Result<Chart, Cha
     for file in &all {
         match file.name.as_str() {
             "Chart.yaml" => {}
-            "Chart.lock" => lock = Some(read_lock(file, "cannot load Chart.lock", location)?),
-            "values.yaml" => values = read_values(file, location)?,
+            "Chart.lock" => lock = Some(read_lock(file, "cannot load Chart.lock", location, budget)?),
+            "values.yaml" => {
+                values = read_values(file, location)?;
+                budget.values(count_of(&values)).map_err(spent)?;
+            }
             "values.schema.json" => schema = Some(file.data.clone()),
             "requirements.yaml" => {
                 let metadata = metadata.get_or_insert_with(Metadata::default);
@@ -143,6 +147,7 @@ fn load_files(all: Vec<File>, location: &str, depth: usize) -> Result<Chart, Cha
                     );
                 }
                 let json = read_yaml(file, "cannot load requirements.yaml", location)?;
+                budget.values(count_in(&json)).map_err(spent)?;
                 metadata
                     .read_into(&json)
                     .map_err(|error| ChartError::decode("cannot load requirements.yaml", error, file, location))?;
@@ -151,7 +156,7 @@ fn load_files(all: Vec<File>, location: &str, depth: usize) -> Result<Chart, Cha
                 }
             }
             "requirements.lock" => {
-                lock = Some(read_lock(file, "cannot load requirements.lock", location)?);
+                lock = Some(read_lock(file, "cannot load requirements.lock", location, budget)?);
                 let old = metadata.get_or_insert_with(Metadata::default).api_version == API_VERSION_V1;
                 if old {
                     files.push(file.clone());
@@ -186,11 +191,11 @@ fn load_files(all: Vec<File>, location: &str, depth: usize) -> Result<Chart, Cha
         if name.starts_with(['_', '.']) {
             continue;
         }
-        let subchart = load_subchart(&name, files, &metadata.name, location, depth).map_err(|error| {
+        let subchart = load_subchart(&name, files, &metadata.name, (location, depth), budget).map_err(|error| {
             ChartError::Subchart { name: name.clone(), parent: metadata.name.clone(), error: Box::new(error) }
         });
         match subchart {
-            Err(ChartError::Subchart { error, .. }) if matches!(*error, ChartError::SubchartFile { .. }) => {
+            Err(ChartError::Subchart { error, .. }) if stands_for_itself(&error) => {
                 return Err(*error);
             }
             subchart => {
@@ -220,8 +225,8 @@ fn load_subchart(
     name: &str,
     files: Vec<File>,
     parent: &str,
-    location: &str,
-    depth: usize,
+    (location, depth): (&str, usize),
+    budget: &mut Budget,
 ) -> Result<Chart, ChartError> {
     let location = join(location, &format!("charts/{name}"));
     if name.ends_with(".tgz") {
@@ -233,11 +238,13 @@ fn load_subchart(
             });
         };
         // Helm does not look at an inner archive's beginning and shows the decompressor's own words.
-        let tree = read_entries(name, &file.data).map_err(|error| match error {
-            ArchiveError::GzipHeader(_) => ArchiveError::Broken("gzip: invalid header".to_owned()),
-            error => error,
+        let tree = read_entries(name, &file.data, *budget).map_err(|error| match error {
+            ArchiveError::GzipHeader(_) => ArchiveError::Broken("gzip: invalid header".to_owned()).into(),
+            ArchiveError::Spent(_, spent) => ChartError::Spent { location: location.clone(), spent },
+            error => ChartError::from(error),
         })?;
-        return load_files(files_of(&tree), &location, depth + 1);
+        *budget = tree.left();
+        return load_files(files_of(&tree), &location, depth + 1, budget);
     }
     let inside = files
         .into_iter()
@@ -246,7 +253,27 @@ fn load_subchart(
             Some(File { name: rest.to_owned(), data: file.data.clone() })
         })
         .collect();
-    load_files(inside, &location, depth + 1)
+    load_files(inside, &location, depth + 1, budget)
+}
+
+/// Whether an error names its place itself, however deep the chart lies.
+fn stands_for_itself(error: &ChartError) -> bool {
+    matches!(error, ChartError::SubchartFile { .. } | ChartError::Spent { .. } | ChartError::ChartDepth(_))
+}
+
+/// How many values there are in a document.
+fn count_in(json: &serde_json::Value) -> u64 {
+    let mut open = vec![json];
+    let mut count = 0;
+    while let Some(value) = open.pop() {
+        count += 1;
+        match value {
+            serde_json::Value::Array(items) => open.extend(items),
+            serde_json::Value::Object(entries) => open.extend(entries.values()),
+            _ => {}
+        }
+    }
+    count
 }
 
 fn read_yaml(file: &File, prefix: &'static str, location: &str) -> Result<serde_json::Value, ChartError> {
@@ -254,7 +281,9 @@ fn read_yaml(file: &File, prefix: &'static str, location: &str) -> Result<serde_
     crate::decode::yaml(&text).map_err(|error| ChartError::yaml(prefix, &error, &join(location, &file.name), &text))
 }
 
-fn read_lock(file: &File, prefix: &'static str, location: &str) -> Result<Lock, ChartError> {
+fn read_lock(file: &File, prefix: &'static str, location: &str, budget: &mut Budget) -> Result<Lock, ChartError> {
     let json = read_yaml(file, prefix, location)?;
+    let spent = |spent: Spent| ChartError::Spent { location: location.to_owned(), spent };
+    budget.values(count_in(&json)).map_err(spent)?;
     Lock::read(&json).map_err(|error| ChartError::decode(prefix, error, file, location))
 }

@@ -3,12 +3,21 @@
 use landfall_diag::{Diagnose, Diagnostic, Place, nearest};
 
 use super::{ChartError, Evidence};
+use crate::archive::ArchiveError;
 use crate::values::{Setting, Source};
 
 impl Diagnose for ChartError {
     fn diagnose(&self) -> Diagnostic {
         let helm = format!("helm: {}", shortened(&self.to_string()));
         match self {
+            ChartError::ChartDepth(_)
+            | ChartError::ValuesSize { .. }
+            | ChartError::Spent { .. }
+            | ChartError::RenderedSize { .. }
+            | ChartError::Documents { .. }
+            | ChartError::Archive(ArchiveError::Spent(..)) => {
+                Diagnostic::error(250, self.to_string()).note("this is a limit of landfall's own")
+            }
             ChartError::Archive(error) => {
                 Diagnostic::error(201, format!("the chart archive cannot be read: {error}")).note(helm)
             }
@@ -51,9 +60,6 @@ impl Diagnose for ChartError {
             ChartError::SubchartFile { name, .. } => {
                 Diagnostic::error(206, format!("charts/{name} is a directory, but its name is that of an archive"))
                     .note(helm)
-            }
-            ChartError::ChartDepth(_) | ChartError::ValuesSize { .. } => {
-                Diagnostic::error(250, self.to_string()).note("this is a limit of landfall's own")
             }
             ChartError::Set { flag, text, problem } => Diagnostic::error(
                 207,

@@ -8,7 +8,7 @@ use landfall_diag::Place;
 use landfall_gotemplate::{Map, MissingKey, Recording, Set, Str, Trace, Value};
 
 use super::side_by_side::{self, Together};
-use super::{Operation, Prepared, ReleaseInfo, RenderOptions, Tracing, is_notes};
+use super::{MAX_RENDERED, Operation, Prepared, ReleaseInfo, RenderOptions, Tracing, is_notes};
 use crate::capabilities::Capabilities;
 use crate::chart::Chart;
 use crate::dependency::table_at;
@@ -22,6 +22,9 @@ use crate::warning::Warnings;
 
 /// What Go prints for nothing at all; Helm takes it out of every rendered file.
 const NO_VALUE: &[u8] = b"<no value>";
+
+/// Bytes of output that a document counts as, beside its text: what is known of it stays until the last is rendered.
+const DOCUMENT: u64 = 512;
 
 /// Rendered files by path.
 #[derive(Debug, Default)]
@@ -45,6 +48,12 @@ pub(crate) struct RenderedFile {
 }
 
 impl RenderedFile {
+    /// How much was printed, in bytes.
+    fn size(&self) -> usize {
+        let documents = self.documents.iter().flatten().flatten();
+        self.text.len() + documents.map(|document| document.text.len()).sum::<usize>()
+    }
+
     /// In no more room than it needs: all of them wait for the last one.
     fn kept(mut self) -> Self {
         self.text.shrink_to_fit();
@@ -194,6 +203,7 @@ pub(crate) fn execute_with(
     }
     funcs.extend(functions(&surroundings));
     let mut set = Set::new("gotpl", funcs, MissingKey::Zero);
+    set.limit_together();
     let texts: Vec<(&str, &TemplateSource)> = order.iter().map(|path| (*path, &templates[*path].source)).collect();
     let is_partial = |path: &str| path.rsplit('/').next().unwrap_or(path).starts_with('_');
     let run: Vec<(&str, &Renderable)> =
@@ -212,6 +222,7 @@ pub(crate) fn execute_with(
         Together::Done(rendered) => rendered,
         Together::NotTried => in_order(&set, &run, &mut recording, options, strictness),
         Together::Noticed => {
+            set.begin_again();
             side_by_side::parse(&mut set, &later)?;
             in_order(&set, &run, &mut recording, options, strictness)
         }
@@ -225,6 +236,10 @@ pub(crate) fn execute_with(
             return Err(error);
         }
     };
+    let size: usize = rendered.iter().map(RenderedFile::size).sum();
+    if size > MAX_RENDERED {
+        return Err(ChartError::RenderedSize { size });
+    }
     let files = run.iter().map(|(path, _)| (*path).to_owned()).zip(rendered).collect();
     let mut files = Files { files, recording, ..Files::default() };
     if options.tracing == Tracing::On {
@@ -285,7 +300,12 @@ pub(super) fn one(
     context: &mut landfall_sprig::Context,
     options: &RenderOptions,
 ) -> Result<RenderedFile, ChartError> {
-    Ok(whole(set, path, dot, context, options)?.cut(path, options.dialect))
+    let file = whole(set, path, dot, context, options)?.cut(path, options.dialect);
+    let documents = file.documents.as_ref().map_or(0, |documents| documents.as_ref().map_or(0, Vec::len));
+    if !set.charge(documents as u64 * DOCUMENT, options.limits) {
+        return Err(ChartError::RenderedSize { size: MAX_RENDERED });
+    }
+    Ok(file)
 }
 
 /// Executes one template.
@@ -297,6 +317,9 @@ fn whole(
     options: &RenderOptions,
 ) -> Result<RenderedFile, ChartError> {
     let text = set.execute(path, dot, context, options.limits).map_err(failed)?;
+    if text.len() > MAX_RENDERED {
+        return Err(ChartError::RenderedSize { size: text.len() });
+    }
     Ok(rendered_file(text, None))
 }
 

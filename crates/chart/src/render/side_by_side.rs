@@ -38,12 +38,22 @@ pub(super) fn parse(set: &mut Set, texts: &[(&str, &TemplateSource)]) -> Result<
         return Ok(());
     }
     let known: &Set = set;
-    let parsed =
-        each(texts.len(), threads, |at| Some(known.parsed_text(texts[at].0, &Str::from(texts[at].1.text.clone()))));
+    let failed_at = AtomicUsize::new(usize::MAX);
+    let parsed = each(texts.len(), threads, |at| {
+        // What stands behind the first that cannot be parsed is not wanted any more.
+        if at > failed_at.load(Ordering::Relaxed) {
+            return None;
+        }
+        let parsed = known.parsed_text(texts[at].0, &Str::from(texts[at].1.text.clone()));
+        if parsed.is_err() {
+            failed_at.fetch_min(at, Ordering::Relaxed);
+        }
+        Some(parsed)
+    });
     for (at, parsed) in parsed.into_iter().enumerate() {
         match parsed {
             Some(parsed) => set.add(parsed.map_err(|error| failed(at, error))?),
-            None => unreachable!("every text was parsed"),
+            None => unreachable!("every text in front of the first that failed was parsed"),
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use landfall_gotemplate::{List, Map, Origin, Str, Value};
+use landfall_gotemplate::{Data, List, Map, Origin, Str, Value};
 use landfall_sprig::yaml_scalar;
 use landfall_yaml::{Build, Gather, Node, Repeated, Scalar};
 
@@ -176,6 +176,21 @@ fn read_map(
             Err(ChartError::values_shape(prefix, name, found, text))
         }
     }
+}
+
+/// How many values there are in a map, what is shared counted as often as it is met.
+pub(crate) fn count_of(map: &Map) -> u64 {
+    let mut open: Vec<Value> = vec![map.clone().into()];
+    let mut count = 0;
+    while let Some(value) = open.pop() {
+        count += 1;
+        match value.data() {
+            Data::List(list) => open.extend(list.values().iter().cloned()),
+            Data::Map(map) => map.for_each(|_, value| open.push(value.clone())),
+            _ => {}
+        }
+    }
+    count
 }
 
 /// From so many entries on a mapping is looked through for keys that it has twice.

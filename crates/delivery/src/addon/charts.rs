@@ -90,7 +90,8 @@ impl AddonCharts {
 fn local(path: &Path) -> Result<Chart, Vec<Diagnostic>> {
     let shown = path.display().to_string();
     if path.is_file() {
-        let bytes = std::fs::read(path).map_err(|error| unreadable(&shown, &error))?;
+        let bytes = landfall_source::read_bounded(path, landfall_source::MAX_PACKED)
+            .map_err(|error| unreadable(&shown, &error))?;
         return Chart::load_archive(&shown, &bytes).map_err(|error| vec![error.diagnose()]);
     }
     if !path.is_dir() {

@@ -132,7 +132,7 @@ impl CallCtx<'_> {
     #[inline]
     fn step(&mut self) -> Exec<()> {
         self.steps += 1;
-        if self.steps > self.limits.steps {
+        if self.steps > self.granted && !self.grant() {
             return self.fail_with(Cause::Limit(Limit::Steps(self.limits.steps)));
         }
         Ok(())
@@ -238,7 +238,7 @@ impl CallCtx<'_> {
 
     pub(crate) fn wrote(&mut self, count: usize) -> Exec<()> {
         self.bytes += count as u64;
-        if self.bytes > self.limits.output_bytes {
+        if self.bytes > self.granted_bytes && !self.grant_bytes() {
             return self.fail_with(Cause::Limit(Limit::OutputBytes(self.limits.output_bytes)));
         }
         Ok(())

@@ -20,6 +20,9 @@ const MAX_PAREN_DEPTH: u32 = 10_000;
 /// of memory.
 const MAX_CONTROL_DEPTH: u32 = 420_000;
 
+/// Most operands in one text, of which every action has one at least; Go has no limit.
+pub const MAX_TEXT_PIECES: usize = 200_000;
+
 type Parsed<T> = Result<T, Box<ParseError>>;
 
 /// How long what has been parsed is wanted.
@@ -597,6 +600,9 @@ impl<'t> Parser<'t> {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
                 operands.push(operand);
+            }
+            if self.unit.operands.len() > MAX_TEXT_PIECES {
+                return self.fail(format!("text has more than {MAX_TEXT_PIECES} operands"));
             }
             let item = self.next();
             match item.kind {

@@ -226,6 +226,11 @@ impl Unit {
         }
     }
 
+    /// How many nodes and operands there are.
+    pub(crate) fn pieces(&self) -> usize {
+        self.nodes.len() + self.operands.len()
+    }
+
     /// Gives back what the tables have taken in advance: a chart's templates are many and stay for long.
     pub(crate) fn shrink(&mut self) {
         fn exact<T>(table: &mut Vec<T>) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use landfall_chart::Dialect;
 use landfall_source::{Credentials, RemoteCharts};
@@ -65,7 +66,14 @@ pub(crate) fn remote_charts(var: &dyn Fn(&str) -> Option<String>, directory: &Pa
             given: None,
             files: [Some(registries), docker(var)].into_iter().flatten().collect(),
         },
+        patience: patience(var),
     }
+}
+
+/// How long a server may be silent, where the user says it.
+pub(super) fn patience(var: &dyn Fn(&str) -> Option<String>) -> Option<Duration> {
+    let seconds = var("LANDFALL_HTTP_PATIENCE")?.trim().parse().ok()?;
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 /// The file in which Docker keeps credentials.

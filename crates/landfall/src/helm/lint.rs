@@ -6,10 +6,12 @@ use std::io::Write;
 use std::path::Path;
 
 use landfall_chart::{
-    Dialect, KubeVersion, LintOptions, LintSeverity, LintTolerance, SchemaCheck, Tree, lint, read_archive,
+    Dialect, KubeVersion, LintOptions, LintSeverity, LintTolerance, MAX_FILE_SIZE, SchemaCheck, Tree, lint,
+    read_archive,
 };
 use landfall_diag::Diagnostic;
 use landfall_source::schema_documents;
+use landfall_source::{MAX_PACKED, read_bounded};
 
 use super::flags::{GLOBAL, Kind, Spec, Support, VALUES, flag};
 use super::{Stop, World, log, namespace, parse, place, values};
@@ -132,7 +134,7 @@ fn lint_one(
     let mut links = Vec::new();
     let archive = path.ends_with(".tgz") || path.ends_with(".tar.gz");
     let tree: Tree = if archive {
-        let bytes = fs::read(&place)
+        let bytes = read_bounded(&place, MAX_PACKED)
             .map_err(|error| format!("unable to open tarball: {}", place::go_words("open", path, &error)))?;
         read_archive(path, &bytes).map_err(|error| format!("unable to extract tarball: {error}"))?
     } else {
@@ -145,7 +147,7 @@ fn lint_one(
         // Some rules look at these files themselves, whatever .helmignore says.
         for name in ["Chart.yaml", "values.yaml", "values.schema.json"] {
             if tree.get(name).is_none()
-                && let Ok(bytes) = fs::read(place.join(name))
+                && let Ok(bytes) = read_bounded(&place.join(name), MAX_FILE_SIZE)
             {
                 let _clean = tree.insert(name, bytes);
             }

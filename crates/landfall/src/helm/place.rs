@@ -4,20 +4,19 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Component, Path, PathBuf};
 
-use landfall_chart::{Bytes, Chart, Dialect, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Tree, Warning};
+use landfall_chart::{
+    Budget, Bytes, Chart, Dialect, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Spent, Tree, Warning,
+};
 use landfall_diag::Diagnostic;
+use landfall_source::{MAX_PACKED, read_bounded};
 
 use super::dependency::Filling;
 use super::flags::Flags;
 use super::repositories::{self, Remote, Settings};
 use super::{Stop, Voice, World, provenance};
 
-/// Most files a chart's directory may hold.
-const MAX_FILES: usize = 100_000;
-/// Most bytes a chart's directory may hold.
-const MAX_BYTES: u64 = 512 * 1024 * 1024;
-/// How deep directories may lie in each other.
-const MAX_DEPTH: usize = 64;
+/// Steps of a tree's budget that following a link takes.
+const LINK: u64 = 16;
 
 /// Finds what a chart argument names; what lies elsewhere is fetched into Helm's cache (helm: `LocateChart`).
 pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<PathBuf, Stop> {
@@ -136,7 +135,8 @@ pub(super) fn load_as(world: &World<'_>, path: &Path, name: &str, dialect: Diale
         return Ok(Chart::load_as(&tree, &shown(name), dialect)?);
     }
     let absolute = path.to_string_lossy();
-    let bytes = fs::read(path).map_err(|error| Stop::words(200, go_words("open", &absolute, &error)))?;
+    let bytes =
+        read_bounded(path, MAX_PACKED).map_err(|error| Stop::words(200, go_words("open", &absolute, &error)))?;
     let called = if world.voice == Voice::Helm { &*absolute } else { name };
     Ok(Chart::load_archive_as(called, &bytes, dialect)?)
 }
@@ -192,7 +192,7 @@ fn read_directory(world: &World<'_>, root: &Path) -> Result<Tree, Stop> {
 /// Links are followed as Helm follows them; in our own voice only where they stay in the repository around the chart, and
 /// in neither voice into `.git` or `.landfall`.
 pub(super) fn read_with_links(world: &World<'_>, root: &Path, links: &mut Vec<Warning>) -> Result<Tree, Stop> {
-    let ignore = match fs::read(root.join(IGNORE_FILE)) {
+    let ignore = match read_bounded(&root.join(IGNORE_FILE), MAX_FILE_SIZE) {
         // What is wrong with the rules is said when the chart is loaded.
         Ok(bytes) => Ignore::parse(&String::from_utf8_lossy(&bytes)).unwrap_or_else(|_| Ignore::defaults()),
         Err(_) => Ignore::defaults(),
@@ -203,7 +203,8 @@ pub(super) fn read_with_links(world: &World<'_>, root: &Path, links: &mut Vec<Wa
         Voice::Helm => None,
         Voice::Landfall => Some(home.clone()),
     };
-    let mut walk = Walk { ignore, fence, home, root: cleaned(root), links, found: Vec::new(), bytes: 0 };
+    let mut walk =
+        Walk { ignore, fence, home, root: cleaned(root), links, found: Vec::new(), budget: Budget::default() };
     walk.directory(&real, "", &mut Vec::new())?;
     let mut tree = Tree::new();
     for (found, content) in walk.found.iter().zip(read_all(&walk.found)) {
@@ -211,7 +212,8 @@ pub(super) fn read_with_links(world: &World<'_>, root: &Path, links: &mut Vec<Wa
             let words = go_words("open", &found.real.to_string_lossy(), &error);
             Stop::words(200, format!("error reading {}: {words}", found.path))
         })?;
-        let _clean_by_construction = tree.insert(found.path.as_str(), content);
+        tree.insert(found.path.as_str(), content)
+            .map_err(|error| Stop::words(250, format!("error reading {}: {error}", found.path)))?;
     }
     tree.sort();
     Ok(tree)
@@ -236,7 +238,7 @@ struct Walk<'l> {
     root: PathBuf,
     links: &'l mut Vec<Warning>,
     found: Vec<Found>,
-    bytes: u64,
+    budget: Budget,
 }
 
 /// A file of a chart.
@@ -297,21 +299,26 @@ fn read_whole(path: &Path, size: u64) -> io::Result<Vec<u8>> {
 
 impl Walk<'_> {
     fn directory(&mut self, dir: &Path, prefix: &str, above: &mut Vec<PathBuf>) -> Result<(), Stop> {
-        let limit = |what: &str| Stop::words(250, format!("{}: {what}", dir.display()));
-        if above.len() > MAX_DEPTH {
-            return Err(limit("directories are nested too deeply for a chart"));
-        }
+        let limit = |spent: Spent| {
+            Stop::words(
+                250,
+                format!("{}: {spent}: too much for a chart; leave files out with .helmignore", dir.display()),
+            )
+        };
+        self.budget.directory(above.len()).map_err(limit)?;
         let entries =
             fs::read_dir(dir).map_err(|error| Stop::words(200, go_words("open", &dir.to_string_lossy(), &error)))?;
         let mut names: Vec<std::ffi::OsString> =
             entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name())).collect();
         names.sort();
+        self.budget.steps(names.len() as u64).map_err(limit)?;
         for name in names {
             let text = name.to_string_lossy();
             let path = if prefix.is_empty() { text.into_owned() } else { format!("{prefix}/{text}") };
             let mut real = dir.join(&name);
             let mut kind = fs::symlink_metadata(&real)?;
             if kind.is_symlink() {
+                self.budget.steps(LINK).map_err(limit)?;
                 let named = self.root.join(&path);
                 let target = fs::canonicalize(&real).map_err(|error| {
                     let leads = fs::read_link(&real).map_or(named.clone(), |leads| cleaned(&dir.join(leads)));
@@ -377,10 +384,7 @@ impl Walk<'_> {
                     format!("chart file {name:?} is larger than the maximum file size {MAX_FILE_SIZE}"),
                 ));
             }
-            self.bytes += kind.len();
-            if self.found.len() >= MAX_FILES || self.bytes > MAX_BYTES {
-                return Err(limit("too much for a chart; leave files out with .helmignore"));
-            }
+            self.budget.file(&path, kind.len()).map_err(limit)?;
             self.found.push(Found { path, real, size: kind.len() });
         }
         Ok(())

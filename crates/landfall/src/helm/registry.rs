@@ -46,7 +46,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     let (username, password) = asked(world, &flags)?;
     kept.given = Some((username.clone(), password.clone()));
-    let mut access = access(&flags);
+    let mut access = access(world, &flags);
     if flags.is("insecure") {
         access.certificates = CertificateCheck::Skip;
     }

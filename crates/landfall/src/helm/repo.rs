@@ -94,7 +94,7 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     }
     let _held = hold(&settings.file)?;
     let mut file = settings.repositories()?;
-    let mut access = access(flags);
+    let mut access = access(world, flags);
     if !access.username.is_empty() && access.password.is_empty() {
         if !flags.is("password-stdin") {
             return Err(Stop::words(100, "give --password, or --password-stdin to read it from standard input"));
@@ -170,7 +170,7 @@ pub(super) fn fetch_all(settings: &Settings, entries: &[RepositoryEntry], timeou
             .map(|entry| {
                 scope.spawn(move || {
                     let mut access = entry.access();
-                    access.timeout = timeout;
+                    (access.timeout, access.patience) = (timeout, settings.patience);
                     let fetched = fetch_index(&entry.url, &HttpClient::new(access))?;
                     fetched.store(&settings.cache, &entry.name)?;
                     Ok(fetched)

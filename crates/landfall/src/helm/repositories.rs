@@ -11,6 +11,7 @@ use landfall_source::{
     RepositoryEntry, RepositoryFile, Scheme, SourceError, cached_index, fetch_archive, find_in_repository, resolve_url,
 };
 
+use super::environment::patience;
 use super::flags::Flags;
 use super::{Stop, World, environment, place};
 
@@ -20,13 +21,19 @@ pub(super) struct Settings {
     pub(super) file: PathBuf,
     /// Where indexes and charts are kept.
     pub(super) cache: PathBuf,
+    /// How long a server may be silent.
+    pub(super) patience: Option<Duration>,
 }
 
 impl Settings {
     pub(super) fn of(world: &World<'_>, flags: &Flags) -> Self {
         let variables = environment::variables(world, flags);
         let at = |name: &str| world.cwd.join(variables.get(name).map_or("", String::as_str));
-        Settings { file: at("HELM_REPOSITORY_CONFIG"), cache: at("HELM_REPOSITORY_CACHE") }
+        Settings {
+            file: at("HELM_REPOSITORY_CONFIG"),
+            cache: at("HELM_REPOSITORY_CACHE"),
+            patience: patience(world.env),
+        }
     }
 
     /// The repositories that were added; none when there is no file.
@@ -52,7 +59,7 @@ pub(super) fn wrapped(doing: &str, error: &SourceError) -> Stop {
 }
 
 /// How servers are asked, by the flags of a chart's source.
-pub(super) fn access(flags: &Flags) -> Access {
+pub(super) fn access(world: &World<'_>, flags: &Flags) -> Access {
     let text = |name: &str| flags.text(name).unwrap_or_default().to_owned();
     // As they were typed, because errors name them.
     let file = |name: &str| flags.text(name).filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -74,6 +81,7 @@ pub(super) fn access(flags: &Flags) -> Access {
         },
         redirects: Redirects::Follow,
         timeout: flags.duration("timeout").filter(|timeout| *timeout > Duration::ZERO),
+        patience: patience(world.env),
     }
 }
 
@@ -85,7 +93,7 @@ pub(super) fn version(flags: &Flags) -> String {
 
 /// Registries as the flags say; `--plain-http` asks without TLS, and Helm 3 does so where there is none.
 pub(super) fn registry(world: &World<'_>, flags: &Flags) -> Registry {
-    Registry::new(HttpClient::new(access(flags)), credentials(world, flags), scheme(world, flags))
+    Registry::new(HttpClient::new(access(world, flags)), credentials(world, flags), scheme(world, flags))
 }
 
 /// Whether registries are asked over TLS.
@@ -164,7 +172,7 @@ impl Remote {
         settings: &Settings,
         reference: &str,
     ) -> Result<Self, Stop> {
-        let (version, access) = (version(flags), access(flags));
+        let (version, access) = (version(flags), access(world, flags));
         if let Some(repository) = flags.text("repo").filter(|url| !url.is_empty()) {
             let client = Box::new(HttpClient::new(access));
             let invalid = format!("looks like {repository:?} is not a valid chart repository or cannot be reached");

@@ -7,6 +7,7 @@ use landfall_chart::{MAX_VALUES_SIZE, SetFlag, ValueLayers};
 use landfall_diag::Diagnostic;
 use landfall_source::{Access, HttpClient};
 
+use super::environment::patience;
 use super::flags::Flags;
 use super::place::go_words;
 use super::{Stop, World, dialect};
@@ -49,7 +50,7 @@ fn read(world: &World<'_>, path: &str) -> Result<String, String> {
     let scheme = path.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     if matches!(scheme.as_deref(), Some("http" | "https")) {
         // Without the flags that say how a chart's repository is asked: values are elsewhere.
-        let client = HttpClient::new(Access::default());
+        let client = HttpClient::new(Access { patience: patience(world.env), ..Access::default() });
         bytes = client.get(path, path, limit).map_err(|error| error.to_string())?;
     } else if path.trim() == "-" {
         let read = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);

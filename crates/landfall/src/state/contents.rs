@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 /// Files and directories by their names; a database has more of them beside it.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     MARKER,
     IGNORE,
     "endpoint.json",
@@ -19,6 +19,7 @@ const NAMES: [&str; 12] = [
     "made-cluster",
     "cluster.db",
     "store.db",
+    "store.key",
 ];
 /// What SQLite puts beside a database.
 const BESIDE_DATABASES: [&str; 3] = ["-wal", "-shm", "-journal"];

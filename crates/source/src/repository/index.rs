@@ -1,6 +1,10 @@
 //! `index.yaml`: which charts and versions a repository has (helm: `pkg/repo/index.go`).
 
+mod read;
+
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use landfall_chart::Metadata;
@@ -9,10 +13,41 @@ use serde_json::{Map, Value};
 
 use crate::error::SourceError;
 
-/// A repository's index. Charts are looked at when they are asked for, because an index may hold tens of thousands.
+/// A repository's index. Charts are looked at when they are asked for, because an index may hold tens of thousands; until
+/// then each is a text, which takes a tenth of the memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Index {
-    json: Map<String, Value>,
+    /// All but the charts; where there may be some, `entries` is an empty object.
+    rest: Map<String, Value>,
+    charts: BTreeMap<String, Versions>,
+}
+
+/// The versions of a chart.
+#[derive(Debug, Clone, PartialEq)]
+enum Versions {
+    /// As JSON's text.
+    Text(Box<[u8]>),
+    /// Read, to be added to.
+    Read(Value),
+}
+
+impl Versions {
+    fn json(&self) -> Cow<'_, Value> {
+        match self {
+            Versions::Text(text) => Cow::Owned(serde_json::from_slice(text).unwrap_or_default()),
+            Versions::Read(json) => Cow::Borrowed(json),
+        }
+    }
+
+    fn open(&mut self) -> &mut Value {
+        if let Versions::Text(_) = self {
+            *self = Versions::Read(self.json().into_owned());
+        }
+        match self {
+            Versions::Read(json) => json,
+            Versions::Text(_) => unreachable!("it was opened"),
+        }
+    }
 }
 
 /// One version of a chart.
@@ -59,62 +94,49 @@ impl Index {
     /// An index without charts, made at a time (RFC 3339).
     pub fn new(generated: &str) -> Self {
         let json = serde_json::json!({"apiVersion": "v1", "generated": generated, "entries": {}});
-        match json {
-            Value::Object(json) => Index { json },
-            _ => Index { json: Map::new() },
-        }
+        let rest = match json {
+            Value::Object(json) => json,
+            _ => Map::new(),
+        };
+        Index { rest, charts: BTreeMap::new() }
     }
 
     /// Reads an index, YAML or JSON.
     ///
     /// # Errors
-    /// In Helm's words.
+    /// In Helm's words; and when it has more charts or values than are read.
     pub fn parse(bytes: &[u8]) -> Result<Self, SourceError> {
-        let refuse = |why: &str| Err(SourceError::Index(why.to_owned()));
         if bytes.is_empty() {
-            return refuse("empty index.yaml file");
+            return Err(SourceError::Index("empty index.yaml file".to_owned()));
         }
-        let json = match serde_json::from_slice(bytes) {
-            Ok(json) => json,
-            Err(_) => landfall_yaml::to_json_strict(&String::from_utf8_lossy(bytes))
-                .map_err(|error| SourceError::Index(format!("error converting YAML to JSON: {error}")))?,
-        };
-        let found = match json {
-            Value::Object(json) => {
-                if json.get("apiVersion").and_then(Value::as_str).unwrap_or_default().is_empty() {
-                    return refuse("no API version specified");
-                }
-                if json.get("entries").is_some_and(|entries| !entries.is_object() && !entries.is_null()) {
-                    return refuse(
-                        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal into Go struct field IndexFile.entries of type map[string]repo.ChartVersions",
-                    );
-                }
-                return Ok(Index { json });
-            }
-            Value::Null => return refuse("no API version specified"),
-            Value::String(_) => "string",
-            Value::Array(_) => "array",
-            Value::Bool(_) => "bool",
-            Value::Number(_) => "number",
-        };
-        Err(SourceError::Index(format!(
-            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type repo.IndexFile"
-        )))
+        let index = read::index(bytes)?;
+        if index.rest.get("apiVersion").and_then(Value::as_str).unwrap_or_default().is_empty() {
+            return Err(SourceError::Index("no API version specified".to_owned()));
+        }
+        if index.rest.get("entries").is_some_and(|entries| !entries.is_object() && !entries.is_null()) {
+            return Err(SourceError::Index("error unmarshaling JSON: while decoding JSON: json: cannot unmarshal into Go struct field IndexFile.entries of type map[string]repo.ChartVersions".to_owned()));
+        }
+        Ok(index)
     }
 
-    fn entries(&self) -> Option<&Map<String, Value>> {
-        self.json.get("entries")?.as_object()
+    /// All of it.
+    fn json(&self) -> Map<String, Value> {
+        let mut json = self.rest.clone();
+        if let Some(Value::Object(entries)) = json.get_mut("entries") {
+            entries.extend(self.charts.iter().map(|(name, versions)| (name.clone(), versions.json().into_owned())));
+        }
+        json
     }
 
     /// The charts' names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries().into_iter().flat_map(|entries| entries.keys().map(String::as_str))
+        self.charts.keys().map(String::as_str)
     }
 
     /// The versions of a chart, the newest first; `None` when there is no such chart.
     pub fn versions(&self, name: &str) -> Option<Vec<IndexEntry>> {
-        let listed = self.entries()?.get(name)?.as_array();
-        let mut all: Vec<IndexEntry> = listed.into_iter().flatten().filter_map(IndexEntry::read).collect();
+        let listed = self.charts.get(name)?.json();
+        let mut all: Vec<IndexEntry> = listed.as_array().into_iter().flatten().filter_map(IndexEntry::read).collect();
         all.sort_by(|a, b| newest_first(&a.version, &b.version));
         Some(all)
     }
@@ -141,9 +163,9 @@ impl Index {
 
     /// Whether any version of any chart is at this address.
     pub fn has_url(&self, wanted: &str) -> bool {
-        self.names().any(|name| {
-            let versions = self.entries().and_then(|entries| entries.get(name)?.as_array());
-            versions.into_iter().flatten().any(|version| {
+        self.charts.values().any(|versions| {
+            let listed = versions.json();
+            listed.as_array().into_iter().flatten().any(|version| {
                 let urls = version.get("urls").and_then(Value::as_array);
                 urls.into_iter()
                     .flatten()
@@ -168,10 +190,12 @@ impl Index {
     }
 
     fn insert(&mut self, name: &str, json: Value) {
-        let entries = self.json.entry("entries").or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(entries) = entries
-            && let Value::Array(versions) = entries.entry(name).or_insert_with(|| Value::Array(Vec::new()))
-        {
+        let entries = self.rest.entry("entries").or_insert_with(|| Value::Object(Map::new()));
+        if !entries.is_object() {
+            return;
+        }
+        let none = || Versions::Read(Value::Array(Vec::new()));
+        if let Value::Array(versions) = self.charts.entry(name.to_owned()).or_insert_with(none).open() {
             versions.push(json);
         }
     }
@@ -180,6 +204,9 @@ impl Index {
     pub fn merge(&mut self, other: &Index) {
         for name in other.names() {
             for entry in other.versions(name).into_iter().flatten() {
+                if let Some(known) = self.charts.get_mut(&entry.name) {
+                    known.open();
+                }
                 if self.find(&entry.name, &entry.version).is_err() {
                     self.insert(&entry.name, entry.json);
                 }
@@ -189,8 +216,8 @@ impl Index {
 
     /// The newest version of each chart first.
     pub fn sort(&mut self) {
-        let Some(Value::Object(entries)) = self.json.get_mut("entries") else { return };
-        for versions in entries.values_mut().filter_map(Value::as_array_mut) {
+        for versions in self.charts.values_mut() {
+            let Value::Array(versions) = versions.open() else { continue };
             let version = |json: &Value| json.get("version").and_then(Value::as_str).unwrap_or_default().to_owned();
             versions.sort_by(|a, b| newest_first(&version(a), &version(b)));
         }
@@ -250,7 +277,7 @@ pub fn join_url(base: &str, path: &str) -> String {
 
 /// The index as `repo index` writes it.
 pub fn index_yaml(index: &Index) -> String {
-    landfall_yaml::emit(&Value::Object(index.json.clone())).unwrap_or_default()
+    landfall_yaml::emit(&Value::Object(index.json())).unwrap_or_default()
 }
 
 /// The index as `repo index --json` writes it: Go's fields in their own order.
@@ -280,7 +307,7 @@ pub fn index_json(index: &Index) -> String {
     const DEPENDENCY: [&str; 8] =
         ["name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"];
     let mut out = String::new();
-    write_fields(&index.json, &FIELDS, 0, &mut out, &|key, value, depth, out| match (key, value) {
+    write_fields(&index.json(), &FIELDS, 0, &mut out, &|key, value, depth, out| match (key, value) {
         ("entries", Value::Object(entries)) => {
             write_fields(entries, &[], depth, out, &|_, versions, depth, out| {
                 write_list(versions, &VERSION, depth, out, &|key, value, depth, out| match key {
@@ -374,6 +401,44 @@ mod tests {
         assert_eq!(refused("entries: {}\n"), "no API version specified");
         assert!(refused("hello").ends_with("cannot unmarshal string into Go value of type repo.IndexFile"));
         assert!(refused("a: 1\na: 2\n").starts_with("error converting YAML to JSON"));
+        assert!(refused("apiVersion: v1\nentries:\n  a: [{b: 1, b: 2}]\n").contains("key \"b\" already set in map"));
+        assert!(refused("apiVersion: v1\nentries: []\n").contains("IndexFile.entries"));
+    }
+
+    #[test]
+    fn an_index_is_the_same_in_every_form() {
+        let plain = Index::parse(INDEX.as_bytes()).expect("an index");
+        let json = landfall_yaml::to_json(INDEX).expect("YAML").to_string();
+        assert_eq!(Index::parse(json.as_bytes()).expect("an index"), plain);
+        // With an anchor it is not read piece by piece.
+        let anchored = INDEX.replacen("apiVersion: v1", "apiVersion: &v v1", 1);
+        assert_eq!(Index::parse(anchored.as_bytes()).expect("an index"), plain);
+        assert_eq!(landfall_yaml::to_json(&index_yaml(&plain)).expect("YAML").to_string(), json);
+        assert_eq!(Index::parse(b"apiVersion: v1\n").expect("an index").names().count(), 0);
+    }
+
+    #[test]
+    fn an_index_of_too_many_charts_or_values_is_refused() {
+        use read::MAX_CHARTS;
+        use std::fmt::Write as _;
+        let charts = (0..=MAX_CHARTS).fold(String::new(), |mut all, at| {
+            let _infallible = writeln!(all, "  c{at}: []");
+            all
+        });
+        let refused = |text: &str| Index::parse(text.as_bytes()).expect_err("too much").to_string();
+        let words = format!("it has more than {MAX_CHARTS} charts");
+        let yaml = format!("apiVersion: v1\nentries:\n{charts}");
+        assert!(refused(&yaml).contains(&words));
+        let json = format!(
+            "{{\"apiVersion\":\"v1\",\"entries\":{{{}}}}}",
+            charts.replace("  c", "\"c").replace(": []\n", "\":[],")
+        );
+        assert!(refused(&json.replace(",}", "}")).contains(&words));
+        let many = "0,".repeat(landfall_yaml::MAX_NODES + 1);
+        let yaml = format!("apiVersion: v1\nentries: {{a: [{many}]}}\n");
+        assert!(refused(&yaml).contains("exceeded max size"));
+        let json = format!("{{\"apiVersion\":\"v1\",\"entries\":{{\"a\":[{many}0]}}}}");
+        assert!(refused(&json).contains("exceeded max size"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ impl<G: Gather> Look<'_, '_, G> {
             self.lines.pass(1);
         } else {
             loop {
+                self.count(if is_mapping { 2 } else { 1 })?;
                 let (key, pick) = if is_mapping {
                     let key = key(&mut self.lines)?;
                     (key, wanted.entry(key))

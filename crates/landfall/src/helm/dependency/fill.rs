@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 
 use landfall_chart::{API_VERSION_V1, Chart, Dependency, Lock, PackageOptions, digest, package};
 use landfall_diag::{Diagnostic, without_passwords};
-use landfall_source::{HttpClient, Index, IndexEntry, Reference, RepositoryEntry, cached_index, join_url, same_url};
+use landfall_source::{
+    Access, HttpClient, Index, IndexEntry, Reference, RepositoryEntry, cached_index, join_url, same_url,
+};
 use landfall_sprig::{Constraint, Version};
 use sha2::{Digest as _, Sha256};
 
+use super::super::environment::patience;
 use super::super::flags::Flags;
 use super::super::repo::fetch_all;
 use super::super::repositories::{Fetched, Remote, Settings, access, pull, registry, spoken, wrapped, write_whole};
@@ -507,10 +510,10 @@ impl<'w> Filling<'w> {
             None => {
                 let key: String =
                     Sha256::digest(wanted.repository.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-                (format!("{UNMANAGED}{key}"), access(self.flags))
+                (format!("{UNMANAGED}{key}"), access(self.world, self.flags))
             }
         };
-        let client = HttpClient::new(access);
+        let client = HttpClient::new(Access { patience: patience(self.world.env), ..access });
         let index = self.index(&name).map_err(|error| without_index(wanted, wrapped("", &error)))?;
         let versions = index.versions(&wanted.name).ok_or_else(|| lost("entry not found"))?;
         let entry = versions.iter().find(same).cloned().ok_or_else(|| lost("no matching version"))?;
