@@ -226,7 +226,7 @@ impl Stage {
         if let Some(restless) = self.drydock.restless() {
             // What came after that was not simulated, and nothing of it is a verdict.
             return Err(broken(
-                652,
+                654,
                 "the simulated controllers do not come to rest, so nothing can be said",
                 &restless,
             ));

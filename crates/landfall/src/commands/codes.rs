@@ -131,7 +131,7 @@ const CODES: [(u16, &str); 6] = [
          delivery, which goes on with it.",
     ),
     (
-        608,
+        618,
         "A state directory is ours where Landfall made it in this very place; `made-here.json` in it names the directory by \
          its number and the moment of its birth, which nobody can ship. `.landfall` of a tree that is not ours, that is a link \
          or that git has written into is moved to `.landfall/aside/1` unread. A copy, a backup or a tree that was moved to \

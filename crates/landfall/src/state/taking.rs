@@ -15,7 +15,7 @@ use crate::lock_file;
 const ASIDE: &str = "aside";
 
 /// The code of all that is said of a directory which is not ours.
-const NOT_OURS: u16 = 608;
+const NOT_OURS: u16 = 618;
 
 /// A state directory that may be used, and what is to be told about it.
 #[derive(Debug)]

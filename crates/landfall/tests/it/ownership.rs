@@ -110,13 +110,13 @@ fn a_committed_state_directory_runs_nothing_and_is_moved_aside_by_whatever_comes
         sandbox.git(&["init", "-q"]);
         sandbox.git(&["add", "-f", "-A"]);
         sandbox.git(&["commit", "-qm", "first"]);
-        sandbox.run(command).says("LF0608").says("git tracks it").says(".landfall/aside/1");
+        sandbox.run(command).says("LF0618").says("git tracks it").says(".landfall/aside/1");
         lure.did_not_run();
         assert!(aside(&sandbox).join("kubeconfig").exists(), "{command:?}");
         assert!(!sandbox.root().join("../.kube/config").exists());
         // Said once; what is new there is ours, and a delivery uses it.
         let second = sandbox.run(&["up", "web"]).exits(0);
-        assert!(!second.all().contains("LF0608"), "{command:?}: {}", second.all());
+        assert!(!second.all().contains("LF0618"), "{command:?}: {}", second.all());
         is_delivered(&sandbox, &[]);
         lure.did_not_run();
     }
@@ -126,7 +126,7 @@ fn a_committed_state_directory_runs_nothing_and_is_moved_aside_by_whatever_comes
 fn a_state_directory_of_an_unpacked_archive_runs_nothing_and_is_moved_aside() {
     let sandbox = Sandbox::empty();
     let lure = Lure::into(&sandbox, ".landfall");
-    sandbox.run(&["status"]).exits(0).says("LF0608").says("something else has made it");
+    sandbox.run(&["status"]).exits(0).says("LF0618").says("something else has made it");
     lure.did_not_run();
     assert!(aside(&sandbox).join("lock").is_symlink());
     // Without any marker, as closed as ours would be, and with nothing that is a link.
@@ -137,7 +137,7 @@ fn a_state_directory_of_an_unpacked_archive_runs_nothing_and_is_moved_aside() {
     }
     fs::set_permissions(sandbox.root().join("made/.landfall"), fs::Permissions::from_mode(0o700)).expect("changed");
     shell(&sandbox, "tar cf - -C made .landfall | tar xpf -");
-    sandbox.run(&["status"]).exits(0).says("LF0608").says("something else has made it");
+    sandbox.run(&["status"]).exits(0).says("LF0618").says("something else has made it");
     lure.did_not_run();
 }
 
@@ -162,7 +162,7 @@ fn ones_own_state_directory_is_used_wherever_its_tree_is_moved() {
     fs::create_dir(sandbox.root()).expect("made");
     let mut command = sandbox.command(&["history", "-o", "name"]);
     let seen = super::sandbox::ran(command.current_dir(&moved).output().expect("runs")).exits(0).says("web");
-    assert!(!seen.all().contains("LF0608"), "{}", seen.all());
+    assert!(!seen.all().contains("LF0618"), "{}", seen.all());
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn the_state_directory_of_an_older_version_is_taken_over_with_its_history() {
         fs::set_permissions(state.join(name), fs::Permissions::from_mode(0o644)).expect("changed");
     }
     let seen = sandbox.run(&["history", "-o", "name"]).exits(0).says("web");
-    assert!(!seen.all().contains("LF0608"), "{}", seen.all());
+    assert!(!seen.all().contains("LF0618"), "{}", seen.all());
     assert!(state.join("made-here.json").exists());
     assert_eq!((mode(&state.join("store.db")), mode(&state.join("cluster.db"))), (0o600, 0o600));
     // What git tracks of it is a stranger's, whatever it looks like.
@@ -210,14 +210,14 @@ fn what_a_pull_puts_into_ones_own_state_directory_is_moved_aside_with_it() {
     let script = "git clone -q . other/clone && cd other/clone && mkdir .landfall && cp ../../evil/kubeconfig ../../evil/endpoint.json .landfall/ && git add -f .landfall && git -c user.name=x -c user.email=x@example.com commit -qm evil && cd ../.. && git pull -q other/clone HEAD";
     shell(&sandbox, script);
     assert!(sandbox.read(".landfall/kubeconfig").contains("exec"));
-    sandbox.run(&["status"]).exits(0).says("LF0608").says("git tracks it");
+    sandbox.run(&["status"]).exits(0).says("LF0618").says("git tracks it");
     lure.did_not_run();
     assert!(aside(&sandbox).join("store.db").exists(), "the history is not lost");
     let seen = sandbox.run(&["up", "web"]).exits(0);
-    assert!(!seen.all().contains("LF0608"), "{}", seen.all());
+    assert!(!seen.all().contains("LF0618"), "{}", seen.all());
     // A named one is not moved.
     sandbox.git(&["checkout", "-q", "."]);
-    sandbox.run(&["status", "--state", ".landfall"]).exits(5).says("LF0608").says("git rm -r --cached");
+    sandbox.run(&["status", "--state", ".landfall"]).exits(5).says("LF0618").says("git rm -r --cached");
     lure.did_not_run();
 }
 
@@ -305,7 +305,7 @@ fn a_directory_whose_files_bear_the_names_of_ours_is_refused_untouched() {
         sandbox.write(&format!("data/{name}"), "mine");
         fs::set_permissions(sandbox.root().join("data"), fs::Permissions::from_mode(0o755)).expect("changed");
         for command in [["cluster", "start"].as_slice(), &["cluster", "reset", "--yes"], &["cluster", "stop"]] {
-            sandbox.run(&[command, &["--state", "data"]].concat()).exits(5).says("LF0608");
+            sandbox.run(&[command, &["--state", "data"]].concat()).exits(5).says("LF0618");
         }
         assert_eq!(sandbox.read(&format!("data/{name}")), "mine");
         assert_eq!(mode(&sandbox.root().join("data")), 0o755);
@@ -342,12 +342,12 @@ fn another_users_state_directory_is_not_used_unless_the_tree_is_theirs_too() {
     if !give(&sandbox.root().join(".landfall")) {
         return;
     }
-    sandbox.run(&["history"]).exits(0).says("LF0608").says("another user");
+    sandbox.run(&["history"]).exits(0).says("LF0618").says("another user");
     let sandbox = delivered();
     assert!(give(sandbox.root()));
     is_delivered(&sandbox, &[]);
     let seen = sandbox.run(&["status"]).exits(0);
-    assert!(!seen.all().contains("LF0608"), "{}", seen.all());
+    assert!(!seen.all().contains("LF0618"), "{}", seen.all());
 }
 
 #[test]
