@@ -268,9 +268,10 @@ fn fuzz(
 fn dictionary(root: &Path, target: &str) -> Option<PathBuf> {
     let name = match target {
         "template" | "chart" => "template",
-        "yaml_read" | "yaml_round_trip" | "yaml_edit" | "values" | "project" => "yaml",
+        "yaml_read" | "yaml_round_trip" | "yaml_edit" | "values" | "project" | "index" => "yaml",
         "set" => "set",
-        "api" | "patch" => "api",
+        "api" | "patch" | "json_patch" => "api",
+        "git_tree" => "git",
         _ => return None,
     };
     Some(root.join(format!("conformance/hostile/dictionaries/{name}.dict")))

@@ -13,6 +13,10 @@
 mod api;
 mod archive;
 mod chart;
+#[cfg(feature = "source")]
+mod git;
+#[cfg(feature = "source")]
+mod index;
 mod patch;
 mod protobuf;
 mod quantity;
@@ -48,7 +52,18 @@ pub const TARGETS: &[Target] = &[
     Target { name: "set", run: chart::set, longest: 512 },
     Target { name: "archive", run: archive::packed, longest: 8192 },
     Target { name: "archive_entries", run: archive::entries, longest: 16384 },
+    #[cfg(feature = "source")]
+    Target { name: "archive_nested", run: archive::nested, longest: 16384 },
     Target { name: "patch", run: patch::patch, longest: 4096 },
+    Target { name: "json_patch", run: patch::json, longest: 4096 },
+    #[cfg(feature = "source")]
+    Target { name: "git_tree", run: git::tree, longest: 2048 },
+    #[cfg(feature = "source")]
+    Target { name: "git_pack", run: git::pack, longest: 4096 },
+    #[cfg(feature = "source")]
+    Target { name: "git_index", run: git::pack_index, longest: 4096 },
+    #[cfg(feature = "source")]
+    Target { name: "index", run: index::index, longest: 4096 },
     Target { name: "protobuf", run: protobuf::protobuf, longest: 4096 },
     Target { name: "quantity", run: quantity::quantity, longest: 128 },
     #[cfg(feature = "cluster")]

@@ -5,6 +5,24 @@ use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object};
 use serde_json::Value;
 
+/// A document and a JSON patch: what comes out is no larger than what went in and may be copied.
+pub(crate) fn json(bytes: &[u8]) {
+    let Some(text) = crate::text(bytes) else { return };
+    let mut parts = crate::parts(text);
+    let (Some(document), Some(patch)) = (parts.next(), parts.next()) else { return };
+    let (Ok(document), Ok(patch)) = (serde_json::from_str::<Value>(document), serde_json::from_str::<Value>(patch))
+    else {
+        return;
+    };
+    let Ok(operations) = json_patch::parse(&patch) else { return };
+    let Ok(patched) = json_patch::apply(&document, &operations) else { return };
+    let size = |value: &Value| value.to_string().len();
+    // Every copy brings its name besides, which stands in the patch.
+    let most = size(&document) + 2 * size(&patch) + json_patch::MOST_COPIED;
+    assert!(size(&patched) <= most, "{} bytes came of {most}", size(&patched));
+    assert_eq!(json_patch::apply(&document, &operations).as_ref(), Ok(&patched), "once more gives something else");
+}
+
 /// A kind, a document and a patch.
 pub(crate) fn patch(bytes: &[u8]) {
     let Some(text) = crate::text(bytes) else { return };
