@@ -13,7 +13,7 @@ use crate::func::{Flow, FuncError};
 use crate::value::{Data, List, Map, Value};
 
 /// Longest text that one function makes, in bytes.
-pub const MAX_TEXT: usize = 128 << 20;
+pub const MAX_TEXT: usize = 64 << 20;
 
 /// Memory of a value in a list.
 const VALUE: usize = size_of::<Value>();

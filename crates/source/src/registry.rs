@@ -181,6 +181,13 @@ impl Registry {
         let url = self.url(reference, &format!("blobs/{expected}"));
         let reply = self.ask(reference, Method::GET, &url, HeaderMap::new(), Vec::new(), MAX_LAYER)?;
         let reply = self.expect(reply, &Method::GET, &url, &[200])?;
+        // A manifest that is wrong about one thing is not believed in another; without a size it says none.
+        let size = descriptor.get("size").and_then(Value::as_u64).unwrap_or_default();
+        if usize::try_from(size) != Ok(reply.body.len()) {
+            return Err(SourceError::Index(format!(
+                "failed to perform \"Fetch\" on source: GET \"{url}\": mismatch Content-Length"
+            )));
+        }
         same(&url, expected, &sha256(&reply.body))?;
         Ok(reply.body)
     }

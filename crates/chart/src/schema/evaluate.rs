@@ -112,6 +112,9 @@ const MAX_DEPTH: usize = 200;
 /// How many steps one validation may take.
 const MAX_STEPS: usize = 5_000_000;
 
+/// How many problems one validation may find, those of branches that do not matter in the end included.
+const MAX_PROBLEMS: usize = 500_000;
+
 pub(super) struct Evaluator<'s> {
     root: &'s Json,
     draft: Draft,
@@ -120,6 +123,7 @@ pub(super) struct Evaluator<'s> {
     patterns: RefCell<HashMap<&'s str, Option<Rc<Regex>>>>,
     depth: Cell<usize>,
     steps: Cell<usize>,
+    problems: Cell<usize>,
     /// What is wrong with the schema itself.
     broken: RefCell<Option<String>>,
 }
@@ -139,6 +143,7 @@ impl<'s> Evaluator<'s> {
             patterns: RefCell::default(),
             depth: Cell::new(0),
             steps: Cell::new(0),
+            problems: Cell::new(0),
             broken: RefCell::default(),
         }
     }
@@ -157,6 +162,10 @@ impl<'s> Evaluator<'s> {
     }
 
     fn fail(&self, path: &[String], words: impl Into<String>) -> Problem {
+        self.problems.set(self.problems.get() + 1);
+        if self.problems.get() > MAX_PROBLEMS {
+            self.break_off("schema finds more wrong than can be told".to_owned());
+        }
         Problem { path: path.to_vec(), words: words.into(), kind: Kind::Keyword, causes: Vec::new() }
     }
 
