@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use landfall_chart::values_to_json;
-use landfall_diag::{Diagnostic, nearest};
+use landfall_diag::{Diagnostic, is_mutant, nearest};
 use landfall_project::Build;
 use landfall_source::{Order, Refusal};
 use serde_json::Value;
@@ -357,6 +357,7 @@ fn places_of(service: &str, build: &Build, root: &Path, directory: &str) -> Resu
         let hidden = |path: &Path| path.iter().any(|part| part == ".git" || part == ".landfall");
         match found.strip_prefix(&root) {
             Ok(path) if !hidden(path) => Ok(found),
+            _ if is_mutant("build-places") => Ok(found),
             Ok(_) => Err(Diagnostic::error(
                 137,
                 format!("build `{service}`: the {what} `{named}` is not of the tree's own files"),
@@ -395,7 +396,7 @@ fn check_arguments(
     let refused: Vec<Diagnostic> = arguments
         .keys()
         .filter_map(|name| {
-            if dockerfile::is_read_by_others(name) {
+            if dockerfile::is_read_by_others(name) && !is_mutant("build-names") {
                 let message = format!("build `{service}`: `{name}` cannot be a build argument");
                 return Some(
                     Diagnostic::error(171, message)
@@ -403,7 +404,7 @@ fn check_arguments(
                         .help("give the argument a name of its own"),
                 );
             }
-            if declared.contains(name) {
+            if declared.contains(name) || is_mutant("build-declared") {
                 return None;
             }
             let message =
@@ -422,7 +423,9 @@ fn check_arguments(
 
 /// An image's name that no program takes for an option.
 fn check_image(service: &str, image: &str) -> Result<(), Diagnostic> {
-    if !image.is_empty() && !image.starts_with('-') && !image.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    let is_name =
+        !image.is_empty() && !image.starts_with('-') && !image.chars().any(|c| c.is_whitespace() || c.is_control());
+    if is_name || is_mutant("image-names") {
         return Ok(());
     }
     Err(Diagnostic::error(173, format!("build `{service}`: {image:?} is not the name of an image")))

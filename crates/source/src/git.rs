@@ -4,6 +4,7 @@ use std::path::Path;
 use gix::bstr::ByteSlice as _;
 
 use landfall_chart::{Budget, MAX_TREE_DEPTH, MAX_TREE_STEPS, Spent, Tree, TreeError};
+use landfall_diag::is_mutant;
 
 use crate::SourceError;
 
@@ -27,7 +28,7 @@ const LINK: u64 = 8;
 /// A directory that merely looks like a bare repository is none, as with git's `safe.bareRepository=explicit`: a clone
 /// may hold one, with a configuration that its author wrote.
 pub(crate) fn discover(directory: &Path) -> Result<Option<gix::Repository>, SourceError> {
-    let upwards = gix::discover::upwards::Options { dot_git_only: true, ..Default::default() };
+    let upwards = gix::discover::upwards::Options { dot_git_only: !is_mutant("lures"), ..Default::default() };
     let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
     match gix::ThreadSafeRepository::discover_opts(directory, upwards, trust) {
         Ok(repository) => Ok(Some(repository.to_thread_local())),
@@ -115,7 +116,7 @@ fn count(
 /// Whether a section of configuration is the user's or the machine's, not the repository's: the latter's filters,
 /// monitors, hooks, helpers and ssh commands are programs that somebody else named.
 fn is_the_users(section: &gix::config::file::Metadata) -> bool {
-    section.source.kind() != gix::config::source::Kind::Repository
+    section.source.kind() != gix::config::source::Kind::Repository || is_mutant("git-configuration")
 }
 
 /// The address of the remote `origin`, in the user's own spelling where that rewrites addresses: the one thing that is

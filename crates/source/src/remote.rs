@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use landfall_diag::is_mutant;
+
 use crate::SourceError;
 
 /// A repository's address with the revision wanted: `URL#REF`.
@@ -30,7 +32,7 @@ impl RemoteRef {
         });
         (scheme || short)
             .then_some(())
-            .filter(|()| !is_option(url))
+            .filter(|()| !is_option(url) || is_mutant("address-options"))
             .map(|()| RemoteRef { url: url.to_owned(), revision })
     }
 

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use landfall_chart::{
     Budget, Bytes, Chart, Dialect, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Spent, Tree, Warning,
 };
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, is_mutant};
 use landfall_source::{MAX_PACKED, read_bounded};
 
 use super::dependency::Filling;
@@ -329,14 +329,14 @@ impl Walk<'_> {
                     );
                     Stop::said(words, Diagnostic::error(217, format!("{path} is a link that leads nowhere")))
                 })?;
-                if self.fence.as_ref().is_some_and(|fence| !target.starts_with(fence)) {
+                if self.fence.as_ref().is_some_and(|fence| !target.starts_with(fence)) && !is_mutant("chart-links") {
                     let diagnostic =
                         Diagnostic::error(217, format!("{path} is a link that leads out of the repository"))
                             .note(format!("it leads to {}", target.display()))
                             .help("put the file into the chart; `landfall helm …` follows such links as Helm does");
                     return Err(Stop::said(diagnostic.message.clone(), diagnostic));
                 }
-                if is_private(&target, &self.home) {
+                if is_private(&target, &self.home) && !is_mutant("private-files") {
                     let diagnostic =
                         Diagnostic::error(217, format!("{path} is a link to what git or Landfall keeps for itself"))
                             .note(format!("it leads to {}", target.display()))

@@ -1,5 +1,7 @@
 use std::ffi::OsString;
 
+use landfall_diag::is_mutant;
+
 /// What of this process's environment another program gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
@@ -77,7 +79,10 @@ const KEPT: &[&str] = &[
 impl Environment {
     /// The variables that are passed on.
     pub(super) fn kept(self, all: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
-        all.filter(|(name, _)| self == Environment::Users || name.to_str().is_some_and(is_kept)).collect()
+        all.filter(|(name, _)| {
+            self == Environment::Users || is_mutant("environment") || name.to_str().is_some_and(is_kept)
+        })
+        .collect()
     }
 }
 

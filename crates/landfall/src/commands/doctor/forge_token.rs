@@ -1,5 +1,6 @@
 //! Which token a forge is given: the one that belongs to its host.
 
+use landfall_diag::is_mutant;
 use landfall_source::host_of;
 
 /// A variable that holds a token, and whose it is.
@@ -40,7 +41,7 @@ pub(super) fn token_for<'e>(
         // Who names a host means it instead of the known ones.
         let is_own =
             token.hosts.contains(&host.as_str()) && (named.is_empty() || token.variable != "LANDFALL_FORGE_TOKEN");
-        (is_typed || is_own || named.contains(&host)).then_some(value)
+        (is_typed || is_own || named.contains(&host) || is_mutant("forge-tokens")).then_some(value)
     })
 }
 
