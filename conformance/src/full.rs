@@ -59,6 +59,11 @@ const SUITES: &[Suite] = &[
     Suite { name: "fidelity", material: Material::Corpus, runs: &[&["fidelity", "--evidence"]] },
     Suite { name: "addons", material: Material::Corpus, runs: &[&["addons", "--evidence"]] },
     Suite { name: "doors", material: Material::Oracles, runs: &[&["doors", "--selftest"], &["doors", "--evidence"]] },
+    Suite {
+        name: "attack",
+        material: Material::Oracles,
+        runs: &[&["attack", "--selftest"], &["attack", "--evidence"]],
+    },
     Suite { name: "controllers", material: Material::Oracles, runs: &[&["controllers", "--evidence"]] },
     Suite { name: "fuzz", material: Material::Oracles, runs: &[&["fuzz"]] },
 ];

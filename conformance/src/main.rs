@@ -15,6 +15,7 @@
 mod addons;
 mod admission;
 mod alarms;
+mod attack;
 mod commands;
 mod compare;
 mod controllers;
@@ -87,6 +88,8 @@ enum Command {
     Distribution(distribution::command::Arguments),
     /// Resets, stops, kills, interrupts and starves deliveries at random moments: each ends in time, and the next one repairs it.
     Doors(doors::Arguments),
+    /// Attacks the binary as the authors of repositories, charts, archives and servers might: nothing runs, nothing leaks, nothing fills up.
+    Attack(attack::Arguments),
     /// Compares controllers step by step with the real ones, on random workloads.
     Traces(traces::Arguments),
     /// Installs charts that would be refused, on a real API server and the embedded cluster: all is told, nothing is written.
@@ -184,6 +187,7 @@ fn main() -> ExitCode {
         Command::Releases(arguments) => releases::command::run(&arguments),
         Command::Distribution(arguments) => distribution::command::run(&arguments),
         Command::Doors(arguments) => doors::run(&arguments),
+        Command::Attack(arguments) => attack::run(&arguments),
         Command::Kubectl(arguments) => commands::command::run(&arguments),
         Command::Parity { only, dialect } => {
             let corpus = std::env::var_os("LANDFALL_CORPUS");

@@ -1,0 +1,50 @@
+//! Guards that are opened one after another: each time an attack that it held off must succeed.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::{Attack, judge};
+use crate::workers;
+
+/// A guard of the binary by its name in `LANDFALL_MUTANT`, and the attack that it holds off.
+const MUTANTS: &[(&str, &str)] = &[
+    ("build-names", "programs/build arguments that steer the builder/the loader"),
+    ("build-declared", "programs/undeclared build arguments/not there"),
+    ("build-places", "programs/build contexts outside/climbing"),
+    ("image-names", "programs/images that are options/of the workload"),
+    ("search-path", "programs/programs of the tree/a dot in the path"),
+    ("environment", "programs/what builders see/of docker"),
+    ("git-configuration", "programs/programs of a clone's configuration/plan"),
+    ("links", "trees/links out of the tree/from the root"),
+    ("chart-links", "trees/links out of the tree, rendered/from the root"),
+    ("private-files", "trees/links into git's directory/rendered"),
+    ("forge-tokens", "leaks/tokens for a forge that a clone names/gitlab"),
+    ("redirects", "leaks/tokens after a redirect/gitlab"),
+];
+
+/// Plays each mutant's attack, first with the guard and then without.
+pub(super) fn run(landfall: &Path, attacks: &[Attack], several: usize) -> anyhow::Result<ExitCode> {
+    let seen = workers::several(several, MUTANTS, |_, (guard, id)| {
+        let Some(attack) = attacks.iter().find(|attack| attack.id() == *id) else {
+            return Err(format!("there is no attack {id}"));
+        };
+        let played = |mutant| {
+            judge::side(&attack.attack, landfall, mutant).map(|it| it.wrong).map_err(|error| format!("{error:#}"))
+        };
+        let (guarded, open) = (played(None)?, played(Some(*guard))?);
+        match (guarded.first(), open.first()) {
+            (None, Some(what)) => Ok(what.clone()),
+            (Some(what), _) => Err(format!("{id} is not held off in the first place: {what}")),
+            (None, None) => Err(format!("{id} is held off without it")),
+        }
+    });
+    for ((guard, _), outcome) in MUTANTS.iter().zip(&seen) {
+        match outcome {
+            Ok(what) => println!("seen:   {guard}: {what}"),
+            Err(why) => println!("UNSEEN: {guard}: {why}"),
+        }
+    }
+    let passed = seen.iter().filter(|outcome| outcome.is_ok()).count();
+    println!("attack selftest: {} planned, {passed} passed, {} failed", MUTANTS.len(), MUTANTS.len() - passed);
+    Ok(if passed == MUTANTS.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
