@@ -175,12 +175,17 @@ impl Line {
         }
     }
 
+    /// Whether no request is under way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.running.load(Ordering::Acquire) == 0
+    }
+
     /// Waits until the connection has been without a request for too long.
     async fn idle(&self) {
         loop {
             let limits = &self.lines.limits;
             let changed = self.changed.notified();
-            if self.running.load(Ordering::Acquire) > 0 {
+            if !self.is_quiet() {
                 changed.await;
                 continue;
             }

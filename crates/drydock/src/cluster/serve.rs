@@ -147,6 +147,8 @@ async fn accept(listener: TcpListener, door: Door, stop: CancellationToken) {
 const LAST_ANSWERS: Duration = Duration::from_millis(200);
 /// How long a connection on which no further request is taken may need for the answers that are under way.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// The same where none is: for a client that does not answer the end of its connection.
+const QUIET_FAREWELL: Duration = Duration::from_secs(1);
 
 /// One connection, from its first byte to its last.
 async fn serve(door: Door, stream: TcpStream, line: Arc<Line>, stop: CancellationToken) {
@@ -174,7 +176,7 @@ async fn serve(door: Door, stream: TcpStream, line: Arc<Line>, stop: Cancellatio
     let patience = tokio::select! {
         _ = &mut connection => return,
         () = stop.cancelled() => LAST_ANSWERS,
-        () = line.ended() => FAREWELL,
+        () = line.ended() => if line.is_quiet() { QUIET_FAREWELL } else { FAREWELL },
     };
     connection.as_mut().graceful_shutdown();
     tokio::select! {

@@ -22,6 +22,11 @@ const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4
 /// A limit that a test waits for.
 const SHORT: Duration = Duration::from_millis(60);
 
+/// What a test waits for comes long before the limits that hold where it sets none.
+async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), what).await.expect("in time")
+}
+
 async fn served(api: &Api, limits: ServeLimits) -> Served {
     api.0.serve_within(LOOPBACK, limits).await.expect("served")
 }
@@ -30,7 +35,7 @@ async fn served(api: &Api, limits: ServeLimits) -> Served {
 async fn rest(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
     let mut bytes = Vec::new();
     // Who is cut off may be told so, or not.
-    let _ = stream.read_to_end(&mut bytes).await;
+    let _ = in_time(stream.read_to_end(&mut bytes)).await;
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -39,7 +44,7 @@ async fn until(stream: &mut Connection, text: &str) -> String {
     let mut seen = String::new();
     let mut buffer = [0; 4096];
     while !seen.contains(text) {
-        let count = stream.read(&mut buffer).await.expect("an answer");
+        let count = in_time(stream.read(&mut buffer)).await.expect("an answer");
         assert!(count > 0, "the server ended the connection after {seen:?}");
         seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
     }
