@@ -14,7 +14,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Far above what any chart needs: 100 million steps, for which Go takes ten seconds and more, Go's depth, 128 MiB of
+    /// Far above what any chart needs: 100 million steps, for which Go takes ten seconds and more, Go's depth, 64 MiB of
     /// output, 256 MiB of values.
     fn default() -> Self {
         Limits { steps: MAX_STEPS, depth: MAX_DEPTH, output_bytes: MAX_OUTPUT, held_bytes: MAX_HELD }
@@ -26,7 +26,7 @@ pub const MAX_STEPS: u64 = 100_000_000;
 /// Depth of [`Limits::default`].
 pub const MAX_DEPTH: u32 = 100_000;
 /// Bytes of output of [`Limits::default`].
-pub const MAX_OUTPUT: u64 = 128 << 20;
+pub const MAX_OUTPUT: u64 = 64 << 20;
 /// Bytes of values of [`Limits::default`].
 pub const MAX_HELD: u64 = 256 << 20;
 
@@ -40,9 +40,16 @@ const BYTES_AT_ONCE: u64 = 1 << 20;
 pub(crate) struct Purse {
     steps: AtomicU64,
     bytes: AtomicU64,
+    /// Bytes that all have written in the end.
+    printed: AtomicU64,
 }
 
 impl Purse {
+    /// Counts what an execution has written in the end; gives what all have.
+    pub(crate) fn print(&self, bytes: u64) -> u64 {
+        self.printed.fetch_add(bytes, Ordering::Relaxed) + bytes
+    }
+
     /// Takes as many steps as are needed, or more; gives how many, or nothing where there are not so many left.
     pub(crate) fn take_steps(&self, needed: u64, most: u64) -> Option<u64> {
         take(&self.steps, needed, STEPS_AT_ONCE, most)
@@ -68,6 +75,7 @@ impl Purse {
     pub(crate) fn refill(&self) {
         self.steps.store(0, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
+        self.printed.store(0, Ordering::Relaxed);
     }
 }
 

@@ -103,6 +103,11 @@ impl Set {
         self.purse.as_ref().is_none_or(|purse| purse.charge(bytes, limits.output_bytes))
     }
 
+    /// Counts what an execution has written; gives what all executions have that are limited together.
+    pub fn printed(&self, bytes: u64) -> u64 {
+        self.purse.as_ref().map_or(bytes, |purse| purse.print(bytes))
+    }
+
     pub(crate) fn purse(&self) -> Option<&Purse> {
         self.purse.as_ref()
     }

@@ -277,6 +277,11 @@ impl<'a> Document<'a> {
         self.source
     }
 
+    /// How many nodes it has.
+    pub fn size(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// From the document's first token (`---` if it has one) to its end.
     pub fn span(&self) -> Span {
         self.span

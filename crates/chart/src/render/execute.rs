@@ -48,12 +48,6 @@ pub(crate) struct RenderedFile {
 }
 
 impl RenderedFile {
-    /// How much was printed, in bytes.
-    fn size(&self) -> usize {
-        let documents = self.documents.iter().flatten().flatten();
-        self.text.len() + documents.map(|document| document.text.len()).sum::<usize>()
-    }
-
     /// In no more room than it needs: all of them wait for the last one.
     fn kept(mut self) -> Self {
         self.text.shrink_to_fit();
@@ -236,10 +230,6 @@ pub(crate) fn execute_with(
             return Err(error);
         }
     };
-    let size: usize = rendered.iter().map(RenderedFile::size).sum();
-    if size > MAX_RENDERED {
-        return Err(ChartError::RenderedSize { size });
-    }
     let files = run.iter().map(|(path, _)| (*path).to_owned()).zip(rendered).collect();
     let mut files = Files { files, recording, ..Files::default() };
     if options.tracing == Tracing::On {
@@ -317,10 +307,17 @@ fn whole(
     options: &RenderOptions,
 ) -> Result<RenderedFile, ChartError> {
     let text = set.execute(path, dot, context, options.limits).map_err(failed)?;
-    if text.len() > MAX_RENDERED {
-        return Err(ChartError::RenderedSize { size: text.len() });
-    }
+    check_printed(set, &text)?;
     Ok(rendered_file(text, None))
+}
+
+/// Counts what a template has printed; that all together is too much is noticed before it is read.
+fn check_printed(set: &Set, text: &[u8]) -> Result<(), ChartError> {
+    let printed = set.printed(text.len() as u64);
+    if printed > MAX_RENDERED as u64 {
+        return Err(ChartError::RenderedSize { size: usize::try_from(printed).unwrap_or(usize::MAX) });
+    }
+    Ok(())
 }
 
 /// Executes one template and records where everything comes from.
@@ -332,6 +329,7 @@ fn traced(
     (recording, options): (&mut Recording, &RenderOptions),
 ) -> Result<RenderedFile, ChartError> {
     let (text, trace) = set.execute_traced(path, dot, context, options.limits, recording).map_err(failed)?;
+    check_printed(set, &text)?;
     Ok(rendered_file(text, Some(trace)))
 }
 

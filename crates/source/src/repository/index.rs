@@ -70,7 +70,7 @@ pub struct IndexEntry {
 }
 
 impl IndexEntry {
-    fn read(json: &Value) -> Option<Self> {
+    fn read(json: Value) -> Option<Self> {
         let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let entry = IndexEntry {
             name: text("name"),
@@ -83,7 +83,7 @@ impl IndexEntry {
                 .map(|urls| urls.iter().filter_map(|url| url.as_str().map(str::to_owned)).collect())
                 .unwrap_or_default(),
             digest: text("digest"),
-            json: json.clone(),
+            json,
         };
         // What Helm leaves out: entries without a name, and versions that are none.
         (!entry.name.is_empty() && Version::parse(&entry.version).is_ok()).then_some(entry)
@@ -135,8 +135,11 @@ impl Index {
 
     /// The versions of a chart, the newest first; `None` when there is no such chart.
     pub fn versions(&self, name: &str) -> Option<Vec<IndexEntry>> {
-        let listed = self.charts.get(name)?.json();
-        let mut all: Vec<IndexEntry> = listed.as_array().into_iter().flatten().filter_map(IndexEntry::read).collect();
+        let listed = match self.charts.get(name)?.json().into_owned() {
+            Value::Array(listed) => listed,
+            _ => Vec::new(),
+        };
+        let mut all: Vec<IndexEntry> = listed.into_iter().filter_map(IndexEntry::read).collect();
         all.sort_by(|a, b| newest_first(&a.version, &b.version));
         Some(all)
     }
@@ -438,7 +441,10 @@ mod tests {
         let yaml = format!("apiVersion: v1\nentries: {{a: [{many}]}}\n");
         assert!(refused(&yaml).contains("exceeded max size"));
         let json = format!("{{\"apiVersion\":\"v1\",\"entries\":{{\"a\":[{many}0]}}}}");
-        assert!(refused(&json).contains("exceeded max size"));
+        assert!(refused(&json).contains("a chart in it more than 1048576"));
+        let some = "0,".repeat(landfall_yaml::MAX_NODES / 2);
+        let all: String = (0..17).map(|at| format!("  c{at}: [{some}]\n")).collect();
+        assert!(refused(&format!("apiVersion: v1\nentries:\n{all}")).contains("it has more than 8388608 values"));
     }
 
     #[test]

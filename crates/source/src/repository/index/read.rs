@@ -13,6 +13,9 @@ use crate::error::SourceError;
 /// Most charts that an index may have.
 pub(crate) const MAX_CHARTS: usize = 200_000;
 
+/// Most values of an index altogether; that of a chart may have [`MAX_NODES`].
+pub(crate) const MAX_VALUES: usize = 8 * MAX_NODES;
+
 /// The entry with the charts.
 const ENTRIES: &str = "entries";
 
@@ -20,6 +23,8 @@ const ENTRIES: &str = "entries";
 enum Refused {
     /// It has too many charts.
     Charts,
+    /// It has too many values.
+    Values,
     /// It is no YAML, or too large.
     Yaml(landfall_yaml::Error),
 }
@@ -32,6 +37,10 @@ impl From<landfall_yaml::Error> for Refused {
 
 fn too_many() -> SourceError {
     SourceError::Index(format!("it has more than {MAX_CHARTS} charts"))
+}
+
+fn too_many_values() -> SourceError {
+    SourceError::Index(format!("it has more than {MAX_VALUES} values, or a chart in it more than {MAX_NODES}"))
 }
 
 fn converting(error: &landfall_yaml::Error) -> SourceError {
@@ -47,7 +56,7 @@ pub(super) fn index(bytes: &[u8]) -> Result<Index, SourceError> {
         return Err(too_many());
     }
     if json.exceeded {
-        return Err(converting(&landfall_yaml::Error::TooLong { most: MAX_NODES }));
+        return Err(too_many_values());
     }
     if read.is_ok() {
         return Ok(json.index());
@@ -55,6 +64,8 @@ pub(super) fn index(bytes: &[u8]) -> Result<Index, SourceError> {
     let text = String::from_utf8_lossy(bytes);
     let mut parts = Parts::default();
     let in_pieces = landfall_yaml::pieces::<Refused>(&text, ENTRIES, &mut |piece| {
+        let (Piece::Entry(_, document) | Piece::Inner(_, document)) = &piece;
+        parts.left = parts.left.checked_sub(document.size()).ok_or(Refused::Values)?;
         match piece {
             Piece::Entry(key, document) => {
                 let value = landfall_yaml::document_to_json_strict(&document)?;
@@ -71,6 +82,7 @@ pub(super) fn index(bytes: &[u8]) -> Result<Index, SourceError> {
     match in_pieces {
         Ok(true) => return Ok(parts.index()),
         Err(Refused::Charts) => return Err(too_many()),
+        Err(Refused::Values) => return Err(too_many_values()),
         Ok(false) | Err(Refused::Yaml(_)) => drop(parts),
     }
     // What cannot be taken apart, or is wrong, is looked at as Helm does.
@@ -106,13 +118,20 @@ fn written(value: &Value) -> Versions {
 }
 
 /// An index that is being read.
-#[derive(Default)]
 struct Parts {
     rest: Map<String, Value>,
     has_entries: bool,
     charts: BTreeMap<String, Versions>,
-    /// Whether a chart has more values than are read.
+    /// Values that may still come.
+    left: usize,
+    /// Whether it has, or a chart has, more values than are read.
     exceeded: bool,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Parts { rest: Map::new(), has_entries: false, charts: BTreeMap::new(), left: MAX_VALUES, exceeded: false }
+    }
 }
 
 impl Parts {
@@ -196,9 +215,11 @@ impl<'de> Visitor<'de> for Charts<'_> {
 
 /// A value's text, without blanks.
 fn text_of<'de, A: MapAccess<'de>>(map: &mut A, parts: &mut Parts) -> Result<Vec<u8>, A::Error> {
-    let mut copy = Copy { text: Vec::new(), left: MAX_NODES };
+    let most = MAX_NODES.min(parts.left);
+    let mut copy = Copy { text: Vec::new(), left: most };
     let copied = map.next_value_seed(&mut copy);
     parts.exceeded |= copy.left == 0;
+    parts.left -= most - copy.left;
     copied.map(|()| copy.text)
 }
 
