@@ -1,6 +1,7 @@
 //! The house rules that the compiler does not know.
 
 mod dependencies;
+mod limits;
 mod rooms;
 mod sources;
 
@@ -14,5 +15,6 @@ pub(crate) fn run(root: &Path) -> Result<Vec<String>, String> {
     let mut findings = rooms::check(&metadata);
     findings.extend(dependencies::check(root, &metadata)?);
     findings.extend(sources::check(&tree::text_files(root)?));
+    findings.extend(limits::check(root)?);
     Ok(findings)
 }
