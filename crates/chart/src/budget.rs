@@ -76,6 +76,15 @@ impl Budget {
         Ok(())
     }
 
+    /// Counts a path that is kept until something is done with it.
+    ///
+    /// # Errors
+    /// It is too much with all the others.
+    pub fn path(&mut self, length: usize) -> Result<(), Spent> {
+        self.bytes = self.bytes.checked_sub(length as u64).ok_or(Spent::Bytes)?;
+        Ok(())
+    }
+
     /// Counts a directory that is about to be read, at a depth counted from 0.
     ///
     /// # Errors

@@ -291,6 +291,7 @@ impl CommitTree {
                 }
             }
             let at = join(shown, &name);
+            budget.path(at.len()).map_err(spent)?;
             match found.mode.is_tree() {
                 true => self.walk_below(&found, &at, levels - 1, budget, visit)?,
                 false => visit(&at),

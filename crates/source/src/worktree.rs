@@ -166,7 +166,8 @@ impl Worktree {
     pub(crate) fn directory(&self, path: &str) -> Result<Tree, SourceError> {
         let mut ignores = self.ignores();
         let mut tree = Tree::new();
-        for (file, real) in self.list(path, tree.budget())? {
+        // What is ignored is listed, too, so that the list has a budget of its own.
+        for (file, real) in self.list(path, &mut Budget::default())? {
             let inside = file.strip_prefix(path).unwrap_or(&file).trim_start_matches('/').to_owned();
             let vendored = inside.starts_with("charts/") || inside.contains("/charts/");
             if !vendored && ignores.as_mut().is_some_and(|ignores| ignores.matches(&file)) {
@@ -211,6 +212,7 @@ impl Worktree {
                 return Err(SourceError::Path(entry.path().display().to_string()));
             };
             let path = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
+            budget.path(path.len() + real.as_os_str().len()).map_err(spent)?;
             let kind = entry.file_type().map_err(|source| SourceError::Read { path: entry.path(), source })?;
             if kind.is_symlink() {
                 budget.steps(LINK).map_err(spent)?;
@@ -263,6 +265,7 @@ impl Worktree {
             }
             let name = name.to_string_lossy();
             let path = if directory.is_empty() { name.into_owned() } else { format!("{directory}/{name}") };
+            budget.path(path.len()).map_err(spent)?;
             let kind = entry.file_type().map_err(|source| SourceError::Read { path: entry.path(), source })?;
             let below = match kind.is_symlink() {
                 true => {
