@@ -30,6 +30,9 @@ impl std::fmt::Debug for Worktree {
     }
 }
 
+/// How much of files that differ from the commit, or of a tree without git, is read to tell revisions apart.
+pub const MAX_DIGESTED: u64 = 1 << 30;
+
 impl Worktree {
     pub(crate) fn open(directory: &Path) -> Result<Self, SourceError> {
         let directory =
@@ -73,9 +76,9 @@ impl Worktree {
                 None => Revision::content(ContentDigest::default()),
             });
         }
-        let mut digest = ContentDigest::default();
+        let (mut digest, mut left) = (ContentDigest::default(), MAX_DIGESTED);
         for path in &changed {
-            self.add(path, &mut digest);
+            self.add(path, &mut digest, &mut left);
         }
         Ok(match head {
             Some(sha) => Revision::dirty(sha, digest),
@@ -84,20 +87,30 @@ impl Worktree {
     }
 
     fn revision_without_git(&self) -> Result<Revision, SourceError> {
-        let mut digest = ContentDigest::default();
+        let (mut digest, mut left) = (ContentDigest::default(), MAX_DIGESTED);
         for (path, _) in self.list("", &mut Budget::default())? {
-            self.add(&path, &mut digest);
+            self.add(&path, &mut digest, &mut left);
         }
         Ok(Revision::content(digest))
     }
 
     /// Adds a file to a digest, or a link by what stands in it: what that leads to has a path of its own, or is none of
-    /// the tree's.
-    fn add(&self, path: &str, digest: &mut ContentDigest) {
+    /// the tree's. A file that passes what is left to be read counts by its size and when it was written: it is no part
+    /// of what is rendered, which has a smaller measure.
+    fn add(&self, path: &str, digest: &mut ContentDigest, left: &mut u64) {
         let at = below(&self.root, path);
         match at.symlink_metadata() {
+            Ok(meta) if meta.is_file() && meta.len() > *left => {
+                let written = meta.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+                let written = written.unwrap_or_default().as_nanos().to_be_bytes();
+                digest.add_from(path, meta.len(), &written[..]);
+            }
             Ok(meta) if meta.is_file() => match std::fs::File::open(&at) {
-                Ok(file) => digest.add_from(path, meta.len(), file),
+                Ok(file) => {
+                    *left -= meta.len();
+                    // It may have grown since it was asked for its size.
+                    digest.add_from(path, meta.len(), file.take(meta.len()));
+                }
                 Err(_) => digest.add(path, None),
             },
             Ok(meta) if meta.is_symlink() => {
