@@ -282,6 +282,11 @@ impl Ground {
         self.before.iter().filter(move |(path, _)| path.starts_with(&outside) || path.starts_with(&keys))
     }
 
+    /// Whether something of that content lay in the ground before.
+    pub(super) fn had(&self, look: &Look) -> bool {
+        self.before.values().any(|before| before.content == look.content)
+    }
+
     /// All that lies in the ground now; what the suite itself writes is left out.
     pub(super) fn looks(&self) -> BTreeMap<PathBuf, Look> {
         let mut looks = BTreeMap::new();

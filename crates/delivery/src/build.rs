@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use landfall_chart::values_to_json;
-use landfall_diag::{Diagnostic, is_mutant, nearest};
+use landfall_diag::{Diagnostic, nearest};
 use landfall_project::Build;
-use landfall_source::{Order, Refusal};
+use landfall_source::{Order, Refusal, is_mutant};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 

@@ -16,13 +16,11 @@
 mod address;
 mod diagnostic;
 mod full;
-mod mutant;
 mod plain;
 mod similar;
 
 pub use address::without_passwords;
 pub use diagnostic::{Code, Diagnose, Diagnostic, Label, Place, Severity};
 pub use full::{DISK_FULL, disk_full, disk_full_in, disk_full_words, is_full};
-pub use mutant::is_mutant;
 pub use plain::{render_plain, render_shown};
 pub use similar::nearest;

@@ -4,9 +4,8 @@ use std::path::Path;
 use gix::bstr::ByteSlice as _;
 
 use landfall_chart::{Budget, MAX_TREE_DEPTH, MAX_TREE_STEPS, Spent, Tree, TreeError};
-use landfall_diag::is_mutant;
 
-use crate::SourceError;
+use crate::{SourceError, is_mutant};
 
 /// Largest object read from a repository, in bytes: what deltas are made to and from, as well.
 pub(crate) const MAX_OBJECT: u64 = 100 * 1024 * 1024;

@@ -11,7 +11,7 @@ use reqwest::blocking::Client;
 use reqwest::header::HeaderMap;
 use reqwest::{Certificate, Identity, Method, Url};
 
-use landfall_diag::is_mutant;
+use crate::is_mutant;
 
 use crate::error::SourceError;
 pub use exchange::PATIENCE;

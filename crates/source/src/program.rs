@@ -14,7 +14,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
-use landfall_diag::is_mutant;
+use crate::is_mutant;
 
 pub use environment::Environment;
 pub use refusal::Refusal;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use landfall_diag::is_mutant;
+use crate::is_mutant;
 
 use crate::SourceError;
 

@@ -3,8 +3,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use landfall_chart::{Budget, Spent, Tree, TreeError};
-use landfall_diag::is_mutant;
 
+use crate::is_mutant;
 use crate::revision::ContentDigest;
 use crate::source_tree::{below, clean};
 use crate::{Revision, SourceError};
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Worktree {
 }
 
 /// How much of files that differ from the commit, or of a tree without git, is read to tell revisions apart.
-pub const MAX_DIGESTED: u64 = 1 << 30;
+const MAX_DIGESTED: u64 = 1 << 30;
 
 impl Worktree {
     pub(crate) fn open(directory: &Path) -> Result<Self, SourceError> {

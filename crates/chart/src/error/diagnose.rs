@@ -322,6 +322,9 @@ fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnost
     diagnostic
 }
 
+/// Characters of a rendered line that are shown.
+const LONGEST_LINE: usize = 400;
+
 fn manifest(
     path: &str,
     text: &str,
@@ -356,7 +359,9 @@ fn manifest(
             .iter()
             .map(|(number, text)| {
                 let mark = if *number == line { '>' } else { ' ' };
-                format!("{mark} {number:width$} | {text}")
+                let shown: String = text.chars().take(LONGEST_LINE).collect();
+                let more = if shown.len() < text.len() { "…" } else { "" };
+                format!("{mark} {number:width$} | {shown}{more}")
             })
             .collect();
         diagnostic = diagnostic.note(format!("rendered:\n{}", lines.join("\n")));

@@ -7,8 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use landfall_chart::{
     Budget, Bytes, Chart, Dialect, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Spent, Tree, Warning,
 };
-use landfall_diag::{Diagnostic, is_mutant};
-use landfall_source::{MAX_PACKED, read_bounded};
+use landfall_diag::Diagnostic;
+use landfall_source::{MAX_PACKED, is_mutant, read_bounded};
 
 use super::dependency::Filling;
 use super::flags::Flags;

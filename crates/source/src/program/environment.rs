@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 
-use landfall_diag::is_mutant;
+use crate::is_mutant;
 
 /// What of this process's environment another program gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Which token a forge is given: the one that belongs to its host.
 
-use landfall_diag::is_mutant;
-use landfall_source::host_of;
+use landfall_source::{host_of, is_mutant};
 
 /// A variable that holds a token, and whose it is.
 struct Token {
