@@ -63,7 +63,11 @@ impl Shelf {
 
     /// Changes every blob of the registry.
     pub(crate) fn tamper(&self) {
-        self.blobs.lock().expect("whole").values_mut().for_each(|blob| blob.push(b'x'));
+        self.blobs
+            .lock()
+            .expect("whole")
+            .values_mut()
+            .for_each(|blob| blob.last_mut().into_iter().for_each(|byte| *byte ^= 1));
     }
 
     /// The manifest under a tag.
