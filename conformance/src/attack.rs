@@ -87,9 +87,12 @@ struct Verdict {
 /// A row of an area's table: name, shape, the attack and its twin.
 type Pair = (&'static str, &'static str, Scene, Scene);
 
+/// An area: the file of this suite that holds it, and the rows of its table.
+type Area = (&'static str, fn() -> Vec<Pair>);
+
 /// All attacks, in the order of their areas.
 fn all() -> Vec<Attack> {
-    let areas: [(&'static str, fn() -> Vec<Pair>); 10] = [
+    let areas: [Area; 10] = [
         ("programs", programs::attacks),
         ("systems", systems::attacks),
         ("trees", trees::attacks),
@@ -101,7 +104,7 @@ fn all() -> Vec<Attack> {
         ("comments", comments::attacks),
         ("advisories", advisories::attacks),
     ];
-    let of_area = |(area, attacks): (&'static str, fn() -> Vec<Pair>)| {
+    let of_area = |(area, attacks): Area| {
         attacks().into_iter().map(move |(name, shape, attack, twin)| Attack { area, name, shape, attack, twin })
     };
     areas.into_iter().flat_map(of_area).collect()
