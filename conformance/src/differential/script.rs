@@ -207,4 +207,22 @@ mod tests {
         assert!(parse("x", "#\n### a\nFETCH /\n").is_err());
         assert!(parse("x", "#\n### a\nGET /\n### a\nGET /\n").is_err());
     }
+
+    /// The real API serves a definition's group for a while after it is gone; the next script's discovery saw it.
+    #[test]
+    fn who_removes_a_definition_waits_until_its_group_is_listed_no_more() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("differential/scripts");
+        let mut removing = 0;
+        for script in load(&folder).expect("well formed") {
+            let removes = |step: &Step| step.method == "DELETE" && step.path.contains("/customresourcedefinitions/");
+            let Some(last) = script.steps.iter().rposition(removes) else { continue };
+            removing += 1;
+            let waits =
+                |step: &&Step| step.path == "/apis" && step.until.iter().any(|until| matches!(until, Until::Lacks(_)));
+            let waited: Vec<_> =
+                script.steps[last..].iter().filter(waits).map(|step| step.headers.is_empty()).collect();
+            assert!(waited.contains(&true) && waited.contains(&false), "{} leaves its group behind", script.name);
+        }
+        assert!(removing >= 5, "only {removing} scripts remove definitions");
+    }
 }
