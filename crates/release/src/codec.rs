@@ -16,6 +16,8 @@ use crate::{Driver, Error, Record};
 pub(crate) const SECRET_TYPE: &str = "helm.sh/release.v1";
 /// Labels that Helm itself sets.
 pub(crate) const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
+/// The most that a Secret or ConfigMap holds, in bytes (Kubernetes' `MaxSecretSize`).
+const MAX_TEXT: usize = 1 << 20;
 /// A record of this size cannot come out of a Secret; whatever unpacks to more is not one.
 const MAX_RECORD: u64 = 256 << 20;
 
@@ -36,10 +38,26 @@ pub fn encode(record: &Record) -> Result<String, Error> {
 pub(crate) fn encode_as(record: &Record, dialect: Dialect) -> Result<String, Error> {
     let damaged = |reason: String| Error::Damaged { what: object_name(&record.name, record.version), reason };
     let bytes = serde_json::to_vec(&record.to_value(dialect)?).map_err(|error| damaged(error.to_string()))?;
+    let text = pack(&bytes).map_err(|error| damaged(error.to_string()))?;
+    if text.len() <= MAX_TEXT {
+        return Ok(text);
+    }
+    pack_tightly(&bytes).map_err(|error| damaged(error.to_string()))
+}
+
+fn pack(bytes: &[u8]) -> std::io::Result<String> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    gzip.write_all(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let packed = gzip.finish().map_err(|error| damaged(error.to_string()))?;
-    Ok(STANDARD.encode(packed))
+    gzip.write_all(bytes)?;
+    Ok(STANDARD.encode(gzip.finish()?))
+}
+
+/// As [`pack`], a few per cent smaller and slower: what just fits where Helm stores it must fit here too, and no two packers
+/// reach the same size.
+fn pack_tightly(bytes: &[u8]) -> std::io::Result<String> {
+    let mut packer = libdeflater::Compressor::new(libdeflater::CompressionLvl::best());
+    let mut packed = vec![0; packer.gzip_compress_bound(bytes.len())];
+    let length = packer.gzip_compress(bytes, &mut packed).map_err(std::io::Error::other)?;
+    Ok(STANDARD.encode(&packed[..length]))
 }
 
 /// A record from the text that Helm stores; plain JSON below the base64 is read, too, as very old Helms wrote it.
@@ -108,4 +126,30 @@ pub(crate) fn record(holder: &Object) -> Result<Record, Error> {
         record.chart = json!({});
     }
     Ok(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of chaos-mesh's definitions: Helm's record fits into a Secret by 0.2 %, ours was 0.1 % too long.
+    #[test]
+    fn a_record_that_hardly_fits_is_packed_more_tightly_and_read_as_any_other() {
+        // Words in no order: packs to about a quarter, and differently by each packer.
+        let mut state = 1_u32;
+        let mut words = String::new();
+        while words.len() < 3_000_000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            words.push_str(
+                ["apiVersion: ", "description: ", "x-kubernetes-", "properties:\n  ", "type: string\n"]
+                    [(state >> 24) as usize % 5],
+            );
+            words.push_str(&((state >> 8) % 997).to_string());
+        }
+        let json =
+            serde_json::to_vec(&json!({"name": "a", "namespace": "b", "version": 1, "manifest": words})).expect("JSON");
+        let (plain, tight) = (pack(&json).expect("packed"), pack_tightly(&json).expect("packed"));
+        assert!(tight.len() * 100 < plain.len() * 99, "{} of {}", tight.len(), plain.len());
+        assert_eq!(decode("a", &tight).expect("read"), decode("a", &plain).expect("read"));
+    }
 }
