@@ -148,6 +148,7 @@ pub(super) fn deliver(
     let mut ended = Vec::new();
     for act in acts {
         let (code, said) = desk.run(*act)?;
+        api.let_go()?;
         if code == Some(0) {
             ended.push(Ended::Done(Stored::of(api.made()?)));
         } else {

@@ -161,7 +161,7 @@ fn compile_with(
             phases.push(DesiredPhase { name: name.into(), runs, items });
         }
     }
-    let desired = Desired { target: application.target(), kind: "sync".into(), phases };
+    let desired = Desired { target: application.target(), kind: "sync".into(), phases, timeout: choices.timeout };
     Ok(Compiled { desired, notes, resources: keys })
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use landfall_cluster::{Cluster, ListOptions, Patch, Propagation, Scope, WriteOptions};
 use landfall_engine::{
-    Clock, Desired, DesiredPhase, Error as EngineError, Event, Executor, Failure, HookRun, Item, Ledger, Live,
-    MadeNamespace, PhaseRuns, Plan, Probe, Report, RunOptions, StepResult, Task, plan,
+    Clock, DEFAULT_GOING, Desired, DesiredPhase, Error as EngineError, Event, Executor, Failure, HookRun, Item, Ledger,
+    Live, MadeNamespace, PhaseRuns, Plan, Probe, Report, RunOptions, StepResult, Task, plan,
 };
 use landfall_object::{Object, ObjectKey};
 use landfall_store::{OperationRow, Store};
@@ -212,7 +212,7 @@ impl Applications {
             })
             .collect::<Vec<_>>();
         let phases = vec![DesiredPhase { name: "Delete".into(), runs: PhaseRuns::OnSuccess, items }];
-        let desired = Desired { target: application.target(), kind: "delete".into(), phases };
+        let desired = Desired { target: application.target(), kind: "delete".into(), phases, timeout: DEFAULT_GOING };
         let live = Live::new(tracked);
         let plan = plan(&desired, &live)?;
         let course = Course {
@@ -333,7 +333,7 @@ fn scopes(targets: &[Target]) -> BTreeMap<(String, String), Scope> {
         .map(|target| Item { wave: 0, task: Task::Ensure { object: target.object.clone() }, why: String::new() })
         .collect();
     let phases = vec![DesiredPhase { name: String::new(), runs: PhaseRuns::OnSuccess, items }];
-    Desired { target: String::new(), kind: String::new(), phases }.scopes_to_come()
+    Desired { target: String::new(), kind: String::new(), phases, timeout: 0 }.scopes_to_come()
 }
 
 /// Kubernetes writes times in seconds.

@@ -138,6 +138,7 @@ impl Session {
             target: format!("{kind} {}/{}", unit.namespace, unit.name),
             kind: kind.to_owned(),
             phases: vec![DesiredPhase { name: kind.to_owned(), runs: PhaseRuns::OnSuccess, items }],
+            timeout: landfall_engine::DEFAULT_GOING,
         };
         let (events, forward) = self.engine_events(&unit.name);
         // One left open belongs to a process that is dead: nobody else delivers here, and its steps come again.

@@ -31,8 +31,6 @@ impl Effect {
 const CONFLICTS: u32 = 5;
 /// How often a request is tried again when the cluster is busy or a webhook does not answer yet.
 const RETRIES: u32 = 4;
-/// How long an object in the way may take to go.
-const GOING: Duration = Duration::from_secs(120);
 /// How long a new kind may take to be served; as Helm waits for a chart's `crds/`.
 const ESTABLISHED: Duration = Duration::from_secs(60);
 
@@ -95,7 +93,7 @@ impl Executor {
                 };
             };
             if live.deletion_timestamp().is_some() {
-                self.wait_until_gone(step, key, live.uid()).await?;
+                self.wait_until_gone(step, key, live.uid(), Duration::from_secs(plan.timeout)).await?;
                 continue;
             }
             let next = predict(previous, desired, Some(&live), method);
@@ -122,7 +120,8 @@ impl Executor {
                     self.retried(|| self.cluster.replace(&body, &options)).await
                 }
                 Write::Recreate => {
-                    self.remove(step, key, live.uid(), Propagation::Foreground).await?;
+                    let going = Duration::from_secs(plan.timeout);
+                    self.remove(step, key, live.uid(), Propagation::Foreground, going).await?;
                     continue;
                 }
             };
@@ -199,24 +198,31 @@ impl Executor {
         }
     }
 
-    /// Deletes an object and waits until it is gone; one of another uid is left alone.
+    /// Deletes an object and waits until it is gone, no longer than `going`; one of another uid is left alone.
     pub(crate) async fn remove(
         &self,
         step: &Step,
         key: &ObjectKey,
         uid: Option<&str>,
         how: Propagation,
+        going: Duration,
     ) -> Result<(), Stop> {
         let options = DeleteOptions { propagation: how, uid: uid.map(str::to_owned), ..DeleteOptions::default() };
         match self.retried(|| self.cluster.delete(key, &options)).await {
             Ok(Deleted::Absent) => Ok(()),
-            Ok(Deleted::Gone | Deleted::Terminating(_)) => self.wait_until_gone(step, key, uid).await,
+            Ok(Deleted::Gone | Deleted::Terminating(_)) => self.wait_until_gone(step, key, uid, going).await,
             Err(error) if error.is_conflict() => Ok(()),
             Err(error) => Err(self.refused(step, key, &error)),
         }
     }
 
-    async fn wait_until_gone(&self, step: &Step, key: &ObjectKey, uid: Option<&str>) -> Result<(), Stop> {
+    async fn wait_until_gone(
+        &self,
+        step: &Step,
+        key: &ObjectKey,
+        uid: Option<&str>,
+        going: Duration,
+    ) -> Result<(), Stop> {
         let gone = match self.cluster.get(key).await {
             Ok(None) => true,
             Ok(Some(object)) => object.uid() != uid,
@@ -226,7 +232,7 @@ impl Executor {
             return Ok(());
         }
         let watched = [Watched { key: key.clone(), uid: uid.map(str::to_owned) }];
-        self.wait(step, &watched, Judge::Deletion, GOING, &[]).await
+        self.wait(step, &watched, Judge::Deletion, going, &[]).await
     }
 
     /// Tries a request again while the cluster is too busy, restarts, or a webhook of a fresh install is not up yet.

@@ -13,6 +13,16 @@ pub struct Desired {
     pub kind: String,
     /// In order.
     pub phases: Vec<DesiredPhase>,
+    /// Seconds that an object in the way may take to go; [`DEFAULT_GOING`] where nobody said.
+    #[serde(default = "default_going")]
+    pub timeout: u64,
+}
+
+/// Seconds that an object in the way may take to go where nobody says how long a delivery may take.
+pub const DEFAULT_GOING: u64 = 120;
+
+pub(crate) fn default_going() -> u64 {
+    DEFAULT_GOING
 }
 
 /// When a phase runs.

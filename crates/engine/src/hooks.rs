@@ -114,7 +114,8 @@ impl Executor {
                     crate::once::guard(Some(&live), None)
                         .map_err(|violation| self.failed(step, &key, FailureKind::Guard, violation.to_string()))?;
                     self.probe.reach(format_args!("before removal {}", step.id))?;
-                    self.remove(step, &key, live.uid(), Propagation::Background).await?;
+                    let going = Duration::from_secs(hook.timeout);
+                    self.remove(step, &key, live.uid(), Propagation::Background, going).await?;
                     self.probe.reach(format_args!("after removal {}", step.id))?;
                 }
                 None
@@ -163,7 +164,8 @@ impl Executor {
         let key = named(hook, step).key();
         journal.intend(vec![(name.clone(), json!({"key": key}))]).await?;
         self.probe.reach(format_args!("before effect {name}"))?;
-        let removed = self.remove(step, &key, Some(&uid), Propagation::Background).await;
+        let going = Duration::from_secs(hook.timeout);
+        let removed = self.remove(step, &key, Some(&uid), Propagation::Background, going).await;
         self.probe.reach(format_args!("after effect {name}"))?;
         match removed {
             Ok(()) | Err(Stop::Failed(_)) => {}

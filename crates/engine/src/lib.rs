@@ -41,7 +41,8 @@ mod wait;
 pub use change::{Author, FieldChange, changes_between, predict};
 pub use clock::{Clock, WallClock};
 pub use desired::{
-    Criterion, DeletePolicy, Desired, DesiredPhase, Hook, Item, LogPolicy, Method, PhaseRuns, Task, WaitFor,
+    Criterion, DEFAULT_GOING, DeletePolicy, Desired, DesiredPhase, Hook, Item, LogPolicy, Method, PhaseRuns, Task,
+    WaitFor,
 };
 pub use digest::{live_digest, normalised};
 pub use error::{Error, INTERRUPTED};

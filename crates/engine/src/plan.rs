@@ -13,6 +13,9 @@ pub struct Plan {
     pub kind: String,
     /// In order.
     pub phases: Vec<Phase>,
+    /// Seconds that an object in the way may take to go.
+    #[serde(default = "crate::desired::default_going")]
+    pub timeout: u64,
     /// The live objects that the plan was made from.
     pub seen: Vec<Seen>,
     /// SHA-256 over the desired state and the live objects seen, hexadecimal.
@@ -186,6 +189,7 @@ mod tests {
             target: "release shop/shop".into(),
             kind: "upgrade".into(),
             phases: vec![DesiredPhase { name: "resources".into(), runs: PhaseRuns::OnSuccess, items }],
+            timeout: 1,
         };
         let plan = plan(&desired, &Live::new([secret("a", "hunter1")])).expect("it can be planned");
         let whole = serde_json::to_string(&plan).expect("serialises");

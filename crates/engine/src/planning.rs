@@ -100,7 +100,14 @@ pub fn plan(desired: &Desired, live: &Live) -> Result<Plan, Error> {
         })
         .collect();
     let digest = hex(&Sha256::digest(json!({"desired": desired, "seen": seen}).to_string()));
-    Ok(Plan { target: desired.target.clone(), kind: desired.kind.clone(), phases, seen, digest })
+    Ok(Plan {
+        target: desired.target.clone(),
+        kind: desired.kind.clone(),
+        phases,
+        timeout: desired.timeout,
+        seen,
+        digest,
+    })
 }
 
 fn plan_phase(

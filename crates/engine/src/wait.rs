@@ -659,7 +659,11 @@ fn judged(object: &Object, judge: Judge) -> Readiness {
             },
             _ => Readiness::Ready,
         },
-        Judge::Deletion => Readiness::NotYet("is still there".into()),
+        Judge::Deletion => {
+            let held: Vec<&str> = object.finalizers().collect();
+            let by = if held.is_empty() { String::new() } else { format!(", held by {}", held.join(", ")) };
+            Readiness::NotYet(format!("is still there{by}"))
+        }
     }
 }
 

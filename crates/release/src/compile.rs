@@ -91,7 +91,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn learn_scopes(&mut self) {
-        let desired = Desired { target: String::new(), kind: String::new(), phases: self.phases.clone() };
+        let desired = Desired { target: String::new(), kind: String::new(), phases: self.phases.clone(), timeout: 0 };
         self.scopes.extend(desired.scopes_to_come());
     }
 
@@ -170,7 +170,7 @@ impl<'a> Compiler<'a> {
             if entry.object.kind() == "CustomResourceDefinition" {
                 let item = Item { wave: 0, task: Task::Ensure { object: entry.object.clone() }, why: String::new() };
                 let phase = DesiredPhase { name: String::new(), runs: PhaseRuns::OnSuccess, items: vec![item] };
-                let desired = Desired { target: String::new(), kind: String::new(), phases: vec![phase] };
+                let desired = Desired { target: String::new(), kind: String::new(), phases: vec![phase], timeout: 0 };
                 self.scopes.extend(desired.scopes_to_come());
             }
         }
@@ -320,7 +320,12 @@ impl<'a> Compiler<'a> {
     }
 
     pub(crate) fn finish(self, name: &str) -> Desired {
-        Desired { target: target(&self.releases.namespace, name), kind: self.kind.to_owned(), phases: self.phases }
+        Desired {
+            target: target(&self.releases.namespace, name),
+            kind: self.kind.to_owned(),
+            phases: self.phases,
+            timeout: self.deploy.timeout.as_secs(),
+        }
     }
 }
 
