@@ -49,11 +49,12 @@ impl Shelf {
         Ok(Shelf { by_name })
     }
 
-    /// The chart itself when nothing is missing, else a copy with what the corpus has.
+    /// The chart itself when nothing is missing, else a copy with what the corpus has; a copy, too, where it has links: they
+    /// lead to other places of a repository, and a corpus is a folder of files.
     pub(super) fn prepare(&self, chart: &Path, copy: &Path) -> Result<PathBuf, Box<dyn Error>> {
         let mut missing = Vec::new();
         self.missing(chart, &mut missing);
-        if missing.is_empty() {
+        if missing.is_empty() && !has_links(chart)? {
             return Ok(chart.to_owned());
         }
         if !copy.join("Chart.yaml").exists() {
@@ -118,6 +119,17 @@ fn is_there(chart: &Path, name: &str) -> bool {
             || (file.ends_with(".tgz") && file.starts_with(&format!("{name}-")))
             || metadata(&entry.path()).is_ok_and(|metadata| text(&metadata, "name") == name)
     })
+}
+
+fn has_links(directory: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_symlink() || (kind.is_dir() && has_links(&entry.path())?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
