@@ -83,29 +83,36 @@ impl Runtime {
     /// Controllers that do not come to rest are told by [`Runtime::restless`]. On a virtual clock, which stands still
     /// until they do, none is stepped any more; on the machine's clock they pause.
     pub fn settle(&mut self, world: &Mutex<World>) -> Option<Timestamp> {
-        let (now, is_virtual, rounds) = {
+        // Asked only of what did not come to rest before: most worlds do, and this runs after each write.
+        if self.restless.is_some() {
             let world = world.lock();
-            (world.now(), world.clock().as_virtual().is_some(), MAX_ROUNDS + world.total())
-        };
-        if self.restless.is_some() && is_virtual {
-            return None;
-        }
-        if let Some(again) = self.again.filter(|again| now < *again) {
-            return Some(again);
-        }
-        for _ in 0..rounds {
-            if !self.round(world) {
-                (self.restless, self.again) = (None, None);
-                return self.next_wake();
+            match self.again {
+                Some(again) if world.now() < again => return Some(again),
+                None if world.clock().as_virtual().is_some() => return None,
+                _ => {}
             }
         }
+        let mut rounds = 0;
+        while self.round(world) {
+            rounds += 1;
+            if rounds >= MAX_ROUNDS && rounds >= MAX_ROUNDS + world.lock().total() {
+                return self.give_up(world);
+            }
+        }
+        (self.restless, self.again) = (None, None);
+        self.next_wake()
+    }
+
+    /// Says who does not come to rest, and when they get their next turn, if ever.
+    fn give_up(&mut self, world: &Mutex<World>) -> Option<Timestamp> {
         let restless = self.observed(world);
         tracing::error!("the simulated controllers do not come to rest: {restless}");
         self.restless = Some(restless);
-        if is_virtual {
-            return None;
-        }
-        self.again = now.checked_add(PAUSE).ok();
+        let world = world.lock();
+        self.again = match world.clock().as_virtual() {
+            Some(_) => None,
+            None => world.now().checked_add(PAUSE).ok(),
+        };
         self.again
     }
 
