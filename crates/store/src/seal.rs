@@ -125,9 +125,9 @@ fn read(file: &Path) -> std::io::Result<[u8; KEY]> {
 fn make(file: &Path) -> std::io::Result<()> {
     let mut key = [0; KEY];
     aws_lc_rs::rand::fill(&mut key).map_err(|_| std::io::Error::other("there is no randomness"))?;
-    let mut name = file.as_os_str().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let temporary = PathBuf::from(name);
+    // Named as all of Landfall's files that are not whole yet are, so that one that was left by a kill is known and removed.
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = file.with_file_name(format!(".{name}.{}.new", std::process::id()));
     // Left by a process of that number that was killed here.
     let _stale = std::fs::remove_file(&temporary);
     let written = private(&temporary).and_then(|mut made| {

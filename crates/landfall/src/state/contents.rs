@@ -121,8 +121,17 @@ mod tests {
 
     #[test]
     fn own_names_are_those_that_landfall_writes_and_no_others() {
-        for name in ["cluster.db", "store.db-wal", "lock", "cache", ".endpoint.json.4711.new", ".room.12", ".gitignore"]
-        {
+        for name in [
+            "cluster.db",
+            "store.db-wal",
+            "lock",
+            "cache",
+            "store.key",
+            ".store.key.4711.new",
+            ".endpoint.json.4711.new",
+            ".room.12",
+            ".gitignore",
+        ] {
             assert!(is_own(name), "{name}");
         }
         for name in
