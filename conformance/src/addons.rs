@@ -36,10 +36,7 @@ const ADDONS: [(&str, &str, &str); 3] = [
 const LIMIT: Duration = Duration::from_secs(180);
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let landfall = match &arguments.landfall {
-        Some(path) => std::path::absolute(path)?,
-        None => std::env::current_exe()?.with_file_name("landfall"),
-    };
+    let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let corpus = std::env::var_os("LANDFALL_CORPUS").context("LANDFALL_CORPUS names no folders of public charts")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&corpus).collect();
     let mut cases = Vec::new();

@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::evidence::commit;
 use crate::helm::cache;
 use crate::parity::{Case, cases, say};
-use crate::workers;
+use crate::{peers, workers};
 use judged::{Judged, Judgement};
 
 /// The longest that one rehearsal may take, in seconds of the wall's clock.
@@ -103,10 +103,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn 
         Some(paths) => std::env::split_paths(&paths).collect(),
         None => return Ok("alarms: skipped: no corpus (LANDFALL_CORPUS is not set)".to_owned()),
     };
-    let landfall = match &arguments.landfall {
-        Some(path) => std::path::absolute(path)?,
-        None => std::env::current_exe()?.with_file_name("landfall"),
-    };
+    let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let mut charts = cases::corpus(&corpus, &cache().join("conformance/charts"))?;
     let mut seen = BTreeSet::new();
     charts.retain(|case| case.values.is_empty() && !is_library(&case.chart) && seen.insert(case.content.clone()));

@@ -36,7 +36,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::evidence::{CaseEvidence, Evidence};
-use crate::{root, workers};
+use crate::{peers, root, workers};
 use scene::Scene;
 
 /// Attacks the binary in the ways of strangers' repositories, charts, archives, registries and servers.
@@ -111,10 +111,7 @@ fn all() -> Vec<Attack> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let landfall = match &arguments.landfall {
-        Some(path) => path.canonicalize()?,
-        None => std::env::current_exe()?.with_file_name("landfall"),
-    };
+    let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let several = arguments.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
     let mut attacks = all();
     if arguments.selftest {

@@ -24,7 +24,7 @@ use anyhow::{Context, ensure};
 
 use crate::dice::Dice;
 use crate::evidence::{CaseEvidence, Evidence};
-use crate::root;
+use crate::{peers, root};
 use aftermath::Undisturbed;
 use system::{Ended, System};
 
@@ -100,10 +100,7 @@ struct Suite {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let landfall = match &arguments.landfall {
-        Some(path) => path.canonicalize()?,
-        None => std::env::current_exe()?.with_file_name("landfall"),
-    };
+    let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let seed = arguments.seed.unwrap_or_else(crate::now);
     if arguments.selftest {
         return planted::run(&landfall, seed);

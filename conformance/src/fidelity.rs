@@ -99,10 +99,7 @@ struct CaseEvidence {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let list = List::load(&root().join("conformance/fidelity.toml"))?;
-    let landfall = match &arguments.landfall {
-        Some(path) => std::path::absolute(path)?,
-        None => std::env::current_exe()?.with_file_name("landfall"),
-    };
+    let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let chosen = |case: &&Case| arguments.only.as_ref().is_none_or(|only| case.id.contains(only.as_str()));
     let corpus: Vec<PathBuf> =
         std::env::var_os("LANDFALL_CORPUS").map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default();

@@ -19,6 +19,7 @@ use landfall_chart::Dialect;
 use crate::dice::Dice;
 use crate::helm::{Helm, cache};
 use crate::parity::say;
+use crate::peers;
 use line::Line;
 
 /// What one run of either may take.
@@ -153,11 +154,7 @@ fn collect(directory: &Path, prefix: &str, into: &mut BTreeMap<String, String>) 
 /// Runs so many command lines of a seed; gives the suite's last line.
 pub(crate) fn run(count: usize, seed: u64, dialect: Dialect, ours: Option<PathBuf>) -> Result<String, Box<dyn Error>> {
     let helm = Helm::find(dialect)?;
-    let binary = match ours {
-        Some(path) => path,
-        None => std::env::current_exe()?.with_file_name("landfall"),
-    };
-    let binary = fs::canonicalize(&binary).map_err(|error| format!("{}: {error}", binary.display()))?;
+    let binary = peers::landfall(ours.as_deref())?;
     let base = cache().join("conformance/invocations").join(std::process::id().to_string());
     say(&format!("invocations: seed {seed}, {count} command lines"));
     let next = AtomicUsize::new(0);

@@ -106,11 +106,7 @@ impl Verdict {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let landfall = match &arguments.landfall {
-        Some(path) => std::path::absolute(path)?,
-        None => std::env::current_exe()?.with_file_name("landfall"),
-    };
-    anyhow::ensure!(landfall.exists(), "{} is not there: build it first", landfall.display());
+    let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let programs = Programs {
         helm3: peers::binary("helm")?,
         helm4: peers::binary("helm4")?,

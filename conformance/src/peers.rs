@@ -1,6 +1,6 @@
-//! Where the oracles' binaries are.
+//! Where the binaries are: the oracles', and our own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use oracles::{Cache, Oracle};
@@ -24,4 +24,14 @@ fn oracle(name: &str) -> anyhow::Result<&'static Oracle> {
 /// Name and cache key of an oracle; the key covers versions and flags.
 pub(crate) fn versions(name: &str) -> anyhow::Result<String> {
     Ok(format!("{name} {}", cache()?.key(oracle(name)?)?))
+}
+
+/// The `landfall` that a suite runs: the one that was named, else the one that was built beside this program.
+pub(crate) fn landfall(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let program = match named {
+        Some(path) => std::path::absolute(path)?,
+        None => std::env::current_exe()?.with_file_name("landfall"),
+    };
+    anyhow::ensure!(program.exists(), "{} is not there: build it first", program.display());
+    Ok(program)
 }

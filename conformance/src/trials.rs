@@ -89,10 +89,7 @@ enum On {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let landfall = match &arguments.landfall {
-        Some(path) => std::path::absolute(path)?,
-        None => std::env::current_exe()?.with_file_name("landfall"),
-    };
+    let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let home = tempfile::Builder::new().prefix("landfall-trials-").tempdir()?;
     let audit = Audit::within(home.path())?;
     let mut layout = Layout::on_free_ports()?;

@@ -53,11 +53,7 @@ struct Case {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let program = match &arguments.landfall {
-        Some(path) => std::path::absolute(path)?,
-        None => std::env::current_exe()?.with_file_name("landfall"),
-    };
-    anyhow::ensure!(program.exists(), "{} is not there: build it first", program.display());
+    let program = peers::landfall(arguments.landfall.as_deref())?;
     let peers = [
         Peers {
             name: "helm 3",

@@ -69,11 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         home: folder.path().to_owned(),
         charts: root().join("conformance/releases/charts"),
     };
-    let program = match &arguments.landfall {
-        Some(path) => std::path::absolute(path)?,
-        None => std::env::current_exe()?.with_file_name("landfall"),
-    };
-    anyhow::ensure!(program.exists(), "{} is not there: build it first", program.display());
+    let program = peers::landfall(arguments.landfall.as_deref())?;
     let ours = |name, dialect| Tool {
         name,
         words: vec![program.display().to_string(), "helm".to_owned()],

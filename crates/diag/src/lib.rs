@@ -22,5 +22,5 @@ mod similar;
 pub use address::without_passwords;
 pub use diagnostic::{Code, Diagnose, Diagnostic, Label, Place, Severity};
 pub use full::{DISK_FULL, disk_full, disk_full_in, disk_full_words, is_full};
-pub use plain::{render_plain, render_shown};
+pub use plain::{LONGEST_LINE, render_plain, render_shown};
 pub use similar::nearest;

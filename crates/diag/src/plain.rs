@@ -51,7 +51,7 @@ pub fn render_shown(diagnostic: &Diagnostic, show: impl Fn(&str) -> String) -> S
 }
 
 /// Most of a source line that is shown, in characters; who wrote a longer one did not write it to be read.
-const LONGEST_LINE: usize = 400;
+pub const LONGEST_LINE: usize = 400;
 
 /// A source line, or of a long one what lies around the columns that are meant; and where these stand in it.
 fn piece(source: &str, column: u32, end_column: u32) -> (String, usize, usize) {

@@ -1,6 +1,6 @@
 //! Errors told to people: the user's file first, then the chart's.
 
-use landfall_diag::{Diagnose, Diagnostic, Place, nearest};
+use landfall_diag::{Diagnose, Diagnostic, LONGEST_LINE, Place, nearest};
 
 use super::{ChartError, Evidence};
 use crate::archive::ArchiveError;
@@ -321,9 +321,6 @@ fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnost
     }
     diagnostic
 }
-
-/// Characters of a rendered line that are shown.
-const LONGEST_LINE: usize = 400;
 
 fn manifest(
     path: &str,
