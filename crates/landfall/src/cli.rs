@@ -6,7 +6,10 @@ mod embedded;
 mod machines;
 mod rehearsal;
 
-use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::builder::Resettable;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use delivery::{
     DiffArgs, DownArgs, HistoryArgs, LogsArgs, PlanArgs, RenderedArgs, RollbackArgs, StatusArgs, TargetArgs, UpArgs,
@@ -42,6 +45,41 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+impl Cli {
+    /// What was typed.
+    ///
+    /// Only the tree of the verb that is meant is built: all of it takes longer than most verbs.
+    ///
+    /// # Errors
+    /// Clap's, as it would be with the whole tree: help that was asked for, or what is wrong.
+    pub(crate) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        Self::try_parse_from(arguments).or_else(|_| {
+            let matches = Self::whole().try_get_matches_from(arguments)?;
+            Self::from_arg_matches(&matches)
+        })
+    }
+
+    /// The whole tree of verbs and arguments.
+    pub(crate) fn whole() -> clap::Command {
+        let declared = Self::command();
+        let mut tree = declared.clone();
+        tree.build();
+        introduced(&declared, tree)
+    }
+}
+
+/// Verbs introduced as they are declared: what builds their arguments, later, brings words of its own.
+fn introduced(declared: &clap::Command, tree: clap::Command) -> clap::Command {
+    tree.mut_subcommands(|verb| match declared.find_subcommand(verb.get_name()) {
+        Some(known) => {
+            let about = Resettable::from(known.get_about().cloned());
+            let long = Resettable::from(known.get_long_about().cloned());
+            introduced(known, verb.about(about).long_about(long))
+        }
+        None => verb,
+    })
+}
+
 /// Flags that every command of ours takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct GlobalArgs {
@@ -69,6 +107,7 @@ pub(crate) struct OutputArgs {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Deliver a system, a chart or Applications, and check that it runs
     Up(Box<UpArgs>),
@@ -144,20 +183,19 @@ pub(crate) struct VersionArgs {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use clap::CommandFactory;
     use regex::Regex;
 
     use super::Cli;
 
     #[test]
     fn no_two_arguments_of_a_command_have_one_name() {
-        Cli::command().debug_assert();
+        Cli::whole().debug_assert();
     }
 
     /// Whether the words behind `landfall` begin a command: one of ours, with its own where it has some, or Helm's.
     fn is_command(words: &[&str]) -> bool {
         let Some((first, rest)) = words.split_first() else { return true };
-        let tree = Cli::command();
+        let tree = Cli::whole();
         let helm = |verb: &str| crate::helm::VERBS.iter().any(|known| known.name == verb);
         match tree.find_subcommand(first) {
             Some(command) if command.has_subcommands() => {

@@ -27,7 +27,6 @@ mod ui;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{AddonCommand, Cli, ClusterCommand, Command, EnvCommand, ImagesCommand};
@@ -55,7 +54,7 @@ fn main() -> ExitCode {
     if let Some((voice, verb)) = helm::asked(&arguments) {
         return run_helm(&env, voice, &arguments[verb..]);
     }
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match Cli::read(&arguments) {
         Ok(cli) => cli,
         Err(error) => return said_by_arguments(&env, &error),
     };
@@ -76,8 +75,6 @@ fn main() -> ExitCode {
         }
     };
     log_to_stderr(&env);
-    // The process's one provider of cryptography; a second installation is refused and changes nothing.
-    let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let probe = match probe::Points::asked(&env) {
         Ok(probe) => probe,
         Err(failure) => {
@@ -87,20 +84,14 @@ fn main() -> ExitCode {
     };
     let (stop, work) = (CancellationToken::new(), Work::default());
     let context = Context { env, cwd, ui, global: cli.global.clone(), stop, work, probe };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            context.ui.diagnostic(
-                &landfall_diag::Diagnostic::error(600, "the process cannot start its threads").note(error.to_string()),
-            );
-            return Exit::Bug.into();
+    let outcome = if waits(&cli.command) {
+        match in_time(&context, cli.command) {
+            Ok(outcome) => outcome,
+            Err(exit) => return exit.into(),
         }
+    } else {
+        futures::executor::block_on(run(&context, cli.command))
     };
-    let outcome = runtime.block_on(async {
-        tokio::spawn(interrupt::heed(context.clone()));
-        run(&context, cli.command).await
-    });
-    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
     let exit = match outcome {
         Ok(exit) => exit,
         Err(failure) => {
@@ -169,6 +160,38 @@ fn run_helm(env: &Env, voice: helm::Voice, arguments: &[std::ffi::OsString]) -> 
         context: &context,
     };
     ExitCode::from(helm::run(&world, arguments))
+}
+
+/// Whether a verb waits for anything; one that does not needs neither threads nor a runtime.
+fn waits(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::Graph(_)
+            | Command::State(_)
+            | Command::Env(_)
+            | Command::Rules(_)
+            | Command::Schema
+            | Command::Completion { .. }
+            | Command::Version(_)
+    )
+}
+
+/// Runs a verb on a runtime, until it ends or is interrupted.
+fn in_time(context: &Context, command: Command) -> Result<Outcome, Exit> {
+    // The process's one provider of cryptography; a second installation is refused and changes nothing.
+    let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        context.ui.diagnostic(
+            &landfall_diag::Diagnostic::error(600, "the process cannot start its threads").note(error.to_string()),
+        );
+        Exit::Bug
+    })?;
+    let outcome = runtime.block_on(async {
+        tokio::spawn(interrupt::heed(context.clone()));
+        run(context, command).await
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    Ok(outcome)
 }
 
 async fn run(context: &Context, command: Command) -> Outcome {

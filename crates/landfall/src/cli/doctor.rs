@@ -112,6 +112,7 @@ pub(crate) struct SmokeArgs {
 
 /// What `env` can do.
 #[derive(Debug, Clone, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum EnvCommand {
     /// List the environments: where they live, what they deliver, how
     List(EnvListArgs),

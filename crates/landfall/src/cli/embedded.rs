@@ -5,6 +5,7 @@ use super::{ClusterCreateArgs, ClusterDeleteArgs, OutputArgs, TargetArgs};
 
 /// `landfall cluster …`
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ClusterCommand {
     /// Start the embedded cluster and leave it running
     #[command(

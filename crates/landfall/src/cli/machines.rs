@@ -41,6 +41,7 @@ pub(crate) struct ForwardArgs {
 
 /// `landfall addon …`
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum AddonCommand {
     /// List the addons there are, those that the environment declares, and what is installed
     List(AddonListArgs),
@@ -134,6 +135,7 @@ pub(crate) struct BuildArgs {
 
 /// `landfall images …`
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ImagesCommand {
     /// List the images that the rendered manifests run, and which of them are built here
     #[command(before_help = "Examples:\n  landfall images list\n  landfall images list --env prod -o name")]

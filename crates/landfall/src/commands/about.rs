@@ -1,7 +1,5 @@
 //! `schema`, `completion`, `version`.
 
-use clap::CommandFactory;
-
 use crate::cli::{Cli, VersionArgs};
 use crate::context::Context;
 use crate::env::KNOWN;
@@ -16,7 +14,7 @@ pub(crate) fn schema(context: &Context) -> Outcome {
 
 pub(crate) fn completion(context: &Context, shell: clap_complete::Shell) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "landfall", &mut script);
+    clap_complete::generate(shell, &mut Cli::whole(), "landfall", &mut script);
     context.ui.bytes(&script);
     Ok(Exit::Done)
 }
