@@ -475,6 +475,10 @@ fn servers() -> Vec<Pair> {
     let depends = |answer: Answer| {
         chart(Scene::new(&["dependency", "update", "web"])).file("web/Chart.yaml", "apiVersion: v2\nname: top\nversion: 0.1.0\ndependencies: [{name: web, version: 0.1.0, repository: \"http://@HOST@\"}]\n").answer(Where::Host, "/index.yaml", answer).answer(Where::Host, "/web-0.1.0.tgz", Answer::new(chart_with(&[])))
     };
+    let git = |answer: Answer| {
+        let asked = "/shop.git/info/refs";
+        Scene::new(&["plan", "http://@HOST@/shop.git"]).answer(Where::Host, asked, answer)
+    };
     let updated = || depends(Answer::new(index)).well(&["Saving 1 charts"]);
     // 265 MB: the first line opens the list of entries, in the flow style so that it fits into one.
     let entries = || {
@@ -508,6 +512,8 @@ fn servers() -> Vec<Pair> {
             twin(),
         ),
         ("servers that drip", "of a registry", refused(oci("/v2/", Answer::new("{ ").in_manner(Manner::Drip))), twin()),
+        ("servers that drip", "of git", refused(git(Answer::new("001e# service").in_manner(Manner::Drip))), twin()),
+        ("servers that say nothing", "of git", refused(git(Answer::new("").in_manner(Manner::Silent))), twin()),
         ("servers that say nothing", "an index", refused(pull(Answer::new("").in_manner(Manner::Silent))), twin()),
         (
             "servers that say nothing",

@@ -1,5 +1,6 @@
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_project::ProjectFile;
@@ -16,6 +17,8 @@ pub struct TargetQuery {
     pub reference: Option<String>,
     /// Where fetched repositories are kept.
     pub cache: PathBuf,
+    /// How long a server of one may be silent; the usual when not said.
+    pub patience: Option<Duration>,
 }
 
 /// What is delivered, read and recognised.
@@ -154,7 +157,7 @@ impl Target {
             }
             TargetPlace::Remote(remote) => {
                 let directory = query.cache.join("git").join(slug(&remote.shown()));
-                fetch_repository(remote, &directory).map_err(|error| one(error.diagnose()))?;
+                fetch_repository(remote, &directory, query.patience).map_err(|error| one(error.diagnose()))?;
                 let revision = remote.revision.as_deref().or(query.reference.as_deref()).unwrap_or("HEAD");
                 let source = SourceTree::open_commit(&directory, revision).map_err(|error| one(error.diagnose()))?;
                 Target::recognise(source, String::new(), &remote.shown())
@@ -420,6 +423,7 @@ mod tests {
             working_directory: dir.to_owned(),
             reference: None,
             cache: dir.join("cache"),
+            patience: None,
         }
     }
 

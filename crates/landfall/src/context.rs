@@ -149,6 +149,7 @@ impl Context {
             working_directory: self.cwd.clone(),
             reference: reference.map(str::to_owned),
             cache: PathBuf::new(),
+            patience: crate::helm::environment::patience(&|name| self.env.get(name).map(str::to_owned)),
         }
     }
 

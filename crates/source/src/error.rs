@@ -202,7 +202,7 @@ impl Diagnose for SourceError {
             SourceError::Missing { .. } => Diagnostic::error(506, self.to_string()),
             SourceError::Archive { .. } => Diagnostic::error(507, self.to_string()),
             SourceError::Fetch { .. } => Diagnostic::error(508, self.to_string())
-                .help("check the address and the network; a local clone works without: `landfall up DIR`"),
+                .help("check the address and the network (LANDFALL_HTTP_PATIENCE: the seconds that it may be silent); a local clone works without: `landfall up DIR`"),
             SourceError::Unreachable { url, why } => {
                 Diagnostic::error(508, format!("{} does not answer", crate::http::host_of(url)))
                     .note(why.clone())

@@ -1,12 +1,18 @@
+mod gauge;
+
 use std::error::Error;
+use std::io::IsTerminal as _;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
-
-use crate::is_mutant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
 
 use crate::SourceError;
+use crate::http::PATIENCE;
+use crate::is_mutant;
+use gauge::{Ending, MAX_FETCHED, Progress, Watch};
 
 /// A repository's address with the revision wanted: `URL#REF`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,25 +82,70 @@ pub fn repository_key(address: &str) -> String {
 /// How long a repository may take to be fetched.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
-/// Fetches a repository, its newest commit only, into a bare directory; an earlier fetch there is replaced.
+/// How long a repository may keep a person busy before anything of it comes: a password, a key's passphrase.
+const GREETING: Duration = Duration::from_secs(60);
+/// How often it is looked whether more has come.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Fetches a repository, its newest commit only, into a bare directory; an earlier fetch there is replaced, and one that
+/// fails leaves nothing.
+///
+/// `patience`: how long the server may be silent, or as good as silent; [`PATIENCE`] where nobody says.
 ///
 /// # Errors
-/// When the address is malformed or the repository cannot be reached.
-pub fn fetch_repository(remote: &RemoteRef, into: &Path) -> Result<(), SourceError> {
+/// When the address is malformed, the repository cannot be reached, does not go on coming, or is too large.
+pub fn fetch_repository(remote: &RemoteRef, into: &Path, patience: Option<Duration>) -> Result<(), SourceError> {
+    let fetched = fetch_watched(remote, into, patience.unwrap_or(PATIENCE));
+    if fetched.is_err() {
+        // What was not fetched whole is no repository; what cannot be removed is replaced by the next fetch.
+        let _still_there = std::fs::remove_dir_all(into);
+    }
+    fetched
+}
+
+fn fetch_watched(remote: &RemoteRef, into: &Path, patience: Duration) -> Result<(), SourceError> {
     let (sender, ended) = std::sync::mpsc::channel();
     let (from, to) = (remote.clone(), into.to_owned());
+    let (progress, interrupted) = (Progress::default(), Arc::new(AtomicBool::new(false)));
+    let (gauge, stop) = (progress.gauge(), Arc::clone(&interrupted));
     // A server that takes the connection and says nothing would be read from for ever.
     std::thread::spawn(move || {
         // Nobody is there to be told when time was up before.
-        let _late = sender.send(fetch(&from, &to));
+        let _late = sender.send(fetch(&from, &to, gauge, &stop));
     });
-    ended.recv_timeout(LONGEST).unwrap_or_else(|_| {
-        let why = format!("it was not fetched within {} minutes", LONGEST.as_secs() / 60);
-        Err(SourceError::Fetch { url: remote.shown(), why })
-    })
+    let began = Instant::now();
+    let greeting = if std::io::stdin().is_terminal() { GREETING } else { patience };
+    let mut watch = Watch::new(progress, patience, greeting, began);
+    let why = loop {
+        match ended.recv_timeout(LOOK) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Disconnected) => break "the thread that fetched it broke".to_owned(),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let now = Instant::now();
+        match watch.look(now) {
+            Some(Ending::Silent) => {
+                break format!("nothing came for {} s, or next to nothing", patience.as_secs_f32().round().max(1.0));
+            }
+            Some(Ending::TooLarge) => break format!("it is larger than {} GiB", MAX_FETCHED >> 30),
+            None if now.duration_since(began) > LONGEST => {
+                break format!("it was not fetched within {} minutes", LONGEST.as_secs() / 60);
+            }
+            None => {}
+        }
+    };
+    interrupted.store(true, Ordering::Relaxed);
+    // One that reads already ends at the next byte; one that waits for it ends with the process.
+    let _ended = ended.recv_timeout(LOOK);
+    Err(SourceError::Fetch { url: remote.shown(), why })
 }
 
-fn fetch(remote: &RemoteRef, into: &Path) -> Result<(), SourceError> {
+fn fetch(
+    remote: &RemoteRef,
+    into: &Path,
+    progress: impl gix::NestedProgress<SubProgress: 'static>,
+    interrupted: &AtomicBool,
+) -> Result<(), SourceError> {
     let failed = |error: &dyn Error| {
         let mut why = causes(error);
         if let Some(secret) = remote.credentials() {
@@ -122,8 +173,7 @@ fn fetch(remote: &RemoteRef, into: &Path) -> Result<(), SourceError> {
     if let Some(revision) = remote.revision.as_deref().filter(|_| !is_commit) {
         prepare = prepare.with_ref_name(Some(revision)).map_err(|error| failed(&error))?;
     }
-    let interrupted = AtomicBool::new(false);
-    prepare.fetch_only(gix::progress::Discard, &interrupted).map_err(|error| failed(&error))?;
+    prepare.fetch_only(progress, interrupted).map_err(|error| failed(&error))?;
     Ok(())
 }
 

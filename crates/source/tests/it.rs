@@ -134,7 +134,7 @@ fn a_repository_is_fetched_by_address_and_branch() {
     let into = tempfile::tempdir().expect("a temporary directory");
     let bare = into.path().join("bare");
     let remote = RemoteRef::parse(&format!("file://{}#next", origin.path().display())).expect("an address");
-    fetch_repository(&remote, &bare).expect("fetched");
+    fetch_repository(&remote, &bare, None).expect("fetched");
     let tree = SourceTree::open_commit(&bare, "next").expect("opened");
     assert_eq!(tree.read("chart/templates/a.yaml").expect("read").as_deref(), Some(&b"a: 9\n"[..]));
 }
@@ -144,7 +144,7 @@ fn why_a_repository_cannot_be_fetched_is_said_to_the_root_and_without_its_passwo
     let into = tempfile::tempdir().expect("a temporary directory");
     // Nothing listens on this port.
     let remote = RemoteRef::parse("https://me:secret@127.0.0.1:1/a.git").expect("an address");
-    let error = fetch_repository(&remote, &into.path().join("bare")).expect_err("nobody there");
+    let error = fetch_repository(&remote, &into.path().join("bare"), None).expect_err("nobody there");
     let text = error.to_string();
     assert!(text.to_lowercase().contains("connection refused"), "{text}");
     assert!(text.contains("`https://127.0.0.1:1/a.git`") && !text.contains("secret"), "{text}");

@@ -71,7 +71,7 @@ pub(crate) fn remote_charts(var: &dyn Fn(&str) -> Option<String>, directory: &Pa
 }
 
 /// How long a server may be silent, where the user says it.
-pub(super) fn patience(var: &dyn Fn(&str) -> Option<String>) -> Option<Duration> {
+pub(crate) fn patience(var: &dyn Fn(&str) -> Option<String>) -> Option<Duration> {
     let seconds = var("LANDFALL_HTTP_PATIENCE")?.trim().parse().ok()?;
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use landfall_source::{Access, HttpClient, Index, SourceTree};
+use landfall_source::{Access, HttpClient, Index, RemoteRef, SourceTree, fetch_repository};
 
 use crate::{git, repository, write};
 
@@ -217,4 +217,47 @@ fn an_index_of_many_charts_is_read() {
     assert_eq!(index.names().count(), 200);
     assert_eq!(index.find("chart-7", "~1.4").expect("found").version, "1.4.0");
     assert!(index.has_url("https://charts.example/chart-199-1.49.0.tgz"));
+}
+
+#[test]
+fn a_git_server_that_drips_is_given_up_and_leaves_nothing() {
+    let patience = Some(Duration::from_millis(400));
+    for (beginning, drop) in [
+        (&b""[..], &b""[..]),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\
+              Content-Length: 100000000\r\n\r\nff00",
+            b"0",
+        ),
+    ] {
+        let url = dripping(beginning, drop).replace("/index.yaml", "/shop.git");
+        let remote = RemoteRef::parse(&url).expect("an address");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let into = directory.path().join("bare");
+        let refused = fetch_repository(&remote, &into, patience).expect_err("given up").to_string();
+        assert!(refused.contains("nothing came for"), "{refused}");
+        assert!(!into.exists());
+    }
+}
+
+#[test]
+fn an_object_that_is_too_large_is_not_fetched() {
+    let origin = tempfile::tempdir().expect("a temporary directory");
+    git(origin.path(), &["init", "-qb", "main"]);
+    // It packs to a thousandth of its size.
+    std::fs::write(origin.path().join("zeros"), vec![0; (100 << 20) + 1]).expect("written");
+    git(origin.path(), &["add", "."]);
+    git(origin.path(), &["commit", "-qm", "zeros"]);
+    let into = tempfile::tempdir().expect("a temporary directory");
+    let remote = RemoteRef::parse(&format!("file://{}", origin.path().display())).expect("an address");
+    let bare = into.path().join("bare");
+    let fetched = fetch_repository(&remote, &bare, None)
+        .and_then(|()| SourceTree::open_commit(&bare, "main"))
+        .and_then(|tree| tree.read("zeros"));
+    let refused = fetched.expect_err("it is too large").to_string();
+    assert!(
+        refused.contains("zeros") || refused.to_lowercase().contains("alloc") || refused.contains("large"),
+        "{refused}"
+    );
 }

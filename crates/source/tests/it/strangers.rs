@@ -75,7 +75,7 @@ fn an_ordinary_clone_has_its_origin_and_a_named_bare_repository_is_read() {
     assert!(SourceTree::open_commit(&at, "HEAD").expect("opened").is_directory("chart"));
     let remote = landfall_source::RemoteRef::parse(&format!("file://{}", at.display())).expect("an address");
     let fetched = bare.path().join("fetched");
-    fetch_repository(&remote, &fetched).expect("fetched");
+    fetch_repository(&remote, &fetched, None).expect("fetched");
     assert!(SourceTree::open_commit(&fetched, "HEAD").expect("opened").is_directory("chart"));
 }
 
