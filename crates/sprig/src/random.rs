@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::text::{MAX_MADE, bounded};
 
 /// The steps that a letter costs, which asks the system's generator.
-const DRAWN: u64 = 8;
+pub(crate) const DRAWN: u64 = 8;
 
 pub(crate) fn register(funcs: &mut FuncMap) {
     let letters: Vec<u8> = (b'A'..=b'Z').chain(b'a'..=b'z').collect();

@@ -9,6 +9,7 @@ use landfall_gotemplate::{Args, Func, FuncError, FuncMap, List, Map, Str, Type, 
 
 use crate::cast::{strslice, strval};
 use crate::context::Context;
+use crate::random::DRAWN;
 use crate::text::{
     bounded, find, map_runes, parts, repeat, replace, slice, split, to_lower, to_upper, trim, trim_space,
 };
@@ -105,6 +106,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "shuffle",
         Func::new(&[Type::String], |ctx, a| {
+            ctx.work(a.bytes(0).len() as u64 * DRAWN)?;
             let context = Context::of(ctx);
             let mut characters: Vec<char> = crate::text::runes(a.bytes(0)).map(|(_, c, _)| c).collect();
             for at in (1..characters.len()).rev() {

@@ -93,6 +93,7 @@ fn work_inside_of_functions_counts_as_steps() {
         r#"{{ $s := repeat 1000000 "x" }}{{ range until 100000 }}{{ $_ := contains "y" $s }}{{ end }}"#,
         r#"{{ uniq (until 100000) | len }}"#,
         r#"{{ randAlphaNum 1000000 | len }}"#,
+        r#"{{ repeat 1000000 "x" | shuffle | len }}"#,
     ] {
         assert!(matches!(limit(text), Limit::Steps(_)), "{text}");
     }
