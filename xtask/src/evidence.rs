@@ -15,12 +15,13 @@ struct Covered {
 
 const RENDERING: &[&str] =
     &["crates/yaml", "crates/gotemplate", "crates/sprig", "crates/object", "crates/project", "crates/chart"];
-const CLUSTER: &[&str] = &["crates/yaml", "crates/object", "crates/store", "crates/drydock"];
+const CLUSTER: &[&str] = &["crates/yaml", "crates/object", "crates/store", "crates/apiserver", "crates/drydock"];
 const DELIVERY: &[&str] = &[
     "crates/gotemplate",
     "crates/sprig",
     "crates/object",
     "crates/chart",
+    "crates/apiserver",
     "crates/drydock",
     "crates/cluster",
     "crates/engine",
@@ -63,6 +64,7 @@ const COVERED: &[Covered] = &[
         suite: "doors",
         paths: &[
             "crates/store",
+            "crates/apiserver",
             "crates/drydock",
             "crates/cluster",
             "crates/engine",
@@ -80,6 +82,7 @@ const COVERED: &[Covered] = &[
             "crates/sprig",
             "crates/object",
             "crates/chart",
+            "crates/apiserver",
             "crates/drydock",
             "crates/rehearse",
         ],

@@ -1,42 +1,23 @@
 //! A cluster: opened, called in process, served on loopback, stepped through virtual time.
 
 mod drive;
-mod serve;
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use landfall_apiserver::{
+    AuditEntry, Authority, Clock, Error, Opening, Plane, Randomness, ServeLimits, Served, Service, Settings, Storage,
+    World,
+};
 use parking_lot::Mutex;
-use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::api::Service;
-use crate::audit::AuditEntry;
 use crate::behaviour::{Behaviour, Play};
-use crate::bootstrap;
-use crate::clock::Clock;
 use crate::controllers::ControlPlane;
-use crate::credentials::{Authority, Credentials};
-use crate::error::Error;
 use crate::ingress::{IngressError, IngressOptions, IngressServer};
-use crate::plane::{Activity, Durable, Plane};
-use crate::randomness::Randomness;
+use crate::kubelet;
 use crate::runtime::{Restless, Runtime};
-use crate::storage;
-use crate::world::{Settings, World};
-
-pub use serve::Served;
-
-/// Where a cluster's state lives.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Storage {
-    /// In memory, gone with the cluster.
-    #[default]
-    Memory,
-    /// In an SQLite file; what was acknowledged survives the death of the process.
-    Sqlite(PathBuf),
-}
 
 /// Who steps the controllers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +73,7 @@ impl Default for Options {
 #[derive(Clone)]
 pub struct Cluster {
     plane: Arc<Plane>,
+    runtime: Arc<Mutex<Runtime>>,
     control_plane: ControlPlane,
     behaviour: Arc<Behaviour>,
     drive: Drive,
@@ -105,88 +87,42 @@ impl Cluster {
     /// # Errors
     /// [`Error`]; nothing runs then.
     pub async fn open(options: Options) -> Result<Self, Error> {
-        let Options { storage, clock, randomness, drive, mut settings, control_plane, token, authority } = options;
-        let store = match &storage {
-            Storage::Memory => None,
-            Storage::Sqlite(path) => Some(storage::open(path).await?),
-        };
-        let mut loaded = None;
-        let mut world = World::new(clock, randomness, Settings::default());
-        if let Some(store) = &store {
-            loaded = Some(storage::load(store, &mut world).await?);
-        }
-        let kept = loaded.as_ref().and_then(|meta| Credentials::from_parts(|name| meta.get(name).cloned()));
-        let credentials = match kept {
-            Some(credentials) => credentials,
-            None => {
-                let credentials = Credentials::generate()?;
-                if let Some(store) = &store {
-                    let parts = credentials.parts().map(|(name, text)| (name.to_owned(), text.to_owned()));
-                    storage::save_meta(store, parts.to_vec()).await?;
-                }
-                credentials
-            }
-        };
-        let credentials = match token {
-            Some(token) => credentials.with_token(token),
-            None => credentials,
-        };
-        let credentials = Arc::new(match authority {
-            Some(authority) => credentials.with_authority(authority)?,
-            None => credentials,
-        });
-        settings.authority = credentials.authority().to_owned();
-        world.configure(settings);
-        let persisted = world.version();
-        if world.find("namespaces", "", "kube-system").is_none() {
-            bootstrap::prepare(&mut world, &control_plane.nodes)?;
-        }
-        let (written, durable) = watch::channel(Durable { written: persisted, failing: None });
+        let Options { storage, clock, randomness, drive, settings, control_plane, token, authority } = options;
         let behaviour = Arc::new(Behaviour::new(control_plane.play.clone()));
-        let plane = Arc::new(Plane {
-            world: Mutex::new(world),
-            runtime: Mutex::new(Runtime::new(control_plane.stand(&behaviour, &credentials))),
-            credentials,
-            documents: crate::openapi::Cache::default(),
-            audit: crate::audit::AuditLog::default(),
-            last_modes: crate::api::LastModes::default(),
-            activity: Activity::default(),
-            alarms: crate::alarms::Alarms::default(),
-            watchers: Arc::default(),
-            durable: store.is_some().then_some(durable),
-            containers: behaviour.clone(),
-        });
-        let cluster = Self::start(plane, control_plane, behaviour, drive);
-        if let Some(store) = store {
-            let plane = cluster.plane.clone();
-            let stop = cluster.stop.clone();
-            tokio::spawn(async move {
-                // On the way out, what is in memory is written first: write_behind ends a batch before it waits.
-                tokio::select! {
-                    () = storage::write_behind(plane.clone(), store.clone(), persisted, written) => {}
-                    () = stop.cancelled() => {}
-                }
-                store.close().await;
-            });
-            let version = cluster.plane.world.lock().version();
-            cluster.plane.persisted(version).await.map_err(|why| Error::Unwritten { why })?;
+        let containers = behaviour.clone();
+        let opening = Opening { storage, clock, randomness, settings, token, authority, containers };
+        let nodes = |world: &mut World| kubelet::register(world, &control_plane.nodes);
+        let (plane, writer) = landfall_apiserver::open(opening, nodes).await?;
+        let runtime = Runtime::new(control_plane.stand(&behaviour, &plane.credentials));
+        let cluster = Self::start(plane, runtime, control_plane, behaviour, drive);
+        if let Some(writer) = writer {
+            tokio::spawn(writer.run(cluster.plane.clone(), cluster.stop.clone()));
+            cluster.persisted().await?;
         }
         Ok(cluster)
     }
 
-    fn start(plane: Arc<Plane>, control_plane: ControlPlane, behaviour: Arc<Behaviour>, drive: Drive) -> Self {
+    fn start(
+        plane: Plane,
+        runtime: Runtime,
+        control_plane: ControlPlane,
+        behaviour: Arc<Behaviour>,
+        drive: Drive,
+    ) -> Self {
         let stop = CancellationToken::new();
         let cluster = Self {
-            plane,
+            plane: Arc::new(plane),
+            runtime: Arc::new(Mutex::new(runtime)),
             control_plane,
             behaviour,
             drive,
             stop: stop.clone(),
             _stop_on_drop: Arc::new(stop.clone().drop_guard()),
         };
+        let driven = drive::Driven { plane: cluster.plane.clone(), runtime: cluster.runtime.clone() };
         match drive {
-            Drive::Background => drop(tokio::spawn(drive::run(cluster.plane.clone(), stop))),
-            Drive::Awaited => drop(tokio::spawn(drive::run_awaited(cluster.plane.clone(), stop))),
+            Drive::Background => drop(tokio::spawn(drive::run(driven, stop))),
+            Drive::Awaited => drop(tokio::spawn(drive::run_awaited(driven, stop))),
             Drive::ByHand => {}
         }
         cluster
@@ -198,7 +134,7 @@ impl Cluster {
         let behaviour = Arc::new(self.behaviour.fork());
         // In the order in which settling takes them: what the controllers have seen is what the world shows.
         let (mut world, runtime) = {
-            let runtime = self.plane.runtime.lock();
+            let runtime = self.runtime.lock();
             let world = self.plane.world.lock();
             (world.fork(), runtime.fork(&behaviour))
         };
@@ -206,20 +142,8 @@ impl Cluster {
             let now = world.now();
             world.set_clock(Clock::virtual_at(now));
         }
-        let plane = Arc::new(Plane {
-            world: Mutex::new(world),
-            runtime: Mutex::new(runtime),
-            credentials: self.plane.credentials.clone(),
-            documents: crate::openapi::Cache::default(),
-            audit: crate::audit::AuditLog::default(),
-            last_modes: crate::api::LastModes::default(),
-            activity: Activity::default(),
-            alarms: crate::alarms::Alarms::default(),
-            watchers: Arc::default(),
-            durable: None,
-            containers: behaviour.clone(),
-        });
-        Self::start(plane, self.control_plane.clone(), behaviour, self.drive)
+        let plane = self.plane.fork(world, behaviour.clone());
+        Self::start(plane, runtime, self.control_plane.clone(), behaviour, self.drive)
     }
 
     /// Puts another play on, without writing it into the cluster.
@@ -281,12 +205,12 @@ impl Cluster {
     /// Steps the controllers until none has anything to do at the present time; gives the next instant at which
     /// one has.
     pub fn settle(&self) -> Option<Timestamp> {
-        self.plane.runtime.lock().settle(&self.plane.world)
+        self.runtime.lock().settle(&self.plane.world)
     }
 
     /// What the simulated controllers write without ever coming to rest, once they did not.
     pub fn restless(&self) -> Option<Restless> {
-        self.plane.runtime.lock().restless().cloned()
+        self.runtime.lock().restless().cloned()
     }
 
     /// Settles, and jumps from timer to timer until `done` says so or `deadline` is reached; true when done.
@@ -336,6 +260,27 @@ impl Cluster {
     /// [`Error::Certificate`].
     pub fn client_certificate(&self, user: &str, groups: &[&str]) -> Result<(String, String), Error> {
         self.plane.credentials.client_certificate(user, groups)
+    }
+
+    /// Serves the API over TLS; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] when the address cannot be bound.
+    pub async fn serve(&self, address: SocketAddr) -> Result<Served, Error> {
+        self.serve_within(address, ServeLimits::default()).await
+    }
+
+    /// The same with other limits for its clients.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] when the address cannot be bound.
+    pub async fn serve_within(&self, address: SocketAddr, limits: ServeLimits) -> Result<Served, Error> {
+        landfall_apiserver::serve(&self.plane, address, limits, self.stop.child_token()).await
+    }
+
+    /// A kubeconfig for an address at which this cluster is served.
+    pub fn kubeconfig(&self, server: &str) -> String {
+        landfall_apiserver::kubeconfig(server, self.authority(), self.token())
     }
 
     /// What the containers do and what goes wrong, as it is now.

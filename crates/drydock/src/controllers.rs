@@ -52,21 +52,18 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::behaviour::{Behaviour, PLAY, Play, PlayError};
-use crate::credentials::Credentials;
 use crate::kubelet::Kubelet;
 use crate::operators;
 use crate::operators::standing::{self, CERT_MANAGER, MARIADB_OPERATOR, Operators, SEALED_SECRETS, TRAEFIK};
 use crate::runtime::Controller;
 use crate::scheduler;
-use crate::status::Status;
-use crate::world::World;
 use desk::{Agent, Desk, Outcome};
 pub(crate) use endpoints::target_port as service_target_port;
 use events::Correlator;
 use give_way::Attendance;
 pub(crate) use ingress_status::is_served as is_served_ingress;
+use landfall_apiserver::{Credentials, Status, World};
 pub use nodes::NodeSpec;
-pub(crate) use pods::is_ready;
 use queue::{Item, Queue, Role};
 
 /// What is fixed when the control plane starts.
@@ -212,7 +209,7 @@ impl Controllers {
         };
         let (mut play_changed, mut record_changed) = (false, false);
         for event in events {
-            if event.change == crate::world::Change::Deleted {
+            if event.change == landfall_apiserver::Change::Deleted {
                 self.events.forget(event.object.uid());
                 self.kubelet.forget(event.object.uid());
                 self.autoscalers.forget(event.object.uid());

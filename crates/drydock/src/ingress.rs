@@ -15,7 +15,7 @@ mod rules;
 mod serve;
 mod tls;
 
-pub(crate) use backend::{Backend, ready_pods};
+pub(crate) use backend::ready_pods;
 pub use serve::{IngressError, IngressOptions, IngressServer};
 pub(crate) use serve::{answer_of, serve};
 

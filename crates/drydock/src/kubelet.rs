@@ -18,12 +18,14 @@ mod image;
 mod probe;
 mod programs;
 mod references;
+mod registration;
 mod status;
 mod termination;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use landfall_apiserver::Status;
 use landfall_object::SIMULATED;
 use landfall_object::references::Program;
 use serde_json::Value;
@@ -34,11 +36,11 @@ use crate::controllers::fields::{annotate, annotation, deleting, list, text};
 use crate::controllers::kind::{NODE, POD};
 use crate::controllers::pods::is_terminated;
 use crate::operators::standing::Operators;
-use crate::status::Status;
 
 pub(crate) use answers::container_of_port;
 pub use image::ImageReference;
 pub(crate) use probe::port_number;
+pub(crate) use registration::register;
 
 /// What the kubelet remembers; all of it can be lost.
 #[derive(Clone, Debug, Default)]

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use landfall_apiserver::{ObjectRef, World};
 use parking_lot::Mutex;
 
 use crate::behaviour::Behaviour;
-use crate::world::{ObjectRef, World};
 
 /// One simulated controller.
 ///
@@ -168,9 +168,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::clock::Clock;
-    use crate::randomness::Randomness;
-    use crate::world::{Actor, Settings};
+    use landfall_apiserver::Clock;
+    use landfall_apiserver::Randomness;
+    use landfall_apiserver::{Actor, Settings};
 
     /// Writes its word whenever it finds another one.
     #[derive(Clone)]

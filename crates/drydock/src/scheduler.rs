@@ -4,17 +4,15 @@ mod fit;
 mod resources;
 mod volumes;
 
+use landfall_apiserver::{ObjectRef, Status, rfc3339};
 use serde_json::{Value, json};
 
 use crate::behaviour::Behaviour;
-use crate::clock::rfc3339;
 use crate::controllers::desk::{Desk, EventType, Found, Outcome};
 use crate::controllers::fields::{annotate, condition, deleting, int, list, name, namespace, text};
 use crate::controllers::kind::{CLAIM, NODE, POD};
 use crate::controllers::pods::is_terminated;
 use crate::fault::Effect;
-use crate::status::Status;
-use crate::world::ObjectRef;
 
 pub(crate) use fit::{matches_node_selection, tolerates};
 pub(crate) use resources::{amount, demand};

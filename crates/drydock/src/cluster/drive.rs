@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use landfall_apiserver::Plane;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::plane::Plane;
+use crate::runtime::Runtime;
 
 /// How long (of real time) nothing must happen before virtual time jumps on: clients answer within this.
 const QUIET: Duration = Duration::from_millis(2);
@@ -13,12 +15,19 @@ const QUIET: Duration = Duration::from_millis(2);
 /// How long a client may leave a watch unread before it is taken to have lost interest.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-pub(super) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
+/// What is stepped: the state and the controllers over it.
+pub(super) struct Driven {
+    pub(super) plane: Arc<Plane>,
+    pub(super) runtime: Arc<Mutex<Runtime>>,
+}
+
+pub(super) async fn run(driven: Driven, stop: CancellationToken) {
+    let Driven { plane, runtime } = driven;
     let mut changed = plane.world.lock().subscribe();
     let mut waiting_since: Option<tokio::time::Instant> = None;
     loop {
         changed.borrow_and_update();
-        let due = plane.runtime.lock().settle(&plane.world);
+        let due = runtime.lock().settle(&plane.world);
         let (now, clock) = {
             let world = plane.world.lock();
             (world.now(), world.clock().clone())
@@ -56,12 +65,13 @@ pub(super) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
 const TURNS: usize = 8;
 
 /// Steps the controllers; moves virtual time only while somebody sleeps on it and nothing else is left to be done.
-pub(super) async fn run_awaited(plane: Arc<Plane>, stop: CancellationToken) {
+pub(super) async fn run_awaited(driven: Driven, stop: CancellationToken) {
+    let Driven { plane, runtime } = driven;
     let mut changed = plane.world.lock().subscribe();
     let mut impatient = false;
     loop {
         changed.borrow_and_update();
-        let due = plane.runtime.lock().settle(&plane.world);
+        let due = runtime.lock().settle(&plane.world);
         let (now, clock) = {
             let world = plane.world.lock();
             (world.now(), world.clock().clone())

@@ -1,12 +1,11 @@
 //! APIServices are available when the Service behind them has somebody to answer (`kube-aggregator/pkg/controllers/status`).
 
+use landfall_apiserver::{Status, rfc3339};
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Outcome};
 use super::fields::{child, condition, label, list, text};
 use super::kind::{API_SERVICE, ENDPOINT_SLICE, SERVICE};
-use crate::clock::rfc3339;
-use crate::status::Status;
 
 /// Writes one APIService's condition. That somebody answers there is taken for granted, as with every simulated probe.
 pub(super) fn reconcile(desk: &mut Desk<'_>, name: &str) -> Result<Outcome, Status> {

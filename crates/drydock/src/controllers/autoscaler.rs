@@ -8,6 +8,7 @@ mod memory;
 mod metrics;
 
 use jiff::SignedDuration;
+use landfall_apiserver::{Status, rfc3339};
 use serde_json::{Value, json};
 
 use self::limits::Bounds;
@@ -21,8 +22,6 @@ use super::pods::is_terminated;
 use super::rollout::wanted;
 use super::selector;
 use crate::behaviour::Behaviour;
-use crate::clock::rfc3339;
-use crate::status::Status;
 
 /// How often the scale changes at most.
 const PERIOD: SignedDuration = SignedDuration::from_secs(15);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::conditions::{self, Condition};
@@ -11,7 +12,6 @@ use super::kind::{BUDGET, DEPLOYMENT, Kind, POD, REPLICA_SET};
 use super::pods::{is_ready, is_terminated};
 use super::rollout::{Rounding, scaled, wanted};
 use super::selector;
-use crate::status::Status;
 
 /// Recounts one budget.
 pub(super) fn reconcile(desk: &mut Desk<'_>, namespace: &str, name: &str) -> Result<Outcome, Status> {

@@ -1,13 +1,13 @@
 //! Whose object is it: adopting orphans that match, releasing owned ones that no longer do
 //! (`controller_ref_manager.go`).
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Found};
 use super::fields::{child, controller_of, controller_reference, deleting, is_controlled_by, list, text, uid};
 use super::kind::Kind;
 use super::selector;
-use crate::status::Status;
 
 /// The candidates that `owner` controls after adopting and releasing by its selector.
 pub(super) fn claim(

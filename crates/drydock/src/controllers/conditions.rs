@@ -1,10 +1,10 @@
 //! Conditions in a status, written as the controllers write them.
 
 use jiff::Timestamp;
+use landfall_apiserver::rfc3339;
 use serde_json::{Value, json};
 
 use super::fields::text;
-use crate::clock::rfc3339;
 
 /// A condition to be set.
 #[derive(Clone, Debug)]

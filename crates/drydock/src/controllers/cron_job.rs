@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use landfall_apiserver::{DeleteOptions, Propagation, Status, rfc3339};
 use serde_json::{Value, json};
 
 use super::cron::Schedule;
@@ -12,9 +13,6 @@ use super::fields::{
 };
 use super::job::finished;
 use super::kind::{CRON_JOB, JOB};
-use crate::clock::rfc3339;
-use crate::status::Status;
-use crate::world::{DeleteOptions, Propagation};
 
 const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 /// Missed runs after which somebody should look.

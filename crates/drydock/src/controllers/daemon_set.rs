@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use landfall_apiserver::{Status, TEMPLATE_GENERATION};
 use serde_json::{Value, json};
 
 use super::claims;
@@ -16,8 +17,6 @@ use super::pod_control;
 use super::pods::{available_at, is_available, is_ready, is_terminated};
 use super::rollout::{Rounding, scaled};
 use crate::scheduler::{matches_node_selection, tolerates};
-use crate::status::Status;
-use crate::strategy::TEMPLATE_GENERATION;
 
 const REVISION_LABEL: &str = "controller-revision-hash";
 const GENERATION_LABEL: &str = "pod-template-generation";

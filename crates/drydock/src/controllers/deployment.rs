@@ -4,6 +4,7 @@ mod replica_sets;
 mod rollout_status;
 mod scaling;
 
+use landfall_apiserver::{Status, rfc3339};
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Found, Outcome};
@@ -12,8 +13,6 @@ use super::kind::{DEPLOYMENT, POD};
 use super::pods::is_terminated;
 use super::revision::DESIRED_REPLICAS;
 use super::rollout::{is_rolling, wanted};
-use crate::clock::rfc3339;
-use crate::status::Status;
 
 /// A deployment with its replica sets, as one reconciliation sees them.
 struct Rollout {

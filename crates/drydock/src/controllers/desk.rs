@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use landfall_apiserver::{Actor, DeleteOptions, ObjectRef, Part, Status, Stored, World};
 use serde_json::Value;
 
 use super::events::Correlator;
 use super::fields;
 use super::kind::Kind;
-use crate::status::Status;
-use crate::world::{Actor, DeleteOptions, ObjectRef, Part, Stored, World};
 
 /// An object as the world holds it.
 pub(crate) type Found = Arc<Stored>;

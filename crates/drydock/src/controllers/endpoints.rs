@@ -4,6 +4,7 @@ mod slices;
 
 use std::collections::BTreeMap;
 
+use landfall_apiserver::Status;
 use serde_json::{Map, Value, json};
 
 use super::desk::{Desk, Found, Outcome};
@@ -12,7 +13,6 @@ use super::kind::{ENDPOINTS, NODE, POD, SERVICE};
 use super::pods::{is_ready, is_terminated};
 use super::selector;
 use crate::kubelet::port_number;
-use crate::status::Status;
 
 const HEADLESS: &str = "service.kubernetes.io/headless";
 const MANAGED_BY: &str = "endpoints.kubernetes.io/managed-by";

@@ -4,13 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_apiserver::{Actor, DeleteOptions, ObjectRef, World, rfc3339};
 use serde_json::{Value, json};
 
 use super::desk::EventType;
 use super::fields::{created, instant, name, namespace, text, uid};
 use super::kind::EVENT;
-use crate::clock::rfc3339;
-use crate::world::{Actor, DeleteOptions, ObjectRef, World};
 
 /// Distinct messages of one kind after which they are combined.
 const SIMILAR: usize = 10;

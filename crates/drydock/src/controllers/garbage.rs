@@ -1,11 +1,10 @@
 //! The garbage collector: dependents go after their owners, before them, or stay (`pkg/controller/garbagecollector`).
 
+use landfall_apiserver::{DeleteOptions, ObjectRef, Part, Propagation, Status};
 use serde_json::Value;
 
 use super::desk::{Desk, EventType, Found, Outcome};
 use super::fields::{deleting, has_finalizer, list, namespace, remove, remove_finalizer, text, truth, uid};
-use crate::status::Status;
-use crate::world::{DeleteOptions, ObjectRef, Part, Propagation};
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";

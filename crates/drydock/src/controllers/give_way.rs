@@ -1,6 +1,7 @@
 //! Simulated operators stand back for the real ones.
 
 use jiff::Timestamp;
+use landfall_apiserver::{Event, ObjectRef, World, rfc3339};
 use landfall_object::SIMULATED;
 use serde_json::Value;
 
@@ -8,9 +9,7 @@ use super::desk::{Agent, Desk, EventType, Found};
 use super::events::Correlator;
 use super::fields::{annotation, list, text};
 use super::kind::{CONFIG_MAP, SECRET};
-use crate::clock::rfc3339;
 use crate::operators::standing::{Entry, OPERATOR_RECORD, OperatorRecord, Operators, Sign, sign};
-use crate::world::{Event, ObjectRef, World};
 
 /// Which simulated operators do not act, and who was seen since it was last looked.
 #[derive(Clone, Debug, Default)]

@@ -1,5 +1,6 @@
 //! Controller revisions: the templates a stateful or daemon set has had (`pkg/controller/history`).
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::claims;
@@ -7,7 +8,6 @@ use super::desk::{Desk, Found};
 use super::fields::{child, controller_reference, count, int, map, name, namespace, set_label, text};
 use super::hash::short_hash;
 use super::kind::CONTROLLER_REVISION;
-use crate::status::Status;
 
 /// The labels of a revision with its own hash: a stateful set's, and a daemon set's
 /// (`pkg/controller/daemon/update.go`).

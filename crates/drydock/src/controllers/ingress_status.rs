@@ -1,12 +1,12 @@
 //! Ingresses get the address under which they are served, as Traefik gives it on k3s.
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Found, Outcome};
 use super::fields::{child, deleting, list, text};
 use super::kind::{INGRESS, INGRESS_CLASS, NODE};
 use crate::operators::standing::class;
-use crate::status::Status;
 
 /// Whether an ingress is served here: it names no class, or one that there is.
 pub(crate) fn is_served(ingress: &Value, class_exists: impl Fn(&str) -> bool) -> bool {

@@ -6,6 +6,7 @@ mod indexes;
 mod policy;
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_apiserver::{DeleteOptions, Propagation, Status, rfc3339};
 use serde_json::{Value, json};
 
 use super::desk::{Desk, EventType, Found, Outcome, earliest};
@@ -16,9 +17,6 @@ use super::fields::{
 use super::kind::{JOB, POD};
 use super::pods::{is_active, is_ready, is_terminating, victim_order};
 use super::{claims, pod_control};
-use crate::clock::rfc3339;
-use crate::status::Status;
-use crate::world::{DeleteOptions, Propagation};
 use indexes::Indexes;
 
 /// The finalizer that keeps a pod until it has been counted.

@@ -1,13 +1,12 @@
 //! Namespaces: furnished when made, emptied when deleted (`pkg/controller/namespace`).
 
+use landfall_apiserver::{DeleteOptions, ObjectRef, Part, Propagation, Status};
 use serde_json::{Value, json};
 
 use super::conditions::{self, Condition};
 use super::desk::{Desk, Found, Outcome};
 use super::fields::{child, deleting, list, text};
 use super::kind::{CONFIG_MAP, NAMESPACE, SERVICE_ACCOUNT};
-use crate::status::Status;
-use crate::world::{DeleteOptions, ObjectRef, Part, Propagation};
 
 /// What is deleted before all else, so that nothing is made anew meanwhile; pods go before what they need.
 const FIRST: [&str; 1] = ["pods"];

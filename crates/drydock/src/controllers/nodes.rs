@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_apiserver::{DeleteOptions, Status, rfc3339};
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Found, Outcome};
 use super::fields::{child, condition, name, namespace, text, uid};
 use super::kind::{NODE, POD};
-use crate::clock::rfc3339;
-use crate::status::Status;
-use crate::world::DeleteOptions;
 
 /// A node of the embedded cluster; by default one with 4 CPU, 8 GiB and room for 110 pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +59,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, missing: &mut Missing, node_name: &
     missing.remove(node_name);
     if condition(&node, "Ready").is_some() {
         let mut ready = node.value().clone();
-        crate::admission::untaint(&mut ready);
+        landfall_apiserver::untaint(&mut ready);
         if &ready != node.value() {
             desk.update(&NODE, ready)?;
         }

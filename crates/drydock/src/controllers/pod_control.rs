@@ -1,11 +1,11 @@
 //! Making and removing pods on behalf of a controller, and saying so (`controller_utils.go`, RealPodControl).
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, EventType, Found};
 use super::fields::{controller_reference, map, name, namespace};
 use super::kind::POD;
-use crate::status::Status;
 
 /// A pod from `template`, owned by `owner`, named by the owner's name and a generated suffix.
 pub(super) fn from_template(template: &Value, owner: &Value) -> Value {

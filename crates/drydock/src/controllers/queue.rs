@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
-
-use crate::world::ObjectRef;
+use landfall_apiserver::ObjectRef;
 
 /// Which controller is to look at an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

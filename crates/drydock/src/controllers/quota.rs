@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use landfall_apiserver::Status;
 use landfall_object::{Quantity, QuantityFormat};
 use serde_json::{Map, Value, json};
 
@@ -10,7 +11,6 @@ use super::fields::{deleting, int, list, map, text};
 use super::kind::{CLAIM, POD, QUOTA, SERVICE};
 use super::pods::is_terminated;
 use crate::scheduler::{amount, demand};
-use crate::status::Status;
 
 /// Recounts one quota.
 pub(super) fn reconcile(desk: &mut Desk<'_>, namespace: &str, name: &str) -> Result<Outcome, Status> {

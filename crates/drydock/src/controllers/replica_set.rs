@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::claims;
@@ -12,7 +13,6 @@ use super::kind::{Kind, POD, REPLICA_SET};
 use super::pod_control;
 use super::pods::{available_at, is_active, is_available, is_ready, is_terminating, victim_order};
 use super::rollout::wanted;
-use crate::status::Status;
 
 /// The most pods made or removed in one go.
 const BURST: usize = 500;

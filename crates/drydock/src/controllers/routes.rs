@@ -1,5 +1,6 @@
 //! Which controllers want to know of a change.
 
+use landfall_apiserver::{Change, Event, ObjectRef, Stored, World};
 use landfall_object::references::provides;
 use serde_json::Value;
 
@@ -12,7 +13,6 @@ use super::kind::{
 use super::pods::is_terminated;
 use super::queue::{Queue, Role};
 use super::selector;
-use crate::world::{Change, Event, ObjectRef, Stored, World};
 
 /// The controllers that look after each kind itself.
 const OWN: &[(Kind, Role)] = &[

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
+use landfall_apiserver::{Credentials, Grant, Status, rfc3339};
 use rcgen::{CertificateSigningRequestParams, DnType, DnValue, SanType};
 use serde_json::{Value, json};
 
@@ -12,9 +13,6 @@ use super::desk::{Desk, Found, Outcome};
 use super::fields::{child, condition, int, list, text};
 use super::kind::SIGNING_REQUEST;
 use super::usages::{Usages, meaning};
-use crate::clock::rfc3339;
-use crate::credentials::{Credentials, Grant};
-use crate::status::Status;
 
 /// How long a certificate is good when less is not asked for (`--cluster-signing-duration`).
 const LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);

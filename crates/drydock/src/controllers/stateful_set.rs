@@ -4,6 +4,7 @@ mod identity;
 
 use std::collections::BTreeMap;
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::claims;
@@ -14,7 +15,6 @@ use super::kind::{CLAIM, POD, STATEFUL_SET};
 use super::pod_control;
 use super::pods::{available_at, is_available, is_ready};
 use super::rollout::wanted;
-use crate::status::Status;
 
 pub(super) use identity::ordinal;
 

@@ -1,6 +1,7 @@
 //! Claims and volumes: made by a simulated local-path provisioner, bound, protected, given back
 //! (`pkg/controller/volume/persistentvolume`, `pvcprotection`).
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::desk::{Agent, Desk, EventType, Found, Outcome};
@@ -13,7 +14,6 @@ use super::pods::is_terminated;
 use super::selector;
 use crate::behaviour::Behaviour;
 use crate::scheduler::{amount, claims_of, selected_node, waits_for_consumer};
-use crate::status::Status;
 
 const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
 const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";

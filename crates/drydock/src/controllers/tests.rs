@@ -15,16 +15,13 @@ mod standing;
 mod storage;
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_apiserver::{Actor, Clock, Credentials, DeleteOptions, ObjectRef, Randomness, Settings, Stored, World};
 use serde_json::{Value, json};
 
 use super::fields::{name, text};
 use super::{ControlPlane, Controllers};
 use crate::behaviour::{Behaviour, Play};
-use crate::clock::Clock;
-use crate::credentials::Credentials;
-use crate::randomness::Randomness;
 use crate::simulation::Simulation;
-use crate::world::{Actor, DeleteOptions, ObjectRef, Settings, Stored, World};
 
 /// A world with its control plane, driven by hand.
 struct Stage {
@@ -36,7 +33,8 @@ struct Stage {
 impl Stage {
     fn new(plane: ControlPlane) -> Self {
         let mut world = World::new(Clock::virtual_clock(), Randomness::from_seed(7), Settings::default());
-        crate::bootstrap::prepare(&mut world, &plane.nodes).expect("a new world");
+        landfall_apiserver::prepare(&mut world).expect("a new world");
+        crate::kubelet::register(&mut world, &plane.nodes).expect("nodes");
         let behaviour = Behaviour::new(plane.play.clone()).into();
         let credentials = Credentials::generate().expect("keys").into();
         let mut stage =

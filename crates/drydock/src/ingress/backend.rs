@@ -1,5 +1,6 @@
 //! From a service's port to a ready pod and the answer of its container.
 
+use landfall_apiserver::{Backend, Stored, World};
 use serde_json::Value;
 
 use super::rules::Route;
@@ -8,16 +9,7 @@ use crate::controllers::kind::{POD, SERVICE};
 use crate::controllers::pods::{is_ready, is_terminated};
 use crate::controllers::selector::map_matches;
 use crate::controllers::service_target_port;
-use crate::world::{Stored, World};
 use std::sync::Arc;
-
-/// Who answers.
-pub(crate) struct Backend {
-    /// The pod.
-    pub(crate) pod: Arc<Stored>,
-    /// The port on the pod.
-    pub(crate) port: u16,
-}
 
 /// Why nobody answers.
 #[derive(Clone, Debug, PartialEq, Eq)]

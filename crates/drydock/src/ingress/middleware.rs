@@ -1,12 +1,12 @@
 //! Middlewares: redirects, rewrites and headers, from Traefik's objects and from annotations.
 
+use landfall_apiserver::World;
 use regex::Regex;
 use serde_json::Value;
 
 use super::rules::wants_tls;
 use crate::controllers::fields::{annotation, entries, int, list, name, namespace, text, truth};
 use crate::controllers::kind::MIDDLEWARE;
-use crate::world::World;
 
 /// The deepest chain of middlewares.
 const DEEPEST: usize = 8;

@@ -1,5 +1,6 @@
 //! The table of rules: every path of every Ingress and every route of every IngressRoute, best fit first.
 
+use landfall_apiserver::World;
 use serde_json::Value;
 
 use super::Entry;
@@ -8,7 +9,6 @@ use super::middleware::Middleware;
 use crate::controllers::fields::{annotation, deleting, list, name, namespace, text};
 use crate::controllers::is_served_ingress;
 use crate::controllers::kind::{INGRESS, INGRESS_CLASS, INGRESS_ROUTE};
-use crate::world::World;
 
 /// Where a request goes.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use landfall_apiserver::{Backend, Containers, Plane, ServeLimits};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -23,10 +24,7 @@ use super::backend::{self, Unavailable};
 use super::matcher::Asked;
 use super::middleware::{Passed, Passing, pass};
 use super::{Entry, SIMULATED_HEADER, UNDECLARED_HEADER, rules, tls};
-use crate::containers::Containers;
 use crate::controllers::fields::{name, namespace, text};
-use crate::lines::{HEAD, PING};
-use crate::plane::Plane;
 
 /// How long a request's body may take.
 const SENDING: Duration = Duration::from_secs(60);
@@ -155,8 +153,9 @@ where
     });
     // A client that goes away in the middle is no error of ours.
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PING);
+    let ServeLimits { head, ping, .. } = ServeLimits::default();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(head);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(ping).keep_alive_timeout(ping);
     let _ = builder.serve_connection(stream, service).await;
 }
 
@@ -286,7 +285,7 @@ fn unavailable(route: &rules::Route, why: &Unavailable) -> Answer {
 /// What the container behind a port answers, and otherwise how to declare it.
 pub(crate) fn answer_of(
     containers: &dyn Containers,
-    backend: &backend::Backend,
+    backend: &Backend,
     method: &str,
     path: &str,
     body: &[u8],

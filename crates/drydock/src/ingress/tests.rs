@@ -5,15 +5,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
+use landfall_apiserver::{Actor, Clock, Randomness};
 use serde_json::{Value, json};
 
 use super::{IngressOptions, IngressServer, SIMULATED_HEADER};
 use crate::behaviour::Play;
-use crate::clock::Clock;
 use crate::cluster::{Cluster, Drive, Options};
 use crate::controllers::ControlPlane;
-use crate::randomness::Randomness;
-use crate::world::Actor;
 
 async fn stand() -> (Cluster, IngressServer) {
     let play = Play::parse(&json!({"simulation": {
@@ -141,7 +139,7 @@ async fn middlewares_redirect_and_rewrite() {
 #[tokio::test]
 async fn without_a_rule_nothing_is_found() {
     let (cluster, ingress) = stand().await;
-    let reference = crate::world::ObjectRef {
+    let reference = landfall_apiserver::ObjectRef {
         resource: "ingresses.networking.k8s.io".into(),
         namespace: "default".into(),
         name: "all".into(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base64::Engine as _;
+use landfall_apiserver::Plane;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
@@ -14,7 +15,6 @@ use super::rules::secret_of;
 use crate::controllers::fields::text;
 use crate::controllers::kind::SECRET;
 use crate::operators::cert_manager::issued::self_signed;
-use crate::plane::Plane;
 
 /// Chooses a certificate by the name the client asks for.
 pub(super) struct Certificates {

@@ -1,13 +1,17 @@
 //! What a container answers to logs, commands and requests: what is declared, and that it is simulated.
 
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
 use jiff::Timestamp;
+use landfall_apiserver::{Backend, Containers, ExecOutcome, HttpAnswer, Life, LogLine, Stored, World};
 use serde_json::Value;
 
 use super::probe::port_number;
 use super::status::container_status;
 use crate::behaviour::Behaviour;
-use crate::containers::{Containers, ExecOutcome, HttpAnswer, Life, LogLine};
 use crate::controllers::fields::{instant, list, text};
+use crate::ingress::{answer_of, ready_pods};
 use crate::simulation::fill;
 
 /// The beginning of a command, for marks and messages.
@@ -86,6 +90,14 @@ impl Containers for Behaviour {
         headers.push(("content-type".to_owned(), answer.content_type().to_owned()));
         let body = fill(&answer.text(), pod, name).into_bytes();
         Some(HttpAnswer { status: answer.status, headers, body })
+    }
+
+    fn ready(&self, world: &World, service: &Stored, port: &Value) -> Vec<Backend> {
+        ready_pods(world, service, port)
+    }
+
+    fn pass(&self, backend: &Backend, method: &str, path: &str, body: &[u8]) -> Response<Full<Bytes>> {
+        answer_of(self, backend, method, path, body)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One container from waiting to running to ended, and again.
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_apiserver::rfc3339;
 use landfall_object::ports::{Asker, UnknownPort};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -8,7 +9,6 @@ use sha2::{Digest, Sha256};
 use super::probe::{ProbeKind, Standing};
 use super::status::{is_kept_unready, is_meant_to_end, is_sidecar};
 use super::{Edge, Work, hooks, status};
-use crate::clock::rfc3339;
 use crate::controllers::desk::EventType;
 use crate::controllers::fields::{count, instant, int, list, namespace, text, truth};
 use crate::fault::Effect;

@@ -1,10 +1,10 @@
 //! The parts of a pod's status that follow from its containers: phase and conditions (`pkg/kubelet/status/generate.go`).
 
+use landfall_apiserver::rfc3339;
 use serde_json::{Value, json};
 
 use super::Work;
 use crate::behaviour::Play;
-use crate::clock::rfc3339;
 use crate::controllers::fields::{int, list, text, truth};
 use crate::fault::Effect;
 

@@ -1,6 +1,7 @@
 //! The end of a pod: its containers are stopped, then it is taken off the node.
 
 use jiff::SignedDuration;
+use landfall_apiserver::{DeleteOptions, Status};
 use landfall_object::ports::Asker;
 
 use super::{Work, hooks};
@@ -8,8 +9,6 @@ use crate::controllers::desk::{EventType, Outcome};
 use crate::controllers::fields::{count, instant, int, list, name, namespace, text, uid};
 use crate::controllers::kind::POD;
 use crate::controllers::pods::is_terminated;
-use crate::status::Status;
-use crate::world::DeleteOptions;
 
 /// The exit code of a process that a TERM signal ends.
 const TERMINATED: i64 = 143;

@@ -6,18 +6,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use issued::{Authority, Signing, Term};
 use jiff::Timestamp;
+use landfall_apiserver::{ObjectRef, Status, rfc3339};
 use landfall_object::SIMULATED;
 use serde_json::{Value, json};
 
-use crate::clock::rfc3339;
 use crate::controllers::desk::{Desk, EventType, Found, Outcome};
 use crate::controllers::fields::{
     annotation, child, controller_reference, deleting, entries, instant, is_controlled_by, list, map, name, namespace,
     text,
 };
 use crate::controllers::kind::{CERTIFICATE, CLUSTER_ISSUER, INGRESS, ISSUER, Kind, SECRET};
-use crate::status::Status;
-use crate::world::ObjectRef;
 
 /// Where cluster issuers look for their secrets.
 const HOME: &str = "cert-manager";

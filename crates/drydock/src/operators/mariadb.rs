@@ -12,14 +12,13 @@
 mod server;
 mod statement;
 
+use landfall_apiserver::{ObjectRef, Status};
 use serde_json::{Value, json};
 
 use crate::controllers::conditions::{self, Condition};
 use crate::controllers::desk::{Desk, Found, Outcome};
 use crate::controllers::fields::{namespace, text};
 use crate::controllers::kind::{Kind, MARIADB, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER, SECRET};
-use crate::status::Status;
-use crate::world::ObjectRef;
 
 /// Looks at a server, a database, a user or a grant.
 pub(crate) fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status> {

@@ -1,9 +1,9 @@
 //! The sealed-secrets controller, simulated: keys come true, values are marked placeholders, nothing is decrypted.
 
+use landfall_apiserver::{Status, rfc3339};
 use landfall_object::SIMULATED;
 use serde_json::{Value, json};
 
-use crate::clock::rfc3339;
 use crate::controllers::desk::{Agent, Desk, EventType, Found, Outcome};
 use crate::controllers::fields::{
     annotate, annotation, child, controller_reference, count, deleting, is_controlled_by, list, map, name, namespace,
@@ -11,7 +11,6 @@ use crate::controllers::fields::{
 };
 use crate::controllers::kind::{SEALED_SECRET, SECRET};
 use crate::operators::standing::is_written_by_others;
-use crate::status::Status;
 
 /// What stands in for every value, in base64.
 const PLACEHOLDER: &str = "fnNpbXVsYXRlZA==";

@@ -1,12 +1,12 @@
 //! Traefik, simulated: what an IngressRoute refers to must be there; what is not is reported as an event.
 
+use landfall_apiserver::Status;
 use serde_json::Value;
 
 use crate::controllers::desk::{Desk, EventType, Outcome};
 use crate::controllers::fields::{deleting, int, list, namespace, text};
 use crate::controllers::kind::{INGRESS_ROUTE, MIDDLEWARE, SECRET, SERVICE};
 use crate::ingress::matcher::Matcher;
-use crate::status::Status;
 
 /// Checks one IngressRoute.
 pub(crate) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Outcome, Status> {

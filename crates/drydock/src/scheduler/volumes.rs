@@ -1,5 +1,6 @@
 //! Claims: a pod waits for those that must be bound first, and decides where the others are made.
 
+use landfall_apiserver::Status;
 use serde_json::Value;
 
 use super::{claims_of, select_node};
@@ -7,7 +8,6 @@ use crate::controllers::desk::Desk;
 use crate::controllers::fields::{deleting, entries, label, list, namespace, text};
 use crate::controllers::kind::{CLAIM, NODE, STORAGE_CLASS, VOLUME};
 use crate::controllers::selector::expression_matches;
-use crate::status::Status;
 
 /// Whether the claim's volume is only made once a pod has a node.
 pub(crate) fn waits_for_consumer(desk: &Desk<'_>, claim: &Value) -> bool {

@@ -1,5 +1,6 @@
 //! Which replica sets a deployment has, which is the new one, and what becomes of the others.
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::super::claims;
@@ -13,7 +14,6 @@ use super::super::kind::{DEPLOYMENT, REPLICA_SET};
 use super::super::revision::{Presence, REVISION, inherit, record_size, revision};
 use super::super::rollout::{Fence, new_set_replicas, wanted};
 use super::{Rollout, fresh_condition, rollout_status, set_condition};
-use crate::status::Status;
 
 /// The label that ties pods and sets to a template.
 pub(in crate::controllers) const TEMPLATE_HASH: &str = "pod-template-hash";

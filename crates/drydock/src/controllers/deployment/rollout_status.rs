@@ -1,6 +1,7 @@
 //! What a deployment says about its rollout (`pkg/controller/deployment/progress.go`).
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::super::conditions;
@@ -9,7 +10,6 @@ use super::super::fields::{count, instant, int, list, name, set_count, text};
 use super::super::kind::DEPLOYMENT;
 use super::super::rollout::{Fence, wanted};
 use super::{Rollout, fresh_condition, set_condition};
-use crate::status::Status;
 
 /// The time a rollout may stand still, if there is a limit.
 pub(super) fn deadline(deployment: &Value) -> Option<SignedDuration> {

@@ -1,5 +1,6 @@
 //! How the replica sets of a deployment grow and shrink.
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::super::desk::{Desk, EventType};
@@ -8,7 +9,6 @@ use super::super::kind::REPLICA_SET;
 use super::super::revision::record_size;
 use super::super::rollout::{Fence, is_rolling, new_set_replicas, proportion, wanted};
 use super::Rollout;
-use crate::status::Status;
 
 /// Gives a set another size and records the deployment's (`scaleReplicaSet`); whether the size changed.
 fn resize(desk: &mut Desk<'_>, deployment: &Value, set: &mut Value, replicas: i64) -> Result<bool, Status> {

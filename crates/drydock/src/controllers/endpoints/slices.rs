@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::super::desk::{Desk, Found};
@@ -11,7 +12,6 @@ use super::super::fields::{
 use super::super::kind::ENDPOINT_SLICE;
 use super::super::pods::is_ready;
 use super::{belongs, hostname, labels_of, mark_headless, protocol, settle, target, target_port};
-use crate::status::Status;
 
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";

@@ -1,6 +1,7 @@
 //! Counting ended pods exactly once: noted in the status, let go, then added up
 //! (`trackJobStatusAndRemoveFinalizers`).
 
+use landfall_apiserver::Status;
 use serde_json::{Value, json};
 
 use super::super::desk::{Desk, EventType, Found};
@@ -9,7 +10,6 @@ use super::super::fields::{
 };
 use super::super::kind::{JOB, POD};
 use super::{TRACKING, Work, condition, has_failed, indexes, policy};
-use crate::status::Status;
 
 /// Most pods noted at once.
 const MOST_UNCOUNTED: usize = 500;

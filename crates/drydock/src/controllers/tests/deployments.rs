@@ -114,9 +114,9 @@ fn recreate_waits_until_the_old_pods_are_gone() {
     for event in stage.world.events_since(before).expect("kept") {
         if &*event.object_ref.resource == "pods" {
             match event.change {
-                crate::world::Change::Added => alive += 1,
-                crate::world::Change::Deleted => alive -= 1,
-                crate::world::Change::Modified => {}
+                landfall_apiserver::Change::Added => alive += 1,
+                landfall_apiserver::Change::Deleted => alive -= 1,
+                landfall_apiserver::Change::Modified => {}
             }
             assert!(alive <= 1, "two pods at once");
         }

@@ -24,10 +24,10 @@ fn approve(stage: &mut Stage) {
     object["status"]["conditions"] =
         json!([{"type": "Approved", "status": "True", "reason": "Because", "message": "of the test"}]);
     let reference =
-        crate::world::ObjectRef { resource: REQUESTS.into(), namespace: String::new(), name: "jane".to_owned() };
+        landfall_apiserver::ObjectRef { resource: REQUESTS.into(), namespace: String::new(), name: "jane".to_owned() };
     let actor = stage.actor.clone();
     let approved = |there: &mut Value| *there = object;
-    stage.world.modify(&actor, &reference, crate::world::Part::Approval, approved).expect("approved");
+    stage.world.modify(&actor, &reference, landfall_apiserver::Part::Approval, approved).expect("approved");
     stage.rest();
 }
 

@@ -1,12 +1,12 @@
 //! Simulated operators beside real ones.
 
+use landfall_apiserver::{Actor, ObjectRef, Part};
 use serde_json::{Value, json};
 
 use super::super::fields::{annotation, condition, text};
 use super::super::{ControlPlane, Controllers};
 use super::Stage;
 use crate::operators::standing::Operators;
-use crate::world::{Actor, ObjectRef, Part};
 
 const SEALED: &str = "sealedsecrets.bitnami.com";
 const CERTIFICATES: &str = "certificates.cert-manager.io";
@@ -58,7 +58,7 @@ fn a_twin_stands_back_when_somebody_else_writes_a_status() {
     stage.controllers = Controllers::new(
         ControlPlane::default(),
         crate::behaviour::Behaviour::default().into(),
-        crate::credentials::Credentials::generate().expect("keys").into(),
+        landfall_apiserver::Credentials::generate().expect("keys").into(),
     );
     stage.create(SEALED, sealed("later"));
     stage.rest();
@@ -66,7 +66,7 @@ fn a_twin_stands_back_when_somebody_else_writes_a_status() {
     // Told to act again, it does.
     let record =
         ObjectRef { resource: "configmaps".into(), namespace: "kube-system".into(), name: "landfall-operators".into() };
-    stage.world.delete(&stage.actor, &record, &crate::world::DeleteOptions::default()).expect("deleted");
+    stage.world.delete(&stage.actor, &record, &landfall_apiserver::DeleteOptions::default()).expect("deleted");
     stage.rest();
     assert_eq!(stage.names("secrets"), ["keys", "later", "more"]);
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
+use landfall_apiserver::set_validity;
 use landfall_object::SIMULATED;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType};
 use serde_json::{Value, json};
@@ -13,7 +14,6 @@ use x509_parser::prelude::{FromDer, Pem, X509Certificate};
 
 use crate::controllers::fields::{annotation, int, list, text, truth};
 use crate::controllers::usages::{Usage, Usages, meaning};
-use crate::credentials::set_validity;
 use crate::simulation::parse_duration;
 
 /// How long a certificate is good when nothing is said: 90 days.

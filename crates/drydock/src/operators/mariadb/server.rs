@@ -1,5 +1,6 @@
 //! A `MariaDB`: its secrets, services and stateful set, and with them its readiness.
 
+use landfall_apiserver::Status;
 use landfall_object::SIMULATED;
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,6 @@ use crate::controllers::kind::{
     BUDGET, CONFIG_MAP, Kind, MARIADB, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER, SECRET, SERVICE, SERVICE_ACCOUNT,
     STATEFUL_SET,
 };
-use crate::status::Status;
 
 /// What stands in for a generated password, in base64.
 const PLACEHOLDER: &str = "fnNpbXVsYXRlZA==";

@@ -1,5 +1,6 @@
 //! Databases, users and grants: statements that the operator runs on a server once it is ready.
 
+use landfall_apiserver::Status;
 use serde_json::Value;
 
 use super::{Verdict, secret_key, server_of, write_status};
@@ -8,7 +9,6 @@ use crate::controllers::fields::{
     add_finalizer, deleting, has_finalizer, is_true, list, name, namespace, remove_finalizer, text,
 };
 use crate::controllers::kind::{Kind, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER};
-use crate::status::Status;
 
 /// One kind of statement.
 pub(super) struct Statement {

@@ -1,5 +1,6 @@
 //! What shows that a real operator acts: it holds its lease, it writes a status, it writes what its twin has made.
 
+use landfall_apiserver::{Change, Event};
 use landfall_object::SIMULATED;
 use serde_json::Value;
 
@@ -7,7 +8,6 @@ use super::{TWINS, Twin, of_class};
 use crate::controllers::fields::{annotation, controller_of, list, name, namespace, text};
 use crate::controllers::kind::{INGRESS, SECRET};
 use crate::operators::sealed_secrets;
-use crate::world::{Change, Event};
 
 const LEASES: &str = "leases.coordination.k8s.io";
 /// The annotation that named an ingress's class before there was a field.
@@ -100,7 +100,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::world::{ObjectRef, Stored};
+    use landfall_apiserver::{ObjectRef, Stored};
 
     fn event(resource: &str, before: Option<Value>, object: Value) -> Event {
         let stored = |object| Arc::new(Stored::new(object, 1));

@@ -79,7 +79,7 @@ pub(super) fn taint(review: &mut Review<'_>) {
 }
 
 /// Takes away what [`taint`] put on a node.
-pub(crate) fn untaint(node: &mut Value) {
+pub fn untaint(node: &mut Value) {
     let Some(spec) = node.get_mut("spec").and_then(Value::as_object_mut) else { return };
     let Some(list) = spec.get_mut("taints").and_then(Value::as_array_mut) else { return };
     list.retain(|taint| taint["key"] != NOT_READY);

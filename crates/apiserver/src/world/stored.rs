@@ -16,7 +16,8 @@ pub struct Stored {
 }
 
 impl Stored {
-    pub(crate) fn new(value: Value, version: u64) -> Self {
+    /// An object as it is at a resource version.
+    pub fn new(value: Value, version: u64) -> Self {
         // What is no object at all cannot get here past decoding; should it, it is kept as an empty one.
         let object = Object::from_value(value).unwrap_or_else(|_| Object::from_map(serde_json::Map::new()));
         Self { object, version, rest: OnceLock::new(), controller: OnceLock::new() }
@@ -122,7 +123,7 @@ impl Stored {
     }
 
     /// The uid of the owner with `controller: true`. Found once: controllers ask it of all pods that there are.
-    pub(crate) fn controller_uid(&self) -> Option<&str> {
+    pub fn controller_uid(&self) -> Option<&str> {
         let find = || self.controller().map(|owner| owner["uid"].as_str().unwrap_or_default().into());
         self.controller.get_or_init(find).as_deref()
     }

@@ -26,16 +26,20 @@ impl std::fmt::Debug for Authority {
 }
 
 /// What a certificate that is signed on request may be used for, and how long.
-pub(crate) struct Grant {
-    pub(crate) usages: Vec<KeyUsagePurpose>,
-    pub(crate) purposes: Vec<ExtendedKeyUsagePurpose>,
-    pub(crate) not_before: Timestamp,
-    pub(crate) not_after: Timestamp,
+pub struct Grant {
+    /// What the key may do.
+    pub usages: Vec<KeyUsagePurpose>,
+    /// What the certificate may be shown for.
+    pub purposes: Vec<ExtendedKeyUsagePurpose>,
+    /// From when it is good.
+    pub not_before: Timestamp,
+    /// Until when it is good.
+    pub not_after: Timestamp,
 }
 
 /// The authority that signs the server's certificate, the key that signs service account tokens, the admin's token.
 #[derive(Clone)]
-pub(crate) struct Credentials {
+pub struct Credentials {
     authority_pem: String,
     authority_key_pem: String,
     /// PKCS#8 PEM of the P-256 key that signs service account tokens.
@@ -47,7 +51,11 @@ pub(crate) struct Credentials {
 const PARTS: [&str; 4] = ["authority", "authority-key", "signing-key", "token"];
 
 impl Credentials {
-    pub(crate) fn generate() -> Result<Self, Error> {
+    /// New ones from the machine's randomness.
+    ///
+    /// # Errors
+    /// [`Error::Certificate`], [`Error::Entropy`].
+    pub fn generate() -> Result<Self, Error> {
         let key = KeyPair::generate().map_err(Error::certificate)?;
         let authority = authority_params().self_signed(&key).map_err(Error::certificate)?;
         let mut token = [0u8; 24];
@@ -81,12 +89,12 @@ impl Credentials {
     }
 
     /// PEM of the authority's certificate.
-    pub(crate) fn authority(&self) -> &str {
+    pub fn authority(&self) -> &str {
         &self.authority_pem
     }
 
     /// The admin's bearer token.
-    pub(crate) fn token(&self) -> &str {
+    pub fn token(&self) -> &str {
         &self.token
     }
 
@@ -118,7 +126,10 @@ impl Credentials {
     }
 
     /// Signs a request: its subject, names and key, and of the rest only what is granted; the certificate as PEM.
-    pub(crate) fn sign(&self, mut request: CertificateSigningRequestParams, grant: Grant) -> Result<String, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Certificate`].
+    pub fn sign(&self, mut request: CertificateSigningRequestParams, grant: Grant) -> Result<String, Error> {
         let params = &mut request.params;
         params.is_ca = IsCa::ExplicitNoCa;
         params.use_authority_key_identifier_extension = true;
@@ -141,7 +152,10 @@ impl Credentials {
     }
 
     /// A client certificate for a user in groups: certificate and key, both PEM.
-    pub(crate) fn client_certificate(&self, user: &str, groups: &[&str]) -> Result<(String, String), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Certificate`].
+    pub fn client_certificate(&self, user: &str, groups: &[&str]) -> Result<(String, String), Error> {
         let issuer = self.issuer()?;
         let key = KeyPair::generate().map_err(Error::certificate)?;
         let mut params = CertificateParams::default();
@@ -157,7 +171,7 @@ impl Credentials {
 }
 
 /// Sets from when until when a certificate is good, to the second.
-pub(crate) fn set_validity(params: &mut CertificateParams, not_before: Timestamp, not_after: Timestamp) {
+pub fn set_validity(params: &mut CertificateParams, not_before: Timestamp, not_after: Timestamp) {
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     let instant = |at: Timestamp| epoch + std::time::Duration::from_secs(at.as_second().try_into().unwrap_or(0));
     params.not_before = instant(not_before);

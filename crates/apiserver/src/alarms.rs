@@ -8,16 +8,16 @@ use tokio::sync::{Notify, oneshot};
 
 /// Sleepers by the instant at which they want to be woken; virtual time jumps to them as it does to controllers' timers.
 #[derive(Default)]
-pub(crate) struct Alarms {
+pub struct Alarms {
     pending: Mutex<BTreeMap<(Timestamp, u64), oneshot::Sender<()>>>,
     next_id: std::sync::atomic::AtomicU64,
     /// Told when an earlier alarm than before may have been set.
-    pub(crate) set: Notify,
+    pub set: Notify,
 }
 
 impl Alarms {
     /// Sets an alarm; the receiver ends when it rings, and with an error when the cluster is gone.
-    pub(crate) fn set(&self, at: Timestamp) -> oneshot::Receiver<()> {
+    pub fn set(&self, at: Timestamp) -> oneshot::Receiver<()> {
         let (ring, woken) = oneshot::channel();
         let id = self.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.pending.lock().insert((at, id), ring);
@@ -26,7 +26,7 @@ impl Alarms {
     }
 
     /// Wakes everyone whose time has come; answers the next alarm, those of sleepers who have gone left out.
-    pub(crate) fn ring(&self, now: Timestamp) -> Option<Timestamp> {
+    pub fn ring(&self, now: Timestamp) -> Option<Timestamp> {
         let mut pending = self.pending.lock();
         pending.retain(|_, ring| !ring.is_closed());
         while let Some(entry) = pending.first_entry() {

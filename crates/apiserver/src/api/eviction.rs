@@ -74,13 +74,19 @@ fn ask_budgets(world: &mut World, pod: &Stored, effect: Effect) -> Result<Option
     };
     let healthy = number(budget, "currentHealthy");
     let desired = number(budget, "desiredHealthy");
-    if !crate::controllers::is_ready(pod) {
+    if !is_ready(pod) {
         let always = budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow";
         if always || (healthy >= desired && desired > 0) {
             return Ok(None);
         }
     }
     take_one(world, pod, budget, effect).map(|()| None)
+}
+
+/// Whether the pod's Ready condition is `True`.
+fn is_ready(pod: &Stored) -> bool {
+    let conditions = pod["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    conditions.iter().find(|condition| condition["type"] == "Ready").is_some_and(|ready| ready["status"] == "True")
 }
 
 fn number(budget: &Stored, field: &str) -> i64 {

@@ -10,11 +10,11 @@ use parking_lot::Mutex;
 ///
 /// Virtual time stands still while a client has something to take in: it could not react in time otherwise.
 #[derive(Default)]
-pub(crate) struct Watchers {
+pub struct Watchers {
     open: Mutex<BTreeMap<u64, u64>>,
     next: AtomicU64,
     /// Told whenever a watch comes to rest or ends.
-    pub(crate) rested: tokio::sync::Notify,
+    pub rested: tokio::sync::Notify,
 }
 
 /// One open watch; gone from the list when dropped.
@@ -32,7 +32,7 @@ impl Watchers {
     }
 
     /// Whether all clients have come back for more after everything up to this version.
-    pub(crate) fn at_rest(&self, version: u64) -> bool {
+    pub fn at_rest(&self, version: u64) -> bool {
         self.open.lock().values().all(|read| *read >= version)
     }
 }

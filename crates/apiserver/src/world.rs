@@ -206,11 +206,13 @@ impl World {
         &self.registry
     }
 
-    pub(crate) fn set_clock(&mut self, clock: Clock) {
+    /// Takes the time from another clock from now on.
+    pub fn set_clock(&mut self, clock: Clock) {
         self.clock = clock;
     }
 
-    pub(crate) fn configure(&mut self, settings: Settings) {
+    /// Puts other settings in place of those that it was made with.
+    pub fn configure(&mut self, settings: Settings) {
         self.ring.set_capacity(settings.history);
         self.settings = Arc::new(settings);
     }

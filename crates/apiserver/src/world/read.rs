@@ -48,7 +48,7 @@ impl World {
     }
 
     /// How many objects there are, of all resources.
-    pub(crate) fn total(&self) -> usize {
+    pub fn total(&self) -> usize {
         self.objects.values().map(|objects| objects.len()).sum()
     }
 

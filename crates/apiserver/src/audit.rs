@@ -35,7 +35,7 @@ const KEPT: usize = 4096;
 
 /// The last entries, oldest first.
 #[derive(Default)]
-pub(crate) struct AuditLog(Mutex<VecDeque<AuditEntry>>);
+pub struct AuditLog(Mutex<VecDeque<AuditEntry>>);
 
 impl AuditLog {
     pub(crate) fn record(&self, entry: AuditEntry) {
@@ -46,7 +46,8 @@ impl AuditLog {
         entries.push_back(entry);
     }
 
-    pub(crate) fn entries(&self) -> Vec<AuditEntry> {
+    /// The entries that are kept, oldest first.
+    pub fn entries(&self) -> Vec<AuditEntry> {
         self.0.lock().iter().cloned().collect()
     }
 }

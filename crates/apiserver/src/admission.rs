@@ -16,7 +16,7 @@ mod pods;
 mod quota;
 mod service_account;
 
-pub(crate) use classes::untaint;
+pub use classes::untaint;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use super::Call;
 use super::answer::{Answer, Body};
 use super::dispatch::Target;
-use crate::ingress::{Backend, answer_of, ready_pods};
+use crate::containers::{Backend, Containers};
 use crate::plane::Plane;
 use crate::status::Status;
 use crate::world::World;
@@ -32,11 +32,11 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
     let backend = {
         let world = plane.world.lock();
         match &*target.resource.id {
-            "services" => of_service(&world, namespace, id)?,
+            "services" => of_service(&world, &*plane.containers, namespace, id)?,
             _ => of_pod(&world, namespace, id)?,
         }
     };
-    let answer = answer_of(&*plane.containers, &backend, call.method.as_str(), &with_query(&path, call), &call.body);
+    let answer = plane.containers.pass(&backend, call.method.as_str(), &with_query(&path, call), &call.body);
     Ok(answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
 }
 
@@ -62,7 +62,7 @@ fn name_and_port(id: &str) -> Option<(&str, &str)> {
     .filter(|(name, _)| !name.is_empty())
 }
 
-fn of_service(world: &World, namespace: &str, id: &str) -> Result<Backend, Status> {
+fn of_service(world: &World, containers: &dyn Containers, namespace: &str, id: &str) -> Result<Backend, Status> {
     let Some((name, wanted)) = name_and_port(id) else {
         return Err(Status::bad_request(format!("invalid service request {id:?}")));
     };
@@ -79,7 +79,7 @@ fn of_service(world: &World, namespace: &str, id: &str) -> Result<Backend, Statu
             Err(_) => ports.iter().find(|port| port["name"].as_str().unwrap_or_default() == wanted),
         };
     let none = || Status::unavailable(format!("no endpoints available for service {id:?}"));
-    let ready = ready_pods(world, &service, port.ok_or_else(none)?);
+    let ready = containers.ready(world, &service, port.ok_or_else(none)?);
     ready.into_iter().next().ok_or_else(none)
 }
 

@@ -7,13 +7,13 @@ use super::{Change, Effect, ObjectRef, World};
 
 impl World {
     /// All objects that are stored, by resource, namespace and name.
-    pub(crate) fn objects_of_all(&self) -> Vec<Object> {
+    pub fn objects_of_all(&self) -> Vec<Object> {
         self.objects.values().flat_map(|objects| objects.values()).map(|stored| stored.object().clone()).collect()
     }
 
     /// Puts objects in place as they are, without admission, under new resource versions; gives those of kinds that
     /// are not served.
-    pub(crate) fn import(&mut self, objects: Vec<Object>) -> Vec<Object> {
+    pub fn import(&mut self, objects: Vec<Object>) -> Vec<Object> {
         let (definitions, rest): (Vec<Object>, Vec<Object>) =
             objects.into_iter().partition(|object| object.kind() == "CustomResourceDefinition");
         let mut unknown = Vec::new();

@@ -13,10 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Cluster;
 use crate::api::{PeerCertificate, Service};
 use crate::error::Error;
 use crate::lines::{Line, Lines, ServeLimits};
+use crate::plane::Plane;
 
 /// An API that is being served; ends when dropped.
 pub struct Served {
@@ -37,7 +37,7 @@ impl Served {
 }
 
 /// A kubeconfig (JSON, which is YAML) with one context named `landfall`.
-fn kubeconfig(server: &str, authority: &str, token: &str) -> String {
+pub fn kubeconfig(server: &str, authority: &str, token: &str) -> String {
     use base64::Engine as _;
     let authority = base64::engine::general_purpose::STANDARD.encode(authority);
     let config = json!({
@@ -51,48 +51,37 @@ fn kubeconfig(server: &str, authority: &str, token: &str) -> String {
     crate::yaml_text::emit(&config)
 }
 
-impl Cluster {
-    /// Serves the API over TLS; port 0 takes a free one.
-    ///
-    /// # Errors
-    /// [`Error::Listen`] when the address cannot be bound.
-    pub async fn serve(&self, address: SocketAddr) -> Result<Served, Error> {
-        self.serve_within(address, ServeLimits::default()).await
+/// Serves the API over TLS until `stop` or until the answer is dropped; port 0 takes a free one.
+///
+/// # Errors
+/// [`Error::Listen`] when the address cannot be bound.
+pub async fn serve(
+    plane: &Arc<Plane>,
+    address: SocketAddr,
+    limits: ServeLimits,
+    stop: CancellationToken,
+) -> Result<Served, Error> {
+    let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+    let mut names: Vec<String> = names.map(str::to_owned).to_vec();
+    names.push("127.0.0.1".to_owned());
+    if !address.ip().is_unspecified() && !address.ip().is_loopback() {
+        names.push(address.ip().to_string());
     }
-
-    /// The same with other limits for its clients.
-    ///
-    /// # Errors
-    /// [`Error::Listen`] when the address cannot be bound.
-    pub async fn serve_within(&self, address: SocketAddr, limits: ServeLimits) -> Result<Served, Error> {
-        let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
-        let mut names: Vec<String> = names.map(str::to_owned).to_vec();
-        names.push("127.0.0.1".to_owned());
-        if !address.ip().is_unspecified() && !address.ip().is_loopback() {
-            names.push(address.ip().to_string());
-        }
-        let [a, b] = self.plane.world.lock().settings().service_network;
-        names.push(format!("{a}.{b}.0.1"));
-        let (chain, key) = self.plane.credentials.server_certificate(names)?;
-        let acceptor = TlsAcceptor::from(Arc::new(tls_config(&chain, &key, self.authority())?));
-        let listen = |source| Error::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
-        let stop = self.stop.child_token();
-        let door = Door { acceptor, service: Service::served(self.plane.clone()), lines: Lines::new(limits) };
-        tokio::spawn(accept(listener, door, stop.clone()));
-        Ok(Served {
-            address,
-            authority: self.authority().to_owned(),
-            token: self.token().to_owned(),
-            _stop: stop.drop_guard(),
-        })
-    }
-
-    /// A kubeconfig for an address at which this cluster is served.
-    pub fn kubeconfig(&self, server: &str) -> String {
-        kubeconfig(server, self.authority(), self.token())
-    }
+    let [a, b] = plane.world.lock().settings().service_network;
+    names.push(format!("{a}.{b}.0.1"));
+    let (chain, key) = plane.credentials.server_certificate(names)?;
+    let acceptor = TlsAcceptor::from(Arc::new(tls_config(&chain, &key, plane.credentials.authority())?));
+    let listen = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let door = Door { acceptor, service: Service::served(plane.clone()), lines: Lines::new(limits) };
+    tokio::spawn(accept(listener, door, stop.clone()));
+    Ok(Served {
+        address,
+        authority: plane.credentials.authority().to_owned(),
+        token: plane.credentials.token().to_owned(),
+        _stop: stop.drop_guard(),
+    })
 }
 
 fn tls_config(chain: &str, key: &str, authority: &str) -> Result<rustls::ServerConfig, Error> {
@@ -139,7 +128,7 @@ async fn accept(listener: TcpListener, door: Door, stop: CancellationToken) {
             },
         };
         let line = door.lines.open();
-        tokio::spawn(serve(door.clone(), stream, line, stop.clone()));
+        tokio::spawn(answer(door.clone(), stream, line, stop.clone()));
     }
 }
 
@@ -151,7 +140,7 @@ const FAREWELL: Duration = Duration::from_secs(10);
 const QUIET_FAREWELL: Duration = Duration::from_secs(1);
 
 /// One connection, from its first byte to its last.
-async fn serve(door: Door, stream: TcpStream, line: Arc<Line>, stop: CancellationToken) {
+async fn answer(door: Door, stream: TcpStream, line: Arc<Line>, stop: CancellationToken) {
     let limits = &door.lines.limits;
     let _ = stream.set_nodelay(true);
     let handshake = tokio::select! {

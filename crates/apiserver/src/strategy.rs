@@ -172,7 +172,7 @@ fn copy_qos(object: &mut Value, live: &Value) {
 }
 
 /// Where the published versions show a daemon set's template generation.
-pub(crate) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+pub const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// Secret's write-only `stringData` becomes `data`.
 pub(crate) fn merge_string_data(object: &mut Value) {

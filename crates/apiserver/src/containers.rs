@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
 use serde_json::Value;
+
+use crate::world::{Stored, World};
 
 /// One line of a container's log.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +40,14 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
 }
 
+/// A port of a pod, where an answer comes from.
+pub struct Backend {
+    /// The pod.
+    pub pod: Arc<Stored>,
+    /// The port on the pod.
+    pub port: u16,
+}
+
 /// What containers answer: what the project declares, and otherwise that they are simulated.
 pub trait Containers: Send + Sync {
     /// The lines a container has written up to now, oldest first; of its previous life with `Life::Previous`.
@@ -45,6 +58,12 @@ pub trait Containers: Send + Sync {
 
     /// What a port answers to an HTTP request; `None` when nothing is declared for it.
     fn http(&self, pod: &Value, port: u16, method: &str, path: &str, body: &[u8]) -> Option<HttpAnswer>;
+
+    /// The pods behind a service that are ready, each with the number that the service's port has on it.
+    fn ready(&self, world: &World, service: &Stored, port: &Value) -> Vec<Backend>;
+
+    /// The whole answer to an HTTP request that was passed on to a port, also where nothing is declared for it.
+    fn pass(&self, backend: &Backend, method: &str, path: &str, body: &[u8]) -> Response<Full<Bytes>>;
 }
 
 /// Which of a container's lives is meant.
@@ -61,7 +80,7 @@ pub enum Life {
 pub struct Undeclared;
 
 impl Undeclared {
-    /// As the trait object that [`crate::Options`] takes.
+    /// As the trait object that [`crate::Opening`] takes.
     pub fn shared() -> Arc<dyn Containers> {
         Arc::new(Self)
     }
@@ -89,5 +108,15 @@ impl Containers for Undeclared {
 
     fn http(&self, _pod: &Value, _port: u16, _method: &str, _path: &str, _body: &[u8]) -> Option<HttpAnswer> {
         None
+    }
+
+    fn ready(&self, _world: &World, _service: &Stored, _port: &Value) -> Vec<Backend> {
+        Vec::new()
+    }
+
+    fn pass(&self, _backend: &Backend, _method: &str, _path: &str, _body: &[u8]) -> Response<Full<Bytes>> {
+        let mut answer = Response::new(Full::default());
+        *answer.status_mut() = http::StatusCode::NOT_IMPLEMENTED;
+        answer
     }
 }

@@ -1,4 +1,4 @@
-//! The control plane that handlers, controllers and storage share.
+//! What handlers, storage and whoever steps controllers share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,24 +9,28 @@ use tokio::sync::watch;
 
 use crate::audit::AuditLog;
 use crate::credentials::Credentials;
-use crate::runtime::Runtime;
 use crate::world::World;
 
 /// Everything of one cluster that outlives a request.
-pub(crate) struct Plane {
-    pub(crate) world: Mutex<World>,
-    pub(crate) runtime: Mutex<Runtime>,
-    pub(crate) credentials: Arc<Credentials>,
+pub struct Plane {
+    /// The state.
+    pub world: Mutex<World>,
+    /// Keys, certificates and the admin's token.
+    pub credentials: Arc<Credentials>,
     pub(crate) documents: crate::openapi::Cache,
-    pub(crate) audit: AuditLog,
+    /// Who asked for what.
+    pub audit: AuditLog,
     pub(crate) last_modes: crate::api::LastModes,
-    pub(crate) activity: Activity,
-    pub(crate) alarms: crate::alarms::Alarms,
-    pub(crate) watchers: Arc<crate::watchers::Watchers>,
+    /// Requests under way.
+    pub activity: Activity,
+    /// Who sleeps on the cluster's clock.
+    pub alarms: crate::alarms::Alarms,
+    /// Watches that are open.
+    pub watchers: Arc<crate::watchers::Watchers>,
     /// What is on disk; `None` when nothing is kept.
     pub(crate) durable: Option<watch::Receiver<Durable>>,
     /// What containers answer.
-    pub(crate) containers: Arc<dyn crate::containers::Containers>,
+    pub containers: Arc<dyn crate::containers::Containers>,
 }
 
 /// How long it may take to notice that there is room again: twice as long as it is looked for.
@@ -42,6 +46,31 @@ pub(crate) struct Durable {
 }
 
 impl Plane {
+    pub(crate) fn over(
+        world: Mutex<World>,
+        credentials: Arc<Credentials>,
+        containers: Arc<dyn crate::containers::Containers>,
+        durable: Option<watch::Receiver<Durable>>,
+    ) -> Self {
+        Self {
+            world,
+            credentials,
+            documents: crate::openapi::Cache::default(),
+            audit: AuditLog::default(),
+            last_modes: crate::api::LastModes::default(),
+            activity: Activity::default(),
+            alarms: crate::alarms::Alarms::default(),
+            watchers: Arc::default(),
+            durable,
+            containers,
+        }
+    }
+
+    /// The same authority over a world that was forked from this one's; nothing of it is kept.
+    pub fn fork(&self, world: World, containers: Arc<dyn crate::containers::Containers>) -> Self {
+        Self::over(Mutex::new(world), self.credentials.clone(), containers, None)
+    }
+
     /// What is known about kinds now.
     pub(crate) fn schemas(&self) -> Arc<Schemas> {
         self.world.lock().schemas().clone()
@@ -51,7 +80,7 @@ impl Plane {
     ///
     /// # Errors
     /// Why it cannot be written, in words.
-    pub(crate) async fn persisted(&self, version: u64) -> Result<(), Arc<str>> {
+    pub async fn persisted(&self, version: u64) -> Result<(), Arc<str>> {
         let Some(durable) = &self.durable else { return Ok(()) };
         let mut durable = durable.clone();
         let reached = durable.wait_for(|now| now.written >= version || now.failing.is_some()).await;
@@ -88,42 +117,43 @@ fn unwritable() -> Arc<str> {
 
 /// How many requests are under way, without watches; virtual time stands still while there are any.
 #[derive(Default)]
-pub(crate) struct Activity {
+pub struct Activity {
     running: std::sync::atomic::AtomicUsize,
     total: std::sync::atomic::AtomicU64,
     /// Told whenever a request or hold ends.
-    pub(crate) ended: tokio::sync::Notify,
+    pub ended: tokio::sync::Notify,
 }
 
 /// Counts one request for as long as it lives.
-pub(crate) struct Running<'a>(&'a Activity);
+pub struct Running<'a>(&'a Activity);
 
 impl Activity {
-    pub(crate) fn begin(&self) -> Running<'_> {
+    /// Counts a request until the guard is dropped.
+    pub fn begin(&self) -> Running<'_> {
         self.running.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
         self.total.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
         Running(self)
     }
 
     /// Counts like a request until [`Activity::release`].
-    pub(crate) fn hold(&self) {
+    pub fn hold(&self) {
         self.running.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
     }
 
     /// Ends a [`Activity::hold`].
-    pub(crate) fn release(&self) {
+    pub fn release(&self) {
         self.running.fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
         self.total.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
         self.ended.notify_one();
     }
 
     /// Requests under way.
-    pub(crate) fn running(&self) -> usize {
+    pub fn running(&self) -> usize {
         self.running.load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// Requests ever begun.
-    pub(crate) fn total(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.total.load(std::sync::atomic::Ordering::Acquire)
     }
 }
