@@ -54,7 +54,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::behaviour::{Behaviour, PLAY, Play, PlayError};
 use crate::kubelet::Kubelet;
 use crate::operators;
-use crate::operators::standing::{self, CERT_MANAGER, MARIADB_OPERATOR, Operators, SEALED_SECRETS, TRAEFIK};
+use crate::operators::standing::{self, Operators};
 use crate::runtime::Controller;
 use crate::scheduler;
 use desk::{Agent, Desk, Outcome};
@@ -242,10 +242,7 @@ impl Controllers {
     /// The simulated operator that looks after a role, where one does.
     fn twin(world: &World, item: &Item) -> Option<String> {
         Some(match item.role {
-            Role::CertManager => CERT_MANAGER.to_owned(),
-            Role::SealedSecret => SEALED_SECRETS.to_owned(),
-            Role::Mariadb => MARIADB_OPERATOR.to_owned(),
-            Role::Traefik => TRAEFIK.to_owned(),
+            Role::Operator(place) => operators::ALL[place].name.to_owned(),
             Role::Ingress => {
                 let ingress = world.find_ref(&item.object)?;
                 standing::of_class(standing::class(&ingress))
@@ -292,10 +289,8 @@ impl Controllers {
         let agent = match item.role {
             Role::Scheduler => Agent::Scheduler,
             Role::Kubelet => Agent::Kubelet,
-            Role::CertManager => Agent::CertManager,
-            Role::SealedSecret => Agent::SealedSecrets,
-            Role::Mariadb => Agent::Mariadb,
-            Role::Ingress => Agent::Traefik,
+            Role::Operator(place) => operators::ALL[place].agent,
+            Role::Ingress => operators::traefik::TWIN.agent,
             _ => Agent::ControllerManager,
         };
         let (namespace, name) = (item.object.namespace.as_str(), item.object.name.as_str());
@@ -329,10 +324,7 @@ impl Controllers {
             Role::Kubelet if self.plane.kubelet == Switch::On => {
                 self.kubelet.reconcile(desk, &self.behaviour, namespace, name)
             }
-            Role::CertManager => operators::cert_manager::reconcile(desk, &item.object),
-            Role::SealedSecret => operators::sealed_secrets::reconcile(desk, namespace, name),
-            Role::Mariadb => operators::mariadb::reconcile(desk, &item.object),
-            Role::Traefik => operators::traefik::reconcile(desk, namespace, name),
+            Role::Operator(place) => (operators::ALL[place].reconcile)(desk, &item.object),
             Role::Scheduler | Role::Kubelet => Ok(Outcome::done()),
         }
     }

@@ -34,7 +34,6 @@ pub use landfall_apiserver::{
     ServeLimits, Served, Service, Settings, Status, Storage, Stored, Subresource, Undeclared, User, VirtualClock,
     World, rfc3339, rfc3339_micro,
 };
-pub use operators::definitions::{definition, definitions, known_kinds, operator};
 pub use operators::standing::{
     Entry as OperatorEntry, OPERATOR_RECORD, OperatorRecord, Operators, SimulatedOperator, Standing,
     simulated_operator_names, simulated_operators,

@@ -23,6 +23,7 @@ pub mod mask;
 pub mod merge;
 pub mod network_policy;
 mod object;
+pub mod operators;
 pub mod order;
 pub mod pod_security;
 pub mod ports;

@@ -37,10 +37,10 @@ pub struct Operators;
 
 impl Offers for Operators {
     fn definitions(&self, gvk: &Gvk) -> Option<(String, Vec<Object>)> {
-        landfall_drydock::definition(&gvk.group, &gvk.kind)?;
-        let definitions = landfall_drydock::definitions(&gvk.group);
+        landfall_object::operators::definition(&gvk.group, &gvk.kind)?;
+        let definitions = landfall_object::operators::definitions(&gvk.group);
         let objects = definitions.into_iter().filter_map(|value| Object::from_value(value).ok()).collect();
-        let operator = landfall_drydock::operator(&gvk.group).unwrap_or(gvk.group.as_str());
+        let operator = landfall_object::operators::operator(&gvk.group).unwrap_or(gvk.group.as_str());
         Some((operator.to_owned(), objects))
     }
 }

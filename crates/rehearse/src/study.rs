@@ -389,7 +389,7 @@ impl Scopes {
         if let Some((_, resource)) = Schemas::builtin().resource_of(gvk) {
             return resource.namespaced;
         }
-        landfall_drydock::definition(&gvk.group, &gvk.kind)
+        landfall_object::operators::definition(&gvk.group, &gvk.kind)
             .is_none_or(|definition| definition.pointer("/spec/scope").and_then(|it| it.as_str()) != Some("Cluster"))
     }
 

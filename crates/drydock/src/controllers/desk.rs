@@ -47,14 +47,8 @@ pub(crate) enum Agent {
     Scheduler,
     /// The node's agent.
     Kubelet,
-    /// The simulated cert-manager.
-    CertManager,
-    /// The simulated sealed-secrets controller.
-    SealedSecrets,
-    /// The simulated mariadb-operator.
-    Mariadb,
-    /// The simulated Traefik.
-    Traefik,
+    /// A simulated operator, by its name as a field manager.
+    Operator(&'static str),
     /// The simulated volume provisioner.
     LocalPath,
     /// The cluster itself, about what it simulates.
@@ -68,10 +62,7 @@ impl Agent {
             Self::ControllerManager => "kube-controller-manager",
             Self::Scheduler => "kube-scheduler",
             Self::Kubelet => "kubelet",
-            Self::CertManager => "cert-manager-simulated",
-            Self::SealedSecrets => "sealed-secrets-simulated",
-            Self::Mariadb => "mariadb-operator-simulated",
-            Self::Traefik => "traefik-simulated",
+            Self::Operator(name) => name,
             Self::LocalPath => "local-path-provisioner",
             Self::Landfall => "landfall",
         }

@@ -1,4 +1,6 @@
-//! The kinds the controllers read and write.
+//! The kinds the controllers read and write; an operator's stand in its own file.
+
+use crate::operators;
 
 /// A kind with all its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,22 +17,33 @@ pub(crate) struct Kind {
     pub(crate) namespaced: bool,
 }
 
+/// A table of kinds, each a constant; after `in NAME:` also the list of all of them.
 macro_rules! kinds {
+    (in $all:ident: $($name:ident = $group:literal $version:literal $kind:literal $id:literal $scope:ident;)*) => {
+        $crate::controllers::kind::kinds! { $($name = $group $version $kind $id $scope;)* }
+        /// Every kind of this table, in its order.
+        pub(crate) const $all: &[$crate::controllers::kind::Kind] = &[$($name),*];
+    };
     ($($name:ident = $group:literal $version:literal $kind:literal $id:literal $scope:ident;)*) => {
         $(
             #[doc = concat!("`", $kind, "`")]
-            pub(crate) const $name: Kind = Kind {
-                group: $group, version: $version, kind: $kind, id: $id, namespaced: kinds!(@$scope),
+            pub(crate) const $name: $crate::controllers::kind::Kind = $crate::controllers::kind::Kind {
+                group: $group,
+                version: $version,
+                kind: $kind,
+                id: $id,
+                namespaced: $crate::controllers::kind::kinds!(@$scope),
             };
         )*
-        /// Every kind the controllers know, in the order of this table.
-        pub(crate) const ALL: &[Kind] = &[$($name),*];
     };
     (@namespaced) => { true };
     (@cluster) => { false };
 }
 
+pub(crate) use kinds;
+
 kinds! {
+    in ALL:
     NAMESPACE = "" "v1" "Namespace" "namespaces" cluster;
     NODE = "" "v1" "Node" "nodes" cluster;
     POD = "" "v1" "Pod" "pods" namespaced;
@@ -61,16 +74,6 @@ kinds! {
     ENDPOINT_SLICE = "discovery.k8s.io" "v1" "EndpointSlice" "endpointslices.discovery.k8s.io" namespaced;
     CLUSTER_ROLE = "rbac.authorization.k8s.io" "v1" "ClusterRole" "clusterroles.rbac.authorization.k8s.io" cluster;
     CRD = "apiextensions.k8s.io" "v1" "CustomResourceDefinition" "customresourcedefinitions.apiextensions.k8s.io" cluster;
-    ISSUER = "cert-manager.io" "v1" "Issuer" "issuers.cert-manager.io" namespaced;
-    CLUSTER_ISSUER = "cert-manager.io" "v1" "ClusterIssuer" "clusterissuers.cert-manager.io" cluster;
-    CERTIFICATE = "cert-manager.io" "v1" "Certificate" "certificates.cert-manager.io" namespaced;
-    SEALED_SECRET = "bitnami.com" "v1alpha1" "SealedSecret" "sealedsecrets.bitnami.com" namespaced;
-    INGRESS_ROUTE = "traefik.io" "v1alpha1" "IngressRoute" "ingressroutes.traefik.io" namespaced;
-    MARIADB = "k8s.mariadb.com" "v1alpha1" "MariaDB" "mariadbs.k8s.mariadb.com" namespaced;
-    MARIADB_DATABASE = "k8s.mariadb.com" "v1alpha1" "Database" "databases.k8s.mariadb.com" namespaced;
-    MARIADB_USER = "k8s.mariadb.com" "v1alpha1" "User" "users.k8s.mariadb.com" namespaced;
-    MARIADB_GRANT = "k8s.mariadb.com" "v1alpha1" "Grant" "grants.k8s.mariadb.com" namespaced;
-    MIDDLEWARE = "traefik.io" "v1alpha1" "Middleware" "middlewares.traefik.io" namespaced;
 }
 
 impl Kind {
@@ -82,6 +85,7 @@ impl Kind {
     /// The kind an owner reference names, if the controllers know it.
     pub(crate) fn of(api_version: &str, kind: &str) -> Option<&'static Self> {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        ALL.iter().find(|k| k.kind == kind && k.group == group)
+        let operated = operators::ALL.iter().flat_map(|operator| operator.kinds);
+        ALL.iter().chain(operated).find(|k| k.kind == kind && k.group == group)
     }
 }

@@ -29,10 +29,8 @@ pub(super) enum Role {
     ApiService,
     Scheduler,
     Kubelet,
-    CertManager,
-    SealedSecret,
-    Mariadb,
-    Traefik,
+    /// A simulated operator, by its place in [`crate::operators::ALL`].
+    Operator(usize),
 }
 
 /// One object for one controller.

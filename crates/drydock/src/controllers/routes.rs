@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use super::fields::{controller_of, deleting, is_true, list, text};
 use super::kind::{
-    API_SERVICE, AUTOSCALER, BUDGET, CERTIFICATE, CLAIM, CLUSTER_ISSUER, CRON_JOB, DAEMON_SET, DEPLOYMENT, INGRESS,
-    ISSUER, JOB, Kind, MARIADB, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER, NAMESPACE, NODE, POD, QUOTA,
-    REPLICA_SET, REPLICATION_CONTROLLER, SEALED_SECRET, SERVICE, SIGNING_REQUEST, STATEFUL_SET, VOLUME,
+    API_SERVICE, AUTOSCALER, BUDGET, CLAIM, CRON_JOB, DAEMON_SET, DEPLOYMENT, INGRESS, JOB, Kind, NAMESPACE, NODE, POD,
+    QUOTA, REPLICA_SET, REPLICATION_CONTROLLER, SERVICE, SIGNING_REQUEST, STATEFUL_SET, VOLUME,
 };
 use super::pods::is_terminated;
 use super::queue::{Queue, Role};
 use super::selector;
+use crate::operators::{self, Within};
 
-/// The controllers that look after each kind itself.
+/// The controllers that look after each kind itself; operators name theirs in their own files.
 const OWN: &[(Kind, Role)] = &[
     (NAMESPACE, Role::Namespace),
     (NODE, Role::Node),
@@ -36,22 +36,19 @@ const OWN: &[(Kind, Role)] = &[
     (API_SERVICE, Role::ApiService),
     (POD, Role::Scheduler),
     (POD, Role::Kubelet),
-    (ISSUER, Role::CertManager),
-    (CLUSTER_ISSUER, Role::CertManager),
-    (CERTIFICATE, Role::CertManager),
-    (SEALED_SECRET, Role::SealedSecret),
-    (INGRESS, Role::CertManager),
-    (super::kind::INGRESS_ROUTE, Role::Traefik),
-    (MARIADB, Role::Mariadb),
-    (MARIADB_DATABASE, Role::Mariadb),
-    (MARIADB_USER, Role::Mariadb),
-    (MARIADB_GRANT, Role::Mariadb),
 ];
+
+/// The controllers and simulated operators that look after each kind itself.
+fn own() -> impl Iterator<Item = (&'static Kind, Role)> {
+    let operated = operators::ALL.iter().enumerate();
+    let operated = operated.flat_map(|(place, twin)| twin.queue.iter().map(move |kind| (kind, Role::Operator(place))));
+    OWN.iter().map(|(kind, role)| (kind, *role)).chain(operated)
+}
 
 /// Queues every object for its controllers: at the start, and when events were missed.
 pub(super) fn everything(world: &World, queue: &mut Queue) {
-    for (kind, role) in OWN {
-        all(world, kind, "", *role, queue);
+    for (kind, role) in own() {
+        all(world, kind, "", role, queue);
     }
     for resource in world.registry().all_stored() {
         for object in world.list(&resource.id, None) {
@@ -76,9 +73,9 @@ pub(super) fn players(world: &World, queue: &mut Queue) {
 
 /// Queues all that simulated operators look after.
 pub(super) fn operated(world: &World, queue: &mut Queue) {
-    for (kind, role) in OWN {
-        if matches!(role, Role::CertManager | Role::SealedSecret | Role::Mariadb | Role::Traefik | Role::Ingress) {
-            all(world, kind, "", *role, queue);
+    for (kind, role) in own() {
+        if matches!(role, Role::Operator(_) | Role::Ingress) {
+            all(world, kind, "", role, queue);
         }
     }
 }
@@ -90,9 +87,9 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
         return;
     }
     let object = &event.object;
-    for (kind, role) in OWN {
+    for (kind, role) in own() {
         if kind.qualified() == id {
-            queue.push(*role, event.object_ref.clone());
+            queue.push(role, event.object_ref.clone());
         }
     }
     if event.change == Change::Deleted {
@@ -123,7 +120,6 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
         "services" => {
             all(world, &API_SERVICE, "", Role::ApiService, queue);
             all(world, &INGRESS, namespace, Role::Ingress, queue);
-            all(world, &super::kind::INGRESS_ROUTE, namespace, Role::Traefik, queue);
         }
         // As on the real control plane, endpoints that a person writes stay; only where they go, they are made anew.
         "endpoints" if event.change != Change::Deleted => {}
@@ -140,18 +136,7 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
             queue.push(Role::Namespace, reference(&NAMESPACE, "", namespace));
             waiting_pods(world, namespace, queue);
         }
-        "secrets" => {
-            waiting_pods(world, namespace, queue);
-            for kind in [CERTIFICATE, ISSUER, CLUSTER_ISSUER] {
-                let within = if kind.namespaced { namespace } else { "" };
-                all(world, &kind, within, Role::CertManager, queue);
-            }
-            all(world, &SEALED_SECRET, namespace, Role::SealedSecret, queue);
-            all(world, &MARIADB, namespace, Role::Mariadb, queue);
-            all(world, &MARIADB_USER, namespace, Role::Mariadb, queue);
-            all(world, &super::kind::INGRESS_ROUTE, namespace, Role::Traefik, queue);
-        }
-        "configmaps" => waiting_pods(world, namespace, queue),
+        "secrets" | "configmaps" => waiting_pods(world, namespace, queue),
         "serviceaccounts" => queue.push(Role::Namespace, reference(&NAMESPACE, "", namespace)),
         "persistentvolumeclaims" => {
             all(world, &VOLUME, "", Role::Volume, queue);
@@ -181,37 +166,32 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
             all(world, &AUTOSCALER, namespace, Role::Autoscaler, queue);
             all(world, &BUDGET, namespace, Role::Budget, queue);
         }
-        "issuers.cert-manager.io" | "clusterissuers.cert-manager.io" => {
-            all(world, &CERTIFICATE, namespace, Role::CertManager, queue);
-        }
-        // Whatever waits for a server or a user may stand in another namespace.
-        "mariadbs.k8s.mariadb.com" => {
-            for kind in [MARIADB_DATABASE, MARIADB_USER, MARIADB_GRANT] {
-                all(world, &kind, "", Role::Mariadb, queue);
-            }
-        }
-        "users.k8s.mariadb.com" => {
-            all(world, &MARIADB_GRANT, "", Role::Mariadb, queue);
-            all(world, &MARIADB, namespace, Role::Mariadb, queue);
-        }
-        "middlewares.traefik.io" => all(world, &super::kind::INGRESS_ROUTE, "", Role::Traefik, queue),
         "ingressclasses.networking.k8s.io" => all(world, &INGRESS, "", Role::Ingress, queue),
-        "customresourcedefinitions.apiextensions.k8s.io" => {
-            for kind in [CERTIFICATE, ISSUER, CLUSTER_ISSUER] {
-                all(world, &kind, "", Role::CertManager, queue);
-            }
-            all(world, &SEALED_SECRET, "", Role::SealedSecret, queue);
-            for kind in [MARIADB, MARIADB_DATABASE, MARIADB_USER, MARIADB_GRANT] {
-                all(world, &kind, "", Role::Mariadb, queue);
-            }
-        }
         // Pods may wait for what an operator makes of it.
-        _ if is_custom(id) && event.change != Change::Deleted => {
+        _ if is_custom(id) && !wakes_operators(id) && event.change != Change::Deleted => {
             for made in provides(object.object()) {
                 waiting_pods(world, made.namespace.as_deref().unwrap_or_default(), queue);
             }
         }
         _ => {}
+    }
+    wake_operators(world, id, namespace, queue);
+}
+
+/// Whether an operator looks at others of its objects again after a change of this resource's.
+fn wakes_operators(resource: &str) -> bool {
+    operators::ALL.iter().flat_map(|twin| twin.wakes).any(|wake| wake.after.contains(&resource))
+}
+
+/// Queues what simulated operators look at again after a change of this resource's.
+fn wake_operators(world: &World, resource: &str, namespace: &str, queue: &mut Queue) {
+    for (place, twin) in operators::ALL.iter().enumerate() {
+        for wake in twin.wakes.iter().filter(|wake| wake.after.contains(&resource)) {
+            for kind in wake.queue {
+                let within = if wake.within == Within::Namespace && kind.namespaced { namespace } else { "" };
+                all(world, kind, within, Role::Operator(place), queue);
+            }
+        }
     }
 }
 
@@ -235,9 +215,9 @@ fn all(world: &World, kind: &Kind, namespace: &str, role: Role, queue: &mut Queu
 fn owner_of(object: &Stored, owner: &Value, queue: &mut Queue) {
     let Some(kind) = Kind::of(text(owner, "/apiVersion"), text(owner, "/kind")) else { return };
     let namespace = if kind.namespaced { object.namespace() } else { "" };
-    for (own, role) in OWN {
+    for (own, role) in own() {
         if own == kind && !matches!(role, Role::Scheduler | Role::Kubelet) {
-            queue.push(*role, reference(kind, namespace, text(owner, "/name")));
+            queue.push(role, reference(kind, namespace, text(owner, "/name")));
         }
     }
 }

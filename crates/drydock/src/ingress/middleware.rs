@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::rules::wants_tls;
 use crate::controllers::fields::{annotation, entries, int, list, name, namespace, text, truth};
-use crate::controllers::kind::MIDDLEWARE;
+use crate::operators::traefik::MIDDLEWARE;
 
 /// The deepest chain of middlewares.
 const DEEPEST: usize = 8;

@@ -8,7 +8,8 @@ use super::matcher::{Asked, Matcher};
 use super::middleware::Middleware;
 use crate::controllers::fields::{annotation, deleting, list, name, namespace, text};
 use crate::controllers::is_served_ingress;
-use crate::controllers::kind::{INGRESS, INGRESS_CLASS, INGRESS_ROUTE};
+use crate::controllers::kind::{INGRESS, INGRESS_CLASS};
+use crate::operators::traefik::INGRESS_ROUTE;
 
 /// Where a request goes.
 #[derive(Clone, Debug)]

@@ -33,7 +33,7 @@ async fn stand() -> (Cluster, IngressServer) {
         let mut create = |id: &str, object: Value| {
             world.create(&actor, id, object).expect("a valid object");
         };
-        for definition in crate::operators::definitions::definitions("traefik.io") {
+        for definition in landfall_object::operators::definitions("traefik.io") {
             create("customresourcedefinitions.apiextensions.k8s.io", definition);
         }
         for name in ["web", "api", "slow"] {

@@ -1,6 +1,7 @@
 //! What others make while they run: programs that create Secrets and ConfigMaps, as far as their rights and their command
 //! lines tell, and operators that are not simulated. It is a marked placeholder, so that the pods that wait for it go on.
 
+use landfall_object::operators::definition as known_definition;
 use landfall_object::references::{Need, programs, provides, references};
 use landfall_object::{Object, SIMULATED};
 use serde_json::{Value, json};
@@ -9,7 +10,6 @@ use super::Work;
 use super::references::has_key;
 use crate::controllers::fields::{child, list, namespace, text};
 use crate::controllers::kind::{CONFIG_MAP, Kind, SECRET};
-use crate::operators::definitions;
 use crate::operators::standing::{Operators, is_written_by_others};
 
 /// What stands in for every value, in base64.
@@ -108,7 +108,7 @@ impl Work<'_, '_> {
         let definitions = world.list("customresourcedefinitions.apiextensions.k8s.io", None);
         // What the simulated operators make, they make themselves, or do not.
         let mut unknown = definitions.filter(|definition| {
-            definitions::definition(text(definition, "/spec/group"), text(definition, "/spec/names/kind")).is_none()
+            known_definition(text(definition, "/spec/group"), text(definition, "/spec/names/kind")).is_none()
         });
         unknown.find_map(|definition| {
             let collection = format!("{}.{}", text(definition, "/spec/names/plural"), text(definition, "/spec/group"));

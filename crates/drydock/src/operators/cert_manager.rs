@@ -10,12 +10,37 @@ use landfall_apiserver::{ObjectRef, Status, rfc3339};
 use landfall_object::SIMULATED;
 use serde_json::{Value, json};
 
-use crate::controllers::desk::{Desk, EventType, Found, Outcome};
+use crate::controllers::desk::{Agent, Desk, EventType, Found, Outcome};
 use crate::controllers::fields::{
     annotation, child, controller_reference, deleting, entries, instant, is_controlled_by, list, map, name, namespace,
     text,
 };
-use crate::controllers::kind::{CERTIFICATE, CLUSTER_ISSUER, INGRESS, ISSUER, Kind, SECRET};
+use crate::controllers::kind::{INGRESS, Kind, SECRET, kinds};
+use crate::operators::{DEFINITIONS, Twin, Wake, Within};
+
+kinds! {
+    ISSUER = "cert-manager.io" "v1" "Issuer" "issuers.cert-manager.io" namespaced;
+    CLUSTER_ISSUER = "cert-manager.io" "v1" "ClusterIssuer" "clusterissuers.cert-manager.io" cluster;
+    CERTIFICATE = "cert-manager.io" "v1" "Certificate" "certificates.cert-manager.io" namespaced;
+}
+
+/// cert-manager.
+pub(crate) const TWIN: Twin = Twin {
+    name: "cert-manager",
+    agent: Agent::Operator("cert-manager-simulated"),
+    kinds: &[CERTIFICATE, ISSUER, CLUSTER_ISSUER],
+    leases: &["cert-manager-controller"],
+    queue: &[ISSUER, CLUSTER_ISSUER, CERTIFICATE, INGRESS],
+    wakes: &[
+        Wake {
+            after: &["secrets", DEFINITIONS],
+            queue: &[CERTIFICATE, ISSUER, CLUSTER_ISSUER],
+            within: Within::Namespace,
+        },
+        Wake { after: &[ISSUER.id, CLUSTER_ISSUER.id], queue: &[CERTIFICATE], within: Within::Namespace },
+    ],
+    reconcile,
+};
 
 /// Where cluster issuers look for their secrets.
 const HOME: &str = "cert-manager";
@@ -27,8 +52,7 @@ const SECRET_IS_LOOKED_AT_AGAIN: jiff::SignedDuration = jiff::SignedDuration::fr
 const UP_TO_DATE: &str = "Certificate is up to date and has not expired";
 
 /// Looks at an issuer, a certificate, or an ingress that asks for one.
-pub(crate) fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status> {
-    desk.speaks_as("cert-manager-simulated");
+fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status> {
     match &*object.resource {
         id if id == ISSUER.id => issuer(desk, &ISSUER, &object.namespace, &object.name),
         id if id == CLUSTER_ISSUER.id => issuer(desk, &CLUSTER_ISSUER, "", &object.name),

@@ -16,13 +16,46 @@ use landfall_apiserver::{ObjectRef, Status};
 use serde_json::{Value, json};
 
 use crate::controllers::conditions::{self, Condition};
-use crate::controllers::desk::{Desk, Found, Outcome};
+use crate::controllers::desk::{Agent, Desk, Found, Outcome};
 use crate::controllers::fields::{namespace, text};
-use crate::controllers::kind::{Kind, MARIADB, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER, SECRET};
+use crate::controllers::kind::{Kind, SECRET, kinds};
+use crate::operators::{DEFINITIONS, Twin, Wake, Within};
+
+kinds! {
+    MARIADB = "k8s.mariadb.com" "v1alpha1" "MariaDB" "mariadbs.k8s.mariadb.com" namespaced;
+    MARIADB_DATABASE = "k8s.mariadb.com" "v1alpha1" "Database" "databases.k8s.mariadb.com" namespaced;
+    MARIADB_USER = "k8s.mariadb.com" "v1alpha1" "User" "users.k8s.mariadb.com" namespaced;
+    MARIADB_GRANT = "k8s.mariadb.com" "v1alpha1" "Grant" "grants.k8s.mariadb.com" namespaced;
+}
+
+/// mariadb-operator.
+pub(crate) const TWIN: Twin = Twin {
+    name: "mariadb-operator",
+    agent: Agent::Operator("mariadb-operator-simulated"),
+    kinds: &[MARIADB, MARIADB_DATABASE, MARIADB_USER, MARIADB_GRANT],
+    leases: &["mariadb-operator.mmontes.io", "mariadb.mmontes.io"],
+    queue: &[MARIADB, MARIADB_DATABASE, MARIADB_USER, MARIADB_GRANT],
+    wakes: &[
+        Wake { after: &["secrets"], queue: &[MARIADB, MARIADB_USER], within: Within::Namespace },
+        // Whatever waits for a server or a user may stand in another namespace.
+        Wake {
+            after: &[MARIADB.id],
+            queue: &[MARIADB_DATABASE, MARIADB_USER, MARIADB_GRANT],
+            within: Within::Everywhere,
+        },
+        Wake { after: &[MARIADB_USER.id], queue: &[MARIADB_GRANT], within: Within::Everywhere },
+        Wake { after: &[MARIADB_USER.id], queue: &[MARIADB], within: Within::Namespace },
+        Wake {
+            after: &[DEFINITIONS],
+            queue: &[MARIADB, MARIADB_DATABASE, MARIADB_USER, MARIADB_GRANT],
+            within: Within::Everywhere,
+        },
+    ],
+    reconcile,
+};
 
 /// Looks at a server, a database, a user or a grant.
-pub(crate) fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status> {
-    desk.speaks_as("mariadb-operator-simulated");
+fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status> {
     let (within, name) = (object.namespace.as_str(), object.name.as_str());
     match &*object.resource {
         id if id == MARIADB.id => server::reconcile(desk, within, name),

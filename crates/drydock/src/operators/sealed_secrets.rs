@@ -1,6 +1,6 @@
 //! The sealed-secrets controller, simulated: keys come true, values are marked placeholders, nothing is decrypted.
 
-use landfall_apiserver::{Status, rfc3339};
+use landfall_apiserver::{ObjectRef, Status, rfc3339};
 use landfall_object::SIMULATED;
 use serde_json::{Value, json};
 
@@ -9,8 +9,24 @@ use crate::controllers::fields::{
     annotate, annotation, child, controller_reference, count, deleting, is_controlled_by, list, map, name, namespace,
     text,
 };
-use crate::controllers::kind::{SEALED_SECRET, SECRET};
+use crate::controllers::kind::{SECRET, kinds};
 use crate::operators::standing::is_written_by_others;
+use crate::operators::{DEFINITIONS, Twin, Wake, Within};
+
+kinds! {
+    SEALED_SECRET = "bitnami.com" "v1alpha1" "SealedSecret" "sealedsecrets.bitnami.com" namespaced;
+}
+
+/// The sealed-secrets controller.
+pub(crate) const TWIN: Twin = Twin {
+    name: "sealed-secrets",
+    agent: Agent::Operator("sealed-secrets-simulated"),
+    kinds: &[SEALED_SECRET],
+    leases: &[],
+    queue: &[SEALED_SECRET],
+    wakes: &[Wake { after: &["secrets", DEFINITIONS], queue: &[SEALED_SECRET], within: Within::Namespace }],
+    reconcile,
+};
 
 /// What stands in for every value, in base64.
 const PLACEHOLDER: &str = "fnNpbXVsYXRlZA==";
@@ -37,8 +53,8 @@ pub(crate) fn is_shared(secret: &Value) -> bool {
 }
 
 /// Makes the secret that a sealed one stands for.
-pub(crate) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Outcome, Status> {
-    desk.speaks_as("sealed-secrets-simulated");
+fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status> {
+    let (namespace_, name_) = (object.namespace.as_str(), object.name.as_str());
     let Some(sealed) = desk.get(&SEALED_SECRET, namespace_, name_).filter(|s| !deleting(s)) else {
         return Ok(Outcome::done());
     };
@@ -58,7 +74,7 @@ pub(crate) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> R
                 return finish(desk, &sealed, "False", &why);
             };
             // Whoever fills it knows better than a placeholder.
-            if !is_shared(secret) && is_written_by_others(secret, "f:data", Agent::SealedSecrets.name()) {
+            if !is_shared(secret) && is_written_by_others(secret, "f:data", TWIN.agent.name()) {
                 return Ok(Outcome::done());
             }
             adopted(secret, unsealed(&sealed, &template, secret_name), adoption)

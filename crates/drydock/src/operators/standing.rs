@@ -17,63 +17,21 @@ use serde_json::Value;
 pub use record::{Entry, OPERATOR_RECORD, OperatorRecord};
 pub(crate) use sign::{Sign, class, is_written_by_others, sign};
 
-use crate::controllers::desk::Agent;
-use crate::controllers::kind::{
-    CERTIFICATE, CLUSTER_ISSUER, INGRESS, INGRESS_ROUTE, ISSUER, Kind, MARIADB, MARIADB_DATABASE, MARIADB_GRANT,
-    MARIADB_USER, SEALED_SECRET,
-};
-
-/// An operator that is simulated.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Twin {
-    /// As it is called on the command line and in `landfall.yaml`.
-    pub(crate) name: &'static str,
-    /// Who writes for it.
-    pub(crate) agent: Agent,
-    /// The kinds that it looks after.
-    pub(crate) kinds: &'static [Kind],
-    /// The leases by which the real one's replicas agree who works.
-    pub(crate) leases: &'static [&'static str],
-}
-
-/// cert-manager.
-pub(crate) const CERT_MANAGER: &str = "cert-manager";
-/// The sealed-secrets controller.
-pub(crate) const SEALED_SECRETS: &str = "sealed-secrets";
-/// mariadb-operator.
-pub(crate) const MARIADB_OPERATOR: &str = "mariadb-operator";
-/// Traefik, as ingress controller of the cluster.
-pub(crate) const TRAEFIK: &str = "traefik";
-
-/// All operators that are simulated.
-pub(crate) const TWINS: &[Twin] = &[
-    Twin {
-        name: CERT_MANAGER,
-        agent: Agent::CertManager,
-        kinds: &[CERTIFICATE, ISSUER, CLUSTER_ISSUER],
-        leases: &["cert-manager-controller"],
-    },
-    Twin { name: SEALED_SECRETS, agent: Agent::SealedSecrets, kinds: &[SEALED_SECRET], leases: &[] },
-    Twin {
-        name: MARIADB_OPERATOR,
-        agent: Agent::Mariadb,
-        kinds: &[MARIADB, MARIADB_DATABASE, MARIADB_USER, MARIADB_GRANT],
-        leases: &["mariadb-operator.mmontes.io", "mariadb.mmontes.io"],
-    },
-    Twin { name: TRAEFIK, agent: Agent::Traefik, kinds: &[INGRESS, INGRESS_ROUTE], leases: &[] },
-];
+use super::ALL;
+use super::traefik::TWIN as TRAEFIK;
+use crate::controllers::kind::{INGRESS, Kind};
 
 /// Before the name of an ingress class whose controller is a real one: each class has its own.
 const CLASS: &str = "ingress.";
 
 /// Under which name it is kept that somebody else looks after the ingresses of a class.
 pub(crate) fn of_class(class: &str) -> String {
-    if class.is_empty() || class == "traefik" { TRAEFIK.to_owned() } else { format!("{CLASS}{class}") }
+    if class.is_empty() || class == "traefik" { TRAEFIK.name.to_owned() } else { format!("{CLASS}{class}") }
 }
 
 /// The names of all operators that are simulated.
 pub fn simulated_operator_names() -> impl Iterator<Item = &'static str> {
-    TWINS.iter().map(|twin| twin.name)
+    ALL.iter().map(|twin| twin.name)
 }
 
 /// Whether simulated operators act, and to whom they give way.
@@ -141,7 +99,7 @@ pub fn simulated_operators(
         }
         None => Standing::Simulating,
     };
-    let mut found: Vec<SimulatedOperator> = TWINS
+    let mut found: Vec<SimulatedOperator> = ALL
         .iter()
         .map(|twin| {
             let is_there = |kind: &&Kind| !is_custom(kind) || definitions.contains(kind.id);

@@ -1,17 +1,37 @@
 //! Traefik, simulated: what an IngressRoute refers to must be there; what is not is reported as an event.
 
-use landfall_apiserver::Status;
+use landfall_apiserver::{ObjectRef, Status};
 use serde_json::Value;
 
-use crate::controllers::desk::{Desk, EventType, Outcome};
+use crate::controllers::desk::{Agent, Desk, EventType, Outcome};
 use crate::controllers::fields::{deleting, int, list, namespace, text};
-use crate::controllers::kind::{INGRESS_ROUTE, MIDDLEWARE, SECRET, SERVICE};
+use crate::controllers::kind::{INGRESS, SECRET, SERVICE, kinds};
 use crate::ingress::matcher::Matcher;
+use crate::operators::{Twin, Wake, Within};
+
+kinds! {
+    INGRESS_ROUTE = "traefik.io" "v1alpha1" "IngressRoute" "ingressroutes.traefik.io" namespaced;
+    MIDDLEWARE = "traefik.io" "v1alpha1" "Middleware" "middlewares.traefik.io" namespaced;
+}
+
+/// Traefik, as ingress controller of the cluster.
+pub(crate) const TWIN: Twin = Twin {
+    name: "traefik",
+    agent: Agent::Operator("traefik-simulated"),
+    kinds: &[INGRESS, INGRESS_ROUTE],
+    leases: &[],
+    // Ingresses are looked at by the controller that gives them their address: each class has its own twin.
+    queue: &[INGRESS_ROUTE],
+    wakes: &[
+        Wake { after: &["services", "secrets"], queue: &[INGRESS_ROUTE], within: Within::Namespace },
+        Wake { after: &[MIDDLEWARE.id], queue: &[INGRESS_ROUTE], within: Within::Everywhere },
+    ],
+    reconcile,
+};
 
 /// Checks one IngressRoute.
-pub(crate) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Outcome, Status> {
-    desk.speaks_as("traefik-simulated");
-    let Some(route) = desk.get(&INGRESS_ROUTE, namespace_, name_).filter(|r| !deleting(r)) else {
+fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status> {
+    let Some(route) = desk.get(&INGRESS_ROUTE, &object.namespace, &object.name).filter(|r| !deleting(r)) else {
         return Ok(Outcome::done());
     };
     for problem in problems(desk, &route) {

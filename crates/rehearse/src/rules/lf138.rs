@@ -58,7 +58,7 @@ fn removed(gvk: &Gvk, minor: Option<u32>) -> Option<Finding> {
 fn shape(schemas: &mut Schemas, desired: &Desired) -> Vec<Finding> {
     let gvk = desired.object.gvk();
     let mut known = schemas.kind(&gvk).is_some();
-    if !known && let Some(definition) = landfall_drydock::definition(&gvk.group, &gvk.kind) {
+    if !known && let Some(definition) = landfall_object::operators::definition(&gvk.group, &gvk.kind) {
         let joined = Object::from_value(definition).is_ok_and(|definition| schemas.join(&definition).is_ok());
         known = joined && schemas.kind(&gvk).is_some();
         // Our own table of an operator's kind may be older or newer than the operator: only wrong types are certain.

@@ -10,7 +10,7 @@ const GRANTS: &str = "grants.k8s.mariadb.com";
 
 fn stage() -> Stage {
     let mut stage = Stage::plain();
-    for definition in crate::operators::definitions::definitions("k8s.mariadb.com") {
+    for definition in landfall_object::operators::definitions("k8s.mariadb.com") {
         stage.create("customresourcedefinitions.apiextensions.k8s.io", definition);
     }
     stage.rest();

@@ -6,7 +6,7 @@ use super::Stage;
 fn with_definitions(groups: &[&str]) -> Stage {
     let mut stage = Stage::plain();
     for group in groups {
-        for definition in crate::operators::definitions::definitions(group) {
+        for definition in landfall_object::operators::definitions(group) {
             stage.create("customresourcedefinitions.apiextensions.k8s.io", definition);
         }
     }

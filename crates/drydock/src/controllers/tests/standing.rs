@@ -13,7 +13,7 @@ const CERTIFICATES: &str = "certificates.cert-manager.io";
 
 fn with(group: &str, operators: Operators) -> Stage {
     let mut stage = Stage::new(ControlPlane { operators, ..ControlPlane::default() });
-    for definition in crate::operators::definitions::definitions(group) {
+    for definition in landfall_object::operators::definitions(group) {
         stage.create("customresourcedefinitions.apiextensions.k8s.io", definition);
     }
     stage.rest();

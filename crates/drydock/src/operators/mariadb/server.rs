@@ -4,15 +4,12 @@ use landfall_apiserver::Status;
 use landfall_object::SIMULATED;
 use serde_json::{Map, Value, json};
 
-use super::{Verdict, secret_key, write_status};
+use super::{MARIADB, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER, Verdict, secret_key, write_status};
 use crate::controllers::desk::{Desk, Found, Outcome};
 use crate::controllers::fields::{
     annotate, controller_reference, count, deleting, int, is_controlled_by, is_true, list, name, namespace, text, truth,
 };
-use crate::controllers::kind::{
-    BUDGET, CONFIG_MAP, Kind, MARIADB, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER, SECRET, SERVICE, SERVICE_ACCOUNT,
-    STATEFUL_SET,
-};
+use crate::controllers::kind::{BUDGET, CONFIG_MAP, Kind, SECRET, SERVICE, SERVICE_ACCOUNT, STATEFUL_SET};
 
 /// What stands in for a generated password, in base64.
 const PLACEHOLDER: &str = "fnNpbXVsYXRlZA==";

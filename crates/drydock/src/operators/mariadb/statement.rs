@@ -3,12 +3,12 @@
 use landfall_apiserver::Status;
 use serde_json::Value;
 
-use super::{Verdict, secret_key, server_of, write_status};
+use super::{MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER, Verdict, secret_key, server_of, write_status};
 use crate::controllers::desk::{Desk, EventType, Found, Outcome};
 use crate::controllers::fields::{
     add_finalizer, deleting, has_finalizer, is_true, list, name, namespace, remove_finalizer, text,
 };
-use crate::controllers::kind::{Kind, MARIADB_DATABASE, MARIADB_GRANT, MARIADB_USER};
+use crate::controllers::kind::Kind;
 
 /// One kind of statement.
 pub(super) struct Statement {

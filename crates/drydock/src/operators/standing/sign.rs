@@ -4,10 +4,10 @@ use landfall_apiserver::{Change, Event};
 use landfall_object::SIMULATED;
 use serde_json::Value;
 
-use super::{TWINS, Twin, of_class};
+use super::of_class;
 use crate::controllers::fields::{annotation, controller_of, list, name, namespace, text};
 use crate::controllers::kind::{INGRESS, SECRET};
-use crate::operators::sealed_secrets;
+use crate::operators::{ALL, Twin, sealed_secrets};
 
 const LEASES: &str = "leases.coordination.k8s.io";
 /// The annotation that named an ingress's class before there was a field.
@@ -34,7 +34,7 @@ pub(crate) fn sign(event: &Event) -> Option<Sign> {
     let (id, object) = (&*event.object_ref.resource, &**event.object);
     if id == LEASES {
         let holder = text(object, "/spec/holderIdentity");
-        let twin = TWINS.iter().find(|twin| twin.leases.contains(&name(object)))?;
+        let twin = ALL.iter().find(|twin| twin.leases.contains(&name(object)))?;
         let because = format!("{holder} holds the lease {}/{}", namespace(object), name(object));
         return (!holder.is_empty()).then(|| Sign { name: twin.name.to_owned(), twin, because });
     }
@@ -42,7 +42,7 @@ pub(crate) fn sign(event: &Event) -> Option<Sign> {
     if id == SECRET.id {
         return of_secret(object, before);
     }
-    let twin = TWINS.iter().find(|twin| twin.kinds.iter().any(|kind| kind.id == id))?;
+    let twin = ALL.iter().find(|twin| twin.kinds.iter().any(|kind| kind.id == id))?;
     let writer = new_writer(object, before, "f:status", twin.agent.name())?;
     let name = if id == INGRESS.id { of_class(class(object)) } else { twin.name.to_owned() };
     Some(Sign { name, twin, because: format!("{writer} wrote the status of {}", called(object)) })
@@ -55,7 +55,7 @@ fn of_secret(secret: &Value, before: &Value) -> Option<Sign> {
     let group = text(owner, "/apiVersion").split_once('/').map_or("", |(group, _)| group);
     let is_owner =
         |twin: &&Twin| twin.kinds.iter().any(|kind| kind.group == group && kind.kind == text(owner, "/kind"));
-    let twin = TWINS.iter().find(is_owner)?;
+    let twin = ALL.iter().find(is_owner)?;
     if sealed_secrets::is_shared(secret) || secret.get("data") == before.get("data") {
         return None;
     }

@@ -372,7 +372,7 @@ impl Known {
             "kind": "CustomResourceDefinition",
             "metadata": {
                 "name": format!("{}.{}", self.plural, self.group),
-                "annotations": {landfall_object::SIMULATED: "minimal definition"},
+                "annotations": {crate::SIMULATED: "minimal definition"},
             },
             "spec": {"group": self.group, "names": names, "scope": self.scope, "versions": [version]},
         })
