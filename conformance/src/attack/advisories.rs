@@ -87,7 +87,7 @@ fn argo() -> Vec<Pair> {
     let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {a: b}\n";
     let within = || of_project(config).well(&["ConfigMap/web"]);
     let refused = |scene: Scene| scene.refused(&[1, 2, 3, 4, 5], &["team"]);
-    let kept_out = |scene: Scene| scene.refused(&[1, 2, 3, 4, 5], &["LF0132"]);
+    let kept_out = |scene: Scene| scene.refused(&[1, 2, 3, 4, 5], &["LF0832"]);
     vec![
         ("errors that echo", "a page of keys", echoed(".git/keys").file(".git/keys", "-----BEGIN KEY-----\nhunter2: [\n").git(&["init", "-q"]), twin()),
         ("errors that echo", "linked", echoed("keys.yaml").link("keys.yaml", "@OUT@/keys").file("@OUT@/keys", "hunter2: [\n"), twin()),

@@ -85,7 +85,7 @@ fn fences() -> Vec<Pair> {
         (
             "comments that speak for the bot",
             "an environment's name",
-            named(&format!("\"a`\\n\\n{FORGED}\\n\"")).refused(&[1, 2], &["LF0172"]),
+            named(&format!("\"a`\\n\\n{FORGED}\\n\"")).refused(&[1, 2], &["LF0872"]),
             twin(),
         ),
         (

@@ -54,7 +54,7 @@ fn limits(ended: &Ended) -> Vec<String> {
     if ended.code.is_none() && wrong.is_empty() {
         wrong.push("a signal ended it".to_owned());
     }
-    if ended.code == Some(101) || ended.said.contains("panicked at") || ended.said.contains("LF0900") {
+    if ended.code == Some(101) || ended.said.contains("panicked at") || ended.said.contains("LF0700") {
         wrong.push("it panicked".to_owned());
     }
     wrong

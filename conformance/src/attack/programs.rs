@@ -27,11 +27,11 @@ fn builders() -> Vec<Pair> {
     let args = |name: &str, dockerfile: &str| {
         workshop(&format!("context: app, args: {{{name}: greeting}}"), dockerfile, "example/app:1")
     };
-    let steering = |name: &str| args(name, DOCKERFILE).refused(&[1, 2], &["LF0171", name]);
-    let undeclared = |name: &str, dockerfile: &str| args(name, dockerfile).refused(&[1, 2], &["LF0172", name]);
+    let steering = |name: &str| args(name, DOCKERFILE).refused(&[1, 2], &["LF0871", name]);
+    let undeclared = |name: &str, dockerfile: &str| args(name, dockerfile).refused(&[1, 2], &["LF0887", name]);
     let placed = |declared: &str| workshop(declared, DOCKERFILE, "example/app:1");
     let outside = |scene: Scene, code: &str| scene.refused(&[1, 2], &[code]);
-    let named = |image: &str| workshop("context: app", DOCKERFILE, image).refused(&[1, 2], &["LF0173"]);
+    let named = |image: &str| workshop("context: app", DOCKERFILE, image).refused(&[1, 2], &["LF0873"]);
     vec![
         ("build arguments that steer the builder", "the search path", steering("PATH"), twin()),
         ("build arguments that steer the builder", "the loader", steering("LD_PRELOAD"), twin()),
@@ -42,7 +42,7 @@ fn builders() -> Vec<Pair> {
         (
             "build contexts outside",
             "climbing",
-            outside(placed("context: ../outside, dockerfile: app/Dockerfile"), "LF0137"),
+            outside(placed("context: ../outside, dockerfile: app/Dockerfile"), "LF0837"),
             twin(),
         ),
         (
@@ -60,7 +60,7 @@ fn builders() -> Vec<Pair> {
         (
             "dockerfiles outside",
             "climbing",
-            outside(placed("context: app, dockerfile: ../outside/secret.txt"), "LF0137"),
+            outside(placed("context: app, dockerfile: ../outside/secret.txt"), "LF0837"),
             twin(),
         ),
         (
@@ -72,7 +72,7 @@ fn builders() -> Vec<Pair> {
         (
             "dockerfiles outside",
             "in .git",
-            outside(placed("context: app, dockerfile: .git/config").commit("first"), "LF0137"),
+            outside(placed("context: app, dockerfile: .git/config").commit("first"), "LF0837"),
             twin(),
         ),
         ("images that are options", "of the workload", named("--privileged:1"), twin()),

@@ -1,4 +1,4 @@
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Code, Diagnose, Diagnostic, code};
 use landfall_object::ObjectKey;
 
 use crate::Fault;
@@ -73,29 +73,29 @@ pub enum Error {
 
 impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
-        let told = |code: u16| Diagnostic::error(code, self.to_string());
+        let told = |code: Code| Diagnostic::error(code, self.to_string());
         match self {
-            Error::NotAnApplication { .. } => told(470),
-            Error::Spec { .. } | Error::Unfit { .. } => told(471),
+            Error::NotAnApplication { .. } => told(code::NO_APPLICATION_OBJECT),
+            Error::Spec { .. } | Error::Unfit { .. } => told(code::BAD_APPLICATION),
             Error::UnknownKind { key } => {
-                Diagnostic::error(402, format!("the cluster does not know the kind of {key}"))
+                Diagnostic::error(code::UNKNOWN_KIND, format!("the cluster does not know the kind of {key}"))
                     .note(format!("argocd: {self}"))
                     .help("install the CRD first, or in an earlier wave of the same application")
             }
             Error::Shared { .. } => {
-                told(472).help("remove the object from one of the two, or drop FailOnSharedResource")
+                told(code::SHARED_OBJECT).help("remove the object from one of the two, or drop FailOnSharedResource")
             }
             Error::NotPermitted { name, project, words } => words
                 .iter()
                 .fold(
                     Diagnostic::refused(
-                        475,
+                        code::NOT_PERMITTED,
                         format!("project {project} does not permit what application {name} delivers"),
                     ),
                     |diagnostic, words| diagnostic.note(format!("argocd: {words}")),
                 )
                 .note("nothing of this application was changed"),
-            Error::WipesOut => Diagnostic::refused(473, "every object of the application would be pruned")
+            Error::WipesOut => Diagnostic::refused(code::WIPES_OUT, "every object of the application would be pruned")
                 .note(format!("argocd: {self}"))
                 .help("set syncPolicy.automated.allowEmpty when that is meant"),
             Error::Engine(error) => error.diagnose(),

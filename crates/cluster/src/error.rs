@@ -1,5 +1,5 @@
 use kube::core::Status;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::{Gvk, Object, ObjectKey, mask};
 
 /// What a cluster could not do.
@@ -139,12 +139,12 @@ impl Diagnose for Error {
                     return full.note(format!("the cluster could not {action}"));
                 }
                 let code = match status.code {
-                    401 => 405,
-                    403 => 403,
-                    404 => 404,
-                    409 => 409,
-                    422 => 422,
-                    _ => 400,
+                    401 => code::UNAUTHENTICATED,
+                    403 => code::FORBIDDEN,
+                    404 => code::NOT_FOUND,
+                    409 => code::CONFLICT,
+                    422 => code::INVALID,
+                    _ => code::API_REFUSED,
                 };
                 let mut diagnostic =
                     Diagnostic::error(code, format!("the cluster refused to {action}")).note(status.message.clone());
@@ -160,13 +160,13 @@ impl Diagnose for Error {
                 }
             }
             Error::NoMatch { gvk, name, .. } => Diagnostic::error(
-                402,
+                code::UNKNOWN_KIND,
                 format!("the cluster does not know the kind {} ({}), which {name} is of", gvk.kind, gvk.api_version()),
             )
             .note(self.to_string())
             .help("install the CRDs first, or correct apiVersion and kind"),
             Error::Unreachable { source, .. } => {
-                let mut diagnostic = Diagnostic::error(401, self.to_string()).note(source.to_string());
+                let mut diagnostic = Diagnostic::error(code::UNREACHABLE, self.to_string()).note(source.to_string());
                 let mut cause = std::error::Error::source(source);
                 while let Some(error) = cause {
                     diagnostic = diagnostic.note(error.to_string());
@@ -174,9 +174,11 @@ impl Diagnose for Error {
                 }
                 diagnostic.help("check that the cluster is running and the context is right")
             }
-            Error::Silent { .. } => Diagnostic::error(401, self.to_string())
+            Error::Silent { .. } => Diagnostic::error(code::UNREACHABLE, self.to_string())
                 .help("check that the cluster is well and not overloaded, and type the same again"),
-            Error::Malformed { .. } | Error::Unaddressable { .. } => Diagnostic::error(406, self.to_string()),
+            Error::Malformed { .. } | Error::Unaddressable { .. } => {
+                Diagnostic::error(code::MALFORMED_ANSWER, self.to_string())
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ mod catalogue;
 mod charts;
 
 use landfall_chart::{Chart, SetFlag, ValueLayers, values_to_json};
-use landfall_diag::{Diagnose, Diagnostic, nearest};
+use landfall_diag::{Diagnose, Diagnostic, code, nearest};
 use landfall_release::{ListFilter, Status};
 use serde::Serialize;
 
@@ -46,7 +46,7 @@ pub fn addon(name: &str) -> Result<&'static Addon, Diagnostic> {
         return Ok(addon);
     }
     let known = || ADDONS.iter().map(|addon| addon.name);
-    let diagnostic = Diagnostic::error(161, format!("there is no addon `{name}`"))
+    let diagnostic = Diagnostic::error(code::NO_ADDON, format!("there is no addon `{name}`"))
         .note(format!("addons: {}", known().collect::<Vec<_>>().join(", ")));
     Err(match nearest(name, known()) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
@@ -126,7 +126,7 @@ impl Addon {
             {
                 return Err(vec![
                     Diagnostic::error(
-                        640,
+                        code::ADDON_THERE,
                         format!(
                             "{} is installed already, in namespace {} (release {})",
                             self.name, one.namespace, one.release

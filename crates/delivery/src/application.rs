@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use landfall_apps::{Application, Fault, FieldStep, HelmSource, Project, Source};
 use landfall_chart::{Chart, KubeVersion, SchemaCheck, SetFlag, ValueLayers};
-use landfall_diag::{Diagnose, Diagnostic, Place};
+use landfall_diag::{Code, Diagnose, Diagnostic, Place, code};
 use landfall_object::{Object, mask};
 use landfall_source::{FetchedChart, SourceError, SourceTree, read_archive, repository_key, schema_documents};
 use landfall_yaml::Step;
@@ -72,7 +72,10 @@ impl Target {
             let documents = landfall_yaml::documents(&text).map(|part| part.and_then(|part| part.to_json()));
             let documents = documents.collect::<Result<Vec<_>, _>>().map_err(|error| {
                 let words = mask::words_about(&text, error.to_string());
-                vec![Diagnostic::error(128, format!("`{}` is not valid YAML", self.shown(path))).note(words)]
+                vec![
+                    Diagnostic::error(code::MANIFEST_NOT_YAML, format!("`{}` is not valid YAML", self.shown(path)))
+                        .note(words),
+                ]
             })?;
             for (index, document) in documents.into_iter().enumerate() {
                 let Ok(object) = Object::from_value(document) else { continue };
@@ -181,7 +184,7 @@ fn told(fault: &Fault, name: &str, file: &str, text: &str, document: usize) -> D
         None => Place::file(file),
     };
     let message = format!("Application {name}: `{}` cannot be `{}`", fault.field(), fault.text);
-    let diagnostic = Diagnostic::error(172, message).primary(place, &fault.unfit.wanted);
+    let diagnostic = Diagnostic::error(code::UNFIT, message).primary(place, &fault.unfit.wanted);
     match &fault.unfit.near {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic,
@@ -193,7 +196,7 @@ fn at_file(diagnostic: Diagnostic, path: &str) -> Diagnostic {
 }
 
 impl Reading<'_> {
-    fn wrong(&self, code: u16, message: String) -> Vec<Diagnostic> {
+    fn wrong(&self, code: Code, message: String) -> Vec<Diagnostic> {
         vec![at_file(Diagnostic::error(code, message), self.file)]
     }
 
@@ -211,7 +214,7 @@ impl Reading<'_> {
         self.target.checkout_of(repository, self.selection).ok_or_else(|| {
             let text = format!("Application {name} comes from {repository}, which is not this repository");
             vec![
-                at_file(Diagnostic::error(132, text), self.file)
+                at_file(Diagnostic::error(code::NO_CHECKOUT, text), self.file)
                     .note("spec.source.repoURL names it")
                     .help(format!("let a checkout stand in: --repo {repository}=DIR")),
             ]
@@ -237,7 +240,10 @@ impl Reading<'_> {
     fn source(&self, source: &Source, overrides: &Overrides) -> Result<UnitSource, Vec<Diagnostic>> {
         let name = self.name();
         if source.plugin.is_some() {
-            return Err(self.wrong(133, format!("Application {name} is rendered by a plugin; plugins are not run")));
+            return Err(self.wrong(
+                code::NOT_RENDERED,
+                format!("Application {name} is rendered by a plugin; plugins are not run"),
+            ));
         }
         let checkout = self.checkout(source)?;
         let files = checkout.files(self.target);
@@ -249,7 +255,7 @@ impl Reading<'_> {
         if !files.is_directory(&directory) {
             let text = format!("Application {name}: there is no directory `{}` in {}", source.path, files.place());
             return Err(vec![
-                at_file(Diagnostic::error(126, text), self.file)
+                at_file(Diagnostic::error(code::NO_CHART_THERE, text), self.file)
                     .note(format!("argocd: {}: app path does not exist", source.path)),
             ]);
         }
@@ -258,7 +264,7 @@ impl Reading<'_> {
         if source.kustomize.is_some() || KUSTOMIZATIONS.iter().any(|name| holds(name)) && source.directory.is_none() {
             let text = format!("Application {name}: `{directory}` is built by Kustomize, which is not delivered");
             return Err(vec![
-                at_file(Diagnostic::error(133, text), self.file)
+                at_file(Diagnostic::error(code::NOT_RENDERED, text), self.file)
                     .help("deliver what `kustomize build` prints as a directory of manifests"),
             ]);
         }
@@ -292,14 +298,16 @@ impl Reading<'_> {
                 None => {
                     let text = format!("Application {}: the values file `{file}` is not there", self.name());
                     return Err(vec![
-                        at_file(Diagnostic::error(125, text), self.file).note(format!("looked for {at}")),
+                        at_file(Diagnostic::error(code::NO_VALUES_FILE, text), self.file)
+                            .note(format!("looked for {at}")),
                     ]);
                 }
             }
         }
         match &helm.values_object {
             Some(object) if object.is_object() => {
-                let text = landfall_yaml::emit(object).map_err(|error| self.wrong(128, error.to_string()))?;
+                let text = landfall_yaml::emit(object)
+                    .map_err(|error| self.wrong(code::UNWRITABLE_VALUES, error.to_string()))?;
                 values.file(format!("{} (spec.source.helm.valuesObject)", self.file), text);
             }
             _ if !helm.values.trim().is_empty() => {
@@ -332,7 +340,7 @@ impl Reading<'_> {
         if file.contains("://") {
             let text = format!("Application {}: the values file `{file}` is not in a repository", self.name());
             return Err(vec![
-                at_file(Diagnostic::error(125, text), self.file)
+                at_file(Diagnostic::error(code::NO_VALUES_FILE, text), self.file)
                     .help("put it into the repository, or into a source with a `ref`"),
             ]);
         }
@@ -340,7 +348,7 @@ impl Reading<'_> {
             let (reference, path) = rest.split_once('/').unwrap_or((rest, ""));
             let Some(found) = self.references.get(reference) else {
                 return Err(self.wrong(
-                    134,
+                    code::NO_SUCH_REF,
                     format!("Application {}: no source has the `ref` {reference} that `{file}` names", self.name()),
                 ));
             };
@@ -358,8 +366,9 @@ impl Reading<'_> {
         let part = |left_out: bool| if left_out { Part::LeftOut } else { Part::Taken };
         let kube_version = given(&helm.kube_version)
             .map(|text| {
-                KubeVersion::parse(&text)
-                    .map_err(|error| self.wrong(135, format!("spec.source.helm.kubeVersion: {error}")))
+                KubeVersion::parse(&text).map_err(|error| {
+                    self.wrong(code::BAD_KUBE_VERSION, format!("spec.source.helm.kubeVersion: {error}"))
+                })
             })
             .transpose()?;
         Ok(RenderSettings {

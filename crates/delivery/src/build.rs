@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use landfall_chart::values_to_json;
-use landfall_diag::{Diagnostic, nearest};
+use landfall_diag::{Code, Diagnostic, code, nearest};
 use landfall_project::Build;
 use landfall_source::{Order, Refusal, is_mutant};
 use serde_json::Value;
@@ -115,12 +115,13 @@ impl Builder {
         let message = || format!("the image of {} could not be built by {}", image.service, self.name());
         let file = match self {
             Builder::Podman => values_file(&image.arguments).map_err(|error| {
-                Diagnostic::error(616, message()).note(format!("its arguments cannot be written down: {error}"))
+                Diagnostic::error(code::BUILD_FAILED, message())
+                    .note(format!("its arguments cannot be written down: {error}"))
             })?,
             Builder::Docker(_) | Builder::BuildKit => None,
         };
         let order = self.order_to_build(image, shipping, file.as_ref().map(tempfile::NamedTempFile::path));
-        order.said().await.map(|_| ()).map_err(|refusal| failed(616, message(), &refusal))
+        order.said().await.map(|_| ()).map_err(|refusal| failed(code::BUILD_FAILED, message(), &refusal))
     }
 
     /// Brings built images to the cluster, all together where that is possible; into a k3d cluster also the others that
@@ -139,7 +140,11 @@ impl Builder {
         }
         for order in self.orders_to_ship(images, shipping) {
             order.said().await.map_err(|refusal| {
-                failed(617, format!("the images were built, but `{}` failed", order.shown()), &refusal)
+                failed(
+                    code::IMAGE_NOT_BROUGHT,
+                    format!("the images were built, but `{}` failed", order.shown()),
+                    &refusal,
+                )
             })?;
         }
         let imported = images.iter().map(|image| image.image.clone()).collect();
@@ -255,7 +260,7 @@ fn digest_of(value: &str) -> String {
     format!("sha256:{digest}")
 }
 
-fn failed(code: u16, message: String, refusal: &Refusal) -> Diagnostic {
+fn failed(code: Code, message: String, refusal: &Refusal) -> Diagnostic {
     refusal.told(code, message).note("nothing was changed on the cluster").help("deliver without building: --no-build")
 }
 
@@ -291,8 +296,11 @@ pub fn named_builds(
     for (service, build) in wanted() {
         let Some((unit, image)) = rendered.iter().find_map(|unit| Some((unit, image_of(unit, service)?))) else {
             return Err(vec![
-                Diagnostic::error(138, format!("build `{service}`: no workload of that name says which image it runs"))
-                    .help("name the workload as the build, or take the build out"),
+                Diagnostic::error(
+                    code::NO_WORKLOAD_FOR_BUILD,
+                    format!("build `{service}`: no workload of that name says which image it runs"),
+                )
+                .help("name the workload as the build, or take the build out"),
             ]);
         };
         // A repository of its own keeps the tag that the workload runs.
@@ -347,8 +355,11 @@ struct Places {
 /// The places that a build names, all inside the tree: what a builder is sent would otherwise be any file of this machine.
 fn places_of(service: &str, build: &Build, root: &Path, directory: &str) -> Result<Places, Diagnostic> {
     let missing = |what: &str, path: &Path, error: &std::io::Error| {
-        Diagnostic::error(136, format!("build `{service}`: the {what} `{}` cannot be read", path.display()))
-            .note(error.to_string())
+        Diagnostic::error(
+            code::UNREADABLE_BUILD,
+            format!("build `{service}`: the {what} `{}` cannot be read", path.display()),
+        )
+        .note(error.to_string())
     };
     let real = |what: &str, path: PathBuf| path.canonicalize().map_err(|error| missing(what, &path, &error));
     let root = real("tree", root.to_owned())?;
@@ -359,15 +370,16 @@ fn places_of(service: &str, build: &Build, root: &Path, directory: &str) -> Resu
             Ok(path) if !hidden(path) => Ok(found),
             _ if is_mutant("build-places") => Ok(found),
             Ok(_) => Err(Diagnostic::error(
-                137,
+                code::BUILD_OUT_OF_TREE,
                 format!("build `{service}`: the {what} `{named}` is not of the tree's own files"),
             )
             .help("name a directory beside `.git` and `.landfall`, not in them")),
-            Err(_) => {
-                Err(Diagnostic::error(137, format!("build `{service}`: the {what} `{named}` leads out of the tree"))
-                    .note(format!("the tree is `{}`", root.display()))
-                    .help("what an image is built from lies in the repository that declares it"))
-            }
+            Err(_) => Err(Diagnostic::error(
+                code::BUILD_OUT_OF_TREE,
+                format!("build `{service}`: the {what} `{named}` leads out of the tree"),
+            )
+            .note(format!("the tree is `{}`", root.display()))
+            .help("what an image is built from lies in the repository that declares it")),
         }
     };
     let directory = root.join(directory);
@@ -390,7 +402,7 @@ fn check_arguments(
     }
     let text = std::fs::read(dockerfile).map_err(|error| {
         let message = format!("build `{service}`: the dockerfile `{}` cannot be read", dockerfile.display());
-        vec![Diagnostic::error(136, message).note(error.to_string())]
+        vec![Diagnostic::error(code::UNREADABLE_BUILD, message).note(error.to_string())]
     })?;
     let declared = dockerfile::declared_arguments(&String::from_utf8_lossy(&text));
     let refused: Vec<Diagnostic> = arguments
@@ -399,7 +411,7 @@ fn check_arguments(
             if dockerfile::is_read_by_others(name) && !is_mutant("build-names") {
                 let message = format!("build `{service}`: `{name}` cannot be a build argument");
                 return Some(
-                    Diagnostic::error(171, message)
+                    Diagnostic::error(code::RESERVED_BUILD_ARGUMENT, message)
                         .note("builders and the loader of programs read that name for themselves")
                         .help("give the argument a name of its own"),
                 );
@@ -409,7 +421,8 @@ fn check_arguments(
             }
             let message =
                 format!("build `{service}`: its Dockerfile declares no `ARG {name}`, so the value would not arrive");
-            let diagnostic = Diagnostic::error(172, message).note(format!("read: {}", dockerfile.display()));
+            let diagnostic = Diagnostic::error(code::UNDECLARED_BUILD_ARGUMENT, message)
+                .note(format!("read: {}", dockerfile.display()));
             Some(match nearest(name, declared.iter().map(String::as_str)) {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                 None => {
@@ -428,7 +441,7 @@ fn check_image(service: &str, image: &str) -> Result<(), Diagnostic> {
     if is_name || is_mutant("image-names") {
         return Ok(());
     }
-    Err(Diagnostic::error(173, format!("build `{service}`: {image:?} is not the name of an image")))
+    Err(Diagnostic::error(code::BAD_IMAGE_NAME, format!("build `{service}`: {image:?} is not the name of an image")))
 }
 
 /// The image that a workload or hook of that name runs: of the container of its name, else of its first.
@@ -452,8 +465,10 @@ fn value_at(unit: &RenderedUnit, path: &str) -> Result<String, Diagnostic> {
     for step in path.split('.') {
         let Some(next) = at.get(step) else {
             let known = at.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-            let diagnostic =
-                Diagnostic::error(139, format!("the build argument's values path `{path}` has no `{step}`"));
+            let diagnostic = Diagnostic::error(
+                code::NO_VALUE_FOR_BUILD,
+                format!("the build argument's values path `{path}` has no `{step}`"),
+            );
             return Err(match nearest(step, known) {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                 None => diagnostic,
@@ -554,18 +569,18 @@ mod tests {
         let build = |context: &str, dockerfile: Option<&str>| {
             let build = serde_json::json!({"context": context, "dockerfile": dockerfile});
             let build: Build = serde_json::from_value(build).expect("a build");
-            places_of("web", &build, &root, "deploy").map(|places| places.context).map_err(|error| error.code.0)
+            places_of("web", &build, &root, "deploy").map(|places| places.context).map_err(|error| error.code)
         };
         assert_eq!(build("../app", None), Ok(root.join("app").canonicalize().expect("there")), "beside, in the tree");
         for (context, dockerfile) in [("../..", None), ("../.git", None), ("../app", Some("../../Dockerfile"))] {
-            assert_eq!(build(context, dockerfile), Err(137), "{context} {dockerfile:?}");
+            assert_eq!(build(context, dockerfile), Err(code::BUILD_OUT_OF_TREE), "{context} {dockerfile:?}");
         }
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink(outside.path(), root.join("app/out")).expect("linked");
-            assert_eq!(build("../app/out", None), Err(137));
+            assert_eq!(build("../app/out", None), Err(code::BUILD_OUT_OF_TREE));
         }
-        assert_eq!(build("../nothing", None), Err(136));
+        assert_eq!(build("../nothing", None), Err(code::UNREADABLE_BUILD));
     }
 
     #[test]
@@ -575,11 +590,11 @@ mod tests {
         std::fs::write(&file, "FROM x\nARG API_URL\nARG PATH\nARG LD_PRELOAD\n").expect("written");
         let check = |name: &str| {
             let arguments = BTreeMap::from([(name.to_owned(), "x".to_owned())]);
-            check_arguments("web", &file, &arguments).map_err(|found| found[0].code.0)
+            check_arguments("web", &file, &arguments).map_err(|found| found[0].code)
         };
         assert_eq!(check("API_URL"), Ok(()));
         assert_eq!((check("PATH"), check("LD_PRELOAD")), (Err(171), Err(171)), "declared or not");
-        assert_eq!(check("API_URI"), Err(172));
+        assert_eq!(check("API_URI"), Err(code::UNDECLARED_BUILD_ARGUMENT));
         assert!(check_image("web", "--config=/x").is_err() && check_image("web", "a b").is_err());
     }
 

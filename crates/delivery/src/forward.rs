@@ -13,7 +13,7 @@ mod serve;
 
 use std::collections::BTreeMap;
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 
 pub use find::find_forward;
 pub use serve::ForwardEvent;
@@ -80,8 +80,11 @@ impl ForwardWish {
                 continue;
             };
             let Some(wish) = wishes.last_mut() else {
-                return Err(Diagnostic::error(160, format!("`{word}` are ports, and nothing stands before them"))
-                    .help("name the service first: landfall forward grafana 3002:3000"));
+                return Err(Diagnostic::error(
+                    code::BAD_PORTS,
+                    format!("`{word}` are ports, and nothing stands before them"),
+                )
+                .help("name the service first: landfall forward grafana 3002:3000"));
             };
             wish.ports.push(pair);
         }
@@ -98,7 +101,7 @@ impl PortPair {
             Some(pair) => pair,
         };
         let wrong = || {
-            Diagnostic::error(160, format!("`{word}` is not LOCAL:REMOTE"))
+            Diagnostic::error(code::BAD_PORTS, format!("`{word}` is not LOCAL:REMOTE"))
                 .help("as in 3002:3000, :3000 for any free local port, or 8080:http")
         };
         let local = match local {

@@ -1,6 +1,6 @@
 //! What was delivered where, and which edits of others each delivery set back.
 
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::Author;
 use landfall_object::ObjectKey;
 use landfall_store::HistoryEntry;
@@ -132,8 +132,11 @@ impl Session {
             };
             if let Err(error) = self.store.append_history(&entry).await {
                 self.tell(Progress::Note(
-                    Diagnostic::warning(312, "the delivery is done but could not be added to the history")
-                        .note(error.to_string()),
+                    Diagnostic::warning(
+                        code::HISTORY_UNWRITTEN,
+                        "the delivery is done but could not be added to the history",
+                    )
+                    .note(error.to_string()),
                 ))
                 .await;
             }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_source::{Order, Refusal};
 use serde::Deserialize;
 
@@ -150,7 +150,7 @@ impl K3d {
         let clusters: Option<Vec<Listed>> = match said.trim() {
             "" => None,
             text => serde_json::from_str(text).map_err(|error| {
-                Diagnostic::error(641, "k3d's list of clusters cannot be read").note(error.to_string())
+                Diagnostic::error(code::BAD_K3D_LIST, "k3d's list of clusters cannot be read").note(error.to_string())
             })?,
         };
         Ok(clusters.into_iter().flatten().find(|cluster| cluster.name == name))
@@ -159,11 +159,11 @@ impl K3d {
 
 fn refused(refusal: &Refusal, message: impl Into<String>) -> Diagnostic {
     if refusal.is_missing {
-        return Diagnostic::error(642, "k3d is not installed")
+        return Diagnostic::error(code::NO_K3D, "k3d is not installed")
             .note(refusal.words.clone())
             .help("install it from k3d.io");
     }
-    refusal.told(643, message).note("nothing was changed by us")
+    refusal.told(code::K3D_FAILED, message).note("nothing was changed by us")
 }
 
 /// A name that k3d takes and that cannot be taken for a flag.
@@ -175,7 +175,7 @@ fn check_name(name: &str) -> Result<(), Diagnostic> {
         || name.starts_with('-')
         || name.ends_with('-')
     {
-        return Err(Diagnostic::error(166, format!("`{name}` cannot be a cluster's name"))
+        return Err(Diagnostic::error(code::BAD_CLUSTER_NAME, format!("`{name}` cannot be a cluster's name"))
             .help(format!("lower-case letters, digits and dashes in between, {LONGEST_NAME} at most")));
     }
     Ok(())
@@ -187,7 +187,7 @@ async fn free_ports(ports: [u16; 2]) -> Result<(), Diagnostic> {
         if !is_busy(port) {
             continue;
         }
-        let mut diagnostic = Diagnostic::error(644, format!("port {port} of this machine is busy"));
+        let mut diagnostic = Diagnostic::error(code::PORT_BUSY, format!("port {port} of this machine is busy"));
         diagnostic = match holder_of(port).await {
             Some(who) => diagnostic.note(format!("{who} has it")),
             None => diagnostic.note("this system does not tell who has it"),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use landfall_cluster::Cluster;
-use landfall_diag::{Diagnostic, Place};
+use landfall_diag::{Diagnostic, Place, code};
 use landfall_object::references::{Certainty, Need, Reference, programs, provides, references};
 use landfall_object::{Object, ObjectKey};
 
@@ -114,8 +114,8 @@ impl Unresolved {
         };
         let message = format!("{user}{more} needs {what}, which is neither delivered nor on the cluster");
         let mut diagnostic = match self.need {
-            Need::Start => Diagnostic::refused(530, message),
-            _ => Diagnostic::warning(531, message),
+            Need::Start => Diagnostic::refused(code::MISSING_REFERENCE, message),
+            _ => Diagnostic::warning(code::DANGLING_REFERENCE, message),
         };
         for user in &self.users {
             let container = user.container.as_deref().map(|name| format!(", container {name}")).unwrap_or_default();

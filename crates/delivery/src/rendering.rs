@@ -5,7 +5,7 @@ use landfall_chart::{
     render,
 };
 use landfall_cluster::Cluster;
-use landfall_diag::{Diagnose, Diagnostic, Place};
+use landfall_diag::{Diagnose, Diagnostic, Place, code};
 use landfall_object::{Object, ObjectKey, flattened, mask};
 
 use crate::lookup::LiveLookup;
@@ -80,9 +80,9 @@ pub async fn render_unit(
     let options = RenderOptions { lookup, tracing, ..RenderOptions::default() };
     let (blocking, capabilities) = (unit.clone(), capabilities.clone());
     let mut whole =
-        tokio::task::spawn_blocking(move || render_with(&blocking, turn, &capabilities, &options))
-            .await
-            .map_err(|error| vec![Diagnostic::error(700, "rendering ended unexpectedly").note(error.to_string())])??;
+        tokio::task::spawn_blocking(move || render_with(&blocking, turn, &capabilities, &options)).await.map_err(
+            |error| vec![Diagnostic::error(code::BUG, "rendering ended unexpectedly").note(error.to_string())],
+        )??;
     for rendered in whole.objects.iter_mut().chain(&mut whole.hooks) {
         // A kind that is not known yet (its CRD comes with the delivery) keeps the namespace it names.
         if let Ok(placed) = cluster.place(rendered.object.clone(), &unit.namespace).await {

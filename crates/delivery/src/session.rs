@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_cluster::Cluster;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Clock, Event, NoProbe, Probe};
 use landfall_object::{Gvk, Object};
 use landfall_release::{Record, Releases, Runner, Status};
@@ -168,14 +168,14 @@ impl Session {
                 let how = if delivered.succeeded() { "was brought to its end" } else { "was found to have failed" };
                 self.tell(Progress::Note(Diagnostic::new(
                     landfall_diag::Severity::Info,
-                    310,
+                    code::INTERRUPTED_FINISHED,
                     format!("a delivery of {unit} that was interrupted {how} (revision {})", delivered.record.version),
                 )))
                 .await;
             }
             landfall_release::Recovery::Repaired(record) => {
                 self.tell(Progress::Note(Diagnostic::warning(
-                    311,
+                    code::NEVER_FINISHED,
                     format!("revision {} of {unit} was never finished; it is marked as failed", record.version),
                 )))
                 .await;

@@ -1,5 +1,5 @@
 use landfall_cluster::{EventLine, Evidence};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_engine::{Action, FieldChange, Plan, Report, Step, StepResult};
 use landfall_object::ObjectKey;
 use serde::Serialize;
@@ -78,7 +78,7 @@ impl UnitSummary {
 
 impl Outcome {
     fn of_broken(diagnostic: &Diagnostic) -> Self {
-        if diagnostic.code.0 == landfall_engine::INTERRUPTED { Outcome::Interrupted } else { Outcome::Failed }
+        if diagnostic.code == code::INTERRUPTED { Outcome::Interrupted } else { Outcome::Failed }
     }
 }
 

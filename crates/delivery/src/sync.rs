@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use landfall_apps::{Applications, HealthWait, PreparedSync, Project, SyncRequest, SyncStatus, Target};
 use landfall_cluster::Propagation;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::Event;
 use landfall_object::{Gvk, ObjectKey};
 use landfall_release::{HookRuns, manifest_objects};
@@ -54,7 +54,7 @@ impl Session {
         if recovered.map_err(|error| vec![error.diagnose()])?.is_some() {
             self.tell(Progress::Note(Diagnostic::new(
                 landfall_diag::Severity::Info,
-                310,
+                code::INTERRUPTED_FINISHED,
                 format!("a delivery of {} that was interrupted was brought to its end", unit.name),
             )))
             .await;
@@ -103,7 +103,7 @@ impl Session {
     /// Tells what a user should know of a prepared sync.
     pub(crate) async fn tell_notes(&self, unit: &Unit, prepared: &PreparedSync) {
         for note in &prepared.notes {
-            self.tell(Progress::Note(Diagnostic::warning(474, format!("{}: {note}", unit.name)))).await;
+            self.tell(Progress::Note(Diagnostic::warning(code::SYNC_NOTE, format!("{}: {note}", unit.name)))).await;
         }
     }
 
@@ -126,7 +126,7 @@ impl Session {
                     application.name, application.project
                 );
                 self.tell(Progress::Note(
-                    Diagnostic::warning(476, text).help("put the AppProject beside the Application"),
+                    Diagnostic::warning(code::NO_PROJECT, text).help("put the AppProject beside the Application"),
                 ))
                 .await;
             }

@@ -2,7 +2,7 @@ use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_project::ProjectFile;
 use landfall_source::{RemoteRef, SourceTree, fetch_repository};
 
@@ -81,8 +81,11 @@ impl TargetPlace {
             return match name.rsplit('.').next() {
                 Some("yaml" | "yml" | "json") => Ok(TargetPlace::Manifest(path)),
                 Some("tgz" | "gz" | "tar") => Ok(TargetPlace::Archive(path)),
-                _ => Err(Diagnostic::error(121, format!("`{text}` is neither a chart, an archive nor a manifest"))
-                    .help("give a directory with `landfall.yaml` or `Chart.yaml`, a `.tgz`, or Application manifests")),
+                _ => Err(Diagnostic::error(
+                    code::NO_KIND_OF_TARGET,
+                    format!("`{text}` is neither a chart, an archive nor a manifest"),
+                )
+                .help("give a directory with `landfall.yaml` or `Chart.yaml`, a `.tgz`, or Application manifests")),
             };
         }
         // What is not checked out may lie in the revision that is asked for.
@@ -95,7 +98,7 @@ impl TargetPlace {
                 return Ok(TargetPlace::Manifest(path));
             }
         }
-        let mut diagnostic = Diagnostic::error(120, format!("there is no `{text}`"))
+        let mut diagnostic = Diagnostic::error(code::NO_TARGET, format!("there is no `{text}`"))
             .note(format!("looked in {}", query.working_directory.display()));
         if let Some(reference) = &query.reference {
             diagnostic = diagnostic.note(format!("nor does {reference} have it"));
@@ -142,8 +145,11 @@ impl Target {
                 let path = join(&inside, &name);
                 let text = read_text(&source, &path).map_err(one)?;
                 if !holds(&text, "Application") {
-                    return Err(one(Diagnostic::error(122, format!("`{}` holds no Argo Application", file.display()))
-                        .help("`landfall up` takes charts, systems with a landfall.yaml, and Applications")));
+                    return Err(one(Diagnostic::error(
+                        code::NO_APPLICATION,
+                        format!("`{}` holds no Argo Application", file.display()),
+                    )
+                    .help("`landfall up` takes charts, systems with a landfall.yaml, and Applications")));
                 }
                 let shown = match (&query.reference, source.directory_on_disk()) {
                     (None, Some(root)) => way(&query.working_directory, root),
@@ -184,9 +190,8 @@ impl Target {
             Ok(_) => TargetKind::System(Box::new(landfall_project::parse_bytes(landfall_project::FILE_NAME, &bytes)?)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => TargetKind::Applications(Vec::new()),
             Err(error) => {
-                return Err(one(
-                    Diagnostic::error(120, format!("`{}` cannot be read", file.display())).note(error.to_string())
-                ));
+                return Err(one(Diagnostic::error(code::NO_TARGET, format!("`{}` cannot be read", file.display()))
+                    .note(error.to_string())));
             }
         };
         let source = SourceTree::from_tree("declared", landfall_chart::Tree::new());
@@ -240,7 +245,7 @@ impl Target {
             });
         }
         let mut diagnostic = Diagnostic::error(
-            123,
+            code::NOTHING_TO_DELIVER,
             format!("`{name}` holds nothing to deliver: no landfall.yaml, no Chart.yaml and no Argo Application"),
         );
         let charts = charts_below(&source, &directory);
@@ -354,7 +359,7 @@ fn nearest_entry(path: &Path) -> Option<String> {
 fn read_text(source: &SourceTree, path: &str) -> Result<String, Diagnostic> {
     match source.read(path).map_err(|error| error.diagnose())? {
         Some(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        None => Err(Diagnostic::error(120, format!("there is no `{path}` in {}", source.place()))),
+        None => Err(Diagnostic::error(code::NO_TARGET, format!("there is no `{path}` in {}", source.place()))),
     }
 }
 

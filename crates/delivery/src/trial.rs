@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use landfall_diag::{Diagnostic, Place, Severity};
+use landfall_diag::{Diagnostic, Place, Severity, code};
 use landfall_engine::{Refusal, Trial};
 use landfall_object::ObjectKey;
 
@@ -33,7 +33,8 @@ fn refusal(
         count => format!(" and {} more", count - 1),
     };
     let mut diagnostic =
-        Diagnostic::error(411, format!("the cluster would refuse {}{more}", first.object())).note(message);
+        Diagnostic::error(code::WOULD_BE_REFUSED, format!("the cluster would refuse {}{more}", first.object()))
+            .note(message);
     for refusal in alike {
         let mut found: Vec<(Place, String)> = Vec::new();
         for (field, _) in &refusal.fields {
@@ -86,8 +87,12 @@ pub fn remarks(trial: &Trial, plan: usize) -> Vec<Diagnostic> {
     }
     for (reason, keys) in untried {
         told.push(
-            Diagnostic::new(Severity::Info, 412, format!("could not be tried before the delivery: {}", names(&keys)))
-                .note(reason),
+            Diagnostic::new(
+                Severity::Info,
+                code::NOT_TRIED,
+                format!("could not be tried before the delivery: {}", names(&keys)),
+            )
+            .note(reason),
         );
     }
     let by_definition: Vec<&ObjectKey> =
@@ -95,7 +100,7 @@ pub fn remarks(trial: &Trial, plan: usize) -> Vec<Diagnostic> {
     if !by_definition.is_empty() {
         let text =
             format!("checked against the definition that is delivered, not by the cluster: {}", names(&by_definition));
-        told.push(Diagnostic::new(Severity::Info, 413, text));
+        told.push(Diagnostic::new(Severity::Info, code::TRIED_BY_DEFINITION, text));
     }
     told
 }
@@ -105,7 +110,7 @@ pub fn taken_back(namespaces: &[ObjectKey]) -> Option<Diagnostic> {
     let names: Vec<&str> = namespaces.iter().map(|key| key.name.as_str()).collect();
     (!names.is_empty()).then(|| {
         let text = format!("made to try the objects in it, and taken back: namespace {}", names.join(", "));
-        Diagnostic::new(Severity::Info, 414, text)
+        Diagnostic::new(Severity::Info, code::NAMESPACE_MADE_AHEAD, text)
     })
 }
 

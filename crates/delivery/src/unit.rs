@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use landfall_apps::{Application, Project};
 use landfall_chart::{Chart, KubeVersion, SchemaCheck, SchemaDocuments, SetFlag, ValueLayers};
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::Object;
 use landfall_project::ReleaseSpec;
 use landfall_source::{RemoteCharts, SourceTree, lend_vendored, schema_documents};
@@ -221,7 +221,10 @@ impl Target {
             TargetKind::System(file) => {
                 let name = selection.environment.as_deref().unwrap_or_default();
                 let Some(environment) = file.system.environments.get(name) else {
-                    return Err(vec![Diagnostic::error(112, format!("there is no environment `{name}`"))]);
+                    return Err(vec![Diagnostic::error(
+                        code::NO_ENVIRONMENT,
+                        format!("there is no environment `{name}`"),
+                    )]);
                 };
                 for release in &environment.releases {
                     units.push((
@@ -232,14 +235,16 @@ impl Target {
                 for pattern in environment.applications.iter().flat_map(landfall_project::OneOrMany::iter) {
                     let files = self.source.glob(&self.path(pattern)).map_err(|error| vec![error.diagnose()])?;
                     if files.is_empty() {
-                        return Err(vec![Diagnostic::error(124, format!("`{pattern}` matches no file")).primary(
-                            file.place(&[
-                                landfall_yaml::Step::Key("environments"),
-                                landfall_yaml::Step::Key(name),
-                                landfall_yaml::Step::Key("applications"),
-                            ]),
-                            "declared here",
-                        )]);
+                        return Err(vec![
+                            Diagnostic::error(code::NO_MATCHING_FILE, format!("`{pattern}` matches no file")).primary(
+                                file.place(&[
+                                    landfall_yaml::Step::Key("environments"),
+                                    landfall_yaml::Step::Key(name),
+                                    landfall_yaml::Step::Key("applications"),
+                                ]),
+                                "declared here",
+                            ),
+                        ]);
                     }
                     units.extend(self.applications(&files, selection, overrides)?);
                 }
@@ -307,18 +312,23 @@ impl Target {
                 return Ok((self.shown(&path), String::from_utf8_lossy(&bytes).into_owned()));
             }
         }
-        Err(vec![Diagnostic::error(125, format!("the values file `{file}` is not there")).note(format!(
-            "looked for {} and {}",
-            join(chart, file),
-            self.path(file)
-        ))])
+        Err(vec![
+            Diagnostic::error(code::NO_VALUES_FILE, format!("the values file `{file}` is not there")).note(format!(
+                "looked for {} and {}",
+                join(chart, file),
+                self.path(file)
+            )),
+        ])
     }
 }
 
 /// Loads a chart from files.
 pub(crate) fn load_chart(source: &SourceTree, directory: &str, location: &str) -> Result<Chart, Vec<Diagnostic>> {
     if !source.is_directory(directory) {
-        return Err(vec![Diagnostic::error(126, format!("there is no chart `{directory}` in {}", source.place()))]);
+        return Err(vec![Diagnostic::error(
+            code::NO_CHART_THERE,
+            format!("there is no chart `{directory}` in {}", source.place()),
+        )]);
     }
     let tree = source.directory(directory).map_err(|error| vec![error.diagnose()])?;
     Chart::load(&tree, location).map_err(|error| vec![error.diagnose()])
@@ -345,9 +355,11 @@ fn check_skips(skips: &[String], units: &[Candidate]) -> Result<(), Vec<Diagnost
     let known = || units.iter().map(|(name, _)| name.as_str());
     for skip in skips {
         if !known().any(|name| name == skip) {
-            let mut diagnostic =
-                Diagnostic::error(127, format!("--skip {skip}: there is no release or application of that name"))
-                    .note(format!("there are: {}", known().collect::<Vec<_>>().join(", ")));
+            let mut diagnostic = Diagnostic::error(
+                code::NOTHING_TO_SKIP,
+                format!("--skip {skip}: there is no release or application of that name"),
+            )
+            .note(format!("there are: {}", known().collect::<Vec<_>>().join(", ")));
             if let Some(near) = landfall_diag::nearest(skip, known()) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_cluster::{Cluster, Resource};
-use landfall_diag::{Diagnostic, Place, nearest};
+use landfall_diag::{Diagnostic, Place, code, nearest};
 use landfall_object::lifecycle::{self, Successor};
 use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object, ObjectKey};
@@ -238,7 +238,7 @@ impl Unserved {
                 },
             ),
         };
-        let mut diagnostic = Diagnostic::error(410, message);
+        let mut diagnostic = Diagnostic::error(code::UNSERVED, message);
         for key in &self.objects {
             let found = places(key, "apiVersion");
             if self.objects.len() > 1 {

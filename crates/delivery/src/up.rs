@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use landfall_chart::{Capabilities, Operation, Tracing};
 use landfall_cluster::Scope;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Fate, kinds_defined};
 use landfall_object::Object;
 use landfall_project::Environment;
@@ -245,8 +245,9 @@ impl Session {
     /// # Errors
     /// When none can be made: the system's certificates cannot be read.
     pub async fn check(&self, environment: &Environment) -> Result<Vec<CheckResult>, Vec<Diagnostic>> {
-        let client = check_client(&environment.checks, &self.routes)
-            .map_err(|error| vec![Diagnostic::error(540, "the checks cannot be made").note(error.to_string())])?;
+        let client = check_client(&environment.checks, &self.routes).map_err(|error| {
+            vec![Diagnostic::error(code::CHECKS_UNMADE, "the checks cannot be made").note(error.to_string())]
+        })?;
         let mut results = Vec::new();
         for check in &environment.checks {
             self.tell(Progress::Doing(format!("check {}", check.name))).await;

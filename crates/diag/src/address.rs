@@ -98,7 +98,7 @@ mod tests {
     fn whatever_a_diagnostic_is_told_shows_no_password() {
         let address = "https://u:hunter2@h/a";
         let place = Place { source: Some(format!("repoURL: {address}")), ..Place::line(address, 1) };
-        let diagnostic = Diagnostic::error(1, address)
+        let diagnostic = Diagnostic::error(crate::code::BUG, address)
             .note(address)
             .help(address)
             .primary(place.clone(), address)

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::without_passwords;
+use crate::{Code, without_passwords};
 
 /// How much a diagnostic weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -34,22 +34,6 @@ fn safe(text: impl Into<String>) -> String {
     match without_passwords(&text) {
         std::borrow::Cow::Borrowed(_) => text,
         std::borrow::Cow::Owned(safe) => safe,
-    }
-}
-
-/// A diagnostic's stable number, written `LF0203`; `landfall explain LF0203` tells more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code(pub u16);
-
-impl std::fmt::Display for Code {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "LF{:04}", self.0)
-    }
-}
-
-impl Serialize for Code {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 
@@ -117,7 +101,7 @@ pub struct Label {
 /// One thing that went wrong (or is worth knowing), ready to be shown to a person or a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// Stable number.
+    /// Stable code.
     pub code: Code,
     /// Weight.
     pub severity: Severity,
@@ -136,29 +120,22 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// A diagnostic of the given weight.
-    pub fn new(severity: Severity, code: u16, message: impl Into<String>) -> Self {
-        Diagnostic {
-            code: Code(code),
-            severity,
-            message: safe(message),
-            labels: Vec::new(),
-            notes: Vec::new(),
-            helps: Vec::new(),
-        }
+    pub fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
+        Diagnostic { code, severity, message: safe(message), labels: Vec::new(), notes: Vec::new(), helps: Vec::new() }
     }
 
     /// What was asked for could not be done.
-    pub fn error(code: u16, message: impl Into<String>) -> Self {
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
         Diagnostic::new(Severity::Error, code, message)
     }
 
     /// Something is probably wrong.
-    pub fn warning(code: u16, message: impl Into<String>) -> Self {
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Diagnostic::new(Severity::Warning, code, message)
     }
 
     /// A policy or a guard said no.
-    pub fn refused(code: u16, message: impl Into<String>) -> Self {
+    pub fn refused(code: Code, message: impl Into<String>) -> Self {
         Diagnostic::new(Severity::Refused, code, message)
     }
 

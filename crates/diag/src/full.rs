@@ -3,10 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::Diagnostic;
-
-/// The number of the diagnostic that says so.
-pub const DISK_FULL: u16 = 608;
+use crate::{Diagnostic, code};
 
 /// Whether an error of the operating system says that there is no room: on the disk, in a quota, for a file of that
 /// size.
@@ -16,7 +13,7 @@ pub fn is_full(kind: ErrorKind) -> bool {
 
 /// Says that the disk is full that holds a directory, and what to type.
 pub fn disk_full(directory: &Path) -> Diagnostic {
-    Diagnostic::error(DISK_FULL, disk_full_words(directory)).help(
+    Diagnostic::error(code::DISK_FULL, disk_full_words(directory)).help(
         "make room there and type the same again; `landfall down` and `landfall cluster reset` free what this system holds",
     )
 }

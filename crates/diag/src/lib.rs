@@ -14,13 +14,15 @@
 //! address in it shows a password.
 
 mod address;
+pub mod code;
 mod diagnostic;
 mod full;
 mod plain;
 mod similar;
 
 pub use address::without_passwords;
-pub use diagnostic::{Code, Diagnose, Diagnostic, Label, Place, Severity};
-pub use full::{DISK_FULL, disk_full, disk_full_in, disk_full_words, is_full};
+pub use code::{Code, Ending};
+pub use diagnostic::{Diagnose, Diagnostic, Label, Place, Severity};
+pub use full::{disk_full, disk_full_in, disk_full_words, is_full};
 pub use plain::{LONGEST_LINE, render_plain, render_shown};
 pub use similar::nearest;

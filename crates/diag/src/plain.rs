@@ -83,7 +83,9 @@ mod tests {
         let line = format!("{}here{}", "[".repeat(50_000), "]".repeat(50_000));
         let of = |column, end| {
             let place = Place::line("values.yaml", 1).columns(column, end).source_from(&line);
-            render_plain(&Diagnostic::error(205, "the file is not valid").primary(place, "this"))
+            render_plain(
+                &Diagnostic::error(crate::code::BAD_VALUES_FILE, "the file is not valid").primary(place, "this"),
+            )
         };
         let text = of(50_001, 50_005);
         let (shown, marks) = (text.lines().nth(3).expect("a line"), text.lines().nth(4).expect("its marks"));
@@ -98,11 +100,12 @@ mod tests {
 
     #[test]
     fn the_users_file_is_marked_with_carets_and_the_chart_with_dashes() {
-        let diagnostic = Diagnostic::error(203, "`.Values.web.port` cannot be read: `web` is null")
-            .primary(Place::line("values.yaml", 2).columns(1, 4).source_from("a: 1\nweb:\n"), "set to null here")
-            .label(Place::line("templates/web.yaml", 12), "used here")
-            .note("helm: nil pointer evaluating interface {}.port")
-            .help("set `web.port`");
+        let diagnostic =
+            Diagnostic::error(crate::code::VALUE_UNREADABLE, "`.Values.web.port` cannot be read: `web` is null")
+                .primary(Place::line("values.yaml", 2).columns(1, 4).source_from("a: 1\nweb:\n"), "set to null here")
+                .label(Place::line("templates/web.yaml", 12), "used here")
+                .note("helm: nil pointer evaluating interface {}.port")
+                .help("set `web.port`");
         let text = render_plain(&diagnostic);
         assert_eq!(
             text,

@@ -1,4 +1,4 @@
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::ObjectKey;
 
 use crate::{Killed, OnceViolation};
@@ -55,23 +55,20 @@ pub enum Error {
     Ledger(Box<Diagnostic>),
 }
 
-/// The number of the diagnostic of [`Error::Interrupted`].
-pub const INTERRUPTED: u16 = 444;
-
 impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
         match self {
             Error::Once(violation) => violation.diagnose(),
-            Error::Twice(_) | Error::Nameless(_) => Diagnostic::error(440, self.to_string()),
-            Error::LiveChanged { .. } => Diagnostic::refused(441, self.to_string())
+            Error::Twice(_) | Error::Nameless(_) => Diagnostic::error(code::BROKEN_PLAN, self.to_string()),
+            Error::LiveChanged { .. } => Diagnostic::refused(code::LIVE_CHANGED, self.to_string())
                 .note("nothing was changed")
                 .help("make the plan again, look at it, and apply that one"),
-            Error::Busy { .. } => Diagnostic::error(442, self.to_string())
+            Error::Busy { .. } => Diagnostic::error(code::BUSY, self.to_string())
                 .help("wait for it, or run the same command again when its process is gone: it is resumed"),
-            Error::NotResumable { .. } => Diagnostic::error(443, self.to_string()),
-            Error::Interrupted => Diagnostic::error(INTERRUPTED, "interrupted; what was begun is in the journal")
+            Error::NotResumable { .. } => Diagnostic::error(code::NOT_RESUMABLE, self.to_string()),
+            Error::Interrupted => Diagnostic::error(code::INTERRUPTED, "interrupted; what was begun is in the journal")
                 .help("run the same command again to go on"),
-            Error::Killed(_) => Diagnostic::error(445, self.to_string()),
+            Error::Killed(_) => Diagnostic::error(code::KILLED, self.to_string()),
             Error::Store(error) => error.diagnose(),
             Error::Cluster(error) => error.diagnose(),
             Error::NoRoom(diagnostic) | Error::Ledger(diagnostic) => (**diagnostic).clone(),

@@ -45,7 +45,7 @@ pub use desired::{
     WaitFor,
 };
 pub use digest::{live_digest, normalised};
-pub use error::{Error, INTERRUPTED};
+pub use error::Error;
 pub use event::{Event, Pending};
 pub use executor::{Executor, OnFailure, RunOptions};
 pub use ledger::{HookPhase, HookRun, Ledger, NoLedger};

@@ -1,4 +1,4 @@
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::{Object, ObjectKey};
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub struct OnceViolation {
 
 impl Diagnose for OnceViolation {
     fn diagnose(&self) -> Diagnostic {
-        Diagnostic::refused(460, self.to_string())
+        Diagnostic::refused(code::ONCE, self.to_string())
             .note("data made with the old value could never be read again")
             .help("put the value back that the cluster has: such a key is made once and kept")
     }

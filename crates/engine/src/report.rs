@@ -1,5 +1,5 @@
 use landfall_cluster::Evidence;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::ObjectKey;
 use serde::{Deserialize, Serialize};
 
@@ -42,12 +42,12 @@ pub struct Failure {
 impl Diagnose for Failure {
     fn diagnose(&self) -> Diagnostic {
         let code = match self.kind {
-            FailureKind::Refused => 450,
-            FailureKind::Hook => 451,
-            FailureKind::NeverReady => 452,
-            FailureKind::Timeout => 453,
-            FailureKind::Guard => 460,
-            FailureKind::Unreachable => 401,
+            FailureKind::Refused => code::REFUSED,
+            FailureKind::Hook => code::HOOK_FAILED,
+            FailureKind::NeverReady => code::NEVER_READY,
+            FailureKind::Timeout => code::NOT_IN_TIME,
+            FailureKind::Guard => code::ONCE,
+            FailureKind::Unreachable => code::UNREACHABLE,
         };
         let mut diagnostic = match self.kind {
             FailureKind::Guard => Diagnostic::refused(code, self.message.clone()),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use landfall_delivery::{Target, TargetKind, TargetPlace, TargetQuery, slug};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Code, Diagnostic, code};
 use landfall_project::{Environment, RemoteCluster};
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +65,7 @@ pub(crate) enum ClusterChoice {
 }
 
 /// The codes of a repository or revision that cannot be read.
-const NO_REVISION: &[u16] = &[504, 505];
+const NO_REVISION: &[Code] = &[code::BAD_REPOSITORY, code::NO_COMMIT];
 
 fn chart_name(target: &Target) -> Option<String> {
     let text = target.source.read(&target.path("Chart.yaml")).ok()??;
@@ -103,8 +103,11 @@ impl Context {
             (_, Some(home)) if !home.is_empty() => Path::new(home).join(".local/state"),
             _ => {
                 return Err(Failure::usage(
-                    Diagnostic::error(605, "there is no place for the state of a system given by address")
-                        .help("set HOME, XDG_STATE_HOME or LANDFALL_STATE"),
+                    Diagnostic::error(
+                        code::NO_PLACE_FOR_STATE,
+                        "there is no place for the state of a system given by address",
+                    )
+                    .help("set HOME, XDG_STATE_HOME or LANDFALL_STATE"),
                 ));
             }
         };
@@ -181,7 +184,7 @@ impl Context {
             Err(failure) => failure,
         };
         // Neither the repository nor the revision can be read: that is a slip, and no news.
-        if failure.diagnostics.iter().any(|it| NO_REVISION.contains(&it.code.0)) {
+        if failure.diagnostics.iter().any(|it| NO_REVISION.contains(&it.code)) {
             return Err(failure);
         }
         let why = failure.diagnostics.first().map(|it| it.message.clone()).unwrap_or_default();
@@ -302,8 +305,11 @@ impl Context {
             return match &args.env {
                 None => Ok(None),
                 Some(name) => Err(Failure::usage(
-                    Diagnostic::error(111, format!("--env {name} needs a landfall.yaml, and there is none here"))
-                        .help("leave --env out, or give the directory with the landfall.yaml"),
+                    Diagnostic::error(
+                        code::NEEDS_PROJECT_FILE,
+                        format!("--env {name} needs a landfall.yaml, and there is none here"),
+                    )
+                    .help("leave --env out, or give the directory with the landfall.yaml"),
                 )),
             };
         };
@@ -311,9 +317,11 @@ impl Context {
         match &args.env {
             Some(name) if file.system.environments.contains_key(name.as_str()) => Ok(Some(name.to_string())),
             Some(name) => {
-                let mut diagnostic =
-                    Diagnostic::error(112, format!("there is no environment `{name}` in {}", file.file))
-                        .note(format!("environments: {}", known().collect::<Vec<_>>().join(", ")));
+                let mut diagnostic = Diagnostic::error(
+                    code::NO_ENVIRONMENT,
+                    format!("there is no environment `{name}` in {}", file.file),
+                )
+                .note(format!("environments: {}", known().collect::<Vec<_>>().join(", ")));
                 if let Some(near) = landfall_diag::nearest(name, known()) {
                     diagnostic = diagnostic.help(format!("did you mean `--env {near}`?"));
                 }
@@ -323,7 +331,7 @@ impl Context {
                 Some(name) => Ok(Some(name.to_owned())),
                 None => Err(Failure::usage(
                     Diagnostic::error(
-                        113,
+                        code::WHICH_ENVIRONMENT,
                         format!("{} has several environments and none is called `local`", file.file),
                     )
                     .note(format!("environments: {}", known().collect::<Vec<_>>().join(", ")))
@@ -353,7 +361,7 @@ impl Context {
         let refuse = |wanted: &str, given: &str| {
             Failure::from(
                 Diagnostic::refused(
-                    520,
+                    code::OTHER_CLUSTER,
                     format!("environment `{environment}` lives on {wanted}, and --context says `{given}`"),
                 )
                 .primary(

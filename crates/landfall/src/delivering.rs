@@ -12,11 +12,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt::{AtWork, Work};
 use crate::lock_file;
@@ -140,10 +139,10 @@ impl Context {
         ));
         loop {
             if self.stop.is_cancelled() {
-                return Err(Failure::new(
-                    Exit::Interrupted,
-                    Diagnostic::error(606, "interrupted; nothing was changed"),
-                ));
+                return Err(Failure::from(Diagnostic::error(
+                    code::INTERRUPTED_BEFORE,
+                    "interrupted; nothing was changed",
+                )));
             }
             if let Some(delivering) = state.try_deliver(command, &self.work).map_err(Failure::from)? {
                 return Ok(delivering);
@@ -164,7 +163,7 @@ fn under_way(state: &StateDir, patience: Duration) -> Diagnostic {
     let who = state.deliverer();
     let told = who.as_ref().map(|who| format!(" ({})", who.shown())).unwrap_or_default();
     let message = format!("a delivery of this system is under way{told} and did not end within {}", seconds(patience));
-    let refused = Diagnostic::refused(607, message).note("nothing was changed");
+    let refused = Diagnostic::refused(code::ANOTHER_DELIVERS, message).note("nothing was changed");
     match who {
         Some(who) => refused.help(format!("wait for its end, or interrupt it: kill -INT {}", who.pid)),
         None => refused.help(format!("wait for its end; it holds {}", state.file("delivery.lock").display())),

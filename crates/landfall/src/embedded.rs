@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use landfall_cluster::Cluster;
 use landfall_delivery::{Elsewhere, Offers, Progress, Routes, Session};
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_drydock::NodeSpec;
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::Sender;
@@ -101,7 +101,7 @@ impl Context {
             ClusterChoice::Context { name, kubeconfig, .. } => {
                 if !faults.is_empty() {
                     return Err(Failure::usage(
-                        Diagnostic::error(140, "--fault works on the embedded cluster only")
+                        Diagnostic::error(code::FAULT_ELSEWHERE, "--fault works on the embedded cluster only")
                             .note(format!("this would go to `{name}`")),
                     ));
                 }
@@ -132,7 +132,11 @@ impl Context {
         if let Err(error) = cluster.version().await {
             let mut failure = failed(&error);
             failure.exit = Exit::Unreachable;
-            failure.diagnostics.push(Diagnostic::new(landfall_diag::Severity::Info, 320, "nothing was changed"));
+            failure.diagnostics.push(Diagnostic::new(
+                landfall_diag::Severity::Info,
+                code::NOTHING_CHANGED,
+                "nothing was changed",
+            ));
             return Err(failure);
         }
         state.create().map_err(Failure::from)?;
@@ -190,11 +194,13 @@ impl Context {
                 None => silent += 1,
             }
         }
-        Err(Failure::new(
-            Exit::Unreachable,
-            Diagnostic::error(620, "the embedded cluster is in use by a process that does not answer")
-                .note(format!("lock: {}", state.file("lock").display()))
-                .help("`landfall cluster stop` ends it; its log is in server.log beside the lock"),
+        Err(Failure::from(
+            Diagnostic::error(
+                code::EMBEDDED_SILENT,
+                "the embedded cluster is in use by a process that does not answer",
+            )
+            .note(format!("lock: {}", state.file("lock").display()))
+            .help("`landfall cluster stop` ends it; its log is in server.log beside the lock"),
         ))
     }
 
@@ -282,26 +288,27 @@ impl Connection {
     /// Why a command could not go on, when it is that the server has ended under it.
     pub(crate) fn lost(&self) -> Option<Failure> {
         if let (Some(lock), Some(state)) = (self.hosted.as_ref().and_then(|it| it.lock.as_ref()), &self.state) {
-            return (!lock.stands()).then(|| Failure::new(Exit::Unreachable, removed(state)));
+            return (!lock.stands()).then(|| Failure::from(removed(state)));
         }
         let (endpoint, state) = self.endpoint.as_ref()?;
         let pid = endpoint.pid;
         let diagnostic = match state.fate_of(endpoint) {
             Fate::Serves if endpoint.listens() => return None,
             // A process that is killed loses its socket a moment before its lock.
-            Fate::Serves | Fate::Ended => {
-                Diagnostic::error(629, format!("the embedded cluster's server has ended (it was pid {pid})"))
-                    .note("what was done is written down; the same command starts a new server and goes on from there")
-                    .note(format!("its last words are in {}", state.file("server.log").display()))
-            }
+            Fate::Serves | Fate::Ended => Diagnostic::error(
+                code::SERVER_GONE,
+                format!("the embedded cluster's server has ended (it was pid {pid})"),
+            )
+            .note("what was done is written down; the same command starts a new server and goes on from there")
+            .note(format!("its last words are in {}", state.file("server.log").display())),
             Fate::Replaced(other) => Diagnostic::error(
-                629,
+                code::SERVER_GONE,
                 format!("the embedded cluster's server has ended (it was pid {pid}), and another serves (pid {other})"),
             )
             .note("what was done is written down; the same command goes on from there"),
             Fate::Forgotten => removed(state),
         };
-        Some(Failure::new(Exit::Unreachable, diagnostic))
+        Some(Failure::from(diagnostic))
     }
 
     /// Whether the cluster lives in this process alone, so that no connection can be opened to its pods.
@@ -377,7 +384,7 @@ impl Connection {
 fn removed(state: &StateDir) -> Diagnostic {
     let what =
         format!("the state directory `{}` was removed, and the embedded cluster with it", state.path().display());
-    Diagnostic::error(629, what).help("the same command starts a new cluster and begins afresh")
+    Diagnostic::error(code::SERVER_GONE, what).help("the same command starts a new cluster and begins afresh")
 }
 
 /// Whether the cluster that a session works on is still there.
@@ -422,7 +429,8 @@ pub(crate) fn nodes(texts: &[String]) -> Result<Vec<NodeSpec>, Failure> {
     for (index, text) in texts.iter().enumerate() {
         let Some((cpu, memory)) = text.split_once(',') else {
             return Err(Failure::usage(
-                Diagnostic::error(141, format!("--node {text} is not CPU,MEMORY")).help("as in --node 4,8Gi"),
+                Diagnostic::error(code::BAD_NODE, format!("--node {text} is not CPU,MEMORY"))
+                    .help("as in --node 4,8Gi"),
             ));
         };
         nodes.push(NodeSpec::named(format!("landfall-{index}"), cpu.trim(), memory.trim()));

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use landfall_diag::Ending;
+
 /// How a command ended, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -28,5 +30,20 @@ pub(crate) enum Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)
+    }
+}
+
+impl From<Ending> for Exit {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            // What is only told fails nothing; a command that fails all the same has failed.
+            Ending::GoesOn | Ending::Failed => Exit::Failed,
+            Ending::Usage => Exit::Usage,
+            Ending::Unhealthy => Exit::Unhealthy,
+            Ending::Refused => Exit::Refused,
+            Ending::Unreachable => Exit::Unreachable,
+            Ending::Interrupted => Exit::Interrupted,
+            Ending::Bug => Exit::Bug,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! How a command fails: an exit code and what to tell the person.
 
-use landfall_diag::{Diagnose, Diagnostic, Severity};
+use landfall_diag::{Diagnose, Diagnostic};
 
 use crate::exit::Exit;
 
@@ -17,33 +17,15 @@ pub(crate) struct Failure {
 pub(crate) type Outcome = Result<Exit, Failure>;
 
 impl Failure {
-    /// Failed, with one thing to say.
-    pub(crate) fn new(exit: Exit, diagnostic: Diagnostic) -> Self {
-        Failure { exit, diagnostics: vec![diagnostic] }
-    }
-
-    /// Usage or configuration.
+    /// Failed by what the command line asked for, whatever it is that failed.
     pub(crate) fn usage(diagnostic: Diagnostic) -> Self {
-        Failure::new(Exit::Usage, diagnostic)
+        Failure { exit: Exit::Usage, diagnostics: vec![diagnostic] }
     }
 }
 
-/// The exit code of an error by its number: codes are grouped by what went wrong.
-///
-/// 100–199 are configuration and usage, as are `--set` lines and names of releases that the chart room refuses; 401 and
-/// 508 are targets that cannot be reached, 451–453 are deliveries that are not healthy, 444 and 606 are what was
-/// interrupted; what was refused is so by its severity.
+/// The exit code of an error, as its code's place in the registry says.
 pub(crate) fn exit_of(diagnostic: &Diagnostic) -> Exit {
-    if diagnostic.severity == Severity::Refused {
-        return Exit::Refused;
-    }
-    match diagnostic.code.0 {
-        100..=199 | 207 | 212 => Exit::Usage,
-        401 | 508 => Exit::Unreachable,
-        451..=453 => Exit::Unhealthy,
-        landfall_engine::INTERRUPTED | 606 => Exit::Interrupted,
-        _ => Exit::Failed,
-    }
+    Exit::from(diagnostic.code.ending())
 }
 
 impl From<Diagnostic> for Failure {

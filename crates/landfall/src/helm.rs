@@ -61,7 +61,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use landfall_chart::{ChartError, Dialect};
-use landfall_diag::{Diagnose, Diagnostic, Severity};
+use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -156,18 +156,18 @@ impl From<io::Error> for Stop {
             io::ErrorKind::BrokenPipe => Stop::Closed,
             kind if landfall_diag::is_full(kind) => Stop::said(
                 format!("write: {error}"),
-                Diagnostic::error(609, "there is no room for what is to be written")
+                Diagnostic::error(code::OUTPUT_UNWRITTEN, "there is no room for what is to be written")
                     .note(error.to_string())
                     .help("make room, or send it somewhere else"),
             ),
-            _ => Stop::words(600, error.to_string()),
+            _ => Stop::words(code::FILES, error.to_string()),
         }
     }
 }
 
 impl Stop {
     /// Helm's words, which say enough.
-    pub(crate) fn words(code: u16, helm: impl Into<String>) -> Self {
+    pub(crate) fn words(code: Code, helm: impl Into<String>) -> Self {
         let helm = helm.into();
         let diagnostic = Box::new(Diagnostic::error(code, helm.clone()));
         Stop::Words { helm, diagnostic }
@@ -408,11 +408,11 @@ fn tell(world: &World<'_>, stop: Stop) -> u8 {
             for diagnostic in &diagnostics {
                 (world.show)(diagnostic);
             }
-            (world.show)(&Diagnostic::new(Severity::Info, 320, "nothing was changed"));
+            (world.show)(&Diagnostic::new(Severity::Info, code::NOTHING_CHANGED, "nothing was changed"));
             1
         }
         (Voice::Landfall, Stop::Usage(text) | Stop::Missing(text)) => {
-            (world.show)(&Diagnostic::error(100, text));
+            (world.show)(&Diagnostic::error(code::BAD_ARGUMENTS, text));
             2
         }
     }

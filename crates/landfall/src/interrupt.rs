@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -57,7 +57,7 @@ pub(crate) async fn heed(context: Context) {
         () = tokio::time::sleep(patience) => {
             let text = format!("interrupted; what was under way did not end within {} s", patience.as_secs());
             let note = "what was begun is in the journal, and the same command goes on from there";
-            context.ui.diagnostic(&Diagnostic::error(606, text).note(note));
+            context.ui.diagnostic(&Diagnostic::error(code::INTERRUPTED_BEFORE, text).note(note));
         }
     }
     leave();

@@ -4,10 +4,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 
 use crate::env::Env;
-use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// Connects to a context of the kubeconfig; no request is made yet.
@@ -15,7 +14,7 @@ pub(crate) async fn connect(env: &Env, context: &str, path: Option<&Path>) -> Re
     let kubeconfig = read(env, path)?;
     let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
     if !known.contains(&context) {
-        let mut diagnostic = Diagnostic::error(610, format!("the kubeconfig has no context `{context}`"))
+        let mut diagnostic = Diagnostic::error(code::NO_CONTEXT, format!("the kubeconfig has no context `{context}`"))
             .note(if known.is_empty() {
                 "it has no contexts".to_owned()
             } else {
@@ -25,19 +24,19 @@ pub(crate) async fn connect(env: &Env, context: &str, path: Option<&Path>) -> Re
         if let Some(near) = landfall_diag::nearest(context, known.iter().copied()) {
             diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
         }
-        return Err(Failure::new(Exit::Unreachable, diagnostic));
+        return Err(Failure::from(diagnostic));
     }
     let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| {
-        Failure::new(
-            Exit::Unreachable,
-            Diagnostic::error(611, format!("the context `{context}` cannot be used")).note(error.to_string()),
+        Failure::from(
+            Diagnostic::error(code::BAD_CONTEXT, format!("the context `{context}` cannot be used"))
+                .note(error.to_string()),
         )
     })?;
     kube::Client::try_from(config).map_err(|error| {
-        Failure::new(
-            Exit::Unreachable,
-            Diagnostic::error(611, format!("the context `{context}` cannot be used")).note(error.to_string()),
+        Failure::from(
+            Diagnostic::error(code::BAD_CONTEXT, format!("the context `{context}` cannot be used"))
+                .note(error.to_string()),
         )
     })
 }
@@ -46,9 +45,9 @@ pub(crate) async fn connect(env: &Env, context: &str, path: Option<&Path>) -> Re
 pub(crate) fn current_context(env: &Env, path: Option<&Path>) -> Result<String, Failure> {
     let kubeconfig = read(env, path)?;
     kubeconfig.current_context.filter(|name| !name.is_empty()).ok_or_else(|| {
-        Failure::new(
-            Exit::Unreachable,
-            Diagnostic::error(610, "the kubeconfig has no current context").help("say which: --context NAME"),
+        Failure::from(
+            Diagnostic::error(code::NO_CONTEXT, "the kubeconfig has no current context")
+                .help("say which: --context NAME"),
         )
     })
 }
@@ -96,18 +95,19 @@ fn read(env: &Env, path: Option<&Path>) -> Result<Kubeconfig, Failure> {
         }
     }
     merged.ok_or_else(|| {
-        let mut diagnostic = Diagnostic::error(612, "there is no kubeconfig, and this environment needs one");
+        let mut diagnostic =
+            Diagnostic::error(code::NO_KUBECONFIG, "there is no kubeconfig, and this environment needs one");
         for problem in problems {
             diagnostic = diagnostic.note(problem);
         }
-        Failure::new(Exit::Unreachable, diagnostic.help("give one: --kubeconfig FILE, or set KUBECONFIG"))
+        Failure::from(diagnostic.help("give one: --kubeconfig FILE, or set KUBECONFIG"))
     })
 }
 
 fn unreadable(file: &Path, why: &str) -> Failure {
-    Failure::new(
-        Exit::Unreachable,
-        Diagnostic::error(613, format!("the kubeconfig `{}` cannot be read", file.display())).note(why),
+    Failure::from(
+        Diagnostic::error(code::BAD_KUBECONFIG, format!("the kubeconfig `{}` cannot be read", file.display()))
+            .note(why),
     )
 }
 
@@ -115,7 +115,8 @@ fn unreadable(file: &Path, why: &str) -> Failure {
 pub(crate) fn merge(env: &Env, text: &str) -> Result<PathBuf, Failure> {
     let Some(file) = files(env, None).into_iter().next() else {
         return Err(Failure::usage(
-            Diagnostic::error(614, "there is no personal kubeconfig to merge into").help("set HOME or KUBECONFIG"),
+            Diagnostic::error(code::NO_PERSONAL_KUBECONFIG, "there is no personal kubeconfig to merge into")
+                .help("set HOME or KUBECONFIG"),
         ));
     };
     let wrong = |why: String| unreadable(&file, &why);

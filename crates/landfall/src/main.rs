@@ -24,6 +24,7 @@ mod probe;
 mod state;
 mod ui;
 
+use landfall_diag::code;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
         Ok(cwd) => cwd,
         Err(error) => {
             ui.diagnostic(
-                &landfall_diag::Diagnostic::error(600, "the working directory is gone").note(error.to_string()),
+                &landfall_diag::Diagnostic::error(code::FILES, "the working directory is gone").note(error.to_string()),
             );
             return Exit::Failed.into();
         }
@@ -182,7 +183,8 @@ fn in_time(context: &Context, command: Command) -> Result<Outcome, Exit> {
     let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         context.ui.diagnostic(
-            &landfall_diag::Diagnostic::error(600, "the process cannot start its threads").note(error.to_string()),
+            &landfall_diag::Diagnostic::error(code::NO_THREADS, "the process cannot start its threads")
+                .note(error.to_string()),
         );
         Exit::Bug
     })?;

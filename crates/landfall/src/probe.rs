@@ -12,7 +12,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_engine::{Killed, Probe};
 
 use crate::env::Env;
@@ -43,7 +43,8 @@ impl Points {
         let Some(text) = env.get(VARIABLE) else { return Ok(None) };
         let wrong = |why: String| {
             Failure::usage(
-                Diagnostic::error(143, format!("{VARIABLE}={text} is neither record:FILE nor kill:N")).note(why),
+                Diagnostic::error(code::BAD_PROBE, format!("{VARIABLE}={text} is neither record:FILE nor kill:N"))
+                    .note(why),
             )
         };
         let act = match text.split_once(':') {

@@ -24,7 +24,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Code, Diagnostic, code};
 use serde::{Deserialize, Serialize};
 
 use self::contents::remove_entry;
@@ -137,13 +137,14 @@ impl StateDir {
     pub(crate) fn create_cache(&self) -> Result<PathBuf, Diagnostic> {
         self.create()?;
         let cache = self.file(contents::CACHE);
-        make_private_directory(&cache)
-            .map_err(|error| self.unwritten(601, format!("`{}` cannot be made", cache.display()), &error))?;
+        make_private_directory(&cache).map_err(|error| {
+            self.unwritten(code::STATE_UNMADE, format!("`{}` cannot be made", cache.display()), &error)
+        })?;
         Ok(cache)
     }
 
     /// What is told of something that cannot be written here: that the disk is full, where it is.
-    fn unwritten(&self, code: u16, what: String, error: &io::Error) -> Diagnostic {
+    fn unwritten(&self, code: Code, what: String, error: &io::Error) -> Diagnostic {
         if landfall_diag::is_full(error.kind()) {
             return landfall_diag::disk_full(&self.path).note(what);
         }
@@ -164,7 +165,7 @@ impl StateDir {
 
     /// Why a lock cannot be taken.
     pub(crate) fn unlockable(&self, path: &Path, error: &io::Error) -> Diagnostic {
-        self.unwritten(602, format!("`{}` cannot be locked", path.display()), error)
+        self.unwritten(code::STATE_UNLOCKED, format!("`{}` cannot be locked", path.display()), error)
     }
 
     /// Whether some process has the cluster open.
@@ -233,7 +234,7 @@ impl StateDir {
         write().map_err(|error| {
             // What was written of it helps nobody, and takes room.
             let _left = fs::remove_file(&temporary);
-            self.unwritten(603, format!("`{}` cannot be written", path.display()), &error)
+            self.unwritten(code::STATE_UNWRITTEN, format!("`{}` cannot be written", path.display()), &error)
         })?;
         Ok(path)
     }
@@ -267,8 +268,11 @@ impl StateDir {
             let _gone = fs::remove_file(&self.path);
         }
         removed.map(|left| left.iter().map(|name| name.to_string_lossy().into_owned()).collect()).map_err(|error| {
-            Diagnostic::error(604, format!("the state directory `{}` cannot be removed", self.path.display()))
-                .note(error.to_string())
+            Diagnostic::error(
+                code::STATE_UNREMOVED,
+                format!("the state directory `{}` cannot be removed", self.path.display()),
+            )
+            .note(error.to_string())
         })
     }
 }
@@ -340,8 +344,9 @@ impl Lock {
 
     /// Says where the cluster listens.
     pub(crate) fn publish(&self, state: &StateDir, endpoint: &Endpoint) -> Result<(), Diagnostic> {
-        let text = serde_json::to_vec_pretty(endpoint)
-            .map_err(|error| Diagnostic::error(603, "the endpoint cannot be written").note(error.to_string()))?;
+        let text = serde_json::to_vec_pretty(endpoint).map_err(|error| {
+            Diagnostic::error(code::STATE_UNWRITTEN, "the endpoint cannot be written").note(error.to_string())
+        })?;
         state.write_private("endpoint.json", &text).map(|_| ())
     }
 }
@@ -357,7 +362,8 @@ impl Drop for Lock {
 fn remove_if_present(path: &Path) -> Result<(), Diagnostic> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Diagnostic::error(604, format!("`{}` cannot be removed", path.display())).note(error.to_string()))
+            Err(Diagnostic::error(code::STATE_UNREMOVED, format!("`{}` cannot be removed", path.display()))
+                .note(error.to_string()))
         }
         _ => Ok(()),
     }

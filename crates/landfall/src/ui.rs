@@ -16,7 +16,7 @@ pub(crate) use progress::{Progress, seconds};
 pub(crate) use style::Style;
 pub(crate) use table::Table;
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_terminal::{Colour, Inks};
 
 /// What is to be told of standard output that takes nothing; nothing where its reader has gone.
@@ -24,7 +24,7 @@ pub(crate) fn output_failure(error: &std::io::Error) -> Option<Diagnostic> {
     if error.kind() == std::io::ErrorKind::BrokenPipe {
         return None;
     }
-    let told = Diagnostic::error(609, "standard output cannot be written").note(error.to_string());
+    let told = Diagnostic::error(code::OUTPUT_UNWRITTEN, "standard output cannot be written").note(error.to_string());
     Some(told.note("what was to be printed is not complete").help("send it somewhere else, or make room there"))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use landfall_diag::{Diagnostic, Place, nearest};
+use landfall_diag::{Diagnostic, Place, code, nearest};
 use landfall_yaml::{Document, Node, Step};
 use serde_json::Value;
 
@@ -35,12 +35,10 @@ pub(crate) fn in_order(findings: &mut Vec<Diagnostic>) {
     });
 }
 
-/// The code of a text or number that cannot stand where it stands.
-const UNFIT: u16 = 172;
-
 /// Tells that a text is not what its place wants.
 fn unfitting(what: &str, text: &str, place: Place, unfit: word::Unfit) -> Diagnostic {
-    let finding = Diagnostic::error(UNFIT, format!("{what} cannot be `{}`", short(text))).primary(place, unfit.wanted);
+    let finding =
+        Diagnostic::error(code::UNFIT, format!("{what} cannot be `{}`", short(text))).primary(place, unfit.wanted);
     match unfit.near {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None => finding,
@@ -179,7 +177,7 @@ impl<'a> Check<'a> {
         };
         let place = self.value_place(path);
         self.findings.push(
-            Diagnostic::error(UNFIT, format!("`{}` cannot be {number}", dotted(path)))
+            Diagnostic::error(code::UNFIT, format!("`{}` cannot be {number}", dotted(path)))
                 .primary(place, format!("it is {wanted}")),
         );
     }
@@ -187,7 +185,8 @@ impl<'a> Check<'a> {
     fn empty(&mut self, path: &[At], wanted: &str) {
         let place = self.value_place(path);
         self.findings.push(
-            Diagnostic::error(103, format!("`{}` must be {wanted}", dotted(path))).primary(place, "this is empty"),
+            Diagnostic::error(code::WRONG_TYPE, format!("`{}` must be {wanted}", dotted(path)))
+                .primary(place, "this is empty"),
         );
     }
 
@@ -285,7 +284,7 @@ impl<'a> Check<'a> {
         let known: Vec<&str> = known.collect();
         let near = nearest(key, known.iter().copied());
         let place = self.key_place(path);
-        let mut finding = Diagnostic::error(101, format!("`{key}` is not a key of {}", section(path)))
+        let mut finding = Diagnostic::error(code::UNKNOWN_KEY, format!("`{key}` is not a key of {}", section(path)))
             .primary(place, "not known here");
         finding = match near {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
@@ -297,7 +296,7 @@ impl<'a> Check<'a> {
     fn missing(&mut self, path: &[At], key: &str) {
         let place = self.value_place(path);
         self.findings.push(
-            Diagnostic::error(102, format!("`{key}` is missing in {}", self_name(path)))
+            Diagnostic::error(code::MISSING_KEY, format!("`{key}` is missing in {}", self_name(path)))
                 .primary(place, "needed here")
                 .help(format!("add `{key}:`")),
         );
@@ -306,7 +305,7 @@ impl<'a> Check<'a> {
     fn wrong(&mut self, path: &[At], value: &Value, wanted: &str) {
         let place = self.value_place(path);
         self.findings.push(
-            Diagnostic::error(103, format!("{} must be {wanted}", self_name(path)))
+            Diagnostic::error(code::WRONG_TYPE, format!("{} must be {wanted}", self_name(path)))
                 .primary(place, format!("this is {}", kind_words(value))),
         );
     }
@@ -314,8 +313,9 @@ impl<'a> Check<'a> {
     fn not_a_word(&mut self, path: &[At], value: &Value, words: &[Value]) {
         let place = self.value_place(path);
         let known: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
-        let mut finding = Diagnostic::error(104, format!("`{}` cannot be `{}`", dotted(path), text(value)))
-            .primary(place, "not one of the known words");
+        let mut finding =
+            Diagnostic::error(code::NOT_A_CHOICE, format!("`{}` cannot be `{}`", dotted(path), text(value)))
+                .primary(place, "not one of the known words");
         if let Some(near) = value.as_str().and_then(|word| nearest(word, known.iter().copied())) {
             finding = finding.help(format!("did you mean `{near}`?"));
         }

@@ -1,4 +1,4 @@
-use landfall_diag::{Diagnose, Diagnostic, Place};
+use landfall_diag::{Diagnose, Diagnostic, Place, code};
 use landfall_yaml::Step;
 
 use crate::{System, check, references, schema, twice};
@@ -28,7 +28,8 @@ pub fn parse_bytes(file: &str, bytes: &[u8]) -> Result<ProjectFile, Vec<Diagnost
     match landfall_yaml::decode(bytes) {
         Ok(text) => parse(file, &text),
         Err(error) => {
-            let mut diagnostic = Diagnostic::error(176, format!("`{file}` is not text in UTF-8"));
+            let mut diagnostic =
+                Diagnostic::error(code::PROJECT_FILE_NOT_TEXT, format!("`{file}` is not text in UTF-8"));
             if let Some(mark) = error.mark() {
                 let place = Place::line(file, mark.line() as u32).columns(mark.column() as u32, 0);
                 diagnostic = diagnostic.primary(place, "the first byte that is not");
@@ -58,7 +59,7 @@ pub fn parse(file: &str, text: &str) -> Result<ProjectFile, Vec<Diagnostic>> {
     if let Some(second) = rest.first() {
         let place = place_of(file, text, second.span());
         return Err(vec![
-            Diagnostic::error(177, format!("`{file}` holds several documents, and one is read"))
+            Diagnostic::error(code::SEVERAL_DOCUMENTS, format!("`{file}` holds several documents, and one is read"))
                 .primary(place, "the second one begins here")
                 .help("take the `---` out, and what stands behind it"),
         ]);
@@ -84,18 +85,21 @@ pub fn parse(file: &str, text: &str) -> Result<ProjectFile, Vec<Diagnostic>> {
     }
     let system: System = serde_json::from_value(content).map_err(|error| {
         // The schema comes from the same types: this is a disagreement between the two, so ours to mend.
-        vec![Diagnostic::error(106, format!("`{file}` cannot be read")).note(error.to_string())]
+        vec![
+            Diagnostic::error(code::UNREADABLE_PROJECT_FILE, format!("`{file}` cannot be read"))
+                .note(error.to_string()),
+        ]
     })?;
     Ok(ProjectFile { file: file.to_owned(), text: text.to_owned(), system })
 }
 
 fn too_large(file: &str) -> Diagnostic {
-    Diagnostic::error(175, format!("`{file}` is larger than {} KiB", MOST_BYTES >> 10))
+    Diagnostic::error(code::LARGE_PROJECT_FILE, format!("`{file}` is larger than {} KiB", MOST_BYTES >> 10))
         .help("a project file names what is delivered; what is delivered itself lies in files beside it")
 }
 
 fn empty(file: &str) -> Diagnostic {
-    Diagnostic::error(105, format!("`{file}` is empty"))
+    Diagnostic::error(code::EMPTY_PROJECT_FILE, format!("`{file}` is empty"))
         .primary(Place::line(file, 1), "nothing but blank lines and comments")
         .note("a chart's directory needs no such file: `landfall up ./chart`")
         .help("begin with:\napiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: ./chart}]")
@@ -117,7 +121,7 @@ impl ProjectFile {
 }
 
 fn in_file(file: &str, text: &str, error: &landfall_yaml::Error) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error(107, format!("`{file}` is not valid YAML"));
+    let mut diagnostic = Diagnostic::error(code::PROJECT_FILE_NOT_YAML, format!("`{file}` is not valid YAML"));
     if let Some(mark) = error.mark() {
         let place = Place::line(file, mark.line() as u32).columns(mark.column() as u32, 0).source_from(text);
         let blanks = place.source.as_deref().map(|line| line.len() - line.trim_start().len());
@@ -160,7 +164,7 @@ mod tests {
         let findings = parse("landfall.yaml", text).expect_err("misspelt");
         assert_eq!(
             render_plain(&findings[0]),
-            "error[LF0101]: `relases` is not a key of `environments.local`\n --> landfall.yaml:6:5\n  |\n6 |     relases: []\n  |     ^^^^^^^ not known here\n  = help: did you mean `releases`?\n"
+            "error[LF0801]: `relases` is not a key of `environments.local`\n --> landfall.yaml:6:5\n  |\n6 |     relases: []\n  |     ^^^^^^^ not known here\n  = help: did you mean `releases`?\n"
         );
     }
 

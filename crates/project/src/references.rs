@@ -2,7 +2,7 @@
 //!
 //! The content is read loosely: what does not fit its type is told by the schema's check, beside this one.
 
-use landfall_diag::{Diagnostic, Place, nearest};
+use landfall_diag::{Code, Diagnostic, Place, code, nearest};
 use landfall_yaml::{Document, Step};
 use serde_json::Value;
 
@@ -50,9 +50,12 @@ impl Look<'_> {
                 ]
             };
             findings.push(
-                Diagnostic::error(108, format!("the release `{called}` stands twice in environment `{name}`"))
-                    .primary(self.place(&steps(index)), "the second one")
-                    .label(self.place(&steps(first)), "the first one"),
+                Diagnostic::error(
+                    code::RELEASE_TWICE,
+                    format!("the release `{called}` stands twice in environment `{name}`"),
+                )
+                .primary(self.place(&steps(index)), "the second one")
+                .label(self.place(&steps(first)), "the first one"),
             );
         }
     }
@@ -74,7 +77,7 @@ impl Look<'_> {
                 None => format!("check {} of `{name}`", index + 1),
             };
             findings.push(
-                Diagnostic::error(146, format!("{called} {wrong}"))
+                Diagnostic::error(code::CHECK_OF_NOTHING, format!("{called} {wrong}"))
                     .primary(self.place(&at), "this one")
                     .help("give it one of `http`, `exec`, `logs` (with `contains`) and `rollout`"),
             );
@@ -87,7 +90,7 @@ impl Look<'_> {
                 let Some(named) = step[key].as_str().filter(|named| !environments.contains(named)) else { continue };
                 let at = self.place(&[Step::Key("promotion"), Step::Index(index), Step::Key(key)]);
                 let message = format!("promotion {key} `{named}`: there is no such environment");
-                findings.push(self.unknown(109, message, at, named, environments));
+                findings.push(self.unknown(code::UNDECLARED_ENVIRONMENT, message, at, named, environments));
             }
         }
     }
@@ -98,11 +101,11 @@ impl Look<'_> {
             let Some(named) = named else { continue };
             let at = self.place(&[Step::Key("waivers"), Step::Index(index), Step::Key("environment")]);
             let message = format!("a waiver for `{named}`: there is no such environment");
-            findings.push(self.unknown(136, message, at, named, environments));
+            findings.push(self.unknown(code::UNDECLARED_ENVIRONMENT, message, at, named, environments));
         }
     }
 
-    fn unknown(&self, code: u16, message: String, at: Place, named: &str, known: &[&str]) -> Diagnostic {
+    fn unknown(&self, code: Code, message: String, at: Place, named: &str, known: &[&str]) -> Diagnostic {
         let finding = Diagnostic::error(code, message).primary(at, "not declared under `environments`");
         match nearest(named, known.iter().copied()) {
             Some(near) => finding.help(format!("did you mean `{near}`?")),

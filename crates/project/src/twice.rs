@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_yaml::{Document, Kind, Node};
 
 use crate::parse::place_of;
@@ -53,10 +53,13 @@ impl Look<'_> {
     fn twice(&mut self, path: &str, first: Node<'_>, second: Node<'_>) {
         let line = first.span().start.line();
         self.findings.push(
-            Diagnostic::error(174, format!("the key `{path}` stands twice, and only one of them can count"))
-                .primary(place_of(self.file, self.source, second.span()), format!("here, and in line {line}"))
-                .label(place_of(self.file, self.source, first.span()), "the first one")
-                .help("keep one of the two"),
+            Diagnostic::error(
+                code::KEY_TWICE,
+                format!("the key `{path}` stands twice, and only one of them can count"),
+            )
+            .primary(place_of(self.file, self.source, second.span()), format!("here, and in line {line}"))
+            .label(place_of(self.file, self.source, first.span()), "the first one")
+            .help("keep one of the two"),
         );
     }
 }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use landfall_chart::{Operation, Tracing};
 use landfall_delivery::{Candidate, CheckResult, HookRuns, Outcome, References, Tries, Turn, UpOptions, Verdict};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_drydock::{NodeSpec, Play};
 use landfall_object::{Object, ObjectKey, SIMULATED};
 use landfall_project::{Environment, ProjectFile};
@@ -142,7 +142,10 @@ impl Rehearsal {
 /// When nothing could be tried: a chart that does not render, a play that cannot be read.
 pub fn rehearse(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        vec![Diagnostic::error(650, "the simulated cluster cannot be opened").note(error.to_string())]
+        vec![
+            Diagnostic::error(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be opened")
+                .note(error.to_string()),
+        ]
     })?;
     runtime.block_on(run(request))
 }
@@ -150,7 +153,10 @@ pub fn rehearse(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
 async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     let play = |environment: Option<&Environment>, faults: &[String]| {
         crate::play::declared_play(environment, faults).and_then(|play| Play::parse(&play)).map_err(|error| {
-            vec![Diagnostic::error(142, "what containers are declared to do cannot be read").note(error.to_string())]
+            vec![
+                Diagnostic::error(code::UNREADABLE_PLAY, "what containers are declared to do cannot be read")
+                    .note(error.to_string()),
+            ]
         })
     };
     let declared = request.environment.map(|(_, environment)| environment);
@@ -342,11 +348,14 @@ fn why(trial: &Trial) -> Vec<Diagnostic> {
         Ok(summary) => {
             let units = summary.units.iter().filter(|unit| unit.outcome == Outcome::Failed);
             let mut all: Vec<Diagnostic> = units.flat_map(|unit| unit.diagnostics.clone()).collect();
-            all.extend(summary.checks.iter().filter_map(|check| match &check.verdict {
-                Verdict::Failed { reason } => Some(
-                    Diagnostic::error(541, format!("check {} fails: {reason}", check.name)).note(check.address.clone()),
-                ),
-                _ => None,
+            all.extend(summary.checks.iter().filter_map(|check| {
+                match &check.verdict {
+                    Verdict::Failed { reason } => Some(
+                        Diagnostic::error(code::CHECK_FAILED, format!("check {} fails: {reason}", check.name))
+                            .note(check.address.clone()),
+                    ),
+                    _ => None,
+                }
             }));
             all
         }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_cluster::{Cluster, ListOptions};
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::{Object, mask};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ impl Snapshot {
     /// When it is none.
     pub fn parse(file: &str, text: &str) -> Result<Self, Diagnostic> {
         let wrong = |why: String| {
-            Diagnostic::error(137, format!("`{file}` is not a snapshot of a cluster"))
+            Diagnostic::error(code::NOT_A_SNAPSHOT, format!("`{file}` is not a snapshot of a cluster"))
                 .note(why)
                 .help("`landfall cluster snapshot FILE` writes one")
         };

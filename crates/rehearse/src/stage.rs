@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use landfall_cluster::{Cluster, DeleteOptions};
 use landfall_delivery::{Candidate, Offers, Progress, Routes, Session, Summary, UnitPlan, UpOptions};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Code, Diagnostic, code};
 use landfall_drydock::{
     Clock as Time, Cluster as Drydock, ControlPlane, Drive, ForkClock, IngressOptions, NodeSpec, Operators as Twins,
     Options, Play, Randomness,
@@ -51,7 +51,7 @@ pub(crate) struct Attempt<'a> {
 /// How long what is only put there has had to start.
 const PAST: Duration = Duration::from_secs(10 * 60);
 
-fn broken(code: u16, what: &str, why: &dyn std::fmt::Display) -> Vec<Diagnostic> {
+fn broken(code: Code, what: &str, why: &dyn std::fmt::Display) -> Vec<Diagnostic> {
     vec![Diagnostic::error(code, what.to_owned()).note(why.to_string())]
 }
 
@@ -72,7 +72,7 @@ impl Stage {
         };
         let drydock = Drydock::open(options)
             .await
-            .map_err(|error| broken(650, "the simulated cluster cannot be opened", &error))?;
+            .map_err(|error| broken(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be opened", &error))?;
         drydock.settle();
         Ok(Stage { drydock, offers: Arc::new(TakenForGranted), notes: Vec::new() })
     }
@@ -87,7 +87,9 @@ impl Stage {
         for object in delivered.filter(|object| matches!(object.kind(), "IngressClass" | "StorageClass")) {
             let Some(own) = there.get(object.group(), object.kind(), None, object.name()) else { continue };
             let gone = cluster.delete(&own.key(), &DeleteOptions::default()).await;
-            gone.map_err(|error| broken(650, "the simulated cluster cannot be made ready", &error))?;
+            gone.map_err(|error| {
+                broken(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be made ready", &error)
+            })?;
             self.notes.push(format!(
                 "{} {}: the delivery's own takes the place of the cluster's",
                 own.kind(),
@@ -103,7 +105,9 @@ impl Stage {
         let cluster = Cluster::new(self.drydock.client());
         for class in classes::missing(delivered, &self.inventory()) {
             let made = cluster.create(&class, &Default::default()).await;
-            made.map_err(|error| broken(650, "the simulated cluster cannot be made ready", &error))?;
+            made.map_err(|error| {
+                broken(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be made ready", &error)
+            })?;
             self.notes.push(format!("{} {}: taken as there; no cluster was read", class.kind(), class.name()));
         }
         self.drydock.settle();
@@ -121,7 +125,9 @@ impl Stage {
         };
         for job in there.of_kind("batch", "Job").filter(is_over) {
             let gone = cluster.delete(&job.key(), &DeleteOptions::default()).await;
-            gone.map_err(|error| broken(650, "the simulated cluster cannot be made ready", &error))?;
+            gone.map_err(|error| {
+                broken(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be made ready", &error)
+            })?;
         }
         self.drydock.settle();
         Ok(())
@@ -177,7 +183,7 @@ impl Stage {
     pub(crate) async fn attempt(&mut self, attempt: &Attempt<'_>) -> Result<Trial, Vec<Diagnostic>> {
         let store = Store::open(Location::Memory)
             .await
-            .map_err(|error| broken(651, "the rehearsal's journal cannot be opened", &error))?;
+            .map_err(|error| broken(code::REHEARSAL_JOURNAL, "the rehearsal's journal cannot be opened", &error))?;
         let wants_checks = attempt.environment.is_some_and(|environment| !environment.checks.is_empty());
         let ingress = match wants_checks {
             true => {
@@ -226,7 +232,7 @@ impl Stage {
         if let Some(restless) = self.drydock.restless() {
             // What came after that was not simulated, and nothing of it is a verdict.
             return Err(broken(
-                654,
+                code::RESTLESS,
                 "the simulated controllers do not come to rest, so nothing can be said",
                 &restless,
             ));

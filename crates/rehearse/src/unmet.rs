@@ -1,7 +1,7 @@
 //! Faults that concern nothing: what they were to show would not have been tried.
 
 use landfall_delivery::Candidate;
-use landfall_diag::{Diagnostic, nearest};
+use landfall_diag::{Diagnostic, code, nearest};
 use landfall_drydock::Fault;
 use landfall_object::Object;
 
@@ -60,9 +60,11 @@ fn refusal(fault: &Fault, objects: &[&Object]) -> Diagnostic {
     let mut names: Vec<&str> = of_kind.map(|object| object.name()).filter(|name| !name.is_empty()).collect();
     names.sort_unstable();
     names.dedup();
-    let mut told =
-        Diagnostic::error(151, format!("fault {fault}: nothing delivered is a {} `{}`", fault.kind, fault.name))
-            .note("nothing would go wrong, and that is not what was asked for");
+    let mut told = Diagnostic::error(
+        code::FAULT_FOR_NOTHING,
+        format!("fault {fault}: nothing delivered is a {} `{}`", fault.kind, fault.name),
+    )
+    .note("nothing would go wrong, and that is not what was asked for");
     if let Some(near) = nearest(&fault.name, names.iter().copied()) {
         told = told.help(format!("did you mean `{}/{near}`?", fault.kind));
     } else if names.is_empty() {

@@ -1,4 +1,4 @@
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Code, Diagnose, Diagnostic, code};
 
 /// Why a release's operation could not be prepared or carried out; where Helm has words for it, they are Helm's.
 #[derive(Debug, thiserror::Error)]
@@ -160,49 +160,53 @@ fn several(errors: &[landfall_cluster::Error]) -> String {
 
 impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
-        let told = |code: u16| Diagnostic::error(code, self.to_string());
+        let told = |code: Code| Diagnostic::error(code, self.to_string());
         match self {
-            Error::InvalidName(_) => told(300).help("use lower-case letters, digits, `-` and `.`, at most 53"),
-            Error::NotFound { name } => Diagnostic::error(301, format!("there is no release {name}"))
+            Error::InvalidName(_) => {
+                told(code::BAD_RELEASE_NAME).help("use lower-case letters, digits, `-` and `.`, at most 53")
+            }
+            Error::NotFound { name } => Diagnostic::error(code::NO_RELEASE, format!("there is no release {name}"))
                 .note(format!("helm: {self}"))
                 .help("`landfall list -A` shows the releases of all namespaces"),
             Error::NoRevision { name, version } => {
-                Diagnostic::error(302, format!("release {name} has no revision {version}"))
+                Diagnostic::error(code::NO_REVISION, format!("release {name} has no revision {version}"))
                     .note(format!("helm: {self}"))
                     .help(format!("`landfall history {name}` shows its revisions"))
             }
-            Error::NameInUse { name } => Diagnostic::error(303, format!("there is a release {name} already"))
-                .note(format!("helm: {self}"))
-                .help(format!("`landfall upgrade {name}`, or choose another name")),
-            Error::NothingDeployed { .. } => told(304).help("`upgrade --install` installs it"),
+            Error::NameInUse { name } => {
+                Diagnostic::error(code::NAME_IN_USE, format!("there is a release {name} already"))
+                    .note(format!("helm: {self}"))
+                    .help(format!("`landfall upgrade {name}`, or choose another name"))
+            }
+            Error::NothingDeployed { .. } => told(code::NOTHING_DEPLOYED).help("`upgrade --install` installs it"),
             Error::Pending { name, status, age } => Diagnostic::error(
-                305,
+                code::PENDING,
                 format!("release {name} is {status}: another operation is in progress, or died {age} s ago"),
             )
             .note(format!("helm: {self}"))
             .help(format!(
                 "wait for it; if its process is gone, `landfall rollback {name}` or the same command later repairs it"
             )),
-            Error::AlreadyDeleted { .. } => told(306),
-            Error::SystemLabel => told(307),
-            Error::Foreign { .. } => Diagnostic::refused(308, self.to_string())
+            Error::AlreadyDeleted { .. } => told(code::ALREADY_DELETED),
+            Error::SystemLabel => told(code::SYSTEM_LABEL),
+            Error::Foreign { .. } => Diagnostic::refused(code::FOREIGN_OBJECT, self.to_string())
                 .help("take the object into the release with --take-ownership, or name it otherwise"),
-            Error::Manifest { .. } | Error::Nameless { .. } => told(309),
+            Error::Manifest { .. } | Error::Nameless { .. } => told(code::UNBUILDABLE),
             Error::Unset { path, fields } => {
-                Diagnostic::error(309, format!("{path}: {}", unset(fields))).note(format!("helm: {self}"))
+                Diagnostic::error(code::UNBUILDABLE, format!("{path}: {}", unset(fields))).note(format!("helm: {self}"))
             }
             Error::Unbuilt { source, .. } => source.diagnose(),
             Error::Build { sources, .. } => {
-                let mut diagnostic = sources.first().map_or_else(|| told(309), Diagnose::diagnose);
+                let mut diagnostic = sources.first().map_or_else(|| told(code::UNBUILDABLE), Diagnose::diagnose);
                 diagnostic.notes.insert(0, self.to_string());
                 diagnostic
             }
-            Error::Damaged { .. } => told(310),
+            Error::Damaged { .. } => told(code::DAMAGED_RECORD),
             Error::Storage { source, .. } => {
                 if let Some(full) = landfall_diag::disk_full_in(&source.to_string()) {
                     return full.note(self.to_string());
                 }
-                let diagnostic = told(311);
+                let diagnostic = told(code::RECORD_UNSTORED);
                 if source.to_string().contains("Too long") {
                     diagnostic.help("the chart and its rendering are too large for one Secret (1 MiB): ship fewer files in the chart")
                 } else {

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use landfall_diag::{Diagnose, Diagnostic, without_passwords as safe};
+use landfall_diag::{Diagnose, Diagnostic, code, without_passwords as safe};
 
 /// What could not be fetched or read. No text of it shows the password of an address, not in the peers' words either.
 #[derive(Debug, thiserror::Error)]
@@ -172,25 +172,26 @@ impl Diagnose for SourceError {
             SourceError::Read { path, source } if landfall_diag::is_full(source.kind()) => {
                 landfall_diag::disk_full(path.parent().unwrap_or(path)).note(self.to_string())
             }
-            SourceError::Read { source, .. } => Diagnostic::error(501, self.to_string()).note(source.to_string()),
-            SourceError::Link { .. } => Diagnostic::error(502, self.to_string())
-                .help("replace the link by the file it means, or keep both inside the repository"),
-            SourceError::TooLarge { .. } => {
-                Diagnostic::error(503, self.to_string()).help("keep it out of the chart, or name it in `.helmignore`")
+            SourceError::Read { source, .. } => {
+                Diagnostic::error(code::UNREADABLE_FILE, self.to_string()).note(source.to_string())
             }
-            SourceError::Spent { .. } => Diagnostic::error(503, self.to_string())
+            SourceError::Link { .. } => Diagnostic::error(code::LINK_OUT, self.to_string())
+                .help("replace the link by the file it means, or keep both inside the repository"),
+            SourceError::TooLarge { .. } => Diagnostic::error(code::TREE_TOO_LARGE, self.to_string())
+                .help("keep it out of the chart, or name it in `.helmignore`"),
+            SourceError::Spent { .. } => Diagnostic::error(code::TREE_TOO_LARGE, self.to_string())
                 .help("name a directory with less in it; docs/limits.md says what is read"),
             SourceError::Slow { url, began, waited } => {
                 let (host, seconds) = (crate::http::host_of(url), waited.as_secs_f32());
                 let what = if *began { "sends hardly anything" } else { "does not answer" };
-                Diagnostic::error(508, format!("{host} {what}"))
+                Diagnostic::error(code::NO_ANSWER, format!("{host} {what}"))
                     .note(format!("it was given up after {seconds:.0} s"))
                     .note(self.to_string())
                     .help("where it needs longer, set LANDFALL_HTTP_PATIENCE to the seconds that it may be silent")
             }
-            SourceError::Git { .. } => Diagnostic::error(504, self.to_string()),
+            SourceError::Git { .. } => Diagnostic::error(code::BAD_REPOSITORY, self.to_string()),
             SourceError::Revision { nearest, shallow, .. } => {
-                let diagnostic = Diagnostic::error(505, self.to_string());
+                let diagnostic = Diagnostic::error(code::NO_COMMIT, self.to_string());
                 match nearest {
                     None if *shallow => diagnostic
                         .note("this clone is shallow: commits before those that were fetched are not here")
@@ -199,23 +200,23 @@ impl Diagnose for SourceError {
                     None => diagnostic.help("`git branch -a` and `git tag` list what there is"),
                 }
             }
-            SourceError::Missing { .. } => Diagnostic::error(506, self.to_string()),
-            SourceError::Archive { .. } => Diagnostic::error(507, self.to_string()),
-            SourceError::Fetch { .. } => Diagnostic::error(508, self.to_string())
+            SourceError::Missing { .. } => Diagnostic::error(code::NOT_IN_TREE, self.to_string()),
+            SourceError::Archive { .. } => Diagnostic::error(code::UNREADABLE_ARCHIVE, self.to_string()),
+            SourceError::Fetch { .. } => Diagnostic::error(code::NO_ANSWER, self.to_string())
                 .help("check the address and the network (LANDFALL_HTTP_PATIENCE: the seconds that it may be silent); a local clone works without: `landfall up DIR`"),
             SourceError::Unreachable { url, why } => {
-                Diagnostic::error(508, format!("{} does not answer", crate::http::host_of(url)))
+                Diagnostic::error(code::NO_ANSWER, format!("{} does not answer", crate::http::host_of(url)))
                     .note(why.clone())
                     .help("check the address, the network, and HTTP_PROXY, HTTPS_PROXY and NO_PROXY")
             }
             SourceError::Certificate { url, why } => {
                 let host = crate::http::host_of(url);
-                Diagnostic::error(510, format!("the certificate of {host} is not trusted")).note(why.clone()).help(
+                Diagnostic::error(code::UNTRUSTED, format!("the certificate of {host} is not trusted")).note(why.clone()).help(
                     "give the authority that signed it with --ca-file FILE; --insecure-skip-tls-verify leaves it unchecked",
                 )
             }
             SourceError::Refused { url, status, said, .. } => {
-                let diagnostic = Diagnostic::error(511, format!("{url} refuses: {said}"));
+                let diagnostic = Diagnostic::error(code::SERVER_REFUSED, format!("{url} refuses: {said}"));
                 match status {
                     401 => {
                         diagnostic.help("`registry login` keeps credentials; --username and --password give them once")
@@ -226,7 +227,7 @@ impl Diagnose for SourceError {
                 }
             }
             SourceError::Status { url, status } => {
-                let diagnostic = Diagnostic::error(511, format!("{url} answered {status}"));
+                let diagnostic = Diagnostic::error(code::SERVER_REFUSED, format!("{url} answered {status}"));
                 match status.get(..3) {
                     Some("401") => diagnostic.help("give --username and --password"),
                     Some("403") => diagnostic.help("these credentials may not read it"),
@@ -236,16 +237,17 @@ impl Diagnose for SourceError {
                     _ => diagnostic,
                 }
             }
-            SourceError::Exchange { .. } | SourceError::Url(_) => Diagnostic::error(512, self.to_string()),
-            SourceError::Index(_) => Diagnostic::error(513, self.to_string())
+            SourceError::Exchange { .. } => Diagnostic::error(code::BAD_EXCHANGE, self.to_string()),
+            SourceError::Url(_) => Diagnostic::error(code::BAD_ADDRESS, self.to_string()),
+            SourceError::Index(_) => Diagnostic::error(code::BAD_INDEX, self.to_string())
                 .help("a chart repository has an index.yaml beneath its address; `repo index DIR` writes one"),
-            SourceError::NoSuchChart(_) => Diagnostic::error(514, self.to_string())
+            SourceError::NoSuchChart(_) => Diagnostic::error(code::NO_SUCH_CHART, self.to_string())
                 .help("`search repo` lists what there is; `repo update` refreshes it"),
-            SourceError::Digest { .. } => Diagnostic::error(515, self.to_string())
+            SourceError::Digest { .. } => Diagnostic::error(code::OTHER_DIGEST, self.to_string())
                 .help("nothing of it was kept; the archive has changed since the index was made, or on its way"),
-            SourceError::Provenance(_) => Diagnostic::error(516, self.to_string())
+            SourceError::Provenance(_) => Diagnostic::error(code::PROVENANCE, self.to_string())
                 .help("`gpg --export >FILE` writes the keys of people you trust; give them with --keyring FILE"),
-            SourceError::Path(_) => Diagnostic::error(509, self.to_string()),
+            SourceError::Path(_) => Diagnostic::error(code::BAD_PATH, self.to_string()),
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 
 /// What the store could not do.
 #[derive(Debug, thiserror::Error)]
@@ -123,7 +123,7 @@ impl Diagnose for Error {
             Error::Key { path, source } if landfall_diag::is_full(source.kind()) => {
                 landfall_diag::disk_full(path.parent().unwrap_or(path))
             }
-            _ => Diagnostic::error(480, self.to_string()),
+            _ => Diagnostic::error(code::STORE, self.to_string()),
         };
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {

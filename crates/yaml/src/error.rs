@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 
 use crate::mark::Mark;
 
@@ -104,23 +104,13 @@ fn duplicate_words(list: &[Duplicate]) -> String {
 impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
         let code = match self {
-            Self::Syntax { .. } | Self::Separator { .. } => codes::SYNTAX,
-            Self::Content { .. } => codes::CONTENT,
-            Self::Duplicates(_) => codes::DUPLICATE_KEY,
-            Self::Json { .. } => codes::NOT_JSON,
-            Self::TooLong { .. } => codes::TOO_LONG,
-            Self::Edit { .. } => codes::EDIT,
+            Self::Syntax { .. } | Self::Separator { .. } => code::YAML_SYNTAX,
+            Self::Content { .. } => code::YAML_CONTENT,
+            Self::Duplicates(_) => code::YAML_KEY_TWICE,
+            Self::Json { .. } => code::YAML_NOT_JSON,
+            Self::TooLong { .. } => code::YAML_TOO_LONG,
+            Self::Edit { .. } => code::YAML_EDIT,
         };
         Diagnostic::error(code, self.to_string())
     }
-}
-
-/// Numbers of this room's diagnostics.
-mod codes {
-    pub(super) const SYNTAX: u16 = 101;
-    pub(super) const CONTENT: u16 = 102;
-    pub(super) const DUPLICATE_KEY: u16 = 103;
-    pub(super) const NOT_JSON: u16 = 104;
-    pub(super) const EDIT: u16 = 105;
-    pub(super) const TOO_LONG: u16 = 106;
 }

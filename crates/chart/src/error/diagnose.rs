@@ -1,6 +1,6 @@
 //! Errors told to people: the user's file first, then the chart's.
 
-use landfall_diag::{Diagnose, Diagnostic, LONGEST_LINE, Place, nearest};
+use landfall_diag::{Diagnose, Diagnostic, LONGEST_LINE, Place, code, nearest};
 
 use super::{ChartError, Evidence};
 use crate::archive::ArchiveError;
@@ -16,65 +16,69 @@ impl Diagnose for ChartError {
             | ChartError::RenderedSize { .. }
             | ChartError::Documents { .. }
             | ChartError::Archive(ArchiveError::Spent(..)) => {
-                Diagnostic::error(250, self.to_string()).note("this is a limit of landfall's own")
+                Diagnostic::error(code::LIMIT, self.to_string()).note("this is a limit of landfall's own")
             }
             ChartError::Archive(error) => {
-                Diagnostic::error(201, format!("the chart archive cannot be read: {error}")).note(helm)
+                Diagnostic::error(code::BAD_ARCHIVE, format!("the chart archive cannot be read: {error}")).note(helm)
             }
             ChartError::Ignore { place, problem } => {
-                Diagnostic::error(204, format!("a rule of .helmignore cannot be read: {problem}"))
+                Diagnostic::error(code::BAD_IGNORE_RULE, format!("a rule of .helmignore cannot be read: {problem}"))
                     .primary((**place).clone(), "this rule")
                     .help("write one pattern per line; `**` is not known, a pattern without `/` matches at any depth")
                     .note(helm)
             }
             ChartError::NoChartFile { location } => {
                 let at = if location.is_empty() { "." } else { location };
-                Diagnostic::error(200, format!("{at} is not a chart: there is no Chart.yaml in it"))
+                Diagnostic::error(code::NO_CHART, format!("{at} is not a chart: there is no Chart.yaml in it"))
                     .help("name a directory or .tgz that holds a Chart.yaml, or make one with `landfall create NAME`")
                     .note(helm)
             }
             ChartError::File { text, place, .. } => {
                 let reason = reason(text);
                 let (code, what) = if place.file.ends_with("Chart.yaml") {
-                    (202, "Chart.yaml cannot be read")
+                    (code::BAD_CHART_FILE, "Chart.yaml cannot be read")
                 } else if text.starts_with("error converting") {
-                    (205, "the file is not valid YAML")
+                    (code::BAD_VALUES_FILE, "the file is not valid YAML")
                 } else {
-                    (205, "the file does not hold what is expected")
+                    (code::BAD_VALUES_FILE, "the file does not hold what is expected")
                 };
                 Diagnostic::error(code, format!("{what}: {reason}")).primary((**place).clone(), "here").note(helm)
             }
             ChartError::Metadata { error, place } => {
                 let text = error.text.replace("chart.metadata.", "");
-                Diagnostic::error(202, format!("Chart.yaml is not accepted: {text}"))
+                Diagnostic::error(code::BAD_CHART_FILE, format!("Chart.yaml is not accepted: {text}"))
                     .primary((**place).clone(), "")
                     .note(helm)
             }
             ChartError::Subchart { name, error, .. } => {
                 let inner = error.diagnose();
-                let mut outer = Diagnostic::error(inner.code.0, format!("in charts/{name}: {}", inner.message));
+                let mut outer = Diagnostic::error(inner.code, format!("in charts/{name}: {}", inner.message));
                 outer.labels = inner.labels;
                 outer.helps = inner.helps;
                 outer.note(helm)
             }
-            ChartError::SubchartFile { name, .. } => {
-                Diagnostic::error(206, format!("charts/{name} is a directory, but its name is that of an archive"))
-                    .note(helm)
-            }
+            ChartError::SubchartFile { name, .. } => Diagnostic::error(
+                code::SUBCHART_DIRECTORY,
+                format!("charts/{name} is a directory, but its name is that of an archive"),
+            )
+            .note(helm),
             ChartError::Set { flag, text, problem } => Diagnostic::error(
-                207,
+                code::BAD_SET,
                 format!("{} {text} cannot be read: {problem}", flag.name()),
             )
             .help("write `key=value`; escape `,` and `.` in keys and values with `\\`, quote the whole for the shell")
             .note(helm),
-            ChartError::ApiVersion(version) => {
-                Diagnostic::error(202, format!("Chart.yaml is of apiVersion {version}, which Helm 4 does not install"))
-                    .help("write `apiVersion: v2`")
+            ChartError::ApiVersion(version) => Diagnostic::error(
+                code::BAD_CHART_FILE,
+                format!("Chart.yaml is of apiVersion {version}, which Helm 4 does not install"),
+            )
+            .help("write `apiVersion: v2`")
+            .note(helm),
+            ChartError::SetJson(text) => {
+                Diagnostic::error(code::BAD_SET, format!("--set-json {text} is not a JSON object"))
+                    .help("write `{\"key\": value}`, or `key=value` with a JSON value")
                     .note(helm)
             }
-            ChartError::SetJson(text) => Diagnostic::error(207, format!("--set-json {text} is not a JSON object"))
-                .help("write `{\"key\": value}`, or `key=value` with a JSON value")
-                .note(helm),
             ChartError::Helm4 { error, .. } => {
                 let mut diagnostic = error.diagnose();
                 diagnostic.notes.retain(|note| !note.starts_with("helm: "));
@@ -84,7 +88,7 @@ impl Diagnose for ChartError {
                 let name = text.strip_prefix("type mismatch on ").and_then(|rest| rest.split(':').next());
                 let name = name.unwrap_or("a subchart");
                 let diagnostic = Diagnostic::error(
-                    208,
+                    code::NOT_A_TABLE,
                     format!("`{name}` must be a table: its keys are the values of the subchart"),
                 );
                 with_setting(diagnostic, setting.as_deref(), "set here")
@@ -93,30 +97,32 @@ impl Diagnose for ChartError {
             }
             ChartError::Schema { violations, .. } => schema(violations, self),
             ChartError::NotInstallable { kind } => {
-                Diagnostic::error(209, format!("a {kind} chart cannot be rendered on its own"))
+                Diagnostic::error(code::LIBRARY_CHART, format!("a {kind} chart cannot be rendered on its own"))
                     .help("render a chart that depends on it")
                     .note(helm)
             }
             ChartError::MissingDependencies { names, location } => Diagnostic::error(
-                210,
+                code::MISSING_DEPENDENCIES,
                 format!("dependencies are declared in Chart.yaml and not in charts/: {}", names.join(", ")),
             )
             .help(format!("landfall dependency build {}", for_a_shell(location)))
             .note(helm),
-            ChartError::KubeVersion { wanted, found, place } => {
-                Diagnostic::error(211, format!("the chart wants Kubernetes {wanted}; this is {found}"))
-                    .primary((**place).clone(), "asked for here")
-                    .help("render for another version with `--kube-version`, or use another version of the chart")
-                    .note(helm)
-            }
-            ChartError::ReleaseName(name) => Diagnostic::error(212, format!("{name:?} cannot be a release's name"))
-                .help(
-                    "use up to 53 lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit",
-                )
-                .note(helm),
-            ChartError::NoReleaseName => Diagnostic::error(212, "the release has no name").note(helm),
+            ChartError::KubeVersion { wanted, found, place } => Diagnostic::error(
+                code::OTHER_KUBERNETES,
+                format!("the chart wants Kubernetes {wanted}; this is {found}"),
+            )
+            .primary((**place).clone(), "asked for here")
+            .help("render for another version with `--kube-version`, or use another version of the chart")
+            .note(helm),
+            ChartError::ReleaseName(name) => Diagnostic::error(
+                code::NO_RELEASE_NAME,
+                format!("{name:?} cannot be a release's name"),
+            )
+            .help("use up to 53 lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit")
+            .note(helm),
+            ChartError::NoReleaseName => Diagnostic::error(code::NO_RELEASE_NAME, "the release has no name").note(helm),
             ChartError::Parse { error, place } => {
-                Diagnostic::error(220, format!("the template cannot be read: {}", error.message))
+                Diagnostic::error(code::TEMPLATE_SYNTAX, format!("the template cannot be read: {}", error.message))
                     .primary((**place).clone(), "here")
                     .note(helm)
             }
@@ -126,7 +132,8 @@ impl Diagnose for ChartError {
                 if *secret { without_sources(diagnostic) } else { diagnostic }.note(helm)
             }
             ChartError::NoTemplate { name, known } => {
-                let diagnostic = Diagnostic::error(240, format!("no template {name} renders anything"));
+                let diagnostic =
+                    Diagnostic::error(code::NO_SUCH_TEMPLATE, format!("no template {name} renders anything"));
                 match nearest(name, known.iter().map(String::as_str)) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                     None => diagnostic.help(format!("templates that render something: {}", known.join(", "))),
@@ -134,11 +141,13 @@ impl Diagnose for ChartError {
                 .note(helm)
             }
             ChartError::NameTemplate(text) => {
-                Diagnostic::error(213, format!("the release's name cannot be made: {text}"))
+                Diagnostic::error(code::BAD_NAME_TEMPLATE, format!("the release's name cannot be made: {text}"))
             }
-            ChartError::SchemaJson => Diagnostic::error(214, "values.schema.json is not JSON").note(helm),
+            ChartError::SchemaJson => {
+                Diagnostic::error(code::SCHEMA_NOT_JSON, "values.schema.json is not JSON").note(helm)
+            }
             ChartError::ChartName(name) => {
-                Diagnostic::error(215, format!("{name:?} cannot be a chart's name")).note(helm)
+                Diagnostic::error(code::BAD_CHART_NAME, format!("{name:?} cannot be a chart's name")).note(helm)
             }
         }
     }
@@ -216,7 +225,7 @@ fn schema(violations: &[super::SchemaViolation], error: &ChartError) -> Diagnost
         }
         _ => format!("{many} values do not fit their chart's schema"),
     };
-    let mut diagnostic = Diagnostic::error(216, message);
+    let mut diagnostic = Diagnostic::error(code::SCHEMA_VIOLATED, message);
     for violation in violations.iter().take(10) {
         let what = format!("{}: {}", shown(&violation.path), violation.text);
         match violation.setting.as_deref() {
@@ -247,7 +256,7 @@ fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnost
         }
     };
     if let Some(message) = error.failure() {
-        let mut diagnostic = Diagnostic::error(222, message.trim().to_owned());
+        let mut diagnostic = Diagnostic::error(code::TEMPLATE_REFUSES, message.trim().to_owned());
         if !evidence.path.is_empty() {
             diagnostic = with_setting(diagnostic, evidence.settings.last(), "the value it looks at");
             diagnostic = diagnostic.help(format!("set `{}`", evidence.path.join(".")));
@@ -264,7 +273,8 @@ fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnost
             Some(setting) if setting.value.is_nil() => "is null",
             Some(_) => "is not a table",
         };
-        let mut diagnostic = Diagnostic::error(203, format!("`{whole}` cannot be read: `{culprit}` {is}"));
+        let mut diagnostic =
+            Diagnostic::error(code::VALUE_UNREADABLE, format!("`{whole}` cannot be read: `{culprit}` {is}"));
         let overridden = evidence.settings.len().checked_sub(2).and_then(|at| evidence.settings.get(at));
         let text = match (is, overridden) {
             ("is null", Some(lower)) => format!("set to null here, overrides {}", lower.source),
@@ -292,13 +302,13 @@ fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnost
         };
     }
     let code = if matches!(root.cause, landfall_gotemplate::Cause::Limit(_)) {
-        250
+        code::LIMIT
     } else if cause.contains("no template") {
-        223
+        code::NO_NAMED_TEMPLATE
     } else if cause.contains("nested reference name") {
-        224
+        code::TEMPLATE_CIRCLE
     } else {
-        221
+        code::TEMPLATE_FAILED
     };
     let words = match &root.cause {
         landfall_gotemplate::Cause::Call { error, .. } => error.to_string(),
@@ -306,7 +316,7 @@ fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnost
     };
     let words = words.strip_prefix("template: ").unwrap_or(&words);
     let mut diagnostic = Diagnostic::error(code, format!("a template failed: {words}"));
-    if code == 224 {
+    if code == code::TEMPLATE_CIRCLE {
         diagnostic = diagnostic.help("the template includes itself, here or through another one: break the circle");
     }
     if let Some(place) = &evidence.place {
@@ -330,8 +340,12 @@ fn manifest(
     place: Option<&Place>,
     settings: &[Setting],
 ) -> Diagnostic {
-    let code = if text.starts_with("error converting") { 231 } else { 232 };
-    let what = if code == 231 { "rendered YAML is not valid" } else { "what was rendered is not an object" };
+    let code = if text.starts_with("error converting") { code::RENDERED_NOT_YAML } else { code::RENDERED_NO_OBJECT };
+    let what = if code == code::RENDERED_NOT_YAML {
+        "rendered YAML is not valid"
+    } else {
+        "what was rendered is not an object"
+    };
     let mut diagnostic = Diagnostic::error(code, format!("{what}: {}", reason(text)));
     for setting in settings.iter().take(3) {
         diagnostic = match &setting.source {

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use landfall_chart::Chart;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_source::RemoteCharts;
 
 use super::Addon;
@@ -51,7 +51,7 @@ impl AddonCharts {
                 if main.name() != addon.main().name {
                     return Err(vec![
                         Diagnostic::error(
-                            162,
+                            code::OTHER_CHART,
                             format!("`{}` is the chart {}, not {}", path.display(), main.name(), addon.main().name),
                         )
                         .help(format!("landfall install {} {}", main.name(), path.display())),
@@ -70,13 +70,16 @@ impl AddonCharts {
                         charts.push(companion);
                     } else if main.dependencies.iter().all(|inner| inner.name() != companion.name) {
                         return Err(vec![
-                            Diagnostic::error(163, format!("{} also needs the chart {}", addon.name, companion.name))
-                                .note(format!(
-                                    "it is neither at `{}` nor in {}'s own charts/",
-                                    beside.display(),
-                                    main.name()
-                                ))
-                                .help("put it there, or run `landfall dependency update` on the chart"),
+                            Diagnostic::error(
+                                code::MISSING_COMPANION,
+                                format!("{} also needs the chart {}", addon.name, companion.name),
+                            )
+                            .note(format!(
+                                "it is neither at `{}` nor in {}'s own charts/",
+                                beside.display(),
+                                main.name()
+                            ))
+                            .help("put it there, or run `landfall dependency update` on the chart"),
                         ]);
                     }
                 }
@@ -95,14 +98,14 @@ fn local(path: &Path) -> Result<Chart, Vec<Diagnostic>> {
         return Chart::load_archive(&shown, &bytes).map_err(|error| vec![error.diagnose()]);
     }
     if !path.is_dir() {
-        return Err(vec![Diagnostic::error(120, format!("there is no `{shown}`"))]);
+        return Err(vec![Diagnostic::error(code::NO_TARGET, format!("there is no `{shown}`"))]);
     }
     let (source, inside) = crate::target::working_tree(path).map_err(|diagnostic| vec![diagnostic])?;
     load_chart(&source, &inside, &shown)
 }
 
 fn unreadable(shown: &str, error: &std::io::Error) -> Vec<Diagnostic> {
-    vec![Diagnostic::error(120, format!("`{shown}` cannot be read")).note(error.to_string())]
+    vec![Diagnostic::error(code::NO_TARGET, format!("`{shown}` cannot be read")).note(error.to_string())]
 }
 
 #[cfg(test)]

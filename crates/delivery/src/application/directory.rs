@@ -2,7 +2,7 @@
 
 use globset::{Glob, GlobMatcher};
 use landfall_apps::Source;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Code, Diagnose, Diagnostic, code};
 use landfall_object::{Object, flattened, mask};
 use landfall_source::SourceTree;
 use serde_json::Value;
@@ -24,15 +24,16 @@ impl Reading<'_> {
     ) -> Result<Vec<PlainManifest>, Vec<Diagnostic>> {
         let settings = source.directory.clone().unwrap_or_default();
         let name = &self.application.name;
-        let refuse = |code: u16, text: String| vec![at_file(Diagnostic::error(code, text), self.file)];
+        let refuse = |code: Code, text: String| vec![at_file(Diagnostic::error(code, text), self.file)];
         if settings.jsonnet.is_some() {
-            return Err(refuse(133, format!("Application {name}: Jsonnet is not evaluated")));
+            return Err(refuse(code::NOT_RENDERED, format!("Application {name}: Jsonnet is not evaluated")));
         }
         let pattern = |text: &str| -> Result<Option<GlobMatcher>, Vec<Diagnostic>> {
             if text.is_empty() {
                 return Ok(None);
             }
-            let glob = Glob::new(text).map_err(|error| refuse(136, format!("Application {name}: {error}")))?;
+            let glob =
+                Glob::new(text).map_err(|error| refuse(code::BAD_PATTERN, format!("Application {name}: {error}")))?;
             Ok(Some(glob.compile_matcher()))
         };
         let (include, exclude) = (pattern(&settings.include)?, pattern(&settings.exclude)?);
@@ -49,13 +50,16 @@ impl Reading<'_> {
                 continue;
             }
             if kind == "jsonnet" {
-                return Err(refuse(133, format!("Application {name}: `{path}` is Jsonnet, which is not evaluated")));
+                return Err(refuse(
+                    code::NOT_RENDERED,
+                    format!("Application {name}: `{path}` is Jsonnet, which is not evaluated"),
+                ));
             }
             let bytes = files.read(&path).map_err(|error| vec![error.diagnose()])?.unwrap_or_default();
             size += bytes.len();
             if size > MOST {
                 return Err(refuse(
-                    137,
+                    code::LARGE_MANIFESTS,
                     format!("Application {name}: the manifests of `{directory}` have more than 10 MiB"),
                 ));
             }
@@ -71,7 +75,7 @@ fn objects(path: &str, text: &str) -> Result<Vec<PlainManifest>, Vec<Diagnostic>
     for part in landfall_yaml::documents(text) {
         let document = part.and_then(|part| part.to_json()).map_err(|error| {
             let words = mask::words_about(text, error.to_string());
-            vec![Diagnostic::error(128, format!("`{path}` is not valid YAML")).note(words)]
+            vec![Diagnostic::error(code::MANIFEST_NOT_YAML, format!("`{path}` is not valid YAML")).note(words)]
         })?;
         let is_object = |item: &Value| item["kind"].is_string() && item["apiVersion"].is_string();
         for item in flattened(document).into_iter().filter(is_object) {

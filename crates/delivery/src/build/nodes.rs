@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_source::Order;
 use serde::Deserialize;
 
@@ -71,7 +71,7 @@ pub(super) async fn import(cluster: &str, built: &[ImageBuild], used: &[UsedImag
         let words = ["image", "import"].into_iter().chain(done.imported.iter().map(String::as_str));
         let order = Order::new("k3d", words.chain(["--cluster", cluster]));
         order.said().await.map_err(|refusal| {
-            failed(617, format!("the images were built, but `{}` failed", order.shown()), &refusal)
+            failed(code::IMAGE_NOT_BROUGHT, format!("the images were built, but `{}` failed", order.shown()), &refusal)
         })?;
     }
     Ok(done)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_source::Order;
 
 use super::{Builder, ImageBuild};
@@ -19,7 +19,7 @@ impl Builder {
     /// When it cannot be started, or ends before the moment is over; with what it wrote last.
     pub async fn smoke(self, image: &ImageBuild) -> Result<(), Diagnostic> {
         if self == Builder::BuildKit {
-            return Err(Diagnostic::error(645, "buildctl builds images and runs none")
+            return Err(Diagnostic::error(code::NO_SMOKE, "buildctl builds images and runs none")
                 .help("leave --smoke out, or install docker or podman"));
         }
         let name = format!("landfall-smoke-{}-{}", std::process::id(), image.service);
@@ -27,15 +27,16 @@ impl Builder {
         let run = order(&["run", "--detach", "--name", &name, &image.image]);
         let started = run.said().await;
         let outcome = match started {
-            Err(refusal) => Err(refusal.told(646, format!("the image of {} cannot be started", image.service))),
+            Err(refusal) => {
+                Err(refusal.told(code::SMOKE_UNSTARTED, format!("the image of {} cannot be started", image.service)))
+            }
             Ok(_) => {
                 let wait = order(&["wait", &name]);
                 let ended = tokio::time::timeout(MOMENT, wait.said()).await;
                 match ended {
                     Err(_) => Ok(()),
-                    Ok(Err(refusal)) => {
-                        Err(refusal.told(646, format!("the image of {} cannot be watched", image.service)))
-                    }
+                    Ok(Err(refusal)) => Err(refusal
+                        .told(code::SMOKE_UNSTARTED, format!("the image of {} cannot be watched", image.service))),
                     Ok(Ok(code)) => {
                         let log = order(&["logs", "--tail", LINES, &name]).said().await.unwrap_or_default();
                         let message = format!(
@@ -44,7 +45,7 @@ impl Builder {
                             code.trim(),
                             image.image
                         );
-                        let diagnostic = Diagnostic::error(647, message);
+                        let diagnostic = Diagnostic::error(code::SMOKE_FAILED, message);
                         Err(if log.trim().is_empty() { diagnostic } else { diagnostic.note(log.trim().to_owned()) })
                     }
                 }

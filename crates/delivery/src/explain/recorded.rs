@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_chart::{Chart, Lookup, Operation, RenderOptions, SchemaCheck, Tracing, Tree, ValueLayers, is_compatible};
 use landfall_cluster::Cluster;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_release::{Record, hook_objects, manifest_objects};
 use serde::Serialize;
 use serde_json::Value;
@@ -75,9 +75,10 @@ impl Explainer {
         let lookup: Option<Arc<dyn Lookup>> = Some(Arc::new(LiveLookup::of(cluster)));
         let options = RenderOptions { lookup, tracing: Tracing::On, ..RenderOptions::default() };
         let blocking = unit.clone();
-        let rendered = tokio::task::spawn_blocking(move || render_with(&blocking, turn, &offered, &options))
-            .await
-            .map_err(|error| vec![Diagnostic::error(700, "rendering ended unexpectedly").note(error.to_string())])?;
+        let rendered =
+            tokio::task::spawn_blocking(move || render_with(&blocking, turn, &offered, &options)).await.map_err(
+                |error| vec![Diagnostic::error(code::BUG, "rendering ended unexpectedly").note(error.to_string())],
+            )?;
         let rendered = rendered.map_err(|diagnostics| explained(diagnostics, &notes))?;
         let mut explainer = Explainer::with(&unit, rendered);
         explainer.recorded = Some(Recorded {
@@ -145,7 +146,7 @@ fn label(record: &Record) -> String {
 
 fn damaged(record: &Record, reason: &str) -> Diagnostic {
     let what = format!("revision {} of release {} holds no chart that can be rendered", record.version, record.name);
-    Diagnostic::error(161, what).note(reason.to_owned())
+    Diagnostic::error(code::BROKEN_RECORD, what).note(reason.to_owned())
 }
 
 /// What a rendering without all of its subcharts was refused for, with that said.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use landfall_cluster::{Cluster, ListOptions};
-use landfall_diag::{Diagnose, Diagnostic, nearest};
+use landfall_diag::{Diagnose, Diagnostic, code, nearest};
 use landfall_object::{Gvk, Object};
 use serde_json::Value;
 
@@ -58,7 +58,8 @@ pub async fn find_forward(
     }
     known.sort();
     known.dedup();
-    let mut diagnostic = Diagnostic::error(630, format!("nothing called `{}` can be reached here", wish.name));
+    let mut diagnostic =
+        Diagnostic::error(code::NOTHING_CALLED_SO, format!("nothing called `{}` can be reached here", wish.name));
     if !known.is_empty() {
         diagnostic = diagnostic.note(format!("there are: {}", known.join(", ")));
     }
@@ -107,7 +108,7 @@ fn one_of<'o>(objects: &'o [Object], name: &str, kind: &str) -> Result<Option<&'
                     .iter()
                     .map(|object| format!("{}/{}", object.namespace().unwrap_or_default(), object.name()))
                     .collect();
-                return Err(Diagnostic::error(631, format!("`{name}` is the name of several {kind}s"))
+                return Err(Diagnostic::error(code::WHICH_OF_THEM, format!("`{name}` is the name of several {kind}s"))
                     .note(format!("there are: {}", names.join(", ")))
                     .help("say which: the whole name, and -n NAMESPACE"));
             }
@@ -231,7 +232,7 @@ fn shown(port: &Value, field: &str) -> String {
 }
 
 fn no_port(what: &str, wanted: &str, known: &[String]) -> Diagnostic {
-    let diagnostic = Diagnostic::error(632, format!("{what} has no port `{wanted}`"));
+    let diagnostic = Diagnostic::error(code::NO_PORT, format!("{what} has no port `{wanted}`"));
     let diagnostic =
         if known.is_empty() { diagnostic } else { diagnostic.note(format!("ports: {}", known.join(", "))) };
     diagnostic.help("name the container's port: LOCAL:REMOTE")

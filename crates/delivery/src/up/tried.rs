@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use landfall_apps::{PreparedSync, SyncStatus};
-use landfall_diag::{Diagnose, Diagnostic, Severity};
+use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
 use landfall_engine::{Executor, Fate, Plan, Trial};
 use landfall_object::ObjectKey;
 use landfall_release::Prepared;
@@ -49,7 +49,7 @@ pub(super) struct Tried {
 }
 
 /// Codes of what a unit before it may bring or take away: kinds, and objects that change their owner.
-const SETTLED_BEFORE: [u16; 2] = [402, 308];
+const SETTLED_BEFORE: [Code; 2] = [code::UNKNOWN_KIND, code::FOREIGN_OBJECT];
 
 impl Session {
     /// Prepares all units and tries what they would write; none of them is touched yet.
@@ -80,7 +80,7 @@ impl Session {
             let acted_before = courses.values().any(|course| course.plan().is_some());
             match self.course(one, options).await {
                 Ok(course) => drop(courses.insert(*index, course)),
-                Err(told) if acted_before && told.iter().all(|it| SETTLED_BEFORE.contains(&it.code.0)) => {
+                Err(told) if acted_before && told.iter().all(|it| SETTLED_BEFORE.contains(&it.code)) => {
                     courses.insert(*index, Course::Later);
                 }
                 Err(told) => drop(refused.insert(*index, told)),

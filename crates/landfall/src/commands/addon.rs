@@ -5,7 +5,7 @@ use std::time::Instant;
 use landfall_delivery::{
     ADDONS, Addon, AddonCharts, Candidate, InstalledChart, Outcome as Ended, References, Summary, UpOptions, addon,
 };
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_project::AddonSpec;
 use serde_json::{Value, json};
 
@@ -210,7 +210,7 @@ pub(crate) async fn tell_missing(
         if known.installed(&installed).is_none() {
             context.ui.diagnostic(
                 &Diagnostic::warning(
-                    648,
+                    code::ADDON_MISSING,
                     format!("environment `{environment}` declares the addon {}, and it is not installed", spec.name),
                 )
                 .help(format!("landfall addon install --env {environment}")),
@@ -240,7 +240,7 @@ async fn candidates(
         context.ui.detail(&format!("{}: {charts:?}", addon.name));
         // Asking servers blocks.
         let loaded = tokio::task::spawn_blocking(move || charts.load(addon)).await.map_err(|error| {
-            Failure::new(Exit::Bug, Diagnostic::error(700, "fetching ended unexpectedly").note(error.to_string()))
+            Failure::from(Diagnostic::error(code::BUG, "fetching ended unexpectedly").note(error.to_string()))
         })?;
         let loaded = loaded.map_err(Failure::from)?;
         let declared = one.declared.as_ref().and_then(|spec| spec.namespace.as_deref());
@@ -296,8 +296,11 @@ fn wanted(place: &Place, args: &AddonInstallArgs) -> Result<Option<Vec<Wanted>>,
     }
     if names.len() > 1 && (args.chart.is_some() || args.version.is_some() || args.repo.is_some()) {
         return Err(Failure::usage(
-            Diagnostic::error(164, "--version, --chart and --repo are about one addon, and several are named")
-                .help("install them one by one, or declare their versions under `addons:` in landfall.yaml"),
+            Diagnostic::error(
+                code::SEVERAL_ADDONS,
+                "--version, --chart and --repo are about one addon, and several are named",
+            )
+            .help("install them one by one, or declare their versions under `addons:` in landfall.yaml"),
         ));
     }
     let mut wanted = Vec::new();
@@ -322,7 +325,7 @@ fn nothing_declared(context: &Context, place: &Place) -> Outcome {
             Ok(Exit::Done)
         }
         None => Err(Failure::usage(
-            Diagnostic::error(165, "which addon?")
+            Diagnostic::error(code::WHICH_ADDON, "which addon?")
                 .note(format!("addons: {}", ADDONS.iter().map(|addon| addon.name).collect::<Vec<_>>().join(", ")))
                 .help("landfall addon install NAME"),
         )),
@@ -338,13 +341,16 @@ fn confirm(context: &Context, place: &Place, args: &AddonInstallArgs) -> Result<
     let environment = place.environment.as_deref().unwrap_or(name);
     if !context.ui.can_prompt() {
         return Err(Failure::usage(
-            Diagnostic::error(116, format!("environment `{environment}` is protected, and nobody is there to say yes"))
-                .help("say it with --yes, or look first with --dry-run"),
+            Diagnostic::error(
+                code::NEEDS_YES,
+                format!("environment `{environment}` is protected, and nobody is there to say yes"),
+            )
+            .help("say it with --yes, or look first with --dry-run"),
         ));
     }
     match context.ui.ask(&format!("Install on the protected environment {environment}? Type its name: ")) {
         Some(answer) if answer == environment => Ok(()),
-        _ => Err(Failure::new(Exit::Failed, Diagnostic::error(117, "nothing was installed: no yes was given"))),
+        _ => Err(Failure::from(Diagnostic::error(code::NO_YES, "nothing was installed: no yes was given"))),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use landfall_delivery::{Builder, ImageBuild, Imported, Shipping, image_builds};
-use landfall_diag::{Diagnostic, nearest};
+use landfall_diag::{Diagnostic, code, nearest};
 use serde_json::{Value, json};
 
 use crate::cli::BuildArgs;
@@ -29,9 +29,8 @@ pub(crate) async fn run(context: &Context, args: BuildArgs) -> Outcome {
     }
     let Some(builder) = Builder::find().await else {
         let names: Vec<&str> = images.iter().map(|image| image.service.as_str()).collect();
-        return Err(Failure::new(
-            Exit::Unreachable,
-            Diagnostic::error(615, format!("nobody here builds images ({})", names.join(", ")))
+        return Err(Failure::from(
+            Diagnostic::error(code::NO_BUILDER, format!("nobody here builds images ({})", names.join(", ")))
                 .note("neither docker nor podman nor buildctl is installed and answers")
                 .help("start Docker, or see what would be built with --dry-run"),
         ));
@@ -68,7 +67,7 @@ pub(crate) async fn run(context: &Context, args: BuildArgs) -> Outcome {
 fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<ImageBuild>, Failure> {
     let Some(environment) = place.declared() else {
         return Err(Failure::usage(
-            Diagnostic::error(167, "there is no landfall.yaml here that says what is built")
+            Diagnostic::error(code::NOTHING_TO_BUILD, "there is no landfall.yaml here that says what is built")
                 .help("declare it under environments.NAME.build"),
         ));
     };
@@ -86,8 +85,11 @@ fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<Imag
     }
     let Some(root) = place.target.source.directory_on_disk() else {
         return Err(Failure::usage(
-            Diagnostic::error(149, "images are built from a working tree, and this is a commit or an archive")
-                .help("leave --ref out, or check the commit out first"),
+            Diagnostic::error(
+                code::NEEDS_WORKING_TREE,
+                "images are built from a working tree, and this is a commit or an archive",
+            )
+            .help("leave --ref out, or check the commit out first"),
         ));
     };
     let overrides = shared::overrides(context, &args.values)?;
@@ -104,7 +106,7 @@ fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<Imag
 }
 
 fn unknown<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str> + Clone) -> Diagnostic {
-    let diagnostic = Diagnostic::error(168, format!("no build here is of the {what} `{name}`"))
+    let diagnostic = Diagnostic::error(code::NO_BUILD, format!("no build here is of the {what} `{name}`"))
         .note(format!("{what}s: {}", known.clone().collect::<Vec<_>>().join(", ")));
     match nearest(name, known) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),

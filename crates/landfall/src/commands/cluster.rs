@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_project::Span;
 use serde_json::json;
 
@@ -31,10 +31,10 @@ pub(crate) async fn start(context: &Context, args: ClusterStartArgs) -> Outcome 
         None => true,
     };
     let Some(endpoint) = state.wait_for_endpoint(Duration::from_secs(10)) else {
-        return Err(Failure::new(
-            Exit::Failed,
-            Diagnostic::error(623, "the embedded cluster did not say where it listens"),
-        ));
+        return Err(Failure::from(Diagnostic::error(
+            code::SERVER_NOT_STARTED,
+            "the embedded cluster did not say where it listens",
+        )));
     };
     if !args.no_simulate.is_empty() {
         let mut connection = context.embedded(&state, Hosting::Attach).await?;
@@ -91,18 +91,19 @@ pub(crate) async fn reset(context: &Context, args: ResetArgs) -> Outcome {
     if !args.yes {
         if !context.ui.can_prompt() {
             return Err(Failure::usage(
-                Diagnostic::error(116, "forgetting the embedded cluster's state needs a yes").help("say it with --yes"),
+                Diagnostic::error(code::NEEDS_YES, "forgetting the embedded cluster's state needs a yes")
+                    .help("say it with --yes"),
             ));
         }
         if context.ui.ask("Forget the embedded cluster and all in it? [y/N] ").as_deref() != Some("y") {
-            return Err(Failure::new(Exit::Failed, Diagnostic::error(117, "nothing was forgotten: no yes was given")));
+            return Err(Failure::from(Diagnostic::error(code::NO_YES, "nothing was forgotten: no yes was given")));
         }
     }
     let _delivering = alone(context, &state, "cluster reset", args.timeout.as_ref()).await?;
     embedded::stop_server(&state).await?;
     match state.wait_for_lock(Duration::from_secs(5)).map_err(Failure::from)? {
         Some(lock) => context.forget(&state, lock)?,
-        None => return Err(Failure::new(Exit::Failed, Diagnostic::error(620, "the embedded cluster is in use"))),
+        None => return Err(Failure::from(Diagnostic::error(code::EMBEDDED_IN_USE, "the embedded cluster is in use"))),
     }
     context.ui.line("the embedded cluster and its state are gone");
     Ok(Exit::Done)
@@ -157,9 +158,8 @@ pub(crate) async fn kubeconfig(context: &Context, args: KubeconfigArgs) -> Outco
     let file = state.file("kubeconfig");
     let running = state.is_open();
     if !running {
-        return Err(Failure::new(
-            Exit::Unreachable,
-            Diagnostic::error(627, "the embedded cluster does not run, so no kubeconfig leads to it")
+        return Err(Failure::from(
+            Diagnostic::error(code::NOT_RUNNING, "the embedded cluster does not run, so no kubeconfig leads to it")
                 .help("landfall cluster start"),
         ));
     }

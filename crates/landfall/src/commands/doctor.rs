@@ -9,7 +9,7 @@ mod tools;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_rehearse::doctor::{Area, Checkup, Observation, Sight, checkup_json, checkup_text};
 use landfall_rehearse::{
     ClusterFacts, Conditions, DesiredUnit, Finding, Inventory, Known, Snapshot, Subject, TargetBlame, doctor,
@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context, args: DoctorArgs) -> Outcome {
     let patience = args.timeout.duration();
     if let Some(what) = args.fix.as_deref().filter(|what| !["coredns", "docs"].contains(what)) {
         return Err(Failure::usage(
-            Diagnostic::error(150, format!("--fix {what}: there is no such thing to mend"))
+            Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, format!("--fix {what}: there is no such thing to mend"))
                 .help("what can be mended safely: coredns, docs"),
         ));
     }
@@ -102,7 +102,7 @@ pub(crate) async fn run(context: &Context, args: DoctorArgs) -> Outcome {
         connection.close().await;
     }
     if context.stop.is_cancelled() {
-        return Err(Failure::new(Exit::Interrupted, Diagnostic::error(606, "interrupted")));
+        return Err(Failure::from(Diagnostic::error(code::INTERRUPTED_BEFORE, "interrupted")));
     }
     // Who asks for an area wants an answer: none is a failure.
     let blind = wanted.named && areas.iter().any(|area| checkup.is_blind(*area));
@@ -119,7 +119,7 @@ fn asked(args: &DoctorArgs) -> Result<Wanted, Failure> {
     while let Some(word) = words.next() {
         let Some(area) = Area::parse(word) else {
             let known: Vec<&str> = Area::ALL.iter().map(|area| area.word()).collect();
-            let mut diagnostic = Diagnostic::error(150, format!("there is no area `{word}`"))
+            let mut diagnostic = Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, format!("there is no area `{word}`"))
                 .note(format!("areas: {}", known.join(", ")));
             if let Some(near) = landfall_diag::nearest(word, known) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
@@ -133,7 +133,7 @@ fn asked(args: &DoctorArgs) -> Result<Wanted, Failure> {
             });
             let Some(address) = address else {
                 return Err(Failure::usage(
-                    Diagnostic::error(150, "`doctor reach` wants an address")
+                    Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, "`doctor reach` wants an address")
                         .help("as in landfall doctor reach redis:6379"),
                 ));
             };

@@ -5,7 +5,7 @@ mod full;
 use std::time::{Duration, Instant};
 
 use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, TargetKind, Unit};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_project::Span;
 
 use crate::cli::DownArgs;
@@ -52,13 +52,13 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         let names: Vec<&str> = wanted.iter().map(|unit| unit.name.as_str()).collect();
         if !context.ui.can_prompt() {
             return Err(Failure::usage(
-                Diagnostic::error(116, format!("removing {} from `{name}` needs a yes", names.join(", ")))
+                Diagnostic::error(code::NEEDS_YES, format!("removing {} from `{name}` needs a yes", names.join(", ")))
                     .help("say it with --yes"),
             ));
         }
         let answer = context.ui.ask(&format!("Remove {} from {name}? Type the context's name: ", names.join(", ")));
         if answer.as_deref() != Some(name.as_str()) {
-            return Err(Failure::new(Exit::Failed, Diagnostic::error(117, "nothing was removed: no yes was given")));
+            return Err(Failure::from(Diagnostic::error(code::NO_YES, "nothing was removed: no yes was given")));
         }
     }
     let timeout = match &args.timeout {

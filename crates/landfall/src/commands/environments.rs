@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use landfall_delivery::TargetKind;
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_object::diff::Brief;
 use landfall_project::{Environment, EnvironmentName, Sync, SyncMode};
 use landfall_rehearse::{Conditions, DesiredUnit, Side, differences};
@@ -23,7 +23,7 @@ pub(crate) fn list(context: &Context, _: &EnvListArgs) -> Outcome {
     let target = landfall_delivery::Target::declared(&place, &query).map_err(Failure::from)?;
     let TargetKind::System(file) = &target.kind else {
         return Err(Failure::usage(
-            Diagnostic::error(147, "there is no landfall.yaml here, so there are no environments")
+            Diagnostic::error(code::NO_ENVIRONMENTS, "there is no landfall.yaml here, so there are no environments")
                 .help("give one with `landfall.yaml`; a bare chart needs none"),
         ));
     };

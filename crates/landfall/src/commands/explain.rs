@@ -9,7 +9,7 @@ use landfall_delivery::{
     BlamedCommit, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory, RenderedLine,
     Target, ValueStory, is_near, path_steps,
 };
-use landfall_diag::{Diagnostic, Place as FilePlace};
+use landfall_diag::{Diagnostic, Place as FilePlace, code};
 use serde_json::json;
 
 use super::{codes, rules, shared};
@@ -32,8 +32,11 @@ enum Question {
 pub(crate) async fn run(context: &Context, args: &ExplainArgs) -> Outcome {
     let started = Instant::now();
     let what = args.what.as_deref().unwrap_or_default();
-    if let Some(code) = codes::code(what) {
+    if let Some(code) = landfall_diag::Code::parse(what) {
         return codes::explain(context, code);
+    }
+    if code::is_code(what) {
+        return codes::unknown(what);
     }
     let is_rule = what.get(..2).is_some_and(|front| front.eq_ignore_ascii_case("lf"))
         && what.len() > 2
@@ -192,7 +195,10 @@ fn question(context: &Context, args: &ExplainArgs, what: &str) -> Result<Questio
     {
         let path = context.cwd.join(file);
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            Failure::usage(Diagnostic::error(155, format!("`{file}` cannot be read")).note(error.to_string()))
+            Failure::usage(
+                Diagnostic::error(code::UNREADABLE_EXPLAINED, format!("`{file}` cannot be read"))
+                    .note(error.to_string()),
+            )
         })?;
         return object_at(&text, line, file);
     }
@@ -201,7 +207,7 @@ fn question(context: &Context, args: &ExplainArgs, what: &str) -> Result<Questio
     }
     if Path::new(what).exists() || args.field.is_some() {
         return Err(Failure::usage(
-            Diagnostic::error(156, format!("`{what}` is no object"))
+            Diagnostic::error(code::NO_OBJECT, format!("`{what}` is no object"))
                 .help("write it as `deploy/web`; the chart stands behind --chart"),
         ));
     }
@@ -220,7 +226,8 @@ fn object_at(text: &str, line: usize, file: &str) -> Result<Question, Failure> {
     match RenderedLine::of(text, line) {
         Some(found) => Ok(Question::Object(found.object, found.path)),
         None => {
-            let diagnostic = Diagnostic::error(157, format!("line {line} of {file} belongs to no object"));
+            let diagnostic =
+                Diagnostic::error(code::LINE_OF_NOTHING, format!("line {line} of {file} belongs to no object"));
             Err(Failure::usage(diagnostic.note(format!("there are {} lines", text.lines().count()))))
         }
     }
@@ -229,12 +236,15 @@ fn object_at(text: &str, line: usize, file: &str) -> Result<Question, Failure> {
 fn no_object(explainers: &[Explainer], name: &ObjectName) -> Failure {
     let known: Vec<String> = explainers.iter().flat_map(Explainer::objects).collect();
     if let Some(template) = explainers.iter().find_map(|explainer| explainer.recorded_template(name)) {
-        let diagnostic = Diagnostic::error(158, format!("`{name}` is in the record, but nothing renders it anew"))
-            .note(format!("it was rendered from {template}"));
+        let diagnostic = Diagnostic::error(
+            code::NOT_RENDERED_HERE,
+            format!("`{name}` is in the record, but nothing renders it anew"),
+        )
+        .note(format!("it was rendered from {template}"));
         let notes = explainers.iter().filter_map(Explainer::release).flat_map(|release| &release.notes);
         return Failure::usage(notes.fold(diagnostic, |diagnostic, note| diagnostic.note(note.clone())));
     }
-    let mut diagnostic = Diagnostic::error(158, format!("nothing renders `{name}`"));
+    let mut diagnostic = Diagnostic::error(code::NOT_RENDERED_HERE, format!("nothing renders `{name}`"));
     diagnostic = match landfall_diag::nearest(&name.to_string(), known.iter().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.note(format!("there are: {}", some_of(&known))),
@@ -246,7 +256,7 @@ fn no_field(explainers: &[Explainer], name: &ObjectName, path: &[String]) -> Fai
     let wanted = landfall_delivery::field_path(path);
     let stories = explainers.iter().flat_map(|explainer| explainer.explain(name, &[]));
     let known: Vec<String> = stories.flat_map(|story| story.fields).map(|field| field.field).collect();
-    let mut diagnostic = Diagnostic::error(159, format!("{name} has no field `{wanted}`"))
+    let mut diagnostic = Diagnostic::error(code::NO_FIELD, format!("{name} has no field `{wanted}`"))
         .note("fields that the cluster fills in are not in the chart");
     if let Some(near) = landfall_diag::nearest(&wanted, known.iter().map(String::as_str)) {
         diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
@@ -256,7 +266,7 @@ fn no_field(explainers: &[Explainer], name: &ObjectName, path: &[String]) -> Fai
 
 fn no_value(explainers: &[Explainer], path: &str) -> Failure {
     let known: Vec<String> = explainers.iter().flat_map(Explainer::values).collect();
-    let mut diagnostic = Diagnostic::error(160, format!("there is no value `{path}`"))
+    let mut diagnostic = Diagnostic::error(code::NO_VALUE, format!("there is no value `{path}`"))
         .note("neither the charts' values nor what is given on top of them have it");
     diagnostic = match landfall_diag::nearest(path, known.iter().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),

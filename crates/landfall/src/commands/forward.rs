@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use landfall_delivery::{Forward, ForwardEvent, ForwardWish, find_forward, holder};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::channel;
@@ -26,9 +26,8 @@ pub(crate) async fn run(context: &Context, args: ForwardArgs) -> Outcome {
     let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
     if connection.is_in_process() {
         connection.close().await;
-        return Err(Failure::new(
-            Exit::Unreachable,
-            Diagnostic::error(624, "nothing runs here that could be reached")
+        return Err(Failure::from(
+            Diagnostic::error(code::NOT_RUNNING, "nothing runs here that could be reached")
                 .note("the embedded cluster of this directory is not started")
                 .help("landfall up, or landfall cluster start"),
         ));
@@ -68,7 +67,8 @@ async fn forward(
                     ForwardEvent::Pod { pod, again: true } => ui.status(&format!("{what}: now pod {pod}")),
                     ForwardEvent::Pod { pod, again: false } => ui.status(&format!("{what}:{remote} is pod {pod}")),
                     ForwardEvent::Failed { why, evidence } => {
-                        let mut diagnostic = Diagnostic::warning(633, format!("a connection to {what} failed"));
+                        let mut diagnostic =
+                            Diagnostic::warning(code::CONNECTION_FAILED, format!("a connection to {what} failed"));
                         diagnostic = diagnostic.note(why);
                         if let Some(evidence) = evidence {
                             diagnostic = shared::with_evidence(diagnostic, &evidence);
@@ -96,12 +96,13 @@ async fn listen(args: &ForwardArgs, forward: &Forward) -> Result<(TcpListener, S
         }
     }
     let (port, error) = refusal.unwrap_or((0, std::io::Error::other("there is no port to listen at")));
-    let mut diagnostic = Diagnostic::error(634, format!("the local port {port} for {} cannot be had", forward.what));
+    let mut diagnostic =
+        Diagnostic::error(code::NO_LOCAL_PORT, format!("the local port {port} for {} cannot be had", forward.what));
     diagnostic = match holder(port).filter(|_| error.kind() == std::io::ErrorKind::AddrInUse) {
         Some(holder) => diagnostic.note(format!("{holder} listens there")),
         None => diagnostic.note(error.to_string()),
     };
-    Err(Failure::new(Exit::Failed, diagnostic.help(format!("take another one: {} :{}", forward.what, forward.remote))))
+    Err(Failure::from(diagnostic.help(format!("take another one: {} :{}", forward.what, forward.remote))))
 }
 
 fn say(context: &Context, connection: &Connection, open: &[(Forward, TcpListener, SocketAddr)], started: Instant) {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use landfall_delivery::{HistoryLine, INTERRUPTED};
+use landfall_diag::code;
 
 use crate::cli::HistoryArgs;
 use crate::commands::shared;
@@ -90,8 +91,9 @@ pub(crate) async fn find(
         [one] => Ok((one.namespace.clone(), name.to_owned())),
         [] => {
             let known: Vec<&str> = status.units.iter().map(|unit| unit.name.as_str()).collect();
-            let mut diagnostic = landfall_diag::Diagnostic::error(301, format!("there is no release {name}"))
-                .note(format!("releases: {}", known.join(", ")));
+            let mut diagnostic =
+                landfall_diag::Diagnostic::error(code::NO_RELEASE, format!("there is no release {name}"))
+                    .note(format!("releases: {}", known.join(", ")));
             if let Some(near) = landfall_diag::nearest(name, known.iter().copied()) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
             }
@@ -100,9 +102,12 @@ pub(crate) async fn find(
         several => {
             let namespaces: Vec<&str> = several.iter().map(|unit| unit.namespace.as_str()).collect();
             Err(vec![
-                landfall_diag::Diagnostic::error(129, format!("release {name} lives in several namespaces"))
-                    .note(namespaces.join(", "))
-                    .help("say which: -n NAMESPACE"),
+                landfall_diag::Diagnostic::error(
+                    code::WHICH_NAMESPACE,
+                    format!("release {name} lives in several namespaces"),
+                )
+                .note(namespaces.join(", "))
+                .help("say which: -n NAMESPACE"),
             ])
         }
     }

@@ -2,7 +2,7 @@
 
 use futures::AsyncBufReadExt;
 use landfall_cluster::{Cluster, ListOptions, LogOptions};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_object::{Gvk, Object};
 use tokio_util::sync::CancellationToken;
 
@@ -121,12 +121,13 @@ async fn find(cluster: &Cluster, args: &LogsArgs) -> Result<Vec<Wanted>, Failure
     }
     names.sort();
     names.dedup();
-    let mut diagnostic = Diagnostic::error(630, format!("nothing called `{}` has pods here", args.workload))
-        .note(format!("there are: {}", names.join(", ")));
+    let mut diagnostic =
+        Diagnostic::error(code::NOTHING_CALLED_SO, format!("nothing called `{}` has pods here", args.workload))
+            .note(format!("there are: {}", names.join(", ")));
     if let Some(near) = landfall_diag::nearest(name, names.iter().map(String::as_str)) {
         diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
     }
-    Err(Failure::new(Exit::Failed, diagnostic))
+    Err(Failure::from(diagnostic))
 }
 
 fn owner_name(pod: &Object, sets: &[Object]) -> Option<String> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use landfall_delivery::{K3d, Made};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use serde_json::json;
 
 use crate::cli::{ClusterCreateArgs, ClusterDeleteArgs, Driver};
@@ -29,7 +29,7 @@ pub(crate) async fn create(context: &Context, args: ClusterCreateArgs) -> Outcom
     };
     context.ui.status(&format!("  > k3d cluster create {}", args.name));
     let made = tokio::select! {
-        made = k3d.create(&args.name) => made.map_err(machine_failure)?,
+        made = k3d.create(&args.name) => made.map_err(Failure::from)?,
         () = context.stop.cancelled() => return Err(interrupted(&args.name)),
     };
     let name = K3d::context_of(&args.name);
@@ -57,18 +57,21 @@ pub(crate) async fn delete(context: &Context, args: ClusterDeleteArgs) -> Outcom
     if !args.yes {
         if !ui.can_prompt() {
             return Err(Failure::usage(
-                Diagnostic::error(116, format!("deleting the cluster `{}` with all in it needs a yes", args.name))
-                    .help("say it with --yes"),
+                Diagnostic::error(
+                    code::NEEDS_YES,
+                    format!("deleting the cluster `{}` with all in it needs a yes", args.name),
+                )
+                .help("say it with --yes"),
             ));
         }
         let answer = ui.ask(&format!("Delete the cluster {} with all in it? Type its name: ", args.name));
         if answer.as_deref() != Some(args.name.as_str()) {
-            return Err(Failure::new(Exit::Failed, Diagnostic::error(117, "nothing was deleted: no yes was given")));
+            return Err(Failure::from(Diagnostic::error(code::NO_YES, "nothing was deleted: no yes was given")));
         }
     }
     let kubeconfig = args.kubeconfig.as_ref().map(|file| context.cwd.join(file));
     let k3d = K3d { kubeconfig, ..K3d::default() };
-    if k3d.delete(&args.name).await.map_err(machine_failure)? {
+    if k3d.delete(&args.name).await.map_err(Failure::from)? {
         ui.line(&format!("cluster {} is gone", args.name));
     } else {
         ui.line(&format!("there is no cluster {}", args.name));
@@ -100,11 +103,12 @@ pub(crate) fn missing(context: &Context, place: &Place) -> Result<Option<(String
 fn port(context: &Context, variable: &str, usual: u16) -> Result<u16, Failure> {
     match context.env.get(variable).filter(|text| !text.is_empty()) {
         None => Ok(usual),
-        Some(text) => {
-            text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
-                Failure::usage(Diagnostic::error(169, format!("{variable} is `{text}`, which is no port")))
-            })
-        }
+        Some(text) => text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+            Failure::usage(Diagnostic::error(
+                code::BAD_PORT_VARIABLE,
+                format!("{variable} is `{text}`, which is no port"),
+            ))
+        }),
     }
 }
 
@@ -131,7 +135,7 @@ pub(crate) async fn make(context: &Context, place: &Place, name: &str, k3d: &K3d
             if is_new {
                 forget(place);
             }
-            Err(machine_failure(diagnostic))
+            Err(Failure::from(diagnostic))
         }
     }
 }
@@ -147,7 +151,7 @@ pub(crate) fn made(place: &Place) -> Option<(String, K3d)> {
 /// Deletes the cluster that `up` has made.
 pub(crate) async fn unmake(context: &Context, place: &Place, name: &str, k3d: &K3d) -> Result<(), Failure> {
     context.ui.status(&format!("  > k3d cluster delete {name}"));
-    k3d.delete(name).await.map_err(machine_failure)?;
+    k3d.delete(name).await.map_err(Failure::from)?;
     forget(place);
     Ok(())
 }
@@ -168,20 +172,9 @@ fn word(made: Made) -> &'static str {
     }
 }
 
-/// What a machine cannot give is a target that cannot be reached; a name that is none is usage.
-fn machine_failure(diagnostic: Diagnostic) -> Failure {
-    let exit = match diagnostic.code.0 {
-        100..=199 => Exit::Usage,
-        642 => Exit::Unreachable,
-        _ => Exit::Failed,
-    };
-    Failure::new(exit, diagnostic)
-}
-
 fn interrupted(name: &str) -> Failure {
-    Failure::new(
-        Exit::Interrupted,
-        Diagnostic::error(606, format!("interrupted while the cluster {name} was being made"))
+    Failure::from(
+        Diagnostic::error(code::INTERRUPTED_BEFORE, format!("interrupted while the cluster {name} was being made"))
             .help(format!("landfall cluster delete {name} --driver k3d")),
     )
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use landfall_cluster::{Cluster, ListOptions, WriteOptions};
-use landfall_diag::{Diagnostic, nearest};
+use landfall_diag::{Diagnostic, code, nearest};
 use landfall_drydock::{
     OPERATOR_RECORD, OperatorEntry, OperatorRecord, SimulatedOperator, Standing, simulated_operator_names,
     simulated_operators,
@@ -22,9 +22,9 @@ use crate::ui::Table;
 pub(crate) async fn switch(context: &Context, args: OperatorArgs) -> Outcome {
     let state = context.state_here()?;
     if !state.file("cluster.db").exists() {
-        return Err(Failure::new(
-            Exit::Unreachable,
-            Diagnostic::error(627, "there is no embedded cluster here yet").help("landfall cluster start"),
+        return Err(Failure::from(
+            Diagnostic::error(code::NOT_RUNNING, "there is no embedded cluster here yet")
+                .help("landfall cluster start"),
         ));
     }
     let mut connection = context.embedded(&state, Hosting::Attach).await?;
@@ -49,8 +49,9 @@ pub(crate) async fn set(
         let mut known: Vec<&str> = simulated_operator_names().collect();
         known.extend(record.names().filter(|name| !simulated_operator_names().any(|twin| twin == *name)));
         if !known.contains(&name.as_str()) {
-            let mut diagnostic = Diagnostic::error(152, format!("no operator called `{name}` is simulated"))
-                .note(format!("simulated are: {}", known.join(", ")));
+            let mut diagnostic =
+                Diagnostic::error(code::NO_OPERATOR, format!("no operator called `{name}` is simulated"))
+                    .note(format!("simulated are: {}", known.join(", ")));
             if let Some(near) = nearest(name, known.iter().copied()) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
             }
@@ -77,7 +78,9 @@ pub(crate) async fn set(
         });
     }
     let wanted = Object::from_value(record.to_config_map()).map_err(|error| {
-        Failure::from(Diagnostic::error(144, "the switch cannot be written").note(error.to_string()))
+        Failure::from(
+            Diagnostic::error(code::UNWRITTEN_SETTING, "the switch cannot be written").note(error.to_string()),
+        )
     })?;
     let options = WriteOptions::default();
     let written = match live {

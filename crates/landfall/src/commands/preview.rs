@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use landfall_delivery::{Selection, TargetKind};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_rehearse::{
     ClusterFacts, Conditions, DesiredUnit, Examination, Inventory, NoBlame, Preview, RULES, Subject, examine,
     findings_sarif, preview_markdown, preview_text, study_all,
@@ -23,7 +23,7 @@ pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
     let wanted = split(context, &args.target)?;
     let Some((base, head)) = wanted.range else {
         return Err(Failure::usage(
-            Diagnostic::error(138, "a preview compares two revisions").help("landfall preview main..HEAD"),
+            Diagnostic::error(code::WHICH_BASE, "a preview compares two revisions").help("landfall preview main..HEAD"),
         ));
     };
     let at = |revision: &str, environment: Option<&str>| TargetArgs {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use landfall_delivery::{Candidate, Selection, TargetKind, Unit, UpOptions};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_project::{Environment, ProjectFile};
 use landfall_rehearse::{
     Asked, Conditions, FirstInstall, From, RULES, Rehearsal, Request, Snapshot, TargetBlame, ask_api, findings_sarif,
@@ -80,7 +80,7 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
     if args.ask_api {
         let Before::Cluster(snapshot) = &before else {
             return Err(Failure::usage(
-                Diagnostic::error(138, "--ask-api needs a cluster to ask").help("add `--from live`"),
+                Diagnostic::error(code::WHICH_BASE, "--ask-api needs a cluster to ask").help("add `--from live`"),
             ));
         };
         let conditions = Conditions::of(&snapshot.version, snapshot.objects.iter().cloned().collect());
@@ -117,7 +117,7 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
     };
     let rehearsal = tokio::task::block_in_place(|| rehearse(&request)).map_err(refused)?;
     if context.stop.is_cancelled() {
-        return Err(Failure::new(Exit::Interrupted, Diagnostic::error(606, "interrupted; nothing was changed")));
+        return Err(Failure::from(Diagnostic::error(code::INTERRUPTED_BEFORE, "interrupted; nothing was changed")));
     }
     let exit = if rehearsal.passes() { Exit::Done } else { Exit::Failed };
     print(context, &head.place, &rehearsal, args.output, started, exit);
@@ -158,7 +158,7 @@ async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &
     };
     match (args.from.as_deref(), &wanted.range) {
         (Some(_), Some(_)) => Err(Failure::usage(
-            Diagnostic::error(138, "--from and BASE..HEAD exclude each other")
+            Diagnostic::error(code::WHICH_BASE, "--from and BASE..HEAD exclude each other")
                 .note("the base revision is what the change is delivered onto"),
         )),
         (None, Some((revision, _))) => base(revision),
@@ -166,7 +166,9 @@ async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &
         (Some("live"), None) => live(context, head).await,
         (Some(name), None) if context.cwd.join(name).is_file() => {
             let text = std::fs::read_to_string(context.cwd.join(name)).map_err(|error| {
-                Failure::usage(Diagnostic::error(138, format!("`{name}` cannot be read")).note(error.to_string()))
+                Failure::usage(
+                    Diagnostic::error(code::NOT_A_SNAPSHOT, format!("`{name}` cannot be read")).note(error.to_string()),
+                )
             })?;
             Ok(Before::Cluster(Box::new(Snapshot::parse(name, &text).map_err(Failure::from)?)))
         }
@@ -200,7 +202,7 @@ pub(crate) fn split(context: &Context, arguments: &[String]) -> Result<Wanted, F
             && !context.cwd.join(argument).exists()
         {
             return Err(Failure::usage(
-                Diagnostic::error(138, format!("`{argument}` names no base"))
+                Diagnostic::error(code::WHICH_BASE, format!("`{argument}` names no base"))
                     .help(format!("the revision to compare with stands in front, as in main..{head}")),
             ));
         }
@@ -214,7 +216,7 @@ pub(crate) fn split(context: &Context, arguments: &[String]) -> Result<Wanted, F
             _ if wanted.target.is_none() => wanted.target = Some(argument.clone()),
             _ => {
                 return Err(Failure::usage(
-                    Diagnostic::error(138, format!("`{argument}`: there is a target already"))
+                    Diagnostic::error(code::WHICH_BASE, format!("`{argument}`: there is a target already"))
                         .help("one target, and two revisions as BASE..HEAD"),
                 ));
             }

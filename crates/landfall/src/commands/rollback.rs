@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_release::{DeployOptions, RollbackOptions, Wait};
 
 use crate::cli::RollbackArgs;
@@ -20,7 +20,8 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         let asked = context.ui.can_prompt().then(|| context.ui.ask(&format!("Roll back on {name}? [y/N] "))).flatten();
         if asked.as_deref() != Some("y") {
             return Err(Failure::usage(
-                Diagnostic::error(116, format!("rolling back on `{name}` needs a yes")).help("say it with --yes"),
+                Diagnostic::error(code::NEEDS_YES, format!("rolling back on `{name}` needs a yes"))
+                    .help("say it with --yes"),
             ));
         }
     }
@@ -68,7 +69,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         return Ok(Exit::Done);
     }
     if units.is_empty() {
-        return Err(Failure::new(Exit::Failed, Diagnostic::error(302, "there is no earlier revision to go back to")));
+        return Err(Failure::from(Diagnostic::error(code::NO_REVISION, "there is no earlier revision to go back to")));
     }
     let exit = units
         .iter()

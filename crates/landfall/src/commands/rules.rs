@@ -1,6 +1,6 @@
 //! `landfall rules`, and what `landfall explain RULE` prints.
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_rehearse::doctor::DOCTOR_RULES;
 use landfall_rehearse::{RULES, Rule, rule};
 use serde_json::json;
@@ -48,7 +48,7 @@ pub(crate) fn is_known(id: &str) -> bool {
 
 pub(crate) fn explain(context: &Context, id: &str) -> Outcome {
     let Some(rule) = rule(id) else {
-        let mut diagnostic = Diagnostic::error(143, format!("there is no rule `{id}`"));
+        let mut diagnostic = Diagnostic::error(code::NO_SUCH_ID, format!("there is no rule `{id}`"));
         let wanted = id.to_uppercase();
         diagnostic = match landfall_diag::nearest(&wanted, all().iter().map(|rule| rule.id)) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),

@@ -8,7 +8,7 @@ use landfall_delivery::{
     Change, CheckResult, INTERRUPTED, Outcome, Overrides, Progress, Selection, Session, StandIn, UnitPlan, UnitSummary,
     UpOptions, Verdict,
 };
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_engine::{Event, StepResult};
 use landfall_object::diff::Brief;
 use landfall_source::{RemoteCharts, Revision};
@@ -114,7 +114,7 @@ pub(crate) fn overrides(context: &Context, args: &ValuesArgs) -> Result<Override
 
 fn unreadable(name: &str, error: &std::io::Error) -> Failure {
     Failure::usage(
-        Diagnostic::error(118, format!("the values file `{name}` cannot be read"))
+        Diagnostic::error(code::UNREADABLE_VALUES_ARGUMENT, format!("the values file `{name}` cannot be read"))
             .note(format!("helm: open {name}: {}", os_words(error))),
     )
 }
@@ -154,7 +154,7 @@ pub(crate) fn selection(context: &Context, place: &Place, args: &TargetArgs) -> 
     for pair in &args.repos {
         let Some((url, directory)) = pair.rsplit_once('=') else {
             return Err(Failure::usage(
-                Diagnostic::error(119, format!("--repo {pair} is not URL=DIR"))
+                Diagnostic::error(code::BAD_REPOSITORY_PAIR, format!("--repo {pair} is not URL=DIR"))
                     .help("as in --repo https://git.example.com/shop.git=../shop"),
             ));
         };

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use landfall_delivery::{Verdict, tally};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use serde_json::json;
 
 use crate::cli::SmokeArgs;
@@ -19,14 +19,14 @@ pub(crate) async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     let place = context.declared_place(None, &args.place)?;
     let Some(mut environment) = place.declared().cloned().filter(|environment| !environment.checks.is_empty()) else {
         return Err(Failure::usage(
-            Diagnostic::error(148, "nothing is declared to be checked here")
+            Diagnostic::error(code::NO_CHECK, "nothing is declared to be checked here")
                 .help("declare `checks:` in the environment of landfall.yaml"),
         ));
     };
     for name in &args.only {
         if !environment.checks.iter().any(|check| check.name == *name) {
             let known: Vec<&str> = environment.checks.iter().map(|check| check.name.as_str()).collect();
-            let mut diagnostic = Diagnostic::error(148, format!("there is no check `{name}`"))
+            let mut diagnostic = Diagnostic::error(code::NO_CHECK, format!("there is no check `{name}`"))
                 .note(format!("checks: {}", known.join(", ")));
             if let Some(near) = landfall_diag::nearest(name, known) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use landfall_cluster::ListOptions;
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_rehearse::Snapshot;
 
 use crate::cli::{ForkArgs, SnapshotArgs};
@@ -25,7 +25,9 @@ pub(crate) async fn write(context: &Context, args: SnapshotArgs) -> Outcome {
     connection.close().await;
     let snapshot = snapshot.map_err(Failure::from)?;
     let mut text = serde_json::to_string(&snapshot).map_err(|error| {
-        Failure::from(Diagnostic::error(652, "the snapshot cannot be written").note(error.to_string()))
+        Failure::from(
+            Diagnostic::error(code::SNAPSHOT_UNWRITTEN, "the snapshot cannot be written").note(error.to_string()),
+        )
     })?;
     text.push('\n');
     for kind in &snapshot.unread {
@@ -40,7 +42,10 @@ pub(crate) async fn write(context: &Context, args: SnapshotArgs) -> Outcome {
         }
         Some(file) => {
             write_private(&context.cwd.join(file), text.as_bytes()).map_err(|error| {
-                Failure::from(Diagnostic::error(652, format!("`{file}` cannot be written")).note(error.to_string()))
+                Failure::from(
+                    Diagnostic::error(code::SNAPSHOT_UNWRITTEN, format!("`{file}` cannot be written"))
+                        .note(error.to_string()),
+                )
             })?;
             context
                 .ui
@@ -70,7 +75,8 @@ pub(crate) async fn fork(context: &Context, args: ForkArgs) -> Outcome {
     let into = context.take(context.cwd.join(&args.into), Chosen::ByUser)?;
     if into.file("cluster.db").exists() {
         return Err(Failure::usage(
-            Diagnostic::error(145, format!("`{}` holds a cluster already", args.into)).help("name another directory"),
+            Diagnostic::error(code::CLUSTER_THERE, format!("`{}` holds a cluster already", args.into))
+                .help("name another directory"),
         ));
     }
     let state = context.state_here()?;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use landfall_delivery::SystemStatus;
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_object::HealthStatus;
 use serde_json::json;
 
@@ -33,9 +33,8 @@ pub(crate) async fn run(context: &Context, args: StatusArgs) -> Outcome {
     connection.close_before_result().await;
     let status = status.map_err(Failure::from)?;
     if let (Some(release), true) = (release, status.units.is_empty()) {
-        return Err(Failure::new(
-            Exit::Failed,
-            Diagnostic::error(301, format!("there is no release {release} in this namespace"))
+        return Err(Failure::from(
+            Diagnostic::error(code::NO_RELEASE, format!("there is no release {release} in this namespace"))
                 .note("helm: release: not found")
                 .help("`landfall status` shows all; -n names another namespace"),
         ));

@@ -5,7 +5,7 @@ pub(crate) mod builds;
 use std::time::Instant;
 
 use landfall_delivery::{Candidate, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services};
-use landfall_diag::{DISK_FULL, Diagnostic, Severity};
+use landfall_diag::{Diagnostic, Severity, code};
 use landfall_project::Span;
 use landfall_source::Revision;
 use serde_json::json;
@@ -50,7 +50,7 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
     let wanted = split(context, &args);
     if args.no_build && !wanted.services.is_empty() {
         return Err(Failure::usage(
-            Diagnostic::error(114, "--no-build and service names exclude each other")
+            Diagnostic::error(code::NAMED_AND_NOT_BUILT, "--no-build and service names exclude each other")
                 .note("a service is named to build and roll it; without a build there is nothing to roll")
                 .help("leave one of the two out"),
         ));
@@ -163,7 +163,7 @@ impl Delivery<'_> {
             let mut failure = Failure::from(diagnostics);
             // What a delivery of before has begun was gone on with, perhaps.
             if !self.context.stop.is_cancelled() {
-                failure.diagnostics.push(Diagnostic::new(Severity::Info, 320, "nothing was changed"));
+                failure.diagnostics.push(Diagnostic::new(Severity::Info, code::NOTHING_CHANGED, "nothing was changed"));
             }
             failure
         })?;
@@ -202,7 +202,7 @@ fn check_services(wanted: &[String], place: &Place, candidates: &[Candidate]) ->
         if known.contains(service) {
             continue;
         }
-        let mut diagnostic = Diagnostic::error(115, format!("there is no service `{service}` here"))
+        let mut diagnostic = Diagnostic::error(code::NO_SERVICE, format!("there is no service `{service}` here"))
             .note(format!("services: {}", known.join(", ")))
             .note("nothing was changed");
         if let Some(near) = landfall_diag::nearest(service, known.iter().map(String::as_str)) {
@@ -220,7 +220,7 @@ fn refuse_dirty(place: &Place, args: &UpArgs, revision: &Revision) -> Result<(),
     }
     Err(Failure::from(
         Diagnostic::refused(
-            521,
+            code::UNCOMMITTED,
             format!(
                 "environment `{}` is protected, and what would be delivered is not committed ({})",
                 place.environment.as_deref().unwrap_or_default(),
@@ -239,8 +239,11 @@ fn confirm(context: &Context, place: &Place, args: &UpArgs) -> Result<(), Failur
     }
     if !context.ui.can_prompt() {
         return Err(Failure::usage(
-            Diagnostic::error(116, format!("delivering to `{name}` needs a yes, and nobody is there to give it"))
-                .help("say it with --yes, or look first with `landfall plan`"),
+            Diagnostic::error(
+                code::NEEDS_YES,
+                format!("delivering to `{name}` needs a yes, and nobody is there to give it"),
+            )
+            .help("say it with --yes, or look first with `landfall plan`"),
         ));
     }
     let (question, wanted) = if *protected {
@@ -254,7 +257,7 @@ fn confirm(context: &Context, place: &Place, args: &UpArgs) -> Result<(), Failur
     };
     match context.ui.ask(&question) {
         Some(answer) if answer == wanted || (wanted == "y" && answer.eq_ignore_ascii_case("yes")) => Ok(()),
-        _ => Err(Failure::new(Exit::Failed, Diagnostic::error(117, "not delivered: no yes was given"))),
+        _ => Err(Failure::from(Diagnostic::error(code::NO_YES, "not delivered: no yes was given"))),
     }
 }
 
@@ -284,7 +287,7 @@ fn exit_code(summary: &Summary) -> Exit {
 
 /// Whether a full disk is why it stopped.
 fn stopped_by_disk(summary: &Summary) -> bool {
-    summary.units.iter().flat_map(|unit| &unit.diagnostics).any(|diagnostic| diagnostic.code.0 == DISK_FULL)
+    summary.units.iter().flat_map(|unit| &unit.diagnostics).any(|diagnostic| diagnostic.code == code::DISK_FULL)
 }
 
 fn print(

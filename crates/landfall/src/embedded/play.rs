@@ -1,7 +1,7 @@
 //! What containers are declared to do, put where the embedded cluster looks for it: a ConfigMap of its own.
 
 use landfall_cluster::{Cluster, WriteOptions};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::Environment;
 use serde_json::{Value, json};
@@ -19,7 +19,8 @@ const SINCE: &str = "since";
 pub(crate) fn declared_play(environment: Option<&Environment>, faults: &[String]) -> Result<Value, Failure> {
     landfall_rehearse::declared_play(environment, faults).map_err(|error| {
         Failure::usage(
-            Diagnostic::error(142, "what containers are declared to do cannot be read").note(error.to_string()),
+            Diagnostic::error(code::UNREADABLE_PLAY, "what containers are declared to do cannot be read")
+                .note(error.to_string()),
         )
     })
 }
@@ -43,7 +44,9 @@ pub(crate) async fn publish(cluster: &Cluster, play: &Value) -> Result<(), Failu
         "metadata": {"name": NAME, "namespace": NAMESPACE},
         "data": {"play": dated.to_string()},
     }))
-    .map_err(|error| Failure::from(Diagnostic::error(144, "the play cannot be written").note(error.to_string())))?;
+    .map_err(|error| {
+        Failure::from(Diagnostic::error(code::UNWRITTEN_SETTING, "the play cannot be written").note(error.to_string()))
+    })?;
     let options = WriteOptions::default();
     match live {
         Some(_) => cluster.replace(&wanted, &options).await.map(|_| ()).map_err(|error| failed(&error)),

@@ -4,12 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_drydock::{Cluster, ControlPlane, IngressOptions, IngressServer, NodeSpec, Options, Storage};
 
 use super::process::{self, Process};
 use crate::context::Context;
-use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::state::{Endpoint, Lock, StateDir};
 
@@ -44,7 +43,7 @@ fn unopened(error: &landfall_drydock::Error) -> Failure {
     Failure::from(match error.full_disk() {
         Some(full) => full.note(WHAT),
         None => {
-            let mut diagnostic = Diagnostic::error(621, WHAT).note(error.to_string());
+            let mut diagnostic = Diagnostic::error(code::EMBEDDED_UNOPENED, WHAT).note(error.to_string());
             let mut cause = std::error::Error::source(error);
             while let Some(inner) = cause {
                 diagnostic = diagnostic.note(inner.to_string());
@@ -65,11 +64,12 @@ pub(crate) async fn persisted(cluster: &Cluster) -> Result<(), Failure> {
         Ok(Err(error)) => {
             let full = error.full_disk();
             Err(Failure::from(full.unwrap_or_else(|| {
-                Diagnostic::error(619, "the embedded cluster's state cannot be written").note(error.to_string())
+                Diagnostic::error(code::EMBEDDED_UNWRITTEN, "the embedded cluster's state cannot be written")
+                    .note(error.to_string())
             })))
         }
         Err(_) => Err(Failure::from(
-            Diagnostic::error(619, "the embedded cluster's state cannot be written")
+            Diagnostic::error(code::EMBEDDED_UNWRITTEN, "the embedded cluster's state cannot be written")
                 .note(format!("the disk took longer than {} s", WRITTEN.as_secs())),
         )),
     }
@@ -77,18 +77,16 @@ pub(crate) async fn persisted(cluster: &Cluster) -> Result<(), Failure> {
 
 /// Serves the cluster's Ingress rules, on 80 and 443 when that is allowed.
 pub(crate) async fn serve_ingress(cluster: &Cluster) -> Result<IngressServer, Failure> {
-    cluster
-        .serve_ingress(&IngressOptions::default())
-        .await
-        .map_err(|error| Failure::from(Diagnostic::error(622, "the ingress cannot listen").note(error.to_string())))
+    cluster.serve_ingress(&IngressOptions::default()).await.map_err(|error| {
+        Failure::from(Diagnostic::error(code::INGRESS, "the ingress cannot listen").note(error.to_string()))
+    })
 }
 
 /// Starts a process that hosts the cluster and stays.
 pub(crate) async fn spawn(state: &StateDir, port: Option<u16>, nodes: &[String]) -> Result<(), Failure> {
     let failed = |why: String| {
-        Failure::new(
-            Exit::Failed,
-            Diagnostic::error(623, "the embedded cluster's server did not start")
+        Failure::from(
+            Diagnostic::error(code::SERVER_NOT_STARTED, "the embedded cluster's server did not start")
                 .note(why)
                 .help("`--once` hosts it in this process instead"),
         )
@@ -150,9 +148,8 @@ pub(crate) struct ServeOptions {
 pub(crate) async fn serve(context: &Context, state: &StateDir, options: ServeOptions) -> Result<(), Failure> {
     let _work = context.work.begin();
     let Some(lock) = state.wait_for_lock(Duration::from_secs(2)).map_err(Failure::from)? else {
-        return Err(Failure::new(
-            Exit::Failed,
-            Diagnostic::error(624, "another process hosts this embedded cluster already")
+        return Err(Failure::from(
+            Diagnostic::error(code::SERVED_ALREADY, "another process hosts this embedded cluster already")
                 .help("`landfall cluster status` says where"),
         ));
     };
@@ -160,7 +157,7 @@ pub(crate) async fn serve(context: &Context, state: &StateDir, options: ServeOpt
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let served = cluster.serve(address).await.map_err(|error| {
         Failure::from(
-            Diagnostic::error(625, format!("{address} cannot be listened on"))
+            Diagnostic::error(code::NO_LISTENING, format!("{address} cannot be listened on"))
                 .note(error.to_string())
                 .help("give another with --port, or leave it out for a free one"),
         )
@@ -228,10 +225,12 @@ pub(crate) async fn stop_server(state: &StateDir) -> Result<bool, Failure> {
             break endpoint;
         }
         if Instant::now() >= deadline {
-            return Err(Failure::new(
-                Exit::Failed,
-                Diagnostic::error(620, "the embedded cluster is in use by a process that does not say which it is")
-                    .note(format!("lock: {}", state.file("lock").display())),
+            return Err(Failure::from(
+                Diagnostic::error(
+                    code::EMBEDDED_IN_USE,
+                    "the embedded cluster is in use by a process that does not say which it is",
+                )
+                .note(format!("lock: {}", state.file("lock").display())),
             ));
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -240,22 +239,26 @@ pub(crate) async fn stop_server(state: &StateDir) -> Result<bool, Failure> {
         Process::Server => terminate(endpoint.pid),
         Process::Gone => {}
         Process::Other => {
-            return Err(Failure::new(
-                Exit::Failed,
-                Diagnostic::error(626, format!("pid {} is not a server of this embedded cluster", endpoint.pid))
-                    .note(format!("`{}` names it, and somebody holds the lock", state.file("endpoint.json").display()))
-                    .note("no process was signalled")
-                    .help(format!("look who holds it: fuser {}", crate::ui::word(&state.file("lock")))),
+            return Err(Failure::from(
+                Diagnostic::error(
+                    code::SERVER_NOT_ENDED,
+                    format!("pid {} is not a server of this embedded cluster", endpoint.pid),
+                )
+                .note(format!("`{}` names it, and somebody holds the lock", state.file("endpoint.json").display()))
+                .note("no process was signalled")
+                .help(format!("look who holds it: fuser {}", crate::ui::word(&state.file("lock")))),
             ));
         }
     }
     let deadline = Instant::now() + ENDING;
     while state.is_open() {
         if Instant::now() >= deadline {
-            return Err(Failure::new(
-                Exit::Failed,
-                Diagnostic::error(626, format!("the embedded cluster's server (pid {}) does not end", endpoint.pid))
-                    .help(format!("end it yourself: kill -9 {}", endpoint.pid)),
+            return Err(Failure::from(
+                Diagnostic::error(
+                    code::SERVER_NOT_ENDED,
+                    format!("the embedded cluster's server (pid {}) does not end", endpoint.pid),
+                )
+                .help(format!("end it yourself: kill -9 {}", endpoint.pid)),
             ));
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use landfall_chart::{Capabilities, Dialect, KubeVersion};
 use landfall_cluster::{Cluster, ServerVersion};
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -75,7 +75,8 @@ pub(super) async fn reach(world: &World<'_>, flags: &Flags) -> Result<Reached, S
         Dialect::V4 => "kubernetes cluster",
     };
     let unreachable = |words: String| {
-        let diagnostic = Diagnostic::error(401, "the Kubernetes cluster cannot be reached").note(words.clone());
+        let diagnostic =
+            Diagnostic::error(code::UNREACHABLE, "the Kubernetes cluster cannot be reached").note(words.clone());
         let diagnostic = match world.voice {
             Voice::Helm => diagnostic,
             Voice::Landfall => diagnostic.help(
@@ -105,7 +106,8 @@ pub(super) async fn reach(world: &World<'_>, flags: &Flags) -> Result<Reached, S
 async fn embedded(world: &World<'_>) -> Result<Option<Reached>, Stop> {
     let failed = |failure: crate::failure::Failure| {
         let diagnostic = failure.diagnostics.into_iter().next();
-        let diagnostic = diagnostic.unwrap_or_else(|| Diagnostic::error(620, "the embedded cluster cannot be reached"));
+        let diagnostic = diagnostic
+            .unwrap_or_else(|| Diagnostic::error(code::EMBEDDED_UNTALKABLE, "the embedded cluster cannot be reached"));
         Stop::said(diagnostic.message.clone(), diagnostic)
     };
     let context = world.context;

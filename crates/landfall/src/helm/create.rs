@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use landfall_chart::{Metadata, PackageOptions, package};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 
 use super::flags::{GLOBAL, Kind, Spec, Support, short};
 use super::{Stop, World, environment, parse, place, scaffold};
@@ -34,19 +34,23 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         } else {
             "chart name must match the regular expression \"^[a-zA-Z0-9._-]+$\"".to_owned()
         };
-        let diagnostic = Diagnostic::error(215, format!("{base:?} cannot be a chart's name"))
+        let diagnostic = Diagnostic::error(code::BAD_CHART_NAME, format!("{base:?} cannot be a chart's name"))
             .note(format!("helm: {helm}"))
             .help("use letters, digits, `.`, `_` and `-`");
         return Err(Stop::said(helm, diagnostic));
     }
     let parent = directory.parent().unwrap_or(&directory);
-    let above = fs::metadata(parent)
-        .map_err(|error| Stop::words(215, place::go_words("stat", &parent.to_string_lossy(), &error)))?;
+    let above = fs::metadata(parent).map_err(|error| {
+        Stop::words(code::NO_PLACE_FOR_CHART, place::go_words("stat", &parent.to_string_lossy(), &error))
+    })?;
     if !above.is_dir() {
-        return Err(Stop::words(215, format!("no such directory {}", parent.display())));
+        return Err(Stop::words(code::NO_PLACE_FOR_CHART, format!("no such directory {}", parent.display())));
     }
     if directory.is_file() {
-        return Err(Stop::words(215, format!("file {} already exists and is not a directory", directory.display())));
+        return Err(Stop::words(
+            code::NO_PLACE_FOR_CHART,
+            format!("file {} already exists and is not a directory", directory.display()),
+        ));
     }
     for (path, text) in scaffold::FILES {
         let path = directory.join(path);
@@ -69,13 +73,17 @@ fn from_starter(world: &World<'_>, directory: &Path, base: &str, starter: &Path)
         let words = format!("could not load {shown}: {}", stop.helm_words());
         Stop::said(
             words.clone(),
-            Diagnostic::error(200, words).help("`helm env HELM_DATA_HOME` says where starters are"),
+            Diagnostic::error(code::NO_CHART, words).help("`helm env HELM_DATA_HOME` says where starters are"),
         )
     };
-    fs::metadata(starter).map_err(|error| unloaded(Stop::words(200, place::go_words("stat", &shown, &error))))?;
+    fs::metadata(starter)
+        .map_err(|error| unloaded(Stop::words(code::NO_CHART, place::go_words("stat", &shown, &error))))?;
     let chart = place::load(world, starter, &shown).map_err(unloaded)?;
     if directory.is_file() {
-        return Err(Stop::words(215, format!("file {} already exists and is not a directory", directory.display())));
+        return Err(Stop::words(
+            code::NO_PLACE_FOR_CHART,
+            format!("file {} already exists and is not a directory", directory.display()),
+        ));
     }
     let metadata = Metadata {
         name: base.to_owned(),

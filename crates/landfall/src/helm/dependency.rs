@@ -9,6 +9,7 @@ use std::path::Path;
 pub(super) use fill::Filling;
 
 use landfall_chart::{Chart, Dependency, is_compatible, path_match};
+use landfall_diag::code;
 
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
 use super::{Stop, World, at_most_one, group, log, parse, place};
@@ -57,7 +58,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let width = flags.text("max-col-width").and_then(|width| width.parse().ok()).unwrap_or(80);
     let path = world.cwd.join(name);
     if !path.exists() {
-        return Err(Stop::words(200, format!("stat {name}: no such file or directory")));
+        return Err(Stop::words(code::NO_CHART, format!("stat {name}: no such file or directory")));
     }
     let chart = place::load(world, &path, name)?;
     log(&chart.warnings);

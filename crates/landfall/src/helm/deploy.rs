@@ -8,7 +8,7 @@ use landfall_chart::{
     Capabilities, Chart, ChartError, Dialect, ReleaseInfo, RenderOptions, Rendered, ValueLayers, Values, Warnings,
     render_values, render_warning,
 };
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_release::{
     Apply, ArgoHooks, Content, Delivered, DeployOptions, Force, HookRuns, OwnershipCheck, Pods, Record, Remainder, Wait,
 };
@@ -76,7 +76,7 @@ impl DryRun {
             Some("client" | "true") => Ok(DryRun::Client),
             Some("server") => Ok(DryRun::Server),
             Some(_) => Err(Stop::words(
-                104,
+                code::BAD_HELM_ARGUMENT,
                 "Invalid dry-run flag. Flag must one of the following: false, true, none, client, server",
             )),
         }
@@ -152,7 +152,7 @@ pub(super) fn force(flags: &Flags) -> Force {
 pub(super) fn check_force(force: Force, apply: Apply) -> Result<(), Stop> {
     if force == Force::Replace && apply != Apply::ClientSide {
         let words = "invalid operation: cannot use server-side apply and force replace together";
-        return Err(Stop::words(105, words));
+        return Err(Stop::words(code::BAD_HELM_ARGUMENT, words));
     }
     Ok(())
 }
@@ -264,7 +264,7 @@ pub(super) async fn rendered(
     };
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| Stop::words(700, format!("rendering ended unexpectedly: {error}")))
+        .map_err(|error| Stop::words(code::BUG, format!("rendering ended unexpectedly: {error}")))
 }
 
 /// The manifest with its Secrets named and not shown.
@@ -368,7 +368,7 @@ pub(super) fn failed(session: &Session<'_>, name: &str, delivered: &Delivered, u
     let what = if undone == "uninstalled" { "install" } else { "upgrade" };
     let diagnostic = match stop {
         Stop::Words { diagnostic, .. } => diagnostic.note(format!("{verb} failed too: {words}")),
-        _ => Diagnostic::error(450, original.clone()),
+        _ => Diagnostic::error(code::REFUSED, original.clone()),
     };
     Stop::said(
         format!("an error occurred while {verb} the release. original {what} error: {original}: {words}"),

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use landfall_chart::Dialect;
+use landfall_diag::code;
 
 use super::flags::{Flags, Valued};
 use super::{Stop, World};
@@ -93,7 +94,9 @@ pub(super) fn heed(world: &World<'_>, verb: &str, flags: &Flags) -> Result<(), S
 pub(super) fn heed_dry_run(flags: &Flags, template: bool) -> Result<(), Stop> {
     let Some(given) = flags.text("dry-run") else { return Ok(()) };
     let valued = flags.given.iter().rfind(|(name, _)| *name == "dry-run").map(|(_, valued)| *valued);
-    let refuse = |known: &str| Err(Stop::words(104, format!("invalid dry-run value ({given:?}). Must be {known}")));
+    let refuse = |known: &str| {
+        Err(Stop::words(code::BAD_HELM_ARGUMENT, format!("invalid dry-run value ({given:?}). Must be {known}")))
+    };
     match given {
         _ if valued == Some(Valued::No) => {
             log(Level::Warn, "--dry-run is deprecated and should be replaced with '--dry-run=client'", &[]);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use landfall_chart::{HelmVersion, values_from_json};
+use landfall_diag::code;
 use landfall_gotemplate::{Data, FuncMap, Host, HostKind, Limits, List, MissingKey, Set, Type, Value};
 use landfall_release::{HookRecord, Record};
 use landfall_sprig::time;
@@ -48,8 +49,9 @@ fn plain(type_name: &'static str, fields: Vec<(&'static str, Value)>) -> Value {
 pub(super) fn printed(template: &str, data: &Value) -> Result<Vec<u8>, Stop> {
     const NAME: &str = "_";
     let mut set = Set::new(NAME, FuncMap::default(), MissingKey::Invalid);
-    set.parse(NAME, template.as_bytes()).map_err(|error| Stop::words(200, error.to_string()))?;
-    set.execute(NAME, data, &mut (), Limits::default()).map_err(|error| Stop::words(200, error.to_string()))
+    set.parse(NAME, template.as_bytes()).map_err(|error| Stop::words(code::BAD_OUTPUT_TEMPLATE, error.to_string()))?;
+    set.execute(NAME, data, &mut (), Limits::default())
+        .map_err(|error| Stop::words(code::BAD_OUTPUT_TEMPLATE, error.to_string()))
 }
 
 /// What `version --template` prints of; Helm 4 has one field more.

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use landfall_chart::Dialect;
+use landfall_diag::code;
 use serde_json::{Value, json};
 
 use super::flags::{GLOBAL, Kind, Spec, Support, flag, short};
@@ -25,7 +26,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let name = &flags.arguments[0];
     let mut records = on_cluster(world, &flags, async |session| {
         if landfall_release::validate_release_name(name).is_err() {
-            return Err(Stop::words(300, format!("release name is invalid: {name}")));
+            return Err(Stop::words(code::BAD_RELEASE_NAME, format!("release name is invalid: {name}")));
         }
         let records = session.releases.history(name).await.map_err(|error| told(&error))?;
         if records.is_empty() {

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use landfall_chart::{ReleaseInfo, release_name};
 use landfall_delivery::Part;
+use landfall_diag::code;
 use landfall_release::{InstallOptions, Record};
 
 use super::deploy::{self, Asked, DEPLOY, DryRun, Rendering, prefixed};
@@ -95,7 +96,7 @@ fn without_cluster(
 pub(super) fn check_chart(world: &World<'_>, flags: &Flags, asked: &Asked) -> Result<(), Stop> {
     let metadata = &asked.chart.metadata;
     if !matches!(metadata.kind.as_str(), "" | "application") {
-        return Err(Stop::words(216, format!("{} charts are not installable", metadata.kind)));
+        return Err(Stop::words(code::LIBRARY_CHART, format!("{} charts are not installable", metadata.kind)));
     }
     warn_deprecated(world, flags, asked)?;
     check_dependencies(asked)
@@ -154,7 +155,7 @@ async fn install_with(
 ) -> Result<Record, Stop> {
     let flags = session.flags;
     if flags.is("hide-secret") && !dry_run.is_on() {
-        return Err(Stop::words(105, "Hiding Kubernetes secrets requires a dry-run mode"));
+        return Err(Stop::words(code::BAD_HELM_ARGUMENT, "Hiding Kubernetes secrets requires a dry-run mode"));
     }
     if let Err(error) = landfall_release::validate_release_name(name) {
         return Err(prefixed(&format!("release name {name:?}"), told(&error)));
@@ -212,11 +213,12 @@ async fn install_with(
 fn name_and_chart(flags: &Flags) -> Result<(String, String), Stop> {
     let arguments = &flags.arguments;
     let template = flags.text("name-template").filter(|template| !template.is_empty());
-    let refuse = |words: &str| Err(Stop::words(106, words));
+    let refuse = |words: &str| Err(Stop::words(code::BAD_HELM_ARGUMENT, words));
     match arguments.as_slice() {
-        [_, _, rest @ ..] if !rest.is_empty() => {
-            Err(Stop::words(106, format!("expected at most two arguments, unexpected arguments: {}", rest.join(", "))))
-        }
+        [_, _, rest @ ..] if !rest.is_empty() => Err(Stop::words(
+            code::BAD_HELM_ARGUMENT,
+            format!("expected at most two arguments, unexpected arguments: {}", rest.join(", ")),
+        )),
         [_, _] if flags.is("generate-name") => refuse("cannot set --generate-name and also specify a name"),
         [_, _] if template.is_some() => refuse("cannot set --name-template and also specify a name"),
         [name, chart] => Ok((name.clone(), chart.clone())),

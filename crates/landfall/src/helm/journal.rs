@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_store::{Location, Store};
 use sha2::{Digest, Sha256};
 
@@ -67,7 +67,8 @@ impl JournalPlace {
             JournalPlace::Shared(store, state) => {
                 let lock = world.context.deliver_alone(state, "helm", LONGEST).await.map_err(|failure| {
                     let first = failure.diagnostics.into_iter().next();
-                    let diagnostic = first.unwrap_or_else(|| Diagnostic::error(602, "the state cannot be locked"));
+                    let diagnostic =
+                        first.unwrap_or_else(|| Diagnostic::error(code::STATE_UNLOCKED, "the state cannot be locked"));
                     Stop::said(diagnostic.message.clone(), diagnostic)
                 })?;
                 Ok(Journal {

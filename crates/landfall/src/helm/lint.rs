@@ -9,7 +9,7 @@ use landfall_chart::{
     Dialect, KubeVersion, LintOptions, LintSeverity, LintTolerance, MAX_FILE_SIZE, SchemaCheck, Tree, lint,
     read_archive,
 };
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_source::schema_documents;
 use landfall_source::{MAX_PACKED, read_bounded};
 
@@ -43,8 +43,9 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         ..LintOptions::default()
     };
     if let Some(text) = flags.text("kube-version").filter(|text| !text.is_empty()) {
-        let version = KubeVersion::parse(text)
-            .map_err(|error| Stop::words(218, format!("invalid kube version '{text}': {error}")))?;
+        let version = KubeVersion::parse(text).map_err(|error| {
+            Stop::words(code::BAD_KUBE_VERSION_FLAG, format!("invalid kube version '{text}': {error}"))
+        })?;
         options.kube_version = Some(version);
     }
     if flags.is("skip-schema-validation") {
@@ -90,7 +91,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     out.write_all(text.as_bytes())?;
     let summary = format!("{} chart(s) linted, {failed} chart(s) failed", paths.len());
     if failed > 0 {
-        return Err(Stop::said(summary.clone(), Diagnostic::error(260, summary)));
+        return Err(Stop::said(summary.clone(), Diagnostic::error(code::LINT, summary)));
     }
     if !quiet || worth_saying > 0 {
         writeln!(out, "{summary}")?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use landfall_chart::Dialect;
+use landfall_diag::code;
 use landfall_release::{Record, Status};
 use serde_json::{Value, json};
 
@@ -47,7 +48,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let records = on_cluster(world, &flags, async |session| {
         let filter = flags.text("filter").filter(|text| !text.is_empty()).map(expression).transpose()?;
         let selector = landfall_drydock::LabelSelector::parse(flags.text("selector").unwrap_or_default())
-            .map_err(|status| Stop::words(103, status.message))?;
+            .map_err(|status| Stop::words(code::BAD_HELM_ARGUMENT, status.message))?;
         let namespace = (!flags.is("all-namespaces")).then(|| session.releases.namespace());
         let mut records = session.releases.revisions(namespace).await.map_err(|error| told(&error))?;
         records.retain(|record| filter.as_ref().is_none_or(|filter| filter.is_match(&record.name)));
@@ -69,9 +70,10 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 }
 
 fn expression(pattern: &str) -> Result<regex::Regex, Stop> {
-    let refuse = |words: String| Stop::words(102, words);
+    let refuse = |words: String| Stop::words(code::BAD_HELM_ARGUMENT, words);
     let pattern = landfall_sprig::go_expression(pattern).map_err(refuse)?;
-    regex::Regex::new(&pattern).map_err(|error| Stop::words(102, format!("error parsing regexp: {error}")))
+    regex::Regex::new(&pattern)
+        .map_err(|error| Stop::words(code::BAD_HELM_ARGUMENT, format!("error parsing regexp: {error}")))
 }
 
 /// The statuses asked for.

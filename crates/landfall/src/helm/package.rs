@@ -4,8 +4,8 @@ use std::fs;
 use std::io::Write;
 
 use landfall_chart::{Chart, ChartError, Dialect, PackageOptions, package};
-use landfall_diag::Diagnose;
 use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnose, code};
 
 use super::dependency::Filling;
 use super::flags::{CHART, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
@@ -47,7 +47,8 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let options = time.map_or_else(PackageOptions::default, |time| PackageOptions { time });
     for name in &flags.arguments {
         let path = world.cwd.join(name);
-        let status = fs::metadata(&path).map_err(|error| Stop::words(200, place::go_words("stat", name, &error)))?;
+        let status =
+            fs::metadata(&path).map_err(|error| Stop::words(code::NO_CHART, place::go_words("stat", name, &error)))?;
         if !status.is_dir() {
             let file = path.join("Chart.yaml").display().to_string();
             return Err(Stop::said(
@@ -55,7 +56,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
                     Dialect::V3 => "Chart.yaml file is missing".to_owned(),
                     Dialect::V4 => format!("unable to detect chart at {file}: open {file}: not a directory"),
                 },
-                Diagnostic::error(200, format!("{name} is not a chart's directory")),
+                Diagnostic::error(code::NO_CHART, format!("{name} is not a chart's directory")),
             ));
         }
         if flags.is("dependency-update") {
@@ -78,7 +79,8 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         }
         let packed = package(&chart, options).map_err(|error| match error {
             ChartError::Metadata { error, .. } if error.path == "version" => {
-                let diagnostic = Diagnostic::error(202, format!("{:?} is not a version", chart.metadata.version));
+                let diagnostic =
+                    Diagnostic::error(code::BAD_CHART_FILE, format!("{:?} is not a version", chart.metadata.version));
                 Stop::said("invalid semantic version", diagnostic.help("use three numbers: 1.2.3"))
             }
             error => Stop::said(format!("failed to save: {error}"), error.diagnose()),
@@ -89,7 +91,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         };
         fs::create_dir_all(&destination).map_err(|error| {
             let named = flags.text("destination").unwrap_or(".");
-            Stop::words(200, format!("failed to save: {}", place::go_words("mkdir", named, &error)))
+            Stop::words(code::NO_CHART, format!("failed to save: {}", place::go_words("mkdir", named, &error)))
         })?;
         // Written beside and renamed, so that no half archive is ever there.
         let target = destination.join(&packed.file_name);

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use landfall_chart::{
     Budget, Bytes, Chart, Dialect, IGNORE_FILE, Ignore, MAX_FILE_SIZE, PathKind, Spent, Tree, Warning,
 };
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_source::{MAX_PACKED, is_mutant, read_bounded};
 
 use super::dependency::Filling;
@@ -38,7 +38,8 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
         return Ok(path);
     }
     let missing = |helm: String| {
-        let mut diagnostic = Diagnostic::error(200, format!("there is no chart {name}")).note(format!("helm: {helm}"));
+        let mut diagnostic =
+            Diagnostic::error(code::NO_CHART, format!("there is no chart {name}")).note(format!("helm: {helm}"));
         diagnostic = match nearest_entry(&path) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic.help("name a chart's directory or .tgz"),
@@ -130,13 +131,13 @@ pub(super) fn load_as(world: &World<'_>, path: &Path, name: &str, dialect: Diale
         if dialect == Dialect::V4 && tree.get("Chart.yaml").is_none() {
             let file = path.join("Chart.yaml").display().to_string();
             let words = format!("unable to detect chart at {file}: open {file}: no such file or directory");
-            return Err(Stop::words(200, words));
+            return Err(Stop::words(code::NO_CHART, words));
         }
         return Ok(Chart::load_as(&tree, &shown(name), dialect)?);
     }
     let absolute = path.to_string_lossy();
-    let bytes =
-        read_bounded(path, MAX_PACKED).map_err(|error| Stop::words(200, go_words("open", &absolute, &error)))?;
+    let bytes = read_bounded(path, MAX_PACKED)
+        .map_err(|error| Stop::words(code::NO_CHART, go_words("open", &absolute, &error)))?;
     let called = if world.voice == Voice::Helm { &*absolute } else { name };
     Ok(Chart::load_archive_as(called, &bytes, dialect)?)
 }
@@ -210,10 +211,10 @@ pub(super) fn read_with_links(world: &World<'_>, root: &Path, links: &mut Vec<Wa
     for (found, content) in walk.found.iter().zip(read_all(&walk.found)) {
         let content = content.map_err(|error| {
             let words = go_words("open", &found.real.to_string_lossy(), &error);
-            Stop::words(200, format!("error reading {}: {words}", found.path))
+            Stop::words(code::NO_CHART, format!("error reading {}: {words}", found.path))
         })?;
         tree.insert(found.path.as_str(), content)
-            .map_err(|error| Stop::words(250, format!("error reading {}: {error}", found.path)))?;
+            .map_err(|error| Stop::words(code::LIMIT, format!("error reading {}: {error}", found.path)))?;
     }
     tree.sort();
     Ok(tree)
@@ -301,13 +302,13 @@ impl Walk<'_> {
     fn directory(&mut self, dir: &Path, prefix: &str, above: &mut Vec<PathBuf>) -> Result<(), Stop> {
         let limit = |spent: Spent| {
             Stop::words(
-                250,
+                code::LIMIT,
                 format!("{}: {spent}: too much for a chart; leave files out with .helmignore", dir.display()),
             )
         };
         self.budget.directory(above.len()).map_err(limit)?;
-        let entries =
-            fs::read_dir(dir).map_err(|error| Stop::words(200, go_words("open", &dir.to_string_lossy(), &error)))?;
+        let entries = fs::read_dir(dir)
+            .map_err(|error| Stop::words(code::NO_CHART, go_words("open", &dir.to_string_lossy(), &error)))?;
         let mut names: Vec<std::ffi::OsString> =
             entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name())).collect();
         names.sort();
@@ -327,21 +328,23 @@ impl Walk<'_> {
                         named.display(),
                         go_words("lstat", &leads.to_string_lossy(), &error)
                     );
-                    Stop::said(words, Diagnostic::error(217, format!("{path} is a link that leads nowhere")))
+                    Stop::said(words, Diagnostic::error(code::BAD_LINK, format!("{path} is a link that leads nowhere")))
                 })?;
                 if self.fence.as_ref().is_some_and(|fence| !target.starts_with(fence)) && !is_mutant("chart-links") {
                     let diagnostic =
-                        Diagnostic::error(217, format!("{path} is a link that leads out of the repository"))
+                        Diagnostic::error(code::BAD_LINK, format!("{path} is a link that leads out of the repository"))
                             .note(format!("it leads to {}", target.display()))
                             .help("put the file into the chart; `landfall helm …` follows such links as Helm does");
                     return Err(Stop::said(diagnostic.message.clone(), diagnostic));
                 }
                 if is_private(&target, &self.home) && !is_mutant("private-files") {
-                    let diagnostic =
-                        Diagnostic::error(217, format!("{path} is a link to what git or Landfall keeps for itself"))
-                            .note(format!("it leads to {}", target.display()))
-                            .note("credentials lie there, and a template could print them")
-                            .help("put the file into the chart");
+                    let diagnostic = Diagnostic::error(
+                        code::BAD_LINK,
+                        format!("{path} is a link to what git or Landfall keeps for itself"),
+                    )
+                    .note(format!("it leads to {}", target.display()))
+                    .note("credentials lie there, and a template could print them")
+                    .help("put the file into the chart");
                     return Err(Stop::said(diagnostic.message.clone(), diagnostic));
                 }
                 self.links.push(Warning {
@@ -360,7 +363,10 @@ impl Walk<'_> {
                     continue;
                 }
                 if above.contains(&real) {
-                    return Err(Stop::words(217, format!("{path} is a link that leads back to a directory above it")));
+                    return Err(Stop::words(
+                        code::BAD_LINK,
+                        format!("{path} is a link that leads back to a directory above it"),
+                    ));
                 }
                 above.push(real.clone());
                 self.directory(&real, &path, above)?;
@@ -373,14 +379,14 @@ impl Walk<'_> {
             if !kind.is_file() {
                 let shown = dir.join(&name);
                 return Err(Stop::words(
-                    217,
+                    code::BAD_LINK,
                     format!("cannot load irregular file {} as it has file mode type bits set", shown.display()),
                 ));
             }
             if kind.len() > MAX_FILE_SIZE {
                 let name = name.to_string_lossy();
                 return Err(Stop::words(
-                    250,
+                    code::LIMIT,
                     format!("chart file {name:?} is larger than the maximum file size {MAX_FILE_SIZE}"),
                 ));
             }

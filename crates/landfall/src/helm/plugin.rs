@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use landfall_chart::Dialect;
+use landfall_diag::code;
 use serde_json::Value;
 
 use super::flags::GLOBAL;
@@ -54,7 +55,7 @@ fn described(folder: &Path, dialect: Dialect) -> Result<Option<Vec<String>>, Sto
     let file = folder.join("plugin.yaml");
     let Ok(text) = fs::read_to_string(&file) else { return Ok(None) };
     let plugin: Value = landfall_yaml::to_json(&text).map_err(|error| {
-        Stop::words(600, format!("failed to load plugin at {:?}: {error}", file.display().to_string()))
+        Stop::words(code::FILES, format!("failed to load plugin at {:?}: {error}", file.display().to_string()))
     })?;
     let field = |name: &str| plugin[name].as_str().unwrap_or_default().to_owned();
     if dialect == Dialect::V3 {

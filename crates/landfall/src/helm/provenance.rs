@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_source::{Keyring, Order, Verification, provenance_text, verify_archive};
 
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
@@ -36,21 +36,23 @@ pub(super) fn told(verification: &Verification) -> String {
 /// Checks an archive against the `.prov` beside it (helm: `downloader.VerifyChart`); `name` is how it was typed.
 pub(super) fn verify(world: &World<'_>, flags: &Flags, name: &str) -> Result<Verification, Stop> {
     let path = world.cwd.join(name);
-    let status = fs::metadata(&path).map_err(|error| Stop::words(200, place::go_words("stat", name, &error)))?;
+    let status =
+        fs::metadata(&path).map_err(|error| Stop::words(code::NO_CHART, place::go_words("stat", name, &error)))?;
     if status.is_dir() {
-        return Err(Stop::words(516, "unpacked charts cannot be verified"));
+        return Err(Stop::words(code::PROVENANCE, "unpacked charts cannot be verified"));
     }
     if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tgz")) {
-        return Err(Stop::words(516, "chart must be a tgz file"));
+        return Err(Stop::words(code::PROVENANCE, "chart must be a tgz file"));
     }
     let beside = format!("{name}.prov");
     let provenance = world.cwd.join(&beside);
     fs::metadata(&provenance).map_err(|error| {
         let words = place::go_words("stat", &beside, &error);
-        Stop::words(516, format!("could not load provenance file {beside}: {words}"))
+        Stop::words(code::PROVENANCE, format!("could not load provenance file {beside}: {words}"))
     })?;
     let read = |path: &Path| {
-        fs::read(path).map_err(|error| Stop::words(200, place::go_words("open", &path.to_string_lossy(), &error)))
+        fs::read(path)
+            .map_err(|error| Stop::words(code::NO_CHART, place::go_words("open", &path.to_string_lossy(), &error)))
     };
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
     verify_bytes(world, flags, &file_name, &read(&path)?, &read(&provenance)?)
@@ -84,8 +86,8 @@ fn keyring(world: &World<'_>, flags: &Flags) -> Result<Keyring, Stop> {
     let path = keyring_path(world, flags);
     let help = "`gpg --export >FILE` writes keys in the form that is read; give it with --keyring FILE";
     let refused = |words: String| {
-        let diagnostic =
-            Diagnostic::error(516, format!("the keyring {} cannot be read", path.display())).note(words.clone());
+        let diagnostic = Diagnostic::error(code::PROVENANCE, format!("the keyring {} cannot be read", path.display()))
+            .note(words.clone());
         Stop::said(words, diagnostic.help(help))
     };
     let bytes = fs::read(world.cwd.join(&path))
@@ -101,15 +103,17 @@ pub(super) fn sign(world: &World<'_>, flags: &Flags, archive: &Path) -> Result<(
     let wanted = flags.text("key").unwrap_or_default();
     let owners = keyring.owners_called(wanted);
     let owner = match owners.as_slice() {
-        [] => return Err(Stop::words(516, "private key not found")),
+        [] => return Err(Stop::words(code::PROVENANCE, "private key not found")),
         [owner] => owner,
-        _ => return Err(Stop::words(516, format!("more than one key contain the id {wanted:?}"))),
+        _ => return Err(Stop::words(code::PROVENANCE, format!("more than one key contain the id {wanted:?}"))),
     };
     if !owner.is_secret {
         let helm = "provided key is not a private key. Try providing a keyring with secret keys";
-        let diagnostic =
-            Diagnostic::error(516, format!("the key of {wanted:?} cannot sign: its secret half is not here"))
-                .help("`gpg --export-secret-keys >FILE` writes secret keys; give them with --keyring FILE");
+        let diagnostic = Diagnostic::error(
+            code::PROVENANCE,
+            format!("the key of {wanted:?} cannot sign: its secret half is not here"),
+        )
+        .help("`gpg --export-secret-keys >FILE` writes secret keys; give them with --keyring FILE");
         return Err(Stop::said(helm, diagnostic));
     }
     let passphrase = passphrase(world, flags)?;
@@ -135,11 +139,11 @@ fn passphrase(world: &World<'_>, flags: &Flags) -> Result<Option<String>, Stop> 
         io::read_to_string(io::stdin())?
     } else {
         fs::read_to_string(world.cwd.join(path))
-            .map_err(|error| Stop::words(200, place::go_words("open", path, &error)))?
+            .map_err(|error| Stop::words(code::NO_CHART, place::go_words("open", path, &error)))?
     };
     match text.lines().next() {
         Some(line) => Ok(Some(line.to_owned())),
-        None => Err(Stop::words(516, "EOF")),
+        None => Err(Stop::words(code::PROVENANCE, "EOF")),
     }
 }
 
@@ -169,7 +173,8 @@ impl Home {
             order = order.with_input(format!("{passphrase}\n"));
         }
         let failed = |why: String| {
-            let diagnostic = Diagnostic::error(516, "the chart could not be signed with `gpg`").note(why.clone());
+            let diagnostic =
+                Diagnostic::error(code::PROVENANCE, "the chart could not be signed with `gpg`").note(why.clone());
             Stop::said(format!("failed to sign: {why}"), diagnostic.help("install GnuPG; `gpg --version` shows it"))
         };
         let ended = order.run_here().map_err(|error| failed(error.to_string()))?;

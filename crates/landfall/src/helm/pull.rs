@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use landfall_chart::read_archive;
+use landfall_diag::code;
 
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, flag, short};
 use super::repositories::{Fetched, Remote, Settings, spoken, write_whole};
@@ -51,7 +52,7 @@ fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
     let directory = world.cwd.join(destination);
     let shown = |name: &str| if destination == "." { name.to_owned() } else { format!("{destination}/{name}") };
     if !directory.is_dir() {
-        return Err(Stop::words(600, format!("open {}: no such file or directory", shown(&fetched.name))));
+        return Err(Stop::words(code::FILES, format!("open {}: no such file or directory", shown(&fetched.name))));
     }
     write_whole(&directory.join(&fetched.name), &fetched.bytes)?;
     if flags.is("verify") {
@@ -83,10 +84,11 @@ fn expand(world: &World<'_>, flags: &Flags, destination: &str, reference: &str, 
     if marker.exists() {
         let shown = marker.strip_prefix(&world.cwd).unwrap_or(&marker).display();
         let words = format!("failed to untar: a file or directory with the name {shown} already exists");
-        return Err(Stop::words(600, words));
+        return Err(Stop::words(code::FILES, words));
     }
     // Read before anything is made: what is no chart leaves nothing behind.
-    let tree = read_archive(&fetched.name, &fetched.bytes).map_err(|error| Stop::words(201, error.to_string()))?;
+    let tree = read_archive(&fetched.name, &fetched.bytes)
+        .map_err(|error| Stop::words(code::BAD_ARCHIVE, error.to_string()))?;
     let chart = landfall_chart::Chart::load_archive(&fetched.name, &fetched.bytes)?;
     let directory = base.join(chart.name());
     fs::create_dir_all(&marker)?;
@@ -104,7 +106,8 @@ fn write_below(directory: &Path, file: &Path, bytes: &[u8]) -> Result<(), Stop> 
     // A link that lies here already must not lead the file elsewhere.
     let (real, root) = (fs::canonicalize(parent)?, fs::canonicalize(directory)?);
     if !real.starts_with(&root) || fs::symlink_metadata(file).is_ok_and(|known| known.is_symlink()) {
-        return Err(Stop::words(217, format!("{} leads out of {}", file.display(), directory.display())));
+        return Err(Stop::words(code::BAD_LINK, format!("{} leads out of {}", file.display(), directory.display())));
     }
-    fs::write(file, bytes).map_err(|error| Stop::words(600, place::go_words("open", &file.to_string_lossy(), &error)))
+    fs::write(file, bytes)
+        .map_err(|error| Stop::words(code::FILES, place::go_words("open", &file.to_string_lossy(), &error)))
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 
 use landfall_chart::{Chart, Metadata};
+use landfall_diag::code;
 use landfall_source::{ChartUpload, Reference};
 
 use super::flags::{CHART, GLOBAL};
@@ -20,19 +21,19 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     let (name, remote) = (&flags.arguments[0], &flags.arguments[1]);
     let Some((scheme, _)) = remote.split_once("://") else {
-        return Err(Stop::words(512, "scheme prefix missing from remote (e.g. \"oci://\")"));
+        return Err(Stop::words(code::BAD_ADDRESS, "scheme prefix missing from remote (e.g. \"oci://\")"));
     };
     if scheme != "oci" {
-        return Err(Stop::words(512, format!("scheme {scheme:?} not supported")));
+        return Err(Stop::words(code::BAD_ADDRESS, format!("scheme {scheme:?} not supported")));
     }
     let path = world.cwd.join(name);
     let status = fs::metadata(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Stop::words(200, format!("{name}: no such file")),
+        io::ErrorKind::NotFound => Stop::words(code::NO_CHART, format!("{name}: no such file")),
         _ => error.into(),
     })?;
     if status.is_dir() {
         let words = "cannot push directory, must provide chart archive (.tgz)";
-        return Err(Stop::words(200, words));
+        return Err(Stop::words(code::NO_CHART, words));
     }
     let bytes = fs::read(&path)?;
     let chart = Chart::load_archive(name, &bytes)?;

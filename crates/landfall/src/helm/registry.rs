@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _, Write};
 
+use landfall_diag::code;
 use landfall_source::{CertificateCheck, HttpClient, Registry};
 
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag, short};
@@ -80,6 +81,8 @@ fn asked(world: &World<'_>, flags: &Flags) -> Result<(String, String), Stop> {
             }
             Ok((username, password.to_owned()))
         }
-        None => Err(Stop::words(100, "give --username and --password-stdin; nothing is asked for here")),
+        None => {
+            Err(Stop::words(code::BAD_HELM_ARGUMENT, "give --username and --password-stdin; nothing is asked for here"))
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use landfall_chart::{Dialect, recorded_values, values_from_json, values_to_json};
+use landfall_diag::code;
 use landfall_release::Record;
 use serde_json::Value;
 
@@ -53,7 +54,8 @@ impl Format {
 
 /// A value as YAML, keys sorted.
 pub(super) fn yaml(value: &Value) -> Result<String, Stop> {
-    landfall_yaml::emit(value).map_err(|error| Stop::words(600, format!("unable to write YAML output: {error}")))
+    landfall_yaml::emit(value)
+        .map_err(|error| Stop::words(code::FILES, format!("unable to write YAML output: {error}")))
 }
 
 /// A release in a form; `resources` is a ready text for people.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use landfall_chart::Dialect;
+use landfall_diag::code;
 use landfall_source::{
     FetchedIndex, HttpClient, Index, RepositoryEntry, SourceError, charts_file, fetch_index, index_file, index_json,
     index_of_archives, index_yaml,
@@ -86,7 +87,10 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     if !flags.is("allow-deprecated-repos")
         && let Some((_, now)) = GONE.iter().find(|(gone, _)| url.contains(gone))
     {
-        return Err(Stop::words(514, format!("repo {url:?} is no longer available; try {now:?} instead")));
+        return Err(Stop::words(
+            code::NO_CHART_REPOSITORY,
+            format!("repo {url:?} is no longer available; try {now:?} instead"),
+        ));
     }
     let settings = Settings::of(world, flags);
     if let Some(directory) = settings.file.parent() {
@@ -97,7 +101,10 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     let mut access = access(world, flags);
     if !access.username.is_empty() && access.password.is_empty() {
         if !flags.is("password-stdin") {
-            return Err(Stop::words(100, "give --password, or --password-stdin to read it from standard input"));
+            return Err(Stop::words(
+                code::BAD_HELM_ARGUMENT,
+                "give --password, or --password-stdin to read it from standard input",
+            ));
         }
         io::stdin().lock().read_to_string(&mut access.password)?;
         if access.password.ends_with('\n') {
@@ -121,12 +128,12 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     };
     if name.contains('/') {
         let words = format!("repository name ({name}) contains '/', please specify a different name without '/'");
-        return Err(Stop::words(100, words));
+        return Err(Stop::words(code::BAD_HELM_ARGUMENT, words));
     }
     if let Some(known) = file.get(name).filter(|_| !flags.is("force-update")) {
         if *known != entry {
             let words = format!("repository name ({name}) already exists, please specify a different name");
-            return Err(Stop::words(100, words));
+            return Err(Stop::words(code::BAD_HELM_ARGUMENT, words));
         }
         writeln!(landfall_terminal::out(), "{name:?} already exists with the same configuration, skipping")?;
         return Ok(0);
@@ -134,7 +141,7 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     let invalid = format!("looks like {url:?} is not a valid chart repository or cannot be reached");
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     if !matches!(scheme, "http" | "https" | "oci") {
-        return Err(Stop::words(512, format!("could not find protocol handler for: {scheme}")));
+        return Err(Stop::words(code::BAD_ADDRESS, format!("could not find protocol handler for: {scheme}")));
     }
     fetch_index(url, &HttpClient::new(access))
         .and_then(|fetched| fetched.store(&settings.cache, name))
@@ -152,7 +159,7 @@ fn hold(file: &Path) -> Result<fs::File, Stop> {
     let since = Instant::now();
     while lock.try_lock().is_err() {
         if since.elapsed() > PATIENCE {
-            return Err(Stop::words(600, format!("{} is held by another process", path.display())));
+            return Err(Stop::words(code::FILES, format!("{} is held by another process", path.display())));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -186,12 +193,12 @@ fn update(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     let settings = Settings::of(world, flags);
     let repositories = settings.repositories()?.repositories;
     if repositories.is_empty() {
-        return Err(Stop::words(514, "no repositories found. You must add one before updating"));
+        return Err(Stop::words(code::NO_CHART_REPOSITORY, "no repositories found. You must add one before updating"));
     }
     for asked in &flags.arguments {
         if !repositories.iter().any(|known| known.name == *asked) {
             let words = format!("no repositories found matching '{asked}'.  Nothing will be updated");
-            return Err(Stop::words(514, words));
+            return Err(Stop::words(code::NO_CHART_REPOSITORY, words));
         }
     }
     let wanted: Vec<RepositoryEntry> = repositories
@@ -218,7 +225,7 @@ fn update(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     }
     if !failed.is_empty() && flags.is("fail-on-repo-update-fail") {
         let words = format!("Failed to update the following repositories: [{}]", failed.join(" "));
-        return Err(Stop::words(508, words));
+        return Err(Stop::words(code::NO_ANSWER, words));
     }
     writeln!(out, "Update Complete. ⎈Happy Helming!⎈")?;
     Ok(0)
@@ -237,7 +244,7 @@ fn list(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
                 writeln!(landfall_terminal::err(), "no repositories to show")?;
                 return Ok(0);
             }
-            return Err(Stop::words(514, "no repositories to show"));
+            return Err(Stop::words(code::NO_CHART_REPOSITORY, "no repositories to show"));
         }
         let mut table = Table::default();
         table.row(["NAME", "URL"]);
@@ -264,11 +271,11 @@ fn remove(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     let settings = Settings::of(world, flags);
     let mut file = settings.repositories()?;
     if file.repositories.is_empty() {
-        return Err(Stop::words(514, "no repositories configured"));
+        return Err(Stop::words(code::NO_CHART_REPOSITORY, "no repositories configured"));
     }
     for name in &flags.arguments {
         if file.remove(name).is_none() {
-            return Err(Stop::words(514, format!("no repo named {name:?} found")));
+            return Err(Stop::words(code::NO_CHART_REPOSITORY, format!("no repo named {name:?} found")));
         }
         file.save(&settings.file)?;
         for cached in [charts_file(name), index_file(name)] {
@@ -301,7 +308,10 @@ fn index(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
                 write_whole(&path, written(&Index::new(&now)).as_bytes())?;
             }
             Err(error) => {
-                return Err(Stop::words(600, format!("merge failed: {}", place::go_words("open", merge, &error))));
+                return Err(Stop::words(
+                    code::FILES,
+                    format!("merge failed: {}", place::go_words("open", merge, &error)),
+                ));
             }
         }
     }

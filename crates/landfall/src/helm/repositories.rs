@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use landfall_chart::Dialect;
-use landfall_diag::{Diagnose as _, Diagnostic};
+use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_source::{
     Access, CertificateCheck, CredentialScope, Credentials, HttpClient, Redirects, Reference, Registry,
     RepositoryEntry, RepositoryFile, Scheme, SourceError, cached_index, fetch_archive, find_in_repository, resolve_url,
@@ -190,10 +190,10 @@ impl Remote {
                 return Ok(Remote::Registry { registry, reference });
             }
             if !matches!(scheme, "http" | "https") {
-                return Err(Stop::words(512, format!("scheme {scheme:?} not supported")));
+                return Err(Stop::words(code::BAD_ADDRESS, format!("scheme {scheme:?} not supported")));
             }
             if rest.trim_start_matches(|c| c != '/').trim_matches('/').is_empty() {
-                return Err(Stop::words(512, format!("invalid chart URL format: {reference}")));
+                return Err(Stop::words(code::BAD_ADDRESS, format!("invalid chart URL format: {reference}")));
             }
             let (owner, access) = match owner_of(settings, reference)? {
                 Some(entry) => (entry.url.clone(), with_entry(access, &entry)),
@@ -204,14 +204,14 @@ impl Remote {
         }
         let Some((name, chart)) = reference.split_once('/') else {
             let words = format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {reference}");
-            return Err(Stop::words(200, words));
+            return Err(Stop::words(code::BAD_ADDRESS, words));
         };
         let repositories = settings.repositories()?;
         let Some(entry) = repositories.get(name) else {
-            return Err(Stop::words(514, format!("repo {name} not found")));
+            return Err(Stop::words(code::NO_CHART_REPOSITORY, format!("repo {name} not found")));
         };
         if entry.url.is_empty() {
-            return Err(Stop::words(514, format!("no URL found for repository {name}")));
+            return Err(Stop::words(code::NO_CHART_REPOSITORY, format!("no URL found for repository {name}")));
         }
         let index = cached_index(&settings.cache, name)
             .map_err(|error| wrapped("no cached repo found. (try 'helm repo update')", &error))?;
@@ -221,7 +221,7 @@ impl Remote {
             wrapped(&missing, &error)
         })?;
         let Some(first) = found.urls.first() else {
-            return Err(Stop::words(514, format!("chart {reference:?} has no downloadable URLs")));
+            return Err(Stop::words(code::NO_SUCH_CHART, format!("chart {reference:?} has no downloadable URLs")));
         };
         // An index may say that its charts are in a registry.
         if first.starts_with("oci://") {
@@ -260,7 +260,7 @@ impl Remote {
         let signed = fetched.provenance.clone().map_or_else(|| self.fetch_provenance(), Ok);
         signed.map_err(|error| {
             let words = format!("failed to fetch provenance {:?}", format!("{}.prov", self.address()));
-            let diagnostic = Diagnostic::error(516, format!("{} is not signed", self.address()));
+            let diagnostic = Diagnostic::error(code::PROVENANCE, format!("{} is not signed", self.address()));
             Stop::said(words, diagnostic.note(error.to_string()).help("leave --verify out to use it all the same"))
         })
     }
@@ -286,7 +286,7 @@ pub(super) fn file_name(url: &str) -> Result<String, Stop> {
     let name = path.rsplit('/').next().unwrap_or_default();
     let name = name.replace("%20", " ").replace("%2B", "+").replace("%2b", "+");
     if name.is_empty() || name == ".." || name.contains('\\') {
-        return Err(Stop::words(512, format!("{url} names no file")));
+        return Err(Stop::words(code::BAD_ADDRESS, format!("{url} names no file")));
     }
     Ok(name)
 }
@@ -356,6 +356,7 @@ fn owner_of(settings: &Settings, url: &str) -> Result<Option<RepositoryEntry>, S
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let partial = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
-    let words = |error: std::io::Error| Stop::words(600, place::go_words("open", &path.to_string_lossy(), &error));
+    let words =
+        |error: std::io::Error| Stop::words(code::FILES, place::go_words("open", &path.to_string_lossy(), &error));
     std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path)).map_err(words)
 }

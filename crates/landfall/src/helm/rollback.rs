@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use landfall_diag::code;
 use landfall_release::{DeployOptions, Error, HookRuns, Remainder, RollbackOptions};
 
 use super::deploy;
@@ -46,7 +47,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         None => 0,
         Some(text) => text.parse::<i64>().map_err(|_| {
             Stop::words(
-                107,
+                code::BAD_HELM_ARGUMENT,
                 format!("could not convert revision to a number: strconv.Atoi: parsing {text:?}: invalid syntax"),
             )
         })?,
@@ -59,7 +60,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 async fn roll_back(session: &Session<'_>, name: &str, revision: i64) -> Result<(), Stop> {
     let flags = session.flags;
     if landfall_release::validate_release_name(name).is_err() {
-        return Err(Stop::words(300, format!("prepareRollback: Release name is invalid: {name}")));
+        return Err(Stop::words(code::BAD_RELEASE_NAME, format!("prepareRollback: Release name is invalid: {name}")));
     }
     let dry_run = !matches!(flags.text("dry-run"), None | Some("" | "false" | "none"));
     if dry_run {

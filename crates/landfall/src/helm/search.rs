@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::io::Write;
 
+use landfall_diag::code;
 use landfall_source::{IndexEntry, cached_index};
 use landfall_sprig::{Constraint, Version};
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     };
     let found = chosen(&flags, search(world, &flags, &keywords)?)?;
     if found.is_empty() && flags.is("fail-on-no-result") {
-        return Err(Stop::words(514, "no results found"));
+        return Err(Stop::words(code::NO_SUCH_CHART, "no results found"));
     }
     let format = flags.text("output").unwrap_or("table");
     let mut out = landfall_terminal::out();
@@ -86,7 +87,7 @@ fn search(world: &World<'_>, flags: &Flags, keywords: &str) -> Result<Vec<Found>
     let settings = Settings::of(world, flags);
     let repositories = settings.repositories()?.repositories;
     if repositories.is_empty() {
-        return Err(Stop::words(514, "no repositories configured"));
+        return Err(Stop::words(code::NO_CHART_REPOSITORY, "no repositories configured"));
     }
     let matcher = match flags.is("regexp") && !keywords.is_empty() {
         true => Some(expression(keywords)?),
@@ -125,8 +126,9 @@ fn search(world: &World<'_>, flags: &Flags, keywords: &str) -> Result<Vec<Found>
 /// In which part of what is known about a chart a keyword stands first: its name, path, description, keywords.
 /// An expression of Go's.
 fn expression(text: &str) -> Result<regex::Regex, Stop> {
-    let read = landfall_sprig::go_expression(text).map_err(|error| Stop::words(100, error))?;
-    regex::Regex::new(&read).map_err(|error| Stop::words(100, format!("error parsing regexp: {error}")))
+    let read = landfall_sprig::go_expression(text).map_err(|error| Stop::words(code::BAD_HELM_ARGUMENT, error))?;
+    regex::Regex::new(&read)
+        .map_err(|error| Stop::words(code::BAD_HELM_ARGUMENT, format!("error parsing regexp: {error}")))
 }
 
 fn score(repository: &str, entry: &IndexEntry, keywords: &str, matcher: Option<&regex::Regex>) -> Option<usize> {
@@ -155,8 +157,9 @@ fn score(repository: &str, entry: &IndexEntry, keywords: &str, matcher: Option<&
 fn chosen(flags: &Flags, found: Vec<Found>) -> Result<Vec<Found>, Stop> {
     let asked = flags.text("version").filter(|version| !version.is_empty());
     let range = asked.unwrap_or(if flags.is("devel") { ">0.0.0-0" } else { ">0.0.0" });
-    let range = Constraint::parse(range)
-        .map_err(|error| Stop::words(100, format!("an invalid version/constraint format: {error}")))?;
+    let range = Constraint::parse(range).map_err(|error| {
+        Stop::words(code::BAD_HELM_ARGUMENT, format!("an invalid version/constraint format: {error}"))
+    })?;
     let mut seen = std::collections::BTreeSet::new();
     Ok(found
         .into_iter()

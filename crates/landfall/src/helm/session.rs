@@ -7,7 +7,7 @@ use std::time::Duration;
 use landfall_chart::{Dialect, Lookup};
 use landfall_cluster::Cluster;
 use landfall_delivery::LiveLookup;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Event, NoProbe, Probe, WallClock};
 use landfall_release::{Delivered, Driver, Error, Prepared, Record, Recovery, Releases, Runner};
 use tokio::sync::mpsc;
@@ -71,7 +71,7 @@ fn driver(world: &World<'_>) -> Result<Driver, Stop> {
     let named = (world.env)("HELM_DRIVER");
     Driver::named(named.as_deref()).ok_or_else(|| match named.unwrap_or_default().as_str() {
         known @ ("memory" | "sql") => Stop::Missing(format!("HELM_DRIVER={known} is not there yet")),
-        other => Stop::words(101, format!("unknown driver {other:?}")),
+        other => Stop::words(code::BAD_HELM_ARGUMENT, format!("unknown driver {other:?}")),
     })
 }
 
@@ -99,7 +99,10 @@ impl Session<'_> {
     /// One revision of a release, the last one for 0 (helm: `releaseContent`).
     pub(super) async fn content(&self, name: &str, revision: i64) -> Result<Record, Stop> {
         if landfall_release::validate_release_name(name).is_err() {
-            return Err(Stop::words(300, format!("releaseContent: Release name is invalid: {name}")));
+            return Err(Stop::words(
+                code::BAD_RELEASE_NAME,
+                format!("releaseContent: Release name is invalid: {name}"),
+            ));
         }
         let found =
             if revision <= 0 { self.releases.last(name).await } else { self.releases.get(name, revision).await };
@@ -152,7 +155,7 @@ impl Session<'_> {
                 given_up.map_err(|error| told(&error)).and_then(|()| {
                     Err(Stop::said(
                         "context canceled",
-                        Diagnostic::error(444, "interrupted; the release is marked as failed"),
+                        Diagnostic::error(code::INTERRUPTED, "interrupted; the release is marked as failed"),
                     ))
                 })
             }
@@ -208,7 +211,7 @@ impl Session<'_> {
         let words = delivered.failure_words.clone().unwrap_or_default();
         let diagnostic = match &delivered.report.failure {
             Some(failure) => failure.diagnose(),
-            None => Diagnostic::error(450, words.clone()),
+            None => Diagnostic::error(code::REFUSED, words.clone()),
         };
         Stop::said(words, diagnostic)
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use landfall_chart::Dialect;
+use landfall_diag::code;
 
 use super::flags::{CHART, GLOBAL, Kind, Spec, Support, flag};
 use super::jsonpath::JsonPath;
@@ -60,7 +61,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
                     (Ok(found), _) => text.push_str(&found),
                     // Helm says nothing where nothing is found.
                     (Err(_), Voice::Helm) => {}
-                    (Err(error), Voice::Landfall) => return Err(Stop::words(205, error)),
+                    (Err(error), Voice::Landfall) => return Err(Stop::words(code::BAD_VALUES_FILE, error)),
                 }
             }
         }

@@ -14,7 +14,7 @@ use landfall_chart::{
     SchemaCheck, TemplateOptions, Warnings, release_name, render_warning,
 };
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_source::{Order, schema_documents};
 use landfall_sprig::{Clock, Random, Seeded};
 use sha2::{Digest as _, Sha256};
@@ -88,8 +88,9 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let post_renderer = find_post_renderer(world, &flags)?;
     let mut capabilities = Capabilities::default();
     if let Some(text) = flags.text("kube-version").filter(|text| !text.is_empty()) {
-        let version = KubeVersion::parse_as(text, dialect(world, &flags)?)
-            .map_err(|error| Stop::words(218, format!("invalid kube version '{text}': {error}")))?;
+        let version = KubeVersion::parse_as(text, dialect(world, &flags)?).map_err(|error| {
+            Stop::words(code::BAD_KUBE_VERSION_FLAG, format!("invalid kube version '{text}': {error}"))
+        })?;
         capabilities = capabilities.with_kube_version(version);
     }
     capabilities = capabilities.with_api_versions(flags.all("api-versions").iter().map(String::as_str));
@@ -260,7 +261,7 @@ pub(super) fn post_rendered(
 ) -> Result<String, Stop> {
     let failed = |text: String| {
         let helm = format!("error while running post render on files: {text}");
-        Stop::said(helm, Diagnostic::error(219, format!("the post-renderer failed: {text}")))
+        Stop::said(helm, Diagnostic::error(code::POST_RENDERER, format!("the post-renderer failed: {text}")))
     };
     let order = Order::of_user(program, flags.all("post-renderer-args")).in_directory(&world.cwd).with_input(manifest);
     let output = order.run_here().map_err(|error| {
@@ -310,7 +311,7 @@ fn write_files(
     }
     // What went into files is no longer there to be shown; Helm looks for it all the same.
     if let Some(path) = options.show_only.first() {
-        return Err(Stop::words(200, format!("could not find template {path} in chart")));
+        return Err(Stop::words(code::NO_SUCH_TEMPLATE, format!("could not find template {path} in chart")));
     }
     writeln!(out)?;
     Ok(0)

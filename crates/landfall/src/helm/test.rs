@@ -4,6 +4,7 @@ use std::io::Write;
 
 use landfall_chart::Dialect;
 use landfall_cluster::LogOptions;
+use landfall_diag::code;
 use landfall_object::{Gvk, ObjectKey};
 use landfall_release::{Record, TestFilter, TestOptions};
 
@@ -31,7 +32,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 async fn test(session: &Session<'_>, name: &str) -> Result<(), Stop> {
     let flags = session.flags;
     if landfall_release::validate_release_name(name).is_err() {
-        return Err(Stop::words(300, format!("releaseTest: Release name is invalid: {name}")));
+        return Err(Stop::words(code::BAD_RELEASE_NAME, format!("releaseTest: Release name is invalid: {name}")));
     }
     let filters = filters(flags);
     let options = TestOptions { timeout: timeout(flags), filters: filters.clone() };
@@ -103,7 +104,7 @@ async fn container_logs(session: &Session<'_>, name: &str) -> Result<(), Stop> {
     let key = ObjectKey::new(Gvk::new("", "v1", "Pod"), Some(namespace), name);
     let doing = || format!("unable to get pod {name}");
     let pod = session.cluster().get(&key).await.map_err(|error| failed(doing(), error))?;
-    let pod = pod.ok_or_else(|| Stop::words(300, format!("{}: pods {name:?} not found", doing())))?;
+    let pod = pod.ok_or_else(|| Stop::words(code::NO_TEST_POD, format!("{}: pods {name:?} not found", doing())))?;
     let mut kept_back = None;
     let containers =
         ["/spec/initContainers", "/spec/containers"].into_iter().filter_map(|list| pod.at(list)?.as_array());

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use landfall_cluster::Propagation;
+use landfall_diag::code;
 use landfall_release::{Error, HookRuns, Remainder, UninstallOptions};
 
 use super::deploy::{prefixed, timeout};
@@ -36,7 +37,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         Some("orphan") => Propagation::Orphan,
         Some(other) => {
             return Err(Stop::words(
-                108,
+                code::BAD_HELM_ARGUMENT,
                 format!("invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""),
             ));
         }
@@ -57,7 +58,7 @@ async fn uninstall(session: &Session<'_>, name: &str, propagation: Propagation) 
         return session.content(name, 0).await.map(|_| ());
     }
     if landfall_release::validate_release_name(name).is_err() {
-        return Err(Stop::words(300, format!("uninstall: Release name is invalid: {name}")));
+        return Err(Stop::words(code::BAD_RELEASE_NAME, format!("uninstall: Release name is invalid: {name}")));
     }
     let namespace = session.releases.namespace().to_owned();
     let journal = session.reached.journals.open(session.world, &namespace, name).await?;

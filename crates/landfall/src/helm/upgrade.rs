@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use landfall_chart::{Operation, ReleaseInfo, Values, recorded_values, values_from_json, values_over};
 use landfall_delivery::Part;
+use landfall_diag::code;
 use landfall_release::{DeployOptions, Record, Status, UpgradeOptions};
 
 use super::deploy::{self, Asked, DEPLOY, DryRun, Rendering, prefixed};
@@ -99,7 +100,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 /// Whether there is nothing to upgrade: no revision, or the last one uninstalled.
 async fn is_absent(session: &Session<'_>, name: &str) -> Result<bool, Stop> {
     if landfall_release::validate_release_name(name).is_err() {
-        return Err(Stop::words(300, format!("release name is invalid: {name}")));
+        return Err(Stop::words(code::BAD_RELEASE_NAME, format!("release name is invalid: {name}")));
     }
     let history = session.releases.history(name).await.map_err(|error| told(&error))?;
     Ok(history.last().is_none_or(|last| last.info.status == Status::Uninstalled))
@@ -132,10 +133,10 @@ async fn upgrade_with(
 ) -> Result<Record, Stop> {
     let flags = session.flags;
     if landfall_release::validate_release_name(name).is_err() {
-        return Err(Stop::words(300, format!("release name is invalid: {name}")));
+        return Err(Stop::words(code::BAD_RELEASE_NAME, format!("release name is invalid: {name}")));
     }
     if flags.is("hide-secret") && !dry_run.is_on() {
-        return Err(Stop::words(105, "Hiding Kubernetes secrets requires a dry-run mode"));
+        return Err(Stop::words(code::BAD_HELM_ARGUMENT, "Hiding Kubernetes secrets requires a dry-run mode"));
     }
     if let Some(journal) = journal {
         session.recover(name, journal).await?;

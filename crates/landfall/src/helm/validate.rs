@@ -12,7 +12,7 @@ use landfall_chart::{
 };
 use landfall_cluster::{Cluster, DryRun, FieldValidation, WriteOptions};
 use landfall_delivery::Offers;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_release::{Content, DeployOptions, InstallOptions, OwnershipCheck, manifest_objects};
 
@@ -51,10 +51,12 @@ impl Work<'_> {
         let (chart, layers, release) = (self.chart.clone(), self.layers.clone(), self.release.clone());
         let work = move || render(&chart, &layers, &release, &capabilities, &options);
         let ended = tokio::task::spawn_blocking(work).await;
-        ended.map_err(|error| Stop::words(700, format!("rendering ended unexpectedly: {error}")))?.map_err(|error| {
-            log(&self.chart.warnings);
-            error.into()
-        })
+        ended.map_err(|error| Stop::words(code::BUG, format!("rendering ended unexpectedly: {error}")))?.map_err(
+            |error| {
+                log(&self.chart.warnings);
+                error.into()
+            },
+        )
     }
 
     fn looks_up(&self) -> bool {
@@ -121,7 +123,8 @@ fn on_runtime(work: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> 
 async fn validate_here(rendered: &Rendered, namespace: &str) -> Result<(), Stop> {
     let embedded = in_memory().await.map_err(|failure| {
         let first = failure.diagnostics.into_iter().next();
-        let diagnostic = first.unwrap_or_else(|| Diagnostic::error(621, "the embedded cluster cannot be opened"));
+        let diagnostic = first
+            .unwrap_or_else(|| Diagnostic::error(code::EMBEDDED_UNOPENED, "the embedded cluster cannot be opened"));
         Stop::said(diagnostic.message.clone(), diagnostic)
     })?;
     let cluster = Cluster::new(embedded.client());
@@ -184,7 +187,7 @@ async fn validate_here(rendered: &Rendered, namespace: &str) -> Result<(), Stop>
     embedded.stop();
     let Some(first) = wrong.first() else { return Ok(()) };
     let mut diagnostic = Diagnostic::error(
-        432,
+        code::NOT_VALID_HERE,
         match wrong.len() {
             1 => first.clone(),
             count => format!("{count} objects are not valid"),

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 
 use landfall_chart::{MAX_VALUES_SIZE, SetFlag, ValueLayers};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_source::{Access, HttpClient};
 
 use super::environment::patience;
@@ -21,9 +21,10 @@ pub(super) fn layers(world: &World<'_>, flags: &Flags) -> Result<ValueLayers, St
             Err(helm) => {
                 // Helm reads one after the other: what is wrong with an earlier one is said first.
                 layers.merge()?;
-                let diagnostic = Diagnostic::error(205, format!("the values file {path} cannot be read"))
-                    .note(format!("helm: {helm}"))
-                    .help("paths of -f are relative to the working directory");
+                let diagnostic =
+                    Diagnostic::error(code::BAD_VALUES_FILE, format!("the values file {path} cannot be read"))
+                        .note(format!("helm: {helm}"))
+                        .help("paths of -f are relative to the working directory");
                 return Err(Stop::said(helm, diagnostic));
             }
         };

@@ -4,11 +4,10 @@
 //! can name programs, files and servers.
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use serde_json::{Value, json};
 
 use super::StateDir;
-use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// What it takes to talk to a served cluster.
@@ -26,12 +25,13 @@ impl StateDir {
     /// Nobody serves, or what a server writes down is not there.
     pub(crate) fn access(&self) -> Result<Access, Diagnostic> {
         let unreadable = |name: &str, why: String| {
-            Diagnostic::error(628, format!("`{}` cannot be read", self.file(name).display())).note(why)
+            Diagnostic::error(code::UNREADABLE_ACCESS, format!("`{}` cannot be read", self.file(name).display()))
+                .note(why)
         };
         let read =
             |name: &str| std::fs::read_to_string(self.file(name)).map_err(|error| unreadable(name, error.to_string()));
         let endpoint = self.endpoint().ok_or_else(|| {
-            Diagnostic::error(627, "the embedded cluster does not run, so no kubeconfig leads to it")
+            Diagnostic::error(code::NOT_RUNNING, "the embedded cluster does not run, so no kubeconfig leads to it")
                 .help("landfall cluster start")
         })?;
         let kubeconfig = landfall_yaml::to_json(&read("kubeconfig")?)
@@ -84,5 +84,5 @@ impl Access {
 }
 
 fn unusable(why: &str) -> Failure {
-    Failure::new(Exit::Unreachable, Diagnostic::error(611, "the embedded cluster cannot be talked to").note(why))
+    Failure::from(Diagnostic::error(code::EMBEDDED_UNTALKABLE, "the embedded cluster cannot be talked to").note(why))
 }

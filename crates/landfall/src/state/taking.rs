@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 
 use super::StateDir;
 use super::contents::{self, ALL, CACHE, IGNORE, MARKER};
@@ -13,9 +13,6 @@ use crate::lock_file;
 
 /// Where that is put which was found in the place of a state directory.
 const ASIDE: &str = "aside";
-
-/// The code of all that is said of a directory which is not ours.
-const NOT_OURS: u16 = 618;
 
 /// A state directory that may be used, and what is to be told about it.
 #[derive(Debug)]
@@ -82,7 +79,7 @@ impl StateDir {
         };
         made.map_err(|error| {
             let what = format!("the state directory `{}` cannot be made", self.path.display());
-            let diagnostic = self.unwritten(601, what, &error);
+            let diagnostic = self.unwritten(code::STATE_UNMADE, what, &error);
             if landfall_diag::is_full(error.kind()) {
                 return diagnostic;
             }
@@ -192,14 +189,14 @@ impl StateDir {
             self.path.display(),
             first.to_string_lossy()
         );
-        Err(Diagnostic::refused(NOT_OURS, what)
+        Err(Diagnostic::refused(code::NOT_OURS, what)
             .note("nothing in it was read or changed")
             .help("name an empty or a new directory: `--state DIR` or `LANDFALL_STATE`"))
     }
 
     fn refused(&self, origin: Origin) -> Diagnostic {
         let what = format!("the state directory `{}` cannot be used ({})", self.path.display(), origin.why());
-        let refused = Diagnostic::refused(NOT_OURS, what).note("nothing in it was read or changed");
+        let refused = Diagnostic::refused(code::NOT_OURS, what).note("nothing in it was read or changed");
         match origin {
             Origin::Tracked => refused
                 .help(format!("if it is yours: git rm -r --cached {}", crate::ui::word(&self.path)))
@@ -212,14 +209,14 @@ impl StateDir {
     fn move_aside(&self, origin: Origin) -> Result<Option<Diagnostic>, Diagnostic> {
         let moved = self.try_move_aside().map_err(|error| {
             let what = format!("`{}` was not made here by Landfall ({})", self.path.display(), origin.why());
-            Diagnostic::refused(NOT_OURS, what)
+            Diagnostic::refused(code::NOT_OURS, what)
                 .note(format!("it cannot be moved aside: {error}"))
                 .note("nothing in it was read")
                 .help("remove it, or name another directory: `--state DIR` or `LANDFALL_STATE`")
         })?;
         let Some(aside) = moved else { return Ok(None) };
         let what = format!("`{}` was not made here by Landfall ({})", self.path.display(), origin.why());
-        let told = Diagnostic::warning(NOT_OURS, what)
+        let told = Diagnostic::warning(code::NOT_OURS, what)
             .note(format!("nothing in it was read; it was moved to `{}`", aside.display()));
         let aside = crate::ui::word(&aside);
         Ok(Some(match origin {

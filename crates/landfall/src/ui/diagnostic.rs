@@ -65,13 +65,13 @@ mod tests {
     #[test]
     fn carets_stand_under_what_is_meant_though_escapes_are_longer() {
         let source = "name: \u{1b}[31mweb\u{202e} # x";
-        let diagnostic = Diagnostic::error(103, "`name` is \u{7}wrong")
+        let diagnostic = Diagnostic::error(landfall_diag::code::WRONG_TYPE, "`name` is \u{7}wrong")
             .primary(Place::line("Chart\u{1b}.yaml\n::error::", 1).columns(12, 15).source_from(source), "this");
         let inks = Inks::new();
         let text = inks.show(&render(&diagnostic, &inks), Colour::Off);
         assert_eq!(
             text,
-            "error[LF0103]: `name` is \\x07wrong\n --> Chart\\x1b.yaml\\n::error:::1:12\n  |\n1 | name: \\x1b[31mweb\\u{202e} # x\n  |               ^^^ this\n"
+            "error[LF0803]: `name` is \\x07wrong\n --> Chart\\x1b.yaml\\n::error:::1:12\n  |\n1 | name: \\x1b[31mweb\\u{202e} # x\n  |               ^^^ this\n"
         );
     }
 }

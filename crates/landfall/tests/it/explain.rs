@@ -175,8 +175,11 @@ fn a_values_file_that_is_the_charts_own_is_told_once() {
 fn the_code_of_a_diagnostic_is_explained_and_told_from_a_rule() {
     let sandbox = shop();
     sandbox.run(&["explain", "LF0203"]).exits(0).says("a chart, its values or its templates").says("(exit 1)");
-    let both = sandbox.run(&["explain", "lf0103"]).exits(0);
-    both.says("(exit 2)").says("The rule LF103 is another thing");
+    sandbox.run(&["explain", "LF0203"]).says("reads a value beneath one that is null");
+    sandbox.run(&["explain", "lf0872"]).exits(0).says("(exit 2)").says("landfall schema");
+    sandbox.run(&["explain", "LF0308"]).exits(0).says("(exit 5)");
+    sandbox.run(&["explain", "LF0320"]).exits(0).says("the command goes on");
+    sandbox.run(&["explain", "lf0103"]).exits(2).says("no diagnostic has the code `LF0103`").says("the rule `LF103`?");
     sandbox.run(&["explain", "LF0401"]).exits(0).says("the cluster's API").says("(exit 6)");
     sandbox.run(&["explain", "LF0999"]).exits(2).says("no diagnostic has the code `LF0999`");
     sandbox.run(&["explain", "LF103"]).exits(0).says("waivers:");

@@ -1,4 +1,5 @@
 use landfall_delivery::Outcome;
+use landfall_diag::code;
 
 use crate::finding::{Finding, Severity, Spot, Witness};
 use crate::rule::Rule;
@@ -28,10 +29,12 @@ fn failures(trial: &Trial) -> Vec<Finding> {
         let told = trial.outcome.as_ref().err().into_iter().flatten();
         return told
             // References that resolve nowhere are LF103's; what is only worth knowing is no finding.
-            .filter(|diagnostic| diagnostic.code.0 != 530 && diagnostic.severity >= landfall_diag::Severity::Error)
+            .filter(|diagnostic| {
+                diagnostic.code != code::MISSING_REFERENCE && diagnostic.severity >= landfall_diag::Severity::Error
+            })
             .map(|diagnostic| {
                 // What a trial refuses is said by the server's words.
-                let said = diagnostic.notes.first().filter(|_| diagnostic.code.0 == 411);
+                let said = diagnostic.notes.first().filter(|_| diagnostic.code == code::WOULD_BE_REFUSED);
                 let said = said.map(|words| format!(": {words}")).unwrap_or_default();
                 Finding::of(&RULE, format!("{}{said}", diagnostic.message))
                     .because(format!("{on} would not even begin"))

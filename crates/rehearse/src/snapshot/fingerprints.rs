@@ -1,7 +1,7 @@
 use std::fmt;
 
 use aws_lc_rs::hmac;
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_object::{Object, mask};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -39,7 +39,7 @@ impl Fingerprints {
     pub fn random() -> Result<Self, Diagnostic> {
         let mut key = [0; LENGTH];
         aws_lc_rs::rand::fill(&mut key)
-            .map_err(|_| Diagnostic::error(700, "there is no randomness for the key of a snapshot"))?;
+            .map_err(|_| Diagnostic::error(code::NO_RANDOMNESS, "there is no randomness for the key of a snapshot"))?;
         Ok(Fingerprints::keyed(key))
     }
 

@@ -1,4 +1,4 @@
-use landfall_diag::Diagnostic;
+use landfall_diag::{Code, Diagnostic};
 
 use super::{Order, ProgramError};
 
@@ -37,7 +37,7 @@ impl Order {
 
 impl Refusal {
     /// The refusal as a person reads it.
-    pub fn told(&self, code: u16, message: impl Into<String>) -> Diagnostic {
+    pub fn told(&self, code: Code, message: impl Into<String>) -> Diagnostic {
         Diagnostic::error(code, message).note(self.words.clone())
     }
 }

@@ -1,11 +1,10 @@
 //! Tables of facts in documents: as they are, and written anew with `--fix docs`.
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_rehearse::doctor::{Area, Observation};
 use landfall_rehearse::{FactsBlock, Subject, facts_blocks, facts_table, rule, with_facts};
 
 use super::Sick;
-use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// What the documents say, once they have been mended if that is wanted.
@@ -46,7 +45,7 @@ fn write(sick: &Sick<'_>, block: &FactsBlock, table: &str) -> Result<(), Failure
     let file = &block.place.file;
     let refused = |why: &str, help: &str| {
         let text = format!("{file} was not written: {why}");
-        Failure::new(Exit::Usage, Diagnostic::error(150, text).help(help.to_owned()))
+        Failure::from(Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, text).help(help.to_owned()))
     };
     let Some(root) = sick.place.target.source.directory_on_disk() else {
         return Err(refused("it is read from a commit", "run it in the working tree"));
@@ -61,7 +60,9 @@ fn write(sick: &Sick<'_>, block: &FactsBlock, table: &str) -> Result<(), Failure
     }
     let path = root.join(file);
     let failed = |error: std::io::Error| {
-        Failure::from(Diagnostic::error(653, format!("{file} cannot be written")).note(error.to_string()))
+        Failure::from(
+            Diagnostic::error(code::DOCUMENTS_UNWRITTEN, format!("{file} cannot be written")).note(error.to_string()),
+        )
     };
     let text = std::fs::read_to_string(&path).map_err(failed)?;
     std::fs::write(&path, with_facts(&text, block.place.line, table)).map_err(failed)

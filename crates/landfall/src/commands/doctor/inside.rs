@@ -4,14 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use landfall_cluster::{Cluster, Executed, JobWait, ListOptions, Patch, WriteOptions, readiness};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
 use landfall_rehearse::Subject;
 use landfall_rehearse::doctor::{self, Answer, Area, Observation, PortState, Reached, Resolver, Sight};
 use serde_json::json;
 
 use super::Sick;
-use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// Most pods that are asked in turn.
@@ -62,7 +61,8 @@ fn resolver(sick: &Sick<'_>) -> Result<Resolver, Failure> {
         text.parse::<SocketAddr>().or_else(|_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53)));
     let server = server.map_err(|_| {
         Failure::usage(
-            Diagnostic::error(150, format!("--resolver {text} is no address")).help("as in --resolver 192.0.2.53"),
+            Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, format!("--resolver {text} is no address"))
+                .help("as in --resolver 192.0.2.53"),
         )
     })?;
     Ok(Resolver { servers: vec![server], patience: sick.patience })
@@ -198,13 +198,14 @@ async fn restart_coredns(sick: &Sick<'_>, cluster: &Cluster) -> Result<(), Failu
     if !sick.args.yes {
         let answer = if ui.can_prompt() { ui.ask("Start CoreDNS again? [y/N] ") } else { None };
         if !answer.is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes")) {
-            return Err(Failure::new(
-                Exit::Usage,
-                Diagnostic::error(150, "CoreDNS was not started again: nobody has agreed").help("agree with --yes"),
+            return Err(Failure::from(
+                Diagnostic::error(code::NEEDS_YES, "CoreDNS was not started again: nobody has agreed")
+                    .help("agree with --yes"),
             ));
         }
     }
-    let failed = |why: String| Failure::from(Diagnostic::error(653, "CoreDNS could not be started again").note(why));
+    let failed =
+        |why: String| Failure::from(Diagnostic::error(code::COREDNS, "CoreDNS could not be started again").note(why));
     let stamp = jiff::Timestamp::now().to_string();
     let patch =
         json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": stamp}}}}});

@@ -12,7 +12,7 @@ use landfall_source::{Access, Credentials, HttpClient, Registry, Scheme};
 use super::{Sick, forge_token};
 use crate::context::ClusterChoice;
 use crate::failure::Failure;
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 
 /// The doors of a place: the shell's and the web's.
 const DOORS: [u16; 3] = [22, 80, 443];
@@ -113,7 +113,7 @@ pub(super) async fn forge(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<
         (Some(word), api) => {
             let Some(kind) = ForgeKind::parse(word) else {
                 return Err(Failure::usage(
-                    Diagnostic::error(150, format!("--forge {word}: there is no such forge"))
+                    Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, format!("--forge {word}: there is no such forge"))
                         .help("github, gitlab or gitea"),
                 ));
             };

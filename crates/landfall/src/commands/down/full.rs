@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use landfall_cluster::Cluster;
 use landfall_delivery::{Removal, Unit};
-use landfall_diag::DISK_FULL;
+use landfall_diag::code;
 use landfall_release::{ListFilter, Releases, Status};
 
 use crate::context::{Context, Place};
@@ -15,13 +15,13 @@ use crate::failure::{Failure, Outcome};
 
 /// Whether a command failed because the disk is full.
 pub(super) fn is_why(failure: &Failure) -> bool {
-    failure.diagnostics.iter().any(|diagnostic| diagnostic.code.0 == DISK_FULL)
+    failure.diagnostics.iter().any(|diagnostic| diagnostic.code == code::DISK_FULL)
 }
 
 /// The same of a removal that came to its end.
 pub(super) fn of(removal: &Removal) -> Option<Failure> {
     let mut diagnostics = removal.units.iter().flat_map(|unit| &unit.diagnostics);
-    diagnostics.find(|diagnostic| diagnostic.code.0 == DISK_FULL).cloned().map(Failure::from)
+    diagnostics.find(|diagnostic| diagnostic.code == code::DISK_FULL).cloned().map(Failure::from)
 }
 
 /// Removes an embedded cluster as it is, where nothing but `wanted` lives on it; what else does is told instead.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use landfall_cluster::Cluster;
 use landfall_delivery::{Explainer, Overrides, Unit};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_engine::WallClock;
 use landfall_release::{Driver, Record, Releases, Status};
 
@@ -21,8 +21,11 @@ pub(super) async fn explainers(context: &Context, args: &ExplainArgs) -> Result<
     let given = [&values.values, &values.set, &values.set_string, &values.set_json, &values.set_file];
     if given.iter().any(|given| !given.is_empty()) || !values.set_literal.is_empty() {
         return Err(Failure::usage(
-            Diagnostic::error(170, "--deployed explains the values of the record, and others are given")
-                .help("leave out either --deployed or the values"),
+            Diagnostic::error(
+                code::VALUES_BESIDE_RECORD,
+                "--deployed explains the values of the record, and others are given",
+            )
+            .help("leave out either --deployed or the values"),
         ));
     }
     let cluster = ClusterArgs {
@@ -64,7 +67,7 @@ async fn of_cluster(
     let driver = Driver::named(named).ok_or_else(|| {
         Failure::usage(
             Diagnostic::error(
-                171,
+                code::RECORDS_ELSEWHERE,
                 format!("releases are not read from where HELM_DRIVER={} keeps them", named.unwrap_or_default()),
             )
             .help("unset HELM_DRIVER, or set it to `secret` or `configmap`"),
@@ -126,7 +129,7 @@ fn none(args: &ExplainArgs, mut known: Vec<String>) -> Failure {
         (None, Some(revision)) => format!("nothing of this is deployed in a revision {revision}"),
         (None, None) => "nothing of this is deployed".to_owned(),
     };
-    let mut diagnostic = Diagnostic::error(301, what);
+    let mut diagnostic = Diagnostic::error(code::NO_RELEASE, what);
     if !known.is_empty() {
         diagnostic = diagnostic.note(format!("releases: {}", known.join(", "))).help("say which: --release NAME");
     }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use landfall_delivery::{Builder, Candidate, ImageBuild, Imported, Shipping, UsedImage, image_builds, used_images};
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 
 use crate::cli::UpArgs;
 use crate::context::{ClusterChoice, Context, Place};
-use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// What becomes of the declared builds.
@@ -55,9 +54,8 @@ impl Builds {
             if wanted.is_empty() {
                 return Ok(Builds::Simulated(wanted));
             }
-            return Err(Failure::new(
-                Exit::Unreachable,
-                Diagnostic::error(615, format!("nobody here builds images ({})", wanted.join(", ")))
+            return Err(Failure::from(
+                Diagnostic::error(code::NO_BUILDER, format!("nobody here builds images ({})", wanted.join(", ")))
                     .note("neither docker nor podman nor buildctl is installed and answers")
                     .note("nothing was changed")
                     .help("build and push them elsewhere, then deliver with --no-build"),
@@ -70,8 +68,11 @@ impl Builds {
         }
         let Some(root) = place.target.source.directory_on_disk() else {
             return Err(Failure::usage(
-                Diagnostic::error(149, "images are built from a working tree, and this is a commit or an archive")
-                    .help("deliver it with --no-build, with images that were built from that commit"),
+                Diagnostic::error(
+                    code::NEEDS_WORKING_TREE,
+                    "images are built from a working tree, and this is a commit or an archive",
+                )
+                .help("deliver it with --no-build, with images that were built from that commit"),
             ));
         };
         let directory = &place.target.directory;
@@ -135,5 +136,5 @@ pub(crate) fn say_shipped(context: &Context, shipped: &Imported) {
 }
 
 pub(crate) fn interrupted() -> Failure {
-    Failure::new(Exit::Interrupted, Diagnostic::error(606, "interrupted; nothing was changed on the cluster"))
+    Failure::from(Diagnostic::error(code::INTERRUPTED_BEFORE, "interrupted; nothing was changed on the cluster"))
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use landfall_chart::{API_VERSION_V1, Chart, Dependency, Lock, PackageOptions, digest, package};
-use landfall_diag::{Diagnostic, without_passwords};
+use landfall_diag::{Diagnostic, code, without_passwords};
 use landfall_source::{
     Access, HttpClient, Index, IndexEntry, Reference, RepositoryEntry, cached_index, join_url, same_url,
 };
@@ -56,7 +56,7 @@ enum Unsigned {
 /// A dependency whose repository has no index here: what could not be fetched was told already.
 fn without_index(wanted: &Dependency, stop: Stop) -> Stop {
     let diagnostic = Diagnostic::error(
-        508,
+        code::NO_INDEX,
         format!("dependency `{}` cannot be chosen: the index of {} is not here", wanted.name, wanted.repository),
     )
     .help("check the address under `dependencies:` in Chart.yaml, and the network");
@@ -114,10 +114,13 @@ impl<'w> Filling<'w> {
 
     fn load(&self) -> Result<Chart, Stop> {
         let status = fs::metadata(&self.directory).map_err(|error| {
-            Stop::words(200, format!("could not find {}: {}", self.shown, place::go_words("stat", &self.shown, &error)))
+            Stop::words(
+                code::NO_CHART,
+                format!("could not find {}: {}", self.shown, place::go_words("stat", &self.shown, &error)),
+            )
         })?;
         if !status.is_dir() {
-            return Err(Stop::words(200, "only unpacked charts can be updated"));
+            return Err(Stop::words(code::NO_CHART, "only unpacked charts can be updated"));
         }
         place::load(self.world, &self.directory, &self.shown)
     }
@@ -142,7 +145,7 @@ impl<'w> Filling<'w> {
                 let (lock, file) =
                     if first { ("requirements.lock", "requirements.yaml") } else { ("Chart.lock", "Chart.yaml") };
                 return Err(Stop::words(
-                    220,
+                    code::UNSETTLED_DEPENDENCIES,
                     format!(
                         "the lock file ({lock}) is out of sync with the dependencies file ({file}). Please update the dependencies"
                     ),
@@ -160,7 +163,7 @@ impl<'w> Filling<'w> {
             .collect();
         if !unknown.is_empty() {
             return Err(Stop::words(
-                514,
+                code::NO_CHART_REPOSITORY,
                 format!(
                     "no repository definition for {}. Please add the missing repos via 'helm repo add'",
                     unknown.join(", ")
@@ -193,7 +196,10 @@ impl<'w> Filling<'w> {
         let file = if first { "requirements.lock" } else { "Chart.lock" };
         let path = self.directory.join(file);
         if let Ok(target) = fs::read_link(&path) {
-            return Err(Stop::words(217, format!("the {file} file is a symlink to {:?}", target.to_string_lossy())));
+            return Err(Stop::words(
+                code::BAD_LINK,
+                format!("the {file} file is a symlink to {:?}", target.to_string_lossy()),
+            ));
         }
         write_whole(&path, landfall_yaml::emit(&lock).unwrap_or_default().as_bytes())
     }
@@ -237,7 +243,7 @@ impl<'w> Filling<'w> {
                 "\nNote that repositories must be URLs or aliases. For example, to refer to the \"example\"\nrepository, use \"https://charts.example.com/\" or \"@example\" instead of\n\"example\". Don't forget to add the repo, too ('helm repo add').",
             );
         }
-        Err(Stop::words(514, words))
+        Err(Stop::words(code::NO_SUCH_CHART, words))
     }
 
     /// Fetches the indexes of repositories that nobody has added (helm: `ensureMissingRepos`).
@@ -311,7 +317,7 @@ impl<'w> Filling<'w> {
         for wanted in asked {
             let range = Constraint::parse(&wanted.version).map_err(|error| {
                 let words = format!("dependency {:?} has an invalid version/constraint format: {error}", wanted.name);
-                Stop::words(220, words)
+                Stop::words(code::UNSETTLED_DEPENDENCIES, words)
             })?;
             let chosen = |version: &str| Dependency {
                 name: wanted.name.clone(),
@@ -354,7 +360,7 @@ impl<'w> Filling<'w> {
                 })?;
                 let Some(versions) = index.versions(&wanted.name) else {
                     let words = format!("{} chart not found in repo {}", wanted.name, wanted.repository);
-                    return Err(Stop::words(514, words));
+                    return Err(Stop::words(code::NO_SUCH_CHART, words));
                 };
                 match versions.iter().find(|entry| !entry.urls.is_empty() && fits(&entry.version)) {
                     Some(entry) => locked.push(chosen(&entry.version)),
@@ -366,7 +372,7 @@ impl<'w> Filling<'w> {
             return Ok(locked);
         }
         Err(Stop::words(
-            514,
+            code::NO_SUCH_CHART,
             format!(
                 "can't get a valid version for {} subchart(s): {}. Make sure a matching chart version exists in the repo, or change the version constraint in Chart.yaml",
                 missing.len(),
@@ -379,7 +385,10 @@ impl<'w> Filling<'w> {
     fn fetch(&mut self, locked: &mut [Dependency]) -> Result<(), Stop> {
         let charts = self.directory.join("charts");
         if charts.exists() && !charts.is_dir() {
-            return Err(Stop::words(217, format!("{:?} is not a directory", format!("{}/charts", self.shown))));
+            return Err(Stop::words(
+                code::BAD_LINK,
+                format!("{:?} is not a directory", format!("{}/charts", self.shown)),
+            ));
         }
         fs::create_dir_all(&charts)?;
         writeln!(self.out(), "Saving {} charts", locked.len())?;
@@ -412,7 +421,7 @@ impl<'w> Filling<'w> {
             let path = charts.join(&name);
             let chart = place::load(self.world, &path, &format!("{}/charts/{name}", self.shown)).map_err(|stop| {
                 let inner = stop.helm_words();
-                Stop::words(200, format!("unable to load chart '{}': {inner}", path.display()))
+                Stop::words(code::NO_CHART, format!("unable to load chart '{}': {inner}", path.display()))
             })?;
             let version = &chart.metadata.version;
             if !landfall_chart::is_compatible(&dependency.version, version) {
@@ -420,14 +429,17 @@ impl<'w> Filling<'w> {
                     "dependency {name} at version {version} does not satisfy the constraint {}",
                     dependency.version
                 );
-                return Err(Stop::words(220, words));
+                return Err(Stop::words(code::UNSETTLED_DEPENDENCIES, words));
             }
             return Ok(());
         }
         if is_local(dependency) {
             let chart = self.local_chart(&dependency.repository)?;
             if !landfall_chart::is_compatible(&dependency.version, &chart.metadata.version) {
-                return Err(Stop::words(220, format!("can't get a valid version for dependency {name}")));
+                return Err(Stop::words(
+                    code::UNSETTLED_DEPENDENCIES,
+                    format!("can't get a valid version for dependency {name}"),
+                ));
             }
             let packed = package(&chart, PackageOptions::default())?;
             dependency.version.clone_from(&chart.metadata.version);
@@ -493,7 +505,7 @@ impl<'w> Filling<'w> {
     fn find(&mut self, wanted: &Dependency) -> Result<(String, IndexEntry, HttpClient), Stop> {
         let lost = |why: &str| {
             // Helm names the address here, which it has not found.
-            Stop::words(514, format!("could not find : {why}"))
+            Stop::words(code::NO_SUCH_CHART, format!("could not find : {why}"))
         };
         let version = Version::parse(&wanted.version).ok();
         let same = |entry: &&IndexEntry| {
@@ -558,7 +570,7 @@ impl<'w> Filling<'w> {
             return Ok(absolute);
         }
         let shown = if path.starts_with('/') { path.to_owned() } else { go_join(&self.shown, path) };
-        Err(Stop::words(506, format!("directory {shown} not found")))
+        Err(Stop::words(code::NOT_IN_TREE, format!("directory {shown} not found")))
     }
 
     fn local_chart(&self, repository: &str) -> Result<Chart, Stop> {
