@@ -41,7 +41,12 @@ pub(crate) fn without_literals(text: &str) -> String {
 
 /// The text with items under `#[cfg(test)]` blanked out too; takes what [`without_literals`] gave.
 pub(crate) fn without_tests(code: &str) -> String {
-    let mut out = code.as_bytes().to_vec();
+    with_literals_without_tests(code, code)
+}
+
+/// The same of the text itself, its literals and comments kept; takes what [`without_literals`] gave of it.
+pub(crate) fn with_literals_without_tests(code: &str, text: &str) -> String {
+    let mut out = text.as_bytes().to_vec();
     let mut from = 0;
     while let Some(found) = code[from..].find("#[cfg(test)]") {
         let start = from + found;

@@ -1,5 +1,6 @@
 //! The house rules that the compiler does not know.
 
+mod codes;
 mod dependencies;
 mod limits;
 mod rooms;
@@ -14,7 +15,9 @@ pub(crate) fn run(root: &Path) -> Result<Vec<String>, String> {
     let metadata = dependencies::Metadata::load(root)?;
     let mut findings = rooms::check(&metadata);
     findings.extend(dependencies::check(root, &metadata)?);
-    findings.extend(sources::check(&tree::text_files(root)?));
+    let files = tree::text_files(root)?;
+    findings.extend(sources::check(&files));
+    findings.extend(codes::check(&files));
     findings.extend(limits::check(root)?);
     Ok(findings)
 }
