@@ -97,6 +97,8 @@ pub struct Synced {
 /// All that has to be known to keep an application's status, also by a process that resumes the sync.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Course {
+    /// Whole: it is written into the sealed journal alone.
+    #[serde(serialize_with = "landfall_object::revealed")]
     application: Object,
     revision: String,
     resources: Vec<ObjectKey>,

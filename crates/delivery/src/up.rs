@@ -135,15 +135,10 @@ pub struct UnitPlan {
     pub revision: i64,
     /// Whether there is nothing to do.
     pub unchanged: bool,
-    /// The plan; values of secrets masked where it is serialised.
-    #[serde(serialize_with = "masked")]
+    /// The plan.
     pub plan: landfall_engine::Plan,
     /// What would be done, in order.
     pub changes: Vec<crate::summary::Change>,
-}
-
-fn masked<S: serde::Serializer>(plan: &landfall_engine::Plan, serializer: S) -> Result<S::Ok, S::Error> {
-    serde::Serialize::serialize(&plan.masked(), serializer)
 }
 
 impl Session {

@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use crate::is_mutant;
+
 /// What stands for a password in an address, as Go writes it.
 const HIDDEN: &str = "***";
 
@@ -9,6 +11,9 @@ const HIDDEN: &str = "***";
 ///
 /// Everything that is told passes through here: [`Diagnostic`](crate::Diagnostic) sees to its own texts.
 pub fn without_passwords(text: &str) -> Cow<'_, str> {
+    if is_mutant("addresses") {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::new();
     let mut done = 0;
     for (at, sign) in text.match_indices("://") {

@@ -17,6 +17,7 @@ mod address;
 pub mod code;
 mod diagnostic;
 mod full;
+mod mutant;
 mod plain;
 mod similar;
 
@@ -24,5 +25,6 @@ pub use address::without_passwords;
 pub use code::{Code, Ending};
 pub use diagnostic::{Diagnose, Diagnostic, Label, Place, Severity};
 pub use full::{disk_full, disk_full_in, disk_full_words, is_full};
+pub use mutant::is_mutant;
 pub use plain::{LONGEST_LINE, render_plain, render_shown};
 pub use similar::nearest;

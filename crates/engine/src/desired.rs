@@ -1,6 +1,7 @@
 use landfall_cluster::{JobWait, Propagation};
 use landfall_object::{Object, ObjectKey};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What a front door wants done: phases of items, in order.
 ///
@@ -99,6 +100,23 @@ pub enum Task {
         /// Seconds, at most.
         timeout: u64,
     },
+}
+
+impl Task {
+    /// The task as JSON with the values of its Secrets, as [`crate::Plan::revealed`] has it.
+    pub(crate) fn revealed(&self) -> serde_json::Result<Value> {
+        let mut task = serde_json::to_value(self)?;
+        match self {
+            Task::Apply { object, previous, .. } => {
+                task["object"] = serde_json::to_value(object.revealed())?;
+                task["previous"] = serde_json::to_value(previous.as_ref().map(Object::revealed))?;
+            }
+            Task::Ensure { object } => task["object"] = serde_json::to_value(object.revealed())?,
+            Task::Hook(hook) => task["object"] = serde_json::to_value(hook.object.revealed())?,
+            Task::Delete { .. } | Task::Keep { .. } | Task::Wait { .. } => {}
+        }
+        Ok(task)
+    }
 }
 
 /// How an object is written.

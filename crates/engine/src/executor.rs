@@ -136,7 +136,7 @@ impl Executor {
             id: options.operation.clone(),
             target: plan.target.clone(),
             kind: plan.kind.clone(),
-            plan: serde_json::to_value(plan).map_err(|error| not_resumable(&options.operation, &error.to_string()))?,
+            plan: plan.revealed().map_err(|error| not_resumable(&options.operation, &error.to_string()))?,
             detail: options.detail,
             started_at: self.clock.now().to_string(),
         };

@@ -1,5 +1,6 @@
 use landfall_object::{Object, ObjectKey, mask};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::change::FieldChange;
 use crate::desired::{PhaseRuns, Task};
@@ -42,8 +43,8 @@ pub struct Wave {
     pub steps: Vec<Step>,
 }
 
-/// A live object as the plan saw it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A live object as the plan saw it; serialises without the digest of a Secret, which confirms a guess at its values.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Seen {
     /// Which.
     pub key: ObjectKey,
@@ -51,6 +52,30 @@ pub struct Seen {
     pub digest: Option<String>,
     /// Its uid, with which it may be deleted; absent when there was none.
     pub uid: Option<String>,
+}
+
+/// As a [`Seen`] is written down.
+#[derive(Serialize)]
+struct Written<'s> {
+    key: &'s ObjectKey,
+    digest: Option<&'s str>,
+    uid: Option<&'s str>,
+}
+
+impl Seen {
+    fn revealed(&self) -> Written<'_> {
+        Written { key: &self.key, digest: self.digest.as_deref(), uid: self.uid.as_deref() }
+    }
+}
+
+impl Serialize for Seen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut written = self.revealed();
+        if mask::is_secret(&Object::new(&self.key)) {
+            written.digest = written.digest.map(|_| mask::MASK);
+        }
+        written.serialize(serializer)
+    }
 }
 
 /// What a step does, as far as can be told beforehand.
@@ -117,24 +142,23 @@ pub struct Step {
 }
 
 impl Plan {
-    /// The plan as it may be shown: values of secrets masked, and no digest of a Secret by which one could be guessed.
+    /// The plan as JSON with the values of its Secrets, from which it can be carried out: for the sealed journal of a run
+    /// that is not over, and for nobody else. As it serialises otherwise, those are masked, and so are the digests of
+    /// live Secrets, by which a value could be guessed.
     ///
-    /// It cannot be carried out: only a journal keeps what that needs.
-    #[must_use]
-    pub fn masked(&self) -> Plan {
-        let mut plan = self.clone();
-        for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.waves).flat_map(|wave| &mut wave.steps) {
-            match &mut step.task {
-                Task::Apply { object, previous, .. } => mask::hide(previous.as_mut(), Some(object)),
-                Task::Ensure { object } => mask::hide(None, Some(object)),
-                Task::Hook(hook) => mask::hide(None, Some(&mut hook.object)),
-                Task::Delete { .. } | Task::Keep { .. } | Task::Wait { .. } => {}
+    /// # Errors
+    /// When something of it is no JSON.
+    pub fn revealed(&self) -> serde_json::Result<Value> {
+        let mut plan = serde_json::to_value(self)?;
+        for (phase, at) in self.phases.iter().enumerate() {
+            for (wave, at) in at.waves.iter().enumerate() {
+                for (step, at) in at.steps.iter().enumerate() {
+                    plan["phases"][phase]["waves"][wave]["steps"][step]["task"] = at.task.revealed()?;
+                }
             }
         }
-        for seen in plan.seen.iter_mut().filter(|seen| mask::is_secret(&Object::new(&seen.key))) {
-            seen.digest = seen.digest.as_ref().map(|_| mask::MASK.to_owned());
-        }
-        plan
+        plan["seen"] = self.seen.iter().map(|seen| serde_json::to_value(seen.revealed())).collect::<Result<_, _>>()?;
+        Ok(plan)
     }
 
     /// All steps in order, those for failure included.
@@ -192,12 +216,14 @@ mod tests {
             timeout: 1,
         };
         let plan = plan(&desired, &Live::new([secret("a", "hunter1")])).expect("it can be planned");
-        let whole = serde_json::to_string(&plan).expect("serialises");
-        let shown = serde_json::to_string(&plan.masked()).expect("serialises");
+        let journalled = plan.revealed().expect("serialises");
+        let whole = journalled.to_string();
+        let shown = serde_json::to_string(&plan).expect("serialises");
         assert!(["hunter2", "hunter3", "hunter4", "hunter5"].iter().all(|value| whole.contains(value)), "{whole}");
         assert!(!shown.contains("hunter"), "{shown}");
         let digest = plan.seen.iter().find_map(|seen| seen.digest.clone()).expect("one is there");
         assert!(whole.contains(&digest) && !shown.contains(&digest), "{shown}");
-        assert_eq!((plan.masked().digest, plan.masked().steps().count()), (plan.digest.clone(), 3));
+        assert!(shown.contains(&plan.digest), "{shown}");
+        assert_eq!(serde_json::from_value::<Plan>(journalled).expect("a plan"), plan);
     }
 }

@@ -38,6 +38,6 @@ pub use gvk::{Gvk, Gvr};
 pub use health::{Health, HealthStatus};
 pub use key::ObjectKey;
 pub use list::flattened;
-pub use object::{NotAnObject, Object, OwnerReference, at};
+pub use object::{NotAnObject, Object, OwnerReference, Revealed, at, revealed};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
 pub use simulated::{ASSUMED, BUILT_IN, SIMULATED};

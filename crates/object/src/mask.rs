@@ -4,6 +4,7 @@
 //! what is shown has often not met a server yet, and a list, a sealed secret's template, a record of Helm's or a slip
 //! of the pen (`kind: secret`) holds the same values.
 
+use landfall_diag::is_mutant;
 use serde_json::{Map, Value};
 
 use crate::Object;
@@ -130,6 +131,12 @@ fn hides_in(fields: &Fields, secrecy: Secrecy, steps: &[&str]) -> bool {
     }
 }
 
+/// Whether [`mask`] could change anything: what nearly every object is answered with, without a copy of it.
+pub(crate) fn may_hide(object: &Object) -> bool {
+    let fields = object.map();
+    secrecy(fields) != Secrecy::None || is_sealed(fields) || fields.contains_key("items")
+}
+
 /// The object with every secret value replaced by [`MASK`]; anything that holds none is returned as it is.
 pub fn mask(object: &Object) -> Object {
     let mut object = object.clone();
@@ -146,6 +153,9 @@ pub fn pair(left: Option<&Object>, right: Option<&Object>) -> (Option<Object>, O
 
 /// As [`pair`], in place.
 pub fn hide(left: Option<&mut Object>, right: Option<&mut Object>) {
+    if is_mutant("shown-secrets") {
+        return;
+    }
     // A side that is not there has no fields.
     let (mut no_left, mut no_right) = (Fields::new(), Fields::new());
     let (left, right) = (left.map_or(&mut no_left, Object::map_mut), right.map_or(&mut no_right, Object::map_mut));

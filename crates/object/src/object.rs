@@ -1,17 +1,35 @@
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use landfall_diag::is_mutant;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{Gvk, ObjectKey};
+use crate::{Gvk, ObjectKey, mask};
 
 /// A Kubernetes object: a JSON map with accessors for what every kind shares.
 ///
 /// Invariant: the value is a JSON map. Nothing else is promised: `metadata` may be missing or of a wrong type, and
 /// then the accessors answer as if the field were absent.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+///
+/// It serialises as it may be shown, with the values of Secrets masked ([`mask`]); what a cluster, a record or
+/// a sealed journal needs whole is asked for by name: [`Object::revealed`].
+#[derive(Clone, PartialEq, Eq)]
 pub struct Object(Value);
+
+/// An object that serialises whole, with the values of Secrets in it: for the wire to a cluster, for storage that is
+/// sealed or the cluster's own, and for what a user asked for in so many words. Never for what is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Revealed<'o>(&'o Value);
+
+/// Serialises an object of a derived type whole: `#[serde(serialize_with = "landfall_object::revealed")]`, where
+/// [`Revealed`] says that it may.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn revealed<S: Serializer>(object: &Object, serializer: S) -> Result<S::Ok, S::Error> {
+    object.revealed().serialize(serializer)
+}
 
 /// The JSON value is not a map, so it cannot be a Kubernetes object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +101,11 @@ impl Object {
     /// The whole value.
     pub fn into_value(self) -> Value {
         self.0
+    }
+
+    /// The object as something that serialises with the values of Secrets in it; [`Revealed`] says who may ask.
+    pub fn revealed(&self) -> Revealed<'_> {
+        Revealed(&self.0)
     }
 
     /// The top-level fields.
@@ -317,9 +340,14 @@ impl TryFrom<Value> for Object {
     }
 }
 
-impl From<Object> for Value {
-    fn from(object: Object) -> Value {
-        object.0
+impl Serialize for Object {
+    /// As it may be shown: what is serialised ends in output, files and logs. [`Object::revealed`] is the other way.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if mask::may_hide(self) && !is_mutant("serialised-secrets") {
+            mask::mask(self).0.serialize(serializer)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
@@ -417,6 +445,30 @@ mod tests {
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}, "data": {"k": "c2VjcmV0"}}),
         );
         assert_eq!(format!("{:?}", object.expect("a map")), "Object(Secret n/s)");
+    }
+
+    #[test]
+    fn what_is_serialised_shows_no_value_of_a_secret_unless_it_is_asked_for_by_name() {
+        #[derive(Serialize)]
+        struct Sent {
+            #[serde(serialize_with = "revealed")]
+            object: Object,
+        }
+        let secret =
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"k": "c2VjcmV0"}});
+        let plain =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "s"}, "data": {"k": "c2VjcmV0"}});
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": [secret, plain]});
+        for value in [secret.clone(), list] {
+            let object = Object::from_value(value.clone()).expect("a map");
+            let shown = serde_json::to_value(&object).expect("serialises");
+            assert_eq!(shown, *mask::mask(&object).value());
+            assert_ne!(shown, value);
+            assert_eq!(serde_json::to_value(object.revealed()).expect("serialises"), value);
+            assert_eq!(serde_json::to_value(Sent { object }).expect("serialises"), json!({"object": value}));
+        }
+        let object = Object::from_value(plain.clone()).expect("a map");
+        assert_eq!(serde_json::to_value(&object).expect("serialises"), plain);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use landfall_object::Object;
 use landfall_object::diff::changes;
 use landfall_object::schema::Schemas;
-use landfall_object::{Object, mask};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -66,11 +66,7 @@ pub fn differences(first: &[DesiredUnit], second: &[DesiredUnit]) -> Vec<Differe
     let mut found = Vec::new();
     for (name, a, b) in pairs {
         let (old, new) = (placeless(&a.object), placeless(&b.object));
-        let (masked_old, masked_new) = mask::pair(Some(&old), Some(&new));
-        let fields: Vec<FieldDifference> = masked_old
-            .zip(masked_new)
-            .map(|(old, new)| changes(&old, &new, &schemas))
-            .unwrap_or_default()
+        let fields: Vec<FieldDifference> = changes(&old, &new, &schemas)
             .into_iter()
             .map(|change| FieldDifference { path: change.path, first: change.from, second: change.to })
             .collect();

@@ -21,7 +21,6 @@ mod charts;
 mod error;
 mod git;
 mod http;
-mod mutant;
 mod openpgp;
 mod private_file;
 mod program;
@@ -45,7 +44,7 @@ pub use error::SourceError;
 pub use http::{
     Access, CertificateCheck, CredentialScope, HttpClient, PATIENCE, Redirects, Reply, host_of, resolve_url, same_url,
 };
-pub use mutant::is_mutant;
+pub use landfall_diag::is_mutant;
 pub use openpgp::{KeyOwner, Keyring, OpenPgpError, SignedText, Signer};
 pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program};
 pub use provenance::{Verification, provenance_text, verify_archive};

@@ -1,4 +1,5 @@
-//! Guards that the attack suite opens, to show that it would see them gone (`conformance attack --selftest`).
+//! Guards that the suites of attacks and canaries open, to show that they would see them gone (`conformance attack
+//! --selftest`, `conformance canary --selftest`).
 //!
 //! A guard asks beside its own question whether it was told to stand open. That it can be told at all is compiled into
 //! builds with debug assertions only, which the tests' profile `ci` has and `release` and `dist` have not: what users get
