@@ -593,7 +593,11 @@ mod tests {
             check_arguments("web", &file, &arguments).map_err(|found| found[0].code)
         };
         assert_eq!(check("API_URL"), Ok(()));
-        assert_eq!((check("PATH"), check("LD_PRELOAD")), (Err(171), Err(171)), "declared or not");
+        assert_eq!(
+            (check("PATH"), check("LD_PRELOAD")),
+            (Err(code::RESERVED_BUILD_ARGUMENT), Err(code::RESERVED_BUILD_ARGUMENT)),
+            "declared or not"
+        );
         assert_eq!(check("API_URI"), Err(code::UNDECLARED_BUILD_ARGUMENT));
         assert!(check_image("web", "--config=/x").is_err() && check_image("web", "a b").is_err());
     }
