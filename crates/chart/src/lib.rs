@@ -38,6 +38,7 @@ mod record;
 mod render;
 mod schema;
 mod tree;
+mod unit;
 mod values;
 mod warning;
 
@@ -67,6 +68,7 @@ pub use render::{
 };
 pub use schema::SchemaDocuments;
 pub use tree::{Bytes, MAX_CHART_SIZE, MAX_FILE_SIZE, Tree, TreeError, walk_order};
+pub use unit::{Part, RenderedObject, RenderedUnit, path_steps};
 pub use values::{
     MAX_VALUES_SIZE, Origins, SetFlag, Setting, Source, ValueLayers, ValuesHistory, recorded_values, values_from_json,
     values_over,

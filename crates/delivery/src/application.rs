@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use landfall_apps::{Application, Fault, FieldStep, HelmSource, Project, Source};
-use landfall_chart::{Chart, KubeVersion, SchemaCheck, SetFlag, ValueLayers};
+use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Code, Diagnose, Diagnostic, Place, code};
 use landfall_object::{Object, mask};
 use landfall_source::{FetchedChart, SourceError, SourceTree, read_archive, repository_key, schema_documents};
@@ -16,7 +16,7 @@ use landfall_yaml::Step;
 use crate::Target;
 use crate::target::join;
 use crate::unit::{
-    BoundApplication, ChartSource, Door, Overrides, Part, RenderSettings, Selection, Unit, UnitSource, add_overrides,
+    BoundApplication, ChartSource, Door, Overrides, RenderSettings, Selection, Unit, UnitSource, add_overrides,
     load_chart,
 };
 use crate::up::Candidate;

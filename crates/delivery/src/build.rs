@@ -8,7 +8,7 @@ mod smoke;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use landfall_chart::values_to_json;
+use landfall_chart::{RenderedUnit, values_to_json};
 use landfall_diag::{Code, Diagnostic, code, nearest};
 use landfall_project::Build;
 use landfall_source::{Order, Refusal, is_mutant};
@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 pub use nodes::Imported;
 
 use crate::images::UsedImage;
-use crate::rendering::{RenderedUnit, render_offline};
+use crate::rendering::render_offline;
 use crate::up::Candidate;
 
 /// Labels of built images that say with which arguments they were made: this, and the argument's name.

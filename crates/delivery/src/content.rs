@@ -1,11 +1,9 @@
 //! What a chart renders to, as a release takes it.
 
-use landfall_chart::Rendered;
+use landfall_chart::{Rendered, RenderedUnit};
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::{Object, ObjectKey};
 use landfall_release::{Content, manifest_objects};
-
-use crate::rendering::RenderedUnit;
 
 /// The content of a release.
 pub(crate) fn content(rendered: &Rendered) -> Result<Content, Vec<Diagnostic>> {

@@ -7,12 +7,12 @@ mod secrets;
 mod story;
 
 use landfall_chart::{
-    Capabilities, FieldOrigin, Manifest, Operation, Origin, Provenance, Reason, RenderOptions, Rendered, Source,
-    TemplateOptions, Tracing, ValuesHistory,
+    Capabilities, FieldOrigin, Manifest, Operation, Origin, Provenance, Reason, RenderOptions, Rendered, RenderedUnit,
+    Source, TemplateOptions, Tracing, ValuesHistory,
 };
 use landfall_diag::{Diagnostic, Place};
 
-use crate::rendering::{RenderedUnit, Turn, render_with};
+use crate::rendering::{Turn, render_with};
 use crate::unit::{Unit, UnitSource};
 use recorded::Recorded;
 use secrets::Secrets;

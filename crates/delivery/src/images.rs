@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use landfall_chart::RenderedUnit;
 use landfall_diag::Diagnostic;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::rendering::{RenderedUnit, render_offline};
+use crate::rendering::render_offline;
 use crate::unit::Unit;
 
 /// Lists of a pod's containers.

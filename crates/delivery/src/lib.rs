@@ -50,20 +50,19 @@ pub use forward::{Forward, ForwardEvent, ForwardWish, PortPair, find_forward};
 pub use history::{HistoryLine, Reverted};
 pub use images::{UsedImage, used_images};
 pub use k3d::{K3d, Made};
+pub use landfall_chart::{Part, RenderedObject, RenderedUnit, path_steps};
 pub use landfall_release::HookRuns;
 pub use lookup::{LiveLookup, listed};
 pub use ports::{holder, is_busy};
 pub use references::{Missing, Unresolved, User, unresolved};
-pub use rendering::{
-    RenderedObject, RenderedUnit, Turn, capabilities, path_steps, render_offline, render_unit, render_with,
-};
+pub use rendering::{Turn, capabilities, render_offline, render_unit, render_with};
 pub use session::{Elsewhere, INTERRUPTED, Offers, Progress, Session};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
 pub use summary::{Address, Change, FailureReport, Outcome, PodLine, Summary, UnitSummary};
 pub use target::{Target, TargetKind, TargetPlace, TargetQuery, slug};
 pub use unit::{
-    BoundApplication, ChartSource, Door, NamedFile, Overrides, Part, PlainManifest, RenderSettings, Selection, StandIn,
-    Unit, UnitSource,
+    BoundApplication, ChartSource, Door, NamedFile, Overrides, PlainManifest, RenderSettings, Selection, StandIn, Unit,
+    UnitSource,
 };
 pub use unserved::{Brought, Reason, Unserved, unserved};
 pub use up::{Candidate, References, Tries, UnitPlan, UpOptions, services};

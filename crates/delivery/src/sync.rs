@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use landfall_apps::{Applications, HealthWait, PreparedSync, Project, SyncRequest, SyncStatus, Target};
+use landfall_chart::RenderedUnit;
 use landfall_cluster::Propagation;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::Event;
@@ -10,7 +11,6 @@ use landfall_object::{Gvk, ObjectKey};
 use landfall_release::{HookRuns, manifest_objects};
 use tokio::sync::mpsc::Sender;
 
-use crate::rendering::RenderedUnit;
 use crate::session::{Progress, Session, operation_id};
 use crate::summary::{Outcome, UnitSummary, changes, unchanged};
 use crate::unit::{BoundApplication, Unit};

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use landfall_apps::{Application, Project};
-use landfall_chart::{Chart, KubeVersion, SchemaCheck, SchemaDocuments, SetFlag, ValueLayers};
+use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SchemaDocuments, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::Object;
 use landfall_project::ReleaseSpec;
@@ -141,16 +141,6 @@ pub struct RenderSettings {
     pub kube_version: Option<KubeVersion>,
     /// The API versions that templates see; the cluster's when empty.
     pub api_versions: Vec<String>,
-}
-
-/// Whether something takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Part {
-    /// It does.
-    #[default]
-    Taken,
-    /// It is left out.
-    LeftOut,
 }
 
 /// An object read from a file as it is.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_chart::{Capabilities, Operation, Tracing};
+use landfall_chart::{Capabilities, Operation, RenderedUnit, Tracing};
 use landfall_cluster::Scope;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Fate, kinds_defined};
@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 use self::checked::definitions;
 use self::tried::{Course, Tried};
 use crate::content::{content, is_workload, narrowed};
-use crate::rendering::{RenderedUnit, Turn, capabilities, render_unit};
+use crate::rendering::{Turn, capabilities, render_unit};
 use crate::session::{Progress, Session};
 use crate::summary::{FailureReport, Outcome, Summary, UnitSummary, changes, unchanged};
 use crate::unit::{Door, Unit};

@@ -1,0 +1,191 @@
+//! A unit of delivery as it is rendered: its charts' renderings and plain manifests, each object with its origin.
+
+use landfall_diag::Place;
+use landfall_object::{Object, ObjectKey, flattened, mask};
+
+use crate::{FieldOrigin, Hook, Rendered};
+
+/// What a unit renders to.
+#[derive(Debug, Default)]
+pub struct RenderedUnit {
+    /// The renderings of its charts, in the order of its sources; a release has exactly one.
+    pub charts: Vec<Rendered>,
+    /// The objects of its manifests, lists taken apart, placed into namespaces, in install order.
+    pub objects: Vec<RenderedObject>,
+    /// The objects of its hooks, placed too.
+    pub hooks: Vec<RenderedObject>,
+    /// Definitions of `crds/` that take part: paths and texts.
+    pub definitions: Vec<(String, String)>,
+}
+
+/// An object and the file it comes from.
+#[derive(Debug, Clone)]
+pub struct RenderedObject {
+    /// The object.
+    pub object: Object,
+    /// The template's or file's path.
+    pub path: String,
+    /// The chart among the unit's, and the manifest or hook among the chart's; none for a plain manifest.
+    origin: Option<(usize, usize)>,
+}
+
+/// Whether something takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Part {
+    /// It does.
+    #[default]
+    Taken,
+    /// It is left out.
+    LeftOut,
+}
+
+fn take(document: serde_json::Value, path: &str, origin: (usize, usize), objects: &mut Vec<RenderedObject>) {
+    for value in flattened(document) {
+        if let Ok(object) = Object::from_value(value) {
+            objects.push(RenderedObject { object, path: path.to_owned(), origin: Some(origin) });
+        }
+    }
+}
+
+impl RenderedUnit {
+    /// What one chart has rendered to; namespaces stay as they are written.
+    pub fn of_chart(rendered: Rendered, crds: Part) -> Self {
+        let mut whole = RenderedUnit::default();
+        whole.add_chart(rendered, crds, Part::Taken);
+        whole
+    }
+
+    /// Adds an object that no chart renders, from the file at `path`.
+    pub fn add_plain(&mut self, path: &str, object: Object) {
+        self.objects.push(RenderedObject { object, path: path.to_owned(), origin: None });
+    }
+
+    /// Adds what a chart has rendered to; `crds/` and test hooks where they take part.
+    pub fn add_chart(&mut self, rendered: Rendered, crds: Part, tests: Part) {
+        let chart = self.charts.len();
+        for (index, manifest) in rendered.manifests.iter().enumerate() {
+            take(manifest.object(), &manifest.path, (chart, index), &mut self.objects);
+        }
+        for (index, hook) in rendered.hooks.iter().enumerate() {
+            let is_test = hook.manifest.head.annotations.get("helm.sh/hook");
+            if tests == Part::LeftOut && is_test.is_some_and(|events| events.contains("test")) {
+                continue;
+            }
+            take(hook.manifest.object(), &hook.manifest.path, (chart, index), &mut self.hooks);
+        }
+        if crds == Part::Taken {
+            let text = |crd: &crate::Crd| String::from_utf8_lossy(&crd.data).into_owned();
+            self.definitions.extend(rendered.crds.iter().map(|crd| (crd.path.clone(), text(crd))));
+        }
+        self.charts.push(rendered);
+    }
+
+    /// The objects that no chart has rendered.
+    pub fn plain(&self) -> impl Iterator<Item = &RenderedObject> {
+        self.objects.iter().filter(|object| object.origin.is_none())
+    }
+
+    /// What the chart says of one of the unit's hooks.
+    pub fn hook(&self, hook: &RenderedObject) -> Option<&Hook> {
+        let (chart, index) = hook.origin?;
+        self.charts.get(chart)?.hooks.get(index)
+    }
+
+    /// The rendering of a release's only chart.
+    ///
+    /// # Panics
+    /// For a unit without a chart: a release is made with one.
+    pub fn chart(&self) -> &Rendered {
+        self.charts.first().expect("a release is made with one chart")
+    }
+
+    /// Objects and hooks together, for what concerns both.
+    pub fn all_objects(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().chain(&self.hooks).map(|rendered| &rendered.object)
+    }
+
+    /// The objects of the chart's `crds/`; a file that cannot be read has none.
+    pub fn defined(&self) -> impl Iterator<Item = Object> {
+        self.definitions.iter().flat_map(|(_, text)| {
+            let documents = landfall_yaml::documents(text).map(|part| part.and_then(|part| part.to_json()));
+            let objects = documents.collect::<Result<Vec<_>, _>>().unwrap_or_default();
+            objects.into_iter().flat_map(flattened).filter_map(|value| Object::from_value(value).ok())
+        })
+    }
+
+    /// Where a field of an object comes from: the user's place first, then the chart's. Of what is in a Secret the lines
+    /// are named and not shown.
+    pub fn places(&self, key: &ObjectKey, path: &str) -> Vec<(Place, String)> {
+        let Some(origin) = self.origin(key, path) else { return Vec::new() };
+        let secret = mask::is_secret(&Object::new(key));
+        let shown = |place: Place| if secret { Place { source: None, ..place } } else { place };
+        let mut places = Vec::new();
+        for source in &origin.sources {
+            if let Some(place) = source.place() {
+                places.push((shown(place.clone()), "set here".to_owned()));
+            }
+        }
+        if let Some(place) = origin.template {
+            places.push((shown(place), "used here".to_owned()));
+        }
+        places
+    }
+
+    /// The template's line and the values that a field of an object comes from.
+    pub fn origin(&self, key: &ObjectKey, path: &str) -> Option<FieldOrigin> {
+        // What is of a kind that was not served when it was rendered has no namespace yet, where it names none.
+        let bare = ObjectKey { namespace: None, ..key.clone() };
+        let find = |all: &[RenderedObject]| {
+            let at = |key: &ObjectKey| all.iter().position(|it| it.object.is_at(key));
+            at(key).or_else(|| at(&bare))
+        };
+        let in_objects = find(&self.objects).map(|at| &self.objects[at]);
+        let in_hooks = || find(&self.hooks).map(|at| &self.hooks[at]);
+        let (chart, index) = in_objects.or_else(in_hooks)?.origin?;
+        let rendered = &self.charts[chart];
+        let provenance = rendered.provenance.as_ref()?;
+        let manifest = if in_objects.is_some() { &rendered.manifests[index] } else { &rendered.hooks[index].manifest };
+        let steps = path_steps(path);
+        let mut steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        // A field that a default filled in is not in the text: the nearest part that is shows where to look.
+        loop {
+            if let Some(origin) = provenance.origin_of(manifest, &steps) {
+                return Some(origin);
+            }
+            steps.pop()?;
+        }
+    }
+}
+
+/// A field path (`spec.containers[0].env[2].name`) as steps.
+pub fn path_steps(path: &str) -> Vec<String> {
+    let mut steps = Vec::new();
+    let mut rest = path;
+    while !rest.is_empty() {
+        // What stands in brackets is one step, dots and all: `metadata.annotations[example.com/a]`.
+        if let Some(inner) = rest.strip_prefix('[') {
+            let (step, after) = inner.split_once(']').unwrap_or((inner, ""));
+            steps.push(step.to_owned());
+            rest = after.strip_prefix('.').unwrap_or(after);
+            continue;
+        }
+        let end = rest.find(['.', '[']).unwrap_or(rest.len());
+        steps.push(rest[..end].to_owned());
+        rest = rest[end..].strip_prefix('.').unwrap_or(&rest[end..]);
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_paths_become_steps() {
+        assert_eq!(
+            path_steps("spec.template.spec.containers[0].env[12].name"),
+            ["spec", "template", "spec", "containers", "0", "env", "12", "name"]
+        );
+        assert_eq!(path_steps("metadata.annotations[a.io/b].x"), ["metadata", "annotations", "a.io/b", "x"]);
+    }
+}
