@@ -341,7 +341,7 @@ fn downloads() -> Vec<Pair> {
         (
             "downloaders of a chart's",
             "git over a command",
-            depends("git+ext::@BIN@/evil").refused(&[1], &["LF0514"]),
+            depends("git+ext::@BIN@/evil").refused(&[1], &["LF0518"]),
             twin(),
         ),
         (

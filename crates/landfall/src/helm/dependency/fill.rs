@@ -243,7 +243,7 @@ impl<'w> Filling<'w> {
                 "\nNote that repositories must be URLs or aliases. For example, to refer to the \"example\"\nrepository, use \"https://charts.example.com/\" or \"@example\" instead of\n\"example\". Don't forget to add the repo, too ('helm repo add').",
             );
         }
-        Err(Stop::words(code::NO_SUCH_CHART, words))
+        Err(Stop::words(code::NO_CHART_REPOSITORY, words))
     }
 
     /// Fetches the indexes of repositories that nobody has added (helm: `ensureMissingRepos`).
