@@ -51,6 +51,20 @@ pub struct Evidence {
     pub previous: bool,
 }
 
+impl Evidence {
+    /// The pod, its container and image, and what shows there; `None` when it shows in no pod.
+    pub fn in_pod(&self) -> Option<String> {
+        let mut place = self.pod.clone()?;
+        if let Some(container) = &self.container {
+            place.push_str(&format!(", container {container}"));
+        }
+        if let Some(image) = &self.image {
+            place.push_str(&format!(", image {image}"));
+        }
+        Some(format!("{place}: {}: {}", self.reason, self.message))
+    }
+}
+
 impl Cluster {
     /// Collects what can be seen of an object that failed or did not become ready; what cannot be read is left out.
     pub async fn evidence(&self, object: &Object, reason: &str, message: &str) -> Evidence {

@@ -310,6 +310,7 @@ fn guarded(step: &Step, violation: &once::OnceViolation) -> Stop {
         step: step.id.clone(),
         key: step.key.clone(),
         kind: FailureKind::Guard,
+        hook: None,
         message: violation.to_string(),
         evidence: Vec::new(),
         further: Vec::new(),

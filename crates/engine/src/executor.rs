@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use landfall_cluster::Cluster;
 use landfall_object::ObjectKey;
 use landfall_store::{NewOperation, OperationRow, OperationState, Store};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +13,7 @@ use crate::act::Effect;
 use crate::clock::{Clock, WallClock};
 use crate::desired::{PhaseRuns, Task};
 use crate::digest::live_digest;
+use crate::entry::{Intent, Outcome};
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::plan::{Phase, Plan, Step};
@@ -329,7 +330,8 @@ impl Executor {
         journal: &mut Journal<'_>,
         reports: &mut Vec<StepReport>,
     ) -> Result<(), Stop> {
-        let intents = segment.iter().map(|step| (step.id.clone(), json!({"action": step.action, "key": step.key})));
+        let intents =
+            segment.iter().map(|step| (step.id.clone(), Intent::Act { action: step.action, key: step.key.clone() }));
         journal.intend(intents.collect()).await?;
         let mut outcomes = Vec::new();
         let mut failures = Failures { first: None, kind: None };
@@ -339,7 +341,7 @@ impl Executor {
             }
             if let Some(outcome) = journal.outcome(&step.id).cloned() {
                 self.conclude_segment(journal, &mut outcomes).await?;
-                match recorded(&outcome)? {
+                match recorded(outcome)? {
                     Ok(result) => reports.push(report(step, result)),
                     Err(failure) => failures.take(step, failure, self.on_failure)?,
                 }
@@ -352,13 +354,13 @@ impl Executor {
             self.tell(Event::StepStarted { id: step.id.clone(), action: step.action, key: step.key.clone() }).await;
             match self.act(plan, step).await {
                 Ok(Effect { result, uid }) => {
-                    outcomes.push((step.id.clone(), json!({"result": result, "uid": uid})));
+                    outcomes.push((step.id.clone(), Outcome::Done { result, uid }));
                     reports.push(report(step, result));
                     self.tell(Event::StepDone { id: step.id.clone(), key: step.key.clone(), result }).await;
                 }
                 Err(Stop::Failed(failure)) => {
                     let result = StepResult::Failed;
-                    outcomes.push((step.id.clone(), json!({"result": result, "failure": &*failure})));
+                    outcomes.push((step.id.clone(), Outcome::failed(&failure)));
                     self.conclude_segment(journal, &mut outcomes).await?;
                     reports.push(report(step, result));
                     self.tell(Event::StepDone { id: step.id.clone(), key: step.key.clone(), result }).await;
@@ -374,7 +376,7 @@ impl Executor {
     async fn conclude_segment(
         &self,
         journal: &mut Journal<'_>,
-        outcomes: &mut Vec<(String, Value)>,
+        outcomes: &mut Vec<(String, Outcome)>,
     ) -> Result<(), Stop> {
         Ok(journal.conclude(std::mem::take(outcomes)).await?)
     }
@@ -444,18 +446,16 @@ impl Failures {
     }
 }
 
-/// What an outcome in the journal says.
-pub(crate) fn recorded(outcome: &Value) -> Result<Result<StepResult, Box<Failure>>, Stop> {
-    if let Some(failure) = outcome.get("failure") {
-        let failure: Failure = serde_json::from_value(failure.clone()).map_err(|error| damaged(&error))?;
-        return Ok(Err(Box::new(failure)));
+/// What an outcome in the journal says of a step.
+pub(crate) fn recorded(outcome: Outcome) -> Result<Result<StepResult, Box<Failure>>, Stop> {
+    match outcome {
+        Outcome::Done { result, .. } => Ok(Ok(result)),
+        Outcome::Failed { failure, .. } => Ok(Err(failure)),
+        Outcome::Made { .. } => {
+            let what = "an object's making where a step's outcome belongs".to_owned();
+            Err(Stop::Broken(Error::Store(landfall_store::Error::Damaged { what })))
+        }
     }
-    let result = outcome.get("result").cloned().unwrap_or_default();
-    Ok(Ok(serde_json::from_value(result).map_err(|error| damaged(&error))?))
-}
-
-fn damaged(error: &serde_json::Error) -> Stop {
-    Stop::Broken(Error::Store(landfall_store::Error::Damaged { what: error.to_string() }))
 }
 
 fn report(step: &Step, result: StepResult) -> StepReport {

@@ -3,17 +3,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use landfall_cluster::{LogOptions, Propagation, WriteOptions};
 use landfall_object::{Object, ObjectKey};
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::desired::{Criterion, DeletePolicy, Hook, LogPolicy, Task};
 use crate::digest::hex;
+use crate::entry::{Intent, Outcome};
 use crate::event::Event;
 use crate::executor::{Executor, Stop, recorded};
 use crate::journal::Journal;
 use crate::ledger::{HookPhase, HookRun};
 use crate::plan::Step;
-use crate::report::{Failure, FailureKind, StepResult};
+use crate::report::{Failure, FailureKind, HookEnd, StepResult};
 use crate::wait::{Judge, Watched};
 
 impl Executor {
@@ -23,7 +23,7 @@ impl Executor {
     /// before, so any other object of that name was created by this operation.
     pub(crate) async fn run_hook(&self, step: &Step, hook: &Hook, journal: &mut Journal<'_>) -> Result<(), Stop> {
         if let Some(outcome) = journal.outcome(&step.id).cloned() {
-            return match recorded(&outcome)? {
+            return match recorded(outcome)? {
                 Ok(_) => Ok(()),
                 Err(failure) => {
                     self.clean_up_failed(step, hook, journal).await?;
@@ -37,16 +37,17 @@ impl Executor {
         if journal.intent(&step.id).is_none() {
             let live =
                 self.retried(|| self.cluster.get(&key)).await.map_err(|error| self.refused(step, &key, &error))?;
-            let before = live.as_ref().and_then(Object::uid);
-            let started = self.clock.now();
-            journal.intend(vec![(step.id.clone(), json!({"key": key, "before": before, "started": started}))]).await?;
+            let before = live.as_ref().and_then(Object::uid).map(str::to_owned);
+            let intent = Intent::Hook { key: key.clone(), before, started: self.clock.now() };
+            journal.intend(vec![(step.id.clone(), intent)]).await?;
         }
-        let intent = journal.intent(&step.id).cloned().unwrap_or_default();
-        let started: Timestamp =
-            intent["started"].as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| self.clock.now());
+        let (before, started): (Option<String>, Timestamp) = match journal.intent(&step.id) {
+            Some(Intent::Hook { before, started, .. }) => (before.clone(), *started),
+            _ => return Err(not_a_hooks(step)),
+        };
         let mut run = HookRun { id: hook.id, key: key.clone(), phase: HookPhase::Running, started, completed: None };
         self.ledger_of_hooks().hook(&run).await?;
-        let ended = match self.make_hook(step, hook, &object, &intent, journal).await {
+        let ended = match self.make_hook(step, hook, &object, before.as_deref(), journal).await {
             Ok(uid) => {
                 let judge = match hook.criterion {
                     Criterion::Completion => Judge::Completion,
@@ -65,21 +66,25 @@ impl Executor {
                 }
                 run.phase = HookPhase::Succeeded;
                 self.ledger_of_hooks().hook(&run).await?;
-                journal.conclude(vec![(step.id.clone(), json!({"result": StepResult::HookSucceeded}))]).await?;
+                journal.conclude(vec![(step.id.clone(), Outcome::done(StepResult::HookSucceeded))]).await?;
                 self.tell(Event::StepDone { id: step.id.clone(), key, result: StepResult::HookSucceeded }).await;
                 Ok(())
             }
             Err(Stop::Failed(mut failure)) => {
-                if matches!(failure.kind, FailureKind::NeverReady | FailureKind::Timeout) {
-                    failure.kind = FailureKind::Hook;
+                let end = match failure.kind {
+                    FailureKind::NeverReady => Some(HookEnd::Failed),
+                    FailureKind::Timeout => Some(HookEnd::TimedOut),
+                    _ => None,
+                };
+                if end.is_some() {
+                    (failure.kind, failure.hook) = (FailureKind::Hook, end);
                 }
                 if hook.log.contains(&LogPolicy::HookFailed) {
                     self.tell_log(&key).await;
                 }
                 run.phase = HookPhase::Failed;
                 self.ledger_of_hooks().hook(&run).await?;
-                let outcome = json!({"result": StepResult::Failed, "failure": &*failure});
-                journal.conclude(vec![(step.id.clone(), outcome)]).await?;
+                journal.conclude(vec![(step.id.clone(), Outcome::failed(&failure))]).await?;
                 self.tell(Event::StepDone { id: step.id.clone(), key, result: StepResult::Failed }).await;
                 self.clean_up_failed(step, hook, journal).await?;
                 Err(Stop::Failed(failure))
@@ -94,16 +99,15 @@ impl Executor {
         step: &Step,
         hook: &Hook,
         object: &Object,
-        intent: &Value,
+        before: Option<&str>,
         journal: &mut Journal<'_>,
     ) -> Result<Option<String>, Stop> {
         let made = format!("{}.made", step.id);
         if let Some(outcome) = journal.outcome(&made) {
-            return Ok(outcome["uid"].as_str().map(str::to_owned));
+            return Ok(outcome.uid().map(str::to_owned));
         }
         let key = object.key();
-        journal.intend(vec![(made.clone(), json!({"key": key}))]).await?;
-        let before = intent["before"].as_str();
+        journal.intend(vec![(made.clone(), Intent::HookObject { key: key.clone() })]).await?;
         let live = self.retried(|| self.cluster.get(&key)).await.map_err(|error| self.refused(step, &key, &error))?;
         let own = match live {
             Some(live) if live.uid() != before => Some(live),
@@ -132,7 +136,7 @@ impl Executor {
                 created.map_err(|error| self.refused(step, &key, &error))?
             }
         };
-        journal.conclude(vec![(made, json!({"uid": own.uid()}))]).await?;
+        journal.conclude(vec![(made, Outcome::Made { uid: own.uid().map(str::to_owned) })]).await?;
         Ok(own.uid().map(str::to_owned))
     }
 
@@ -158,11 +162,10 @@ impl Executor {
         if journal.outcome(&name).is_some() {
             return Ok(());
         }
-        let uid =
-            journal.outcome(&format!("{}.made", step.id)).and_then(|made| made["uid"].as_str().map(str::to_owned));
+        let uid = journal.outcome(&format!("{}.made", step.id)).and_then(|made| made.uid().map(str::to_owned));
         let Some(uid) = uid else { return Ok(()) };
         let key = named(hook, step).key();
-        journal.intend(vec![(name.clone(), json!({"key": key}))]).await?;
+        journal.intend(vec![(name.clone(), Intent::HookObject { key: key.clone() })]).await?;
         self.probe.reach(format_args!("before effect {name}"))?;
         let going = Duration::from_secs(hook.timeout);
         let removed = self.remove(step, &key, Some(&uid), Propagation::Background, going).await;
@@ -171,7 +174,7 @@ impl Executor {
             Ok(()) | Err(Stop::Failed(_)) => {}
             Err(broken) => return Err(broken),
         }
-        journal.conclude(vec![(name, json!({"result": StepResult::Deleted}))]).await?;
+        journal.conclude(vec![(name, Outcome::done(StepResult::Deleted))]).await?;
         Ok(())
     }
 
@@ -195,11 +198,18 @@ impl Executor {
             step: step.id.clone(),
             key: key.clone(),
             kind,
+            hook: None,
             message,
             evidence: Vec::new(),
             further: Vec::new(),
         }))
     }
+}
+
+/// A hook's step whose intent is another step's.
+fn not_a_hooks(step: &Step) -> Stop {
+    let what = format!("step {}: a hook, and its intent is not one's", step.id);
+    Stop::Broken(crate::Error::Store(landfall_store::Error::Damaged { what }))
 }
 
 /// The hook's object with a name: a generated one is derived from the hook, so that a resumed run finds it again.

@@ -1,9 +1,12 @@
 use std::collections::BTreeMap;
 
 use landfall_store::{StepIntent, StepOutcome, Store};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::clock::Clock;
+use crate::entry::{Intent, Outcome};
 use crate::{Error, Probe};
 
 /// The journal of one operation, with a probe's points around each write.
@@ -13,7 +16,7 @@ pub(crate) struct Journal<'a> {
     clock: &'a dyn Clock,
     operation: &'a str,
     /// Intent and outcome by step, those of an earlier process included.
-    written: BTreeMap<String, (Value, Option<Value>)>,
+    written: BTreeMap<String, (Intent, Option<Outcome>)>,
 }
 
 impl<'a> Journal<'a> {
@@ -25,7 +28,12 @@ impl<'a> Journal<'a> {
         operation: &'a str,
     ) -> Result<Self, Error> {
         let rows = store.steps(operation).await?;
-        let written = rows.into_iter().map(|row| (row.name, (row.intent, row.outcome))).collect();
+        let mut written = BTreeMap::new();
+        for row in rows {
+            let intent = entry(&row.name, row.intent)?;
+            let outcome = row.outcome.map(|outcome| entry(&row.name, outcome)).transpose()?;
+            written.insert(row.name, (intent, outcome));
+        }
         Ok(Journal { store, probe, clock, operation, written })
     }
 
@@ -34,45 +42,66 @@ impl<'a> Journal<'a> {
         self.written.values().filter(|(_, outcome)| outcome.is_some()).count()
     }
 
-    pub(crate) fn intent(&self, step: &str) -> Option<&Value> {
+    /// What has been written so far, by the steps' names.
+    pub(crate) fn written(&self) -> impl Iterator<Item = (&str, &Intent, Option<&Outcome>)> {
+        self.written.iter().map(|(name, (intent, outcome))| (name.as_str(), intent, outcome.as_ref()))
+    }
+
+    pub(crate) fn intent(&self, step: &str) -> Option<&Intent> {
         self.written.get(step).map(|(intent, _)| intent)
     }
 
-    pub(crate) fn outcome(&self, step: &str) -> Option<&Value> {
+    pub(crate) fn outcome(&self, step: &str) -> Option<&Outcome> {
         self.written.get(step).and_then(|(_, outcome)| outcome.as_ref())
     }
 
     /// Writes intents that have not been written yet, in one transaction.
-    pub(crate) async fn intend(&mut self, intents: Vec<(String, Value)>) -> Result<(), Error> {
-        let rows: Vec<StepIntent> = intents
-            .into_iter()
-            .filter(|(name, _)| !self.written.contains_key(name))
-            .map(|(name, body)| StepIntent { name, body })
-            .collect();
-        let Some(first) = rows.first() else { return Ok(()) };
-        let first = first.name.clone();
+    pub(crate) async fn intend(&mut self, intents: Vec<(String, Intent)>) -> Result<(), Error> {
+        let new: Vec<(String, Intent)> =
+            intents.into_iter().filter(|(name, _)| !self.written.contains_key(name)).collect();
+        let Some((first, _)) = new.first() else { return Ok(()) };
+        let first = first.clone();
+        let mut rows = Vec::with_capacity(new.len());
+        for (name, intent) in &new {
+            rows.push(StepIntent { name: name.clone(), body: body(name, intent)? });
+        }
         self.probe.reach(format_args!("before intent {first}"))?;
         self.store.write_intents(self.operation, &rows, &self.clock.now().to_string()).await?;
-        for row in rows {
-            self.written.insert(row.name, (row.body, None));
-        }
+        self.written.extend(new.into_iter().map(|(name, intent)| (name, (intent, None))));
         self.probe.reach(format_args!("after intent {first}"))?;
         Ok(())
     }
 
     /// Writes outcomes in one transaction.
-    pub(crate) async fn conclude(&mut self, outcomes: Vec<(String, Value)>) -> Result<(), Error> {
+    pub(crate) async fn conclude(&mut self, outcomes: Vec<(String, Outcome)>) -> Result<(), Error> {
         let Some((first, _)) = outcomes.first() else { return Ok(()) };
         let first = first.clone();
-        let rows: Vec<StepOutcome> = outcomes.into_iter().map(|(name, body)| StepOutcome { name, body }).collect();
+        let mut rows = Vec::with_capacity(outcomes.len());
+        for (name, outcome) in &outcomes {
+            rows.push(StepOutcome { name: name.clone(), body: body(name, outcome)? });
+        }
         self.probe.reach(format_args!("before outcome {first}"))?;
         self.store.write_outcomes(self.operation, &rows, &self.clock.now().to_string()).await?;
-        for row in rows {
-            if let Some(entry) = self.written.get_mut(&row.name) {
-                entry.1 = Some(row.body);
+        for (name, outcome) in outcomes {
+            if let Some(entry) = self.written.get_mut(&name) {
+                entry.1 = Some(outcome);
             }
         }
         self.probe.reach(format_args!("after outcome {first}"))?;
         Ok(())
     }
+}
+
+/// An entry as the store keeps it.
+fn body(step: &str, entry: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(entry).map_err(|error| damaged(step, &error))
+}
+
+/// The entry that the store has kept.
+fn entry<T: DeserializeOwned>(step: &str, body: Value) -> Result<T, Error> {
+    serde_json::from_value(body).map_err(|error| damaged(step, &error))
+}
+
+fn damaged(step: &str, error: &serde_json::Error) -> Error {
+    Error::Store(landfall_store::Error::Damaged { what: format!("step {step}: {error}") })
 }

@@ -21,6 +21,16 @@ pub enum FailureKind {
     Unreachable,
 }
 
+/// How a hook failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookEnd {
+    /// It ended badly, or can never end.
+    Failed,
+    /// It did not end in time.
+    TimedOut,
+}
+
 /// Why an operation ended early, with the evidence taken at that moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
@@ -30,6 +40,9 @@ pub struct Failure {
     pub key: ObjectKey,
     /// What kind.
     pub kind: FailureKind,
+    /// How it failed, when it is a hook; `None` in what versions have written that did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookEnd>,
     /// In words, the cluster's own among them.
     pub message: String,
     /// What could be seen of it, the cause first.
@@ -62,18 +75,8 @@ impl Diagnose for Failure {
             FailureKind::Unreachable => Diagnostic::error(code, self.message.clone()),
         };
         for evidence in &self.evidence {
-            let mut place = String::new();
-            if let Some(pod) = &evidence.pod {
-                place = format!("pod {pod}");
-            }
-            if let Some(container) = &evidence.container {
-                place.push_str(&format!(", container {container}"));
-            }
-            if let Some(image) = &evidence.image {
-                place.push_str(&format!(", image {image}"));
-            }
-            if !place.is_empty() {
-                diagnostic = diagnostic.note(format!("{place}: {}: {}", evidence.reason, evidence.message));
+            if let Some(seen) = evidence.in_pod() {
+                diagnostic = diagnostic.note(format!("pod {seen}"));
             }
             let warnings: Vec<String> = evidence
                 .events

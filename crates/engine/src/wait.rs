@@ -9,11 +9,11 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use landfall_cluster::{Change, Interest, JobWait, Outlook, Readiness, Stuck, readiness, stuck_pod};
 use landfall_object::{Gvk, HealthStatus, Object, ObjectKey};
-use serde_json::json;
 use unbound::UNBOUND;
 use vanished::Vanished;
 
 use crate::desired::{Task, WaitFor};
+use crate::entry::{Intent, Outcome};
 use crate::event::{Event, Pending};
 use crate::executor::{Executor, Stop, recorded};
 use crate::journal::Journal;
@@ -105,9 +105,9 @@ impl Executor {
         journal: &mut Journal<'_>,
     ) -> Result<(), Stop> {
         if let Some(outcome) = journal.outcome(&step.id).cloned() {
-            return recorded(&outcome)?.map(|_| ()).map_err(Stop::Failed);
+            return recorded(outcome)?.map(|_| ()).map_err(Stop::Failed);
         }
-        journal.intend(vec![(step.id.clone(), json!({"keys": keys.len()}))]).await?;
+        journal.intend(vec![(step.id.clone(), Intent::Wait { keys: keys.len() })]).await?;
         self.tell(Event::StepStarted { id: step.id.clone(), action: step.action, key: step.key.clone() }).await;
         let judge = match wait {
             WaitFor::Rollout(jobs) => Judge::Rollout(jobs),
@@ -124,10 +124,8 @@ impl Executor {
             .collect();
         let result = self.wait(step, &watched, judge, timeout, &secrets_to_come(plan)).await;
         let (outcome, result) = match result {
-            Ok(()) => (json!({"result": StepResult::Ready}), Ok(())),
-            Err(Stop::Failed(failure)) => {
-                (json!({"result": StepResult::Failed, "failure": &*failure}), Err(Stop::Failed(failure)))
-            }
+            Ok(()) => (Outcome::done(StepResult::Ready), Ok(())),
+            Err(Stop::Failed(failure)) => (Outcome::failed(&failure), Err(Stop::Failed(failure))),
             Err(broken) => return Err(broken),
         };
         journal.conclude(vec![(step.id.clone(), outcome)]).await?;
@@ -241,6 +239,7 @@ impl Executor {
             step: step.id.clone(),
             key,
             kind: FailureKind::NeverReady,
+            hook: None,
             message: message.to_owned(),
             evidence: vec![evidence],
             further: Vec::new(),
@@ -262,6 +261,7 @@ impl Executor {
             step: step.id.clone(),
             key,
             kind: FailureKind::Timeout,
+            hook: None,
             message: format!("timed out after {} s waiting for {}", timeout.as_secs(), what.join("; ")),
             evidence,
             further: Vec::new(),
@@ -696,6 +696,8 @@ impl From<Vec<Object>> for Live {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Failures in Helm's own words, as its command line prints them and its records keep them.
 
-use landfall_engine::{Action, Failure, FailureKind, Plan, Step, Task, WaitFor};
+use landfall_engine::{Action, Failure, FailureKind, HookEnd, Plan, Step, Task, WaitFor};
 
 use crate::prepare::Verb;
 
@@ -64,7 +64,7 @@ fn updated(plan: &Plan, failure: &Failure) -> String {
 
 fn in_hook(phase: &str, step: &Step, failure: &Failure) -> String {
     let name = &failure.key.name;
-    let timed_out = failure.message.starts_with("timed out after ");
+    let timed_out = failure.hook == Some(HookEnd::TimedOut);
     let reason = failure.evidence.first().map_or("", |evidence| evidence.reason.as_str());
     let body = match (failure.kind, failure.key.gvk.kind.as_str()) {
         (FailureKind::Guard, _) => failure.message.clone(),

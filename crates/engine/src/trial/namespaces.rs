@@ -8,13 +8,14 @@ use std::time::Duration;
 use futures::StreamExt;
 use landfall_cluster::{DeleteOptions, Deleted, ListOptions, Scope, WriteOptions};
 use landfall_object::{Object, ObjectKey};
-use landfall_store::{NewOperation, OperationState, StepRow};
-use serde_json::{Value, json};
+use landfall_store::{NewOperation, OperationState};
+use serde_json::Value;
 
 use super::request::{is_tried, object_of};
 use super::{AT_ONCE, MadeNamespace, Trial, Tried, seen_digest};
 use crate::Error;
 use crate::desired::Task;
+use crate::entry::{Intent, Outcome};
 use crate::executor::Executor;
 use crate::journal::Journal;
 use crate::plan::{Action, Plan, Step};
@@ -67,15 +68,18 @@ impl Executor {
             None if wanted.is_empty() => return Ok(()),
             None => self.begin_trial(&target, new_id()).await?,
         };
-        let rows = self.store.steps(&operation).await?;
         let mut journal = Journal::read(&self.store, &*self.probe, &*self.clock, &operation).await?;
+        let rows: Vec<(String, Intent, Option<Outcome>)> = journal
+            .written()
+            .map(|(name, intent, outcome)| (name.to_owned(), intent.clone(), outcome.cloned()))
+            .collect();
         let mut number = rows.len();
         let made_before = trying.made.len();
-        for row in rows {
-            let Some(found) = self.left_behind(&row).await? else { continue };
+        for (name, intent, outcome) in rows {
+            let Some(found) = self.left_behind(&intent, outcome.as_ref()).await? else { continue };
             let uid = found.uid().unwrap_or_default().to_owned();
-            if row.outcome.is_none() {
-                journal.conclude(vec![(row.name, json!({"uid": uid}))]).await?;
+            if outcome.is_none() {
+                journal.conclude(vec![(name, Outcome::Made { uid: Some(uid.clone()) })]).await?;
             }
             let digest = seen_digest(&found);
             let made = MadeNamespace { plan: index, key: found.key(), digest, uid, operation: operation.clone() };
@@ -136,7 +140,7 @@ impl Executor {
         name: &str,
         journal: &mut Journal<'_>,
     ) -> Result<Result<Option<Object>, String>, Error> {
-        let intent = json!({"key": step.key, "at": self.clock.now(), "object": object});
+        let intent = Intent::Namespace { key: step.key.clone(), at: self.clock.now(), object: object.clone() };
         journal.intend(vec![(name.to_owned(), intent)]).await?;
         self.probe.reach(format_args!("before effect trial {name}"))?;
         let answer = match &step.task {
@@ -153,32 +157,26 @@ impl Executor {
             Err(error) if error.is_unreachable() => return Err(Error::Cluster(error)),
             Err(error) => Err(error.to_string()),
         };
-        let uid = made.as_ref().ok().and_then(|made| made.as_ref()?.uid());
-        journal.conclude(vec![(name.to_owned(), json!({"uid": uid}))]).await?;
+        let uid = made.as_ref().ok().and_then(|made| made.as_ref()?.uid()).map(str::to_owned);
+        journal.conclude(vec![(name.to_owned(), Outcome::Made { uid })]).await?;
         Ok(made)
     }
 
     /// The namespace that an earlier process made by this entry of its journal, as far as it is still that one.
-    async fn left_behind(&self, row: &StepRow) -> Result<Option<Object>, Error> {
-        let Ok(key) = serde_json::from_value::<ObjectKey>(row.intent["key"].clone()) else { return Ok(None) };
-        let Some(live) = self.cluster.get(&key).await? else { return Ok(None) };
+    async fn left_behind(&self, intent: &Intent, outcome: Option<&Outcome>) -> Result<Option<Object>, Error> {
+        let Intent::Namespace { key, at, object } = intent else { return Ok(None) };
+        let Some(live) = self.cluster.get(key).await? else { return Ok(None) };
         if live.deletion_timestamp().is_some() {
             return Ok(None);
         }
-        let own = match &row.outcome {
-            Some(outcome) => outcome["uid"].as_str().is_some_and(|uid| live.uid() == Some(uid)),
+        let own = match outcome {
+            Some(outcome) => outcome.uid().is_some_and(|uid| live.uid() == Some(uid)),
             // It died between the effect and its outcome: what came after the intent and looks as wanted is its own.
             None => {
-                let since = row.intent["at"].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
-                let created = live.str_at("/metadata/creationTimestamp").and_then(|text| text.parse().ok());
-                let young = match (since, created) {
-                    (Some(since), Some(created)) => {
-                        let created: jiff::Timestamp = created;
-                        created.as_second() >= since.as_second()
-                    }
-                    _ => false,
-                };
-                young && looks_as(&live, &row.intent["object"])
+                let created = live.str_at("/metadata/creationTimestamp");
+                let created = created.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+                let young = created.is_some_and(|created| created.as_second() >= at.as_second());
+                young && looks_as(&live, object)
             }
         };
         Ok(own.then_some(live))
@@ -258,9 +256,9 @@ fn is_new_namespace(step: &Step) -> bool {
 }
 
 /// Whether a live namespace has the labels and annotations of the one that was to be made.
-fn looks_as(live: &Object, wanted: &Value) -> bool {
+fn looks_as(live: &Object, wanted: &Object) -> bool {
     ["/metadata/labels", "/metadata/annotations"].into_iter().all(|pointer| {
-        let mut wanted = wanted.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
+        let mut wanted = wanted.at(pointer).and_then(Value::as_object).into_iter().flatten();
         wanted.all(|(name, value)| live.at(pointer).and_then(|map| map.get(name)) == Some(value))
     })
 }

@@ -1,3 +1,4 @@
+use landfall_cluster::Evidence;
 use landfall_delivery::Outcome;
 use landfall_diag::code;
 
@@ -49,12 +50,12 @@ fn failures(trial: &Trial) -> Vec<Finding> {
             let container = unit.failure.iter().flat_map(|it| &it.evidence).find_map(|it| it.container.clone());
             let spot = object.map(|key| Spot::object(Some(&unit.name), key).container(container.unwrap_or_default()));
             let on = on.clone();
+            // What a pod says of itself tells more than what its workload says of it.
+            let pod = unit.failure.iter().flat_map(|it| &it.evidence).find_map(Evidence::in_pod);
+            let said = pod.map(|seen| format!(": {seen}")).unwrap_or_default();
             unit.diagnostics.iter().map(move |diagnostic| {
-                // What a pod says of itself tells more than what its workload says of it.
-                let pod =
-                    diagnostic.notes.iter().find_map(|note| note.strip_prefix("pod ").map(|it| format!(": {it}")));
                 let finding = Finding::of(&RULE, diagnostic.message.clone())
-                    .because(format!("{on} would fail{}", pod.unwrap_or_default()))
+                    .because(format!("{on} would fail{said}"))
                     .said_by(Witness::Rehearsal);
                 match &spot {
                     Some(spot) => finding.at(spot.clone()),
