@@ -1,6 +1,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::api::{Api, AttachParams};
+use landfall_object::UNDECLARED;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::discovery::is_path_part;
@@ -18,6 +19,8 @@ pub struct Executed {
     pub stderr: String,
     /// What it exited with.
     pub exit: i32,
+    /// Whether nothing ran: the container is simulated, and nobody declares what the command answers.
+    pub undeclared: bool,
 }
 
 impl Cluster {
@@ -54,7 +57,12 @@ impl Cluster {
             None => None,
         };
         let exit = exit_of(status.as_ref()).ok_or_else(|| malformed("it did not say how the command ended".into()))?;
-        Ok(Executed { stdout, stderr, exit })
+        Ok(Executed {
+            stdout,
+            stderr,
+            exit,
+            undeclared: causes(status.as_ref()).any(|(reason, _)| reason == UNDECLARED),
+        })
     }
 }
 
@@ -73,6 +81,11 @@ fn exit_of(status: Option<&Status>) -> Option<i32> {
     if status.status.as_deref() == Some("Success") {
         return Some(0);
     }
-    let causes = status.details.as_ref().and_then(|details| details.causes.as_ref())?;
-    causes.iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"))?.message.as_deref()?.parse().ok()
+    causes(Some(status)).find(|(reason, _)| *reason == "ExitCode")?.1.parse().ok()
+}
+
+/// Reasons and messages of what a status tells of.
+fn causes(status: Option<&Status>) -> impl Iterator<Item = (&str, &str)> {
+    let causes = status.and_then(|status| status.details.as_ref()?.causes.as_ref()).into_iter().flatten();
+    causes.map(|cause| (cause.reason.as_deref().unwrap_or_default(), cause.message.as_deref().unwrap_or_default()))
 }

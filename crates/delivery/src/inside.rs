@@ -12,8 +12,6 @@ use crate::checks::Verdict;
 const LINES: u32 = 2_000;
 /// The longest one command may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How the embedded cluster says that nobody declared what a command answers.
-const UNDECLARED: &str = "is simulated and declares no answer";
 
 /// A workload as a check names it.
 struct Named<'n> {
@@ -63,7 +61,7 @@ pub(crate) async fn exec(cluster: &Cluster, check: &ExecCheck, contains: Option<
         Ok(Err(error)) => return failed(words(&error)),
         Err(_) => return failed(format!("`{}` did not end within {} s", check.argv.join(" "), PATIENCE.as_secs())),
     };
-    if simulated && ended.exit == 126 && ended.stderr.contains(UNDECLARED) {
+    if ended.undeclared {
         return (Verdict::NotSimulated { reason: ended.stderr.trim().trim_start_matches("~ ").to_owned() }, true);
     }
     let verdict = if ended.exit != 0 {

@@ -26,8 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use landfall_apiserver::Status;
-use landfall_object::SIMULATED;
 use landfall_object::references::Program;
+use landfall_object::{Assumption, SIMULATED, Simulated};
 use serde_json::Value;
 
 use crate::behaviour::{Behaviour, Play};
@@ -82,7 +82,7 @@ pub(crate) struct Work<'a, 'w> {
     /// The status that is being worked out.
     pub(crate) status: Value,
     /// What was assumed of its containers.
-    pub(crate) assumed: BTreeSet<String>,
+    pub(crate) assumed: BTreeSet<Assumption>,
     /// When to look again.
     pub(crate) again: Option<Timestamp>,
 }
@@ -193,20 +193,16 @@ impl Work<'_, '_> {
 
     /// What the annotation says: that containers are simulated, and what was taken for granted.
     fn mark(&self) -> String {
-        if self.assumed.is_empty() {
-            return "containers".to_owned();
-        }
-        let assumed: Vec<&str> = self.assumed.iter().map(String::as_str).collect();
-        format!("containers; assumed: {}", assumed.join(", "))
+        Simulated::Containers(self.assumed.clone()).to_string()
     }
 }
 
 /// What earlier steps assumed of the pod.
-fn assumptions(pod: &Value) -> BTreeSet<String> {
-    annotation(pod, SIMULATED)
-        .and_then(|mark| mark.split_once("assumed: "))
-        .map(|(_, assumed)| assumed.split(", ").map(str::to_owned).collect())
-        .unwrap_or_default()
+fn assumptions(pod: &Value) -> BTreeSet<Assumption> {
+    match annotation(pod, SIMULATED).map(Simulated::read) {
+        Some(Simulated::Containers(assumed)) => assumed,
+        _ => BTreeSet::new(),
+    }
 }
 
 impl Work<'_, '_> {

@@ -40,4 +40,4 @@ pub use key::ObjectKey;
 pub use list::flattened;
 pub use object::{NotAnObject, Object, OwnerReference, Revealed, at, revealed};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
-pub use simulated::{ASSUMED, BUILT_IN, SIMULATED};
+pub use simulated::{ASSUMED, Assumption, BUILT_IN, SIMULATED, Simulated, UNDECLARED};

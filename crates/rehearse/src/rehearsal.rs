@@ -5,7 +5,7 @@ use landfall_chart::{Operation, Tracing};
 use landfall_delivery::{Candidate, CheckResult, HookRuns, Outcome, References, Tries, Turn, UpOptions, Verdict};
 use landfall_diag::{Diagnostic, code};
 use landfall_drydock::{NodeSpec, Play};
-use landfall_object::{Object, ObjectKey, SIMULATED};
+use landfall_object::{Assumption, Object, ObjectKey, Simulated};
 use landfall_project::{Environment, ProjectFile};
 use landfall_source::SourceTree;
 use serde::Serialize;
@@ -383,7 +383,10 @@ fn unsimulated(trials: &[Trial]) -> Vec<String> {
     let mut taken: Vec<String> = trial
         .after
         .of_kind("", "Pod")
-        .filter(|pod| pod.annotation(SIMULATED).is_some_and(|what| what.contains("probe")))
+        .filter(|pod| match Simulated::of(pod) {
+            Some(Simulated::Containers(taken)) => taken.iter().any(|it| matches!(it, Assumption::Probe(_))),
+            _ => false,
+        })
         .map(|pod| pod.controller().map_or_else(|| pod.name().to_owned(), |owner| owner.name))
         .collect();
     taken.sort();
@@ -395,12 +398,13 @@ fn unsimulated(trials: &[Trial]) -> Vec<String> {
         notes.push(format!("probes of which nothing is declared were taken as passing: {}{rest}", taken.join(", ")));
     }
     for made in ["Secret", "ConfigMap"].into_iter().flat_map(|kind| trial.after.of_kind("", kind)) {
-        let Some(by) = made.annotation(SIMULATED) else { continue };
-        if by.starts_with("made by ") {
-            notes.push(format!("{} {}: taken as {by}, which may create Secrets", made.kind(), made.name()));
-        } else if by.starts_with("made for ") {
-            notes.push(format!("{} {}: taken as {by}, by an operator that is not simulated", made.kind(), made.name()));
-        }
+        let Some(by) = Simulated::of(made) else { continue };
+        let why = match by {
+            Simulated::MadeBy(_) => "which may create Secrets",
+            Simulated::MadeFor(_) => "by an operator that is not simulated",
+            Simulated::Containers(_) | Simulated::Other(_) => continue,
+        };
+        notes.push(format!("{} {}: taken as {by}, {why}", made.kind(), made.name()));
     }
     if trial.after.of_kind("networking.k8s.io", "NetworkPolicy").next().is_some() {
         notes.push("NetworkPolicies are stored; no traffic between pods is simulated".to_owned());

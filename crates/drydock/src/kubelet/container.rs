@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_apiserver::rfc3339;
+use landfall_object::Assumption;
 use landfall_object::ports::{Asker, UnknownPort};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -292,7 +293,7 @@ impl Work<'_, '_> {
             return None;
         }
         let code = declared.unwrap_or_else(|| {
-            self.assumed.insert(format!("{name} exit 0"));
+            self.assumed.insert(Assumption::Exit(name.to_owned()));
             0
         });
         Some(End { after: takes, code, reason: if code == 0 { "Completed" } else { "Error" } })

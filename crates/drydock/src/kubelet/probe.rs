@@ -1,6 +1,7 @@
 //! Probes: answered by what is declared, counted as the kubelet counts (`pkg/kubelet/prober`).
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_object::Assumption;
 use landfall_object::ports::container_port;
 use serde_json::Value;
 
@@ -102,7 +103,7 @@ impl Work<'_, '_> {
                     settled = progress.successes >= needed;
                 }
                 Verdict::Assumed(what) => {
-                    self.assumed.insert(what);
+                    self.assumed.insert(Assumption::Probe(what));
                     progress.failures = 0;
                     progress.successes += 1;
                     settled = progress.successes >= needed;

@@ -3,7 +3,7 @@
 
 use landfall_object::operators::definition as known_definition;
 use landfall_object::references::{Need, programs, provides, references};
-use landfall_object::{Object, SIMULATED};
+use landfall_object::{Object, SIMULATED, Simulated};
 use serde_json::{Value, json};
 
 use super::Work;
@@ -75,7 +75,7 @@ impl Work<'_, '_> {
             }
             let mut makers = self.memory.programs.iter();
             let maker = makers.find(|it| it.makes(kind.kind, Some(&within), &wanted.name, &pod).is_some());
-            let program = maker.map(|maker| format!("made by {}", maker.owner.name));
+            let program = maker.map(|maker| Simulated::MadeBy(maker.owner.name.clone()));
             let Some(by) = program.or_else(|| self.operated(&kind, &within, &wanted.name)) else { continue };
             let is_new = there.is_none();
             let mut made = there.map_or_else(
@@ -85,7 +85,7 @@ impl Work<'_, '_> {
                 },
                 |found| found.value().clone(),
             );
-            child(child(&mut made, "metadata"), "annotations")[SIMULATED] = by.into();
+            child(child(&mut made, "metadata"), "annotations")[SIMULATED] = by.to_string().into();
             if let Some(key) = &wanted.key {
                 child(&mut made, "data")[key] = PLACEHOLDER.into();
             }
@@ -98,7 +98,7 @@ impl Work<'_, '_> {
 
     /// For which custom resource an operator that is not simulated makes an object, if there is one. Where such an operator
     /// acts, which the statuses show that it writes, it is left to make it itself.
-    fn operated(&mut self, kind: &Kind, within: &str, wanted: &str) -> Option<String> {
+    fn operated(&mut self, kind: &Kind, within: &str, wanted: &str) -> Option<Simulated> {
         let operators = self.memory.operators;
         let world = self.desk.world();
         let acts = |collection: &str| {
@@ -119,7 +119,7 @@ impl Work<'_, '_> {
                 let makes = provides(custom).into_iter().any(|made| {
                     made.kind == kind.kind && made.name == wanted && made.namespace.as_deref() == Some(within)
                 });
-                makes.then(|| format!("made for {} {}", custom.kind(), custom.name()))
+                makes.then(|| Simulated::MadeFor(format!("{} {}", custom.kind(), custom.name())))
             })
         })
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
+use landfall_object::UNDECLARED;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -34,7 +35,7 @@ pub(super) async fn exec(session: Session, mut socket: Socket, query: &Query) {
                 argv.join(" ")
             );
             send(&mut socket, if query.flag("tty") { STDOUT } else { STDERR }, text.as_bytes()).await;
-            exit_status(126)
+            undeclared(exit_status(126))
         }
     };
     finish(&mut socket, &status).await;
@@ -80,6 +81,14 @@ fn exit_status(code: i32) -> Value {
         "message": format!("command terminated with non-zero exit code: exit status {code}"),
         "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]},
     })
+}
+
+/// The same status, saying that nobody declares what the command answers.
+fn undeclared(mut status: Value) -> Value {
+    if let Some(causes) = status.pointer_mut("/details/causes").and_then(Value::as_array_mut) {
+        causes.push(json!({"reason": UNDECLARED, "message": "the container is simulated"}));
+    }
+    status
 }
 
 async fn send(socket: &mut Socket, channel: u8, bytes: &[u8]) -> bool {
