@@ -40,10 +40,12 @@ pub enum ChartError {
         location: String,
     },
     /// A file of the chart, or a values file, is not YAML or holds something of the wrong type.
-    #[error("{prefix}: {text}")]
+    #[error("{prefix}: {broken}{text}")]
     File {
         /// Helm's words in front, such as `cannot load Chart.yaml`.
         prefix: String,
+        /// What is wrong with it; displays as Helm's words in front of the problem.
+        broken: Broken,
         /// Helm's words for the problem.
         text: String,
         /// Where.
@@ -200,10 +202,12 @@ pub enum ChartError {
         evidence: Box<Evidence>,
     },
     /// Something that a template wrote is not a manifest.
-    #[error("YAML parse error on {path}: {text}")]
+    #[error("YAML parse error on {path}: {broken}{text}")]
     Manifest {
         /// The template.
         path: String,
+        /// What is wrong with it; displays as Helm's words in front of the problem.
+        broken: Broken,
         /// Helm's words.
         text: String,
         /// The rendered lines around, with their numbers in the template's output.
@@ -234,6 +238,27 @@ pub enum ChartError {
     /// A chart's name that cannot be a directory's.
     #[error("{0:?} is not a valid chart name")]
     ChartName(String),
+}
+
+/// What is wrong with a text in YAML; displays as what Helm says in front of the problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// It is not YAML.
+    Yaml,
+    /// It is, and holds something else than is wanted.
+    Shape,
+    /// Something that Helm says without words in front.
+    Other,
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Broken::Yaml => "error converting YAML to JSON: ",
+            Broken::Shape => "error unmarshaling JSON: while decoding JSON: ",
+            Broken::Other => "",
+        })
+    }
 }
 
 /// A value that does not fit its chart's schema.
@@ -312,7 +337,8 @@ impl ChartError {
     pub(crate) fn yaml(prefix: &str, error: &landfall_yaml::Error, path: &str, text: &str) -> Self {
         ChartError::File {
             prefix: prefix.to_owned(),
-            text: format!("error converting YAML to JSON: {error}"),
+            broken: Broken::Yaml,
+            text: error.to_string(),
             place: Box::new(place_of(path, error.mark(), text)),
         }
     }
@@ -325,9 +351,8 @@ impl ChartError {
         let prefix = if prefix.is_empty() { format!("failed to parse {name}") } else { prefix.to_owned() };
         ChartError::File {
             prefix,
-            text: format!(
-                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
-            ),
+            broken: Broken::Shape,
+            text: format!("json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"),
             place: Box::new(Place::line(name, 1).source_from(text)),
         }
     }
@@ -336,7 +361,8 @@ impl ChartError {
         let path: Vec<&str> = error.path().split('.').filter(|part| !part.is_empty()).collect();
         ChartError::File {
             prefix: prefix.to_owned(),
-            text: format!("error unmarshaling JSON: while decoding JSON: {error}"),
+            broken: Broken::Shape,
+            text: error.to_string(),
             place: Box::new(key_place(file, location, &path)),
         }
     }
@@ -351,7 +377,7 @@ impl ChartError {
 
     pub(crate) fn manifest(
         path: &str,
-        text: String,
+        (broken, text): (Broken, String),
         mark: Option<Mark>,
         content: &str,
         start: usize,
@@ -376,7 +402,16 @@ impl ChartError {
                 line => number.abs_diff(line) <= 1,
             })
             .collect();
-        ChartError::Manifest { path: path.to_owned(), text, rendered, line, place: None, settings: Vec::new(), secret }
+        ChartError::Manifest {
+            path: path.to_owned(),
+            broken,
+            text,
+            rendered,
+            line,
+            place: None,
+            settings: Vec::new(),
+            secret,
+        }
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn functions(surroundings: &Arc<Surroundings>) -> FuncMap {
         Func::new(&[Type::String, Type::Any], |ctx, args| {
             let name = Str::new(args.bytes(0));
             if ctx.active(&name) > MAX_NESTED_INCLUDES {
-                return Err(FuncError::new(format!(
+                return Err(FuncError::Circle(format!(
                     "rendering template has a nested reference name: {}: unable to execute template",
                     name.to_string_lossy()
                 )));

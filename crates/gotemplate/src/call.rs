@@ -6,7 +6,6 @@ use rustc_hash::FxHashMap;
 use crate::budget::Made;
 use crate::error::{Cause, ExecError, Frame, Limit};
 use crate::exec::Exec;
-use crate::format;
 use crate::func::FuncError;
 use crate::limits::Limits;
 use crate::parse::tree::{At, Template};
@@ -114,8 +113,7 @@ impl CallCtx<'_> {
     /// `template: no template "NAME" associated with template "gotpl"` (the set's own name), or the error inside.
     pub fn execute(&mut self, name: &Str, data: &Value) -> Result<Value, ExecError> {
         let Some(template) = self.find(name) else {
-            let (name, set) = (format::quote(name), format::quote(self.set.name()));
-            return Err(ExecError::new(format!("template: no template {name} associated with template {set}")));
+            return Err(ExecError::no_template(name, self.set.name()));
         };
         *self.active.entry(name.clone()).or_default() += 1;
         let result = self.nested(&template, data);

@@ -52,6 +52,10 @@ pub struct Frame {
 pub enum Cause {
     /// Go's words.
     Message(String),
+    /// A field of nil, or of something that has none of that name; Go's words.
+    Field(String),
+    /// A template that nobody defines; Go's words.
+    NoTemplate(String),
     /// A function failed: `error calling NAME: …`.
     Call {
         /// The function's or method's name.
@@ -101,7 +105,7 @@ impl Cause {
     /// Writes the words up to those of the template inside, if there is one.
     fn write_until_inner(&self, f: &mut fmt::Formatter<'_>) -> Result<Option<&ExecError>, fmt::Error> {
         match self {
-            Cause::Message(message) => f.write_str(message)?,
+            Cause::Message(message) | Cause::Field(message) | Cause::NoTemplate(message) => f.write_str(message)?,
             Cause::Limit(limit) => write!(f, "{limit}")?,
             Cause::Call { name, error } => {
                 write!(f, "error calling {name}: ")?;
@@ -150,6 +154,13 @@ impl ExecError {
         ExecError { frame: None, cause: Cause::Message(message.into()) }
     }
 
+    /// There is no template of that name in the set of that name; at no place.
+    pub(crate) fn no_template(name: &[u8], set: &[u8]) -> Self {
+        let (name, set) = (crate::format::quote(name), crate::format::quote(set));
+        let words = format!("template: no template {name} associated with template {set}");
+        ExecError { frame: None, cause: Cause::NoTemplate(words) }
+    }
+
     /// The frames from the outermost (the file that was rendered) to the innermost (where it went wrong).
     pub fn frames(&self) -> Vec<&Frame> {
         let mut frames = Vec::new();
@@ -191,6 +202,11 @@ impl ExecError {
             here = inner;
         }
         here
+    }
+
+    /// Whether a function refused to go on because templates include each other in a circle.
+    pub fn is_circle(&self) -> bool {
+        matches!(&self.root().cause, Cause::Call { error, .. } if matches!(**error, FuncError::Circle(_)))
     }
 
     /// The message of `fail` or `required`, when that is what stopped the template.

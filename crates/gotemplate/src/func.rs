@@ -284,6 +284,8 @@ pub enum FuncError {
     Message(String),
     /// The template asked to stop: `fail` and `required`. Helm shows the message alone, with the outermost place.
     Fail(String),
+    /// Templates include each other in a circle, or themselves; the function's own words.
+    Circle(String),
     /// Another template failed in execution; `prefix` is what the function says before it (may be empty).
     Exec {
         /// Words in front of the error's own, such as ``error during tpl function execution for "…": ``.
@@ -312,6 +314,7 @@ impl FuncError {
         match self {
             FuncError::Message(message) => FuncError::Message(format!("{words}{message}")),
             FuncError::Fail(message) => FuncError::Fail(message),
+            FuncError::Circle(message) => FuncError::Circle(format!("{words}{message}")),
             FuncError::Exec { prefix, error } => FuncError::Exec { prefix: format!("{words}{prefix}"), error },
             FuncError::Parse { prefix, error } => FuncError::Parse { prefix: format!("{words}{prefix}"), error },
         }
@@ -321,7 +324,7 @@ impl FuncError {
 impl fmt::Display for FuncError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FuncError::Message(message) | FuncError::Fail(message) => f.write_str(message),
+            FuncError::Message(message) | FuncError::Fail(message) | FuncError::Circle(message) => f.write_str(message),
             FuncError::Exec { prefix, error } => write!(f, "{prefix}{error}"),
             FuncError::Parse { prefix, error } => write!(f, "{prefix}{error}"),
         }

@@ -9,7 +9,6 @@ use rustc_hash::FxHashMap;
 use crate::builtins;
 use crate::call::CallCtx;
 use crate::error::{ExecError, ParseError};
-use crate::format;
 use crate::func::{FuncMap, Functions};
 use crate::limits::{Limits, Purse};
 use crate::parse::tree::Template;
@@ -234,9 +233,7 @@ impl Set {
         trace: Option<Box<Recording>>,
     ) -> (Result<Vec<u8>, ExecError>, Option<Box<Recording>>) {
         let Some(template) = self.to_execute(name) else {
-            let (name, set) = (format::quote(name.as_bytes()), format::quote(&self.name));
-            let words = format!("template: no template {name} associated with template {set}");
-            return (Err(ExecError::new(words)), trace);
+            return (Err(ExecError::no_template(name.as_bytes(), &self.name)), trace);
         };
         let mut ctx = CallCtx::new(self, user, limits, Arc::clone(&template), trace);
         let result = ctx.enter(&template, &data.clone().unboxed());

@@ -1,8 +1,9 @@
 //! Errors told to people: the user's file first, then the chart's.
 
 use landfall_diag::{Diagnose, Diagnostic, LONGEST_LINE, Place, code, nearest};
+use landfall_gotemplate::Cause;
 
-use super::{ChartError, Evidence};
+use super::{Broken, ChartError, Evidence};
 use crate::archive::ArchiveError;
 use crate::values::{Setting, Source};
 
@@ -33,11 +34,11 @@ impl Diagnose for ChartError {
                     .help("name a directory or .tgz that holds a Chart.yaml, or make one with `landfall create NAME`")
                     .note(helm)
             }
-            ChartError::File { text, place, .. } => {
+            ChartError::File { broken, text, place, .. } => {
                 let reason = reason(text);
                 let (code, what) = if place.file.ends_with("Chart.yaml") {
                     (code::BAD_CHART_FILE, "Chart.yaml cannot be read")
-                } else if text.starts_with("error converting") {
+                } else if *broken == Broken::Yaml {
                     (code::BAD_VALUES_FILE, "the file is not valid YAML")
                 } else {
                     (code::BAD_VALUES_FILE, "the file does not hold what is expected")
@@ -127,8 +128,8 @@ impl Diagnose for ChartError {
                     .note(helm)
             }
             ChartError::Exec { error, evidence } => exec(error, evidence).note(helm),
-            ChartError::Manifest { path, text, rendered, line, place, settings, secret } => {
-                let diagnostic = manifest(path, text, rendered, *line, place.as_deref(), settings);
+            ChartError::Manifest { path, broken, text, rendered, line, place, settings, secret } => {
+                let diagnostic = manifest(path, (*broken, text), rendered, *line, place.as_deref(), settings);
                 if *secret { without_sources(diagnostic) } else { diagnostic }.note(helm)
             }
             ChartError::NoTemplate { name, known } => {
@@ -165,11 +166,9 @@ fn shortened(text: &str) -> String {
     format!("{start} […] {end}")
 }
 
-/// The last part of Helm's chain of words.
+/// The problem without the name of the library that saw it.
 fn reason(text: &str) -> &str {
-    text.trim_start_matches("error converting YAML to JSON: ")
-        .trim_start_matches("error unmarshaling JSON: while decoding JSON: ")
-        .trim_start_matches("yaml: ")
+    text.trim_start_matches("yaml: ")
 }
 
 fn with_setting(diagnostic: Diagnostic, setting: Option<&Setting>, text: &str) -> Diagnostic {
@@ -244,7 +243,6 @@ fn shown(path: &[String]) -> String {
 
 fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnostic {
     let root = error.root();
-    let cause = root.cause.to_string();
     let used = |diagnostic: Diagnostic, text: &str| {
         let diagnostic = match &evidence.place {
             Some(place) => diagnostic.label(place.clone(), text),
@@ -263,8 +261,10 @@ fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnost
         }
         return used(diagnostic, "the chart asks for it here");
     }
-    let nil = cause.contains("nil pointer evaluating") || cause.contains("can't evaluate field");
-    if nil && !evidence.culprit.is_empty() && evidence.culprit.len() < evidence.path.len() {
+    if matches!(root.cause, Cause::Field(_))
+        && !evidence.culprit.is_empty()
+        && evidence.culprit.len() < evidence.path.len()
+    {
         let whole = shown(&evidence.path);
         let culprit = evidence.culprit.join(".");
         let last = evidence.settings.last();
@@ -301,18 +301,18 @@ fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnost
             _ => diagnostic.help(format!("make `{culprit}` a table with the key `{key}`")),
         };
     }
-    let code = if matches!(root.cause, landfall_gotemplate::Cause::Limit(_)) {
+    let code = if matches!(root.cause, Cause::Limit(_)) {
         code::LIMIT
-    } else if cause.contains("no template") {
+    } else if matches!(root.cause, Cause::NoTemplate(_)) {
         code::NO_NAMED_TEMPLATE
-    } else if cause.contains("nested reference name") {
+    } else if error.is_circle() {
         code::TEMPLATE_CIRCLE
     } else {
         code::TEMPLATE_FAILED
     };
     let words = match &root.cause {
-        landfall_gotemplate::Cause::Call { error, .. } => error.to_string(),
-        _ => cause,
+        Cause::Call { error, .. } => error.to_string(),
+        cause => cause.to_string(),
     };
     let words = words.strip_prefix("template: ").unwrap_or(&words);
     let mut diagnostic = Diagnostic::error(code, format!("a template failed: {words}"));
@@ -334,17 +334,15 @@ fn exec(error: &landfall_gotemplate::ExecError, evidence: &Evidence) -> Diagnost
 
 fn manifest(
     path: &str,
-    text: &str,
+    (broken, text): (Broken, &str),
     rendered: &[(usize, String)],
     line: usize,
     place: Option<&Place>,
     settings: &[Setting],
 ) -> Diagnostic {
-    let code = if text.starts_with("error converting") { code::RENDERED_NOT_YAML } else { code::RENDERED_NO_OBJECT };
-    let what = if code == code::RENDERED_NOT_YAML {
-        "rendered YAML is not valid"
-    } else {
-        "what was rendered is not an object"
+    let (code, what) = match broken {
+        Broken::Yaml => (code::RENDERED_NOT_YAML, "rendered YAML is not valid"),
+        Broken::Shape | Broken::Other => (code::RENDERED_NO_OBJECT, "what was rendered is not an object"),
     };
     let mut diagnostic = Diagnostic::error(code, format!("{what}: {}", reason(text)));
     for setting in settings.iter().take(3) {

@@ -11,8 +11,8 @@ pub(crate) fn in_helm4s_words(error: ChartError) -> ChartError {
     let three = error.to_string();
     let four = match &error {
         ChartError::Exec { error, .. } if error.failure().is_none() => traced(error).unwrap_or_else(|| three.clone()),
-        ChartError::File { prefix, text, .. } if prefix == "cannot load values.yaml" => {
-            format!("{prefix}: cannot unmarshal yaml document: {text}")
+        ChartError::File { prefix, broken, text, .. } if prefix == "cannot load values.yaml" => {
+            format!("{prefix}: cannot unmarshal yaml document: {broken}{text}")
         }
         // Helm 4 looks at the chart's version first, and keeps its types in other packages.
         ChartError::File { prefix, .. } if prefix == "cannot load Chart.yaml" => {

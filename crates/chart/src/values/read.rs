@@ -82,8 +82,8 @@ fn read_map_in(
         return read_map(name, text, prefix, origins, layer);
     }
     let in_words = |error: ChartError, words: &str| match error {
-        ChartError::File { prefix, text, place } => {
-            ChartError::File { prefix: format!("{prefix}: {words}"), text, place }
+        ChartError::File { prefix, broken, text, place } => {
+            ChartError::File { prefix: format!("{prefix}: {words}"), broken, text, place }
         }
         other => other,
     };
@@ -95,6 +95,7 @@ fn read_map_in(
         let prefix = if prefix.is_empty() { format!("failed to parse {name}") } else { prefix.to_owned() };
         return Err(ChartError::File {
             prefix: format!("{prefix}: error reading yaml document"),
+            broken: crate::error::Broken::Other,
             text: format!("invalid Yaml document separator: {}", behind.unwrap_or_default()),
             place: Box::new(landfall_diag::Place::file(name)),
         });
@@ -134,7 +135,7 @@ pub(crate) fn read_layer(
 /// Reads a values file for lint; the error is Helm's text without what stands in front of it.
 pub(crate) fn read_text(name: &str, text: &str) -> Result<Map, String> {
     read_map(name, text, "", &mut Origins::off(), 0).map_err(|error| match error {
-        ChartError::File { text, .. } => text,
+        ChartError::File { broken, text, .. } => format!("{broken}{text}"),
         other => other.to_string(),
     })
 }

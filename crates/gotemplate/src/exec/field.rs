@@ -2,6 +2,7 @@ use super::Exec;
 use super::invoke::Arguments;
 use super::walk::boxed_zero;
 use crate::call::CallCtx;
+use crate::error::Cause;
 use crate::format;
 use crate::func::Flow;
 use crate::parse::tree::{At, Id, Run, Span, Unit};
@@ -56,7 +57,9 @@ impl CallCtx<'_> {
         let has_arguments = !arguments.is_empty() || last.is_some();
         let shown = || String::from_utf8_lossy(name);
         match receiver.data() {
-            Data::Nil if receiver.boxed => self.fail(format!("nil pointer evaluating interface {{}}.{}", shown())),
+            Data::Nil if receiver.boxed => {
+                self.fail_with(Cause::Field(format!("nil pointer evaluating interface {{}}.{}", shown())))
+            }
             Data::Nil if self.set.missing_key() == MissingKey::Error => {
                 self.fail(format!("nil data; no entry for key {}", format::quote(name)))
             }
@@ -119,7 +122,7 @@ impl CallCtx<'_> {
 
     fn no_field(&self, name: &[u8], receiver: &Value) -> Exec<Value> {
         let name = String::from_utf8_lossy(name);
-        self.fail(format!("can't evaluate field {name} in type {}", receiver.static_type_name()))
+        self.fail_with(Cause::Field(format!("can't evaluate field {name} in type {}", receiver.static_type_name())))
     }
 }
 
