@@ -1,9 +1,6 @@
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_object::{Object, ObjectKey};
+use landfall_object::{Object, ObjectKey, once_keys};
 use serde_json::Value;
-
-/// The annotation of a Secret that names its keys that are generated once and never replaced (design D6).
-pub const ONCE_ANNOTATION: &str = "landfall.dev/once";
 
 /// A step would change or remove a key that is generated once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,20 +20,6 @@ impl Diagnose for OnceViolation {
             .note("data made with the old value could never be read again")
             .help("put the value back that the cluster has: such a key is made once and kept")
     }
-}
-
-/// The keys of a live Secret that are generated once and have a value.
-pub fn once_keys(live: &Object) -> Vec<String> {
-    if live.kind() != "Secret" || !live.group().is_empty() {
-        return Vec::new();
-    }
-    live.annotation(ONCE_ANNOTATION)
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|key| !key.is_empty() && data(live, key).is_some())
-        .map(str::to_owned)
-        .collect()
 }
 
 fn data<'a>(secret: &'a Object, key: &str) -> Option<&'a Value> {
