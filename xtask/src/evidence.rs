@@ -85,6 +85,7 @@ const COVERED: &[Covered] = &[
             "crates/apiserver",
             "crates/drydock",
             "crates/rehearse",
+            "crates/rules",
         ],
     },
     Covered {

@@ -3,11 +3,7 @@
 use landfall_chart::HookEvent;
 use landfall_cluster::{Cluster, DryRun, Error, Patch, WriteOptions};
 use landfall_object::{Object, ObjectKey};
-
-use crate::finding::{Finding, Severity, Witness};
-use crate::rule::Rule;
-use crate::rules::rule;
-use crate::subject::{Desired, DesiredUnit, Role};
+use landfall_rules::{Desired, DesiredUnit, Finding, Role, Rule, Severity, Witness, rule};
 
 /// What a cluster's API has said.
 #[derive(Debug, Default)]

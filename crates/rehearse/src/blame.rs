@@ -1,9 +1,7 @@
 //! Which commit wrote a line, from the target's own repository.
 
 use landfall_delivery::Target;
-
-use crate::examine::Blame;
-use crate::finding::Commit;
+use landfall_rules::{Blame, Commit};
 
 /// Asks the repository that a target lies in.
 pub struct TargetBlame<'a>(pub &'a Target);

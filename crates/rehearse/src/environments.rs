@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use landfall_object::Object;
 use landfall_object::diff::changes;
 use landfall_object::schema::Schemas;
+use landfall_rules::{Desired, DesiredUnit};
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::subject::{Desired, DesiredUnit};
 
 /// An object that two environments do not have alike.
 #[derive(Debug, Serialize)]

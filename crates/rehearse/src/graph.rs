@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use landfall_delivery::Door;
 use landfall_object::ObjectKey;
 use landfall_object::references::{Need, references};
+use landfall_rules::calls::{Call, calls};
+use landfall_rules::routes::routes;
+use landfall_rules::{Desired, Door, Found, PodTemplate, Role, Subject, pod_template};
 use serde::Serialize;
-
-use crate::calls::{Call, calls};
-use crate::pods::{PodTemplate, pod_template};
-use crate::routes::routes;
-use crate::subject::{Desired, Found, Role, Subject};
 
 /// Objects and the edges between them.
 #[derive(Debug, Default, Serialize)]

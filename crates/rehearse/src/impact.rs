@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_delivery::UnitPlan;
 use landfall_engine::{Action, FieldChange};
 use landfall_object::{Object, ObjectKey};
+use landfall_rules::{Fingerprints, Inventory};
 use serde::Serialize;
 
-use crate::inventory::Inventory;
-use crate::snapshot::Fingerprints;
+use crate::snapshot::have_same_data;
 use crate::trial::Trial;
 
 /// What a delivery does to what runs.
@@ -90,7 +90,7 @@ fn is_same_secret(touched: &Touched, before: &Inventory, after: &Inventory, fing
     }
     let (Some(old), Some(new)) = (before.of(&touched.object), after.of(&touched.object)) else { return false };
     touched.fields.iter().all(|field| field.path.starts_with("data") || field.path.starts_with("stringData"))
-        && fingerprints.have_same_data(new, old)
+        && have_same_data(fingerprints, new, old)
 }
 
 fn touched(plan: &UnitPlan) -> Vec<Touched> {

@@ -1,12 +1,10 @@
 //! What holds data, who owns it, what keeps it and what would lose it.
 
 use landfall_object::{Object, ObjectKey};
+use landfall_rules::{Desired, Finding, Role, Spot, Subject, pod_template};
 use serde::Serialize;
 
-use crate::finding::{Finding, Spot};
 use crate::impact::holds;
-use crate::pods::pod_template;
-use crate::subject::{Desired, Role, Subject};
 
 /// How much it takes to lose something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -56,7 +54,7 @@ impl Guarantee {
 /// Everything that holds data, in the order of delivery.
 pub fn keepings(subject: &Subject<'_>) -> Vec<Keeping> {
     let mut found = Vec::new();
-    let passing = crate::rules::rule("LF123").map(|rule| (rule.check)(subject)).unwrap_or_default();
+    let passing = landfall_rules::rule("LF123").map(|rule| (rule.check)(subject)).unwrap_or_default();
     for desired in subject.objects().filter(|it| it.role != Role::Definition) {
         found.extend(of_object(desired));
         found.extend(of_claims(desired));
@@ -176,7 +174,7 @@ fn of_pods(passing: &[Finding], desired: &Desired) -> Vec<Keeping> {
 fn buckets(subject: &Subject<'_>) -> Vec<Keeping> {
     let mut found: Vec<Keeping> = Vec::new();
     for desired in subject.objects().filter(|it| it.object.kind() == "ConfigMap" && it.object.group().is_empty()) {
-        for (key, text, _) in crate::decoded::texts(&desired.object) {
+        for (key, text, _) in landfall_rules::decoded::texts(&desired.object) {
             let bucket = text.trim();
             let named = key.to_ascii_uppercase().ends_with("BUCKET") && !bucket.is_empty();
             if named && !found.iter().any(|other| other.holds.contains(&format!("`{bucket}`"))) {

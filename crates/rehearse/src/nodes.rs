@@ -3,113 +3,30 @@
 mod labels;
 
 use landfall_drydock::NodeSpec;
-use landfall_object::{Object, Quantity};
-use serde_json::Value;
-
-use crate::pods::{ContainerRole, PodTemplate, pod_template};
+use landfall_rules::Demand;
 
 pub(crate) use labels::{Labels, Origin};
 
-/// More nodes than this are not assumed, whatever spreads itself.
-const MOST_NODES: i64 = 9;
-
-/// What the pods of some objects ask for together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Demand {
-    /// Thousandths of a core.
-    pub(crate) cpu: i64,
-    /// Bytes.
-    pub(crate) memory: i64,
-    /// How many pods run.
-    pub(crate) pods: i64,
-    /// How many nodes they insist on.
-    pub(crate) nodes: i64,
-}
-
-/// What the objects ask for when all of their pods run at once.
-pub(crate) fn demand<'a>(objects: impl Iterator<Item = &'a Object>) -> Demand {
-    let mut demand = Demand { nodes: 1, ..Demand::default() };
-    for object in objects {
-        let Some(template) = pod_template(object) else { continue };
-        let replicas = match object.kind() {
-            "Deployment" | "StatefulSet" | "ReplicaSet" => object.i64_at("/spec/replicas").unwrap_or(1),
-            "Job" => object.i64_at("/spec/parallelism").unwrap_or(1),
-            _ => 1,
-        };
-        demand.cpu = demand.cpu.saturating_add(asked(&template, "cpu").saturating_mul(replicas));
-        demand.memory = demand.memory.saturating_add(asked(&template, "memory").saturating_mul(replicas));
-        demand.pods = demand.pods.saturating_add(replicas);
-        if insists(&template) {
-            demand.nodes = demand.nodes.max(replicas.min(MOST_NODES));
-        }
+/// Nodes that hold it twice over, old and new pods side by side; the one that is always assumed where that does.
+pub(crate) fn holding(demand: Demand) -> Vec<NodeSpec> {
+    if demand.is_modest() {
+        return vec![NodeSpec::default()];
     }
-    demand
-}
-
-impl Demand {
-    /// The larger of two in each.
-    pub(crate) fn max(self, other: Demand) -> Demand {
-        Demand {
-            cpu: self.cpu.max(other.cpu),
-            memory: self.memory.max(other.memory),
-            pods: self.pods.max(other.pods),
-            nodes: self.nodes.max(other.nodes),
-        }
-    }
-
-    /// Whether the node that is assumed when nothing is known would do.
-    pub(crate) fn is_modest(self) -> bool {
-        self.nodes <= 1 && self.cpu <= 2_000 && self.memory <= 4 << 30 && self.pods <= 50
-    }
-
-    /// Nodes that hold it twice over, old and new pods side by side; the one that is always assumed where that does.
-    pub(crate) fn nodes(self) -> Vec<NodeSpec> {
-        if self.is_modest() {
-            return vec![NodeSpec::default()];
-        }
-        let cores = (self.cpu.saturating_mul(2) / 1_000 + 1).max(4);
-        let gibibytes = (self.memory.saturating_mul(2) / (1 << 30) + 1).max(8);
-        let pods = u32::try_from(self.pods.saturating_mul(2)).unwrap_or(u32::MAX).max(NodeSpec::default().pods);
-        let node = |index| NodeSpec {
-            pods,
-            ..NodeSpec::named(format!("landfall-{index}"), &cores.to_string(), &format!("{gibibytes}Gi"))
-        };
-        (0..self.nodes).map(node).collect()
-    }
-}
-
-/// What the scheduler counts for one pod.
-fn asked(template: &PodTemplate<'_>, resource: &str) -> i64 {
-    let (mut together, mut first) = (0_i64, 0_i64);
-    for container in template.containers() {
-        let resources = &container.value["resources"];
-        let declared = [&resources["requests"][resource], &resources["limits"][resource]];
-        let amount = declared.into_iter().find(|it| !it.is_null()).and_then(|it| Quantity::from_json(it).ok());
-        let amount = amount.map_or(0, |it| if resource == "cpu" { it.millis() } else { it.units() });
-        match container.role {
-            ContainerRole::Init => first = first.max(amount),
-            _ => together = together.saturating_add(amount),
-        }
-    }
-    together.max(first)
-}
-
-/// Whether the pods insist on nodes of their own.
-fn insists(template: &PodTemplate<'_>) -> bool {
-    let list = |pointer: &str| template.spec.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
-    list("/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution").next().is_some()
-        || list("/topologySpreadConstraints")
-            .any(|it| it["whenUnsatisfiable"] != "ScheduleAnyway" && it["minDomains"].as_i64().is_some_and(|it| it > 1))
-        || template.containers().iter().any(|container| {
-            let ports = container.value["ports"].as_array().into_iter().flatten();
-            ports.filter_map(|port| port["hostPort"].as_i64()).any(|port| port > 0)
-        })
-        || template.spec["hostNetwork"] == true
+    let cores = (demand.cpu.saturating_mul(2) / 1_000 + 1).max(4);
+    let gibibytes = (demand.memory.saturating_mul(2) / (1 << 30) + 1).max(8);
+    let pods = u32::try_from(demand.pods.saturating_mul(2)).unwrap_or(u32::MAX).max(NodeSpec::default().pods);
+    let node = |index| NodeSpec {
+        pods,
+        ..NodeSpec::named(format!("landfall-{index}"), &cores.to_string(), &format!("{gibibytes}Gi"))
+    };
+    (0..demand.nodes).map(node).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use landfall_object::Object;
+    use landfall_rules::demand;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -125,11 +42,11 @@ mod tests {
     #[test]
     fn nodes_are_as_large_and_as_many_as_is_asked_for() {
         let modest = of(2, "100m", json!({}));
-        assert_eq!(modest.nodes(), [NodeSpec::default()]);
+        assert_eq!(holding(modest), [NodeSpec::default()]);
         let many = of(500, "1m", json!({}));
-        assert_eq!(many.nodes().iter().map(|node| node.pods).collect::<Vec<_>>(), [1_000]);
+        assert_eq!(holding(many).iter().map(|node| node.pods).collect::<Vec<_>>(), [1_000]);
         let heavy = of(3, "4", json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{}]}}));
-        let nodes = heavy.nodes();
+        let nodes = holding(heavy);
         assert_eq!(nodes.len(), 3);
         assert_eq!(
             (nodes[2].name.as_str(), nodes[2].cpu.as_str(), nodes[2].memory.as_str()),

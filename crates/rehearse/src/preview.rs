@@ -8,16 +8,12 @@ use landfall_diag::Diagnostic;
 use landfall_object::diff::{Change, changes};
 use landfall_object::schema::Schemas;
 use landfall_object::{Object, ObjectKey, Quantity};
+use landfall_rules::{ContainerRole, Desired, DesiredUnit, Examination, Finding, Role, place_text, pod_template};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::examine::Examination;
-use crate::finding::Finding;
 use crate::impact::holds;
-use crate::pods::{ContainerRole, pod_template};
-use crate::report::place_text;
 use crate::study::Conditions;
-use crate::subject::{Desired, DesiredUnit, Role};
 
 /// What one environment would see of a change.
 #[derive(Debug, Serialize)]
@@ -205,7 +201,7 @@ pub fn study_all(
         let parts: Vec<_> = units
             .chunks(share)
             .map(|part| {
-                scope.spawn(move || part.iter().map(|unit| DesiredUnit::render(unit, conditions)).collect::<Vec<_>>())
+                scope.spawn(move || part.iter().map(|unit| crate::study::render(unit, conditions)).collect::<Vec<_>>())
             })
             .collect();
         parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()

@@ -7,10 +7,12 @@ use landfall_chart::{Operation, Tracing};
 use landfall_delivery::{Candidate, Door, RenderedUnit, Turn, Unit};
 use landfall_object::{Object, mask};
 use landfall_release::{Content, Record};
+use landfall_rules::Fingerprints;
+use landfall_rules::decoded::as_stored;
 use serde_json::json;
 
-use crate::snapshot::{Fingerprints, Snapshot, masked_manifest};
-use crate::study::{self, Conditions, Scopes, as_stored};
+use crate::snapshot::{Snapshot, have_same_copy, masked_manifest};
+use crate::study::{self, Conditions, Scopes};
 
 /// The objects of a snapshot, with the values that the candidates deliver too.
 pub(crate) fn recognised(snapshot: &Snapshot, candidates: &[Candidate]) -> Vec<Object> {
@@ -40,7 +42,7 @@ pub(crate) fn recognised(snapshot: &Snapshot, candidates: &[Candidate]) -> Vec<O
 
 /// Puts the values into a live Secret whose fingerprints they have.
 fn values(live: &mut Object, desired: &Object, fingerprints: &Fingerprints) {
-    if let Some(copy) = fingerprints.have_same_copy(desired, live) {
+    if let Some(copy) = have_same_copy(fingerprints, desired, live) {
         live.set_annotation(mask::LAST_APPLIED, copy);
     }
     let Some(known) = desired.at("/data").and_then(|data| data.as_object()) else { return };

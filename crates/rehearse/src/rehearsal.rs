@@ -7,21 +7,20 @@ use landfall_diag::{Diagnostic, code};
 use landfall_drydock::{NodeSpec, Play};
 use landfall_object::{Assumption, Object, ObjectKey, Simulated};
 use landfall_project::{Environment, ProjectFile};
+use landfall_rules::{
+    Blame, ClusterFacts, DesiredUnit, Examination, Finding, Fingerprints, Inventory, Known, Rule, Start, Subject,
+    Witness, conclude, demand,
+};
 use landfall_source::SourceTree;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::examine::{Blame, Examination, conclude};
-use crate::finding::{Finding, Witness};
 use crate::impact::Impact;
-use crate::inventory::Inventory;
 use crate::nodes::{self, Labels, Origin};
-use crate::rule::Rule;
-use crate::snapshot::{Fingerprints, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::stage::{Attempt, Stage};
 use crate::study::{self, Conditions};
-use crate::subject::{ClusterFacts, DesiredUnit, Known, Subject};
-use crate::trial::{Start, Trial, WaveWait};
+use crate::trial::{Trial, WaveWait};
 use crate::unmet::{Seen, unmet};
 
 /// What is rehearsed, and from where.
@@ -171,7 +170,7 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     let delivered: Vec<&Object> = head.iter().chain(&base).collect();
     let labels = Labels::asked(delivered.iter().copied());
     let nodes = match request.nodes.as_slice() {
-        [] => labels.on(nodes::demand(head.iter()).max(nodes::demand(base.iter())).nodes(), Origin::Assumed),
+        [] => labels.on(nodes::holding(demand(head.iter()).max(demand(base.iter()))), Origin::Assumed),
         given => labels.on(given.to_vec(), Origin::Given),
     };
     let mut empty = Stage::empty(nodes, quiet).await?;
@@ -248,12 +247,13 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
         return Err(unmet);
     }
     let units = render_units(request.head, &before, &cluster, &offline)?;
+    let outcomes: Vec<landfall_rules::Outcome<'_>> = trials.iter().map(Trial::as_outcome).collect();
     let subject = Subject {
         units: &units,
         base: base_units.as_deref(),
         before: &before,
         cluster: &cluster,
-        trials: &trials,
+        trials: &outcomes,
         files: request.files,
         project: request.project,
         environment: request.environment,
@@ -310,8 +310,8 @@ fn render_units(
     units
         .map(|unit| {
             // One that renders without a cluster and not with what this one has was tried, and what it said is known.
-            let desired = DesiredUnit::render(unit, &conditions);
-            desired.or_else(|told| DesiredUnit::render(unit, offline).map_err(|_| told))
+            let desired = study::render(unit, &conditions);
+            desired.or_else(|told| study::render(unit, offline).map_err(|_| told))
         })
         .collect()
 }

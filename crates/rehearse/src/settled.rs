@@ -1,9 +1,8 @@
 //! Fields that are drawn once and stay: what two renderings over a delivered state have alike counts as alike.
 
 use landfall_object::Object;
+use landfall_rules::decoded::as_stored;
 use serde_json::Value;
-
-use crate::study::as_stored;
 
 type Fields = serde_json::Map<String, Value>;
 

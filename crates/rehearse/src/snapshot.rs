@@ -5,12 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use landfall_cluster::{Cluster, ListOptions};
 use landfall_diag::{Diagnose, Diagnostic, code, is_mutant};
 use landfall_object::{Object, mask};
+use landfall_rules::Fingerprints;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-pub use fingerprints::Fingerprints;
-
-mod fingerprints;
 
 /// A cluster as it was at one moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,7 +47,7 @@ impl Snapshot {
     /// # Errors
     /// When the cluster cannot be reached at all, or the machine has no randomness.
     pub async fn read(cluster: &Cluster, name: &str, taken: jiff::Timestamp) -> Result<Self, Diagnostic> {
-        let fingerprints = Fingerprints::random()?;
+        let fingerprints = random()?;
         let version = cluster.version().await.map_err(|error| error.diagnose())?;
         let mut seen: Vec<(String, String)> = Vec::new();
         let (mut objects, mut unread) = (Vec::new(), Vec::new());
@@ -100,6 +97,14 @@ impl Snapshot {
     }
 }
 
+/// Fingerprints with a key of their own.
+fn random() -> Result<Fingerprints, Diagnostic> {
+    let mut key = [0; Fingerprints::KEY_LENGTH];
+    aws_lc_rs::rand::fill(&mut key)
+        .map_err(|_| Diagnostic::error(code::NO_RANDOMNESS, "there is no randomness for the key of a snapshot"))?;
+    Ok(Fingerprints::keyed(key))
+}
+
 /// The objects as they are: what stands in their Secrets are fingerprints.
 fn fingerprinted<S: serde::Serializer>(objects: &[Object], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(objects.iter().map(Object::revealed))
@@ -116,7 +121,6 @@ pub(crate) fn masked(mut object: Object, fingerprints: &Fingerprints) -> Object 
     if !mask::is_secret(&object) || is_mutant("fingerprints") {
         return object;
     }
-    let encoded = object.kind() != "ConfigMap";
     let scope = format!("{}/{}", object.namespace().unwrap_or_default(), object.name());
     if object.str_at("/type") == Some("helm.sh/release.v1")
         && let Some(record) = object.str_at("/data/release").and_then(|text| masked_record(&scope, text, fingerprints))
@@ -125,31 +129,19 @@ pub(crate) fn masked(mut object: Object, fingerprints: &Fingerprints) -> Object 
         object.map_mut().insert("data".to_owned(), json!({"release": record}));
         return object;
     }
-    let mut values = Vec::new();
-    for field in ["data", "stringData"] {
-        let Some(mut value) = object.map_mut().remove(field) else { continue };
-        for (key, value) in value.as_object_mut().into_iter().flatten() {
-            let text = value.as_str().unwrap_or_default();
-            *value = Value::String(if field == "data" && encoded {
-                let plain = STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec());
-                STANDARD.encode(fingerprints.of(&scope, key, &plain))
-            } else {
-                fingerprints.of(&scope, key, text.as_bytes())
-            });
-        }
-        // What is no map holds no keys, and nothing that could be compared.
-        if value.is_object() {
-            values.push((field.to_owned(), value));
-        }
-    }
-    let copy =
-        object.annotation(mask::LAST_APPLIED).map(|copy| fingerprints.of(&scope, mask::LAST_APPLIED, copy.as_bytes()));
-    mask::hide(Some(&mut object), None);
-    if let Some(copy) = copy {
-        object.set_annotation(mask::LAST_APPLIED, copy);
-    }
-    object.map_mut().extend(values);
-    object
+    fingerprints.mask(object)
+}
+
+/// Whether two states of a Secret have the same data, fingerprints on either side.
+pub(crate) fn have_same_data(fingerprints: &Fingerprints, one: &Object, other: &Object) -> bool {
+    let data = |object: &Object| masked(object.clone(), fingerprints).at("/data").cloned();
+    data(one) == data(other)
+}
+
+/// What `kubectl apply` wrote last by the one, when the other one's fingerprint says that it is the same there.
+pub(crate) fn have_same_copy<'a>(fingerprints: &Fingerprints, one: &'a Object, other: &Object) -> Option<&'a str> {
+    let copy = |object: &Object| masked(object.clone(), fingerprints).annotation(mask::LAST_APPLIED).map(str::to_owned);
+    one.annotation(mask::LAST_APPLIED).filter(|_| copy(one) == copy(other))
 }
 
 /// A release's record as Helm stores it (base64 of the stored text), without values, chart texts and secrets.

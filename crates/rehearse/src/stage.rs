@@ -19,16 +19,15 @@ use landfall_drydock::{
 use landfall_engine::{Action, Clock, Event, StepResult};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::Environment;
+use landfall_rules::{Inventory, Start, classes};
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
 
-use crate::classes;
-use crate::inventory::Inventory;
 use crate::play::{Operators, TakenForGranted};
 use crate::recognised::recognised;
 use crate::snapshot::Snapshot;
-use crate::trial::{Start, Trial, Trough, WaveWait};
+use crate::trial::{Trial, Trough, WaveWait};
 
 /// A simulated cluster and who is offered on it.
 pub(crate) struct Stage {

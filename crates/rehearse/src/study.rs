@@ -1,21 +1,19 @@
 //! A desired state rendered for the rules, without any cluster.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, RenderOptions, Tracing, ValueLayers};
-use landfall_delivery::{Candidate, Door, RenderedObject, RenderedUnit, Turn, Unit, UnitSource, listed, render_with};
+use landfall_delivery::{Candidate, Door, RenderedUnit, Turn, Unit, UnitSource, listed, render_with};
 use landfall_diag::Diagnostic;
 use landfall_object::references::provides;
 use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_rules::decoded::as_stored;
+use landfall_rules::{DesiredUnit, Inventory, SecretId, Stumble};
 use landfall_sprig::{Context, Keys, Seeded};
 
-use crate::inventory::Inventory;
 use crate::settled::settle;
-use crate::subject::{Desired, DesiredUnit, Role, SecretId, Stumble};
 
 /// What templates see while a unit is rendered for the rules.
 #[derive(Clone)]
@@ -66,139 +64,108 @@ impl Conditions {
 /// Two instants and two seeds, so that whatever is taken from the clock or from chance differs between two renderings.
 pub(crate) const MOMENTS: [(u64, i64); 2] = [(1, 1_767_225_600), (2, 1_770_000_123)];
 
-impl DesiredUnit {
-    /// Renders a unit twice, as an installation.
-    ///
-    /// # Errors
-    /// What the chart refuses with.
-    pub fn render(unit: &Unit, conditions: &Conditions) -> Result<Self, Vec<Diagnostic>> {
-        let turn = Turn { revision: 1, operation: Operation::Install };
-        let (mut rendered, lookups) = asking(unit, turn, conditions, MOMENTS[0], Tracing::On)?;
-        let mut again = once(unit, turn, conditions, MOMENTS[1], Tracing::Off)?;
-        let scopes = Scopes::of(&rendered);
-        scopes.place(&mut rendered, &unit.namespace);
-        scopes.place(&mut again, &unit.namespace);
-        let own_keys = own_keys(unit, &rendered, conditions);
-        let mut desired = DesiredUnit { lookups, own_keys, ..DesiredUnit::of(unit, rendered, Some(again)) };
-        if matches!(unit.door, Door::Release) {
-            // A chart that renders neither way says so by itself.
-            let _refused = desired.read_back_from(unit, conditions);
-            let _refused = desired.found_by_lookup(unit, conditions);
-            desired.stumbles = stumbles(unit, &desired.lookups);
-        }
-        Ok(desired)
+/// Renders a unit twice, as an installation.
+///
+/// # Errors
+/// What the chart refuses with.
+pub(crate) fn render(unit: &Unit, conditions: &Conditions) -> Result<DesiredUnit, Vec<Diagnostic>> {
+    let turn = Turn { revision: 1, operation: Operation::Install };
+    let (mut rendered, lookups) = asking(unit, turn, conditions, MOMENTS[0], Tracing::On)?;
+    let mut again = once(unit, turn, conditions, MOMENTS[1], Tracing::Off)?;
+    let scopes = Scopes::of(&rendered);
+    scopes.place(&mut rendered, &unit.namespace);
+    scopes.place(&mut again, &unit.namespace);
+    let own_keys = own_keys(unit, &rendered, conditions);
+    let door = match &unit.door {
+        Door::Release => landfall_rules::Door::Release,
+        Door::Application(bound) => landfall_rules::Door::Application(bound.application.object.clone()),
+    };
+    let mut desired = DesiredUnit::new(&unit.name, &unit.namespace, door, rendered, Some(again));
+    desired.chart = unit.chart().cloned();
+    desired.value_files = unit.value_files().map(str::to_owned).collect();
+    (desired.lookups, desired.own_keys) = (lookups, own_keys);
+    if matches!(unit.door, Door::Release) {
+        // A chart that renders neither way says so by itself.
+        let _refused = read_back_from(&mut desired, unit, conditions);
+        let _refused = found_by_lookup(&mut desired, unit, conditions);
+        desired.stumbles = stumbles(unit, &desired.lookups);
     }
+    Ok(desired)
+}
 
-    /// Where the rendering is not the same twice, sees which objects are once it has been delivered and can be read
-    /// back, so that a password that is read back is the same password: those count as the same, field by field.
-    fn read_back_from(&mut self, unit: &Unit, conditions: &Conditions) -> Result<(), Vec<Diagnostic>> {
-        let Some(again) = &mut self.again else { return Ok(()) };
-        if self.rendered.all_objects().zip(again.all_objects()).all(|(one, other)| one == other) {
-            return Ok(());
+/// Where the rendering is not the same twice, sees which objects are once it has been delivered and can be read
+/// back, so that a password that is read back is the same password: those count as the same, field by field.
+fn read_back_from(studied: &mut DesiredUnit, unit: &Unit, conditions: &Conditions) -> Result<(), Vec<Diagnostic>> {
+    let Some(again) = &mut studied.again else { return Ok(()) };
+    if studied.rendered.all_objects().zip(again.all_objects()).all(|(one, other)| one == other) {
+        return Ok(());
+    }
+    let mut live = Inventory::clone(&conditions.live);
+    for desired in &studied.objects {
+        live.insert(as_stored(desired.object.clone()));
+    }
+    let after = Conditions { live: Arc::new(live), ..conditions.clone() };
+    let [first, second] = MOMENTS;
+    let twice = |operation: Operation| -> Result<[RenderedUnit; 2], Vec<Diagnostic>> {
+        let turn = Turn { revision: 2, operation };
+        Ok([once(unit, turn, &after, first, Tracing::Off)?, once(unit, turn, &after, second, Tracing::Off)?])
+    };
+    // A chart that refuses to be upgraded without the passwords that are there replaces none of them: what it reads
+    // back shows where it does not ask whether it is an upgrade.
+    let [mut one, mut other] = twice(Operation::Upgrade).or_else(|_| twice(Operation::Install))?;
+    let scopes = Scopes::of(&one);
+    scopes.place(&mut one, &unit.namespace);
+    scopes.place(&mut other, &unit.namespace);
+    let same: Vec<ObjectKey> =
+        one.all_objects().filter(|object| other.all_objects().any(|it| it == *object)).map(Object::key).collect();
+    for rendered in again.objects.iter_mut().chain(&mut again.hooks) {
+        let key = rendered.object.key();
+        let first = studied.rendered.all_objects().find(|object| object.is_at(&key));
+        let Some(first) = first.filter(|first| rendered.object != **first) else { continue };
+        if same.contains(&key) {
+            rendered.object = first.clone();
+            studied.read_back.push(key);
+            continue;
         }
-        let mut live = Inventory::clone(&conditions.live);
-        for desired in &self.objects {
-            live.insert(as_stored(desired.object.clone()));
-        }
-        let after = Conditions { live: Arc::new(live), ..conditions.clone() };
-        let [first, second] = MOMENTS;
-        let twice = |operation: Operation| -> Result<[RenderedUnit; 2], Vec<Diagnostic>> {
-            let turn = Turn { revision: 2, operation };
-            Ok([once(unit, turn, &after, first, Tracing::Off)?, once(unit, turn, &after, second, Tracing::Off)?])
-        };
-        // A chart that refuses to be upgraded without the passwords that are there replaces none of them: what it reads
-        // back shows where it does not ask whether it is an upgrade.
-        let [mut one, mut other] = twice(Operation::Upgrade).or_else(|_| twice(Operation::Install))?;
-        let scopes = Scopes::of(&one);
-        scopes.place(&mut one, &unit.namespace);
-        scopes.place(&mut other, &unit.namespace);
-        let same: Vec<ObjectKey> =
-            one.all_objects().filter(|object| other.all_objects().any(|it| it == *object)).map(Object::key).collect();
-        for rendered in again.objects.iter_mut().chain(&mut again.hooks) {
-            let key = rendered.object.key();
-            let first = self.rendered.all_objects().find(|object| object.is_at(&key));
-            let Some(first) = first.filter(|first| rendered.object != **first) else { continue };
-            if same.contains(&key) {
+        let of = |rendered: &RenderedUnit| rendered.all_objects().find(|it| it.is_at(&key)).cloned();
+        match (of(&one), of(&other)) {
+            (Some(one), Some(other)) if settle(first, &mut rendered.object, &one, &other) => {
+                studied.read_back.push(key);
+            }
+            // What an installation alone renders is drawn once; that an upgrade deletes it is another matter.
+            (None, None) => {
                 rendered.object = first.clone();
-                self.read_back.push(key);
-                continue;
+                studied.read_back.push(key);
             }
-            let of = |rendered: &RenderedUnit| rendered.all_objects().find(|it| it.is_at(&key)).cloned();
-            match (of(&one), of(&other)) {
-                (Some(one), Some(other)) if settle(first, &mut rendered.object, &one, &other) => {
-                    self.read_back.push(key);
-                }
-                // What an installation alone renders is drawn once; that an upgrade deletes it is another matter.
-                (None, None) => {
-                    rendered.object = first.clone();
-                    self.read_back.push(key);
-                }
-                _ => {}
-            }
+            _ => {}
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    /// What is the same with this cluster and would not be without one: `lookup` has found it already.
-    fn found_by_lookup(&mut self, unit: &Unit, conditions: &Conditions) -> Result<(), Vec<Diagnostic>> {
-        if self.lookups.is_empty() {
-            return Ok(());
-        }
-        let without = Conditions { live: Arc::default(), ..conditions.clone() };
-        let turn = Turn { revision: 1, operation: Operation::Install };
-        let [first, second] = MOMENTS;
-        let mut one = once(unit, turn, &without, first, Tracing::Off)?;
-        let mut other = once(unit, turn, &without, second, Tracing::Off)?;
-        let scopes = Scopes::of(&one);
-        scopes.place(&mut one, &unit.namespace);
-        scopes.place(&mut other, &unit.namespace);
-        let again = self.again.as_ref().unwrap_or(&self.rendered);
-        for object in one.all_objects().filter(|object| !other.all_objects().any(|it| it == *object)) {
-            let key = object.key();
-            let of = |rendered: &RenderedUnit| rendered.all_objects().find(|it| it.key() == key).cloned();
-            let same = of(&self.rendered).is_some_and(|now| of(again).as_ref() == Some(&now));
-            if same && !self.read_back.contains(&key) {
-                self.read_back.push(key);
-            }
-        }
-        Ok(())
+/// What is the same with this cluster and would not be without one: `lookup` has found it already.
+fn found_by_lookup(studied: &mut DesiredUnit, unit: &Unit, conditions: &Conditions) -> Result<(), Vec<Diagnostic>> {
+    if studied.lookups.is_empty() {
+        return Ok(());
     }
-
-    /// A unit with its rendering at hand.
-    pub fn of(unit: &Unit, rendered: RenderedUnit, again: Option<RenderedUnit>) -> Self {
-        let mut objects = Vec::new();
-        let named = |object: &RenderedObject, role: Role| Desired {
-            object: object.object.clone(),
-            role,
-            unit: unit.name.clone(),
-        };
-        let defined = rendered.defined();
-        objects.extend(defined.map(|object| Desired { object, role: Role::Definition, unit: unit.name.clone() }));
-        objects.extend(rendered.objects.iter().map(|object| named(object, Role::Manifest)));
-        objects.extend(rendered.hooks.iter().filter_map(|object| {
-            let hook = rendered.hook(object)?;
-            Some(named(object, Role::Hook { events: hook.events.clone(), weight: hook.weight }))
-        }));
-        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
-        for (at, desired) in objects.iter().enumerate() {
-            by_name.entry(desired.object.name().to_owned()).or_default().push(at);
-        }
-        DesiredUnit {
-            name: unit.name.clone(),
-            namespace: unit.namespace.clone(),
-            door: unit.door.clone(),
-            chart: unit.chart().cloned(),
-            value_files: unit.value_files().map(str::to_owned).collect(),
-            rendered,
-            again,
-            read_back: Vec::new(),
-            objects,
-            own_keys: BTreeMap::new(),
-            lookups: Vec::new(),
-            stumbles: Vec::new(),
-            by_name,
+    let without = Conditions { live: Arc::default(), ..conditions.clone() };
+    let turn = Turn { revision: 1, operation: Operation::Install };
+    let [first, second] = MOMENTS;
+    let mut one = once(unit, turn, &without, first, Tracing::Off)?;
+    let mut other = once(unit, turn, &without, second, Tracing::Off)?;
+    let scopes = Scopes::of(&one);
+    scopes.place(&mut one, &unit.namespace);
+    scopes.place(&mut other, &unit.namespace);
+    let again = studied.again.as_ref().unwrap_or(&studied.rendered);
+    for object in one.all_objects().filter(|object| !other.all_objects().any(|it| it == *object)) {
+        let key = object.key();
+        let of = |rendered: &RenderedUnit| rendered.all_objects().find(|it| it.key() == key).cloned();
+        let same = of(&studied.rendered).is_some_and(|now| of(again).as_ref() == Some(&now));
+        if same && !studied.read_back.contains(&key) {
+            studied.read_back.push(key);
         }
     }
+    Ok(())
 }
 
 /// What is looked up and may be there without data, while the chart would not render with it so.
@@ -266,29 +233,12 @@ fn keys(secret: &Object) -> BTreeSet<String> {
     maps.flat_map(|map| map.keys().cloned()).collect()
 }
 
-/// A Secret as the API gives it back: all of its values in `data`, in base64.
-pub(crate) fn as_stored(mut object: Object) -> Object {
-    if object.kind() != "Secret" || !object.group().is_empty() {
-        return object;
-    }
-    let Some(serde_json::Value::Object(written)) = object.map_mut().remove("stringData") else { return object };
-    let data = object.map_mut().entry("data").or_insert_with(|| serde_json::json!({}));
-    for (key, value) in written {
-        data[key] = STANDARD.encode(value.as_str().unwrap_or_default()).into();
-    }
-    object
-}
-
 /// Renders what was read of a target; candidates that could not be read are told, not studied.
 ///
 /// # Errors
 /// What a chart refuses with.
 pub fn study(candidates: &[Candidate], conditions: &Conditions) -> Result<Vec<DesiredUnit>, Vec<Diagnostic>> {
-    candidates
-        .iter()
-        .filter_map(|(_, unit)| unit.as_ref().ok())
-        .map(|unit| DesiredUnit::render(unit, conditions))
-        .collect()
+    candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()).map(|unit| render(unit, conditions)).collect()
 }
 
 /// Renders a unit at a given moment with given chance.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use landfall_delivery::Outcome::Failed;
 use landfall_delivery::{Summary, UnitPlan};
 use landfall_diag::Diagnostic;
+use landfall_engine::{Action, FieldChange};
 use landfall_object::ObjectKey;
+use landfall_rules::{Failure, Inventory, Outcome, Removal, Start};
 use serde::Serialize;
-
-use crate::inventory::Inventory;
 
 /// One delivery that was tried.
 #[derive(Debug)]
@@ -39,18 +40,6 @@ pub struct Trough {
     pub ready: i64,
 }
 
-/// What a delivery starts from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "from", content = "name")]
-pub enum Start {
-    /// A new cluster.
-    Empty,
-    /// A cluster on which a revision was delivered.
-    Revision(String),
-    /// A cluster as it was read, or a snapshot of one.
-    Cluster(String),
-}
-
 /// How long something was waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WaveWait {
@@ -80,14 +69,40 @@ impl Trial {
                 && !summary.checks.iter().any(|check| matches!(check.verdict, Verdict::Failed { .. }))
         })
     }
-}
 
-impl std::fmt::Display for Start {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Start::Empty => f.write_str("an empty cluster"),
-            Start::Revision(revision) => write!(f, "what {revision} runs"),
-            Start::Cluster(name) => write!(f, "{name} as it is"),
+    /// What rules see of it.
+    pub(crate) fn as_outcome(&self) -> Outcome<'_> {
+        let steps = || self.plans.iter().flat_map(|plan| plan.plan.steps());
+        let failed = self.outcome.iter().flat_map(|summary| &summary.units).filter(|unit| unit.outcome == Failed);
+        let deleted = || steps().filter(|step| step.action == Action::Delete).map(|step| &step.key).collect();
+        let gone = |change: &&FieldChange| change.to.is_none();
+        Outcome {
+            start: &self.start,
+            delivers: self.would_deliver(),
+            refused: self.outcome.as_ref().err().map(Vec::as_slice),
+            failures: failed
+                .map(|unit| {
+                    let evidence = || unit.failure.iter().flat_map(|failure| &failure.evidence);
+                    Failure {
+                        unit: &unit.name,
+                        object: evidence().map(|it| &it.object).next(),
+                        container: evidence().find_map(|it| it.container.as_deref()),
+                        in_pod: evidence().find_map(landfall_cluster::Evidence::in_pod),
+                        told: &unit.diagnostics,
+                    }
+                })
+                .collect(),
+            deleted: (!self.plans.is_empty()).then(deleted),
+            removals: steps()
+                .flat_map(|step| {
+                    step.changes.iter().filter(gone).map(|change| Removal {
+                        object: &step.key,
+                        path: &change.path,
+                        from: change.from.as_ref(),
+                    })
+                })
+                .collect(),
+            after: &self.after,
         }
     }
 }

@@ -35,12 +35,14 @@ const ROOMS: &[Room] = &[
     room(4, "cluster", &[]),
     room(4, "agent", &["fleet"]),
     room(5, "drydock", &["apiserver", "secrets"]),
+    room(5, "rules", &["source", "secrets", "promote"]),
     room(5, "engine", &["cluster", "store"]),
     room(6, "release", &["engine", "chart"]),
     room(6, "apps", &["engine", "source"]),
     room(7, "delivery", &["release", "apps", "secrets", "promote", "fleet"]),
-    room(8, "rehearse", &["delivery", "drydock"]),
-    room(9, "server", &["rehearse", "assets"]),
+    room(8, "rehearse", &["delivery", "drydock", "rules"]),
+    room(8, "doctor", &["rules"]),
+    room(9, "server", &["rehearse", "doctor", "assets"]),
 ];
 
 /// The binary uses every room.
@@ -52,7 +54,7 @@ const PREFIX: &str = "landfall-";
 
 /// Rooms without I/O.
 pub(super) const PURE: &[&str] =
-    &["diag", "yaml", "gotemplate", "object", "sprig", "chart", "project", "secrets", "promote", "fleet"];
+    &["diag", "yaml", "gotemplate", "object", "sprig", "chart", "project", "secrets", "promote", "fleet", "rules"];
 
 /// The crates that break the table.
 pub(super) fn check(metadata: &Metadata) -> Vec<String> {

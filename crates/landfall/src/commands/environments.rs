@@ -6,7 +6,8 @@ use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
 use landfall_object::diff::Brief;
 use landfall_project::{Environment, EnvironmentName, Sync, SyncMode};
-use landfall_rehearse::{Conditions, DesiredUnit, Side, differences};
+use landfall_rehearse::{Conditions, Side, differences};
+use landfall_rules::DesiredUnit;
 use serde_json::{Value, json};
 
 use crate::cli::{EnvDiffArgs, EnvListArgs, TargetArgs, ValuesArgs};

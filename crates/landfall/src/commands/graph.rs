@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use landfall_rehearse::{ClusterFacts, Conditions, Graph, Inventory, keepings};
+use landfall_rehearse::{Conditions, Graph, keepings};
+use landfall_rules::{ClusterFacts, Inventory};
 use serde_json::json;
 
 use crate::cli::{GraphArgs, GraphFormat, StateArgs};

@@ -1,6 +1,7 @@
 //! What several commands look at without a cluster: the units of a place, rendered with their origins.
 
-use landfall_rehearse::{ClusterFacts, Conditions, DesiredUnit, Inventory, Subject, study};
+use landfall_rehearse::{Conditions, study};
+use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Subject};
 
 use crate::cli::{TargetArgs, ValuesArgs};
 use crate::commands::rehearse::{environment_of, project_of};

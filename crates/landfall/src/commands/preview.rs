@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use landfall_delivery::{Selection, TargetKind};
 use landfall_diag::{Diagnostic, code};
-use landfall_rehearse::{
-    ClusterFacts, Conditions, DesiredUnit, Examination, Inventory, NoBlame, Preview, RULES, Subject, examine,
-    findings_sarif, preview_markdown, preview_text, study_all,
+use landfall_rehearse::{Conditions, Preview, preview_markdown, preview_text, study_all};
+use landfall_rules::{
+    ClusterFacts, DesiredUnit, Examination, Inventory, NoBlame, RULES, Subject, examine, findings_sarif,
 };
 use serde_json::json;
 

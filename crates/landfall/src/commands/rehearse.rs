@@ -6,9 +6,10 @@ use landfall_delivery::{Candidate, Selection, TargetKind, Unit, UpOptions};
 use landfall_diag::{Diagnostic, code};
 use landfall_project::{Environment, ProjectFile};
 use landfall_rehearse::{
-    Asked, Conditions, FirstInstall, From, RULES, Rehearsal, Request, Snapshot, TargetBlame, ask_api, findings_sarif,
-    rehearsal_markdown, rehearsal_text, rehearse, study,
+    Asked, Conditions, FirstInstall, From, Rehearsal, Request, Snapshot, TargetBlame, ask_api, rehearsal_markdown,
+    rehearsal_text, rehearse, study,
 };
+use landfall_rules::{RULES, findings_sarif};
 
 use crate::cli::{RehearseArgs, ReportFormat, TargetArgs};
 use crate::commands::shared;

@@ -1,8 +1,8 @@
 //! `landfall rules`, and what `landfall explain RULE` prints.
 
 use landfall_diag::{Diagnostic, code};
-use landfall_rehearse::doctor::DOCTOR_RULES;
-use landfall_rehearse::{RULES, Rule, rule};
+use landfall_rules::place::DOCTOR_RULES;
+use landfall_rules::{RULES, Rule, rule};
 use serde_json::json;
 
 use crate::context::Context;

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_drydock::NodeSpec;
 use landfall_object::Object;
+use landfall_rules::{PodTemplate, pod_template};
 use serde_json::Value;
-
-use crate::pods::{PodTemplate, pod_template};
 
 const HOSTNAME: &str = "kubernetes.io/hostname";
 

@@ -1,8 +1,6 @@
 use std::fmt::Write;
 
-use crate::examine::Examination;
-use crate::finding::{Finding, Severity};
-use crate::report::{VALUES_SHOWN, counted, place_text};
+use landfall_rules::{Examination, Finding, Severity, VALUES_SHOWN, counted, place_text};
 
 /// Findings as Markdown, for a comment.
 pub fn findings_markdown(examination: &Examination) -> String {

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use landfall_rules::findings_text;
 use serde_json::Value;
 
 use crate::preview::{ObjectDiff, Preview};
+use crate::report::findings_markdown;
 use crate::report::markdown::{code, escaped, fenced, inline};
-use crate::report::{findings_markdown, findings_text};
 
 /// What code hosts take as one comment, in characters.
 const LONGEST: usize = 60_000;
@@ -200,8 +201,8 @@ mod tests {
     use landfall_object::{Gvk, ObjectKey};
 
     use super::*;
-    use crate::examine::Examination;
     use crate::preview::FieldDiff;
+    use landfall_rules::Examination;
 
     #[test]
     fn a_comment_that_is_too_long_is_closed_by_what_is_ours_alone() {

@@ -6,14 +6,12 @@ use landfall_delivery::Verdict;
 use landfall_diag::{Diagnostic, render_plain};
 use landfall_engine::Action;
 use landfall_object::diff::Brief;
+use landfall_rules::{Examination, Start, Witness, findings_text};
 
-use crate::examine::Examination;
-use crate::finding::Witness;
 use crate::impact::{Impact, Touched};
 use crate::rehearsal::{Rehearsal, TrialReport};
+use crate::report::findings_markdown;
 use crate::report::markdown::{code, fenced, inline};
-use crate::report::{findings_markdown, findings_text};
-use crate::trial::Start;
 
 /// A rehearsal for people at a terminal.
 pub fn rehearsal_text(rehearsal: &Rehearsal) -> String {

@@ -29,10 +29,8 @@ use landfall_chart::Tree;
 use landfall_delivery::{Candidate, Overrides, Selection, Target, TargetKind, UpOptions};
 use landfall_object::Object;
 use landfall_project::ProjectFile;
-use landfall_rehearse::{
-    ClusterFacts, Conditions, DesiredUnit, Finding, FirstInstall, From, Inventory, Known, NoBlame, Rehearsal, Request,
-    Rule, Severity, Subject, examine, rehearse, study,
-};
+use landfall_rehearse::{Conditions, FirstInstall, From, Rehearsal, Request, rehearse, study};
+use landfall_rules::{ClusterFacts, DesiredUnit, Finding, Inventory, Known, NoBlame, Rule, Severity, Subject, examine};
 use landfall_source::{CommitChanges, FileChange, SourceTree};
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_rehearse::{RULES, Rule, Severity, rule};
+use landfall_rules::{RULES, Rule, Severity, rule};
 
 use crate::fixture::{Fixture, Scene};
 use crate::mutation::{MUTATIONS, whole_words};

@@ -6,7 +6,8 @@ use http_body_util::{Either, Full};
 use landfall_cluster::Cluster;
 use landfall_drydock::{Clock, Drive, Options};
 use landfall_object::Object;
-use landfall_rehearse::{Conditions, DesiredUnit, Severity, Snapshot, Witness, ask_api, study};
+use landfall_rehearse::{Conditions, Snapshot, ask_api, study};
+use landfall_rules::{DesiredUnit, Severity, Witness};
 use serde_json::json;
 use tower::ServiceExt as _;
 

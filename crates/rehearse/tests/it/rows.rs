@@ -1,8 +1,8 @@
 //! Rows of the requirements, each by the fixture that holds its fault and its mended form.
 
+use landfall_doctor::{Sight, State, prerequisites};
 use landfall_object::Object;
-use landfall_rehearse::doctor::{Sight, State, prerequisites};
-use landfall_rehearse::{ClusterFacts, Finding, Inventory, Known, Subject, rule};
+use landfall_rules::{ClusterFacts, Finding, Inventory, Known, Subject, rule};
 use serde_json::{Value, json};
 
 use crate::fixture::{Files, Fixture, Scene};

@@ -1,6 +1,7 @@
 //! What a rehearsal shows of a delivery, and that it shows the same each time.
 
-use landfall_rehearse::{RULES, Rehearsal};
+use landfall_rehearse::Rehearsal;
+use landfall_rules::RULES;
 
 use crate::fixture::{Files, Scene};
 

@@ -1,8 +1,8 @@
 //! Tables of facts in documents: as they are, and written anew with `--fix docs`.
 
 use landfall_diag::{Diagnostic, code};
-use landfall_rehearse::doctor::{Area, Observation};
-use landfall_rehearse::{FactsBlock, Subject, facts_blocks, facts_table, rule, with_facts};
+use landfall_doctor::{Area, Observation};
+use landfall_rules::{FactsBlock, Subject, facts_blocks, facts_table, rule, with_facts};
 
 use super::Sick;
 use crate::failure::Failure;

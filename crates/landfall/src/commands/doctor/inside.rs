@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use landfall_cluster::{Cluster, Executed, JobWait, ListOptions, Patch, WriteOptions, readiness};
 use landfall_diag::{Diagnostic, code};
+use landfall_doctor::{self as doctor, Answer, Area, Observation, PortState, Reached, Resolver, Sight};
 use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
-use landfall_rehearse::Subject;
-use landfall_rehearse::doctor::{self, Answer, Area, Observation, PortState, Reached, Resolver, Sight};
+use landfall_rules::Subject;
 use serde_json::json;
 
 use super::Sick;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use landfall_rehearse::Subject;
-use landfall_rehearse::doctor::{
-    self, Area, Forge, ForgeAccess, ForgeKind, Handshake, ImageAccess, Machine, Observation,
+use landfall_doctor::{
+    self as doctor, Area, Forge, ForgeAccess, ForgeKind, Handshake, ImageAccess, Machine, Observation,
 };
+use landfall_rules::{Door, Subject};
 use landfall_source::{Access, Credentials, HttpClient, Registry, Scheme};
 
 use super::{Sick, forge_token};
@@ -102,10 +102,12 @@ pub(super) async fn forge(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<
         .units
         .iter()
         .find_map(|unit| match &unit.door {
-            landfall_delivery::Door::Application(bound) => {
-                bound.application.sources.first().map(|source| source.target_revision.clone())
+            Door::Application(application) => {
+                let first = application.at("/spec/sources/0").or_else(|| application.at("/spec/source"));
+                let revision = first.and_then(|source| source["targetRevision"].as_str());
+                Some(revision.unwrap_or_default().to_owned())
             }
-            landfall_delivery::Door::Release => None,
+            Door::Release => None,
         })
         .filter(|revision| !revision.is_empty() && revision != "HEAD")
         .unwrap_or_else(|| "main".to_owned());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landfall_rehearse::doctor::{self, Area, FoundTool, Observation, Tool};
+use landfall_doctor::{self as doctor, Area, FoundTool, Observation, Tool};
 use landfall_source::{Order, ProgramError};
 
 use super::Sick;

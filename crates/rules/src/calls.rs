@@ -1,0 +1,170 @@
+//! Who calls whom: addresses of Services that stand in variables and in the files of ConfigMaps and Secrets.
+
+use std::collections::BTreeMap;
+
+use landfall_object::Object;
+use landfall_object::references::references;
+
+use crate::decoded::texts;
+use crate::pods::PodTemplate;
+use crate::subject::{Desired, Found, Subject};
+
+/// An address of a Service, written down somewhere.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// The Service.
+    pub service: Found<'a>,
+    /// The port that is called.
+    pub port: u64,
+    /// The field where it is written.
+    pub field: String,
+    /// The ConfigMap or Secret that a workload takes as a whole, for whatever in it concerns it.
+    pub shared: Option<(String, String)>,
+}
+
+/// The calls that an object spells out: the variables of its containers, or its data.
+pub fn calls<'a>(subject: &Subject<'a>, object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Call<'a>> {
+    let mut groups: Vec<Vec<(String, String, String)>> = Vec::new();
+    if let Some(template) = template {
+        for container in template.containers() {
+            let variables = container.env().filter_map(|(at, name, variable)| {
+                let value = variable["value"].as_str()?;
+                Some((name.to_owned(), value.to_owned(), format!("{}.env[{at}].value", container.path)))
+            });
+            groups.push(variables.collect());
+        }
+    } else if object.group().is_empty() && matches!(object.kind(), "ConfigMap" | "Secret") {
+        let entry = |(key, text, field): (&str, String, String)| (key.to_owned(), text, field);
+        groups.push(texts(object).into_iter().map(entry).collect());
+    }
+    let mut found = Vec::new();
+    for group in &groups {
+        for (name, text, field) in group {
+            if name.to_ascii_uppercase().contains("IMAGE") {
+                continue;
+            }
+            for address in addresses(text) {
+                let service = service(subject, object.namespace(), &address.host);
+                let Some((service, port)) = service.zip(address.port) else { continue };
+                found.push(Call { service, port, field: field.clone(), shared: None });
+            }
+        }
+        found.extend(pairs(subject, object, group));
+    }
+    found
+}
+
+/// The calls of a workload: what its variables say, and the ConfigMaps and Secrets that it takes.
+pub fn calls_of<'a>(subject: &Subject<'a>, workload: &'a Desired, template: &PodTemplate<'a>) -> Vec<Call<'a>> {
+    let mut found = calls(subject, &workload.object, Some(template));
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for reference in references(&workload.object) {
+        let id = (reference.kind.clone(), reference.name.clone());
+        if !matches!(reference.kind.as_str(), "ConfigMap" | "Secret") || seen.contains(&id) {
+            continue;
+        }
+        seen.push(id);
+        let Some(source) = subject.desired("", &reference.kind, reference.namespace.as_deref(), &reference.name) else {
+            continue;
+        };
+        let written = calls(subject, &source.object, None);
+        let shared = (reference.kind.clone(), reference.name.clone());
+        let through = |call| Call { field: reference.path.clone(), shared: Some(shared.clone()), ..call };
+        found.extend(written.into_iter().map(through));
+    }
+    found
+}
+
+/// `X_HOST` beside `X_PORT`.
+fn pairs<'a>(subject: &Subject<'a>, object: &Object, group: &[(String, String, String)]) -> Vec<Call<'a>> {
+    let by_name: BTreeMap<&str, (&str, &str)> =
+        group.iter().map(|(name, text, field)| (name.as_str(), (text.as_str(), field.as_str()))).collect();
+    let mut found = Vec::new();
+    for (name, (host, _)) in &by_name {
+        let Some(prefix) = name.strip_suffix("HOST") else { continue };
+        let Some((port, field)) = by_name.get(format!("{prefix}PORT").as_str()) else { continue };
+        let host = host.trim();
+        let host_is_name = !host.is_empty() && host.chars().all(is_of_host);
+        let Some(service) = Some(host).filter(|_| host_is_name).and_then(|it| service(subject, object.namespace(), it))
+        else {
+            continue;
+        };
+        let Ok(port) = port.trim().parse() else { continue };
+        found.push(Call { service, port, field: (*field).to_owned(), shared: None });
+    }
+    found
+}
+
+/// The Service of a name as pods of a namespace see it.
+fn service<'a>(subject: &Subject<'a>, namespace: Option<&str>, host: &str) -> Option<Found<'a>> {
+    let parts: Vec<&str> = host.trim_end_matches('.').split('.').collect();
+    let (name, namespace) = match parts.as_slice() {
+        [name] => (*name, namespace?),
+        [name, namespace] | [name, namespace, "svc", ..] | [_, name, namespace, "svc", ..] => (*name, *namespace),
+        _ => return None,
+    };
+    subject.find("", "Service", Some(namespace), name)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Address {
+    host: String,
+    port: Option<u64>,
+}
+
+/// Addresses in a text: URLs anywhere, `host:port` where the text is nothing else or the host is a Service's full name.
+fn addresses(text: &str) -> Vec<Address> {
+    let is_edge = |letter: char| letter.is_whitespace() || "\"'`,;<>()[]{}|\\=".contains(letter);
+    let is_short = !text.trim().contains(char::is_whitespace);
+    let mut found = Vec::new();
+    for token in text.split(is_edge).filter(|token| !token.is_empty()) {
+        let (scheme, rest) = token.split_once("://").map_or((None, token), |(scheme, rest)| (Some(scheme), rest));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let authority = authority.rsplit('@').next().unwrap_or_default();
+        let (host, port) = match authority.split_once(':') {
+            Some((host, port)) => (host, port.parse::<u16>().ok().map(u64::from)),
+            None => (authority, None),
+        };
+        if host.is_empty() || !host.chars().all(is_of_host) {
+            continue;
+        }
+        let by_scheme = match scheme {
+            Some("http" | "ws") => Some(80),
+            Some("https" | "wss") => Some(443),
+            _ => None,
+        };
+        let has_colon = authority.contains(':');
+        let port = if has_colon { port } else { by_scheme };
+        // `redis:7` is an image.
+        let is_address =
+            scheme.is_some() || (port.is_some_and(|port| port >= 80) && (is_short || host.contains(".svc")));
+        if is_address {
+            found.push(Address { host: host.to_owned(), port });
+        }
+    }
+    found
+}
+
+fn is_of_host(letter: char) -> bool {
+    letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-' || letter == '.'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(text: &str) -> Vec<(String, Option<u64>)> {
+        addresses(text).into_iter().map(|address| (address.host, address.port)).collect()
+    }
+
+    #[test]
+    fn addresses_are_urls_and_hosts_with_ports() {
+        assert_eq!(seen("redis://:pw@cache:6379/0"), [("cache".to_owned(), Some(6379))]);
+        assert_eq!(seen("http://login.shop.svc"), [("login.shop.svc".to_owned(), Some(80))]);
+        assert_eq!(seen("a:9092,b:9092").len(), 2);
+        assert_eq!(seen("targets: [\"login.shop.svc:8080\"]\nimage: cache:6379").len(), 1);
+        assert!(seen("cache:7").is_empty());
+        assert!(seen("http://${HOST}:80").is_empty());
+        assert!(seen("postgres://cache").iter().all(|(_, port)| port.is_none()));
+    }
+}

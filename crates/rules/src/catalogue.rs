@@ -1,0 +1,173 @@
+//! The rules, one file each, named by what is wrong.
+//!
+//! A new one: `catalogue/what_is_wrong.rs` with `pub(super) static RULE`, a `mod` line and an entry here, a fixture
+//! `crates/rehearse/tests/fixtures/LFNNN-name.fixture` (its form stands in `tests/it/fixture.rs` there), and `docs/rules.md`
+//! written anew (`LANDFALL_BLESS=1 cargo test -p landfall-rules reference`). The fixture is mutated by itself; run one with
+//! `FIXTURE=LFNNN cargo test -p landfall-rehearse fixtures`.
+
+mod address_routed_twice;
+mod answered_by_another;
+mod application_of_another_repository;
+mod baked_into_image;
+mod built_from_write_back;
+mod call_cut_by_policy;
+mod call_to_a_desk;
+mod certificate_with_two_owners;
+mod claim_in_earlier_wave;
+mod class_in_template;
+mod dangling_reference;
+mod data_deleted_by_omission;
+mod dead_route;
+mod development_default;
+mod disagreeing_lists;
+mod domain_bound_to_tls;
+mod drifted_copy;
+mod exposed_internal;
+mod forbidden_component;
+mod foreign_object;
+mod forgotten_pull_secret;
+mod hidden_and_written;
+mod hook_in_both_phases;
+mod immutable_field;
+mod impossible_check;
+mod insufficient_nodes;
+mod invalid_manifest;
+mod jobs_cut_off;
+mod key_that_is_no_variable;
+mod lookup_without_cluster;
+mod lookup_without_data;
+mod missing_port;
+mod missing_prerequisite;
+mod missing_probe_port;
+mod missing_variable;
+mod monitor_that_finds_nothing;
+mod moving_tag;
+mod name_counting_revisions;
+mod namespace_in_template;
+mod node_directory;
+mod nondeterministic_render;
+mod not_let_in;
+mod open_to_anybody;
+mod outdated_document;
+mod overdue_rotation;
+mod overlapping_singleton;
+mod password_on_command_line;
+mod plain_address_over_tls;
+mod regenerated_key;
+mod replicas_beside_autoscaler;
+mod sealed_for_another;
+mod secret_handed_over;
+mod secret_in_git;
+mod selector_taking_others;
+mod shared_names;
+mod too_little_time_to_start;
+mod too_many_connections;
+mod unagreed_host;
+mod undeliverable;
+mod unkept_data;
+mod unknown_annotation;
+mod unseen_settings;
+mod variable_from_missing_one;
+mod version_in_selector;
+mod waits_for_what_comes_later;
+mod web_socket_cut_off;
+mod widened_rights;
+
+pub use development_default::{is_credential, is_placeholder};
+
+use crate::rule::Rule;
+
+/// All rules, by id.
+pub static RULES: &[&Rule] = &[
+    &undeliverable::RULE,                     // would not deliver
+    &nondeterministic_render::RULE,           // render not deterministic
+    &lookup_without_cluster::RULE,            // looked up where there is no cluster
+    &dangling_reference::RULE,                // a reference that resolves nowhere
+    &missing_variable::RULE,                  // a variable that is missed when it is used
+    &dead_route::RULE,                        // a route that leads nowhere
+    &missing_port::RULE,                      // a port that the Service does not have
+    &call_cut_by_policy::RULE,                // a call that a policy cuts off
+    &waits_for_what_comes_later::RULE,        // waiting for what comes later
+    &claim_in_earlier_wave::RULE,             // a claim in an earlier wave
+    &hook_in_both_phases::RULE,               // a hook in both of Argo CD's phases
+    &unknown_annotation::RULE,                // an unknown annotation
+    &immutable_field::RULE,                   // an immutable field, or a claim that shrinks
+    &data_deleted_by_omission::RULE,          // data deleted by leaving it out
+    &regenerated_key::RULE,                   // a key that was generated once changes
+    &secret_in_git::RULE,                     // a secret in git
+    &development_default::RULE,               // a development default
+    &moving_tag::RULE,                        // a tag that moves
+    &sealed_for_another::RULE,                // sealed for somebody else
+    &overdue_rotation::RULE,                  // a rotation that is overdue
+    &key_that_is_no_variable::RULE,           // a key that is no variable
+    &replicas_beside_autoscaler::RULE,        // replicas beside an autoscaler
+    &overlapping_singleton::RULE,             // a singleton rolled over itself
+    &unkept_data::RULE,                       // data that is not kept
+    &widened_rights::RULE,                    // rights that are widened
+    &open_to_anybody::RULE,                   // open to anybody
+    &certificate_with_two_owners::RULE,       // a certificate with two owners
+    &insufficient_nodes::RULE,                // more than the nodes have
+    &baked_into_image::RULE,                  // built into an image that stays
+    &disagreeing_lists::RULE,                 // lists of services that disagree
+    &drifted_copy::RULE,                      // a host or a copy that has drifted
+    &foreign_object::RULE,                    // an object of somebody else
+    &missing_prerequisite::RULE,              // a prerequisite that is missing
+    &too_little_time_to_start::RULE,          // too little time to start
+    &impossible_check::RULE,                  // a check that cannot pass
+    &invalid_manifest::RULE,                  // a manifest that its kind does not allow
+    &address_routed_twice::RULE,              // an address routed twice
+    &node_directory::RULE,                    // a directory of the node
+    &jobs_cut_off::RULE,                      // jobs cut off
+    &too_many_connections::RULE,              // more connections than there are
+    &unagreed_host::RULE,                     // a host that was not agreed on
+    &exposed_internal::RULE,                  // something internal that is exposed
+    &forbidden_component::RULE,               // a component that is forbidden here
+    &shared_names::RULE,                      // names shared by environments
+    &class_in_template::RULE,                 // a class in a template
+    &secret_handed_over::RULE,                // a Secret handed over
+    &unseen_settings::RULE,                   // settings that pods do not see
+    &name_counting_revisions::RULE,           // a name that counts revisions
+    &password_on_command_line::RULE,          // a password on a command line
+    &domain_bound_to_tls::RULE,               // a domain bound to TLS
+    &namespace_in_template::RULE,             // a namespace in a template
+    &hidden_and_written::RULE,                // a difference hidden and written
+    &call_to_a_desk::RULE,                    // a call to somebody's desk
+    &web_socket_cut_off::RULE,                // a web socket cut off
+    &plain_address_over_tls::RULE,            // a plain address of what is served over TLS
+    &application_of_another_repository::RULE, // an Application of another repository
+    &outdated_document::RULE,                 // a document that says otherwise
+    &built_from_write_back::RULE,             // built from what a build wrote back
+    &version_in_selector::RULE,               // a version in a selector
+    &selector_taking_others::RULE,            // a selector that takes others' pods
+    &variable_from_missing_one::RULE,         // a variable from one that is not there
+    &monitor_that_finds_nothing::RULE,        // a monitor that finds nothing
+    &lookup_without_data::RULE,               // looked up and without data
+    &answered_by_another::RULE,               // a page that somebody else answers
+    &forgotten_pull_secret::RULE,             // a pull secret forgotten
+    &missing_probe_port::RULE,                // a port that a probe does not find
+    &not_let_in::RULE,                        // a pod that its namespace does not let in
+];
+
+/// The rule of an id, whatever its case; those of `doctor` too.
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    RULES.iter().chain(crate::place::DOCTOR_RULES).copied().find(|rule| rule.id.eq_ignore_ascii_case(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_stand_in_order_and_say_why_and_what_to_do() {
+        for pair in RULES.windows(2) {
+            assert!(pair[0].id < pair[1].id, "{} stands before {}", pair[0].id, pair[1].id);
+        }
+        for rule in RULES {
+            assert!(rule.id.len() == 5 && rule.id.starts_with("LF"), "{}", rule.id);
+            for text in [rule.why, rule.advice] {
+                assert!(text.ends_with('.') && text.len() > 30, "{}: {text}", rule.id);
+            }
+            assert!(!rule.title.ends_with('.') && !rule.title.is_empty(), "{}", rule.id);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+use landfall_diag::code;
+
+use crate::finding::{Finding, Severity, Spot, Witness};
+use crate::outcome::{Outcome, Start};
+use crate::rule::Rule;
+use crate::subject::Subject;
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF100",
+    title: "the change delivers, onto what runs and onto an empty cluster",
+    severity: Severity::Error,
+    why: "The delivery was carried out on a fork of the cluster by the very engine that would carry it out for real, and \
+          it did not end well. What waits for something that never comes is seen here and in no template.",
+    advice: "Mend what the evidence names first; a rehearsal of the mended change says whether that was all.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    subject.trials.iter().filter(|outcome| !outcome.delivers).flat_map(failures).collect()
+}
+
+fn failures(outcome: &Outcome<'_>) -> Vec<Finding> {
+    let on = match outcome.start {
+        Start::Empty => "a first install on an empty cluster".to_owned(),
+        start => format!("an upgrade from {start}"),
+    };
+    if let Some(told) = outcome.refused {
+        return told
+            .iter()
+            // References that resolve nowhere are LF103's; what is only worth knowing is no finding.
+            .filter(|diagnostic| {
+                diagnostic.code != code::MISSING_REFERENCE && diagnostic.severity >= landfall_diag::Severity::Error
+            })
+            .map(|diagnostic| {
+                // What a trial refuses is said by the server's words.
+                let said = diagnostic.notes.first().filter(|_| diagnostic.code == code::WOULD_BE_REFUSED);
+                let said = said.map(|words| format!(": {words}")).unwrap_or_default();
+                Finding::of(&RULE, format!("{}{said}", diagnostic.message))
+                    .because(format!("{on} would not even begin"))
+                    .said_by(Witness::Rehearsal)
+            })
+            .collect();
+    }
+    outcome
+        .failures
+        .iter()
+        .flat_map(|unit| {
+            let container = unit.container.unwrap_or_default();
+            let spot = unit.object.map(|key| Spot::object(Some(unit.unit), key.clone()).container(container));
+            let on = on.clone();
+            // What a pod says of itself tells more than what its workload says of it.
+            let said = unit.in_pod.as_ref().map(|seen| format!(": {seen}")).unwrap_or_default();
+            unit.told.iter().map(move |diagnostic| {
+                let finding = Finding::of(&RULE, diagnostic.message.clone())
+                    .because(format!("{on} would fail{said}"))
+                    .said_by(Witness::Rehearsal);
+                match &spot {
+                    Some(spot) => finding.at(spot.clone()),
+                    None => finding,
+                }
+            })
+        })
+        .collect()
+}

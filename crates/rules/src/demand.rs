@@ -1,0 +1,88 @@
+//! What the pods of some objects ask of their nodes together.
+
+use landfall_object::{Object, Quantity};
+use serde_json::Value;
+
+use crate::pods::{ContainerRole, PodTemplate, pod_template};
+
+/// More nodes than this are not asked for, whatever spreads itself.
+const MOST_NODES: i64 = 9;
+
+/// What the pods of some objects ask for together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// Thousandths of a core.
+    pub cpu: i64,
+    /// Bytes.
+    pub memory: i64,
+    /// How many pods run.
+    pub pods: i64,
+    /// How many nodes they insist on.
+    pub nodes: i64,
+}
+
+/// What the objects ask for when all of their pods run at once.
+pub fn demand<'a>(objects: impl Iterator<Item = &'a Object>) -> Demand {
+    let mut demand = Demand { nodes: 1, ..Demand::default() };
+    for object in objects {
+        let Some(template) = pod_template(object) else { continue };
+        let replicas = match object.kind() {
+            "Deployment" | "StatefulSet" | "ReplicaSet" => object.i64_at("/spec/replicas").unwrap_or(1),
+            "Job" => object.i64_at("/spec/parallelism").unwrap_or(1),
+            _ => 1,
+        };
+        demand.cpu = demand.cpu.saturating_add(asked(&template, "cpu").saturating_mul(replicas));
+        demand.memory = demand.memory.saturating_add(asked(&template, "memory").saturating_mul(replicas));
+        demand.pods = demand.pods.saturating_add(replicas);
+        if insists(&template) {
+            demand.nodes = demand.nodes.max(replicas.min(MOST_NODES));
+        }
+    }
+    demand
+}
+
+impl Demand {
+    /// The larger of two in each.
+    pub fn max(self, other: Demand) -> Demand {
+        Demand {
+            cpu: self.cpu.max(other.cpu),
+            memory: self.memory.max(other.memory),
+            pods: self.pods.max(other.pods),
+            nodes: self.nodes.max(other.nodes),
+        }
+    }
+
+    /// Whether the node that is assumed when nothing is known would do.
+    pub fn is_modest(self) -> bool {
+        self.nodes <= 1 && self.cpu <= 2_000 && self.memory <= 4 << 30 && self.pods <= 50
+    }
+}
+
+/// What the scheduler counts for one pod.
+fn asked(template: &PodTemplate<'_>, resource: &str) -> i64 {
+    let (mut together, mut first) = (0_i64, 0_i64);
+    for container in template.containers() {
+        let resources = &container.value["resources"];
+        let declared = [&resources["requests"][resource], &resources["limits"][resource]];
+        let amount = declared.into_iter().find(|it| !it.is_null()).and_then(|it| Quantity::from_json(it).ok());
+        let amount = amount.map_or(0, |it| if resource == "cpu" { it.millis() } else { it.units() });
+        match container.role {
+            ContainerRole::Init => first = first.max(amount),
+            _ => together = together.saturating_add(amount),
+        }
+    }
+    together.max(first)
+}
+
+/// Whether the pods insist on nodes of their own.
+fn insists(template: &PodTemplate<'_>) -> bool {
+    let list = |pointer: &str| template.spec.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    list("/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution").next().is_some()
+        || list("/topologySpreadConstraints")
+            .any(|it| it["whenUnsatisfiable"] != "ScheduleAnyway" && it["minDomains"].as_i64().is_some_and(|it| it > 1))
+        || template.containers().iter().any(|container| {
+            let ports = container.value["ports"].as_array().into_iter().flatten();
+            ports.filter_map(|port| port["hostPort"].as_i64()).any(|port| port > 0)
+        })
+        || template.spec["hostNetwork"] == true
+}

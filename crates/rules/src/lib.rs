@@ -1,0 +1,48 @@
+//! What can be seen to be wrong in objects, charts, project files and the outcomes of a play handed in as data.
+//!
+//! ```text
+//! units with origins, cluster before, outcomes, files ─► Subject ─► rules ─► findings ─► one a cause, located, waived
+//! ```
+//!
+//! Invariants: nothing is asked for here, all of it is handed in; a rule reads typed objects and references, never the names
+//! of files or the words of comments; one rule is one file of `catalogue`, named by what is wrong.
+
+pub mod calls;
+mod catalogue;
+pub mod classes;
+mod components;
+pub mod decoded;
+mod demand;
+mod documents;
+mod examine;
+mod finding;
+mod fingerprints;
+mod inventory;
+mod outcome;
+pub mod place;
+mod pods;
+mod reference;
+mod report;
+pub mod routes;
+mod rule;
+mod subject;
+mod synced;
+mod waiver;
+mod workflows;
+
+pub use catalogue::{RULES, is_credential, is_placeholder, rule};
+pub use demand::{Demand, demand};
+pub use documents::{FactsBlock, facts_blocks, facts_table, with_facts};
+pub use examine::{Blame, Examination, NoBlame, conclude, examine};
+pub use finding::{Commit, Finding, Severity, Spot, ValueOrigin, Waived, Witness};
+pub use fingerprints::Fingerprints;
+pub use inventory::Inventory;
+pub use outcome::{Failure, Outcome, Removal, Start};
+pub use pods::{Container, ContainerRole, PodTemplate, pod_template, selects};
+pub use reference::reference;
+pub use report::{VALUES_SHOWN, counted, findings_json, findings_sarif, findings_text, place_text};
+pub use rule::Rule;
+pub use subject::{
+    ClusterFacts, Desired, DesiredUnit, Door, Found, Known, Role, SecretId, Stumble, Subject, container_at,
+};
+pub use waiver::IdleWaiver;

@@ -1,0 +1,75 @@
+//! What a delivery onto a fork of the cluster has shown, as data.
+
+use landfall_diag::Diagnostic;
+use landfall_object::ObjectKey;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::inventory::Inventory;
+
+/// One delivery that was tried.
+#[derive(Debug, Clone)]
+pub struct Outcome<'a> {
+    /// On which cluster.
+    pub start: &'a Start,
+    /// Whether everything was delivered and is healthy.
+    pub delivers: bool,
+    /// Why nothing was begun, where nothing was.
+    pub refused: Option<&'a [Diagnostic]>,
+    /// What failed, a unit each.
+    pub failures: Vec<Failure<'a>>,
+    /// What its plans delete; absent where no plan could be made.
+    pub deleted: Option<Vec<&'a ObjectKey>>,
+    /// The fields that its plans take away from what stays.
+    pub removals: Vec<Removal<'a>>,
+    /// The cluster's objects at the end.
+    pub after: &'a Inventory,
+}
+
+/// A unit that failed.
+#[derive(Debug, Clone)]
+pub struct Failure<'a> {
+    /// The release or Application.
+    pub unit: &'a str,
+    /// The object that the evidence is of.
+    pub object: Option<&'a ObjectKey>,
+    /// Its container.
+    pub container: Option<&'a str>,
+    /// What shows in its pod: the pod, its container and image, and why it does not run.
+    pub in_pod: Option<String>,
+    /// What was told of it.
+    pub told: &'a [Diagnostic],
+}
+
+/// A field that is taken away.
+#[derive(Debug, Clone)]
+pub struct Removal<'a> {
+    /// Whose it is.
+    pub object: &'a ObjectKey,
+    /// `spec.replicas`, `spec.template.spec.containers[web].image`.
+    pub path: &'a str,
+    /// What it was.
+    pub from: Option<&'a Value>,
+}
+
+/// What a delivery starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "from", content = "name")]
+pub enum Start {
+    /// A new cluster.
+    Empty,
+    /// A cluster on which a revision was delivered.
+    Revision(String),
+    /// A cluster as it was read, or a snapshot of one.
+    Cluster(String),
+}
+
+impl std::fmt::Display for Start {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Start::Empty => f.write_str("an empty cluster"),
+            Start::Revision(revision) => write!(f, "what {revision} runs"),
+            Start::Cluster(name) => write!(f, "{name} as it is"),
+        }
+    }
+}
