@@ -64,6 +64,7 @@ fn overridden(live: &Object, next: &Object, key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use landfall_object::ONCE_ANNOTATION;
     use serde_json::json;
 
     use super::*;

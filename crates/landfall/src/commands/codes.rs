@@ -30,8 +30,6 @@ pub(crate) fn unknown(text: &str) -> Outcome {
     let text = text.to_uppercase();
     let diagnostic = Diagnostic::error(code::NO_SUCH_ID, format!("no diagnostic has the code `{text}`"));
     let rule = text.replacen("LF0", "LF", 1);
-    Err(Failure::usage(match rules::is_known(&rule) {
-        true => diagnostic.help(format!("did you mean the rule `{rule}`?")),
-        false => diagnostic,
-    }))
+    let known = rules::is_known(&rule);
+    Err(Failure::usage(if known { diagnostic.help(format!("did you mean the rule `{rule}`?")) } else { diagnostic }))
 }
