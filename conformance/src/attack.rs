@@ -11,7 +11,7 @@
 //! ```
 //!
 //! An attack is data ([`scene::Scene`]); what makes, runs and judges it is the same for all. `--selftest` opens guards of
-//! the binary one after another (`landfall_source::is_mutant`), and shows that their attacks then succeed.
+//! the binary one after another (`landfall_diag::is_mutant`), and shows that their attacks then succeed.
 
 mod advisories;
 mod api;
@@ -24,9 +24,9 @@ mod judge;
 mod leaks;
 mod mutants;
 mod programs;
-mod run;
+pub(crate) mod run;
 mod scene;
-mod server;
+pub(crate) mod server;
 mod shop;
 mod state;
 mod systems;

@@ -102,6 +102,11 @@ impl Embedded {
     pub(crate) fn kubeconfig(&self) -> &str {
         &self.kubeconfig
     }
+
+    /// Who asked it for what, as JSON.
+    pub(crate) fn audit(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&self.cluster.as_ref().map(Cluster::audit).unwrap_or_default())
+    }
 }
 
 impl Drop for Embedded {

@@ -64,6 +64,11 @@ const SUITES: &[Suite] = &[
         material: Material::Oracles,
         runs: &[&["attack", "--selftest"], &["attack", "--evidence"]],
     },
+    Suite {
+        name: "canary",
+        material: Material::Oracles,
+        runs: &[&["canary", "--selftest"], &["canary", "--evidence"]],
+    },
     Suite { name: "controllers", material: Material::Oracles, runs: &[&["controllers", "--evidence"]] },
     Suite { name: "fuzz", material: Material::Oracles, runs: &[&["fuzz"]] },
 ];

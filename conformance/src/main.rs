@@ -16,6 +16,7 @@ mod addons;
 mod admission;
 mod alarms;
 mod attack;
+mod canary;
 mod commands;
 mod compare;
 mod controllers;
@@ -90,6 +91,8 @@ enum Command {
     Doors(doors::Arguments),
     /// Attacks the binary as the authors of repositories, charts, archives and servers might: nothing runs, nothing leaks, nothing fills up.
     Attack(attack::Arguments),
+    /// Plants canaries wherever secrets stand, runs every command in every format, killed and failing, and looks for them in all that leaves the process.
+    Canary(canary::Arguments),
     /// Compares controllers step by step with the real ones, on random workloads.
     Traces(traces::Arguments),
     /// Installs charts that would be refused, on a real API server and the embedded cluster: all is told, nothing is written.
@@ -188,6 +191,7 @@ fn main() -> ExitCode {
         Command::Distribution(arguments) => distribution::command::run(&arguments),
         Command::Doors(arguments) => doors::run(&arguments),
         Command::Attack(arguments) => attack::run(&arguments),
+        Command::Canary(arguments) => canary::run(&arguments),
         Command::Kubectl(arguments) => commands::command::run(&arguments),
         Command::Parity { only, dialect } => {
             let corpus = std::env::var_os("LANDFALL_CORPUS");

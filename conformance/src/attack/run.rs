@@ -101,7 +101,7 @@ fn work(pid: u32) -> Duration {
 }
 
 /// Ends whatever works in a directory.
-pub(super) fn end_all_in(place: &Path) {
+pub(crate) fn end_all_in(place: &Path) {
     let mark = place.display().to_string();
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
     for pid in all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {

@@ -13,16 +13,16 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What is answered below a path.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
-    pub(super) manner: Manner,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) manner: Manner,
 }
 
 /// How a body is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(crate) enum Manner {
     /// At once, with its length.
     Whole,
     /// Its first line once and the rest so many times.
@@ -42,31 +42,31 @@ pub(super) enum Manner {
 }
 
 impl Answer {
-    pub(super) fn new(body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn new(body: impl Into<Vec<u8>>) -> Self {
         Answer { status: 200, headers: Vec::new(), body: body.into(), manner: Manner::Whole }
     }
 
-    pub(super) fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Answer { status, ..Answer::new("") }
     }
 
     /// A redirect.
-    pub(super) fn to(address: &str) -> Self {
+    pub(crate) fn to(address: &str) -> Self {
         Answer::status(302).with("Location", address)
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    pub(super) fn in_manner(mut self, manner: Manner) -> Self {
+    pub(crate) fn in_manner(mut self, manner: Manner) -> Self {
         self.manner = manner;
         self
     }
 
     /// The same with this run's places in it.
-    pub(super) fn told(&self, told: impl Fn(&str) -> String) -> Self {
+    pub(crate) fn told(&self, told: impl Fn(&str) -> String) -> Self {
         let mut answer = self.clone();
         for (_, value) in &mut answer.headers {
             *value = told(value);
@@ -80,7 +80,7 @@ impl Answer {
 
 /// The server.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     address: String,
     answers: Mutex<BTreeMap<String, Answer>>,
     asked: Mutex<String>,
@@ -92,12 +92,12 @@ const DROP: Duration = Duration::from_millis(400);
 
 impl Server {
     /// One that speaks plainly.
-    pub(super) fn open(host: &str) -> io::Result<Arc<Self>> {
+    pub(crate) fn open(host: &str) -> io::Result<Arc<Self>> {
         Server::open_as(host, None)
     }
 
     /// A proxy behind which every host is this server, with TLS.
-    pub(super) fn open_secure(host: &str, tls: Arc<ServerConfig>) -> io::Result<Arc<Self>> {
+    pub(crate) fn open_secure(host: &str, tls: Arc<ServerConfig>) -> io::Result<Arc<Self>> {
         Server::open_as(host, Some(tls))
     }
 
@@ -124,24 +124,24 @@ impl Server {
     }
 
     /// Listens no longer.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         // It notices when it is next asked.
         let _noticed = TcpStream::connect(&self.address);
     }
 
     /// `host:port`
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.address.clone()
     }
 
     /// Answers so below a path; the longest path that fits is taken.
-    pub(super) fn put(&self, path: &str, answer: Answer) {
+    pub(crate) fn put(&self, path: &str, answer: Answer) {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), answer);
     }
 
     /// What was sent here: requests with their headers.
-    pub(super) fn asked(&self) -> String {
+    pub(crate) fn asked(&self) -> String {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -279,7 +279,7 @@ fn send(stream: &mut impl io::Write, answer: &Answer, is_head: bool) -> io::Resu
 }
 
 /// A server's certificate for hosts, and the authority that a client trusts for it, in PEM.
-pub(super) fn certificate(hosts: &[&str]) -> anyhow::Result<(Arc<ServerConfig>, String)> {
+pub(crate) fn certificate(hosts: &[&str]) -> anyhow::Result<(Arc<ServerConfig>, String)> {
     crate::http::install_crypto();
     let mut authority = CertificateParams::default();
     authority.distinguished_name.push(DnType::CommonName, "attack-ca");

@@ -3,6 +3,7 @@
 //! ```text
 //! LANDFALL_TEST_PROBE=record:FILE   each point's name is appended to FILE
 //! LANDFALL_TEST_PROBE=kill:N        the process kills itself at the Nth point, as a power cut would
+//! LANDFALL_TEST_PROBE=panic:N       it panics there, as a bug of ours would
 //! ```
 //!
 //! Without the variable nothing listens and no client is wrapped.
@@ -32,6 +33,7 @@ pub(crate) struct Points {
 enum Act {
     Record(Mutex<File>),
     Kill(usize),
+    Panic(usize),
 }
 
 impl Points {
@@ -43,15 +45,21 @@ impl Points {
         let Some(text) = env.get(VARIABLE) else { return Ok(None) };
         let wrong = |why: String| {
             Failure::usage(
-                Diagnostic::error(code::BAD_PROBE, format!("{VARIABLE}={text} is neither record:FILE nor kill:N"))
-                    .note(why),
+                Diagnostic::error(
+                    code::BAD_PROBE,
+                    format!("{VARIABLE}={text} is none of record:FILE, kill:N and panic:N"),
+                )
+                .note(why),
             )
         };
         let act = match text.split_once(':') {
             Some(("record", file)) => {
                 Act::Record(Mutex::new(File::create(file).map_err(|error| wrong(error.to_string()))?))
             }
-            Some(("kill", number)) => Act::Kill(number.parse().map_err(|_| wrong(format!("{number} is no number")))?),
+            Some((act @ ("kill" | "panic"), number)) => {
+                let number = number.parse().map_err(|_| wrong(format!("{number} is no number")))?;
+                if act == "kill" { Act::Kill(number) } else { Act::Panic(number) }
+            }
             _ => return Err(wrong("it is a hook for tests".to_owned())),
         };
         Ok(Some(Arc::new(Points { reached: AtomicUsize::new(0), act })))
@@ -66,7 +74,8 @@ impl Points {
                 let _written = writeln!(file, "{point}");
             }
             Act::Kill(at) if *at == number => die(),
-            Act::Kill(_) => {}
+            Act::Panic(at) if *at == number => panic!("{VARIABLE} asks for it"),
+            Act::Kill(_) | Act::Panic(_) => {}
         }
     }
 

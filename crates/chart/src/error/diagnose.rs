@@ -127,7 +127,7 @@ impl Diagnose for ChartError {
                     .primary((**place).clone(), "here")
                     .note(helm)
             }
-            ChartError::Exec { error, evidence } => exec(error, evidence).note(helm),
+            ChartError::Exec { error, evidence } => without_value(exec(error, evidence).note(helm), evidence),
             ChartError::Manifest { path, broken, text, rendered, line, place, settings, secret } => {
                 let diagnostic = manifest(path, (*broken, text), rendered, *line, place.as_deref(), settings);
                 if *secret { without_sources(diagnostic) } else { diagnostic }.note(helm)
@@ -197,6 +197,24 @@ fn without_secrets(line: &str) -> String {
             format!("{before}{}", "+".repeat(value.chars().count()))
         }
     }
+}
+
+/// What a template says of a value that is named like a secret's, without that value: `fail` may say what it does not
+/// like. The persona `helm` shows the chart's words as they are.
+fn without_value(mut diagnostic: Diagnostic, evidence: &Evidence) -> Diagnostic {
+    /// Values of fewer bytes stand in any sentence.
+    const SHORTEST: usize = 4;
+    if !evidence.path.last().is_some_and(|key| is_secretive(key)) {
+        return diagnostic;
+    }
+    let values = evidence.settings.iter().filter_map(|setting| setting.value.as_str());
+    for value in values.map(|value| String::from_utf8_lossy(value).into_owned()).filter(|value| value.len() >= SHORTEST)
+    {
+        for text in std::iter::once(&mut diagnostic.message).chain(&mut diagnostic.notes) {
+            *text = text.replace(&value, "++++++++");
+        }
+    }
+    diagnostic
 }
 
 /// Whether the last key of a path, or of what stands before a colon, is named like one of a secret's value.

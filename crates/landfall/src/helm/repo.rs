@@ -236,6 +236,11 @@ fn list(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     // Helm shows nothing of a file that it cannot read.
     let repositories = Settings::of(world, flags).repositories().map(|file| file.repositories).unwrap_or_default();
     let format = flags.text("output").unwrap_or("table");
+    // Helm shows passwords in addresses. Whoever lists repositories did not ask for them.
+    let shown = |url: &str| match world.voice {
+        Voice::Helm => url.to_owned(),
+        Voice::Landfall => landfall_diag::without_passwords(url).into_owned(),
+    };
     let mut out = landfall_terminal::out();
     if format == "table" {
         if repositories.is_empty() {
@@ -249,12 +254,12 @@ fn list(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
         let mut table = Table::default();
         table.row(["NAME", "URL"]);
         for entry in &repositories {
-            table.row([entry.name.as_str(), entry.url.as_str()]);
+            table.row([entry.name.as_str(), &shown(&entry.url)]);
         }
         out.write_all(table.text().as_bytes())?;
         return Ok(0);
     }
-    let rows = repositories.iter().map(|entry| json!({"name": entry.name, "url": entry.url})).collect();
+    let rows = repositories.iter().map(|entry| json!({"name": entry.name, "url": shown(&entry.url)})).collect();
     let rows = serde_json::Value::Array(rows);
     let text = if format == "json" { line(&rows, &LISTED_REPOSITORIES) } else { yaml(&rows)? };
     out.write_all(text.as_bytes())?;

@@ -209,6 +209,10 @@ fn values_that_a_chart_does_not_take_are_named_and_those_of_secrets_not_shown() 
         "{{ if gt (len .Values.password) 3 }}{{ fail \"the password is too long\" }}{{ end }}",
     );
     sandbox.run(&["plan", "./shop"]).exits(1).hides("the password is too long");
+    sandbox.write("shop/templates/check.yaml", "{{ fail (printf \"the password %s is too long\" .Values.password) }}");
+    sandbox.run(&["plan", "./shop"]).exits(1).hides("the password ++++++++ is too long");
+    let as_helm = sandbox.run(&["helm", "template", "./shop"]).exits(1);
+    assert!(as_helm.all().contains(CANARY), "Helm shows the chart's words: {}", as_helm.all());
 }
 
 #[test]
@@ -269,6 +273,15 @@ fn no_message_shows_the_password_of_an_address() {
         let ran = sandbox.run(arguments);
         assert_ne!(ran.code, 0, "{arguments:?}: {}", ran.all());
         ran.hides("127.0.0.1");
+    }
+    // A list of what was added, in our own voice; Helm's says what Helm says.
+    sandbox.write("added.yaml", &format!("apiVersion: ''\nrepositories: [{{name: x, url: \"{charts}\"}}]\n"));
+    let list = |words: &[&str]| {
+        ran(sandbox.command(words).env("HELM_REPOSITORY_CONFIG", "added.yaml").output().expect("runs")).exits(0)
+    };
+    for output in ["table", "json", "yaml"] {
+        list(&["repo", "list", "-o", output]).hides("http://robot:***@127.0.0.1:1/charts");
+        assert!(list(&["helm", "repo", "list", "-o", output]).stdout.contains(CANARY));
     }
 }
 

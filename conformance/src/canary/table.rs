@@ -1,0 +1,267 @@
+//! With what each command is called, in the order in which a user could: what is delivered first is looked at next.
+
+use std::collections::BTreeSet;
+
+use super::tree::Known;
+
+/// A call of the binary.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    /// Its words; `@FORMAT@` is the format's name, so that what may be made once is made once for each.
+    pub(super) words: &'static str,
+    /// Why it shows values of Secrets: that is its job.
+    pub(super) shows: Option<&'static str>,
+    /// A canary that it shows in Helm's voice, because Helm does.
+    pub(super) as_helm: Option<&'static str>,
+    /// Why it need not end well, on a sound system.
+    pub(super) fails: Option<&'static str>,
+    /// Whether it works until it is interrupted.
+    pub(super) serves: bool,
+}
+
+impl Call {
+    const fn shows(mut self, why: &'static str) -> Self {
+        self.shows = Some(why);
+        self
+    }
+
+    const fn as_helm(mut self, canary: &'static str) -> Self {
+        self.as_helm = Some(canary);
+        self
+    }
+
+    const fn fails(mut self, why: &'static str) -> Self {
+        self.fails = Some(why);
+        self
+    }
+
+    const fn serves(mut self) -> Self {
+        self.serves = true;
+        self
+    }
+}
+
+const fn call(words: &'static str) -> Call {
+    Call { words, shows: None, as_helm: None, fails: None, serves: false }
+}
+
+/// What a command says of itself.
+pub(super) const HELP: Call = call("--help");
+
+/// Helm's own output, which holds the manifest: who asks for it gets what Helm prints.
+const RENDERED: &str = "rendering's own output, as Helm prints it";
+/// The release as Helm prints it.
+const RECORD: &str = "the release's record, as Helm prints it";
+const OWN_VALUES: &str = "the chart's own values, asked for by name";
+const PROBES: &str = "it finds faults of the place";
+
+/// All calls.
+pub(super) const CALLS: &[Call] = &[
+    call("schema"),
+    call("completion bash"),
+    call("completion elvish"),
+    call("completion fish"),
+    call("completion powershell"),
+    call("completion zsh"),
+    call("version"),
+    call("version --env"),
+    call("rules"),
+    call("cluster start"),
+    call("cluster status"),
+    call("cluster operator off cert-manager"),
+    call("cluster kubeconfig"),
+    call("cluster kubeconfig --path"),
+    call("cluster kubeconfig --merge"),
+    call("env list"),
+    call("env diff local other"),
+    call("images list"),
+    call("images list ./web --set key=@SET@"),
+    call("graph"),
+    call("graph ./web -n shop --set key=@SET@"),
+    call("state"),
+    call("explain LF103"),
+    call("explain password --chart ./web"),
+    call("explain plain --chart ./web --set open=true"),
+    call("explain secret/keys --chart ./web -f secret-values.yaml --set key=@SET@ --blame"),
+    call("explain secret/keys stringData.KEY --chart ./web --set key=@SET@"),
+    call("explain deploy/web --chart ./web --set key=@SET@"),
+    call("explain token --chart ./web -f secret-values.yaml --set token=@SET@"),
+    call("helm completion bash"),
+    call("helm completion fish"),
+    call("helm completion powershell"),
+    call("helm completion zsh"),
+    call("helm version"),
+    call("helm env"),
+    call("helm plugin list"),
+    call("helm create made"),
+    call("helm lint ./web -f secret-values.yaml --set key=@SET@"),
+    call("helm template web ./web -f secret-values.yaml --set key=@SET@").shows(RENDERED),
+    call("helm template web ./web --set key=@SET@ --output-dir rendered"),
+    call("helm template web ./web --post-renderer @HERE@/bin/own").shows(RENDERED),
+    call("helm show all ./web").shows(OWN_VALUES),
+    call("helm show values ./web").shows(OWN_VALUES),
+    call("helm show chart ./web"),
+    call("helm show crds ./web"),
+    call("helm show readme ./web"),
+    call("helm package ./web -d again"),
+    call("helm dependency list ./web"),
+    call("helm dependency build ./web"),
+    call("helm dependency update ./web"),
+    call("helm verify packed/web-0.1.0.tgz").fails("nobody has signed it"),
+    call("helm repo add shop http://@HOST@/charts --username me --password @REGISTRY@ --pass-credentials"),
+    call("helm repo add gone http://me:@ADDRESS@@127.0.0.1:1/charts").fails("nobody answers there"),
+    call("helm repo add inside http://me:@ADDRESS@@@HOST@/charts"),
+    call("helm repo list").as_helm("ADDRESS"),
+    call("helm repo update"),
+    call("helm repo index packed --url http://@HOST@/charts"),
+    call("helm search repo web"),
+    call("helm pull shop/web --untar --untardir fetched"),
+    call("helm pull web --repo http://@HOST@/charts --username me --password @REGISTRY@ -d packed"),
+    call("helm pull http://me:@ADDRESS@@127.0.0.1:1/web.tgz").fails("nobody answers there"),
+    call("helm registry login @HOST@ --plain-http -u me -p @REGISTRY@"),
+    call("helm push packed/web-0.1.0.tgz oci://@HOST@/charts --plain-http").fails("the registry takes nothing"),
+    call("helm registry logout @HOST@"),
+    call("helm repo remove shop").fails("it is removed once"),
+    call("plan ./web -n shop --set key=@SET@ -f secret-values.yaml"),
+    call("plan"),
+    call("plan http://me:@ADDRESS@@127.0.0.1:1/shop.git").fails("nobody answers there"),
+    call("diff ./web -n shop -f secret-values.yaml --set key=@SET@"),
+    call("rehearse ./web -n shop -f secret-values.yaml --set key=@SET@"),
+    call("rehearse HEAD~1..HEAD"),
+    call("preview HEAD~1..HEAD"),
+    call("preview HEAD~1..HEAD ./web -f secret-values.yaml --set key=@SET@"),
+    call("build --dry-run"),
+    call("build"),
+    call("up ./web -n bare --release bare -f secret-values.yaml --set key=@SET@ --yes"),
+    call("up --yes"),
+    call("up ./web -n bare --release bare -f secret-values.yaml --set key=changed --dry-run"),
+    call("plan ./web -n bare --release bare -f other-values.yaml --set key=changed,password=other"),
+    call("diff ./web -n bare --release bare -f other-values.yaml --set key=changed,password=other"),
+    call("explain secret/keys --deployed"),
+    call("status"),
+    call("status ./web -n bare"),
+    call("logs web"),
+    call("logs web -n system --tail 3"),
+    call("smoke").fails("nothing is declared that can be checked here"),
+    call("history"),
+    call("history system -n system"),
+    call("rehearse --from live"),
+    call("cluster snapshot"),
+    call("cluster snapshot before.json"),
+    call("rehearse --from before.json"),
+    call("doctor tools security facts docs host repo").fails(PROBES),
+    call("doctor cluster dns ports tls registry secrets").fails(PROBES),
+    call("forward web -n system").serves(),
+    call("addon list"),
+    call("addon status"),
+    call("addon install cert-manager --chart ./web --set key=@SET@ --dry-run").fails("it is no addon's chart"),
+    call("cluster create shop --driver k3d --http-port 0 --https-port 0").fails("the stand-in makes none"),
+    call("cluster delete shop --driver k3d --yes").fails("there is none"),
+    call("cluster fork ../fork"),
+    call("helm install web ./web -n web-@FORMAT@ --create-namespace -f secret-values.yaml --set key=@SET@ --dry-run")
+        .shows(RENDERED),
+    call("helm install web ./web -n web-@FORMAT@ --create-namespace -f secret-values.yaml --set key=@SET@")
+        .shows(RECORD),
+    call("helm upgrade web ./web -n web-table -f secret-values.yaml --set key=other-@SET@ --dry-run").shows(RENDERED),
+    call("helm upgrade web ./web -n web-table --reuse-values --set password=other-@SET@").shows(RECORD),
+    call("helm list -A"),
+    call("helm history web -n web-table"),
+    call("helm status web -n web-table").shows(RECORD),
+    call("helm status web -n web-table --show-resources").shows(RECORD),
+    call("helm get all web -n web-table").shows(RECORD),
+    call("helm get hooks web -n web-table").shows(RECORD),
+    call("helm get manifest web -n web-table").shows(RECORD),
+    call("helm get metadata web -n web-table"),
+    call("helm get notes web -n web-table"),
+    call("helm get values web -n web-table").shows(RECORD),
+    call("helm get values web -n web-table --all").shows(RECORD),
+    call("helm test web -n web-table").shows("with `--debug` the release's record, as Helm prints it"),
+    call("helm rollback web 1 -n web-table"),
+    call("helm uninstall web -n web-table"),
+    call("rollback system -n system --yes").fails("there may be one delivery only"),
+    call("rollback --dry-run").fails("there may be one delivery only"),
+    call("down ./web -n bare --release bare --yes --dry-run"),
+    call("cluster stop"),
+    call("cluster serve").serves(),
+    call("down --yes --keep-data"),
+    call("cluster reset --yes"),
+    call("down --yes"),
+];
+
+/// Helm's verbs that are called without `helm` too, and then speak in our words.
+const BARE: [&str; 17] = [
+    "template",
+    "lint",
+    "show",
+    "create",
+    "package",
+    "dependency",
+    "repo",
+    "search",
+    "pull",
+    "push",
+    "registry",
+    "install",
+    "upgrade",
+    "uninstall",
+    "list",
+    "get",
+    "test",
+];
+
+/// A call with the command that it calls.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'k> {
+    pub(super) call: Call,
+    pub(super) command: &'k Known,
+}
+
+impl Row<'_> {
+    /// The same in our own voice, where Helm's verb has one.
+    pub(super) fn bare(&self) -> &'static str {
+        let bare = self.call.words.strip_prefix("helm ");
+        bare.filter(|words| BARE.contains(&words.split(' ').next().unwrap_or_default())).unwrap_or(self.call.words)
+    }
+}
+
+/// The calls of commands that are there.
+pub(super) fn rows(commands: &[Known]) -> Vec<Row<'_>> {
+    CALLS.iter().filter_map(|call| Some(Row { call: *call, command: called(call, commands)? })).collect()
+}
+
+fn called<'k>(call: &Call, commands: &'k [Known]) -> Option<&'k Known> {
+    let fits = |known: &&Known| {
+        call.words.strip_prefix(&known.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    commands.iter().filter(fits).max_by_key(|known| known.name.len())
+}
+
+/// Where table and binary differ: a command without a call, a call without a command.
+pub(super) fn differences(commands: &[Known]) -> Vec<String> {
+    let called_ones: BTreeSet<&Known> = CALLS.iter().filter_map(|call| called(call, commands)).collect();
+    let uncalled = commands.iter().filter(|known| !called_ones.contains(known)).map(|known| {
+        format!("`landfall {}` is not looked at: give it a line in conformance/src/canary/table.rs", known.name)
+    });
+    let unknown = CALLS.iter().filter(|call| called(call, commands).is_none());
+    uncalled.chain(unknown.map(|call| format!("there is no command `landfall {}`", call.words))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_without_a_call_and_a_call_without_a_command_are_told() {
+        let known = |name: &str| Known { name: name.to_owned(), formats: Vec::new(), takes_context: false };
+        let mut commands: Vec<Known> = vec![known("brag"), known("plan")];
+        let told = differences(&commands);
+        assert!(told[0].contains("`landfall brag` is not looked at"), "{told:?}");
+        assert!(told.iter().any(|line| line.contains("no command `landfall schema`")), "{told:?}");
+        assert!(!told.iter().any(|line| line.contains("`landfall plan")), "{told:?}");
+        commands.push(known("helm get values"));
+        commands.push(known("helm get"));
+        let row =
+            rows(&commands).into_iter().find(|row| row.call.words.starts_with("helm get values")).expect("called");
+        assert_eq!((row.command.name.as_str(), row.bare()), ("helm get values", "get values web -n web-table"));
+    }
+}
