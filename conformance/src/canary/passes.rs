@@ -125,7 +125,7 @@ pub(super) fn play(pass: Pass, landfall: &Path, rows: &[Row<'_>], verbose: bool)
         ground.environment.push(("CI", "true".to_owned()));
     }
     if pass == Pass::NoCluster {
-        ground.environment.push(("KUBECONFIG", ground.told("@HERE@/home/.kube/config")));
+        ground.environment.push(("KUBECONFIG", ground.path("home").join(".kube/config").display().to_string()));
     }
     let mut played = Played::default();
     for (at, row) in rows.iter().enumerate() {

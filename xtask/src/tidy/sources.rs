@@ -101,6 +101,10 @@ fn rust(file: &TextFile, findings: &mut Vec<String>) {
         refuse("process::Command", "programs are run by landfall-source's `Order`, and by nothing else");
         refuse("process::{Command", "programs are run by landfall-source's `Order`, and by nothing else");
     }
+    // Which guard a suite opens is asked of the environment, in builds with debug assertions alone.
+    if file.path == "crates/diag/src/mutant.rs" {
+        return;
+    }
     let pure = PURE.iter().find(|room| file.path.starts_with(&format!("crates/{room}/")));
     let Some(room) = pure else { return };
     for needle in IMPURE {
