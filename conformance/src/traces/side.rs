@@ -5,6 +5,10 @@ use serde_json::Value;
 
 use crate::http::Endpoint;
 
+/// How often a collection is asked for that the server is about to serve, and how long between.
+const TRIES: u32 = 50;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+
 pub(crate) struct Side {
     endpoint: Endpoint,
     client: reqwest::Client,
@@ -35,8 +39,19 @@ impl Side {
     }
 
     /// The items of a collection.
+    /// The objects of a collection. A kind that was just defined is waited for: until its storage is there, the real
+    /// server asks to come again.
     pub(crate) async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
-        Ok(self.get(path).await?["items"].as_array().cloned().unwrap_or_default())
+        let mut tries = 0;
+        loop {
+            match self.get(path).await {
+                Err(error) if tries < TRIES && error.to_string().contains("storage is (re)initializing") => {
+                    tries += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                answer => return Ok(answer?["items"].as_array().cloned().unwrap_or_default()),
+            }
+        }
     }
 
     pub(crate) async fn create(&self, path: &str, object: &Value) -> anyhow::Result<Value> {
