@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use landfall_cluster::{Cluster, ListOptions, Patch, Propagation, Scope, WriteOptions};
 use landfall_engine::{
     Clock, DEFAULT_GOING, Desired, DesiredPhase, Error as EngineError, Event, Executor, Failure, HookRun, Item, Ledger,
-    Live, MadeNamespace, PhaseRuns, Plan, Probe, Report, RunOptions, StepResult, Task, plan,
+    Live, MadeNamespace, PhaseRuns, Plan, Probe, Report, RunOptions, StepResult, Task, kinds_defined, plan,
 };
 use landfall_object::{Object, ObjectKey};
 use landfall_store::{OperationRow, Store};
@@ -329,13 +329,7 @@ fn status_of(plan: &Plan) -> SyncStatus {
 }
 
 fn scopes(targets: &[Target]) -> BTreeMap<(String, String), Scope> {
-    let items = targets
-        .iter()
-        .filter(|target| target.object.kind() == "CustomResourceDefinition")
-        .map(|target| Item { wave: 0, task: Task::Ensure { object: target.object.clone() }, why: String::new() })
-        .collect();
-    let phases = vec![DesiredPhase { name: String::new(), runs: PhaseRuns::OnSuccess, items }];
-    Desired { target: String::new(), kind: String::new(), phases, timeout: 0 }.scopes_to_come()
+    kinds_defined(targets.iter().map(|target| &target.object))
 }
 
 /// Kubernetes writes times in seconds.

@@ -52,15 +52,6 @@ impl Desired {
         }
         keys
     }
-
-    /// The scope of each kind that a CustomResourceDefinition among the desired objects will bring.
-    pub fn scopes_to_come(&self) -> BTreeMap<(String, String), Scope> {
-        let objects = self.phases.iter().flat_map(|phase| &phase.items).filter_map(|item| match &item.task {
-            Task::Apply { object, .. } | Task::Ensure { object } => Some(object),
-            _ => None,
-        });
-        kinds_defined(objects)
-    }
 }
 
 /// Group and kind of each CustomResourceDefinition among the objects, with its scope.

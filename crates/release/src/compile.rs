@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_cluster::{JobWait, ListOptions, Propagation, Scope};
 use landfall_engine::{
     Criterion, DeletePolicy, Desired, DesiredPhase, Hook, Item, Live, LogPolicy, Method, PhaseRuns, Task, WaitFor,
-    once_keys,
+    kinds_defined, once_keys,
 };
 use landfall_object::order::{HelmOrder, uninstall_key};
 use landfall_object::{Gvk, Object, ObjectKey};
@@ -91,8 +91,12 @@ impl<'a> Compiler<'a> {
     }
 
     fn learn_scopes(&mut self) {
-        let desired = Desired { target: String::new(), kind: String::new(), phases: self.phases.clone(), timeout: 0 };
-        self.scopes.extend(desired.scopes_to_come());
+        let items = self.phases.iter().flat_map(|phase| &phase.items);
+        let objects = items.filter_map(|item| match &item.task {
+            Task::Apply { object, .. } | Task::Ensure { object } => Some(object),
+            _ => None,
+        });
+        self.scopes.extend(kinds_defined(objects));
     }
 
     /// The release's namespace, created when absent and labelled as Helm does.
@@ -166,14 +170,7 @@ impl<'a> Compiler<'a> {
             unset @ Error::Unset { .. } => Error::Unbuilt { which, source: Box::new(unset) },
             other => other,
         })?;
-        for entry in &objects {
-            if entry.object.kind() == "CustomResourceDefinition" {
-                let item = Item { wave: 0, task: Task::Ensure { object: entry.object.clone() }, why: String::new() };
-                let phase = DesiredPhase { name: String::new(), runs: PhaseRuns::OnSuccess, items: vec![item] };
-                let desired = Desired { target: String::new(), kind: String::new(), phases: vec![phase], timeout: 0 };
-                self.scopes.extend(desired.scopes_to_come());
-            }
-        }
+        self.scopes.extend(kinds_defined(objects.iter().map(|entry| &entry.object)));
         let mut sources = Vec::new();
         for entry in &mut objects {
             match self.place(entry.object.clone()).await {
