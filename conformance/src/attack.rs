@@ -112,7 +112,7 @@ fn all() -> Vec<Attack> {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let landfall = peers::landfall(arguments.landfall.as_deref())?;
-    let several = arguments.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
+    let several = workers::count(arguments.workers);
     let mut attacks = all();
     if arguments.selftest {
         return mutants::run(&landfall, &attacks, several);

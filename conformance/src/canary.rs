@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let landfall = peers::landfall(arguments.landfall.as_deref())?;
-    let several = arguments.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
+    let several = workers::count(arguments.workers);
     if arguments.selftest {
         return mutants::run(&landfall, several);
     }

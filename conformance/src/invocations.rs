@@ -19,7 +19,7 @@ use landfall_chart::Dialect;
 use crate::dice::Dice;
 use crate::helm::{Helm, cache};
 use crate::parity::say;
-use crate::peers;
+use crate::{peers, workers};
 use line::Line;
 
 /// What one run of either may take.
@@ -160,9 +160,8 @@ pub(crate) fn run(count: usize, seed: u64, dialect: Dialect, ours: Option<PathBu
     let next = AtomicUsize::new(0);
     let failures: Mutex<BTreeMap<usize, String>> = Mutex::default();
     let broken: Mutex<Option<io::Error>> = Mutex::default();
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
-        for worker in 0..workers {
+        for worker in 0..workers::count(None) {
             let (helm, binary, base, next, failures, broken) = (&helm, &binary, &base, &next, &failures, &broken);
             scope.spawn(move || {
                 let directory = base.join(worker.to_string());

@@ -143,9 +143,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     println!("objects: {} of {all} charts, seed {seed}", cases.len());
     let began = Instant::now();
-    let default = std::thread::available_parallelism().map_or(2, usize::from);
     // What one delivery leaves on a real server, the next one would find.
-    let several = if arguments.control { 1 } else { arguments.workers.unwrap_or(default) };
+    let several = if arguments.control { 1 } else { workers::count(arguments.workers) };
     let verdicts = workers::several(several, &cases, |_, case| {
         let verdict = judged(case, &programs, &ground, seed).unwrap_or_else(|error| {
             let found = Found { faults: vec![format!("it could not be delivered: {error:#}")], ..Found::default() };

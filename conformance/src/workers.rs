@@ -6,7 +6,12 @@ use std::sync::{Mutex, PoisonError};
 
 /// Does work for each item, given with its number, and gives the results in the items' order.
 pub(crate) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
-    several(std::thread::available_parallelism().map_or(2, usize::from), items, work)
+    several(count(None), items, work)
+}
+
+/// How many work at a time: as many as were asked for, else as there are processors.
+pub(crate) fn count(asked: Option<usize>) -> usize {
+    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from))
 }
 
 /// As [`each`], by so many workers.
