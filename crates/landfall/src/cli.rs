@@ -53,10 +53,12 @@ impl Cli {
     /// # Errors
     /// Clap's, as it would be with the whole tree: help that was asked for, or what is wrong.
     pub(crate) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments).or_else(|_| {
-            let matches = Self::whole().try_get_matches_from(arguments)?;
-            Self::from_arg_matches(&matches)
-        })
+        let whole = || Self::from_arg_matches(&Self::whole().try_get_matches_from(arguments)?);
+        // Help is told from the whole tree in any case: the part would be built for nothing.
+        if arguments.iter().any(|argument| argument == "-h" || argument == "--help") {
+            return whole();
+        }
+        Self::try_parse_from(arguments).or_else(|_| whole())
     }
 
     /// The whole tree of verbs and arguments.
