@@ -24,10 +24,10 @@ mod probe;
 mod state;
 mod ui;
 
-use landfall_diag::code;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use landfall_diag::{Diagnostic, code};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{AddonCommand, Cli, ClusterCommand, Command, EnvCommand, ImagesCommand};
@@ -69,9 +69,7 @@ fn main() -> ExitCode {
     let cwd = match std::env::current_dir() {
         Ok(cwd) => cwd,
         Err(error) => {
-            ui.diagnostic(
-                &landfall_diag::Diagnostic::error(code::FILES, "the working directory is gone").note(error.to_string()),
-            );
+            ui.diagnostic(&Diagnostic::error(code::FILES, "the working directory is gone").note(error.to_string()));
             return Exit::Failed.into();
         }
     };
@@ -183,8 +181,7 @@ fn in_time(context: &Context, command: Command) -> Result<Outcome, Exit> {
     let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         context.ui.diagnostic(
-            &landfall_diag::Diagnostic::error(code::NO_THREADS, "the process cannot start its threads")
-                .note(error.to_string()),
+            &Diagnostic::error(code::NO_THREADS, "the process cannot start its threads").note(error.to_string()),
         );
         Exit::Bug
     })?;
