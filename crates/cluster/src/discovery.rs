@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use landfall_object::{Gvk, Gvr, Object, ObjectKey};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{Cluster, Error};
@@ -98,20 +99,74 @@ impl Known {
 /// Aggregated discovery, and the plain kind where the server does not know it.
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 
-/// A resource of aggregated discovery (k8s.io/api/apidiscovery/v2); none for one that only has subresources.
-fn aggregated_entry(group: &str, version: &str, entry: &Value) -> Option<Resource> {
-    let texts = |list: &Value| -> Vec<String> {
-        list.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
-    };
-    let kind = entry["responseKind"]["kind"].as_str().filter(|kind| !kind.is_empty())?;
-    let subresources = entry["subresources"].as_array();
-    Some(Resource {
-        gvk: Gvk::new(group, version, kind),
-        gvr: Gvr::new(group, version, entry["resource"].as_str()?),
-        scope: if entry["scope"] == "Namespaced" { Scope::Namespaced } else { Scope::Cluster },
-        verbs: texts(&entry["verbs"]),
-        status_subresource: subresources.is_some_and(|list| list.iter().any(|one| one["subresource"] == "status")),
-    })
+/// `apidiscovery.k8s.io/v2`, as far as it is read. A server that does not know it answers with another kind and no items.
+#[derive(Deserialize)]
+struct GroupDiscoveryList {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    items: Vec<GroupDiscovery>,
+}
+
+#[derive(Deserialize)]
+struct GroupDiscovery {
+    #[serde(default)]
+    metadata: GroupName,
+    #[serde(default)]
+    versions: Vec<VersionDiscovery>,
+}
+
+/// The core group has none.
+#[derive(Default, Deserialize)]
+struct GroupName {
+    #[serde(default)]
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct VersionDiscovery {
+    version: String,
+    #[serde(default)]
+    resources: Vec<ResourceDiscovery>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceDiscovery {
+    resource: String,
+    response_kind: Option<DiscoveredKind>,
+    #[serde(default)]
+    scope: String,
+    #[serde(default)]
+    verbs: Vec<String>,
+    #[serde(default)]
+    subresources: Vec<SubresourceDiscovery>,
+}
+
+#[derive(Deserialize)]
+struct DiscoveredKind {
+    #[serde(default)]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct SubresourceDiscovery {
+    #[serde(default)]
+    subresource: String,
+}
+
+impl ResourceDiscovery {
+    /// None for one that only has subresources.
+    fn into_resource(self, group: &str, version: &str) -> Option<Resource> {
+        let kind = self.response_kind.map(|kind| kind.kind).filter(|kind| !kind.is_empty())?;
+        Some(Resource {
+            gvk: Gvk::new(group, version, kind),
+            gvr: Gvr::new(group, version, self.resource),
+            scope: if self.scope == "Namespaced" { Scope::Namespaced } else { Scope::Cluster },
+            verbs: self.verbs,
+            status_subresource: self.subresources.iter().any(|one| one.subresource == "status"),
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -257,18 +312,17 @@ impl Cluster {
         let (core, groups) = futures::future::join(ask("/api"), ask("/apis")).await;
         let mut resources = Vec::new();
         for body in [core?, groups?] {
-            if body["kind"] != "APIGroupDiscoveryList" {
+            let body: GroupDiscoveryList = body;
+            if body.kind != "APIGroupDiscoveryList" {
                 return Ok(None);
             }
-            for group in body["items"].as_array().into_iter().flatten() {
-                let name = group["metadata"]["name"].as_str().unwrap_or_default();
-                for version in group["versions"].as_array().into_iter().flatten() {
-                    let listed = version["resources"].as_array().into_iter().flatten();
-                    let version = version["version"].as_str().unwrap_or_default();
+            for group in body.items {
+                let name = group.metadata.name;
+                for VersionDiscovery { version, resources: listed } in group.versions {
                     let list: Vec<Resource> =
-                        listed.filter_map(|entry| aggregated_entry(name, version, entry)).collect();
+                        listed.into_iter().filter_map(|entry| entry.into_resource(&name, &version)).collect();
                     resources.extend(list.iter().cloned());
-                    self.known.put(name, version, list);
+                    self.known.put(&name, &version, list);
                 }
             }
         }
@@ -302,7 +356,7 @@ impl Cluster {
         self.get_as(action, path, "application/json").await
     }
 
-    async fn get_as(&self, action: &str, path: &str, accept: &str) -> Result<Value, Error> {
+    async fn get_as<T: DeserializeOwned>(&self, action: &str, path: &str, accept: &str) -> Result<T, Error> {
         let request = http::Request::get(path)
             .header("accept", accept)
             .body(Vec::new())

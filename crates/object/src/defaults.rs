@@ -72,7 +72,7 @@ fn round_up(value: &mut Value) {
 /// Defaults the published schema declares.
 fn declared(node: Node<'_>, map: &mut Map<String, Value>) {
     let Some((_, ty)) = node.ty() else { return };
-    for field in &ty.fields {
+    for field in ty.fields() {
         let Some(default) = &field.default else { continue };
         let zero = matches!(default, Value::String(text) if text.is_empty())
             || default.as_i64() == Some(0)

@@ -136,10 +136,10 @@ fn message(
     for field in Fields(raw) {
         let (number, wire) = field?;
         let path = prefix << 16 | number;
-        if let Some(field) = ty.fields.iter().find(|field| field.number == path) {
+        if let Some(field) = ty.fields().iter().find(|field| field.number == path) {
             insert(table, field, wire, depth, map)?;
         } else if let Wire::Bytes(inner) = wire
-            && ty.fields.iter().any(|field| field.number >> 16 == path || field.number >> 32 == path)
+            && ty.fields().iter().any(|field| field.number >> 16 == path || field.number >> 32 == path)
         {
             message(table, ty, path, inner, depth + 1, map)?;
         }

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use super::Call;
 use super::accept::{Encoding, wants_aggregated};
-use super::answer::{Answer, to_bytes};
+use super::answer::Answer;
 use crate::plane::Plane;
 use crate::resource::{Registry, Resource};
 use crate::status::Status;
@@ -17,17 +17,21 @@ use crate::status::Status;
 pub(crate) fn groups(plane: &Arc<Plane>, call: &Call, legacy: bool) -> Result<Answer, Status> {
     let registry = plane.world.lock().registry().clone();
     if wants_aggregated(&call.headers) {
-        let items: Vec<Value> = registry
-            .groups()
-            .iter()
-            .filter(|group| group.is_empty() == legacy)
-            .map(|group| aggregated(&registry, group))
-            .collect();
-        let list = json!({
-            "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items,
-        });
+        let items = registry.groups();
+        let list = GroupDiscoveryList {
+            kind: "APIGroupDiscoveryList",
+            api_version: "apidiscovery.k8s.io/v2",
+            metadata: GroupName::default(),
+            items: items
+                .iter()
+                .filter(|group| group.is_empty() == legacy)
+                .map(|group| aggregated(&registry, group))
+                .collect(),
+        };
+        let mut body = serde_json::to_vec(&list).map_err(Status::internal)?;
+        body.push(b'\n');
         let mut answer =
-            with_etag(call, to_bytes(&list), "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+            with_etag(call, body.into(), "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
         answer.headers.insert(header::VARY, HeaderValue::from_static("Accept"));
         answer.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public"));
         return Ok(answer);
@@ -161,53 +165,101 @@ fn api_group(registry: &Registry, group: &str) -> Value {
     json!({"name": group, "preferredVersion": versions[0], "versions": versions})
 }
 
-fn aggregated(registry: &Registry, group: &str) -> Value {
-    let versions: Vec<Value> = registry
-        .versions(group)
-        .iter()
-        .map(|version| {
-            let resources: Vec<Value> =
-                served(registry, group, version).map(|resource| aggregated_resource(resource)).collect();
-            json!({"version": version, "resources": resources, "freshness": "Current"})
-        })
-        .collect();
-    let metadata = if group.is_empty() { json!({}) } else { json!({"name": group}) };
-    json!({"metadata": metadata, "versions": versions})
+/// `apidiscovery.k8s.io/v2`'s list. It is the largest answer that every command asks for, hence typed and borrowed.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupDiscoveryList<'a> {
+    kind: &'a str,
+    api_version: &'a str,
+    metadata: GroupName<'a>,
+    items: Vec<GroupDiscovery<'a>>,
 }
 
-fn aggregated_resource(resource: &Resource) -> Value {
-    // Built-in kinds of the same group and version are named alone, as the real server does.
-    let of_kind = |kind: &str| {
-        if resource.custom.is_some() {
-            json!({"group": resource.group, "version": resource.version, "kind": kind})
-        } else {
-            json!({"group": "", "version": "", "kind": kind})
-        }
-    };
-    let own = of_kind(&resource.kind);
-    let mut entry = json!({
-        "resource": resource.plural, "responseKind": own,
-        "scope": if resource.is_namespaced() { "Namespaced" } else { "Cluster" },
-        "singularResource": resource.singular, "verbs": resource.verbs,
+#[derive(Default, serde::Serialize)]
+struct GroupName<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
+}
+
+#[derive(serde::Serialize)]
+struct GroupDiscovery<'a> {
+    metadata: GroupName<'a>,
+    versions: Vec<VersionDiscovery<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct VersionDiscovery<'a> {
+    version: &'a str,
+    resources: Vec<ResourceDiscovery<'a>>,
+    freshness: &'a str,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceDiscovery<'a> {
+    resource: &'a str,
+    response_kind: DiscoveredKind<'a>,
+    scope: &'a str,
+    singular_resource: &'a str,
+    verbs: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    short_names: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    categories: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subresources: Vec<SubresourceDiscovery<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct DiscoveredKind<'a> {
+    group: &'a str,
+    version: &'a str,
+    kind: &'a str,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SubresourceDiscovery<'a> {
+    subresource: &'a str,
+    response_kind: DiscoveredKind<'a>,
+    verbs: &'a [String],
+}
+
+fn aggregated<'a>(registry: &'a Registry, group: &'a str) -> GroupDiscovery<'a> {
+    let versions = registry.versions(group).iter().map(|version| VersionDiscovery {
+        version,
+        resources: served(registry, group, version).map(|resource| aggregated_resource(resource)).collect(),
+        freshness: "Current",
     });
-    if !resource.short_names.is_empty() {
-        entry["shortNames"] = json!(resource.short_names);
+    GroupDiscovery { metadata: GroupName { name: group }, versions: versions.collect() }
+}
+
+fn aggregated_resource(resource: &Resource) -> ResourceDiscovery<'_> {
+    // Built-in kinds of the same group and version are named alone, as the real server does.
+    let (group, version) =
+        if resource.custom.is_some() { (&*resource.group, &*resource.version) } else { Default::default() };
+    let subresources = resource.subresources.iter().map(|subresource| {
+        let (group, version) = if subresource.version.is_empty() {
+            (group, version)
+        } else {
+            (&*subresource.group, &*subresource.version)
+        };
+        SubresourceDiscovery {
+            subresource: &subresource.name,
+            response_kind: DiscoveredKind { group, version, kind: &subresource.kind },
+            verbs: &subresource.verbs,
+        }
+    });
+    ResourceDiscovery {
+        resource: &resource.plural,
+        response_kind: DiscoveredKind { group, version, kind: &resource.kind },
+        scope: if resource.is_namespaced() { "Namespaced" } else { "Cluster" },
+        singular_resource: &resource.singular,
+        verbs: &resource.verbs,
+        short_names: &resource.short_names,
+        categories: &resource.categories,
+        subresources: subresources.collect(),
     }
-    if !resource.categories.is_empty() {
-        entry["categories"] = json!(resource.categories);
-    }
-    if !resource.subresources.is_empty() {
-        let subresources = resource.subresources.iter().map(|subresource| {
-            let kind = if subresource.version.is_empty() {
-                of_kind(&subresource.kind)
-            } else {
-                json!({"group": subresource.group, "version": subresource.version, "kind": subresource.kind})
-            };
-            json!({"subresource": subresource.name, "responseKind": kind, "verbs": subresource.verbs})
-        });
-        entry["subresources"] = subresources.collect();
-    }
-    entry
 }
 
 /// As `discovery.StorageVersionHash`: the first eight bytes of a hash of group, version and kind.
@@ -223,8 +275,7 @@ fn storage_version_hash(registry: &Registry, resource: &Resource) -> String {
 
 /// An answer with an ETag; 304 for those who have it already.
 pub(crate) fn with_etag(call: &Call, body: bytes::Bytes, content_type: &'static str) -> Answer {
-    let hash: String = Sha512::digest(&body).iter().map(|byte| format!("{byte:02X}")).collect();
-    let tag = format!("\"{hash}\"");
+    let tag = format!("\"{:X}\"", Sha512::digest(&body));
     let known = call
         .headers
         .get_all(header::IF_NONE_MATCH)

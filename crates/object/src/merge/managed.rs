@@ -13,6 +13,8 @@ mod entry;
 mod set;
 mod typed;
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
 
 pub use conflict::{Conflict, Conflicts};
@@ -190,13 +192,13 @@ fn apply_tracked(
         ApplyError::Schema(format!("failed to create typed patch object ({}): {error}", named(patch)))
     })?;
     let schema_error = |error: String| ApplyError::Schema(error);
-    managers.iter_mut().for_each(|entry| entry.set = typed::reconcile(schema, &entry.set));
+    managers.iter_mut().for_each(|entry| typed::reconcile(schema, &mut entry.set));
 
     let identity = Entry::identity_of(writer, Operation::Apply, writer.manager);
     let merged = merge(schema, Some(live), Some(patch))
         .map_err(|error| schema_error(format!("failed to merge config: {error}")))?
         .unwrap_or(Value::Null);
-    let applied = without_reset(&field_set(schema, patch), writer);
+    let applied = without_reset(field_set(schema, patch), writer);
     let position = managers.iter().position(|entry| entry.is(&identity));
     let last = position.map(|at| managers[at].set.clone()).unwrap_or_default();
     let entry = Entry { set: applied, ..identity };
@@ -223,7 +225,7 @@ fn apply_tracked(
     if changed {
         managers[at].time = Some(writer.time.to_owned());
     }
-    managers[at].set = managers[at].set.difference(&stripped());
+    managers[at].set = std::mem::take(&mut managers[at].set).without(&STRIPPED);
     managers.retain(|entry| !entry.set.is_empty());
     Ok((if changed { pruned } else { live.clone() }, managers))
 }
@@ -236,12 +238,11 @@ fn update_tracked(
     mut managers: Vec<Entry>,
     manager: &str,
 ) -> Result<Vec<Entry>, String> {
-    managers.iter_mut().for_each(|entry| entry.set = typed::reconcile(schema, &entry.set));
+    managers.iter_mut().for_each(|entry| typed::reconcile(schema, &mut entry.set));
     let comparison = filtered(compare(schema, Some(live), Some(new))?, writer);
     lose(&mut managers, None, &comparison);
     managers.retain(|entry| !entry.set.is_empty());
-    let changed = comparison.modified.union(&comparison.added);
-    let changed = without_reset(&changed, writer).difference(&stripped());
+    let changed = without_reset(comparison.modified.union(&comparison.added), writer).without(&STRIPPED);
     if !changed.is_empty() {
         let identity = Entry::identity_of(writer, Operation::Update, manager);
         match managers.iter_mut().find(|entry| entry.is(&identity)) {
@@ -268,7 +269,7 @@ fn lose(managers: &mut [Entry], writer: Option<usize>, comparison: &Comparison) 
         for path in lost.paths() {
             conflicts.list.push(Conflict { manager: entry.label(), path });
         }
-        entry.set = entry.set.difference(&lost).difference(&comparison.removed);
+        entry.set = std::mem::take(&mut entry.set).without(&lost).without(&comparison.removed);
     }
     conflicts.list.sort_by(|a, b| a.manager.cmp(&b.manager));
     conflicts
@@ -291,23 +292,23 @@ fn prune(schema: Node<'_>, merged: Value, managers: &[Entry], last: &FieldSet) -
     remove(&merged, &merged_set.difference(&pruned_set).intersection(&named(last)))
 }
 
-fn without_reset(set: &FieldSet, writer: &Writer<'_>) -> FieldSet {
-    if writer.reset.is_empty() {
-        return set.clone();
+fn without_reset(set: FieldSet, writer: &Writer<'_>) -> FieldSet {
+    if writer.reset.is_empty() || set.is_empty() {
+        return set;
     }
     set.recursive_difference(&FieldSet::of_names(writer.reset))
 }
 
 fn filtered(comparison: Comparison, writer: &Writer<'_>) -> Comparison {
     Comparison {
-        removed: without_reset(&comparison.removed, writer),
-        modified: without_reset(&comparison.modified, writer),
-        added: without_reset(&comparison.added, writer),
+        removed: without_reset(comparison.removed, writer),
+        modified: without_reset(comparison.modified, writer),
+        added: without_reset(comparison.added, writer),
     }
 }
 
 /// Fields nobody owns.
-fn stripped() -> FieldSet {
+static STRIPPED: LazyLock<FieldSet> = LazyLock::new(|| {
     FieldSet::of_names(&[
         &["apiVersion"],
         &["kind"],
@@ -322,7 +323,7 @@ fn stripped() -> FieldSet {
         &["metadata", "managedFields"],
         &["metadata", "resourceVersion"],
     ])
-}
+});
 
 /// `namespace/name; apps/v1, Kind=Deployment`
 fn named(value: &Value) -> String {

@@ -37,7 +37,7 @@ fn numbers(field: &Field) -> impl Iterator<Item = u64> + use<> {
 /// Writes the fields of `ty` that stand in the inlined message that `prefix` leads to.
 fn fields(table: &Table, ty: &Type, prefix: &[u64], map: &Map<String, Value>, out: &mut Vec<u8>) -> Option<()> {
     let mut inlined = Vec::new();
-    for field in &ty.fields {
+    for field in ty.fields() {
         let Some(value) = map.get(&*field.json).filter(|value| !value.is_null()) else { continue };
         let path: Vec<u64> = numbers(field).collect();
         let Some(rest) = path.strip_prefix(prefix) else { continue };

@@ -473,7 +473,7 @@ fn embedded_name(ty: &Type, field: &Field) -> Option<&'static str> {
 
 /// Leaves what Go's encoder would print of the struct: drops empty optional fields, adds fields that are always there.
 fn complete(table: &Table, ty: &Type, map: &mut Map<String, Value>) {
-    for field in &ty.fields {
+    for field in ty.fields() {
         match map.get(&*field.json) {
             Some(value) => {
                 if field.omitempty && !field.pointer && is_empty(&field.shape, value) && !keeps_empty(ty, field, value)

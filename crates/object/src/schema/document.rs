@@ -89,7 +89,7 @@ fn reach(table: &Table, id: u32, reachable: &mut BTreeSet<u32>) {
     if !reachable.insert(id) {
         return;
     }
-    for field in &table.types[id as usize].fields {
+    for field in table.types[id as usize].fields() {
         reach_shape(table, &field.shape, reachable);
     }
 }
@@ -106,13 +106,13 @@ fn type_schema(table: &Table, ty: &Type, gvks: &[&Gvk]) -> Value {
     let mut schema = Map::new();
     schema.insert("type".into(), "object".into());
     let mut properties = Map::new();
-    for field in &ty.fields {
+    for field in ty.fields() {
         properties.insert(field.json.to_string(), field_schema(table, field));
     }
     if !properties.is_empty() {
         schema.insert("properties".into(), Value::Object(properties));
     }
-    let mut required: Vec<&str> = ty.fields.iter().filter(|field| field.required).map(|field| &*field.json).collect();
+    let mut required: Vec<&str> = ty.fields().iter().filter(|field| field.required).map(|field| &*field.json).collect();
     required.sort_unstable();
     if !required.is_empty() {
         schema.insert("required".into(), json!(required));

@@ -159,7 +159,7 @@ impl<'a> Node<'a> {
 
     /// The names of the declared fields, in the order of the Go struct; empty for anything but an object type.
     pub fn field_names(&self) -> impl Iterator<Item = &'a str> {
-        self.ty().into_iter().flat_map(|(_, ty)| ty.fields.iter().map(|field| &*field.json))
+        self.ty().into_iter().flat_map(|(_, ty)| ty.fields().iter().map(|field| &*field.json))
     }
 
     /// Whether the field must be given, by the published schema.

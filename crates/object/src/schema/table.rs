@@ -19,7 +19,7 @@
 //! A number such as `2.1` is a protobuf field inside an inlined message.
 
 use std::io::Read as _;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use rustc_hash::FxHashMap;
 
@@ -55,23 +55,51 @@ pub(crate) struct Type {
     pub(crate) open: bool,
     /// Of a custom kind: values are left as they are, nothing is added or dropped as Go's structs would.
     pub(crate) custom: bool,
-    pub(crate) fields: Vec<Field>,
+    /// Its F lines. Most types are never asked about, so they are read when the first question comes.
+    lines: &'static str,
+    members: OnceLock<Members>,
+}
+
+/// A type's fields, by place and by name.
+#[derive(Debug, Default)]
+struct Members {
+    fields: Vec<Field>,
     by_name: FxHashMap<Box<str>, u32>,
+}
+
+impl Members {
+    fn new(fields: Vec<Field>) -> Self {
+        let by_name = fields.iter().zip(0..).map(|(field, at)| (field.json.clone(), at)).collect();
+        Self { fields, by_name }
+    }
+
+    /// The fields of F lines; `None` when one of them is malformed.
+    fn read(lines: &str) -> Option<Self> {
+        let fields = lines.lines().map(|line| {
+            let mut columns = line.split('\t').skip(1);
+            field(&mut || columns.next().unwrap_or_default())
+        });
+        fields.collect::<Option<Vec<_>>>().map(Self::new)
+    }
 }
 
 impl Type {
     pub(crate) fn new(name: &str, fields: Vec<Field>) -> Self {
-        let mut this = Self { name: name.into(), fields, ..Self::default() };
-        this.index();
-        this
+        Self { name: name.into(), members: Members::new(fields).into(), ..Self::default() }
     }
 
-    fn index(&mut self) {
-        self.by_name = self.fields.iter().zip(0..).map(|(field, at)| (field.json.clone(), at)).collect();
+    fn members(&self) -> &Members {
+        self.members.get_or_init(|| Members::read(self.lines).expect("the committed table is well formed"))
+    }
+
+    /// Its fields, in the order of the Go struct.
+    pub(crate) fn fields(&self) -> &[Field] {
+        &self.members().fields
     }
 
     pub(crate) fn field(&self, json: &str) -> Option<&Field> {
-        self.by_name.get(json).map(|at| &self.fields[*at as usize])
+        let members = self.members();
+        members.by_name.get(json).map(|at| &members.fields[*at as usize])
     }
 
     /// The Go struct's name: the definition's last word.
@@ -166,9 +194,10 @@ pub(crate) enum Shape {
 static BUILTIN: LazyLock<Table> = LazyLock::new(|| {
     // Constant data, unpacked once: the bytes are part of the program.
     let packed: &[u8] = include_bytes!("../../data/kubernetes-1.36.tsv.gz");
-    let mut text = String::new();
+    let mut text = String::with_capacity(128 * 1024);
     flate2::read::GzDecoder::new(packed).read_to_string(&mut text).expect("the committed table unpacks");
-    Table::parse(&text).expect("the committed table is well formed")
+    // Kept for as long as the program runs, as the table is: types read their fields from it.
+    Table::parse(text.leak()).expect("the committed table is well formed")
 });
 
 impl Table {
@@ -177,10 +206,13 @@ impl Table {
         &BUILTIN
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &'static str) -> Option<Self> {
         let mut table = Self::default();
-        for line in text.lines() {
-            let mut columns = line.split('\t');
+        // Where the next line begins, and where the lines of the last type's fields do.
+        let (mut at, mut fields) = (0, 0);
+        for line in text.split_inclusive('\n') {
+            at += line.len();
+            let mut columns = line.trim_end_matches('\n').split('\t');
             let record = columns.next()?;
             let mut next = || columns.next().unwrap_or_default();
             match record {
@@ -189,11 +221,9 @@ impl Table {
                 "T" => {
                     let (name, flags) = (next().into(), next());
                     table.types.push(Type { name, atomic: flags.contains('a'), ..Type::default() });
+                    fields = at;
                 }
-                "F" => {
-                    let field = field(&mut next)?;
-                    table.types.last_mut()?.fields.push(field);
-                }
+                "F" => table.types.last_mut()?.lines = &text[fields..at],
                 "K" => {
                     let gvk = Gvk::new(next(), next(), next());
                     table.kinds.insert(gvk, next().parse().ok()?);
@@ -206,9 +236,6 @@ impl Table {
                 "R" => resource(table.groups.last_mut()?, &mut next)?,
                 _ => return None,
             }
-        }
-        for ty in &mut table.types {
-            ty.index();
         }
         let meta = table.types.iter().position(|ty| &*ty.name == "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")?;
         table.object_meta = u32::try_from(meta).ok()?;
@@ -312,4 +339,24 @@ fn resource<'a>(group: &mut GroupVersion, next: &mut impl FnMut() -> &'a str) ->
         subresources: Vec::new(),
     });
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_committed_table_reads() {
+        let table = Table::builtin();
+        let fields: usize =
+            table.types.iter().map(|ty| Members::read(ty.lines).expect("the fields read").fields.len()).sum();
+        assert!(fields > 2000, "{fields} fields");
+        assert!(table.types.iter().all(|ty| ty.fields().iter().all(|field| ty.field(&field.json).is_some())));
+    }
+
+    #[test]
+    fn a_malformed_field_is_no_field() {
+        assert!(Members::read("F\tname\t?\n").is_none());
+        assert_eq!(Members::read("F\tname\ts\nF\tports\t[@3\tm\n").expect("well formed").fields.len(), 2);
+    }
 }

@@ -108,7 +108,7 @@ impl fmt::Display for Element {
 impl Element {
     fn encode(&self) -> String {
         match self {
-            Self::Field(name) => format!("f:{name}"),
+            Self::Field(name) => ["f:", name].concat(),
             Self::Key(keys) => {
                 let keys: Map<String, Value> = keys.iter().map(|(name, value)| (name.clone(), value.json())).collect();
                 format!("k:{}", Value::Object(keys))
@@ -138,6 +138,15 @@ impl Element {
             _ => return Err(format!("unknown path element: {text}")),
         })
     }
+}
+
+/// What becomes of the fields below an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Below {
+    /// They stay as they are now.
+    Stays,
+    /// They are one value with the element.
+    IsWhole,
 }
 
 /// A set of fields. A field may be in it with or without what is below it.
@@ -191,12 +200,17 @@ impl FieldSet {
         self.children.get(element)
     }
 
-    pub(super) fn members(&self) -> impl Iterator<Item = &Element> {
-        self.members.iter()
-    }
-
-    pub(super) fn children(&self) -> impl Iterator<Item = (&Element, &Self)> {
-        self.children.iter()
+    /// Moves on what is below an element: it stays, changed, or the element becomes a member itself.
+    pub(super) fn for_each_child(&mut self, mut each: impl FnMut(&Element, &mut Self) -> Below) {
+        let mut whole = Vec::new();
+        self.children.retain(|element, child| match each(element, child) {
+            Below::Stays => !child.is_empty(),
+            Below::IsWhole => {
+                whole.push(element.clone());
+                false
+            }
+        });
+        self.members.extend(whole);
     }
 
     pub(super) fn add_member(&mut self, element: Element) {
@@ -227,6 +241,12 @@ impl FieldSet {
             child.collect(prefix, paths);
             prefix.pop();
         }
+    }
+
+    /// What is in this and not in the other, which is most often empty.
+    #[must_use]
+    pub(super) fn without(self, other: &Self) -> Self {
+        if self.is_empty() || other.is_empty() { self } else { self.difference(other) }
     }
 
     /// What is in either.

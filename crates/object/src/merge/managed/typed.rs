@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 pub(super) use compare::{Comparison, compare};
 pub(super) use merge::merge;
 
+use super::set::Below;
 use super::{Element, FieldSet, Scalar};
 use crate::schema::{ListKind, Node, Structure};
 
@@ -240,30 +241,21 @@ pub(super) fn remove_items(schema: Node<'_>, value: &Value, set: &FieldSet) -> O
 }
 
 /// Brings a set up to a schema that has since made a granular value atomic: what was owned inside is owned whole.
-pub(super) fn reconcile(schema: Node<'_>, set: &FieldSet) -> FieldSet {
-    let mut result = FieldSet::default();
-    for member in set.members() {
-        result.add_member(member.clone());
-    }
-    for (element, child) in set.children() {
+pub(super) fn reconcile(schema: Node<'_>, set: &mut FieldSet) {
+    set.for_each_child(|element, child| {
         let node = match element {
             Element::Field(name) => schema.field(name),
             _ => Some(schema.item()),
         };
-        let whole = node.is_some_and(|node| {
-            matches!(
-                node.structure(),
-                Structure::Fields { atomic: true }
-                    | Structure::Map { atomic: true }
-                    | Structure::List(ListKind::Atomic)
-            )
-        });
-        if whole {
-            result.add_member(element.clone());
-        } else {
-            let child = node.map_or_else(|| child.clone(), |node| reconcile(node, child));
-            result.set_child(element.clone(), child);
+        let Some(node) = node else { return Below::Stays };
+        match node.structure() {
+            Structure::Fields { atomic: true }
+            | Structure::Map { atomic: true }
+            | Structure::List(ListKind::Atomic) => Below::IsWhole,
+            _ => {
+                reconcile(node, child);
+                Below::Stays
+            }
         }
-    }
-    result
+    });
 }

@@ -23,13 +23,34 @@ pub(in crate::merge::managed) fn compare(
     Ok(walk.comparison)
 }
 
-struct Walk {
-    path: Vec<Element>,
+/// Two values walked together. Most fields are alike, so a path is borrowed until something differs at it.
+struct Walk<'a> {
+    path: Vec<Step<'a>>,
     comparison: Comparison,
 }
 
-impl Walk {
-    fn value(&mut self, schema: Node<'_>, left: Option<&Value>, right: Option<&Value>) -> Result<(), String> {
+/// A step of the path walked.
+enum Step<'a> {
+    /// Into a field.
+    Field(&'a str),
+    /// Into an item.
+    Item(Element),
+}
+
+/// Adds the path to a set.
+fn insert(set: &mut FieldSet, path: &[Step<'_>]) {
+    let path: Vec<Element> = path
+        .iter()
+        .map(|step| match step {
+            Step::Field(name) => Element::Field((*name).to_owned()),
+            Step::Item(element) => element.clone(),
+        })
+        .collect();
+    set.insert(&path);
+}
+
+impl<'a> Walk<'a> {
+    fn value(&mut self, schema: Node<'_>, left: Option<&'a Value>, right: Option<&'a Value>) -> Result<(), String> {
         let (left_atom, right_atom) = (atom(schema, left), atom(schema, right));
         let leaf = if right.is_none() {
             self.atom(schema, left_atom, left, right)?
@@ -41,9 +62,9 @@ impl Walk {
         };
         if !leaf {
             if left.is_none() {
-                self.comparison.added.insert(&self.path);
+                insert(&mut self.comparison.added, &self.path);
             } else if right.is_none() {
-                self.comparison.removed.insert(&self.path);
+                insert(&mut self.comparison.removed, &self.path);
             }
         }
         Ok(())
@@ -54,8 +75,8 @@ impl Walk {
         &mut self,
         schema: Node<'_>,
         atom: Atom<'_>,
-        left: Option<&Value>,
-        right: Option<&Value>,
+        left: Option<&'a Value>,
+        right: Option<&'a Value>,
     ) -> Result<bool, String> {
         match atom {
             Atom::Scalar | Atom::AtomicList | Atom::Map { atomic: true } => {
@@ -72,7 +93,7 @@ impl Walk {
                 let new = after.into_iter().flat_map(|map| map.keys());
                 let new = new.filter(|key| before.is_none_or(|map| !map.contains_key(*key)));
                 for key in keys.chain(new) {
-                    self.path.push(Element::Field(key.clone()));
+                    self.path.push(Step::Field(key));
                     let (left, right) = (before.and_then(|map| map.get(key)), after.and_then(|map| map.get(key)));
                     self.value(below(schema, key), left, right)?;
                     self.path.pop();
@@ -80,14 +101,13 @@ impl Walk {
                 Ok(false)
             }
             Atom::List(keys) => {
-                let list =
-                    |value: Option<&Value>| value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice).to_vec();
+                let list = |value: Option<&'a Value>| value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
                 let (before, after) = (list(left), list(right));
                 if before.is_empty() && after.is_empty() {
                     self.leaf(left, right);
                     return Ok(true);
                 }
-                self.items(schema, keys, &before, &after)?;
+                self.items(schema, keys, before, after)?;
                 Ok(false)
             }
         }
@@ -100,11 +120,17 @@ impl Walk {
             (Some(left), Some(right)) if left != right => &mut self.comparison.modified,
             _ => return,
         };
-        set.insert(&self.path);
+        insert(set, &self.path);
     }
 
-    fn items(&mut self, schema: Node<'_>, keys: &[Box<str>], before: &[Value], after: &[Value]) -> Result<(), String> {
-        let mut groups: Vec<(Element, Vec<&Value>, Vec<&Value>)> = Vec::new();
+    fn items(
+        &mut self,
+        schema: Node<'_>,
+        keys: &[Box<str>],
+        before: &'a [Value],
+        after: &'a [Value],
+    ) -> Result<(), String> {
+        let mut groups: Vec<(Element, Vec<&'a Value>, Vec<&'a Value>)> = Vec::new();
         for (right, item) in before.iter().map(|item| (false, item)).chain(after.iter().map(|item| (true, item))) {
             let element = item_element(schema, keys, item)?;
             let at = groups.iter().position(|(known, _, _)| *known == element).unwrap_or_else(|| {
@@ -114,25 +140,25 @@ impl Walk {
             if right { groups[at].2.push(item) } else { groups[at].1.push(item) }
         }
         for (element, left, right) in groups {
-            self.path.push(element);
+            self.path.push(Step::Item(element));
             match (left.as_slice(), right.as_slice()) {
                 ([] | [_], [] | [_]) => self.value(schema.item(), left.first().copied(), right.first().copied())?,
                 ([_, _, ..], [_, _, ..]) => {
                     if left != right {
-                        self.comparison.modified.insert(&self.path);
+                        insert(&mut self.comparison.modified, &self.path);
                     }
                 }
                 ([_, _, ..], _) => {
                     if let Some(right) = right.first() {
                         self.value(schema.item(), None, Some(right))?;
                     }
-                    self.comparison.removed.insert(&self.path);
+                    insert(&mut self.comparison.removed, &self.path);
                 }
                 (_, [_, _, ..]) => {
                     if let Some(left) = left.first() {
                         self.value(schema.item(), Some(left), None)?;
                     }
-                    self.comparison.added.insert(&self.path);
+                    insert(&mut self.comparison.added, &self.path);
                 }
             }
             self.path.pop();
