@@ -31,8 +31,14 @@ pub(crate) fn ours(chart: &Path, times: usize) -> Result<Warm, String> {
 fn once(tree: &Tree) -> Result<String, String> {
     let chart = Chart::load(tree, "chart").map_err(|error| error.to_string())?;
     let release = ReleaseInfo::install("release-name", "default");
-    let rendered = render(&chart, &ValueLayers::new(), &release, &Capabilities::default(), &RenderOptions::default())
-        .map_err(|error| error.to_string())?;
+    let rendered = render(
+        &chart,
+        &ValueLayers::new(),
+        &release,
+        &Capabilities::default(),
+        &RenderOptions::new(landfall_source::surroundings()),
+    )
+    .map_err(|error| error.to_string())?;
     rendered.template_output(&TemplateOptions::default()).map_err(|error| error.to_string())
 }
 

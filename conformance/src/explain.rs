@@ -293,7 +293,8 @@ fn rendering(chart: &Chart, layer: Option<&str>, tracing: Tracing) -> Result<Ren
     if let Some(layer) = layer {
         layers.file("changed.yaml", layer);
     }
-    let options = RenderOptions { tracing, schema: SchemaCheck::Skip, ..RenderOptions::default() };
+    let options =
+        RenderOptions { tracing, schema: SchemaCheck::Skip, ..RenderOptions::new(landfall_source::surroundings()) };
     let release = ReleaseInfo::install("release", "space");
     Ok(render(chart, &layers, &release, &Capabilities::default(), &options)?)
 }

@@ -43,7 +43,7 @@ pub(crate) fn template(location: &str, tree: &Tree, values: &[(PathBuf, String)]
             Err(_) => Capabilities::default(),
         };
         let release = ReleaseInfo::install("release-name", "default");
-        let options = RenderOptions { dialect, ..RenderOptions::default() };
+        let options = RenderOptions { dialect, ..RenderOptions::new(landfall_source::surroundings()) };
         render(&chart, &layers, &release, &capabilities, &options)?.template_output(&TemplateOptions::default())
     };
     match rendered() {

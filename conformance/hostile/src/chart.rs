@@ -27,7 +27,12 @@ pub(crate) fn chart(bytes: &[u8]) {
         let mut values = ValueLayers::in_dialect(dialect);
         values.file("user.yaml", user);
         let release = ReleaseInfo::install("release-name", "default");
-        let options = RenderOptions { dialect, tracing: Tracing::On, limits: LIMITS, ..RenderOptions::default() };
+        let options = RenderOptions {
+            dialect,
+            tracing: Tracing::On,
+            limits: LIMITS,
+            ..RenderOptions::new(landfall_source::surroundings())
+        };
         let Ok(rendered) = render(&chart, &values, &release, &Capabilities::default(), &options) else { continue };
         let _refused = rendered.template_output(&TemplateOptions::default());
         for manifest in &rendered.manifests {

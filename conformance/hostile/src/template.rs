@@ -18,5 +18,5 @@ pub(crate) fn template(bytes: &[u8]) {
     let mut values = ValueLayers::new();
     values.file("values.yaml", VALUES);
     let dot = Value::from(values.merge().expect("the values are written above"));
-    let _refused = set.execute("t", &dot, &mut landfall_sprig::Context::default(), LIMITS);
+    let _refused = set.execute("t", &dot, &mut landfall_source::surroundings(), LIMITS);
 }

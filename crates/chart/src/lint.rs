@@ -96,7 +96,7 @@ pub enum LintTolerance {
 }
 
 /// How to lint.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct LintOptions {
     /// The chart's absolute directory, which some messages name.
     pub directory: String,
@@ -114,6 +114,22 @@ pub struct LintOptions {
     pub documents: SchemaDocuments,
     /// Clock and random numbers for the function library.
     pub sprig: landfall_sprig::Context,
+}
+
+impl LintOptions {
+    /// Lints as Helm 3 does, outside of any namespace.
+    pub fn new(sprig: landfall_sprig::Context) -> Self {
+        Self {
+            directory: String::new(),
+            links: Vec::new(),
+            dialect: Dialect::default(),
+            namespace: String::new(),
+            kube_version: None,
+            schema: SchemaCheck::default(),
+            documents: SchemaDocuments::default(),
+            sprig,
+        }
+    }
 }
 
 /// Lints a chart given as the files of its directory; `values` is what the user gave, merged.
@@ -194,8 +210,7 @@ fn lint_templates(tree: &Tree, location: &str, values: &Map, options: &LintOptio
         dialect: options.dialect,
         schema: options.schema,
         documents: options.documents.clone(),
-        sprig: options.sprig.clone(),
-        ..RenderOptions::default()
+        ..RenderOptions::new(options.sprig.clone())
     };
     templates::lint(&chart, values, &release, &capabilities, &render, options.kube_version.as_ref(), lint);
 }

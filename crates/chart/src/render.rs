@@ -143,7 +143,7 @@ pub enum Tracing {
 }
 
 /// How to render.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RenderOptions {
     /// Helm 3's or Helm 4's manner; the chart and the values should have been loaded in the same.
     pub dialect: Dialect,
@@ -161,6 +161,22 @@ pub struct RenderOptions {
     pub limits: Limits,
     /// Clock, random numbers and host names for the function library.
     pub sprig: landfall_sprig::Context,
+}
+
+impl RenderOptions {
+    /// Renders as Helm 3 does, without a cluster and without provenance.
+    pub fn new(sprig: landfall_sprig::Context) -> Self {
+        Self {
+            dialect: Dialect::default(),
+            schema: SchemaCheck::default(),
+            documents: SchemaDocuments::default(),
+            notes: NotesFrom::default(),
+            tracing: Tracing::default(),
+            lookup: None,
+            limits: Limits::default(),
+            sprig,
+        }
+    }
 }
 
 /// A rendered chart.

@@ -53,7 +53,7 @@ impl Explainer {
     /// What the chart refuses with.
     pub fn of(unit: &Unit) -> Result<Self, Vec<Diagnostic>> {
         let turn = Turn { revision: 1, operation: Operation::Install };
-        let options = RenderOptions { tracing: Tracing::On, ..RenderOptions::default() };
+        let options = RenderOptions { tracing: Tracing::On, ..RenderOptions::new(landfall_source::surroundings()) };
         Ok(Explainer::with(unit, render_with(unit, turn, &Capabilities::default(), &options)?))
     }
 

@@ -51,7 +51,7 @@ pub async fn render_unit(
         Door::Release => Some(Arc::new(LiveLookup::of(cluster))),
         Door::Application(_) => None,
     };
-    let options = RenderOptions { lookup, tracing, ..RenderOptions::default() };
+    let options = RenderOptions { lookup, tracing, ..RenderOptions::new(landfall_source::surroundings()) };
     let (blocking, capabilities) = (unit.clone(), capabilities.clone());
     let mut whole =
         tokio::task::spawn_blocking(move || render_with(&blocking, turn, &capabilities, &options)).await.map_err(
@@ -72,7 +72,7 @@ pub async fn render_unit(
 /// As [`render_unit`].
 pub fn render_offline(unit: &Unit) -> Result<RenderedUnit, Vec<Diagnostic>> {
     let turn = Turn { revision: 1, operation: Operation::Install };
-    render_with(unit, turn, &Capabilities::default(), &RenderOptions::default())
+    render_with(unit, turn, &Capabilities::default(), &RenderOptions::new(landfall_source::surroundings()))
 }
 
 /// Renders a unit with everything that templates may see given by the caller; namespaces stay as they are written.

@@ -271,12 +271,8 @@ fn asking(
     };
     let known = Arc::new(Known { objects, asked: Mutex::default() });
     let random = Seeded::keeping(seed, conditions.keys.clone());
-    let options = RenderOptions {
-        lookup: Some(known.clone()),
-        tracing,
-        sprig: Context { clock: Arc::new(now), random: Arc::new(random), ..Context::default() },
-        ..RenderOptions::default()
-    };
+    let options =
+        RenderOptions { lookup: Some(known.clone()), tracing, ..RenderOptions::new(Context::new(now, random)) };
     let rendered = render_with(unit, turn, &conditions.capabilities, &options)?;
     let asked = known.asked.lock().map(|asked| asked.clone()).unwrap_or_default();
     Ok((rendered, asked))

@@ -31,6 +31,7 @@ mod repository;
 mod revision;
 mod schemas;
 mod source_tree;
+mod surroundings;
 mod tracked;
 mod vendored;
 mod worktree;
@@ -60,5 +61,6 @@ pub use repository::{
 pub use revision::Revision;
 pub use schemas::schema_documents;
 pub use source_tree::SourceTree;
+pub use surroundings::surroundings;
 pub use tracked::{Tracked, tracked};
 pub use vendored::lend_vendored;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use landfall_gotemplate::CallCtx;
+use landfall_gotemplate::{CallCtx, FuncError};
 use sha2::{Digest as _, Sha256};
 
 /// Tells the time.
@@ -64,7 +64,8 @@ impl fmt::Debug for Keys {
 }
 
 /// What functions may know of the world: the caller hands it to [`landfall_gotemplate::Set::execute`] as the user
-/// context. Cloning is cheap. The default is the system's clock and randomness, UTC, and no name lookups.
+/// context. Cloning is cheap. This room has no clock and no randomness of its own; the machine's are
+/// `landfall_source::surroundings`.
 #[derive(Clone)]
 pub struct Context {
     /// Where `now` looks.
@@ -83,9 +84,23 @@ pub struct Context {
 pub type Hosts = Arc<dyn Fn(&str) -> Vec<String> + Send + Sync>;
 
 impl Context {
-    /// The context of an execution; the default one if the caller handed in something else.
-    pub(crate) fn of(ctx: &mut CallCtx<'_>) -> Self {
-        ctx.user::<Self>().cloned().unwrap_or_default()
+    /// A context of UTC and no name lookups.
+    pub fn new(clock: impl Clock + 'static, random: impl Random + 'static) -> Self {
+        Self { clock: Arc::new(clock), random: Arc::new(random), zone: TimeZone::UTC, hosts: None }
+    }
+
+    /// A context in which the same templates always print the same: random numbers follow from the seed, and time stands
+    /// still at the beginning of 2000. For tests, fuzzers and renders that are compared; never for real secrets.
+    pub fn repeatable(seed: u64) -> Self {
+        Self::new(Timestamp::constant(946_684_800, 0), Seeded::new(seed))
+    }
+
+    /// The context of an execution.
+    ///
+    /// # Errors
+    /// The caller handed in something else.
+    pub(crate) fn of(ctx: &mut CallCtx<'_>) -> Result<Self, FuncError> {
+        ctx.user::<Self>().cloned().ok_or_else(|| FuncError::new("no clock and no randomness were handed in"))
     }
 
     /// A number from 0 to `limit`, without it, each as likely.
@@ -104,25 +119,9 @@ impl Context {
     }
 }
 
-impl Default for Context {
-    fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), zone: TimeZone::UTC, hosts: None }
-    }
-}
-
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context").field("zone", &self.zone).finish_non_exhaustive()
-    }
-}
-
-/// The system's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
     }
 }
 
@@ -130,20 +129,6 @@ impl Clock for Timestamp {
     /// Time that stands still.
     fn now(&self) -> Timestamp {
         *self
-    }
-}
-
-/// The system's random numbers.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemRandom;
-
-impl Random for SystemRandom {
-    fn fill(&self, buffer: &mut [u8]) {
-        aws_lc_rs::rand::fill(buffer).expect("the system gives random numbers");
-    }
-
-    fn is_sequence(&self) -> bool {
-        false
     }
 }
 

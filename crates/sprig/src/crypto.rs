@@ -37,7 +37,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         "bcrypt",
         Func::new(&[Type::String], |ctx, a| {
             ctx.work(HASH_STEPS)?;
-            Ok(Value::from(password::bcrypt(&Context::of(ctx), a.bytes(0))))
+            Ok(Value::from(password::bcrypt(&Context::of(ctx)?, a.bytes(0))))
         }),
     );
     funcs.insert(
@@ -47,7 +47,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
                 return Ok(Value::str([b"invalid username: ", a.bytes(0)].concat()));
             }
             ctx.work(HASH_STEPS)?;
-            let hash = password::bcrypt(&Context::of(ctx), a.bytes(1));
+            let hash = password::bcrypt(&Context::of(ctx)?, a.bytes(1));
             Ok(Value::str([a.bytes(0), b":", hash.as_bytes()].concat()))
         }),
     );
@@ -60,13 +60,13 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     );
     funcs.insert(
         "encryptAES",
-        Func::new(two, |ctx, a| Ok(Value::from(cipher::encrypt(&Context::of(ctx), a.bytes(0), a.bytes(1))?))),
+        Func::new(two, |ctx, a| Ok(Value::from(cipher::encrypt(&Context::of(ctx)?, a.bytes(0), a.bytes(1))?))),
     );
     funcs.insert("decryptAES", Func::new(two, |_, a| Ok(Value::str(cipher::decrypt(a.bytes(0), a.bytes(1))?))));
     funcs.insert(
         "genPrivateKey",
         Func::new(&[Type::String], |ctx, a| {
-            let context = Context::of(ctx);
+            let context = Context::of(ctx)?;
             ctx.work(if matches!(a.bytes(0), b"" | b"rsa") { LONG_KEY_STEPS * slower(&context) } else { QUICK })?;
             Ok(Value::from(match key::generate(&context, &a.str(0)) {
                 Ok(key) => key.pem().to_owned(),
@@ -110,7 +110,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     ];
     for &(name, steps, params, call) in certificates {
         let call = move |ctx: &mut landfall_gotemplate::CallCtx<'_>, a: Args<'_>| {
-            let context = Context::of(ctx);
+            let context = Context::of(ctx)?;
             ctx.work(if steps == CERTIFICATE_KEY_STEPS { steps * slower(&context) } else { steps })?;
             call(&context, a)
         };

@@ -23,23 +23,18 @@ pub fn time(at: Option<jiff::Timestamp>) -> Value {
 }
 
 pub(crate) fn register(funcs: &mut FuncMap) {
-    funcs.insert("now", Func::new(&[], |ctx, _| Ok(Value::host(now(ctx)))));
-    funcs.insert(
-        "date",
-        Func::new(&[Type::String, Type::Any], |ctx, a| Ok(in_zone(ctx, a.bytes(0), a.any(1), "Local"))),
-    );
+    funcs.insert("now", Func::new(&[], |ctx, _| now(ctx).map(Value::host)));
+    funcs.insert("date", Func::new(&[Type::String, Type::Any], |ctx, a| in_zone(ctx, a.bytes(0), a.any(1), "Local")));
     for name in ["dateInZone", "date_in_zone"] {
         funcs.insert(
             name,
-            Func::new(&[Type::String, Type::Any, Type::String], |ctx, a| {
-                Ok(in_zone(ctx, a.bytes(0), a.any(1), &a.str(2)))
-            }),
+            Func::new(&[Type::String, Type::Any, Type::String], |ctx, a| in_zone(ctx, a.bytes(0), a.any(1), &a.str(2))),
         );
     }
-    funcs.insert("htmlDate", Func::new(&[Type::Any], |ctx, a| Ok(in_zone(ctx, b"2006-01-02", a.any(0), "Local"))));
+    funcs.insert("htmlDate", Func::new(&[Type::Any], |ctx, a| in_zone(ctx, b"2006-01-02", a.any(0), "Local")));
     funcs.insert(
         "htmlDateInZone",
-        Func::new(&[Type::Any, Type::String], |ctx, a| Ok(in_zone(ctx, b"2006-01-02", a.any(0), &a.str(1)))),
+        Func::new(&[Type::Any, Type::String], |ctx, a| in_zone(ctx, b"2006-01-02", a.any(0), &a.str(1))),
     );
     for name in ["dateModify", "date_modify"] {
         funcs.insert(
@@ -65,14 +60,14 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "toDate",
         Func::new(two, |ctx, a| {
-            let zone = Context::of(ctx).zone;
+            let zone = Context::of(ctx)?.zone;
             Ok(Value::host(parse::parse(a.bytes(0), a.bytes(1), &zone).unwrap_or_else(|_| Moment::zero())))
         }),
     );
     funcs.insert(
         "mustToDate",
         Func::new(two, |ctx, a| {
-            let zone = Context::of(ctx).zone;
+            let zone = Context::of(ctx)?.zone;
             parse::parse(a.bytes(0), a.bytes(1), &zone).map(Value::host).map_err(FuncError::new)
         }),
     );
@@ -80,7 +75,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "ago",
         Func::new(&[Type::Any], |ctx, a| {
-            let now = now(ctx);
+            let now = now(ctx)?;
             let then = match a.any(0).data() {
                 Data::Int32(_) => now.clone(),
                 _ => taken(a.any(0)).unwrap_or_else(|| now.clone()),
@@ -109,7 +104,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
                 Data::Str(text) => parse_duration(text.as_bytes()).unwrap_or(0),
                 Data::Int64(nanos) => *nanos,
                 _ => match a.any(0).as_host::<Moment>() {
-                    Some(then) => now(ctx).since(then),
+                    Some(then) => now(ctx)?.since(then),
                     None => 0,
                 },
             };
@@ -118,9 +113,9 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     );
 }
 
-fn now(ctx: &mut CallCtx<'_>) -> Moment {
-    let context = Context::of(ctx);
-    Moment::new(context.clock.now(), Zone::Place(context.zone))
+fn now(ctx: &mut CallCtx<'_>) -> Result<Moment, FuncError> {
+    let context = Context::of(ctx)?;
+    Ok(Moment::new(context.clock.now(), Zone::Place(context.zone)))
 }
 
 fn moment(value: &Value) -> Moment {
@@ -137,14 +132,17 @@ fn taken(value: &Value) -> Option<Moment> {
 }
 
 /// Anything but a time or whole seconds, such as a number of a values file, is now; an unknown zone is UTC.
-fn in_zone(ctx: &mut CallCtx<'_>, layout: &[u8], value: &Value, zone: &str) -> Value {
-    let at = taken(value).unwrap_or_else(|| now(ctx)).at;
+fn in_zone(ctx: &mut CallCtx<'_>, layout: &[u8], value: &Value, zone: &str) -> Result<Value, FuncError> {
+    let at = match taken(value) {
+        Some(moment) => moment.at,
+        None => now(ctx)?.at,
+    };
     let zone = match zone {
-        "Local" => Context::of(ctx).zone,
+        "Local" => Context::of(ctx)?.zone,
         "" | "UTC" => TimeZone::UTC,
         name => TimeZone::get(name).unwrap_or(TimeZone::UTC),
     };
-    Value::str(Moment::new(at, Zone::Place(zone)).written(layout))
+    Ok(Value::str(Moment::new(at, Zone::Place(zone)).written(layout)))
 }
 
 /// A duration in its largest unit.

@@ -43,7 +43,7 @@ mod yaml;
 use landfall_gotemplate::{Flow, FuncMap};
 
 pub use constraint::{Constraint, ConstraintError};
-pub use context::{Clock, Context, Hosts, Keys, Random, Seeded, SystemClock, SystemRandom};
+pub use context::{Clock, Context, Hosts, Keys, Random, Seeded};
 pub use crypto::{CERTIFICATE_KEY_STEPS, DERIVATION_STEPS, HASH_STEPS, LONG_KEY_STEPS};
 pub use date::{format_time, time};
 pub use json::{Escape, encode as to_json, parse as from_json};

@@ -8,7 +8,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert(
         "getHostByName",
         Func::new(&[Type::String], |ctx, a| {
-            let context = Context::of(ctx);
+            let context = Context::of(ctx)?;
             let Some(hosts) = &context.hosts else { return Ok(Value::from("")) };
             let addresses = hosts(&a.str(0));
             let chosen = context.below(addresses.len() as u64) as usize;

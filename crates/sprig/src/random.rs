@@ -24,7 +24,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
                 let count = usize::try_from(a.int(0)).unwrap_or(0);
                 bounded(count)?;
                 ctx.work(count as u64 * DRAWN)?;
-                let context = Context::of(ctx);
+                let context = Context::of(ctx)?;
                 let text: Vec<u8> =
                     (0..count).map(|_| alphabet[context.below(alphabet.len() as u64) as usize]).collect();
                 Ok(Value::str(text))
@@ -36,7 +36,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         Func::new(&[Type::Int, Type::Int], |ctx, a| {
             let (least, limit) = (a.int(0), a.int(1));
             match limit.checked_sub(least) {
-                Some(span) if span > 0 => Ok(Value::int(least + Context::of(ctx).below(span as u64) as i64)),
+                Some(span) if span > 0 => Ok(Value::int(least + Context::of(ctx)?.below(span as u64) as i64)),
                 _ => Err(FuncError::new("invalid argument to Intn")),
             }
         }),
@@ -48,7 +48,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
                 return Err(FuncError::new("runtime error: makeslice: len out of range"));
             };
             let mut bytes = vec![0; count];
-            Context::of(ctx).random.fill(&mut bytes);
+            Context::of(ctx)?.random.fill(&mut bytes);
             Ok(Value::from(base64::engine::general_purpose::STANDARD.encode(bytes)))
         }),
     );
@@ -56,7 +56,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         "uuidv4",
         Func::new(&[], |ctx, _| {
             let mut bytes = [0; 16];
-            Context::of(ctx).random.fill(&mut bytes);
+            Context::of(ctx)?.random.fill(&mut bytes);
             bytes[6] = bytes[6] & 0x0F | 0x40;
             bytes[8] = bytes[8] & 0x3F | 0x80;
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -107,7 +107,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         "shuffle",
         Func::new(&[Type::String], |ctx, a| {
             ctx.work(a.bytes(0).len() as u64 * DRAWN)?;
-            let context = Context::of(ctx);
+            let context = Context::of(ctx)?;
             let mut characters: Vec<char> = crate::text::runes(a.bytes(0)).map(|(_, c, _)| c).collect();
             for at in (1..characters.len()).rev() {
                 characters.swap(at, context.below(at as u64 + 1) as usize);

@@ -48,7 +48,7 @@ pub(crate) fn template(dir: &Path, line: &str, dialect: Dialect) -> Printed {
     let mut layers = ValueLayers::in_dialect(dialect);
     let mut release = ReleaseInfo::install("release-name", "default");
     let mut capabilities = Capabilities::default();
-    let mut options = RenderOptions { dialect, ..RenderOptions::default() };
+    let mut options = RenderOptions { dialect, ..RenderOptions::new(landfall_sprig::Context::repeatable(1)) };
     let mut output = TemplateOptions::default();
     let mut positional = Vec::new();
     let mut words = words.into_iter();

@@ -79,7 +79,7 @@ fn rendered(templates: &[(&str, String)], limits: Limits) -> Result<usize, Strin
         tree.insert(format!("templates/{name}.yaml"), text.as_bytes()).expect("little");
     }
     let chart = Chart::load(&tree, "web").expect("a chart");
-    let options = RenderOptions { limits, ..RenderOptions::default() };
+    let options = RenderOptions { limits, ..RenderOptions::new(landfall_sprig::Context::repeatable(1)) };
     let release = ReleaseInfo::install("web", "default");
     render(&chart, &ValueLayers::new(), &release, &Capabilities::default(), &options)
         .map(|rendered| rendered.manifests.len())

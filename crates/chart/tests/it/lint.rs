@@ -47,8 +47,11 @@ fn lint_finds_what_helm_finds_in_its_words() {
         for chart in charts(&case) {
             count += 1;
             let directory = case.join(&chart);
-            let options =
-                LintOptions { directory: chart.clone(), namespace: "default".to_owned(), ..LintOptions::default() };
+            let options = LintOptions {
+                directory: chart.clone(),
+                namespace: "default".to_owned(),
+                ..LintOptions::new(landfall_sprig::Context::repeatable(1))
+            };
             let found = lint(&read_tree(&directory), &chart, &Values::new(), &options);
             let _infallible = writeln!(got, "$ helm lint {chart}");
             for message in &found.messages {

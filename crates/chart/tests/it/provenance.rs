@@ -32,7 +32,7 @@ fn rendered() -> Rendered {
     let mut layers = ValueLayers::new();
     layers.file("prod.yaml", "# prod\nimage:\n  tag: v2\nname: shop\n");
     layers.set(SetFlag::Set, "replicas=3");
-    let options = RenderOptions { tracing: Tracing::On, ..RenderOptions::default() };
+    let options = RenderOptions { tracing: Tracing::On, ..RenderOptions::new(landfall_sprig::Context::repeatable(1)) };
     let release = ReleaseInfo::install("x", "default");
     render(&chart, &layers, &release, &Capabilities::default(), &options).expect("renders")
 }
@@ -82,7 +82,8 @@ impl One {
         .map(|(path, text)| (path, text.as_bytes()))
         .collect();
         let chart = Chart::load(&tree, "one").expect("a chart");
-        let options = RenderOptions { tracing: Tracing::On, ..RenderOptions::default() };
+        let options =
+            RenderOptions { tracing: Tracing::On, ..RenderOptions::new(landfall_sprig::Context::repeatable(1)) };
         let release = ReleaseInfo::install("x", "default");
         One(render(&chart, &ValueLayers::new(), &release, &Capabilities::default(), &options).expect("renders"))
     }
@@ -187,7 +188,7 @@ fn values_of_one_flag_are_told_apart() {
     .map(|(path, text)| (path, text.as_bytes()))
     .collect();
     let chart = Chart::load(&tree, "one").expect("a chart");
-    let options = RenderOptions { tracing: Tracing::On, ..RenderOptions::default() };
+    let options = RenderOptions { tracing: Tracing::On, ..RenderOptions::new(landfall_sprig::Context::repeatable(1)) };
     let release = ReleaseInfo::install("x", "default");
     let one = One(render(&chart, &layers, &release, &Capabilities::default(), &options).expect("renders"));
     assert_eq!(one.told("a").0, ["a"]);

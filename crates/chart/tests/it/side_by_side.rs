@@ -5,19 +5,33 @@ use std::sync::Arc;
 use landfall_chart::{
     Capabilities, Chart, ReleaseInfo, RenderOptions, TemplateOptions, Tracing, Tree, ValueLayers, render,
 };
-use landfall_sprig::Seeded;
+use landfall_sprig::{Context, Random, Seeded};
 
 /// Enough text that threads are worth their start.
 const FILLING: usize = 2000;
+
+/// Numbers of which nobody expects an order, as the machine's.
+struct Scattered(Seeded);
+
+impl Random for Scattered {
+    fn fill(&self, buffer: &mut [u8]) {
+        self.0.fill(buffer);
+    }
+
+    fn is_sequence(&self) -> bool {
+        false
+    }
+}
 
 /// Renders side by side (where there are processors for it), in order, which a sequence of random numbers asks for,
 /// and traced, when all templates are parsed before the first is executed.
 fn each_way(files: &[(String, String)]) -> [Result<String, String>; 3] {
     let tree: Tree = files.iter().map(|(path, text)| (path.clone(), text.as_bytes())).collect();
-    let mut in_order = RenderOptions::default();
-    in_order.sprig.random = Arc::new(Seeded::new(1));
-    let traced = RenderOptions { tracing: Tracing::On, ..RenderOptions::default() };
-    [RenderOptions::default(), in_order, traced].map(|options| {
+    let in_order = RenderOptions::new(Context::repeatable(1));
+    let mut together = in_order.clone();
+    together.sprig.random = Arc::new(Scattered(Seeded::new(1)));
+    let traced = RenderOptions { tracing: Tracing::On, ..together.clone() };
+    [together, in_order, traced].map(|options| {
         let chart = Chart::load(&tree, "web").map_err(|error| error.to_string())?;
         let release = ReleaseInfo::install("x", "default");
         let rendered = render(&chart, &ValueLayers::new(), &release, &Capabilities::default(), &options)

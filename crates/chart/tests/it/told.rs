@@ -14,7 +14,15 @@ fn told(files: &[(&str, &str)], values: &str) -> String {
     layers.file("prod.yaml", values);
     let release = ReleaseInfo::install("x", "default");
     let failed = Chart::load(&tree, "web")
-        .and_then(|chart| render(&chart, &layers, &release, &Capabilities::default(), &RenderOptions::default()))
+        .and_then(|chart| {
+            render(
+                &chart,
+                &layers,
+                &release,
+                &Capabilities::default(),
+                &RenderOptions::new(landfall_sprig::Context::repeatable(1)),
+            )
+        })
         .expect_err("refused");
     render_plain(&failed.diagnose())
 }

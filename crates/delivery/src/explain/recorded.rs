@@ -73,7 +73,8 @@ impl Explainer {
         let turn = Turn { revision: record.version, operation };
         let offered = capabilities(cluster).await.map_err(|error| vec![error.diagnose()])?;
         let lookup: Option<Arc<dyn Lookup>> = Some(Arc::new(LiveLookup::of(cluster)));
-        let options = RenderOptions { lookup, tracing: Tracing::On, ..RenderOptions::default() };
+        let options =
+            RenderOptions { lookup, tracing: Tracing::On, ..RenderOptions::new(landfall_source::surroundings()) };
         let blocking = unit.clone();
         let rendered =
             tokio::task::spawn_blocking(move || render_with(&blocking, turn, &offered, &options)).await.map_err(

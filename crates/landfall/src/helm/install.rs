@@ -223,7 +223,7 @@ fn name_and_chart(flags: &Flags) -> Result<(String, String), Stop> {
         [_, _] if template.is_some() => refuse("cannot set --name-template and also specify a name"),
         [name, chart] => Ok((name.clone(), chart.clone())),
         [chart, ..] => match template {
-            Some(template) => Ok((release_name(template, &landfall_sprig::Context::default())?, chart.clone())),
+            Some(template) => Ok((release_name(template, &landfall_source::surroundings())?, chart.clone())),
             None if flags.is("generate-name") => Ok((generated(chart), chart.clone())),
             None => refuse("must either provide a name or specify --generate-name"),
         },

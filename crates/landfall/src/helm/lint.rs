@@ -40,7 +40,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         dialect,
         namespace: namespace::namespace(world, &flags),
         documents: schema_documents(),
-        ..LintOptions::default()
+        ..LintOptions::new(landfall_source::surroundings())
     };
     if let Some(text) = flags.text("kube-version").filter(|text| !text.is_empty()) {
         let version = KubeVersion::parse(text).map_err(|error| {

@@ -168,8 +168,11 @@ fn with_debug(error: ChartError, flags: &Flags) -> Stop {
 }
 
 pub(super) fn render_options(world: &World<'_>, flags: &Flags) -> Result<RenderOptions, Stop> {
-    let mut options =
-        RenderOptions { dialect: dialect(world, flags)?, documents: schema_documents(), ..RenderOptions::default() };
+    let mut options = RenderOptions {
+        dialect: dialect(world, flags)?,
+        documents: schema_documents(),
+        ..RenderOptions::new(landfall_source::surroundings())
+    };
     if flags.is("skip-schema-validation") {
         options.schema = SchemaCheck::Skip;
     }

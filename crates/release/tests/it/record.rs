@@ -102,8 +102,14 @@ async fn a_record_equals_helms_but_for_times() {
     layers.file("own.yaml", own);
     layers.set(landfall_chart::SetFlag::Set, "list={x}");
     let release = ReleaseInfo::install("shop", &*place.namespace);
-    let rendered =
-        render(&chart, &layers, &release, &Capabilities::default(), &RenderOptions::default()).expect("renders");
+    let rendered = render(
+        &chart,
+        &layers,
+        &release,
+        &Capabilities::default(),
+        &RenderOptions::new(landfall_sprig::Context::repeatable(1)),
+    )
+    .expect("renders");
     let content = Content::of(&rendered).expect("is content");
     let prepared =
         place.releases().prepare_install("shop", content, &InstallOptions::default()).await.expect("prepares");

@@ -285,7 +285,7 @@ impl Host for Moment {
             "UnixMicro" => Value::int64(self.at.as_microsecond()),
             "UnixNano" => Value::int64(self.at.as_nanosecond() as i64),
             "UTC" => Value::host(Moment::new(self.at, Zone::UTC)),
-            "Local" => Value::host(Moment::new(self.at, Zone::Place(Context::of(ctx).zone))),
+            "Local" => Value::host(Moment::new(self.at, Zone::Place(Context::of(ctx)?.zone))),
             "String" => Value::from(self.text().unwrap_or_else(|| Str::from(""))),
             "IsZero" => Value::from(since_zero() == 0),
             "Format" => {

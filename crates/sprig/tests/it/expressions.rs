@@ -22,7 +22,7 @@ fn render(expression: &str) -> Result<String, String> {
     let dot = [("Values", values)].into_iter().collect::<landfall_gotemplate::Map>();
     let mut set = Set::new("gotpl", landfall_sprig::funcs(), MissingKey::Zero);
     set.parse("c/templates/t", expression.as_bytes()).map_err(|error| error.to_string())?;
-    set.execute("c/templates/t", &Value::from(dot), &mut Context::default(), Limits::default())
+    set.execute("c/templates/t", &Value::from(dot), &mut Context::repeatable(1), Limits::default())
         .map(|text| String::from_utf8_lossy(&text).replace("<no value>", ""))
         .map_err(|error| error.to_string())
 }

@@ -9,7 +9,7 @@ fn render(random: impl Random + 'static) -> String {
     let mut set = Set::new("gotpl", landfall_sprig::funcs(), MissingKey::Zero);
     let text = "{{ genPrivateKey \"rsa\" }}{{ (genCA \"a\" 1).Key }}";
     set.parse("c/templates/t", text.as_bytes()).expect("a template");
-    let mut context = Context { random: Arc::new(random), ..Context::default() };
+    let mut context = Context { random: Arc::new(random), ..Context::repeatable(1) };
     let dot = Value::from([("a", Value::from("b"))].into_iter().collect::<landfall_gotemplate::Map>());
     let text = set.execute("c/templates/t", &dot, &mut context, Limits::default()).expect("two keys");
     String::from_utf8_lossy(&text).into_owned()
@@ -29,7 +29,7 @@ fn kept_keys_are_the_same_at_the_same_place_of_a_sequence_and_others_elsewhere()
 fn certificate(expression: &str) -> Vec<u8> {
     let mut set = Set::new("gotpl", landfall_sprig::funcs(), MissingKey::Zero);
     set.parse("c/templates/t", format!("{{{{ ({expression}).Cert }}}}").as_bytes()).expect("a template");
-    let mut context = Context { random: Arc::new(Seeded::new(1)), ..Context::default() };
+    let mut context = Context::repeatable(1);
     let text = set.execute("c/templates/t", &Value::nil(), &mut context, Limits::default()).expect("a certificate");
     let text = String::from_utf8_lossy(&text).into_owned();
     let base64: String = text.lines().filter(|line| !line.starts_with("-----")).collect();

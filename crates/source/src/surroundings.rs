@@ -1,0 +1,43 @@
+use jiff::Timestamp;
+use landfall_sprig::{Clock, Context, Random};
+
+/// What a chart may know of the machine that it is rendered on: its clock and its randomness, UTC and no name lookups.
+pub fn surroundings() -> Context {
+    Context::new(Machine, Machine)
+}
+
+/// The machine's clock and randomness.
+struct Machine;
+
+impl Clock for Machine {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+impl Random for Machine {
+    fn fill(&self, buffer: &mut [u8]) {
+        aws_lc_rs::rand::fill(buffer).expect("the system gives random numbers");
+    }
+
+    fn is_sequence(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_drawn_is_another_each_time() {
+        let context = surroundings();
+        let drawn = || {
+            let mut bytes = [0; 16];
+            context.random.fill(&mut bytes);
+            bytes
+        };
+        assert_ne!(drawn(), drawn());
+        assert!(!context.random.is_sequence(), "so that templates are rendered side by side");
+    }
+}
