@@ -3,7 +3,9 @@
 mod codes;
 mod dependencies;
 mod limits;
+mod page;
 mod rooms;
+mod size;
 mod sources;
 
 use std::path::Path;
@@ -13,10 +15,12 @@ use crate::tree;
 /// Checks everything and gives a line for each breach.
 pub(crate) fn run(root: &Path) -> Result<Vec<String>, String> {
     let metadata = dependencies::Metadata::load(root)?;
-    let mut findings = rooms::check(&metadata);
+    let page = page::Page::load(root)?;
+    let mut findings = rooms::check(&page, &metadata);
     findings.extend(dependencies::check(root, &metadata)?);
     let files = tree::text_files(root)?;
-    findings.extend(sources::check(&files));
+    findings.extend(sources::check(&page, &files));
+    findings.extend(size::check(&page, &files));
     findings.extend(codes::check(&files));
     findings.extend(limits::check(root)?);
     Ok(findings)

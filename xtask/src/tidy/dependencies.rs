@@ -69,8 +69,11 @@ impl Package {
 
 impl Metadata {
     pub(super) fn load(root: &Path) -> Result<Self, String> {
-        let answer = cargo(root, &["metadata", "--format-version=1", "--locked"])?;
-        let mut metadata: Self = serde_json::from_str(&answer).map_err(|cause| format!("cargo metadata: {cause}"))?;
+        Self::parse(&cargo(root, &["metadata", "--format-version=1", "--locked"])?)
+    }
+
+    pub(super) fn parse(answer: &str) -> Result<Self, String> {
+        let mut metadata: Self = serde_json::from_str(answer).map_err(|cause| format!("cargo metadata: {cause}"))?;
         for package in &mut metadata.packages {
             package.root.clone_from(&metadata.workspace_root);
         }

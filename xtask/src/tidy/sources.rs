@@ -1,6 +1,6 @@
 //! Rules about files: how long, what they are called, what may not stand in them.
 
-use super::rooms::PURE;
+use super::page::Page;
 use crate::rust_source::{is_test_file, line_of, without_literals, without_tests};
 use crate::tree::TextFile;
 
@@ -45,15 +45,35 @@ const IMPURE: &[&str] = &[
     "tokio::",
     "fs_err",
 ];
+/// The system's clock and randomness, which pure rooms are handed.
+const OWN_TIME: &[&str] = &[
+    "SystemTime::now",
+    "Instant::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "OffsetDateTime::now",
+    "Utc::now",
+    "Local::now",
+    "rand::random",
+    "rand::fill",
+    "rand::rng()",
+    "thread_rng",
+    "OsRng",
+    "SystemRandom",
+    "getrandom",
+    "Ulid::new",
+    "Ulid::generate",
+    "Uuid::new_v4",
+];
 /// The same through a grouped import: `use std::{fs, io}`.
 const IMPURE_STD_MODULES: &[&str] = &["fs", "env", "process"];
 
-pub(super) fn check(files: &[TextFile]) -> Vec<String> {
+pub(super) fn check(page: &Page, files: &[TextFile]) -> Vec<String> {
     let mut findings = Vec::new();
     for file in files {
         foreign(file, &mut findings);
         if file.path.ends_with(".rs") {
-            rust(file, &mut findings);
+            rust(page, file, &mut findings);
         }
         let lines = file.text.lines().count();
         let counted = [".rs", ".ts", ".tsx", ".css", ".svelte"].iter().any(|ending| file.path.ends_with(ending));
@@ -77,7 +97,7 @@ fn foreign(file: &TextFile, findings: &mut Vec<String>) {
     }
 }
 
-fn rust(file: &TextFile, findings: &mut Vec<String>) {
+fn rust(page: &Page, file: &TextFile, findings: &mut Vec<String>) {
     if file.path.ends_with("/mod.rs") {
         findings.push(format!("{}: a module is foo.rs beside the folder foo, not foo/mod.rs", file.path));
     }
@@ -105,8 +125,17 @@ fn rust(file: &TextFile, findings: &mut Vec<String>) {
     if file.path == "crates/diag/src/mutant.rs" {
         return;
     }
-    let pure = PURE.iter().find(|room| file.path.starts_with(&format!("crates/{room}/")));
-    let Some(room) = pure else { return };
+    let Some(room) = room else { return };
+    let is_pure = page.pure.contains(room);
+    let in_room = file.path.strip_prefix("crates/").unwrap_or_default();
+    if is_pure || page.clockless.contains(room) && !page.clocks.contains(in_room) {
+        for needle in OWN_TIME {
+            refuse(needle, &format!("{room} is handed clock and randomness, but this says {needle:?}"));
+        }
+    }
+    if !is_pure {
+        return;
+    }
     for needle in IMPURE {
         refuse(needle, &format!("{room} does no I/O and is not async, but this says {needle:?}"));
     }
@@ -127,7 +156,23 @@ mod tests {
     use super::*;
 
     fn findings(path: &str, text: &str) -> Vec<String> {
-        check(&[TextFile { path: path.to_owned(), text: text.to_owned() }])
+        let table = "| level | room | what it is | uses |\n|---|---|---|---|\n| 0 | `diag` | x | – |\n";
+        let lines = "**Without I/O, clock and randomness**: `yaml`.\n\n**Without clock and randomness** of their own: `engine`, but for \
+                     `engine/src/clock.rs`.\n";
+        let page = Page::parse(&format!("{table}\n{lines}")).expect("a page");
+        check(&page, &[TextFile { path: path.to_owned(), text: text.to_owned() }])
+    }
+
+    #[test]
+    fn a_clock_of_its_own_is_found_where_time_is_handed_in() {
+        for text in
+            ["fn a() { jiff::Timestamp::now(); }", "fn a() { aws_lc_rs::rand::fill(b); }", "use rand::rngs::OsRng;"]
+        {
+            assert_eq!(findings("crates/yaml/src/a.rs", text).len(), 1, "{text}");
+            assert_eq!(findings("crates/engine/src/a.rs", text).len(), 1, "{text}");
+            assert!(findings("crates/engine/src/clock.rs", text).is_empty(), "{text}");
+            assert!(findings("crates/store/src/a.rs", text).is_empty(), "{text}");
+        }
     }
 
     #[test]
