@@ -12,19 +12,16 @@
 mod addon;
 mod addresses;
 mod application;
-mod build;
+mod builds;
 mod checks;
 mod content;
 mod down;
 mod explain;
-mod forward;
 mod history;
 mod images;
 mod inside;
-mod k3d;
 mod lookup;
 mod pods;
-mod ports;
 mod references;
 mod rendering;
 mod restart;
@@ -39,21 +36,18 @@ mod unserved;
 mod up;
 
 pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
-pub use build::{Builder, DockerBuild, ImageBuild, Imported, NamedBuild, Shipping, image_builds, named_builds};
+pub use builds::named_builds;
 pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, check_client, run_check, tally};
 pub use down::{DownOptions, Removal};
 pub use explain::{
     BlamedCommit, DecisionStory, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory,
     RenderedLine, ValueStory, field_path, is_near,
 };
-pub use forward::{Forward, ForwardEvent, ForwardWish, PortPair, find_forward};
 pub use history::{HistoryLine, Reverted};
 pub use images::{UsedImage, used_images};
-pub use k3d::{K3d, Made};
 pub use landfall_chart::{Part, RenderedObject, RenderedUnit, path_steps};
 pub use landfall_release::HookRuns;
 pub use lookup::{LiveLookup, listed};
-pub use ports::{holder, is_busy};
 pub use references::{Missing, Unresolved, User, unresolved};
 pub use rendering::{Turn, capabilities, render_offline, render_unit, render_with};
 pub use session::{Elsewhere, INTERRUPTED, Offers, Progress, Session};

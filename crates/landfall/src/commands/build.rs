@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use landfall_delivery::{Builder, ImageBuild, Imported, Shipping, image_builds};
+use landfall_delivery::named_builds;
 use landfall_diag::{Diagnostic, code, nearest};
+use landfall_machine::{Builder, ImageBuild, Imported, Shipping, image_builds};
 use serde_json::{Value, json};
 
 use crate::cli::BuildArgs;
@@ -97,8 +98,8 @@ fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<Imag
     let candidates =
         place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(Failure::from)?;
     let directory = &place.target.directory;
-    let images =
-        image_builds(&environment.build, &args.services, &candidates, root, directory).map_err(Failure::from)?;
+    let named = named_builds(&environment.build, &args.services, &candidates).map_err(Failure::from)?;
+    let images = image_builds(named, root, directory).map_err(Failure::from)?;
     let stage_wanted = |image: &ImageBuild| {
         args.target.is_empty() || image.stage().is_some_and(|stage| args.target.iter().any(|wanted| wanted == stage))
     };

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use landfall_delivery::{Forward, ForwardEvent, ForwardWish, find_forward, holder};
 use landfall_diag::{Diagnostic, code};
+use landfall_machine::{Forward, ForwardEvent, ForwardWish, find_forward, holder};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::channel;

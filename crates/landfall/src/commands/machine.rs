@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use landfall_delivery::{K3d, Made};
 use landfall_diag::{Diagnostic, code};
+use landfall_machine::{K3d, Made};
 use serde_json::json;
 
 use crate::cli::{ClusterCreateArgs, ClusterDeleteArgs, Driver};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use landfall_delivery::{Builder, Candidate, ImageBuild, Imported, Shipping, UsedImage, image_builds, used_images};
+use landfall_delivery::{Candidate, UsedImage, named_builds, used_images};
 use landfall_diag::{Diagnostic, code};
+use landfall_machine::{Builder, ImageBuild, Imported, Shipping, image_builds};
 
 use crate::cli::UpArgs;
 use crate::context::{ClusterChoice, Context, Place};
@@ -76,7 +77,8 @@ impl Builds {
             ));
         };
         let directory = &place.target.directory;
-        let images = image_builds(&environment.build, services, candidates, root, directory).map_err(Failure::from)?;
+        let named = named_builds(&environment.build, services, candidates).map_err(Failure::from)?;
+        let images = image_builds(named, root, directory).map_err(Failure::from)?;
         let built = images.iter().map(|build| (build.image.as_str(), build.service.as_str())).collect();
         let used = if takes_others { used_images(units(), &built).map_err(Failure::from)? } else { Vec::new() };
         Ok(Builds::Real { builder, images, used, shipping })
@@ -97,8 +99,9 @@ impl Builds {
         }
         let Some(how) = way(shipping) else { return Ok(()) };
         context.ui.status(&format!("  > {how}"));
+        let others: Vec<&str> = used.iter().map(|used| used.image.as_str()).collect();
         tokio::select! {
-            shipped = builder.ship(images, used, shipping) => {
+            shipped = builder.ship(images, &others, shipping) => {
                 say_shipped(context, &shipped.map_err(Failure::from)?);
                 Ok(())
             }

@@ -7,7 +7,7 @@ use landfall_source::Order;
 use serde::Deserialize;
 
 use super::{ImageBuild, failed};
-use crate::images::{UsedImage, whole_name};
+use crate::image_name::whole_name;
 use crate::k3d::K3d;
 
 /// What became of the images that a cluster's nodes should have.
@@ -36,9 +36,9 @@ struct NodeImage {
     repo_digests: Vec<String>,
 }
 
-/// Brings built images and the others that manifests run to all nodes of a k3d cluster; Docker has them or fetches
+/// Brings built images and the others that are run to all nodes of a k3d cluster; Docker has them or fetches
 /// them. What all nodes have already is left out: a built one by its content, another by its name.
-pub(super) async fn import(cluster: &str, built: &[ImageBuild], used: &[UsedImage]) -> Result<Imported, Diagnostic> {
+pub(super) async fn import(cluster: &str, built: &[ImageBuild], others: &[&str]) -> Result<Imported, Diagnostic> {
     let nodes = images_of_nodes(cluster).await;
     let mut done = Imported::default();
     let mut seen = BTreeSet::new();
@@ -53,18 +53,18 @@ pub(super) async fn import(cluster: &str, built: &[ImageBuild], used: &[UsedImag
             done.imported.push(image.clone());
         }
     }
-    for image in used.iter().map(|used| &used.image) {
-        if built.iter().any(|build| build.image == *image) {
+    for image in others.iter().copied() {
+        if built.iter().any(|build| build.image == image) {
             continue;
         }
         if !nodes.is_empty() && nodes.iter().all(|node| node.images.iter().any(|known| known.has(image))) {
-            done.cached.push(image.clone());
+            done.cached.push(image.to_owned());
         } else if content_of(image).await.is_some()
             || Order::new("docker", ["pull", "--quiet", image]).said().await.is_ok()
         {
-            done.imported.push(image.clone());
+            done.imported.push(image.to_owned());
         } else {
-            done.left.push(image.clone());
+            done.left.push(image.to_owned());
         }
     }
     if !done.imported.is_empty() {

@@ -8,18 +8,12 @@ mod smoke;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use landfall_chart::{RenderedUnit, values_to_json};
 use landfall_diag::{Code, Diagnostic, code, nearest};
 use landfall_project::Build;
 use landfall_source::{Order, Refusal, is_mutant};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 pub use nodes::Imported;
-
-use crate::images::UsedImage;
-use crate::rendering::render_offline;
-use crate::up::Candidate;
 
 /// Labels of built images that say with which arguments they were made: this, and the argument's name.
 const BAKED: &str = "landfall.dev/baked-";
@@ -124,19 +118,19 @@ impl Builder {
         order.said().await.map(|_| ()).map_err(|refusal| failed(code::BUILD_FAILED, message(), &refusal))
     }
 
-    /// Brings built images to the cluster, all together where that is possible; into a k3d cluster also the others that
-    /// the manifests run, so that its nodes ask nobody. What is there already is left out.
+    /// Brings built images to the cluster, all together where that is possible; into a k3d cluster also the `others` that
+    /// are run there, by name, so that its nodes ask nobody. What is there already is left out.
     ///
     /// # Errors
     /// What the program that does it says.
     pub async fn ship(
         self,
         images: &[ImageBuild],
-        used: &[UsedImage],
+        others: &[&str],
         shipping: &Shipping,
     ) -> Result<Imported, Diagnostic> {
         if let (Builder::Docker(_), Shipping::K3d(cluster)) = (self, shipping) {
-            return nodes::import(cluster, images, used).await;
+            return nodes::import(cluster, images, others).await;
         }
         for order in self.orders_to_ship(images, shipping) {
             order.said().await.map_err(|refusal| {
@@ -264,75 +258,25 @@ fn failed(code: Code, message: String, refusal: &Refusal) -> Diagnostic {
     refusal.told(code, message).note("nothing was changed on the cluster").help("deliver without building: --no-build")
 }
 
-/// A build as declared, with what the rendered units say of it: the image's name and its arguments' values.
+/// A build as declared, with what was rendered says of it: the image's name and its arguments' values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NamedBuild {
     /// The service, as declared.
     pub service: String,
     /// The image, as the rendered workload names it.
     pub image: String,
-    declared: Build,
-    arguments: BTreeMap<String, String>,
-}
-
-/// What is to be built, from an environment's declarations and what its units render to; no file is looked at.
-///
-/// # Errors
-/// When no workload of a service's name says which image it runs, or an argument's values path does not exist.
-pub fn named_builds(
-    declared: &BTreeMap<String, Build>,
-    services: &[String],
-    candidates: &[Candidate],
-) -> Result<Vec<NamedBuild>, Vec<Diagnostic>> {
-    let wanted = || declared.iter().filter(|(name, _)| services.is_empty() || services.contains(name));
-    if wanted().next().is_none() {
-        return Ok(Vec::new());
-    }
-    let mut rendered = Vec::new();
-    for unit in candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()) {
-        rendered.push(render_offline(unit)?);
-    }
-    let mut builds = Vec::new();
-    for (service, build) in wanted() {
-        let Some((unit, image)) = rendered.iter().find_map(|unit| Some((unit, image_of(unit, service)?))) else {
-            return Err(vec![
-                Diagnostic::error(
-                    code::NO_WORKLOAD_FOR_BUILD,
-                    format!("build `{service}`: no workload of that name says which image it runs"),
-                )
-                .help("name the workload as the build, or take the build out"),
-            ]);
-        };
-        // A repository of its own keeps the tag that the workload runs.
-        let image = match &build.image {
-            Some(repository) => match tag_of(&image) {
-                Some(tag) => format!("{repository}:{tag}"),
-                None => repository.to_string(),
-            },
-            None => image,
-        };
-        let mut arguments = BTreeMap::new();
-        for (name, path) in &build.args {
-            arguments.insert(name.clone(), value_at(unit, path).map_err(|diagnostic| vec![diagnostic])?);
-        }
-        builds.push(NamedBuild { service: service.clone(), image, declared: build.clone(), arguments });
-    }
-    Ok(builds)
+    /// What is declared.
+    pub declared: Build,
+    /// The build arguments' values, by name.
+    pub arguments: BTreeMap<String, String>,
 }
 
 /// What is to be built, each with the files that it is built from: `root` is the tree, and `directory` the place in it
 /// that declarations are relative to.
 ///
 /// # Errors
-/// As [`named_builds`]; and when a Dockerfile does not declare an argument, or context or Dockerfile lie outside the tree.
-pub fn image_builds(
-    declared: &BTreeMap<String, Build>,
-    services: &[String],
-    candidates: &[Candidate],
-    root: &Path,
-    directory: &str,
-) -> Result<Vec<ImageBuild>, Vec<Diagnostic>> {
-    let named = named_builds(declared, services, candidates)?;
+/// When an image's name is none, a Dockerfile does not declare an argument, or context or Dockerfile lie outside the tree.
+pub fn image_builds(named: Vec<NamedBuild>, root: &Path, directory: &str) -> Result<Vec<ImageBuild>, Vec<Diagnostic>> {
     named.into_iter().map(|build| placed(build, root, directory)).collect()
 }
 
@@ -442,44 +386,6 @@ fn check_image(service: &str, image: &str) -> Result<(), Diagnostic> {
         return Ok(());
     }
     Err(Diagnostic::error(code::BAD_IMAGE_NAME, format!("build `{service}`: {image:?} is not the name of an image")))
-}
-
-/// The image that a workload or hook of that name runs: of the container of its name, else of its first.
-fn image_of(unit: &RenderedUnit, service: &str) -> Option<String> {
-    let object =
-        unit.all_objects().find(|object| object.name() == service && object.at("/spec/template/spec").is_some())?;
-    let containers = object.list_at("/spec/template/spec/containers");
-    let own = containers.iter().find(|container| container["name"] == service).or(containers.first())?;
-    own["image"].as_str().map(str::to_owned)
-}
-
-/// The tag of an image's name: what follows the last colon behind the last slash.
-fn tag_of(image: &str) -> Option<&str> {
-    let name = image.rsplit('/').next().unwrap_or(image);
-    name.split('@').next()?.split_once(':').map(|(_, tag)| tag)
-}
-
-fn value_at(unit: &RenderedUnit, path: &str) -> Result<String, Diagnostic> {
-    let values = unit.charts.first().map(|chart| values_to_json(&chart.values)).unwrap_or_default();
-    let mut at = &values;
-    for step in path.split('.') {
-        let Some(next) = at.get(step) else {
-            let known = at.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-            let diagnostic = Diagnostic::error(
-                code::NO_VALUE_FOR_BUILD,
-                format!("the build argument's values path `{path}` has no `{step}`"),
-            );
-            return Err(match nearest(step, known) {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic,
-            });
-        };
-        at = next;
-    }
-    Ok(match at {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    })
 }
 
 #[cfg(test)]
@@ -607,12 +513,5 @@ mod tests {
         assert_eq!(Shipping::to_context("k3d-shop-local"), Shipping::K3d("shop-local".into()));
         assert_eq!(Shipping::to_context("kind-shop"), Shipping::Kind("shop".into()));
         assert_eq!(Shipping::to_context("prod"), Shipping::Push);
-    }
-
-    #[test]
-    fn a_tag_is_not_a_port() {
-        assert_eq!(tag_of("registry:5000/web"), None);
-        assert_eq!(tag_of("registry:5000/web:v2"), Some("v2"));
-        assert_eq!(tag_of("web:v2@sha256:0"), Some("v2"));
     }
 }
