@@ -7,7 +7,7 @@
 //! live objects that the application tracks ───┘        PreSync · Sync · PostSync · SyncFail, waves, hooks, prune
 //!
 //! status.rs   what the plan and the health of its objects mean for the Application's status
-//! sync.rs     prepare, carry out, resume
+//! sync.rs     prepare; keep the status while the engine's conductor carries a sync out or goes on with it
 //! ```
 //!
 //! Reads what Argo CD's users write (`argoproj.io/v1alpha1`), with Argo CD's meaning. Rendering a source is delivery's:

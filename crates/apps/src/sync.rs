@@ -1,18 +1,17 @@
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use landfall_cluster::{Cluster, ListOptions, Patch, Propagation, Scope, WriteOptions};
 use landfall_engine::{
-    Clock, DEFAULT_GOING, Desired, DesiredPhase, Error as EngineError, Event, Executor, Failure, HookRun, Item, Ledger,
-    Live, MadeNamespace, PhaseRuns, Plan, Probe, Report, RunOptions, StepResult, Task, kinds_defined, plan,
+    Begun, Clock, DEFAULT_GOING, Desired, DesiredPhase, Door, Ending, Error as EngineError, Failure, HookRun, Item,
+    Ledger, Live, MadeNamespace, PhaseRuns, Plan, Report, StepResult, Task, kinds_defined, plan,
 };
 use landfall_object::{Object, ObjectKey};
-use landfall_store::{OperationRow, Store};
+use landfall_store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::Sender;
-use tokio_util::sync::CancellationToken;
 
 use crate::compile::{HealthWait, Target, compile};
 use crate::status::{SyncStatus, health_of, resource_entry, resource_key};
@@ -28,18 +27,10 @@ const HISTORY: usize = 10;
 pub struct Applications {
     /// The cluster, which is also each application's destination.
     pub cluster: Cluster,
-    /// The journal.
+    /// What belongs to an application whose object the cluster does not hold.
     pub store: Store,
-    /// Where progress is told.
-    pub events: Sender<Event>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// A listener at the edges of journal writes and effects.
-    pub probe: Arc<dyn Probe>,
-    /// Ends a run cleanly.
-    pub stop: CancellationToken,
-    /// Makes an operation's id: a new ULID each time.
-    pub new_id: Arc<dyn Fn() -> String + Send + Sync>,
     /// Kinds (group and kind) that are not served yet and come before the sync.
     pub expected: BTreeMap<(String, String), Scope>,
 }
@@ -96,7 +87,7 @@ pub struct Synced {
 
 /// All that has to be known to keep an application's status, also by a process that resumes the sync.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Course {
+pub struct Course {
     /// Whole: it is written into the sealed journal alone.
     #[serde(serialize_with = "landfall_object::revealed")]
     application: Object,
@@ -256,60 +247,6 @@ impl Applications {
         }
     }
 
-    fn executor(&self, keeper: &Arc<Keeper>) -> Executor {
-        Executor::new(self.cluster.clone(), self.store.clone(), self.events.clone())
-            .clock(Arc::clone(&self.clock))
-            .probe(Arc::clone(&self.probe))
-            .ledger(Arc::clone(keeper) as Arc<dyn Ledger>)
-            .stop(self.stop.clone())
-    }
-
-    /// Carries a prepared sync out and writes the Application's status.
-    ///
-    /// # Errors
-    /// [`Error::Engine`] when the run was refused or broken off; it is resumed by [`Applications::recover`].
-    pub async fn run(&self, prepared: &PreparedSync) -> Result<Synced, Error> {
-        let keeper = Arc::new(self.keeper(prepared.course.clone(), prepared.plan.clone(), None));
-        let detail = serde_json::to_value(&prepared.course)
-            .map_err(|error| landfall_store::Error::Damaged { what: error.to_string() })?;
-        let options = RunOptions { operation: (self.new_id)(), detail };
-        let report = self.executor(&keeper).run(&prepared.plan, options).await?;
-        Ok(Synced { kept: report.with(StepResult::Kept).cloned().collect(), report })
-    }
-
-    /// Goes on with a sync that an earlier process left open; to be called by whoever holds the store alone.
-    ///
-    /// # Errors
-    /// As [`Applications::run`].
-    pub async fn recover(&self, application: &Application) -> Result<Option<Synced>, Error> {
-        match self.store.running_operation(&application.target()).await? {
-            Some(operation) => self.resume(&operation).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn resume(&self, operation: &OperationRow) -> Result<Synced, Error> {
-        let broken = |reason: String| EngineError::NotResumable { id: operation.id.clone(), reason };
-        let course = serde_json::from_value(operation.detail.clone()).map_err(|error| broken(error.to_string()))?;
-        let plan = serde_json::from_value(operation.plan.clone()).map_err(|error| broken(error.to_string()))?;
-        let keeper = Arc::new(self.keeper(course, plan, Some(&operation.started_at)));
-        let report = self.executor(&keeper).resume(operation).await?;
-        Ok(Synced { kept: report.with(StepResult::Kept).cloned().collect(), report })
-    }
-
-    fn keeper(&self, course: Course, plan: Plan, begun_at: Option<&str>) -> Keeper {
-        let started = begun_at.and_then(|text| text.parse().ok()).unwrap_or_else(|| self.clock.now());
-        Keeper {
-            started: seconds(started),
-            resumed: begun_at.is_some(),
-            cluster: self.cluster.clone(),
-            store: self.store.clone(),
-            clock: Arc::clone(&self.clock),
-            course,
-            plan,
-        }
-    }
-
     /// All Applications that the cluster holds; none where it does not know the kind.
     ///
     /// # Errors
@@ -321,6 +258,44 @@ impl Applications {
             Err(landfall_cluster::Error::NoMatch { .. }) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl Door for Applications {
+    type Target = Application;
+    type Operation = PreparedSync;
+    type Course = Course;
+    type Keeper = Keeper;
+    type Ended = Synced;
+    type Repaired = Infallible;
+    type Error = Error;
+
+    fn target(&self, application: &Application) -> String {
+        application.target()
+    }
+
+    fn parts(prepared: &PreparedSync) -> (&Plan, &Course) {
+        (&prepared.plan, &prepared.course)
+    }
+
+    fn keeper(&self, course: &Course, plan: &Plan, begun: Begun) -> Keeper {
+        let (started, resumed) = match begun {
+            Begun::Now(at) => (at, false),
+            Begun::Before(at) => (at, true),
+        };
+        Keeper {
+            started: seconds(started),
+            resumed,
+            cluster: self.cluster.clone(),
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            course: course.clone(),
+            plan: plan.clone(),
+        }
+    }
+
+    fn ended(&self, _: &Keeper, report: Report, _: Option<Synced>) -> Synced {
+        Synced { kept: report.with(StepResult::Kept).cloned().collect(), report }
     }
 }
 
@@ -338,7 +313,7 @@ fn seconds(time: jiff::Timestamp) -> String {
 }
 
 /// Keeps an Application's status while the engine carries its plan out.
-struct Keeper {
+pub struct Keeper {
     cluster: Cluster,
     store: Store,
     clock: Arc<dyn Clock>,
@@ -408,9 +383,10 @@ impl Keeper {
         Ok(())
     }
 
-    async fn end(&self, failure: Option<&Failure>) -> Result<(), EngineError> {
+    async fn end(&self, ending: Ending<'_>) -> Result<(), EngineError> {
+        let succeeded = ending == Ending::Succeeded;
         if self.course.deletes {
-            if failure.is_none() {
+            if succeeded {
                 self.store.remove_fact(FACTS, &self.target()).await?;
             }
             return Ok(());
@@ -422,11 +398,11 @@ impl Keeper {
             .filter(|step| matches!(step.task, Task::Keep { .. }))
             .map(|step| step.key.clone())
             .collect();
-        if failure.is_none() && kept.is_empty() {
+        if succeeded && kept.is_empty() {
             self.remember(true).await?;
         }
         let live = Live::new(self.cluster.get_all(&self.course.resources).await?);
-        let sync = if failure.is_none() { SyncStatus::Synced } else { SyncStatus::OutOfSync };
+        let sync = if succeeded { SyncStatus::Synced } else { SyncStatus::OutOfSync };
         let mut resources: Vec<Value> =
             self.course.resources.iter().map(|key| resource_entry(key, sync, live.get(key))).collect();
         for key in &kept {
@@ -434,12 +410,13 @@ impl Keeper {
             entry["requiresPruning"] = true.into();
             resources.push(entry);
         }
-        let overall = if failure.is_some() || !kept.is_empty() { SyncStatus::OutOfSync } else { SyncStatus::Synced };
+        let overall = if succeeded && kept.is_empty() { SyncStatus::Synced } else { SyncStatus::OutOfSync };
         let health = health_of(self.course.resources.iter().map(|key| live.get(key)));
         let now = self.now();
-        let (phase, message) = match failure {
-            None => ("Succeeded", "successfully synced (no more tasks)".to_owned()),
-            Some(failure) => ("Failed", format!("{}: {}", failure.key, failure.message)),
+        let (phase, message, failure) = match ending {
+            Ending::Succeeded => ("Succeeded", "successfully synced (no more tasks)".to_owned(), None),
+            Ending::Failed(failure) => ("Failed", format!("{}: {}", failure.key, failure.message), Some(failure)),
+            Ending::GivenUp => ("Failed", "Operation terminated".to_owned(), None),
         };
         let results = self.course.resources.iter().map(|key| result_entry(key, failure)).collect();
         let mut status = json!({
@@ -456,7 +433,7 @@ impl Keeper {
             "reconciledAt": now,
             "operationState": self.operation_state(phase, &message, Some(now.clone()), results),
         });
-        if failure.is_none() {
+        if succeeded {
             status["history"] = self.history(&now).await?;
         }
         self.write(status, Some(("operation", Value::Null))).await
@@ -520,7 +497,7 @@ impl Ledger for Keeper {
         Box::pin(async { Ok(()) })
     }
 
-    fn ended<'a>(&'a self, failure: Option<&'a Failure>) -> BoxFuture<'a, Result<(), EngineError>> {
-        Box::pin(self.end(failure))
+    fn ended<'a>(&'a self, ending: Ending<'a>) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(self.end(ending))
     }
 }

@@ -6,7 +6,7 @@ use landfall_object::ObjectKey;
 use landfall_release::{ListFilter, Prepared, RollbackOptions, Status, UninstallOptions};
 use serde::Serialize;
 
-use crate::session::{Progress, Session, operation_id};
+use crate::session::{Progress, Session};
 use crate::summary::{Outcome, UnitSummary, changes};
 use crate::trial;
 use crate::unit::{Door, Unit};
@@ -141,8 +141,7 @@ impl Session {
     /// Tries every object of an operation whose templates are not at hand, and refuses it with nothing changed.
     async fn try_alone(&self, prepared: &mut Prepared) -> Result<(), Vec<Diagnostic>> {
         let told = |error: landfall_engine::Error| vec![error.diagnose()];
-        let new_id = || operation_id(self.clock.as_ref());
-        let trial = self.trying().try_out(&[&prepared.plan], &new_id).await.map_err(told)?;
+        let trial = self.trying().try_out(&[&prepared.plan]).await.map_err(told)?;
         let fate = if trial.is_refused() { Fate::TakenBack } else { Fate::Kept };
         let gone = self.trying().conclude_trial(&trial, 0, fate).await.map_err(told)?;
         for remark in trial::remarks(&trial, 0) {

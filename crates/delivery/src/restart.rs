@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use landfall_cluster::{JobWait, readiness};
 use landfall_diag::Diagnose;
-use landfall_engine::{
-    Desired, DesiredPhase, Executor, Item, Live, Method, PhaseRuns, RunOptions, Task, WaitFor, plan,
-};
+use landfall_engine::{Desired, DesiredPhase, Item, Live, Method, PhaseRuns, Task, Unrecorded, WaitFor, plan};
 use landfall_object::{Object, ObjectKey};
 
 use crate::content::{is_service, is_workload};
-use crate::session::{Session, operation_id};
+use crate::session::Session;
 use crate::summary::{Outcome, UnitSummary, changes};
 use crate::unit::Unit;
 use crate::up::{Ready, UpOptions};
@@ -117,14 +115,6 @@ impl Session {
         }
     }
 
-    async fn abandon(&self, target: &str) -> Result<(), landfall_store::Error> {
-        if let Some(open) = self.store.running_operation(target).await? {
-            let now = self.clock.now().to_string();
-            self.store.finish_operation(&open.id, landfall_store::OperationState::Failed, &now).await?;
-        }
-        Ok(())
-    }
-
     /// Carries a small plan out under the unit's name; says whether it went well.
     async fn run_items(
         &self,
@@ -140,28 +130,18 @@ impl Session {
             phases: vec![DesiredPhase { name: kind.to_owned(), runs: PhaseRuns::OnSuccess, items }],
             timeout: landfall_engine::DEFAULT_GOING,
         };
-        let (events, forward) = self.engine_events(&unit.name);
+        let (conductor, forward) = self.conductor(&unit.name);
         // One left open belongs to a process that is dead: nobody else delivers here, and its steps come again.
-        if let Err(error) = self.abandon(&desired.target).await {
+        if let Err(error) = conductor.abandon(&desired.target).await {
             summary.outcome = Outcome::Failed;
             summary.diagnostics.push(error.diagnose());
             return false;
         }
         let result = match plan(&desired, live) {
-            Ok(plan) => {
-                let executor = Executor::new(self.cluster.clone(), self.store.clone(), events)
-                    .clock(std::sync::Arc::clone(&self.clock))
-                    .probe(std::sync::Arc::clone(&self.probe))
-                    .stop(self.stop.clone());
-                let operation = operation_id(self.clock.as_ref());
-                let options = RunOptions { operation, detail: serde_json::Value::Null };
-                executor.run(&plan, options).await.map(|report| (plan, report))
-            }
-            Err(error) => {
-                drop(events);
-                Err(error)
-            }
+            Ok(plan) => conductor.run(&Unrecorded, &plan).await.map(|report| (plan, report)),
+            Err(error) => Err(error),
         };
+        drop(conductor);
         let _ended = forward.await;
         match result {
             Ok((plan, report)) => {

@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_engine::{Clock, Event, NoProbe, Probe};
+use landfall_engine::{Clock, Conductor, Event, NoProbe, Probe, Recovery};
 use landfall_object::{Gvk, Object};
-use landfall_release::{Record, Releases, Runner, Status};
+use landfall_release::{Record, Releases, Status};
 use landfall_store::Store;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_util::sync::CancellationToken;
@@ -126,12 +126,25 @@ impl Session {
         Releases::new(self.cluster.clone(), namespace, Arc::clone(&self.clock))
     }
 
-    pub(crate) fn runner(&self, releases: &Releases, events: Sender<Event>) -> Runner {
+    /// A conductor whose events are told on under a unit's name, and the end of the telling: when the conductor is dropped.
+    pub(crate) fn conductor(&self, unit: &str) -> (Conductor, tokio::task::JoinHandle<()>) {
+        let (events, forward) = self.engine_events(unit);
+        (self.conductor_telling(events), forward)
+    }
+
+    /// A conductor of plans that are tried: it tells of no step, because it carries none out.
+    pub(crate) fn trying(&self) -> Conductor {
+        let (events, _unheard) = channel(1);
+        self.conductor_telling(events)
+    }
+
+    fn conductor_telling(&self, events: Sender<Event>) -> Conductor {
         let clock = Arc::clone(&self.clock);
-        Runner {
-            releases: releases.clone(),
+        Conductor {
+            cluster: self.cluster.clone(),
             store: self.store.clone(),
             events,
+            clock: Arc::clone(&self.clock),
             probe: Arc::clone(&self.probe),
             stop: self.stop.clone(),
             new_id: Arc::new(move || operation_id(clock.as_ref())),
@@ -139,7 +152,7 @@ impl Session {
     }
 
     /// A channel for the engine's events that are told on under a unit's name; ends when the sender is dropped.
-    pub(crate) fn engine_events(&self, unit: &str) -> (Sender<Event>, tokio::task::JoinHandle<()>) {
+    fn engine_events(&self, unit: &str) -> (Sender<Event>, tokio::task::JoinHandle<()>) {
         let (sender, mut receiver): (Sender<Event>, Receiver<Event>) = channel(256);
         let progress = self.progress.clone();
         let unit = unit.to_owned();
@@ -157,14 +170,13 @@ impl Session {
 
     /// Brings to an end what an earlier process left open on a release.
     pub(crate) async fn recover(&self, releases: &Releases, unit: &str, release: &str) -> Result<(), Vec<Diagnostic>> {
-        let (events, forward) = self.engine_events(unit);
-        let runner = self.runner(releases, events);
-        let recovery = runner.recover(release, Duration::ZERO).await;
-        drop(runner);
+        let (conductor, forward) = self.conductor(unit);
+        let recovery = conductor.recover(releases, release, Duration::ZERO).await;
+        drop(conductor);
         let _ended = forward.await;
         match recovery.map_err(|error| vec![error.diagnose()])? {
-            landfall_release::Recovery::Clean => {}
-            landfall_release::Recovery::Resumed(delivered) => {
+            Recovery::Clean => {}
+            Recovery::Resumed(delivered) => {
                 let how = if delivered.succeeded() { "was brought to its end" } else { "was found to have failed" };
                 self.tell(Progress::Note(Diagnostic::new(
                     landfall_diag::Severity::Info,
@@ -173,7 +185,7 @@ impl Session {
                 )))
                 .await;
             }
-            landfall_release::Recovery::Repaired(record) => {
+            Recovery::Repaired(record) => {
                 self.tell(Progress::Note(Diagnostic::warning(
                     code::NEVER_FINISHED,
                     format!("revision {} of {unit} was never finished; it is marked as failed", record.version),
@@ -186,7 +198,7 @@ impl Session {
 }
 
 /// An operation's id: a ULID of the clock's time.
-pub(crate) fn operation_id(clock: &dyn Clock) -> String {
+fn operation_id(clock: &dyn Clock) -> String {
     let milliseconds = u64::try_from(clock.now().as_millisecond()).unwrap_or_default();
     ulid::Ulid::from_parts(milliseconds, ulid::Ulid::generate().random()).to_string()
 }

@@ -1,17 +1,17 @@
 //! Applications delivered by Argo CD's rules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use landfall_apps::{Applications, HealthWait, PreparedSync, Project, SyncRequest, SyncStatus, Target};
 use landfall_chart::RenderedUnit;
 use landfall_cluster::Propagation;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_engine::Event;
+use landfall_engine::Recovery;
 use landfall_object::{Gvk, ObjectKey};
 use landfall_release::{HookRuns, manifest_objects};
-use tokio::sync::mpsc::Sender;
 
-use crate::session::{Progress, Session, operation_id};
+use crate::session::{Progress, Session};
 use crate::summary::{Outcome, UnitSummary, changes, unchanged};
 use crate::unit::{BoundApplication, Unit};
 use crate::up::{Kinds, UpOptions};
@@ -20,23 +20,14 @@ use crate::up::{Kinds, UpOptions};
 const FACTS: &str = "application-resources";
 
 impl Session {
-    fn applications(&self, events: Sender<Event>) -> Applications {
-        self.applications_expecting(events, Kinds::new())
+    fn applications(&self) -> Applications {
+        self.applications_expecting(Kinds::new())
     }
 
     /// Applications where kinds that are not served yet come with the delivery.
-    fn applications_expecting(&self, events: Sender<Event>, expected: Kinds) -> Applications {
-        let clock = Arc::clone(&self.clock);
-        Applications {
-            cluster: self.cluster.clone(),
-            store: self.store.clone(),
-            events,
-            clock: Arc::clone(&self.clock),
-            probe: Arc::clone(&self.probe),
-            stop: self.stop.clone(),
-            new_id: Arc::new(move || operation_id(clock.as_ref())),
-            expected,
-        }
+    fn applications_expecting(&self, expected: Kinds) -> Applications {
+        let (cluster, store) = (self.cluster.clone(), self.store.clone());
+        Applications { cluster, store, clock: Arc::clone(&self.clock), expected }
     }
 
     /// Brings to an end what an earlier process left open on an Application.
@@ -45,13 +36,11 @@ impl Session {
         unit: &Unit,
         bound: &BoundApplication,
     ) -> Result<(), Vec<Diagnostic>> {
-        let application = &bound.application;
-        let (events, forward) = self.engine_events(&unit.name);
-        let applications = self.applications(events);
-        let recovered = applications.recover(application).await;
-        drop(applications);
+        let (conductor, forward) = self.conductor(&unit.name);
+        let recovered = conductor.recover(&self.applications(), &bound.application, Duration::ZERO).await;
+        drop(conductor);
         let _ended = forward.await;
-        if recovered.map_err(|error| vec![error.diagnose()])?.is_some() {
+        if let Recovery::Resumed(_) = recovered.map_err(|error| vec![error.diagnose()])? {
             self.tell(Progress::Note(Diagnostic::new(
                 landfall_diag::Severity::Info,
                 code::INTERRUPTED_FINISHED,
@@ -65,7 +54,6 @@ impl Session {
     /// Prepares an Application's sync from what its chart renders to.
     pub(crate) async fn prepare_sync(
         &self,
-        unit: &Unit,
         bound: &BoundApplication,
         rendered: &RenderedUnit,
         expected: &Kinds,
@@ -92,11 +80,7 @@ impl Session {
             },
             timeout: options.timeout.as_secs().max(1),
         };
-        let (events, forward) = self.engine_events(&unit.name);
-        let applications = self.applications_expecting(events, expected.clone());
-        let prepared = applications.prepare(application, request).await;
-        drop(applications);
-        let _ended = forward.await;
+        let prepared = self.applications_expecting(expected.clone()).prepare(application, request).await;
         prepared.map_err(|error| vec![error.diagnose()])
     }
 
@@ -157,10 +141,9 @@ impl Session {
     }
 
     async fn run_sync(&self, prepared: &PreparedSync, summary: &mut UnitSummary) {
-        let (events, forward) = self.engine_events(&summary.name);
-        let applications = self.applications(events);
-        let result = applications.run(prepared).await;
-        drop(applications);
+        let (conductor, forward) = self.conductor(&summary.name);
+        let result = conductor.run(&self.applications(), prepared).await;
+        drop(conductor);
         let _ended = forward.await;
         match result {
             Ok(synced) => {
@@ -184,12 +167,7 @@ impl Session {
         unit: &Unit,
         bound: &BoundApplication,
     ) -> Result<UnitSummary, Vec<Diagnostic>> {
-        let application = &bound.application;
-        let (events, forward) = self.engine_events(&unit.name);
-        let applications = self.applications(events);
-        let prepared = applications.prepare_delete(application, Propagation::Background).await;
-        drop(applications);
-        let _ended = forward.await;
+        let prepared = self.applications().prepare_delete(&bound.application, Propagation::Background).await;
         let prepared = prepared.map_err(|error| vec![error.diagnose()])?;
         let mut summary = UnitSummary {
             name: unit.name.clone(),

@@ -278,7 +278,7 @@ impl Session {
         let mut plans = Vec::new();
         for (_, one) in &ready {
             if let Door::Application(bound) = &one.unit.door {
-                let prepared = self.prepare_sync(one.unit, bound, one.shown(), one.expected(), options).await?;
+                let prepared = self.prepare_sync(bound, one.shown(), one.expected(), options).await?;
                 self.tell_notes(one.unit, &prepared).await;
                 plans.push(UnitPlan {
                     name: one.unit.name.clone(),
@@ -517,10 +517,9 @@ impl Session {
 
     pub(crate) async fn carry_out_in(&self, prepared: &Prepared, summary: &mut UnitSummary, namespace: &str) {
         let releases = self.releases(namespace);
-        let (events, forward) = self.engine_events(&summary.name);
-        let runner = self.runner(&releases, events);
-        let result = runner.run(prepared).await;
-        drop(runner);
+        let (conductor, forward) = self.conductor(&summary.name);
+        let result = conductor.run(&releases, prepared).await;
+        drop(conductor);
         let _ended = forward.await;
         match result {
             Ok(delivered) => {

@@ -10,26 +10,28 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::act::Effect;
-use crate::clock::{Clock, WallClock};
+use crate::clock::Clock;
+use crate::conductor::Conductor;
 use crate::desired::{PhaseRuns, Task};
 use crate::digest::live_digest;
 use crate::entry::{Intent, Outcome};
 use crate::event::Event;
 use crate::journal::Journal;
+use crate::ledger::Ending;
 use crate::plan::{Phase, Plan, Step};
 use crate::report::{Failure, FailureKind, Report, StepReport, StepResult};
-use crate::{Error, Ledger, NoLedger, NoProbe, Probe};
+use crate::{Error, Ledger, Probe};
 
-/// Carries plans out.
-pub struct Executor {
+/// Carries one plan out.
+pub(crate) struct Executor {
     pub(crate) cluster: Cluster,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) probe: Arc<dyn Probe>,
-    ledger: Arc<dyn Ledger>,
+    pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) events: Sender<Event>,
     pub(crate) stop: CancellationToken,
-    on_failure: OnFailure,
+    behind: Behind,
     /// When the delivery began that is being carried out.
     begun: Mutex<Option<Timestamp>>,
     /// Held while the executor works, let go while it waits.
@@ -37,25 +39,24 @@ pub struct Executor {
 }
 
 /// What one run needs beside its plan.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunOptions {
+pub(crate) struct RunOptions {
     /// The operation's id, unique for ever: a ULID.
-    pub operation: String,
+    pub(crate) operation: String,
     /// What the front door needs to resume: stored, not looked at.
-    pub detail: Value,
+    pub(crate) detail: Value,
 }
 
 /// What becomes of the writes behind one that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnFailure {
+pub enum Behind {
     /// They are not begun.
     #[default]
-    Stop,
+    NotBegun,
     /// Writes of the same sort that stand behind it are done, and all failures are told; as `helm install` creates
     /// and `helm uninstall` deletes.
-    FinishWrites,
+    Finished,
     /// The same, but an object that cannot be created ends it at once; as `helm upgrade` updates.
-    FinishChanges,
+    FinishedUnlessCreated,
 }
 
 /// How a phase can end early.
@@ -73,65 +74,24 @@ impl<E: Into<Error>> From<E> for Stop {
 }
 
 impl Executor {
-    /// An executor on the machine's clock, without ledger and probe; events nobody receives are dropped.
-    pub fn new(cluster: Cluster, store: Store, events: Sender<Event>) -> Self {
+    /// An executor for one run of a conductor's.
+    pub(crate) fn new(conductor: &Conductor, ledger: Arc<dyn Ledger>, behind: Behind) -> Self {
         Executor {
-            cluster,
-            store,
-            clock: Arc::new(WallClock),
-            probe: Arc::new(NoProbe),
-            ledger: Arc::new(NoLedger),
-            events,
-            stop: CancellationToken::new(),
-            on_failure: OnFailure::Stop,
+            cluster: conductor.cluster.clone(),
+            store: conductor.store.clone(),
+            clock: Arc::clone(&conductor.clock),
+            probe: Arc::clone(&conductor.probe),
+            ledger,
+            events: conductor.events.clone(),
+            stop: conductor.stop.clone(),
+            behind,
             begun: Mutex::default(),
             hold: Mutex::default(),
         }
     }
 
-    /// With another clock.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// With a listener at the journal's and the effects' edges.
-    #[must_use]
-    pub fn probe(mut self, probe: Arc<dyn Probe>) -> Self {
-        self.probe = probe;
-        self
-    }
-
-    /// With a keeper of the lasting record.
-    #[must_use]
-    pub fn ledger(mut self, ledger: Arc<dyn Ledger>) -> Self {
-        self.ledger = ledger;
-        self
-    }
-
-    /// With a token that ends the run cleanly: no further step is begun, the journal keeps what was done.
-    #[must_use]
-    pub fn stop(mut self, stop: CancellationToken) -> Self {
-        self.stop = stop;
-        self
-    }
-
-    /// With another answer to a write that failed.
-    #[must_use]
-    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.on_failure = on_failure;
-        self
-    }
-
     /// Carries a plan out, from its first step.
-    ///
-    /// A delivery that fails is a report with a failure; an error means that the run was refused or broken off.
-    ///
-    /// # Errors
-    /// [`Error::LiveChanged`] and [`Error::Busy`] before anything is touched; [`Error::Interrupted`],
-    /// [`Error::Store`] and [`Error::Ledger`] with the operation left open to be resumed.
-    pub async fn run(&self, plan: &Plan, options: RunOptions) -> Result<Report, Error> {
+    pub(crate) async fn run(&self, plan: &Plan, options: RunOptions) -> Result<Report, Error> {
         self.refuse_when_changed(plan).await?;
         let operation = NewOperation {
             id: options.operation.clone(),
@@ -152,17 +112,12 @@ impl Executor {
     }
 
     /// Goes on with an operation that a process left behind.
-    ///
-    /// # Errors
-    /// [`Error::NotResumable`] when its plan cannot be read; otherwise as [`Executor::run`].
-    pub async fn resume(&self, operation: &OperationRow) -> Result<Report, Error> {
+    pub(crate) async fn resume(&self, operation: &OperationRow, plan: &Plan) -> Result<Report, Error> {
         if operation.state != OperationState::Running {
             return Err(not_resumable(&operation.id, "it has ended"));
         }
-        let plan: Plan = serde_json::from_value(operation.plan.clone())
-            .map_err(|error| not_resumable(&operation.id, &error.to_string()))?;
         self.begins(operation.started_at.parse().unwrap_or_else(|_| self.clock.now()));
-        self.carry_on(&plan, &operation.id, true).await
+        self.carry_on(plan, &operation.id, true).await
     }
 
     /// The plan was approved as shown: what it was made from must still be so.
@@ -245,7 +200,7 @@ impl Executor {
             }
         }
         self.probe.reach(format_args!("before record ended"))?;
-        self.ledger.ended(report.failure.as_ref()).await?;
+        self.ledger.ended(Ending::of(report.failure.as_ref())).await?;
         self.probe.reach(format_args!("after record ended"))?;
         let state = if report.failure.is_none() { OperationState::Done } else { OperationState::Failed };
         self.finish(operation, state).await?;
@@ -343,7 +298,7 @@ impl Executor {
                 self.conclude_segment(journal, &mut outcomes).await?;
                 match recorded(outcome)? {
                     Ok(result) => reports.push(report(step, result)),
-                    Err(failure) => failures.take(step, failure, self.on_failure)?,
+                    Err(failure) => failures.take(step, failure, self.behind)?,
                 }
                 continue;
             }
@@ -364,7 +319,7 @@ impl Executor {
                     self.conclude_segment(journal, &mut outcomes).await?;
                     reports.push(report(step, result));
                     self.tell(Event::StepDone { id: step.id.clone(), key: step.key.clone(), result }).await;
-                    failures.take(step, failure, self.on_failure)?;
+                    failures.take(step, failure, self.behind)?;
                 }
                 Err(Stop::Broken(error)) => return Err(Stop::Broken(error)),
             }
@@ -384,10 +339,6 @@ impl Executor {
     /// Tells of progress; a receiver that has gone is no reason to stop.
     pub(crate) async fn tell(&self, event: Event) {
         let _ = self.events.send(event).await;
-    }
-
-    pub(crate) fn ledger_of_hooks(&self) -> &dyn Ledger {
-        &*self.ledger
     }
 
     /// A failure of the cluster at a step: refused by it, or it could not be reached.
@@ -427,11 +378,11 @@ impl Failures {
     }
 
     /// Keeps a failure; an error ends the segment with it.
-    fn take(&mut self, step: &Step, failure: Box<Failure>, on_failure: OnFailure) -> Result<(), Stop> {
-        let ends = match on_failure {
-            OnFailure::Stop => true,
-            OnFailure::FinishWrites => false,
-            OnFailure::FinishChanges => step.action == crate::Action::Create,
+    fn take(&mut self, step: &Step, failure: Box<Failure>, behind: Behind) -> Result<(), Stop> {
+        let ends = match behind {
+            Behind::NotBegun => true,
+            Behind::Finished => false,
+            Behind::FinishedUnlessCreated => step.action == crate::Action::Create,
         };
         if ends || failure.kind == FailureKind::Unreachable {
             // As Helm: what cannot be created hides what could not be changed.
@@ -462,6 +413,6 @@ fn report(step: &Step, result: StepResult) -> StepReport {
     StepReport { id: step.id.clone(), key: step.key.clone(), result }
 }
 
-fn not_resumable(id: &str, reason: &str) -> Error {
+pub(crate) fn not_resumable(id: &str, reason: &str) -> Error {
     Error::NotResumable { id: id.to_owned(), reason: reason.to_owned() }
 }

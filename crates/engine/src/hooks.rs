@@ -46,7 +46,7 @@ impl Executor {
             _ => return Err(not_a_hooks(step)),
         };
         let mut run = HookRun { id: hook.id, key: key.clone(), phase: HookPhase::Running, started, completed: None };
-        self.ledger_of_hooks().hook(&run).await?;
+        self.ledger.hook(&run).await?;
         let ended = match self.make_hook(step, hook, &object, before.as_deref(), journal).await {
             Ok(uid) => {
                 let judge = match hook.criterion {
@@ -65,7 +65,7 @@ impl Executor {
                     self.tell_log(&key).await;
                 }
                 run.phase = HookPhase::Succeeded;
-                self.ledger_of_hooks().hook(&run).await?;
+                self.ledger.hook(&run).await?;
                 journal.conclude(vec![(step.id.clone(), Outcome::done(StepResult::HookSucceeded))]).await?;
                 self.tell(Event::StepDone { id: step.id.clone(), key, result: StepResult::HookSucceeded }).await;
                 Ok(())
@@ -83,7 +83,7 @@ impl Executor {
                     self.tell_log(&key).await;
                 }
                 run.phase = HookPhase::Failed;
-                self.ledger_of_hooks().hook(&run).await?;
+                self.ledger.hook(&run).await?;
                 journal.conclude(vec![(step.id.clone(), Outcome::failed(&failure))]).await?;
                 self.tell(Event::StepDone { id: step.id.clone(), key, result: StepResult::Failed }).await;
                 self.clean_up_failed(step, hook, journal).await?;

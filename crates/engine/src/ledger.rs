@@ -32,6 +32,24 @@ pub struct HookRun {
     pub completed: Option<Timestamp>,
 }
 
+/// How an operation has ended, as its ledger is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Ending<'a> {
+    /// All was done.
+    Succeeded,
+    /// It ended early.
+    Failed(&'a Failure),
+    /// It was told to stop, and nobody goes on with it.
+    GivenUp,
+}
+
+impl<'a> Ending<'a> {
+    /// As a report has it.
+    pub(crate) fn of(failure: Option<&'a Failure>) -> Self {
+        failure.map_or(Ending::Succeeded, Ending::Failed)
+    }
+}
+
 /// Who keeps an operation's lasting record: a Helm release in its Secret, an Application in its status.
 ///
 /// Each call may come again after a process died, so each writes the same when called twice.
@@ -48,11 +66,11 @@ pub trait Ledger: Send + Sync {
     /// An error ends the operation as failed.
     fn hook<'a>(&'a self, run: &'a HookRun) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// After the last effect; `failure` is why it ended early.
+    /// After the last effect.
     ///
     /// # Errors
     /// An error leaves the operation open in the journal, to be resumed.
-    fn ended<'a>(&'a self, failure: Option<&'a Failure>) -> BoxFuture<'a, Result<(), Error>>;
+    fn ended<'a>(&'a self, ending: Ending<'a>) -> BoxFuture<'a, Result<(), Error>>;
 }
 
 /// Nobody keeps a record.
@@ -68,7 +86,7 @@ impl Ledger for NoLedger {
         Box::pin(async { Ok(()) })
     }
 
-    fn ended<'a>(&'a self, _: Option<&'a Failure>) -> BoxFuture<'a, Result<(), Error>> {
+    fn ended<'a>(&'a self, _: Ending<'a>) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async { Ok(()) })
     }
 }

@@ -22,8 +22,10 @@
 mod act;
 mod change;
 mod clock;
+mod conductor;
 mod desired;
 mod digest;
+mod door;
 mod entry;
 mod error;
 mod event;
@@ -41,16 +43,18 @@ mod wait;
 
 pub use change::{Author, FieldChange, changes_between, predict};
 pub use clock::{Clock, WallClock};
+pub use conductor::{Conductor, Recovery};
 pub use desired::{
     Criterion, DEFAULT_GOING, DeletePolicy, Desired, DesiredPhase, Hook, Item, LogPolicy, Method, PhaseRuns, Task,
     WaitFor,
 };
 pub use digest::{live_digest, normalised};
+pub use door::{Begun, Door, OnFailure, Unrecorded};
 pub use error::Error;
 pub use event::{Event, Pending};
-pub use executor::{Executor, OnFailure, RunOptions};
+pub use executor::Behind;
 pub use landfall_object::{ONCE_ANNOTATION, once_keys};
-pub use ledger::{HookPhase, HookRun, Ledger, NoLedger};
+pub use ledger::{Ending, HookPhase, HookRun, Ledger, NoLedger};
 pub use once::OnceViolation;
 pub use plan::{Action, Phase, Plan, Seen, Step, Wave};
 pub use planning::{Live, kinds_defined, plan};

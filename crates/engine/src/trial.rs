@@ -125,23 +125,19 @@ impl Plan {
     }
 }
 
+/// Makes an operation's id.
+type NewId<'a> = &'a (dyn Fn() -> String + Send + Sync);
+
 impl Executor {
-    /// Tries the steps of plans that are to be carried out one after another, all before the first of them.
-    ///
-    /// Namespaces that the plans bring are made, because no server tries an object in one that is not there. They stay
-    /// until [`Executor::conclude_trial`] says what becomes of them; a process that dies in between leaves them to the
-    /// next trial on the same target, which goes on with them.
-    ///
-    /// # Errors
-    /// [`Error::Cluster`] when the cluster cannot be reached, [`Error::Interrupted`], [`Error::Store`].
-    pub async fn try_out(&self, plans: &[&Plan], new_id: &(dyn Fn() -> String + Sync)) -> Result<Trial, Error> {
+    /// Tries plans.
+    pub(crate) async fn try_out(&self, plans: &[&Plan], new_id: NewId<'_>) -> Result<Trial, Error> {
         self.hold();
         let trial = self.try_out_held(plans, new_id).await;
         self.let_go();
         trial
     }
 
-    async fn try_out_held(&self, plans: &[&Plan], new_id: &(dyn Fn() -> String + Sync)) -> Result<Trial, Error> {
+    async fn try_out_held(&self, plans: &[&Plan], new_id: NewId<'_>) -> Result<Trial, Error> {
         let mut trial = Trial::default();
         let mut trying = Trying::default();
         for index in 0..plans.len() {

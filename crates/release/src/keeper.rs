@@ -3,14 +3,14 @@ use std::sync::{Mutex, PoisonError};
 use futures::future::BoxFuture;
 use landfall_cluster::WriteOptions;
 use landfall_diag::Diagnose;
-use landfall_engine::{Error as EngineError, Failure, HookPhase, HookRun, Ledger, Plan};
+use landfall_engine::{Ending, Error as EngineError, Failure, HookPhase, HookRun, Ledger, Plan};
 
 use crate::compile::namespace_object;
 use crate::prepare::{Course, Verb};
 use crate::{Error, LastRun, Record, Releases, Status, words};
 
 /// Keeps a release's records while the engine carries its plan out.
-pub(crate) struct Keeper {
+pub struct Keeper {
     releases: Releases,
     course: Course,
     plan: Plan,
@@ -116,12 +116,8 @@ impl Keeper {
         Ok(())
     }
 
-    async fn end(&self, failure: Option<&Failure>) -> Result<(), Error> {
-        self.end_with(failure.map(|failure| self.helm_words(failure))).await
-    }
-
     /// Gives the records their final status; `words` are why it failed.
-    pub(crate) async fn end_with(&self, words: Option<String>) -> Result<(), Error> {
+    async fn end(&self, words: Option<String>) -> Result<(), Error> {
         let name = self.record().name;
         match self.course.verb {
             Verb::Test => Ok(()),
@@ -233,7 +229,12 @@ impl Ledger for Keeper {
         })
     }
 
-    fn ended<'a>(&'a self, failure: Option<&'a Failure>) -> BoxFuture<'a, Result<(), EngineError>> {
-        Box::pin(async move { self.end(failure).await.map_err(told) })
+    fn ended<'a>(&'a self, ending: Ending<'a>) -> BoxFuture<'a, Result<(), EngineError>> {
+        let words = match ending {
+            Ending::Succeeded => None,
+            Ending::Failed(failure) => Some(self.helm_words(failure)),
+            Ending::GivenUp => Some(words::GIVEN_UP.to_owned()),
+        };
+        Box::pin(async move { self.end(words).await.map_err(told) })
     }
 }

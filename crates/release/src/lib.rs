@@ -5,7 +5,7 @@
 //!                   │
 //! Releases ─────────┴─► prepare_{install,upgrade,rollback,uninstall,test} ─► Prepared{plan, records}
 //!  (the records of a namespace)                                                  │
-//!                                                       Runner::run ─► engine ───┴─► Delivered{record, report}
+//!                                                 the engine's Conductor::run ───┴─► Delivered{record, report}
 //! ```
 //!
 //! Stock `helm` 3 and 4 list, upgrade and roll back what this room delivers, and the other way round: the truth lives
@@ -18,6 +18,7 @@
 mod codec;
 mod compile;
 mod content;
+mod door;
 mod error;
 mod keeper;
 mod manifest;
@@ -26,11 +27,11 @@ mod ownership;
 mod prepare;
 mod record;
 mod releases;
-mod runner;
 mod words;
 
 pub use codec::{decode, encode};
 pub use content::{Content, CrdFile};
+pub use door::Delivered;
 pub use error::Error;
 pub use manifest::{ManifestObject, hook_objects, manifest_objects};
 pub use name::{ReleaseName, validate_release_name};
@@ -40,4 +41,3 @@ pub use prepare::{
 };
 pub use record::{HookRecord, Info, LastRun, Record, Status};
 pub use releases::{Driver, ListFilter, Releases};
-pub use runner::{Delivered, Recovery, Runner};

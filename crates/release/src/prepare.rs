@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::SYSTEM_LABELS;
 use crate::compile::{Compiler, Moment};
-use crate::record::target;
 use crate::{Content, Error, Info, Record, Releases, Status, validate_release_name};
 
 /// What is waited for after the objects are written.
@@ -263,7 +262,7 @@ pub(crate) enum Verb {
 
 /// All that has to be known to keep an operation's records, also by a process that resumes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Course {
+pub struct Course {
     pub(crate) verb: Verb,
     /// The record that the operation writes.
     pub(crate) record: Record,
@@ -657,10 +656,4 @@ fn check_labels(content: &Content) -> Result<(), Error> {
         return Err(Error::SystemLabel);
     }
     Ok(())
-}
-
-impl Course {
-    pub(crate) fn target(&self) -> String {
-        target(&self.record.namespace, &self.record.name)
-    }
 }

@@ -8,6 +8,9 @@ use crate::prepare::Verb;
 const JOB_REASONS: [&str; 5] =
     ["BackoffLimitExceeded", "DeadlineExceeded", "FailedIndexes", "MaxFailedIndexesExceeded", "PodFailurePolicy"];
 
+/// Of an operation that was told to stop: Go's words for a context that was cancelled.
+pub(crate) const GIVEN_UP: &str = "context canceled";
+
 /// Why an operation failed (pkg/action: performInstall, releasingUpgrade, performRollback, Uninstall.Run).
 pub(crate) fn failure(plan: &Plan, failure: &Failure, verb: Verb) -> String {
     let Some((phase, step)) = find(plan, failure) else { return failure.message.clone() };

@@ -2,6 +2,8 @@
 
 #[path = "it/charts.rs"]
 mod charts;
+#[path = "it/conductor.rs"]
+mod conductor;
 #[path = "it/deliver.rs"]
 mod deliver;
 #[path = "it/kill.rs"]

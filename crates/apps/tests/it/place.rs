@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use landfall_apps::{Application, Applications, HealthWait, PreparedSync, SyncRequest, Synced, Target};
 use landfall_cluster::Cluster;
-use landfall_engine::{Clock, Event, NoProbe, WallClock};
+use landfall_engine::{Clock, Conductor, Event, NoProbe, WallClock};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_store::{Location, Store};
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 pub(crate) struct Place {
     pub(crate) namespace: String,
     pub(crate) applications: Applications,
+    pub(crate) conductor: Conductor,
     told: mpsc::Receiver<Event>,
 }
 
@@ -28,17 +29,17 @@ impl Place {
         cluster.create(&Object::new(&key), &Default::default()).await.expect("a namespace");
         let store = Store::open(Location::Memory).await.expect("a store");
         let (events, told) = mpsc::channel(1000);
-        let applications = Applications {
-            cluster,
-            store,
+        let conductor = Conductor {
+            cluster: cluster.clone(),
+            store: store.clone(),
             events,
-            clock,
+            clock: Arc::clone(&clock),
             probe: Arc::new(NoProbe),
             stop: CancellationToken::new(),
             new_id: Arc::new(|| format!("op-{:06}", NEXT.fetch_add(1, Ordering::Relaxed))),
-            expected: Default::default(),
         };
-        Place { namespace, applications, told }
+        let applications = Applications { cluster, store, clock, expected: Default::default() };
+        Place { namespace, applications, conductor, told }
     }
 
     /// An Application of this namespace with these sync options.
@@ -77,7 +78,7 @@ impl Place {
 
     pub(crate) async fn sync(&mut self, application: &Application, objects: &[Value]) -> (Synced, Vec<Event>) {
         let prepared = self.prepare(application, objects).await;
-        let synced = self.applications.run(&prepared).await.expect("runs");
+        let synced = self.conductor.run(&self.applications, &prepared).await.expect("runs");
         let mut events = Vec::new();
         while let Ok(event) = self.told.try_recv() {
             events.push(event);

@@ -184,7 +184,7 @@ async fn a_custom_kind_is_served_before_its_objects_are_written_whatever_their_w
     assert_eq!(synced.report.failure, None);
     assert!(place.get(&format!("{group}/v1"), "Widget", "w").await.is_some());
     let prepared = place.applications.prepare_delete(&application, landfall_cluster::Propagation::Background).await;
-    let deleted = place.applications.run(&prepared.expect("prepares")).await.expect("runs");
+    let deleted = place.conductor.run(&place.applications, &prepared.expect("prepares")).await.expect("runs");
     assert_eq!(deleted.report.failure, None);
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use landfall_apps::{PreparedSync, SyncStatus};
 use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
-use landfall_engine::{Executor, Fate, Plan, Trial};
+use landfall_engine::{Fate, Plan, Trial};
 use landfall_object::ObjectKey;
 use landfall_release::Prepared;
 
 use super::{Ready, Tries, UpOptions, turn_down};
-use crate::session::{Progress, Session, operation_id};
+use crate::session::{Progress, Session};
 use crate::summary::UnitSummary;
 use crate::trial;
 use crate::unit::Door;
@@ -93,7 +93,7 @@ impl Session {
     /// Prepares what is to be done for a unit.
     pub(super) async fn course(&self, one: &Ready<'_>, options: &UpOptions) -> Result<Course, Vec<Diagnostic>> {
         if let Door::Application(bound) = &one.unit.door {
-            let prepared = self.prepare_sync(one.unit, bound, one.shown(), one.expected(), options).await?;
+            let prepared = self.prepare_sync(bound, one.shown(), one.expected(), options).await?;
             return Ok(Course::Application(Box::new(prepared)));
         }
         let (prepared, unchanged) = self.prepare(one, options).await?;
@@ -122,8 +122,7 @@ impl Session {
         let told = |error: landfall_engine::Error| vec![error.diagnose()];
         let trial = {
             let plans: Vec<&Plan> = plans.iter().map(|(_, plan)| *plan).collect();
-            let new_id = || operation_id(self.clock.as_ref());
-            self.trying().try_out(&plans, &new_id).await.map_err(told)?
+            self.trying().try_out(&plans).await.map_err(told)?
         };
         let tried = Tried { plans: plans.iter().enumerate().map(|(at, (index, _))| (*index, at)).collect(), trial };
         let mut refused: BTreeMap<usize, Vec<Diagnostic>> = BTreeMap::new();
@@ -183,16 +182,6 @@ impl Session {
             gone.extend(self.conclude(tried, index, Fate::TakenBack).await?);
         }
         Ok(gone)
-    }
-
-    /// An executor that only tries.
-    pub(crate) fn trying(&self) -> Executor {
-        // It tells of no step, because it carries none out.
-        let (events, _unheard) = tokio::sync::mpsc::channel(1);
-        Executor::new(self.cluster.clone(), self.store.clone(), events)
-            .clock(std::sync::Arc::clone(&self.clock))
-            .probe(std::sync::Arc::clone(&self.probe))
-            .stop(self.stop.clone())
     }
 
     /// Says what a trial that was not concluded leaves behind.

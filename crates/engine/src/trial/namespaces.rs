@@ -12,7 +12,7 @@ use landfall_store::{NewOperation, OperationState};
 use serde_json::Value;
 
 use super::request::{is_tried, object_of};
-use super::{AT_ONCE, MadeNamespace, Trial, Tried, seen_digest};
+use super::{AT_ONCE, MadeNamespace, NewId, Trial, Tried, seen_digest};
 use crate::Error;
 use crate::desired::Task;
 use crate::entry::{Intent, Outcome};
@@ -48,7 +48,7 @@ impl Executor {
         &self,
         plans: &[&Plan],
         index: usize,
-        new_id: &(dyn Fn() -> String + Sync),
+        new_id: NewId<'_>,
         trying: &mut Trying,
     ) -> Result<(), Error> {
         let plan = plans[index];
@@ -222,10 +222,7 @@ impl Executor {
     }
 
     /// Ends the trial of one plan: its namespaces stay or go. Answers those that went.
-    ///
-    /// # Errors
-    /// [`Error::Cluster`] and [`Error::Store`]; the trial is left open then, for the next one to conclude.
-    pub async fn conclude_trial(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Vec<ObjectKey>, Error> {
+    pub(crate) async fn conclude_trial(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Vec<ObjectKey>, Error> {
         self.hold();
         let concluded = self.conclude_held(trial, plan, fate).await;
         self.let_go();

@@ -72,18 +72,18 @@ pub(super) async fn refuse_invalid(
     if session.as_helm() {
         return Ok(());
     }
-    let (runner, listener) = session.runner(journal);
-    let tried = runner.try_out(prepared).await;
-    let tried = match tried {
+    let (conductor, listener) = session.conductor(journal);
+    let tried = match conductor.try_out(&[&prepared.plan]).await {
         Ok(trial) => {
+            prepared.adopt(&trial.made);
             let fate = if trial.is_refused() { Fate::TakenBack } else { Fate::Kept };
-            runner.conclude_trial(&trial, fate).await.map(|gone| (trial, gone))
+            conductor.conclude_trial(&trial, 0, fate).await.map(|gone| (trial, gone))
         }
         Err(error) => Err(error),
     };
-    drop(runner);
+    drop(conductor);
     let _ended = listener.await;
-    let (trial, gone) = tried.map_err(|error| told(&error))?;
+    let (trial, gone) = tried.map_err(|error| told(&error.into()))?;
     for remark in trial::remarks(&trial, 0) {
         (session.world.show)(&remark);
     }

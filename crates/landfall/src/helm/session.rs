@@ -8,8 +8,8 @@ use landfall_chart::{Dialect, Lookup};
 use landfall_cluster::Cluster;
 use landfall_delivery::LiveLookup;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_engine::{Event, NoProbe, Probe, WallClock};
-use landfall_release::{Delivered, Driver, Error, Prepared, Record, Recovery, Releases, Runner};
+use landfall_engine::{Conductor, Event, NoProbe, Probe, Recovery, WallClock};
+use landfall_release::{Delivered, Driver, Error, Prepared, Record, Releases};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -126,9 +126,9 @@ impl Session<'_> {
         if !journal.alone {
             return Ok(());
         }
-        let (runner, listener) = self.runner(journal);
-        let recovery = runner.recover(name, PATIENCE).await;
-        drop(runner);
+        let (conductor, listener) = self.conductor(journal);
+        let recovery = conductor.recover(&self.releases, name, PATIENCE).await;
+        drop(conductor);
         let _ended = listener.await;
         let note = match recovery {
             Ok(Recovery::Clean) | Err(Error::Pending { .. }) => return Ok(()),
@@ -147,11 +147,11 @@ impl Session<'_> {
 
     /// Carries an operation out; logs of hooks go to standard error.
     pub(super) async fn run(&self, prepared: &Prepared, journal: &Journal) -> Result<Delivered, Stop> {
-        let (runner, listener) = self.runner(journal);
-        let outcome = runner.run(prepared).await;
+        let (conductor, listener) = self.conductor(journal);
+        let outcome = conductor.run(&self.releases, prepared).await;
         let outcome = match outcome {
             Err(Error::Engine(landfall_engine::Error::Interrupted)) => {
-                let given_up = runner.give_up(prepared, "context canceled").await;
+                let given_up = conductor.give_up(&self.releases, prepared).await;
                 given_up.map_err(|error| told(&error)).and_then(|()| {
                     Err(Stop::said(
                         "context canceled",
@@ -162,12 +162,12 @@ impl Session<'_> {
             Err(error) => Err(told(&error)),
             Ok(delivered) => Ok(delivered),
         };
-        drop(runner);
+        drop(conductor);
         let _ended = listener.await;
         outcome
     }
 
-    pub(super) fn runner(&self, journal: &Journal) -> (Runner, tokio::task::JoinHandle<()>) {
+    pub(super) fn conductor(&self, journal: &Journal) -> (Conductor, tokio::task::JoinHandle<()>) {
         let (events, mut receiver) = mpsc::channel(256);
         let listener = tokio::spawn(async move {
             while let Some(event) = receiver.recv().await {
@@ -176,8 +176,9 @@ impl Session<'_> {
                 }
             }
         });
-        let runner = Runner {
-            releases: self.releases.clone(),
+        let conductor = Conductor {
+            cluster: self.cluster().clone(),
+            clock: Arc::new(WallClock),
             store: journal.store.clone(),
             events,
             probe: match &self.world.context.probe {
@@ -187,7 +188,7 @@ impl Session<'_> {
             stop: self.stop.clone(),
             new_id: Arc::new(|| ulid::Ulid::generate().to_string()),
         };
-        (runner, listener)
+        (conductor, listener)
     }
 
     /// Says that a release's operation is cancelled, and ends it, on Ctrl-C or SIGTERM.

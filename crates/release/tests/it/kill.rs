@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use landfall_engine::{Error as EngineError, Killed, Probe};
+use landfall_engine::{Error as EngineError, Killed, Probe, Recovery};
 use landfall_object::Object;
-use landfall_release::{Error, InstallOptions, Prepared, Recovery, UninstallOptions, UpgradeOptions};
+use landfall_release::{Error, InstallOptions, Prepared, UninstallOptions, UpgradeOptions};
 
 use crate::charts::{content, deployment, job_hook, web};
 use crate::deliver::waiting;
@@ -100,20 +100,20 @@ async fn every_kill_of(which: &str) {
         let (killed, _) = place.run_with(&prepared, Points::new(Some(index))).await;
         let killed = killed.expect_err("is killed");
         assert!(matches!(killed, Error::Engine(EngineError::Killed(_))), "{point}: {killed}");
-        let (runner, mut told) = place.runner(Arc::new(landfall_engine::NoProbe));
+        let (conductor, mut told) = place.conductor(Arc::new(landfall_engine::NoProbe));
         let drain = tokio::spawn(async move { while told.recv().await.is_some() {} });
-        let recovery = runner.recover("web", Duration::from_secs(900)).await.expect("recovers");
+        let recovery = conductor.recover(&place.releases(), "web", Duration::from_secs(900)).await.expect("recovers");
         match recovery {
             Recovery::Resumed(_) => {}
             // Before the operation was written down nothing had been done, after its end nothing was left to do.
             Recovery::Clean if point == "before operation" => {
-                runner.run(&prepared).await.expect("runs");
+                conductor.run(&place.releases(), &prepared).await.expect("runs");
             }
             Recovery::Clean if point == "after end" => {}
             other => panic!("{point}: {other:?}"),
         }
         assert_eq!(end_state(&place).await, wanted, "killed at {point}");
-        drop(runner);
+        drop(conductor);
         drain.await.expect("ends");
     }
 }
@@ -168,12 +168,12 @@ async fn a_hook_that_ended_and_went_while_nobody_watched_has_succeeded() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), gone).await.expect("the Job ends and goes");
-    let (runner, mut told) = place.runner(Arc::new(landfall_engine::NoProbe));
+    let (conductor, mut told) = place.conductor(Arc::new(landfall_engine::NoProbe));
     let drain = tokio::spawn(async move { while told.recv().await.is_some() {} });
-    let recovery = runner.recover("web", Duration::from_secs(900)).await.expect("recovers");
+    let recovery = conductor.recover(&place.releases(), "web", Duration::from_secs(900)).await.expect("recovers");
     let Recovery::Resumed(delivered) = recovery else { panic!("is resumed: {recovery:?}") };
     assert_eq!(delivered.report.failure, None);
     assert_eq!(delivered.record.hooks[0].last_run.phase, "Succeeded");
-    drop(runner);
+    drop(conductor);
     drain.await.expect("ends");
 }

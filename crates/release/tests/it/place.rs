@@ -2,9 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use landfall_cluster::Cluster;
-use landfall_engine::{Clock, Event, NoProbe, Probe, WallClock};
+use landfall_engine::{Clock, Conductor, Event, NoProbe, Probe, WallClock};
 use landfall_object::{Gvk, Object, ObjectKey};
-use landfall_release::{Delivered, Error, Prepared, Releases, Runner};
+use landfall_release::{Delivered, Error, Prepared, Releases};
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -50,17 +50,18 @@ impl Place {
         self.run_with(prepared, Arc::new(NoProbe)).await.0
     }
 
-    pub(crate) fn runner(&self, probe: Arc<dyn Probe>) -> (Runner, mpsc::Receiver<Event>) {
+    pub(crate) fn conductor(&self, probe: Arc<dyn Probe>) -> (Conductor, mpsc::Receiver<Event>) {
         let (events, told) = mpsc::channel(1000);
-        let runner = Runner {
-            releases: self.releases(),
+        let conductor = Conductor {
+            cluster: self.cluster.clone(),
             store: self.store.clone(),
             events,
+            clock: Arc::clone(&self.clock),
             probe,
             stop: CancellationToken::new(),
             new_id: Arc::new(|| format!("op-{:06}", NEXT.fetch_add(1, Ordering::Relaxed))),
         };
-        (runner, told)
+        (conductor, told)
     }
 
     pub(crate) async fn run_with(
@@ -68,9 +69,9 @@ impl Place {
         prepared: &Prepared,
         probe: Arc<dyn Probe>,
     ) -> (Result<Delivered, Error>, Vec<Event>) {
-        let (runner, mut told) = self.runner(probe);
-        let result = runner.run(prepared).await;
-        drop(runner);
+        let (conductor, mut told) = self.conductor(probe);
+        let result = conductor.run(&self.releases(), prepared).await;
+        drop(conductor);
         let mut events = Vec::new();
         while let Some(event) = told.recv().await {
             events.push(event);

@@ -1,0 +1,200 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use landfall_cluster::{Cluster, DeleteOptions};
+use landfall_object::ObjectKey;
+use landfall_store::{OperationRow, OperationState, Store};
+use tokio::sync::mpsc::Sender;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::door::{Begun, Door};
+use crate::event::Event;
+use crate::executor::{Executor, RunOptions, not_resumable};
+use crate::ledger::{Ending, Ledger, NoLedger};
+use crate::plan::Plan;
+use crate::report::{Report, StepResult};
+use crate::trial::{Fate, Trial};
+use crate::{Behind, Error, NoProbe, Probe, WallClock};
+
+/// Carries operations of all doors out, and brings to an end what others left open.
+///
+/// Each call works on its own, so that many may be under way on one conductor; a future that is dropped leaves its
+/// operation as a killed process would: open in the journal, to be gone on with.
+#[derive(Clone)]
+pub struct Conductor {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// The journal.
+    pub store: Store,
+    /// Where progress is told; events that nobody receives are dropped.
+    pub events: Sender<Event>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// A listener at the edges of journal writes and effects.
+    pub probe: Arc<dyn Probe>,
+    /// Ends runs cleanly: no further step is begun, the journal keeps what was done.
+    pub stop: CancellationToken,
+    /// Makes an operation's id: a new ULID each time.
+    pub new_id: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What was found of an earlier operation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recovery<E, R> {
+    /// Nothing is left open.
+    Clean,
+    /// An operation that a process left behind was brought to its end.
+    Resumed(Box<E>),
+    /// A record whose operation nobody remembers was repaired.
+    Repaired(Box<R>),
+}
+
+impl Conductor {
+    /// On the machine's clock, without a probe.
+    pub fn new(
+        cluster: Cluster,
+        store: Store,
+        events: Sender<Event>,
+        new_id: Arc<dyn Fn() -> String + Send + Sync>,
+    ) -> Self {
+        let (clock, probe) = (Arc::new(WallClock), Arc::new(NoProbe));
+        Conductor { cluster, store, events, clock, probe, stop: CancellationToken::new(), new_id }
+    }
+
+    /// Carries an operation out, from its first step.
+    ///
+    /// One that fails is an end, too, undone where its door wants that; an error means that it was refused or broken off.
+    ///
+    /// # Errors
+    /// [`Error::LiveChanged`] and [`Error::Busy`] before anything is touched; [`Error::Interrupted`],
+    /// [`Error::Store`] and [`Error::Ledger`] with the operation left open, for [`Conductor::recover`].
+    pub async fn run<D: Door>(&self, door: &D, operation: &D::Operation) -> Result<D::Ended, D::Error> {
+        let (plan, course) = D::parts(operation);
+        let keeper = Arc::new(door.keeper(course, plan, Begun::Now(self.clock.now())));
+        let detail = serde_json::to_value(course)
+            .map_err(|error| Error::Store(landfall_store::Error::Damaged { what: error.to_string() }))?;
+        let options = RunOptions { operation: (self.new_id)(), detail };
+        let executor = self.executor(Arc::clone(&keeper) as Arc<dyn Ledger>, door.on_failure(course).behind);
+        let report = executor.run(plan, options).await?;
+        self.conclude(door, course, &keeper, report).await
+    }
+
+    /// Goes on with an operation that a process left behind.
+    ///
+    /// # Errors
+    /// [`Error::NotResumable`] when it cannot be read or has ended; otherwise as [`Conductor::run`].
+    pub async fn resume<D: Door>(&self, door: &D, operation: &OperationRow) -> Result<D::Ended, D::Error> {
+        let broken = |error: serde_json::Error| not_resumable(&operation.id, &error.to_string());
+        let course: D::Course = serde_json::from_value(operation.detail.clone()).map_err(broken)?;
+        let plan: Plan = serde_json::from_value(operation.plan.clone()).map_err(broken)?;
+        let begun = operation.started_at.parse().unwrap_or_else(|_| self.clock.now());
+        let keeper = Arc::new(door.keeper(&course, &plan, Begun::Before(begun)));
+        let executor = self.executor(Arc::clone(&keeper) as Arc<dyn Ledger>, door.on_failure(&course).behind);
+        let report = executor.resume(operation, &plan).await?;
+        self.conclude(door, &course, &keeper, report).await
+    }
+
+    /// Brings to an end whatever an earlier process left open on a target.
+    ///
+    /// To be called by whoever holds the store alone: an operation open in the journal then belongs to a dead process.
+    /// A record that says of an operation that it is under way, and that the journal does not know (the store was lost,
+    /// or it was another program's), is repaired by its door once it is older than `patience`.
+    ///
+    /// # Errors
+    /// As [`Conductor::run`], and what the door says of a record that is younger.
+    pub async fn recover<D: Door>(
+        &self,
+        door: &D,
+        target: &D::Target,
+        patience: Duration,
+    ) -> Result<Recovery<D::Ended, D::Repaired>, D::Error> {
+        let open = self.store.running_operation(&door.target(target)).await.map_err(Error::Store)?;
+        if let Some(operation) = open {
+            return Ok(Recovery::Resumed(Box::new(self.resume(door, &operation).await?)));
+        }
+        let repaired = door.repair(target, patience).await?;
+        Ok(repaired.map_or(Recovery::Clean, |repaired| Recovery::Repaired(Box::new(repaired))))
+    }
+
+    /// Ends an operation that was interrupted for good: its record says that it failed, nothing resumes it, and it is
+    /// undone where its door wants that.
+    ///
+    /// # Errors
+    /// What the cluster or the journal refuses with.
+    pub async fn give_up<D: Door>(&self, door: &D, operation: &D::Operation) -> Result<(), D::Error> {
+        let (plan, course) = D::parts(operation);
+        let keeper = door.keeper(course, plan, Begun::Now(self.clock.now()));
+        keeper.ended(Ending::GivenUp).await?;
+        self.abandon(&plan.target).await?;
+        self.undo(door, course).await?;
+        Ok(())
+    }
+
+    /// Ends what is open on a target as failed, without going on with it: its steps come again.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn abandon(&self, target: &str) -> Result<(), Error> {
+        if let Some(open) = self.store.running_operation(target).await? {
+            let now = self.clock.now().to_string();
+            self.store.finish_operation(&open.id, OperationState::Failed, &now).await?;
+        }
+        Ok(())
+    }
+
+    /// Tries the steps of plans that are to be carried out one after another, all before the first of them.
+    ///
+    /// Namespaces that the plans bring are made, because no server tries an object in one that is not there. They stay
+    /// until [`Conductor::conclude_trial`] says what becomes of them; a process that dies in between leaves them to the
+    /// next trial on the same target, which goes on with them.
+    ///
+    /// # Errors
+    /// [`Error::Cluster`] when the cluster cannot be reached, [`Error::Interrupted`], [`Error::Store`].
+    pub async fn try_out(&self, plans: &[&Plan]) -> Result<Trial, Error> {
+        self.executor(Arc::new(NoLedger), Behind::NotBegun).try_out(plans, &*self.new_id).await
+    }
+
+    /// Ends the trial of one plan: its namespaces stay or go. Answers those that went.
+    ///
+    /// # Errors
+    /// [`Error::Cluster`] and [`Error::Store`]; the trial is left open then, for the next one to conclude.
+    pub async fn conclude_trial(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Vec<ObjectKey>, Error> {
+        self.executor(Arc::new(NoLedger), Behind::NotBegun).conclude_trial(trial, plan, fate).await
+    }
+
+    fn executor(&self, ledger: Arc<dyn Ledger>, behind: Behind) -> Executor {
+        Executor::new(self, ledger, behind)
+    }
+
+    /// What becomes of an operation that has come to its end: nothing more, or it is undone.
+    async fn conclude<D: Door>(
+        &self,
+        door: &D,
+        course: &D::Course,
+        keeper: &D::Keeper,
+        report: Report,
+    ) -> Result<D::Ended, D::Error> {
+        if report.succeeded() {
+            return Ok(door.ended(keeper, report, None));
+        }
+        if door.on_failure(course).created_goes {
+            let created: Vec<ObjectKey> = report.with(StepResult::Created).cloned().collect();
+            for key in created.iter().rev() {
+                // Best effort, as Helm: what cannot be deleted is found by the next upgrade.
+                let _ = self.cluster.delete(key, &DeleteOptions::default()).await;
+            }
+        }
+        let undone = self.undo(door, course).await?;
+        Ok(door.ended(keeper, report, undone))
+    }
+
+    /// Undoes a failed operation by another one, where its door wants that and has one.
+    async fn undo<D: Door>(&self, door: &D, course: &D::Course) -> Result<Option<D::Ended>, D::Error> {
+        match door.undo(course).await? {
+            // Boxed: an operation that undoes is never undone itself.
+            Some(operation) => Box::pin(self.run(door, &operation)).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
