@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use landfall_cluster::Readiness;
 use landfall_object::{Object, ObjectKey};
 
-use super::{Judge, Scene, Watched, judged};
+use super::judge::judged;
+use super::{Judge, Scene, Watched};
 use crate::executor::Executor;
 
 /// Kinds whose refused pods show in events alone.

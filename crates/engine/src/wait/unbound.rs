@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use landfall_cluster::ListOptions;
 use landfall_object::{Gvk, Object, ObjectKey};
 
-use super::{FAILING_TO_CREATE, storage_class};
+use super::FAILING_TO_CREATE;
+use super::judge::signed;
 use crate::executor::Executor;
 
 /// The scheduler's words for a pod whose claims have no volume yet, though they do not wait for a pod.
@@ -38,8 +39,7 @@ impl Executor {
     fn has_waited(&self, pod: &Object) -> bool {
         let scheduled = pod.condition("PodScheduled");
         let since = scheduled.and_then(|it| it["lastTransitionTime"].as_str()?.parse::<Timestamp>().ok());
-        let patience = jiff::SignedDuration::try_from(FAILING_TO_CREATE).unwrap_or_default();
-        since.is_some_and(|since| self.clock.now().duration_since(since) >= patience)
+        since.is_some_and(|since| self.clock.now().duration_since(since) >= signed(FAILING_TO_CREATE))
     }
 
     /// The pod's claims that have no volume.
@@ -82,4 +82,9 @@ impl Executor {
         };
         Some(volumes.iter().any(fits))
     }
+}
+
+/// The kind of what makes volumes.
+pub(super) fn storage_class() -> Gvk {
+    Gvk::new("storage.k8s.io", "v1", "StorageClass")
 }
