@@ -6,8 +6,9 @@
 //!                                             ├─► compile.rs ─► engine: Desired ─► Plan
 //! live objects that the application tracks ───┘        PreSync · Sync · PostSync · SyncFail, waves, hooks, prune
 //!
-//! status.rs   what the plan and the health of its objects mean for the Application's status
-//! sync.rs     prepare; keep the status while the engine's conductor carries a sync out or goes on with it
+//! sync.rs, removal.rs   what the engine asks on the way: where objects go, which live ones are to be known
+//! applications.rs       the door: what is known of an Application; the engine's conductor carries its sync out
+//! keeper.rs, status.rs  the Application's status meanwhile and afterwards
 //! ```
 //!
 //! Reads what Argo CD's users write (`argoproj.io/v1alpha1`), with Argo CD's meaning. Rendering a source is delivery's:
@@ -16,17 +17,21 @@
 //! Invariant: nothing is pruned that does not carry this application's own tracking annotation.
 
 mod annotations;
+mod applications;
 mod compile;
 mod error;
 mod fault;
 mod glob;
+mod keeper;
 mod project;
+mod removal;
 mod spec;
 mod status;
 mod sync;
 mod tracking;
 
 pub use annotations::{HookType, ResourceOptions};
+pub use applications::Applications;
 pub use compile::{Compiled, HealthWait, Target, compile};
 pub use error::Error;
 pub use fault::{Fault, FieldStep};
@@ -36,5 +41,5 @@ pub use spec::{
     SyncOptions, SyncPolicy,
 };
 pub use status::{ResourceStatus, SyncStatus, compared, health_of};
-pub use sync::{Applications, PreparedSync, SyncRequest, Synced};
+pub use sync::{PreparedSync, SyncRequest, Synced};
 pub use tracking::{TRACKING_ANNOTATION, tracking_id};

@@ -17,6 +17,20 @@ pub enum Scope {
     Cluster,
 }
 
+impl Scope {
+    /// An object of such a kind, with the namespace it will live in: `namespace` where it names none, none where its
+    /// kind has none.
+    #[must_use]
+    pub fn place(self, mut object: Object, namespace: &str) -> Object {
+        match self {
+            Scope::Namespaced if object.namespace().is_none() => object.set_namespace(namespace),
+            Scope::Namespaced => {}
+            Scope::Cluster => drop(object.metadata_mut().remove("namespace")),
+        }
+        object
+    }
+}
+
 /// A kind as the cluster serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
@@ -233,15 +247,9 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::NoMatch`] naming the object.
-    pub async fn place(&self, mut object: Object, namespace: &str) -> Result<Object, Error> {
-        match self.resource_of(&object.key()).await?.scope {
-            Scope::Namespaced if object.namespace().is_none() => object.set_namespace(namespace),
-            Scope::Namespaced => {}
-            Scope::Cluster => {
-                object.metadata_mut().remove("namespace");
-            }
-        }
-        Ok(object)
+    pub async fn place(&self, object: Object, namespace: &str) -> Result<Object, Error> {
+        let scope = self.resource_of(&object.key()).await?.scope;
+        Ok(scope.place(object, namespace))
     }
 
     /// Forgets what discovery has learnt: to be called after a CRD or an APIService has changed.

@@ -7,21 +7,21 @@ use landfall_apps::{Applications, HealthWait, PreparedSync, Project, SyncRequest
 use landfall_chart::RenderedUnit;
 use landfall_cluster::Propagation;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_engine::Recovery;
+use landfall_engine::{Kinds, Recovery};
 use landfall_object::{Gvk, ObjectKey};
 use landfall_release::{HookRuns, manifest_objects};
 
 use crate::session::{Progress, Session};
 use crate::summary::{Outcome, UnitSummary, changes, unchanged};
 use crate::unit::{BoundApplication, Unit};
-use crate::up::{Kinds, UpOptions};
+use crate::up::UpOptions;
 
 /// Where the applications room remembers which objects belong to which Application.
 const FACTS: &str = "application-resources";
 
 impl Session {
     fn applications(&self) -> Applications {
-        self.applications_expecting(Kinds::new())
+        self.applications_expecting(Kinds::default())
     }
 
     /// Applications where kinds that are not served yet come with the delivery.

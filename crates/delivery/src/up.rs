@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_chart::{Capabilities, Operation, RenderedUnit, Tracing};
-use landfall_cluster::Scope;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_engine::{Fate, kinds_defined};
+use landfall_engine::{Fate, Kinds};
 use landfall_object::Object;
 use landfall_project::Environment;
 use landfall_release::{
@@ -105,9 +104,6 @@ pub(crate) struct Ready<'u> {
     expected: Kinds,
 }
 
-/// Group and kind of what comes, with its scope.
-pub(crate) type Kinds = BTreeMap<(String, String), Scope>;
-
 impl Ready<'_> {
     fn expected(&self) -> &Kinds {
         &self.expected
@@ -186,7 +182,7 @@ impl Session {
         }
         self.offer(&ready).await?;
         self.check_objects(&mut ready, &mut summaries, options.references).await?;
-        let kinds = kinds_defined(definitions(&ready).collect::<Vec<_>>().iter());
+        let kinds = Kinds::defined(&definitions(&ready).collect::<Vec<_>>());
         for (_, one) in &mut ready {
             one.expected.clone_from(&kinds);
         }
@@ -271,7 +267,7 @@ impl Session {
         }
         self.offer(&ready).await?;
         self.check_objects(&mut ready, &mut BTreeMap::new(), options.references).await?;
-        let kinds = kinds_defined(definitions(&ready).collect::<Vec<_>>().iter());
+        let kinds = Kinds::defined(&definitions(&ready).collect::<Vec<_>>());
         for (_, one) in &mut ready {
             one.expected.clone_from(&kinds);
         }
@@ -339,7 +335,7 @@ impl Session {
             capabilities,
             same_turn: None,
             last: None,
-            expected: Kinds::new(),
+            expected: Kinds::default(),
         };
         if let Door::Release = unit.door {
             let history = self.releases(&unit.namespace).history(&unit.name).await;

@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_cluster::Scope;
 use landfall_object::{Object, ObjectKey};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -52,20 +51,6 @@ impl Desired {
         }
         keys
     }
-}
-
-/// Group and kind of each CustomResourceDefinition among the objects, with its scope.
-pub fn kinds_defined<'a>(objects: impl Iterator<Item = &'a Object>) -> BTreeMap<(String, String), Scope> {
-    objects
-        .filter(|object| object.kind() == "CustomResourceDefinition")
-        .filter_map(|object| {
-            let group = object.str_at("/spec/group")?.to_owned();
-            let kind = object.str_at("/spec/names/kind")?.to_owned();
-            let scope =
-                if object.str_at("/spec/scope") == Some("Cluster") { Scope::Cluster } else { Scope::Namespaced };
-            Some(((group, kind), scope))
-        })
-        .collect()
 }
 
 /// Compiles a wish against what is there; pure, and the same for the same inputs.

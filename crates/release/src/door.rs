@@ -6,10 +6,9 @@ use landfall_chart::Dialect;
 use landfall_engine::{Begun, Behind, Door, OnFailure, Plan, Report, StepResult};
 use landfall_object::ObjectKey;
 
+use crate::course::{Course, Prepared, Verb};
 use crate::keeper::Keeper;
-use crate::prepare::{
-    Course, DeployOptions, Force, HookRuns, Prepared, Remainder, RollbackOptions, UninstallOptions, Verb, Wait,
-};
+use crate::options::{DeployOptions, Force, HookRuns, Remainder, RollbackOptions, UninstallOptions, Wait};
 use crate::{Error, Record, Releases, Status};
 
 /// How an operation on a release has ended.
@@ -79,11 +78,8 @@ impl Door for Releases {
                 self.prepare_uninstall(name, &options).await.map(Some)
             }
             Verb::Upgrade => {
-                let history = self.history(name).await?;
-                let good = history.iter().rev().find(|record| {
-                    record.version != course.record.version
-                        && matches!(record.info.status, Status::Superseded | Status::Deployed)
-                });
+                let past = self.past(name).await?;
+                let good = past.good(course.record.version);
                 let Some(good) = good else { return Ok(None) };
                 let deploy = DeployOptions {
                     hooks,

@@ -6,7 +6,7 @@ use landfall_diag::Diagnose;
 use landfall_engine::{Ending, Error as EngineError, Failure, HookPhase, HookRun, Ledger, Plan};
 
 use crate::compile::namespace_object;
-use crate::prepare::{Course, Verb};
+use crate::course::{Course, Verb};
 use crate::{Error, LastRun, Record, Releases, Status, words};
 
 /// Keeps a release's records while the engine carries its plan out.

@@ -18,26 +18,37 @@
 mod codec;
 mod compile;
 mod content;
+mod course;
 mod door;
 mod error;
 mod keeper;
 mod manifest;
+mod moment;
 mod name;
+mod options;
 mod ownership;
+mod past;
 mod prepare;
 mod record;
 mod releases;
+mod settle;
+pub mod verbs;
+mod wish;
 mod words;
 
 pub use codec::{decode, encode};
 pub use content::{Content, CrdFile};
+pub use course::Prepared;
 pub use door::Delivered;
 pub use error::Error;
 pub use manifest::{ManifestObject, hook_objects, manifest_objects};
 pub use name::{ReleaseName, validate_release_name};
-pub use prepare::{
-    Apply, ArgoHooks, DeployOptions, Force, HookRuns, InstallOptions, OwnershipCheck, Pods, Prepared, Remainder,
-    RollbackOptions, TestFilter, TestOptions, UninstallOptions, UpgradeOptions, Wait, first_record,
+pub use options::{
+    Apply, ArgoHooks, DeployOptions, Force, HookRuns, InstallOptions, OwnershipCheck, Pods, Remainder, RollbackOptions,
+    TestFilter, TestOptions, UninstallOptions, UpgradeOptions, Wait,
 };
+pub use past::Past;
 pub use record::{HookRecord, Info, LastRun, Record, Status};
 pub use releases::{Driver, ListFilter, Releases};
+pub use verbs::first_record;
+pub use wish::Wish;

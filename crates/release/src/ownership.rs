@@ -1,7 +1,7 @@
 use landfall_object::{BUILT_IN, Object, SIMULATED};
 
 use crate::Error;
-use crate::prepare::OwnershipCheck;
+use crate::options::OwnershipCheck;
 
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 const RELEASE_NAME: &str = "meta.helm.sh/release-name";

@@ -1,9 +1,8 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use landfall_chart::Dialect;
-use landfall_cluster::{Cluster, DeleteOptions, ListOptions, Scope, WriteOptions};
-use landfall_engine::Clock;
+use landfall_cluster::{Cluster, DeleteOptions, ListOptions, WriteOptions};
+use landfall_engine::{Clock, Kinds};
 use landfall_object::{Gvk, ObjectKey};
 
 use crate::codec::{object, object_name, record};
@@ -64,7 +63,7 @@ pub struct Releases {
     pub(crate) clock: Arc<dyn Clock>,
     driver: Driver,
     dialect: Dialect,
-    pub(crate) expected: Arc<BTreeMap<(String, String), Scope>>,
+    pub(crate) expected: Arc<Kinds>,
 }
 
 impl Releases {
@@ -87,9 +86,9 @@ impl Releases {
         self
     }
 
-    /// The same, where kinds (group and kind) that are not served yet come before the release's turn.
+    /// The same, where kinds that are not served yet come before the release's turn.
     #[must_use]
-    pub fn expecting(mut self, kinds: BTreeMap<(String, String), Scope>) -> Self {
+    pub fn expecting(mut self, kinds: Kinds) -> Self {
         self.expected = Arc::new(kinds);
         self
     }

@@ -2,7 +2,7 @@
 
 use landfall_engine::{Action, Failure, FailureKind, HookEnd, Plan, Step, Task, WaitFor};
 
-use crate::prepare::Verb;
+use crate::course::Verb;
 
 /// What a Job's condition says when it has failed for good.
 const JOB_REASONS: [&str; 5] =

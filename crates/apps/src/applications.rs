@@ -1,0 +1,136 @@
+//! The Applications of a cluster: what is known of them, and how the engine carries their operations out.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use landfall_cluster::{Cluster, ListOptions, Propagation};
+use landfall_engine::{Begun, Clock, Door, Kinds, Plan, Report, StepResult};
+use landfall_object::{Object, ObjectKey};
+use landfall_store::Store;
+
+use crate::keeper::{Course, Keeper, seconds};
+use crate::removal::Removal;
+use crate::status::resource_key;
+use crate::sync::{PreparedSync, Sync, SyncRequest, Synced};
+use crate::tracking::owner;
+use crate::{Application, Error};
+
+/// Where the store keeps which objects belong to an application whose object the cluster does not hold.
+pub(crate) const FACTS: &str = "application-resources";
+/// Applications of a cluster, to be compared and synced.
+pub struct Applications {
+    /// The cluster, which is also each application's destination.
+    pub cluster: Cluster,
+    /// What belongs to an application whose object the cluster does not hold.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Kinds that are not served yet and come before the sync.
+    pub expected: Kinds,
+}
+
+impl Applications {
+    /// The live objects that belong to an application: those that its status names and, where the store knows more,
+    /// those, as far as they carry its tracking annotation.
+    ///
+    /// # Errors
+    /// What the cluster refuses with.
+    pub async fn tracked(&self, application: &Application) -> Result<Vec<Object>, Error> {
+        let mut keys: Vec<ObjectKey> = Vec::new();
+        if let Some(live) = self.read(application).await? {
+            keys.extend(live.list_at("/status/resources").iter().filter_map(resource_key));
+        }
+        if let Some(known) = self.store.fact(FACTS, &application.target()).await? {
+            let known: Vec<ObjectKey> = serde_json::from_value(known).unwrap_or_default();
+            keys.extend(known);
+        }
+        keys.sort();
+        keys.dedup();
+        let objects = self.cluster.get_all(&keys).await?;
+        Ok(objects.into_iter().filter(|object| owner(object) == Some(&application.name)).collect())
+    }
+
+    async fn read(&self, application: &Application) -> Result<Option<Object>, Error> {
+        match self.cluster.get(&application.key()).await {
+            Ok(live) => Ok(live),
+            // A cluster without Argo CD's kinds: the store alone remembers.
+            Err(landfall_cluster::Error::NoMatch { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Prepares a sync; also the way to compare.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKind`], [`Error::Shared`], [`Error::WipesOut`], and what planning refuses.
+    pub async fn prepare(&self, application: &Application, request: SyncRequest) -> Result<PreparedSync, Error> {
+        let tracked = self.tracked(application).await?;
+        let home = self.cluster.default_namespace();
+        let sync = Sync::new(application, request, tracked, home, self.expected.clone());
+        landfall_engine::prepare(&self.cluster, sync).await
+    }
+
+    /// Prepares the removal of all that an application delivered, in reverse order.
+    ///
+    /// # Errors
+    /// What planning refuses.
+    pub async fn prepare_delete(
+        &self,
+        application: &Application,
+        propagation: Propagation,
+    ) -> Result<PreparedSync, Error> {
+        let tracked = self.tracked(application).await?;
+        landfall_engine::prepare(&self.cluster, Removal::new(application, tracked, propagation)).await
+    }
+
+    /// All Applications that the cluster holds; none where it does not know the kind.
+    ///
+    /// # Errors
+    /// What the cluster refuses with; an Application that cannot be read is left out.
+    pub async fn list(&self) -> Result<Vec<Application>, Error> {
+        let gvk = landfall_object::Gvk::new("argoproj.io", "v1alpha1", "Application");
+        match self.cluster.list(&gvk, &ListOptions::default()).await {
+            Ok(objects) => Ok(objects.iter().filter_map(|object| Application::parse(object).ok()).collect()),
+            Err(landfall_cluster::Error::NoMatch { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Door for Applications {
+    type Target = Application;
+    type Operation = PreparedSync;
+    type Course = Course;
+    type Keeper = Keeper;
+    type Ended = Synced;
+    type Repaired = Infallible;
+    type Error = Error;
+
+    fn target(&self, application: &Application) -> String {
+        application.target()
+    }
+
+    fn parts(prepared: &PreparedSync) -> (&Plan, &Course) {
+        (&prepared.plan, &prepared.course)
+    }
+
+    fn keeper(&self, course: &Course, plan: &Plan, begun: Begun) -> Keeper {
+        let (started, resumed) = match begun {
+            Begun::Now(at) => (at, false),
+            Begun::Before(at) => (at, true),
+        };
+        Keeper {
+            started: seconds(started),
+            resumed,
+            cluster: self.cluster.clone(),
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            course: course.clone(),
+            plan: plan.clone(),
+        }
+    }
+
+    fn ended(&self, _: &Keeper, report: Report, _: Option<Synced>) -> Synced {
+        Synced { kept: report.with(StepResult::Kept).cloned().collect(), report }
+    }
+}
