@@ -9,6 +9,7 @@
 //! ```
 
 mod conflict;
+mod element;
 mod entry;
 mod set;
 mod typed;
@@ -18,8 +19,9 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 pub use conflict::{Conflict, Conflicts};
+pub use element::{Element, Scalar};
 pub use entry::{Entry, EntryError, Operation, entries, set_entries};
-pub use set::{Element, FieldSet, Scalar};
+pub use set::FieldSet;
 
 use crate::schema::Node;
 pub(crate) use typed::go_print;

@@ -1,144 +1,7 @@
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use serde_json::{Map, Value};
 
-use serde_json::{Map, Number, Value};
-
+use super::Element;
 use crate::schema::{Node, Structure};
-
-/// A scalar that identifies a list item.
-#[derive(Debug, Clone)]
-pub enum Scalar {
-    /// A number; compared by value.
-    Number(Number),
-    /// A string.
-    Text(String),
-    /// A boolean.
-    Bool(bool),
-    /// Null.
-    Null,
-}
-
-impl Scalar {
-    /// The scalar of a JSON value; `None` for lists and maps.
-    pub fn of(value: &Value) -> Option<Self> {
-        Some(match value {
-            Value::Number(number) => Self::Number(number.clone()),
-            Value::String(text) => Self::Text(text.clone()),
-            Value::Bool(value) => Self::Bool(*value),
-            Value::Null => Self::Null,
-            Value::Array(_) | Value::Object(_) => return None,
-        })
-    }
-
-    fn json(&self) -> Value {
-        match self {
-            Self::Number(number) => Value::Number(number.clone()),
-            Self::Text(text) => Value::String(text.clone()),
-            Self::Bool(value) => Value::Bool(*value),
-            Self::Null => Value::Null,
-        }
-    }
-
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Number(_) => 0,
-            Self::Text(_) => 1,
-            Self::Bool(_) => 2,
-            Self::Null => 3,
-        }
-    }
-}
-
-impl Ord for Scalar {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Number(a), Self::Number(b)) => match (a.as_i64(), b.as_i64()) {
-                (Some(a), Some(b)) => a.cmp(&b),
-                _ => a.as_f64().unwrap_or(0.0).total_cmp(&b.as_f64().unwrap_or(0.0)),
-            },
-            (Self::Text(a), Self::Text(b)) => a.cmp(b),
-            (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
-            _ => self.rank().cmp(&other.rank()),
-        }
-    }
-}
-
-impl PartialOrd for Scalar {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Scalar {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Scalar {}
-
-/// One step of a path; the order is the one paths are listed in.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Element {
-    /// A field of a map.
-    Field(String),
-    /// The list item with these key fields, sorted by name.
-    Key(Vec<(String, Scalar)>),
-    /// The item of a set.
-    Value(Scalar),
-    /// The item at a place.
-    Index(i64),
-}
-
-impl fmt::Display for Element {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Field(name) => write!(f, ".{name}"),
-            Self::Key(keys) => {
-                let keys: Vec<String> = keys.iter().map(|(name, value)| format!("{name}={}", value.json())).collect();
-                write!(f, "[{}]", keys.join(","))
-            }
-            Self::Value(value) => write!(f, "[={}]", value.json()),
-            Self::Index(at) => write!(f, "[{at}]"),
-        }
-    }
-}
-
-impl Element {
-    fn encode(&self) -> String {
-        match self {
-            Self::Field(name) => ["f:", name].concat(),
-            Self::Key(keys) => {
-                let keys: Map<String, Value> = keys.iter().map(|(name, value)| (name.clone(), value.json())).collect();
-                format!("k:{}", Value::Object(keys))
-            }
-            Self::Value(value) => format!("v:{}", value.json()),
-            Self::Index(at) => format!("i:{at}"),
-        }
-    }
-
-    fn decode(text: &str) -> Result<Self, String> {
-        let (letter, rest) = text.split_once(':').ok_or_else(|| format!("missing colon: {text}"))?;
-        let scalar = |text: &str| {
-            let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-            Scalar::of(&value).ok_or_else(|| format!("not a scalar: {text}"))
-        };
-        Ok(match letter {
-            "f" => Self::Field(rest.to_owned()),
-            "v" => Self::Value(scalar(rest)?),
-            "i" => Self::Index(rest.parse().map_err(|_| format!("not an index: {rest}"))?),
-            "k" => {
-                let keys: Map<String, Value> = serde_json::from_str(rest).map_err(|error| error.to_string())?;
-                let keys = keys.into_iter().map(|(name, value)| {
-                    Scalar::of(&value).map(|value| (name, value)).ok_or_else(|| format!("not a scalar key: {rest}"))
-                });
-                Self::Key(keys.collect::<Result<_, _>>()?)
-            }
-            _ => return Err(format!("unknown path element: {text}")),
-        })
-    }
-}
 
 /// What becomes of the fields below an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,11 +13,28 @@ pub(super) enum Below {
 }
 
 /// A set of fields. A field may be in it with or without what is below it.
+///
+/// Every write to an object reads, compares and writes such sets, so that a level is one sorted list and no tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldSet {
-    members: BTreeSet<Element>,
-    /// Never holds an empty set.
-    children: BTreeMap<Element, FieldSet>,
+    /// Sorted by element; none that is neither a member nor has one below.
+    branches: Vec<Branch>,
+}
+
+/// An element of a level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Branch {
+    element: Element,
+    /// Whether the element itself is in the set.
+    is_member: bool,
+    /// What is in it below the element.
+    below: FieldSet,
+}
+
+impl Branch {
+    fn is_empty(&self) -> bool {
+        !self.is_member && self.below.is_empty()
+    }
 }
 
 impl FieldSet {
@@ -170,7 +50,26 @@ impl FieldSet {
 
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.children.is_empty()
+        self.branches.is_empty()
+    }
+
+    /// The branch of an element, made if there is none: the caller puts something into it.
+    fn branch(&mut self, element: Element) -> &mut Branch {
+        let at = match self.branches.last() {
+            // Most sets are filled in order.
+            Some(last) if last.element < element => self.branches.len(),
+            _ => match self.branches.binary_search_by(|branch| branch.element.cmp(&element)) {
+                Ok(at) => return &mut self.branches[at],
+                Err(at) => at,
+            },
+        };
+        self.branches.insert(at, Branch { element, is_member: false, below: Self::default() });
+        &mut self.branches[at]
+    }
+
+    fn find(&self, element: &Element) -> Option<&Branch> {
+        let at = self.branches.binary_search_by(|branch| branch.element.cmp(element)).ok()?;
+        Some(&self.branches[at])
     }
 
     /// Adds a path; the empty path is not a field.
@@ -178,50 +77,50 @@ impl FieldSet {
         let Some((last, parents)) = path.split_last() else { return };
         let mut set = self;
         for parent in parents {
-            set = set.children.entry(parent.clone()).or_default();
+            set = &mut set.branch(parent.clone()).below;
         }
-        set.members.insert(last.clone());
+        set.branch(last.clone()).is_member = true;
     }
 
     /// Whether exactly this path is in it.
     pub fn has(&self, path: &[Element]) -> bool {
         match path {
             [] => false,
-            [last] => self.members.contains(last),
-            [first, rest @ ..] => self.children.get(first).is_some_and(|child| child.has(rest)),
+            [last] => self.has_member(last),
+            [first, rest @ ..] => self.find(first).is_some_and(|branch| branch.below.has(rest)),
         }
     }
 
     pub(super) fn has_member(&self, element: &Element) -> bool {
-        self.members.contains(element)
+        self.find(element).is_some_and(|branch| branch.is_member)
     }
 
+    /// What is in it below an element.
     pub(super) fn child(&self, element: &Element) -> Option<&Self> {
-        self.children.get(element)
+        self.find(element).map(|branch| &branch.below).filter(|below| !below.is_empty())
     }
 
-    /// Moves on what is below an element: it stays, changed, or the element becomes a member itself.
+    /// Looks at what is below each element, and may change it.
     pub(super) fn for_each_child(&mut self, mut each: impl FnMut(&Element, &mut Self) -> Below) {
-        let mut whole = Vec::new();
-        self.children.retain(|element, child| match each(element, child) {
-            Below::Stays => !child.is_empty(),
-            Below::IsWhole => {
-                whole.push(element.clone());
-                false
+        for branch in self.branches.iter_mut().filter(|branch| !branch.below.is_empty()) {
+            if each(&branch.element, &mut branch.below) == Below::IsWhole {
+                branch.is_member = true;
+                branch.below = Self::default();
             }
-        });
-        self.members.extend(whole);
+        }
+        self.branches.retain(|branch| !branch.is_empty());
     }
 
     pub(super) fn add_member(&mut self, element: Element) {
-        self.members.insert(element);
+        self.branch(element).is_member = true;
     }
 
     pub(super) fn set_child(&mut self, element: Element, child: Self) {
-        if child.is_empty() {
-            self.children.remove(&element);
-        } else {
-            self.children.insert(element, child);
+        if !child.is_empty() {
+            self.branch(element).below = child;
+        } else if let Ok(at) = self.branches.binary_search_by(|branch| branch.element.cmp(&element)) {
+            self.branches[at].below = child;
+            self.branches.retain(|branch| !branch.is_empty());
         }
     }
 
@@ -233,12 +132,12 @@ impl FieldSet {
     }
 
     fn collect(&self, prefix: &mut Vec<Element>, paths: &mut Vec<Vec<Element>>) {
-        for member in &self.members {
-            paths.push(prefix.iter().chain([member]).cloned().collect());
+        for branch in self.branches.iter().filter(|branch| branch.is_member) {
+            paths.push(prefix.iter().chain([&branch.element]).cloned().collect());
         }
-        for (element, child) in &self.children {
-            prefix.push(element.clone());
-            child.collect(prefix, paths);
+        for branch in self.branches.iter().filter(|branch| !branch.below.is_empty()) {
+            prefix.push(branch.element.clone());
+            branch.below.collect(prefix, paths);
             prefix.pop();
         }
     }
@@ -252,100 +151,103 @@ impl FieldSet {
     /// What is in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        let mut union = self.clone();
-        union.members.extend(other.members.iter().cloned());
-        for (element, child) in &other.children {
-            let merged = match union.children.get(element) {
-                Some(own) => own.union(child),
-                None => child.clone(),
-            };
-            union.children.insert(element.clone(), merged);
+        let mut branches = Vec::with_capacity(self.branches.len().max(other.branches.len()));
+        let mut theirs = other.branches.iter().peekable();
+        for own in &self.branches {
+            while let Some(branch) = theirs.next_if(|branch| branch.element < own.element) {
+                branches.push(branch.clone());
+            }
+            branches.push(match theirs.next_if(|branch| branch.element == own.element) {
+                Some(branch) => Branch {
+                    element: own.element.clone(),
+                    is_member: own.is_member || branch.is_member,
+                    below: own.below.union(&branch.below),
+                },
+                None => own.clone(),
+            });
         }
-        union
+        branches.extend(theirs.cloned());
+        Self { branches }
+    }
+
+    /// The set made of each branch with the other set's branch of the same element.
+    fn with_each(&self, other: &Self, join: impl Fn(&Branch, Option<&Branch>) -> (bool, Self)) -> Self {
+        let mut theirs = other.branches.iter().peekable();
+        let joined = self.branches.iter().map(|own| {
+            while theirs.next_if(|branch| branch.element < own.element).is_some() {}
+            let (is_member, below) = join(own, theirs.next_if(|branch| branch.element == own.element));
+            (own, is_member, below)
+        });
+        let branches = joined
+            .filter(|(_, is_member, below)| *is_member || !below.is_empty())
+            .map(|(own, is_member, below)| Branch { element: own.element.clone(), is_member, below })
+            .collect();
+        Self { branches }
     }
 
     /// What is in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        let mut set =
-            Self { members: self.members.intersection(&other.members).cloned().collect(), children: BTreeMap::new() };
-        for (element, child) in &self.children {
-            if let Some(others) = other.children.get(element) {
-                set.set_child(element.clone(), child.intersection(others));
-            }
-        }
-        set
+        self.with_each(other, |own, branch| match branch {
+            Some(branch) => (own.is_member && branch.is_member, own.below.intersection(&branch.below)),
+            None => (false, Self::default()),
+        })
     }
 
     /// What is in this and not in the other; what is below a field of the other stays.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        let mut set =
-            Self { members: self.members.difference(&other.members).cloned().collect(), children: BTreeMap::new() };
-        for (element, child) in &self.children {
-            let rest = match other.children.get(element) {
-                Some(others) => child.difference(others),
-                None => child.clone(),
-            };
-            set.set_child(element.clone(), rest);
-        }
-        set
+        self.with_each(other, |own, branch| match branch {
+            Some(branch) => (own.is_member && !branch.is_member, own.below.difference(&branch.below)),
+            None => (own.is_member, own.below.clone()),
+        })
     }
 
     /// What is in this, and neither in the other nor below a field of it.
     #[must_use]
     pub fn recursive_difference(&self, other: &Self) -> Self {
-        let mut set =
-            Self { members: self.members.difference(&other.members).cloned().collect(), children: BTreeMap::new() };
-        for (element, child) in &self.children {
-            if other.members.contains(element) {
-                continue;
-            }
-            let rest = match other.children.get(element) {
-                Some(others) => child.recursive_difference(others),
-                None => child.clone(),
-            };
-            set.set_child(element.clone(), rest);
-        }
-        set
+        self.with_each(other, |own, branch| match branch {
+            Some(branch) if branch.is_member => (false, Self::default()),
+            Some(branch) => (own.is_member, own.below.recursive_difference(&branch.below)),
+            None => (own.is_member, own.below.clone()),
+        })
     }
 
     /// The set with every declared field on the way to a member a member itself.
     #[must_use]
     pub(super) fn with_named_fields(&self, schema: Node<'_>) -> Self {
-        let mut set = Self { members: self.members.clone(), children: BTreeMap::new() };
         let declared = matches!(schema.structure(), Structure::Fields { .. });
-        for (element, child) in &self.children {
-            let below = match element {
+        let branches = self.branches.iter().map(|branch| {
+            if branch.below.is_empty() {
+                return branch.clone();
+            }
+            let mut is_member = branch.is_member;
+            let node = match &branch.element {
                 Element::Field(name) => {
-                    if declared && schema.field_names().any(|field| field == name) {
-                        set.members.insert(element.clone());
-                    }
+                    is_member |= declared && schema.field_names().any(|field| field == name);
                     schema.field(name).unwrap_or_else(Node::deduced)
                 }
                 Element::Key(_) => schema.item(),
                 _ => Node::deduced(),
             };
-            set.children.insert(element.clone(), child.with_named_fields(below));
-        }
-        set
+            Branch { element: branch.element.clone(), is_member, below: branch.below.with_named_fields(node) }
+        });
+        Self { branches: branches.collect() }
     }
 
     /// The set as `fieldsV1` writes it.
     pub fn to_fields_v1(&self) -> Value {
-        let mut map = Map::new();
-        for member in &self.members {
-            map.insert(member.encode(), Value::Object(Map::new()));
-        }
-        for (element, child) in &self.children {
-            let key = element.encode();
-            let mut below = child.to_fields_v1();
-            if map.contains_key(&key) {
-                below["."] = Value::Object(Map::new());
+        let fields = self.branches.iter().map(|branch| {
+            let mut below = branch.below.to_fields_v1();
+            if let Value::Object(map) = &mut below
+                && branch.is_member
+                && !map.is_empty()
+            {
+                map.insert(".".to_owned(), Value::Object(Map::new()));
             }
-            map.insert(key, below);
-        }
-        Value::Object(map)
+            (branch.element.encode(), below)
+        });
+        Value::Object(fields.collect())
     }
 
     /// Reads `fieldsV1`.
@@ -359,16 +261,16 @@ impl FieldSet {
             return Err("fields are nested too deeply".to_owned());
         }
         let Value::Object(map) = value else { return Err("fields must be a map".to_owned()) };
+        set.branches.reserve_exact(map.len());
         for (key, below) in map {
             if key == "." {
                 continue;
             }
             let element = Element::decode(key)?;
             let child = Self::read(below, depth + 1)?;
-            if child.is_empty() || below.get(".").is_some() {
-                set.members.insert(element.clone());
-            }
-            set.set_child(element, child);
+            let branch = set.branch(element);
+            branch.is_member |= child.is_empty() || below.get(".").is_some();
+            branch.below = child;
         }
         Ok(set)
     }
