@@ -52,7 +52,7 @@ pub use error::{Broken, ChartError, Evidence, SchemaViolation};
 pub use functions::Lookup;
 pub use ignore::{IGNORE_FILE, Ignore, IgnoreError, IgnoreProblem, PathKind};
 pub use landfall_gotemplate::{Map as Values, Origin, Value};
-pub use lint::{Lint, LintMessage, LintOptions, LintSeverity, LintTolerance, lint};
+pub use lint::{Lint, LintOptions, LintTolerance, lint, lint_line};
 pub use lock::{Lock, digest, digest_v2};
 pub use manifest::{Dialect, Head, Hook, HookEvent, MAX_DOCUMENTS, Manifest};
 pub use metadata::{API_VERSION_V1, API_VERSION_V2, Dependency, InvalidMetadata, Maintainer, Metadata};

@@ -5,8 +5,7 @@ mod deprecated;
 mod names;
 mod templates;
 
-use std::fmt;
-
+use landfall_diag::{Finding, Place, Severity, Spot};
 use landfall_gotemplate::Map;
 
 use crate::capabilities::{Capabilities, KubeVersion};
@@ -18,68 +17,39 @@ use crate::tree::Tree;
 use crate::values::coalesce::{Nulls, tables};
 use crate::warning::{Warning, Warnings};
 
-/// How much a message weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LintSeverity {
-    /// Worth knowing.
-    Info,
-    /// Against the conventions.
-    Warning,
-    /// Will not work.
-    Error,
-}
+/// The rule of what `helm lint` says; its own rules have no names.
+const RULE: &str = "helm-lint";
 
-impl LintSeverity {
-    /// Helm's word.
-    pub fn word(self) -> &'static str {
-        match self {
-            LintSeverity::Info => "INFO",
-            LintSeverity::Warning => "WARNING",
-            LintSeverity::Error => "ERROR",
-        }
-    }
-}
-
-/// Something found; `Display` writes Helm's line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LintMessage {
-    /// Weight.
-    pub severity: LintSeverity,
-    /// The file it is about, relative to the chart, or the chart's directory.
-    pub path: String,
-    /// Helm's words.
-    pub text: String,
-}
-
-impl fmt::Display for LintMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {}: {}", self.severity.word(), self.path, self.text)
-    }
+/// Helm's line of a finding: `[WARNING] templates/a.yaml: words`.
+pub fn lint_line(finding: &Finding) -> String {
+    let path = finding.spot().and_then(|spot| spot.file.as_ref()).map_or("", |place| place.file.as_str());
+    format!("[{}] {path}: {}", finding.severity.word().to_uppercase(), finding.message)
 }
 
 /// What one chart's lint found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lint {
-    /// In the order of the rules.
-    pub messages: Vec<LintMessage>,
+    /// In the order of the rules: Helm's words, and the file that they are about, relative to the chart, or the chart's
+    /// directory.
+    pub findings: Vec<Finding>,
     /// What Helm would have written to stderr.
     pub warnings: Vec<Warning>,
 }
 
 impl Lint {
-    /// The messages that make the chart fail: errors, with `strict` warnings too.
+    /// The findings that make the chart fail: errors, with `strict` warnings too.
     pub fn failures(&self, tolerance: LintTolerance) -> usize {
         let least = match tolerance {
-            LintTolerance::Warnings => LintSeverity::Error,
-            LintTolerance::Nothing => LintSeverity::Warning,
+            LintTolerance::Warnings => Severity::Error,
+            LintTolerance::Nothing => Severity::Warning,
         };
-        self.messages.iter().filter(|message| message.severity >= least).count()
+        self.findings.iter().filter(|finding| finding.severity >= least).count()
     }
 
-    fn add(&mut self, severity: LintSeverity, path: &str, outcome: Result<(), String>) -> bool {
+    fn add(&mut self, severity: Severity, path: &str, outcome: Result<(), String>) -> bool {
         let fine = outcome.is_ok();
         if let Err(text) = outcome {
-            self.messages.push(LintMessage { severity, path: path.to_owned(), text });
+            self.findings.push(Finding::of(RULE, severity, text).at(Spot::file(Place::file(path))));
         }
         fine
     }
@@ -147,7 +117,7 @@ pub fn lint(tree: &Tree, location: &str, values: &Map, options: &LintOptions) ->
 fn lint_values(tree: &Tree, values: &Map, options: &LintOptions, lint: &mut Lint) {
     let path = "values.yaml";
     let Some(file) = tree.get(path) else {
-        lint.add(LintSeverity::Info, path, Err("file does not exist".to_owned()));
+        lint.add(Severity::Info, path, Err("file does not exist".to_owned()));
         return;
     };
     let own = crate::values::read_text(path, &String::from_utf8_lossy(file));
@@ -169,7 +139,7 @@ fn lint_values(tree: &Tree, values: &Map, options: &LintOptions, lint: &mut Lint
             }
         }
     };
-    lint.add(LintSeverity::Error, path, outcome);
+    lint.add(Severity::Error, path, outcome);
 }
 
 fn lint_templates(tree: &Tree, location: &str, values: &Map, options: &LintOptions, lint: &mut Lint) {
@@ -177,21 +147,21 @@ fn lint_templates(tree: &Tree, location: &str, values: &Map, options: &LintOptio
     let is_file = tree.get("templates").is_some();
     let outcome = if is_file { Err("not a directory".to_owned()) } else { Ok(()) };
     let severity = match options.dialect {
-        Dialect::V3 => LintSeverity::Warning,
-        Dialect::V4 => LintSeverity::Error,
+        Dialect::V3 => Severity::Warning,
+        Dialect::V4 => Severity::Error,
     };
     if !lint.add(severity, path, outcome) {
         return;
     }
     if options.dialect == Dialect::V4 && !tree.has_dir("templates") {
-        lint.add(LintSeverity::Warning, path, Err("directory does not exist".to_owned()));
+        lint.add(Severity::Warning, path, Err("directory does not exist".to_owned()));
         return;
     }
     lint.warnings.extend(options.links.iter().cloned());
     let chart = match Chart::load_as(tree, location, options.dialect) {
         Ok(chart) => chart,
         Err(error) => {
-            lint.add(LintSeverity::Error, path, Err(error.to_string()));
+            lint.add(Severity::Error, path, Err(error.to_string()));
             return;
         }
     };
@@ -220,7 +190,7 @@ fn lint_dependencies(tree: &Tree, location: &str, options: &LintOptions, lint: &
     let chart = match Chart::load_as(tree, location, options.dialect) {
         Ok(chart) => chart,
         Err(error) => {
-            lint.add(LintSeverity::Error, "", Err(format!("unable to load chart\n\t{error}")));
+            lint.add(Severity::Error, "", Err(format!("unable to load chart\n\t{error}")));
             return;
         }
     };
@@ -236,7 +206,7 @@ fn lint_dependencies(tree: &Tree, location: &str, options: &LintOptions, lint: &
         .map(Chart::name)
         .filter(|name| !declared.iter().any(|dependency| dependency.name == *name))
         .collect();
-    lint.add(LintSeverity::Error, directory, refuse("chart metadata is missing these dependencies", undeclared));
+    lint.add(Severity::Error, directory, refuse("chart metadata is missing these dependencies", undeclared));
     let mut seen = Vec::new();
     let mut twice = Vec::new();
     for dependency in declared {
@@ -245,7 +215,7 @@ fn lint_dependencies(tree: &Tree, location: &str, options: &LintOptions, lint: &
         }
         seen.push(dependency.key());
     }
-    lint.add(LintSeverity::Error, directory, refuse("multiple dependencies with name or alias", twice));
+    lint.add(Severity::Error, directory, refuse("multiple dependencies with name or alias", twice));
     let missing = chart.missing_dependencies();
-    lint.add(LintSeverity::Warning, directory, refuse("chart directory is missing these dependencies", missing));
+    lint.add(Severity::Warning, directory, refuse("chart directory is missing these dependencies", missing));
 }

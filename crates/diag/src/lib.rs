@@ -10,12 +10,21 @@
 //!             helps:  one thing to type
 //! ```
 //!
+//! What a rule finds in what is to be delivered is a [`Finding`], from the rule to JSON, SARIF and the page:
+//!
+//! ```text
+//! rule --> Finding{rule, severity, message, cause, help}
+//!            spots: unit, object, container, field; the template's line, the values' lines with their commits, or a file
+//!            witness: the rule, the rehearsal, a real API; waived: by whom, until when
+//! ```
+//!
 //! Invariant: a diagnostic never carries a secret's value, only names of keys and lengths; no
 //! address in it shows a password.
 
 mod address;
 pub mod code;
 mod diagnostic;
+mod finding;
 mod full;
 mod mutant;
 mod plain;
@@ -24,6 +33,7 @@ mod similar;
 pub use address::without_passwords;
 pub use code::{Code, Ending};
 pub use diagnostic::{Diagnose, Diagnostic, Label, Place, Severity};
+pub use finding::{Commit, Finding, KindName, ObjectName, Spot, ValueOrigin, Waived, Witness};
 pub use full::{disk_full, disk_full_in, disk_full_words, is_full};
 pub use mutant::is_mutant;
 pub use plain::{LONGEST_LINE, render_plain, render_shown};

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use landfall_diag::Severity;
 use landfall_object::Object;
+use landfall_rules::Inventory;
 use landfall_rules::place::OUTSIDE;
 use landfall_rules::routes::covers;
-use landfall_rules::{Inventory, Severity};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};

@@ -1,7 +1,8 @@
 //! The cluster: whether it answers, and what a delivery needs to find there.
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
-use landfall_rules::{Desired, Finding, Inventory, Known, RULES, Severity, Subject};
+use landfall_rules::{Desired, Inventory, Known, RULES, Subject};
 
 use crate::{Area, Observation};
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use landfall_diag::Severity;
+use landfall_rules::Subject;
 use landfall_rules::place::OUTSIDE;
 use landfall_rules::routes::all_routes;
-use landfall_rules::{Severity, Subject};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use landfall_diag::Severity;
 use landfall_object::Object;
 use landfall_project::{Facts, Maturity};
+use landfall_rules::Subject;
 use landfall_rules::place::FACTS;
 use landfall_rules::routes::all_routes;
-use landfall_rules::{Severity, Subject};
 
 use crate::cluster::Sight;
 use crate::{Area, Observation};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landfall_rules::Severity;
+use landfall_diag::Severity;
 use landfall_rules::place::FORGE;
 use landfall_source::{Access, HttpClient, Redirects, Reply, SourceError, SourceTree};
 use reqwest::Method;

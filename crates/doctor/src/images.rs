@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use landfall_diag::Severity;
+use landfall_rules::Subject;
 use landfall_rules::place::IMAGE;
-use landfall_rules::{Severity, Subject};
 use landfall_source::{ImageState, Reference, Registry};
 
 use crate::{Area, Observation};

@@ -21,7 +21,8 @@ mod report;
 mod secrets;
 mod tools;
 
-use landfall_rules::{Blame, Examination, Finding, Rule, Severity, Subject, conclude};
+use landfall_diag::{Finding, Severity};
+use landfall_rules::{Blame, Examination, Rule, Subject, conclude};
 use serde::Serialize;
 
 pub use certificates::{Handshake, certificates_of, handshake, issued};
@@ -177,7 +178,7 @@ impl Observation {
     ) -> Self {
         let observation = Observation::new(area, what, State::Wrong, seen);
         let message = format!("{}: {}", observation.what, observation.seen);
-        let finding = Finding::of(rule, message).weighing(severity).because(cause);
+        let finding = rule.finding(message).weighing(severity).because(cause);
         Observation { finding: Some(Box::new(finding)), ..observation }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use landfall_rules::Severity;
+use landfall_diag::Severity;
 use landfall_rules::place::IDENTITY;
 use serde_json::Value;
 

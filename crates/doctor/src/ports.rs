@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
-use landfall_rules::Severity;
+use landfall_diag::Severity;
 use landfall_rules::place::OUTSIDE;
 use serde::Serialize;
 

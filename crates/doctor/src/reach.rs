@@ -1,9 +1,10 @@
 //! One address as a pod sees it: reachable, refused, or its name unknown.
 
+use landfall_diag::Severity;
 use landfall_object::Object;
 use landfall_object::network_policy::{Direction, End, Passage, PodEnd, PortAsked, passage};
 use landfall_rules::place::OUTSIDE;
-use landfall_rules::{Inventory, Severity, selects};
+use landfall_rules::{Inventory, selects};
 use serde::Serialize;
 use serde_json::Value;
 

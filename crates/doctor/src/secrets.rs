@@ -1,8 +1,7 @@
 //! Secrets in files of a repository: known by their shape, told without their value.
 
-use landfall_diag::Place;
+use landfall_diag::{Finding, Place, Severity, Spot};
 use landfall_rules::place::SECRET;
-use landfall_rules::{Finding, Severity, Spot};
 use landfall_source::SourceTree;
 
 use crate::{Area, Observation};

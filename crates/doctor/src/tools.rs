@@ -1,6 +1,6 @@
 //! Programs on this machine: found, how old, and how each is installed.
 
-use landfall_rules::Severity;
+use landfall_diag::Severity;
 use landfall_rules::place::TOOLS;
 
 use crate::{Area, Observation};

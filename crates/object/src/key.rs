@@ -1,5 +1,6 @@
 use std::fmt;
 
+use landfall_diag::{KindName, ObjectName};
 use serde::{Deserialize, Serialize};
 
 use crate::Gvk;
@@ -27,6 +28,20 @@ impl ObjectKey {
     }
 }
 
+impl From<ObjectKey> for ObjectName {
+    fn from(ObjectKey { gvk, namespace, name }: ObjectKey) -> Self {
+        let Gvk { group, version, kind } = gvk;
+        ObjectName { gvk: KindName { group, version, kind }, namespace, name }
+    }
+}
+
+impl From<&ObjectName> for ObjectKey {
+    fn from(object: &ObjectName) -> Self {
+        let KindName { group, version, kind } = object.gvk.clone();
+        ObjectKey { gvk: Gvk { group, version, kind }, namespace: object.namespace.clone(), name: object.name.clone() }
+    }
+}
+
 impl fmt::Display for ObjectKey {
     /// `Deployment.apps shop/web`, `Namespace shop`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,5 +53,18 @@ impl fmt::Display for ObjectKey {
             Some(namespace) => write!(f, " {namespace}/{}", self.name),
             None => write!(f, " {}", self.name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_names_an_object_as_its_key_does() {
+        let key = ObjectKey::new(Gvk::new("apps", "v1", "Deployment"), Some("shop"), "web");
+        let name = ObjectName::from(key.clone());
+        assert_eq!(serde_json::to_string(&name).ok(), serde_json::to_string(&key).ok());
+        assert_eq!(ObjectKey::from(&name), key);
     }
 }

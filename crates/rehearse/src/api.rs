@@ -2,8 +2,9 @@
 
 use landfall_chart::HookEvent;
 use landfall_cluster::{Cluster, DryRun, Error, Patch, WriteOptions};
+use landfall_diag::{Finding, Severity, Witness};
 use landfall_object::{Object, ObjectKey};
-use landfall_rules::{Desired, DesiredUnit, Finding, Role, Rule, Severity, Witness, rule};
+use landfall_rules::{Desired, DesiredUnit, Role, Rule, rule};
 
 /// What a cluster's API has said.
 #[derive(Debug, Default)]
@@ -42,7 +43,7 @@ pub async fn ask_api(cluster: &Cluster, name: &str, units: &[DesiredUnit]) -> As
             forbidden.push((desired, error.to_string()));
         } else {
             asked.findings.push(
-                Finding::of(rule, format!("{} is refused: {error}", desired.spot().name()))
+                rule.finding(format!("{} is refused: {error}", desired.spot().name()))
                     .because("the same object would be refused on delivery")
                     .help("Change the object so that the cluster takes it, or the policy that refuses it.")
                     .said_by(Witness::Api(api.clone()))
@@ -51,7 +52,8 @@ pub async fn ask_api(cluster: &Cluster, name: &str, units: &[DesiredUnit]) -> As
         }
     }
     if let Some((_, said)) = forbidden.first() {
-        let finding = Finding::of(rule, format!("{} objects may not be sent to {name}: {said}", forbidden.len()))
+        let finding = rule
+            .finding(format!("{} objects may not be sent to {name}: {said}", forbidden.len()))
             .keyed("forbidden")
             .weighing(Severity::Warning)
             .because("whoever rehearses has not the rights to deliver, so that their verdicts are missing here")
@@ -109,7 +111,7 @@ fn is_right(error: &Error) -> bool {
 }
 
 fn unanswered(rule: &'static Rule, api: &str, error: &Error) -> Finding {
-    Finding::of(rule, format!("the cluster does not answer: {error}"))
+    rule.finding(format!("the cluster does not answer: {error}"))
         .weighing(Severity::Warning)
         .because("what it would say of the objects is not known")
         .said_by(Witness::Api(api.to_owned()))

@@ -1,7 +1,8 @@
 //! Which commit wrote a line, from the target's own repository.
 
 use landfall_delivery::Target;
-use landfall_rules::{Blame, Commit};
+use landfall_diag::Commit;
+use landfall_rules::Blame;
 
 /// Asks the repository that a target lies in.
 pub struct TargetBlame<'a>(pub &'a Target);

@@ -1,7 +1,8 @@
 //! What holds data, who owns it, what keeps it and what would lose it.
 
+use landfall_diag::{Finding, Spot};
 use landfall_object::{Object, ObjectKey};
-use landfall_rules::{Desired, Finding, Role, Spot, Subject, pod_template};
+use landfall_rules::{Desired, Role, Subject, pod_template};
 use serde::Serialize;
 
 use crate::impact::holds;
@@ -153,7 +154,7 @@ fn is_cache(object: &Object) -> bool {
 
 /// Directories that go with their pod, where a server writes into them.
 fn of_pods(passing: &[Finding], desired: &Desired) -> Vec<Keeping> {
-    let is_it = |spot: &Spot| spot.object.as_ref().is_some_and(|key| desired.object.is_at(key));
+    let is_it = |spot: &Spot| spot.object.as_ref().is_some_and(|name| desired.object.is_at(&name.into()));
     passing
         .iter()
         .filter(|finding| finding.spots.iter().any(is_it))

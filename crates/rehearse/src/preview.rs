@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, Finding};
 use landfall_object::diff::{Change, changes};
 use landfall_object::schema::Schemas;
 use landfall_object::{Object, ObjectKey, Quantity};
-use landfall_rules::{ContainerRole, Desired, DesiredUnit, Examination, Finding, Role, place_text, pod_template};
+use landfall_rules::{ContainerRole, Desired, DesiredUnit, Examination, Role, place_text, pod_template};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -3,13 +3,13 @@
 use jiff::civil::Date;
 use landfall_chart::{Operation, Tracing};
 use landfall_delivery::{Candidate, CheckResult, HookRuns, Outcome, References, Tries, Turn, UpOptions, Verdict};
-use landfall_diag::{Diagnostic, code};
+use landfall_diag::{Diagnostic, Finding, ObjectName, Witness, code};
 use landfall_drydock::{NodeSpec, Play};
-use landfall_object::{Assumption, Object, ObjectKey, Simulated};
+use landfall_object::{Assumption, Object, Simulated};
 use landfall_project::{Environment, ProjectFile};
 use landfall_rules::{
-    Blame, ClusterFacts, DesiredUnit, Examination, Finding, Fingerprints, Inventory, Known, Rule, Start, Subject,
-    Witness, conclude, demand,
+    Blame, ClusterFacts, DesiredUnit, Examination, Fingerprints, Inventory, Known, Rule, Start, Subject, conclude,
+    demand,
 };
 use landfall_source::SourceTree;
 use serde::Serialize;
@@ -323,7 +323,7 @@ fn one_cause(mut found: Vec<Finding>) -> Vec<Finding> {
         found.drain(..).partition(|finding| finding.witness != Witness::Rule);
     let mut rest = rest;
     seen.retain(|failure| {
-        let objects: Vec<&ObjectKey> = failure.spots.iter().filter_map(|spot| spot.object.as_ref()).collect();
+        let objects: Vec<&ObjectName> = failure.spots.iter().filter_map(|spot| spot.object.as_ref()).collect();
         let mut explained = false;
         for finding in rest.iter_mut().filter(|finding| finding.fails() && finding.rule != failure.rule) {
             let shares = finding.spots.iter().filter_map(|spot| spot.object.as_ref()).any(|key| objects.contains(&key));

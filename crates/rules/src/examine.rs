@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use landfall_chart::{RenderedUnit, Source, path_steps};
-use landfall_diag::Place;
+use landfall_diag::{Commit, Finding, Place, Severity, Spot, ValueOrigin};
 use landfall_object::{ObjectKey, mask};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::finding::{Commit, Finding, Severity, Spot, ValueOrigin, grouped};
+use crate::grouped::grouped;
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Subject};
 use crate::waiver::{self, IdleWaiver};
@@ -76,11 +76,12 @@ impl Examination {
 
 /// Adds the template's line and the values' lines to a spot.
 fn locate(spot: &mut Spot, subject: &Subject<'_>, blame: &dyn Blame) {
-    let (Some(unit), Some(key)) = (&spot.unit, &spot.object) else { return };
+    let (Some(unit), Some(object)) = (&spot.unit, &spot.object) else { return };
     if spot.template.is_some() || !spot.values.is_empty() {
         return;
     }
     let Some(unit) = subject.unit(unit) else { return };
+    let key = &ObjectKey::from(object);
     let path = spot.field.as_deref().map_or(Cow::Borrowed("kind"), |field| telling(unit, key, field));
     let Some(origin) = unit.rendered.origin(key, &path) else { return };
     let hidden =

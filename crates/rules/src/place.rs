@@ -1,6 +1,7 @@
 //! The rules of what no rendering shows; each is asked by an area's probes, not by [`Rule::check`].
 
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity};
+
 use crate::rule::Rule;
 use crate::subject::Subject;
 

@@ -24,7 +24,7 @@ pub fn place_text(place: &Place) -> String {
 
 /// `1 error, 2 warnings`, or `no findings`.
 pub fn counted(examination: &crate::Examination) -> String {
-    use crate::Severity;
+    use landfall_diag::Severity;
     let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Info]
         .into_iter()
         .filter_map(|severity| {

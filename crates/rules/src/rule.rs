@@ -1,6 +1,7 @@
 //! A rule: what it asks, why, what to do, and the check itself.
 
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity};
+
 use crate::subject::Subject;
 
 /// One rule; each has a file of its own under `rules/`.
@@ -21,6 +22,11 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// What this rule has found, with its severity and advice; `message` says what is wrong and names the thing.
+    pub fn finding(&self, message: impl Into<String>) -> Finding {
+        Finding::of(self.id, self.severity, message).help(self.advice)
+    }
+
     /// The same rule with a check that finds nothing: for tests that ask whether the check matters.
     #[must_use]
     pub fn silenced(mut self) -> Self {

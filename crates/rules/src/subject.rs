@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 use landfall_chart::{Chart, HookEvent, RenderedObject, RenderedUnit};
-use landfall_diag::Place;
+use landfall_diag::{Place, Spot};
 use landfall_object::schema::{Resource, Schemas};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::{Environment, ProjectFile};
 use landfall_source::SourceTree;
 
-use crate::finding::Spot;
 use crate::fingerprints::Fingerprints;
 use crate::inventory::Inventory;
 use crate::outcome::Outcome;

@@ -1,11 +1,11 @@
 //! Waivers: findings that a project accepts for a while.
 
 use jiff::civil::Date;
+use landfall_diag::{Finding, Spot, Waived};
 use landfall_project::{ProjectFile, Waiver};
 use landfall_yaml::Step;
 
 use crate::catalogue::RULES;
-use crate::finding::{Finding, Spot, Waived};
 use crate::place::DOCTOR_RULES;
 
 /// A waiver that did not do what its author may think.
@@ -100,7 +100,7 @@ mod tests {
     fn finding(names: &[&str]) -> Finding {
         let key = |name: &&str| ObjectKey::new(Gvk::new("apps", "v1", "Deployment"), Some("shop"), *name);
         let known = rule("LF103").expect("known");
-        names.iter().fold(Finding::of(known, "m"), |finding, name| finding.at(Spot::object(None, key(name))))
+        names.iter().fold(known.finding("m"), |finding, name| finding.at(Spot::object(None, key(name))))
     }
 
     fn project(waivers: &str) -> ProjectFile {

@@ -1,9 +1,10 @@
 //! Rules about `Chart.yaml` (helm: `pkg/lint/rules/chartfile.go`).
 
+use landfall_diag::Severity;
 use landfall_sprig::{Constraint, Version};
 use serde_json::Value as Json;
 
-use super::{Lint, LintSeverity};
+use super::Lint;
 use crate::metadata::{API_VERSION_V1, API_VERSION_V2, Metadata};
 use crate::tree::Tree;
 
@@ -11,7 +12,7 @@ const PATH: &str = "Chart.yaml";
 
 /// Applies the rules.
 pub(super) fn lint(tree: &Tree, lint: &mut Lint) {
-    let mut error = |outcome: Result<(), String>| lint.add(LintSeverity::Error, PATH, outcome);
+    let mut error = |outcome: Result<(), String>| lint.add(Severity::Error, PATH, outcome);
     if tree.has_dir(PATH) {
         error(Err("should be a file, not a directory".to_owned()));
     }
@@ -30,8 +31,8 @@ pub(super) fn lint(tree: &Tree, lint: &mut Lint) {
     error(check_maintainers(&metadata));
     error(check_sources(&metadata));
     let no_icon = metadata.icon.is_empty();
-    lint.add(LintSeverity::Info, PATH, if no_icon { Err("icon is recommended".to_owned()) } else { Ok(()) });
-    let mut error = |outcome: Result<(), String>| lint.add(LintSeverity::Error, PATH, outcome);
+    lint.add(Severity::Info, PATH, if no_icon { Err("icon is recommended".to_owned()) } else { Ok(()) });
+    let mut error = |outcome: Result<(), String>| lint.add(Severity::Error, PATH, outcome);
     if !no_icon && !is_request_url(&metadata.icon) {
         error(Err(format!("invalid icon URL '{}'", metadata.icon)));
     }

@@ -1,10 +1,11 @@
 //! Rules about templates and what they render (helm: `pkg/lint/rules/template.go`).
 
+use landfall_diag::Severity;
 use landfall_gotemplate::{Map, format};
 use landfall_object::mask;
 use serde_json::Value as Json;
 
-use super::{Lint, LintSeverity, deprecated, names};
+use super::{Lint, deprecated, names};
 use crate::capabilities::{Capabilities, KubeVersion};
 use crate::chart::Chart;
 use crate::decode::{DecodeError, Fields};
@@ -41,7 +42,7 @@ pub(super) fn lint(
             "values don't meet the specifications of the schema(s) in the following chart(s):\n{}",
             failure.text()
         );
-        lint.add(LintSeverity::Error, path, Err(text));
+        lint.add(Severity::Error, path, Err(text));
         return;
     }
     let prepared = Prepared { chart, values, user_values: Map::new(), origins: Origins::off() };
@@ -52,7 +53,7 @@ pub(super) fn lint(
         Ok(files) => files,
         Err(error) => {
             let error = if options.dialect == Dialect::V4 { crate::error::in_helm4s_words(error) } else { error };
-            lint.add(LintSeverity::Error, path, Err(error.to_string()));
+            lint.add(Severity::Error, path, Err(error.to_string()));
             return;
         }
     };
@@ -60,9 +61,9 @@ pub(super) fn lint(
     for file in chart.templates.iter() {
         let path = file.name.as_str();
         let text = file.text();
-        lint.add(LintSeverity::Error, path, check_extension(path));
-        lint.add(LintSeverity::Warning, path, check_crd_hook(&text));
-        lint.add(LintSeverity::Error, path, check_release_time(&text));
+        lint.add(Severity::Error, path, check_extension(path));
+        lint.add(Severity::Warning, path, check_crd_hook(&text));
+        lint.add(Severity::Error, path, check_release_time(&text));
         if !path.ends_with(".yaml") {
             continue;
         }
@@ -71,7 +72,7 @@ pub(super) fn lint(
         if rendered.trim().is_empty() {
             continue;
         }
-        lint.add(LintSeverity::Warning, path, check_top_indent(&rendered));
+        lint.add(Severity::Warning, path, check_top_indent(&rendered));
         if !lint_documents(path, &rendered, kube_version, lint) {
             return;
         }
@@ -86,14 +87,14 @@ fn lint_documents(path: &str, rendered: &str, kube_version: Option<&KubeVersion>
             Ok(Some(object)) => object,
             Err(text) => {
                 let text = mask::words_about(rendered, text);
-                lint.add(LintSeverity::Error, path, Err(format!("unable to parse YAML: {text}")));
+                lint.add(Severity::Error, path, Err(format!("unable to parse YAML: {text}")));
                 return false;
             }
         };
-        lint.add(LintSeverity::Warning, path, check_name(&object));
-        lint.add(LintSeverity::Warning, path, deprecated::check(&object.api_version, &object.kind, kube_version));
-        lint.add(LintSeverity::Error, path, check_selector(&object, rendered));
-        lint.add(LintSeverity::Error, path, check_list(&object, rendered));
+        lint.add(Severity::Warning, path, check_name(&object));
+        lint.add(Severity::Warning, path, deprecated::check(&object.api_version, &object.kind, kube_version));
+        lint.add(Severity::Error, path, check_selector(&object, rendered));
+        lint.add(Severity::Error, path, check_list(&object, rendered));
     }
     true
 }

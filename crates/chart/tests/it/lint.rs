@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use landfall_chart::{LintOptions, Values, lint};
+use landfall_chart::{LintOptions, Values, lint, lint_line};
 
 use super::arguments::read_tree;
 
@@ -54,8 +54,8 @@ fn lint_finds_what_helm_finds_in_its_words() {
             };
             let found = lint(&read_tree(&directory), &chart, &Values::new(), &options);
             let _infallible = writeln!(got, "$ helm lint {chart}");
-            for message in &found.messages {
-                let _infallible = writeln!(got, "{message}");
+            for finding in &found.findings {
+                let _infallible = writeln!(got, "{}", lint_line(finding));
             }
         }
         let wanted = fs::read_to_string(case.join("linted")).expect("every case has what helm lint printed");

@@ -9,10 +9,10 @@ mod tools;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use landfall_diag::{Diagnostic, code};
+use landfall_diag::{Diagnostic, Finding, code};
 use landfall_doctor::{self as doctor, Area, Checkup, Observation, Sight, checkup_json, checkup_text};
 use landfall_rehearse::{Conditions, Snapshot, TargetBlame, findings_markdown};
-use landfall_rules::{ClusterFacts, DesiredUnit, Finding, Inventory, Known, Subject, findings_sarif};
+use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Known, Subject, findings_sarif};
 
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::commands::rehearse::project_of;

@@ -6,10 +6,9 @@ use std::io::Write;
 use std::path::Path;
 
 use landfall_chart::{
-    Dialect, KubeVersion, LintOptions, LintSeverity, LintTolerance, MAX_FILE_SIZE, SchemaCheck, Tree, lint,
-    read_archive,
+    Dialect, KubeVersion, LintOptions, LintTolerance, MAX_FILE_SIZE, SchemaCheck, Tree, lint, lint_line, read_archive,
 };
-use landfall_diag::{Diagnostic, code};
+use landfall_diag::{Diagnostic, Severity, code};
 use landfall_source::schema_documents;
 use landfall_source::{MAX_PACKED, read_bounded};
 
@@ -66,12 +65,12 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         let (lines, failures, loud) = match &found {
             Err(error) => (vec![format!("Error {error}")], 1, true),
             Ok(found) => {
-                let loud = found.messages.iter().any(|message| message.severity > LintSeverity::Info);
+                let loud = found.findings.iter().any(|finding| finding.severity > Severity::Info);
                 let lines = found
-                    .messages
+                    .findings
                     .iter()
-                    .filter(|message| !quiet || message.severity > LintSeverity::Info)
-                    .map(ToString::to_string)
+                    .filter(|finding| !quiet || finding.severity > Severity::Info)
+                    .map(lint_line)
                     .collect();
                 (lines, found.failures(tolerance), loud)
             }

@@ -1,6 +1,7 @@
 use std::fmt::Write;
 
-use landfall_rules::{Examination, Finding, Severity, VALUES_SHOWN, counted, place_text};
+use landfall_diag::{Finding, Severity};
+use landfall_rules::{Examination, VALUES_SHOWN, counted, place_text};
 
 /// Findings as Markdown, for a comment.
 pub fn findings_markdown(examination: &Examination) -> String {
@@ -30,7 +31,7 @@ pub fn findings_markdown(examination: &Examination) -> String {
 
 fn one(text: &mut String, finding: &Finding) {
     let mark = match finding.severity {
-        Severity::Error => "❌",
+        Severity::Error | Severity::Refused => "❌",
         Severity::Warning => "⚠️",
         Severity::Info => "ℹ️",
     };

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use landfall_delivery::Verdict;
-use landfall_diag::{Diagnostic, render_plain};
+use landfall_diag::{Diagnostic, Witness, render_plain};
 use landfall_engine::Action;
 use landfall_object::diff::Brief;
-use landfall_rules::{Examination, Start, Witness, findings_text};
+use landfall_rules::{Examination, Start, findings_text};
 
 use crate::impact::{Impact, Touched};
 use crate::rehearsal::{Rehearsal, TrialReport};

@@ -27,10 +27,11 @@ use std::path::Path;
 
 use landfall_chart::Tree;
 use landfall_delivery::{Candidate, Overrides, Selection, Target, TargetKind, UpOptions};
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use landfall_project::ProjectFile;
 use landfall_rehearse::{Conditions, FirstInstall, From, Rehearsal, Request, rehearse, study};
-use landfall_rules::{ClusterFacts, DesiredUnit, Finding, Inventory, Known, NoBlame, Rule, Severity, Subject, examine};
+use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Known, NoBlame, Rule, Subject, examine};
 use landfall_source::{CommitChanges, FileChange, SourceTree};
 use serde_json::Value;
 

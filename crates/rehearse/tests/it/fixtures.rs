@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_rules::{RULES, Rule, Severity, rule};
+use landfall_diag::Severity;
+use landfall_rules::{RULES, Rule, rule};
 
 use crate::fixture::{Fixture, Scene};
 use crate::mutation::{MUTATIONS, whole_words};

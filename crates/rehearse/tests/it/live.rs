@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use http_body_util::{Either, Full};
 use landfall_cluster::Cluster;
+use landfall_diag::{Severity, Witness};
 use landfall_drydock::{Clock, Drive, Options};
 use landfall_object::Object;
 use landfall_rehearse::{Conditions, Snapshot, ask_api, study};
-use landfall_rules::{DesiredUnit, Severity, Witness};
+use landfall_rules::DesiredUnit;
 use serde_json::json;
 use tower::ServiceExt as _;
 

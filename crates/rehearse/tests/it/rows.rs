@@ -1,8 +1,9 @@
 //! Rows of the requirements, each by the fixture that holds its fault and its mended form.
 
+use landfall_diag::Finding;
 use landfall_doctor::{Sight, State, prerequisites};
 use landfall_object::Object;
-use landfall_rules::{ClusterFacts, Finding, Inventory, Known, Subject, rule};
+use landfall_rules::{ClusterFacts, Inventory, Known, Subject, rule};
 use serde_json::{Value, json};
 
 use crate::fixture::{Files, Fixture, Scene};

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 
-use crate::finding::{Finding, Severity};
 use crate::routes::{Route, all_routes};
 use crate::rule::Rule;
 use crate::subject::{Found, Subject};
@@ -54,7 +54,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         } else {
             format!("by {}", objects.join(" and "))
         };
-        let mut finding = Finding::of(&RULE, format!("`{address}` is routed {who}"))
+        let mut finding = RULE
+            .finding(format!("`{address}` is routed {who}"))
             .keyed(format!("{address} {who}"))
             .because("only one of them answers, and nothing says which");
         let mut routed = routed;

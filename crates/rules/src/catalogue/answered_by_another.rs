@@ -1,4 +1,5 @@
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity, Spot};
+
 use crate::pods::ContainerRole;
 use crate::routes::{Route, all_routes, leads_to};
 use crate::rule::Rule;
@@ -57,9 +58,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     let host = entry.hosts.first().map_or("*", String::as_str);
                     let to = taker.services.first().map_or("nothing", |(_, name, _)| *name);
                     findings.push(
-                        Finding::of(&RULE, format!("`{host}{path}` of {} goes to Service `{to}`", server.name))
+                        RULE.finding(format!("`{host}{path}` of {} goes to Service `{to}`", server.name))
                             .because(format!("{page} cannot be reached at this host"))
-                            .at(crate::finding::Spot::object(None, entry.object.key()).field(&*entry.field))
+                            .at(Spot::object(None, entry.object.key()).field(&*entry.field))
                             .at(desired.spot_at(&format!("{}.image", container.path))),
                     );
                 }

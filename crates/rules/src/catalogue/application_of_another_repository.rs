@@ -1,7 +1,7 @@
+use landfall_diag::{Finding, Severity, Spot};
 use landfall_source::repository_key;
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
 use crate::subject::Subject;
 use crate::synced::{Written, written_applications};
@@ -34,14 +34,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             if !here {
                 continue;
             }
-            let mut finding = Finding::of(
-                &RULE,
-                format!("Application `{}` reads {address}, and this is {origin}", application.name()),
-            )
-            .keyed(other.clone())
-            .because(format!("`{path}` lies here, and no commit of this repository is ever delivered"))
-            .help(format!("write repoURL: {origin}"))
-            .at(Spot::file(application.place(&address)));
+            let mut finding = RULE
+                .finding(format!("Application `{}` reads {address}, and this is {origin}", application.name()))
+                .keyed(other.clone())
+                .because(format!("`{path}` lies here, and no commit of this repository is ever delivered"))
+                .help(format!("write repoURL: {origin}"))
+                .at(Spot::file(application.place(&address)));
             for (path, line) in mentions(subject, &address) {
                 finding = finding.at(Spot::file(landfall_diag::Place::line(&path, line)));
             }

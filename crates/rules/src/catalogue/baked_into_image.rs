@@ -1,9 +1,8 @@
 use landfall_chart::values_to_json;
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::Value;
 
-use crate::finding::Finding;
-use crate::finding::Severity;
 use crate::pods::pod_template;
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Subject};
@@ -43,8 +42,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for (key, value) in now.iter().filter(|_| same) {
             let Some((_, old)) = then.iter().find(|(name, _)| name == key) else { continue };
             // Declared arguments have been told of already.
-            if old == value || findings.iter().any(|it| it.spots.iter().any(|spot| spot.object == Some(desired.key())))
-            {
+            if old == value || findings.iter().any(|it| it.spots.iter().any(|spot| spot.is_of(&desired.key().into()))) {
                 continue;
             }
             findings.push(finding(desired, key, old, value, &template_field(desired)));
@@ -86,7 +84,7 @@ fn built_from_values(subject: &Subject<'_>) -> Vec<Finding> {
 
 fn finding(desired: &Desired, argument: &str, old: &str, new: &str, field: &str) -> Finding {
     let name = desired.object.name();
-    Finding::of(&RULE, format!("`{argument}` is built into the image of `{name}`, which stays the same"))
+    RULE.finding(format!("`{argument}` is built into the image of `{name}`, which stays the same"))
         .because(format!("what runs was built with `{old}`, and goes on using it instead of `{new}`"))
         .help(format!("rebuild `{name}` with the new value, and deliver its new tag"))
         .at(desired.spot_at(field))

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
+use landfall_diag::{Finding, Severity};
 use landfall_source::CommitChanges;
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -36,7 +36,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
             let short = &changes.sha[..7];
             findings.push(
-                Finding::of(&RULE, format!("images of `{short}` are delivered, which changed nothing but tags"))
+                RULE.finding(format!("images of `{short}` are delivered, which changed nothing but tags"))
                     .keyed(changes.sha.clone())
                     .because(format!(
                         "`{short} {}` names what was built before: the program is the same",

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::{Object, ObjectKey};
 use serde_json::{Map, Value};
 
 use crate::calls::{Call, calls_of};
-use crate::finding::{Finding, Severity};
 use crate::pods::{PodTemplate, pod_template, selects};
 use crate::rule::Rule;
 use crate::subject::{Desired, Found, Subject};
@@ -65,7 +65,7 @@ fn finding(caller: &Desired, call: &Call<'_>, policy: Found<'_>) -> Finding {
         call.port,
         policy.object().name()
     );
-    Finding::of(&RULE, message)
+    RULE.finding(message)
         .because("the connection times out where policies are enforced")
         .at(policy.spot_at("spec"))
         .at(caller.spot_at(&call.field))

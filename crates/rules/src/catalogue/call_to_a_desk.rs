@@ -1,10 +1,10 @@
 use std::borrow::Cow;
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::references::references;
 use serde_json::Value;
 
 use crate::decoded::texts;
-use crate::finding::{Finding, Severity};
 use crate::pods::PodTemplate;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -48,7 +48,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let Some((field, _)) = said.iter().find(|(_, text)| has(text, name)) else { continue };
             let (kind, owner) = (desired.object.kind(), desired.object.name());
             findings.push(
-                Finding::of(&RULE, format!("{kind} `{owner}` calls `{name}`, which its pods do not know"))
+                RULE.finding(format!("{kind} `{owner}` calls `{name}`, which its pods do not know"))
                     .because("the name resolves where a tool has put it, and nowhere else")
                     .at(desired.spot_at(field)),
             );

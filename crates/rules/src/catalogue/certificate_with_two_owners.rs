@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::{Finding, Severity, Spot};
+use landfall_diag::{Finding, Severity, Spot};
+
 use crate::routes::{all_routes, covers};
 use crate::rule::Rule;
 use crate::subject::{Desired, Found, Role, Subject};
@@ -132,7 +133,8 @@ fn owned_twice(subject: &Subject<'_>, orders: &[Order<'_>]) -> Vec<Finding> {
                 format!("TLS Secrets {} each have several owners: {cause} and another", secrets.join(", "))
             }
         };
-        let finding = Finding::of(&RULE, message)
+        let finding = RULE
+            .finding(message)
             .keyed(format!("{namespace:?}/{cause}"))
             .weighing(Severity::Error)
             .because(
@@ -174,7 +176,7 @@ fn ordered_twice(subject: &Subject<'_>, orders: &[Order<'_>]) -> Vec<Finding> {
             let mut called = [one.called(), other.called()];
             called.sort();
             findings.push(
-                Finding::of(&RULE, format!("{} and {} both ask for {}", called[0], called[1], twice.join(", ")))
+                RULE.finding(format!("{} and {} both ask for {}", called[0], called[1], twice.join(", ")))
                     .because("the authority counts each of them, and refuses renewals when its weekly limit is reached")
                     .help("name the host in one certificate, and let both routes use its Secret")
                     .at(one.found.spot_at(&one.field))
@@ -211,7 +213,7 @@ fn unlike_the_routes(subject: &Subject<'_>, orders: &[Order<'_>]) -> Vec<Finding
             used = true;
             for host in route.hosts.iter().filter(|host| !order.names.iter().any(|name| covers(name, host))) {
                 findings.push(
-                    Finding::of(&RULE, format!("host `{host}` is not named in {}", order.called()))
+                    RULE.finding(format!("host `{host}` is not named in {}", order.called()))
                         .weighing(Severity::Error)
                         .because("browsers refuse the connection: the certificate is for other names")
                         .help(format!("add `{host}` to spec.dnsNames of {}", order.called()))
@@ -223,7 +225,7 @@ fn unlike_the_routes(subject: &Subject<'_>, orders: &[Order<'_>]) -> Vec<Finding
         let served = |name: &str| routes.iter().flat_map(|(_, route)| &route.hosts).any(|host| covers(name, host));
         for name in order.names.iter().filter(|name| used && is_public(name) && !served(name)) {
             findings.push(
-                Finding::of(&RULE, format!("no route serves `{name}`, which {} names", order.called()))
+                RULE.finding(format!("no route serves `{name}`, which {} names", order.called()))
                     .because(
                         "a name that does not lead here fails the authority's check, and with it the whole certificate",
                     )

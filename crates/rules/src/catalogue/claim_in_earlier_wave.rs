@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use landfall_object::references::references;
 
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Desired, Door, Subject};
 use crate::synced::is_synced;
@@ -42,10 +42,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
         let by_argo = *by_argo.entry(&claim.unit).or_insert_with(|| is_by_argo(subject, &claim.unit));
         findings.push(
-            Finding::of(
-                &RULE,
-                format!("claim `{}` is in wave {}, its first consumer in wave {first}", object.name(), wave(object)),
-            )
+            RULE.finding(format!(
+                "claim `{}` is in wave {}, its first consumer in wave {first}",
+                object.name(),
+                wave(object)
+            ))
             .weighing(if by_argo { Severity::Warning } else { Severity::Info })
             .because("under Argo CD the claim is never bound, so the consumer's wave never starts")
             .at(claim.spot_at("metadata.annotations[argocd.argoproj.io/sync-wave]")),

@@ -1,4 +1,5 @@
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity};
+
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -37,7 +38,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 continue;
             }
             findings.push(
-                Finding::of(&RULE, format!("{kind} `{}` spells out `{word}`", object.name()))
+                RULE.finding(format!("{kind} `{}` spells out `{word}`", object.name()))
                     .keyed(format!("{kind} {path} {word}"))
                     .because("no value can make it fit another cluster")
                     .at(desired.spot_at(path)),

@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use landfall_object::references::{Certainty, Need, Reference, programs, provides, references};
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Known, Subject};
 
@@ -92,7 +92,7 @@ fn going(subject: &Subject<'_>) -> Vec<Finding> {
                 continue;
             }
             findings.push(
-                Finding::of(&RULE, format!("{kind} `{name}` is deleted by the upgrade, and still referred to"))
+                RULE.finding(format!("{kind} `{name}` is deleted by the upgrade, and still referred to"))
                     .keyed(format!("{kind} {name} goes"))
                     .because("an upgrade does not render it, and what a release no longer renders is deleted: the next pod cannot start")
                     .help("render it with upgrades, too, or annotate it with `helm.sh/resource-policy: keep`")
@@ -136,7 +136,7 @@ fn finding(reference: &Reference, what: &str, known: &BTreeSet<String>, user: &s
         ),
     };
     let severity = if reference.need == Need::Start || is_pull_secret { Severity::Error } else { Severity::Warning };
-    Finding::of(&RULE, format!("{what} is neither delivered nor on the cluster"))
+    RULE.finding(format!("{what} is neither delivered nor on the cluster"))
         .keyed(format!("{what}{namespace}"))
         .weighing(severity)
         .because(cause)

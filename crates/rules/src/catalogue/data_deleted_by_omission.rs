@@ -1,4 +1,5 @@
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity};
+
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -40,7 +41,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             continue;
         }
         findings.push(
-            Finding::of(&RULE, format!("{} `{}` would be deleted", object.kind(), object.name()))
+            RULE.finding(format!("{} `{}` would be deleted", object.kind(), object.name()))
                 .because(format!("the base revision rendered it and this one does not; with it goes {lost}"))
                 .at(old.spot()),
         );

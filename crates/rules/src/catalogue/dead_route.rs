@@ -1,11 +1,11 @@
 use std::collections::HashMap;
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use landfall_object::references::{Need, Reference, provides, references};
 use serde_json::Value;
 
 use crate::calls::{Call, calls_of};
-use crate::finding::{Finding, Severity};
 use crate::pods::{ContainerRole, PodTemplate, pod_template, selects};
 use crate::rule::Rule;
 use crate::subject::{Desired, Found, Known, Subject};
@@ -79,7 +79,7 @@ fn backend(reference: &Reference, found: Option<Found<'_>>) -> Option<Finding> {
             false => (Severity::Error, "nothing answers on this route"),
         };
         return Some(
-            Finding::of(&RULE, format!("Service `{name}`{place} is neither delivered nor on the cluster"))
+            RULE.finding(format!("Service `{name}`{place} is neither delivered nor on the cluster"))
                 .weighing(severity)
                 .because(because),
         );
@@ -95,7 +95,7 @@ fn backend(reference: &Reference, found: Option<Found<'_>>) -> Option<Finding> {
         return None;
     }
     Some(
-        Finding::of(&RULE, format!("Service `{name}`{place} has no port `{port}`"))
+        RULE.finding(format!("Service `{name}`{place} has no port `{port}`"))
             .because("the route has no backend and answers with an error")
             .help(format!("use one of its ports: {}", known.join(", "))),
     )
@@ -120,7 +120,7 @@ fn endpoints(subject: &Subject<'_>, service: &Desired, beside: &[PodTemplate<'_>
             // Pods may come from elsewhere; where one stands beside it that nobody selects, the selector is wrong.
             let severity = if is_meant(subject, service) { Severity::Error } else { Severity::Warning };
             vec![
-                Finding::of(&RULE, format!("Service `{name}` selects no pod"))
+                RULE.finding(format!("Service `{name}` selects no pod"))
                     .weighing(severity)
                     .because("it has no endpoints, so whatever calls it is refused")
                     .help("make spec.selector equal to labels of the pod template that should answer")
@@ -154,7 +154,7 @@ fn endpoints(subject: &Subject<'_>, service: &Desired, beside: &[PodTemplate<'_>
             None => format!("the pods' ports are called {}", known.join(", ")),
         };
         findings.push(
-            Finding::of(&RULE, format!("no pod of Service `{name}` has a port called `{wanted}`"))
+            RULE.finding(format!("no pod of Service `{name}` has a port called `{wanted}`"))
                 .weighing(severity)
                 .because("the Service has endpoints without this port, so connections to it are refused")
                 .help(help)

@@ -1,8 +1,8 @@
 use landfall_chart::Source;
+use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
 use crate::decoded::texts;
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -129,7 +129,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 
 fn finding(desired: &Desired, field: &str, key: &str, what: &str) -> Finding {
     let object = &desired.object;
-    Finding::of(&RULE, format!("`{key}` of {} `{}` {what}", object.kind(), object.name()))
+    RULE.finding(format!("`{key}` of {} `{}` {what}", object.kind(), object.name()))
         .because("whoever reads the chart can log in")
         .at(desired.spot_at(field))
 }

@@ -1,11 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::values_to_json;
-use landfall_diag::Place;
+use landfall_diag::{Finding, Place, Severity, Spot};
 use landfall_yaml::Step;
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity, Spot};
 use crate::pods::{Container, ContainerRole};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -70,7 +69,7 @@ fn matrix(workflow: &Workflow, images: &BTreeMap<&str, (&Desired, String)>) -> V
                 continue;
             }
             findings.push(
-                Finding::of(&RULE, format!("`{image}` runs, and `{}` does not build it", workflow.path))
+                RULE.finding(format!("`{image}` runs, and `{}` does not build it", workflow.path))
                     .because(format!("it builds {}; this one stays as it is", built.join(", ")))
                     .help("add it to the matrix")
                     .at(desired.spot_at(field))
@@ -113,7 +112,7 @@ fn tags(subject: &Subject<'_>, workflow: &Workflow, images: &BTreeMap<&str, (&De
                 continue;
             };
             findings.push(
-                Finding::of(&RULE, format!("`{}` writes the tags of others and not `{path}`", workflow.path))
+                RULE.finding(format!("`{}` writes the tags of others and not `{path}`", workflow.path))
                     .because(format!("`{image}` is never renewed"))
                     .help(format!("write `.{path}` there, too"))
                     .at(desired.spot_at(field))
@@ -170,7 +169,8 @@ fn declared(subject: &Subject<'_>) -> Vec<Finding> {
         };
         if !runs {
             let names = pods.iter().map(|(desired, _)| desired.object.name());
-            let mut finding = Finding::of(&RULE, format!("`{service}` is built, and nothing runs it"))
+            let mut finding = RULE
+                .finding(format!("`{service}` is built, and nothing runs it"))
                 .because("its image is made and shipped with each delivery, for nobody")
                 .at(place("build", service));
             if let Some(near) = landfall_diag::nearest(service, names) {
@@ -207,7 +207,7 @@ fn declared(subject: &Subject<'_>) -> Vec<Finding> {
             });
             if !built {
                 findings.push(
-                    Finding::of(&RULE, format!("`{own}` runs, and nothing builds it"))
+                    RULE.finding(format!("`{own}` runs, and nothing builds it"))
                         .because(format!("the other images of `{shelf}` are built here; this one is not renewed"))
                         .at(desired.spot_at(&format!("{}.image", container.path))),
                 );

@@ -1,6 +1,6 @@
+use landfall_diag::{Finding, Severity};
 use landfall_object::references::references;
 
-use crate::finding::{Finding, Severity};
 use crate::routes::{TRAEFIK, all_routes};
 use crate::rule::Rule;
 use crate::subject::{Found, Subject};
@@ -33,7 +33,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             });
             for host in route.hosts.iter().filter(|host| used && is_domain(host)) {
                 findings.push(
-                    Finding::of(&RULE, format!("strict transport security of `{host}` binds every host below it"))
+                    RULE.finding(format!("strict transport security of `{host}` binds every host below it"))
                         .because("hosts of the domain that are served elsewhere must speak TLS too, or are not reached any more")
                         .at(middleware.spot_at("spec.headers.stsIncludeSubdomains"))
                         .at(desired.spot_at(&route.field)),

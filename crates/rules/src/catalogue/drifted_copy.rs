@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use landfall_diag::{Finding, Severity, Spot};
+
 use crate::decoded::texts;
-use crate::finding::{Finding, Severity, Spot};
 use crate::pods::pod_template;
 use crate::routes::{all_routes, covers};
 use crate::rule::Rule;
@@ -76,7 +77,8 @@ fn hosts(subject: &Subject<'_>) -> Vec<Finding> {
                 Some(near) => format!("did you mean `{near}`? Or route `{host}`, or list it under `hosts.allow`"),
                 None => format!("route `{host}`, list it under `hosts.allow`, or use one of {}", served.join(", ")),
             };
-            let finding = Finding::of(&RULE, format!("`{host}` is written down, and no route serves it"))
+            let finding = RULE
+                .finding(format!("`{host}` is written down, and no route serves it"))
                 .because("who follows that address finds nobody")
                 .help(help);
             places.into_iter().fold(finding, Finding::at)
@@ -158,7 +160,7 @@ fn copies(subject: &Subject<'_>) -> Vec<Finding> {
                 }
                 let line = text.lines().zip(other.lines()).position(|(one, two)| one != two).unwrap_or(0);
                 findings.push(
-                    Finding::of(&RULE, format!("`{path}` differs from the copy of it that is delivered"))
+                    RULE.finding(format!("`{path}` differs from the copy of it that is delivered"))
                         .because("whoever reads the other one is told something else")
                         .at(desired.spot_at(&field))
                         .at(Spot::file(landfall_diag::Place::line(path, line as u32 + 1))),

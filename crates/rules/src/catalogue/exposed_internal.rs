@@ -1,8 +1,8 @@
+use landfall_diag::{Finding, Severity, Spot};
 use landfall_object::Object;
 use serde_json::Value;
 
 use crate::components::is_component;
-use crate::finding::{Finding, Severity};
 use crate::pods::PodTemplate;
 use crate::routes::{all_routes, exposure};
 use crate::rule::Rule;
@@ -26,9 +26,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for (desired, template) in subject.pods() {
         let is_it = |name: &&landfall_project::ObjectName| is_component(&desired.object, &desired.unit, name);
         let Some(component) = components.internal.iter().find(is_it) else { continue };
-        let mut add = |how: String, spot: crate::finding::Spot| {
+        let mut add = |how: String, spot: Spot| {
             findings.push(
-                Finding::of(&RULE, format!("`{component}` is internal, and {how}"))
+                RULE.finding(format!("`{component}` is internal, and {how}"))
                     .because("whoever reaches that address reaches it")
                     .at(spot),
             );

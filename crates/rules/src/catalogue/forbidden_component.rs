@@ -1,5 +1,6 @@
+use landfall_diag::{Finding, Severity};
+
 use crate::components::is_component;
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -22,7 +23,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         if places.peek().is_none() {
             continue;
         }
-        let finding = Finding::of(&RULE, format!("`{component}` is delivered, and is forbidden in `{environment}`"))
+        let finding = RULE
+            .finding(format!("`{component}` is delivered, and is forbidden in `{environment}`"))
             .because("the environment's own declaration excludes it");
         findings.push(places.fold(finding, |finding, (desired, _)| finding.at(desired.spot())));
     }

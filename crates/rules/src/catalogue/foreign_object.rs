@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Door, Known, Role, Subject};
 
@@ -43,7 +43,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             1 => format!("{kind} `{name}` is there already and {whose}"),
             count => format!("{kind} `{name}` and {} more are there already, of which each {whose}", count - 1),
         };
-        let finding = Finding::of(&RULE, message).keyed(format!("{kind} {name} {whose}")).because(because);
+        let finding = RULE.finding(message).keyed(format!("{kind} {name} {whose}")).because(because);
         taken.into_iter().fold(finding, |finding, desired| finding.at(desired.spot()))
     }));
     findings
@@ -62,7 +62,8 @@ fn delivered_twice(subject: &Subject<'_>) -> Vec<Finding> {
     for ((_, kind, _, name), owners) in owners.into_iter().filter(|(_, owners)| owners.len() > 1) {
         let mut units: Vec<String> = owners.iter().map(|owner| format!("`{}`", owner.unit)).collect();
         units.sort();
-        let mut finding = Finding::of(&RULE, format!("{kind} `{name}` is delivered by {}", units.join(" and by ")))
+        let mut finding = RULE
+            .finding(format!("{kind} `{name}` is delivered by {}", units.join(" and by ")))
             .keyed(format!("{:?}", owners[0].key()))
             .because("each takes it for its own: they write over each other, and removing one removes it for both");
         for owner in owners {

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::pods::PodTemplate;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -40,7 +40,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let secrets: Vec<String> = secrets.iter().map(|name| format!("`{name}`")).collect();
         let (kind, name) = (desired.object.kind(), desired.object.name());
         findings.push(
-            Finding::of(&RULE, format!("{kind} `{name}` pulls from {owner} without a secret"))
+            RULE.finding(format!("{kind} `{name}` pulls from {owner} without a secret"))
                 .keyed(owner)
                 .because(format!(
                     "{} `{}` pulls from there with {}",

@@ -1,6 +1,6 @@
+use landfall_diag::{Finding, Severity, Spot};
 use landfall_object::Object;
 
-use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
 use crate::subject::Door;
 use crate::subject::Subject;
@@ -36,19 +36,18 @@ fn application(object: &Object, unit: Option<&str>) -> Vec<Finding> {
     let options = object.list_at("/spec/syncPolicy/syncOptions");
     if !ignored.is_empty() && !options.iter().any(|option| option == "RespectIgnoreDifferences=true") {
         findings.push(
-            Finding::of(
-                &RULE,
-                format!("Application `{name}` ignores differences, and its syncs write them all the same"),
-            )
-            .because("Argo CD writes the ignored fields as git has them with every sync; Landfall leaves them alone")
-            .at(spot("spec.ignoreDifferences")),
+            RULE.finding(format!("Application `{name}` ignores differences, and its syncs write them all the same"))
+                .because(
+                    "Argo CD writes the ignored fields as git has them with every sync; Landfall leaves them alone",
+                )
+                .at(spot("spec.ignoreDifferences")),
         );
     }
     for (at, entry) in ignored.iter().enumerate() {
         let pointers = entry["jsonPointers"].as_array().into_iter().flatten().filter_map(|it| it.as_str());
         for pointer in pointers.filter(|pointer| matches!(*pointer, "/metadata" | "/spec" | "")) {
             findings.push(
-                Finding::of(&RULE, format!("Application `{name}` ignores all of `{pointer}`"))
+                RULE.finding(format!("Application `{name}` ignores all of `{pointer}`"))
                     .because("a changed label or owner is hidden with it")
                     .help("name the field that another writes, as `/metadata/annotations/example.com~1checksum`")
                     .at(spot(&format!("spec.ignoreDifferences[{at}].jsonPointers"))),

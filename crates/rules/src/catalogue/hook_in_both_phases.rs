@@ -1,6 +1,6 @@
 use landfall_chart::HookEvent;
+use landfall_diag::{Finding, Severity};
 
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Door, Role, Subject};
 
@@ -28,7 +28,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let kind = desired.object.kind();
             let name = desired.object.name();
             findings.push(
-                Finding::of(&RULE, format!("hook {kind} `{name}` is both {before} and {after}"))
+                RULE.finding(format!("hook {kind} `{name}` is both {before} and {after}"))
                     .weighing(if synced { Severity::Warning } else { Severity::Info })
                     .because("Argo CD would run it before and after every sync; Helm and Landfall run it once")
                     .at(desired.spot_at("metadata.annotations[helm.sh/hook]")),

@@ -1,9 +1,9 @@
+use landfall_diag::{Finding, Severity};
 use landfall_object::diff::{Brief, drift};
 use landfall_object::schema::Schemas;
 use landfall_object::{Object, Quantity};
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::outcome::Removal;
 use crate::rule::Rule;
 use crate::subject::{Desired, Door, Role, Subject};
@@ -59,7 +59,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 _ => immutable(&key.gvk.group, &key.gvk.kind, live, path),
             };
             let message = format!("{name} cannot change {}", told(path, from, to));
-            let finding = Finding::of(&RULE, message).because(refusal?).at(desired.spot_at(path));
+            let finding = RULE.finding(message).because(refusal?).at(desired.spot_at(path));
             Some(match key.gvk.kind.as_str() {
                 "PersistentVolumeClaim" => finding.help(
                     "put the old value back; what has to be otherwise is a claim of another name, into which the data is \
@@ -157,7 +157,7 @@ fn narrower_selector(desired: &Desired, live: &Object, name: &str) -> Option<Fin
     let (wanted, there) = (labels(&desired.object)?, labels(live)?);
     let gone: Vec<&str> = there.keys().filter(|label| !wanted.contains_key(*label)).map(String::as_str).collect();
     (!gone.is_empty()).then(|| {
-        Finding::of(&RULE, format!("{name} cannot drop {} from its selector", gone.join(", ")))
+        RULE.finding(format!("{name} cannot drop {} from its selector", gone.join(", ")))
             .because("the API answers that spec.selector is immutable")
             .at(desired.spot_at("spec.selector.matchLabels"))
     })

@@ -1,6 +1,6 @@
+use landfall_diag::{Finding, Severity, Spot};
 use landfall_yaml::Step;
 
-use crate::finding::{Finding, Severity, Spot};
 use crate::routes::{Route, TRAEFIK, all_routes, covers};
 use crate::rule::Rule;
 use crate::subject::{Found, Subject};
@@ -47,7 +47,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             continue;
         };
         let steps = [Step::Key("environments"), Step::Key(name), Step::Key("checks"), Step::Index(index)];
-        let mut finding = Finding::of(&RULE, format!("check `{}` cannot pass: {what}", check.name)).because(why);
+        let mut finding = RULE.finding(format!("check `{}` cannot pass: {what}", check.name)).because(why);
         if let Some(file) = subject.project {
             finding = finding.at(Spot::file(file.place(&steps)));
         }

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::{Object, Quantity};
 use serde_json::Value;
 
 use crate::demand::demand;
-use crate::finding::{Finding, Severity};
 use crate::pods::{ContainerRole, PodTemplate, pod_template};
 use crate::rule::Rule;
 use crate::subject::{Desired, Found, Known, Role, Subject};
@@ -54,14 +54,11 @@ fn assumed(subject: &Subject<'_>) -> Option<Finding> {
     };
     let asked = format!("{} and {}", shown(demand.cpu, "cpu"), shown(demand.memory, "memory"));
     Some(
-        Finding::of(
-            &RULE,
-            format!("{} pods ask for {asked} in all{nodes}; nodes that hold them were assumed", demand.pods),
-        )
-        .keyed("assumed")
-        .weighing(Severity::Info)
-        .because("on smaller nodes some of them stay Pending")
-        .help("say what there is (`--node 4,8Gi`, once for each node), or rehearse with `--from live`"),
+        RULE.finding(format!("{} pods ask for {asked} in all{nodes}; nodes that hold them were assumed", demand.pods))
+            .keyed("assumed")
+            .weighing(Severity::Info)
+            .because("on smaller nodes some of them stay Pending")
+            .help("say what there is (`--node 4,8Gi`, once for each node), or rehearse with `--from live`"),
     )
 }
 
@@ -120,12 +117,9 @@ fn nodes_hold(subject: &Subject<'_>, nodes: &[&Object]) -> Vec<Finding> {
                 let (kind, name) = (desired.object.kind(), desired.object.name());
                 let (asked, largest) = (shown(asked, resource), shown(largest, resource));
                 findings.push(
-                    Finding::of(
-                        &RULE,
-                        format!(
-                            "a pod of {kind} `{name}` asks for {asked} of {resource}; no node has more than {largest}"
-                        ),
-                    )
+                    RULE.finding(format!(
+                        "a pod of {kind} `{name}` asks for {asked} of {resource}; no node has more than {largest}"
+                    ))
                     .weighing(Severity::Error)
                     .because("it stays Pending for ever")
                     .at(desired.spot_at(workload.template.path)),
@@ -142,20 +136,18 @@ fn nodes_hold(subject: &Subject<'_>, nodes: &[&Object]) -> Vec<Finding> {
         let Some((heaviest, workload)) = heaviest else { continue };
         let (requests, limits) = (sum("requests"), sum("limits"));
         let finding = if requests > all {
-            Finding::of(
-                &RULE,
-                format!(
-                    "{} of {resource} is asked for; the nodes have {}",
-                    shown(requests, resource),
-                    shown(all, resource)
-                ),
-            )
+            RULE.finding(format!(
+                "{} of {resource} is asked for; the nodes have {}",
+                shown(requests, resource),
+                shown(all, resource)
+            ))
             .because("some pods stay Pending: whichever are created last")
         } else if resource == "memory" && limits > all {
-            Finding::of(
-                &RULE,
-                format!("limits allow {} of memory; the nodes have {}", shown(limits, resource), shown(all, resource)),
-            )
+            RULE.finding(format!(
+                "limits allow {} of memory; the nodes have {}",
+                shown(limits, resource),
+                shown(all, resource)
+            ))
             .weighing(Severity::Info)
             .because("when all use what they may, processes are killed")
         } else {
@@ -199,10 +191,10 @@ fn quota_holds(subject: &Subject<'_>, quota: Found<'_>, nodes: usize) -> Vec<Fin
         if sum > allowed {
             let (sum, allowed) = (shown(sum, resource), shown(allowed, resource));
             findings.push(
-                Finding::of(
-                    &RULE,
-                    format!("ResourceQuota `{}` allows {allowed} of {name}; {sum} is asked for", object.name()),
-                )
+                RULE.finding(format!(
+                    "ResourceQuota `{}` allows {allowed} of {name}; {sum} is asked for",
+                    object.name()
+                ))
                 .weighing(Severity::Error)
                 .because("pods above the quota are refused, and the rollout waits for them until its deadline")
                 .at(heaviest.spot_at(workload.template.path))
@@ -224,13 +216,10 @@ fn undeclared(workloads: &[Workload<'_>], quota: &str, what: &str, resource: &st
         for container in workload.template.containers() {
             if declared(container.value, what, resource).is_none() {
                 findings.push(
-                    Finding::of(
-                        &RULE,
-                        format!(
-                            "container `{}` declares no {what} of {resource}, which ResourceQuota `{quota}` demands",
-                            container.name
-                        ),
-                    )
+                    RULE.finding(format!(
+                        "container `{}` declares no {what} of {resource}, which ResourceQuota `{quota}` demands",
+                        container.name
+                    ))
                     .weighing(Severity::Error)
                     .because("the API refuses every pod of it")
                     .help(format!("set resources.{what}.{resource}, or a LimitRange with defaults"))

@@ -1,9 +1,9 @@
+use landfall_diag::{Finding, Severity, Spot};
 use landfall_object::lifecycle::{self, Successor};
 use landfall_object::schema::{DecodeError, Schemas};
 use landfall_object::{Gvk, Object};
 use landfall_yaml::Error;
 
-use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Subject};
 
@@ -42,11 +42,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 
 fn removed(gvk: &Gvk, minor: Option<u32>) -> Option<Finding> {
     let gone = lifecycle::removed(gvk, minor?)?;
-    let finding = Finding::of(
-        &RULE,
-        format!("{} of {} is no longer served: it went with Kubernetes 1.{}", gvk.kind, gvk.api_version(), gone.since),
-    )
-    .because("the API does not know the kind, and the whole release is refused");
+    let finding = RULE
+        .finding(format!(
+            "{} of {} is no longer served: it went with Kubernetes 1.{}",
+            gvk.kind,
+            gvk.api_version(),
+            gone.since
+        ))
+        .because("the API does not know the kind, and the whole release is refused");
     Some(match gone.successor {
         Successor::ApiVersion(next) => finding.help(format!("use {next}")),
         Successor::Words(words) => finding.help(format!("use {words}")),
@@ -77,7 +80,7 @@ fn shape(schemas: &mut Schemas, desired: &Desired) -> Vec<Finding> {
     for text in unknown {
         let Some(field) = text.strip_prefix("unknown field ").map(|field| field.trim_matches('"')) else { continue };
         findings.push(
-            Finding::of(&RULE, format!("{} has no field `{field}`", gvk.kind))
+            RULE.finding(format!("{} has no field `{field}`", gvk.kind))
                 .weighing(Severity::Warning)
                 .because("the API drops it without a word, and what was meant does not happen")
                 .help("correct its name or its place")
@@ -94,7 +97,7 @@ fn refused(schemas: &Schemas, desired: &Desired, gvk: &Gvk) -> Option<Finding> {
     };
     let (kind, name) = (desired.object.kind(), desired.object.name());
     Some(
-        Finding::of(&RULE, format!("{kind} `{name}` does not fit its kind: {text}"))
+        RULE.finding(format!("{kind} `{name}` does not fit its kind: {text}"))
             .because("the API refuses it, and the delivery stops there")
             .at(desired.spot()),
     )
@@ -119,10 +122,11 @@ fn twice(unit: &DesiredUnit) -> Vec<Finding> {
             for duplicate in duplicates {
                 let key = duplicate.key.trim_matches('"');
                 findings.push(
-                    Finding::of(
-                        &RULE,
-                        format!("{} `{}` has the key `{key}` twice in one place", object.kind(), object.name()),
-                    )
+                    RULE.finding(format!(
+                        "{} `{}` has the key `{key}` twice in one place",
+                        object.kind(),
+                        object.name()
+                    ))
                     .weighing(Severity::Warning)
                     .because("the later one counts, and strict readers refuse the whole file")
                     .help(format!(

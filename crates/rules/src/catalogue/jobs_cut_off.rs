@@ -1,6 +1,6 @@
+use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::pods::{Container, ContainerRole};
 use crate::rule::Rule;
 use crate::subject::{Role, Subject};
@@ -28,10 +28,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for container in template.containers().iter().filter(|it| it.role != ContainerRole::Init) {
             let Some(longest) = longest_job(container).filter(|longest| *longest > grace) else { continue };
             findings.push(
-                Finding::of(
-                    &RULE,
-                    format!("worker `{}` may work {longest} s on a job and is killed after {grace} s", container.name),
-                )
+                RULE.finding(format!(
+                    "worker `{}` may work {longest} s on a job and is killed after {grace} s",
+                    container.name
+                ))
                 .keyed(format!("{} {}", desired.object.name(), container.name))
                 .because("every rollout cuts jobs off in the middle")
                 .help(format!("set terminationGracePeriodSeconds to {} or more", longest + 10))

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::references::provides;
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -33,7 +33,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                             false => "no shell can read a variable of that name",
                         };
                         findings.push(
-                            Finding::of(&RULE, format!("key `{key}` of {kind} `{name}` is no name of a variable"))
+                            RULE.finding(format!("key `{key}` of {kind} `{name}` is no name of a variable"))
                                 .weighing(if dropped { Severity::Error } else { Severity::Warning })
                                 .because(because)
                                 .at(desired.spot_at(&format!("{}.envFrom[{index}].{field}", container.path))),

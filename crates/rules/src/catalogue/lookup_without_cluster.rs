@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use crate::finding::{Finding, Severity, Spot};
+use landfall_diag::{Finding, Severity, Spot};
+
 use crate::rule::Rule;
 use crate::subject::Door;
 use crate::subject::Subject;
@@ -29,13 +30,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 || Spot { unit: Some(unit.name.clone()), ..Spot::default() },
                 crate::subject::Desired::spot,
             );
-            let finding =
-                Finding::of(&RULE, format!("the templates look {what} up, and there is no cluster to look in"))
-                    .weighing(severity)
-                    .because(
-                        "an Application is rendered without a cluster, so each sync is a first installation to them",
-                    )
-                    .at(spot);
+            let finding = RULE
+                .finding(format!("the templates look {what} up, and there is no cluster to look in"))
+                .weighing(severity)
+                .because("an Application is rendered without a cluster, so each sync is a first installation to them")
+                .at(spot);
             findings.push(finding);
         }
     }

@@ -1,4 +1,5 @@
-use crate::finding::{Finding, Severity, Spot};
+use landfall_diag::{Finding, Severity, Spot};
+
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -21,7 +22,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 it.object.group().is_empty() && it.object.kind() == stumble.kind && it.object.name() == stumble.name
             });
             let named = Spot { unit: Some(unit.name.clone()), ..Spot::default() };
-            let mut finding = Finding::of(&RULE, format!("the templates stop where {what} is there without data"))
+            let mut finding = RULE
+                .finding(format!("the templates stop where {what} is there without data"))
                 .because(stumble.words.clone())
                 .at(rendered.map_or(named, Desired::spot));
             finding.spots.extend(stumble.place.clone().map(Spot::file));

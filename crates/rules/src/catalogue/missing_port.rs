@@ -1,7 +1,7 @@
+use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
 use crate::calls::calls;
-use crate::finding::{Finding, Severity};
 use crate::pods::pod_template;
 use crate::rule::Rule;
 use crate::subject::Subject;
@@ -33,14 +33,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let known: Vec<String> = ports.iter().map(u64::to_string).collect();
             let namespace = service.namespace().map(|it| format!(" ({it})")).unwrap_or_default();
             findings.push(
-                Finding::of(
-                    &RULE,
-                    format!(
-                        "port {} of Service `{}`{namespace} is called, which it does not have",
-                        call.port,
-                        service.name()
-                    ),
-                )
+                RULE.finding(format!(
+                    "port {} of Service `{}`{namespace} is called, which it does not have",
+                    call.port,
+                    service.name()
+                ))
                 .because("the connection hangs until it times out")
                 .help(format!("use one of its ports: {}", known.join(", ")))
                 .at(desired.spot_at(&call.field)),

@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::Gvk;
 use landfall_object::references::{Need, references};
 
 use crate::classes::is_assumed;
-use crate::finding::{Finding, Severity};
 use crate::pods::pod_template;
 use crate::routes::TRAEFIK;
 use crate::rule::Rule;
@@ -76,7 +76,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 ),
             };
             findings.push(
-                Finding::of(&RULE, format!("{kind} `{name}`{place} {state}"))
+                RULE.finding(format!("{kind} `{name}`{place} {state}"))
                     .weighing(severity)
                     .because(*cause)
                     .help(help)
@@ -119,7 +119,8 @@ fn kinds(subject: &Subject<'_>) -> Vec<Finding> {
             [kind] => format!("the kind {kind} of {group} comes with no definition"),
             kinds => format!("the kinds {} of {group} come with no definition", kinds.join(", ")),
         };
-        let finding = Finding::of(&RULE, what)
+        let finding = RULE
+            .finding(what)
             .weighing(severity)
             .because("where the cluster does not have it, the whole release is refused")
             .help(help);
@@ -151,7 +152,7 @@ fn across_namespaces(subject: &Subject<'_>, desired: &Desired) -> Vec<Finding> {
         .map(|reference| {
             let namespace = reference.namespace.as_deref().unwrap_or_default();
             let message = format!("Middleware `{}` of namespace {namespace} is used from another namespace", reference.name);
-            Finding::of(&RULE, message)
+            RULE.finding(message)
                 .weighing(severity)
                 .because("Traefik leaves such a route out unless it runs with allowCrossNamespace")
                 .help("start Traefik with --providers.kubernetescrd.allowCrossNamespace=true, or copy the Middleware here")

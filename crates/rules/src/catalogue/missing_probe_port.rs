@@ -1,6 +1,6 @@
+use landfall_diag::{Finding, Severity};
 use landfall_object::ports::{Asker, lost_ports, port_names};
 
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -27,7 +27,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     container.name,
                     lost.name
                 );
-                let mut finding = Finding::of(&RULE, message)
+                let mut finding = RULE
+                    .finding(message)
                     .weighing(if lost.asker.holds_up() { Severity::Error } else { Severity::Warning })
                     .because(consequence(lost.asker))
                     .at(desired.spot_at(&format!("{}.{}", container.path, lost.field)));

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::references::{Need, provides, references};
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -48,7 +48,7 @@ fn left_out(subject: &Subject<'_>) -> Vec<Finding> {
             for key in own.iter().filter(|key| !here.contains(*key) && !named(key)) {
                 let secret = &reference.name;
                 findings.push(
-                    Finding::of(&RULE, format!("key `{key}` of Secret `{secret}` is in the chart's own values, and not here"))
+                    RULE.finding(format!("key `{key}` of Secret `{secret}` is in the chart's own values, and not here"))
                         .keyed(format!("{id:?} {key}"))
                         .weighing(Severity::Warning)
                         .because("pods take all keys of the Secret as variables: the program starts without this one, and ends when it wants it")
@@ -75,10 +75,10 @@ fn optional(subject: &Subject<'_>) -> Vec<Finding> {
             }
             let (kind, name) = (desired.object.kind(), desired.object.name());
             findings.push(
-                Finding::of(
-                    &RULE,
-                    format!("{kind} `{name}` starts without Secret `{}`, all of whose keys it reads", reference.name),
-                )
+                RULE.finding(format!(
+                    "{kind} `{name}` starts without Secret `{}`, all of whose keys it reads",
+                    reference.name
+                ))
                 .weighing(Severity::Warning)
                 .because("the Secret is optional and nobody delivers it: what is missing is noticed when it is used")
                 .at(desired.spot_at(&reference.path)),
@@ -114,7 +114,7 @@ fn declared(subject: &Subject<'_>) -> Vec<Finding> {
         let Some(keys) = keys(subject, reference.namespace.as_deref(), target) else { continue };
         for key in secrets.keys.keys().filter(|key| !keys.contains(key.as_str())) {
             findings.push(
-                Finding::of(&RULE, format!("key `{key}` of Secret `{target}` is declared and will not be there"))
+                RULE.finding(format!("key `{key}` of Secret `{target}` is declared and will not be there"))
                     .because("the program starts without the variable and ends when it wants it")
                     .help(format!("seal `{key}` with `kubeseal`, and commit what it prints"))
                     .at(desired.spot_at(&reference.path)),

@@ -1,7 +1,7 @@
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::pods::{PodTemplate, selects};
 use crate::rule::Rule;
 use crate::subject::{Desired, Known, Subject};
@@ -54,7 +54,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 fn missing(monitor: &Desired, of: &str, field: &str, none: bool, ports: &[&str]) -> Vec<Finding> {
     let (kind, name) = (monitor.object.kind(), monitor.object.name());
     if none {
-        let finding = Finding::of(&RULE, format!("{kind} `{name}` selects no {of}"))
+        let finding = RULE
+            .finding(format!("{kind} `{name}` selects no {of}"))
             .because("nothing is measured, and no alarm goes off")
             .at(monitor.spot_at("spec.selector"));
         return vec![finding];
@@ -65,7 +66,8 @@ fn missing(monitor: &Desired, of: &str, field: &str, none: bool, ports: &[&str])
         .filter(|(_, port)| !port.is_empty() && !ports.contains(port))
         .map(|(at, port)| {
             let known: Vec<&str> = ports.iter().copied().filter(|name| !name.is_empty()).collect();
-            let finding = Finding::of(&RULE, format!("{kind} `{name}` asks for port `{port}`, which no {of} has"))
+            let finding = RULE
+                .finding(format!("{kind} `{name}` asks for port `{port}`, which no {of} has"))
                 .because("nothing is measured there")
                 .at(monitor.spot_at(&format!("spec.{field}[{at}].port")));
             match (landfall_diag::nearest(port, known.iter().copied()), known.is_empty()) {

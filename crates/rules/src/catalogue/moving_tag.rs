@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::HookEvent;
+use landfall_diag::{Finding, Severity, Spot};
 
-use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
 use crate::subject::{Role, Subject};
 
@@ -52,7 +52,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             // What only `helm test` starts runs nowhere else.
             let severity = if is_test(&desired.role) { Severity::Info } else { severity };
             findings.push(
-                Finding::of(&RULE, format!("image `{image}` {what}"))
+                RULE.finding(format!("image `{image}` {what}"))
                     .weighing(severity)
                     .because("what runs can change without any change here, and differ from node to node")
                     .at(desired.spot_at(&format!("{}.image", container.path))),
@@ -71,7 +71,8 @@ fn of_catalogue(what: &str, images: Vec<(String, Spot)>) -> Finding {
         1 => format!("image `{first}` is {what}"),
         count => format!("image `{first}` and {} more are {what}", count - 1),
     };
-    let finding = Finding::of(&RULE, message)
+    let finding = RULE
+        .finding(message)
         .keyed(what)
         .weighing(Severity::Warning)
         .because("a node that does not have it yet cannot pull it, or pulls what is never mended again")

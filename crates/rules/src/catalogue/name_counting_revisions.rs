@@ -1,4 +1,5 @@
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity};
+
 use crate::rule::Rule;
 use crate::subject::Subject;
 use crate::synced::is_synced;
@@ -24,7 +25,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
         findings.extend(named.into_iter().map(|desired| {
             let (kind, name) = (desired.object.kind(), desired.object.name());
-            Finding::of(&RULE, format!("the name of {kind} `{name}` counts the release's revisions"))
+            RULE.finding(format!("the name of {kind} `{name}` counts the release's revisions"))
                 .because("under Argo CD it is the same in every sync")
                 .at(desired.spot_at("metadata.name"))
         }));

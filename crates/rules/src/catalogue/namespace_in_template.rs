@@ -1,4 +1,5 @@
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity};
+
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -29,7 +30,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for desired in unit.objects.iter().filter(fixed) {
             let namespace = desired.object.namespace().unwrap_or_default();
             findings.push(
-                Finding::of(&RULE, format!("templates of `{}` spell out the namespace `{namespace}`", unit.name))
+                RULE.finding(format!("templates of `{}` spell out the namespace `{namespace}`", unit.name))
                     .because("no second instance can stand beside it, and the release's own namespace stays empty")
                     .at(desired.spot_at("metadata.namespace")),
             );

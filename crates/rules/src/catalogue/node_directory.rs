@@ -1,4 +1,5 @@
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity};
+
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -26,7 +27,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for (at, volume) in template.volumes().iter().enumerate() {
             let Some(path) = volume["hostPath"]["path"].as_str() else { continue };
             findings.push(
-                Finding::of(&RULE, format!("{} `{}` mounts `{path}` of its node", object.kind(), object.name()))
+                RULE.finding(format!("{} `{}` mounts `{path}` of its node", object.kind(), object.name()))
                     .because("its data is on whichever node it ran, and the container can reach the node's own files")
                     .at(desired.spot_at(&format!("{}.volumes[{at}].hostPath", template.path))),
             );
@@ -35,13 +36,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for desired in subject.of_kind("", "PersistentVolume") {
         let Some(path) = desired.object.str_at("/spec/hostPath/path") else { continue };
         findings.push(
-            Finding::of(
-                &RULE,
-                format!("PersistentVolume `{}` is the directory `{path}` of a node", desired.object.name()),
-            )
-            .because("a pod that moves to another node finds it empty")
-            .help("use a StorageClass, or `local` with a node affinity")
-            .at(desired.spot_at("spec.hostPath")),
+            RULE.finding(format!("PersistentVolume `{}` is the directory `{path}` of a node", desired.object.name()))
+                .because("a pod that moves to another node finds it empty")
+                .help("use a StorageClass, or `local` with a node affinity")
+                .at(desired.spot_at("spec.hostPath")),
         );
     }
     findings

@@ -1,11 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::{Chart, HookEvent};
-use landfall_diag::Place;
+use landfall_diag::{Finding, Place, Severity};
 use serde_json::Value;
 
 use crate::examine::keyed;
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Door, Role, Subject};
 use crate::synced::is_synced;
@@ -175,8 +174,7 @@ fn causes(unit: &DesiredUnit, differences: &[Difference<'_>]) -> Vec<Finding> {
             Drawn::Mark => "each upgrade is a change, also when nothing has changed",
         };
         let severity = if synced || drawn == Drawn::Secret { Severity::Error } else { Severity::Warning };
-        let finding =
-            Finding::of(&RULE, message).keyed(format!("{drawn:?} {cause}")).weighing(severity).because(because);
+        let finding = RULE.finding(message).keyed(format!("{drawn:?} {cause}")).weighing(severity).because(because);
         group.into_iter().fold(finding, |finding, it| finding.at(it.desired.spot_at(&it.path)))
     };
     grouped.into_iter().map(finding).collect()
@@ -188,7 +186,7 @@ fn read_back(subject: &Subject<'_>, unit: &DesiredUnit) -> Option<Finding> {
     let first = back.first().filter(|_| is_synced(subject, unit))?;
     let name = format!("{} `{}`", first.object.kind(), first.object.name());
     let more = if back.len() > 1 { format!(" and {} more", back.len() - 1) } else { String::new() };
-    let finding = Finding::of(&RULE, format!("{name}{more} stays the same only where `lookup` finds it on the cluster"))
+    let finding = RULE.finding(format!("{name}{more} stays the same only where `lookup` finds it on the cluster"))
         .keyed("read back")
         .because("an Application of this repository delivers the chart, and Argo CD renders without a cluster: each sync replaces it")
         .help("keep the value outside the chart: a sealed secret, or an existing Secret");

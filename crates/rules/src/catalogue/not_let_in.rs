@@ -1,7 +1,7 @@
+use landfall_diag::{Finding, Severity};
 use landfall_object::pod_security::{LevelVersion, Pod, Policy, told, violations};
 use serde_json::json;
 
-use crate::finding::{Finding, Severity};
 use crate::pods::PodTemplate;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -38,7 +38,7 @@ fn judge(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -
         _ => ("would violate", "warns of"),
     };
     Some(
-        Finding::of(&RULE, format!("{verb} PodSecurity `{level}`, which namespace `{namespace}` {mode}: {what}"))
+        RULE.finding(format!("{verb} PodSecurity `{level}`, which namespace `{namespace}` {mode}: {what}"))
             .weighing(severity)
             .because(consequence)
             .at(desired.spot_at(template.path)),

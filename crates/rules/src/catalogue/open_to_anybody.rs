@@ -1,7 +1,7 @@
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 
 use crate::decoded::text_of;
-use crate::finding::{Finding, Severity};
 use crate::pods::{Container, ContainerRole};
 use crate::routes::{TRAEFIK, all_routes, exposure};
 use crate::rule::Rule;
@@ -37,7 +37,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 _ => continue,
             };
             findings.push(
-                Finding::of(&RULE, message)
+                RULE.finding(message)
                     .keyed(format!("{called} {}", route.hosts.join(" ")))
                     .because("what is sent there can be read and changed on the way")
                     .help("add the host to `tls`, and redirect plain HTTP")
@@ -51,7 +51,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             for (field, what) in open_doors(subject, &desired.object, container) {
                 let severity = if subject.is_protected() { Severity::Error } else { Severity::Warning };
                 findings.push(
-                    Finding::of(&RULE, format!("`{}` is public, and {what}", route.address()))
+                    RULE.finding(format!("`{}` is public, and {what}", route.address()))
                         .weighing(severity)
                         .because("anybody who finds the address is let in")
                         .help("take the password from a Secret that is not empty, or take the route away")

@@ -1,5 +1,6 @@
+use landfall_diag::{Finding, Severity, Spot};
+
 use crate::documents::{facts_blocks, facts_table};
-use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -37,7 +38,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         };
         let line = block.place.line + wrong.map_or(0, |at| u32::try_from(at).unwrap_or(0) + 1);
         findings.push(
-            Finding::of(&RULE, message)
+            RULE.finding(message)
                 .keyed(format!("{file}:{}", block.place.line))
                 .because("whoever follows the document does the wrong thing")
                 .at(Spot::file(landfall_diag::Place::line(file, line))),

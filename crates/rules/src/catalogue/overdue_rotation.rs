@@ -1,8 +1,8 @@
 use jiff::civil::Date;
+use landfall_diag::{Finding, Severity, Spot};
 use landfall_object::Object;
 use landfall_yaml::Step;
 
-use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -45,13 +45,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     Step::Key(key),
                 ])
             });
-            let mut finding = Finding::of(
-                &RULE,
-                format!("the rotation of `{key}` {state}: it was written {age} days ago, and lasts {period}"),
-            )
-            .weighing(severity)
-            .because("whoever has seen the value since then can still use it")
-            .at(Spot::object(None, object.key()).field(format!("data[{key}]")));
+            let mut finding = RULE
+                .finding(format!("the rotation of `{key}` {state}: it was written {age} days ago, and lasts {period}"))
+                .weighing(severity)
+                .because("whoever has seen the value since then can still use it")
+                .at(Spot::object(None, object.key()).field(format!("data[{key}]")));
             if let Some(place) = place {
                 finding = finding.at(Spot::file(place));
             }

@@ -1,4 +1,5 @@
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity};
+
 use crate::pods::{Container, PodTemplate};
 use crate::rule::Rule;
 use crate::subject::{Desired, Known, Subject};
@@ -25,14 +26,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             // On one node both pods have it.
             let severity = if one_node(subject, desired, claim) { Severity::Warning } else { Severity::Error };
             findings.push(
-                Finding::of(&RULE, format!("Deployment `{name}` rolls over the claim `{claim}`, which one node holds"))
+                RULE.finding(format!("Deployment `{name}` rolls over the claim `{claim}`, which one node holds"))
                     .weighing(severity)
                     .because("on another node the new pod waits for the volume that the old pod does not give back")
                     .at(spot),
             );
         } else if let Some(container) = template.containers().iter().find(|container| is_scheduler(container)) {
             findings.push(
-                Finding::of(&RULE, format!("Deployment `{name}` rolls a scheduler over itself"))
+                RULE.finding(format!("Deployment `{name}` rolls a scheduler over itself"))
                     .because("during each rollout two schedulers run, and every job that falls due is started twice")
                     .at(spot.container(container.name)),
             );

@@ -1,6 +1,6 @@
+use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -29,7 +29,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             });
             let Some((field, flag)) = found else { continue };
             findings.push(
-                Finding::of(&RULE, format!("container `{}` is given its `{flag}` on the command line", container.name))
+                RULE.finding(format!("container `{}` is given its `{flag}` on the command line", container.name))
                     .keyed(format!("{} {} {flag}", desired.object.name(), container.name))
                     .because("whoever may list processes or read pods has it")
                     .at(desired.spot_at(&format!("{}.{field}", container.path))),

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
+use landfall_diag::{Finding, Severity, Spot};
 use serde_json::Value;
 
 use crate::decoded::texts;
-use crate::finding::{Finding, Severity};
 use crate::pods::{Container, ContainerRole, PodTemplate, pod_template};
 use crate::routes::{Route, all_routes, covers, exposure};
 use crate::rule::Rule;
@@ -46,7 +46,8 @@ fn plain_addresses<'a>(subject: &Subject<'a>, routes: &[(Found<'a>, Route<'a>)])
         }
     }
     let finding = |(host, places): (String, Vec<(&Desired, String)>)| {
-        let finding = Finding::of(&RULE, format!("`http://{host}` is written down, and `{host}` is served over TLS"))
+        let finding = RULE
+            .finding(format!("`http://{host}` is written down, and `{host}` is served over TLS"))
             .keyed(host.clone())
             .because("browsers refuse what a page loads from there, and a redirect loses what was posted")
             .help(format!("write `https://{host}`"));
@@ -156,18 +157,15 @@ fn untold(
     }
     let address = route.address();
     Some(
-        Finding::of(
-            &RULE,
-            format!(
-                "{} in container `{}` is not told that `{address}` is served over TLS",
-                behind.name, container.name
-            ),
-        )
+        RULE.finding(format!(
+            "{} in container `{}` is not told that `{address}` is served over TLS",
+            behind.name, container.name
+        ))
         .keyed(format!("{} {}", desired.object.name(), container.name))
         .because("it writes http:// into its pages and tokens, and browsers refuse to load what it names there")
         .help(behind.help)
         .at(desired.spot_at(&format!("{}.env", container.path)))
-        .at(crate::finding::Spot::object(None, route.object.key()).field(&*route.field)),
+        .at(Spot::object(None, route.object.key()).field(&*route.field)),
     )
 }
 

@@ -1,12 +1,12 @@
 use std::collections::BTreeSet;
 
+use landfall_diag::{Finding, Severity, Spot};
 use landfall_object::Object;
 use landfall_object::once_keys;
 use landfall_project::{Generate, SecretKey};
 use landfall_yaml::Step;
 
 use crate::decoded::as_stored;
-use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
 use crate::subject::{Role, Subject};
 
@@ -43,12 +43,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for key in keys {
             let Some(what) = what_becomes(subject, &was, &key) else { continue };
             let declaration = once(object.name(), &key);
-            let mut finding =
-                Finding::of(&RULE, format!("`{key}` of {} `{}` {}", object.kind(), object.name(), what.text))
-                    .keyed(format!("{} {key}", object.name()))
-                    .weighing(what.severity)
-                    .because(blast(declaration))
-                    .at(what.spot);
+            let mut finding = RULE
+                .finding(format!("`{key}` of {} `{}` {}", object.kind(), object.name(), what.text))
+                .keyed(format!("{} {key}", object.name()))
+                .weighing(what.severity)
+                .because(blast(declaration))
+                .at(what.spot);
             if let (Some(_), Some(file), Some((environment, _))) = (declaration, subject.project, subject.environment) {
                 let steps = ["environments", environment, "secrets", "keys", &key].map(Step::Key);
                 finding = finding.at(Spot::file(file.place(&steps)));

@@ -1,4 +1,5 @@
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity};
+
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -24,7 +25,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             continue;
         }
         let (kind, name) = (target.object.kind(), target.object.name());
-        let finding = Finding::of(&RULE, format!("{kind} `{name}` declares replicas and is scaled automatically"))
+        let finding = RULE
+            .finding(format!("{kind} `{name}` declares replicas and is scaled automatically"))
             .because(format!("every delivery resets what HorizontalPodAutoscaler `{}` has decided", scaler.name()))
             .at(target.spot_at("spec.replicas"));
         findings.push(finding);

@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use landfall_diag::{Finding, Severity, Spot};
 use landfall_object::Object;
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -33,7 +33,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let spot = || desired.spot_at(&field);
             if let Some(why) = malformed(text) {
                 findings.push(
-                    Finding::of(&RULE, format!("`{key}` of {called} is not a sealed value: {why}"))
+                    RULE.finding(format!("`{key}` of {called} is not a sealed value: {why}"))
                         .keyed(format!("{called} malformed"))
                         .weighing(Severity::Warning)
                         .because("the controller refuses the whole SealedSecret")
@@ -45,10 +45,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             match seen.get(text) {
                 Some((first, other)) if binding(&first.object) != binding(object) || *other != key => {
                     findings.push(
-                        Finding::of(
-                            &RULE,
-                            format!("`{key}` of {called} is the very value of `{other}` of {}", name(&first.object)),
-                        )
+                        RULE.finding(format!(
+                            "`{key}` of {called} is the very value of `{other}` of {}",
+                            name(&first.object)
+                        ))
                         .because("it was sealed for one of the two, and the other cannot be opened")
                         .at(spot())
                         .at(first.spot_at(&format!("spec.encryptedData[{other}]"))),
@@ -78,7 +78,7 @@ fn refused(subject: &Subject<'_>, desired: &Desired) -> Option<Finding> {
         .find(|condition| condition["type"] == "Synced" && condition["status"] == "False")?;
     let said = condition["message"].as_str().unwrap_or("no reason given");
     Some(
-        Finding::of(&RULE, format!("{} cannot be opened on this cluster: {said}", name(object)))
+        RULE.finding(format!("{} cannot be opened on this cluster: {said}", name(object)))
             .because("the Secret that it makes is missing or old")
             .at(desired.spot()),
     )
@@ -96,13 +96,10 @@ fn copied(subject: &Subject<'_>, desired: &Desired) -> Vec<Finding> {
         for (key, text) in encrypted(object).filter(|(_, text)| malformed(text).is_none()) {
             let Some(at) = theirs.get(text) else { continue };
             findings.push(
-                Finding::of(
-                    &RULE,
-                    format!("`{key}` of {} is the very value of `{at}` of {}", name(object), name(other)),
-                )
-                .because("it was sealed for one of the two, and the other cannot be opened")
-                .at(desired.spot_at(&format!("spec.encryptedData[{key}]")))
-                .at(Spot::object(None, other.key())),
+                RULE.finding(format!("`{key}` of {} is the very value of `{at}` of {}", name(object), name(other)))
+                    .because("it was sealed for one of the two, and the other cannot be opened")
+                    .at(desired.spot_at(&format!("spec.encryptedData[{key}]")))
+                    .at(Spot::object(None, other.key())),
             );
         }
     }

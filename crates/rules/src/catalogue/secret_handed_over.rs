@@ -1,8 +1,7 @@
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use landfall_object::references::provides;
 
-use crate::finding::Finding;
-use crate::finding::Severity;
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -41,10 +40,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 "the Secret is deleted with this revision, or the controller refuses it because it is not its own"
             };
             findings.push(
-                Finding::of(
-                    &RULE,
-                    format!("Secret `{}` was rendered by the chart and is handed over to {kind} `{name}`", made.name),
-                )
+                RULE.finding(format!(
+                    "Secret `{}` was rendered by the chart and is handed over to {kind} `{name}`",
+                    made.name
+                ))
                 .weighing(if sealed { Severity::Error } else { Severity::Warning })
                 .because(because)
                 .at(desired.spot()),

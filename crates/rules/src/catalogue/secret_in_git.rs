@@ -1,8 +1,8 @@
 use landfall_chart::Source;
+use landfall_diag::{Finding, Severity};
 
 use super::development_default::{is_credential, is_placeholder};
 use crate::decoded::texts;
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -38,7 +38,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 _ => continue,
             };
             findings.push(
-                Finding::of(&RULE, format!("`{key}` of {} `{}` {what}", object.kind(), object.name()))
+                RULE.finding(format!("`{key}` of {} `{}` {what}", object.kind(), object.name()))
                     .because("whoever has ever cloned the repository has it")
                     .at(desired.spot_at(&field)),
             );

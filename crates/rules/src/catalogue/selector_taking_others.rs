@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::ObjectKey;
 
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -43,7 +43,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let own = first.key();
         let others: Vec<String> = keys.iter().filter(|key| **key != own).map(|key| format!("`{}`", key.name)).collect();
         let (kind, name) = (first.object.kind(), first.object.name());
-        let finding = Finding::of(&RULE, format!("{kind} `{name}` selects the pods of {}, too", others.join(", ")))
+        let finding = RULE.finding(format!("{kind} `{name}` selects the pods of {}, too", others.join(", ")))
             .because("whatever goes by the selector takes them all for its own")
             .help("add a label that tells them apart to each selector and its pods; it can only be made anew, not changed");
         selecting.into_iter().fold(finding, |finding, it| finding.at(it.spot_at("spec.selector")))

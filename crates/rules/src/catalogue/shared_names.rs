@@ -1,8 +1,8 @@
+use landfall_diag::{Finding, Severity, Spot};
 use landfall_project::Environment;
 use landfall_source::SourceTree;
 use landfall_yaml::Step;
 
-use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -63,7 +63,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 Spot::file(file.place(&steps))
             };
             findings.push(
-                Finding::of(&RULE, message)
+                RULE.finding(message)
                     .weighing(severity)
                     .because(why)
                     .at(place(name, delivery))

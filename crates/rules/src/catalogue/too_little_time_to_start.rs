@@ -1,7 +1,7 @@
 use jiff::Timestamp;
+use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::pods::{Container, ContainerRole, PodTemplate};
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
@@ -27,13 +27,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 continue;
             }
             findings.push(
-                Finding::of(
-                    &RULE,
-                    format!("container `{}` has {budget} s to start and took {slowest} s", container.name),
-                )
-                .keyed(format!("{} {}", desired.object.name(), container.name))
-                .because("it is killed while it starts, again and again")
-                .at(desired.spot_at(&format!("{}.{probe}", container.path))),
+                RULE.finding(format!("container `{}` has {budget} s to start and took {slowest} s", container.name))
+                    .keyed(format!("{} {}", desired.object.name(), container.name))
+                    .because("it is killed while it starts, again and again")
+                    .at(desired.spot_at(&format!("{}.{probe}", container.path))),
             );
         }
     }
@@ -48,13 +45,10 @@ fn given_up(desired: &Desired, container: &Container<'_>, probe: &str, budget: i
     }
     let deadline = object.i64_at("/spec/progressDeadlineSeconds").unwrap_or(DEADLINE);
     (budget > deadline).then(|| {
-        Finding::of(
-            &RULE,
-            format!(
-                "container `{}` may take {budget} s to start, and its rollout is given up after {deadline} s",
-                container.name
-            ),
-        )
+        RULE.finding(format!(
+            "container `{}` may take {budget} s to start, and its rollout is given up after {deadline} s",
+            container.name
+        ))
         .keyed(format!("{} {} deadline", object.name(), container.name))
         .because("a slow start is reported as a failed rollout, and rolled back where that is asked for")
         .help(format!("set spec.progressDeadlineSeconds above {budget}, or lower the probe's failureThreshold"))

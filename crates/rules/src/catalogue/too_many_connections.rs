@@ -1,8 +1,8 @@
+use landfall_diag::{Finding, Severity, Spot};
 use landfall_object::Object;
 use landfall_yaml::Step;
 
 use crate::components::is_component;
-use crate::finding::{Finding, Severity, Spot};
 use crate::rule::Rule;
 use crate::subject::{Desired, Found, Subject};
 
@@ -37,8 +37,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .map(|(desired, replicas, pool)| format!("{} {replicas} × {pool}", desired.object.name()))
             .collect();
         let message = format!("`{}` takes {limit} connections, and up to {total} may be opened", budget.to);
-        let mut finding =
-            Finding::of(&RULE, message).because(format!("{}: whoever comes last is refused", sum.join(", ")));
+        let mut finding = RULE.finding(message).because(format!("{}: whoever comes last is refused", sum.join(", ")));
         for (desired, _, _) in clients {
             finding = finding.at(desired.spot());
         }

@@ -1,4 +1,5 @@
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity};
+
 use crate::routes::{all_routes, covers};
 use crate::rule::Rule;
 use crate::subject::{Found, Subject};
@@ -27,7 +28,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let object = found.object();
             let message = format!("{} `{}` makes {what} public, which was not agreed on", object.kind(), object.name());
             findings.push(
-                Finding::of(&RULE, message)
+                RULE.finding(message)
                     .because(format!("only {} may be", allowed.join(", ")))
                     .at(found.spot_at(&route.field)),
             );

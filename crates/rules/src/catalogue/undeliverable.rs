@@ -1,6 +1,5 @@
-use landfall_diag::code;
+use landfall_diag::{Finding, Severity, Spot, Witness, code};
 
-use crate::finding::{Finding, Severity, Spot, Witness};
 use crate::outcome::{Outcome, Start};
 use crate::rule::Rule;
 use crate::subject::Subject;
@@ -35,7 +34,7 @@ fn failures(outcome: &Outcome<'_>) -> Vec<Finding> {
                 // What a trial refuses is said by the server's words.
                 let said = diagnostic.notes.first().filter(|_| diagnostic.code == code::WOULD_BE_REFUSED);
                 let said = said.map(|words| format!(": {words}")).unwrap_or_default();
-                Finding::of(&RULE, format!("{}{said}", diagnostic.message))
+                RULE.finding(format!("{}{said}", diagnostic.message))
                     .because(format!("{on} would not even begin"))
                     .said_by(Witness::Rehearsal)
             })
@@ -51,7 +50,8 @@ fn failures(outcome: &Outcome<'_>) -> Vec<Finding> {
             // What a pod says of itself tells more than what its workload says of it.
             let said = unit.in_pod.as_ref().map(|seen| format!(": {seen}")).unwrap_or_default();
             unit.told.iter().map(move |diagnostic| {
-                let finding = Finding::of(&RULE, diagnostic.message.clone())
+                let finding = RULE
+                    .finding(diagnostic.message.clone())
                     .because(format!("{on} would fail{said}"))
                     .said_by(Witness::Rehearsal);
                 match &spot {

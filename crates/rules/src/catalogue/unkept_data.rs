@@ -1,9 +1,9 @@
+use landfall_diag::{Finding, Severity};
 use landfall_object::Quantity;
 use serde_json::Value;
 
 use crate::calls::calls_of;
 use crate::decoded::texts;
-use crate::finding::{Finding, Severity};
 use crate::pods::{Container, ContainerRole, PodTemplate};
 use crate::rule::Rule;
 use crate::subject::{Desired, Found, Role, Subject};
@@ -92,7 +92,7 @@ fn unkept(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'
         };
     let kept = container.value["volumeMounts"].as_array().is_some_and(|mounts| mounts.iter().any(keeps));
     (!kept).then(|| {
-        Finding::of(&RULE, format!("{server} in container `{}` has no volume that outlives it", container.name))
+        RULE.finding(format!("{server} in container `{}` has no volume that outlives it", container.name))
             .keyed(format!("{} {}", desired.object.name(), container.name))
             .because("its data is gone with the first restart")
             .at(desired.spot_at(&container.path))
@@ -131,15 +131,12 @@ fn cache(
         && most >= limit.units()
     {
         findings.push(
-            Finding::of(
-                &RULE,
-                format!(
-                    "container `{}` may fill {} MiB and is killed at {} MiB",
-                    container.name,
-                    most >> 20,
-                    limit.units() >> 20
-                ),
-            )
+            RULE.finding(format!(
+                "container `{}` may fill {} MiB and is killed at {} MiB",
+                container.name,
+                most >> 20,
+                limit.units() >> 20
+            ))
             .keyed(format!("{} {} maxmemory", desired.object.name(), container.name))
             .because("it is killed before it evicts anything, and starts empty")
             .help("set maxmemory to about three quarters of the memory limit")
@@ -151,15 +148,12 @@ fn cache(
         && let Some((queue, field)) = queue(subject, template)
     {
         findings.push(
-            Finding::of(
-                &RULE,
-                format!(
-                    "container `{}` evicts by {policy}, and {} `{}` keeps its queue there",
-                    container.name,
-                    queue.object.kind(),
-                    queue.object.name()
-                ),
-            )
+            RULE.finding(format!(
+                "container `{}` evicts by {policy}, and {} `{}` keeps its queue there",
+                container.name,
+                queue.object.kind(),
+                queue.object.name()
+            ))
             .keyed(format!("{} {} policy", desired.object.name(), container.name))
             .because("when memory is short, jobs that wait are thrown away")
             .help("use volatile-lru or noeviction, or a second instance for the queue")

@@ -1,4 +1,5 @@
-use crate::finding::{Finding, Severity};
+use landfall_diag::{Finding, Severity};
+
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -192,7 +193,7 @@ fn annotations(desired: &Desired) -> Vec<Finding> {
                 None => format!("remove it, or use a name that {} reads", prefix.trim_end_matches('/')),
             };
             findings.push(
-                Finding::of(&RULE, format!("there is no annotation `{annotation}`"))
+                RULE.finding(format!("there is no annotation `{annotation}`"))
                     .because("the tool that it is meant for does not read it")
                     .help(help)
                     .at(spot()),
@@ -210,7 +211,7 @@ fn annotations(desired: &Desired) -> Vec<Finding> {
                 Free => continue,
             };
             findings.push(
-                Finding::of(&RULE, format!("`{wrong}` is no value of the annotation `{annotation}`"))
+                RULE.finding(format!("`{wrong}` is no value of the annotation `{annotation}`"))
                     .because("the tool ignores or refuses it")
                     .help(help)
                     .at(spot()),

@@ -1,8 +1,8 @@
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use landfall_object::references::references;
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::pods::pod_template;
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Role, Subject};
@@ -45,7 +45,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
             let message = format!("{} `{}` changes, and the pods that read it do not", reference.kind, reference.name);
             findings.push(
-                Finding::of(&RULE, message)
+                RULE.finding(message)
                     .because(format!(
                         "the pods of {} `{}` go on with the old values until they are restarted",
                         object.kind(),

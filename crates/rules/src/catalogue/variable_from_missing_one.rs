@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
+use landfall_diag::{Finding, Severity};
 use landfall_object::references::provides;
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::pods::Container;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -49,7 +49,7 @@ fn unresolved(subject: &Subject<'_>, desired: &Desired, container: &Container<'_
                 "nothing sets"
             };
             findings.push(
-                Finding::of(&RULE, format!("`{name}` refers to `{wanted}`, which {why}"))
+                RULE.finding(format!("`{name}` refers to `{wanted}`, which {why}"))
                     .because(format!("the program is given the letters `$({wanted})`"))
                     .at(desired.spot_at(&format!("{}.env[{at}].value", container.path))),
             );
@@ -117,7 +117,7 @@ fn twice(desired: &Desired, container: &Container<'_>) -> Vec<Finding> {
             false => (Severity::Warning, "each time otherwise", "the last one counts, and an apply may drop either"),
         };
         findings.push(
-            Finding::of(&RULE, format!("`{name}` is set twice in container `{}`, {how}", container.name))
+            RULE.finding(format!("`{name}` is set twice in container `{}`, {how}", container.name))
                 .weighing(severity)
                 .because(why)
                 .at(desired.spot_at(&format!("{}.env[{at}]", container.path))),

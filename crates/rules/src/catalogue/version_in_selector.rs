@@ -1,6 +1,6 @@
 use landfall_chart::Chart;
+use landfall_diag::{Finding, Severity};
 
-use crate::finding::{Finding, Severity};
 use crate::pods::pod_template;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -29,10 +29,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for (label, value) in labels.into_iter().flatten() {
             let Some(what) = value.as_str().and_then(|value| version(subject, desired, value)) else { continue };
             findings.push(
-                Finding::of(
-                    &RULE,
-                    format!("the selector of {} `{}` holds {what} in `{label}`", object.kind(), object.name()),
-                )
+                RULE.finding(format!(
+                    "the selector of {} `{}` holds {what} in `{label}`",
+                    object.kind(),
+                    object.name()
+                ))
                 .because("the next version is another selector, which the API refuses")
                 .help("leave the label out of the selector; what runs with it has to be deleted and made anew once")
                 .at(desired.spot_at("spec.selector.matchLabels")),

@@ -1,8 +1,8 @@
 use landfall_chart::HookEvent;
+use landfall_diag::{Finding, Severity};
 use landfall_object::references::{Need, Reference, provides, references};
 
 use crate::calls::calls_of;
-use crate::finding::{Finding, Severity};
 use crate::pods::pod_template;
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Door, Found, Role, Subject};
@@ -57,13 +57,10 @@ fn hook(subject: &Subject<'_>, unit: &DesiredUnit, hook: &Desired, weight: i64) 
             continue;
         }
         findings.push(
-            Finding::of(
-                &RULE,
-                format!(
-                    "hook `{name}` needs {} `{}`, which its own release creates later",
-                    reference.kind, reference.name
-                ),
-            )
+            RULE.finding(format!(
+                "hook `{name}` needs {} `{}`, which its own release creates later",
+                reference.kind, reference.name
+            ))
             .because("on an empty cluster the hook's pod never starts, and the installation ends at its deadline")
             .at(hook.spot_at(&reference.path)),
         );
@@ -77,10 +74,10 @@ fn hook(subject: &Subject<'_>, unit: &DesiredUnit, hook: &Desired, weight: i64) 
             continue;
         }
         findings.push(
-            Finding::of(
-                &RULE,
-                format!("hook `{name}` calls Service `{}`, which its own release creates later", object.name()),
-            )
+            RULE.finding(format!(
+                "hook `{name}` calls Service `{}`, which its own release creates later",
+                object.name()
+            ))
             .because("on an empty cluster nothing answers, and the installation ends at its deadline")
             .at(hook.spot_at(&call.field)),
         );
@@ -103,15 +100,12 @@ fn waved(subject: &Subject<'_>, unit: &DesiredUnit, desired: &Desired) -> Vec<Fi
         }
         let (kind, name) = (desired.object.kind(), desired.object.name());
         findings.push(
-            Finding::of(
-                &RULE,
-                format!(
-                    "{kind} `{name}` of wave {} needs {} `{}` of wave {first}",
-                    wave(desired),
-                    reference.kind,
-                    reference.name
-                ),
-            )
+            RULE.finding(format!(
+                "{kind} `{name}` of wave {} needs {} `{}` of wave {first}",
+                wave(desired),
+                reference.kind,
+                reference.name
+            ))
             .because("its pods cannot start, so its wave never becomes healthy, so the later wave never comes")
             .help(format!("put {} `{}` into wave {} or earlier", reference.kind, reference.name, wave(desired)))
             .at(desired.spot_at(&reference.path)),

@@ -1,5 +1,6 @@
+use landfall_diag::{Finding, Severity};
+
 use crate::decoded::texts;
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -27,14 +28,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
             for location in locations(&text).into_iter().filter(|it| it.is_cut()) {
                 findings.push(
-                    Finding::of(
-                        &RULE,
-                        format!(
-                            "`location {}` in `{key}` of ConfigMap `{}` passes no web socket on",
-                            location.path,
-                            desired.object.name()
-                        ),
-                    )
+                    RULE.finding(format!(
+                        "`location {}` in `{key}` of ConfigMap `{}` passes no web socket on",
+                        location.path,
+                        desired.object.name()
+                    ))
                     .because("what opens a web socket through this proxy is answered as if it had asked for a page")
                     .at(desired.spot_at(&field)),
                 );

@@ -1,7 +1,7 @@
+use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::Value;
 
-use crate::finding::{Finding, Severity};
 use crate::pods::{Container, PodTemplate, pod_template};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -58,7 +58,7 @@ fn contradiction(desired: &Desired, template: &PodTemplate<'_>, container: &Cont
         return None;
     };
     Some(
-        Finding::of(&RULE, format!("container `{}` {what}", container.name))
+        RULE.finding(format!("container `{}` {what}", container.name))
             .weighing(Severity::Error)
             .because(because)
             .help("drop one of the two")
@@ -152,10 +152,10 @@ fn unwritable(desired: &Desired, template: &PodTemplate<'_>, container: &Contain
     missing
         .into_iter()
         .map(|place| {
-            Finding::of(
-                &RULE,
-                format!("container `{}` writes to `{place}`, and its root file system is read-only", container.name),
-            )
+            RULE.finding(format!(
+                "container `{}` writes to `{place}`, and its root file system is read-only",
+                container.name
+            ))
             .keyed(format!("{} {} {place}", desired.object.name(), container.name))
             .because("it ends when it starts, as soon as it writes there")
             .help(format!("mount an emptyDir at {place}"))
@@ -175,7 +175,7 @@ fn widened(desired: &Desired, before: &PodTemplate<'_>, now: &PodTemplate<'_>) -
                 continue;
             }
             findings.push(
-                Finding::of(&RULE, format!("container `{}` {what}, which it was not before", container.name))
+                RULE.finding(format!("container `{}` {what}, which it was not before", container.name))
                     .keyed(format!("{} {right}", container.name))
                     .because("whoever breaks into it gets further than in the last release")
                     .at(desired.spot_at(&format!("{}.securityContext", container.path))),

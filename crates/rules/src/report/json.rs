@@ -1,7 +1,7 @@
+use landfall_diag::Severity;
 use serde_json::{Value, json};
 
 use crate::examine::Examination;
-use crate::finding::Severity;
 
 /// Findings as a JSON value; fields are only ever added.
 pub fn findings_json(examination: &Examination) -> Value {

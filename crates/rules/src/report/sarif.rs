@@ -1,9 +1,8 @@
-use landfall_diag::Place;
+use landfall_diag::{Finding, Place, Severity, Spot};
 use serde_json::{Value, json};
 
 use crate::catalogue::RULES;
 use crate::examine::Examination;
-use crate::finding::{Finding, Severity, Spot};
 use crate::place::DOCTOR_RULES;
 
 /// Findings as SARIF 2.1.0; `fallback` is the file for findings that stand in none, `version` our own.
@@ -109,7 +108,7 @@ fn level(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "note",
         Severity::Warning => "warning",
-        Severity::Error => "error",
+        Severity::Error | Severity::Refused => "error",
     }
 }
 

@@ -1,7 +1,8 @@
 use std::fmt::Write;
 
+use landfall_diag::{Finding, Spot, Witness};
+
 use crate::examine::Examination;
-use crate::finding::{Finding, Spot, Witness};
 use crate::report::{VALUES_SHOWN, counted, place_text};
 
 /// Findings for people: what is wrong, where, why, what to do.

@@ -1,33 +1,6 @@
-//! What a rule has found, where it stands, and what to do about it.
-
-use landfall_diag::Place;
-use landfall_object::ObjectKey;
 use serde::Serialize;
 
-use crate::rule::Rule;
-
-/// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// Probably wrong; the change can be delivered.
-    Warning,
-    /// It breaks, or loses something: the rehearsal fails.
-    Error,
-}
-
-impl Severity {
-    /// The word printed in front of a finding.
-    pub fn word(self) -> &'static str {
-        match self {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        }
-    }
-}
+use crate::{Place, Severity};
 
 /// One finding: one cause, however many objects it shows in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -85,7 +58,7 @@ pub struct Spot {
     pub unit: Option<String>,
     /// The object.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub object: Option<ObjectKey>,
+    pub object: Option<ObjectName>,
     /// The container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
@@ -101,6 +74,29 @@ pub struct Spot {
     /// A place in a file of the repository, for findings that are about files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<Place>,
+}
+
+/// The object that a finding is about. Its key is `landfall_object`'s; this is what can be told of it here, where no room is
+/// known yet, and it serialises alike.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct ObjectName {
+    /// Group, version and kind.
+    pub gvk: KindName,
+    /// The namespace; none for cluster-scoped objects and for manifests that leave it to the context.
+    pub namespace: Option<String>,
+    /// The name.
+    pub name: String,
+}
+
+/// A kind of objects.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct KindName {
+    /// The API group; empty for the core group.
+    pub group: String,
+    /// The version inside the group.
+    pub version: String,
+    /// The kind.
+    pub kind: String,
 }
 
 /// Where a value was set.
@@ -128,16 +124,16 @@ pub struct Commit {
 }
 
 impl Finding {
-    /// A finding of a rule, with the rule's severity and advice; `message` says what is wrong and names the thing.
-    pub fn of(rule: &Rule, message: impl Into<String>) -> Self {
+    /// A finding of a rule; `message` says what is wrong and names the thing.
+    pub fn of(rule: &'static str, severity: Severity, message: impl Into<String>) -> Self {
         let message = message.into();
         Finding {
-            rule: rule.id,
-            severity: rule.severity,
+            rule,
+            severity,
             key: message.clone(),
             message,
             cause: String::new(),
-            help: rule.advice.to_owned(),
+            help: String::new(),
             spots: Vec::new(),
             witness: Witness::Rule,
             waived: None,
@@ -158,7 +154,7 @@ impl Finding {
         self
     }
 
-    /// What to do here, more exactly than the rule's general advice.
+    /// What to type or to edit.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = help.into();
@@ -199,8 +195,8 @@ impl Finding {
 
 impl Spot {
     /// A place in an object of a unit.
-    pub fn object(unit: Option<&str>, key: ObjectKey) -> Self {
-        Spot { unit: unit.map(str::to_owned), object: Some(key), ..Spot::default() }
+    pub fn object(unit: Option<&str>, object: impl Into<ObjectName>) -> Self {
+        Spot { unit: unit.map(str::to_owned), object: Some(object.into()), ..Spot::default() }
     }
 
     /// A place in a file.
@@ -222,65 +218,17 @@ impl Spot {
         self
     }
 
+    /// Whether it is in that object.
+    pub fn is_of(&self, object: &ObjectName) -> bool {
+        self.object.as_ref() == Some(object)
+    }
+
     /// `Deployment/web (shop)`, or the file.
     pub fn name(&self) -> String {
-        let Some(key) = &self.object else {
+        let Some(object) = &self.object else {
             return self.file.as_ref().map(|place| place.file.clone()).unwrap_or_default();
         };
-        let namespace = key.namespace.as_deref().map(|namespace| format!(" ({namespace})")).unwrap_or_default();
-        format!("{}/{}{namespace}", key.gvk.kind, key.name)
-    }
-}
-
-/// Findings of one cause made one, in the order of their first place, the heaviest first.
-pub(crate) fn grouped(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut groups: Vec<Finding> = Vec::new();
-    for finding in findings {
-        match groups.iter_mut().find(|group| group.rule == finding.rule && group.key == finding.key) {
-            Some(group) => {
-                group.severity = group.severity.max(finding.severity);
-                if group.witness == Witness::Rule {
-                    group.witness = finding.witness;
-                }
-                for spot in finding.spots {
-                    if !group.spots.contains(&spot) {
-                        group.spots.push(spot);
-                    }
-                }
-            }
-            None => groups.push(finding),
-        }
-    }
-    groups.sort_by(|a, b| (b.severity, a.rule).cmp(&(a.severity, b.rule)));
-    groups
-}
-
-#[cfg(test)]
-mod tests {
-    use landfall_object::Gvk;
-
-    use super::*;
-    use crate::catalogue::RULES;
-
-    fn spot(name: &str) -> Spot {
-        Spot::object(None, ObjectKey::new(Gvk::new("apps", "v1", "Deployment"), Some("shop"), name))
-    }
-
-    #[test]
-    fn findings_of_one_cause_are_one_with_all_places() {
-        let rule = RULES[0];
-        let findings = vec![
-            Finding::of(rule, "no key A").at(spot("web")),
-            Finding::of(rule, "no key B").at(spot("web")).weighing(Severity::Info),
-            Finding::of(rule, "no key A").at(spot("api")),
-            Finding::of(rule, "no key A").at(spot("api")),
-        ];
-        let groups = grouped(findings);
-        assert_eq!(groups.len(), 2);
-        assert_eq!(groups[0].message, "no key A");
-        assert_eq!(
-            groups[0].spots.iter().map(Spot::name).collect::<Vec<_>>(),
-            ["Deployment/web (shop)", "Deployment/api (shop)"]
-        );
+        let namespace = object.namespace.as_deref().map(|namespace| format!(" ({namespace})")).unwrap_or_default();
+        format!("{}/{}{namespace}", object.gvk.kind, object.name)
     }
 }
