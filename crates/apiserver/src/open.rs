@@ -48,7 +48,7 @@ pub struct Opening {
 
 /// Writes what changes to disk; without it running nothing is kept.
 pub struct Writer {
-    store: landfall_store::Store,
+    store: landfall_store::ClusterState,
     from: u64,
     written: watch::Sender<Durable>,
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_store::{ClusterBatch, ClusterEventRow, ClusterObjectRow, Durability, Location, Store};
+use landfall_store::{ClusterBatch, ClusterEventRow, ClusterObjectRow, ClusterState, Durability, Location, Pool};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -33,18 +33,17 @@ struct EventRow {
 }
 
 /// Opens the file, creating it when there is none.
-pub(crate) async fn open(path: &Path) -> Result<Store, Error> {
-    Store::open_with(Location::File(path.to_owned()), Durability::Process)
-        .await
-        .map_err(|source| Error::Store { doing: "opened", source })
+pub(crate) async fn open(path: &Path) -> Result<ClusterState, Error> {
+    let pool = Pool::open_with(Location::File(path.to_owned()), Durability::Process).await;
+    pool.map(|pool| ClusterState::over(&pool)).map_err(|source| Error::Store { doing: "opened", source })
 }
 
 /// Loads what is kept into an empty world; gives the settings kept beside it.
 pub(crate) async fn load(
-    store: &Store,
+    store: &ClusterState,
     world: &mut World,
 ) -> Result<std::collections::BTreeMap<String, String>, Error> {
-    let state = store.read_cluster().await.map_err(|source| Error::Store { doing: "read", source })?;
+    let state = store.read().await.map_err(|source| Error::Store { doing: "read", source })?;
     // Definitions first: they say which resources there are.
     let (definitions, others): (Vec<_>, Vec<_>) =
         state.objects.into_iter().partition(|row| row.key.starts_with("customresourcedefinitions."));
@@ -86,9 +85,9 @@ fn read_event(version: u64, text: &[u8]) -> Option<Event> {
 }
 
 /// Keeps settings such as keys.
-pub(crate) async fn save_meta(store: &Store, meta: Vec<(String, String)>) -> Result<(), Error> {
+pub(crate) async fn save_meta(store: &ClusterState, meta: Vec<(String, String)>) -> Result<(), Error> {
     store
-        .write_cluster(&ClusterBatch { meta, ..ClusterBatch::default() })
+        .write(&ClusterBatch { meta, ..ClusterBatch::default() })
         .await
         .map_err(|source| Error::Store { doing: "written", source })
 }
@@ -100,7 +99,7 @@ const LOOK_FOR_ROOM: Duration = Duration::from_millis(200);
 ///
 /// While the disk is full nothing is lost and nobody is told that a write is safe: it is tried again, and until then
 /// `durable` says why. Any other failure of the store ends it, with that word as its last.
-pub(crate) async fn write_behind(plane: Arc<Plane>, store: Store, from: u64, durable: watch::Sender<Durable>) {
+pub(crate) async fn write_behind(plane: Arc<Plane>, store: ClusterState, from: u64, durable: watch::Sender<Durable>) {
     let mut changed = plane.world.lock().subscribe();
     let mut done = from;
     loop {
@@ -112,7 +111,7 @@ pub(crate) async fn write_behind(plane: Arc<Plane>, store: Store, from: u64, dur
         if let Some((version, batch)) = batch {
             let (why, passes) = match batch {
                 Err(words) => (words, false),
-                Ok(batch) => match store.write_cluster(&serialise(batch, version)).await {
+                Ok(batch) => match store.write(&serialise(batch, version)).await {
                     Ok(()) => {
                         done = version;
                         durable.send_replace(Durable { written: version, failing: None });

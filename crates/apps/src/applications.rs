@@ -40,7 +40,7 @@ impl Applications {
         if let Some(live) = self.read(application).await? {
             keys.extend(live.list_at("/status/resources").iter().filter_map(resource_key));
         }
-        if let Some(known) = self.store.fact(FACTS, &application.target()).await? {
+        if let Some(known) = self.store.facts.get(FACTS, &application.target()).await? {
             let known: Vec<ObjectKey> = serde_json::from_value(known).unwrap_or_default();
             keys.extend(known);
         }

@@ -93,13 +93,13 @@ impl Keeper {
     async fn remember(&self, only: bool) -> Result<(), EngineError> {
         let mut keys = self.course.resources.clone();
         if !only {
-            let known = self.store.fact(FACTS, &self.target()).await?;
+            let known = self.store.facts.get(FACTS, &self.target()).await?;
             let known: Vec<ObjectKey> = known.and_then(|known| serde_json::from_value(known).ok()).unwrap_or_default();
             keys.extend(known);
             keys.sort();
             keys.dedup();
         }
-        self.store.set_fact(FACTS, &self.target(), &json!(keys)).await?;
+        self.store.facts.set(FACTS, &self.target(), &json!(keys)).await?;
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl Keeper {
         let succeeded = ending == Ending::Succeeded;
         if self.course.deletes {
             if succeeded {
-                self.store.remove_fact(FACTS, &self.target()).await?;
+                self.store.facts.remove(FACTS, &self.target()).await?;
             }
             return Ok(());
         }

@@ -79,7 +79,8 @@ impl Session {
             records.reverse();
             let rows = self
                 .store
-                .history(&format!("release {namespace}/{name}"), 1000)
+                .history
+                .of(&format!("release {namespace}/{name}"), 1000)
                 .await
                 .map_err(|error| vec![error.diagnose()])?;
             // A row of another version of this program that says no revision is nobody's.
@@ -130,7 +131,7 @@ impl Session {
                 summary: format!("revision {}, {} changes", unit.revision, unit.changes.len()),
                 body: serde_json::to_value(Body::of(unit)).unwrap_or_default(),
             };
-            if let Err(error) = self.store.append_history(&entry).await {
+            if let Err(error) = self.store.history.append(&entry).await {
                 self.tell(Progress::Note(
                     Diagnostic::warning(
                         code::HISTORY_UNWRITTEN,

@@ -109,7 +109,7 @@ impl Session {
         let unfinished = status.is_pending() || status == Status::Uninstalling;
         if unfinished && self.elsewhere == Elsewhere::Nobody {
             let target = self.releases(&record.namespace).target(&record.name);
-            let open = self.store.running_operation(&target).await.map_err(|error| vec![error.diagnose()])?;
+            let open = self.store.journal.running_operation(&target).await.map_err(|error| vec![error.diagnose()])?;
             if open.is_some() {
                 return Ok(INTERRUPTED.to_owned());
             }

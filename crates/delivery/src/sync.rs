@@ -186,7 +186,7 @@ impl Session {
 
     /// The Applications delivered here, with the objects that belong to each.
     pub(crate) async fn delivered_applications(&self) -> Result<Vec<(String, Vec<ObjectKey>)>, Vec<Diagnostic>> {
-        let facts = self.store.facts(FACTS).await.map_err(|error| vec![error.diagnose()])?;
+        let facts = self.store.facts.of(FACTS).await.map_err(|error| vec![error.diagnose()])?;
         Ok(facts
             .into_iter()
             .filter_map(|(target, keys)| {

@@ -109,7 +109,7 @@ impl Conductor {
         target: &D::Target,
         patience: Duration,
     ) -> Result<Recovery<D::Ended, D::Repaired>, D::Error> {
-        let open = self.store.running_operation(&door.target(target)).await.map_err(Error::Store)?;
+        let open = self.store.journal.running_operation(&door.target(target)).await.map_err(Error::Store)?;
         if let Some(operation) = open {
             return Ok(Recovery::Resumed(Box::new(self.resume(door, &operation).await?)));
         }
@@ -136,9 +136,9 @@ impl Conductor {
     /// # Errors
     /// [`Error::Store`].
     pub async fn abandon(&self, target: &str) -> Result<(), Error> {
-        if let Some(open) = self.store.running_operation(target).await? {
+        if let Some(open) = self.store.journal.running_operation(target).await? {
             let now = self.clock.now().to_string();
-            self.store.finish_operation(&open.id, OperationState::Failed, &now).await?;
+            self.store.journal.finish_operation(&open.id, OperationState::Failed, &now).await?;
         }
         Ok(())
     }

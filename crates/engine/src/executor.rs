@@ -102,7 +102,7 @@ impl Executor {
             started_at: self.clock.now().to_string(),
         };
         self.probe.reach(format_args!("before operation"))?;
-        match self.store.begin_operation(&operation).await {
+        match self.store.journal.begin_operation(&operation).await {
             Err(landfall_store::Error::Exists { .. }) => return Err(Error::Busy { target: plan.target.clone() }),
             other => other?,
         }
@@ -210,7 +210,7 @@ impl Executor {
 
     pub(crate) async fn finish(&self, operation: &str, state: OperationState) -> Result<(), Error> {
         self.probe.reach(format_args!("before end"))?;
-        self.store.finish_operation(operation, state, &self.clock.now().to_string()).await?;
+        self.store.journal.finish_operation(operation, state, &self.clock.now().to_string()).await?;
         self.probe.reach(format_args!("after end"))?;
         Ok(())
     }

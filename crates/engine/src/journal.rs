@@ -27,7 +27,7 @@ impl<'a> Journal<'a> {
         clock: &'a dyn Clock,
         operation: &'a str,
     ) -> Result<Self, Error> {
-        let rows = store.steps(operation).await?;
+        let rows = store.journal.steps(operation).await?;
         let mut written = BTreeMap::new();
         for row in rows {
             let intent = entry(&row.name, row.intent)?;
@@ -66,7 +66,7 @@ impl<'a> Journal<'a> {
             rows.push(StepIntent { name: name.clone(), body: body(name, intent)? });
         }
         self.probe.reach(format_args!("before intent {first}"))?;
-        self.store.write_intents(self.operation, &rows, &self.clock.now().to_string()).await?;
+        self.store.journal.write_intents(self.operation, &rows, &self.clock.now().to_string()).await?;
         self.written.extend(new.into_iter().map(|(name, intent)| (name, (intent, None))));
         self.probe.reach(format_args!("after intent {first}"))?;
         Ok(())
@@ -81,7 +81,7 @@ impl<'a> Journal<'a> {
             rows.push(StepOutcome { name: name.clone(), body: body(name, outcome)? });
         }
         self.probe.reach(format_args!("before outcome {first}"))?;
-        self.store.write_outcomes(self.operation, &rows, &self.clock.now().to_string()).await?;
+        self.store.journal.write_outcomes(self.operation, &rows, &self.clock.now().to_string()).await?;
         for (name, outcome) in outcomes {
             if let Some(entry) = self.written.get_mut(&name) {
                 entry.1 = Some(outcome);

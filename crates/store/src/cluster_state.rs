@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use sqlx::{QueryBuilder, Row, Sqlite};
 
-use crate::{Error, Store};
+use crate::migrations::Tables;
+use crate::{Error, Pool};
 
 /// Rows of one statement: SQLite takes 32,766 variables, and beyond some hundred rows nothing is gained.
 const CHUNK: usize = 200;
@@ -44,7 +45,7 @@ pub struct ClusterBatch {
 
 /// All that is stored of an embedded cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ClusterState {
+pub struct ClusterContents {
     /// Objects by key.
     pub objects: Vec<ClusterObjectRow>,
     /// Events by resource version.
@@ -53,21 +54,36 @@ pub struct ClusterState {
     pub meta: BTreeMap<String, String>,
 }
 
-impl Store {
+/// The embedded cluster's objects, event ring and counters.
+#[derive(Debug, Clone)]
+pub struct ClusterState {
+    pool: Pool,
+}
+
+/// Its tables.
+pub(crate) const TABLES: Tables =
+    Tables { of: "cluster_state", steps: &[include_str!("../migrations/cluster_state/0001_first.sql")] };
+
+impl ClusterState {
+    /// The one of that database.
+    pub fn over(pool: &Pool) -> Self {
+        ClusterState { pool: pool.clone() }
+    }
+
     /// Makes a batch durable: all of it or nothing.
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub async fn write_cluster(&self, batch: &ClusterBatch) -> Result<(), Error> {
+    pub async fn write(&self, batch: &ClusterBatch) -> Result<(), Error> {
         const WHAT: &str = "write the cluster's state";
-        let mut transaction = self.pool.begin().await.map_err(self.failed(WHAT))?;
+        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
         for rows in batch.put.chunks(CHUNK) {
             let mut sql = QueryBuilder::<Sqlite>::new("INSERT INTO cluster_object (name, revision, body) ");
             sql.push_values(rows, |mut tuple, row| {
                 tuple.push_bind(&row.key).push_bind(row.revision as i64).push_bind(&row.body);
             });
             sql.push(" ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, body = excluded.body");
-            sql.build().execute(&mut *transaction).await.map_err(self.failed(WHAT))?;
+            sql.build().execute(&mut *transaction).await.map_err(self.pool.failed(WHAT))?;
         }
         for keys in batch.delete.chunks(CHUNK) {
             let mut sql = QueryBuilder::<Sqlite>::new("DELETE FROM cluster_object WHERE name IN (");
@@ -76,21 +92,22 @@ impl Store {
                 list.push_bind(key);
             }
             sql.push(")");
-            sql.build().execute(&mut *transaction).await.map_err(self.failed(WHAT))?;
+            sql.build().execute(&mut *transaction).await.map_err(self.pool.failed(WHAT))?;
         }
         for rows in batch.events.chunks(CHUNK) {
-            let mut sql = QueryBuilder::<Sqlite>::new("INSERT OR REPLACE INTO cluster_event (revision, body) ");
+            let mut sql = QueryBuilder::<Sqlite>::new("INSERT INTO cluster_event (revision, body) ");
             sql.push_values(rows, |mut tuple, row| {
                 tuple.push_bind(row.revision as i64).push_bind(&row.body);
             });
-            sql.build().execute(&mut *transaction).await.map_err(self.failed(WHAT))?;
+            sql.push(" ON CONFLICT (revision) DO UPDATE SET body = excluded.body");
+            sql.build().execute(&mut *transaction).await.map_err(self.pool.failed(WHAT))?;
         }
         if let Some(revision) = batch.forget_events_to {
             sqlx::query("DELETE FROM cluster_event WHERE revision <= $1")
                 .bind(revision as i64)
                 .execute(&mut *transaction)
                 .await
-                .map_err(self.failed(WHAT))?;
+                .map_err(self.pool.failed(WHAT))?;
         }
         for (name, value) in &batch.meta {
             sqlx::query(
@@ -101,22 +118,22 @@ impl Store {
             .bind(value)
             .execute(&mut *transaction)
             .await
-            .map_err(self.failed(WHAT))?;
+            .map_err(self.pool.failed(WHAT))?;
         }
-        transaction.commit().await.map_err(self.failed(WHAT))
+        transaction.commit().await.map_err(self.pool.failed(WHAT))
     }
 
     /// Reads all that is stored of the embedded cluster.
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub async fn read_cluster(&self) -> Result<ClusterState, Error> {
+    pub async fn read(&self) -> Result<ClusterContents, Error> {
         const WHAT: &str = "read the cluster's state";
-        let mut state = ClusterState::default();
+        let mut state = ClusterContents::default();
         for row in sqlx::query("SELECT name, revision, body FROM cluster_object ORDER BY name")
-            .fetch_all(&self.pool)
+            .fetch_all(&self.pool.connections)
             .await
-            .map_err(self.failed(WHAT))?
+            .map_err(self.pool.failed(WHAT))?
         {
             state.objects.push(ClusterObjectRow {
                 key: row.try_get("name").map_err(Error::sql(WHAT))?,
@@ -125,9 +142,9 @@ impl Store {
             });
         }
         for row in sqlx::query("SELECT revision, body FROM cluster_event ORDER BY revision")
-            .fetch_all(&self.pool)
+            .fetch_all(&self.pool.connections)
             .await
-            .map_err(self.failed(WHAT))?
+            .map_err(self.pool.failed(WHAT))?
         {
             state.events.push(ClusterEventRow {
                 revision: row.try_get::<i64, _>("revision").map_err(Error::sql(WHAT))? as u64,
@@ -135,9 +152,9 @@ impl Store {
             });
         }
         for row in sqlx::query("SELECT name, value FROM cluster_meta")
-            .fetch_all(&self.pool)
+            .fetch_all(&self.pool.connections)
             .await
-            .map_err(self.failed(WHAT))?
+            .map_err(self.pool.failed(WHAT))?
         {
             state.meta.insert(
                 row.try_get("name").map_err(Error::sql(WHAT))?,
@@ -151,11 +168,16 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub async fn clear_cluster(&self) -> Result<(), Error> {
+    pub async fn clear(&self) -> Result<(), Error> {
         sqlx::raw_sql("DELETE FROM cluster_object; DELETE FROM cluster_event; DELETE FROM cluster_meta")
-            .execute(&self.pool)
+            .execute(&self.pool.connections)
             .await
-            .map_err(self.failed("clear the cluster's state"))?;
+            .map_err(self.pool.failed("clear the cluster's state"))?;
         Ok(())
+    }
+
+    /// Closes its database, for an owner that has nothing else in it; other clones can no longer be used.
+    pub async fn close(&self) {
+        self.pool.close().await;
     }
 }

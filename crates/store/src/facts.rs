@@ -4,14 +4,29 @@ use serde_json::Value;
 use sqlx::Row;
 
 use crate::journal::json;
-use crate::{Error, Store};
+use crate::migrations::Tables;
+use crate::{Error, Pool};
 
-impl Store {
+/// Small durable values by space and name.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    pool: Pool,
+}
+
+/// Its tables.
+pub(crate) const TABLES: Tables = Tables { of: "facts", steps: &[include_str!("../migrations/facts/0001_first.sql")] };
+
+impl Facts {
+    /// The one of that database.
+    pub fn over(pool: &Pool) -> Self {
+        Facts { pool: pool.clone() }
+    }
+
     /// Sets a fact, replacing what was there.
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub async fn set_fact(&self, space: &str, name: &str, value: &Value) -> Result<(), Error> {
+    pub async fn set(&self, space: &str, name: &str, value: &Value) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO fact (space, name, value) VALUES ($1, $2, $3) \
              ON CONFLICT (space, name) DO UPDATE SET value = excluded.value",
@@ -19,9 +34,9 @@ impl Store {
         .bind(space)
         .bind(name)
         .bind(value.to_string())
-        .execute(&self.pool)
+        .execute(&self.pool.connections)
         .await
-        .map_err(self.failed("set a fact"))?;
+        .map_err(self.pool.failed("set a fact"))?;
         Ok(())
     }
 
@@ -29,14 +44,14 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
-    pub async fn fact(&self, space: &str, name: &str) -> Result<Option<Value>, Error> {
+    pub async fn get(&self, space: &str, name: &str) -> Result<Option<Value>, Error> {
         const WHAT: &str = "read a fact";
         let row = sqlx::query("SELECT value FROM fact WHERE space = $1 AND name = $2")
             .bind(space)
             .bind(name)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.pool.connections)
             .await
-            .map_err(self.failed(WHAT))?;
+            .map_err(self.pool.failed(WHAT))?;
         row.map(|row| json(&row.try_get::<String, _>("value").map_err(Error::sql(WHAT))?, name)).transpose()
     }
 
@@ -44,13 +59,13 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
-    pub async fn facts(&self, space: &str) -> Result<BTreeMap<String, Value>, Error> {
+    pub async fn of(&self, space: &str) -> Result<BTreeMap<String, Value>, Error> {
         const WHAT: &str = "read facts";
         let rows = sqlx::query("SELECT name, value FROM fact WHERE space = $1")
             .bind(space)
-            .fetch_all(&self.pool)
+            .fetch_all(&self.pool.connections)
             .await
-            .map_err(self.failed(WHAT))?;
+            .map_err(self.pool.failed(WHAT))?;
         rows.iter()
             .map(|row| {
                 let name: String = row.try_get("name").map_err(Error::sql(WHAT))?;
@@ -64,13 +79,13 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub async fn remove_fact(&self, space: &str, name: &str) -> Result<(), Error> {
+    pub async fn remove(&self, space: &str, name: &str) -> Result<(), Error> {
         sqlx::query("DELETE FROM fact WHERE space = $1 AND name = $2")
             .bind(space)
             .bind(name)
-            .execute(&self.pool)
+            .execute(&self.pool.connections)
             .await
-            .map_err(self.failed("remove a fact"))?;
+            .map_err(self.pool.failed("remove a fact"))?;
         Ok(())
     }
 }

@@ -2,7 +2,8 @@ use serde_json::Value;
 use sqlx::Row;
 
 use crate::journal::json;
-use crate::{Error, Store};
+use crate::migrations::Tables;
+use crate::{Error, Pool};
 
 /// A delivery to be remembered.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,12 +31,27 @@ pub struct HistoryRow {
     pub entry: HistoryEntry,
 }
 
-impl Store {
+/// What was delivered where, one row a delivery.
+#[derive(Debug, Clone)]
+pub struct History {
+    pool: Pool,
+}
+
+/// Its tables.
+pub(crate) const TABLES: Tables =
+    Tables { of: "history", steps: &[include_str!("../migrations/history/0001_first.sql")] };
+
+impl History {
+    /// The one of that database.
+    pub fn over(pool: &Pool) -> Self {
+        History { pool: pool.clone() }
+    }
+
     /// Appends to a target's history and returns the new number.
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub async fn append_history(&self, entry: &HistoryEntry) -> Result<i64, Error> {
+    pub async fn append(&self, entry: &HistoryEntry) -> Result<i64, Error> {
         const WHAT: &str = "append to the history";
         let row = sqlx::query(
             "INSERT INTO history (target, number, at, revision, outcome, summary, body) \
@@ -48,9 +64,9 @@ impl Store {
         .bind(&entry.outcome)
         .bind(&entry.summary)
         .bind(entry.body.to_string())
-        .fetch_one(&self.pool)
+        .fetch_one(&self.pool.connections)
         .await
-        .map_err(self.failed(WHAT))?;
+        .map_err(self.pool.failed(WHAT))?;
         row.try_get("number").map_err(Error::sql(WHAT))
     }
 
@@ -58,14 +74,14 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
-    pub async fn history(&self, target: &str, limit: u32) -> Result<Vec<HistoryRow>, Error> {
+    pub async fn of(&self, target: &str, limit: u32) -> Result<Vec<HistoryRow>, Error> {
         const WHAT: &str = "read the history";
         let rows = sqlx::query("SELECT * FROM history WHERE target = $1 ORDER BY number DESC LIMIT $2")
             .bind(target)
             .bind(i64::from(limit))
-            .fetch_all(&self.pool)
+            .fetch_all(&self.pool.connections)
             .await
-            .map_err(self.failed(WHAT))?;
+            .map_err(self.pool.failed(WHAT))?;
         rows.iter()
             .map(|row| {
                 let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));

@@ -2,8 +2,9 @@ use serde_json::Value;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use crate::migrations::Tables;
 use crate::seal::{Belongs, Seal};
-use crate::{Error, Store};
+use crate::{Error, Pool};
 
 /// How an operation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -107,7 +108,27 @@ pub struct StepRow {
     pub outcome: Option<Value>,
 }
 
-impl Store {
+/// Operations and their steps: the intent before an effect, its outcome after it.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    pool: Pool,
+}
+
+/// Its tables.
+pub(crate) const TABLES: Tables = Tables {
+    of: "journal",
+    steps: &[
+        include_str!("../migrations/journal/0001_first.sql"),
+        include_str!("../migrations/journal/0002_prune.sql"),
+    ],
+};
+
+impl Journal {
+    /// The one of that database.
+    pub fn over(pool: &Pool) -> Self {
+        Journal { pool: pool.clone() }
+    }
+
     /// Writes an operation down before its first effect.
     ///
     /// # Errors
@@ -115,8 +136,8 @@ impl Store {
     /// to seal it with.
     pub async fn begin_operation(&self, operation: &NewOperation) -> Result<(), Error> {
         const WHAT: &str = "begin an operation";
-        let plan = self.seal.close(&operation.plan, of_operation(&operation.id, "plan"))?;
-        let detail = self.seal.close(&operation.detail, of_operation(&operation.id, "detail"))?;
+        let plan = self.pool.seal.close(&operation.plan, of_operation(&operation.id, "plan"))?;
+        let detail = self.pool.seal.close(&operation.detail, of_operation(&operation.id, "detail"))?;
         // One statement, so that of two beginners exactly one succeeds.
         let done = sqlx::query(
             "INSERT INTO operation (id, target, kind, plan, detail, state, started_at) \
@@ -130,9 +151,9 @@ impl Store {
         .bind(plan)
         .bind(detail)
         .bind(&operation.started_at)
-        .execute(&self.pool)
+        .execute(&self.pool.connections)
         .await
-        .map_err(self.failed(WHAT))?;
+        .map_err(self.pool.failed(WHAT))?;
         if done.rows_affected() == 1 {
             Ok(())
         } else {
@@ -146,7 +167,7 @@ impl Store {
     /// [`Error::Missing`] when there is no such operation.
     pub async fn finish_operation(&self, id: &str, state: OperationState, at: &str) -> Result<(), Error> {
         const WHAT: &str = "finish an operation";
-        let mut transaction = self.pool.begin().await.map_err(self.failed(WHAT))?;
+        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
         let done = sqlx::query(
             "UPDATE operation SET state = $2, finished_at = $3, plan = 'null', detail = 'null' WHERE id = $1",
         )
@@ -155,7 +176,7 @@ impl Store {
         .bind(at)
         .execute(&mut *transaction)
         .await
-        .map_err(self.failed(WHAT))?;
+        .map_err(self.pool.failed(WHAT))?;
         if done.rows_affected() != 1 {
             return Err(Error::Missing { what: format!("operation {id}") });
         }
@@ -163,8 +184,8 @@ impl Store {
             .bind(id)
             .execute(&mut *transaction)
             .await
-            .map_err(self.failed(WHAT))?;
-        transaction.commit().await.map_err(self.failed(WHAT))
+            .map_err(self.pool.failed(WHAT))?;
+        transaction.commit().await.map_err(self.pool.failed(WHAT))
     }
 
     /// The operation under way on a target (or left behind), if any.
@@ -174,10 +195,10 @@ impl Store {
     pub async fn running_operation(&self, target: &str) -> Result<Option<OperationRow>, Error> {
         let row = sqlx::query("SELECT * FROM operation WHERE target = $1 AND state = 'running'")
             .bind(target)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.pool.connections)
             .await
-            .map_err(self.failed("look for a running operation"))?;
-        row.as_ref().map(|row| operation(row, &self.seal)).transpose()
+            .map_err(self.pool.failed("look for a running operation"))?;
+        row.as_ref().map(|row| operation(row, &self.pool.seal)).transpose()
     }
 
     /// All operations under way or left behind, oldest first.
@@ -186,10 +207,10 @@ impl Store {
     /// [`Error::Sql`], [`Error::Damaged`].
     pub async fn running_operations(&self) -> Result<Vec<OperationRow>, Error> {
         let rows = sqlx::query("SELECT * FROM operation WHERE state = 'running' ORDER BY id")
-            .fetch_all(&self.pool)
+            .fetch_all(&self.pool.connections)
             .await
-            .map_err(self.failed("look for running operations"))?;
-        rows.iter().map(|row| operation(row, &self.seal)).collect()
+            .map_err(self.pool.failed("look for running operations"))?;
+        rows.iter().map(|row| operation(row, &self.pool.seal)).collect()
     }
 
     /// One operation.
@@ -199,10 +220,10 @@ impl Store {
     pub async fn operation(&self, id: &str) -> Result<Option<OperationRow>, Error> {
         let row = sqlx::query("SELECT * FROM operation WHERE id = $1")
             .bind(id)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.pool.connections)
             .await
-            .map_err(self.failed("read an operation"))?;
-        row.as_ref().map(|row| operation(row, &self.seal)).transpose()
+            .map_err(self.pool.failed("read an operation"))?;
+        row.as_ref().map(|row| operation(row, &self.pool.seal)).transpose()
     }
 
     /// Writes intents, all or none; an intent written earlier stays as it is.
@@ -211,9 +232,10 @@ impl Store {
     /// [`Error::Sql`].
     pub async fn write_intents(&self, operation: &str, intents: &[StepIntent], at: &str) -> Result<(), Error> {
         const WHAT: &str = "write an intent";
-        let mut transaction = self.pool.begin().await.map_err(self.failed(WHAT))?;
+        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
         for intent in intents {
-            let body = self.seal.close(&intent.body, Belongs { operation, step: &intent.name, column: "intent" })?;
+            let body =
+                self.pool.seal.close(&intent.body, Belongs { operation, step: &intent.name, column: "intent" })?;
             sqlx::query(
                 "INSERT INTO step (operation, name, intent, intent_at) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT (operation, name) DO NOTHING",
@@ -224,9 +246,9 @@ impl Store {
             .bind(at)
             .execute(&mut *transaction)
             .await
-            .map_err(self.failed(WHAT))?;
+            .map_err(self.pool.failed(WHAT))?;
         }
-        transaction.commit().await.map_err(self.failed(WHAT))
+        transaction.commit().await.map_err(self.pool.failed(WHAT))
     }
 
     /// Writes outcomes, all or none; each step's intent must have been written.
@@ -235,9 +257,10 @@ impl Store {
     /// [`Error::Missing`] when an outcome has no intent.
     pub async fn write_outcomes(&self, operation: &str, outcomes: &[StepOutcome], at: &str) -> Result<(), Error> {
         const WHAT: &str = "write an outcome";
-        let mut transaction = self.pool.begin().await.map_err(self.failed(WHAT))?;
+        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
         for outcome in outcomes {
-            let body = self.seal.close(&outcome.body, Belongs { operation, step: &outcome.name, column: "outcome" })?;
+            let body =
+                self.pool.seal.close(&outcome.body, Belongs { operation, step: &outcome.name, column: "outcome" })?;
             let done = sqlx::query("UPDATE step SET outcome = $3, outcome_at = $4 WHERE operation = $1 AND name = $2")
                 .bind(operation)
                 .bind(&outcome.name)
@@ -245,12 +268,12 @@ impl Store {
                 .bind(at)
                 .execute(&mut *transaction)
                 .await
-                .map_err(self.failed(WHAT))?;
+                .map_err(self.pool.failed(WHAT))?;
             if done.rows_affected() != 1 {
                 return Err(Error::Missing { what: format!("an intent for {}", outcome.name) });
             }
         }
-        transaction.commit().await.map_err(self.failed(WHAT))
+        transaction.commit().await.map_err(self.pool.failed(WHAT))
     }
 
     /// An operation's steps as written so far, by name.
@@ -261,15 +284,15 @@ impl Store {
         const WHAT: &str = "read the steps";
         let rows = sqlx::query("SELECT name, intent, outcome FROM step WHERE operation = $1 ORDER BY name")
             .bind(operation)
-            .fetch_all(&self.pool)
+            .fetch_all(&self.pool.connections)
             .await
-            .map_err(self.failed(WHAT))?;
+            .map_err(self.pool.failed(WHAT))?;
         rows.iter()
             .map(|row| {
                 let name: String = row.try_get("name").map_err(Error::sql(WHAT))?;
                 let intent: String = row.try_get("intent").map_err(Error::sql(WHAT))?;
                 let outcome: Option<String> = row.try_get("outcome").map_err(Error::sql(WHAT))?;
-                let read = |text: &str, column| self.seal.open(text, Belongs { operation, step: &name, column });
+                let read = |text: &str, column| self.pool.seal.open(text, Belongs { operation, step: &name, column });
                 let (intent, outcome) =
                     (read(&intent, "intent")?, outcome.map(|text| read(&text, "outcome")).transpose()?);
                 Ok(StepRow { name, intent, outcome })

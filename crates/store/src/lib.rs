@@ -1,16 +1,23 @@
-//! History, journal and cluster state in SQLite: the only room that knows SQL.
+//! Small stores over one pool: the only room that knows SQL.
 //!
 //! ```text
-//! Store ── journal.rs        operation ─< step (intent before the effect, outcome after it)
-//!       ── seal.rs           what an operation needs to go on: sealed in the file, pruned when it ends
-//!       ── history.rs        target, number → what was delivered
-//!       ── facts.rs          space, name → a small JSON value
-//!       ── cluster_state.rs  the embedded cluster's objects, event ring and counters
+//! Pool ─┬─ journal.rs        operation ─< step (intent before the effect, outcome after it)
+//!       │    └─ seal.rs      what an operation needs to go on: sealed in the file, pruned when it ends
+//!       ├─ history.rs        target, number → what was delivered
+//!       ├─ facts.rs          space, name → a small JSON value
+//!       └─ cluster_state.rs  the embedded cluster's objects, event ring and counters
 //! ```
 //!
+//! Each small store is one file: a type of its own over the shared [`Pool`], its rows, its tables under `migrations/` and
+//! their step in `schema_part`. [`Store`] is the set of them that deliveries need. A new one is one file, its migrations, one
+//! line in `migrations.rs` and its promises in `tests/it/contract`.
+//!
 //! The rows are this room's own types; bodies are JSON or bytes whose meaning their owner knows. Clock and
-//! identifiers come in from the caller. One connection serves a store: writes are serialised, so nothing is ever
+//! identifiers come in from the caller. One connection serves a pool: writes are serialised, so nothing is ever
 //! busy, and a written row is on disk when the call returns (`synchronous=FULL`, write-ahead log).
+//!
+//! The back end is SQLite; the statements are what PostgreSQL takes, too, but for the type of bytes in a migration, and what
+//! each small store promises is tested against a constructor, so that a second back end runs the same tests.
 //!
 //! Invariant: losing a store loses history, journals and fingerprints, never the ability to deliver.
 
@@ -20,11 +27,14 @@ mod facts;
 mod history;
 mod journal;
 mod migrations;
+mod pool;
 mod seal;
 mod store;
 
-pub use cluster_state::{ClusterBatch, ClusterEventRow, ClusterObjectRow, ClusterState};
+pub use cluster_state::{ClusterBatch, ClusterContents, ClusterEventRow, ClusterObjectRow, ClusterState};
 pub use error::Error;
-pub use history::{HistoryEntry, HistoryRow};
-pub use journal::{NewOperation, OperationRow, OperationState, StepIntent, StepOutcome, StepRow};
-pub use store::{Durability, Location, Store};
+pub use facts::Facts;
+pub use history::{History, HistoryEntry, HistoryRow};
+pub use journal::{Journal, NewOperation, OperationRow, OperationState, StepIntent, StepOutcome, StepRow};
+pub use pool::{Durability, Location, Pool};
+pub use store::Store;

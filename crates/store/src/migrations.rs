@@ -1,35 +1,84 @@
-use sqlx::{Connection, Row};
+use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::{Error, Store};
+use crate::{Error, Pool, cluster_state, facts, history, journal};
 
-/// The schema, step by step; a step once released is never edited.
-const STEPS: &[&str] = &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_prune.sql")];
+/// The tables of one small store, step by step; a step once released is never edited.
+pub(crate) struct Tables {
+    /// The small store, as its row of `schema_part` names it.
+    pub(crate) of: &'static str,
+    pub(crate) steps: &'static [&'static str],
+}
 
-/// Brings a database to the newest schema, all missing steps in one transaction.
-pub(crate) async fn run(store: &Store) -> Result<(), Error> {
+const ALL: &[Tables] = &[journal::TABLES, history::TABLES, facts::TABLES, cluster_state::TABLES];
+
+/// How far versions came that counted the steps of all tables together: the first made them, the second was the journal's.
+/// They open what we make as long as it says no more.
+const TOGETHER: i64 = 2;
+
+/// Brings a database to the newest tables, all missing steps in one transaction.
+pub(crate) async fn run(pool: &Pool) -> Result<(), Error> {
     const WHAT: &str = "prepare the tables";
-    let mut connection = store.pool.acquire().await.map_err(store.failed(WHAT))?;
-    let mut transaction = connection.begin().await.map_err(store.failed(WHAT))?;
-    sqlx::raw_sql("CREATE TABLE IF NOT EXISTS schema_step (number BIGINT PRIMARY KEY)")
+    let mut connection = pool.connections.acquire().await.map_err(pool.failed(WHAT))?;
+    let mut transaction = connection.begin().await.map_err(pool.failed(WHAT))?;
+    sqlx::raw_sql(
+        "CREATE TABLE IF NOT EXISTS schema_step (number BIGINT PRIMARY KEY); \
+         CREATE TABLE IF NOT EXISTS schema_part (part TEXT PRIMARY KEY, number BIGINT NOT NULL)",
+    )
+    .execute(&mut *transaction)
+    .await
+    .map_err(pool.failed(WHAT))?;
+    let together = number(&mut transaction, "SELECT MAX(number) AS number FROM schema_step", "")
+        .await
+        .map_err(pool.failed(WHAT))?
+        .unwrap_or(0);
+    if together > TOGETHER {
+        return Err(Error::TooNew { found: together, known: TOGETHER });
+    }
+    for tables in ALL {
+        let known = tables.steps.len() as i64;
+        let told = number(&mut transaction, "SELECT number FROM schema_part WHERE part = $1", tables.of)
+            .await
+            .map_err(pool.failed(WHAT))?;
+        if told == Some(known) {
+            continue;
+        }
+        let found = told.unwrap_or(if tables.of == journal::TABLES.of { together } else { together.min(1) });
+        if found > known {
+            return Err(Error::TooNew { found, known });
+        }
+        for step in &tables.steps[found as usize..] {
+            sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(pool.failed(WHAT))?;
+        }
+        sqlx::query(
+            "INSERT INTO schema_part (part, number) VALUES ($1, $2) \
+             ON CONFLICT (part) DO UPDATE SET number = excluded.number",
+        )
+        .bind(tables.of)
+        .bind(known)
         .execute(&mut *transaction)
         .await
-        .map_err(store.failed(WHAT))?;
-    let row = sqlx::query("SELECT COALESCE(MAX(number), 0) AS number FROM schema_step")
-        .fetch_one(&mut *transaction)
-        .await
-        .map_err(store.failed(WHAT))?;
-    let found: i64 = row.try_get("number").map_err(store.failed(WHAT))?;
-    let known = STEPS.len() as i64;
-    if found > known {
-        return Err(Error::TooNew { found, known });
+        .map_err(pool.failed(WHAT))?;
     }
-    for (index, step) in STEPS.iter().enumerate().skip(found as usize) {
-        sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(store.failed(WHAT))?;
+    for step in together + 1..=TOGETHER {
         sqlx::query("INSERT INTO schema_step (number) VALUES ($1)")
-            .bind(index as i64 + 1)
+            .bind(step)
             .execute(&mut *transaction)
             .await
-            .map_err(store.failed(WHAT))?;
+            .map_err(pool.failed(WHAT))?;
     }
-    transaction.commit().await.map_err(store.failed(WHAT))
+    transaction.commit().await.map_err(pool.failed(WHAT))
+}
+
+/// The number that a query finds, if any; it may take one argument.
+async fn number(
+    connection: &mut SqliteConnection,
+    query: &'static str,
+    argument: &str,
+) -> Result<Option<i64>, sqlx::Error> {
+    let query = sqlx::query(query);
+    let query = if argument.is_empty() { query } else { query.bind(argument) };
+    match query.fetch_optional(connection).await? {
+        Some(row) => row.try_get("number"),
+        None => Ok(None),
+    }
 }

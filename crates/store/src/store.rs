@@ -1,174 +1,33 @@
-#[cfg(unix)]
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use crate::{Error, Facts, History, Journal, Location, Pool};
 
-use landfall_diag::is_mutant;
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-
-use crate::seal::Seal;
-use crate::{Error, migrations};
-
-/// Where a store lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// In a file, created when absent (its directory must exist).
-    File(PathBuf),
-    /// In memory, gone with the value.
-    Memory,
-}
-
-/// What a returned write has survived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// The death of the machine: every commit is synchronised to disk.
-    #[default]
-    Machine,
-    /// The death of the process; a power cut may lose the last commits, never the file.
-    Process,
-}
-
-/// An open store; cheap to clone, all clones share one connection.
+/// The small stores that deliveries need, over one pool. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pub(crate) pool: SqlitePool,
-    /// Absent in memory.
-    file: Option<PathBuf>,
-    /// What keeps the bodies of operations from other readers of the file.
-    pub(crate) seal: Seal,
+    /// What is under way.
+    pub journal: Journal,
+    /// What was delivered.
+    pub history: History,
+    /// What must be remembered of a target.
+    pub facts: Facts,
+    pool: Pool,
 }
 
 impl Store {
-    /// Opens a store whose writes survive the machine, creating or migrating its tables.
+    /// Opens a database and its small stores.
     ///
     /// # Errors
-    /// [`Error::Open`] when the file cannot be used, [`Error::TooNew`] when a later version wrote it.
+    /// As [`Pool::open`].
     pub async fn open(location: Location) -> Result<Store, Error> {
-        Store::open_with(location, Durability::Machine).await
+        Ok(Store::over(Pool::open(location).await?))
     }
 
-    /// Opens a store with a chosen durability.
-    ///
-    /// # Errors
-    /// As [`Store::open`].
-    pub async fn open_with(location: Location, durability: Durability) -> Result<Store, Error> {
-        let path = match &location {
-            Location::File(path) => path.clone(),
-            Location::Memory => PathBuf::from(":memory:"),
-        };
-        if location != Location::Memory {
-            keep_private(&path);
-        }
-        let options = match &location {
-            Location::File(path) => SqliteConnectOptions::new()
-                .filename(path)
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(match durability {
-                    Durability::Machine => SqliteSynchronous::Full,
-                    Durability::Process => SqliteSynchronous::Normal,
-                })
-                .busy_timeout(Duration::from_secs(5)),
-            Location::Memory => SqliteConnectOptions::new().in_memory(true).synchronous(SqliteSynchronous::Off),
-        }
-        .foreign_keys(true);
-        let options = match durability {
-            // What an operation needed goes with it, from the file too; a cluster's state need not pay for that.
-            Durability::Machine => options.pragma("secure_delete", "ON"),
-            Durability::Process => options,
-        };
-        // One connection: a memory database lives in its connection, and serialised writes are never busy.
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .min_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(|source| Error::of_file(&path, source, |source| Error::Open { path: path.clone(), source }))?;
-        let file = matches!(location, Location::File(_)).then_some(path);
-        let seal = file.as_deref().map(Seal::beside).unwrap_or_default();
-        let store = Store { pool, file, seal };
-        migrations::run(&store).await?;
-        Ok(store)
+    /// The small stores of a database that is open.
+    pub fn over(pool: Pool) -> Store {
+        Store { journal: Journal::over(&pool), history: History::over(&pool), facts: Facts::over(&pool), pool }
     }
 
-    /// What a failed statement means.
-    pub(crate) fn failed(&self, what: &'static str) -> impl FnOnce(sqlx::Error) -> Error + use<> {
-        let file = self.file.clone();
-        move |source| match file {
-            Some(file) => Error::of_file(&file, source, Error::sql(what)),
-            None => Error::sql(what)(source),
-        }
-    }
-
-    /// Closes the connection, writing back the log; other clones can no longer be used.
+    /// Closes the database; other clones can no longer be used.
     pub async fn close(&self) {
         self.pool.close().await;
-    }
-}
-
-/// Makes a database its owner's alone before SQLite opens it: SQLite gives what it puts beside it the same mode. The file
-/// is never opened where it exists already, for closing it would end the locks that this process has on it.
-///
-/// What cannot be made is told when it is opened.
-#[cfg(unix)]
-fn keep_private(path: &Path) {
-    if is_mutant("private-stores") {
-        return;
-    }
-    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    if !made.is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists) {
-        return;
-    }
-    for ending in ["", "-wal", "-shm"] {
-        let mut file = path.as_os_str().to_owned();
-        file.push(ending);
-        let Ok(mode) = fs::metadata(&file).map(|meta| meta.permissions().mode()) else { continue };
-        if mode & 0o077 != 0 {
-            let _anothers = fs::set_permissions(&file, fs::Permissions::from_mode(mode & 0o700));
-        }
-    }
-}
-
-#[cfg(not(unix))]
-fn keep_private(_path: &Path) {}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    fn modes(directory: &Path) -> Vec<(String, u32)> {
-        let entries = fs::read_dir(directory).expect("listed").map(|entry| entry.expect("an entry"));
-        let mut modes: Vec<(String, u32)> = entries
-            .map(|entry| {
-                let mode = entry.metadata().expect("there").permissions().mode() & 0o777;
-                (entry.file_name().to_string_lossy().into_owned(), mode)
-            })
-            .collect();
-        modes.sort();
-        modes
-    }
-
-    #[tokio::test]
-    async fn a_store_and_what_lies_beside_it_are_their_owners_alone() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("store.db");
-        let wanted = ["store.db", "store.db-shm", "store.db-wal"].map(|name| (name.to_owned(), 0o600));
-        let store = Store::open(Location::File(path.clone())).await.expect("opened");
-        assert_eq!(modes(directory.path()), wanted);
-        // One that an earlier version has left open to others.
-        for (name, _) in &wanted {
-            fs::set_permissions(directory.path().join(name), fs::Permissions::from_mode(0o644)).expect("changed");
-        }
-        let again = Store::open(Location::File(path)).await.expect("opened");
-        assert_eq!(modes(directory.path()), wanted);
-        store.close().await;
-        again.close().await;
     }
 }

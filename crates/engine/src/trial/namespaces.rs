@@ -53,7 +53,7 @@ impl Executor {
     ) -> Result<(), Error> {
         let plan = plans[index];
         let target = Plan::trial_target(&plan.target);
-        let open = self.store.running_operation(&target).await?;
+        let open = self.store.journal.running_operation(&target).await?;
         let is_peopled = |name: &str| {
             let mut tried = plans.iter().flat_map(|plan| plan.steps()).filter(|step| is_tried(step));
             tried.any(|step| step.key.namespace.as_deref() == Some(name))
@@ -124,7 +124,7 @@ impl Executor {
             started_at: self.clock.now().to_string(),
         };
         self.probe.reach(format_args!("before trial"))?;
-        match self.store.begin_operation(&operation).await {
+        match self.store.journal.begin_operation(&operation).await {
             Err(landfall_store::Error::Exists { .. }) => return Err(Error::Busy { target: target.to_owned() }),
             other => other?,
         }

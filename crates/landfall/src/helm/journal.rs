@@ -97,9 +97,9 @@ impl Journal {
     /// Closes the journal and removes its file, when nothing is open in it.
     pub(super) async fn close(self, target: &str) {
         let Some(file) = &self.file else { return };
-        let mut open = self.store.running_operation(target).await;
+        let mut open = self.store.journal.running_operation(target).await;
         if matches!(open, Ok(None)) {
-            open = self.store.running_operation(&landfall_engine::Plan::trial_target(target)).await;
+            open = self.store.journal.running_operation(&landfall_engine::Plan::trial_target(target)).await;
         }
         self.store.close().await;
         if matches!(open, Ok(None)) {

@@ -80,11 +80,11 @@ async fn read(state: &Path, namespace: &str) -> Vec<String> {
     }
     let store = Store::open(Location::File(state.join("store.db"))).await.expect("the store opens");
     for target in [format!("release {namespace}/shop"), "application argocd/shop".to_owned()] {
-        if let Some(open) = store.running_operation(&target).await.expect("the store is read") {
+        if let Some(open) = store.journal.running_operation(&target).await.expect("the store is read") {
             found.push(format!("still open: {target} {}", open.id));
         }
     }
-    for (target, keys) in store.facts("application-resources").await.expect("the store is read") {
+    for (target, keys) in store.facts.of("application-resources").await.expect("the store is read") {
         found.push(format!("{target} holds {keys}"));
     }
     store.close().await;

@@ -1,0 +1,58 @@
+//! What each small store promises, whatever keeps it.
+//!
+//! A promise is a function of a [`Pool`]; a back end is a constructor. A second one is a line more at the end.
+
+mod cluster_state;
+mod facts;
+mod history;
+pub(crate) mod journal;
+
+use landfall_store::{Location, Pool};
+use tempfile::TempDir;
+
+/// An empty database, and what goes with it.
+struct Place {
+    pool: Pool,
+    _directory: Option<TempDir>,
+}
+
+async fn in_memory() -> Place {
+    Place { pool: Pool::open(Location::Memory).await.expect("opens"), _directory: None }
+}
+
+async fn in_a_file() -> Place {
+    let directory = tempfile::tempdir().expect("a directory");
+    let location = Location::File(directory.path().join("store.db"));
+    Place { pool: Pool::open(location).await.expect("opens"), _directory: Some(directory) }
+}
+
+macro_rules! holds {
+    ($open:path: $($store:ident::$promise:ident),+ $(,)?) => { $(
+        #[tokio::test]
+        async fn $promise() {
+            super::$store::$promise(&$open().await.pool).await;
+        }
+    )+ };
+}
+
+macro_rules! everything_holds {
+    ($open:path) => {
+        holds!(
+            $open: journal::one_target_runs_one_operation_at_a_time,
+            journal::an_outcome_without_an_intent_is_refused,
+            journal::a_step_without_an_outcome_is_told_from_one_that_has_it,
+            journal::what_has_ended_is_forgotten_and_that_it_was_is_kept,
+            history::history_counts_within_its_target,
+            facts::facts_are_replaced_and_removed,
+            cluster_state::a_cluster_batch_is_written_whole_and_read_back,
+        );
+    };
+}
+
+mod memory {
+    everything_holds!(super::in_memory);
+}
+
+mod file {
+    everything_holds!(super::in_a_file);
+}

@@ -1,0 +1,170 @@
+//! What lies on disk: sealed, forgotten, migrated.
+
+use landfall_store::{Error, Location, NewOperation, OperationState, StepIntent, StepOutcome, Store};
+use serde_json::json;
+
+use super::contract::journal::operation;
+
+#[tokio::test]
+async fn an_operation_survives_the_process_and_shows_what_has_no_outcome() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store.db");
+    {
+        let store = Store::open(Location::File(path.clone())).await.expect("opens");
+        store.journal.begin_operation(&operation("1", "release a/b")).await.expect("begins");
+        let intents = ["0001", "0002"].map(|name| StepIntent { name: name.into(), body: json!({"do": name}) });
+        store.journal.write_intents("1", &intents, "t").await.expect("writes");
+        let outcome = StepOutcome { name: "0001".into(), body: json!("done") };
+        store.journal.write_outcomes("1", &[outcome], "t").await.expect("writes");
+        // Dropped without being closed, as a killed process would.
+    }
+    let store = Store::open(Location::File(path)).await.expect("opens again");
+    let row = store.journal.running_operation("release a/b").await.expect("reads").expect("is there");
+    assert_eq!(row.plan, json!({"phases": []}));
+    let steps = store.journal.steps("1").await.expect("reads");
+    assert_eq!(steps[0].outcome, Some(json!("done")));
+    assert_eq!((steps[1].name.as_str(), &steps[1].outcome), ("0002", &None));
+}
+
+/// Every byte that a store has on disk.
+fn on_disk(directory: &std::path::Path) -> Vec<u8> {
+    let files = std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+    files
+        .filter(|file| file.extension() != Some("key".as_ref()))
+        .flat_map(|file| std::fs::read(file).expect("read"))
+        .collect()
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+fn secretive(id: &str, target: &str) -> NewOperation {
+    let plan = json!({"object": {"kind": "Secret", "stringData": {"password": "canary-in-a-plan"}}});
+    NewOperation { plan, detail: json!({"config": "canary-in-a-record"}), ..operation(id, target) }
+}
+
+#[tokio::test]
+async fn what_an_operation_needs_is_sealed_in_the_file_and_read_by_the_next_process() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store.db");
+    let store = Store::open(Location::File(path.clone())).await.expect("opens");
+    store.journal.begin_operation(&secretive("1", "x")).await.expect("begins");
+    let intent = StepIntent { name: "0001".into(), body: json!({"seen": "canary-in-an-intent"}) };
+    store.journal.write_intents("1", &[intent], "t").await.expect("writes");
+    let outcome = StepOutcome { name: "0001".into(), body: json!({"log": "canary-in-an-outcome"}) };
+    store.journal.write_outcomes("1", &[outcome], "t").await.expect("writes");
+    drop(store);
+    assert!(!holds(&on_disk(directory.path()), "canary"));
+    assert!(holds(&on_disk(directory.path()), "install"), "the rest can be read as before");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(directory.path().join("store.key")).expect("a key").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let store = Store::open(Location::File(path)).await.expect("opens again");
+    let row = store.journal.running_operation("x").await.expect("reads").expect("is there");
+    let whole = secretive("1", "x");
+    assert_eq!((row.plan, row.detail), (whole.plan, whole.detail));
+    let steps = store.journal.steps("1").await.expect("reads");
+    assert_eq!(steps[0].intent, json!({"seen": "canary-in-an-intent"}));
+    assert_eq!(steps[0].outcome, Some(json!({"log": "canary-in-an-outcome"})));
+}
+
+#[tokio::test]
+async fn a_sealed_body_is_that_of_its_own_operation_only_and_needs_the_key() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store.db");
+    let store = Store::open(Location::File(path.clone())).await.expect("opens");
+    store.journal.begin_operation(&secretive("1", "x")).await.expect("begins");
+    store.journal.begin_operation(&secretive("2", "y")).await.expect("begins");
+    store.close().await;
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.expect("opens");
+    sqlx::query("UPDATE operation SET plan = (SELECT plan FROM operation WHERE id = '2') WHERE id = '1'")
+        .execute(&pool)
+        .await
+        .expect("writes");
+    pool.close().await;
+    let store = Store::open(Location::File(path.clone())).await.expect("opens again");
+    assert!(matches!(store.journal.running_operation("x").await, Err(Error::Damaged { .. })));
+    assert!(store.journal.running_operation("y").await.expect("reads").is_some());
+    store.close().await;
+    std::fs::remove_file(directory.path().join("store.key")).expect("removed");
+    let store = Store::open(Location::File(path)).await.expect("opens again");
+    let error = store.journal.running_operation("y").await.expect_err("it cannot be read");
+    assert!(matches!(error, Error::Key { .. }));
+    let told = landfall_diag::render_plain(&landfall_diag::Diagnose::diagnose(&error));
+    assert!(told.contains("store.db") && told.contains("starts anew"), "{told}");
+    assert!(store.journal.running_operation("z").await.expect("others are not concerned").is_none());
+}
+
+#[tokio::test]
+async fn a_store_of_the_version_before_is_read_and_what_had_ended_in_it_is_forgotten() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store.db");
+    let address = format!("sqlite://{}?mode=rwc", path.display());
+    let pool = sqlx::SqlitePool::connect(&address).await.expect("opens");
+    let tables = include_str!("tables_of_the_first_version.sql");
+    let rows = r#"
+        CREATE TABLE schema_step (number BIGINT PRIMARY KEY);
+        INSERT INTO schema_step VALUES (1);
+        INSERT INTO operation VALUES ('1', 'x', 'install', '{"p":"canary-open"}', '{"d":1}', 'running', 't', NULL);
+        INSERT INTO step VALUES ('1', '0001', '{"i":1}', 't', '{"o":1}', 't');
+        INSERT INTO operation VALUES ('2', 'x', 'install', '{"p":"canary-ended"}', '{}', 'done', 't', 't');
+        INSERT INTO step VALUES ('2', '0001', '{"i":"canary-ended"}', 't', NULL, NULL);"#;
+    sqlx::raw_sql(tables).execute(&pool).await.expect("writes");
+    sqlx::raw_sql(rows).execute(&pool).await.expect("writes");
+    pool.close().await;
+    let store = Store::open(Location::File(path)).await.expect("opens");
+    let row = store.journal.running_operation("x").await.expect("reads").expect("is there");
+    assert_eq!((&row.plan, &row.detail), (&json!({"p": "canary-open"}), &json!({"d": 1})));
+    let steps = store.journal.steps("1").await.expect("reads");
+    assert_eq!((&steps[0].intent, &steps[0].outcome), (&json!({"i": 1}), &Some(json!({"o": 1}))));
+    store.journal.finish_operation("1", OperationState::Done, "t").await.expect("finishes");
+    store.close().await;
+    assert!(!holds(&on_disk(directory.path()), "canary"));
+}
+
+/// What a database's tables are.
+async fn tables(path: &std::path::Path) -> Vec<String> {
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.expect("opens");
+    let rows = sqlx::query("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").fetch_all(&pool).await;
+    let rows = rows.expect("reads");
+    pool.close().await;
+    rows.iter().map(|row| sqlx::Row::get::<String, _>(row, "sql")).collect()
+}
+
+#[tokio::test]
+async fn an_old_database_gets_the_tables_that_a_new_one_has_and_the_version_before_still_knows_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (old, new) = (directory.path().join("old.db"), directory.path().join("new.db"));
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}?mode=rwc", old.display())).await.expect("opens");
+    sqlx::raw_sql("CREATE TABLE schema_step (number BIGINT PRIMARY KEY)").execute(&pool).await.expect("writes");
+    sqlx::raw_sql(include_str!("tables_of_the_first_version.sql")).execute(&pool).await.expect("writes");
+    sqlx::raw_sql("INSERT INTO schema_step VALUES (1), (2)").execute(&pool).await.expect("writes");
+    pool.close().await;
+    for path in [&old, &new] {
+        Store::open(Location::File(path.clone())).await.expect("opens").close().await;
+    }
+    assert_eq!(tables(&old).await, tables(&new).await);
+    for path in [&old, &new] {
+        let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.expect("opens");
+        let row = sqlx::query("SELECT MAX(number) AS number FROM schema_step").fetch_one(&pool).await.expect("reads");
+        assert_eq!(sqlx::Row::get::<i64, _>(&row, "number"), 2);
+        pool.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_later_version_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for later in ["UPDATE schema_part SET number = 9 WHERE part = 'facts'", "INSERT INTO schema_step VALUES (3)"] {
+        let path = directory.path().join(format!("{}.db", later.len()));
+        Store::open(Location::File(path.clone())).await.expect("opens").close().await;
+        let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.expect("opens");
+        sqlx::raw_sql(later).execute(&pool).await.expect("writes");
+        pool.close().await;
+        assert!(matches!(Store::open(Location::File(path)).await, Err(Error::TooNew { .. })), "{later}");
+    }
+}
