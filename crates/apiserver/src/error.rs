@@ -13,11 +13,8 @@ pub enum Error {
         source: landfall_store::Error,
     },
     /// What is in memory cannot be written to disk.
-    #[error("{why}")]
-    Unwritten {
-        /// Why, in words.
-        why: std::sync::Arc<str>,
-    },
+    #[error(transparent)]
+    Unwritten(#[from] crate::plane::Unwritable),
     /// What was read back is not what was written.
     #[error("the embedded cluster's state is damaged at {key}")]
     Damaged {
@@ -51,8 +48,10 @@ impl Error {
     /// What is told of a disk that is full, where that is what went wrong.
     pub fn full_disk(&self) -> Option<landfall_diag::Diagnostic> {
         match self {
-            Self::Store { source, .. } => landfall_diag::disk_full_in(&source.to_string()),
-            Self::Unwritten { why } => landfall_diag::disk_full_in(why),
+            Self::Store { source: landfall_store::Error::Full { directory, .. }, .. } => {
+                Some(landfall_diag::disk_full(directory))
+            }
+            Self::Unwritten(crate::plane::Unwritable::Full { directory }) => Some(landfall_diag::disk_full(directory)),
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 //! What handlers, storage and whoever steps controllers share.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +42,32 @@ const NOTICED: Duration = Duration::from_millis(400);
 pub(crate) struct Durable {
     /// The newest resource version that is.
     pub(crate) written: u64,
-    /// Why nothing newer can be written, in words, for as long as that is so.
-    pub(crate) failing: Option<Arc<str>>,
+    /// Why nothing newer can be written, for as long as that is so.
+    pub(crate) failing: Option<Unwritable>,
+}
+
+/// Why nothing can be written to disk.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unwritable {
+    /// The disk is full.
+    #[error("{}", landfall_diag::disk_full_words(directory))]
+    Full {
+        /// The directory of the store's file.
+        directory: Arc<Path>,
+    },
+    /// Something else, in words.
+    #[error("{0}")]
+    Otherwise(Arc<str>),
+}
+
+impl Unwritable {
+    /// A failure of the store.
+    pub(crate) fn of(error: &landfall_store::Error) -> Self {
+        match error {
+            landfall_store::Error::Full { directory, .. } => Self::Full { directory: Arc::from(directory.as_path()) },
+            other => Self::Otherwise(Arc::from(other.to_string())),
+        }
+    }
 }
 
 impl Plane {
@@ -79,8 +104,8 @@ impl Plane {
     /// Waits until everything written up to `version` is on disk.
     ///
     /// # Errors
-    /// Why it cannot be written, in words.
-    pub async fn persisted(&self, version: u64) -> Result<(), Arc<str>> {
+    /// Why it cannot be written.
+    pub async fn persisted(&self, version: u64) -> Result<(), Unwritable> {
         let Some(durable) = &self.durable else { return Ok(()) };
         let mut durable = durable.clone();
         let reached = durable.wait_for(|now| now.written >= version || now.failing.is_some()).await;
@@ -95,8 +120,8 @@ impl Plane {
     /// Waits until something can be written to disk, at most for as long as a disk with room again is not noticed.
     ///
     /// # Errors
-    /// Why nothing can, in words.
-    pub(crate) async fn writable(&self) -> Result<(), Arc<str>> {
+    /// Why nothing can.
+    pub(crate) async fn writable(&self) -> Result<(), Unwritable> {
         let (Some(durable), Some(why)) = (&self.durable, self.failing()) else { return Ok(()) };
         let mut durable = durable.clone();
         match tokio::time::timeout(NOTICED, durable.wait_for(|now| now.failing.is_none())).await {
@@ -105,14 +130,14 @@ impl Plane {
         }
     }
 
-    /// Why nothing can be written to disk now, in words.
-    fn failing(&self) -> Option<Arc<str>> {
+    /// Why nothing can be written to disk now.
+    fn failing(&self) -> Option<Unwritable> {
         self.durable.as_ref().and_then(|durable| durable.borrow().failing.clone())
     }
 }
 
-fn unwritable() -> Arc<str> {
-    Arc::from("the cluster's state can no longer be written to disk")
+fn unwritable() -> Unwritable {
+    Unwritable::Otherwise(Arc::from("the cluster's state can no longer be written to disk"))
 }
 
 /// How many requests are under way, without watches; virtual time stands still while there are any.

@@ -131,8 +131,14 @@ impl Status {
     }
 
     /// 507: what was asked for cannot be kept; the same request may be made again once it can.
-    pub fn insufficient_storage(why: &str) -> Self {
-        Self::new(507, "InsufficientStorage", why)
+    pub fn insufficient_storage(why: &crate::plane::Unwritable) -> Self {
+        let mut status = Self::new(507, "InsufficientStorage", why.to_string());
+        if let crate::plane::Unwritable::Full { directory } = why {
+            let (reason, message) = (landfall_diag::DISK_FULL_CAUSE.to_owned(), directory.display().to_string());
+            let causes = vec![Cause { reason, message, field: String::new() }];
+            status.details = Some(Box::new(Details { causes, ..Details::default() }));
+        }
+        status
     }
 
     /// 401.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::error::Error;
-use crate::plane::{Durable, Plane};
+use crate::plane::{Durable, Plane, Unwritable};
 use crate::world::{Change, Event, ObjectRef, Past, Stored, World};
 
 /// Events on disk: how far a watch may lie behind a restart.
@@ -110,19 +110,18 @@ pub(crate) async fn write_behind(plane: Arc<Plane>, store: ClusterState, from: u
         };
         if let Some((version, batch)) = batch {
             let (why, passes) = match batch {
-                Err(words) => (words, false),
+                Err(words) => (Unwritable::Otherwise(Arc::from(words)), false),
                 Ok(batch) => match store.write(&serialise(batch, version)).await {
                     Ok(()) => {
                         done = version;
                         durable.send_replace(Durable { written: version, failing: None });
                         continue;
                     }
-                    Err(full @ landfall_store::Error::Full { .. }) => (full.to_string(), true),
-                    Err(error) => (error.to_string(), false),
+                    Err(error) => (Unwritable::of(&error), matches!(error, landfall_store::Error::Full { .. })),
                 },
             };
             tracing::error!("the embedded cluster's state cannot be written: {why}");
-            durable.send_modify(|now| now.failing = Some(Arc::from(why)));
+            durable.send_modify(|now| now.failing = Some(why));
             if !passes {
                 return;
             }

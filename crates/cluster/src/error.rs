@@ -1,5 +1,8 @@
+use std::path::Path;
+
 use kube::core::Status;
-use landfall_diag::{Diagnose, Diagnostic, code, is_mutant};
+use kube::core::response::StatusCause;
+use landfall_diag::{DISK_FULL_CAUSE, Diagnose, Diagnostic, code, disk_full, is_mutant};
 use landfall_object::{Gvk, Object, ObjectKey, mask};
 
 /// What a cluster could not do.
@@ -103,6 +106,25 @@ impl Error {
         matches!(self, Error::Unreachable { .. } | Error::Silent { .. })
     }
 
+    /// What is told of the embedded cluster's disk that is full, where that is why it refused.
+    pub fn full_disk(&self) -> Option<Diagnostic> {
+        let full = self.causes().find(|cause| cause.reason == DISK_FULL_CAUSE)?;
+        Some(disk_full(Path::new(&full.message)))
+    }
+
+    /// Whether an object was refused because a value of it is too long (field.ErrorTypeTooLong).
+    pub fn is_too_long(&self) -> bool {
+        self.causes().any(|cause| cause.reason == "FieldValueTooLong")
+    }
+
+    fn causes(&self) -> impl Iterator<Item = &StatusCause> {
+        let details = match self {
+            Error::Api { status, .. } => status.details.as_ref(),
+            _ => None,
+        };
+        details.into_iter().flat_map(|details| &details.causes)
+    }
+
     /// Whether the cluster took a request and did not answer for as long as one may take.
     pub fn is_silence(&self) -> bool {
         matches!(self, Error::Silent { .. })
@@ -136,7 +158,7 @@ impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
         match self {
             Error::Api { action, status } => {
-                if let Some(full) = landfall_diag::disk_full_in(&status.message) {
+                if let Some(full) = self.full_disk() {
                     return full.note(format!("the cluster could not {action}"));
                 }
                 let code = match status.code {
@@ -181,5 +203,37 @@ impl Diagnose for Error {
                 Diagnostic::error(code::MALFORMED_ANSWER, self.to_string())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(status: serde_json::Value) -> Error {
+        let status = serde_json::from_value(status).expect("a status");
+        Error::Api { action: "create ConfigMap shop/web".into(), status }
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_its_cause_and_not_by_words() {
+        let words = landfall_diag::disk_full_words(Path::new("/srv/a b"));
+        let causes = json!([{"reason": DISK_FULL_CAUSE, "message": "/srv/a b", "field": ""}]);
+        let status = json!({"code": 507, "reason": "InsufficientStorage", "message": words});
+        let mut full = status.clone();
+        full["details"] = json!({"causes": causes});
+        let told = refused(full).diagnose();
+        assert_eq!(told, disk_full(Path::new("/srv/a b")).note("the cluster could not create ConfigMap shop/web"));
+        assert_eq!(refused(status).diagnose().code, code::API_REFUSED, "somebody may only say so");
+    }
+
+    #[test]
+    fn what_is_too_long_is_known_by_its_cause() {
+        let cause = |reason: &str| json!([{"reason": reason, "message": "Too long", "field": "data"}]);
+        let status = |reason| json!({"code": 422, "message": "invalid", "details": {"causes": cause(reason)}});
+        assert!(refused(status("FieldValueTooLong")).is_too_long());
+        assert!(!refused(status("FieldValueInvalid")).is_too_long());
     }
 }

@@ -23,24 +23,15 @@ pub fn disk_full_words(directory: &Path) -> String {
     format!("the disk that holds {} is full", directory.display())
 }
 
-/// The diagnostic for words that [`disk_full_words`] made, when they are in a text.
-pub fn disk_full_in(text: &str) -> Option<Diagnostic> {
-    let (_, rest) = text.split_once("the disk that holds ")?;
-    let (directory, _) = rest.split_once(" is full")?;
-    Some(disk_full(Path::new(directory)))
-}
+/// How a process ends that another one has started, and whose disk is full (`ENOSPC`'s number).
+pub const DISK_FULL_EXIT: u8 = 28;
+
+/// The reason of a cause in an answer over the network whose message is the directory on the disk that is full.
+pub const DISK_FULL_CAUSE: &str = "DiskFull";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_full_disk_is_known_again_from_an_answer() {
-        let directory = Path::new("/srv/a b/.landfall");
-        let answer = format!("Internal error occurred: {}: nothing is taken", disk_full_words(directory));
-        assert_eq!(disk_full_in(&answer), Some(disk_full(directory)));
-        assert_eq!(disk_full_in("the disk is fine"), None);
-    }
 
     #[test]
     fn quotas_and_limits_of_files_are_full_disks_too() {

@@ -34,7 +34,7 @@ pub use address::without_passwords;
 pub use code::{Code, Ending};
 pub use diagnostic::{Diagnose, Diagnostic, Label, Place, Severity};
 pub use finding::{Commit, Finding, KindName, ObjectName, Spot, ValueOrigin, Waived, Witness};
-pub use full::{disk_full, disk_full_in, disk_full_words, is_full};
+pub use full::{DISK_FULL_CAUSE, DISK_FULL_EXIT, disk_full, disk_full_words, is_full};
 pub use mutant::is_mutant;
 pub use plain::{LONGEST_LINE, render_plain, render_shown};
 pub use similar::nearest;

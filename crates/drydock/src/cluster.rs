@@ -236,7 +236,7 @@ impl Cluster {
     /// [`Error::Unwritten`] when it cannot be written.
     pub async fn persisted(&self) -> Result<(), Error> {
         let version = self.plane.world.lock().version();
-        self.plane.persisted(version).await.map_err(|why| Error::Unwritten { why })
+        Ok(self.plane.persisted(version).await?)
     }
 
     /// The last requests that changed something or were refused, oldest first.

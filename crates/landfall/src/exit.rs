@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     Refused = 5,
     /// The target cannot be reached.
     Unreachable = 6,
+    /// The disk is full: of the embedded cluster's server alone, for the command that starts it (`ENOSPC`).
+    DiskFull = landfall_diag::DISK_FULL_EXIT as isize,
     /// A bug of ours.
     Bug = 70,
     /// Interrupted.

@@ -203,11 +203,11 @@ impl Diagnose for Error {
             }
             Error::Damaged { .. } => told(code::DAMAGED_RECORD),
             Error::Storage { source, .. } => {
-                if let Some(full) = landfall_diag::disk_full_in(&source.to_string()) {
+                if let Some(full) = source.full_disk() {
                     return full.note(self.to_string());
                 }
                 let diagnostic = told(code::RECORD_UNSTORED);
-                if source.to_string().contains("Too long") {
+                if source.is_too_long() {
                     diagnostic.help("the chart and its rendering are too large for one Secret (1 MiB): ship fewer files in the chart")
                 } else {
                     diagnostic

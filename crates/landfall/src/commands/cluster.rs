@@ -183,6 +183,11 @@ pub(crate) async fn serve(context: &Context, args: ServeArgs) -> Outcome {
         nodes: embedded::nodes(&args.nodes)?,
         idle: (args.idle > 0).then(|| Duration::from_secs(args.idle)),
     };
-    embedded::serve(context, &state, options).await?;
-    Ok(Exit::Done)
+    match embedded::serve(context, &state, options).await {
+        // Who started the server tells by the code, not by the words in its log.
+        Err(failure) if failure.diagnostics.iter().any(|it| it.code == code::DISK_FULL) => {
+            Err(Failure { exit: Exit::DiskFull, ..failure })
+        }
+        served => served.map(|()| Exit::Done),
+    }
 }

@@ -121,10 +121,11 @@ pub(crate) async fn spawn(state: &StateDir, port: Option<u16>, nodes: &[String])
             if state.wait_for_endpoint(Duration::from_millis(500)).is_some() {
                 return Ok(());
             }
-            let log = std::fs::read_to_string(state.file("server.log")).unwrap_or_default();
-            if let Some(full) = state.full().or_else(|| landfall_diag::disk_full_in(&log)) {
+            let said_full = status.code() == Some(landfall_diag::DISK_FULL_EXIT.into());
+            if let Some(full) = state.full().or_else(|| said_full.then(|| landfall_diag::disk_full(state.path()))) {
                 return Err(full.note("the embedded cluster's server did not start").into());
             }
+            let log = std::fs::read_to_string(state.file("server.log")).unwrap_or_default();
             return Err(failed(format!("it ended with {status}; it said:\n{log}")));
         }
         if Instant::now() >= deadline {
