@@ -27,6 +27,7 @@ mod diagnostic;
 mod finding;
 mod full;
 mod mutant;
+mod passed;
 mod plain;
 mod similar;
 
@@ -36,5 +37,6 @@ pub use diagnostic::{Diagnose, Diagnostic, Label, Place, Severity};
 pub use finding::{Commit, Finding, KindName, ObjectName, Spot, ValueOrigin, Waived, Witness};
 pub use full::{DISK_FULL_CAUSE, DISK_FULL_EXIT, disk_full, disk_full_words, is_full};
 pub use mutant::is_mutant;
+pub use passed::seconds;
 pub use plain::{LONGEST_LINE, render_plain, render_shown};
 pub use similar::nearest;

@@ -5,6 +5,7 @@ pub(crate) mod addon;
 pub(crate) mod build;
 pub(crate) mod cluster;
 pub(crate) mod codes;
+mod consent;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod down;

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use landfall_diag::Ending;
+use landfall_diag::{Diagnostic, Ending};
+use landfall_host::Failure;
 
 /// How a command ended, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,4 +49,12 @@ impl From<Ending> for Exit {
             Ending::Bug => Exit::Bug,
         }
     }
+}
+
+/// What commands return: how they ended well, or how they failed.
+pub(crate) type Outcome = Result<Exit, Failure>;
+
+/// The exit code of an error, as its code's place in the registry says.
+pub(crate) fn exit_of(diagnostic: &Diagnostic) -> Exit {
+    Exit::from(diagnostic.code.ending())
 }

@@ -58,14 +58,10 @@ mod values;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use landfall_chart::{ChartError, Dialect};
-use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
-
-use crate::context::Context;
-use crate::exit::Exit;
-use crate::failure::exit_of;
+use landfall_diag::{Code, Diagnose, Diagnostic, Ending, Severity, code};
+use landfall_host::{Env, Host, ending_of};
 
 use flags::Flags;
 
@@ -111,16 +107,19 @@ pub(crate) enum Voice {
 pub(crate) struct World<'a> {
     /// Whose words are spoken.
     pub(crate) voice: Voice,
-    /// The working directory.
-    pub(crate) cwd: PathBuf,
-    /// The environment's variables.
-    pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
+    /// Where it works: directory, environment, state, the embedded cluster.
+    pub(crate) host: &'a Host,
     /// Shows a diagnostic to the person.
     pub(crate) show: &'a dyn Fn(&Diagnostic),
     /// How the program was called.
     pub(crate) program: String,
-    /// What our own commands run in, for the embedded cluster.
-    pub(crate) context: &'a Context,
+}
+
+impl World<'_> {
+    /// A variable of the environment.
+    pub(crate) fn env(&self, name: &str) -> Option<String> {
+        self.host.env.get(name).map(str::to_owned)
+    }
 }
 
 /// Why a verb did not do what was asked.
@@ -268,7 +267,7 @@ pub(crate) fn asked(arguments: &[OsString]) -> Option<(Voice, usize)> {
 }
 
 /// The state directory that a command line or the environment names.
-pub(crate) fn state(env: &crate::env::Env, arguments: &[OsString]) -> Option<String> {
+pub(crate) fn state(env: &Env, arguments: &[OsString]) -> Option<String> {
     let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
     let given = words.iter().enumerate().find_map(|(index, word)| match word.strip_prefix("--state") {
         Some("") => words.get(index + 1).map(|next| (*next).to_owned()),
@@ -398,7 +397,7 @@ fn tell(world: &World<'_>, stop: Stop) -> u8 {
         (Voice::Landfall, Stop::Chart(error)) => {
             let diagnostic = error.diagnose();
             (world.show)(&diagnostic);
-            if exit_of(&diagnostic) == Exit::Usage { 2 } else { 1 }
+            if ending_of(&diagnostic) == Ending::Usage { 2 } else { 1 }
         }
         (Voice::Landfall, Stop::Words { diagnostic, .. }) => {
             (world.show)(&diagnostic);
@@ -430,7 +429,7 @@ pub(crate) fn log<'w>(warnings: impl IntoIterator<Item = &'w landfall_chart::War
 
 /// Whose manner is kept: a flag, the environment, else Helm 3's.
 pub(crate) fn dialect(world: &World<'_>, flags: &Flags) -> Result<Dialect, Stop> {
-    let asked = flags.text("helm-dialect").map(str::to_owned).or_else(|| (world.env)("LANDFALL_HELM_DIALECT"));
+    let asked = flags.text("helm-dialect").map(str::to_owned).or_else(|| world.env("LANDFALL_HELM_DIALECT"));
     match asked.as_deref() {
         None | Some("" | "v3") => Ok(Dialect::V3),
         Some("v4") => Ok(Dialect::V4),

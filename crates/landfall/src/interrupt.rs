@@ -1,10 +1,8 @@
 //! Ctrl-C and SIGTERM: the first ends a command cleanly with its journal written, the second at once.
 //!
-//! A command hears of the first by [`Context::stop`]. One that changes something says so ([`Work`]) and gets the time
+//! A command hears of the first by `stop`. One that changes something says so (`work`) and gets the time
 //! to end it; one that does not is not waited for.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use landfall_diag::{Diagnostic, code};
@@ -18,40 +16,13 @@ const CLEANLY: Duration = Duration::from_secs(10);
 /// How long one that changes nothing may take.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Whether a command is at work on something that wants an end.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Work(Arc<AtomicUsize>);
-
-/// Such a work, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct AtWork(Arc<AtomicUsize>);
-
-impl Work {
-    /// Says that it is, until the answer is dropped.
-    pub(crate) fn begin(&self) -> AtWork {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        AtWork(Arc::clone(&self.0))
-    }
-
-    /// Whether it is.
-    pub(crate) fn is_under_way(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
-    }
-}
-
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 /// Ends the command as the signals ask.
 pub(crate) async fn heed(context: Context) {
     // Where nothing can be heard the system ends the process by itself.
     let Ok(mut signals) = Signals::listen() else { return };
     signals.next().await;
-    context.stop.cancel();
-    let patience = if context.work.is_under_way() { CLEANLY } else { SOON };
+    context.host.stop.cancel();
+    let patience = if context.host.work.is_under_way() { CLEANLY } else { SOON };
     tokio::select! {
         () = signals.next() => {}
         () = tokio::time::sleep(patience) => {

@@ -11,31 +11,24 @@
 mod cli;
 mod commands;
 mod context;
-mod delivering;
-mod embedded;
-mod env;
 mod exit;
-mod failure;
 mod helm;
 mod interrupt;
-mod kubeconfig;
-mod lock_file;
 mod probe;
-mod state;
 mod ui;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{Env, Failure, Host, Work};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{AddonCommand, Cli, ClusterCommand, Command, EnvCommand, ImagesCommand};
 use crate::context::Context;
-use crate::env::Env;
-use crate::exit::Exit;
-use crate::failure::Outcome;
-use crate::interrupt::Work;
+use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Ui, Verbosity};
 
 /// Rendering is made of small values that live shortly; the system's allocator takes a quarter of its time.
@@ -50,7 +43,7 @@ fn main() -> ExitCode {
             if trace.status() == std::backtrace::BacktraceStatus::Captured { trace.to_string() } else { String::new() };
         let _nobody_listens = writeln!(err, "{panic}\n{trace}");
     }));
-    let env = Env::current();
+    let env = Env::of(std::env::vars_os());
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     if let Some((voice, verb)) = helm::asked(&arguments) {
         return run_helm(&env, voice, &arguments[verb..]);
@@ -74,15 +67,11 @@ fn main() -> ExitCode {
         }
     };
     log_to_stderr(&env);
-    let probe = match probe::Points::asked(&env) {
-        Ok(probe) => probe,
-        Err(failure) => {
-            failure.diagnostics.iter().for_each(|diagnostic| ui.diagnostic(diagnostic));
-            return failure.exit.into();
-        }
+    let host = match host(&env, cwd, cli.global.state.clone(), &ui) {
+        Ok(host) => host,
+        Err(failure) => return refused(&ui, &failure),
     };
-    let (stop, work) = (CancellationToken::new(), Work::default());
-    let context = Context { env, cwd, ui, global: cli.global.clone(), stop, work, probe };
+    let context = Context { host, ui };
     let outcome = if waits(&cli.command) {
         match in_time(&context, cli.command) {
             Ok(outcome) => outcome,
@@ -97,7 +86,7 @@ fn main() -> ExitCode {
             for diagnostic in &failure.diagnostics {
                 context.ui.diagnostic(diagnostic);
             }
-            if context.stop.is_cancelled() { Exit::Interrupted } else { failure.exit }
+            if context.host.stop.is_cancelled() { Exit::Interrupted } else { failure.ending.into() }
         }
     };
     written(&context.ui, exit).into()
@@ -135,28 +124,38 @@ fn said_by_arguments(env: &Env, error: &clap::Error) -> ExitCode {
     if error.exit_code() == 0 { Exit::Done.into() } else { Exit::Usage.into() }
 }
 
+/// Where the process works.
+fn host(env: &Env, directory: PathBuf, state: Option<String>, ui: &Ui) -> Result<Host, Failure> {
+    Ok(Host {
+        env: env.clone(),
+        directory,
+        state: state.map(PathBuf::from),
+        stop: CancellationToken::new(),
+        work: Work::default(),
+        probe: probe::Points::asked(env)?,
+        audience: Arc::new(ui.clone()),
+    })
+}
+
+/// Tells why nothing was begun.
+fn refused(ui: &Ui, failure: &Failure) -> ExitCode {
+    failure.diagnostics.iter().for_each(|diagnostic| ui.diagnostic(diagnostic));
+    Exit::from(failure.ending).into()
+}
+
 /// Helm's verbs bring their own runtime, where they need one.
 fn run_helm(env: &Env, voice: helm::Voice, arguments: &[std::ffi::OsString]) -> ExitCode {
     let ui = Ui::new(env, Output::Table, Verbosity::Normal, ui::ColorChoice::Auto);
-    let global =
-        cli::GlobalArgs { state: helm::state(env, arguments), color: ui::ColorChoice::Auto, quiet: 0, verbose: 0 };
     let cwd = std::env::current_dir().unwrap_or_default();
-    let probe = match probe::Points::asked(env) {
-        Ok(probe) => probe,
-        Err(failure) => {
-            failure.diagnostics.iter().for_each(|diagnostic| ui.diagnostic(diagnostic));
-            return failure.exit.into();
-        }
+    let host = match host(env, cwd, helm::state(env, arguments), &ui) {
+        Ok(host) => host,
+        Err(failure) => return refused(&ui, &failure),
     };
-    let (stop, work) = (CancellationToken::new(), Work::default());
-    let context = Context { env: env.clone(), cwd: cwd.clone(), ui, global, stop, work, probe };
     let world = helm::World {
         voice,
-        cwd,
-        env: &|name| env.get(name).map(str::to_owned),
-        show: &|diagnostic| context.ui.diagnostic(diagnostic),
+        host: &host,
+        show: &|diagnostic| ui.diagnostic(diagnostic),
         program: std::env::args().next().unwrap_or_default(),
-        context: &context,
     };
     ExitCode::from(helm::run(&world, arguments))
 }

@@ -15,9 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use landfall_diag::{Diagnostic, code};
 use landfall_engine::{Killed, Probe};
-
-use crate::env::Env;
-use crate::failure::Failure;
+use landfall_host::{Env, Failure};
 
 /// The variable.
 pub(crate) const VARIABLE: &str = "LANDFALL_TEST_PROBE";
@@ -41,7 +39,7 @@ impl Points {
     ///
     /// # Errors
     /// When it asks for something else, or its file cannot be made.
-    pub(crate) fn asked(env: &Env) -> Result<Option<Arc<Self>>, Failure> {
+    pub(crate) fn asked(env: &Env) -> Result<Option<Arc<dyn Probe>>, Failure> {
         let Some(text) = env.get(VARIABLE) else { return Ok(None) };
         let wrong = |why: String| {
             Failure::usage(
@@ -78,26 +76,6 @@ impl Points {
             Act::Kill(_) | Act::Panic(_) => {}
         }
     }
-
-    /// A client that passes a point before and after each request that may change something.
-    pub(crate) fn around(self: &Arc<Self>, client: kube::Client) -> kube::Client {
-        let namespace = client.default_namespace().to_owned();
-        let points = Arc::clone(self);
-        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
-            let (client, points) = (client.clone(), Arc::clone(&points));
-            async move {
-                if !changes(request.method(), request.uri()) {
-                    return client.send(request).await;
-                }
-                let what = format!("{} {}", request.method(), request.uri().path());
-                points.pass(format_args!("before {what}"));
-                let answer = client.send(request).await;
-                points.pass(format_args!("after {what}"));
-                answer
-            }
-        });
-        kube::Client::new(service, namespace)
-    }
 }
 
 impl Probe for Points {
@@ -105,13 +83,6 @@ impl Probe for Points {
         self.pass(point);
         Ok(())
     }
-}
-
-/// Whether a request changes the cluster; a dry run and an access review do not.
-fn changes(method: &http::Method, uri: &http::Uri) -> bool {
-    *method != http::Method::GET
-        && !uri.query().is_some_and(|query| query.contains("dryRun="))
-        && !uri.path().starts_with("/apis/authorization.k8s.io/")
 }
 
 #[cfg(unix)]

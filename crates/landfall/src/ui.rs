@@ -12,7 +12,8 @@ mod table;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, OnceLock};
 
-pub(crate) use progress::{Progress, seconds};
+pub(crate) use landfall_diag::seconds;
+pub(crate) use progress::Progress;
 pub(crate) use style::Style;
 pub(crate) use table::Table;
 
@@ -26,13 +27,6 @@ pub(crate) fn output_failure(error: &std::io::Error) -> Option<Diagnostic> {
     }
     let told = Diagnostic::error(code::OUTPUT_UNWRITTEN, "standard output cannot be written").note(error.to_string());
     Some(told.note("what was to be printed is not complete").help("send it somewhere else, or make room there"))
-}
-
-/// A path as a word of a command that can be pasted into a shell.
-pub(crate) fn word(path: &std::path::Path) -> String {
-    let text = path.to_string_lossy();
-    // What no shell can be told (a NUL byte) is shown as it is.
-    shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
 }
 
 /// How data is printed.
@@ -102,7 +96,7 @@ pub(crate) enum ColorChoice {
 
 impl Ui {
     /// A terminal as the environment and flags describe it.
-    pub(crate) fn new(env: &crate::env::Env, output: Output, verbosity: Verbosity, color: ColorChoice) -> Self {
+    pub(crate) fn new(env: &landfall_host::Env, output: Output, verbosity: Verbosity, color: ColorChoice) -> Self {
         let out_tty = landfall_terminal::out_is_terminal();
         let err_tty = landfall_terminal::err_is_terminal();
         let allowed = |tty: bool| {

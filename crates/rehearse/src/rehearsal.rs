@@ -151,7 +151,7 @@ pub fn rehearse(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
 
 async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     let play = |environment: Option<&Environment>, faults: &[String]| {
-        crate::play::declared_play(environment, faults).and_then(|play| Play::parse(&play)).map_err(|error| {
+        landfall_host::declared_play(environment, faults).and_then(|play| Play::parse(&play)).map_err(|error| {
             vec![
                 Diagnostic::error(code::UNREADABLE_PLAY, "what containers are declared to do cannot be read")
                     .note(error.to_string()),

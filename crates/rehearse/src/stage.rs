@@ -17,6 +17,7 @@ use landfall_drydock::{
     Options, Play, Randomness,
 };
 use landfall_engine::{Action, Clock, Event, StepResult};
+use landfall_host::{Operators, TakenForGranted};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::Environment;
 use landfall_rules::{Inventory, Start, classes};
@@ -24,7 +25,6 @@ use landfall_store::{Location, Store};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
 
-use crate::play::{Operators, TakenForGranted};
 use crate::recognised::recognised;
 use crate::snapshot::Snapshot;
 use crate::trial::{Trial, Trough, WaveWait};

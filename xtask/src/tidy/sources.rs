@@ -29,7 +29,7 @@ const TERMINAL: &str = "terminal";
 const SPEAKING: &[&str] =
     &["print!(", "println!(", "eprint!(", "eprintln!(", "io::stdout", "io::stderr", "Stdio::inherit"];
 /// The files that may start a program: the one place for others', and the one that starts Landfall itself.
-const STARTS_PROGRAMS: &[&str] = &["crates/source/src/program.rs", "crates/landfall/src/embedded/server.rs"];
+const STARTS_PROGRAMS: &[&str] = &["crates/source/src/program.rs", "crates/host/src/connection/server.rs"];
 
 /// What a room without I/O may not contain.
 const IMPURE: &[&str] = &[

@@ -1,4 +1,5 @@
 use clap::Args;
+use landfall_host::PlaceQuery;
 use landfall_project::{ContextName, EnvironmentName, Namespace, ReleaseName, Span};
 
 use super::OutputArgs;
@@ -33,6 +34,18 @@ pub(crate) struct TargetArgs {
     /// Leave out the release called `observability`
     #[arg(long, hide = true)]
     pub(crate) no_observability: bool,
+}
+
+impl TargetArgs {
+    /// What narrows the place down.
+    pub(crate) fn query(&self) -> PlaceQuery {
+        PlaceQuery {
+            environment: self.env.clone(),
+            revision: self.reference.clone(),
+            context: self.context.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+        }
+    }
 }
 
 /// Values on top of the chart's and the project's.

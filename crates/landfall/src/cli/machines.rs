@@ -1,4 +1,5 @@
 use clap::{Args, Subcommand, ValueEnum};
+use landfall_host::PlaceQuery;
 use landfall_project::{ContextName, EnvironmentName, Namespace, Span};
 
 use super::{OutputArgs, RenderedArgs, TargetArgs, ValuesArgs};
@@ -19,6 +20,18 @@ pub(crate) struct ClusterArgs {
     /// The namespace
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
     pub(crate) namespace: Option<Namespace>,
+}
+
+impl ClusterArgs {
+    /// What narrows the place down.
+    pub(crate) fn query(&self) -> PlaceQuery {
+        PlaceQuery {
+            environment: self.env.clone(),
+            revision: None,
+            context: self.context.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+        }
+    }
 }
 
 /// Arguments of `forward`.

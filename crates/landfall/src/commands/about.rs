@@ -2,9 +2,7 @@
 
 use crate::cli::{Cli, VersionArgs};
 use crate::context::Context;
-use crate::env::KNOWN;
-use crate::exit::Exit;
-use crate::failure::Outcome;
+use crate::exit::{Exit, Outcome};
 use crate::ui::Table;
 
 pub(crate) fn schema(context: &Context) -> Outcome {
@@ -24,7 +22,11 @@ pub(crate) fn version(context: &Context, args: &VersionArgs) -> Outcome {
     if args.env {
         let mut table = Table::new(["VARIABLE", "MEANING", "NOW"]);
         for (name, meaning) in KNOWN {
-            table.row([(*name).to_owned(), (*meaning).to_owned(), context.env.get(name).unwrap_or("-").to_owned()]);
+            table.row([
+                (*name).to_owned(),
+                (*meaning).to_owned(),
+                context.host.env.get(name).unwrap_or("-").to_owned(),
+            ]);
         }
         context.ui.table(&table);
     } else if args.short {
@@ -35,3 +37,36 @@ pub(crate) fn version(context: &Context, args: &VersionArgs) -> Outcome {
     }
     Ok(Exit::Done)
 }
+
+/// Variables that Landfall reads, with one line each; `landfall version --env` lists them.
+const KNOWN: &[(&str, &str)] = &[
+    ("CI", "no questions, no live progress, and no background server is left behind"),
+    ("CLICOLOR_FORCE", "colour even when not on a terminal"),
+    ("COLUMNS", "the terminal's width"),
+    ("DOCKER_CONFIG", "where Docker's credentials lie"),
+    (
+        "GITHUB_TOKEN, GITLAB_TOKEN, GITEA_TOKEN",
+        "the tokens of github.com, gitlab.com and codeberg.org for `doctor repo`, and of the hosts that GITHUB_SERVER_URL, CI_SERVER_HOST and GITEA_SERVER_URL name",
+    ),
+    ("HOME", "where the personal configuration lives"),
+    ("HELM_DRIVER", "where Helm's verbs keep records: secret or configmap"),
+    ("HELM_KUBE…", "the cluster of Helm's verbs, as Helm has them: HELM_KUBECONTEXT, HELM_KUBETOKEN and so on"),
+    ("HELM_MAX_HISTORY", "how many revisions Helm's verbs keep"),
+    ("HELM_NAMESPACE", "the namespace of Helm's verbs"),
+    ("KUBECONFIG", "where kubeconfigs are looked for, as kubectl does"),
+    ("LANDFALL_ENV", "the environment of landfall.yaml, as --env"),
+    ("LANDFALL_FORGE_HOST", "the host that LANDFALL_FORGE_TOKEN is for, where it is not a public forge"),
+    ("LANDFALL_FORGE_TOKEN", "the forge's token for `doctor repo`"),
+    ("LANDFALL_HELM_DIALECT", "v3 or v4: whose bytes rendering reproduces, as --helm-dialect"),
+    ("LANDFALL_HTTP_PATIENCE", "how many seconds a repository or registry may be silent; 8 when not said"),
+    ("LANDFALL_HTTP_PORT", "the port that leads to port 80 of a cluster of this machine, as --http-port"),
+    ("LANDFALL_HTTPS_PORT", "the port that leads to its port 443, as --https-port"),
+    ("LANDFALL_LOG", "what is logged to standard error, as `landfall_engine=debug`"),
+    ("LANDFALL_NO_PROGRESS", "no live progress"),
+    ("LANDFALL_STATE", "the state directory, as --state"),
+    (crate::probe::VARIABLE, "for tests: records what a delivery writes, or kills it there"),
+    ("NO_COLOR", "no colour"),
+    ("XDG_CACHE_HOME", "where caches live"),
+    ("XDG_CONFIG_HOME", "where the personal configuration lives"),
+    ("XDG_STATE_HOME", "where the state of systems given by URL lives, and journals of Helm's verbs"),
+];

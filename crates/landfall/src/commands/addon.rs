@@ -6,15 +6,15 @@ use landfall_delivery::{
     ADDONS, Addon, AddonCharts, Candidate, InstalledChart, Outcome as Ended, References, Summary, UpOptions, addon,
 };
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{Act, Connection, Failure, Hosting, Place};
 use landfall_project::AddonSpec;
 use serde_json::{Value, json};
 
 use crate::cli::{AddonInstallArgs, AddonListArgs};
+use crate::commands::consent::{self, Question};
 use crate::commands::shared;
-use crate::context::{ClusterChoice, Context, Place};
-use crate::embedded::{Connection, Hosting};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome, exit_of};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome, exit_of};
 use crate::ui::{Output, Style, Table, seconds};
 
 /// An addon that is to be installed.
@@ -26,11 +26,11 @@ struct Wanted {
 pub(crate) async fn list(context: &Context, args: AddonListArgs) -> Outcome {
     let started = Instant::now();
     let wanted = catalogue(&args.names)?;
-    let place = context.cluster_place(&args.cluster)?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let place = context.host.cluster_place(&args.cluster.query())?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let installed =
         shared::with_progress(context, &mut connection, started, |session| async move { session.addons().await }).await;
-    connection.close_before_result().await;
+    connection.close().await;
     let installed = installed.map_err(Failure::from)?;
     let declared = |addon: &Addon| declared(&place).iter().find(|spec| spec.name == addon.name).cloned();
     let ui = &context.ui;
@@ -72,8 +72,8 @@ pub(crate) async fn list(context: &Context, args: AddonListArgs) -> Outcome {
 pub(crate) async fn status(context: &Context, args: AddonListArgs) -> Outcome {
     let started = Instant::now();
     let wanted = catalogue(&args.names)?;
-    let place = context.cluster_place(&args.cluster)?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let place = context.host.cluster_place(&args.cluster.query())?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let found = shared::with_progress(context, &mut connection, started, |session| async move {
         let installed = session.addons().await?;
         if installed.is_empty() {
@@ -85,7 +85,7 @@ pub(crate) async fn status(context: &Context, args: AddonListArgs) -> Outcome {
         Ok::<_, Vec<Diagnostic>>((installed, status.units))
     })
     .await;
-    connection.close_before_result().await;
+    connection.close().await;
     let (installed, units) = found.map_err(Failure::from)?;
     let is_wanted = |chart: &str| wanted.iter().flat_map(|addon| addon.charts).any(|known| known.name == chart);
     let missing = args
@@ -135,7 +135,7 @@ pub(crate) async fn status(context: &Context, args: AddonListArgs) -> Outcome {
 
 pub(crate) async fn install(context: &Context, args: AddonInstallArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.cluster_place(&args.cluster)?;
+    let place = context.host.cluster_place(&args.cluster.query())?;
     let wanted = wanted(&place, &args)?;
     let Some(wanted) = wanted else { return nothing_declared(context, &place) };
     let overrides = shared::overrides(context, &args.values)?;
@@ -150,7 +150,7 @@ pub(crate) async fn install(context: &Context, args: AddonInstallArgs) -> Outcom
         },
         ..UpOptions::default()
     };
-    let hosting = match (args.dry_run, context.env.is_ci()) {
+    let hosting = match (args.dry_run, context.host.env.is_ci()) {
         (true, _) => Hosting::Attach,
         (false, true) => Hosting::InProcess,
         (false, false) => Hosting::Background,
@@ -158,9 +158,9 @@ pub(crate) async fn install(context: &Context, args: AddonInstallArgs) -> Outcom
     let _delivering = if args.dry_run {
         None
     } else {
-        Some(context.deliver_alone(&place.state, "addon install", options.timeout).await?)
+        Some(context.host.deliver_alone(&place.state, "addon install", options.timeout).await?)
     };
-    let mut connection = context.connect(&place, hosting, &[]).await?;
+    let mut connection = context.host.connect(&place, hosting, &[]).await?;
     let candidates = candidates(context, &place, &args, &wanted, &overrides, &mut connection, started).await;
     let candidates = match candidates {
         Ok(candidates) => candidates,
@@ -175,7 +175,7 @@ pub(crate) async fn install(context: &Context, args: AddonInstallArgs) -> Outcom
             async move { session.plan(candidates, options).await }
         })
         .await;
-        connection.close_before_result().await;
+        connection.close().await;
         shared::print_plans(context, &place, &connection, None, &plans.map_err(Failure::from)?);
         return Ok(Exit::Done);
     }
@@ -198,7 +198,7 @@ pub(crate) async fn tell_missing(
     started: Instant,
 ) -> Result<(), Failure> {
     let declared = declared(place);
-    if declared.is_empty() || place.cluster == ClusterChoice::Embedded {
+    if declared.is_empty() || place.cluster.is_kept_in_state() {
         return Ok(());
     }
     let installed =
@@ -261,10 +261,10 @@ fn charts(
 ) -> AddonCharts {
     let declared = wanted.declared.as_ref();
     if let Some(chart) = &args.chart {
-        return AddonCharts::Local(context.cwd.join(chart));
+        return AddonCharts::Local(context.host.directory.join(chart));
     }
     if let (Some(chart), None, None) = (declared.and_then(|spec| spec.chart.as_ref()), &args.version, &args.repo)
-        && let Some(root) = context.project_root()
+        && let Some(root) = context.host.project_root()
     {
         return AddonCharts::Local(root.join(chart.as_str()));
     }
@@ -334,24 +334,15 @@ fn nothing_declared(context: &Context, place: &Place) -> Outcome {
 
 /// A protected environment asks, as every change of it does.
 fn confirm(context: &Context, place: &Place, args: &AddonInstallArgs) -> Result<(), Failure> {
-    let ClusterChoice::Context { name, protected: true, .. } = &place.cluster else { return Ok(()) };
     if args.yes || args.dry_run {
         return Ok(());
     }
-    let environment = place.environment.as_deref().unwrap_or(name);
-    if !context.ui.can_prompt() {
-        return Err(Failure::usage(
-            Diagnostic::error(
-                code::NEEDS_YES,
-                format!("environment `{environment}` is protected, and nobody is there to say yes"),
-            )
-            .help("say it with --yes, or look first with --dry-run"),
-        ));
-    }
-    match context.ui.ask(&format!("Install on the protected environment {environment}? Type its name: ")) {
-        Some(answer) if answer == environment => Ok(()),
-        _ => Err(Failure::from(Diagnostic::error(code::NO_YES, "nothing was installed: no yes was given"))),
-    }
+    consent::given(context, &place.permit(Act::InstallAddons), |consent| {
+        let environment = place.environment.as_deref().unwrap_or(&consent.cluster);
+        let text = format!("Install on the protected environment {environment}? Type its name: ");
+        let needs = format!("environment `{environment}` is protected, and nobody is there to say yes");
+        Question::new(text, needs, "say it with --yes, or look first with --dry-run", "nothing was installed")
+    })
 }
 
 fn print(

@@ -3,21 +3,21 @@
 use std::time::Instant;
 
 use landfall_delivery::named_builds;
-use landfall_diag::{Diagnostic, code, nearest};
+use landfall_diag::{Diagnostic, Ending, code, nearest};
+use landfall_host::{Failure, Place};
 use landfall_machine::{Builder, ImageBuild, Imported, Shipping, image_builds};
 use serde_json::{Value, json};
 
 use crate::cli::BuildArgs;
 use crate::commands::shared;
 use crate::commands::up::builds::{interrupted, say_shipped, way};
-use crate::context::{ClusterChoice, Context, Place};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, seconds};
 
 pub(crate) async fn run(context: &Context, args: BuildArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.place(None, &args.place)?;
+    let place = context.host.place(None, &args.place.query())?;
     let images = wanted(context, &place, &args)?;
     if images.is_empty() {
         let environment = place.environment.as_deref().unwrap_or("this place");
@@ -36,15 +36,12 @@ pub(crate) async fn run(context: &Context, args: BuildArgs) -> Outcome {
                 .help("start Docker, or see what would be built with --dry-run"),
         ));
     };
-    let shipping = match &place.cluster {
-        ClusterChoice::Context { name, .. } if args.ship => Shipping::to_context(name),
-        _ => Shipping::Stay,
-    };
+    let shipping = if args.ship { place.cluster.shipping() } else { Shipping::Stay };
     for image in &images {
         context.ui.status(&format!("  > build {}: {} {}", image.service, builder.name(), image.image));
         tokio::select! {
             built = builder.build(image, &shipping) => built.map_err(alone)?,
-            () = context.stop.cancelled() => return Err(interrupted()),
+            () = context.host.stop.cancelled() => return Err(interrupted()),
         }
     }
     if args.smoke {
@@ -55,7 +52,7 @@ pub(crate) async fn run(context: &Context, args: BuildArgs) -> Outcome {
         context.ui.status(&format!("  > {how}"));
         let done = tokio::select! {
             done = builder.ship(&images, &[], &shipping) => done.map_err(alone)?,
-            () = context.stop.cancelled() => return Err(interrupted()),
+            () = context.host.stop.cancelled() => return Err(interrupted()),
         };
         say_shipped(context, &done);
         shipped = Some(done);
@@ -96,7 +93,7 @@ fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<Imag
     let overrides = shared::overrides(context, &args.values)?;
     let selection = shared::selection(context, place, &args.place)?;
     let candidates =
-        place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(Failure::from)?;
+        place.target.units(&selection, &overrides, &context.host.default_namespace(place)).map_err(Failure::from)?;
     let directory = &place.target.directory;
     let named = named_builds(&environment.build, &args.services, &candidates).map_err(Failure::from)?;
     let images = image_builds(named, root, directory).map_err(Failure::from)?;
@@ -122,10 +119,10 @@ async fn smoke(context: &Context, builder: Builder, images: &[ImageBuild]) -> Re
         context.ui.status(&format!("  > run {}: {}", image.service, image.image));
         tokio::select! {
             ran = builder.smoke(image) => findings.extend(ran.err()),
-            () = context.stop.cancelled() => return Err(interrupted()),
+            () = context.host.stop.cancelled() => return Err(interrupted()),
         }
     }
-    if findings.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Unhealthy, diagnostics: findings }) }
+    if findings.is_empty() { Ok(()) } else { Err(Failure { ending: Ending::Unhealthy, diagnostics: findings }) }
 }
 
 /// A failed build's diagnostic, where nothing was going to be delivered.

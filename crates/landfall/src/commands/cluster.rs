@@ -3,29 +3,26 @@
 use std::time::{Duration, Instant};
 
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{self as host, Delivering, Failure, Hosting, ServeOptions, StateDir};
 use landfall_project::Span;
 use serde_json::json;
 
 use crate::cli::{ClusterStartArgs, ClusterStatusArgs, KubeconfigArgs, OperatorState, ResetArgs, ServeArgs, StopArgs};
+use crate::commands::consent::Question;
 use crate::commands::{operators, shared};
 use crate::context::Context;
-use crate::delivering::{self, Delivering};
-use crate::embedded::{self, Hosting, ServeOptions};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
-use crate::kubeconfig;
-use crate::state::StateDir;
+use crate::exit::{Exit, Outcome};
 use crate::ui::Output;
 
 pub(crate) async fn start(context: &Context, args: ClusterStartArgs) -> Outcome {
     let started = Instant::now();
-    embedded::nodes(&args.nodes)?;
-    let state = context.state_here()?;
+    host::nodes(&args.nodes)?;
+    let state = context.host.state_here()?;
     state.create().map_err(Failure::from)?;
     let was_running = match state.try_lock().map_err(Failure::from)? {
         Some(lock) => {
             drop(lock);
-            embedded::spawn(&state, args.port, &args.nodes).await?;
+            host::spawn(&state, args.port, &args.nodes).await?;
             false
         }
         None => true,
@@ -37,7 +34,7 @@ pub(crate) async fn start(context: &Context, args: ClusterStartArgs) -> Outcome 
         )));
     };
     if !args.no_simulate.is_empty() {
-        let mut connection = context.embedded(&state, Hosting::Attach).await?;
+        let mut connection = context.host.embedded(&state, Hosting::Attach).await?;
         let off = operators::set(
             &connection.cluster,
             OperatorState::Off,
@@ -62,19 +59,19 @@ pub(crate) async fn start(context: &Context, args: ClusterStartArgs) -> Outcome 
             endpoint.https.map(|it| format!(", https://{it}")).unwrap_or_default()
         ));
     }
-    ui.line(&format!("kubectl --kubeconfig {} get nodes", crate::ui::word(&state.file("kubeconfig"))));
+    ui.line(&format!("kubectl --kubeconfig {} get nodes", landfall_host::shell_word(&state.file("kubeconfig"))));
     ui.line("landfall cluster stop ends it");
     Ok(Exit::Done)
 }
 
 pub(crate) async fn stop(context: &Context, args: StopArgs) -> Outcome {
-    let state = context.state_here()?;
+    let state = context.host.state_here()?;
     if !state.exists() {
         context.ui.line("it was not running");
         return Ok(Exit::Done);
     }
     let _delivering = alone(context, &state, "cluster stop", args.timeout.as_ref()).await?;
-    if embedded::stop_server(&state).await? {
+    if host::stop_server(&state).await? {
         context.ui.line("stopped; its state stays");
     } else {
         context.ui.line("it was not running");
@@ -83,26 +80,21 @@ pub(crate) async fn stop(context: &Context, args: StopArgs) -> Outcome {
 }
 
 pub(crate) async fn reset(context: &Context, args: ResetArgs) -> Outcome {
-    let state = context.state_here()?;
+    let state = context.host.state_here()?;
     if !state.exists() {
         context.ui.line("there is nothing to forget");
         return Ok(Exit::Done);
     }
     if !args.yes {
-        if !context.ui.can_prompt() {
-            return Err(Failure::usage(
-                Diagnostic::error(code::NEEDS_YES, "forgetting the embedded cluster's state needs a yes")
-                    .help("say it with --yes"),
-            ));
-        }
-        if context.ui.ask("Forget the embedded cluster and all in it? [y/N] ").as_deref() != Some("y") {
-            return Err(Failure::from(Diagnostic::error(code::NO_YES, "nothing was forgotten: no yes was given")));
-        }
+        let text = "Forget the embedded cluster and all in it? [y/N] ".to_owned();
+        let needs = "forgetting the embedded cluster's state needs a yes";
+        let question = Question::new(text, needs, "say it with --yes", "nothing was forgotten");
+        question.ask(context, |answer| answer == "y")?;
     }
     let _delivering = alone(context, &state, "cluster reset", args.timeout.as_ref()).await?;
-    embedded::stop_server(&state).await?;
+    host::stop_server(&state).await?;
     match state.wait_for_lock(Duration::from_secs(5)).map_err(Failure::from)? {
-        Some(lock) => context.forget(&state, lock)?,
+        Some(lock) => context.host.forget(&state, lock)?,
         None => return Err(Failure::from(Diagnostic::error(code::EMBEDDED_IN_USE, "the embedded cluster is in use"))),
     }
     context.ui.line("the embedded cluster and its state are gone");
@@ -116,19 +108,19 @@ async fn alone(
     command: &str,
     patience: Option<&Span>,
 ) -> Result<Delivering, Failure> {
-    let patience = patience.map_or(delivering::SHORT, Span::duration);
-    context.deliver_alone(state, command, patience).await
+    let patience = patience.map_or(landfall_host::SHORT, Span::duration);
+    context.host.deliver_alone(state, command, patience).await
 }
 
 pub(crate) async fn status(context: &Context, args: ClusterStatusArgs) -> Outcome {
     let started = Instant::now();
     let _ = args.output;
-    let state = context.state_here()?;
+    let state = context.host.state_here()?;
     let running = state.is_open();
     let endpoint = if running { state.wait_for_endpoint(Duration::from_secs(2)) } else { None };
     let operators = match &endpoint {
         Some(_) => {
-            let mut connection = context.embedded(&state, Hosting::Attach).await?;
+            let mut connection = context.host.embedded(&state, Hosting::Attach).await?;
             let found = operators::standing(&connection.cluster).await;
             connection.close().await;
             Some(found?)
@@ -154,7 +146,7 @@ pub(crate) async fn status(context: &Context, args: ClusterStatusArgs) -> Outcom
 }
 
 pub(crate) async fn kubeconfig(context: &Context, args: KubeconfigArgs) -> Outcome {
-    let state = context.state_here()?;
+    let state = context.host.state_here()?;
     let file = state.file("kubeconfig");
     let running = state.is_open();
     if !running {
@@ -168,7 +160,7 @@ pub(crate) async fn kubeconfig(context: &Context, args: KubeconfigArgs) -> Outco
     if args.path {
         context.ui.line(&file.display().to_string());
     } else if args.merge {
-        let into = kubeconfig::merge(&context.env, &text)?;
+        let into = landfall_host::merge_kubeconfig(&context.host.env, &text)?;
         context.ui.line(&format!("context `landfall` is in {}", into.display()));
     } else {
         context.ui.bytes(text.as_bytes());
@@ -177,16 +169,17 @@ pub(crate) async fn kubeconfig(context: &Context, args: KubeconfigArgs) -> Outco
 }
 
 pub(crate) async fn serve(context: &Context, args: ServeArgs) -> Outcome {
-    let state = context.state_here()?;
+    let state = context.host.state_here()?;
     let options = ServeOptions {
         port: args.port,
-        nodes: embedded::nodes(&args.nodes)?,
+        nodes: host::nodes(&args.nodes)?,
         idle: (args.idle > 0).then(|| Duration::from_secs(args.idle)),
     };
-    match embedded::serve(context, &state, options).await {
+    match host::serve(&context.host, &state, options).await {
         // Who started the server tells by the code, not by the words in its log.
         Err(failure) if failure.diagnostics.iter().any(|it| it.code == code::DISK_FULL) => {
-            Err(Failure { exit: Exit::DiskFull, ..failure })
+            failure.diagnostics.iter().for_each(|diagnostic| context.ui.diagnostic(diagnostic));
+            Ok(Exit::DiskFull)
         }
         served => served.map(|()| Exit::Done),
     }

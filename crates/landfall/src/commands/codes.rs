@@ -1,11 +1,11 @@
 //! What a diagnostic's code means: `error[LF0203]`, four digits, where a rule has three.
 
 use landfall_diag::{Code, Diagnostic, Ending, code};
+use landfall_host::Failure;
 
 use super::rules;
 use crate::context::Context;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::ui::Style;
 
 /// Says what a code means, how a command ends with it, and where to look.

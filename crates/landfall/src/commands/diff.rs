@@ -6,8 +6,7 @@ use serde_json::json;
 use crate::cli::DiffArgs;
 use crate::commands::shared;
 use crate::context::Context;
-use crate::exit::Exit;
-use crate::failure::Outcome;
+use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Style};
 
 pub(crate) async fn run(context: &Context, args: DiffArgs) -> Outcome {

@@ -11,16 +11,15 @@ use std::time::{Duration, Instant};
 
 use landfall_diag::{Diagnostic, Finding, code};
 use landfall_doctor::{self as doctor, Area, Checkup, Observation, Sight, checkup_json, checkup_text};
+use landfall_host::{Connection, Failure, Hosting, Place};
 use landfall_rehearse::{Conditions, Snapshot, TargetBlame, findings_markdown};
 use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Known, Subject, findings_sarif};
 
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::commands::rehearse::project_of;
 use crate::commands::{looked, shared};
-use crate::context::{ClusterChoice, Context, Place};
-use crate::embedded::{Connection, Hosting};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
 
 /// How long reading a whole cluster may take.
 const READING: Duration = Duration::from_secs(60);
@@ -53,11 +52,11 @@ pub(crate) async fn run(context: &Context, args: DoctorArgs) -> Outcome {
                 .help("what can be mended safely: coredns, docs"),
         ));
     }
-    let place = context.place(None, &args.place).or_else(|failure| {
+    let place = context.host.place(None, &args.place.query()).or_else(|failure| {
         // Without anything to deliver this machine can still be looked at.
         let of_machine =
             wanted.areas.iter().all(|area| matches!(area, Area::Tools | Area::Ports | Area::Host | Area::Secrets));
-        if of_machine { context.declared_place(None, &args.place) } else { Err(failure) }
+        if of_machine { context.host.declared_place(None, &args.place.query()) } else { Err(failure) }
     })?;
     let areas = areas(&wanted, &place);
     let needs_cluster = areas.iter().any(|area| {
@@ -99,7 +98,7 @@ pub(crate) async fn run(context: &Context, args: DoctorArgs) -> Outcome {
     if let Some(connection) = &mut connection {
         connection.close().await;
     }
-    if context.stop.is_cancelled() {
+    if context.host.stop.is_cancelled() {
         return Err(Failure::from(Diagnostic::error(code::INTERRUPTED_BEFORE, "interrupted")));
     }
     // Who asks for an area wants an answer: none is a failure.
@@ -154,11 +153,9 @@ fn areas(wanted: &Wanted, place: &Place) -> Vec<Area> {
         return wanted.areas.clone();
     }
     let mut areas = vec![Area::Tools, Area::Cluster, Area::Security, Area::Facts, Area::Secrets];
-    match &place.cluster {
-        ClusterChoice::Embedded => areas.push(Area::Ports),
-        ClusterChoice::Context { .. } => {
-            areas.extend([Area::Dns, Area::Tls, Area::Registry, Area::Repo]);
-        }
+    match place.cluster.remote() {
+        None => areas.push(Area::Ports),
+        Some(_) => areas.extend([Area::Dns, Area::Tls, Area::Registry, Area::Repo]),
     }
     areas.sort();
     areas
@@ -171,17 +168,13 @@ async fn connect(
     patience: Duration,
     seen: &mut Vec<Observation>,
 ) -> Result<Option<Connection>, Failure> {
-    let connecting = context.connect(place, Hosting::Attach, &[]);
+    let connecting = context.host.connect(place, Hosting::Attach, &[]);
     let why = match tokio::time::timeout(patience.max(Duration::from_secs(5)), connecting).await {
         Ok(Ok(connection)) => return Ok(Some(connection)),
         Ok(Err(failure)) => failure.diagnostics.iter().map(|it| it.message.clone()).collect::<Vec<_>>().join("; "),
         Err(_) => "no answer in time".to_owned(),
     };
-    let name = match &place.cluster {
-        ClusterChoice::Context { name, .. } => name.clone(),
-        ClusterChoice::Embedded => "the embedded cluster".to_owned(),
-    };
-    seen.push(doctor::unreachable(&name, &why));
+    seen.push(doctor::unreachable(place.cluster.shown(), &why));
     Ok(None)
 }
 
@@ -203,7 +196,7 @@ async fn read(connection: &Connection, seen: &mut Vec<Observation>) -> Option<(S
 fn known(place: &Place, snapshot: Option<&(Snapshot, String)>) -> (Inventory, ClusterFacts) {
     let mut facts = ClusterFacts::assumed();
     let Some((snapshot, _)) = snapshot else { return (Inventory::default(), facts) };
-    if place.cluster != ClusterChoice::Embedded {
+    if place.cluster.remote().is_some() {
         facts.known = Known::Live;
     }
     facts.version.clone_from(&snapshot.version);
@@ -275,7 +268,7 @@ fn print(context: &Context, args: &DoctorArgs, place: &Place, checkup: &Checkup,
     match args.output {
         ReportFormat::Text => {
             ui.data(&checkup_text(checkup));
-            ui.status(&format!("looked for {}", crate::ui::seconds(started.elapsed())));
+            ui.status(&format!("looked for {}", landfall_diag::seconds(started.elapsed())));
         }
         ReportFormat::Json => {
             ui.document(&shared::envelope("Checkup", exit, checkup_json(checkup), started));

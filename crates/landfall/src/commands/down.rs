@@ -5,23 +5,22 @@ mod full;
 use std::time::{Duration, Instant};
 
 use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, TargetKind, Unit};
-use landfall_diag::{Diagnostic, code};
+use landfall_diag::{Diagnostic, Ending};
+use landfall_host::{self as host, Act, Failure, Hosting, Place};
 use landfall_project::Span;
 
 use crate::cli::DownArgs;
+use crate::commands::consent::{self, Question};
 use crate::commands::{machine, shared};
-use crate::context::{ClusterChoice, Context, Place};
-use crate::delivering;
-use crate::embedded::{self, Hosting};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome, exit_of};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome, exit_of};
 use crate::ui::Output;
 
 pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
     let started = Instant::now();
-    let place = match context.place(args.target.as_deref(), &args.place) {
+    let place = match context.host.place(args.target.as_deref(), &args.place.query()) {
         Ok(place) => place,
-        Err(failure) => match context.declared_place(None, &args.place) {
+        Err(failure) => match context.host.declared_place(None, &args.place.query()) {
             Ok(here) if args.target.is_none() && nothing_declared(&here) => {
                 return everything_here(context, &args, here, started).await;
             }
@@ -31,35 +30,29 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
     let selection = shared::selection(context, &place, &args.place)?;
     let units = place
         .target
-        .units(&selection, &Overrides::default(), &context.default_namespace(&place))
+        .units(&selection, &Overrides::default(), &context.host.default_namespace(&place))
         .map_err(Failure::from)?;
     let wanted: Vec<&Unit> = units.iter().filter_map(|(_, unit)| unit.as_ref().ok()).collect();
-    let embedded = place.cluster == ClusterChoice::Embedded;
+    let embedded = place.cluster.is_kept_in_state();
     if embedded && !place.state.file("cluster.db").exists() && place.state.endpoint().is_none() {
         if place.state.exists() && !args.keep_data && !args.dry_run {
-            let _delivering = context.deliver_alone(&place.state, "down", patience(&args)).await?;
+            let _delivering = context.host.deliver_alone(&place.state, "down", patience(&args)).await?;
             if let Some(lock) = place.state.try_lock().map_err(Failure::from)? {
-                context.forget(&place.state, lock)?;
+                context.host.forget(&place.state, lock)?;
             }
         }
         context.ui.status("nothing runs here");
         return Ok(Exit::Done);
     }
-    if let ClusterChoice::Context { name, .. } = &place.cluster
-        && !args.yes
-        && !args.dry_run
-    {
+    if !args.yes && !args.dry_run {
         let names: Vec<&str> = wanted.iter().map(|unit| unit.name.as_str()).collect();
-        if !context.ui.can_prompt() {
-            return Err(Failure::usage(
-                Diagnostic::error(code::NEEDS_YES, format!("removing {} from `{name}` needs a yes", names.join(", ")))
-                    .help("say it with --yes"),
-            ));
-        }
-        let answer = context.ui.ask(&format!("Remove {} from {name}? Type the context's name: ", names.join(", ")));
-        if answer.as_deref() != Some(name.as_str()) {
-            return Err(Failure::from(Diagnostic::error(code::NO_YES, "nothing was removed: no yes was given")));
-        }
+        let names = names.join(", ");
+        consent::given(context, &place.permit(Act::Remove), |consent| {
+            let name = &consent.cluster;
+            let text = format!("Remove {names} from {name}? Type the context's name: ");
+            let needs = format!("removing {names} from `{name}` needs a yes");
+            Question::new(text, needs, "say it with --yes", "nothing was removed")
+        })?;
     }
     let timeout = match &args.timeout {
         Some(timeout) => timeout.duration(),
@@ -74,16 +67,16 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         }
         return Ok(Exit::Done);
     }
-    let _delivering = context.deliver_alone(&place.state, "down", patience(&args)).await?;
+    let _delivering = context.host.deliver_alone(&place.state, "down", patience(&args)).await?;
     let all_of_it = embedded && !args.keep_data;
     if all_of_it && place.state.full().is_some() {
         place.state.make_room();
     }
     let ours = machine::made(&place).filter(|_| !args.keep_data);
-    let mut connection = match (context.connect(&place, Hosting::Attach, &[]).await, &ours) {
+    let mut connection = match (context.host.connect(&place, Hosting::Attach, &[]).await, &ours) {
         (Ok(connection), _) => connection,
         // A cluster that is to be deleted anyway need not answer for it.
-        (Err(failure), Some((name, k3d))) if failure.exit == Exit::Unreachable => {
+        (Err(failure), Some((name, k3d))) if failure.ending == Ending::Unreachable => {
             context.ui.status(&format!("the cluster {name} does not answer; it is deleted as it is"));
             machine::unmake(context, &place, name, k3d).await?;
             context.ui.line(&format!("the cluster {name} is gone"));
@@ -140,11 +133,11 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
     }
     let forget = embedded && empty && exit == Exit::Done;
     if embedded && exit == Exit::Done && (empty || args.keep_data) {
-        embedded::stop_server(&place.state).await?;
+        host::stop_server(&place.state).await?;
         if forget && !args.keep_data {
             let lock = place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)?;
             if let Some(lock) = lock {
-                context.forget(&place.state, lock)?;
+                context.host.forget(&place.state, lock)?;
             }
         }
     }
@@ -165,7 +158,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
 
 /// How long a delivery that is under way is waited for: as long as was said, else as long as somebody sits there.
 fn patience(args: &DownArgs) -> Duration {
-    args.timeout.as_ref().map_or(delivering::SHORT, Span::duration)
+    args.timeout.as_ref().map_or(landfall_host::SHORT, Span::duration)
 }
 
 /// Ends a removal after which nothing is left that could stay.
@@ -179,7 +172,7 @@ fn finished(context: &Context, removal: &landfall_delivery::Removal, exit: Exit,
 
 /// Whether a place declares no system, so that only an embedded cluster can be there.
 fn nothing_declared(place: &Place) -> bool {
-    !matches!(place.target.kind, TargetKind::System(_)) && place.cluster == ClusterChoice::Embedded
+    !matches!(place.target.kind, TargetKind::System(_)) && place.cluster.is_kept_in_state()
 }
 
 /// Takes down the embedded cluster of the working directory with all that was delivered to it from elsewhere, as
@@ -189,8 +182,8 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
         context.ui.status("nothing runs here");
         return Ok(Exit::Done);
     }
-    let _delivering = context.deliver_alone(&place.state, "down", patience(args)).await?;
-    let mut connection = match context.connect(&place, Hosting::Attach, &[]).await {
+    let _delivering = context.host.deliver_alone(&place.state, "down", patience(args)).await?;
+    let mut connection = match context.host.connect(&place, Hosting::Attach, &[]).await {
         Ok(connection) => connection,
         Err(failure) if !args.keep_data && !args.dry_run && full::is_why(&failure) => {
             return full::forget(context, &place, &[], failure).await;
@@ -208,13 +201,13 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
     if args.dry_run {
         return Ok(Exit::Done);
     }
-    embedded::stop_server(&place.state).await?;
+    host::stop_server(&place.state).await?;
     if args.keep_data {
         context.ui.line("= the embedded cluster's state stays");
         return Ok(Exit::Done);
     }
     if let Some(lock) = place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)? {
-        context.forget(&place.state, lock)?;
+        context.host.forget(&place.state, lock)?;
         context.ui.line("the embedded cluster and its state are gone");
     }
     Ok(Exit::Done)

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
+use landfall_host::Failure;
 use landfall_object::diff::Brief;
 use landfall_project::{Environment, EnvironmentName, Sync, SyncMode};
 use landfall_rehearse::{Conditions, Side, differences};
@@ -13,13 +14,12 @@ use serde_json::{Value, json};
 use crate::cli::{EnvDiffArgs, EnvListArgs, TargetArgs, ValuesArgs};
 use crate::commands::{looked, shared};
 use crate::context::Context;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Table};
 
 pub(crate) fn list(context: &Context, _: &EnvListArgs) -> Outcome {
     let started = Instant::now();
-    let query = context.query(None, None);
+    let query = context.host.query(None, None);
     let place = landfall_delivery::TargetPlace::of(&query).map_err(Failure::from)?;
     let target = landfall_delivery::Target::declared(&place, &query).map_err(Failure::from)?;
     let TargetKind::System(file) = &target.kind else {
@@ -120,7 +120,7 @@ pub(crate) fn diff(context: &Context, args: &EnvDiffArgs) -> Outcome {
     let started = Instant::now();
     let render = |name: &EnvironmentName| -> Result<Vec<DesiredUnit>, Failure> {
         let target = TargetArgs { env: Some(name.clone()), repos: args.repos.clone(), ..TargetArgs::default() };
-        let place = context.place(None, &target)?;
+        let place = context.host.place(None, &target.query())?;
         looked::units(context, &place, &target, &ValuesArgs::default(), &Conditions::offline())
     };
     let (first, second) = (render(&args.first)?, render(&args.second)?);

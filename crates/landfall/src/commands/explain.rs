@@ -10,13 +10,13 @@ use landfall_delivery::{
     Target, ValueStory, is_near, path_steps,
 };
 use landfall_diag::{Diagnostic, Place as FilePlace, code};
+use landfall_host::Failure;
 use serde_json::json;
 
 use super::{codes, rules, shared};
 use crate::cli::ExplainArgs;
 use crate::context::Context;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Style, Table};
 
 /// What is to be explained.
@@ -164,7 +164,7 @@ fn print_release(context: &Context, release: &ExplainedRelease) {
 
 /// The chart, system or Application of this directory or of `--chart`, with values on top.
 fn on_disk(context: &Context, args: &ExplainArgs) -> Result<(Target, Vec<Explainer>), Failure> {
-    let place = context.place(args.target.as_deref(), &args.place)?;
+    let place = context.host.place(args.target.as_deref(), &args.place.query())?;
     let overrides = shared::overrides(context, &args.values)?;
     let mut selection = shared::selection(context, &place, &args.place)?;
     // In a system `--release` picks one of its releases; of a bare chart it is the name.
@@ -173,7 +173,7 @@ fn on_disk(context: &Context, args: &ExplainArgs) -> Result<(Target, Vec<Explain
         _ => selection.release.take(),
     };
     let candidates =
-        place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
+        place.target.units(&selection, &overrides, &context.host.default_namespace(&place)).map_err(Failure::from)?;
     let mut explainers = Vec::new();
     for (name, unit) in candidates {
         if wanted.as_ref().is_some_and(|wanted| *wanted != name) {
@@ -193,7 +193,7 @@ fn question(context: &Context, args: &ExplainArgs, what: &str) -> Result<Questio
     if let Some((file, line)) = what.rsplit_once(':')
         && let Ok(line) = line.parse::<usize>()
     {
-        let path = context.cwd.join(file);
+        let path = context.host.directory.join(file);
         let text = std::fs::read_to_string(&path).map_err(|error| {
             Failure::usage(
                 Diagnostic::error(code::UNREADABLE_EXPLAINED, format!("`{file}` cannot be read"))

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{Connection, Failure, Hosting};
 use landfall_machine::{Forward, ForwardEvent, ForwardWish, find_forward, holder};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -14,16 +15,14 @@ use tokio_util::task::TaskTracker;
 use crate::cli::ForwardArgs;
 use crate::commands::shared;
 use crate::context::Context;
-use crate::embedded::{Connection, Hosting};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Style};
 
 pub(crate) async fn run(context: &Context, args: ForwardArgs) -> Outcome {
     let started = Instant::now();
     let wishes = ForwardWish::parse_all(&args.what).map_err(Failure::usage)?;
-    let place = context.cluster_place(&args.cluster)?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let place = context.host.cluster_place(&args.cluster.query())?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     if connection.is_in_process() {
         connection.close().await;
         return Err(Failure::from(
@@ -32,10 +31,10 @@ pub(crate) async fn run(context: &Context, args: ForwardArgs) -> Outcome {
                 .help("landfall up, or landfall cluster start"),
         ));
     }
-    let stop = context.stop.child_token();
+    let stop = context.host.stop.child_token();
     connection.watch(&stop);
     let outcome = forward(context, &args, &wishes, &connection, &stop, started).await;
-    let lost = connection.lost().filter(|_| !context.stop.is_cancelled());
+    let lost = connection.lost().filter(|_| !context.host.stop.is_cancelled());
     connection.close().await;
     lost.map_or(outcome, Err)
 }

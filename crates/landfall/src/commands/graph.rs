@@ -9,13 +9,12 @@ use serde_json::json;
 use crate::cli::{GraphArgs, GraphFormat, StateArgs};
 use crate::commands::{looked, shared};
 use crate::context::Context;
-use crate::exit::Exit;
-use crate::failure::Outcome;
+use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Table};
 
 pub(crate) fn run(context: &Context, args: &GraphArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.place(args.rendered.target.as_deref(), &args.rendered.place)?;
+    let place = context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query())?;
     let units = looked::units(context, &place, &args.rendered.place, &args.rendered.values, &Conditions::offline())?;
     let (before, cluster) = (Inventory::default(), ClusterFacts::assumed());
     let graph = Graph::of(&looked::subject(&place, &units, &before, &cluster));
@@ -34,7 +33,7 @@ pub(crate) fn run(context: &Context, args: &GraphArgs) -> Outcome {
 
 pub(crate) fn state(context: &Context, args: &StateArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.place(args.rendered.target.as_deref(), &args.rendered.place)?;
+    let place = context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query())?;
     let units = looked::units(context, &place, &args.rendered.place, &args.rendered.values, &Conditions::offline())?;
     let (before, cluster) = (Inventory::default(), ClusterFacts::assumed());
     let found = keepings(&looked::subject(&place, &units, &before, &cluster));

@@ -4,19 +4,18 @@ use std::time::Instant;
 
 use landfall_delivery::{HistoryLine, INTERRUPTED};
 use landfall_diag::code;
+use landfall_host::{Failure, Hosting};
 
 use crate::cli::HistoryArgs;
 use crate::commands::shared;
 use crate::context::Context;
-use crate::embedded::Hosting;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Table};
 
 pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.declared_place(None, &args.place)?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let place = context.host.declared_place(None, &args.place.query())?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let named = args.release.clone();
     let namespace = args.place.namespace.clone();
     let lines = shared::with_progress(context, &mut connection, started, |session| async move {
@@ -30,7 +29,7 @@ pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Outcome {
         session.history(&wanted, args.max).await
     })
     .await;
-    connection.close_before_result().await;
+    connection.close().await;
     let lines = lines.map_err(Failure::from)?;
     let ui = &context.ui;
     match ui.output {

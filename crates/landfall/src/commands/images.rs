@@ -3,22 +3,22 @@
 use std::time::Instant;
 
 use landfall_delivery::{named_builds, used_images};
+use landfall_host::Failure;
 use serde_json::json;
 
 use crate::cli::ImagesListArgs;
 use crate::commands::shared;
 use crate::context::Context;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Table};
 
 pub(crate) fn list(context: &Context, args: ImagesListArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.place(args.rendered.target.as_deref(), &args.rendered.place)?;
+    let place = context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query())?;
     let overrides = shared::overrides(context, &args.rendered.values)?;
     let selection = shared::selection(context, &place, &args.rendered.place)?;
     let candidates =
-        place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
+        place.target.units(&selection, &overrides, &context.host.default_namespace(&place)).map_err(Failure::from)?;
     let builds = match place.declared() {
         Some(environment) => named_builds(&environment.build, &[], &candidates).map_err(Failure::from)?,
         None => Vec::new(),

@@ -3,14 +3,13 @@
 use futures::AsyncBufReadExt;
 use landfall_cluster::{Cluster, ListOptions, LogOptions};
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{Failure, Hosting, failed};
 use landfall_object::{Gvk, Object};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::LogsArgs;
 use crate::context::Context;
-use crate::embedded::Hosting;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome, failed};
+use crate::exit::{Exit, Outcome};
 
 /// One container whose log is wanted.
 struct Wanted {
@@ -20,12 +19,12 @@ struct Wanted {
 }
 
 pub(crate) async fn run(context: &Context, args: LogsArgs) -> Outcome {
-    let place = context.declared_place(None, &args.place)?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
-    let stop = context.stop.child_token();
+    let place = context.host.declared_place(None, &args.place.query())?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
+    let stop = context.host.stop.child_token();
     connection.watch(&stop);
     let result = print(context, &connection.cluster, &stop, &args).await;
-    let lost = connection.lost().filter(|_| args.follow && !context.stop.is_cancelled());
+    let lost = connection.lost().filter(|_| args.follow && !context.host.stop.is_cancelled());
     connection.close().await;
     result?;
     lost.map_or(Ok(Exit::Done), Err)

@@ -1,13 +1,13 @@
 //! What several commands look at without a cluster: the units of a place, rendered with their origins.
 
+use landfall_host::{Failure, Place};
 use landfall_rehearse::{Conditions, study};
 use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Subject};
 
 use crate::cli::{TargetArgs, ValuesArgs};
 use crate::commands::rehearse::{environment_of, project_of};
 use crate::commands::shared;
-use crate::context::{Context, Place};
-use crate::failure::Failure;
+use crate::context::Context;
 
 /// Renders what a place delivers.
 pub(crate) fn units(
@@ -20,7 +20,7 @@ pub(crate) fn units(
     let overrides = shared::overrides(context, values)?;
     let selection = shared::selection(context, place, args)?;
     let candidates =
-        place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(Failure::from)?;
+        place.target.units(&selection, &overrides, &context.host.default_namespace(place)).map_err(Failure::from)?;
     // What cannot be read is a fault of the target, not something to be passed over.
     if let Some(diagnostics) = candidates.iter().find_map(|(_, unit)| unit.as_ref().err()) {
         return Err(Failure::from(diagnostics.clone()));

@@ -4,33 +4,33 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{Failure, Place, Protection, RemoteContext};
 use landfall_machine::{K3d, Made};
 use serde_json::json;
 
 use crate::cli::{ClusterCreateArgs, ClusterDeleteArgs, Driver};
+use crate::commands::consent::Question;
 use crate::commands::shared;
-use crate::context::{ClusterChoice, Context, Place};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
-use crate::kubeconfig;
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
 use crate::ui::Output;
 
 /// Where it is written down, in a system's state, that `up` has made its cluster.
 const MADE: &str = "made-cluster";
 
 pub(crate) async fn create(context: &Context, args: ClusterCreateArgs) -> Outcome {
-    let _work = context.work.begin();
+    let _work = context.host.work.begin();
     let started = Instant::now();
     let Driver::K3d = args.driver;
     let k3d = K3d {
-        kubeconfig: args.kubeconfig.as_ref().map(|file| context.cwd.join(file)),
+        kubeconfig: args.kubeconfig.as_ref().map(|file| context.host.directory.join(file)),
         http: args.http_port,
         https: args.https_port,
     };
     context.ui.status(&format!("  > k3d cluster create {}", args.name));
     let made = tokio::select! {
         made = k3d.create(&args.name) => made.map_err(Failure::from)?,
-        () = context.stop.cancelled() => return Err(interrupted(&args.name)),
+        () = context.host.stop.cancelled() => return Err(interrupted(&args.name)),
     };
     let name = K3d::context_of(&args.name);
     let ui = &context.ui;
@@ -55,21 +55,12 @@ pub(crate) async fn delete(context: &Context, args: ClusterDeleteArgs) -> Outcom
     let Driver::K3d = args.driver;
     let ui = &context.ui;
     if !args.yes {
-        if !ui.can_prompt() {
-            return Err(Failure::usage(
-                Diagnostic::error(
-                    code::NEEDS_YES,
-                    format!("deleting the cluster `{}` with all in it needs a yes", args.name),
-                )
-                .help("say it with --yes"),
-            ));
-        }
-        let answer = ui.ask(&format!("Delete the cluster {} with all in it? Type its name: ", args.name));
-        if answer.as_deref() != Some(args.name.as_str()) {
-            return Err(Failure::from(Diagnostic::error(code::NO_YES, "nothing was deleted: no yes was given")));
-        }
+        let text = format!("Delete the cluster {} with all in it? Type its name: ", args.name);
+        let needs = format!("deleting the cluster `{}` with all in it needs a yes", args.name);
+        let question = Question::new(text, needs, "say it with --yes", "nothing was deleted");
+        question.ask(context, |answer| answer == args.name)?;
     }
-    let kubeconfig = args.kubeconfig.as_ref().map(|file| context.cwd.join(file));
+    let kubeconfig = args.kubeconfig.as_ref().map(|file| context.host.directory.join(file));
     let k3d = K3d { kubeconfig, ..K3d::default() };
     if k3d.delete(&args.name).await.map_err(Failure::from)? {
         ui.line(&format!("cluster {} is gone", args.name));
@@ -85,9 +76,11 @@ pub(crate) async fn delete(context: &Context, args: ClusterDeleteArgs) -> Outcom
 /// # Errors
 /// A port in the environment that is none.
 pub(crate) fn missing(context: &Context, place: &Place) -> Result<Option<(String, K3d)>, Failure> {
-    let ClusterChoice::Context { name, kubeconfig, protected: false } = &place.cluster else { return Ok(None) };
+    let Some(RemoteContext { name, kubeconfig, protection: Protection::Open }) = place.cluster.remote() else {
+        return Ok(None);
+    };
     let Some(cluster) = K3d::cluster_of(name) else { return Ok(None) };
-    if kubeconfig::has_context(&context.env, name, kubeconfig.as_deref()) {
+    if landfall_host::has_context(&context.host.env, name, kubeconfig.as_deref()) {
         return Ok(None);
     }
     let usual = K3d::default();
@@ -101,7 +94,7 @@ pub(crate) fn missing(context: &Context, place: &Place) -> Result<Option<(String
 
 /// A port that the environment names, else the usual one.
 fn port(context: &Context, variable: &str, usual: u16) -> Result<u16, Failure> {
-    match context.env.get(variable).filter(|text| !text.is_empty()) {
+    match context.host.env.get(variable).filter(|text| !text.is_empty()) {
         None => Ok(usual),
         Some(text) => text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
             Failure::usage(Diagnostic::error(
@@ -121,7 +114,7 @@ pub(crate) async fn make(context: &Context, place: &Place, name: &str, k3d: &K3d
     let made = tokio::select! {
         made = k3d.create(name) => made,
         // It may be half there: the mark stays, and `down` deletes it.
-        () = context.stop.cancelled() => return Err(interrupted(name)),
+        () = context.host.stop.cancelled() => return Err(interrupted(name)),
     };
     match made {
         Ok(Made::Created) => Ok(()),
@@ -142,7 +135,7 @@ pub(crate) async fn make(context: &Context, place: &Place, name: &str, k3d: &K3d
 
 /// The cluster of this place that `up` has made.
 pub(crate) fn made(place: &Place) -> Option<(String, K3d)> {
-    let ClusterChoice::Context { name, kubeconfig, protected: false } = &place.cluster else { return None };
+    let RemoteContext { name, kubeconfig, protection: Protection::Open } = place.cluster.remote()? else { return None };
     let cluster = K3d::cluster_of(name)?;
     let k3d = K3d { kubeconfig: kubeconfig.clone(), ..K3d::default() };
     (mark(place).as_deref() == Some(cluster)).then(|| (cluster.to_owned(), k3d))

@@ -8,26 +8,25 @@ use landfall_drydock::{
     OPERATOR_RECORD, OperatorEntry, OperatorRecord, SimulatedOperator, Standing, simulated_operator_names,
     simulated_operators,
 };
+use landfall_host::{Failure, Hosting, PLAY, failed};
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::Value;
 
 use crate::cli::{OperatorArgs, OperatorState};
 use crate::context::Context;
-use crate::embedded::{Hosting, PLAY};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome, failed};
+use crate::exit::{Exit, Outcome};
 use crate::ui::Table;
 
 /// Switches simulated operators on or off.
 pub(crate) async fn switch(context: &Context, args: OperatorArgs) -> Outcome {
-    let state = context.state_here()?;
+    let state = context.host.state_here()?;
     if !state.file("cluster.db").exists() {
         return Err(Failure::from(
             Diagnostic::error(code::NOT_RUNNING, "there is no embedded cluster here yet")
                 .help("landfall cluster start"),
         ));
     }
-    let mut connection = context.embedded(&state, Hosting::Attach).await?;
+    let mut connection = context.host.embedded(&state, Hosting::Attach).await?;
     let result = set(&connection.cluster, args.switch, &args.names, "landfall cluster operator").await;
     connection.close().await;
     for line in result? {

@@ -3,8 +3,7 @@
 use crate::cli::PlanArgs;
 use crate::commands::shared;
 use crate::context::Context;
-use crate::exit::Exit;
-use crate::failure::Outcome;
+use crate::exit::{Exit, Outcome};
 
 pub(crate) async fn run(context: &Context, args: PlanArgs) -> Outcome {
     let (place, connection, plans) =

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use landfall_delivery::{Selection, TargetKind};
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{Failure, Place};
 use landfall_rehearse::{Conditions, Preview, preview_markdown, preview_text, study_all};
 use landfall_rules::{
     ClusterFacts, DesiredUnit, Examination, Inventory, NoBlame, RULES, Subject, examine, findings_sarif,
@@ -14,9 +15,8 @@ use serde_json::json;
 use crate::cli::{PreviewArgs, ReportFormat, TargetArgs};
 use crate::commands::rehearse::{environment_of, lent, nothing_to_rehearse, project_of, split};
 use crate::commands::shared;
-use crate::context::{Context, Place};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
 
 pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
     let started = Instant::now();
@@ -34,10 +34,10 @@ pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
     };
     let mut previews = Vec::new();
     for environment in environments(context, &args, wanted.target.as_deref(), &head)? {
-        let new = context.place(wanted.target.as_deref(), &at(&head, environment.as_deref()));
+        let new = context.host.place(wanted.target.as_deref(), &at(&head, environment.as_deref()).query());
         let new = new.map_err(nothing_to_rehearse)?;
         // An environment or chart that the base does not have is new as a whole; a revision that is not there is a slip.
-        let old = context.place_before(wanted.target.as_deref(), &at(&base, environment.as_deref()), &new);
+        let old = context.host.place_before(wanted.target.as_deref(), &at(&base, environment.as_deref()).query(), &new);
         let old = old.map_err(nothing_to_rehearse)?;
         previews.push(preview(context, &args, environment.as_deref(), (&base, old.as_ref()), (&head, &new))?);
     }
@@ -81,9 +81,9 @@ fn environments(
     if let Some(environment) = &args.place.env {
         return Ok(vec![Some(environment.to_string())]);
     }
-    let mut query = context.query(target, Some(head));
+    let mut query = context.host.query(target, Some(head));
     let place = landfall_delivery::TargetPlace::of(&query).map_err(|it| nothing_to_rehearse(it.into()))?;
-    let state = context.state_of(&place)?;
+    let state = context.host.state_of(&place)?;
     query.cache = state.file("cache");
     if matches!(place, landfall_delivery::TargetPlace::Remote(_)) {
         state.create_cache().map_err(Failure::from)?;
@@ -108,8 +108,10 @@ fn preview(
     let mut render = |place: &Place| -> Result<(Vec<DesiredUnit>, Vec<Diagnostic>), Failure> {
         let overrides = shared::overrides_at(context, &args.values, place, &[base_revision, head_revision])?;
         let selection = Selection { lends_vendored: true, ..shared::selection(context, place, &args.place)? };
-        let candidates =
-            place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(Failure::from)?;
+        let candidates = place
+            .target
+            .units(&selection, &overrides, &context.host.default_namespace(place))
+            .map_err(Failure::from)?;
         let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
         borrowed.extend(units.flat_map(|unit| &unit.lent).map(|archive| lent(archive)));
         Ok(study_all(&candidates, &conditions, threads))

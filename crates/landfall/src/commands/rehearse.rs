@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use landfall_delivery::{Candidate, Selection, TargetKind, Unit, UpOptions};
-use landfall_diag::{Diagnostic, code};
+use landfall_diag::{Diagnostic, Ending, code};
+use landfall_host::{self as host, Failure, Hosting, Place};
 use landfall_project::{Environment, ProjectFile};
 use landfall_rehearse::{
     Asked, Conditions, FirstInstall, From, Rehearsal, Request, Snapshot, TargetBlame, ask_api, rehearsal_markdown,
@@ -13,10 +14,8 @@ use landfall_rules::{RULES, findings_sarif};
 
 use crate::cli::{RehearseArgs, ReportFormat, TargetArgs};
 use crate::commands::shared;
-use crate::context::{ClusterChoice, Context, Place};
-use crate::embedded::{self, Hosting};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
 
 /// A target or two revisions of one.
 pub(crate) struct Wanted {
@@ -53,12 +52,12 @@ pub(crate) fn lent(archive: &str) -> String {
 pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
     let started = Instant::now();
     let wanted = split(context, &args.target)?;
-    let nodes = embedded::nodes(&args.nodes)?;
+    let nodes = host::nodes(&args.nodes)?;
     let head_args = TargetArgs {
         reference: wanted.range.as_ref().map(|(_, head)| head.clone()).or(args.place.reference.clone()),
         ..args.place.clone()
     };
-    let place = context.place(wanted.target.as_deref(), &head_args).map_err(nothing_to_rehearse)?;
+    let place = context.host.place(wanted.target.as_deref(), &head_args.query()).map_err(nothing_to_rehearse)?;
     let head = Read { candidates: read(context, &place, &head_args, &args, &wanted)?, place };
     // Where nothing can be read there is nothing to rehearse.
     let unread = head.candidates.iter().map(|(_, unit)| unit.as_ref().err());
@@ -86,7 +85,7 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         };
         let conditions = Conditions::of(&snapshot.version, snapshot.objects.iter().cloned().collect());
         let units = study(&head.candidates, &conditions).map_err(refused)?;
-        let mut connection = context.connect(&head.place, Hosting::Attach, &[]).await?;
+        let mut connection = context.host.connect(&head.place, Hosting::Attach, &[]).await?;
         let answers = ask_api(&connection.cluster, &connection.name, &units).await;
         asked.findings.extend(answers.findings);
         asked.notes.extend(answers.notes);
@@ -114,10 +113,10 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         blame: &TargetBlame(&head.place.target),
         today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
         options: UpOptions { revision, ..UpOptions::default() },
-        stop: context.stop.clone(),
+        stop: context.host.stop.clone(),
     };
     let rehearsal = tokio::task::block_in_place(|| rehearse(&request)).map_err(refused)?;
-    if context.stop.is_cancelled() {
+    if context.host.stop.is_cancelled() {
         return Err(Failure::from(Diagnostic::error(code::INTERRUPTED_BEFORE, "interrupted; nothing was changed")));
     }
     let exit = if rehearsal.passes() { Exit::Done } else { Exit::Failed };
@@ -127,13 +126,13 @@ pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
 
 /// A chart that does not render is a usage error here: there is nothing to rehearse.
 fn refused(diagnostics: Vec<Diagnostic>) -> Failure {
-    Failure { exit: Exit::Usage, diagnostics }
+    Failure { ending: Ending::Usage, diagnostics }
 }
 
 /// A target that cannot be read is none, whatever the reason; one that cannot be reached may be another time.
 pub(crate) fn nothing_to_rehearse(failure: Failure) -> Failure {
-    let exit = if failure.exit == Exit::Failed { Exit::Usage } else { failure.exit };
-    Failure { exit, ..failure }
+    let ending = if failure.ending == Ending::Failed { Ending::Usage } else { failure.ending };
+    Failure { ending, ..failure }
 }
 
 /// What runs before the change.
@@ -150,7 +149,7 @@ async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &
             env: head.place.environment.as_deref().and_then(|name| name.parse().ok()),
             ..args.place.clone()
         };
-        let earlier = context.place_before(wanted.target.as_deref(), &target, &head.place);
+        let earlier = context.host.place_before(wanted.target.as_deref(), &target.query(), &head.place);
         let Some(place) = earlier.map_err(nothing_to_rehearse)? else { return Ok(Before::Empty) };
         let candidates = read(context, &place, &target, args, wanted)?;
         let short = place.target.source.revision().short();
@@ -165,8 +164,8 @@ async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &
         (None, Some((revision, _))) => base(revision),
         (Some("empty"), None) => Ok(Before::Empty),
         (Some("live"), None) => live(context, head).await,
-        (Some(name), None) if context.cwd.join(name).is_file() => {
-            let text = std::fs::read_to_string(context.cwd.join(name)).map_err(|error| {
+        (Some(name), None) if context.host.directory.join(name).is_file() => {
+            let text = std::fs::read_to_string(context.host.directory.join(name)).map_err(|error| {
                 Failure::usage(
                     Diagnostic::error(code::NOT_A_SNAPSHOT, format!("`{name}` cannot be read")).note(error.to_string()),
                 )
@@ -185,12 +184,8 @@ async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &
 
 /// Reads the environment's cluster; nothing is written to it.
 async fn live(context: &Context, head: &Read) -> Result<Before, Failure> {
-    let mut connection = context.connect(&head.place, Hosting::Attach, &[]).await?;
-    let name = match &head.place.cluster {
-        ClusterChoice::Context { name, .. } => name.clone(),
-        ClusterChoice::Embedded => "the embedded cluster".to_owned(),
-    };
-    let snapshot = Snapshot::read(&connection.cluster, &name, jiff::Timestamp::now()).await;
+    let mut connection = context.host.connect(&head.place, Hosting::Attach, &[]).await?;
+    let snapshot = Snapshot::read(&connection.cluster, head.place.cluster.shown(), jiff::Timestamp::now()).await;
     connection.close().await;
     Ok(Before::Cluster(Box::new(snapshot.map_err(Failure::from)?)))
 }
@@ -200,14 +195,15 @@ pub(crate) fn split(context: &Context, arguments: &[String]) -> Result<Wanted, F
     let mut wanted = Wanted { target: None, range: None };
     for argument in arguments {
         if let Some(head) = argument.strip_prefix("..").filter(|rest| !rest.is_empty() && !rest.starts_with(['/', '.']))
-            && !context.cwd.join(argument).exists()
+            && !context.host.directory.join(argument).exists()
         {
             return Err(Failure::usage(
                 Diagnostic::error(code::WHICH_BASE, format!("`{argument}` names no base"))
                     .help(format!("the revision to compare with stands in front, as in main..{head}")),
             ));
         }
-        let is_path = argument.starts_with('.') || argument.contains("://") || context.cwd.join(argument).exists();
+        let is_path =
+            argument.starts_with('.') || argument.contains("://") || context.host.directory.join(argument).exists();
         match argument.split_once("..") {
             Some((base, head)) if !is_path && !base.is_empty() && wanted.range.is_none() => {
                 let head = head.trim_start_matches('.');
@@ -235,7 +231,7 @@ fn read(
 ) -> Result<Vec<Candidate>, Failure> {
     let overrides = shared::overrides_at(context, &args.values, place, &wanted.revisions())?;
     let selection = Selection { lends_vendored: true, ..shared::selection(context, place, target)? };
-    place.target.units(&selection, &overrides, &context.default_namespace(place)).map_err(refused)
+    place.target.units(&selection, &overrides, &context.host.default_namespace(place)).map_err(refused)
 }
 
 pub(crate) fn project_of(place: &Place) -> Option<&ProjectFile> {
@@ -254,7 +250,7 @@ fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, format: Report
     match format {
         ReportFormat::Text => {
             ui.data(&rehearsal_text(rehearsal));
-            ui.status(&format!("rehearsed in {}", crate::ui::seconds(started.elapsed())));
+            ui.status(&format!("rehearsed in {}", landfall_diag::seconds(started.elapsed())));
         }
         ReportFormat::Json => {
             let data = serde_json::to_value(rehearsal).unwrap_or_default();

@@ -3,27 +3,27 @@
 use std::time::{Duration, Instant};
 
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{Act, Failure, Hosting};
 use landfall_release::{DeployOptions, RollbackOptions, Wait};
 
 use crate::cli::RollbackArgs;
+use crate::commands::consent::{self, Question};
 use crate::commands::{history, shared};
-use crate::context::{ClusterChoice, Context};
-use crate::embedded::Hosting;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome, exit_of};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome, exit_of};
 use crate::ui::Output;
 
 pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.declared_place(None, &args.place)?;
-    if let (ClusterChoice::Context { name, .. }, false, false) = (&place.cluster, args.yes, args.dry_run) {
-        let asked = context.ui.can_prompt().then(|| context.ui.ask(&format!("Roll back on {name}? [y/N] "))).flatten();
-        if asked.as_deref() != Some("y") {
-            return Err(Failure::usage(
-                Diagnostic::error(code::NEEDS_YES, format!("rolling back on `{name}` needs a yes"))
-                    .help("say it with --yes"),
-            ));
-        }
+    let place = context.host.declared_place(None, &args.place.query())?;
+    if !args.yes && !args.dry_run {
+        consent::given(context, &place.permit(Act::RollBack), |consent| {
+            let name = &consent.cluster;
+            let needs = format!("rolling back on `{name}` needs a yes");
+            let question = Question::new(format!("Roll back on {name}? [y/N] "), needs, "say it with --yes", "");
+            // Without a yes it is told as where nobody was asked.
+            Question { no: question.nobody.clone(), ..question }
+        })?;
     }
     let timeout = match &args.timeout {
         Some(timeout) => timeout.duration(),
@@ -37,8 +37,8 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         },
         revision: i64::from(args.revision.unwrap_or(0)),
     };
-    let _delivering = context.deliver_alone(&place.state, "rollback", timeout).await?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let _delivering = context.host.deliver_alone(&place.state, "rollback", timeout).await?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let (named, namespace, dry_run) = (args.release.clone(), args.place.namespace.clone(), args.dry_run);
     let result = shared::with_progress(context, &mut connection, started, |session| async move {
         let wanted = match named {
@@ -62,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     })
     .await;
     let result = shared::or_lost(&connection, result);
-    connection.close_before_result().await;
+    connection.close().await;
     let (plans, units) = result?;
     if args.dry_run {
         shared::print_plans(context, &place, &connection, None, &plans);

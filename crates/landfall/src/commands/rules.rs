@@ -1,13 +1,13 @@
 //! `landfall rules`, and what `landfall explain RULE` prints.
 
 use landfall_diag::{Diagnostic, code};
+use landfall_host::Failure;
 use landfall_rules::place::DOCTOR_RULES;
 use landfall_rules::{RULES, Rule, rule};
 use serde_json::json;
 
 use crate::context::Context;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Style, Table};
 
 /// All rules by id, those of `doctor` among them.

@@ -10,17 +10,15 @@ use landfall_delivery::{
 };
 use landfall_diag::{Diagnostic, code};
 use landfall_engine::{Event, StepResult};
+use landfall_host::{Connection, Failure, Hosting, Place};
 use landfall_object::diff::Brief;
 use landfall_source::{RemoteCharts, Revision};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::channel;
 
 use crate::cli::{TargetArgs, ValuesArgs};
-use crate::context::{Context, Place};
-use crate::embedded::{Connection, Hosting};
+use crate::context::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::helm::environment;
 use crate::ui::{Output, Progress as Live, Style, Ui, seconds};
 
 /// Reads the values given on the command line for a target of a certain revision: a values file of the repository is
@@ -36,10 +34,10 @@ pub(crate) fn overrides_at(
     if source.directory_on_disk().is_some() {
         return overrides(context, args);
     }
-    let top = context.cwd.ancestors().find(|directory| directory.join(".git").exists());
+    let top = context.host.directory.ancestors().find(|directory| directory.join(".git").exists());
     let inside = |name: &str| -> Option<String> {
         let mut path = std::path::PathBuf::new();
-        for part in context.cwd.join(name).components() {
+        for part in context.host.directory.join(name).components() {
             match part {
                 std::path::Component::ParentDir => drop(path.pop()),
                 std::path::Component::CurDir => {}
@@ -70,7 +68,7 @@ fn only(name: &str) -> ValuesArgs {
 /// Whether the commit that is checked out, or another one, has a file.
 fn is_tracked(context: &Context, path: &str, others: &[&str]) -> bool {
     let has = |revision: &str| {
-        let commit = landfall_source::SourceTree::open_commit(&context.cwd, revision);
+        let commit = landfall_source::SourceTree::open_commit(&context.host.directory, revision);
         commit.is_ok_and(|commit| commit.read(path).is_ok_and(|file| file.is_some()))
     };
     has("HEAD") || others.iter().any(|revision| has(revision))
@@ -83,7 +81,7 @@ pub(crate) fn overrides(context: &Context, args: &ValuesArgs) -> Result<Override
         let text = if name == "-" {
             std::io::read_to_string(std::io::stdin()).map_err(|error| unreadable("-", &error))?
         } else {
-            std::fs::read_to_string(context.cwd.join(name)).map_err(|error| unreadable(name, &error))?
+            std::fs::read_to_string(context.host.directory.join(name)).map_err(|error| unreadable(name, &error))?
         };
         overrides.files.push((name.clone(), text));
     }
@@ -102,7 +100,7 @@ pub(crate) fn overrides(context: &Context, args: &ValuesArgs) -> Result<Override
             .split(',')
             .filter_map(|pair| pair.split_once('='))
             .map(|(_, file)| {
-                let content = std::fs::read_to_string(context.cwd.join(file))
+                let content = std::fs::read_to_string(context.host.directory.join(file))
                     .map_err(|error| format!("open {file}: {}", os_words(&error)));
                 (file.to_owned(), content)
             })
@@ -131,10 +129,9 @@ fn os_words(error: &std::io::Error) -> String {
 
 /// How charts that lie elsewhere are asked for.
 pub(crate) fn remote_charts(context: &Context, place: &Place) -> RemoteCharts {
-    let variable = |name: &str| context.env.get(name).map(str::to_owned);
-    let charts = environment::remote_charts(&variable, &context.cwd, place.state.file("cache"));
+    let charts = landfall_host::remote_charts(&context.host.env, &context.host.directory, place.state.file("cache"));
     // Its directory gets its marker before anything lies in it.
-    RemoteCharts { make_cache: Some(crate::state::make_cache), ..charts }
+    RemoteCharts { make_cache: Some(landfall_host::make_cache), ..charts }
 }
 
 /// What narrows the delivery down.
@@ -158,7 +155,9 @@ pub(crate) fn selection(context: &Context, place: &Place, args: &TargetArgs) -> 
                     .help("as in --repo https://git.example.com/shop.git=../shop"),
             ));
         };
-        selection.repositories.push(StandIn::open(url, &context.cwd.join(directory)).map_err(Failure::from)?);
+        selection
+            .repositories
+            .push(StandIn::open(url, &context.host.directory.join(directory)).map_err(Failure::from)?);
     }
     Ok(selection)
 }
@@ -183,7 +182,7 @@ where
     Fut: Future<Output = T>,
 {
     let (sender, mut receiver) = channel(256);
-    let session = connection.session(context, sender);
+    let session = connection.session(&context.host, sender);
     let ui = context.ui.clone();
     let show = tokio::spawn(async move {
         let mut live = Live::start(&ui, started);
@@ -398,19 +397,19 @@ pub(crate) async fn planned(
     values: &ValuesArgs,
 ) -> Result<(Place, Connection, Vec<UnitPlan>), Failure> {
     let started = Instant::now();
-    let place = context.place(target, args)?;
+    let place = context.host.place(target, &args.query())?;
     let overrides = overrides(context, values)?;
     let selection = selection(context, &place, args)?;
     let candidates =
-        place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+        place.target.units(&selection, &overrides, &context.host.default_namespace(&place)).map_err(Failure::from)?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let options = UpOptions::default();
     let plans = with_progress(context, &mut connection, started, |session| {
         let (candidates, options) = (&candidates, &options);
         async move { session.plan(candidates, options).await }
     })
     .await;
-    connection.close_before_result().await;
+    connection.close().await;
     Ok((place, connection, plans.map_err(Failure::from)?))
 }
 
@@ -479,7 +478,7 @@ fn not_acted_on(place: &Place) -> Vec<&'static str> {
 
 /// Whether a path is something that can be delivered rather than a release's name.
 pub(crate) fn is_path(context: &Context, text: &str) -> bool {
-    text.contains('/') || text.starts_with('.') || Path::new(&context.cwd.join(text)).exists()
+    text.contains('/') || text.starts_with('.') || Path::new(&context.host.directory.join(text)).exists()
 }
 
 /// How long ago a time was, as people read it.

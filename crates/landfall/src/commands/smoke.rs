@@ -4,19 +4,18 @@ use std::time::Instant;
 
 use landfall_delivery::{Verdict, tally};
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{Failure, Hosting};
 use serde_json::json;
 
 use crate::cli::SmokeArgs;
 use crate::commands::shared;
 use crate::context::Context;
-use crate::embedded::Hosting;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::ui::Output;
 
 pub(crate) async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.declared_place(None, &args.place)?;
+    let place = context.host.declared_place(None, &args.place.query())?;
     let Some(mut environment) = place.declared().cloned().filter(|environment| !environment.checks.is_empty()) else {
         return Err(Failure::usage(
             Diagnostic::error(code::NO_CHECK, "nothing is declared to be checked here")
@@ -35,7 +34,7 @@ pub(crate) async fn run(context: &Context, args: SmokeArgs) -> Outcome {
         }
     }
     environment.checks.retain(|check| args.only.is_empty() || args.only.contains(&check.name));
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let results = shared::with_progress(context, &mut connection, started, |session| {
         let environment = &environment;
         async move { session.check(environment).await }

@@ -5,23 +5,18 @@ use std::path::Path;
 
 use landfall_cluster::ListOptions;
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{self as host, Chosen, Failure, Hosting, failed};
 use landfall_rehearse::Snapshot;
 
 use crate::cli::{ForkArgs, SnapshotArgs};
-use crate::context::{ClusterChoice, Context};
-use crate::embedded::{self, Hosting};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome, failed};
-use crate::state::Chosen;
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
 
 pub(crate) async fn write(context: &Context, args: SnapshotArgs) -> Outcome {
-    let place = context.declared_place(None, &args.place)?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
-    let name = match &place.cluster {
-        ClusterChoice::Context { name, .. } => name.clone(),
-        ClusterChoice::Embedded => "the embedded cluster".to_owned(),
-    };
-    let snapshot = Snapshot::read(&connection.cluster, &name, jiff::Timestamp::now()).await;
+    let place = context.host.declared_place(None, &args.place.query())?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
+    let name = place.cluster.shown();
+    let snapshot = Snapshot::read(&connection.cluster, name, jiff::Timestamp::now()).await;
     connection.close().await;
     let snapshot = snapshot.map_err(Failure::from)?;
     let mut text = serde_json::to_string(&snapshot).map_err(|error| {
@@ -41,7 +36,7 @@ pub(crate) async fn write(context: &Context, args: SnapshotArgs) -> Outcome {
             context.ui.bytes(text.as_bytes());
         }
         Some(file) => {
-            write_private(&context.cwd.join(file), text.as_bytes()).map_err(|error| {
+            write_private(&context.host.directory.join(file), text.as_bytes()).map_err(|error| {
                 Failure::from(
                     Diagnostic::error(code::SNAPSHOT_UNWRITTEN, format!("`{file}` cannot be written"))
                         .note(error.to_string()),
@@ -72,15 +67,15 @@ fn write_private(file: &Path, content: &[u8]) -> std::io::Result<()> {
 }
 
 pub(crate) async fn fork(context: &Context, args: ForkArgs) -> Outcome {
-    let into = context.take(context.cwd.join(&args.into), Chosen::ByUser)?;
+    let into = context.host.take(context.host.directory.join(&args.into), Chosen::ByUser)?;
     if into.file("cluster.db").exists() {
         return Err(Failure::usage(
             Diagnostic::error(code::CLUSTER_THERE, format!("`{}` holds a cluster already", args.into))
                 .help("name another directory"),
         ));
     }
-    let state = context.state_here()?;
-    let mut connection = context.embedded(&state, Hosting::Attach).await?;
+    let state = context.host.state_here()?;
+    let mut connection = context.host.embedded(&state, Hosting::Attach).await?;
     let mut objects = Vec::new();
     let mut seen: Vec<(String, String)> = Vec::new();
     for resource in connection.cluster.resources().await.map_err(|error| failed(&error))? {
@@ -96,9 +91,9 @@ pub(crate) async fn fork(context: &Context, args: ForkArgs) -> Outcome {
     connection.close().await;
     into.create().map_err(Failure::from)?;
     let count = objects.len();
-    let copy = embedded::open(&into).await?;
+    let copy = host::open(&into).await?;
     copy.import(objects);
-    let written = embedded::persisted(&copy).await;
+    let written = host::persisted(&copy).await;
     copy.stop();
     written?;
     context.ui.line(&format!("{count} objects copied · landfall --state {} status", args.into));

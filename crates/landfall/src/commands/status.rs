@@ -4,33 +4,32 @@ use std::time::Instant;
 
 use landfall_delivery::SystemStatus;
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{Failure, Hosting};
 use landfall_object::HealthStatus;
 use serde_json::json;
 
 use crate::cli::StatusArgs;
 use crate::commands::shared;
 use crate::context::Context;
-use crate::embedded::Hosting;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Style, Table};
 
 pub(crate) async fn run(context: &Context, args: StatusArgs) -> Outcome {
     let started = Instant::now();
     let release = args.target.as_deref().filter(|text| !shared::is_path(context, text));
     let target = args.target.as_deref().filter(|text| shared::is_path(context, text));
-    let place = context.declared_place(target, &args.place)?;
+    let place = context.host.declared_place(target, &args.place.query())?;
     let mut wanted = Vec::new();
     if let Some(release) = release {
         wanted.push((args.place.namespace.as_deref().unwrap_or("default").to_owned(), release.to_owned()));
     }
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let status = shared::with_progress(context, &mut connection, started, |session| {
         let wanted = &wanted;
         async move { session.status(wanted).await }
     })
     .await;
-    connection.close_before_result().await;
+    connection.close().await;
     let status = status.map_err(Failure::from)?;
     if let (Some(release), true) = (release, status.units.is_empty()) {
         return Err(Failure::from(

@@ -5,18 +5,18 @@ pub(crate) mod builds;
 use std::time::Instant;
 
 use landfall_delivery::{Candidate, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services};
-use landfall_diag::{Diagnostic, Severity, code};
+use landfall_diag::{Diagnostic, Ending, Severity, code};
+use landfall_host::{Act, Answer, Connection, Failure, Hosting, Place, Uncommitted};
 use landfall_project::Span;
 use landfall_source::Revision;
 use serde_json::json;
 
 use self::builds::Builds;
 use crate::cli::UpArgs;
+use crate::commands::consent::{self, Question};
 use crate::commands::{addon, machine, shared};
-use crate::context::{ClusterChoice, Context, Place};
-use crate::embedded::{Connection, Hosting};
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome as Ended, exit_of};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome as Ended, exit_of};
 use crate::ui::{Output, Style, seconds};
 
 /// The plan for a cluster that is still to be made: against an empty one in this process.
@@ -28,8 +28,8 @@ async fn plan_on_nothing(
     revision: &Revision,
     started: Instant,
 ) -> Ended {
-    let nowhere = crate::state::StateDir::at(place.state.file("none"));
-    let mut connection = context.embedded(&nowhere, Hosting::Attach).await?;
+    let nowhere = landfall_host::StateDir::at(place.state.file("none"));
+    let mut connection = context.host.embedded(&nowhere, Hosting::Attach).await?;
     let plans = shared::with_progress(context, &mut connection, started, |session| async move {
         session.plan(candidates, options).await
     })
@@ -55,18 +55,21 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
                 .help("leave one of the two out"),
         ));
     }
-    let place = context.place(wanted.target.as_deref(), &args.place)?;
+    let place = context.host.place(wanted.target.as_deref(), &args.place.query())?;
     let overrides = shared::overrides(context, &args.values)?;
     let selection = shared::selection(context, &place, &args.place)?;
     let candidates =
-        place.target.units(&selection, &overrides, &context.default_namespace(&place)).map_err(Failure::from)?;
+        place.target.units(&selection, &overrides, &context.host.default_namespace(&place)).map_err(Failure::from)?;
     check_services(&wanted.services, &place, &candidates)?;
     let of_nothing = landfall_rehearse::faults_of_nothing(&candidates, &args.faults);
     if !of_nothing.is_empty() {
-        return Err(Failure { exit: Exit::Usage, diagnostics: of_nothing });
+        return Err(Failure { ending: Ending::Usage, diagnostics: of_nothing });
     }
     let revision = place.target.source.revision().clone();
-    refuse_dirty(&place, &args, &revision)?;
+    let insisted = args.dirty || args.dry_run;
+    place
+        .check_committed(if insisted { Uncommitted::Accepted } else { Uncommitted::Refused })
+        .map_err(Failure::from)?;
     let options = UpOptions {
         revision: revision.to_string(),
         services: wanted.services.clone(),
@@ -76,10 +79,10 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
         ..times(args.timeout.as_ref())
     };
     let builds = Builds::decide(&place, &wanted.services, &args, &candidates).await?;
-    let hosting = if args.once || context.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
+    let hosting = if args.once || context.host.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
     let faults = args.faults.clone();
     // Before the cluster is opened: two at once must not both start a server, nor both deliver.
-    let _delivering = context.deliver_alone(&place.state, "up", options.timeout).await?;
+    let _delivering = context.host.deliver_alone(&place.state, "up", options.timeout).await?;
     if let Some((name, k3d)) = machine::missing(context, &place)?
         && k3d.is_installed().await
     {
@@ -91,7 +94,7 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
         args.yes = true;
         machine::make(context, &place, &name, &k3d).await?;
     }
-    let mut connection = context.connect(&place, hosting, &faults).await?;
+    let mut connection = context.host.connect(&place, hosting, &faults).await?;
     let delivery = Delivery {
         context,
         place: &place,
@@ -162,7 +165,7 @@ impl Delivery<'_> {
         let mut summary = result.map_err(|diagnostics| {
             let mut failure = Failure::from(diagnostics);
             // What a delivery of before has begun was gone on with, perhaps.
-            if !self.context.stop.is_cancelled() {
+            if !self.context.host.stop.is_cancelled() {
                 failure.diagnostics.push(Diagnostic::new(Severity::Info, code::NOTHING_CHANGED, "nothing was changed"));
             }
             failure
@@ -176,8 +179,8 @@ impl Delivery<'_> {
 fn split(context: &Context, args: &UpArgs) -> Wanted {
     let mut rest = args.target.iter();
     let Some(first) = rest.next() else { return Wanted { target: None, services: Vec::new() } };
-    let path = context.cwd.join(first);
-    let in_system = context.cwd.ancestors().any(|dir| dir.join(landfall_project::FILE_NAME).is_file());
+    let path = context.host.directory.join(first);
+    let in_system = context.host.directory.ancestors().any(|dir| dir.join(landfall_project::FILE_NAME).is_file());
     let is_target = first.contains("://")
         || first.contains('/')
         || first.starts_with('.')
@@ -213,52 +216,22 @@ fn check_services(wanted: &[String], place: &Place, candidates: &[Candidate]) ->
     Ok(())
 }
 
-fn refuse_dirty(place: &Place, args: &UpArgs, revision: &Revision) -> Result<(), Failure> {
-    let ClusterChoice::Context { protected: true, .. } = place.cluster else { return Ok(()) };
-    if !revision.is_dirty() || args.dirty || args.dry_run {
-        return Ok(());
-    }
-    Err(Failure::from(
-        Diagnostic::refused(
-            code::UNCOMMITTED,
-            format!(
-                "environment `{}` is protected, and what would be delivered is not committed ({})",
-                place.environment.as_deref().unwrap_or_default(),
-                revision.short()
-            ),
-        )
-        .note("nothing was changed")
-        .help("commit first, deliver a commit with `--ref REV`, or insist with `--dirty`"),
-    ))
-}
-
+/// A real cluster asks, a protected environment by its name.
 fn confirm(context: &Context, place: &Place, args: &UpArgs) -> Result<(), Failure> {
-    let ClusterChoice::Context { name, protected, .. } = &place.cluster else { return Ok(()) };
     if args.yes {
         return Ok(());
     }
-    if !context.ui.can_prompt() {
-        return Err(Failure::usage(
-            Diagnostic::error(
-                code::NEEDS_YES,
-                format!("delivering to `{name}` needs a yes, and nobody is there to give it"),
-            )
-            .help("say it with --yes, or look first with `landfall plan`"),
-        ));
-    }
-    let (question, wanted) = if *protected {
-        let environment = place.environment.as_deref().unwrap_or(name);
-        (
-            format!("Deliver to the protected environment {environment} on {name}? Type its name: "),
-            environment.to_owned(),
-        )
-    } else {
-        (format!("Deliver to {name}? [y/N] "), "y".to_owned())
-    };
-    match context.ui.ask(&question) {
-        Some(answer) if answer == wanted || (wanted == "y" && answer.eq_ignore_ascii_case("yes")) => Ok(()),
-        _ => Err(Failure::from(Diagnostic::error(code::NO_YES, "not delivered: no yes was given"))),
-    }
+    consent::given(context, &place.permit(Act::Deliver), |consent| {
+        let name = &consent.cluster;
+        let text = match &consent.answer {
+            Answer::Environment(environment) => {
+                format!("Deliver to the protected environment {environment} on {name}? Type its name: ")
+            }
+            _ => format!("Deliver to {name}? [y/N] "),
+        };
+        let needs = format!("delivering to `{name}` needs a yes, and nobody is there to give it");
+        Question::new(text, needs, "say it with --yes, or look first with `landfall plan`", "not delivered")
+    })
 }
 
 fn times(timeout: Option<&Span>) -> UpOptions {
@@ -344,7 +317,12 @@ fn print(
         _ if stopped_by_disk(summary) => ui.line(&format!("no room after {took} · with room {}", shared::GOES_ON)),
         _ => ui.line(&format!("not healthy after {took} · landfall status · landfall logs SERVICE")),
     }
-    if let Some(line) = connection.announcement() {
-        ui.line(&line);
+    if let Some(stays) = connection.announcement() {
+        ui.line(&format!(
+            "the embedded cluster stays at {} (pid {}) · kubectl --kubeconfig {} · landfall down",
+            stays.server,
+            stays.pid,
+            landfall_host::shell_word(&stays.kubeconfig)
+        ));
     }
 }

@@ -13,13 +13,13 @@ use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use landfall_chart::{Capabilities, Dialect, KubeVersion};
 use landfall_cluster::{Cluster, ServerVersion};
 use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_host::{Connection, Failure, Hosting};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::flags::Flags;
 use super::journal::JournalPlace;
 use super::{Stop, Voice, World};
-use crate::embedded::{Connection, Hosting};
 
 /// What client-go talks to when nobody says otherwise.
 const NOWHERE: &str = "http://localhost:8080";
@@ -56,7 +56,7 @@ impl Reached {
 
     /// Why a verb could not go on, when it is that the embedded cluster's server has gone.
     pub(super) fn lost(&self) -> Option<Stop> {
-        let diagnostic = self.embedded.as_ref()?.lost()?.diagnostics.into_iter().next()?;
+        let diagnostic = self.embedded.as_ref()?.lost()?.into_first()?;
         Some(Stop::said(format!("Kubernetes cluster unreachable: {}", diagnostic.message), diagnostic))
     }
 
@@ -104,18 +104,17 @@ pub(super) async fn reach(world: &World<'_>, flags: &Flags) -> Result<Reached, S
 
 /// The embedded cluster of this directory, when it was started.
 async fn embedded(world: &World<'_>) -> Result<Option<Reached>, Stop> {
-    let failed = |failure: crate::failure::Failure| {
-        let diagnostic = failure.diagnostics.into_iter().next();
-        let diagnostic = diagnostic
+    let failed = |failure: Failure| {
+        let diagnostic = failure
+            .into_first()
             .unwrap_or_else(|| Diagnostic::error(code::EMBEDDED_UNTALKABLE, "the embedded cluster cannot be reached"));
         Stop::said(diagnostic.message.clone(), diagnostic)
     };
-    let context = world.context;
-    let Ok(state) = context.state_here() else { return Ok(None) };
+    let Ok(state) = world.host.state_here() else { return Ok(None) };
     if state.endpoint().is_none() && !state.file("cluster.db").exists() {
         return Ok(None);
     }
-    let connection = context.embedded(&state, Hosting::Attach).await.map_err(failed)?;
+    let connection = world.host.embedded(&state, Hosting::Attach).await.map_err(failed)?;
     let cluster = connection.cluster.clone();
     let version = cluster
         .version()
@@ -142,27 +141,28 @@ struct Wanted {
 impl Wanted {
     fn of(world: &World<'_>, flags: &Flags) -> Wanted {
         let text = |flag: &str, variable: &str| {
-            let given = flags.text(flag).map(str::to_owned).or_else(|| (world.env)(variable));
+            let given = flags.text(flag).map(str::to_owned).or_else(|| world.env(variable));
             given.filter(|text| !text.is_empty())
         };
-        let explicit = flags.text("kubeconfig").filter(|path| !path.is_empty()).map(|path| world.cwd.join(path));
-        let paths = match (&explicit, (world.env)("KUBECONFIG").filter(|list| !list.is_empty())) {
+        let explicit =
+            flags.text("kubeconfig").filter(|path| !path.is_empty()).map(|path| world.host.directory.join(path));
+        let paths = match (&explicit, world.env("KUBECONFIG").filter(|list| !list.is_empty())) {
             (Some(path), _) => vec![path.clone()],
             (None, Some(list)) => {
-                list.split(':').filter(|path| !path.is_empty()).map(|path| world.cwd.join(path)).collect()
+                list.split(':').filter(|path| !path.is_empty()).map(|path| world.host.directory.join(path)).collect()
             }
-            (None, None) => (world.env)("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect(),
+            (None, None) => world.env("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect(),
         };
         let mut groups = flags.all("kube-as-group").to_vec();
         if groups.is_empty() {
-            let list = (world.env)("HELM_KUBEASGROUPS").unwrap_or_default();
+            let list = world.env("HELM_KUBEASGROUPS").unwrap_or_default();
             let list = list.trim_matches([',', ' ']);
             groups = list.split(',').filter(|group| !group.is_empty()).map(str::to_owned).collect();
         }
         let insecure = match flags.text("kube-insecure-skip-tls-verify") {
             Some(given) => given == "true",
             None => matches!(
-                (world.env)("HELM_KUBEINSECURE_SKIP_TLS_VERIFY").as_deref(),
+                world.env("HELM_KUBEINSECURE_SKIP_TLS_VERIFY").as_deref(),
                 Some("true" | "1" | "t" | "T" | "TRUE" | "True")
             ),
         };
@@ -226,7 +226,7 @@ impl Wanted {
                 cluster.server = Some(format!("{scheme}{server}"));
             }
             if let Some(path) = &self.ca_file {
-                cluster.certificate_authority = Some(world.cwd.join(path).display().to_string());
+                cluster.certificate_authority = Some(world.host.directory.join(path).display().to_string());
                 cluster.certificate_authority_data = None;
             }
             if self.insecure {

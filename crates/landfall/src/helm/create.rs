@@ -20,7 +20,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     };
     let mut out = landfall_terminal::out();
     writeln!(out, "Creating {name}")?;
-    let directory: PathBuf = world.cwd.join(name).components().collect();
+    let directory: PathBuf = world.host.directory.join(name).components().collect();
     let base = directory.file_name().map(|base| base.to_string_lossy().into_owned()).unwrap_or_default();
     if let Some(starter) = flags.text("starter").filter(|starter| !starter.is_empty()) {
         let homes = environment::variables(world, &flags);

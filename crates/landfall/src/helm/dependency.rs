@@ -56,7 +56,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     let name = flags.arguments.get(1).map_or(".", String::as_str);
     let width = flags.text("max-col-width").and_then(|width| width.parse().ok()).unwrap_or(80);
-    let path = world.cwd.join(name);
+    let path = world.host.directory.join(name);
     if !path.exists() {
         return Err(Stop::words(code::NO_CHART, format!("stat {name}: no such file or directory")));
     }

@@ -123,7 +123,7 @@ pub(super) fn timeout(flags: &Flags) -> Duration {
 
 /// How many revisions are kept.
 pub(super) fn max_history(world: &World<'_>, flags: &Flags) -> usize {
-    let set = (world.env)("HELM_MAX_HISTORY").and_then(|text| text.parse().ok());
+    let set = world.env("HELM_MAX_HISTORY").and_then(|text| text.parse().ok());
     usize::try_from(flags.int("history-max").or(set).unwrap_or(10)).unwrap_or(0)
 }
 

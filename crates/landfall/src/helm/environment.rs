@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use landfall_chart::Dialect;
-use landfall_source::{Credentials, RemoteCharts};
+use landfall_host::HelmHomes;
 
 use super::flags::{Flags, GLOBAL};
 use super::{Stop, World, namespace, parse};
@@ -27,67 +25,11 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     Ok(0)
 }
 
-/// The directories in which Helm keeps its files (helm: `pkg/helmpath`).
-struct Homes {
-    cache: String,
-    config: String,
-    data: String,
-}
-
-impl Homes {
-    fn of(var: &dyn Fn(&str) -> Option<String>) -> Self {
-        let set = |name: &str| var(name).filter(|text| !text.is_empty());
-        let home = var("HOME").unwrap_or_default();
-        let place = |own: &str, xdg: &str, usual: &str| {
-            set(own)
-                .or_else(|| set(xdg).map(|base| format!("{base}/helm")))
-                .unwrap_or_else(|| format!("{home}/{usual}/helm"))
-        };
-        Homes {
-            cache: place("HELM_CACHE_HOME", "XDG_CACHE_HOME", ".cache"),
-            config: place("HELM_CONFIG_HOME", "XDG_CONFIG_HOME", ".config"),
-            data: place("HELM_DATA_HOME", "XDG_DATA_HOME", ".local/share"),
-        }
-    }
-}
-
-/// How charts elsewhere are asked for outside of Helm's verbs: with the repositories and credentials that Helm's own
-/// files and Docker's hold; archives are kept in `cache`.
-pub(crate) fn remote_charts(var: &dyn Fn(&str) -> Option<String>, directory: &Path, cache: PathBuf) -> RemoteCharts {
-    let homes = Homes::of(var);
-    let or = |name: &str, usual: String| directory.join(var(name).unwrap_or(usual));
-    let repositories = or("HELM_REPOSITORY_CONFIG", format!("{}/repositories.yaml", homes.config));
-    let registries = or("HELM_REGISTRY_CONFIG", format!("{}/registry/config.json", homes.config));
-    RemoteCharts {
-        cache: Some(cache),
-        make_cache: None,
-        repositories: Some(repositories),
-        credentials: Credentials {
-            given: None,
-            files: [Some(registries), docker(var)].into_iter().flatten().collect(),
-        },
-        patience: patience(var),
-    }
-}
-
-/// How long a server may be silent, where the user says it.
-pub(crate) fn patience(var: &dyn Fn(&str) -> Option<String>) -> Option<Duration> {
-    let seconds = var("LANDFALL_HTTP_PATIENCE")?.trim().parse().ok()?;
-    (seconds > 0).then(|| Duration::from_secs(seconds))
-}
-
-/// The file in which Docker keeps credentials.
-pub(super) fn docker(var: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    let set = |name: &str| var(name).filter(|text| !text.is_empty()).map(PathBuf::from);
-    let directory = set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker")));
-    directory.map(|directory| directory.join("config.json"))
-}
-
 /// What Helm works with (pkg/cli/environment.go, EnvVars).
 pub(super) fn variables(world: &World<'_>, flags: &Flags) -> BTreeMap<&'static str, String> {
-    let var = |name: &str| (world.env)(name);
+    let var = |name: &str| world.env(name);
     let given = |flag: &str, name: &str| flags.text(flag).map(str::to_owned).or_else(|| var(name)).unwrap_or_default();
-    let Homes { cache, config, data } = Homes::of(world.env);
+    let HelmHomes { cache, config, data } = HelmHomes::of(&world.host.env);
     let or = |flag: &str, name: &str, usual: String| {
         flags.text(flag).map(str::to_owned).or_else(|| var(name)).unwrap_or(usual)
     };

@@ -7,13 +7,11 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_host::{Delivering, LONGEST, StateDir, hold_file, make_private_directory};
 use landfall_store::{Location, Store};
 use sha2::{Digest, Sha256};
 
 use super::{Stop, World};
-use crate::delivering::{Delivering, LONGEST};
-use crate::lock_file;
-use crate::state::{StateDir, make_private_directory};
 
 /// Where journals of a cluster's releases lie.
 pub(super) enum JournalPlace {
@@ -47,7 +45,7 @@ enum Lock {
 impl JournalPlace {
     /// The directory for a server below the person's state directory.
     pub(super) fn personal(world: &World<'_>, server: &str) -> JournalPlace {
-        let var = |name: &str| (world.env)(name).filter(|text| !text.is_empty());
+        let var = |name: &str| world.env(name).filter(|text| !text.is_empty());
         let base =
             var("XDG_STATE_HOME").map(PathBuf::from).or_else(|| Some(Path::new(&var("HOME")?).join(".local/state")));
         let Some(base) = base else { return JournalPlace::None };
@@ -65,10 +63,9 @@ impl JournalPlace {
         match self {
             JournalPlace::None => in_memory(false).await,
             JournalPlace::Shared(store, state) => {
-                let lock = world.context.deliver_alone(state, "helm", LONGEST).await.map_err(|failure| {
-                    let first = failure.diagnostics.into_iter().next();
-                    let diagnostic =
-                        first.unwrap_or_else(|| Diagnostic::error(code::STATE_UNLOCKED, "the state cannot be locked"));
+                let lock = world.host.deliver_alone(state, "helm", LONGEST).await.map_err(|failure| {
+                    let unlocked = || Diagnostic::error(code::STATE_UNLOCKED, "the state cannot be locked");
+                    let diagnostic = failure.into_first().unwrap_or_else(unlocked);
                     Stop::said(diagnostic.message.clone(), diagnostic)
                 })?;
                 Ok(Journal {
@@ -84,7 +81,7 @@ impl JournalPlace {
                 if make_private_directory(directory).is_err() {
                     return in_memory(false).await;
                 }
-                let Ok(lock) = lock_file::hold(&file.with_extension("lock")) else { return in_memory(false).await };
+                let Ok(lock) = hold_file(&file.with_extension("lock")) else { return in_memory(false).await };
                 let Some(lock) = lock else { return in_memory(false).await };
                 let store = Store::open(Location::File(file.clone())).await.map_err(failed)?;
                 Ok(Journal { store, alone: true, file: Some(file), _lock: Some(Lock::File { _file: lock }) })

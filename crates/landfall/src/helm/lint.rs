@@ -52,7 +52,11 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     if flags.is("with-subcharts") {
         for path in paths.clone() {
-            below(&world.cwd.join(&path).join("charts"), &format!("{}/charts", path.trim_end_matches('/')), &mut paths);
+            below(
+                &world.host.directory.join(&path).join("charts"),
+                &format!("{}/charts", path.trim_end_matches('/')),
+                &mut paths,
+            );
         }
     }
     let values = values::layers(world, &flags)?.merge()?;
@@ -124,7 +128,7 @@ fn lint_one(
     values: &landfall_chart::Values,
     options: &LintOptions,
 ) -> Result<landfall_chart::Lint, String> {
-    let place = world.cwd.join(path);
+    let place = world.host.directory.join(path);
     let words = |stop: Stop| match stop {
         Stop::Chart(error) => error.to_string(),
         Stop::Words { helm, .. } | Stop::Usage(helm) | Stop::Missing(helm) => helm,

@@ -12,17 +12,19 @@ use super::flags::Flags;
 pub(super) fn namespace(world: &World<'_>, flags: &Flags) -> String {
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     given(flags.text("namespace").map(str::to_owned))
-        .or_else(|| given((world.env)("HELM_NAMESPACE")))
+        .or_else(|| given(world.env("HELM_NAMESPACE")))
         .or_else(|| given(of_context(world, flags)))
         .unwrap_or_else(|| "default".to_owned())
 }
 
 fn of_context(world: &World<'_>, flags: &Flags) -> Option<String> {
-    let home = || Some(PathBuf::from((world.env)("HOME")?).join(".kube/config"));
+    let home = || Some(PathBuf::from(world.env("HOME")?).join(".kube/config"));
     let paths: Vec<PathBuf> = match flags.text("kubeconfig") {
-        Some(path) => vec![world.cwd.join(path)],
-        None => match (world.env)("KUBECONFIG").filter(|paths| !paths.is_empty()) {
-            Some(paths) => paths.split(':').filter(|path| !path.is_empty()).map(|path| world.cwd.join(path)).collect(),
+        Some(path) => vec![world.host.directory.join(path)],
+        None => match world.env("KUBECONFIG").filter(|paths| !paths.is_empty()) {
+            Some(paths) => {
+                paths.split(':').filter(|path| !path.is_empty()).map(|path| world.host.directory.join(path)).collect()
+            }
             None => home().into_iter().collect(),
         },
     };
@@ -32,7 +34,7 @@ fn of_context(world: &World<'_>, flags: &Flags) -> Option<String> {
     let current = flags
         .text("kube-context")
         .map(str::to_owned)
-        .or_else(|| (world.env)("HELM_KUBECONTEXT").filter(|name| !name.is_empty()))
+        .or_else(|| world.env("HELM_KUBECONTEXT").filter(|name| !name.is_empty()))
         .or_else(|| {
             configs.iter().find_map(|config| text(config, "current-context").filter(|name| !name.is_empty()))
         })?;

@@ -43,10 +43,10 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             }
         }
     }
-    let time = (world.env)("SOURCE_DATE_EPOCH").and_then(|seconds| seconds.parse().ok());
+    let time = world.env("SOURCE_DATE_EPOCH").and_then(|seconds| seconds.parse().ok());
     let options = time.map_or_else(PackageOptions::default, |time| PackageOptions { time });
     for name in &flags.arguments {
-        let path = world.cwd.join(name);
+        let path = world.host.directory.join(name);
         let status =
             fs::metadata(&path).map_err(|error| Stop::words(code::NO_CHART, place::go_words("stat", name, &error)))?;
         if !status.is_dir() {
@@ -86,8 +86,8 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             error => Stop::said(format!("failed to save: {error}"), error.diagnose()),
         })?;
         let destination = match flags.text("destination") {
-            None | Some("" | ".") => world.cwd.clone(),
-            Some(directory) => world.cwd.join(directory),
+            None | Some("" | ".") => world.host.directory.clone(),
+            Some(directory) => world.host.directory.join(directory),
         };
         fs::create_dir_all(&destination).map_err(|error| {
             let named = flags.text("destination").unwrap_or(".");

@@ -22,7 +22,7 @@ const LINK: u64 = 16;
 pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<PathBuf, Stop> {
     let name = name.trim();
     // Collected again, a path has no `.` in it.
-    let path: PathBuf = world.cwd.join(name).components().collect();
+    let path: PathBuf = world.host.directory.join(name).components().collect();
     // Helm 4 looks for it here only where no repository is named.
     let elsewhere = flags.text("repo").is_some_and(|url| !url.is_empty());
     if path.exists() && !(elsewhere && super::dialect(world, flags)? == Dialect::V4) {
@@ -182,7 +182,7 @@ fn cleaned(path: &Path) -> PathBuf {
 fn read_directory(world: &World<'_>, root: &Path) -> Result<Tree, Stop> {
     let mut links = Vec::new();
     let tree = read_with_links(world, root, &mut links);
-    if world.voice == Voice::Helm && (world.env)("LANDFALL_HELM_DIALECT").as_deref() != Some("v4") {
+    if world.voice == Voice::Helm && world.env("LANDFALL_HELM_DIALECT").as_deref() != Some("v4") {
         super::log(&links);
     }
     tree

@@ -39,7 +39,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     let folders = variables.get("HELM_PLUGINS").map_or("", String::as_str);
     for folder in folders.split(':').filter(|folder| !folder.is_empty()) {
-        let folder = world.cwd.join(folder);
+        let folder = world.host.directory.join(folder);
         for name in place::names(&folder) {
             if let Some(row) = described(&folder.join(&name), dialect)? {
                 table.row(row);

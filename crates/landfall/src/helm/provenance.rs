@@ -35,7 +35,7 @@ pub(super) fn told(verification: &Verification) -> String {
 
 /// Checks an archive against the `.prov` beside it (helm: `downloader.VerifyChart`); `name` is how it was typed.
 pub(super) fn verify(world: &World<'_>, flags: &Flags, name: &str) -> Result<Verification, Stop> {
-    let path = world.cwd.join(name);
+    let path = world.host.directory.join(name);
     let status =
         fs::metadata(&path).map_err(|error| Stop::words(code::NO_CHART, place::go_words("stat", name, &error)))?;
     if status.is_dir() {
@@ -45,7 +45,7 @@ pub(super) fn verify(world: &World<'_>, flags: &Flags, name: &str) -> Result<Ver
         return Err(Stop::words(code::PROVENANCE, "chart must be a tgz file"));
     }
     let beside = format!("{name}.prov");
-    let provenance = world.cwd.join(&beside);
+    let provenance = world.host.directory.join(&beside);
     fs::metadata(&provenance).map_err(|error| {
         let words = place::go_words("stat", &beside, &error);
         Stop::words(code::PROVENANCE, format!("could not load provenance file {beside}: {words}"))
@@ -76,9 +76,9 @@ fn keyring_path(world: &World<'_>, flags: &Flags) -> PathBuf {
     if let Some(path) = flags.text("keyring") {
         return PathBuf::from(path);
     }
-    match (world.env)("GNUPGHOME") {
+    match world.env("GNUPGHOME") {
         Some(home) => Path::new(&home).join("pubring.gpg"),
-        None => Path::new(&(world.env)("HOME").unwrap_or_default()).join(".gnupg/pubring.gpg"),
+        None => Path::new(&world.env("HOME").unwrap_or_default()).join(".gnupg/pubring.gpg"),
     }
 }
 
@@ -90,7 +90,7 @@ fn keyring(world: &World<'_>, flags: &Flags) -> Result<Keyring, Stop> {
             .note(words.clone());
         Stop::said(words, diagnostic.help(help))
     };
-    let bytes = fs::read(world.cwd.join(&path))
+    let bytes = fs::read(world.host.directory.join(&path))
         .map_err(|error| refused(place::go_words("open", &path.to_string_lossy(), &error)))?;
     Keyring::read(&bytes).map_err(|error| refused(error.to_string()))
 }
@@ -120,7 +120,7 @@ pub(super) fn sign(world: &World<'_>, flags: &Flags, archive: &Path) -> Result<(
     let file_name = archive.file_name().unwrap_or_default().to_string_lossy();
     let text = provenance_text(&file_name, &fs::read(archive)?).map_err(|error| wrapped("", &error))?;
     let home = Home::make(world)?;
-    home.gpg(&["--batch", "--import"], &[&world.cwd.join(keyring_path(world, flags))], None)?;
+    home.gpg(&["--batch", "--import"], &[&world.host.directory.join(keyring_path(world, flags))], None)?;
     let message = home.0.join("message");
     fs::write(&message, text)?;
     let key: String = owner.fingerprint.iter().map(|byte| format!("{byte:02X}")).collect();
@@ -138,7 +138,7 @@ fn passphrase(world: &World<'_>, flags: &Flags) -> Result<Option<String>, Stop> 
     let text = if path == "-" {
         io::read_to_string(io::stdin())?
     } else {
-        fs::read_to_string(world.cwd.join(path))
+        fs::read_to_string(world.host.directory.join(path))
             .map_err(|error| Stop::words(code::NO_CHART, place::go_words("open", path, &error)))?
     };
     match text.lines().next() {
@@ -153,7 +153,7 @@ struct Home(PathBuf);
 impl Home {
     /// A directory of our own with a short name: `gpg` listens on a socket in it.
     fn make(world: &World<'_>) -> Result<Self, Stop> {
-        let base = (world.env)("TMPDIR").filter(|path| !path.is_empty()).unwrap_or_else(|| "/tmp".to_owned());
+        let base = world.env("TMPDIR").filter(|path| !path.is_empty()).unwrap_or_else(|| "/tmp".to_owned());
         let path = Path::new(&base).join(format!("landfall-{}", ulid::Ulid::generate()));
         fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Home(path))

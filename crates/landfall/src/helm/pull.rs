@@ -49,7 +49,7 @@ fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
         }
         return expand(world, flags, destination, reference, &fetched);
     }
-    let directory = world.cwd.join(destination);
+    let directory = world.host.directory.join(destination);
     let shown = |name: &str| if destination == "." { name.to_owned() } else { format!("{destination}/{name}") };
     if !directory.is_dir() {
         return Err(Stop::words(code::FILES, format!("open {}: no such file or directory", shown(&fetched.name))));
@@ -77,12 +77,16 @@ fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
 /// Unpacks a fetched chart into a directory of its name (helm: `chartutil.Expand`).
 fn expand(world: &World<'_>, flags: &Flags, destination: &str, reference: &str, fetched: &Fetched) -> Result<(), Stop> {
     let below = flags.text("untardir").filter(|path| !path.is_empty()).unwrap_or(".");
-    let base = if below.starts_with('/') { world.cwd.join(below) } else { world.cwd.join(destination).join(below) };
+    let base = if below.starts_with('/') {
+        world.host.directory.join(below)
+    } else {
+        world.host.directory.join(destination).join(below)
+    };
     let base: std::path::PathBuf = base.components().collect();
     let last = reference.rsplit('/').next().unwrap_or(reference);
     let marker = base.join(last);
     if marker.exists() {
-        let shown = marker.strip_prefix(&world.cwd).unwrap_or(&marker).display();
+        let shown = marker.strip_prefix(&world.host.directory).unwrap_or(&marker).display();
         let words = format!("failed to untar: a file or directory with the name {shown} already exists");
         return Err(Stop::words(code::FILES, words));
     }

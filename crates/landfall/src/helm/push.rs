@@ -26,7 +26,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if scheme != "oci" {
         return Err(Stop::words(code::BAD_ADDRESS, format!("scheme {scheme:?} not supported")));
     }
-    let path = world.cwd.join(name);
+    let path = world.host.directory.join(name);
     let status = fs::metadata(&path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Stop::words(code::NO_CHART, format!("{name}: no such file")),
         _ => error.into(),
@@ -37,7 +37,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     }
     let bytes = fs::read(&path)?;
     let chart = Chart::load_archive(name, &bytes)?;
-    let provenance = fs::read(world.cwd.join(format!("{name}.prov"))).ok();
+    let provenance = fs::read(world.host.directory.join(format!("{name}.prov"))).ok();
     let modified = status.modified().ok().and_then(|at| jiff::Timestamp::try_from(at).ok()).unwrap_or_default();
     let metadata = &chart.metadata;
     let mut config = line(&serde_json::to_value(metadata).unwrap_or_default(), &METADATA);

@@ -296,13 +296,13 @@ fn remove(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
 
 fn index(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     exactly(flags, "repo index", 1, "repo index [DIR] [flags]")?;
-    let directory = world.cwd.join(&flags.arguments[0]);
+    let directory = world.host.directory.join(&flags.arguments[0]);
     let now = moment::formatted("2006-01-02T15:04:05.999999999Z07:00", jiff::Timestamp::now());
     let archives = archives(&directory)?;
     let mut index = index_of_archives(&archives, flags.text("url").unwrap_or_default(), &now)?;
     let written = |index: &Index| if flags.is("json") { index_json(index) } else { index_yaml(index) };
     if let Some(merge) = flags.text("merge").filter(|path| !path.is_empty()) {
-        let path = world.cwd.join(merge);
+        let path = world.host.directory.join(merge);
         match fs::read(&path) {
             Ok(bytes) => {
                 let other = Index::parse(&bytes)

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use landfall_chart::Dialect;
 use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_host::patience;
 use landfall_source::{
     Access, CertificateCheck, CredentialScope, Credentials, HttpClient, Redirects, Reference, Registry,
     RepositoryEntry, RepositoryFile, Scheme, SourceError, cached_index, fetch_archive, find_in_repository, resolve_url,
 };
 
-use super::environment::patience;
 use super::flags::Flags;
 use super::{Stop, World, environment, place};
 
@@ -28,11 +28,11 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) fn of(world: &World<'_>, flags: &Flags) -> Self {
         let variables = environment::variables(world, flags);
-        let at = |name: &str| world.cwd.join(variables.get(name).map_or("", String::as_str));
+        let at = |name: &str| world.host.directory.join(variables.get(name).map_or("", String::as_str));
         Settings {
             file: at("HELM_REPOSITORY_CONFIG"),
             cache: at("HELM_REPOSITORY_CACHE"),
-            patience: patience(world.env),
+            patience: patience(&world.host.env),
         }
     }
 
@@ -81,7 +81,7 @@ pub(super) fn access(world: &World<'_>, flags: &Flags) -> Access {
         },
         redirects: Redirects::Follow,
         timeout: flags.duration("timeout").filter(|timeout| *timeout > Duration::ZERO),
-        patience: patience(world.env),
+        patience: patience(&world.host.env),
     }
 }
 
@@ -118,8 +118,8 @@ pub(super) fn scheme(world: &World<'_>, flags: &Flags) -> Scheme {
 pub(super) fn credentials(world: &World<'_>, flags: &Flags) -> Credentials {
     let text = |name: &str| flags.text(name).unwrap_or_default().to_owned();
     let variables = environment::variables(world, flags);
-    let own = world.cwd.join(variables.get("HELM_REGISTRY_CONFIG").map_or("", String::as_str));
-    let files = [Some(own), environment::docker(world.env)].into_iter().flatten().collect();
+    let own = world.host.directory.join(variables.get("HELM_REGISTRY_CONFIG").map_or("", String::as_str));
+    let files = [Some(own), landfall_host::docker_credentials(&world.host.env)].into_iter().flatten().collect();
     Credentials { given: Some((text("username"), text("password"))), files }
 }
 

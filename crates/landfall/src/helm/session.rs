@@ -68,7 +68,7 @@ pub(super) fn on_cluster<T>(
 
 /// In what records are kept, by `HELM_DRIVER`.
 fn driver(world: &World<'_>) -> Result<Driver, Stop> {
-    let named = (world.env)("HELM_DRIVER");
+    let named = world.env("HELM_DRIVER");
     Driver::named(named.as_deref()).ok_or_else(|| match named.unwrap_or_default().as_str() {
         known @ ("memory" | "sql") => Stop::Missing(format!("HELM_DRIVER={known} is not there yet")),
         other => Stop::words(code::BAD_HELM_ARGUMENT, format!("unknown driver {other:?}")),
@@ -181,7 +181,7 @@ impl Session<'_> {
             clock: Arc::new(WallClock),
             store: journal.store.clone(),
             events,
-            probe: match &self.world.context.probe {
+            probe: match &self.world.host.probe {
                 Some(points) => Arc::clone(points) as Arc<dyn Probe>,
                 None => Arc::new(NoProbe),
             },

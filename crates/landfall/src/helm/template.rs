@@ -196,7 +196,7 @@ pub(super) fn render_options(world: &World<'_>, flags: &Flags) -> Result<RenderO
 fn repeatable(world: &World<'_>, seed: &str) -> (Arc<dyn Random>, Arc<dyn Clock>) {
     let digest = Sha256::digest(seed.as_bytes());
     let seed = digest[..8].iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
-    let epoch = (world.env)("SOURCE_DATE_EPOCH").and_then(|seconds| seconds.parse().ok());
+    let epoch = world.env("SOURCE_DATE_EPOCH").and_then(|seconds| seconds.parse().ok());
     let moment = jiff::Timestamp::from_second(epoch.unwrap_or(946_684_800)).unwrap_or_default();
     (Arc::new(Seeded::new(seed)), Arc::new(moment))
 }
@@ -239,7 +239,7 @@ pub(super) fn find_post_renderer(world: &World<'_>, flags: &Flags) -> Result<Opt
 pub(super) fn find_program(world: &World<'_>, program: &str) -> Result<PathBuf, String> {
     let refused = |why: String| format!("unable to find binary at {program}: exec: {program:?}: {why}");
     if program.contains('/') {
-        let path: PathBuf = world.cwd.join(program).components().collect();
+        let path: PathBuf = world.host.directory.join(program).components().collect();
         let status = fs::metadata(&path).map_err(|error| refused(place::go_words("stat", program, &error)))?;
         return match (status.is_dir(), status.permissions().mode() & 0o111) {
             (true, _) => Err(refused("is a directory".to_owned())),
@@ -247,7 +247,7 @@ pub(super) fn find_program(world: &World<'_>, program: &str) -> Result<PathBuf, 
             (false, _) => Ok(path),
         };
     }
-    let path = (world.env)("PATH").unwrap_or_default();
+    let path = world.env("PATH").unwrap_or_default();
     let runs = |path: &PathBuf| fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0);
     path.split(':')
         .map(|directory| Path::new(directory).join(program))
@@ -266,7 +266,9 @@ pub(super) fn post_rendered(
         let helm = format!("error while running post render on files: {text}");
         Stop::said(helm, Diagnostic::error(code::POST_RENDERER, format!("the post-renderer failed: {text}")))
     };
-    let order = Order::of_user(program, flags.all("post-renderer-args")).in_directory(&world.cwd).with_input(manifest);
+    let order = Order::of_user(program, flags.all("post-renderer-args"))
+        .in_directory(&world.host.directory)
+        .with_input(manifest);
     let output = order.run_here().map_err(|error| {
         failed(format!("error while running command {}. error output:\n: {error}", program.display()))
     })?;
@@ -301,7 +303,7 @@ fn write_files(
             directory.to_owned()
         };
         let name = format!("{base}/{}", file.path);
-        let path = world.cwd.join(&name);
+        let path = world.host.directory.join(&name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }

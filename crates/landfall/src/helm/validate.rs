@@ -13,6 +13,7 @@ use landfall_chart::{
 use landfall_cluster::{Cluster, DryRun, FieldValidation, WriteOptions};
 use landfall_delivery::Offers;
 use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_host::{Operators, in_memory};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_release::{Content, DeployOptions, InstallOptions, OwnershipCheck, manifest_objects};
 
@@ -20,7 +21,6 @@ use super::deploy::unreachable_first;
 use super::flags::Flags;
 use super::session::{Session, on_cluster, told};
 use super::{Stop, Voice, World, log};
-use crate::embedded::{Operators, in_memory};
 
 /// What a rendering needs.
 pub(super) struct Work<'a> {

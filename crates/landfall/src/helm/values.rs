@@ -5,9 +5,9 @@ use std::io::Read;
 
 use landfall_chart::{MAX_VALUES_SIZE, SetFlag, ValueLayers};
 use landfall_diag::{Diagnostic, code};
+use landfall_host::patience;
 use landfall_source::{Access, HttpClient};
 
-use super::environment::patience;
 use super::flags::Flags;
 use super::place::go_words;
 use super::{Stop, World, dialect};
@@ -51,7 +51,7 @@ fn read(world: &World<'_>, path: &str) -> Result<String, String> {
     let scheme = path.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     if matches!(scheme.as_deref(), Some("http" | "https")) {
         // Without the flags that say how a chart's repository is asked: values are elsewhere.
-        let client = HttpClient::new(Access { patience: patience(world.env), ..Access::default() });
+        let client = HttpClient::new(Access { patience: patience(&world.host.env), ..Access::default() });
         bytes = client.get(path, path, limit).map_err(|error| error.to_string())?;
     } else if path.trim() == "-" {
         let read = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
@@ -59,7 +59,7 @@ fn read(world: &World<'_>, path: &str) -> Result<String, String> {
     } else if path.is_empty() {
         return Err("open : no such file or directory".to_owned());
     } else {
-        let file = fs::File::open(world.cwd.join(path)).map_err(|error| go_words("open", path, &error))?;
+        let file = fs::File::open(world.host.directory.join(path)).map_err(|error| go_words("open", path, &error))?;
         file.take(limit).read_to_end(&mut bytes).map_err(|error| go_words("open", path, &error))?;
     }
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))

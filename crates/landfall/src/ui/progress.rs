@@ -2,6 +2,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use landfall_diag::seconds;
+
 use super::{Style, Ui};
 
 /// The progress of one operation on standard error: one live line on a terminal, plain timestamped lines elsewhere.
@@ -93,15 +95,5 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.finish();
-    }
-}
-
-/// A duration in seconds with one decimal below ten minutes, as people read it.
-pub(crate) fn seconds(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 600.0 {
-        format!("{seconds:.1}s")
-    } else {
-        format!("{}m{:02}s", duration.as_secs() / 60, duration.as_secs() % 60)
     }
 }

@@ -10,8 +10,8 @@ use landfall_cluster::Cluster;
 use landfall_delivery::{Outcome, Overrides, Selection, Session, Summary, Target, TargetKind, UpOptions};
 use landfall_drydock::{Clock as Time, Cluster as Drydock, ControlPlane, Drive, Options, Play, Randomness};
 use landfall_engine::Clock;
+use landfall_host::Operators;
 use landfall_object::{Gvk, Object, ObjectKey};
-use landfall_rehearse::Operators;
 use landfall_source::SourceTree;
 use landfall_store::{Location, Store};
 

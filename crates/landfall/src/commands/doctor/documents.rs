@@ -2,10 +2,10 @@
 
 use landfall_diag::{Diagnostic, code};
 use landfall_doctor::{Area, Observation};
+use landfall_host::Failure;
 use landfall_rules::{FactsBlock, Subject, facts_blocks, facts_table, rule, with_facts};
 
 use super::Sick;
-use crate::failure::Failure;
 
 /// What the documents say, once they have been mended if that is wanted.
 pub(super) fn look(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<Observation>, Failure> {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use landfall_cluster::{Cluster, Executed, JobWait, ListOptions, Patch, WriteOptions, readiness};
 use landfall_diag::{Diagnostic, code};
 use landfall_doctor::{self as doctor, Answer, Area, Observation, PortState, Reached, Resolver, Sight};
+use landfall_host::Failure;
 use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
 use landfall_rules::Subject;
 use serde_json::json;
 
 use super::Sick;
-use crate::failure::Failure;
 
 /// Most pods that are asked in turn.
 const PODS: usize = 5;
@@ -219,7 +219,7 @@ async fn restart_coredns(sick: &Sick<'_>, cluster: &Cluster) -> Result<(), Failu
         if live.is_some_and(|live| readiness(&live, JobWait::Ignore).is_ready()) {
             return Ok(());
         }
-        if tokio::time::Instant::now() >= deadline || sick.context.stop.is_cancelled() {
+        if tokio::time::Instant::now() >= deadline || sick.context.host.stop.is_cancelled() {
             return Err(failed(format!("it is not ready after {} s", RESTART.as_secs())));
         }
         tokio::time::sleep(Duration::from_millis(200)).await;

@@ -1,17 +1,16 @@
 //! From this machine: ports, certificates, images, the forge, the machine's own files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use landfall_doctor::{
     self as doctor, Area, Forge, ForgeAccess, ForgeKind, Handshake, ImageAccess, Machine, Observation,
 };
+use landfall_host::Failure;
 use landfall_rules::{Door, Subject};
 use landfall_source::{Access, Credentials, HttpClient, Registry, Scheme};
 
 use super::{Sick, forge_token};
-use crate::context::ClusterChoice;
-use crate::failure::Failure;
 use landfall_diag::{Diagnostic, code};
 
 /// The doors of a place: the shell's and the web's.
@@ -24,7 +23,7 @@ pub(super) async fn ports(sick: &Sick<'_>, host: Option<&str>) -> Vec<Observatio
             environment.hosts.as_ref().and_then(|hosts| hosts.expect.as_ref()?.iter().next().map(str::to_owned));
         environment.facts.as_ref().and_then(|facts| facts.address.as_ref().map(ToString::to_string)).or(expected)
     });
-    match (host.map(str::to_owned).or(declared), &sick.place.cluster) {
+    match (host.map(str::to_owned).or(declared), sick.place.cluster.remote()) {
         (Some(host), _)
             if host.parse::<std::net::SocketAddr>().is_ok()
                 || host
@@ -34,10 +33,10 @@ pub(super) async fn ports(sick: &Sick<'_>, host: Option<&str>) -> Vec<Observatio
             let (name, port) = host.rsplit_once(':').unwrap_or((&host, "443"));
             doctor::ports(name, &[port.parse().unwrap_or(443)], sick.patience).await
         }
-        (Some(host), ClusterChoice::Context { .. }) => doctor::ports(&host, &DOORS, sick.patience).await,
-        (Some(named), ClusterChoice::Embedded) if host.is_some() => doctor::ports(&named, &DOORS, sick.patience).await,
-        (_, ClusterChoice::Embedded) => doctor::local_ports(&[80, 443], Path::new("/")),
-        (None, ClusterChoice::Context { .. }) => {
+        (Some(host), Some(_)) => doctor::ports(&host, &DOORS, sick.patience).await,
+        (Some(named), None) if host.is_some() => doctor::ports(&named, &DOORS, sick.patience).await,
+        (_, None) => doctor::local_ports(&[80, 443], Path::new("/")),
+        (None, Some(_)) => {
             vec![
                 Observation::not_checked(Area::Ports, "the place", "its address is not known")
                     .help("landfall doctor ports HOST, or declare `facts.address`"),
@@ -48,7 +47,7 @@ pub(super) async fn ports(sick: &Sick<'_>, host: Option<&str>) -> Vec<Observatio
 
 /// What the public names serve over TLS.
 pub(super) async fn certificates(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observation> {
-    if sick.place.cluster == ClusterChoice::Embedded {
+    if sick.place.cluster.is_kept_in_state() {
         return vec![Observation::told(Area::Tls, "certificates", "of the embedded cluster are simulated")];
     }
     let hosts = doctor::hosts_of(subject);
@@ -63,7 +62,10 @@ pub(super) async fn certificates(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<
 /// Whether each image can be pulled with the credentials of this account.
 pub(super) async fn images(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observation> {
     let images = doctor::images_of(subject);
-    let (files, timeout) = (credentials(sick), sick.patience.max(Duration::from_secs(2)));
+    let (files, timeout) = (
+        Vec::from_iter(landfall_host::docker_credentials(&sick.context.host.env)),
+        sick.patience.max(Duration::from_secs(2)),
+    );
     let asked = images.iter().map(|image| {
         let (image, files) = (image.clone(), files.clone());
         tokio::task::spawn_blocking(move || {
@@ -82,16 +84,6 @@ pub(super) async fn images(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observ
         access.observation(image)
     });
     seen.collect()
-}
-
-/// Docker's own file of credentials.
-fn credentials(sick: &Sick<'_>) -> Vec<PathBuf> {
-    let env = &sick.context.env;
-    let directory = match env.get("DOCKER_CONFIG").filter(|text| !text.is_empty()) {
-        Some(directory) => Some(PathBuf::from(directory)),
-        None => env.get("HOME").map(|home| Path::new(home).join(".docker")),
-    };
-    directory.map(|directory| directory.join("config.json")).into_iter().collect()
 }
 
 /// The forge of the repository.
@@ -135,7 +127,7 @@ pub(super) async fn forge(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<
         }),
     };
     let asked = forge.as_ref().map(|forge| forge.api.as_str()).unwrap_or_default();
-    let is_named = |variable: &str| sick.context.env.get(variable);
+    let is_named = |variable: &str| sick.context.host.env.get(variable);
     let token = forge_token::token_for(asked, sick.args.api.as_deref(), is_named);
     let access = ForgeAccess { token, writes: sick.args.write, patience: sick.patience };
     let guarded = guarded(sick, subject);
@@ -182,5 +174,5 @@ pub(super) fn machine(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observation
             );
         }
     }
-    doctor::machine(&Machine { root: sick.context.cwd.join(&sick.args.root), user }, &production)
+    doctor::machine(&Machine { root: sick.context.host.directory.join(&sick.args.root), user }, &production)
 }

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use landfall_doctor::{self as doctor, Area, FoundTool, Observation, Tool};
+use landfall_host::Protection;
 use landfall_source::{Order, ProgramError};
 
 use super::Sick;
-use crate::context::ClusterChoice;
 
 /// How long a program may take to say its version.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn look(sick: &Sick<'_>) -> Vec<Observation> {
-    let (context, protected) = match &sick.place.cluster {
-        ClusterChoice::Embedded => (None, false),
-        ClusterChoice::Context { name, protected, .. } => (Some(name.as_str()), *protected),
+    let (context, protected) = match sick.place.cluster.remote() {
+        None => (None, false),
+        Some(context) => (Some(context.name.as_str()), context.protection == Protection::Protected),
     };
     let builds = sick.place.declared().map_or(0, |environment| environment.build.len());
     let wanted = doctor::tools(context, protected, builds);

@@ -6,12 +6,11 @@ use std::time::Duration;
 use landfall_cluster::Cluster;
 use landfall_delivery::{Removal, Unit};
 use landfall_diag::code;
+use landfall_host::{self as host, Failure, Place};
 use landfall_release::{ListFilter, Releases, Status};
 
-use crate::context::{Context, Place};
-use crate::embedded;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
 
 /// Whether a command failed because the disk is full.
 pub(super) fn is_why(failure: &Failure) -> bool {
@@ -39,9 +38,9 @@ pub(super) async fn forget(context: &Context, place: &Place, wanted: &[&Unit], m
         "{}: nothing is taken down one by one, the embedded cluster is removed as it is",
         landfall_diag::disk_full_words(place.state.path())
     ));
-    embedded::stop_server(&place.state).await?;
+    host::stop_server(&place.state).await?;
     match place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)? {
-        Some(lock) => context.forget(&place.state, lock)?,
+        Some(lock) => context.host.forget(&place.state, lock)?,
         None => return Err(why),
     }
     context.ui.line("the embedded cluster and its state are gone");

@@ -7,13 +7,12 @@ use landfall_cluster::Cluster;
 use landfall_delivery::{Explainer, Overrides, Unit};
 use landfall_diag::{Diagnostic, code};
 use landfall_engine::WallClock;
+use landfall_host::{Failure, Hosting, failed};
 use landfall_release::{Driver, Record, Releases, Status};
 
 use crate::cli::{ClusterArgs, ExplainArgs};
 use crate::commands::shared;
 use crate::context::Context;
-use crate::embedded::Hosting;
-use crate::failure::{Failure, failed};
 
 /// One for each release that is meant.
 pub(super) async fn explainers(context: &Context, args: &ExplainArgs) -> Result<Vec<Explainer>, Failure> {
@@ -34,20 +33,20 @@ pub(super) async fn explainers(context: &Context, args: &ExplainArgs) -> Result<
         kubeconfig: args.place.kubeconfig.clone(),
         namespace: args.place.namespace.clone(),
     };
-    let place = context.cluster_place(&cluster)?;
+    let place = context.host.cluster_place(&cluster.query())?;
     let units = on_disk(context, args)?;
-    let mut connection = context.connect(&place, Hosting::Attach, &[]).await?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let found = of_cluster(context, args, &units, &connection.cluster).await;
-    connection.close_before_result().await;
+    connection.close().await;
     found
 }
 
 /// What lies on disk; without a `--chart` there may be nothing.
 fn on_disk(context: &Context, args: &ExplainArgs) -> Result<Vec<Unit>, Failure> {
     let read = || {
-        let place = context.place(args.target.as_deref(), &args.place)?;
+        let place = context.host.place(args.target.as_deref(), &args.place.query())?;
         let selection = shared::selection(context, &place, &args.place)?;
-        let namespace = context.default_namespace(&place);
+        let namespace = context.host.default_namespace(&place);
         let candidates = place.target.units(&selection, &Overrides::default(), &namespace).map_err(Failure::from)?;
         Ok(candidates.into_iter().filter_map(|(_, unit)| unit.ok()).collect())
     };
@@ -63,7 +62,7 @@ async fn of_cluster(
     units: &[Unit],
     cluster: &Cluster,
 ) -> Result<Vec<Explainer>, Failure> {
-    let named = context.env.get("HELM_DRIVER");
+    let named = context.host.env.get("HELM_DRIVER");
     let driver = Driver::named(named).ok_or_else(|| {
         Failure::usage(
             Diagnostic::error(

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use landfall_delivery::{Candidate, UsedImage, named_builds, used_images};
 use landfall_diag::{Diagnostic, code};
+use landfall_host::{Failure, Place};
 use landfall_machine::{Builder, ImageBuild, Imported, Shipping, image_builds};
 
 use crate::cli::UpArgs;
-use crate::context::{ClusterChoice, Context, Place};
-use crate::failure::Failure;
+use crate::context::Context;
 
 /// What becomes of the declared builds.
 pub(super) enum Builds {
@@ -41,11 +41,11 @@ impl Builds {
         };
         let wanted = environment.build.keys().filter(|name| services.is_empty() || services.contains(name));
         let wanted: Vec<String> = wanted.cloned().collect();
-        let shipping = match &place.cluster {
-            ClusterChoice::Embedded if wanted.is_empty() || !args.build => return Ok(Builds::Simulated(wanted)),
-            ClusterChoice::Embedded => Shipping::Stay,
-            ClusterChoice::Context { name, .. } => Shipping::to_context(name),
-        };
+        // No container runs on the embedded cluster: its images are built for the asking only.
+        if place.cluster.is_kept_in_state() && (wanted.is_empty() || !args.build) {
+            return Ok(Builds::Simulated(wanted));
+        }
+        let shipping = place.cluster.shipping();
         // Nodes on this machine are given the others' images, too, when everything is delivered.
         let takes_others = matches!(shipping, Shipping::K3d(_)) && services.is_empty();
         if wanted.is_empty() && !takes_others {
@@ -94,7 +94,7 @@ impl Builds {
             context.ui.status(&format!("  > build {}: {} {}", image.service, builder.name(), image.image));
             tokio::select! {
                 built = builder.build(image, shipping) => built.map_err(Failure::from)?,
-                () = context.stop.cancelled() => return Err(interrupted()),
+                () = context.host.stop.cancelled() => return Err(interrupted()),
             }
         }
         let Some(how) = way(shipping) else { return Ok(()) };
@@ -105,7 +105,7 @@ impl Builds {
                 say_shipped(context, &shipped.map_err(Failure::from)?);
                 Ok(())
             }
-            () = context.stop.cancelled() => Err(interrupted()),
+            () = context.host.stop.cancelled() => Err(interrupted()),
         }
     }
 

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use landfall_chart::{API_VERSION_V1, Chart, Dependency, Lock, PackageOptions, digest, package};
 use landfall_diag::{Diagnostic, code, without_passwords};
+use landfall_host::patience;
 use landfall_source::{
     Access, HttpClient, Index, IndexEntry, Reference, RepositoryEntry, cached_index, join_url, same_url,
 };
 use landfall_sprig::{Constraint, Version};
 use sha2::{Digest as _, Sha256};
 
-use super::super::environment::patience;
 use super::super::flags::Flags;
 use super::super::repo::fetch_all;
 use super::super::repositories::{Fetched, Remote, Settings, access, pull, registry, spoken, wrapped, write_whole};
@@ -71,7 +71,7 @@ impl<'w> Filling<'w> {
             "" => ".".to_owned(),
             name => name.strip_prefix("./").unwrap_or(name).to_owned(),
         };
-        let directory = world.cwd.join(name);
+        let directory = world.host.directory.join(name);
         Ok(Filling {
             world,
             flags,
@@ -525,7 +525,7 @@ impl<'w> Filling<'w> {
                 (format!("{UNMANAGED}{key}"), access(self.world, self.flags))
             }
         };
-        let client = HttpClient::new(Access { patience: patience(self.world.env), ..access });
+        let client = HttpClient::new(Access { patience: patience(&self.world.host.env), ..access });
         let index = self.index(&name).map_err(|error| without_index(wanted, wrapped("", &error)))?;
         let versions = index.versions(&wanted.name).ok_or_else(|| lost("entry not found"))?;
         let entry = versions.iter().find(same).cloned().ok_or_else(|| lost("no matching version"))?;

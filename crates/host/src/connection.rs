@@ -8,35 +8,33 @@
 //!
 //! This is the one place that knows whether a cluster is embedded; everything behind [`Connection`] does not.
 
-mod play;
 mod process;
 mod server;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_cluster::Cluster;
 use landfall_delivery::{Elsewhere, Offers, Progress, Routes, Session};
-use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_diag::{Diagnose, Diagnostic, Ending, code};
 use landfall_drydock::NodeSpec;
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use landfall_rehearse::Operators;
-pub(crate) use play::{PLAY, declared_play};
-pub(crate) use server::{ServeOptions, persisted, serve, spawn, stop_server};
+pub use server::{ServeOptions, persisted, serve, spawn, stop_server};
 
-use crate::context::{ClusterChoice, Context, Place};
-use crate::exit::Exit;
+use crate::cluster_choice::RemoteContext;
 use crate::failure::{Failure, failed};
-use crate::kubeconfig;
+use crate::offers::Operators;
+use crate::place::Place;
 use crate::state::{Endpoint, Fate, Lock, StateDir};
+use crate::{Host, kubeconfig, play, probe};
 
 /// Who hosts the embedded cluster while a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hosting {
+pub enum Hosting {
     /// A server that stays behind.
     Background,
     /// This process, for as long as it lives.
@@ -46,13 +44,13 @@ pub(crate) enum Hosting {
 }
 
 /// A cluster, whichever it is, and what a session needs beside it.
-pub(crate) struct Connection {
+pub struct Connection {
     /// What to call it.
-    pub(crate) name: String,
+    pub name: String,
     /// The cluster.
-    pub(crate) cluster: Cluster,
+    pub cluster: Cluster,
     /// How public host names are reached on it.
-    pub(crate) routes: Routes,
+    pub routes: Routes,
     offers: Option<Arc<dyn Offers>>,
     store: Store,
     hosted: Option<Hosted>,
@@ -75,6 +73,17 @@ enum Started {
     Before,
 }
 
+/// A server that stays behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// The Kubernetes API.
+    pub server: String,
+    /// The process.
+    pub pid: u32,
+    /// What leads to it.
+    pub kubeconfig: PathBuf,
+}
+
 /// How often it is looked whether the server that is talked to still lives.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -89,49 +98,45 @@ struct Hosted {
     lock: Option<Lock>,
 }
 
-impl Context {
+impl Host {
     /// Connects to the cluster of a place.
-    pub(crate) async fn connect(
-        &self,
-        place: &Place,
-        hosting: Hosting,
-        faults: &[String],
-    ) -> Result<Connection, Failure> {
-        match &place.cluster {
-            ClusterChoice::Context { name, kubeconfig, .. } => {
-                if !faults.is_empty() {
-                    return Err(Failure::usage(
-                        Diagnostic::error(code::FAULT_ELSEWHERE, "--fault works on the embedded cluster only")
-                            .note(format!("this would go to `{name}`")),
-                    ));
-                }
-                self.remote(name, kubeconfig.as_deref(), &place.state).await
+    pub async fn connect(&self, place: &Place, hosting: Hosting, faults: &[String]) -> Result<Connection, Failure> {
+        if let Some(context) = place.cluster.remote() {
+            if !faults.is_empty() {
+                return Err(Failure::usage(
+                    Diagnostic::error(code::FAULT_ELSEWHERE, "--fault works on the embedded cluster only")
+                        .note(format!("this would go to `{}`", context.name)),
+                ));
             }
-            ClusterChoice::Embedded => {
-                let play = declared_play(place.declared(), faults)?;
-                let mut connection = self.embedded(&place.state, hosting).await?;
-                if hosting != Hosting::Attach {
-                    let mut published = play::publish(&connection.cluster, &play).await;
-                    if published.is_err() && connection.lost().is_some() {
-                        // It died between its answer that it listens and the first request: nothing was begun yet.
-                        connection.close().await;
-                        connection = self.embedded(&place.state, hosting).await?;
-                        published = play::publish(&connection.cluster, &play).await;
-                    }
-                    published.map_err(|failure| connection.lost().unwrap_or(failure))?;
-                    connection.simulated = true;
-                }
-                Ok(connection)
-            }
+            return self.remote(context, &place.state).await;
         }
+        let play = play::declared_play(place.declared(), faults).map_err(|error| {
+            Failure::usage(
+                Diagnostic::error(code::UNREADABLE_PLAY, "what containers are declared to do cannot be read")
+                    .note(error.to_string()),
+            )
+        })?;
+        let mut connection = self.embedded(&place.state, hosting).await?;
+        if hosting != Hosting::Attach {
+            let mut published = play::publish(&connection.cluster, &play).await;
+            if published.is_err() && connection.lost().is_some() {
+                // It died between its answer that it listens and the first request: nothing was begun yet.
+                connection.close().await;
+                connection = self.embedded(&place.state, hosting).await?;
+                published = play::publish(&connection.cluster, &play).await;
+            }
+            published.map_err(|failure| connection.lost().unwrap_or(failure))?;
+            connection.simulated = true;
+        }
+        Ok(connection)
     }
 
-    async fn remote(&self, name: &str, file: Option<&Path>, state: &StateDir) -> Result<Connection, Failure> {
-        let client = kubeconfig::connect(&self.env, name, file).await?;
+    async fn remote(&self, context: &RemoteContext, state: &StateDir) -> Result<Connection, Failure> {
+        let client = kubeconfig::connect(&self.env, &context.name, context.kubeconfig.as_deref()).await?;
         let cluster = self.cluster_of(client);
         if let Err(error) = cluster.version().await {
             let mut failure = failed(&error);
-            failure.exit = Exit::Unreachable;
+            failure.ending = Ending::Unreachable;
             failure.diagnostics.push(Diagnostic::new(
                 landfall_diag::Severity::Info,
                 code::NOTHING_CHANGED,
@@ -141,7 +146,7 @@ impl Context {
         }
         state.create().map_err(Failure::from)?;
         Ok(Connection {
-            name: name.to_owned(),
+            name: context.name.clone(),
             cluster,
             routes: Routes::default(),
             offers: None,
@@ -156,7 +161,7 @@ impl Context {
     }
 
     /// Connects to the embedded cluster of a state directory.
-    pub(crate) async fn embedded(&self, state: &StateDir, hosting: Hosting) -> Result<Connection, Failure> {
+    pub async fn embedded(&self, state: &StateDir, hosting: Hosting) -> Result<Connection, Failure> {
         let nothing_yet = !state.file("cluster.db").exists() && state.endpoint().is_none();
         if hosting == Hosting::Attach && nothing_yet {
             let hosted = server::open(None, &[]).await?;
@@ -245,7 +250,7 @@ impl Context {
 
     fn cluster_of(&self, client: kube::Client) -> Cluster {
         Cluster::new(match &self.probe {
-            Some(points) => points.around(client),
+            Some(probe) => probe::around(client, Arc::clone(probe)),
             None => client,
         })
     }
@@ -253,27 +258,27 @@ impl Context {
 
 impl Connection {
     /// A session over this cluster.
-    pub(crate) fn session(&self, context: &Context, progress: Sender<Progress>) -> Session {
+    pub fn session(&self, host: &Host, progress: Sender<Progress>) -> Session {
         let mut session = Session::new(self.cluster.clone(), self.store.clone(), progress);
         session.routes = self.routes.clone();
         session.offers.clone_from(&self.offers);
-        session.stop = context.stop.child_token();
-        session.elsewhere = self.elsewhere(context);
+        session.stop = host.stop.child_token();
+        session.elsewhere = self.elsewhere(host);
         self.watch(&session.stop);
-        if let Some(points) = &context.probe {
-            session.probe = Arc::clone(points) as Arc<dyn landfall_engine::Probe>;
+        if let Some(probe) = &host.probe {
+            session.probe = Arc::clone(probe);
         }
         session
     }
 
     /// Whether another process delivers to this system now.
-    fn elsewhere(&self, context: &Context) -> Elsewhere {
+    fn elsewhere(&self, host: &Host) -> Elsewhere {
         let delivered_to = self.state.as_ref().is_some_and(StateDir::is_delivered_to);
-        if delivered_to && !context.work.is_under_way() { Elsewhere::Somebody } else { Elsewhere::Nobody }
+        if delivered_to && !host.work.is_under_way() { Elsewhere::Somebody } else { Elsewhere::Nobody }
     }
 
     /// Ends what listens to `stop` as soon as the server that is talked to does not serve any more.
-    pub(crate) fn watch(&self, stop: &CancellationToken) {
+    pub fn watch(&self, stop: &CancellationToken) {
         let look = match (&self.endpoint, self.hosted.as_ref().and_then(|hosted| hosted.lock.as_ref()?.standing())) {
             (Some((endpoint, state)), _) => {
                 let (endpoint, state) = (endpoint.clone(), state.clone());
@@ -286,7 +291,7 @@ impl Connection {
     }
 
     /// Why a command could not go on, when it is that the server has ended under it.
-    pub(crate) fn lost(&self) -> Option<Failure> {
+    pub fn lost(&self) -> Option<Failure> {
         if let (Some(lock), Some(state)) = (self.hosted.as_ref().and_then(|it| it.lock.as_ref()), &self.state) {
             return (!lock.stands()).then(|| Failure::from(removed(state)));
         }
@@ -312,12 +317,12 @@ impl Connection {
     }
 
     /// Whether the cluster lives in this process alone, so that no connection can be opened to its pods.
-    pub(crate) fn is_in_process(&self) -> bool {
+    pub fn is_in_process(&self) -> bool {
         self.hosted.is_some()
     }
 
     /// The journal and history.
-    pub(crate) fn store(&self) -> &Store {
+    pub fn store(&self) -> &Store {
         &self.store
     }
 
@@ -332,7 +337,7 @@ impl Connection {
     }
 
     /// What is simulated on this cluster, one line each.
-    pub(crate) fn simulated(&self, builds: &[String]) -> Vec<String> {
+    pub fn simulated(&self, builds: &[String]) -> Vec<String> {
         if !self.simulated {
             return Vec::new();
         }
@@ -344,19 +349,15 @@ impl Connection {
         lines
     }
 
-    /// What is said about a server that stays behind.
-    pub(crate) fn announcement(&self) -> Option<String> {
+    /// What is to be known about a server that stays behind.
+    pub fn announcement(&self) -> Option<Announcement> {
         let (endpoint, state) = self.endpoint.as_ref()?;
-        Some(format!(
-            "the embedded cluster stays at {} (pid {}) · kubectl --kubeconfig {} · landfall down",
-            endpoint.server,
-            endpoint.pid,
-            crate::ui::word(&state.file("kubeconfig"))
-        ))
+        let kubeconfig = state.file("kubeconfig");
+        Some(Announcement { server: endpoint.server.clone(), pid: endpoint.pid, kubeconfig })
     }
 
     /// Ends what this process hosts, after all is on disk.
-    pub(crate) async fn close(&mut self) {
+    pub async fn close(&mut self) {
         self.closed.cancel();
         if let Some(hosted) = self.hosted.take() {
             // Each write was answered once it was on disk, or refused; what is left are the controllers' own.
@@ -367,17 +368,12 @@ impl Connection {
     }
 
     /// The same, for a command that has changed nothing: a server that it started would stay unannounced, and for nothing.
-    pub(crate) async fn close_unused(&mut self) -> Result<(), Failure> {
+    pub async fn close_unused(&mut self) -> Result<(), Failure> {
         self.close().await;
         if let (Some((_, state)), Started::Here) = (&self.endpoint, self.started) {
             server::stop_server(state).await?;
         }
         Ok(())
-    }
-
-    /// The same, for commands that only looked.
-    pub(crate) async fn close_before_result(&mut self) {
-        self.close().await;
     }
 }
 
@@ -406,7 +402,7 @@ async fn watch(look: Look, session: CancellationToken, closed: CancellationToken
 }
 
 /// An empty cluster of this process, gone with it.
-pub(crate) async fn in_memory() -> Result<landfall_drydock::Cluster, Failure> {
+pub async fn in_memory() -> Result<landfall_drydock::Cluster, Failure> {
     server::open(None, &[]).await
 }
 
@@ -419,12 +415,12 @@ async fn open_store(state: Option<&StateDir>) -> Result<Store, Failure> {
 }
 
 /// Opens the cluster of a state directory in this process.
-pub(crate) async fn open(state: &StateDir) -> Result<landfall_drydock::Cluster, Failure> {
+pub async fn open(state: &StateDir) -> Result<landfall_drydock::Cluster, Failure> {
     server::open(Some(state), &[]).await
 }
 
 /// Reads nodes as `CPU,MEMORY`.
-pub(crate) fn nodes(texts: &[String]) -> Result<Vec<NodeSpec>, Failure> {
+pub fn nodes(texts: &[String]) -> Result<Vec<NodeSpec>, Failure> {
     let mut nodes = Vec::new();
     for (index, text) in texts.iter().enumerate() {
         let Some((cpu, memory)) = text.split_once(',') else {

@@ -1,35 +1,10 @@
-//! What containers are declared to do, and the operators that are simulated: how a project meets the embedded cluster.
+//! Whose kinds the embedded cluster takes without their definitions: of the operators that are simulated, and, where nobody
+//! knows what is installed, of all others.
 
 use landfall_delivery::Offers;
-use landfall_drydock::{Play, PlayError};
 use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object, SIMULATED};
-use landfall_project::Environment;
 use serde_json::{Value, json};
-
-/// The play that an environment declares, with faults, as the embedded cluster keeps it.
-///
-/// # Errors
-/// What cannot be read, naming container and field, or the fault.
-pub fn declared_play(environment: Option<&Environment>, faults: &[String]) -> Result<Value, PlayError> {
-    let mut simulation = serde_json::Map::new();
-    for (workload, declared) in environment.iter().flat_map(|environment| &environment.simulate) {
-        let mut script = serde_json::to_value(declared).unwrap_or_default();
-        let container = script.as_object_mut().and_then(|script| script.remove("container"));
-        let name = match container.as_ref().and_then(Value::as_str) {
-            Some(container) => format!("{workload}/{container}"),
-            None => workload.clone(),
-        };
-        simulation.insert(name, script);
-    }
-    let off: Vec<&str> = environment.iter().flat_map(|environment| environment.operators.off()).collect();
-    let mut play = json!({"simulation": simulation, "faults": faults});
-    if !off.is_empty() {
-        play["operatorsOff"] = off.into();
-    }
-    Play::parse(&play)?;
-    Ok(play)
-}
 
 /// The operators that the embedded cluster simulates.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,7 +23,7 @@ impl Offers for Operators {
 /// The operators that are simulated, and for the kinds of any other a definition that is taken for granted: of a cluster
 /// that nobody has read it is not known what is installed there.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct TakenForGranted;
+pub struct TakenForGranted;
 
 impl Offers for TakenForGranted {
     fn definitions(&self, gvk: &Gvk) -> Option<(String, Vec<Object>)> {
@@ -93,20 +68,6 @@ fn open_definition(gvk: &Gvk) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_project_file_switches_off_the_operators_that_are_simulated_and_no_others() {
-        let named = landfall_project::Operators::default().each().map(|(name, _)| name);
-        assert_eq!(landfall_drydock::simulated_operator_names().collect::<Vec<_>>(), named);
-        let operators = landfall_project::Operators {
-            cert_manager: Some(landfall_project::OperatorSwitch::Truth(false)),
-            traefik: Some(landfall_project::OperatorSwitch::Truth(true)),
-            ..Default::default()
-        };
-        let environment = Environment { operators, ..Environment::default() };
-        let play = declared_play(Some(&environment), &[]).expect("a play");
-        assert_eq!(play["operatorsOff"], json!(["cert-manager"]));
-    }
 
     #[test]
     fn kinds_of_operators_are_taken_for_granted_and_removed_ones_are_not() {

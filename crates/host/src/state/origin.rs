@@ -16,7 +16,7 @@ use crate::lock_file;
 
 /// Who chose where a state directory lies, and so whether a stranger may have put something there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Chosen {
+pub enum Chosen {
     /// It is `.landfall` in a tree that anybody may have written.
     ByTree,
     /// The user named it, or it lies with the user's own files.

@@ -27,34 +27,36 @@ use std::time::{Duration, Instant};
 use landfall_diag::{Code, Diagnostic, code};
 use serde::{Deserialize, Serialize};
 
+pub use self::access::Access;
+pub use self::contents::make_private_directory;
+pub(crate) use self::contents::private_file;
 use self::contents::remove_entry;
-pub(crate) use self::contents::{make_private_directory, private_file};
-pub(crate) use self::origin::Chosen;
+pub use self::origin::Chosen;
 use self::origin::{Maker, Marker};
 use crate::lock_file;
 
 /// The state directory of one system.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StateDir {
+pub struct StateDir {
     path: PathBuf,
 }
 
 /// Where a running embedded cluster listens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     /// The serving process.
-    pub(crate) pid: u32,
+    pub pid: u32,
     /// The Kubernetes API, as `https://127.0.0.1:6443`.
-    pub(crate) server: String,
+    pub server: String,
     /// The ingress for HTTP, as `127.0.0.1:8080`.
-    pub(crate) http: Option<std::net::SocketAddr>,
+    pub http: Option<std::net::SocketAddr>,
     /// The ingress for HTTPS.
-    pub(crate) https: Option<std::net::SocketAddr>,
+    pub https: Option<std::net::SocketAddr>,
     /// The version of the serving binary.
-    pub(crate) version: String,
+    pub version: String,
     /// When it began to serve, RFC 3339: with the pid, which server it is.
     #[serde(default)]
-    pub(crate) started: String,
+    pub started: String,
 }
 
 impl Endpoint {
@@ -65,7 +67,7 @@ impl Endpoint {
     }
 
     /// Whether somebody listens there.
-    pub(crate) fn listens(&self) -> bool {
+    pub fn listens(&self) -> bool {
         let patience = Duration::from_secs(2);
         self.address().is_some_and(|address| std::net::TcpStream::connect_timeout(&address, patience).is_ok())
     }
@@ -73,7 +75,7 @@ impl Endpoint {
 
 /// What has become of a server that was talked to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub enum Fate {
     /// It serves.
     Serves,
     /// It has ended, and nobody serves.
@@ -86,7 +88,7 @@ pub(crate) enum Fate {
 
 /// The right to open the embedded cluster; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct Lock {
     file: fs::File,
     path: PathBuf,
     endpoint: PathBuf,
@@ -94,47 +96,47 @@ pub(crate) struct Lock {
 
 /// Whether a lock that this process holds still stands where others find it.
 #[derive(Debug)]
-pub(crate) struct Standing {
+pub struct Standing {
     file: fs::File,
     path: PathBuf,
 }
 
 impl Standing {
     /// Whether it does.
-    pub(crate) fn holds(&self) -> bool {
+    pub fn holds(&self) -> bool {
         lock_file::stands_at(&self.file, &self.path)
     }
 }
 
 impl StateDir {
     /// The directory at a path that may not exist yet.
-    pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
+    pub fn at(path: impl Into<PathBuf>) -> Self {
         StateDir { path: path.into() }
     }
 
     /// Its path.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// A file inside it.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
     /// Whether it exists.
-    pub(crate) fn exists(&self) -> bool {
+    pub fn exists(&self) -> bool {
         self.path.is_dir()
     }
 
     /// Makes the directory with its marker and its own `.gitignore`, for its owner only; one that is there already and is
     /// not Landfall's keeps its mode.
-    pub(crate) fn create(&self) -> Result<(), Diagnostic> {
+    pub fn create(&self) -> Result<(), Diagnostic> {
         self.settle()
     }
 
     /// Makes the directory for what is fetched.
-    pub(crate) fn create_cache(&self) -> Result<PathBuf, Diagnostic> {
+    pub fn create_cache(&self) -> Result<PathBuf, Diagnostic> {
         self.create()?;
         let cache = self.file(contents::CACHE);
         make_private_directory(&cache).map_err(|error| {
@@ -152,7 +154,7 @@ impl StateDir {
     }
 
     /// Takes the lock, or `None` when another process has it.
-    pub(crate) fn try_lock(&self) -> Result<Option<Lock>, Diagnostic> {
+    pub fn try_lock(&self) -> Result<Option<Lock>, Diagnostic> {
         self.create()?;
         let path = self.file("lock");
         let held = lock_file::hold(&path).map_err(|error| self.unlockable(&path, &error))?;
@@ -164,17 +166,17 @@ impl StateDir {
     }
 
     /// Why a lock cannot be taken.
-    pub(crate) fn unlockable(&self, path: &Path, error: &io::Error) -> Diagnostic {
+    pub fn unlockable(&self, path: &Path, error: &io::Error) -> Diagnostic {
         self.unwritten(code::STATE_UNLOCKED, format!("`{}` cannot be locked", path.display()), error)
     }
 
     /// Whether some process has the cluster open.
-    pub(crate) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         lock_file::is_held(&self.file("lock"))
     }
 
     /// What has become of a server.
-    pub(crate) fn fate_of(&self, server: &Endpoint) -> Fate {
+    pub fn fate_of(&self, server: &Endpoint) -> Fate {
         if !self.exists() {
             return Fate::Forgotten;
         }
@@ -188,13 +190,13 @@ impl StateDir {
     }
 
     /// The endpoint of the process that holds the lock, when it has written one: an address of this machine's own.
-    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
+    pub fn endpoint(&self) -> Option<Endpoint> {
         let endpoint: Endpoint = serde_json::from_slice(&fs::read(self.file("endpoint.json")).ok()?).ok()?;
         endpoint.address().is_some().then_some(endpoint)
     }
 
     /// Waits until the process that holds the lock has said where it listens.
-    pub(crate) fn wait_for_endpoint(&self, patience: Duration) -> Option<Endpoint> {
+    pub fn wait_for_endpoint(&self, patience: Duration) -> Option<Endpoint> {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(endpoint) = self.endpoint() {
@@ -208,7 +210,7 @@ impl StateDir {
     }
 
     /// Waits until nobody holds the lock; `None` when somebody still does at the deadline.
-    pub(crate) fn wait_for_lock(&self, patience: Duration) -> Result<Option<Lock>, Diagnostic> {
+    pub fn wait_for_lock(&self, patience: Duration) -> Result<Option<Lock>, Diagnostic> {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(lock) = self.try_lock()? {
@@ -222,7 +224,7 @@ impl StateDir {
     }
 
     /// Writes a file of the state directory in one step, readable by its owner only.
-    pub(crate) fn write_private(&self, name: &str, content: &[u8]) -> Result<PathBuf, Diagnostic> {
+    pub fn write_private(&self, name: &str, content: &[u8]) -> Result<PathBuf, Diagnostic> {
         let path = self.file(name);
         let temporary = self.file(&format!(".{name}.{}.new", std::process::id()));
         let write = || -> io::Result<()> {
@@ -240,7 +242,7 @@ impl StateDir {
     }
 
     /// What to say when nothing more can be written here; tried out with a file of 16 KiB.
-    pub(crate) fn full(&self) -> Option<Diagnostic> {
+    pub fn full(&self) -> Option<Diagnostic> {
         let trial = self.file(&format!(".room.{}", std::process::id()));
         let tried = private_file(&trial).and_then(|mut file| {
             file.write_all(&[0; 16 * 1024])?;
@@ -252,7 +254,7 @@ impl StateDir {
     }
 
     /// Removes what is only kept to be quicker, or to be looked at: what was fetched, and the server's log.
-    pub(crate) fn make_room(&self) {
+    pub fn make_room(&self) {
         // What cannot be removed takes its room as before.
         let _fetched = fs::remove_dir_all(self.file("cache"));
         let _log = fs::remove_file(self.file("server.log"));
@@ -260,7 +262,7 @@ impl StateDir {
 
     /// Removes all that Landfall has put into the directory, and the directory where it made it and nothing else is in
     /// it; gives the names of what stays.
-    pub(crate) fn remove(&self, _held: Lock) -> Result<Vec<String>, Diagnostic> {
+    pub fn remove(&self, _held: Lock) -> Result<Vec<String>, Diagnostic> {
         // A link is removed with what it leads to.
         let real = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
         let removed = remove_own(&real);
@@ -281,7 +283,7 @@ impl StateDir {
 ///
 /// # Errors
 /// It cannot be made.
-pub(crate) fn make_cache(cache: &Path) -> io::Result<()> {
+pub fn make_cache(cache: &Path) -> io::Result<()> {
     let Some(directory) = cache.parent() else { return make_private_directory(cache) };
     StateDir::at(directory).create_cache().map(drop).map_err(|diagnostic| io::Error::other(diagnostic.message))
 }
@@ -319,7 +321,7 @@ fn remove_own(directory: &Path) -> io::Result<Vec<OsString>> {
 
 impl Lock {
     /// Says that nobody serves here any more, and keeps the lock until the process has ended.
-    pub(crate) fn keep(self) {
+    pub fn keep(self) {
         self.retract();
         // Dropped, it would be let go; leaked, the system does that, after everything else of the process has gone.
         let _until_the_end: &'static mut Lock = Box::leak(Box::new(self));
@@ -333,17 +335,17 @@ impl Lock {
     }
 
     /// Whether the lock's file is still the one that others find.
-    pub(crate) fn stands(&self) -> bool {
+    pub fn stands(&self) -> bool {
         lock_file::stands_at(&self.file, &self.path)
     }
 
     /// The same, to be asked apart from the lock.
-    pub(crate) fn standing(&self) -> Option<Standing> {
+    pub fn standing(&self) -> Option<Standing> {
         Some(Standing { file: self.file.try_clone().ok()?, path: self.path.clone() })
     }
 
     /// Says where the cluster listens.
-    pub(crate) fn publish(&self, state: &StateDir, endpoint: &Endpoint) -> Result<(), Diagnostic> {
+    pub fn publish(&self, state: &StateDir, endpoint: &Endpoint) -> Result<(), Diagnostic> {
         let text = serde_json::to_vec_pretty(endpoint).map_err(|error| {
             Diagnostic::error(code::STATE_UNWRITTEN, "the endpoint cannot be written").note(error.to_string())
         })?;

@@ -11,7 +11,7 @@ use super::StateDir;
 use crate::failure::Failure;
 
 /// What it takes to talk to a served cluster.
-pub(crate) struct Access {
+pub struct Access {
     server: String,
     token: String,
     /// Its certificate, PEM in base64, as kubeconfigs have it.
@@ -23,7 +23,7 @@ impl StateDir {
     ///
     /// # Errors
     /// Nobody serves, or what a server writes down is not there.
-    pub(crate) fn access(&self) -> Result<Access, Diagnostic> {
+    pub fn access(&self) -> Result<Access, Diagnostic> {
         let unreadable = |name: &str, why: String| {
             Diagnostic::error(code::UNREADABLE_ACCESS, format!("`{}` cannot be read", self.file(name).display()))
                 .note(why)
@@ -65,7 +65,7 @@ impl Access {
     ///
     /// # Errors
     /// Nothing that a cluster wrote; the emitter's.
-    pub(crate) fn kubeconfig_text(&self) -> Result<String, Failure> {
+    pub fn kubeconfig_text(&self) -> Result<String, Failure> {
         landfall_yaml::emit(&self.kubeconfig()).map_err(|error| unusable(&error.to_string()))
     }
 
@@ -73,7 +73,7 @@ impl Access {
     ///
     /// # Errors
     /// A certificate that is none.
-    pub(crate) async fn client(&self) -> Result<kube::Client, Failure> {
+    pub async fn client(&self) -> Result<kube::Client, Failure> {
         let kubeconfig: Kubeconfig =
             serde_json::from_value(self.kubeconfig()).map_err(|error| unusable(&error.to_string()))?;
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())

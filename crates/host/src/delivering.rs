@@ -12,21 +12,20 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use landfall_diag::{Diagnostic, code};
+use landfall_diag::{Diagnostic, code, seconds};
 use serde::{Deserialize, Serialize};
 
-use crate::context::Context;
 use crate::failure::Failure;
-use crate::interrupt::{AtWork, Work};
-use crate::lock_file;
+use crate::notice::Notice;
 use crate::state::{StateDir, private_file};
-use crate::ui::seconds;
+use crate::work::{AtWork, Work};
+use crate::{Host, lock_file};
 
 /// How long a delivery waits for another one when nobody says otherwise: as long as that one may take.
-pub(crate) const LONGEST: Duration = Duration::from_secs(15 * 60);
+pub const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// How long what would end a delivery waits for its end when nobody says otherwise: somebody sits there.
-pub(crate) const SHORT: Duration = Duration::from_secs(15);
+pub const SHORT: Duration = Duration::from_secs(15);
 
 /// How often it is looked whether the other one has ended.
 const LOOK: Duration = Duration::from_millis(50);
@@ -36,7 +35,7 @@ const SAYING: Duration = Duration::from_millis(500);
 
 /// The right to deliver to a system; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Delivering {
+pub struct Delivering {
     file: File,
     lock: PathBuf,
     said: PathBuf,
@@ -46,18 +45,18 @@ pub(crate) struct Delivering {
 
 /// Who delivers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Deliverer {
+pub struct Deliverer {
     /// Its process.
-    pub(crate) pid: u32,
+    pub pid: u32,
     /// What it does: `up`, `down`, `rollback`.
-    pub(crate) command: String,
+    pub command: String,
     /// RFC 3339.
-    pub(crate) since: String,
+    pub since: String,
 }
 
 impl Deliverer {
     /// `pid 4711, landfall up, for 3.2s`
-    fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let since = self.since.parse::<jiff::Timestamp>().ok();
         let lasting = since.and_then(|since| Duration::try_from(jiff::Timestamp::now().duration_since(since)).ok());
         let lasting = lasting.map(|it| format!(", for {}", seconds(it))).unwrap_or_default();
@@ -84,12 +83,12 @@ impl StateDir {
     }
 
     /// Whether somebody delivers now.
-    pub(crate) fn is_delivered_to(&self) -> bool {
+    pub fn is_delivered_to(&self) -> bool {
         lock_file::is_held(&self.file("delivery.lock"))
     }
 
     /// Who delivers now, when that was said.
-    pub(crate) fn deliverer(&self) -> Option<Deliverer> {
+    pub fn deliverer(&self) -> Option<Deliverer> {
         let deadline = Instant::now() + SAYING;
         while self.is_delivered_to() {
             let said = std::fs::read(self.file("delivery.json")).ok();
@@ -115,13 +114,13 @@ impl Drop for Delivering {
     }
 }
 
-impl Context {
+impl Host {
     /// Takes the right to deliver to a system, for what `command` names; waits for whoever has it, at most `patience`,
     /// and says so.
     ///
     /// # Errors
     /// Refused, with who it is, when it still has it then; interrupted.
-    pub(crate) async fn deliver_alone(
+    pub async fn deliver_alone(
         &self,
         state: &StateDir,
         command: &str,
@@ -131,12 +130,7 @@ impl Context {
             return Ok(delivering);
         }
         let began = Instant::now();
-        let who = state.deliverer();
-        let shown = who.as_ref().map_or_else(|| "it does not say who it is".to_owned(), Deliverer::shown);
-        self.ui.status(&format!(
-            "another delivery of this system is under way ({shown}); waiting for its end, at most {}",
-            seconds(patience)
-        ));
+        self.tell(&Notice::Waits { who: state.deliverer(), patience });
         loop {
             if self.stop.is_cancelled() {
                 return Err(Failure::from(Diagnostic::error(

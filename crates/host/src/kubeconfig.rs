@@ -53,7 +53,7 @@ pub(crate) fn current_context(env: &Env, path: Option<&Path>) -> Result<String, 
 }
 
 /// Whether the kubeconfig has a context of that name.
-pub(crate) fn has_context(env: &Env, context: &str, path: Option<&Path>) -> bool {
+pub fn has_context(env: &Env, context: &str, path: Option<&Path>) -> bool {
     read(env, path).is_ok_and(|kubeconfig| kubeconfig.contexts.iter().any(|known| known.name == context))
 }
 
@@ -112,7 +112,7 @@ fn unreadable(file: &Path, why: &str) -> Failure {
 }
 
 /// Merges a kubeconfig into the first of the personal ones and makes its context the current one; says which file.
-pub(crate) fn merge(env: &Env, text: &str) -> Result<PathBuf, Failure> {
+pub fn merge(env: &Env, text: &str) -> Result<PathBuf, Failure> {
     let Some(file) = files(env, None).into_iter().next() else {
         return Err(Failure::usage(
             Diagnostic::error(code::NO_PERSONAL_KUBECONFIG, "there is no personal kubeconfig to merge into")

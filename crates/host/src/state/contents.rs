@@ -78,7 +78,7 @@ pub(super) fn remove_entry(path: &Path) -> io::Result<()> {
 }
 
 /// Makes a directory that its owner alone may enter, with those above it that are not there.
-pub(crate) fn make_private_directory(path: &Path) -> io::Result<()> {
+pub fn make_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

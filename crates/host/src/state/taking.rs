@@ -16,11 +16,11 @@ const ASIDE: &str = "aside";
 
 /// A state directory that may be used, and what is to be told about it.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub struct Taken {
     /// The directory.
-    pub(crate) state: StateDir,
+    pub state: StateDir,
     /// What was found in its place.
-    pub(crate) told: Option<Diagnostic>,
+    pub told: Option<Diagnostic>,
 }
 
 impl StateDir {
@@ -30,7 +30,7 @@ impl StateDir {
     /// # Errors
     /// What belongs to another user, what cannot be moved, and what the user named though it holds other files by
     /// Landfall's names or came with a repository.
-    pub(crate) fn take(path: PathBuf, chosen: Chosen) -> Result<Taken, Diagnostic> {
+    pub fn take(path: PathBuf, chosen: Chosen) -> Result<Taken, Diagnostic> {
         let state = StateDir::at(path);
         let origin = Origin::of(&state.path, chosen);
         let told = match (origin, chosen) {
@@ -199,7 +199,7 @@ impl StateDir {
         let refused = Diagnostic::refused(code::NOT_OURS, what).note("nothing in it was read or changed");
         match origin {
             Origin::Tracked => refused
-                .help(format!("if it is yours: git rm -r --cached {}", crate::ui::word(&self.path)))
+                .help(format!("if it is yours: git rm -r --cached {}", crate::shell_word(&self.path)))
                 .help("else name another one: `--state DIR` or `LANDFALL_STATE`"),
             _ => refused.help("name another one: `--state DIR` or `LANDFALL_STATE`"),
         }
@@ -218,7 +218,7 @@ impl StateDir {
         let what = format!("`{}` was not made here by Landfall ({})", self.path.display(), origin.why());
         let told = Diagnostic::warning(code::NOT_OURS, what)
             .note(format!("nothing in it was read; it was moved to `{}`", aside.display()));
-        let aside = crate::ui::word(&aside);
+        let aside = crate::shell_word(&aside);
         Ok(Some(match origin {
             Origin::Copied | Origin::Unknown => {
                 told.help(format!("if it is yours, use it from there: `landfall --state {aside} …`; else remove it"))

@@ -12,7 +12,7 @@ pub(crate) const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed(
 ///
 /// The file locked is the one that stands there: its owner may have removed it before letting go, and a lock on a file
 /// that nobody else can find excludes nobody.
-pub(crate) fn hold(path: &Path) -> io::Result<Option<File>> {
+pub fn hold(path: &Path) -> io::Result<Option<File>> {
     loop {
         let mut options = File::options();
         options.create(true).truncate(false).write(true);

@@ -8,7 +8,7 @@ use landfall_diag::{Diagnostic, code};
 use landfall_drydock::{Cluster, ControlPlane, IngressOptions, IngressServer, NodeSpec, Options, Storage};
 
 use super::process::{self, Process};
-use crate::context::Context;
+use crate::Host;
 use crate::failure::Failure;
 use crate::state::{Endpoint, Lock, StateDir};
 
@@ -58,7 +58,7 @@ fn unopened(error: &landfall_drydock::Error) -> Failure {
 ///
 /// # Errors
 /// When it cannot be written: the disk is full, mostly.
-pub(crate) async fn persisted(cluster: &Cluster) -> Result<(), Failure> {
+pub async fn persisted(cluster: &Cluster) -> Result<(), Failure> {
     match tokio::time::timeout(WRITTEN, cluster.persisted()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
@@ -83,7 +83,7 @@ pub(crate) async fn serve_ingress(cluster: &Cluster) -> Result<IngressServer, Fa
 }
 
 /// Starts a process that hosts the cluster and stays.
-pub(crate) async fn spawn(state: &StateDir, port: Option<u16>, nodes: &[String]) -> Result<(), Failure> {
+pub async fn spawn(state: &StateDir, port: Option<u16>, nodes: &[String]) -> Result<(), Failure> {
     let failed = |why: String| {
         Failure::from(
             Diagnostic::error(code::SERVER_NOT_STARTED, "the embedded cluster's server did not start")
@@ -136,18 +136,18 @@ pub(crate) async fn spawn(state: &StateDir, port: Option<u16>, nodes: &[String])
 }
 
 /// What a server is told to do.
-pub(crate) struct ServeOptions {
+pub struct ServeOptions {
     /// The API's port; 0 for a free one.
-    pub(crate) port: u16,
+    pub port: u16,
     /// Nodes, when the cluster is new.
-    pub(crate) nodes: Vec<NodeSpec>,
+    pub nodes: Vec<NodeSpec>,
     /// Ends after so long without requests; never when absent.
-    pub(crate) idle: Option<Duration>,
+    pub idle: Option<Duration>,
 }
 
 /// Hosts the cluster until it is asked to end.
-pub(crate) async fn serve(context: &Context, state: &StateDir, options: ServeOptions) -> Result<(), Failure> {
-    let _work = context.work.begin();
+pub async fn serve(host: &Host, state: &StateDir, options: ServeOptions) -> Result<(), Failure> {
+    let _work = host.work.begin();
     let Some(lock) = state.wait_for_lock(Duration::from_secs(2)).map_err(Failure::from)? else {
         return Err(Failure::from(
             Diagnostic::error(code::SERVED_ALREADY, "another process hosts this embedded cluster already")
@@ -175,7 +175,7 @@ pub(crate) async fn serve(context: &Context, state: &StateDir, options: ServeOpt
         started: jiff::Timestamp::now().to_string(),
     };
     lock.publish(state, &endpoint)?;
-    wait_for_end(context, &cluster, &lock, options.idle).await;
+    wait_for_end(host, &cluster, &lock, options.idle).await;
     let written = persisted(&cluster).await;
     drop(ingress);
     drop(served);
@@ -185,7 +185,7 @@ pub(crate) async fn serve(context: &Context, state: &StateDir, options: ServeOpt
     written
 }
 
-async fn wait_for_end(context: &Context, cluster: &Cluster, lock: &Lock, idle: Option<Duration>) {
+async fn wait_for_end(host: &Host, cluster: &Cluster, lock: &Lock, idle: Option<Duration>) {
     // A server whose state was removed serves what nobody can find any more.
     let forgotten = async {
         while lock.stands() {
@@ -205,14 +205,14 @@ async fn wait_for_end(context: &Context, cluster: &Cluster, lock: &Lock, idle: O
         }
     };
     tokio::select! {
-        () = context.stop.cancelled() => {}
+        () = host.stop.cancelled() => {}
         () = forgotten => {}
         () = idle => {}
     }
 }
 
 /// Ends the process that hosts the cluster, when there is one, and waits until it is gone.
-pub(crate) async fn stop_server(state: &StateDir) -> Result<bool, Failure> {
+pub async fn stop_server(state: &StateDir) -> Result<bool, Failure> {
     if !state.exists() {
         return Ok(false);
     }
@@ -247,7 +247,7 @@ pub(crate) async fn stop_server(state: &StateDir) -> Result<bool, Failure> {
                 )
                 .note(format!("`{}` names it, and somebody holds the lock", state.file("endpoint.json").display()))
                 .note("no process was signalled")
-                .help(format!("look who holds it: fuser {}", crate::ui::word(&state.file("lock")))),
+                .help(format!("look who holds it: fuser {}", crate::shell_word(&state.file("lock")))),
             ));
         }
     }

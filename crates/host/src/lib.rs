@@ -1,0 +1,84 @@
+//! Where this process works: which environment, which cluster, whether it may, and what is kept here.
+//!
+//! ```text
+//! TargetQuery, PlaceQuery ─► Host::place ─► Place ─► permit ─► Host::connect ─► Connection ─► Session (delivery)
+//!                              state ◄── StateDir              server: who hosts the embedded cluster
+//!                                                              play, offers: what is declared and assumed on it
+//! ```
+//!
+//! The command line and a server ask the same functions. Invariants: nothing is printed here and no process is ended; what is
+//! told on the way goes to an [`Audience`], what fails is a [`Failure`]; environment, directory and state come in with the
+//! [`Host`]; which cluster it is asks [`ClusterChoice`] alone.
+
+mod charts;
+mod cluster_choice;
+mod connection;
+mod delivering;
+mod env;
+mod failure;
+mod kubeconfig;
+mod lock_file;
+mod notice;
+mod offers;
+mod permit;
+mod place;
+mod play;
+mod probe;
+mod state;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use landfall_engine::Probe;
+use tokio_util::sync::CancellationToken;
+
+pub use charts::{HelmHomes, docker_credentials, patience, remote_charts};
+pub use cluster_choice::{ClusterChoice, Protection, RemoteContext};
+pub use connection::{
+    Announcement, Connection, Hosting, ServeOptions, in_memory, nodes, open, persisted, serve, spawn, stop_server,
+};
+pub use delivering::{Deliverer, Delivering, LONGEST, SHORT};
+pub use env::Env;
+pub use failure::{Failure, ending_of, failed};
+pub use kubeconfig::{has_context, merge as merge_kubeconfig};
+pub use lock_file::hold as hold_file;
+pub use notice::{Audience, Nobody, Notice};
+pub use offers::{Operators, TakenForGranted};
+pub use permit::{Act, Answer, Consent, Permit, Uncommitted};
+pub use place::{Place, PlaceQuery};
+pub use play::{PLAY, declared_play};
+pub use state::{Access, Chosen, Endpoint, Lock, StateDir, make_cache, make_private_directory};
+pub use work::{AtWork, Work};
+
+/// What this process works with: nothing in this room asks the system for any of it.
+#[derive(Clone)]
+pub struct Host {
+    /// The environment's variables.
+    pub env: Env,
+    /// The working directory.
+    pub directory: PathBuf,
+    /// The state directory that was named; else the system's own.
+    pub state: Option<PathBuf>,
+    /// Set by the first Ctrl-C or SIGTERM.
+    pub stop: CancellationToken,
+    /// What is under way that wants an end.
+    pub work: Work,
+    /// A test's hook; absent otherwise.
+    pub probe: Option<Arc<dyn Probe>>,
+    /// Who is told what happens on the way.
+    pub audience: Arc<dyn Audience>,
+}
+
+impl Host {
+    fn tell(&self, notice: &Notice) {
+        self.audience.tell(notice);
+    }
+}
+
+/// A path as a word of a command that can be pasted into a shell.
+pub fn shell_word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    // What no shell can be told (a NUL byte) is shown as it is.
+    shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
+}
