@@ -42,7 +42,7 @@ const STORING: &[&str] = &[
     "crates/release",
     "crates/apps",
     "crates/delivery",
-    "crates/landfall/src/helm",
+    "crates/helm/src",
 ];
 
 const COVERED: &[Covered] = &[
@@ -51,7 +51,7 @@ const COVERED: &[Covered] = &[
     Covered { suite: "explain", paths: RENDERING },
     Covered { suite: "releases", paths: DELIVERY },
     Covered { suite: "objects", paths: STORING },
-    Covered { suite: "distribution", paths: &["crates/chart", "crates/source", "crates/landfall/src/helm"] },
+    Covered { suite: "distribution", paths: &["crates/chart", "crates/source", "crates/helm/src"] },
     Covered { suite: "differential", paths: CLUSTER },
     Covered { suite: "admission", paths: CLUSTER },
     Covered { suite: "kubectl", paths: CLUSTER },

@@ -198,7 +198,7 @@ mod tests {
     fn is_command(words: &[&str]) -> bool {
         let Some((first, rest)) = words.split_first() else { return true };
         let tree = Cli::whole();
-        let helm = |verb: &str| crate::helm::VERBS.iter().any(|known| known.name == verb);
+        let helm = landfall_helm::is_verb;
         match tree.find_subcommand(first) {
             Some(command) if command.has_subcommands() => {
                 rest.first().is_none_or(|second| command.find_subcommand(second).is_some())

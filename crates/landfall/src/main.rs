@@ -12,7 +12,6 @@ mod cli;
 mod commands;
 mod context;
 mod exit;
-mod helm;
 mod interrupt;
 mod probe;
 mod ui;
@@ -45,7 +44,7 @@ fn main() -> ExitCode {
     }));
     let env = Env::of(std::env::vars_os());
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    if let Some((voice, verb)) = helm::asked(&arguments) {
+    if let Some((voice, verb)) = landfall_helm::asked(&arguments) {
         return run_helm(&env, voice, &arguments[verb..]);
     }
     let cli = match Cli::read(&arguments) {
@@ -58,7 +57,7 @@ fn main() -> ExitCode {
         (0, 0) => Verbosity::Normal,
         (0, _) => Verbosity::Verbose,
     };
-    let ui = Ui::new(&env, output_of(&cli.command), verbosity, cli.global.color);
+    let ui = Ui::new(ui::printer(&env, verbosity, cli.global.color), output_of(&cli.command));
     let cwd = match std::env::current_dir() {
         Ok(cwd) => cwd,
         Err(error) => {
@@ -117,7 +116,7 @@ fn said_by_arguments(env: &Env, error: &clap::Error) -> ExitCode {
         out.write_painted(&told(landfall_terminal::out_is_terminal())).and_then(|()| out.flush())
     };
     if let Some(diagnostic) = printed.err().as_ref().and_then(ui::output_failure) {
-        Ui::new(env, Output::Table, Verbosity::Normal, ui::ColorChoice::Auto).diagnostic(&diagnostic);
+        ui::printer(env, Verbosity::Normal, ui::ColorChoice::Auto).diagnostic(&diagnostic);
         return Exit::Failed.into();
     }
     // Clap knows two: what was asked for, and usage.
@@ -143,21 +142,34 @@ fn refused(ui: &Ui, failure: &Failure) -> ExitCode {
     Exit::from(failure.ending).into()
 }
 
-/// Helm's verbs bring their own runtime, where they need one.
-fn run_helm(env: &Env, voice: helm::Voice, arguments: &[std::ffi::OsString]) -> ExitCode {
-    let ui = Ui::new(env, Output::Table, Verbosity::Normal, ui::ColorChoice::Auto);
+/// Helm's verbs, in its voice or ours.
+fn run_helm(env: &Env, voice: landfall_helm::Voice, arguments: &[std::ffi::OsString]) -> ExitCode {
+    let printer = ui::printer(env, Verbosity::Normal, ui::ColorChoice::Auto);
     let cwd = std::env::current_dir().unwrap_or_default();
-    let host = match host(env, cwd, helm::state(env, arguments), &ui) {
+    let ui = Ui::new(printer.clone(), Output::Table);
+    let host = match host(env, cwd, landfall_helm::state(env, arguments), &ui) {
         Ok(host) => host,
         Err(failure) => return refused(&ui, &failure),
     };
-    let world = helm::World {
+    let world = landfall_helm::World {
         voice,
         host: &host,
-        show: &|diagnostic| ui.diagnostic(diagnostic),
+        printer: &printer,
         program: std::env::args().next().unwrap_or_default(),
+        runtime: &|| runtime(Some(2)),
     };
-    ExitCode::from(helm::run(&world, arguments))
+    ExitCode::from(landfall_helm::run(&world, arguments))
+}
+
+/// Starts the process's one runtime, with a thread for each processor where no number is given.
+fn runtime(threads: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
+    // The process's one provider of cryptography; a second installation is refused and changes nothing.
+    let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
 }
 
 /// Whether a verb waits for anything; one that does not needs neither threads nor a runtime.
@@ -176,9 +188,7 @@ fn waits(command: &Command) -> bool {
 
 /// Runs a verb on a runtime, until it ends or is interrupted.
 fn in_time(context: &Context, command: Command) -> Result<Outcome, Exit> {
-    // The process's one provider of cryptography; a second installation is refused and changes nothing.
-    let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+    let runtime = runtime(None).map_err(|error| {
         context.ui.diagnostic(
             &Diagnostic::error(code::NO_THREADS, "the process cannot start its threads").note(error.to_string()),
         );

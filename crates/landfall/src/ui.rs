@@ -1,33 +1,11 @@
-//! The terminal: data on standard output, everything else on standard error.
-//!
-//! One [`Ui`] value is passed down; nothing else in the binary prints but Helm's verbs, which write through the same
-//! room. Styles are labels, colours never carry meaning alone. What is said to people is shown, wherever it goes: what a
-//! terminal would obey is written as an escape. Data is as it is for programs, and shown where a terminal reads it.
+//! The binary's terminal: the printer, and how data is asked for.
 
-mod diagnostic;
-mod progress;
-mod style;
-mod table;
-
-use std::io::{IsTerminal, Write};
-use std::sync::{Arc, OnceLock};
+use std::ops::Deref;
 
 pub(crate) use landfall_diag::seconds;
-pub(crate) use progress::Progress;
-pub(crate) use style::Style;
-pub(crate) use table::Table;
-
-use landfall_diag::{Diagnostic, code};
-use landfall_terminal::{Colour, Inks};
-
-/// What is to be told of standard output that takes nothing; nothing where its reader has gone.
-pub(crate) fn output_failure(error: &std::io::Error) -> Option<Diagnostic> {
-    if error.kind() == std::io::ErrorKind::BrokenPipe {
-        return None;
-    }
-    let told = Diagnostic::error(code::OUTPUT_UNWRITTEN, "standard output cannot be written").note(error.to_string());
-    Some(told.note("what was to be printed is not complete").help("send it somewhere else, or make room there"))
-}
+use landfall_host::Env;
+use landfall_terminal::{Printer, Watching};
+pub(crate) use landfall_terminal::{Progress, Style, Table, Verbosity, output_failure};
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -43,45 +21,6 @@ pub(crate) enum Output {
     Name,
 }
 
-/// How much is said on standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Verbosity {
-    /// Nothing but the exit code.
-    Silent,
-    /// Errors only.
-    Quiet,
-    /// Errors, warnings and progress.
-    Normal,
-    /// Steps in detail.
-    Verbose,
-}
-
-/// The terminal as the commands see it.
-#[derive(Debug, Clone)]
-pub(crate) struct Ui {
-    /// How data is printed.
-    pub(crate) output: Output,
-    /// How much is said.
-    pub(crate) verbosity: Verbosity,
-    inks: Arc<Inks>,
-    color_out: Colour,
-    color_err: Colour,
-    log: Log,
-    live: bool,
-    can_prompt: bool,
-    /// Why standard output takes nothing any more, once it does not.
-    unwritten: Arc<OnceLock<std::io::Error>>,
-}
-
-/// Who reads what is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Log {
-    /// People, and programs that do not obey.
-    Plain,
-    /// GitHub's runner, which obeys commands in it.
-    Runner,
-}
-
 /// When colour is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum ColorChoice {
@@ -94,162 +33,37 @@ pub(crate) enum ColorChoice {
     Never,
 }
 
+/// The terminal as a command of ours sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Ui {
+    /// How data is printed.
+    pub(crate) output: Output,
+    printer: Printer,
+}
+
+impl Deref for Ui {
+    type Target = Printer;
+
+    fn deref(&self) -> &Printer {
+        &self.printer
+    }
+}
+
+/// The terminal as the environment and flags describe it.
+pub(crate) fn printer(env: &Env, verbosity: Verbosity, color: ColorChoice) -> Printer {
+    let color = match color {
+        ColorChoice::Auto => landfall_terminal::ColorChoice::Auto,
+        ColorChoice::Always => landfall_terminal::ColorChoice::Always,
+        ColorChoice::Never => landfall_terminal::ColorChoice::Never,
+    };
+    let watching = if env.is_ci() { Watching::Nobody } else { Watching::Somebody };
+    Printer::new(&|name| env.get(name).map(str::to_owned), verbosity, color, watching)
+}
+
 impl Ui {
-    /// A terminal as the environment and flags describe it.
-    pub(crate) fn new(env: &landfall_host::Env, output: Output, verbosity: Verbosity, color: ColorChoice) -> Self {
-        let out_tty = landfall_terminal::out_is_terminal();
-        let err_tty = landfall_terminal::err_is_terminal();
-        let allowed = |tty: bool| {
-            let wanted = match color {
-                ColorChoice::Always => true,
-                ColorChoice::Never => false,
-                ColorChoice::Auto => {
-                    env.get("NO_COLOR").is_none_or(str::is_empty)
-                        && (tty || env.get("CLICOLOR_FORCE").is_some_and(|v| v != "0"))
-                        && env.get("TERM") != Some("dumb")
-                }
-            };
-            if wanted { Colour::On } else { Colour::Off }
-        };
-        Ui {
-            output,
-            verbosity,
-            inks: Arc::new(Inks::new()),
-            log: if env.get("GITHUB_ACTIONS") == Some("true") { Log::Runner } else { Log::Plain },
-            color_out: allowed(out_tty),
-            color_err: allowed(err_tty),
-            live: err_tty && !env.is_ci() && env.get("LANDFALL_NO_PROGRESS").is_none(),
-            can_prompt: err_tty && std::io::stdin().is_terminal() && !env.is_ci(),
-            unwritten: Arc::default(),
-        }
-    }
-
-    /// Writes text for people to standard output, shown; what cannot be written is told once, when the command has
-    /// ended.
-    pub(crate) fn data(&self, text: &str) {
-        let mut out = landfall_terminal::out();
-        self.written(out.write_painted(&self.shown(text, self.color_out)).and_then(|()| out.flush()));
-    }
-
-    fn written(&self, written: std::io::Result<()>) {
-        if let Err(error) = written {
-            // The first reason is the cause of all others.
-            let _later = self.unwritten.set(error);
-        }
-    }
-
-    /// Whether nobody takes standard output any more, so that what only prints may end.
-    pub(crate) fn nobody_reads(&self) -> bool {
-        self.unwritten.get().is_some()
-    }
-
-    /// What is to be told of data that could not be written; nothing where a reader such as `head` has gone: what it
-    /// wanted it has got.
-    pub(crate) fn output_failure(&self) -> Option<Diagnostic> {
-        self.unwritten.get().and_then(output_failure)
-    }
-
-    /// Writes a table for people.
-    pub(crate) fn table(&self, table: &Table) {
-        self.data(&table.render(&self.inks));
-    }
-
-    /// Writes a line of a container's log: as it is into a pipe or file, shown where people or a runner read it.
-    pub(crate) fn log_line(&self, line: &str) {
-        match self.log {
-            Log::Plain => self.bytes(format!("{line}\n").as_bytes()),
-            Log::Runner => self.line(line),
-        }
-    }
-
-    /// Writes a line for people.
-    pub(crate) fn line(&self, text: &str) {
-        self.data(&format!("{text}\n"));
-    }
-
-    /// Writes data to standard output: as it is into a pipe or file, shown on a terminal.
-    pub(crate) fn bytes(&self, bytes: &[u8]) {
-        let mut out = landfall_terminal::out();
-        self.written(out.write_all(bytes).and_then(|()| out.flush()));
-    }
-
-    /// Text for people as it is written: foreign characters shown, paint as colour, no command of a runner in it.
-    fn shown(&self, text: &str, colour: Colour) -> String {
-        let shown = self.inks.show(text, colour);
-        match self.log {
-            Log::Plain => shown,
-            Log::Runner => landfall_terminal::without_commands(&shown).into_owned(),
-        }
-    }
-
-    /// Says something on standard error, unless quiet.
-    pub(crate) fn status(&self, text: &str) {
-        if self.verbosity >= Verbosity::Normal {
-            self.err(text);
-        }
-    }
-
-    /// Says something on standard error only when asked for detail.
-    pub(crate) fn detail(&self, text: &str) {
-        if self.verbosity >= Verbosity::Verbose {
-            self.err(text);
-        }
-    }
-
-    /// Shows a diagnostic on standard error.
-    pub(crate) fn diagnostic(&self, diagnostic: &Diagnostic) {
-        let least =
-            if diagnostic.severity >= landfall_diag::Severity::Error { Verbosity::Quiet } else { Verbosity::Normal };
-        if self.verbosity >= least {
-            self.err(diagnostic::render(diagnostic, &self.inks).trim_end());
-        }
-    }
-
-    fn err(&self, text: &str) {
-        let mut err = landfall_terminal::err();
-        let text = landfall_diag::without_passwords(text);
-        if err.write_painted(&format!("{}\n", self.shown(&text, self.color_err))).is_err() {
-            // Nobody is left to be told.
-        }
-    }
-
-    /// Text of the live line: shown, and on one line.
-    fn live(&self, text: &str) -> String {
-        landfall_terminal::shown_on_a_line(&self.inks.show(text, Colour::Off)).into_owned()
-    }
-
-    /// Paints text for standard output.
-    pub(crate) fn out_style(&self, style: Style, text: &str) -> String {
-        style.paint(&self.inks, text)
-    }
-
-    /// Paints text for standard error.
-    pub(crate) fn err_style(&self, style: Style, text: &str) -> String {
-        style.paint(&self.inks, text)
-    }
-
-    /// Whether a live region may be drawn on standard error.
-    pub(crate) fn is_live(&self) -> bool {
-        self.live && self.verbosity >= Verbosity::Normal
-    }
-
-    /// Whether a person is there to be asked.
-    pub(crate) fn can_prompt(&self) -> bool {
-        self.can_prompt
-    }
-
-    /// Asks a question on standard error and reads one line; `None` at the end of input.
-    pub(crate) fn ask(&self, question: &str) -> Option<String> {
-        let mut err = landfall_terminal::err();
-        if err.write_painted(&self.shown(question, self.color_err)).and_then(|()| err.flush()).is_err() {
-            return None;
-        }
-        drop(err);
-        let mut line = String::new();
-        match std::io::stdin().read_line(&mut line) {
-            Ok(0) | Err(_) => None,
-            Ok(_) => Some(line.trim().to_owned()),
-        }
+    /// A terminal on which data is printed so.
+    pub(crate) fn new(printer: Printer, output: Output) -> Self {
+        Ui { output, printer }
     }
 
     /// Prints a serialisable value as JSON or YAML, as `-o` asks.

@@ -5,6 +5,8 @@
 //!                                           └── data, into a pipe or file ─► as it is
 //! ```
 //!
+//! [`Printer`] is how commands of ours speak: data, tables, diagnostics, one live line; a peer's voice uses [`out`] and [`err`].
+//!
 //! A terminal obeys what it is sent: a chart's description can rename the window, overwrite the line that warns of it,
 //! or show `admin` where `nimda` is written. So nothing that somebody else wrote reaches one but as visible characters:
 //! what a terminal would obey or hide is written as an escape (`\x1b`, `\u{202e}`).
@@ -16,10 +18,12 @@
 
 mod escape;
 mod inks;
+mod printer;
 mod runner;
 mod stream;
 
 pub use escape::{in_json, is_harmless, shown, shown_bytes, shown_on_a_line};
 pub use inks::{Colour, Ink, Inks};
+pub use printer::{ColorChoice, Printer, Progress, Style, Table, Verbosity, Watching, output_failure};
 pub use runner::without_commands;
 pub use stream::{Shown, StandardError, StandardOut, err, err_is_terminal, out, out_is_terminal};

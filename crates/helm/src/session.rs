@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::{Reached, reach};
 use super::flags::Flags;
+use super::four::Otherwise;
 use super::journal::Journal;
-use super::{Stop, Voice, World, namespace};
+use super::{Refusal, Stop, Voice, World, namespace};
 
 /// How long a record may be pending before its process is taken for dead, where no journal knows better: three times
 /// the time that Helm gives an operation when nobody says otherwise.
@@ -43,10 +44,7 @@ pub(super) fn on_cluster<T>(
     work: impl AsyncFnOnce(&Session<'_>) -> Result<T, Stop>,
 ) -> Result<T, Stop> {
     let driver = driver(world)?;
-    // The process's one provider of cryptography; a second installation is refused and changes nothing.
-    let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let outcome = runtime.block_on(async {
+    world.wait_for(async {
         let reached = reach(world, flags).await?;
         let namespace = namespace::namespace(world, flags);
         let releases = Releases::new(reached.cluster.clone(), namespace, Arc::new(WallClock))
@@ -61,9 +59,7 @@ pub(super) fn on_cluster<T>(
         };
         session.reached.close().await;
         outcome
-    });
-    runtime.shutdown_timeout(Duration::from_millis(200));
-    outcome
+    })
 }
 
 /// In what records are kept, by `HELM_DRIVER`.
@@ -77,7 +73,14 @@ fn driver(world: &World<'_>) -> Result<Driver, Stop> {
 
 /// An error of the release room in Helm's words and ours.
 pub(super) fn told(error: &Error) -> Stop {
-    Stop::said(error.to_string(), error.diagnose())
+    let words = error.to_string();
+    let otherwise = match error {
+        Error::NameInUse { .. } => Otherwise::check("release name check", "cannot reuse a name that is still in use"),
+        // Helm 4 begins no error with a capital letter.
+        Error::Foreign { .. } | Error::Nameless { .. } => Otherwise::said(words.replacen('U', "u", 1)),
+        _ => return Stop::said(words, error.diagnose()),
+    };
+    Stop::said(words, error.diagnose()).being(Refusal::Otherwise(Box::new(otherwise)))
 }
 
 impl Session<'_> {

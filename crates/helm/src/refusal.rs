@@ -85,7 +85,7 @@ pub(super) async fn refuse_invalid(
     let _ended = listener.await;
     let (trial, gone) = tried.map_err(|error| told(&error.into()))?;
     for remark in trial::remarks(&trial, 0) {
-        (session.world.show)(&remark);
+        session.world.printer.diagnostic(&remark);
     }
     if !trial.is_refused() {
         return Ok(());

@@ -4,12 +4,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use landfall_diag::seconds;
 
-use super::{Style, Ui};
+use super::{Printer, Style};
 
 /// The progress of one operation on standard error: one live line on a terminal, plain timestamped lines elsewhere.
 #[derive(Debug)]
-pub(crate) struct Progress {
-    ui: Ui,
+pub struct Progress {
+    printer: Printer,
     bar: Option<ProgressBar>,
     started: Instant,
     said: Option<(String, Instant)>,
@@ -20,8 +20,8 @@ const REPEAT_WAIT: Duration = Duration::from_secs(10);
 
 impl Progress {
     /// Starts the clock.
-    pub(crate) fn start(ui: &Ui, started: Instant) -> Self {
-        let bar = ui.is_live().then(|| {
+    pub fn start(printer: &Printer, started: Instant) -> Self {
+        let bar = printer.is_live().then(|| {
             let bar = ProgressBar::new_spinner();
             if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
                 bar.set_style(style);
@@ -29,20 +29,20 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Progress { ui: ui.clone(), bar, started, said: None }
+        Progress { printer: printer.clone(), bar, started, said: None }
     }
 
     /// Says what is being done now; a later call replaces it.
-    pub(crate) fn doing(&mut self, what: &str, now: Instant) {
+    pub fn doing(&mut self, what: &str, now: Instant) {
         match &self.bar {
-            Some(bar) => bar.set_message(self.ui.live(what)),
+            Some(bar) => bar.set_message(self.printer.live(what)),
             None => {
                 let repeat = match &self.said {
                     Some((last, at)) => last != what || now.duration_since(*at) >= REPEAT_WAIT,
                     None => true,
                 };
                 if repeat {
-                    self.ui.status(&format!("{} {what}", self.stamp(now)));
+                    self.printer.status(&format!("{} {what}", self.stamp(now)));
                     self.said = Some((what.to_owned(), now));
                 }
             }
@@ -50,45 +50,45 @@ impl Progress {
     }
 
     /// Says what is being done now on a terminal only: elsewhere its result is line enough.
-    pub(crate) fn doing_now(&mut self, what: &str) {
+    pub fn doing_now(&mut self, what: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(self.ui.live(what));
+            bar.set_message(self.printer.live(what));
         }
     }
 
     /// Says what is waited for and since when.
-    pub(crate) fn waiting(&mut self, what: &str, since: Duration, now: Instant) {
+    pub fn waiting(&mut self, what: &str, since: Duration, now: Instant) {
         if let Some(bar) = &self.bar {
-            bar.set_message(self.ui.live(&format!("waiting for {what} ({})", seconds(since))));
+            bar.set_message(self.printer.live(&format!("waiting for {what} ({})", seconds(since))));
         } else {
             let repeat = match &self.said {
                 Some((last, at)) => last != what || now.duration_since(*at) >= REPEAT_WAIT,
                 None => true,
             };
             if repeat {
-                self.ui.status(&format!("{} waiting for {what} ({})", self.stamp(now), seconds(since)));
+                self.printer.status(&format!("{} waiting for {what} ({})", self.stamp(now), seconds(since)));
                 self.said = Some((what.to_owned(), now));
             }
         }
     }
 
     /// Prints a line that stays.
-    pub(crate) fn line(&mut self, text: &str) {
+    pub fn line(&mut self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| self.ui.status(text)),
-            None => self.ui.status(text),
+            Some(bar) => bar.suspend(|| self.printer.status(text)),
+            None => self.printer.status(text),
         }
     }
 
     /// Removes the live line.
-    pub(crate) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
 
     fn stamp(&self, now: Instant) -> String {
-        self.ui.err_style(Style::Muted, &format!("[{:>6}]", seconds(now.duration_since(self.started))))
+        self.printer.err_style(Style::Muted, &format!("[{:>6}]", seconds(now.duration_since(self.started))))
     }
 }
 

@@ -1,5 +1,5 @@
+use crate::{Inks, shown, shown_on_a_line};
 use landfall_diag::{Diagnostic, Label, Place, Severity, render_shown};
-use landfall_terminal::{Inks, shown, shown_on_a_line};
 
 use super::Style;
 
@@ -60,7 +60,7 @@ fn seen(diagnostic: &Diagnostic) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use landfall_terminal::Colour;
+    use crate::Colour;
 
     #[test]
     fn carets_stand_under_what_is_meant_though_escapes_are_longer() {

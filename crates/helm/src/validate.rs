@@ -77,11 +77,11 @@ pub(super) fn live(world: &World<'_>, flags: &Flags, work: &Work<'_>) -> Result<
         let named = ["kubeconfig", "kube-context", "kube-apiserver"].iter().any(|flag| flags.text(flag).is_some());
         if world.voice == Voice::Landfall && !named {
             let rendered = work.render(work.capabilities, work.options)?;
-            on_runtime(validate_here(&rendered, &work.release.namespace))?;
+            world.wait_for(validate_here(&rendered, &work.release.namespace))?;
             return Ok(Some(rendered));
         }
         let validated = on_cluster(world, flags, async |session| validate(session, work, looking).await);
-        return validated.map(Some).map_err(|stop| if one { unreachable_first(stop) } else { stop });
+        return validated.map(Some).map_err(|stop| if one { unreachable_first(world, flags, stop) } else { stop });
     }
     if looking {
         let rendered =
@@ -110,13 +110,6 @@ async fn validate(session: &Session<'_>, work: &Work<'_>, looking: bool) -> Resu
     };
     session.releases.prepare_install(&work.release.name, content, &options).await.map_err(|error| told(&error))?;
     Ok(rendered)
-}
-
-fn on_runtime(work: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let outcome = runtime.block_on(work);
-    runtime.shutdown_timeout(Duration::from_millis(200));
-    outcome
 }
 
 /// Holds every object against an empty cluster of our own.

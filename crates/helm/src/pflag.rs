@@ -1,10 +1,10 @@
-//! Flags as `spf13/pflag` reads them, with its error texts.
+//! Flags as `spf13/pflag` reads them, with its error texts; for every peer that is made with it.
 
 use std::collections::BTreeMap;
 
 /// What a flag takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Nothing, or `=true`.
     Bool,
     /// A text.
@@ -33,7 +33,7 @@ pub(crate) enum Kind {
 
 /// What we do with a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Support {
+pub enum Support {
     /// What Helm does.
     Works,
     /// Nothing, because it changes nothing for this verb.
@@ -42,125 +42,54 @@ pub(crate) enum Support {
 
 /// A flag.
 #[derive(Debug)]
-pub(crate) struct Spec {
-    pub(crate) name: &'static str,
-    pub(crate) short: Option<char>,
-    pub(crate) kind: Kind,
-    pub(crate) support: Support,
-    pub(crate) about: &'static str,
+pub struct Spec {
+    /// What stands behind the two dashes.
+    pub name: &'static str,
+    /// The letter behind one dash.
+    pub short: Option<char>,
+    /// What it takes.
+    pub kind: Kind,
+    /// What is done with it.
+    pub support: Support,
+    /// Its line of a help text; without one it is not told of.
+    pub about: &'static str,
 }
 
 /// A flag in the table's shorthand.
-pub(crate) const fn flag(name: &'static str, kind: Kind, support: Support, about: &'static str) -> Spec {
+pub const fn flag(name: &'static str, kind: Kind, support: Support, about: &'static str) -> Spec {
     Spec { name, short: None, kind, support, about }
 }
 
 /// A flag with a letter.
-pub(crate) const fn short(name: &'static str, letter: char, kind: Kind, support: Support, about: &'static str) -> Spec {
+pub const fn short(name: &'static str, letter: char, kind: Kind, support: Support, about: &'static str) -> Spec {
     Spec { name, short: Some(letter), kind, support, about }
 }
 
-use Kind::{Bool, Count, List, Repeat, Text};
-use Support::{NoEffect, Works};
-
-/// Flags that every verb of Helm takes, and ours.
-pub(crate) const GLOBAL: &[Spec] = &[
-    short("help", 'h', Bool, Works, "this text"),
-    short("namespace", 'n', Text, Works, "namespace scope for this request"),
-    flag("debug", Bool, Works, "say more about errors"),
-    flag("kubeconfig", Text, Works, "path to the kubeconfig file"),
-    flag("kube-context", Text, Works, "name of the kubeconfig context to use"),
-    flag("kube-apiserver", Text, Works, "the address and the port for the Kubernetes API server"),
-    flag("kube-as-group", Repeat, Works, "group to impersonate for the operation (repeatable)"),
-    flag("kube-as-user", Text, Works, "username to impersonate for the operation"),
-    flag("kube-ca-file", Text, Works, "the certificate authority file for the Kubernetes API server"),
-    flag("kube-insecure-skip-tls-verify", Bool, Works, "do not check the Kubernetes API server's certificate"),
-    flag("kube-tls-server-name", Text, Works, "server name to use for certificate validation"),
-    flag("kube-token", Text, Works, "bearer token used for authentication"),
-    flag("burst-limit", Kind::Int, NoEffect, ""),
-    flag("qps", Kind::Float, NoEffect, ""),
-    flag("registry-config", Text, NoEffect, ""),
-    flag("repository-cache", Text, NoEffect, ""),
-    flag("repository-config", Text, NoEffect, ""),
-    flag("color", Text, NoEffect, ""),
-    flag("colour", Text, NoEffect, ""),
-    flag("content-cache", Text, NoEffect, ""),
-    flag("state", Text, NoEffect, ""),
-    short("verbose", 'v', Count, NoEffect, ""),
-];
-
-/// Flags that give values.
-pub(crate) const VALUES: &[Spec] = &[
-    short("values", 'f', List, Works, "specify values in a YAML file (repeatable); - is standard input"),
-    flag("set", Repeat, Works, "set values (key1=val1,key2=val2)"),
-    flag("set-string", Repeat, Works, "set STRING values"),
-    flag("set-json", Repeat, Works, "set JSON values"),
-    flag("set-file", Repeat, Works, "set values from files (key1=path1)"),
-    flag("set-literal", Repeat, Works, "set a literal STRING value"),
-];
-
-/// The flag that makes a rendering repeatable.
-pub(crate) const DETERMINISTIC: Spec = flag(
-    "deterministic",
-    Kind::Optional("0"),
-    Works,
-    "random functions give what follows from a seed; time stands still",
-);
-
-/// Flags about where a chart comes from.
-pub(crate) const CHART: &[Spec] = &[
-    flag("version", Text, Works, "specify a version constraint for the chart version to use"),
-    flag("devel", Bool, Works, "use development versions, too. Equivalent to version '>0.0.0-0'"),
-    flag("verify", Bool, Works, "verify the package before using it"),
-    flag("keyring", Text, Works, "location of public keys used for verification"),
-    flag("repo", Text, Works, "chart repository url where to locate the requested chart"),
-    flag("username", Text, Works, "chart repository username where to locate the requested chart"),
-    flag("password", Text, Works, "chart repository password where to locate the requested chart"),
-    flag("cert-file", Text, Works, "identify HTTPS client using this SSL certificate file"),
-    flag("key-file", Text, Works, "identify HTTPS client using this SSL key file"),
-    flag("insecure-skip-tls-verify", Bool, Works, "skip tls certificate checks for the chart download"),
-    flag("plain-http", Bool, Works, "use insecure HTTP connections for the chart download"),
-    flag("ca-file", Text, Works, "verify certificates of HTTPS-enabled servers using this CA bundle"),
-    flag("pass-credentials", Bool, Works, "pass credentials to all domains"),
-];
-
 /// Parsed flags and what stands beside them.
 #[derive(Debug, Default)]
-pub(crate) struct Flags {
+pub struct Flags {
     values: BTreeMap<&'static str, Vec<String>>,
     /// Each flag as it was given, in order: its name, and whether a value came with it.
-    pub(crate) given: Vec<(&'static str, Valued)>,
+    pub given: Vec<(&'static str, Valued)>,
     /// Arguments that are no flags.
-    pub(crate) arguments: Vec<String>,
+    pub arguments: Vec<String>,
 }
 
 /// Whether a flag was given a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Valued {
+pub enum Valued {
     /// `--wait=true`, `--timeout 5m`.
     Yes,
     /// `--wait`.
     No,
 }
 
-/// Whether a global flag in front of the verb is followed by its value.
-pub(crate) fn takes_next(word: &str) -> bool {
-    if word.contains('=') {
-        return false;
-    }
-    let name = word.trim_start_matches('-');
-    GLOBAL.iter().any(|spec| {
-        let named = spec.name == name || spec.short.is_some_and(|letter| name.len() == 1 && name.starts_with(letter));
-        named && matches!(spec.kind, Text | List | Repeat | Kind::Int | Kind::Float)
-    })
-}
-
 /// The flags' lines of a help text; those that change nothing are left out.
-pub(crate) fn help(tables: &[&[Spec]]) -> String {
+pub fn help(tables: &[&[Spec]]) -> String {
     let mut specs: Vec<&Spec> = tables
         .iter()
         .flat_map(|table| table.iter())
-        .filter(|spec| spec.support == Works && !spec.about.is_empty())
+        .filter(|spec| spec.support == Support::Works && !spec.about.is_empty())
         .collect();
     specs.sort_by_key(|spec| spec.name);
     specs
@@ -174,7 +103,7 @@ pub(crate) fn help(tables: &[&[Spec]]) -> String {
 
 impl Flags {
     /// Parses words, in their order; the error is pflag's text. `program` says why a program cannot be run, if so.
-    pub(crate) fn parse(
+    pub fn parse(
         tables: &[&'static [Spec]],
         words: &[String],
         program: &dyn Fn(&str) -> Result<(), String>,
@@ -273,7 +202,7 @@ impl Flags {
                 *all = vec![value];
             }
             Kind::Duration => {
-                super::moment::duration(&value)
+                duration(&value)
                     .map_err(|words| format!("invalid argument {value:?} for {shown:?} flag: {words}"))?;
                 *all = vec![value];
             }
@@ -310,32 +239,32 @@ impl Flags {
     }
 
     /// Whether a boolean flag was given.
-    pub(crate) fn is(&self, name: &str) -> bool {
+    pub fn is(&self, name: &str) -> bool {
         self.text(name) == Some("true")
     }
 
     /// A flag's text.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+    pub fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name)?.last().map(String::as_str)
     }
 
     /// All texts of a repeatable flag.
-    pub(crate) fn all(&self, name: &str) -> &[String] {
+    pub fn all(&self, name: &str) -> &[String] {
         self.values.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// A flag's whole number.
-    pub(crate) fn int(&self, name: &str) -> Option<i64> {
+    pub fn int(&self, name: &str) -> Option<i64> {
         whole(self.text(name)?)
     }
 
     /// A flag's duration.
     pub(crate) fn duration(&self, name: &str) -> Option<std::time::Duration> {
-        super::moment::duration(self.text(name)?).ok()
+        duration(self.text(name)?).ok()
     }
 
     /// A flag's pairs.
-    pub(crate) fn pairs(&self, name: &str) -> BTreeMap<String, String> {
+    pub fn pairs(&self, name: &str) -> BTreeMap<String, String> {
         let pairs = self.all(name).iter().filter_map(|pair| pair.split_once('='));
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
@@ -385,9 +314,56 @@ fn comma_separated(text: &str) -> Vec<String> {
     all
 }
 
+/// Go's `time.ParseDuration`; what is negative is none. The error is Go's text.
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let invalid = || format!("time: invalid duration {text:?}");
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Ok(std::time::Duration::ZERO);
+    }
+    if rest.is_empty() {
+        return Err(invalid());
+    }
+    let mut seconds = 0.0_f64;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, behind) = rest.split_at(end);
+        let number: f64 = match number {
+            "" | "." => return Err(invalid()),
+            number => number.parse().map_err(|_| invalid())?,
+        };
+        let end = behind.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(end);
+        let scale = match unit {
+            "" => return Err(format!("time: missing unit in duration {text:?}")),
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            unit => return Err(format!("time: unknown unit {unit:?} in duration {text:?}")),
+        };
+        seconds += number * scale;
+        rest = behind;
+    }
+    if negative {
+        return Ok(std::time::Duration::ZERO);
+    }
+    // Go counts nanoseconds in 63 bits.
+    if seconds > 9_223_372_036.0 {
+        return Err(invalid());
+    }
+    std::time::Duration::try_from_secs_f64(seconds).map_err(|_| invalid())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flags::{CHART, GLOBAL, VALUES};
 
     fn parse(line: &str) -> Result<Flags, String> {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
@@ -407,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_pair_may_hold_commas_when_it_stands_alone() {
-        const LABELS: &[Spec] = &[flag("labels", Kind::Pairs, Works, "")];
+        const LABELS: &[Spec] = &[flag("labels", Kind::Pairs, Support::Works, "")];
         let parse = |text: &str| {
             Flags::parse(&[LABELS], &["--labels".to_owned(), text.to_owned()], &|_| Ok(())).map(|it| it.pairs("labels"))
         };
@@ -431,7 +407,7 @@ mod tests {
             assert_eq!(parse(line).err().as_deref(), Some(words));
         }
         const BOTH: &[Spec] =
-            &[flag("post-renderer", Kind::Program, Works, ""), flag("timeout", Kind::Duration, Works, "")];
+            &[flag("post-renderer", Kind::Program, Support::Works, ""), flag("timeout", Kind::Duration, Support::Works, "")];
         for (line, named) in
             [("--post-renderer nope --timeout 10", "nope"), ("--timeout 10 --post-renderer nope", "10")]
         {
@@ -439,5 +415,17 @@ mod tests {
             let refused = Flags::parse(&[BOTH], &words, &|_| Err("not there".to_owned())).expect_err("refused");
             assert!(refused.starts_with(&format!("invalid argument {named:?} for ")), "{refused}");
         }
+    }
+
+    #[test]
+    fn durations_are_read_as_go_reads_them() {
+        assert_eq!(duration("1h2m3.5s"), Ok(std::time::Duration::from_millis(3_723_500)));
+        assert_eq!(duration("300ms"), Ok(std::time::Duration::from_millis(300)));
+        assert_eq!(duration("0"), Ok(std::time::Duration::ZERO));
+        assert_eq!(duration("-5s"), Ok(std::time::Duration::ZERO));
+        assert_eq!(duration("5"), Err("time: missing unit in duration \"5\"".into()));
+        assert_eq!(duration("x"), Err("time: invalid duration \"x\"".into()));
+        assert_eq!(duration("5d"), Err("time: unknown unit \"d\" in duration \"5d\"".into()));
+        assert!(duration("99999999999999h").is_err());
     }
 }

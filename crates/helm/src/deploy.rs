@@ -14,8 +14,9 @@ use landfall_release::{
 };
 
 use super::flags::{DETERMINISTIC, Flags, Kind, Spec, Support, flag, short};
+use super::four::Otherwise;
 use super::session::Session;
-use super::{Stop, World, four, log, place, template, values};
+use super::{Refusal, Stop, World, four, log, place, template, values};
 
 use Kind::{Bool, Optional, Pairs, Repeat, Text};
 use Support::Works;
@@ -282,65 +283,58 @@ fn without_secrets(rendered: &Rendered) -> String {
 
 /// An error of a chart, without the hint that only `template` gives.
 pub(super) fn chart_error(error: &ChartError) -> Stop {
-    Stop::said(error.to_string(), error.diagnose())
+    let stop = Stop::said(error.to_string(), error.diagnose());
+    let ChartError::MissingDependencies { names, .. } = error else { return stop };
+    let otherwise = Otherwise::said(format!(
+        "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch \
+         missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
+        names.join(", ")
+    ));
+    stop.being(Refusal::Otherwise(Box::new(otherwise)))
 }
-
-/// What Helm 3 says, and how Helm 4 says it.
-const OTHERWISE: [(&str, &str); 4] = [
-    ("Unable to continue with ", "unable to continue with "),
-    ("Hiding Kubernetes ", "hiding Kubernetes "),
-    ("An error occurred while checking for chart", "an error occurred while checking for chart"),
-    ("run `helm dependency build` to", "run 'helm dependency build' to"),
-];
 
 /// The same refusal in Helm 4's words, where it has others; its log tells of some of them too.
 pub(super) fn spoken(world: &World<'_>, flags: &Flags, stop: Stop) -> Stop {
     match stop {
-        Stop::Words { helm, diagnostic } if four::is_spoken(world, flags) => {
-            let helm = match helm.as_str() {
-                "cannot re-use a name that is still in use" => {
-                    check_failed("release name check", "cannot reuse a name that is still in use")
-                }
-                words if words.starts_with("release name \"") && words.contains("invalid release name") => {
-                    check_failed("release name check", words)
-                }
-                words => {
-                    let four =
-                        OTHERWISE.iter().fold(words.to_owned(), |text, (three, four)| text.replacen(three, four, 1));
-                    if four == "hiding Kubernetes secrets requires a dry-run mode" {
-                        four::log(four::Level::Error, &four, &[]);
-                    }
-                    four
-                }
-            };
-            Stop::Words { helm, diagnostic }
+        Stop::Words { refusal: Refusal::Otherwise(otherwise), diagnostic, .. } if four::is_spoken(world, flags) => {
+            Stop::said(otherwise.told(), *diagnostic)
         }
         other => other,
     }
-}
-
-/// What an installation says when one of its first checks fails.
-fn check_failed(check: &str, words: &str) -> String {
-    four::log(four::Level::Error, &format!("{check} failed"), &[("error", words)]);
-    format!("{check} failed: {words}")
 }
 
 /// A cluster that does not answer, as Helm 4 tells it where it looks before anything else.
-pub(super) fn unreachable_first(stop: Stop) -> Stop {
+pub(super) fn unreachable_first(world: &World<'_>, flags: &Flags, stop: Stop) -> Stop {
     match stop {
-        Stop::Words { helm, diagnostic } if helm.starts_with("kubernetes cluster unreachable") => {
-            let helm = format!("cluster reachability check failed: {helm}");
-            four::log(four::Level::Error, &helm, &[]);
-            Stop::Words { helm, diagnostic }
+        Stop::Words { helm, diagnostic, refusal: Refusal::Unreachable } if four::is_spoken(world, flags) => {
+            let otherwise = Otherwise::logged(format!("cluster reachability check failed: {helm}"));
+            Stop::said(otherwise.told(), *diagnostic)
         }
         other => other,
     }
+}
+
+/// A release's name that is none, as an installation tells it.
+pub(super) fn bad_name(name: &str, error: &landfall_release::Error) -> Stop {
+    let words = format!("release name {name:?}: {error}");
+    if name.is_empty() {
+        return Stop::said(words, error.diagnose());
+    }
+    let otherwise = Otherwise::check("release name check", &words);
+    Stop::said(words, error.diagnose()).being(Refusal::Otherwise(Box::new(otherwise)))
+}
+
+/// Values of Secrets are only hidden where nothing is changed.
+pub(super) fn hidden_for_nothing() -> Stop {
+    let otherwise = Otherwise::logged("hiding Kubernetes secrets requires a dry-run mode");
+    Stop::words(code::BAD_HELM_ARGUMENT, "Hiding Kubernetes secrets requires a dry-run mode")
+        .being(Refusal::Otherwise(Box::new(otherwise)))
 }
 
 /// An error with Helm's words in front of it.
 pub(super) fn prefixed(prefix: &str, stop: Stop) -> Stop {
     match stop {
-        Stop::Words { helm, diagnostic } => Stop::Words { helm: format!("{prefix}: {helm}"), diagnostic },
+        Stop::Words { helm, diagnostic, .. } => Stop::said(format!("{prefix}: {helm}"), *diagnostic),
         Stop::Chart(error) => Stop::said(format!("{prefix}: {error}"), error.diagnose()),
         other => other,
     }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::flags::Flags;
 use super::journal::JournalPlace;
-use super::{Stop, Voice, World};
+use super::{Refusal, Stop, Voice, World};
 
 /// What client-go talks to when nobody says otherwise.
 const NOWHERE: &str = "http://localhost:8080";
@@ -57,7 +57,8 @@ impl Reached {
     /// Why a verb could not go on, when it is that the embedded cluster's server has gone.
     pub(super) fn lost(&self) -> Option<Stop> {
         let diagnostic = self.embedded.as_ref()?.lost()?.into_first()?;
-        Some(Stop::said(format!("Kubernetes cluster unreachable: {}", diagnostic.message), diagnostic))
+        let words = format!("Kubernetes cluster unreachable: {}", diagnostic.message);
+        Some(Stop::said(words, diagnostic).being(Refusal::Lost))
     }
 
     /// Ends what this process hosts.
@@ -83,7 +84,7 @@ pub(super) async fn reach(world: &World<'_>, flags: &Flags) -> Result<Reached, S
                 "name a kubeconfig with --kubeconfig or KUBECONFIG, or start a cluster: `landfall cluster start`",
             ),
         };
-        Stop::said(format!("{cluster} unreachable: {words}"), diagnostic)
+        Stop::said(format!("{cluster} unreachable: {words}"), diagnostic).being(Refusal::Unreachable)
     };
     let wanted = Wanted::of(world, flags);
     let (kubeconfig, found) = wanted.kubeconfig(world).map_err(&unreachable)?;
@@ -116,10 +117,9 @@ async fn embedded(world: &World<'_>) -> Result<Option<Reached>, Stop> {
     }
     let connection = world.host.embedded(&state, Hosting::Attach).await.map_err(failed)?;
     let cluster = connection.cluster.clone();
-    let version = cluster
-        .version()
-        .await
-        .map_err(|error| Stop::said(format!("Kubernetes cluster unreachable: {error}"), error.diagnose()))?;
+    let version = cluster.version().await.map_err(|error| {
+        Stop::said(format!("Kubernetes cluster unreachable: {error}"), error.diagnose()).being(Refusal::Lost)
+    })?;
     let journals = JournalPlace::shared(connection.store().clone(), state);
     Ok(Some(Reached { cluster, version, journals, embedded: Some(connection) }))
 }

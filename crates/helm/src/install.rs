@@ -34,7 +34,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     DryRun::check(world, &flags)?;
     let post_renderer = template::find_post_renderer(world, &flags)?;
     let record = prepare_and_run(world, &flags, post_renderer)
-        .map_err(deploy::unreachable_first)
+        .map_err(|stop| deploy::unreachable_first(world, &flags, stop))
         .map_err(|stop| prefixed("INSTALLATION FAILED", deploy::spoken(world, &flags, stop)))?;
     shown(world, &record, &flags)
 }
@@ -77,14 +77,13 @@ fn without_cluster(
     post_renderer: Option<PathBuf>,
 ) -> Result<Record, Stop> {
     if let Err(error) = landfall_release::validate_release_name(name) {
-        return Err(prefixed(&format!("release name {name:?}"), told(&error)));
+        return Err(deploy::bad_name(name, &error));
     }
     let namespace = namespace::namespace(world, flags);
     let options = template::render_options(world, flags)?;
     let rendering = Rendering { options, post_renderer, capabilities: landfall_chart::Capabilities::default() };
     let release = ReleaseInfo::install(name, &namespace);
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let (content, _) = runtime.block_on(deploy::content(world, flags, asked, None, rendering, release))?;
+    let (content, _) = world.wait_for(deploy::content(world, flags, asked, None, rendering, release))?;
     let deploy = deploy::options(world, flags, None)?;
     let record = landfall_release::first_record(name, &namespace, content, &deploy, jiff::Timestamp::now());
     let mut record = record.map_err(|error| told(&error))?;
@@ -155,10 +154,10 @@ async fn install_with(
 ) -> Result<Record, Stop> {
     let flags = session.flags;
     if flags.is("hide-secret") && !dry_run.is_on() {
-        return Err(Stop::words(code::BAD_HELM_ARGUMENT, "Hiding Kubernetes secrets requires a dry-run mode"));
+        return Err(deploy::hidden_for_nothing());
     }
     if let Err(error) = landfall_release::validate_release_name(name) {
-        return Err(prefixed(&format!("release name {name:?}"), told(&error)));
+        return Err(deploy::bad_name(name, &error));
     }
     let namespace = session.releases.namespace().to_owned();
     if let Some(journal) = journal {

@@ -151,8 +151,8 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 /// What has been rendered, but not printed, can be seen with `--debug`, as Helm says.
 fn hinted(stop: Stop, flags: &Flags) -> Stop {
     match stop {
-        Stop::Words { helm, diagnostic } if !flags.is("debug") => {
-            Stop::Words { helm: format!("{helm}\n\nUse --debug flag to render out invalid YAML"), diagnostic }
+        Stop::Words { helm, diagnostic, .. } if !flags.is("debug") => {
+            Stop::said(format!("{helm}\n\nUse --debug flag to render out invalid YAML"), *diagnostic)
         }
         other => other,
     }

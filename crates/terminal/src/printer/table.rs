@@ -1,20 +1,20 @@
-use landfall_terminal::Inks;
+use crate::Inks;
 
 /// A table without borders: columns two spaces apart, cut nowhere.
 #[derive(Debug, Default)]
-pub(crate) struct Table {
+pub struct Table {
     head: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with a head.
-    pub(crate) fn new<const N: usize>(head: [&str; N]) -> Self {
+    pub fn new<const N: usize>(head: [&str; N]) -> Self {
         Table { head: head.iter().map(|&cell| cell.to_owned()).collect(), rows: Vec::new() }
     }
 
     /// Adds a row.
-    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.into());
     }
 
@@ -50,7 +50,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use landfall_terminal::{Colour, Ink};
+    use crate::{Colour, Ink};
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell_is_shown() {

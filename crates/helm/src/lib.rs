@@ -7,6 +7,9 @@
 //!              list history status get                            session.rs ─► records ─► text, JSON, YAML
 //! ```
 //!
+//! Clusters, state and what may be done come from `host`, what is printed goes through `terminal`; a verb answers with an exit code
+//! and ends no process. The flag parser ([`pflag`]) knows no verb, for other peers of the same family.
+//!
 //! One implementation, two voices: as `helm` (a link of that name, or `landfall helm …`) texts and exit codes are Helm's;
 //! as `landfall` the output is the same and what goes wrong is told as a diagnostic.
 
@@ -15,7 +18,7 @@ mod completion;
 mod create;
 mod dependency;
 mod deploy;
-pub(crate) mod environment;
+mod environment;
 mod flags;
 mod four;
 mod get;
@@ -30,6 +33,7 @@ mod list;
 mod moment;
 mod namespace;
 mod package;
+pub mod pflag;
 mod place;
 mod plugin;
 mod provenance;
@@ -58,10 +62,13 @@ mod values;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use landfall_chart::{ChartError, Dialect};
 use landfall_diag::{Code, Diagnose, Diagnostic, Ending, Severity, code};
 use landfall_host::{Env, Host, ending_of};
+use landfall_terminal::Printer;
+use tokio::runtime::Runtime;
 
 use flags::Flags;
 
@@ -96,7 +103,7 @@ const ABOUT: [(&str, &str); 25] = [
 
 /// Whose words are spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Voice {
+pub enum Voice {
     /// Helm's, to the byte, with its exit codes.
     Helm,
     /// Ours.
@@ -104,21 +111,34 @@ pub(crate) enum Voice {
 }
 
 /// What a verb runs in.
-pub(crate) struct World<'a> {
+pub struct World<'a> {
     /// Whose words are spoken.
-    pub(crate) voice: Voice,
+    pub voice: Voice,
     /// Where it works: directory, environment, state, the embedded cluster.
-    pub(crate) host: &'a Host,
-    /// Shows a diagnostic to the person.
-    pub(crate) show: &'a dyn Fn(&Diagnostic),
+    pub host: &'a Host,
+    /// What shows a diagnostic to the person.
+    pub printer: &'a Printer,
     /// How the program was called.
-    pub(crate) program: String,
+    pub program: String,
+    /// Starts the process's one runtime; a verb that waits for nothing never asks for it.
+    pub runtime: &'a dyn Fn() -> io::Result<Runtime>,
 }
+
+/// How long what still runs may take to end with its verb.
+const ENDING: Duration = Duration::from_millis(200);
 
 impl World<'_> {
     /// A variable of the environment.
     pub(crate) fn env(&self, name: &str) -> Option<String> {
         self.host.env.get(name).map(str::to_owned)
+    }
+
+    /// Waits for a verb's work.
+    pub(crate) fn wait_for<T>(&self, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+        let runtime = (self.runtime)()?;
+        let outcome = runtime.block_on(work);
+        runtime.shutdown_timeout(ENDING);
+        outcome
     }
 }
 
@@ -132,6 +152,8 @@ pub(crate) enum Stop {
         helm: String,
         /// The same for people.
         diagnostic: Box<Diagnostic>,
+        /// What it is, where that decides how it is told.
+        refusal: Refusal,
     },
     /// Refused before anything was begun, in our words only: the helm persona never looks so far ahead.
     Refused(Vec<Diagnostic>),
@@ -141,6 +163,18 @@ pub(crate) enum Stop {
     Missing(String),
     /// Nothing can be written to standard output any more.
     Closed,
+}
+
+/// What a refusal is, where that decides how it is told.
+pub(crate) enum Refusal {
+    /// Told as it is.
+    Plain,
+    /// The cluster that was asked first does not answer.
+    Unreachable,
+    /// The embedded cluster's server does not answer any more.
+    Lost,
+    /// Helm 4 has other words for it.
+    Otherwise(Box<four::Otherwise>),
 }
 
 impl From<ChartError> for Stop {
@@ -169,7 +203,7 @@ impl Stop {
     pub(crate) fn words(code: Code, helm: impl Into<String>) -> Self {
         let helm = helm.into();
         let diagnostic = Box::new(Diagnostic::error(code, helm.clone()));
-        Stop::Words { helm, diagnostic }
+        Stop::Words { helm, diagnostic, refusal: Refusal::Plain }
     }
 
     /// What Helm prints behind `Error: `, but that no address in it shows a password.
@@ -189,26 +223,34 @@ impl Stop {
     /// The same, behind Helm's words for what was being done.
     pub(crate) fn behind(self, doing: &str) -> Self {
         match self {
-            Stop::Words { helm, diagnostic } => Stop::Words { helm: format!("{doing}: {helm}"), diagnostic },
+            Stop::Words { helm, diagnostic, .. } => Stop::said(format!("{doing}: {helm}"), *diagnostic),
             other => other,
         }
     }
 
     /// Helm's words and ours.
     pub(crate) fn said(helm: impl Into<String>, diagnostic: Diagnostic) -> Self {
-        Stop::Words { helm: helm.into(), diagnostic: Box::new(diagnostic) }
+        Stop::Words { helm: helm.into(), diagnostic: Box::new(diagnostic), refusal: Refusal::Plain }
+    }
+
+    /// The same, and what it is.
+    pub(crate) fn being(self, kind: Refusal) -> Self {
+        match self {
+            Stop::Words { helm, diagnostic, .. } => Stop::Words { helm, diagnostic, refusal: kind },
+            other => other,
+        }
     }
 }
 
 /// A verb by name: what it is called with, and what it does.
-pub(crate) struct Verb {
+struct Verb {
     /// What is typed.
-    pub(crate) name: &'static str,
+    name: &'static str,
     run: fn(&World<'_>, &[String]) -> Result<u8, Stop>,
 }
 
 /// Helm's verbs by every name that they have.
-pub(crate) const VERBS: [Verb; 35] = [
+const VERBS: [Verb; 35] = [
     Verb { name: "template", run: template::run },
     Verb { name: "lint", run: lint::run },
     Verb { name: "show", run: show::run },
@@ -246,12 +288,17 @@ pub(crate) const VERBS: [Verb; 35] = [
     Verb { name: "help", run: |world, _| help(world) },
 ];
 
+/// Whether Helm has a verb of that name.
+pub fn is_verb(name: &str) -> bool {
+    VERBS.iter().any(|known| known.name == name)
+}
+
 /// Verbs that mean something else when `landfall` is called by its own name.
 const OWN: [&str; 10] =
     ["rollback", "history", "hist", "status", "env", "version", "help", "delete", "completion", "plugin"];
 
 /// Which voice a command line asks for and where the verb stands; `None` when the verb is not one of ours here.
-pub(crate) fn asked(arguments: &[OsString]) -> Option<(Voice, usize)> {
+pub fn asked(arguments: &[OsString]) -> Option<(Voice, usize)> {
     let name = |index: usize| arguments.get(index).and_then(|it| it.to_str());
     let program = name(0).and_then(|path| path.rsplit(['/', '\\']).next()).unwrap_or("");
     let program = program.strip_suffix(".exe").unwrap_or(program);
@@ -262,12 +309,12 @@ pub(crate) fn asked(arguments: &[OsString]) -> Option<(Voice, usize)> {
         return Some((Voice::Helm, 2));
     }
     let verb = name(1)?;
-    let ours = VERBS.iter().any(|known| known.name == verb) && !OWN.contains(&verb);
+    let ours = is_verb(verb) && !OWN.contains(&verb);
     ours.then_some((Voice::Landfall, 1))
 }
 
 /// The state directory that a command line or the environment names.
-pub(crate) fn state(env: &Env, arguments: &[OsString]) -> Option<String> {
+pub fn state(env: &Env, arguments: &[OsString]) -> Option<String> {
     let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
     let given = words.iter().enumerate().find_map(|(index, word)| match word.strip_prefix("--state") {
         Some("") => words.get(index + 1).map(|next| (*next).to_owned()),
@@ -277,8 +324,8 @@ pub(crate) fn state(env: &Env, arguments: &[OsString]) -> Option<String> {
     given.or_else(|| env.get("LANDFALL_STATE").map(str::to_owned)).filter(|state| !state.is_empty())
 }
 
-/// Runs the verb of a command line; gives the exit code.
-pub(crate) fn run(world: &World<'_>, arguments: &[OsString]) -> u8 {
+/// Runs the verb of a command line; gives the exit code, which is Helm's in Helm's voice.
+pub fn run(world: &World<'_>, arguments: &[OsString]) -> u8 {
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     // What is still to be written may find no room, and is then no success.
     let outcome =
@@ -396,22 +443,22 @@ fn tell(world: &World<'_>, stop: Stop) -> u8 {
         }
         (Voice::Landfall, Stop::Chart(error)) => {
             let diagnostic = error.diagnose();
-            (world.show)(&diagnostic);
+            world.printer.diagnostic(&diagnostic);
             if ending_of(&diagnostic) == Ending::Usage { 2 } else { 1 }
         }
         (Voice::Landfall, Stop::Words { diagnostic, .. }) => {
-            (world.show)(&diagnostic);
+            world.printer.diagnostic(&diagnostic);
             1
         }
         (Voice::Landfall, Stop::Refused(diagnostics)) => {
             for diagnostic in &diagnostics {
-                (world.show)(diagnostic);
+                world.printer.diagnostic(diagnostic);
             }
-            (world.show)(&Diagnostic::new(Severity::Info, code::NOTHING_CHANGED, "nothing was changed"));
+            world.printer.diagnostic(&Diagnostic::new(Severity::Info, code::NOTHING_CHANGED, "nothing was changed"));
             1
         }
         (Voice::Landfall, Stop::Usage(text) | Stop::Missing(text)) => {
-            (world.show)(&Diagnostic::error(code::BAD_ARGUMENTS, text));
+            world.printer.diagnostic(&Diagnostic::error(code::BAD_ARGUMENTS, text));
             2
         }
     }

@@ -15,7 +15,7 @@ use super::journal::Journal;
 use super::refusal::{Source, refuse_invalid, refuse_unserved};
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
-use super::{Stop, World, exactly, four, log, parse, template};
+use super::{Refusal, Stop, World, exactly, four, log, parse, template};
 
 use Kind::{Bool, Int};
 use Support::Works;
@@ -78,9 +78,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     })
     .map_err(|stop| match &stop {
         // Without --install nothing else is looked for before, and Helm tells it as the upgrade's failure.
-        Stop::Words { helm, .. }
-            if !flags.is("install") && helm.to_lowercase().starts_with("kubernetes cluster unreach") =>
-        {
+        Stop::Words { refusal: Refusal::Unreachable | Refusal::Lost, .. } if !flags.is("install") => {
             prefixed("UPGRADE FAILED", stop)
         }
         _ => stop,
@@ -136,7 +134,7 @@ async fn upgrade_with(
         return Err(Stop::words(code::BAD_RELEASE_NAME, format!("release name is invalid: {name}")));
     }
     if flags.is("hide-secret") && !dry_run.is_on() {
-        return Err(Stop::words(code::BAD_HELM_ARGUMENT, "Hiding Kubernetes secrets requires a dry-run mode"));
+        return Err(deploy::hidden_for_nothing());
     }
     if let Some(journal) = journal {
         session.recover(name, journal).await?;

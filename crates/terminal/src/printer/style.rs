@@ -1,17 +1,27 @@
-use landfall_terminal::{Ink, Inks};
+use crate::{Ink, Inks};
 
 /// What a piece of text means; the theme turns it into colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
+pub enum Style {
+    /// What comes.
     Added,
+    /// What goes.
     Removed,
+    /// What becomes another.
     Changed,
+    /// What is as it should be.
     Healthy,
+    /// What is not.
     Degraded,
+    /// What is on its way.
     Progressing,
+    /// What matters less.
     Muted,
+    /// What matters most.
     Strong,
+    /// What can be typed or opened.
     Literal,
+    /// What wants attention.
     Warning,
 }
 

@@ -15,6 +15,42 @@ pub(super) enum Level {
     Error,
 }
 
+/// How Helm 4 tells of a refusal that Helm 3 tells otherwise.
+#[derive(Debug)]
+pub(super) struct Otherwise {
+    words: String,
+    /// A line of the log in front of it, and the error that it names.
+    logged: Option<(String, Option<String>)>,
+}
+
+impl Otherwise {
+    /// In other words.
+    pub(super) fn said(words: impl Into<String>) -> Self {
+        Otherwise { words: words.into(), logged: None }
+    }
+
+    /// In other words, which its log tells of too.
+    pub(super) fn logged(words: impl Into<String>) -> Self {
+        let words = words.into();
+        Otherwise { logged: Some((words.clone(), None)), words }
+    }
+
+    /// One of an installation's first checks has failed.
+    pub(super) fn check(check: &str, words: &str) -> Self {
+        let failed = format!("{check} failed");
+        Otherwise { words: format!("{failed}: {words}"), logged: Some((failed, Some(words.to_owned()))) }
+    }
+
+    /// What Helm 4 prints behind `Error: `, once its log has the line.
+    pub(super) fn told(self) -> String {
+        if let Some((line, error)) = &self.logged {
+            let named: Vec<(&str, &str)> = error.iter().map(|words| ("error", words.as_str())).collect();
+            log(Level::Error, line, &named);
+        }
+        self.words
+    }
+}
+
 /// Flags that Helm 4 takes for the last time: of which verb, and what it says of them (pkg/cmd, `MarkDeprecated`).
 const DEPRECATED: &[(&[&str], &str, &str)] = &[
     (&["install", "template", "upgrade"], "atomic", "use --rollback-on-failure instead"),
