@@ -54,8 +54,13 @@ impl Cli {
     /// Clap's, as it would be with the whole tree: help that was asked for, or what is wrong.
     pub(crate) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
         let whole = || Self::from_arg_matches(&Self::whole().try_get_matches_from(arguments)?);
-        // Help is told from the whole tree in any case: the part would be built for nothing.
-        if arguments.iter().any(|argument| argument == "-h" || argument == "--help") {
+        let is_help = |argument: &OsString| argument == "-h" || argument == "--help";
+        // What lists the verbs needs no more of them than their names and what they are for.
+        if arguments.get(1).is_some_and(is_help) {
+            return Self::try_parse_from(arguments);
+        }
+        // Other help is told from the whole tree in any case: the part would be built for nothing.
+        if arguments.iter().any(is_help) {
             return whole();
         }
         Self::try_parse_from(arguments).or_else(|_| whole())
