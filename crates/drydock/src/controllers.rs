@@ -1,7 +1,7 @@
 //! The simulated controllers, scheduler and kubelet.
 //!
 //! ```text
-//! World ── events since the last step ──► routes ──► queue ──► reconcile(object) ──► writes to the World
+//! World ── events since the last step ──► roll ──► queue ──► reconcile(object) ──► writes to the World
 //!                                                     ▲               │
 //!                                        timers ──────┴── look again at an instant
 //! ```
@@ -30,21 +30,24 @@ mod history;
 mod ingress_status;
 mod job;
 pub(crate) mod kind;
+mod loops;
 mod namespaces;
 mod nodes;
+mod orphans;
 mod pod_control;
 pub(crate) mod pods;
 mod queue;
 mod quota;
 mod replica_set;
 mod revision;
+mod roll;
 mod rollout;
-mod routes;
 pub(crate) mod selector;
 mod signer;
 mod stateful_set;
 mod storage;
 pub(crate) mod usages;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -171,8 +174,8 @@ impl Controllers {
         if generation != self.behaviour_seen {
             self.behaviour_seen = generation;
             self.kubelet.forget_probes();
-            routes::players(world, &mut self.queue);
-            routes::operated(world, &mut self.queue);
+            roll::players(world, &mut self.queue);
+            roll::operated(world, &mut self.queue);
         }
         if self.sweep_at <= now {
             // Only in passing, so that an idle cluster's virtual time does not jump for the sake of old events.
@@ -204,7 +207,7 @@ impl Controllers {
             return;
         }
         let Some(events) = since.and_then(|version| world.events_since(version).ok()) else {
-            routes::everything(world, &mut self.queue);
+            roll::everything(world, &mut self.queue);
             return;
         };
         let (mut play_changed, mut record_changed) = (false, false);
@@ -222,13 +225,13 @@ impl Controllers {
             if self.plane.operators == Operators::UntilReal {
                 self.attendance.see(event);
             }
-            routes::event(world, event, &mut self.queue);
+            roll::event(world, event, &mut self.queue);
         }
         if play_changed {
             self.read_play(world);
         }
         if record_changed && self.attendance.read(world) {
-            routes::operated(world, &mut self.queue);
+            roll::operated(world, &mut self.queue);
         }
     }
 

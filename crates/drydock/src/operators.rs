@@ -59,6 +59,11 @@ pub(crate) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8
 /// All operators that are simulated, in the order in which they are told.
 pub(crate) const ALL: &[Twin] = &[cert_manager::TWIN, sealed_secrets::TWIN, mariadb::TWIN, traefik::TWIN];
 
+/// Whether an operator looks at others of its objects again after a change of this resource's.
+pub(crate) fn wakes_operators(resource: &str) -> bool {
+    ALL.iter().flat_map(|twin| twin.wakes).any(|wake| wake.after.contains(&resource))
+}
+
 impl PartialEq for Twin {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

@@ -5,7 +5,23 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, Outcome};
 use super::fields::{child, condition, label, list, text};
-use super::kind::{API_SERVICE, ENDPOINT_SLICE, SERVICE};
+use super::kind::{API_SERVICE, ENDPOINT_SLICE, ENDPOINTS, SERVICE};
+use super::loops::{After, Call, Loop, Wake};
+use super::queue::Role;
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop {
+    role: Role::ApiService,
+    kinds: &[API_SERVICE],
+    wakes: &[Wake { after: After::These(&[SERVICE.id, ENDPOINTS.id, ENDPOINT_SLICE.id]), queue: reachable }],
+};
+
+/// Whether an API answers follows from its service and that one's slices.
+fn reachable(call: &mut Call<'_>) {
+    if call.resource() != ENDPOINTS.id || call.is_deleted() {
+        call.look_at_all(&API_SERVICE, "");
+    }
+}
 
 /// Writes one APIService's condition. That somebody answers there is taken for granted, as with every simulated probe.
 pub(super) fn reconcile(desk: &mut Desk<'_>, name: &str) -> Result<Outcome, Status> {

@@ -17,14 +17,26 @@ use self::metrics::{Proposal, Refusal, Scaled};
 use super::conditions::{self, Condition};
 use super::desk::{Desk, EventType, Found, Outcome, earliest};
 use super::fields::{child, created, deleting, instant, int, list, text, uid};
-use super::kind::{AUTOSCALER, Kind, POD};
+use super::kind::{AUTOSCALER, DEPLOYMENT, Kind, POD, REPLICATION_CONTROLLER, STATEFUL_SET};
+use super::loops::{After, Loop, Wake};
 use super::pods::is_terminated;
+use super::queue::Role;
 use super::rollout::wanted;
 use super::selector;
 use crate::behaviour::Behaviour;
 
 /// How often the scale changes at most.
 const PERIOD: SignedDuration = SignedDuration::from_secs(15);
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop {
+    role: Role::Autoscaler,
+    kinds: &[AUTOSCALER],
+    wakes: &[Wake {
+        after: After::These(&[DEPLOYMENT.id, STATEFUL_SET.id, REPLICATION_CONTROLLER.id]),
+        queue: |call| call.look_at_all(&AUTOSCALER, call.object().namespace()),
+    }],
+};
 
 /// Looks at one autoscaler.
 pub(super) fn reconcile(

@@ -8,10 +8,35 @@ use serde_json::{Value, json};
 use super::conditions::{self, Condition};
 use super::desk::{Desk, EventType, Found, Outcome};
 use super::fields::{child, controller_of, count, deleting, text};
-use super::kind::{BUDGET, DEPLOYMENT, Kind, POD, REPLICA_SET};
+use super::kind::{BUDGET, DEPLOYMENT, Kind, POD, REPLICA_SET, REPLICATION_CONTROLLER, STATEFUL_SET};
+use super::loops::{After, Call, Loop, Wake};
 use super::pods::{is_ready, is_terminated};
+use super::queue::Role;
 use super::rollout::{Rounding, scaled, wanted};
 use super::selector;
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop {
+    role: Role::Budget,
+    kinds: &[BUDGET],
+    wakes: &[
+        Wake { after: After::These(&[POD.id]), queue: of_pod },
+        Wake {
+            after: After::These(&[DEPLOYMENT.id, STATEFUL_SET.id, REPLICATION_CONTROLLER.id]),
+            queue: |call| call.look_at_all(&BUDGET, call.object().namespace()),
+        },
+    ],
+};
+
+/// A pod that it counts, or did.
+fn of_pod(call: &mut Call<'_>) {
+    let namespace = call.object().namespace();
+    for budget in call.world.list(BUDGET.qualified(), Some(namespace)) {
+        if call.states().any(|state| selector::matches(budget.pointer("/spec/selector"), state)) {
+            call.look_at(&BUDGET, namespace, budget.name());
+        }
+    }
+}
 
 /// Recounts one budget.
 pub(super) fn reconcile(desk: &mut Desk<'_>, namespace: &str, name: &str) -> Result<Outcome, Status> {

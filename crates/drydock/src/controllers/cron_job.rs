@@ -13,10 +13,15 @@ use super::fields::{
 };
 use super::job::finished;
 use super::kind::{CRON_JOB, JOB};
+use super::loops::Loop;
+use super::queue::Role;
 
 const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 /// Missed runs after which somebody should look.
 const TOO_MANY: usize = 100;
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop { role: Role::CronJob, kinds: &[CRON_JOB], wakes: &[] };
 
 /// Brings one cron job up to date.
 pub(super) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Outcome, Status> {

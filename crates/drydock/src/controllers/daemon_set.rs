@@ -13,9 +13,11 @@ use super::fields::{
 };
 use super::history;
 use super::kind::{DAEMON_SET, NODE, POD};
-use super::pod_control;
+use super::loops::{After, Loop, Wake};
 use super::pods::{available_at, is_available, is_ready, is_terminated};
+use super::queue::Role;
 use super::rollout::{Rounding, scaled};
+use super::{orphans, pod_control};
 use crate::scheduler::{matches_node_selection, tolerates};
 
 const REVISION_LABEL: &str = "controller-revision-hash";
@@ -45,6 +47,16 @@ struct Wish {
     run: bool,
     keep: bool,
 }
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop {
+    role: Role::DaemonSet,
+    kinds: &[DAEMON_SET],
+    wakes: &[
+        Wake { after: After::These(&[POD.id]), queue: |call| orphans::adopting(call, &DAEMON_SET) },
+        Wake { after: After::These(&[NODE.id]), queue: |call| call.look_at_all(&DAEMON_SET, "") },
+    ],
+};
 
 /// Brings one daemon set a step further.
 pub(super) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Outcome, Status> {

@@ -8,11 +8,14 @@ use landfall_apiserver::{Status, rfc3339};
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Found, Outcome};
-use super::fields::{annotation, child, condition, deleting, is_controlled_by, text, truth};
-use super::kind::{DEPLOYMENT, POD};
+use super::fields::{annotation, child, condition, controller_of, deleting, is_controlled_by, text, truth};
+use super::kind::{DEPLOYMENT, POD, REPLICA_SET};
+use super::loops::{After, Call, Loop, Wake};
 use super::pods::is_terminated;
+use super::queue::Role;
 use super::revision::DESIRED_REPLICAS;
 use super::rollout::{is_rolling, wanted};
+use super::selector;
 
 /// A deployment with its replica sets, as one reconciliation sees them.
 struct Rollout {
@@ -21,6 +24,44 @@ struct Rollout {
     new: Option<Value>,
     /// All others, in the order found.
     old: Vec<Value>,
+}
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop {
+    role: Role::Deployment,
+    kinds: &[DEPLOYMENT],
+    wakes: &[
+        Wake { after: After::These(&[REPLICA_SET.id]), queue: adopting },
+        Wake { after: After::These(&[POD.id]), queue: freed },
+    ],
+};
+
+/// An orphaned set may be one of its own.
+fn adopting(call: &mut Call<'_>) {
+    let set = call.object();
+    if controller_of(set).is_some() {
+        return;
+    }
+    for deployment in call.world.list(DEPLOYMENT.qualified(), Some(set.namespace())) {
+        if selector::matches(deployment.pointer("/spec/selector"), set) {
+            call.look_at(&DEPLOYMENT, set.namespace(), deployment.name());
+        }
+    }
+}
+
+/// A deployment may wait for a pod of an old set that is gone now.
+fn freed(call: &mut Call<'_>) {
+    let pod = call.object();
+    if !call.is_deleted() && !is_terminated(pod) {
+        return;
+    }
+    let Some(set) = controller_of(pod).filter(|owner| text(owner, "/kind") == REPLICA_SET.kind) else { return };
+    let Some(set) = call.world.find(REPLICA_SET.qualified(), pod.namespace(), text(set, "/name")) else { return };
+    for owner in set.owner_references() {
+        if text(owner, "/kind") == DEPLOYMENT.kind {
+            call.look_at(&DEPLOYMENT, pod.namespace(), text(owner, "/name"));
+        }
+    }
 }
 
 /// Brings one deployment a step further.

@@ -9,13 +9,49 @@ use serde_json::{Map, Value, json};
 
 use super::desk::{Desk, Found, Outcome};
 use super::fields::{child, deleting, label, list, map, name, namespace, set_label, text, truth};
-use super::kind::{ENDPOINTS, NODE, POD, SERVICE};
+use super::kind::{ENDPOINT_SLICE, ENDPOINTS, NODE, POD, SERVICE};
+use super::loops::{After, Call, Loop, Wake};
 use super::pods::{is_ready, is_terminated};
+use super::queue::Role;
 use super::selector;
 use crate::kubelet::port_number;
 
 const HEADLESS: &str = "service.kubernetes.io/headless";
 const MANAGED_BY: &str = "endpoints.kubernetes.io/managed-by";
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop {
+    role: Role::Service,
+    kinds: &[SERVICE],
+    wakes: &[
+        Wake { after: After::These(&[POD.id]), queue: of_pod },
+        Wake { after: After::These(&[ENDPOINTS.id, ENDPOINT_SLICE.id]), queue: of_endpoints },
+    ],
+};
+
+/// A pod that a service selects, or did.
+fn of_pod(call: &mut Call<'_>) {
+    let namespace = call.object().namespace();
+    for service in call.world.list(SERVICE.qualified(), Some(namespace)) {
+        let wanted = service.pointer("/spec/selector").and_then(Value::as_object);
+        if call.states().any(|state| selector::map_matches(wanted, state)) {
+            call.look_at(&SERVICE, namespace, service.name());
+        }
+    }
+}
+
+/// As on the real control plane, endpoints that a person writes stay; only where they go, they are made anew.
+fn of_endpoints(call: &mut Call<'_>) {
+    let object = call.object();
+    let service = if call.resource() == ENDPOINTS.id {
+        object.name()
+    } else {
+        object.label(slices::SERVICE_NAME).unwrap_or_default()
+    };
+    if call.resource() != ENDPOINTS.id || call.is_deleted() {
+        call.look_at(&SERVICE, object.namespace(), service);
+    }
+}
 
 /// Brings what belongs to one service in line with its pods.
 pub(super) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Outcome, Status> {

@@ -1,10 +1,12 @@
 //! The garbage collector: dependents go after their owners, before them, or stay (`pkg/controller/garbagecollector`).
 
-use landfall_apiserver::{DeleteOptions, ObjectRef, Part, Propagation, Status};
+use landfall_apiserver::{DeleteOptions, ObjectRef, Part, Propagation, Status, Stored, World};
 use serde_json::Value;
 
 use super::desk::{Desk, EventType, Found, Outcome};
 use super::fields::{deleting, has_finalizer, list, namespace, remove, remove_finalizer, text, truth, uid};
+use super::loops::{After, Call, Loop, Wake};
+use super::queue::{Queue, Role};
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
@@ -18,6 +20,45 @@ enum Owner {
     Gone,
     /// It waits for its dependents to go first.
     Waiting,
+}
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop =
+    Loop { role: Role::Garbage, kinds: &[], wakes: &[Wake { after: After::Any, queue: collectable }] };
+
+/// What goes or has owners is looked at, and so is what waits for it: its dependents, and an owner that goes after them.
+fn collectable(call: &mut Call<'_>) {
+    let object = call.object();
+    if !call.is_deleted() {
+        if is_concerned(object) {
+            call.look_at_ref(call.event.object_ref.clone());
+        }
+        return;
+    }
+    for dependent in call.world.dependents(object.uid()) {
+        call.look_at_ref(dependent.clone());
+    }
+    for owner in object.owner_references() {
+        let group = text(owner, "/apiVersion").split_once('/').map_or("", |(group, _)| group);
+        let Some(resource) = call.world.registry().stores_kind(group, text(owner, "/kind")) else { continue };
+        let namespace = if resource.is_namespaced() { object.namespace() } else { "" }.to_owned();
+        let name = text(owner, "/name").to_owned();
+        call.look_at_ref(ObjectRef { resource: resource.id.clone(), namespace, name });
+    }
+}
+
+fn is_concerned(object: &Stored) -> bool {
+    deleting(object) || !object.owner_references().is_empty()
+}
+
+/// Queues all that goes or has owners.
+pub(super) fn everything(world: &World, queue: &mut Queue) {
+    for resource in world.registry().all_stored() {
+        for object in world.list(&resource.id, None).filter(|object| is_concerned(object)) {
+            let (namespace, name) = (object.namespace().to_owned(), object.name().to_owned());
+            queue.push(Role::Garbage, ObjectRef { resource: resource.id.clone(), namespace, name });
+        }
+    }
 }
 
 /// Looks at one object: as an owner that goes, and as a dependent of owners.

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, Found, Outcome};
 use super::fields::{child, deleting, list, text};
-use super::kind::{INGRESS, INGRESS_CLASS, NODE};
+use super::kind::{INGRESS, INGRESS_CLASS, NODE, SERVICE};
+use super::loops::{After, Loop, Wake};
+use super::queue::Role;
 use crate::operators::standing::class;
 
 /// Whether an ingress is served here: it names no class, or one that there is.
@@ -13,6 +15,19 @@ pub(crate) fn is_served(ingress: &Value, class_exists: impl Fn(&str) -> bool) ->
     let class = class(ingress);
     class.is_empty() || class == "traefik" || class_exists(class)
 }
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop {
+    role: Role::Ingress,
+    kinds: &[INGRESS],
+    wakes: &[
+        Wake {
+            after: After::These(&[SERVICE.id]),
+            queue: |call| call.look_at_all(&INGRESS, call.object().namespace()),
+        },
+        Wake { after: After::These(&[INGRESS_CLASS.id]), queue: |call| call.look_at_all(&INGRESS, "") },
+    ],
+};
 
 /// Writes one ingress's address.
 pub(super) fn reconcile(desk: &mut Desk<'_>, namespace: &str, name: &str) -> Result<Outcome, Status> {

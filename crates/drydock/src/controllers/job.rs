@@ -15,8 +15,10 @@ use super::fields::{
     set_count, text, truth,
 };
 use super::kind::{JOB, POD};
+use super::loops::{After, Loop, Wake};
 use super::pods::{is_active, is_ready, is_terminating, victim_order};
-use super::{claims, pod_control};
+use super::queue::Role;
+use super::{claims, orphans, pod_control};
 use indexes::Indexes;
 
 /// The finalizer that keeps a pod until it has been counted.
@@ -36,6 +38,13 @@ struct Work {
     again: Option<Timestamp>,
     indexes: Option<Indexes>,
 }
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop {
+    role: Role::Job,
+    kinds: &[JOB],
+    wakes: &[Wake { after: After::These(&[POD.id]), queue: |call| orphans::adopting(call, &JOB) }],
+};
 
 /// Brings one job a step further (`syncJob`).
 pub(super) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Outcome, Status> {

@@ -7,9 +7,41 @@ use super::conditions::{self, Condition};
 use super::desk::{Desk, Found, Outcome};
 use super::fields::{child, deleting, list, text};
 use super::kind::{CONFIG_MAP, NAMESPACE, SERVICE_ACCOUNT};
+use super::loops::{After, Call, Loop, Wake};
+use super::queue::Role;
 
 /// What is deleted before all else, so that nothing is made anew meanwhile; pods go before what they need.
 const FIRST: [&str; 1] = ["pods"];
+
+/// The ConfigMap by which pods trust the API server.
+const ROOT_CERTIFICATE: &str = "kube-root-ca.crt";
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop {
+    role: Role::Namespace,
+    kinds: &[NAMESPACE],
+    wakes: &[
+        Wake { after: After::Any, queue: emptied },
+        Wake { after: After::These(&[CONFIG_MAP.id, SERVICE_ACCOUNT.id]), queue: furnishings },
+    ],
+};
+
+/// A namespace that goes may be empty now.
+fn emptied(call: &mut Call<'_>) {
+    let namespace = call.object().namespace();
+    let goes = || call.world.find(NAMESPACE.qualified(), "", namespace).is_some_and(|found| found.is_deleting());
+    if !namespace.is_empty() && call.is_deleted() && goes() {
+        call.look_at(&NAMESPACE, "", namespace);
+    }
+}
+
+/// What every namespace has may be gone.
+fn furnishings(call: &mut Call<'_>) {
+    let object = call.object();
+    if call.resource() == SERVICE_ACCOUNT.id || object.name() == ROOT_CERTIFICATE {
+        call.look_at(&NAMESPACE, "", object.namespace());
+    }
+}
 
 /// Furnishes one namespace, or empties it.
 pub(super) fn reconcile(desk: &mut Desk<'_>, name: &str) -> Result<Outcome, Status> {
@@ -25,13 +57,13 @@ fn furnish(desk: &mut Desk<'_>, name: &str) -> Result<Outcome, Status> {
         tolerate(desk.create(&SERVICE_ACCOUNT, account))?;
     }
     let certificate = desk.world().settings().authority.clone();
-    match desk.get(&CONFIG_MAP, name, "kube-root-ca.crt") {
+    match desk.get(&CONFIG_MAP, name, ROOT_CERTIFICATE) {
         None => {
             let config = json!({
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
                 "metadata": {
-                    "name": "kube-root-ca.crt",
+                    "name": ROOT_CERTIFICATE,
                     "namespace": name,
                     "annotations": {"kubernetes.io/description":
                         "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints \

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::desk::{Desk, Found, Outcome};
 use super::fields::{child, condition, name, namespace, text, uid};
 use super::kind::{NODE, POD};
+use super::loops::{After, Call, Loop, Wake};
+use super::queue::Role;
 
 /// A node of the embedded cluster; by default one with 4 CPU, 8 GiB and room for 110 pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +54,18 @@ pub(super) type Missing = BTreeMap<String, Timestamp>;
 
 /// How long a node may be missing before its pods go (`pkg/controller/podgc`).
 const QUARANTINE: SignedDuration = SignedDuration::from_secs(40);
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop =
+    Loop { role: Role::Node, kinds: &[NODE], wakes: &[Wake { after: After::These(&[POD.id]), queue: of_pod }] };
+
+/// A pod may be on a node that is not there any more.
+fn of_pod(call: &mut Call<'_>) {
+    let node = text(call.object(), "/spec/nodeName");
+    if !node.is_empty() && !call.is_deleted() && call.world.find(NODE.qualified(), "", node).is_none() {
+        call.look_at(&NODE, "", node);
+    }
+}
 
 /// Keeps one node's conditions; without the node, lets its pods go.
 pub(super) fn reconcile(desk: &mut Desk<'_>, missing: &mut Missing, node_name: &str) -> Result<Outcome, Status> {

@@ -9,8 +9,22 @@ use serde_json::{Map, Value, json};
 use super::desk::{Desk, Found, Outcome};
 use super::fields::{deleting, int, list, map, text};
 use super::kind::{CLAIM, POD, QUOTA, SERVICE};
+use super::loops::{After, Call, Loop, Wake};
 use super::pods::is_terminated;
+use super::queue::Role;
 use crate::scheduler::{amount, demand};
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop =
+    Loop { role: Role::Quota, kinds: &[QUOTA], wakes: &[Wake { after: After::Any, queue: of_namespace }] };
+
+/// What is in a namespace counts.
+fn of_namespace(call: &mut Call<'_>) {
+    let namespace = call.object().namespace();
+    if !namespace.is_empty() {
+        call.look_at_all(&QUOTA, namespace);
+    }
+}
 
 /// Recounts one quota.
 pub(super) fn reconcile(desk: &mut Desk<'_>, namespace: &str, name: &str) -> Result<Outcome, Status> {

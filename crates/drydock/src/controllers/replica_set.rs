@@ -9,13 +9,29 @@ use super::claims;
 use super::conditions::{self, Condition};
 use super::desk::{Desk, Found, Outcome, earliest};
 use super::fields::{condition, count, deleting, is_controlled_by, map, namespace, set_count, text};
-use super::kind::{Kind, POD, REPLICA_SET};
-use super::pod_control;
+use super::kind::{Kind, POD, REPLICA_SET, REPLICATION_CONTROLLER};
+use super::loops::{After, Loop, Wake};
 use super::pods::{available_at, is_active, is_available, is_ready, is_terminating, victim_order};
+use super::queue::Role;
 use super::rollout::wanted;
+use super::{orphans, pod_control};
 
 /// The most pods made or removed in one go.
 const BURST: usize = 500;
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop {
+    role: Role::ReplicaSet,
+    kinds: &[REPLICA_SET],
+    wakes: &[Wake { after: After::These(&[POD.id]), queue: |call| orphans::adopting(call, &REPLICA_SET) }],
+};
+
+/// The same of the kind before it.
+pub(super) const OLD_LOOP: Loop = Loop {
+    role: Role::ReplicationController,
+    kinds: &[REPLICATION_CONTROLLER],
+    wakes: &[Wake { after: After::These(&[POD.id]), queue: |call| orphans::adopting(call, &REPLICATION_CONTROLLER) }],
+};
 
 /// Brings one replica set (or replication controller) to its size and writes what it sees.
 pub(super) fn reconcile(desk: &mut Desk<'_>, kind: &Kind, namespace_: &str, name: &str) -> Result<Outcome, Status> {

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::desk::{Desk, Found, Outcome};
 use super::fields::{child, condition, int, list, text};
 use super::kind::SIGNING_REQUEST;
+use super::loops::Loop;
+use super::queue::Role;
 use super::usages::{Usages, meaning};
 
 /// How long a certificate is good when less is not asked for (`--cluster-signing-duration`).
@@ -22,6 +24,9 @@ const SHORTEST: SignedDuration = SignedDuration::from_mins(10);
 const BACKDATE: SignedDuration = SignedDuration::from_mins(5);
 /// A life that is shorter than this is not shortened by the backdating.
 const SHORT: SignedDuration = SignedDuration::from_hours(8);
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop { role: Role::Signer, kinds: &[SIGNING_REQUEST], wakes: &[] };
 
 /// Signs a request that is approved and names a signer of the control plane's own.
 pub(super) fn reconcile(desk: &mut Desk<'_>, credentials: &Credentials, name: &str) -> Result<Outcome, Status> {

@@ -12,9 +12,11 @@ use super::desk::{Desk, EventType, Found, Outcome, earliest};
 use super::fields::{count, deleting, int, label, name, namespace, set_count, text};
 use super::history;
 use super::kind::{CLAIM, POD, STATEFUL_SET};
-use super::pod_control;
+use super::loops::{After, Loop, Wake};
 use super::pods::{available_at, is_available, is_ready};
+use super::queue::Role;
 use super::rollout::wanted;
+use super::{orphans, pod_control};
 
 pub(super) use identity::ordinal;
 
@@ -53,6 +55,19 @@ enum Next {
     GoOn,
     Wait,
 }
+
+/// What it looks after, and what wakes it.
+pub(super) const LOOP: Loop = Loop {
+    role: Role::StatefulSet,
+    kinds: &[STATEFUL_SET],
+    wakes: &[
+        Wake { after: After::These(&[POD.id]), queue: |call| orphans::adopting(call, &STATEFUL_SET) },
+        Wake {
+            after: After::These(&[CLAIM.id]),
+            queue: |call| call.look_at_all(&STATEFUL_SET, call.object().namespace()),
+        },
+    ],
+};
 
 /// Brings one stateful set a step further.
 pub(super) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> Result<Outcome, Status> {

@@ -1,7 +1,7 @@
 //! Claims and volumes: made by a simulated local-path provisioner, bound, protected, given back
 //! (`pkg/controller/volume/persistentvolume`, `pvcprotection`).
 
-use landfall_apiserver::Status;
+use landfall_apiserver::{Change, Status, Stored};
 use serde_json::{Value, json};
 
 use super::desk::{Agent, Desk, EventType, Found, Outcome};
@@ -10,7 +10,9 @@ use super::fields::{
     truth, uid,
 };
 use super::kind::{CLAIM, POD, STORAGE_CLASS, VOLUME};
+use super::loops::{After, Call, Loop, Wake};
 use super::pods::is_terminated;
+use super::queue::Role;
 use super::selector;
 use crate::behaviour::Behaviour;
 use crate::scheduler::{amount, claims_of, selected_node, waits_for_consumer};
@@ -18,6 +20,51 @@ use crate::scheduler::{amount, claims_of, selected_node, waits_for_consumer};
 const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
 const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
 const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
+
+/// What looks after claims, and what wakes it.
+pub(super) const CLAIMS: Loop = Loop {
+    role: Role::Claim,
+    kinds: &[CLAIM],
+    wakes: &[
+        Wake { after: After::These(&[VOLUME.id, STORAGE_CLASS.id]), queue: bindable },
+        Wake { after: After::These(&[POD.id]), queue: used },
+    ],
+};
+
+/// What looks after volumes, and what wakes it.
+pub(super) const VOLUMES: Loop = Loop {
+    role: Role::Volume,
+    kinds: &[VOLUME],
+    wakes: &[Wake { after: After::These(&[CLAIM.id]), queue: |call| call.look_at_all(&VOLUME, "") }],
+};
+
+/// There may be a volume for a claim now, or its own is another.
+fn bindable(call: &mut Call<'_>) {
+    for claim in call.world.list(CLAIM.qualified(), None) {
+        if text(claim, "/status/phase") != "Bound" || call.resource() == VOLUME.id {
+            call.look_at(&CLAIM, claim.namespace(), claim.name());
+        }
+    }
+}
+
+/// A pod came, was given to a node or went: its claims may be bound for it, or deleted at last.
+fn used(call: &mut Call<'_>) {
+    let pod = call.object();
+    let node = |state: &Stored| text(state, "/spec/nodeName").to_owned();
+    let scheduled = call.event.previous.as_ref().is_some_and(|before| node(before) != node(pod));
+    if !call.is_deleted() && !is_terminated(pod) && !scheduled && call.event.change != Change::Added {
+        return;
+    }
+    for volume in list(pod, "/spec/volumes") {
+        let claim = text(volume, "/persistentVolumeClaim/claimName");
+        if !claim.is_empty() {
+            call.look_at(&CLAIM, pod.namespace(), claim);
+        }
+        if volume.get("ephemeral").is_some() {
+            call.look_at(&CLAIM, pod.namespace(), &format!("{}-{}", pod.name(), text(volume, "/name")));
+        }
+    }
+}
 
 /// Brings one claim towards a volume, or lets it go.
 pub(super) fn reconcile_claim(

@@ -13,7 +13,7 @@ use super::super::kind::ENDPOINT_SLICE;
 use super::super::pods::is_ready;
 use super::{belongs, hostname, labels_of, mark_headless, protocol, settle, target, target_port};
 
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
+pub(super) const SERVICE_NAME: &str = "kubernetes.io/service-name";
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 const MANAGER: &str = "endpointslice-controller.k8s.io";
 const MOST: usize = 100;
