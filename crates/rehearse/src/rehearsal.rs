@@ -1,22 +1,24 @@
 //! The rehearsal itself: stand the cluster as it is, deliver the change on forks of it, examine everything.
 
+mod ground;
+mod running;
+mod verdict;
+
+use ground::Ground;
 use jiff::civil::Date;
-use landfall_chart::{Operation, Tracing};
-use landfall_delivery::{Candidate, CheckResult, HookRuns, Outcome, References, Tries, Turn, UpOptions, Verdict};
-use landfall_diag::{Diagnostic, Finding, ObjectName, Witness, code};
-use landfall_drydock::{NodeSpec, Play};
-use landfall_object::{Assumption, Object, Simulated};
+use landfall_delivery::{Candidate, CheckResult, UpOptions};
+use landfall_diag::{Diagnostic, Finding, code};
+use landfall_drydock::NodeSpec;
+use landfall_object::Object;
 use landfall_project::{Environment, ProjectFile};
-use landfall_rules::{
-    Blame, ClusterFacts, DesiredUnit, Examination, Fingerprints, Inventory, Known, Rule, Start, Subject, conclude,
-    demand,
-};
+use landfall_rules::{Blame, ClusterFacts, DesiredUnit, Examination, Inventory, Rule, Start, Subject, conclude};
 use landfall_source::SourceTree;
+use running::Running;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use verdict::{one_cause, report, unsimulated};
 
 use crate::impact::Impact;
-use crate::nodes::{self, Labels, Origin};
 use crate::snapshot::Snapshot;
 use crate::stage::{Attempt, Stage};
 use crate::study::{self, Conditions};
@@ -57,6 +59,13 @@ pub struct Request<'a> {
     pub options: UpOptions,
     /// Ends the rehearsal early.
     pub stop: CancellationToken,
+}
+
+impl<'a> Request<'a> {
+    /// The environment as it is declared.
+    fn declared(&self) -> Option<&'a Environment> {
+        self.environment.map(|(_, environment)| environment)
+    }
 }
 
 /// What runs before the change.
@@ -150,152 +159,113 @@ pub fn rehearse(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
 }
 
 async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
-    let play = |environment: Option<&Environment>, faults: &[String]| {
-        landfall_host::declared_play(environment, faults).and_then(|play| Play::parse(&play)).map_err(|error| {
-            vec![
-                Diagnostic::error(code::UNREADABLE_PLAY, "what containers are declared to do cannot be read")
-                    .note(error.to_string()),
-            ]
-        })
-    };
-    let declared = request.environment.map(|(_, environment)| environment);
-    let quiet = play(declared, &[])?;
-    let faulty = play(declared, request.faults)?;
-    let offline = Conditions::offline();
-    let head = first_look(request.head, &offline);
-    let base = match &request.from {
-        From::Base { candidates, .. } => first_look(candidates, &offline),
-        _ => Vec::new(),
-    };
-    let delivered: Vec<&Object> = head.iter().chain(&base).collect();
-    let labels = Labels::asked(delivered.iter().copied());
-    let nodes = match request.nodes.as_slice() {
-        [] => labels.on(nodes::holding(demand(head.iter()).max(demand(base.iter()))), Origin::Assumed),
-        given => labels.on(given.to_vec(), Origin::Given),
-    };
-    let mut empty = Stage::empty(nodes, quiet).await?;
-    empty.notes.extend(labels.told());
-    empty.make_room(delivered.iter().copied()).await?;
-    empty.assume_classes(&delivered).await?;
-
-    let mut trials = Vec::new();
-    let mut notes: Vec<String> = request.told_besides.clone();
-    let mut before = empty.inventory();
-    let mut base_units = None;
-    let mut made = Vec::new();
-    let mut cluster = ClusterFacts::assumed();
-    if !request.nodes.is_empty() {
-        cluster.nodes = Known::Live;
-    }
-    let running = match &request.from {
-        From::Empty => None,
-        From::Base { revision, candidates, environment } => {
-            let play = play(*environment, &[])?;
-            let options = UpOptions { revision: revision.clone(), ..request.options.clone() };
-            let mut stage = empty.fork(Some(play.clone()));
-            let stood = stage.attempt(&base_attempt(candidates, &options, &request.stop)).await?;
-            if !stood.would_deliver() {
-                // It runs all the same, or nobody would change it: on a cluster with a past.
-                stage = empty.fork(Some(play));
-                stage.stand(&base_attempt(candidates, &put_there(options), &request.stop)).await?;
-                notes.push(format!(
-                    "{revision} does not install on an empty cluster ({}): what it delivers was put there without its \
-                     hooks",
-                    first_words(&stood)
-                ));
-            }
-            stage.rest().await?;
-            base_units = study::study(candidates, &offline).ok();
-            Some((stage, Start::Revision(revision.clone())))
-        }
-        From::Cluster(snapshot) => {
-            cluster.known = Known::Live;
-            cluster.nodes = Known::Live;
-            cluster.version.clone_from(&snapshot.version);
-            cluster.fingerprints = snapshot.fingerprints.clone();
-            notes.extend(snapshot.unread.iter().map(|kind| format!("not read of the cluster: {kind}")));
-            Some((
-                Stage::of(snapshot, request.head, play(declared, &[])?).await?,
-                Start::Cluster(snapshot.name.clone()),
-            ))
-        }
-    };
-    let attempt = |start| Attempt {
-        start,
-        candidates: request.head,
-        environment: declared,
-        options: &request.options,
-        stop: &request.stop,
-    };
-    if let Some((stage, start)) = running {
-        before = stage.inventory();
-        let mut fork = stage.fork(Some(faulty.clone()));
-        trials.push(fork.attempt(&attempt(start)).await?);
-        made.push(fork.inventory());
-        notes.extend(fork.notes);
-    }
-    if trials.is_empty() || request.first_install == FirstInstall::Tried {
-        let mut fork = empty.fork(Some(faulty.clone()));
-        trials.push(fork.attempt(&attempt(Start::Empty)).await?);
-        made.push(fork.inventory());
-        notes.extend(fork.notes);
-    }
-    let seen: Vec<&Object> = head.iter().chain(before.iter()).chain(made.iter().flat_map(Inventory::iter)).collect();
-    let whole = if trials.iter().all(Trial::would_deliver) { Seen::Everything } else { Seen::Declared };
-    let unmet = unmet(&faulty.faults, &seen, whole);
-    if !unmet.is_empty() {
-        return Err(unmet);
-    }
-    let units = render_units(request.head, &before, &cluster, &offline)?;
-    let outcomes: Vec<landfall_rules::Outcome<'_>> = trials.iter().map(Trial::as_outcome).collect();
-    let subject = Subject {
-        units: &units,
-        base: base_units.as_deref(),
-        before: &before,
-        cluster: &cluster,
-        trials: &outcomes,
-        files: request.files,
-        project: request.project,
-        environment: request.environment,
-        today: request.today,
-    };
-    let mut found: Vec<Finding> = request.told.clone();
-    found.extend(request.rules.iter().flat_map(|rule| (rule.check)(&subject)));
-    let examination = conclude(one_cause(found), &subject, request.blame);
-    notes.extend(unsimulated(&trials));
-    notes.sort();
-    notes.dedup();
-    Ok(Rehearsal {
-        revision: request.revision.clone(),
-        environment: request.environment.map(|(name, _)| name.to_owned()),
-        would_deliver: trials.iter().all(Trial::would_deliver),
-        trials: trials.iter().map(|trial| report(trial, &before, &cluster.fingerprints)).collect(),
-        examination,
-        not_simulated: notes,
-    })
+    let mut ground = Ground::prepare(request).await?;
+    let running = Running::stand(request, &mut ground).await?;
+    let tried = Tried::of(request, &ground, running).await?;
+    tried.faults_are_met(&ground)?;
+    tried.judged(request, &ground)
 }
 
-/// The delivery of a base revision, for what comes of it.
-fn base_attempt<'a>(candidates: &'a [Candidate], options: &'a UpOptions, stop: &'a CancellationToken) -> Attempt<'a> {
-    Attempt { start: Start::Empty, candidates, environment: None, options, stop }
+/// What came of the trials.
+struct Tried {
+    trials: Vec<Trial>,
+    /// What ran before the change.
+    before: Inventory,
+    /// What the base revision delivers, where there is one.
+    base: Option<Vec<DesiredUnit>>,
+    /// What each trial left.
+    made: Vec<Inventory>,
+    notes: Vec<String>,
 }
 
-/// Delivers the objects alone: no hook runs, nothing is waited for, and what is referred to may be missing.
-fn put_there(options: UpOptions) -> UpOptions {
-    UpOptions { wait: false, hooks: HookRuns::Skip, references: References::MayCome, tries: Tries::Nothing, ..options }
-}
-
-/// The objects that are delivered, as far as they render without a cluster.
-pub(crate) fn first_look(candidates: &[Candidate], offline: &Conditions) -> Vec<Object> {
-    let turn = Turn { revision: 1, operation: Operation::Install };
-    let mut objects = Vec::new();
-    for unit in candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()) {
-        let Ok(rendered) = study::once(unit, turn, offline, study::MOMENTS[0], Tracing::Off) else {
-            continue;
+impl Tried {
+    /// Delivers the change onto forks of what runs before and of an empty cluster.
+    async fn of(request: &Request<'_>, ground: &Ground, running: Option<Running>) -> Result<Self, Vec<Diagnostic>> {
+        let mut tried = Tried {
+            trials: Vec::new(),
+            before: ground.empty.inventory(),
+            base: None,
+            made: Vec::new(),
+            notes: request.told_besides.clone(),
         };
-        objects.extend(rendered.all_objects().cloned());
+        if let Some(Running { stage, start, units, notes }) = running {
+            tried.notes.extend(notes);
+            tried.base = units;
+            tried.before = stage.inventory();
+            tried.attempt(request, ground, &stage, start).await?;
+        }
+        if tried.trials.is_empty() || request.first_install == FirstInstall::Tried {
+            tried.attempt(request, ground, &ground.empty, Start::Empty).await?;
+        }
+        Ok(tried)
     }
-    objects
+
+    async fn attempt(
+        &mut self,
+        request: &Request<'_>,
+        ground: &Ground,
+        stage: &Stage,
+        start: Start,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let mut fork = stage.fork(Some(ground.faulty.clone()));
+        let attempt = Attempt {
+            start,
+            candidates: request.head,
+            environment: request.declared(),
+            options: &request.options,
+            stop: &request.stop,
+        };
+        self.trials.push(fork.attempt(&attempt).await?);
+        self.made.push(fork.inventory());
+        self.notes.extend(fork.notes);
+        Ok(())
+    }
+
+    /// What faults are about was there.
+    fn faults_are_met(&self, ground: &Ground) -> Result<(), Vec<Diagnostic>> {
+        let made = self.made.iter().flat_map(Inventory::iter);
+        let seen: Vec<&Object> = ground.head.iter().chain(self.before.iter()).chain(made).collect();
+        let whole = if self.would_deliver() { Seen::Everything } else { Seen::Declared };
+        let unmet = unmet(&ground.faulty.faults, &seen, whole);
+        if unmet.is_empty() { Ok(()) } else { Err(unmet) }
+    }
+
+    fn would_deliver(&self) -> bool {
+        self.trials.iter().all(Trial::would_deliver)
+    }
+
+    /// What the rules say of it, and the whole report.
+    fn judged(self, request: &Request<'_>, ground: &Ground) -> Result<Rehearsal, Vec<Diagnostic>> {
+        let Ground { offline, cluster, .. } = ground;
+        let units = render_units(request.head, &self.before, cluster, offline)?;
+        let outcomes: Vec<landfall_rules::Outcome<'_>> = self.trials.iter().map(Trial::as_outcome).collect();
+        let subject = Subject {
+            units: &units,
+            base: self.base.as_deref(),
+            before: &self.before,
+            cluster,
+            trials: &outcomes,
+            files: request.files,
+            project: request.project,
+            environment: request.environment,
+            today: request.today,
+        };
+        let mut found: Vec<Finding> = request.told.clone();
+        found.extend(request.rules.iter().flat_map(|rule| (rule.check)(&subject)));
+        let examination = conclude(one_cause(found), &subject, request.blame);
+        let mut notes = self.notes.clone();
+        notes.extend(unsimulated(&self.trials));
+        notes.sort();
+        notes.dedup();
+        Ok(Rehearsal {
+            revision: request.revision.clone(),
+            environment: request.environment.map(|(name, _)| name.to_owned()),
+            would_deliver: self.would_deliver(),
+            trials: self.trials.iter().map(|trial| report(trial, &self.before, &cluster.fingerprints)).collect(),
+            examination,
+            not_simulated: notes,
+        })
+    }
 }
 
 /// Renders the units for the rules, as the cluster before shows itself to `lookup`.
@@ -314,113 +284,4 @@ fn render_units(
             desired.or_else(|told| study::render(unit, offline).map_err(|_| told))
         })
         .collect()
-}
-
-/// Leaves out what the rehearsal or an API says of an object that another finding explains already: that one is the
-/// cause, and says that it was seen.
-fn one_cause(mut found: Vec<Finding>) -> Vec<Finding> {
-    let (mut seen, rest): (Vec<Finding>, Vec<Finding>) =
-        found.drain(..).partition(|finding| finding.witness != Witness::Rule);
-    let mut rest = rest;
-    seen.retain(|failure| {
-        let objects: Vec<&ObjectName> = failure.spots.iter().filter_map(|spot| spot.object.as_ref()).collect();
-        let mut explained = false;
-        for finding in rest.iter_mut().filter(|finding| finding.fails() && finding.rule != failure.rule) {
-            let shares = finding.spots.iter().filter_map(|spot| spot.object.as_ref()).any(|key| objects.contains(&key));
-            if shares {
-                finding.witness = failure.witness.clone();
-                explained = true;
-            }
-        }
-        !explained
-    });
-    rest.extend(seen);
-    rest
-}
-
-fn first_words(trial: &Trial) -> String {
-    why(trial).first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default()
-}
-
-fn why(trial: &Trial) -> Vec<Diagnostic> {
-    match &trial.outcome {
-        Err(diagnostics) => diagnostics.clone(),
-        Ok(summary) => {
-            let units = summary.units.iter().filter(|unit| unit.outcome == Outcome::Failed);
-            let mut all: Vec<Diagnostic> = units.flat_map(|unit| unit.diagnostics.clone()).collect();
-            all.extend(summary.checks.iter().filter_map(|check| {
-                match &check.verdict {
-                    Verdict::Failed { reason } => Some(
-                        Diagnostic::error(code::CHECK_FAILED, format!("check {} fails: {reason}", check.name))
-                            .note(check.address.clone()),
-                    ),
-                    _ => None,
-                }
-            }));
-            all
-        }
-    }
-}
-
-fn report(trial: &Trial, before: &Inventory, fingerprints: &Fingerprints) -> TrialReport {
-    let nothing = Inventory::default();
-    let before = if trial.start == Start::Empty { &nothing } else { before };
-    TrialReport {
-        start: trial.start.clone(),
-        would_deliver: trial.would_deliver(),
-        why: why(trial),
-        impact: Impact::of(before, trial, fingerprints),
-        waits: trial.waits.iter().filter(|wait| wait.seconds > 0 || wait.is_hook).cloned().collect(),
-        checks: trial.outcome.as_ref().map(|summary| summary.checks.clone()).unwrap_or_default(),
-        seconds: trial.took.as_secs(),
-    }
-}
-
-/// What the trials could only take for granted.
-fn unsimulated(trials: &[Trial]) -> Vec<String> {
-    let mut notes = vec!["containers answer what `simulate:` in landfall.yaml declares, and nothing else".to_owned()];
-    let Some(trial) = trials.first() else { return notes };
-    let mut taken: Vec<String> = trial
-        .after
-        .of_kind("", "Pod")
-        .filter(|pod| match Simulated::of(pod) {
-            Some(Simulated::Containers(taken)) => taken.iter().any(|it| matches!(it, Assumption::Probe(_))),
-            _ => false,
-        })
-        .map(|pod| pod.controller().map_or_else(|| pod.name().to_owned(), |owner| owner.name))
-        .collect();
-    taken.sort();
-    taken.dedup();
-    if !taken.is_empty() {
-        let more = taken.len().saturating_sub(4);
-        taken.truncate(4);
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        notes.push(format!("probes of which nothing is declared were taken as passing: {}{rest}", taken.join(", ")));
-    }
-    for made in ["Secret", "ConfigMap"].into_iter().flat_map(|kind| trial.after.of_kind("", kind)) {
-        let Some(by) = Simulated::of(made) else { continue };
-        let why = match by {
-            Simulated::MadeBy(_) => "which may create Secrets",
-            Simulated::MadeFor(_) => "by an operator that is not simulated",
-            Simulated::Containers(_) | Simulated::Other(_) => continue,
-        };
-        notes.push(format!("{} {}: taken as {by}, {why}", made.kind(), made.name()));
-    }
-    if trial.after.of_kind("networking.k8s.io", "NetworkPolicy").next().is_some() {
-        notes.push("NetworkPolicies are stored; no traffic between pods is simulated".to_owned());
-    }
-    for (group, kind) in [
-        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
-        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
-    ] {
-        if trial.after.of_kind(group, kind).next().is_some() {
-            notes.push(format!("{kind}s are stored; no webhook is called"));
-        }
-    }
-    for check in trial.outcome.iter().flat_map(|summary| &summary.checks) {
-        if let Verdict::NotSimulated { reason } = &check.verdict {
-            notes.push(format!("check {}: {reason}", check.name));
-        }
-    }
-    notes
 }

@@ -5,8 +5,7 @@ use landfall_diag::{Diagnostic, code, nearest};
 use landfall_drydock::Fault;
 use landfall_object::Object;
 
-use crate::rehearsal::first_look;
-use crate::study::Conditions;
+use crate::study::{Conditions, first_look};
 
 /// What the objects are that a fault is looked for among.
 #[derive(Clone, Copy, PartialEq, Eq)]
