@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::evidence::{CaseEvidence, Evidence};
+use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{Audit, Layout, Running};
 use crate::{limited, peers, root};
 
@@ -35,7 +36,15 @@ const ADDONS: [(&str, &str, &str); 3] = [
 /// How long an installation may take.
 const LIMIT: Duration = Duration::from_secs(180);
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole::of("addons", Material::Corpus, &[&["addons", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let corpus = std::env::var_os("LANDFALL_CORPUS").context("LANDFALL_CORPUS names no folders of public charts")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&corpus).collect();

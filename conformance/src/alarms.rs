@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -22,6 +22,7 @@ use serde_json::Value;
 use crate::evidence::commit;
 use crate::helm::cache;
 use crate::parity::{Case, cases, say};
+use crate::suite::{Material, Suite, Whole, root, said};
 use crate::{peers, workers};
 use judged::{Judged, Judgement};
 
@@ -97,8 +98,16 @@ struct Looked {
     why: String,
 }
 
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole::of("alarms", Material::Corpus, &[&["alarms"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        said(run(root(), self))
+    }
+}
+
 /// Runs the suite and gives its last line; an error when an alarm is false or was not looked at.
-pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
+fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let corpus: Vec<PathBuf> = match std::env::var_os("LANDFALL_CORPUS") {
         Some(paths) => std::env::split_paths(&paths).collect(),
         None => return Ok("alarms: skipped: no corpus (LANDFALL_CORPUS is not set)".to_owned()),

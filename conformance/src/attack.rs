@@ -32,34 +32,24 @@ mod state;
 mod systems;
 mod trees;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::evidence::{CaseEvidence, Evidence};
-use crate::{peers, root, workers};
+use crate::suite::{Asked, Material, Suite, Whole, root};
+use crate::workers;
 use scene::Scene;
 
 /// Attacks the binary in the ways of strangers' repositories, charts, archives, registries and servers.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only attacks whose id holds this text.
-    #[arg(long)]
-    only: Option<String>,
-    /// The `landfall` to attack; the one beside this program when not said.
-    #[arg(long)]
-    landfall: Option<PathBuf>,
-    /// Show that attacks succeed once their guards are open.
-    #[arg(long)]
-    selftest: bool,
+    #[command(flatten)]
+    asked: Asked,
     /// Print the ids and what each run said.
     #[arg(long)]
     verbose: bool,
     /// How many at a time; as many as there are processors when not said.
     #[arg(long)]
     workers: Option<usize>,
-    /// Write docs/evidence/attack.json.
-    #[arg(long)]
-    evidence: bool,
 }
 
 /// One attack in one shape, with the harmless twin that must succeed.
@@ -110,16 +100,23 @@ fn all() -> Vec<Attack> {
     areas.into_iter().flat_map(of_area).collect()
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let landfall = peers::landfall(arguments.landfall.as_deref())?;
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> =
+        Some(Whole::of("attack", Material::Oracles, &[&["attack", "--selftest"], &["attack", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let landfall = arguments.asked.landfall()?;
     let several = workers::count(arguments.workers);
     let mut attacks = all();
-    if arguments.selftest {
+    if arguments.asked.selftest {
         return mutants::run(&landfall, &attacks, several);
     }
-    if let Some(only) = &arguments.only {
-        attacks.retain(|attack| attack.id().contains(only.as_str()));
-    }
+    attacks.retain(|attack| arguments.asked.wants(&attack.id()));
     let verdicts = workers::several(several, &attacks, |_, attack| {
         let side = |scene: &Scene| match judge::side(scene, &landfall, None) {
             Ok(played) => {
@@ -138,7 +135,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let succeeded = verdicts.iter().filter(|verdict| verdict.twin.is_empty()).count();
     let planned = attacks.len();
     println!("attack: {held} of {planned} attacks held, {succeeded} of {planned} twins succeeded");
-    if arguments.evidence && arguments.only.is_none() {
+    if arguments.asked.is_evidence() {
         let cases = attacks.iter().zip(&verdicts).map(|(attack, verdict)| {
             let passed = verdict.attack.is_empty() && verdict.twin.is_empty();
             CaseEvidence::judged(attack.id(), &format!("{:?} {:?}", attack.attack, attack.twin), passed)

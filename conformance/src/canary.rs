@@ -19,49 +19,46 @@ mod table;
 mod tree;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::evidence::{CaseEvidence, Evidence};
-use crate::{peers, root, workers};
+use crate::suite::{Asked, Material, Suite, Whole, root};
+use crate::workers;
 use passes::Pass;
 
 /// Looks for planted secrets in all that leaves the binary.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only passes whose name holds this text.
-    #[arg(long)]
-    only: Option<String>,
-    /// The `landfall` that is looked at; the one beside this program when not said.
-    #[arg(long)]
-    landfall: Option<PathBuf>,
-    /// Show that leaks are seen once their guards are open.
-    #[arg(long)]
-    selftest: bool,
+    #[command(flatten)]
+    asked: Asked,
     /// Print each call with its exit code and how long it took.
     #[arg(long)]
     verbose: bool,
     /// How many passes at a time; as many as there are processors when not said.
     #[arg(long)]
     workers: Option<usize>,
-    /// Write docs/evidence/canary.json.
-    #[arg(long)]
-    evidence: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let landfall = peers::landfall(arguments.landfall.as_deref())?;
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> =
+        Some(Whole::of("canary", Material::Oracles, &[&["canary", "--selftest"], &["canary", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let landfall = arguments.asked.landfall()?;
     let several = workers::count(arguments.workers);
-    if arguments.selftest {
+    if arguments.asked.selftest {
         return mutants::run(&landfall, several);
     }
     let commands = tree::of(&landfall)?;
     let mut wrong = table::differences(&commands);
     let rows = table::rows(&commands);
     let mut passes = Pass::all();
-    if let Some(only) = &arguments.only {
-        passes.retain(|pass| pass.name().contains(only.as_str()));
-    }
+    passes.retain(|pass| arguments.asked.wants(&pass.name()));
     let played = workers::several(several, &passes, |_, pass| {
         passes::play(*pass, &landfall, &rows, arguments.verbose)
             .unwrap_or_else(|error| passes::Played { wrong: vec![format!("{error:#}")], ..passes::Played::default() })
@@ -75,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         shown.extend(played.shown.iter().copied());
         cases.push(CaseEvidence::judged(pass.name().to_owned(), &played.made, played.wrong.is_empty()));
     }
-    if arguments.only.is_none() {
+    if arguments.asked.only.is_none() {
         let unseen = planted::CANARIES.iter().filter(|canary| !seen.contains(canary.name));
         wrong.extend(unseen.map(|canary| format!("{} is seen nowhere, so it was not planted", canary.name)));
         let silent = rows.iter().map(|row| row.call).filter(|call| call.shows.is_some() && !shown.contains(call.words));
@@ -90,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         planted::CANARIES.len(),
         wrong.len()
     );
-    if arguments.evidence && arguments.only.is_none() {
+    if arguments.asked.is_evidence() {
         Evidence::of("canary", "canaries of its own, every command of the binary".to_owned(), cases).write(root())?;
     }
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

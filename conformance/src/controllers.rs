@@ -18,6 +18,7 @@ use crate::distribution::Shelf;
 use crate::embedded::{Embedded, Shape};
 use crate::evidence::{CaseEvidence, Evidence};
 use crate::http::Endpoint;
+use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{Layout, Running};
 use crate::{peers, root};
 
@@ -47,7 +48,15 @@ const PROGRAMS: [(&str, &[&str]); 3] = [
     ("sealed-secrets", &["sealed-secrets-controller", "kubeseal"]),
 ];
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole::of("controllers", Material::Oracles, &[&["controllers", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let folder = root().join("conformance/controllers");
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;

@@ -24,31 +24,21 @@ use anyhow::{Context, ensure};
 
 use crate::dice::Dice;
 use crate::evidence::{CaseEvidence, Evidence};
-use crate::{peers, root};
+use crate::suite::{Asked, Material, Suite, Whole, now, root};
 use aftermath::Undisturbed;
 use system::{Ended, System};
 
 /// Resets, stops, kills, interrupts and starves deliveries, and looks at what is left.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    asked: Asked,
     /// How many moments for each door.
     #[arg(long, default_value_t = 10)]
     runs: usize,
     /// The seed; from the clock when not said, and printed.
     #[arg(long)]
     seed: Option<u64>,
-    /// Only this door.
-    #[arg(long)]
-    only: Option<String>,
-    /// The `landfall` to run; the one beside this program when not said.
-    #[arg(long)]
-    landfall: Option<PathBuf>,
-    /// Show that each planted fault turns the suite red.
-    #[arg(long)]
-    selftest: bool,
-    /// Write docs/evidence/doors.json.
-    #[arg(long)]
-    evidence: bool,
 }
 
 /// How long a command may take however it is disturbed, beside what the delivery takes undisturbed.
@@ -93,30 +83,40 @@ const DOORS: [(Door, &str); 10] = [
 ];
 
 /// What a door's runs share.
-struct Suite {
+struct Walk {
     landfall: PathBuf,
     undisturbed: Undisturbed,
     deadline: Duration,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let landfall = peers::landfall(arguments.landfall.as_deref())?;
-    let seed = arguments.seed.unwrap_or_else(crate::now);
-    if arguments.selftest {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> =
+        Some(Whole::of("doors", Material::Oracles, &[&["doors", "--selftest"], &["doors", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let landfall = arguments.asked.landfall()?;
+    let seed = arguments.seed.unwrap_or_else(now);
+    if arguments.asked.selftest {
         return planted::run(&landfall, seed);
     }
-    let (cases, skipped) = Suite::open(landfall, DEADLINE)?.walk(arguments.runs, seed, arguments.only.as_deref())?;
+    let (cases, skipped) =
+        Walk::open(landfall, DEADLINE)?.through(arguments.runs, seed, |name| arguments.asked.wants(name))?;
     let failed = cases.iter().filter(|case| case.verdict == "failed").count();
     let passed = cases.len() - failed;
     let skipped_too = if skipped.is_empty() { String::new() } else { format!("; skipped: {}", skipped.join(", ")) };
     println!("doors: {} planned, {passed} passed, {failed} failed (seed {seed}){skipped_too}", cases.len());
-    if arguments.evidence && arguments.only.is_none() && arguments.runs >= 10 && skipped.is_empty() {
+    if arguments.asked.is_evidence() && arguments.runs >= 10 && skipped.is_empty() {
         Evidence::of("doors", format!("an undisturbed run of the same binary; seed {seed}"), cases).write(root())?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-impl Suite {
+impl Walk {
     /// Delivers once undisturbed.
     fn open(landfall: PathBuf, deadline: Duration) -> anyhow::Result<Self> {
         let undisturbed = Undisturbed::observe(&landfall).context("the undisturbed run")?;
@@ -127,14 +127,19 @@ impl Suite {
             undisturbed.written / 1024
         );
         let deadline = deadline + undisturbed.took;
-        Ok(Suite { landfall, undisturbed, deadline })
+        Ok(Walk { landfall, undisturbed, deadline })
     }
 
     /// Goes through each door at so many moments; gives the cases, and the doors that are not there.
-    fn walk(&self, runs: usize, seed: u64, only: Option<&str>) -> anyhow::Result<(Vec<CaseEvidence>, Vec<String>)> {
+    fn through(
+        &self,
+        runs: usize,
+        seed: u64,
+        wants: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<(Vec<CaseEvidence>, Vec<String>)> {
         let (mut cases, mut skipped) = (Vec::new(), Vec::new());
         for (index, (door, name)) in DOORS.iter().enumerate() {
-            if only.is_some_and(|only| !name.contains(only)) {
+            if !wants(name) {
                 continue;
             }
             if matches!(door, Door::Fill) && !disk::can_be_made() {

@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use landfall_chart::{
@@ -24,17 +25,39 @@ use serde_json::Value as Json;
 
 use crate::evidence::commit;
 use crate::ours::read_tree;
+use crate::suite::{Material, Suite, Whole, root, said};
 use crate::workers;
 
-/// What the command line asked for.
-#[derive(Debug, Default)]
-pub(crate) struct Options {
-    /// Directories of charts.
-    pub(crate) charts: Vec<PathBuf>,
+/// Which charts.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Directories of charts, dependencies in place.
+    #[arg(required = true)]
+    charts: Vec<PathBuf>,
     /// Only every so many-th value.
-    pub(crate) every: usize,
-    /// Whether evidence is written.
-    pub(crate) evidence: bool,
+    #[arg(long, default_value_t = 1)]
+    every: usize,
+    /// Write docs/evidence/explain.json.
+    #[arg(long)]
+    evidence: bool,
+}
+
+/// The three large charts of a whole run, in a corpus or among the vendored ones.
+const LARGE: [&str; 3] = [
+    "traefik+traefik-helm-chart/traefik",
+    "prometheus-community+helm-charts/charts/prometheus",
+    "prometheus-community+helm-charts/charts/kube-prometheus-stack",
+];
+
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole {
+        more: |given| large(given.corpus),
+        ..Whole::of("explain", Material::Corpus, &[&["explain", "--evidence"]])
+    });
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        said(run(root(), self))
+    }
 }
 
 /// What a chart has shown.
@@ -82,7 +105,7 @@ struct Report<'a> {
 }
 
 /// Runs the suite and gives its last line; an error when something was missed.
-pub(crate) fn run(root: &Path, options: &Options) -> Result<String, Box<dyn Error>> {
+fn run(root: &Path, options: &Arguments) -> Result<String, Box<dyn Error>> {
     let mut tallies = Vec::new();
     for directory in &options.charts {
         let tally =
@@ -468,4 +491,15 @@ fn within(value: &Json, steps: &[Step], other: &Json) -> Json {
     }
     *here = other.clone();
     changed
+}
+
+/// Where the large charts lie.
+fn large(corpus: &[PathBuf]) -> anyhow::Result<Vec<String>> {
+    let vendored = crate::helm::cache().join("conformance/charts");
+    let place = |chart: &str| {
+        let mut places = std::iter::once(&vendored).chain(corpus).map(|folder| folder.join(chart));
+        places.find(|place| place.join("Chart.yaml").is_file())
+    };
+    let found = LARGE.map(|chart| place(chart).map(|place| place.display().to_string()).ok_or(chart));
+    found.into_iter().collect::<Result<_, _>>().map_err(|chart| anyhow::anyhow!("{chart} is not in the corpus"))
 }

@@ -36,6 +36,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::evidence::commit;
+use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{Layout, Running};
 use crate::{helm, parity, peers, root, testbed};
 use cases::{Case, List};
@@ -97,7 +98,15 @@ struct CaseEvidence {
     differences: Vec<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole::of("fidelity", Material::Corpus, &[&["fidelity", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let list = List::load(&root().join("conformance/fidelity.toml"))?;
     let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let chosen = |case: &&Case| arguments.only.as_ref().is_none_or(|only| case.id.contains(only.as_str()));

@@ -13,12 +13,13 @@
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::evidence;
+use crate::suite::{Material, Suite, Whole, root, said};
 
 /// What counts edges; the linker's part of it is libFuzzer's runtime. Build scripts are left alone, because a target is named.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=16";
@@ -123,8 +124,19 @@ impl Record {
     }
 }
 
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole {
+        more: |given| Ok(vec!["--seconds".to_owned(), given.fuzz_seconds.to_string()]),
+        ..Whole::of("fuzz", Material::Oracles, &[&["fuzz"]])
+    });
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        said(run(root(), self))
+    }
+}
+
 /// Runs the targets and writes the evidence.
-pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
+fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let keep = root.join(&arguments.keep);
     let program = if arguments.blind { beside("hostile")? } else { build(root, &keep)? };
     let path = root.join("docs/evidence/fuzz.json");

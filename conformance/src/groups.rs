@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use crate::embedded::{Embedded, Shape};
 use crate::evidence::{CaseEvidence, Evidence};
+use crate::suite::{Material, Suite, Whole};
 use crate::{limited, peers, root};
 
 /// The folders of the module that the suite reads.
@@ -71,7 +72,16 @@ pub(crate) struct Arguments {
     evidence: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> =
+        Some(Whole::of("kubectl-suite", Material::Oracles, &[&["kubectl-suite", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("landfall-kubectl-suite-").tempdir()?;
     let (module, version) = module()?;
     lay_out(&module, folder.path())?;

@@ -164,3 +164,12 @@ fn error_words(stderr: &[u8]) -> String {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// Reads `--dialect`.
+pub(crate) fn dialect(word: &str) -> Result<Dialect, String> {
+    match word {
+        "v3" => Ok(Dialect::V3),
+        "v4" => Ok(Dialect::V4),
+        _ => Err("it is v3 or v4".to_owned()),
+    }
+}

@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,6 +19,7 @@ use landfall_chart::Dialect;
 use crate::dice::Dice;
 use crate::helm::{Helm, cache};
 use crate::parity::say;
+use crate::suite::{Suite, now, said};
 use crate::{peers, workers};
 use line::Line;
 
@@ -151,8 +152,30 @@ fn collect(directory: &Path, prefix: &str, into: &mut BTreeMap<String, String>) 
     Ok(())
 }
 
+/// Which command lines.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How many command lines.
+    #[arg(default_value_t = 300)]
+    count: usize,
+    /// The seed; from the clock when not said, and printed.
+    seed: Option<u64>,
+    /// Which Helm is followed: v3 or v4.
+    #[arg(long, default_value = "v3", value_parser = crate::helm::dialect)]
+    dialect: Dialect,
+    /// Our binary; the one beside this program when not said.
+    #[arg(long)]
+    landfall: Option<PathBuf>,
+}
+
+impl Suite for Arguments {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        said(run(self.count, self.seed.unwrap_or_else(now), self.dialect, self.landfall.clone()))
+    }
+}
+
 /// Runs so many command lines of a seed; gives the suite's last line.
-pub(crate) fn run(count: usize, seed: u64, dialect: Dialect, ours: Option<PathBuf>) -> Result<String, Box<dyn Error>> {
+fn run(count: usize, seed: u64, dialect: Dialect, ours: Option<PathBuf>) -> Result<String, Box<dyn Error>> {
     let helm = Helm::find(dialect)?;
     let binary = peers::landfall(ours.as_deref())?;
     let base = cache().join("conformance/invocations").join(std::process::id().to_string());

@@ -33,6 +33,7 @@ use crate::dice::Dice;
 use crate::evidence::commit;
 use crate::helm::{Helm, cache};
 use crate::parity::cases;
+use crate::suite::{Material, Suite, Whole};
 use crate::{parity, peers, root, workers};
 use door::{Act, Door, Ended, Parcel, Programs};
 use ground::Ground;
@@ -105,7 +106,16 @@ impl Verdict {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> =
+        Some(Whole::of("objects", Material::Corpus, &[&["objects", "--evidence"], &["objects", "--control"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let programs = Programs {
         helm3: peers::binary("helm")?,

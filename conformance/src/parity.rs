@@ -13,30 +13,62 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use landfall_chart::Dialect;
 
 use crate::compare::{Verdict, judge};
 use crate::evidence::{CaseEvidence, Evidence, commit};
 use crate::helm::{Helm, Outcome, cache};
+use crate::suite::{Material, Suite, Whole, corpus, root, said};
 use crate::{ours, workers};
 pub(crate) use cases::Case;
 
 /// What the command line asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Options {
+struct Options {
     /// Only cases whose id holds this text.
-    pub(crate) only: Option<String>,
+    only: Option<String>,
     /// Public charts too, of these directories of repositories.
-    pub(crate) corpus: Vec<PathBuf>,
+    corpus: Vec<PathBuf>,
     /// Which Helm is followed.
-    pub(crate) dialect: Dialect,
+    dialect: Dialect,
     /// Plant one wrong byte in one of our answers.
-    pub(crate) plant: bool,
+    plant: bool,
+}
+
+/// Which charts, and as which Helm renders them.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only cases whose id holds this text.
+    only: Option<String>,
+    /// Which Helm is followed: v3 or v4.
+    #[arg(long, default_value = "v3", value_parser = crate::helm::dialect)]
+    dialect: Dialect,
+}
+
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> =
+        Some(Whole::of("parity", Material::Corpus, &[&["parity"], &["parity", "--dialect", "v4"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        let options = Options { only: self.only.clone(), corpus: corpus(), dialect: self.dialect, plant: false };
+        said(run(root(), &options))
+    }
+}
+
+/// Shows that a planted byte is seen.
+#[derive(clap::Args)]
+pub(crate) struct Selftest {}
+
+impl Suite for Selftest {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        said(selftest(root()))
+    }
 }
 
 /// Runs the suite and gives its last line; an error when a case failed.
-pub(crate) fn run(root: &Path, options: &Options) -> Result<String, Box<dyn Error>> {
+fn run(root: &Path, options: &Options) -> Result<String, Box<dyn Error>> {
     let helm = Helm::find(options.dialect)?;
     let mut cases = cases::own(root, &cache().join("conformance/scaffold"), &helm)?;
     if options.corpus.is_empty() {
@@ -106,7 +138,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<String, Box<dyn Erro
 }
 
 /// Plants one wrong byte and expects the suite to see it.
-pub(crate) fn selftest(root: &Path) -> Result<String, Box<dyn Error>> {
+fn selftest(root: &Path) -> Result<String, Box<dyn Error>> {
     match run(root, &Options { plant: true, ..Options::default() }) {
         Err(error) if error.to_string().starts_with("parity") => Ok("selftest: a planted byte was seen".to_owned()),
         Err(error) => Err(error),

@@ -1,9 +1,25 @@
 //! Where the binaries are: the oracles', and our own.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use oracles::{Cache, Oracle};
+
+use crate::suite::Suite;
+
+/// Which oracles are built.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// What to build; everything when not said.
+    names: Vec<String>,
+}
+
+impl Suite for Arguments {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        Ok(oracles::command(&self.names))
+    }
+}
 
 /// The cache of this machine.
 pub(crate) fn cache() -> anyhow::Result<Cache> {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use landfall_chart::Dialect;
 use sha2::{Digest as _, Sha256};
@@ -18,6 +19,7 @@ use crate::helm::{Helm, Outcome, cache, hex};
 use crate::ours;
 use crate::parity::exclusions::Exclusions;
 use crate::parity::say;
+use crate::suite::{Suite, now, root, said};
 use chart::{RandomChart, Template};
 use expression::Expressions;
 
@@ -75,8 +77,27 @@ fn is_failure(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Differs(_) | Verdict::RefusedOtherwise | Verdict::OracleDied)
 }
 
+/// Which templates.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How many templates.
+    #[arg(default_value_t = 300)]
+    count: usize,
+    /// The seed; from the clock when not said, and printed.
+    seed: Option<u64>,
+    /// Which Helm is followed: v3 or v4.
+    #[arg(long, default_value = "v3", value_parser = crate::helm::dialect)]
+    dialect: Dialect,
+}
+
+impl Suite for Arguments {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        said(run(root(), self.count, self.seed.unwrap_or_else(now), self.dialect))
+    }
+}
+
 /// Renders so many random templates from a seed.
-pub(crate) fn run(root: &Path, count: usize, seed: u64, dialect: Dialect) -> Result<String, Box<dyn Error>> {
+fn run(root: &Path, count: usize, seed: u64, dialect: Dialect) -> Result<String, Box<dyn Error>> {
     let helm = Helm::find(dialect)?;
     let exclusions = Exclusions::load(&root.join("conformance/exclusions.toml"))?;
     let directory = cache().join("conformance/random").join(std::process::id().to_string());

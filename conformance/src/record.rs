@@ -6,13 +6,31 @@
 
 use std::error::Error;
 use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::suite::{Suite, said};
+
+/// What is asked, and where the answers are written.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The scripts.
+    cases: PathBuf,
+    /// The golden to write.
+    golden: PathBuf,
+}
+
+impl Suite for Arguments {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        let golden = self.golden.display();
+        said(record(&self.cases, &self.golden).map(|requests| format!("{golden}: {requests} answers")))
+    }
+}
+
 /// Runs every script of `cases` and writes the answers to `golden`; returns how many requests were made.
-pub(crate) fn record(cases: &Path, golden: &Path) -> Result<usize, Box<dyn Error>> {
+fn record(cases: &Path, golden: &Path) -> Result<usize, Box<dyn Error>> {
     let variable = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
     let (server, token, ca) =
         (variable("LANDFALL_API")?, variable("LANDFALL_API_TOKEN")?, variable("LANDFALL_API_CA")?);

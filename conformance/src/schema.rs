@@ -16,6 +16,9 @@ mod write;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::suite::{Suite, said};
 
 /// Where the modules of one Kubernetes release lie in a Go module cache.
 pub(crate) struct Modules {
@@ -53,8 +56,28 @@ impl Modules {
     }
 }
 
+/// From where and to where.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The Go module cache.
+    cache: PathBuf,
+    /// The file to write.
+    out: PathBuf,
+    /// The version of Kubernetes.
+    #[arg(default_value = "1.36.3")]
+    version: String,
+}
+
+impl Suite for Arguments {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        let out = self.out.display();
+        let made = generate(&self.cache, &self.out, &self.version);
+        said(made.map(|(text, bytes)| format!("{out}: {text} bytes of table in {bytes} bytes")))
+    }
+}
+
 /// Reads the modules and writes the gzipped table; returns its text size and its size on disk.
-pub(crate) fn generate(cache: &Path, out: &Path, version: &str) -> Result<(usize, usize), Box<dyn Error>> {
+fn generate(cache: &Path, out: &Path, version: &str) -> Result<(usize, usize), Box<dyn Error>> {
     let modules = Modules { cache: cache.to_owned(), version: version.to_owned() };
     let documents = openapi::load(&modules.kubernetes().join("api/openapi-spec/v3"))?;
     let packages = go::load(&modules, documents.definitions.keys().map(String::as_str))?;

@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::embedded::{Embedded, Shape};
 use crate::evidence::{CaseEvidence, Evidence};
+use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{self, Component, Layout, Running};
 use crate::{peers, root};
 use scenario::{Action, Kind, Scenario};
@@ -48,7 +49,16 @@ pub(crate) struct Arguments {
     evidence: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> =
+        Some(Whole::of("traces", Material::Oracles, &[&["traces", "--count", "20", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seed = arguments.seed.unwrap_or_else(|| clock.map_or(1, |time| time.as_secs()));
     println!("traces: seed {seed}");

@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::evidence::{CaseEvidence, Evidence};
+use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{Audit, Layout, Running};
 use crate::{limited, peers, root};
 
@@ -88,7 +89,15 @@ enum On {
     Embedded,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole::of("trials", Material::Oracles, &[&["trials", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let home = tempfile::Builder::new().prefix("landfall-trials-").tempdir()?;
     let audit = Audit::within(home.path())?;

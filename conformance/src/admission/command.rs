@@ -17,6 +17,7 @@ use super::server::{Answer, Request, send_all, send_in_turn};
 use super::table::{self, Control, Meaning};
 use crate::differential::{Other, Sides};
 use crate::evidence::{CaseEvidence, Evidence};
+use crate::suite::{Material, Suite, Whole};
 use crate::{peers, testbed};
 
 /// How many random pods are sent under each level and version.
@@ -50,7 +51,15 @@ struct Told<'a> {
     ours: Answer,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole::of("admission", Material::Oracles, &[&["admission", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let controls = table::load()?;
     let mut cases = cases::of_table(&controls);
     cases.extend(cases::random(&controls, RANDOM, arguments.seed));

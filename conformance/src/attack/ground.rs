@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +14,7 @@ use tempfile::TempDir;
 use super::run::{self, Ended};
 use super::scene::{Make, Scene, Where};
 use super::server::{Server, certificate};
+use crate::workshop::{self, Author};
 
 /// What stands in files outside of the system.
 pub(super) const OUTSIDE: &str = "canary-of-outside-5Qz81x";
@@ -175,14 +175,11 @@ impl Ground {
     }
 
     pub(super) fn file(&self, path: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        let path = self.path(path);
-        made(&path)?;
-        fs::write(&path, bytes).with_context(|| path.display().to_string())
+        workshop::file(&self.path(path), bytes)
     }
 
     fn program(&self, path: &str, script: &str) -> anyhow::Result<()> {
-        self.file(path, self.told(&format!("#!/bin/sh\n{script}\n")).as_bytes())?;
-        Ok(fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o755))?)
+        workshop::program(&self.path(path), &self.told(script))
     }
 
     /// git in the system, as its author.
@@ -203,29 +200,8 @@ impl Ground {
 
     fn git_reading(&self, words: &[&str], input: &[u8]) -> anyhow::Result<Vec<u8>> {
         let words: Vec<String> = words.iter().map(|word| self.told(word)).collect();
-        let mut child = Command::new("git")
-            .args([
-                "-c",
-                "user.name=stranger",
-                "-c",
-                "user.email=stranger@example.com",
-                "-c",
-                "init.defaultBranch=main",
-            ])
-            .args(["-c", "protocol.file.allow=always"])
-            .args(&words)
-            .current_dir(self.system())
-            .env_clear()
-            .env("HOME", self.place.path().join("author"))
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        child.stdin.take().context("git reads")?.write_all(input)?;
-        let output = child.wait_with_output()?;
-        ensure!(output.status.success(), "git {}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr));
-        Ok(output.stdout)
+        let home = self.place.path().join("author");
+        Author { name: "stranger", home: &home }.git(&self.system(), &words, input)
     }
 
     /// Runs the binary in the system, as the user.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Attack, judge};
+use crate::suite::selftest;
 use crate::workers;
 
 /// A guard of the binary by its name in `LANDFALL_MUTANT`, and the attack that it holds off.
@@ -38,13 +39,6 @@ pub(super) fn run(landfall: &Path, attacks: &[Attack], several: usize) -> anyhow
             (None, None) => Err(format!("{id} is held off without it")),
         }
     });
-    for ((guard, _), outcome) in MUTANTS.iter().zip(&seen) {
-        match outcome {
-            Ok(what) => println!("seen:   {guard}: {what}"),
-            Err(why) => println!("UNSEEN: {guard}: {why}"),
-        }
-    }
-    let passed = seen.iter().filter(|outcome| outcome.is_ok()).count();
-    println!("attack selftest: {} planned, {passed} passed, {} failed", MUTANTS.len(), MUTANTS.len() - passed);
-    Ok(if passed == MUTANTS.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let guards = MUTANTS.iter().map(|(guard, _)| *guard);
+    Ok(selftest("attack", guards.zip(seen), ""))
 }

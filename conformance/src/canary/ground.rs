@@ -10,12 +10,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use tempfile::TempDir;
 
 use super::planted::{OF_SECRETS, found, told};
 use crate::attack::run::end_all_in;
 use crate::attack::server::{Answer, Server};
+use crate::workshop::{self, Author};
 
 /// Longest that a call may take; what serves until it is interrupted is ended before.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -149,14 +150,11 @@ impl Ground {
     }
 
     pub(super) fn file(&self, path: &str, text: &str) -> anyhow::Result<()> {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().context("a file lies somewhere")?)?;
-        fs::write(&path, self.told(text)).with_context(|| path.display().to_string())
+        workshop::file(&self.path(path), self.told(text).as_bytes())
     }
 
     fn program(&self, path: &str, script: &str) -> anyhow::Result<()> {
-        self.file(path, &format!("#!/bin/sh\n{script}\n"))?;
-        Ok(fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o755))?)
+        workshop::program(&self.path(path), &self.told(script))
     }
 
     /// Stand-ins that write down their arguments and their environment; one of the user's own, which is given all.
@@ -221,14 +219,8 @@ impl Ground {
     }
 
     fn git(&self, words: &[&str]) -> anyhow::Result<()> {
-        let output = Command::new("/usr/bin/git")
-            .args(["-c", "user.name=me", "-c", "user.email=me@example.com", "-c", "init.defaultBranch=main"])
-            .args(words)
-            .current_dir(self.path("system"))
-            .env("HOME", self.path("tmp"))
-            .output()?;
-        ensure!(output.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(())
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        Author { name: "me", home: &self.path("tmp") }.git(&self.path("system"), &words, b"").map(drop)
     }
 
     fn commit(&self, message: &str) -> anyhow::Result<()> {

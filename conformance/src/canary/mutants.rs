@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::ground::Chart;
 use super::passes::script;
+use crate::suite::selftest;
 use crate::workers;
 
 /// A guard of the binary by its name in `LANDFALL_MUTANT`, the chart, and the calls that show that it is open.
@@ -44,13 +45,6 @@ pub(super) fn run(landfall: &Path, several: usize) -> anyhow::Result<ExitCode> {
             (None, None) => Err("nothing is seen without it".to_owned()),
         }
     });
-    for ((guard, ..), outcome) in MUTANTS.iter().zip(&seen) {
-        match outcome {
-            Ok(what) => println!("seen:   {guard}: {what}"),
-            Err(why) => println!("UNSEEN: {guard}: {why}"),
-        }
-    }
-    let passed = seen.iter().filter(|outcome| outcome.is_ok()).count();
-    println!("canary selftest: {} planned, {passed} passed, {} failed", MUTANTS.len(), MUTANTS.len() - passed);
-    Ok(if passed == MUTANTS.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let guards = MUTANTS.iter().map(|(guard, ..)| *guard);
+    Ok(selftest("canary", guards.zip(seen), ""))
 }

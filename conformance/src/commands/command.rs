@@ -7,6 +7,7 @@ use clap::Args;
 use super::{Shell, load};
 use crate::embedded::{Embedded, Shape};
 use crate::evidence::{CaseEvidence, Evidence};
+use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{Layout, Running};
 use crate::{peers, root};
 
@@ -23,7 +24,15 @@ pub(crate) struct Arguments {
     evidence: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole::of("kubectl", Material::Oracles, &[&["kubectl", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let folder = root().join("conformance/kubectl");
     let mut files: Vec<_> =
         std::fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;

@@ -17,6 +17,7 @@ use super::sides::{Other, Sides};
 use super::{findings, glob};
 use crate::evidence::{CaseEvidence, Evidence};
 use crate::http::Endpoint;
+use crate::suite::{Material, Suite, Whole};
 use crate::{peers, testbed};
 
 /// How many of the planted changes the selftest must catch.
@@ -55,7 +56,15 @@ pub(crate) struct Arguments {
     evidence: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole::of("differential", Material::Oracles, &[&["differential", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("differential");
     let mut scripts = script::load(&folder.join("scripts"))?;
     if !arguments.scripts.is_empty() {

@@ -12,6 +12,7 @@ use clap::Args;
 use super::certificates;
 use super::side::{Compared, Ended, Side, Tool};
 use crate::evidence::{CaseEvidence, Evidence};
+use crate::suite::{Material, Suite, Whole};
 use crate::{peers, root};
 
 /// Packs, signs, pushes, finds, pulls and verifies charts with helm and with us, over a repository and a registry on loopback.
@@ -52,7 +53,15 @@ struct Case {
     faults: Vec<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole::of("distribution", Material::Oracles, &[&["distribution", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let program = peers::landfall(arguments.landfall.as_deref())?;
     let peers = [
         Peers {

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::Suite;
+use super::Walk;
+use crate::suite::selftest;
 
 /// A fault: its door, and what a wrapper does before it hands over to the binary.
 const FAULTS: &[(&str, &str, &str)] = &[
@@ -40,24 +41,18 @@ const RUNS: usize = 3;
 
 pub(super) fn run(landfall: &Path, seed: u64) -> anyhow::Result<ExitCode> {
     let place = tempfile::Builder::new().prefix("landfall-doors-").tempdir()?;
-    let undisturbed = Suite::open(landfall.to_owned(), DEADLINE)?.undisturbed;
+    let undisturbed = Walk::open(landfall.to_owned(), DEADLINE)?.undisturbed;
     let deadline = DEADLINE + undisturbed.took;
-    let mut suite = Suite { landfall: place.path().join("landfall"), undisturbed, deadline };
-    let mut unseen = 0;
+    let mut suite = Walk { landfall: place.path().join("landfall"), undisturbed, deadline };
+    let mut seen = Vec::new();
     for (what, door, fault) in FAULTS {
         let text = format!("#!/bin/bash\nREAL='{}'\n{fault}\nexec \"$REAL\" \"$@\"\n", landfall.display());
         suite.landfall = place.path().join(format!("landfall-{}", door.replace(' ', "-")));
         std::fs::write(&suite.landfall, text)?;
         std::fs::set_permissions(&suite.landfall, std::fs::Permissions::from_mode(0o755))?;
-        let (cases, _) = suite.walk(RUNS, seed, Some(door))?;
+        let (cases, _) = suite.through(RUNS, seed, |name| name.contains(door))?;
         let red = cases.iter().any(|case| case.verdict == "failed");
-        println!("{} {what}", if red { "seen:  " } else { "UNSEEN:" });
-        unseen += usize::from(!red);
+        seen.push((*what, if red { Ok(String::new()) } else { Err(String::new()) }));
     }
-    println!(
-        "doors selftest: {} planned, {} passed, {unseen} failed (seed {seed})",
-        FAULTS.len(),
-        FAULTS.len() - unseen
-    );
-    Ok(if unseen == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(selftest("doors", seen, &format!(" (seed {seed})")))
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Embedded, Shape};
+use crate::suite::Suite;
 
 /// Serves the embedded cluster until standard input ends.
 #[derive(Args)]
@@ -22,7 +23,13 @@ pub(crate) struct Arguments {
     api_only: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let shape = if arguments.api_only { Shape::ApiOnly } else { Shape::Whole };
     let embedded = Embedded::start(shape, arguments.port)?;
     std::fs::write(&arguments.kubeconfig, embedded.kubeconfig())?;

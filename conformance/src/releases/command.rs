@@ -12,6 +12,7 @@ use super::compare::differences;
 use super::side::{Ended, Place, Tool};
 use crate::embedded::{Embedded, Shape};
 use crate::evidence::{CaseEvidence, Evidence};
+use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{Layout, Running};
 use crate::{peers, root};
 
@@ -47,7 +48,16 @@ struct Case {
     faults: Vec<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> =
+        Some(Whole::of("releases", Material::Oracles, &[&["releases", "--all", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (control, embedded);
     let folder = tempfile::Builder::new().prefix("landfall-releases-").tempdir()?;
     let kubeconfig = folder.path().join("kubeconfig");

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Component, Layout, Testbed};
 use crate::peers;
+use crate::suite::Suite;
 
 /// Starts, stops and shows a real control plane on loopback.
 #[derive(Args)]
@@ -36,7 +37,13 @@ enum Action {
     Reset,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Arguments {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(self)
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let folder = match &arguments.dir {
         Some(folder) => std::path::absolute(folder)?,
         None => peers::cache()?.root().join("testbed").join(arguments.port.to_string()),
