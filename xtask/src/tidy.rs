@@ -4,6 +4,7 @@ mod codes;
 mod dependencies;
 mod limits;
 mod page;
+mod registered;
 mod rooms;
 mod size;
 mod sources;
@@ -21,6 +22,7 @@ pub(crate) fn run(root: &Path) -> Result<Vec<String>, String> {
     let files = tree::text_files(root)?;
     findings.extend(sources::check(&page, &files));
     findings.extend(size::check(&page, &files));
+    findings.extend(registered::check(&files));
     findings.extend(codes::check(&files));
     findings.extend(limits::check(root)?);
     Ok(findings)
