@@ -19,7 +19,7 @@ pub enum DecodeError {
         /// JSON's word for what is there.
         found: &'static str,
         /// Go's name of the type.
-        wanted: &'static str,
+        wanted: Cow<'static, str>,
     },
     /// A field is.
     #[error("json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {wanted}")]
@@ -31,11 +31,19 @@ pub enum DecodeError {
         /// Path from the document's root.
         path: String,
         /// Go's name of the type.
-        wanted: &'static str,
+        wanted: Cow<'static, str>,
     },
 }
 
 impl DecodeError {
+    /// The same, where Go's type has another name.
+    #[must_use]
+    pub(crate) fn with_type(mut self, named: impl Fn(&str) -> String) -> Self {
+        let (DecodeError::Root { wanted, .. } | DecodeError::Field { wanted, .. }) = &mut self;
+        *wanted = named(wanted).into();
+        self
+    }
+
     /// The path from the document's root, empty for the root itself.
     pub fn path(&self) -> &str {
         match self {
@@ -72,12 +80,13 @@ impl<'a> Fields<'a> {
         match json {
             Json::Null => Ok(None),
             Json::Object(object) => Ok(Some(Fields { object, owner, path: String::new() })),
-            other => Err(DecodeError::Root { found: kind(other), wanted }),
+            other => Err(DecodeError::Root { found: kind(other), wanted: wanted.into() }),
         }
     }
 
     fn error(&self, name: &str, found: &Json, wanted: &'static str) -> DecodeError {
-        DecodeError::Field { found: kind(found), owner: self.owner, path: format!("{}{name}", self.path), wanted }
+        let (found, path) = (kind(found), format!("{}{name}", self.path));
+        DecodeError::Field { found, owner: self.owner, path, wanted: wanted.into() }
     }
 
     /// The value of a field: its exact name, else a name equal but for case.

@@ -5,9 +5,10 @@ use landfall_gotemplate::{Map, Value};
 use landfall_sprig::{Constraint, Version};
 
 use crate::chart::Chart;
+use crate::error::Mismatch;
 use crate::manifest::Dialect;
 use crate::metadata::Dependency;
-use crate::values::coalesce::{Mismatch, Nulls, coalesce_values, deep_copy_map, tables};
+use crate::values::coalesce::{Nulls, coalesce_values, deep_copy_map, tables};
 use crate::warning::Warnings;
 
 /// Whether a version satisfies a constraint; false when either cannot be read (helm: `IsCompatibleRange`).

@@ -1,7 +1,11 @@
 //! What can go wrong with a chart, in Helm's words.
 
-mod diagnose;
+mod exec;
 mod helm4;
+mod problem;
+mod rendered;
+mod secretive;
+mod told;
 
 use landfall_diag::{Place, is_mutant};
 use landfall_gotemplate::{ExecError, ParseError};
@@ -40,14 +44,14 @@ pub enum ChartError {
         location: String,
     },
     /// A file of the chart, or a values file, is not YAML or holds something of the wrong type.
-    #[error("{prefix}: {broken}{text}")]
+    #[error("{reading}: {broken}{problem}")]
     File {
-        /// Helm's words in front, such as `cannot load Chart.yaml`.
-        prefix: String,
+        /// Which; displays as Helm's words in front, such as `cannot load Chart.yaml`.
+        reading: Reading,
         /// What is wrong with it; displays as Helm's words in front of the problem.
         broken: Broken,
-        /// Helm's words for the problem.
-        text: String,
+        /// The problem.
+        problem: Problem,
         /// Where.
         place: Box<Place>,
     },
@@ -135,10 +139,10 @@ pub enum ChartError {
         error: Box<ChartError>,
     },
     /// A subchart's name holds something other than a table in the values.
-    #[error("{text}")]
+    #[error("{mismatch}")]
     Mismatch {
-        /// Helm's words.
-        text: String,
+        /// Which, and what.
+        mismatch: Mismatch,
         /// Where the value was set.
         setting: Option<Box<Setting>>,
     },
@@ -202,14 +206,14 @@ pub enum ChartError {
         evidence: Box<Evidence>,
     },
     /// Something that a template wrote is not a manifest.
-    #[error("YAML parse error on {path}: {broken}{text}")]
+    #[error("YAML parse error on {path}: {broken}{problem}")]
     Manifest {
         /// The template.
         path: String,
         /// What is wrong with it; displays as Helm's words in front of the problem.
         broken: Broken,
-        /// Helm's words.
-        text: String,
+        /// The problem.
+        problem: Problem,
         /// The rendered lines around, with their numbers in the template's output.
         rendered: Vec<(usize, String)>,
         /// Which of them is meant, as its number; 0 when not known.
@@ -306,6 +310,7 @@ fn last_token(message: &str) -> &str {
 }
 
 pub(crate) use helm4::{in_dependencies, in_helm4s_words, no_chart};
+pub use problem::{DocumentStep, Mismatch, Problem, Reading};
 
 fn exec_words(error: &ExecError) -> String {
     match (error.failure(), &error.frame) {
@@ -334,37 +339,29 @@ impl ChartError {
         ) || matches!(self, ChartError::Helm4 { error, .. } if error.has_release())
     }
 
-    pub(crate) fn yaml(prefix: &str, error: &landfall_yaml::Error, path: &str, text: &str) -> Self {
+    pub(crate) fn yaml(reading: Reading, error: &landfall_yaml::Error, path: &str, text: &str) -> Self {
         ChartError::File {
-            prefix: prefix.to_owned(),
+            reading,
             broken: Broken::Yaml,
-            text: error.to_string(),
+            problem: error.into(),
             place: Box::new(place_of(path, error.mark(), text)),
         }
     }
 
-    pub(crate) fn values_file(name: &str, error: &landfall_yaml::Error, text: &str) -> Self {
-        ChartError::yaml(&format!("failed to parse {name}"), error, name, text)
-    }
-
-    pub(crate) fn values_shape(prefix: &str, name: &str, found: &str, text: &str) -> Self {
-        let prefix = if prefix.is_empty() { format!("failed to parse {name}") } else { prefix.to_owned() };
+    pub(crate) fn values_shape(reading: Reading, name: &str, found: &str, text: &str) -> Self {
+        let words = format!("json: cannot unmarshal {found} into Go value of type map[string]interface {{}}");
         ChartError::File {
-            prefix,
+            reading,
             broken: Broken::Shape,
-            text: format!("json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"),
+            problem: Problem::Words(words),
             place: Box::new(Place::line(name, 1).source_from(text)),
         }
     }
 
-    pub(crate) fn decode(prefix: &str, error: DecodeError, file: &File, location: &str) -> Self {
+    pub(crate) fn decode(reading: Reading, error: DecodeError, file: &File, location: &str) -> Self {
         let path: Vec<&str> = error.path().split('.').filter(|part| !part.is_empty()).collect();
-        ChartError::File {
-            prefix: prefix.to_owned(),
-            broken: Broken::Shape,
-            text: error.to_string(),
-            place: Box::new(key_place(file, location, &path)),
-        }
+        let place = Box::new(key_place(file, location, &path));
+        ChartError::File { reading, broken: Broken::Shape, problem: Problem::Type(error), place }
     }
 
     pub(crate) fn metadata(error: InvalidMetadata, file: Option<&File>, location: &str) -> Self {
@@ -377,7 +374,7 @@ impl ChartError {
 
     pub(crate) fn manifest(
         path: &str,
-        (broken, text): (Broken, String),
+        (broken, problem): (Broken, Problem),
         mark: Option<Mark>,
         content: &str,
         start: usize,
@@ -387,7 +384,7 @@ impl ChartError {
         let line = mark.map_or(0, |mark| before + mark.line());
         // One document that cannot be read may have swallowed the next.
         let secret = mask::names_a_secret(content) && !is_mutant("secrets-lines");
-        let text = mask::words_about(content, text);
+        let problem = problem.about(content);
         let shown = |text: &str| match (secret, text.trim_start()) {
             (false, _) | (true, "") => text.to_owned(),
             // The indentation is what is wrong with most of them.
@@ -405,7 +402,7 @@ impl ChartError {
         ChartError::Manifest {
             path: path.to_owned(),
             broken,
-            text,
+            problem,
             rendered,
             line,
             place: None,

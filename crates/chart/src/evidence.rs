@@ -160,13 +160,13 @@ fn values_path(line: &str, byte: usize) -> Vec<String> {
 
 /// Adds the template's line and the origins of values to a manifest that is no YAML.
 pub(crate) fn add_lines(error: ChartError, provenance: &Provenance, _chart: &Chart) -> ChartError {
-    let ChartError::Manifest { path, broken, text, rendered, line, secret, .. } = error else { return error };
+    let ChartError::Manifest { path, broken, problem, rendered, line, secret, .. } = error else { return error };
     let shown = if line > 0 { line } else { rendered.first().map_or(1, |(number, _)| *number) };
     let origin = provenance.line_bytes(&path, shown).and_then(|bytes| provenance.origin_of_bytes(&path, bytes));
     let (place, sources) = origin.map_or((None, Vec::new()), |origin| (origin.template, origin.sources));
     let settings =
         sources.into_iter().map(|source| Setting { source, value: landfall_gotemplate::Value::nil() }).collect();
-    ChartError::Manifest { path, broken, text, rendered, line, place: place.map(Box::new), settings, secret }
+    ChartError::Manifest { path, broken, problem, rendered, line, place: place.map(Box::new), settings, secret }
 }
 
 #[cfg(test)]

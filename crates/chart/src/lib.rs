@@ -48,7 +48,7 @@ pub use capabilities::{Capabilities, HelmVersion, KUBE_CLIENT, KubeVersion, Kube
 pub use chart::{Chart, Crd, File};
 pub use decode::DecodeError;
 pub use dependency::{is_compatible, is_constraint, is_strict_version};
-pub use error::{Broken, ChartError, Evidence, SchemaViolation};
+pub use error::{Broken, ChartError, DocumentStep, Evidence, Mismatch, Problem, Reading, SchemaViolation};
 pub use functions::Lookup;
 pub use ignore::{IGNORE_FILE, Ignore, IgnoreError, IgnoreProblem, PathKind};
 pub use landfall_gotemplate::{Map as Values, Origin, Value};

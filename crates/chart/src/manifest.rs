@@ -5,7 +5,7 @@ mod split;
 
 use serde_json::Value as Json;
 
-use crate::error::{Broken, ChartError};
+use crate::error::{Broken, ChartError, Problem};
 use crate::order::KindOrder;
 use crate::warning::Warnings;
 
@@ -177,12 +177,19 @@ pub(crate) fn documents(path: &str, content: &str, dialect: Dialect) -> Result<V
         let seen = match landfall_yaml::glance(piece.text, Head::PICK) {
             Some(seen) => seen,
             None => landfall_yaml::to_json(piece.text).map_err(|error| {
-                let broken = (Broken::Yaml, error.to_string());
+                let broken = (Broken::Yaml, Problem::from(&error));
                 ChartError::manifest(path, broken, error.mark(), content, piece.start, piece.text)
             })?,
         };
         let head = Head::read(&seen, dialect).map_err(|error| {
-            ChartError::manifest(path, (Broken::Shape, error.to_string()), None, content, piece.start, piece.text)
+            ChartError::manifest(
+                path,
+                (Broken::Shape, Problem::Words(error.to_string())),
+                None,
+                content,
+                piece.start,
+                piece.text,
+            )
         })?;
         documents.push(Manifest {
             path: path.to_owned(),

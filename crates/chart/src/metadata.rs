@@ -114,10 +114,12 @@ pub struct Dependency {
 
 /// Metadata that Helm refuses; displays in Helm's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("validation: {text}")]
+#[error("validation: {within}{reason}")]
 pub struct InvalidMetadata {
-    /// Helm's words.
-    pub text: String,
+    /// What Helm names the metadata in front of a field's name; empty where it says something of a list in it.
+    pub within: &'static str,
+    /// Helm's words behind it: `version is required`.
+    pub reason: String,
     /// The key in `Chart.yaml` that is meant, as a dotted path.
     pub path: String,
 }
@@ -198,48 +200,52 @@ impl Metadata {
             sanitize(text);
         }
         self.sources.iter_mut().chain(&mut self.keywords).for_each(sanitize);
-        let refuse = |path: &str, text: String| Err(InvalidMetadata { text, path: path.to_owned() });
+        let refuse = |path: &str, reason: String| {
+            Err(InvalidMetadata { within: "chart.metadata.", reason, path: path.to_owned() })
+        };
+        let refuse_list =
+            |path: &str, reason: String| Err(InvalidMetadata { within: "", reason, path: path.to_owned() });
         if self.api_version.is_empty() {
-            return refuse("apiVersion", "chart.metadata.apiVersion is required".to_owned());
+            return refuse("apiVersion", "apiVersion is required".to_owned());
         }
         if self.name.is_empty() {
-            return refuse("name", "chart.metadata.name is required".to_owned());
+            return refuse("name", "name is required".to_owned());
         }
         if self.name == "." || self.name == ".." {
-            return refuse("name", format!("chart.metadata.name {:?} is not allowed", self.name));
+            return refuse("name", format!("name {:?} is not allowed", self.name));
         }
         if self.name.contains('/') {
-            return refuse("name", format!("chart.metadata.name {:?} is invalid", self.name));
+            return refuse("name", format!("name {:?} is invalid", self.name));
         }
         if self.version.is_empty() {
-            return refuse("version", "chart.metadata.version is required".to_owned());
+            return refuse("version", "version is required".to_owned());
         }
         if Version::parse(&self.version).is_err() {
-            return refuse("version", format!("chart.metadata.version {:?} is invalid", self.version));
+            return refuse("version", format!("version {:?} is invalid", self.version));
         }
         if !matches!(self.kind.as_str(), "" | "application" | "library") {
-            return refuse("type", "chart.metadata.type must be application or library".to_owned());
+            return refuse("type", "type must be application or library".to_owned());
         }
         for maintainer in &mut self.maintainers {
             let Some(maintainer) = maintainer else {
-                return refuse("maintainers", "maintainers must not contain empty or null nodes".to_owned());
+                return refuse_list("maintainers", "maintainers must not contain empty or null nodes".to_owned());
             };
             [&mut maintainer.name, &mut maintainer.email, &mut maintainer.url].into_iter().for_each(sanitize);
         }
         let mut seen = std::collections::BTreeSet::new();
         for dependency in &mut self.dependencies {
             if dependency.is_null() {
-                return refuse("dependencies", "dependencies must not contain empty or null nodes".to_owned());
+                return refuse_list("dependencies", "dependencies must not contain empty or null nodes".to_owned());
             }
             dependency.sanitize();
             let is_word = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
             if !is_word(&dependency.alias) {
                 let text = format!("dependency {:?} has disallowed characters in the alias", dependency.name);
-                return refuse("dependencies", text);
+                return refuse_list("dependencies", text);
             }
             if !seen.insert(dependency.key().to_owned()) {
                 let text = format!("more than one dependency with name or alias {:?}", dependency.key());
-                return refuse("dependencies", text);
+                return refuse_list("dependencies", text);
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use landfall_gotemplate::{Func, FuncError, Limits, Map, Type};
 use crate::capabilities::Capabilities;
 use crate::chart::{Chart, Crd};
 use crate::dependency;
-use crate::error::{ChartError, in_dependencies, in_helm4s_words};
+use crate::error::{ChartError, Mismatch, in_dependencies, in_helm4s_words};
 use crate::functions::Lookup;
 use crate::manifest::{Dialect, Hook, Manifest, sort_manifests};
 use crate::provenance::Provenance;
@@ -366,13 +366,12 @@ pub(crate) fn prepare(
     if options.tracing == Tracing::On {
         trace_defaults(&mut chart, options.dialect, &mut origins);
     }
-    let mismatch = |text: String| {
-        let name = text.strip_prefix("type mismatch on ").and_then(|rest| rest.split(':').next()).unwrap_or("");
-        let setting = layers.history(&[name]).pop().map(Box::new);
-        ChartError::Mismatch { text, setting }
+    let mismatch = |mismatch: Mismatch| {
+        let setting = layers.history(&[&mismatch.name]).pop().map(Box::new);
+        ChartError::Mismatch { mismatch, setting }
     };
-    dependency::process(&mut chart, &user_values, options.dialect, warnings).map_err(|text| {
-        let error = mismatch(text);
+    dependency::process(&mut chart, &user_values, options.dialect, warnings).map_err(|found| {
+        let error = mismatch(found);
         if options.dialect == Dialect::V4 { in_dependencies(error) } else { error }
     })?;
     let nulls = Nulls::of(options.dialect);

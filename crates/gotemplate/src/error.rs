@@ -54,8 +54,13 @@ pub enum Cause {
     Message(String),
     /// A field of nil, or of something that has none of that name; Go's words.
     Field(String),
-    /// A template that nobody defines; Go's words.
-    NoTemplate(String),
+    /// A template that nobody defines.
+    NoTemplate {
+        /// Its name, in Go's quotes.
+        name: String,
+        /// The set that it is not in, in Go's quotes.
+        set: String,
+    },
     /// A function failed: `error calling NAME: …`.
     Call {
         /// The function's or method's name.
@@ -105,7 +110,10 @@ impl Cause {
     /// Writes the words up to those of the template inside, if there is one.
     fn write_until_inner(&self, f: &mut fmt::Formatter<'_>) -> Result<Option<&ExecError>, fmt::Error> {
         match self {
-            Cause::Message(message) | Cause::Field(message) | Cause::NoTemplate(message) => f.write_str(message)?,
+            Cause::Message(message) | Cause::Field(message) => f.write_str(message)?,
+            Cause::NoTemplate { name, set } => {
+                write!(f, "template: no template {name} associated with template {set}")?
+            }
             Cause::Limit(limit) => write!(f, "{limit}")?,
             Cause::Call { name, error } => {
                 write!(f, "error calling {name}: ")?;
@@ -157,8 +165,7 @@ impl ExecError {
     /// There is no template of that name in the set of that name; at no place.
     pub(crate) fn no_template(name: &[u8], set: &[u8]) -> Self {
         let (name, set) = (crate::format::quote(name), crate::format::quote(set));
-        let words = format!("template: no template {name} associated with template {set}");
-        ExecError { frame: None, cause: Cause::NoTemplate(words) }
+        ExecError { frame: None, cause: Cause::NoTemplate { name, set } }
     }
 
     /// The frames from the outermost (the file that was rendered) to the innermost (where it went wrong).

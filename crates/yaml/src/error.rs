@@ -78,6 +78,16 @@ pub struct Duplicate {
 }
 
 impl Error {
+    /// go-yaml's words without its name in front of them; `None` for what is said without that name.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::Syntax { problem, line, .. } => Some(format!("{}{problem}", line_words(*line))),
+            Self::Content { problem, .. } => Some(problem.clone()),
+            Self::Duplicates(list) => Some(format!("unmarshal errors:{}", duplicate_words(list))),
+            Self::Json { .. } | Self::Separator { .. } | Self::TooLong { .. } | Self::Edit { .. } => None,
+        }
+    }
+
     /// The place that the error is about, if it is about a text.
     pub fn mark(&self) -> Option<Mark> {
         match self {

@@ -8,7 +8,7 @@ use landfall_gotemplate::Map;
 use super::{Chart, File};
 use crate::archive::{ArchiveError, read_archive_within, read_entries};
 use crate::budget::{Budget, MAX_TREE_DEPTH, Spent};
-use crate::error::{ChartError, in_helm4s_words, no_chart};
+use crate::error::{ChartError, Reading, in_helm4s_words, no_chart};
 use crate::ignore::{IGNORE_FILE, Ignore};
 use crate::lock::Lock;
 use crate::manifest::Dialect;
@@ -112,11 +112,9 @@ fn load_files(all: Vec<File>, location: &str, depth: usize, budget: &mut Budget)
     let mut chart_file = None;
     for file in all.iter().filter(|file| file.name == "Chart.yaml") {
         let metadata = metadata.get_or_insert_with(Metadata::default);
-        let json = read_yaml(file, "cannot load Chart.yaml", location)?;
+        let json = read_yaml(file, CHART, location)?;
         budget.values(count_in(&json)).map_err(spent)?;
-        metadata
-            .read_into(&json)
-            .map_err(|error| ChartError::decode("cannot load Chart.yaml", error, file, location))?;
+        metadata.read_into(&json).map_err(|error| ChartError::decode(CHART, error, file, location))?;
         if metadata.api_version.is_empty() {
             metadata.api_version = API_VERSION_V1.to_owned();
         }
@@ -131,7 +129,7 @@ fn load_files(all: Vec<File>, location: &str, depth: usize, budget: &mut Budget)
     for file in &all {
         match file.name.as_str() {
             "Chart.yaml" => {}
-            "Chart.lock" => lock = Some(read_lock(file, "cannot load Chart.lock", location, budget)?),
+            "Chart.lock" => lock = Some(read_lock(file, Reading::Chart("Chart.lock"), location, budget)?),
             "values.yaml" => {
                 values = read_values(file, location)?;
                 budget.values(count_of(&values)).map_err(spent)?;
@@ -146,17 +144,17 @@ fn load_files(all: Vec<File>, location: &str, depth: usize, budget: &mut Budget)
                         "Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.",
                     );
                 }
-                let json = read_yaml(file, "cannot load requirements.yaml", location)?;
+                let json = read_yaml(file, Reading::Chart("requirements.yaml"), location)?;
                 budget.values(count_in(&json)).map_err(spent)?;
                 metadata
                     .read_into(&json)
-                    .map_err(|error| ChartError::decode("cannot load requirements.yaml", error, file, location))?;
+                    .map_err(|error| ChartError::decode(Reading::Chart("requirements.yaml"), error, file, location))?;
                 if metadata.api_version == API_VERSION_V1 {
                     files.push(file.clone());
                 }
             }
             "requirements.lock" => {
-                lock = Some(read_lock(file, "cannot load requirements.lock", location, budget)?);
+                lock = Some(read_lock(file, Reading::Chart("requirements.lock"), location, budget)?);
                 let old = metadata.get_or_insert_with(Metadata::default).api_version == API_VERSION_V1;
                 if old {
                     files.push(file.clone());
@@ -276,14 +274,17 @@ fn count_in(json: &serde_json::Value) -> u64 {
     count
 }
 
-fn read_yaml(file: &File, prefix: &'static str, location: &str) -> Result<serde_json::Value, ChartError> {
+/// The chart's own file.
+const CHART: Reading = Reading::Chart("Chart.yaml");
+
+fn read_yaml(file: &File, reading: Reading, location: &str) -> Result<serde_json::Value, ChartError> {
     let text = file.text();
-    crate::decode::yaml(&text).map_err(|error| ChartError::yaml(prefix, &error, &join(location, &file.name), &text))
+    crate::decode::yaml(&text).map_err(|error| ChartError::yaml(reading, &error, &join(location, &file.name), &text))
 }
 
-fn read_lock(file: &File, prefix: &'static str, location: &str, budget: &mut Budget) -> Result<Lock, ChartError> {
-    let json = read_yaml(file, prefix, location)?;
+fn read_lock(file: &File, reading: Reading, location: &str, budget: &mut Budget) -> Result<Lock, ChartError> {
+    let json = read_yaml(file, reading.clone(), location)?;
     let spent = |spent: Spent| ChartError::Spent { location: location.to_owned(), spent };
     budget.values(count_in(&json)).map_err(spent)?;
-    Lock::read(&json).map_err(|error| ChartError::decode(prefix, error, file, location))
+    Lock::read(&json).map_err(|error| ChartError::decode(reading, error, file, location))
 }

@@ -4,32 +4,41 @@ use std::fmt::Write as _;
 
 use landfall_gotemplate::{Cause, ExecError, FuncError};
 
-use super::ChartError;
+use super::{ChartError, DocumentStep, Problem, Reading};
 
 /// The error as Helm 4 tells it.
 pub(crate) fn in_helm4s_words(error: ChartError) -> ChartError {
     let three = error.to_string();
     let four = match &error {
         ChartError::Exec { error, .. } if error.failure().is_none() => traced(error).unwrap_or_else(|| three.clone()),
-        ChartError::File { prefix, broken, text, .. } if prefix == "cannot load values.yaml" => {
-            format!("{prefix}: cannot unmarshal yaml document: {broken}{text}")
+        ChartError::File { reading: reading @ Reading::Chart("values.yaml"), broken, problem, .. } => {
+            format!("{}: {broken}{problem}", reading.clone().document(DocumentStep::Read))
         }
-        // Helm 4 looks at the chart's version first, and keeps its types in other packages.
-        ChartError::File { prefix, .. } if prefix == "cannot load Chart.yaml" => {
-            three.replace("of type chart.Metadata", "of type loader.chartBase").replace("*chart.", "*v2.")
+        ChartError::File {
+            reading: reading @ Reading::Chart("Chart.yaml"),
+            broken,
+            problem: Problem::Type(error),
+            ..
+        } => {
+            format!("{reading}: {broken}{}", error.clone().with_type(in_helm4s_package))
         }
         ChartError::NoChartFile { location } if location.ends_with(".tgz") => {
             "unable to detect chart version, no Chart.yaml found".to_owned()
         }
         ChartError::ReleaseName(_) | ChartError::NoReleaseName => format!("release name check failed: {three}"),
-        ChartError::MissingDependencies { .. } => three.replacen("An error occurred", "an error occurred", 1).replacen(
-            "`helm dependency build`",
-            "'helm dependency build'",
-            1,
+        ChartError::MissingDependencies { names, .. } => format!(
+            "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
+            names.join(", ")
         ),
         _ => return error,
     };
     if four == three { error } else { ChartError::Helm4 { words: four, error: Box::new(error) } }
+}
+
+/// The name of a Go type of Helm 3's for charts in Helm 4, which looks at the chart's version first, and keeps its types
+/// in other packages.
+fn in_helm4s_package(wanted: &str) -> String {
+    if wanted == "chart.Metadata" { "loader.chartBase".to_owned() } else { wanted.replace("*chart.", "*v2.") }
 }
 
 /// There is no chart at all in the directory: Helm 4 sees that before it looks for what is to be ignored.

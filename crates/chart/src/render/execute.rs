@@ -12,7 +12,7 @@ use super::{MAX_RENDERED, Operation, Prepared, ReleaseInfo, RenderOptions, Traci
 use crate::capabilities::Capabilities;
 use crate::chart::Chart;
 use crate::dependency::table_at;
-use crate::error::{Broken, ChartError};
+use crate::error::{Broken, ChartError, Problem};
 use crate::functions::{Surroundings, functions};
 use crate::manifest::{Dialect, Manifest, documents};
 use crate::objects::{self, capabilities_object, chart_object};
@@ -90,8 +90,8 @@ impl Files {
             Ok(text) => Ok((path.as_str(), text)),
             Err(_) => {
                 // go-yaml's words; manifests are the only thing that is read as YAML.
-                let text = "yaml: invalid leading UTF-8 octet".to_owned();
-                Err(ChartError::manifest(path, (Broken::Yaml, text), None, "", 0, ""))
+                let problem = Problem::Yaml("invalid leading UTF-8 octet".to_owned());
+                Err(ChartError::manifest(path, (Broken::Yaml, problem), None, "", 0, ""))
             }
         });
         let texts = texts.collect::<Result<Vec<_>, _>>()?;

@@ -6,6 +6,7 @@
 use landfall_gotemplate::{Data, List, Map, Str, Value, format};
 
 use crate::chart::Chart;
+use crate::error::Mismatch;
 use crate::manifest::Dialect;
 use crate::warning::Warnings;
 
@@ -29,9 +30,6 @@ impl Nulls {
         }
     }
 }
-
-/// Why values cannot be brought together; Helm's text.
-pub(crate) type Mismatch = String;
 
 /// The key under which values are shared with all subcharts.
 pub(crate) const GLOBAL: &str = "global";
@@ -62,7 +60,10 @@ fn coalesce(chart: &Chart, dest: &Map, prefix: &str, nulls: Nulls, warnings: &mu
                 Some(table) => table.clone(),
                 None => {
                     let shown = format::sprintf(b"%t", &[value]);
-                    return Err(format!("type mismatch on {name}: {}", String::from_utf8_lossy(&shown)));
+                    return Err(Mismatch {
+                        name: name.to_owned(),
+                        found: String::from_utf8_lossy(&shown).into_owned(),
+                    });
                 }
             },
         };

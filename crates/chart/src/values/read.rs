@@ -10,14 +10,17 @@ use landfall_yaml::{Build, Gather, Node, Repeated, Scalar};
 use super::MAX_VALUES_SIZE;
 use super::origin::{LayerKind, Origins};
 use crate::chart::{Chart, File};
-use crate::error::ChartError;
+use crate::error::{ChartError, DocumentStep, Problem, Reading};
 use crate::manifest::Dialect;
+
+/// A chart's own values.
+const VALUES: Reading = Reading::Chart("values.yaml");
 
 /// Reads a chart's `values.yaml`.
 pub(crate) fn read_values(file: &File, location: &str) -> Result<Map, ChartError> {
     let text = file.text();
     let path = if location.is_empty() { file.name.clone() } else { format!("{location}/{}", file.name) };
-    read_map(&path, &text, "cannot load values.yaml", &mut Origins::off(), 0)
+    read_map(&path, &text, &VALUES, &mut Origins::off(), 0)
 }
 
 /// Reads the `values.yaml` of a chart again and remembers places; an unreadable file gives the values it has.
@@ -26,7 +29,7 @@ pub(crate) fn read_values_traced(chart: &Chart, dialect: Dialect, origins: &mut 
     let path = chart.path_of(&file.name);
     let text: Arc<str> = file.text().into();
     let layer = origins.layer(LayerKind::Default, &path, Some(&text));
-    let read = read_map_in(&path, &text, "cannot load values.yaml", dialect, origins, layer);
+    let read = read_map_in(&path, &text, &VALUES, dialect, origins, layer);
     read.unwrap_or_else(|_| chart.values.clone())
 }
 
@@ -36,8 +39,7 @@ pub(crate) fn read_all_documents(chart: &mut Chart) -> Result<(), ChartError> {
         let text = file.text();
         if documents(&text).is_none_or(|documents| documents.len() > 1) {
             let path = chart.path_of(&file.name);
-            let prefix = "cannot load values.yaml";
-            chart.values = read_map_in(&path, &text, prefix, Dialect::V4, &mut Origins::off(), 0)?;
+            chart.values = read_map_in(&path, &text, &VALUES, Dialect::V4, &mut Origins::off(), 0)?;
         }
     }
     chart.dependencies.iter_mut().try_for_each(read_all_documents)
@@ -73,17 +75,17 @@ fn documents(text: &str) -> Option<Vec<&str>> {
 fn read_map_in(
     name: &str,
     text: &str,
-    prefix: &'static str,
+    reading: &Reading,
     dialect: Dialect,
     origins: &mut Origins,
     layer: u32,
 ) -> Result<Map, ChartError> {
     if dialect == Dialect::V3 {
-        return read_map(name, text, prefix, origins, layer);
+        return read_map(name, text, reading, origins, layer);
     }
-    let in_words = |error: ChartError, words: &str| match error {
-        ChartError::File { prefix, broken, text, place } => {
-            ChartError::File { prefix: format!("{prefix}: {words}"), broken, text, place }
+    let of_document = |error: ChartError| match error {
+        ChartError::File { reading, broken, problem, place } => {
+            ChartError::File { reading: reading.document(DocumentStep::Read), broken, problem, place }
         }
         other => other,
     };
@@ -92,11 +94,11 @@ fn read_map_in(
             let rest = line.strip_prefix("---")?.trim();
             (!rest.is_empty() && !rest.starts_with('#')).then_some(rest)
         });
-        let prefix = if prefix.is_empty() { format!("failed to parse {name}") } else { prefix.to_owned() };
+        let words = format!("invalid Yaml document separator: {}", behind.unwrap_or_default());
         return Err(ChartError::File {
-            prefix: format!("{prefix}: error reading yaml document"),
+            reading: reading.clone().document(DocumentStep::Cut),
             broken: crate::error::Broken::Other,
-            text: format!("invalid Yaml document separator: {}", behind.unwrap_or_default()),
+            problem: Problem::Words(words),
             place: Box::new(landfall_diag::Place::file(name)),
         });
     };
@@ -105,14 +107,14 @@ fn read_map_in(
     for document in documents {
         // Lines in front keep places right.
         let before = text[..document.as_ptr().addr() - text.as_ptr().addr()].matches('\n').count();
-        let mut read = |text: &str| read_map(name, text, prefix, origins, layer);
+        let mut read = |text: &str| read_map(name, text, reading, origins, layer);
         let map = if before > 0 && traced { read(&("\n".repeat(before) + document)) } else { read(document) };
         // Helm's words count lines from the document's beginning.
         let map = match map {
             Err(_) if traced => read(document),
             map => map,
         };
-        let map = map.map_err(|error| in_words(error, "cannot unmarshal yaml document"))?;
+        let map = map.map_err(of_document)?;
         all = super::merge_maps(&all, &map);
     }
     Ok(all)
@@ -129,32 +131,20 @@ pub(crate) fn read_layer(
         return Err(ChartError::ValuesSize { name: name.to_owned(), size: text.len() });
     }
     let layer = origins.layer(LayerKind::File, name, Some(text));
-    read_map_in(name, text, "", dialect, origins, layer)
+    read_map_in(name, text, &Reading::Given(name.to_owned()), dialect, origins, layer)
 }
 
 /// Reads a values file for lint; the error is Helm's text without what stands in front of it.
 pub(crate) fn read_text(name: &str, text: &str) -> Result<Map, String> {
-    read_map(name, text, "", &mut Origins::off(), 0).map_err(|error| match error {
-        ChartError::File { broken, text, .. } => format!("{broken}{text}"),
+    read_map(name, text, &Reading::Given(name.to_owned()), &mut Origins::off(), 0).map_err(|error| match error {
+        ChartError::File { broken, problem, .. } => format!("{broken}{problem}"),
         other => other.to_string(),
     })
 }
 
-/// `prefix` is what Helm says in front of an error; empty for a file of the user (`failed to parse NAME`).
-fn read_map(
-    name: &str,
-    text: &str,
-    prefix: &'static str,
-    origins: &mut Origins,
-    layer: u32,
-) -> Result<Map, ChartError> {
-    let failed = |error: &landfall_yaml::Error| {
-        if prefix.is_empty() {
-            ChartError::values_file(name, error, text)
-        } else {
-            ChartError::yaml(prefix, error, name, text)
-        }
-    };
+/// Reads the first document of a file.
+fn read_map(name: &str, text: &str, reading: &Reading, origins: &mut Origins, layer: u32) -> Result<Map, ChartError> {
+    let failed = |error: &landfall_yaml::Error| ChartError::yaml(reading.clone(), error, name, text);
     let quick = if origins.is_on() { None } else { landfall_yaml::gather(text, &mut Placeless) };
     let value = match quick {
         Some(value) => value,
@@ -174,7 +164,7 @@ fn read_map(
                 "float64" => "number",
                 kind => kind,
             };
-            Err(ChartError::values_shape(prefix, name, found, text))
+            Err(ChartError::values_shape(reading.clone(), name, found, text))
         }
     }
 }

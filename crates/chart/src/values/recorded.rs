@@ -49,7 +49,7 @@ pub fn recorded_values(chart: &Value, config: &Map) -> Result<(Map, Vec<Warning>
     };
     let mut warnings = Warnings::default();
     let values = coalesce_values(&chart, config, Nulls::Remove, &mut warnings)
-        .map_err(|text| ChartError::Mismatch { text, setting: None })?;
+        .map_err(|mismatch| ChartError::Mismatch { mismatch, setting: None })?;
     Ok((values, warnings.0))
 }
 
