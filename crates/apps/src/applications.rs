@@ -8,15 +8,13 @@ use landfall_engine::{Begun, Clock, Door, Kinds, Plan, Report, StepResult};
 use landfall_object::{Object, ObjectKey};
 use landfall_store::Store;
 
-use crate::keeper::{Course, Keeper, seconds};
+use crate::keeper::{Course, FACTS, Keeper, seconds};
 use crate::removal::Removal;
 use crate::status::resource_key;
 use crate::sync::{PreparedSync, Sync, SyncRequest, Synced};
 use crate::tracking::owner;
 use crate::{Application, Error};
 
-/// Where the store keeps which objects belong to an application whose object the cluster does not hold.
-pub(crate) const FACTS: &str = "application-resources";
 /// Applications of a cluster, to be compared and synced.
 pub struct Applications {
     /// The cluster, which is also each application's destination.
@@ -57,6 +55,18 @@ impl Applications {
             Err(landfall_cluster::Error::NoMatch { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The applications that were delivered from here, by name, with the objects that belong to each.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn delivered(&self) -> Result<Vec<(String, Vec<ObjectKey>)>, Error> {
+        let facts = self.store.facts.of(FACTS).await?;
+        let read = |(target, keys): (String, serde_json::Value)| {
+            Some((Application::name_of(&target)?.to_owned(), serde_json::from_value(keys).ok()?))
+        };
+        Ok(facts.into_iter().filter_map(read).collect())
     }
 
     /// Prepares a sync; also the way to compare.

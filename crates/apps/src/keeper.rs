@@ -10,9 +10,10 @@ use landfall_store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::applications::FACTS;
 use crate::status::{SyncStatus, health_of, resource_entry};
 
+/// Where the store keeps which objects belong to an application whose object the cluster does not hold.
+pub(crate) const FACTS: &str = "application-resources";
 /// Entries kept in `status.history`, unless the Application says otherwise.
 const HISTORY: usize = 10;
 

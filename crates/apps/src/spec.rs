@@ -249,6 +249,11 @@ impl Application {
         format!("application {}/{}", self.namespace, self.name)
     }
 
+    /// The name of the application that the engine knows by that.
+    pub(crate) fn name_of(target: &str) -> Option<&str> {
+        target.strip_prefix("application ")?.rsplit_once('/').map(|(_, name)| name)
+    }
+
     /// The name of the release that a Helm source is rendered as.
     pub fn release_name(&self, source: &Source) -> String {
         let named = source.helm.as_ref().map(|helm| helm.release_name.as_str()).filter(|name| !name.is_empty());

@@ -16,9 +16,6 @@ use crate::summary::{Outcome, UnitSummary, changes, unchanged};
 use crate::unit::{BoundApplication, Unit};
 use crate::up::UpOptions;
 
-/// Where the applications room remembers which objects belong to which Application.
-const FACTS: &str = "application-resources";
-
 impl Session {
     fn applications(&self) -> Applications {
         self.applications_expecting(Kinds::default())
@@ -186,13 +183,6 @@ impl Session {
 
     /// The Applications delivered here, with the objects that belong to each.
     pub(crate) async fn delivered_applications(&self) -> Result<Vec<(String, Vec<ObjectKey>)>, Vec<Diagnostic>> {
-        let facts = self.store.facts.of(FACTS).await.map_err(|error| vec![error.diagnose()])?;
-        Ok(facts
-            .into_iter()
-            .filter_map(|(target, keys)| {
-                let name = target.rsplit_once('/').map(|(_, name)| name.to_owned())?;
-                Some((name, serde_json::from_value(keys).ok()?))
-            })
-            .collect())
+        self.applications().delivered().await.map_err(|error| vec![error.diagnose()])
     }
 }

@@ -1,9 +1,10 @@
+mod carried;
 mod checked;
+mod options;
 mod tried;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use landfall_chart::{Capabilities, Operation, RenderedUnit, Tracing};
 use landfall_diag::{Diagnose, Diagnostic, code};
@@ -11,81 +12,20 @@ use landfall_engine::{Fate, Kinds};
 use landfall_object::Object;
 use landfall_project::Environment;
 use landfall_release::{
-    ArgoHooks, Content, DeployOptions, HookRecord, HookRuns, InstallOptions, OwnershipCheck, Prepared, Record, Status,
+    ArgoHooks, Content, DeployOptions, HookRecord, InstallOptions, OwnershipCheck, Prepared, Record, Status,
     UpgradeOptions, Wait,
 };
 use tokio::sync::OnceCell;
 
 use self::checked::definitions;
+pub use self::options::{References, Tries, UpOptions};
 use self::tried::{Course, Tried};
 use crate::content::{content, is_workload, narrowed};
 use crate::rendering::{Turn, capabilities, render_unit};
 use crate::session::{Progress, Session};
-use crate::summary::{FailureReport, Outcome, Summary, UnitSummary, changes, unchanged};
+use crate::summary::{Outcome, Summary, UnitSummary, changes, unchanged};
 use crate::unit::{Door, Unit};
-use crate::{CheckResult, addresses, check_client, pods, run_check};
-
-/// How a delivery is made.
-#[derive(Debug, Clone)]
-pub struct UpOptions {
-    /// What was delivered, for the history.
-    pub revision: String,
-    /// Services to roll alone; empty for everything.
-    pub services: Vec<String>,
-    /// Whether health is waited for.
-    pub wait: bool,
-    /// Whether a failure is undone.
-    pub atomic: bool,
-    /// Whether test hooks run afterwards.
-    pub test: bool,
-    /// Whether hooks run; without them an Application's waves follow one another at once.
-    pub hooks: HookRuns,
-    /// What becomes of references that resolve nowhere.
-    pub references: References,
-    /// What is tried before anything is begun.
-    pub tries: Tries,
-    /// The time one unit's delivery may take.
-    pub timeout: Duration,
-    /// The time a restarted service may take.
-    pub restart_timeout: Duration,
-}
-
-/// What becomes of references without which a pod cannot start, and that resolve nowhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum References {
-    /// The delivery is refused before it begins.
-    #[default]
-    MustResolve,
-    /// They are told: an operator makes its own certificates, once it runs.
-    MayCome,
-}
-
-/// What is tried at the cluster before the first thing is touched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Tries {
-    /// Every object of every phase; nothing is begun when one would be refused.
-    #[default]
-    Everything,
-    /// Nothing: what can be delivered is, and what is refused ends it there.
-    Nothing,
-}
-
-impl Default for UpOptions {
-    fn default() -> Self {
-        UpOptions {
-            revision: String::new(),
-            services: Vec::new(),
-            wait: true,
-            atomic: false,
-            test: false,
-            hooks: HookRuns::Run,
-            references: References::default(),
-            tries: Tries::default(),
-            timeout: Duration::from_secs(15 * 60),
-            restart_timeout: Duration::from_secs(120),
-        }
-    }
-}
+use crate::{CheckResult, addresses, check_client, run_check};
 
 /// A unit, read and rendered, or why it could not be.
 pub type Candidate = (String, Result<Unit, Vec<Diagnostic>>);
@@ -505,73 +445,6 @@ impl Session {
         };
         let upgrade = UpgradeOptions { deploy };
         releases.prepare_upgrade(&one.unit.name, content, &upgrade).await.map_err(|error| vec![error.diagnose()])
-    }
-
-    pub(crate) async fn carry_out(&self, prepared: &Prepared, summary: &mut UnitSummary, unit: &Unit) {
-        self.carry_out_in(prepared, summary, &unit.namespace).await;
-    }
-
-    pub(crate) async fn carry_out_in(&self, prepared: &Prepared, summary: &mut UnitSummary, namespace: &str) {
-        let releases = self.releases(namespace);
-        let (conductor, forward) = self.conductor(&summary.name);
-        let result = conductor.run(&releases, prepared).await;
-        drop(conductor);
-        let _ended = forward.await;
-        match result {
-            Ok(delivered) => {
-                summary.revision = delivered.record.version;
-                summary.changes.extend(changes(&prepared.plan, Some(&delivered.report)));
-                if delivered.succeeded() {
-                    summary.outcome = Outcome::Delivered;
-                    return;
-                }
-                summary.outcome = Outcome::Failed;
-                if let Some(failure) = &delivered.report.failure {
-                    let mut diagnostic = failure.diagnose();
-                    if let Some(words) = &delivered.failure_words {
-                        diagnostic = diagnostic.note(format!("helm: {words}"));
-                    }
-                    if delivered.undone.is_some() {
-                        diagnostic = diagnostic.note("the last good revision was put back");
-                    }
-                    summary.diagnostics.push(diagnostic);
-                    summary.failure = self.failure_report(namespace, failure.evidence.clone()).await;
-                }
-            }
-            Err(error) => {
-                summary.revision = prepared.record.version;
-                summary.broken_off(error.diagnose());
-            }
-        }
-    }
-
-    pub(crate) async fn failure_report(
-        &self,
-        namespace: &str,
-        evidence: Vec<landfall_cluster::Evidence>,
-    ) -> Option<FailureReport> {
-        let pods = pods::pods(&self.cluster, namespace).await.ok()?;
-        let events = pods::events(&self.cluster, namespace).await.ok()?;
-        Some(FailureReport { evidence, pods, events })
-    }
-
-    async fn test(&self, unit: &Unit, options: &UpOptions, summary: &mut UnitSummary) {
-        let releases = self.releases(&unit.namespace);
-        let tests = landfall_release::TestOptions { timeout: options.timeout, filters: Vec::new() };
-        match releases.prepare_test(&unit.name, &tests).await {
-            Ok(prepared) if prepared.plan.steps().next().is_none() => {}
-            Ok(prepared) => {
-                let outcome = summary.outcome;
-                self.carry_out(&prepared, summary, unit).await;
-                if summary.outcome == Outcome::Delivered {
-                    summary.outcome = outcome;
-                }
-            }
-            Err(error) => {
-                summary.outcome = Outcome::Failed;
-                summary.diagnostics.push(error.diagnose());
-            }
-        }
     }
 }
 

@@ -5,10 +5,11 @@ use landfall_object::{Object, ObjectKey};
 
 use crate::change::{Write, predict, write_over};
 use crate::desired::{Method, Task};
-use crate::executor::{Executor, Stop};
+use crate::executor::Executor;
 use crate::once;
 use crate::plan::{Plan, Step};
 use crate::report::{Failure, FailureKind, StepResult};
+use crate::stop::Stop;
 use crate::wait::{Judge, Watched};
 
 /// What a step did.

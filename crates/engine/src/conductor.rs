@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use landfall_cluster::{Cluster, DeleteOptions};
@@ -164,7 +164,18 @@ impl Conductor {
     }
 
     fn executor(&self, ledger: Arc<dyn Ledger>, behind: Behind) -> Executor {
-        Executor::new(self, ledger, behind)
+        Executor {
+            cluster: self.cluster.clone(),
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            probe: Arc::clone(&self.probe),
+            ledger,
+            events: self.events.clone(),
+            stop: self.stop.clone(),
+            behind,
+            begun: Mutex::default(),
+            hold: Mutex::default(),
+        }
     }
 
     /// What becomes of an operation that has come to its end: nothing more, or it is undone.

@@ -9,9 +9,8 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
-use crate::act::Effect;
+use crate::behind::{Behind, Failures};
 use crate::clock::Clock;
-use crate::conductor::Conductor;
 use crate::desired::{PhaseRuns, Task};
 use crate::digest::live_digest;
 use crate::entry::{Intent, Outcome};
@@ -19,7 +18,8 @@ use crate::event::Event;
 use crate::journal::Journal;
 use crate::ledger::Ending;
 use crate::plan::{Phase, Plan, Step};
-use crate::report::{Failure, FailureKind, Report, StepReport, StepResult};
+use crate::report::{FailureKind, Report, StepReport, StepResult};
+use crate::stop::{Stop, recorded};
 use crate::{Error, Ledger, Probe};
 
 /// Carries one plan out.
@@ -31,11 +31,11 @@ pub(crate) struct Executor {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) events: Sender<Event>,
     pub(crate) stop: CancellationToken,
-    behind: Behind,
+    pub(crate) behind: Behind,
     /// When the delivery began that is being carried out.
-    begun: Mutex<Option<Timestamp>>,
+    pub(crate) begun: Mutex<Option<Timestamp>>,
     /// Held while the executor works, let go while it waits.
-    hold: Mutex<Option<Box<dyn Send>>>,
+    pub(crate) hold: Mutex<Option<Box<dyn Send>>>,
 }
 
 /// What one run needs beside its plan.
@@ -46,50 +46,7 @@ pub(crate) struct RunOptions {
     pub(crate) detail: Value,
 }
 
-/// What becomes of the writes behind one that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Behind {
-    /// They are not begun.
-    #[default]
-    NotBegun,
-    /// Writes of the same sort that stand behind it are done, and all failures are told; as `helm install` creates
-    /// and `helm uninstall` deletes.
-    Finished,
-    /// The same, but an object that cannot be created ends it at once; as `helm upgrade` updates.
-    FinishedUnlessCreated,
-}
-
-/// How a phase can end early.
-pub(crate) enum Stop {
-    /// The delivery failed: phases for failure run, the ledger is told.
-    Failed(Box<Failure>),
-    /// The run itself cannot go on: nothing more is touched, the journal stays open.
-    Broken(Error),
-}
-
-impl<E: Into<Error>> From<E> for Stop {
-    fn from(error: E) -> Self {
-        Stop::Broken(error.into())
-    }
-}
-
 impl Executor {
-    /// An executor for one run of a conductor's.
-    pub(crate) fn new(conductor: &Conductor, ledger: Arc<dyn Ledger>, behind: Behind) -> Self {
-        Executor {
-            cluster: conductor.cluster.clone(),
-            store: conductor.store.clone(),
-            clock: Arc::clone(&conductor.clock),
-            probe: Arc::clone(&conductor.probe),
-            ledger,
-            events: conductor.events.clone(),
-            stop: conductor.stop.clone(),
-            behind,
-            begun: Mutex::default(),
-            hold: Mutex::default(),
-        }
-    }
-
     /// Carries a plan out, from its first step.
     pub(crate) async fn run(&self, plan: &Plan, options: RunOptions) -> Result<Report, Error> {
         self.refuse_when_changed(plan).await?;
@@ -289,7 +246,7 @@ impl Executor {
             segment.iter().map(|step| (step.id.clone(), Intent::Act { action: step.action, key: step.key.clone() }));
         journal.intend(intents.collect()).await?;
         let mut outcomes = Vec::new();
-        let mut failures = Failures { first: None, kind: None };
+        let mut failures = Failures::default();
         for step in segment {
             if failures.end_before(step) {
                 break;
@@ -308,8 +265,9 @@ impl Executor {
             }
             self.tell(Event::StepStarted { id: step.id.clone(), action: step.action, key: step.key.clone() }).await;
             match self.act(plan, step).await {
-                Ok(Effect { result, uid }) => {
-                    outcomes.push((step.id.clone(), Outcome::Done { result, uid }));
+                Ok(effect) => {
+                    let result = effect.result;
+                    outcomes.push((step.id.clone(), Outcome::Done { result, uid: effect.uid }));
                     reports.push(report(step, result));
                     self.tell(Event::StepDone { id: step.id.clone(), key: step.key.clone(), result }).await;
                 }
@@ -364,50 +322,6 @@ impl Executor {
 
 /// HTTP's "Insufficient Storage".
 const NO_ROOM: u16 = 507;
-
-/// What has failed in a segment so far.
-struct Failures {
-    first: Option<Box<Failure>>,
-    kind: Option<std::mem::Discriminant<Task>>,
-}
-
-impl Failures {
-    /// Whether a step is no more to be begun: something failed, and the step is of another sort.
-    fn end_before(&self, step: &Step) -> bool {
-        self.kind.is_some_and(|kind| kind != std::mem::discriminant(&step.task))
-    }
-
-    /// Keeps a failure; an error ends the segment with it.
-    fn take(&mut self, step: &Step, failure: Box<Failure>, behind: Behind) -> Result<(), Stop> {
-        let ends = match behind {
-            Behind::NotBegun => true,
-            Behind::Finished => false,
-            Behind::FinishedUnlessCreated => step.action == crate::Action::Create,
-        };
-        if ends || failure.kind == FailureKind::Unreachable {
-            // As Helm: what cannot be created hides what could not be changed.
-            return Err(Stop::Failed(failure));
-        }
-        self.kind = Some(std::mem::discriminant(&step.task));
-        match &mut self.first {
-            Some(first) => first.further.push(*failure),
-            None => self.first = Some(failure),
-        }
-        Ok(())
-    }
-}
-
-/// What an outcome in the journal says of a step.
-pub(crate) fn recorded(outcome: Outcome) -> Result<Result<StepResult, Box<Failure>>, Stop> {
-    match outcome {
-        Outcome::Done { result, .. } => Ok(Ok(result)),
-        Outcome::Failed { failure, .. } => Ok(Err(failure)),
-        Outcome::Made { .. } => {
-            let what = "an object's making where a step's outcome belongs".to_owned();
-            Err(Stop::Broken(Error::Store(landfall_store::Error::Damaged { what })))
-        }
-    }
-}
 
 fn report(step: &Step, result: StepResult) -> StepReport {
     StepReport { id: step.id.clone(), key: step.key.clone(), result }

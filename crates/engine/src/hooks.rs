@@ -9,11 +9,12 @@ use crate::desired::{Criterion, DeletePolicy, Hook, LogPolicy, Task};
 use crate::digest::hex;
 use crate::entry::{Intent, Outcome};
 use crate::event::Event;
-use crate::executor::{Executor, Stop, recorded};
+use crate::executor::Executor;
 use crate::journal::Journal;
 use crate::ledger::{HookPhase, HookRun};
 use crate::plan::Step;
 use crate::report::{Failure, FailureKind, HookEnd, StepResult};
+use crate::stop::{Stop, recorded};
 use crate::wait::{Judge, Watched};
 
 impl Executor {

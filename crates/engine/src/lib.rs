@@ -1,25 +1,37 @@
-//! `Plan` (pure) and its executor: hooks, waves, apply, wait, prune, abort, resume.
+//! `Plan` (pure) and the one conductor that runs, resumes and recovers it.
 //!
 //! ```text
-//! Desired (a front door's wish: phases of items) ─┐
-//! Live (the objects as they are) ─────────────────┴─ plan() ─► Plan: phases → waves → steps, reasons, digest
+//! a door's Wish ─► prepare()                                                              (wish.rs)
+//!     places its objects: which kinds are served, which come with it    Places            (place.rs)
+//!     the door compiles: phases of items                                Desired           (desired.rs)
+//!     reads what is live, the door settles what depends on that         Live
+//!     plan(): phases → waves → steps, reasons, digest                   Plan              (planning.rs)
 //!
-//! Executor::try_out(plans)  every object at the server, with dryRun=All, before the first effect   (trial.rs)
-//! Executor::run(Plan)
-//!   1 refuse when a live object is no longer what the plan saw       (check.rs)
-//!   2 write the operation down, tell the ledger                      (journal.rs, ledger.rs)
-//!   3 per wave: intents ─► effects ─► outcomes                       (act.rs, hooks.rs)
-//!     waits watch; what can never become ready ends them at once     (wait.rs)
-//!   4 on failure: evidence first, then phases for failure, then the ledger's word
+//! Conductor                                                                               (conductor.rs)
+//!     try_out   every object at the server, with dryRun=All, before the first effect      (trial.rs)
+//!     run       an operation of a Door, from its first step
+//!     recover   what a killed process left: goes on with it, or the door repairs its record
+//!     give_up   ends what was interrupted for good
+//!
+//! one run                                                                                 (executor.rs)
+//!     1 refused when a live object is no longer what the plan saw
+//!     2 the operation is written down, the door's Ledger is told          (journal.rs, ledger.rs)
+//!     3 per wave: intents ─► effects ─► outcomes                          (act.rs, hooks.rs)
+//!       waits watch; what can never become ready ends them at once        (wait.rs)
+//!     4 on failure: evidence first, phases for failure, the Ledger; then the door's operation that undoes it
 //! ```
 //!
-//! Knows neither git nor charts nor Helm nor Argo: front doors compile to [`Desired`].
+//! A [`Door`] is a way to deliver: Helm's releases, Argo's Applications, plans without a record. It is pure but for the
+//! record that it keeps: it compiles wishes, says what becomes of a failure, and is told of beginning, hooks and end.
+//! Knows neither git nor charts nor Helm nor Argo.
 //!
 //! Invariants: planning does no I/O · the same inputs give the same plan and digest · no effect without its intent
 //! in the journal · a killed run is resumed by reading the journal and the live objects, never by memory · a key
-//! declared `generate: once` is neither changed nor removed by any step (design D6).
+//! declared `generate: once` is neither changed nor removed by any step (design D6) · nothing is printed, progress is
+//! [`Event`]s; clock, ids and the word to stop come from outside; many operations may run on one conductor.
 
 mod act;
+mod behind;
 mod change;
 mod clock;
 mod conductor;
@@ -39,10 +51,12 @@ mod plan;
 mod planning;
 mod probe;
 mod report;
+mod stop;
 mod trial;
 mod wait;
 mod wish;
 
+pub use behind::Behind;
 pub use change::{Author, FieldChange, changes_between, predict};
 pub use clock::{Clock, WallClock};
 pub use conductor::{Conductor, Recovery};
@@ -54,7 +68,6 @@ pub use digest::{live_digest, normalised};
 pub use door::{Begun, Door, OnFailure, Unrecorded};
 pub use error::Error;
 pub use event::{Event, Pending};
-pub use executor::Behind;
 pub use landfall_object::{ONCE_ANNOTATION, once_keys};
 pub use ledger::{Ending, HookPhase, HookRun, Ledger, NoLedger};
 pub use once::OnceViolation;

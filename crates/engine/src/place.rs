@@ -53,6 +53,12 @@ pub struct Places {
 }
 
 impl Places {
+    /// Where these kinds are served and no others.
+    pub fn of(home: impl Into<String>, served: impl IntoIterator<Item = (Gvk, Scope)>) -> Self {
+        let served = served.into_iter().map(|(gvk, scope)| (gvk, Some(scope))).collect();
+        Places { home: home.into(), to_come: Kinds::default(), served }
+    }
+
     /// Asks the cluster for kinds; `home` is the namespace of objects that name none.
     ///
     /// # Errors
@@ -115,12 +121,8 @@ mod tests {
 
     #[test]
     fn objects_go_where_their_kind_lives_whether_it_is_served_or_comes() {
-        let served = [
-            (Gvk::new("", "v1", "Secret"), Some(Scope::Namespaced)),
-            (Gvk::new("", "v1", "Node"), Some(Scope::Cluster)),
-        ];
-        let served = served.into_iter().chain([(Gvk::new("example.com", "v1", "Widget"), None)]).collect();
-        let mut places = Places { home: "shop".into(), to_come: Kinds::default(), served };
+        let served = [(Gvk::new("", "v1", "Secret"), Scope::Namespaced), (Gvk::new("", "v1", "Node"), Scope::Cluster)];
+        let mut places = Places::of("shop", served);
         let at = |places: &Places, object| places.place(object).map(|it| it.namespace().map(str::to_owned));
         assert_eq!(at(&places, object("v1", "Secret", None)).expect("is served").as_deref(), Some("shop"));
         assert_eq!(at(&places, object("v1", "Secret", Some("own"))).expect("is served").as_deref(), Some("own"));

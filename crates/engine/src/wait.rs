@@ -32,10 +32,11 @@ use crate::Error;
 use crate::desired::WaitFor;
 use crate::entry::{Intent, Outcome};
 use crate::event::{Event, Pending};
-use crate::executor::{Executor, Stop, recorded};
+use crate::executor::Executor;
 use crate::journal::Journal;
 use crate::plan::{Plan, Step};
 use crate::report::StepResult;
+use crate::stop::{Stop, recorded};
 
 pub(crate) use self::judge::Judge;
 

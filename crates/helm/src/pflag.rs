@@ -202,8 +202,7 @@ impl Flags {
                 *all = vec![value];
             }
             Kind::Duration => {
-                duration(&value)
-                    .map_err(|words| format!("invalid argument {value:?} for {shown:?} flag: {words}"))?;
+                duration(&value).map_err(|words| format!("invalid argument {value:?} for {shown:?} flag: {words}"))?;
                 *all = vec![value];
             }
             Kind::Format => {
@@ -406,8 +405,10 @@ mod tests {
         ] {
             assert_eq!(parse(line).err().as_deref(), Some(words));
         }
-        const BOTH: &[Spec] =
-            &[flag("post-renderer", Kind::Program, Support::Works, ""), flag("timeout", Kind::Duration, Support::Works, "")];
+        const BOTH: &[Spec] = &[
+            flag("post-renderer", Kind::Program, Support::Works, ""),
+            flag("timeout", Kind::Duration, Support::Works, ""),
+        ];
         for (line, named) in
             [("--post-renderer nope --timeout 10", "nope"), ("--timeout 10 --post-renderer nope", "10")]
         {

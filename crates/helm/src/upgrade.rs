@@ -170,9 +170,8 @@ async fn upgrade_with(
     let prepared = session.releases.prepare_upgrade(name, content, &options).await;
     let mut prepared = prepared.map_err(|error| {
         // Helm builds the new objects once before it begins, and says no more then.
-        let words = error.to_string();
-        match words.strip_prefix("unable to build kubernetes objects from new release manifest: ") {
-            Some(bare) => Stop::said(bare.to_owned(), landfall_diag::Diagnose::diagnose(&error)),
+        match error.before_upgrade() {
+            Some(bare) => Stop::said(bare, landfall_diag::Diagnose::diagnose(&error)),
             None => told(&error),
         }
     })?;

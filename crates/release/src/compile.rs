@@ -12,7 +12,7 @@ use crate::manifest::ManifestObject;
 use crate::moment::{HookObject, Moment};
 use crate::options::{Apply, ArgoHooks, DeployOptions, Force, Wait};
 use crate::ownership::is_kept;
-use crate::wish::{Leaving, Section};
+use crate::section::{Leaving, Section};
 
 /// The field manager's name: Helm's own, so that either can go on where the other stopped.
 const MANAGER: &str = "helm";

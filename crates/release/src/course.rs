@@ -125,3 +125,27 @@ impl Prepared {
         deployed.is_some_and(|current| current.delivers_the_same(&self.record)) && self.plan.changes_nothing()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What stood in a journal before an operation said how it is to be undone.
+    #[test]
+    fn a_course_of_an_older_version_is_read() {
+        let old = json!({
+            "verb": "upgrade",
+            "record": {"name": "web", "namespace": "shop", "version": 4, "info": {"status": "pending-upgrade"}},
+            "labels": {"team": "a"}, "from": 3, "description": null, "create_namespace": false, "keep_history": false,
+            "max_history": 10, "atomic": true, "cleanup_on_fail": false, "timeout_seconds": 300,
+        });
+        let course: Course = serde_json::from_value(old).expect("is read");
+        assert_eq!((course.verb, course.from, course.record.version), (Verb::Upgrade, Some(3), 4));
+        assert_eq!((course.no_hooks, course.remainder), (false, Remainder::LeftAlone));
+        let written = serde_json::to_value(&course).expect("is written");
+        assert_eq!(written["verb"], "upgrade");
+        assert_eq!(serde_json::from_value::<Course>(written).expect("is read again"), course);
+    }
+}

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use landfall_diag::{Code, Diagnose, Diagnostic, code};
 
 /// Why a release's operation could not be prepared or carried out; where Helm has words for it, they are Helm's.
@@ -82,8 +84,8 @@ pub enum Error {
     /// A manifest says not what it is, told with the manifest's sort.
     #[error("unable to build kubernetes objects from {which} manifest: {source}")]
     Unbuilt {
-        /// `release`, `new release`, `current release`.
-        which: &'static str,
+        /// Which.
+        which: Which,
         /// Why.
         source: Box<Error>,
     },
@@ -102,8 +104,8 @@ pub enum Error {
     /// Kinds of a manifest are not served.
     #[error("unable to build kubernetes objects from {which} manifest: {}", several(sources))]
     Build {
-        /// `release`, `new release`, `current release`.
-        which: &'static str,
+        /// Which.
+        which: Which,
         /// Why, one for each object.
         sources: Vec<landfall_cluster::Error>,
     },
@@ -133,6 +135,35 @@ pub enum Error {
     /// The journal.
     #[error(transparent)]
     Store(#[from] landfall_store::Error),
+}
+
+/// Which manifest; displays as Helm names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Of a first installation.
+    Release,
+    /// Of a release that is there already.
+    NewRelease,
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Which::Release => "release",
+            Which::NewRelease => "new release",
+        })
+    }
+}
+
+impl Error {
+    /// Why the objects of an upgrade cannot be built, as Helm says it before it has begun: without naming the manifest.
+    pub fn before_upgrade(&self) -> Option<String> {
+        match self {
+            Error::Build { which: Which::NewRelease, sources } => Some(several(sources)),
+            Error::Unbuilt { which: Which::NewRelease, source } => Some(source.to_string()),
+            _ => None,
+        }
+    }
 }
 
 /// Fields as the Kubernetes client library lists those it misses.

@@ -189,7 +189,7 @@ impl Keeper {
 
     /// A failure in Helm's words.
     pub(crate) fn helm_words(&self, failure: &Failure) -> String {
-        words::failure(&self.plan, failure, self.course.verb)
+        words::failure(&self.plan, failure, &self.course)
     }
 }
 

@@ -31,6 +31,7 @@ mod past;
 mod prepare;
 mod record;
 mod releases;
+mod section;
 mod settle;
 pub mod verbs;
 mod wish;
@@ -40,7 +41,7 @@ pub use codec::{decode, encode};
 pub use content::{Content, CrdFile};
 pub use course::Prepared;
 pub use door::Delivered;
-pub use error::Error;
+pub use error::{Error, Which};
 pub use manifest::{ManifestObject, hook_objects, manifest_objects};
 pub use name::{ReleaseName, validate_release_name};
 pub use options::{

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use landfall_cluster::{Error as ClusterError, Propagation};
 use landfall_engine::{Desired, Kinds, Live, Look, Places, Plan, Selection, Sight};
 use landfall_object::{Gvk, Object};
 
@@ -12,8 +11,9 @@ use crate::manifest::{ManifestObject, hook_objects, manifest_objects};
 use crate::moment::{HookObject, Moment};
 use crate::options::{DeployOptions, HookRuns, OwnershipCheck, Pods, Wait};
 use crate::record::target;
+use crate::section::{Leaving, Section};
 use crate::settle::settle;
-use crate::{CrdFile, Error, HookRecord, Record};
+use crate::{Error, HookRecord, Record, Which};
 
 /// An operation on a release that is to be planned.
 pub struct Wish {
@@ -24,38 +24,6 @@ pub struct Wish {
     /// Kinds that come before the release's turn.
     to_come: Kinds,
     sections: Vec<Section>,
-}
-
-/// A part of an operation.
-pub(crate) enum Section {
-    /// The files under `crds/`.
-    Definitions(Vec<CrdFile>),
-    /// The release's namespace.
-    Namespace,
-    /// The hooks of a moment, in their order.
-    Hooks(Moment, Vec<HookObject>),
-    /// The objects wanted, over those delivered before.
-    Resources {
-        /// `release`, `new release`.
-        which: &'static str,
-        objects: Vec<ManifestObject>,
-        before: Vec<ManifestObject>,
-    },
-    /// What was written is waited for.
-    Wait,
-    /// All objects go.
-    Removal { before: Vec<ManifestObject>, leaving: Leaving },
-    /// What cannot be read; told when it is its turn.
-    Broken(Option<Error>),
-}
-
-/// How the objects of a release go.
-pub(crate) struct Leaving {
-    pub(crate) propagation: Propagation,
-    /// Whether volume claims stay.
-    pub(crate) keep_claims: bool,
-    /// Whether their end is waited for.
-    pub(crate) wait: bool,
 }
 
 impl Wish {
@@ -112,7 +80,7 @@ impl Wish {
     }
 
     /// The objects of the record, over those of the one before.
-    pub(crate) fn resources(self, which: &'static str, before: Option<&str>) -> Self {
+    pub(crate) fn resources(self, which: Which, before: Option<&str>) -> Self {
         let objects = match manifest_objects(&self.course.record.manifest) {
             Ok(objects) => objects,
             Err(unset @ Error::Unset { .. }) => {
@@ -207,66 +175,67 @@ impl landfall_engine::Wish for Wish {
     }
 }
 
-impl Section {
-    /// The kinds that it defines.
-    fn brings(&self) -> Kinds {
-        match self {
-            Section::Definitions(files) => Kinds::defined(files.iter().flat_map(|file| &file.objects)),
-            Section::Resources { objects, .. } => Kinds::defined(objects.iter().map(|entry| &entry.object)),
-            _ => Kinds::default(),
-        }
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use landfall_cluster::Scope;
+    use landfall_engine::{Action, Wish as _, plan};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Content, Past, Status, UpgradeOptions, verbs};
+
+    fn manifest(replicas: u32) -> String {
+        format!(
+            "---\n# Source: web/templates/web.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n\
+             spec:\n  replicas: {replicas}\n"
+        )
     }
 
-    /// The objects that have to be placed.
-    fn objects(&self) -> Box<dyn Iterator<Item = &Object> + '_> {
-        match self {
-            Section::Hooks(_, hooks) => Box::new(hooks.iter().map(|hook| &hook.object)),
-            Section::Resources { objects, before, .. } => Box::new(objects.iter().chain(before).map(|it| &it.object)),
-            Section::Removal { before, .. } => Box::new(before.iter().map(|entry| &entry.object)),
-            Section::Definitions(_) | Section::Namespace | Section::Wait | Section::Broken(_) => {
-                Box::new(std::iter::empty())
-            }
-        }
+    fn past() -> Past {
+        let record = Record {
+            name: "web".into(),
+            namespace: "shop".into(),
+            version: 3,
+            manifest: manifest(1),
+            info: crate::Info { status: Status::Deployed, ..Default::default() },
+            ..serde_json::from_value(json!({})).expect("an empty record")
+        };
+        Past { namespace: "shop".into(), name: "web".into(), history: vec![record], now: Timestamp::UNIX_EPOCH }
     }
 
-    fn place(&mut self, places: &Places) -> Result<(), Error> {
-        match self {
-            Section::Hooks(_, hooks) => {
-                for hook in hooks {
-                    match places.place(hook.object.clone()) {
-                        Ok(placed) => hook.object = placed,
-                        // A hook before it may bring the kind; most kinds live in a namespace.
-                        Err(_) if hook.object.namespace().is_none() => hook.object.set_namespace(places.home()),
-                        Err(_) => {}
-                    }
-                }
-            }
-            Section::Resources { which, objects, before } => {
-                place_all(which, objects, places)?;
-                place_known(before, places);
-            }
-            Section::Removal { before, .. } => place_known(before, places),
-            Section::Broken(error) => return error.take().map_or(Ok(()), Err),
-            Section::Definitions(_) | Section::Namespace | Section::Wait => {}
-        }
-        Ok(())
+    /// Past, content, places and live objects are values: no cluster is asked for anything.
+    #[test]
+    fn an_upgrade_is_compiled_to_a_plan_without_a_cluster() {
+        let content = Content { manifest: manifest(2), ..Content::default() };
+        let mut wish = verbs::upgrade(&past(), content, &UpgradeOptions::default()).expect("there is one to upgrade");
+        let deployment = Gvk::new("apps", "v1", "Deployment");
+        assert_eq!(wish.kinds().into_iter().collect::<Vec<_>>(), [deployment.clone()]);
+        assert_eq!(
+            wish.place(Places::of("shop", [(deployment, Scope::Namespaced)])).expect("goes there"),
+            Look::default()
+        );
+        let mut desired = wish.compile(&Sight::default()).expect("compiles");
+        let mut live = manifest_objects(&manifest(1)).expect("a manifest").remove(0).object;
+        live.set_namespace("shop");
+        crate::ownership::mark(&mut live, "web", "shop");
+        let live = Live::new([live]);
+        wish.settle(&mut desired, &live).expect("is the release's own");
+        let prepared = wish.prepared(plan(&desired, &live).expect("plans"), live).expect("is prepared");
+        let steps: Vec<(Action, String)> = prepared.plan.steps().map(|it| (it.action, it.key.to_string())).collect();
+        assert_eq!(steps, [(Action::Change, "Deployment.apps shop/web".to_owned())]);
+        assert_eq!(prepared.plan.target, "release shop/web");
+        assert_eq!((prepared.record.version, prepared.record.info.status), (4, Status::PendingUpgrade));
     }
-}
 
-/// Places the objects of a manifest; all of them have to be of kinds that are served or come.
-fn place_all(which: &'static str, objects: &mut [ManifestObject], places: &Places) -> Result<(), Error> {
-    let mut sources: Vec<ClusterError> = Vec::new();
-    for entry in objects {
-        match places.place(entry.object.clone()) {
-            Ok(object) => entry.object = object,
-            Err(source) => sources.push(source),
-        }
+    #[test]
+    fn what_is_of_no_kind_that_is_served_or_comes_is_refused_when_it_is_placed() {
+        let content = Content { manifest: manifest(2), ..Content::default() };
+        let mut wish = verbs::upgrade(&past(), content, &UpgradeOptions::default()).expect("there is one to upgrade");
+        let refused = wish.place(Places::of("shop", [])).expect_err("nothing is served");
+        assert!(
+            matches!(&refused, Error::Build { which: Which::NewRelease, sources } if sources.len() == 1),
+            "{refused}"
+        );
     }
-    if sources.is_empty() { Ok(()) } else { Err(Error::Build { which, sources }) }
-}
-
-/// Places the objects of the manifest that runs; kinds that are served no more are left out.
-fn place_known(objects: &mut Vec<ManifestObject>, places: &Places) {
-    let place = |ManifestObject { path, object }| Some(ManifestObject { path, object: places.place(object).ok()? });
-    *objects = std::mem::take(objects).into_iter().filter_map(place).collect();
 }

@@ -2,7 +2,7 @@
 
 use landfall_engine::{Action, Failure, FailureKind, HookEnd, Plan, Step, Task, WaitFor};
 
-use crate::course::Verb;
+use crate::course::{Course, Verb};
 
 /// What a Job's condition says when it has failed for good.
 const JOB_REASONS: [&str; 5] =
@@ -12,7 +12,8 @@ const JOB_REASONS: [&str; 5] =
 pub(crate) const GIVEN_UP: &str = "context canceled";
 
 /// Why an operation failed (pkg/action: performInstall, releasingUpgrade, performRollback, Uninstall.Run).
-pub(crate) fn failure(plan: &Plan, failure: &Failure, verb: Verb) -> String {
+pub(crate) fn failure(plan: &Plan, failure: &Failure, course: &Course) -> String {
+    let (verb, name) = (course.verb, &course.record.name);
     let Some((phase, step)) = find(plan, failure) else { return failure.message.clone() };
     match &step.task {
         Task::Hook(_) => in_hook(phase, step, failure),
@@ -28,11 +29,10 @@ pub(crate) fn failure(plan: &Plan, failure: &Failure, verb: Verb) -> String {
                 }
                 _ => failure.message.clone(),
             };
-            let name = plan.target.rsplit('/').next().unwrap_or_default();
             if verb == Verb::Rollback { format!("release {name} failed: {body}") } else { body }
         }
         Task::Delete { .. } if verb == Verb::Uninstall => {
-            format!("failed to delete release: {}", plan.target.rsplit('/').next().unwrap_or_default())
+            format!("failed to delete release: {name}")
         }
         Task::Ensure { .. } => format!("failed to install CRD {}: {}", step.why, listed([failure.message.as_str()])),
         _ if failure.kind == FailureKind::Guard => failure.message.clone(),

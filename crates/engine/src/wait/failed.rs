@@ -6,9 +6,10 @@ use landfall_object::{Object, ObjectKey};
 
 use super::Scene;
 use crate::event::{Event, Pending};
-use crate::executor::{Executor, Stop};
+use crate::executor::Executor;
 use crate::plan::Step;
 use crate::report::{Failure, FailureKind};
+use crate::stop::Stop;
 
 /// How many objects that are not ready are looked into when time is up.
 const LOOKED_INTO: usize = 3;

@@ -4,8 +4,9 @@ use super::{check_labels, record_of};
 use crate::course::{Course, Verb};
 use crate::moment::Moment;
 use crate::options::{DeployOptions, InstallOptions};
-use crate::wish::{Section, Wish};
-use crate::{Content, Error, Info, Past, Record, Status, validate_release_name};
+use crate::section::Section;
+use crate::wish::Wish;
+use crate::{Content, Error, Info, Past, Record, Status, Which, validate_release_name};
 
 /// A first installation, or one in the place of a release that is gone or failed.
 ///
@@ -34,7 +35,7 @@ pub fn install(past: &Past, content: Content, options: &InstallOptions) -> Resul
     if options.create_namespace {
         wish = wish.section(Section::Namespace);
     }
-    Ok(wish.hooks(Moment::PreInstall).resources("release", None).wait().hooks(Moment::PostInstall))
+    Ok(wish.hooks(Moment::PreInstall).resources(Which::Release, None).wait().hooks(Moment::PostInstall))
 }
 
 /// The record of a first installation that no cluster is asked about, as Helm 4's `install --dry-run=client` shows it.

@@ -7,7 +7,7 @@ use crate::course::{Course, Verb};
 use crate::moment::Moment;
 use crate::options::{OwnershipCheck, RollbackOptions};
 use crate::wish::Wish;
-use crate::{Error, Info, Past, Status, validate_release_name};
+use crate::{Error, Info, Past, Status, Which, validate_release_name};
 
 /// The contents of an earlier revision as a new one.
 ///
@@ -41,7 +41,7 @@ pub fn rollback(past: &Past, options: &RollbackOptions) -> Result<Wish, Error> {
         // Helm does not ask for ownership on the way back.
         .owning(OwnershipCheck::Take)
         .hooks(Moment::PreRollback)
-        .resources("new release", Some(&current.manifest))
+        .resources(Which::NewRelease, Some(&current.manifest))
         .wait()
         .hooks(Moment::PostRollback))
 }

@@ -1,7 +1,8 @@
 use crate::course::{Course, Verb};
 use crate::moment::Moment;
 use crate::options::{DeployOptions, UninstallOptions};
-use crate::wish::{Leaving, Wish};
+use crate::section::Leaving;
+use crate::wish::Wish;
 use crate::{Error, Past, Status, validate_release_name};
 
 /// The removal of a release.

@@ -5,7 +5,7 @@ use crate::course::{Course, Verb};
 use crate::moment::Moment;
 use crate::options::UpgradeOptions;
 use crate::wish::Wish;
-use crate::{Content, Error, Info, Past, Status, validate_release_name};
+use crate::{Content, Error, Info, Past, Status, Which, validate_release_name};
 
 /// A new revision with other content.
 ///
@@ -28,7 +28,7 @@ pub fn upgrade(past: &Past, mut content: Content, options: &UpgradeOptions) -> R
     let course = Course::of(Verb::Upgrade, &record, Some(base.version), &options.deploy);
     Ok(Wish::new(course, Some(base.clone()), &options.deploy)
         .hooks(Moment::PreUpgrade)
-        .resources("new release", Some(&base.manifest))
+        .resources(Which::NewRelease, Some(&base.manifest))
         .wait()
         .hooks(Moment::PostUpgrade))
 }

@@ -1,0 +1,67 @@
+//! How a delivery is made.
+
+use std::time::Duration;
+
+use landfall_release::HookRuns;
+
+/// How a delivery is made.
+#[derive(Debug, Clone)]
+pub struct UpOptions {
+    /// What was delivered, for the history.
+    pub revision: String,
+    /// Services to roll alone; empty for everything.
+    pub services: Vec<String>,
+    /// Whether health is waited for.
+    pub wait: bool,
+    /// Whether a failure is undone.
+    pub atomic: bool,
+    /// Whether test hooks run afterwards.
+    pub test: bool,
+    /// Whether hooks run; without them an Application's waves follow one another at once.
+    pub hooks: HookRuns,
+    /// What becomes of references that resolve nowhere.
+    pub references: References,
+    /// What is tried before anything is begun.
+    pub tries: Tries,
+    /// The time one unit's delivery may take.
+    pub timeout: Duration,
+    /// The time a restarted service may take.
+    pub restart_timeout: Duration,
+}
+
+/// What becomes of references without which a pod cannot start, and that resolve nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum References {
+    /// The delivery is refused before it begins.
+    #[default]
+    MustResolve,
+    /// They are told: an operator makes its own certificates, once it runs.
+    MayCome,
+}
+
+/// What is tried at the cluster before the first thing is touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tries {
+    /// Every object of every phase; nothing is begun when one would be refused.
+    #[default]
+    Everything,
+    /// Nothing: what can be delivered is, and what is refused ends it there.
+    Nothing,
+}
+
+impl Default for UpOptions {
+    fn default() -> Self {
+        UpOptions {
+            revision: String::new(),
+            services: Vec::new(),
+            wait: true,
+            atomic: false,
+            test: false,
+            hooks: HookRuns::Run,
+            references: References::default(),
+            tries: Tries::default(),
+            timeout: Duration::from_secs(15 * 60),
+            restart_timeout: Duration::from_secs(120),
+        }
+    }
+}
