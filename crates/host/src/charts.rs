@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use landfall_source::{Credentials, RemoteCharts};
 
+use crate::Host;
 use crate::env::Env;
+use crate::place::Place;
+use crate::state::make_cache;
 
 /// The directories in which Helm keeps its files (helm: `pkg/helmpath`).
 #[derive(Debug, Clone)]
@@ -38,7 +41,7 @@ impl HelmHomes {
 
 /// How charts elsewhere are asked for outside of Helm's verbs: with the repositories and credentials that Helm's own
 /// files and Docker's hold; archives are kept in `cache`.
-pub fn remote_charts(env: &Env, directory: &Path, cache: PathBuf) -> RemoteCharts {
+fn remote_charts(env: &Env, directory: &Path, cache: PathBuf) -> RemoteCharts {
     let homes = HelmHomes::of(env);
     let or = |name: &str, usual: String| directory.join(env.get(name).map_or(usual, str::to_owned));
     let repositories = or("HELM_REPOSITORY_CONFIG", format!("{}/repositories.yaml", homes.config));
@@ -52,6 +55,15 @@ pub fn remote_charts(env: &Env, directory: &Path, cache: PathBuf) -> RemoteChart
             files: [Some(registries), docker_credentials(env)].into_iter().flatten().collect(),
         },
         patience: patience(env),
+    }
+}
+
+impl Host {
+    /// The same, with archives kept in a place's own cache.
+    pub fn remote_charts(&self, place: &Place) -> RemoteCharts {
+        // Its directory gets its marker before anything lies in it.
+        let make_cache = Some(make_cache as fn(&Path) -> std::io::Result<()>);
+        RemoteCharts { make_cache, ..remote_charts(&self.env, &self.directory, place.state.file("cache")) }
     }
 }
 

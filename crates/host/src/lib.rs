@@ -33,7 +33,7 @@ use std::sync::Arc;
 use landfall_engine::Probe;
 use tokio_util::sync::CancellationToken;
 
-pub use charts::{HelmHomes, docker_credentials, patience, remote_charts};
+pub use charts::{HelmHomes, docker_credentials, patience};
 pub use cluster_choice::{ClusterChoice, Protection, RemoteContext};
 pub use connection::{
     Announcement, Connection, Hosting, ServeOptions, in_memory, nodes, open, persisted, serve, spawn, stop_server,
@@ -48,7 +48,7 @@ pub use offers::{Operators, TakenForGranted};
 pub use permit::{Act, Answer, Consent, Permit, Uncommitted};
 pub use place::{Place, PlaceQuery};
 pub use play::{PLAY, declared_play};
-pub use state::{Access, Chosen, Endpoint, Lock, StateDir, make_cache, make_private_directory};
+pub use state::{Access, Chosen, Endpoint, Lock, StateDir, make_private_directory};
 pub use work::{AtWork, Work};
 
 /// What this process works with: nothing in this room asks the system for any of it.

@@ -283,7 +283,7 @@ impl StateDir {
 ///
 /// # Errors
 /// It cannot be made.
-pub fn make_cache(cache: &Path) -> io::Result<()> {
+pub(crate) fn make_cache(cache: &Path) -> io::Result<()> {
     let Some(directory) = cache.parent() else { return make_private_directory(cache) };
     StateDir::at(directory).create_cache().map(drop).map_err(|diagnostic| io::Error::other(diagnostic.message))
 }

@@ -1,31 +1,90 @@
-//! The commands: each takes its arguments and a context, and says how it ended.
+//! The verbs: one file each, with its arguments, what it does and what it prints. A new one is that file and a line here.
 
-pub(crate) mod about;
-pub(crate) mod addon;
-pub(crate) mod build;
-pub(crate) mod cluster;
-pub(crate) mod codes;
-mod consent;
-pub(crate) mod diff;
-pub(crate) mod doctor;
-pub(crate) mod down;
-pub(crate) mod environments;
-pub(crate) mod explain;
-pub(crate) mod forward;
-pub(crate) mod graph;
-pub(crate) mod history;
-pub(crate) mod images;
-pub(crate) mod logs;
-mod looked;
-pub(crate) mod machine;
-pub(crate) mod operators;
-pub(crate) mod plan;
-pub(crate) mod preview;
-pub(crate) mod rehearse;
-pub(crate) mod rollback;
-pub(crate) mod rules;
-pub(crate) mod shared;
-pub(crate) mod smoke;
-pub(crate) mod snapshot;
-pub(crate) mod status;
-pub(crate) mod up;
+mod addon;
+mod build;
+mod cluster;
+mod completion;
+mod diff;
+mod doctor;
+mod down;
+mod env;
+mod explain;
+mod forward;
+mod graph;
+mod history;
+mod images;
+mod logs;
+mod own_cluster;
+mod plan;
+mod preview;
+mod rehearse;
+mod rollback;
+mod rules;
+mod schema;
+mod smoke;
+mod state;
+mod status;
+mod up;
+mod version;
+
+use crate::verb::verbs;
+
+verbs! {
+    /// The commands.
+    pub(crate) enum Command {
+        /// Deliver a system, a chart or Applications, and check that it runs
+        Up(Box<up::UpArgs>),
+        /// Take down what `up` delivered
+        Down(down::DownArgs),
+        /// Show what runs, whether it is healthy, and what is simulated
+        Status(status::StatusArgs),
+        /// Show the logs of a workload, of all its pods and containers
+        Logs(logs::LogsArgs),
+        /// Show what `up` would do, in which order and why
+        Plan(Box<plan::PlanArgs>),
+        /// Show how the cluster differs from what git asks for
+        Diff(Box<diff::DiffArgs>),
+        /// Try a change on a fork of the cluster: what would break, change, restart or be lost
+        Rehearse(Box<rehearse::RehearseArgs>),
+        /// What a pull request changes and risks, as one comment
+        Preview(Box<preview::PreviewArgs>),
+        /// Look at the place: tools, cluster, names, ports, certificates, images, forge, machine
+        Doctor(Box<doctor::DoctorArgs>),
+        /// Make the declared checks now
+        Smoke(smoke::SmokeArgs),
+        /// Show what is delivered and what depends on what
+        Graph(graph::GraphArgs),
+        /// Show what holds data, what keeps it and what would lose it
+        State(state::StateArgs),
+        /// List environments, or show how two of them differ
+        #[command(subcommand)]
+        Env(env::EnvCommand),
+        /// List what `rehearse` and `doctor` check
+        Rules(rules::RulesArgs),
+        /// Explain a field: template line, values, what they override, which commit; or a value, or a rule
+        Explain(Box<explain::ExplainArgs>),
+        /// List the deliveries of a release
+        History(history::HistoryArgs),
+        /// Go back to an earlier delivery of a release
+        Rollback(rollback::RollbackArgs),
+        /// Build the images that the environment declares
+        Build(Box<build::BuildArgs>),
+        /// List the images that are run
+        #[command(subcommand)]
+        Images(images::ImagesCommand),
+        /// Lead local ports to services, also after their pods were replaced
+        Forward(forward::ForwardArgs),
+        /// Install the operators that systems lean on: cert-manager, sealed-secrets, mariadb-operator
+        #[command(subcommand)]
+        Addon(addon::AddonCommand),
+        /// Start, stop or reset the embedded cluster, or print its kubeconfig; make and delete others
+        #[command(subcommand)]
+        Cluster(cluster::ClusterCommand),
+        /// Print the JSON Schema of landfall.yaml
+        Schema(schema::SchemaArgs),
+        /// Print completions for a shell
+        Completion(completion::CompletionArgs),
+        /// Print the version
+        Version(version::VersionArgs),
+    }
+}

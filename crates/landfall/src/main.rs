@@ -8,13 +8,19 @@
 //! The only room that prints, asks, reads the environment and chooses exit codes, and the one place that chooses
 //! between the embedded cluster and a real one.
 
+mod arguments;
 mod cli;
 mod commands;
+mod consent;
 mod context;
 mod exit;
 mod interrupt;
+mod live;
+mod looked;
 mod probe;
+mod report;
 mod ui;
+mod verb;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -25,10 +31,12 @@ use landfall_diag::{Diagnostic, code};
 use landfall_host::{Env, Failure, Host, Work};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{AddonCommand, Cli, ClusterCommand, Command, EnvCommand, ImagesCommand};
+use crate::cli::Cli;
+use crate::commands::Command;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Ui, Verbosity};
+use crate::verb::{Verb, Waits};
 
 /// Rendering is made of small values that live shortly; the system's allocator takes a quarter of its time.
 #[global_allocator]
@@ -57,7 +65,7 @@ fn main() -> ExitCode {
         (0, 0) => Verbosity::Normal,
         (0, _) => Verbosity::Verbose,
     };
-    let ui = Ui::new(ui::printer(&env, verbosity, cli.global.color), output_of(&cli.command));
+    let ui = Ui::new(ui::printer(&env, verbosity, cli.global.color), cli.command.output());
     let cwd = match std::env::current_dir() {
         Ok(cwd) => cwd,
         Err(error) => {
@@ -71,13 +79,13 @@ fn main() -> ExitCode {
         Err(failure) => return refused(&ui, &failure),
     };
     let context = Context { host, ui };
-    let outcome = if waits(&cli.command) {
+    let outcome = if cli.command.waits() == Waits::ForOthers {
         match in_time(&context, cli.command) {
             Ok(outcome) => outcome,
             Err(exit) => return exit.into(),
         }
     } else {
-        futures::executor::block_on(run(&context, cli.command))
+        futures::executor::block_on(cli.command.run(&context))
     };
     let exit = match outcome {
         Ok(exit) => exit,
@@ -172,20 +180,6 @@ fn runtime(threads: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
     builder.enable_all().build()
 }
 
-/// Whether a verb waits for anything; one that does not needs neither threads nor a runtime.
-fn waits(command: &Command) -> bool {
-    !matches!(
-        command,
-        Command::Graph(_)
-            | Command::State(_)
-            | Command::Env(_)
-            | Command::Rules(_)
-            | Command::Schema
-            | Command::Completion { .. }
-            | Command::Version(_)
-    )
-}
-
 /// Runs a verb on a runtime, until it ends or is interrupted.
 fn in_time(context: &Context, command: Command) -> Result<Outcome, Exit> {
     let runtime = runtime(None).map_err(|error| {
@@ -196,80 +190,10 @@ fn in_time(context: &Context, command: Command) -> Result<Outcome, Exit> {
     })?;
     let outcome = runtime.block_on(async {
         tokio::spawn(interrupt::heed(context.clone()));
-        run(context, command).await
+        command.run(context).await
     });
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
     Ok(outcome)
-}
-
-async fn run(context: &Context, command: Command) -> Outcome {
-    match command {
-        Command::Up(args) => commands::up::run(context, *args).await,
-        Command::Down(args) => commands::down::run(context, args).await,
-        Command::Status(args) => commands::status::run(context, args).await,
-        Command::Logs(args) => commands::logs::run(context, args).await,
-        Command::Plan(args) => commands::plan::run(context, *args).await,
-        Command::Diff(args) => commands::diff::run(context, *args).await,
-        Command::Rehearse(args) => commands::rehearse::run(context, *args).await,
-        Command::Preview(args) => commands::preview::run(context, *args).await,
-        Command::Doctor(args) => commands::doctor::run(context, *args).await,
-        Command::Smoke(args) => commands::smoke::run(context, args).await,
-        Command::Graph(args) => commands::graph::run(context, &args),
-        Command::State(args) => commands::graph::state(context, &args),
-        Command::Env(EnvCommand::List(args)) => commands::environments::list(context, &args),
-        Command::Env(EnvCommand::Diff(args)) => commands::environments::diff(context, &args),
-        Command::Rules(_) => commands::rules::list(context),
-        Command::Explain(args) => commands::explain::run(context, &args).await,
-        Command::History(args) => commands::history::run(context, args).await,
-        Command::Rollback(args) => commands::rollback::run(context, args).await,
-        Command::Build(args) => commands::build::run(context, *args).await,
-        Command::Images(ImagesCommand::List(args)) => commands::images::list(context, *args),
-        Command::Forward(args) => commands::forward::run(context, args).await,
-        Command::Addon(AddonCommand::List(args)) => commands::addon::list(context, args).await,
-        Command::Addon(AddonCommand::Install(args)) => commands::addon::install(context, *args).await,
-        Command::Addon(AddonCommand::Status(args)) => commands::addon::status(context, args).await,
-        Command::Cluster(ClusterCommand::Create(args)) => commands::machine::create(context, args).await,
-        Command::Cluster(ClusterCommand::Delete(args)) => commands::machine::delete(context, args).await,
-        Command::Cluster(ClusterCommand::Start(args)) => commands::cluster::start(context, args).await,
-        Command::Cluster(ClusterCommand::Stop(args)) => commands::cluster::stop(context, args).await,
-        Command::Cluster(ClusterCommand::Reset(args)) => commands::cluster::reset(context, args).await,
-        Command::Cluster(ClusterCommand::Kubeconfig(args)) => commands::cluster::kubeconfig(context, args).await,
-        Command::Cluster(ClusterCommand::Status(args)) => commands::cluster::status(context, args).await,
-        Command::Cluster(ClusterCommand::Operator(args)) => commands::operators::switch(context, args).await,
-        Command::Cluster(ClusterCommand::Snapshot(args)) => commands::snapshot::write(context, *args).await,
-        Command::Cluster(ClusterCommand::Fork(args)) => commands::snapshot::fork(context, args).await,
-        Command::Cluster(ClusterCommand::Serve(args)) => commands::cluster::serve(context, args).await,
-        Command::Schema => commands::about::schema(context),
-        Command::Completion { shell } => commands::about::completion(context, shell),
-        Command::Version(args) => commands::about::version(context, &args),
-    }
-}
-
-fn output_of(command: &Command) -> Output {
-    match command {
-        Command::Up(args) => args.output.output,
-        Command::Down(args) => args.output.output,
-        Command::Status(args) => args.output.output,
-        Command::Plan(args) => args.output.output,
-        Command::Diff(args) => args.output.output,
-        Command::History(args) => args.output.output,
-        Command::Explain(args) => args.output.output,
-        Command::Rules(args) => args.output.output,
-        Command::Smoke(args) => args.output.output,
-        Command::State(args) => args.output.output,
-        Command::Env(EnvCommand::List(args)) => args.output.output,
-        Command::Env(EnvCommand::Diff(args)) => args.output.output,
-        Command::Rollback(args) => args.output.output,
-        Command::Build(args) => args.output.output,
-        Command::Images(ImagesCommand::List(args)) => args.output.output,
-        Command::Forward(args) => args.output.output,
-        Command::Addon(AddonCommand::List(args) | AddonCommand::Status(args)) => args.output.output,
-        Command::Addon(AddonCommand::Install(args)) => args.output.output,
-        Command::Cluster(ClusterCommand::Create(args)) => args.output.output,
-        Command::Cluster(ClusterCommand::Start(args)) => args.output.output,
-        Command::Cluster(ClusterCommand::Status(args)) => args.output.output,
-        _ => Output::Table,
-    }
 }
 
 fn log_to_stderr(env: &Env) {

@@ -2,20 +2,61 @@
 
 use std::time::Instant;
 
+use clap::Args;
 use landfall_delivery::named_builds;
 use landfall_diag::{Diagnostic, Ending, code, nearest};
 use landfall_host::{Failure, Place};
 use landfall_machine::{Builder, ImageBuild, Imported, Shipping, image_builds};
 use serde_json::{Value, json};
 
-use crate::cli::BuildArgs;
-use crate::commands::shared;
+use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs};
 use crate::commands::up::builds::{interrupted, say_shipped, way};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::report;
 use crate::ui::{Output, seconds};
+use crate::verb::Verb;
 
-pub(crate) async fn run(context: &Context, args: BuildArgs) -> Outcome {
+/// Arguments of `build`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall build                       every image that the environment declares\n  landfall build web --env prod        one, with the arguments of that environment's values\n  landfall build --target app,worker   those of two stages\n  landfall build --smoke               and run each for a moment"
+)]
+pub(crate) struct BuildArgs {
+    /// Only these services
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) values: ValuesArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Only the images of these stages of their Dockerfiles
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    pub(crate) target: Vec<String>,
+    /// Run each image for a moment; one that ends at once fails
+    #[arg(long)]
+    pub(crate) smoke: bool,
+    /// Bring the images to where the environment's cluster finds them
+    #[arg(long)]
+    pub(crate) ship: bool,
+    /// Print what would be built and build nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+impl Verb for BuildArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: BuildArgs) -> Outcome {
     let started = Instant::now();
     let place = context.host.place(None, &args.place.query())?;
     let images = wanted(context, &place, &args)?;
@@ -90,8 +131,8 @@ fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<Imag
             .help("leave --ref out, or check the commit out first"),
         ));
     };
-    let overrides = shared::overrides(context, &args.values)?;
-    let selection = shared::selection(context, place, &args.place)?;
+    let overrides = args.values.overrides(&context.host)?;
+    let selection = args.place.selection(&context.host, place)?;
     let candidates =
         place.target.units(&selection, &overrides, &context.host.default_namespace(place)).map_err(Failure::from)?;
     let directory = &place.target.directory;
@@ -158,7 +199,7 @@ fn print(
                 "images": list,
                 "imported": done.as_ref().and_then(|(_, shipped)| shipped.as_ref()).map(|shipped| &shipped.imported),
             });
-            ui.document(&shared::envelope("Build", Exit::Done, data, started));
+            ui.document(&report::envelope("Build", Exit::Done, data, started));
         }
         Output::Name => images.iter().for_each(|image| ui.line(&image.image)),
         Output::Table => {

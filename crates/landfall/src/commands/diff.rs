@@ -1,17 +1,42 @@
 //! `landfall diff`: what the cluster would have to change to be as git asks.
 
+use clap::Args;
 use landfall_engine::Action;
 use serde_json::json;
 
-use crate::cli::DiffArgs;
-use crate::commands::shared;
+use crate::arguments::{OutputArgs, RenderedArgs};
+use crate::commands::plan;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Style};
+use crate::verb::Verb;
 
-pub(crate) async fn run(context: &Context, args: DiffArgs) -> Outcome {
+/// Arguments of `diff`.
+#[derive(Debug, Clone, Args)]
+#[command(before_help = "Examples:\n  landfall diff\n  landfall diff --env prod --exit-code")]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) rendered: RenderedArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Exit 3 when something differs
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+impl Verb for DiffArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: DiffArgs) -> Outcome {
     let (_, _, plans) =
-        shared::planned(context, args.rendered.target.as_deref(), &args.rendered.place, &args.rendered.values).await?;
+        plan::planned(context, args.rendered.target.as_deref(), &args.rendered.place, &args.rendered.values).await?;
     let ui = &context.ui;
     let mut differs = false;
     let mut documents = Vec::new();

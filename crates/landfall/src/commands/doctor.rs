@@ -9,17 +9,81 @@ mod tools;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use landfall_diag::{Diagnostic, Finding, code};
 use landfall_doctor::{self as doctor, Area, Checkup, Observation, Sight, checkup_json, checkup_text};
 use landfall_host::{Connection, Failure, Hosting, Place};
+use landfall_project::Span;
 use landfall_rehearse::{Conditions, Snapshot, TargetBlame, findings_markdown};
 use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Known, Subject, findings_sarif};
 
-use crate::cli::{DoctorArgs, ReportFormat};
-use crate::commands::rehearse::project_of;
-use crate::commands::{looked, shared};
+use crate::arguments::{ReportFormat, TargetArgs, ValuesArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::looked;
+use crate::looked::project_of;
+use crate::report;
+use crate::verb::Verb;
+
+/// Arguments of `doctor`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall doctor                              what this machine and this system need\n  landfall doctor --env prod                   the place as well: cluster, names, ports, certificates, images\n  landfall doctor dns --env prod --in-cluster  names, from outside and from a pod\n  landfall doctor reach redis:6379             one address, as a pod sees it\n  landfall doctor repo --write                 whether the forge takes what is written back\n\nAreas: tools cluster security facts dns ports tls registry repo secrets host docs reach"
+)]
+pub(crate) struct DoctorArgs {
+    /// What to look at (default: what the environment needs); `reach` takes HOST:PORT, `ports` may take a host
+    #[arg(value_name = "AREA")]
+    pub(crate) areas: Vec<String>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) values: ValuesArgs,
+    /// The address that public names must lead to (default: the environment's `hosts.expect`)
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    pub(crate) expect: Vec<std::net::IpAddr>,
+    /// Ask for names from a pod, too
+    #[arg(long)]
+    pub(crate) in_cluster: bool,
+    /// The workload whose pod asks, as `deployment/web` (default: any that is ready)
+    #[arg(long, value_name = "WORKLOAD")]
+    pub(crate) from: Option<String>,
+    /// The name server to ask (default: this machine's)
+    #[arg(long, value_name = "IP[:PORT]")]
+    pub(crate) resolver: Option<String>,
+    /// With `repo`: whether something is to be pushed
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Whose API the forge speaks (default: by the host's name)
+    #[arg(long, value_name = "github|gitlab|gitea")]
+    pub(crate) forge: Option<String>,
+    /// The address of the forge's API
+    #[arg(long, value_name = "URL")]
+    pub(crate) api: Option<String>,
+    /// With `host`: the account that is looked at (default: `facts.sshUser`)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// With `host`: where the machine's files begin
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) root: String,
+    /// Mend what can be mended safely: `coredns`, `docs`
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) fix: Option<String>,
+    /// Do not ask before something is mended
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+    /// How long one probe may take, as `5s`
+    #[arg(long, value_name = "DURATION", default_value = "5s")]
+    pub(crate) timeout: Span,
+    /// Print as
+    #[arg(short = 'o', long = "output", value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
+    pub(crate) output: ReportFormat,
+}
+
+impl Verb for DoctorArgs {
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
 
 /// How long reading a whole cluster may take.
 const READING: Duration = Duration::from_secs(60);
@@ -42,7 +106,7 @@ struct Sick<'a> {
     patience: Duration,
 }
 
-pub(crate) async fn run(context: &Context, args: DoctorArgs) -> Outcome {
+async fn run(context: &Context, args: DoctorArgs) -> Outcome {
     let started = Instant::now();
     let wanted = asked(&args)?;
     let patience = args.timeout.duration();
@@ -271,7 +335,7 @@ fn print(context: &Context, args: &DoctorArgs, place: &Place, checkup: &Checkup,
             ui.status(&format!("looked for {}", landfall_diag::seconds(started.elapsed())));
         }
         ReportFormat::Json => {
-            ui.document(&shared::envelope("Checkup", exit, checkup_json(checkup), started));
+            ui.document(&report::envelope("Checkup", exit, checkup_json(checkup), started));
         }
         ReportFormat::Sarif => {
             let fallback = project_of(place).map_or_else(|| "Chart.yaml".to_owned(), |file| file.file.clone());

@@ -4,19 +4,60 @@ mod full;
 
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, TargetKind, Unit};
 use landfall_diag::{Diagnostic, Ending};
 use landfall_host::{self as host, Act, Failure, Hosting, Place};
 use landfall_project::Span;
 
-use crate::cli::DownArgs;
-use crate::commands::consent::{self, Question};
-use crate::commands::{machine, shared};
+use crate::arguments::{OutputArgs, TargetArgs};
+use crate::commands::own_cluster;
+use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome, exit_of};
+use crate::live;
+use crate::report;
 use crate::ui::Output;
+use crate::verb::Verb;
 
-pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
+/// Arguments of `down`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall down                 releases, embedded cluster, process and state\n  landfall down --keep-data     volumes stay for the next `up`"
+)]
+pub(crate) struct DownArgs {
+    /// A directory, chart, archive, Application file or git URL
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Keep volumes and what they hold
+    #[arg(long)]
+    pub(crate) keep_data: bool,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+    /// Print what would be removed and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How long it may take, as `90s` or `15m`
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) timeout: Option<Span>,
+}
+
+impl Verb for DownArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: DownArgs) -> Outcome {
     let started = Instant::now();
     let place = match context.host.place(args.target.as_deref(), &args.place.query()) {
         Ok(place) => place,
@@ -27,7 +68,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
             _ => return Err(failure),
         },
     };
-    let selection = shared::selection(context, &place, &args.place)?;
+    let selection = args.place.selection(&context.host, &place)?;
     let units = place
         .target
         .units(&selection, &Overrides::default(), &context.host.default_namespace(&place))
@@ -62,7 +103,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         for unit in &wanted {
             context.ui.line(&format!("- {}/{}", unit.namespace, unit.name));
         }
-        if let Some((name, _)) = machine::made(&place).filter(|_| !args.keep_data) {
+        if let Some((name, _)) = own_cluster::made(&place).filter(|_| !args.keep_data) {
             context.ui.line(&format!("- the k3d cluster {name}"));
         }
         return Ok(Exit::Done);
@@ -72,13 +113,13 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
     if all_of_it && place.state.full().is_some() {
         place.state.make_room();
     }
-    let ours = machine::made(&place).filter(|_| !args.keep_data);
+    let ours = own_cluster::made(&place).filter(|_| !args.keep_data);
     let mut connection = match (context.host.connect(&place, Hosting::Attach, &[]).await, &ours) {
         (Ok(connection), _) => connection,
         // A cluster that is to be deleted anyway need not answer for it.
         (Err(failure), Some((name, k3d))) if failure.ending == Ending::Unreachable => {
             context.ui.status(&format!("the cluster {name} does not answer; it is deleted as it is"));
-            machine::unmake(context, &place, name, k3d).await?;
+            own_cluster::unmake(context, &place, name, k3d).await?;
             context.ui.line(&format!("the cluster {name} is gone"));
             return Ok(Exit::Done);
         }
@@ -88,7 +129,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         (Err(failure), _) => return Err(failure),
     };
     let options = DownOptions { timeout, keep_data: args.keep_data };
-    let result = shared::with_progress(context, &mut connection, started, |session| {
+    let result = live::with_progress(context, &mut connection, started, |session| {
         let (wanted, options) = (&wanted, &options);
         async move {
             let removal = session.down(wanted, options).await?;
@@ -97,7 +138,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         }
     })
     .await;
-    let result = shared::or_lost(&connection, result);
+    let result = live::or_lost(&connection, result);
     let lost = connection.lost();
     connection.close().await;
     let result = match result {
@@ -125,7 +166,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
         }
     }
     if let Some((name, k3d)) = ours.filter(|_| exit == Exit::Done) {
-        machine::unmake(context, &place, &name, &k3d).await?;
+        own_cluster::unmake(context, &place, &name, &k3d).await?;
         if context.ui.output != Output::Json {
             context.ui.line(&format!("the cluster {name} is gone"));
         }
@@ -143,7 +184,7 @@ pub(crate) async fn run(context: &Context, args: DownArgs) -> Outcome {
     }
     if context.ui.output == Output::Json {
         let data = serde_json::to_value(&removal).unwrap_or_default();
-        context.ui.document(&shared::envelope("Removal", exit, data, started));
+        context.ui.document(&report::envelope("Removal", exit, data, started));
     } else {
         let stays = !forget || args.keep_data;
         for key in removal.kept.iter().filter(|_| stays) {
@@ -165,7 +206,7 @@ fn patience(args: &DownArgs) -> Duration {
 fn finished(context: &Context, removal: &landfall_delivery::Removal, exit: Exit, started: Instant) -> Outcome {
     if context.ui.output == Output::Json {
         let data = serde_json::to_value(removal).unwrap_or_default();
-        context.ui.document(&shared::envelope("Removal", exit, data, started));
+        context.ui.document(&report::envelope("Removal", exit, data, started));
     }
     Ok(exit)
 }
@@ -191,7 +232,7 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
         Err(failure) => return Err(failure),
     };
     let status =
-        shared::with_progress(context, &mut connection, started, |session| async move { session.status(&[]).await })
+        live::with_progress(context, &mut connection, started, |session| async move { session.status(&[]).await })
             .await;
     connection.close().await;
     let status = status.map_err(Failure::from)?;

@@ -1,10 +1,12 @@
 //! `landfall explain`: a field, a value, a line of output; rules are in [`super::rules`].
 
+mod codes;
 mod deployed;
 
 use std::path::Path;
 use std::time::Instant;
 
+use clap::Args;
 use landfall_delivery::{
     BlamedCommit, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory, RenderedLine,
     Target, ValueStory, is_near, path_steps,
@@ -13,11 +15,59 @@ use landfall_diag::{Diagnostic, Place as FilePlace, code};
 use landfall_host::Failure;
 use serde_json::json;
 
-use super::{codes, rules, shared};
-use crate::cli::ExplainArgs;
+use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs};
+use crate::commands::rules;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::report;
 use crate::ui::{Output, Style, Table};
+use crate::verb::Verb;
+
+/// Arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall explain deploy/web spec.replicas --env prod    template line, value, what it overrides\n  landfall explain ingress/web --chart ./chart -f x.yaml  the whole object\n  landfall explain web.replicas                           the fields that a value is in or decides about\n  landfall explain --line 120 --chart ./chart             a line of what `landfall template` prints\n  landfall explain out.yaml:120                           a line of a file with rendered objects\n  landfall explain deploy/web spec.replicas --deployed    as the release in the cluster has it\n  landfall explain LF103                                  a rule, or the code of a diagnostic (LF0203)"
+)]
+pub(crate) struct ExplainArgs {
+    /// An object (`deploy/web`), a values path (`web.replicas`), a line (`FILE:LINE`), a rule's id or a diagnostic's
+    /// code
+    #[arg(value_name = "OBJECT|VALUE|FILE:LINE|RULE", required_unless_present = "line")]
+    pub(crate) what: Option<String>,
+    /// A field of the object, as `spec.template.spec.containers[0].image`
+    #[arg(value_name = "FIELD")]
+    pub(crate) field: Option<String>,
+    /// The chart, system or Application that it is rendered from (default: that of this directory)
+    #[arg(long = "chart", value_name = "TARGET")]
+    pub(crate) target: Option<String>,
+    /// A line of what `landfall template` prints
+    #[arg(long, value_name = "N", conflicts_with = "what")]
+    pub(crate) line: Option<usize>,
+    /// Say which commit wrote each line
+    #[arg(long)]
+    pub(crate) blame: bool,
+    /// As a release was deployed: chart and values of its record in the cluster, not those on disk
+    #[arg(long, conflicts_with_all = ["line", "blame"])]
+    pub(crate) deployed: bool,
+    /// The revision of the release (default: the one deployed last)
+    #[arg(long, value_name = "N", requires = "deployed")]
+    pub(crate) revision: Option<i64>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) values: ValuesArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for ExplainArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, &self).await
+    }
+}
 
 /// What is to be explained.
 enum Question {
@@ -29,7 +79,7 @@ enum Question {
     Line(usize),
 }
 
-pub(crate) async fn run(context: &Context, args: &ExplainArgs) -> Outcome {
+async fn run(context: &Context, args: &ExplainArgs) -> Outcome {
     let started = Instant::now();
     let what = args.what.as_deref().unwrap_or_default();
     if let Some(code) = landfall_diag::Code::parse(what) {
@@ -104,7 +154,7 @@ pub(crate) async fn run(context: &Context, args: &ExplainArgs) -> Outcome {
                 data["left_out"] = json!(left_out);
                 data["switches"] = json!(switches);
             }
-            context.ui.document(&shared::envelope("Explanation", Exit::Done, data, started));
+            context.ui.document(&report::envelope("Explanation", Exit::Done, data, started));
         }
         Output::Name => {
             for story in &stories {
@@ -165,8 +215,8 @@ fn print_release(context: &Context, release: &ExplainedRelease) {
 /// The chart, system or Application of this directory or of `--chart`, with values on top.
 fn on_disk(context: &Context, args: &ExplainArgs) -> Result<(Target, Vec<Explainer>), Failure> {
     let place = context.host.place(args.target.as_deref(), &args.place.query())?;
-    let overrides = shared::overrides(context, &args.values)?;
-    let mut selection = shared::selection(context, &place, &args.place)?;
+    let overrides = args.values.overrides(&context.host)?;
+    let mut selection = args.place.selection(&context.host, &place)?;
     // In a system `--release` picks one of its releases; of a bare chart it is the name.
     let wanted = match place.target.kind {
         landfall_delivery::TargetKind::Chart => None,

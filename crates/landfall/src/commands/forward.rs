@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Connection, Failure, Hosting};
 use landfall_machine::{Forward, ForwardEvent, ForwardWish, find_forward, holder};
@@ -12,13 +13,42 @@ use tokio::sync::mpsc::channel;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cli::ForwardArgs;
-use crate::commands::shared;
+use crate::arguments::{ClusterArgs, OutputArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::report;
 use crate::ui::{Output, Style};
+use crate::verb::Verb;
 
-pub(crate) async fn run(context: &Context, args: ForwardArgs) -> Outcome {
+/// Arguments of `forward`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall forward grafana prometheus\n  landfall forward grafana 3002:3000 prometheus 9090:9090\n  landfall forward deployment/web :8080 -n shop"
+)]
+pub(crate) struct ForwardArgs {
+    /// Services, workloads or pods, each with its ports as LOCAL:REMOTE
+    #[arg(required = true, value_name = "SVC [LOCAL:REMOTE]")]
+    pub(crate) what: Vec<String>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// The local address to listen at
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub(crate) address: std::net::IpAddr,
+}
+
+impl Verb for ForwardArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: ForwardArgs) -> Outcome {
     let started = Instant::now();
     let wishes = ForwardWish::parse_all(&args.what).map_err(Failure::usage)?;
     let place = context.host.cluster_place(&args.cluster.query())?;
@@ -70,7 +100,7 @@ async fn forward(
                             Diagnostic::warning(code::CONNECTION_FAILED, format!("a connection to {what} failed"));
                         diagnostic = diagnostic.note(why);
                         if let Some(evidence) = evidence {
-                            diagnostic = shared::with_evidence(diagnostic, &evidence);
+                            diagnostic = report::with_evidence(diagnostic, &evidence);
                         }
                         ui.diagnostic(&diagnostic);
                     }
@@ -119,7 +149,7 @@ fn say(context: &Context, connection: &Connection, open: &[(Forward, TcpListener
             })
             .collect();
         let data = json!({"cluster": connection.name, "forwards": forwards});
-        ui.document(&shared::envelope("Forward", Exit::Done, data, started));
+        ui.document(&report::envelope("Forward", Exit::Done, data, started));
         return;
     }
     for (forward, _, address) in open {

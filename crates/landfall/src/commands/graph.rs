@@ -2,17 +2,55 @@
 
 use std::time::Instant;
 
-use landfall_rehearse::{Conditions, Graph, keepings};
+use clap::Args;
+use landfall_rehearse::{Conditions, Graph};
 use landfall_rules::{ClusterFacts, Inventory};
-use serde_json::json;
 
-use crate::cli::{GraphArgs, GraphFormat, StateArgs};
-use crate::commands::{looked, shared};
+use crate::arguments::RenderedArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::ui::{Output, Table};
+use crate::looked;
+use crate::report;
+use crate::verb::{Verb, Waits};
 
-pub(crate) fn run(context: &Context, args: &GraphArgs) -> Outcome {
+/// How a graph is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For Graphviz.
+    Dot,
+    /// For Markdown pages.
+    Mermaid,
+    /// One JSON document.
+    Json,
+}
+
+/// Arguments of `graph`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall graph --env prod\n  landfall graph ./chart -o dot | dot -Tsvg > graph.svg"
+)]
+pub(crate) struct GraphArgs {
+    #[command(flatten)]
+    pub(crate) rendered: RenderedArgs,
+    /// Print as
+    #[arg(short = 'o', long = "output", value_enum, default_value_t = GraphFormat::Text, value_name = "FORMAT")]
+    pub(crate) output: GraphFormat,
+}
+
+impl Verb for GraphArgs {
+    fn waits(&self) -> Waits {
+        Waits::ForNothing
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, &self)
+    }
+}
+
+fn run(context: &Context, args: &GraphArgs) -> Outcome {
     let started = Instant::now();
     let place = context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query())?;
     let units = looked::units(context, &place, &args.rendered.place, &args.rendered.values, &Conditions::offline())?;
@@ -25,37 +63,7 @@ pub(crate) fn run(context: &Context, args: &GraphArgs) -> Outcome {
         GraphFormat::Mermaid => ui.bytes(graph.mermaid().as_bytes()),
         GraphFormat::Json => {
             let data = serde_json::to_value(&graph).unwrap_or_default();
-            ui.document(&shared::envelope("Graph", Exit::Done, data, started));
-        }
-    }
-    Ok(Exit::Done)
-}
-
-pub(crate) fn state(context: &Context, args: &StateArgs) -> Outcome {
-    let started = Instant::now();
-    let place = context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query())?;
-    let units = looked::units(context, &place, &args.rendered.place, &args.rendered.values, &Conditions::offline())?;
-    let (before, cluster) = (Inventory::default(), ClusterFacts::assumed());
-    let found = keepings(&looked::subject(&place, &units, &before, &cluster));
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            ui.document(&shared::envelope("State", Exit::Done, json!({"keeps": found}), started));
-        }
-        Output::Name => found.iter().for_each(|it| ui.line(&format!("{}/{}", it.object.gvk.kind, it.object.name))),
-        Output::Table => {
-            let mut table = Table::new(["OBJECT", "HOLDS", "OWNER", "KEPT", "RISK", "LOST BY"]);
-            for it in &found {
-                table.row([
-                    format!("{}/{}", it.object.gvk.kind, it.object.name),
-                    it.holds.clone(),
-                    it.owner.clone(),
-                    it.guarantee.word().to_owned(),
-                    it.risk.to_owned(),
-                    it.lost_by.join("; "),
-                ]);
-            }
-            if found.is_empty() { ui.line("nothing that is delivered holds data") } else { ui.table(&table) }
+            ui.document(&report::envelope("Graph", Exit::Done, data, started));
         }
     }
     Ok(Exit::Done)

@@ -2,23 +2,54 @@
 
 use std::time::Instant;
 
+use clap::Args;
 use landfall_delivery::{HistoryLine, INTERRUPTED};
 use landfall_diag::code;
 use landfall_host::{Failure, Hosting};
+use landfall_project::ReleaseName;
+use serde_json::{Value, json};
 
-use crate::cli::HistoryArgs;
-use crate::commands::shared;
+use crate::arguments::{OutputArgs, TargetArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::ui::{Output, Table};
+use crate::live;
+use crate::report::{GOES_ON, Report, ago};
+use crate::ui::{Output, Table, Ui};
+use crate::verb::Verb;
 
-pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Outcome {
+/// Arguments of `history`.
+#[derive(Debug, Clone, Args)]
+#[command(before_help = "Examples:\n  landfall history\n  landfall history luckyplans -n luckyplans")]
+pub(crate) struct HistoryArgs {
+    /// A release's name (default: all of the system)
+    #[arg(id = "release_name", value_name = "RELEASE")]
+    pub(crate) release: Option<ReleaseName>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// At most so many revisions
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    pub(crate) max: usize,
+}
+
+impl Verb for HistoryArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: HistoryArgs) -> Outcome {
     let started = Instant::now();
     let place = context.host.declared_place(None, &args.place.query())?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let named = args.release.clone();
     let namespace = args.place.namespace.clone();
-    let lines = shared::with_progress(context, &mut connection, started, |session| async move {
+    let lines = live::with_progress(context, &mut connection, started, |session| async move {
         let wanted = match named {
             Some(name) => vec![find(&session, &name, namespace.as_deref()).await?],
             None => {
@@ -31,40 +62,47 @@ pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Outcome {
     .await;
     connection.close().await;
     let lines = lines.map_err(Failure::from)?;
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let data = serde_json::to_value(&lines).unwrap_or_default();
-            ui.document(&shared::envelope("History", Exit::Done, data, started));
-        }
-        Output::Name => {
-            for line in &lines {
-                ui.line(&format!("{}/{} {}", line.namespace, line.name, line.revision));
-            }
-        }
-        Output::Table => {
-            let mut table = Table::new(["RELEASE", "REVISION", "UPDATED", "STATUS", "CHART", "SOURCE", "DESCRIPTION"]);
-            for line in &lines {
-                table.row([
-                    format!("{}/{}", line.namespace, line.name),
-                    line.revision.to_string(),
-                    shared::ago(&line.updated),
-                    line.status.clone(),
-                    line.chart.clone(),
-                    line.source.as_deref().map_or("-".to_owned(), short),
-                    described(line),
-                ]);
-            }
-            ui.table(&table);
+    context.report(&History(&lines), Exit::Done, started);
+    Ok(Exit::Done)
+}
+
+/// The deliveries, newest last.
+struct History<'a>(&'a [HistoryLine]);
+
+impl Report for History<'_> {
+    const KIND: &'static str = "History";
+
+    fn data(&self) -> Value {
+        json!(self.0)
+    }
+
+    fn names(&self, ui: &Ui) {
+        for line in self.0 {
+            ui.line(&format!("{}/{} {}", line.namespace, line.name, line.revision));
         }
     }
-    Ok(Exit::Done)
+
+    fn text(&self, ui: &Ui) {
+        let mut table = Table::new(["RELEASE", "REVISION", "UPDATED", "STATUS", "CHART", "SOURCE", "DESCRIPTION"]);
+        for line in self.0 {
+            table.row([
+                format!("{}/{}", line.namespace, line.name),
+                line.revision.to_string(),
+                ago(&line.updated),
+                line.status.clone(),
+                line.chart.clone(),
+                line.source.as_deref().map_or("-".to_owned(), short),
+                described(line),
+            ]);
+        }
+        ui.table(&table);
+    }
 }
 
 /// Helm's description, and whose edits were set back.
 fn described(line: &HistoryLine) -> String {
     if line.status == INTERRUPTED {
-        return shared::GOES_ON.to_owned();
+        return GOES_ON.to_owned();
     }
     let Some(first) = line.reverted.first() else { return line.description.clone() };
     let more = match line.reverted.len() - 1 {

@@ -2,21 +2,51 @@
 
 use std::time::Instant;
 
+use clap::Args;
 use landfall_delivery::{named_builds, used_images};
 use landfall_host::Failure;
 use serde_json::json;
 
-use crate::cli::ImagesListArgs;
-use crate::commands::shared;
+use crate::arguments::{OutputArgs, RenderedArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::report;
 use crate::ui::{Output, Table};
+use crate::verb::{Verb, verbs};
 
-pub(crate) fn list(context: &Context, args: ImagesListArgs) -> Outcome {
+verbs! {
+    /// `landfall images …`
+    pub(crate) enum ImagesCommand {
+        /// List the images that the rendered manifests run, and which of them are built here
+        #[command(before_help = "Examples:\n  landfall images list\n  landfall images list --env prod -o name")]
+        List(Box<ImagesListArgs>),
+    }
+}
+
+/// Arguments of `images list`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ImagesListArgs {
+    #[command(flatten)]
+    pub(crate) rendered: RenderedArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for ImagesListArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, &self)
+    }
+}
+
+fn run(context: &Context, args: &ImagesListArgs) -> Outcome {
     let started = Instant::now();
     let place = context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query())?;
-    let overrides = shared::overrides(context, &args.rendered.values)?;
-    let selection = shared::selection(context, &place, &args.rendered.place)?;
+    let overrides = args.rendered.values.overrides(&context.host)?;
+    let selection = args.rendered.place.selection(&context.host, &place)?;
     let candidates =
         place.target.units(&selection, &overrides, &context.host.default_namespace(&place)).map_err(Failure::from)?;
     let builds = match place.declared() {
@@ -33,7 +63,7 @@ pub(crate) fn list(context: &Context, args: ImagesListArgs) -> Outcome {
     match ui.output {
         Output::Json | Output::Yaml => {
             let data = json!({"environment": place.environment, "images": images});
-            ui.document(&shared::envelope("Images", Exit::Done, data, started));
+            ui.document(&report::envelope("Images", Exit::Done, data, started));
         }
         Output::Name => images.iter().for_each(|image| ui.line(&image.image)),
         Output::Table => {

@@ -1,5 +1,6 @@
 //! `landfall logs`.
 
+use clap::Args;
 use futures::AsyncBufReadExt;
 use landfall_cluster::{Cluster, ListOptions, LogOptions};
 use landfall_diag::{Diagnostic, code};
@@ -7,9 +8,43 @@ use landfall_host::{Failure, Hosting, failed};
 use landfall_object::{Gvk, Object};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::LogsArgs;
+use crate::arguments::TargetArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::verb::Verb;
+
+/// Arguments of `logs`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall logs api-gateway\n  landfall logs job/prisma-migrate-1 --previous\n  landfall logs web -f --tail 20"
+)]
+pub(crate) struct LogsArgs {
+    /// A workload or pod: `web`, `deployment/web`, `pod/web-…`
+    pub(crate) workload: String,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    /// Follow
+    #[arg(short = 'f', long)]
+    pub(crate) follow: bool,
+    /// The container (default: all)
+    #[arg(short = 'c', long)]
+    pub(crate) container: Option<String>,
+    /// The last lines only
+    #[arg(long, value_name = "LINES")]
+    pub(crate) tail: Option<i64>,
+    /// Of the container's earlier run
+    #[arg(short = 'p', long)]
+    pub(crate) previous: bool,
+    /// With times
+    #[arg(long)]
+    pub(crate) timestamps: bool,
+}
+
+impl Verb for LogsArgs {
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
 
 /// One container whose log is wanted.
 struct Wanted {
@@ -18,7 +53,7 @@ struct Wanted {
     container: String,
 }
 
-pub(crate) async fn run(context: &Context, args: LogsArgs) -> Outcome {
+async fn run(context: &Context, args: LogsArgs) -> Outcome {
     let place = context.host.declared_place(None, &args.place.query())?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let stop = context.host.stop.child_token();

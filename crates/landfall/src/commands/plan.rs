@@ -1,14 +1,148 @@
-//! `landfall plan`.
+//! `landfall plan`: what `up` would do, in which order and why.
 
-use crate::cli::PlanArgs;
-use crate::commands::shared;
+use std::time::Instant;
+
+use clap::Args;
+use landfall_delivery::{TargetKind, UnitPlan, UpOptions};
+use landfall_host::{Connection, Failure, Hosting, Place};
+use landfall_source::Revision;
+use serde_json::{Value, json};
+
+use crate::arguments::{OutputArgs, RenderedArgs, TargetArgs, ValuesArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::live;
+use crate::report::{Report, print_change};
+use crate::ui::{Output, Style, Ui};
+use crate::verb::Verb;
 
-pub(crate) async fn run(context: &Context, args: PlanArgs) -> Outcome {
-    let (place, connection, plans) =
-        shared::planned(context, args.rendered.target.as_deref(), &args.rendered.place, &args.rendered.values).await?;
-    shared::print_plans(context, &place, &connection, Some(place.target.source.revision()), &plans);
+/// Arguments of `plan`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall plan\n  landfall plan --env prod --ref v1.4.0\n  landfall plan ./chart --set replicas=3 -o json"
+)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) rendered: RenderedArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Exit 3 when something would change
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+impl Verb for PlanArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: PlanArgs) -> Outcome {
+    let RenderedArgs { target, place, values } = &args.rendered;
+    let (place, connection, plans) = planned(context, target.as_deref(), place, values).await?;
+    let revision = Some(place.target.source.revision());
+    context.answer(&Plans { place: &place, cluster: &connection.name, revision, plans: &plans });
     let changes = plans.iter().any(|plan| !plan.unchanged);
     Ok(if args.exit_code && changes { Exit::Differs } else { Exit::Done })
+}
+
+/// A target, where it goes, and what would be done there; nothing is started and nothing is changed.
+pub(super) async fn planned(
+    context: &Context,
+    target: Option<&str>,
+    args: &TargetArgs,
+    values: &ValuesArgs,
+) -> Result<(Place, Connection, Vec<UnitPlan>), Failure> {
+    let started = Instant::now();
+    let place = context.host.place(target, &args.query())?;
+    let overrides = values.overrides(&context.host)?;
+    let selection = args.selection(&context.host, &place)?;
+    let candidates =
+        place.target.units(&selection, &overrides, &context.host.default_namespace(&place)).map_err(Failure::from)?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
+    let options = UpOptions::default();
+    let plans = live::with_progress(context, &mut connection, started, |session| {
+        let (candidates, options) = (&candidates, &options);
+        async move { session.plan(candidates, options).await }
+    })
+    .await;
+    connection.close().await;
+    Ok((place, connection, plans.map_err(Failure::from)?))
+}
+
+/// Plans; without a revision they lead back to an earlier one.
+pub(super) struct Plans<'a> {
+    pub(super) place: &'a Place,
+    pub(super) cluster: &'a str,
+    pub(super) revision: Option<&'a Revision>,
+    pub(super) plans: &'a [UnitPlan],
+}
+
+impl Report for Plans<'_> {
+    const KIND: &'static str = "Plan";
+
+    fn data(&self) -> Value {
+        json!({
+            "revision": self.revision.map(ToString::to_string),
+            "cluster": self.cluster,
+            "environment": self.place.environment,
+            "units": self.plans,
+        })
+    }
+
+    fn text(&self, ui: &Ui) {
+        self.plans.iter().for_each(|plan| self.unit(ui, plan));
+        self.print_unheeded(ui);
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.plans.iter().for_each(|plan| ui.line(&format!("{}/{}", plan.namespace, plan.name)));
+        self.print_unheeded(ui);
+    }
+}
+
+impl Plans<'_> {
+    fn print_unheeded(&self, ui: &Ui) {
+        for section in not_acted_on(self.place) {
+            ui.line(&ui.out_style(Style::Muted, &format!("  `{section}` is read and checked, but not acted on yet")));
+        }
+    }
+
+    fn unit(&self, ui: &Ui, plan: &UnitPlan) {
+        let what = if plan.unchanged { "no changes".to_owned() } else { format!("revision {}", plan.revision) };
+        ui.line(&format!(
+            "{} → {}/{}   {}   {what}   plan {}",
+            ui.out_style(Style::Strong, &plan.name),
+            self.cluster,
+            plan.namespace,
+            self.revision.map_or_else(|| "earlier revision".to_owned(), Revision::short),
+            &plan.plan.digest[..12.min(plan.plan.digest.len())]
+        ));
+        let mut phase = String::new();
+        let mut wave = 0;
+        for change in plan.changes.iter().filter(|_| !plan.unchanged) {
+            if change.phase != phase || change.wave != wave {
+                phase.clone_from(&change.phase);
+                wave = change.wave;
+                let wave = if wave == 0 { String::new() } else { format!(", wave {wave}") };
+                ui.line(&ui.out_style(Style::Muted, &format!("  {phase}{wave}")));
+            }
+            print_change(ui, change);
+        }
+        let unchanged = plan.plan.count(landfall_engine::Action::Unchanged);
+        if unchanged > 0 {
+            ui.line(&ui.out_style(Style::Muted, &format!("  = {unchanged} unchanged")));
+        }
+    }
+}
+
+fn not_acted_on(place: &Place) -> Vec<&'static str> {
+    match &place.target.kind {
+        TargetKind::System(file) => file.system.not_acted_on(place.environment.as_deref().unwrap_or_default()),
+        _ => Vec::new(),
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use clap::Args;
 use landfall_delivery::{Selection, TargetKind};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
@@ -12,13 +13,39 @@ use landfall_rules::{
 };
 use serde_json::json;
 
-use crate::cli::{PreviewArgs, ReportFormat, TargetArgs};
-use crate::commands::rehearse::{environment_of, lent, nothing_to_rehearse, project_of, split};
-use crate::commands::shared;
+use crate::arguments::{ReportFormat, TargetArgs, ValuesArgs};
+use crate::commands::rehearse::{lent, nothing_to_rehearse, split};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::looked::{environment_of, project_of};
+use crate::report;
+use crate::verb::Verb;
 
-pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
+/// Arguments of `preview`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall preview main..HEAD                  one comment for the pull request, all environments\n  landfall preview origin/main..HEAD --env prod -o json"
+)]
+pub(crate) struct PreviewArgs {
+    /// Two revisions, and the target when it is not the working directory
+    #[arg(value_name = "BASE..HEAD|TARGET", num_args = 1..=2, required = true)]
+    pub(crate) target: Vec<String>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) values: ValuesArgs,
+    /// Print as
+    #[arg(short = 'o', long = "output", value_enum, default_value_t = ReportFormat::Markdown, value_name = "FORMAT")]
+    pub(crate) output: ReportFormat,
+}
+
+impl Verb for PreviewArgs {
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: PreviewArgs) -> Outcome {
     let started = Instant::now();
     let wanted = split(context, &args.target)?;
     let Some((base, head)) = wanted.range else {
@@ -47,7 +74,7 @@ pub(crate) async fn run(context: &Context, args: PreviewArgs) -> Outcome {
     match args.output {
         ReportFormat::Json => {
             let data = json!({"base": base, "head": head, "environments": previews});
-            ui.document(&shared::envelope("Preview", exit, data, started));
+            ui.document(&report::envelope("Preview", exit, data, started));
         }
         ReportFormat::Text => {
             previews.iter().for_each(|preview| ui.data(&preview_text(preview)));
@@ -106,8 +133,8 @@ fn preview(
     let conditions = Conditions::offline();
     let mut borrowed = BTreeSet::new();
     let mut render = |place: &Place| -> Result<(Vec<DesiredUnit>, Vec<Diagnostic>), Failure> {
-        let overrides = shared::overrides_at(context, &args.values, place, &[base_revision, head_revision])?;
-        let selection = Selection { lends_vendored: true, ..shared::selection(context, place, &args.place)? };
+        let overrides = args.values.overrides_at(&context.host, place, &[base_revision, head_revision])?;
+        let selection = Selection { lends_vendored: true, ..args.place.selection(&context.host, place)? };
         let candidates = place
             .target
             .units(&selection, &overrides, &context.host.default_namespace(place))

@@ -2,20 +2,58 @@
 
 use std::time::Instant;
 
-use landfall_delivery::{Candidate, Selection, TargetKind, Unit, UpOptions};
+use clap::Args;
+use landfall_delivery::{Candidate, Selection, Unit, UpOptions};
 use landfall_diag::{Diagnostic, Ending, code};
 use landfall_host::{self as host, Failure, Hosting, Place};
-use landfall_project::{Environment, ProjectFile};
 use landfall_rehearse::{
     Asked, Conditions, FirstInstall, From, Rehearsal, Request, Snapshot, TargetBlame, ask_api, rehearsal_markdown,
     rehearsal_text, rehearse, study,
 };
 use landfall_rules::{RULES, findings_sarif};
 
-use crate::cli::{RehearseArgs, ReportFormat, TargetArgs};
-use crate::commands::shared;
+use crate::arguments::{ReportFormat, TargetArgs, ValuesArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::looked::{environment_of, project_of};
+use crate::report;
+use crate::verb::Verb;
+
+/// Arguments of `rehearse`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall rehearse                        the working tree, onto an empty cluster and onto what is committed\n  landfall rehearse main..HEAD --env prod  a branch, onto what main runs\n  landfall rehearse --env prod --from live read the cluster (never written to), deliver onto a fork of it\n  landfall rehearse ./chart --fault job/migrate=fail"
+)]
+pub(crate) struct RehearseArgs {
+    /// A directory, chart, archive, Application file or git URL; or two revisions
+    #[arg(value_name = "TARGET|BASE..HEAD", num_args = 0..=2)]
+    pub(crate) target: Vec<String>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) values: ValuesArgs,
+    /// What runs before: `live`, `empty`, a snapshot's file, or a git revision
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) from: Option<String>,
+    /// Make something fail, as `job/prisma-migrate=fail` or `deployment/web=imagepull`
+    #[arg(long = "fault", value_name = "OBJECT=FAULT")]
+    pub(crate) faults: Vec<String>,
+    /// With `--from live`: send the objects to the cluster's API as well, with dryRun=All
+    #[arg(long)]
+    pub(crate) ask_api: bool,
+    /// Nodes of a cluster that is not read, as CPU cores and memory: `4,8Gi`; repeat for several
+    #[arg(long = "node", value_name = "CPU,MEMORY")]
+    pub(crate) nodes: Vec<String>,
+    /// Print as
+    #[arg(short = 'o', long = "output", value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
+    pub(crate) output: ReportFormat,
+}
+
+impl Verb for RehearseArgs {
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
 
 /// A target or two revisions of one.
 pub(crate) struct Wanted {
@@ -49,7 +87,7 @@ pub(crate) fn lent(archive: &str) -> String {
     format!("{archive} is the working tree's: git does not keep it")
 }
 
-pub(crate) async fn run(context: &Context, args: RehearseArgs) -> Outcome {
+async fn run(context: &Context, args: RehearseArgs) -> Outcome {
     let started = Instant::now();
     let wanted = split(context, &args.target)?;
     let nodes = host::nodes(&args.nodes)?;
@@ -229,20 +267,9 @@ fn read(
     args: &RehearseArgs,
     wanted: &Wanted,
 ) -> Result<Vec<Candidate>, Failure> {
-    let overrides = shared::overrides_at(context, &args.values, place, &wanted.revisions())?;
-    let selection = Selection { lends_vendored: true, ..shared::selection(context, place, target)? };
+    let overrides = args.values.overrides_at(&context.host, place, &wanted.revisions())?;
+    let selection = Selection { lends_vendored: true, ..target.selection(&context.host, place)? };
     place.target.units(&selection, &overrides, &context.host.default_namespace(place)).map_err(refused)
-}
-
-pub(crate) fn project_of(place: &Place) -> Option<&ProjectFile> {
-    match &place.target.kind {
-        TargetKind::System(file) => Some(file),
-        _ => None,
-    }
-}
-
-pub(crate) fn environment_of(place: &Place) -> Option<(&str, &Environment)> {
-    Some((place.environment.as_deref()?, place.declared()?))
 }
 
 fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, format: ReportFormat, started: Instant, exit: Exit) {
@@ -254,7 +281,7 @@ fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, format: Report
         }
         ReportFormat::Json => {
             let data = serde_json::to_value(rehearsal).unwrap_or_default();
-            ui.document(&shared::envelope("Rehearsal", exit, data, started));
+            ui.document(&report::envelope("Rehearsal", exit, data, started));
         }
         ReportFormat::Sarif => {
             let fallback = match project_of(place) {

@@ -2,18 +2,63 @@
 
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Hosting};
+use landfall_project::{ReleaseName, Span};
 use landfall_release::{DeployOptions, RollbackOptions, Wait};
 
-use crate::cli::RollbackArgs;
-use crate::commands::consent::{self, Question};
-use crate::commands::{history, shared};
+use crate::arguments::{OutputArgs, TargetArgs};
+use crate::commands::history;
+use crate::commands::plan::Plans;
+use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome, exit_of};
+use crate::live;
+use crate::report;
 use crate::ui::Output;
+use crate::verb::Verb;
 
-pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
+/// Arguments of `rollback`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall rollback                 every release of the system, one delivery back\n  landfall rollback luckyplans 3"
+)]
+pub(crate) struct RollbackArgs {
+    /// A release's name (default: all of the system)
+    #[arg(id = "release_name", value_name = "RELEASE")]
+    pub(crate) release: Option<ReleaseName>,
+    /// The revision (default: the one before the last)
+    pub(crate) revision: Option<u32>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Print what would change and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+    /// Do not wait for health
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// How long it may take, as `90s` or `15m`
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) timeout: Option<Span>,
+}
+
+impl Verb for RollbackArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let started = Instant::now();
     let place = context.host.declared_place(None, &args.place.query())?;
     if !args.yes && !args.dry_run {
@@ -40,7 +85,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let _delivering = context.host.deliver_alone(&place.state, "rollback", timeout).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let (named, namespace, dry_run) = (args.release.clone(), args.place.namespace.clone(), args.dry_run);
-    let result = shared::with_progress(context, &mut connection, started, |session| async move {
+    let result = live::with_progress(context, &mut connection, started, |session| async move {
         let wanted = match named {
             Some(name) => vec![history::find(&session, &name, namespace.as_deref()).await?],
             None => {
@@ -61,11 +106,11 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         Ok::<_, Vec<Diagnostic>>((plans, units))
     })
     .await;
-    let result = shared::or_lost(&connection, result);
+    let result = live::or_lost(&connection, result);
     connection.close().await;
     let (plans, units) = result?;
     if args.dry_run {
-        shared::print_plans(context, &place, &connection, None, &plans);
+        context.answer(&Plans { place: &place, cluster: &connection.name, revision: None, plans: &plans });
         return Ok(Exit::Done);
     }
     if units.is_empty() {
@@ -77,10 +122,10 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         .map_or(Exit::Done, |unit| unit.diagnostics.first().map_or(Exit::Failed, exit_of));
     if context.ui.output == Output::Json {
         let data = serde_json::to_value(&units).unwrap_or_default();
-        context.ui.document(&shared::envelope("Rollback", exit, data, started));
+        context.ui.document(&report::envelope("Rollback", exit, data, started));
     } else {
         for unit in &units {
-            shared::print_unit(context, unit, &connection.name, "earlier revision");
+            report::print_unit(&context.ui, unit, &connection.name, "earlier revision");
         }
     }
     Ok(exit)

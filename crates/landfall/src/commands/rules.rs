@@ -1,14 +1,38 @@
 //! `landfall rules`, and what `landfall explain RULE` prints.
 
+use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
 use landfall_rules::place::DOCTOR_RULES;
 use landfall_rules::{RULES, Rule, rule};
 use serde_json::json;
 
+use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Style, Table};
+use crate::verb::{Verb, Waits};
+
+/// Arguments of `rules`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RulesArgs {
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for RulesArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::ForNothing
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context)
+    }
+}
 
 /// All rules by id, those of `doctor` among them.
 fn all() -> Vec<&'static Rule> {
@@ -17,7 +41,7 @@ fn all() -> Vec<&'static Rule> {
     all
 }
 
-pub(crate) fn list(context: &Context) -> Outcome {
+fn run(context: &Context) -> Outcome {
     let ui = &context.ui;
     match ui.output {
         Output::Json | Output::Yaml => {

@@ -2,18 +2,44 @@
 
 use std::time::Instant;
 
+use clap::Args;
 use landfall_delivery::{Verdict, tally};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting};
 use serde_json::json;
 
-use crate::cli::SmokeArgs;
-use crate::commands::shared;
+use crate::arguments::{OutputArgs, TargetArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::live;
+use crate::report;
 use crate::ui::Output;
+use crate::verb::Verb;
 
-pub(crate) async fn run(context: &Context, args: SmokeArgs) -> Outcome {
+/// Arguments of `smoke`.
+#[derive(Debug, Clone, Args)]
+#[command(before_help = "Examples:\n  landfall smoke --env test       the declared checks, made now")]
+pub(crate) struct SmokeArgs {
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Only the checks of these names
+    #[arg(long = "only", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+}
+
+impl Verb for SmokeArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     let started = Instant::now();
     let place = context.host.declared_place(None, &args.place.query())?;
     let Some(mut environment) = place.declared().cloned().filter(|environment| !environment.checks.is_empty()) else {
@@ -35,7 +61,7 @@ pub(crate) async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     }
     environment.checks.retain(|check| args.only.is_empty() || args.only.contains(&check.name));
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
-    let results = shared::with_progress(context, &mut connection, started, |session| {
+    let results = live::with_progress(context, &mut connection, started, |session| {
         let environment = &environment;
         async move { session.check(environment).await }
     })
@@ -49,7 +75,7 @@ pub(crate) async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     let ui = &context.ui;
     match ui.output {
         Output::Json | Output::Yaml => {
-            ui.document(&shared::envelope("Smoke", exit, json!({"checks": results}), started));
+            ui.document(&report::envelope("Smoke", exit, json!({"checks": results}), started));
         }
         Output::Name => {
             for result in results.iter().filter(|result| result.verdict != Verdict::Passed) {
@@ -57,7 +83,7 @@ pub(crate) async fn run(context: &Context, args: SmokeArgs) -> Outcome {
             }
         }
         Output::Table => {
-            results.iter().for_each(|result| shared::print_check(context, result));
+            results.iter().for_each(|result| report::print_check(ui, result));
             let counts: Vec<String> = tally(&results).iter().map(|(word, count)| format!("{count} {word}")).collect();
             ui.status(&format!("{} checks: {}", results.len(), counts.join(", ")));
             if !failed && !all_passed {

@@ -2,29 +2,57 @@
 
 use std::time::Instant;
 
+use clap::Args;
 use landfall_delivery::SystemStatus;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting};
 use landfall_object::HealthStatus;
 use serde_json::json;
 
-use crate::cli::StatusArgs;
-use crate::commands::shared;
+use crate::arguments::{OutputArgs, TargetArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::live;
+use crate::report;
 use crate::ui::{Output, Style, Table};
+use crate::verb::Verb;
 
-pub(crate) async fn run(context: &Context, args: StatusArgs) -> Outcome {
+/// Arguments of `status`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall status\n  landfall status luckyplans        one release, as helm shows it\n  landfall status -o json"
+)]
+pub(crate) struct StatusArgs {
+    /// A directory, chart or archive; or a release's name
+    #[arg(value_name = "TARGET|RELEASE")]
+    pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for StatusArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: StatusArgs) -> Outcome {
     let started = Instant::now();
-    let release = args.target.as_deref().filter(|text| !shared::is_path(context, text));
-    let target = args.target.as_deref().filter(|text| shared::is_path(context, text));
+    let release = args.target.as_deref().filter(|text| !is_path(context, text));
+    let target = args.target.as_deref().filter(|text| is_path(context, text));
     let place = context.host.declared_place(target, &args.place.query())?;
     let mut wanted = Vec::new();
     if let Some(release) = release {
         wanted.push((args.place.namespace.as_deref().unwrap_or("default").to_owned(), release.to_owned()));
     }
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
-    let status = shared::with_progress(context, &mut connection, started, |session| {
+    let status = live::with_progress(context, &mut connection, started, |session| {
         let wanted = &wanted;
         async move { session.status(wanted).await }
     })
@@ -45,7 +73,7 @@ pub(crate) async fn run(context: &Context, args: StatusArgs) -> Outcome {
             let mut data = serde_json::to_value(&status).unwrap_or_default();
             data["cluster"] = json!(connection.name);
             data["ingress"] = json!({"http": connection.routes.http, "https": connection.routes.https});
-            ui.document(&shared::envelope("Status", exit, data, started));
+            ui.document(&report::envelope("Status", exit, data, started));
         }
         Output::Name => {
             for unit in &status.units {
@@ -74,7 +102,7 @@ fn print(context: &Context, cluster: &str, status: &SystemStatus) {
             unit.revision,
             ui.out_style(word, &unit.status),
             unit.chart,
-            shared::ago(&unit.updated)
+            report::ago(&unit.updated)
         ));
         let mut table = Table::new(["  WORKLOAD", "READY", "HEALTH", "IMAGE"]);
         for workload in &unit.workloads {
@@ -127,4 +155,9 @@ fn print(context: &Context, cluster: &str, status: &SystemStatus) {
         ui.line("");
         ui.line(&ui.out_style(Style::Muted, "~ containers are simulated"));
     }
+}
+
+/// Whether a path is something that can be delivered rather than a release's name.
+fn is_path(context: &Context, text: &str) -> bool {
+    text.contains('/') || text.starts_with('.') || context.host.directory.join(text).exists()
 }

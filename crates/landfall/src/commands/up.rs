@@ -4,6 +4,7 @@ pub(crate) mod builds;
 
 use std::time::Instant;
 
+use clap::Args;
 use landfall_delivery::{Candidate, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services};
 use landfall_diag::{Diagnostic, Ending, Severity, code};
 use landfall_host::{Act, Answer, Connection, Failure, Hosting, Place, Uncommitted};
@@ -12,12 +13,76 @@ use landfall_source::Revision;
 use serde_json::json;
 
 use self::builds::Builds;
-use crate::cli::UpArgs;
-use crate::commands::consent::{self, Question};
-use crate::commands::{addon, machine, shared};
+use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs};
+use crate::commands::plan::Plans;
+use crate::commands::{addon, own_cluster};
+use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome as Ended, exit_of};
+use crate::live;
+use crate::report;
 use crate::ui::{Output, Style, seconds};
+use crate::verb::Verb;
+
+/// Arguments of `up`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall up                               the system of this directory, environment `local`\n  landfall up web api-gateway               rebuild and roll two services only\n  landfall up ./chart -n web --set a.b=1    a bare chart\n  landfall up https://host/repo.git#main    a repository\n  landfall up argocd/apps                   Argo Applications"
+)]
+pub(crate) struct UpArgs {
+    /// A directory, chart, archive, Application file or git URL; then services to roll alone
+    #[arg(value_name = "TARGET|SERVICE")]
+    pub(crate) target: Vec<String>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    #[command(flatten)]
+    pub(crate) values: ValuesArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Build no images
+    #[arg(long, alias = "helm-only")]
+    pub(crate) no_build: bool,
+    /// Build images for the embedded cluster, too, where builds are simulated otherwise
+    #[arg(long, conflicts_with = "no_build")]
+    pub(crate) build: bool,
+    /// Print the plan and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+    /// Go back to the last good revision when the delivery fails
+    #[arg(long)]
+    pub(crate) atomic: bool,
+    /// Run the chart's test hooks afterwards
+    #[arg(long)]
+    pub(crate) test: bool,
+    /// Do not wait for health
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// How long the delivery may take, as `90s` or `15m` (default: 15m; 120s a restarted service)
+    #[arg(long, value_name = "DURATION", env = "HELM_TIMEOUT")]
+    pub(crate) timeout: Option<Span>,
+    /// Leave no embedded cluster running afterwards
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Deliver uncommitted changes to a protected environment
+    #[arg(long)]
+    pub(crate) dirty: bool,
+    /// Make something fail on the embedded cluster, as `job/prisma-migrate=fail` or `deployment/web=imagepull`
+    #[arg(long = "fault", value_name = "OBJECT=FAULT")]
+    pub(crate) faults: Vec<String>,
+}
+
+impl Verb for UpArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Ended {
+        run(context, self).await
+    }
+}
 
 /// The plan for a cluster that is still to be made: against an empty one in this process.
 async fn plan_on_nothing(
@@ -30,12 +95,17 @@ async fn plan_on_nothing(
 ) -> Ended {
     let nowhere = landfall_host::StateDir::at(place.state.file("none"));
     let mut connection = context.host.embedded(&nowhere, Hosting::Attach).await?;
-    let plans = shared::with_progress(context, &mut connection, started, |session| async move {
+    let plans = live::with_progress(context, &mut connection, started, |session| async move {
         session.plan(candidates, options).await
     })
     .await;
     connection.close().await;
-    shared::print_plans(context, place, &connection, Some(revision), &plans.map_err(Failure::from)?);
+    context.answer(&Plans {
+        place: place,
+        cluster: &connection.name,
+        revision: Some(revision),
+        plans: &plans.map_err(Failure::from)?,
+    });
     Ok(Exit::Done)
 }
 
@@ -45,7 +115,7 @@ struct Wanted {
     services: Vec<String>,
 }
 
-pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
+async fn run(context: &Context, mut args: UpArgs) -> Ended {
     let started = Instant::now();
     let wanted = split(context, &args);
     if args.no_build && !wanted.services.is_empty() {
@@ -56,8 +126,8 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
         ));
     }
     let place = context.host.place(wanted.target.as_deref(), &args.place.query())?;
-    let overrides = shared::overrides(context, &args.values)?;
-    let selection = shared::selection(context, &place, &args.place)?;
+    let overrides = args.values.overrides(&context.host)?;
+    let selection = args.place.selection(&context.host, &place)?;
     let candidates =
         place.target.units(&selection, &overrides, &context.host.default_namespace(&place)).map_err(Failure::from)?;
     check_services(&wanted.services, &place, &candidates)?;
@@ -83,7 +153,7 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
     let faults = args.faults.clone();
     // Before the cluster is opened: two at once must not both start a server, nor both deliver.
     let _delivering = context.host.deliver_alone(&place.state, "up", options.timeout).await?;
-    if let Some((name, k3d)) = machine::missing(context, &place)?
+    if let Some((name, k3d)) = own_cluster::missing(context, &place)?
         && k3d.is_installed().await
     {
         if args.dry_run {
@@ -92,7 +162,7 @@ pub(crate) async fn run(context: &Context, mut args: UpArgs) -> Ended {
         }
         confirm(context, &place, &args)?;
         args.yes = true;
-        machine::make(context, &place, &name, &k3d).await?;
+        own_cluster::make(context, &place, &name, &k3d).await?;
     }
     let mut connection = context.host.connect(&place, hosting, &faults).await?;
     let delivery = Delivery {
@@ -141,11 +211,16 @@ struct Delivery<'a> {
 impl Delivery<'_> {
     async fn show_plan(&self, connection: &mut Connection, revision: &Revision) -> Result<(), Failure> {
         let (candidates, options) = (self.candidates, self.options);
-        let plans = shared::with_progress(self.context, connection, self.started, |session| async move {
+        let plans = live::with_progress(self.context, connection, self.started, |session| async move {
             session.plan(candidates, options).await
         })
         .await;
-        shared::print_plans(self.context, self.place, connection, Some(revision), &plans.map_err(Failure::from)?);
+        self.context.answer(&Plans {
+            place: self.place,
+            cluster: &connection.name,
+            revision: Some(revision),
+            plans: &plans.map_err(Failure::from)?,
+        });
         Ok(())
     }
 
@@ -154,7 +229,7 @@ impl Delivery<'_> {
         addon::tell_missing(self.context, self.place, connection, self.started).await?;
         self.builds.make(self.context).await?;
         let (candidates, options, declared) = (self.candidates, self.options, self.place.declared().cloned());
-        let result = shared::with_progress(self.context, connection, self.started, |session| async move {
+        let result = live::with_progress(self.context, connection, self.started, |session| async move {
             session.up(candidates, declared.as_ref(), options).await
         })
         .await;
@@ -278,7 +353,7 @@ fn print(
         data["cluster"] = json!(connection.name);
         data["environment"] = json!(place.environment);
         data["ingress"] = json!({"http": connection.routes.http, "https": connection.routes.https});
-        ui.document(&shared::envelope("Delivery", exit, data, started));
+        ui.document(&report::envelope("Delivery", exit, data, started));
         return;
     }
     if ui.output == Output::Name {
@@ -289,10 +364,10 @@ fn print(
     }
     let short = place.target.source.revision().short();
     for unit in &summary.units {
-        shared::print_unit(context, unit, &connection.name, &short);
+        report::print_unit(ui, unit, &connection.name, &short);
     }
     for check in &summary.checks {
-        shared::print_check(context, check);
+        report::print_check(ui, check);
     }
     if !summary.addresses.is_empty() {
         ui.line("");
@@ -313,8 +388,8 @@ fn print(
     match exit {
         Exit::Done if unchanged => ui.line(&format!("no changes ({took})")),
         Exit::Done => ui.line(&format!("done in {took} · landfall status · landfall logs SERVICE · landfall down")),
-        Exit::Interrupted => ui.line(&format!("{INTERRUPTED} after {took} · {}", shared::GOES_ON)),
-        _ if stopped_by_disk(summary) => ui.line(&format!("no room after {took} · with room {}", shared::GOES_ON)),
+        Exit::Interrupted => ui.line(&format!("{INTERRUPTED} after {took} · {}", report::GOES_ON)),
+        _ if stopped_by_disk(summary) => ui.line(&format!("no room after {took} · with room {}", report::GOES_ON)),
         _ => ui.line(&format!("not healthy after {took} · landfall status · landfall logs SERVICE")),
     }
     if let Some(stays) = connection.announcement() {

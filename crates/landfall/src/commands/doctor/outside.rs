@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use landfall_diag::{Diagnostic, code};
 use landfall_doctor::{
     self as doctor, Area, Forge, ForgeAccess, ForgeKind, Handshake, ImageAccess, Machine, Observation,
 };
@@ -11,7 +12,6 @@ use landfall_rules::{Door, Subject};
 use landfall_source::{Access, Credentials, HttpClient, Registry, Scheme};
 
 use super::{Sick, forge_token};
-use landfall_diag::{Diagnostic, code};
 
 /// The doors of a place: the shell's and the web's.
 const DOORS: [u16; 3] = [22, 80, 443];

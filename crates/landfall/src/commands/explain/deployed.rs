@@ -7,11 +7,10 @@ use landfall_cluster::Cluster;
 use landfall_delivery::{Explainer, Overrides, Unit};
 use landfall_diag::{Diagnostic, code};
 use landfall_engine::WallClock;
-use landfall_host::{Failure, Hosting, failed};
+use landfall_host::{Failure, Hosting, PlaceQuery, failed};
 use landfall_release::{Driver, Record, Releases, Status};
 
-use crate::cli::{ClusterArgs, ExplainArgs};
-use crate::commands::shared;
+use super::ExplainArgs;
 use crate::context::Context;
 
 /// One for each release that is meant.
@@ -27,13 +26,9 @@ pub(super) async fn explainers(context: &Context, args: &ExplainArgs) -> Result<
             .help("leave out either --deployed or the values"),
         ));
     }
-    let cluster = ClusterArgs {
-        env: args.place.env.clone(),
-        context: args.place.context.clone(),
-        kubeconfig: args.place.kubeconfig.clone(),
-        namespace: args.place.namespace.clone(),
-    };
-    let place = context.host.cluster_place(&cluster.query())?;
+    // Whatever revision the charts on disk are read of, the records are those of now.
+    let cluster = PlaceQuery { revision: None, ..args.place.query() };
+    let place = context.host.cluster_place(&cluster)?;
     let units = on_disk(context, args)?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let found = of_cluster(context, args, &units, &connection.cluster).await;
@@ -45,7 +40,7 @@ pub(super) async fn explainers(context: &Context, args: &ExplainArgs) -> Result<
 fn on_disk(context: &Context, args: &ExplainArgs) -> Result<Vec<Unit>, Failure> {
     let read = || {
         let place = context.host.place(args.target.as_deref(), &args.place.query())?;
-        let selection = shared::selection(context, &place, &args.place)?;
+        let selection = args.place.selection(&context.host, &place)?;
         let namespace = context.host.default_namespace(&place);
         let candidates = place.target.units(&selection, &Overrides::default(), &namespace).map_err(Failure::from)?;
         Ok(candidates.into_iter().filter_map(|(_, unit)| unit.ok()).collect())

@@ -7,7 +7,7 @@ use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_machine::{Builder, ImageBuild, Imported, Shipping, image_builds};
 
-use crate::cli::UpArgs;
+use super::UpArgs;
 use crate::context::Context;
 
 /// What becomes of the declared builds.

@@ -3,13 +3,13 @@
 use landfall_diag::{Code, Diagnostic, Ending, code};
 use landfall_host::Failure;
 
-use super::rules;
+use crate::commands::rules;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::ui::Style;
 
 /// Says what a code means, how a command ends with it, and where to look.
-pub(crate) fn explain(context: &Context, code: Code) -> Outcome {
+pub(super) fn explain(context: &Context, code: Code) -> Outcome {
     let (group, registered) = code.registered();
     let ui = &context.ui;
     let name = ui.out_style(Style::Strong, &code.to_string());
@@ -26,7 +26,7 @@ pub(crate) fn explain(context: &Context, code: Code) -> Outcome {
 }
 
 /// Says that a text has the form of a code and is none.
-pub(crate) fn unknown(text: &str) -> Outcome {
+pub(super) fn unknown(text: &str) -> Outcome {
     let text = text.to_uppercase();
     let diagnostic = Diagnostic::error(code::NO_SUCH_ID, format!("no diagnostic has the code `{text}`"));
     let rule = text.replacen("LF0", "LF", 1);

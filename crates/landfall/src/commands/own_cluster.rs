@@ -1,74 +1,15 @@
-//! `landfall cluster create|delete`, and the cluster of this machine that `up` makes and `down` deletes.
+//! The cluster of this machine that `up` makes and `down` deletes.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place, Protection, RemoteContext};
 use landfall_machine::{K3d, Made};
-use serde_json::json;
 
-use crate::cli::{ClusterCreateArgs, ClusterDeleteArgs, Driver};
-use crate::commands::consent::Question;
-use crate::commands::shared;
 use crate::context::Context;
-use crate::exit::{Exit, Outcome};
-use crate::ui::Output;
 
 /// Where it is written down, in a system's state, that `up` has made its cluster.
 const MADE: &str = "made-cluster";
-
-pub(crate) async fn create(context: &Context, args: ClusterCreateArgs) -> Outcome {
-    let _work = context.host.work.begin();
-    let started = Instant::now();
-    let Driver::K3d = args.driver;
-    let k3d = K3d {
-        kubeconfig: args.kubeconfig.as_ref().map(|file| context.host.directory.join(file)),
-        http: args.http_port,
-        https: args.https_port,
-    };
-    context.ui.status(&format!("  > k3d cluster create {}", args.name));
-    let made = tokio::select! {
-        made = k3d.create(&args.name) => made.map_err(Failure::from)?,
-        () = context.host.stop.cancelled() => return Err(interrupted(&args.name)),
-    };
-    let name = K3d::context_of(&args.name);
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let data = json!({"name": args.name, "context": name, "driver": "k3d", "outcome": word(made)});
-            ui.document(&shared::envelope("Cluster", Exit::Done, data, started));
-        }
-        Output::Name => ui.line(&name),
-        Output::Table => {
-            ui.line(&format!("cluster {} {}; its context is {name}", args.name, word(made)));
-            ui.line(&format!(
-                "http://localhost:{} and https://localhost:{} lead to its load balancer",
-                args.http_port, args.https_port
-            ));
-        }
-    }
-    Ok(Exit::Done)
-}
-
-pub(crate) async fn delete(context: &Context, args: ClusterDeleteArgs) -> Outcome {
-    let Driver::K3d = args.driver;
-    let ui = &context.ui;
-    if !args.yes {
-        let text = format!("Delete the cluster {} with all in it? Type its name: ", args.name);
-        let needs = format!("deleting the cluster `{}` with all in it needs a yes", args.name);
-        let question = Question::new(text, needs, "say it with --yes", "nothing was deleted");
-        question.ask(context, |answer| answer == args.name)?;
-    }
-    let kubeconfig = args.kubeconfig.as_ref().map(|file| context.host.directory.join(file));
-    let k3d = K3d { kubeconfig, ..K3d::default() };
-    if k3d.delete(&args.name).await.map_err(Failure::from)? {
-        ui.line(&format!("cluster {} is gone", args.name));
-    } else {
-        ui.line(&format!("there is no cluster {}", args.name));
-    }
-    Ok(Exit::Done)
-}
 
 /// The cluster that a place means and that k3d could make: its context has k3d's name, nobody protects it, and the
 /// kubeconfig does not know it.
@@ -157,15 +98,7 @@ fn forget(place: &Place) {
     let _not_there: std::io::Result<()> = std::fs::remove_file::<PathBuf>(place.state.file(MADE));
 }
 
-fn word(made: Made) -> &'static str {
-    match made {
-        Made::Created => "created",
-        Made::Started => "started",
-        Made::AlreadyThere => "is there already",
-    }
-}
-
-fn interrupted(name: &str) -> Failure {
+pub(crate) fn interrupted(name: &str) -> Failure {
     Failure::from(
         Diagnostic::error(code::INTERRUPTED_BEFORE, format!("interrupted while the cluster {name} was being made"))
             .help(format!("landfall cluster delete {name} --driver k3d")),

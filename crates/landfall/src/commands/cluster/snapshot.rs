@@ -1,18 +1,35 @@
-//! `landfall cluster snapshot` and `landfall cluster fork`.
+//! `landfall cluster snapshot`: what a cluster has, in a file, values of secrets left out.
 
 use std::io::Write;
 use std::path::Path;
 
-use landfall_cluster::ListOptions;
+use clap::Args;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{self as host, Chosen, Failure, Hosting, failed};
+use landfall_host::{Failure, Hosting};
 use landfall_rehearse::Snapshot;
 
-use crate::cli::{ForkArgs, SnapshotArgs};
+use crate::arguments::TargetArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::verb::Verb;
 
-pub(crate) async fn write(context: &Context, args: SnapshotArgs) -> Outcome {
+/// Arguments of `cluster snapshot`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SnapshotArgs {
+    /// The file to write; standard output when absent
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+}
+
+impl Verb for SnapshotArgs {
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: SnapshotArgs) -> Outcome {
     let place = context.host.declared_place(None, &args.place.query())?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let name = place.cluster.shown();
@@ -64,38 +81,4 @@ fn write_private(file: &Path, content: &[u8]) -> std::io::Result<()> {
         written.set_len(0)?;
     }
     written.write_all(content)
-}
-
-pub(crate) async fn fork(context: &Context, args: ForkArgs) -> Outcome {
-    let into = context.host.take(context.host.directory.join(&args.into), Chosen::ByUser)?;
-    if into.file("cluster.db").exists() {
-        return Err(Failure::usage(
-            Diagnostic::error(code::CLUSTER_THERE, format!("`{}` holds a cluster already", args.into))
-                .help("name another directory"),
-        ));
-    }
-    let state = context.host.state_here()?;
-    let mut connection = context.host.embedded(&state, Hosting::Attach).await?;
-    let mut objects = Vec::new();
-    let mut seen: Vec<(String, String)> = Vec::new();
-    for resource in connection.cluster.resources().await.map_err(|error| failed(&error))? {
-        let kind = (resource.gvk.group.clone(), resource.gvk.kind.clone());
-        // One kind in several versions is one store, and events of either group are the same.
-        if !resource.takes("list") || !resource.takes("create") || seen.contains(&kind) || kind.0 == "events.k8s.io" {
-            continue;
-        }
-        seen.push(kind);
-        let found = connection.cluster.list(&resource.gvk, &ListOptions::default()).await;
-        objects.extend(found.map_err(|error| failed(&error))?);
-    }
-    connection.close().await;
-    into.create().map_err(Failure::from)?;
-    let count = objects.len();
-    let copy = host::open(&into).await?;
-    copy.import(objects);
-    let written = host::persisted(&copy).await;
-    copy.stop();
-    written?;
-    context.ui.line(&format!("{count} objects copied · landfall --state {} status", args.into));
-    Ok(Exit::Done)
 }

@@ -1,23 +1,34 @@
-//! `schema`, `completion`, `version`.
+//! `landfall version`.
 
-use crate::cli::{Cli, VersionArgs};
+use clap::Args;
+
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::ui::Table;
+use crate::verb::{Verb, Waits};
 
-pub(crate) fn schema(context: &Context) -> Outcome {
-    context.ui.document(&landfall_project::json_schema());
-    Ok(Exit::Done)
+/// Arguments of `version`.
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// List the environment variables that are read
+    #[arg(long)]
+    pub(crate) env: bool,
+    /// Print the version number only
+    #[arg(long)]
+    pub(crate) short: bool,
 }
 
-pub(crate) fn completion(context: &Context, shell: clap_complete::Shell) -> Outcome {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::whole(), "landfall", &mut script);
-    context.ui.bytes(&script);
-    Ok(Exit::Done)
+impl Verb for VersionArgs {
+    fn waits(&self) -> Waits {
+        Waits::ForNothing
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        Ok(print(context, &self))
+    }
 }
 
-pub(crate) fn version(context: &Context, args: &VersionArgs) -> Outcome {
+fn print(context: &Context, args: &VersionArgs) -> Exit {
     let version = env!("CARGO_PKG_VERSION");
     if args.env {
         let mut table = Table::new(["VARIABLE", "MEANING", "NOW"]);
@@ -35,7 +46,7 @@ pub(crate) fn version(context: &Context, args: &VersionArgs) -> Outcome {
         context.ui.line(&format!("landfall {version} ({} {})", std::env::consts::OS, std::env::consts::ARCH));
         context.ui.line("kubernetes API of the embedded cluster: v1.36.3");
     }
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 /// Variables that Landfall reads, with one line each; `landfall version --env` lists them.

@@ -1,12 +1,12 @@
 //! What several commands look at without a cluster: the units of a place, rendered with their origins.
 
+use landfall_delivery::TargetKind;
 use landfall_host::{Failure, Place};
+use landfall_project::{Environment, ProjectFile};
 use landfall_rehearse::{Conditions, study};
 use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Subject};
 
-use crate::cli::{TargetArgs, ValuesArgs};
-use crate::commands::rehearse::{environment_of, project_of};
-use crate::commands::shared;
+use crate::arguments::{TargetArgs, ValuesArgs};
 use crate::context::Context;
 
 /// Renders what a place delivers.
@@ -17,8 +17,8 @@ pub(crate) fn units(
     values: &ValuesArgs,
     conditions: &Conditions,
 ) -> Result<Vec<DesiredUnit>, Failure> {
-    let overrides = shared::overrides(context, values)?;
-    let selection = shared::selection(context, place, args)?;
+    let overrides = values.overrides(&context.host)?;
+    let selection = args.selection(&context.host, place)?;
     let candidates =
         place.target.units(&selection, &overrides, &context.host.default_namespace(place)).map_err(Failure::from)?;
     // What cannot be read is a fault of the target, not something to be passed over.
@@ -46,4 +46,17 @@ pub(crate) fn subject<'a>(
         environment: environment_of(place),
         today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
     }
+}
+
+/// The project file, when the target is a system.
+pub(crate) fn project_of(place: &Place) -> Option<&ProjectFile> {
+    match &place.target.kind {
+        TargetKind::System(file) => Some(file),
+        _ => None,
+    }
+}
+
+/// The environment with its name.
+pub(crate) fn environment_of(place: &Place) -> Option<(&str, &Environment)> {
+    Some((place.environment.as_deref()?, place.declared()?))
 }

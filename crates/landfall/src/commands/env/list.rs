@@ -1,23 +1,43 @@
-//! `landfall env list` and `landfall env diff`.
+//! `landfall env list`: where environments live, what they deliver, how.
 
 use std::time::Instant;
 
+use clap::Args;
 use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
-use landfall_object::diff::Brief;
-use landfall_project::{Environment, EnvironmentName, Sync, SyncMode};
-use landfall_rehearse::{Conditions, Side, differences};
-use landfall_rules::DesiredUnit;
+use landfall_project::{Environment, Sync, SyncMode};
 use serde_json::{Value, json};
 
-use crate::cli::{EnvDiffArgs, EnvListArgs, TargetArgs, ValuesArgs};
-use crate::commands::{looked, shared};
+use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::report;
 use crate::ui::{Output, Table};
+use crate::verb::{Verb, Waits};
 
-pub(crate) fn list(context: &Context, _: &EnvListArgs) -> Outcome {
+/// Arguments of `env list`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EnvListArgs {
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for EnvListArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::ForNothing
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context)
+    }
+}
+
+fn run(context: &Context) -> Outcome {
     let started = Instant::now();
     let query = context.host.query(None, None);
     let place = landfall_delivery::TargetPlace::of(&query).map_err(Failure::from)?;
@@ -34,7 +54,7 @@ pub(crate) fn list(context: &Context, _: &EnvListArgs) -> Outcome {
     match ui.output {
         Output::Json | Output::Yaml => {
             let data: Vec<Value> = rows.iter().map(|(name, row)| row.json(name)).collect();
-            ui.document(&shared::envelope("Environments", Exit::Done, json!({"environments": data}), started));
+            ui.document(&report::envelope("Environments", Exit::Done, json!({"environments": data}), started));
         }
         Output::Name => rows.iter().for_each(|(name, _)| ui.line(name)),
         Output::Table => {
@@ -114,41 +134,4 @@ impl Row {
             "values": self.values, "sync": self.sync, "images": self.images, "builds": self.builds, "checks": self.checks,
         })
     }
-}
-
-pub(crate) fn diff(context: &Context, args: &EnvDiffArgs) -> Outcome {
-    let started = Instant::now();
-    let render = |name: &EnvironmentName| -> Result<Vec<DesiredUnit>, Failure> {
-        let target = TargetArgs { env: Some(name.clone()), repos: args.repos.clone(), ..TargetArgs::default() };
-        let place = context.host.place(None, &target.query())?;
-        looked::units(context, &place, &target, &ValuesArgs::default(), &Conditions::offline())
-    };
-    let (first, second) = (render(&args.first)?, render(&args.second)?);
-    let found = differences(&first, &second);
-    let exit = if args.exit_code && !found.is_empty() { Exit::Differs } else { Exit::Done };
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let data = json!({"first": args.first, "second": args.second, "objects": found});
-            ui.document(&shared::envelope("EnvironmentDiff", exit, data, started));
-        }
-        Output::Name => found.iter().for_each(|it| ui.line(&it.object)),
-        Output::Table => {
-            for it in &found {
-                let what = match it.what {
-                    Side::OnlyFirst => format!("only in {}", args.first),
-                    Side::OnlySecond => format!("only in {}", args.second),
-                    Side::Differs => String::new(),
-                };
-                ui.line(format!("{} {what}", it.object).trim_end());
-                for field in &it.fields {
-                    let Brief { line, from, to } = Brief::of(field.first.as_ref(), field.second.as_ref(), 80);
-                    let line = line.map(|line| format!(" line {line}")).unwrap_or_default();
-                    ui.line(&format!("  {}{line}: {from} | {to}", field.path));
-                }
-            }
-            ui.status(&format!("{} objects differ between {} and {}", found.len(), args.first, args.second));
-        }
-    }
-    Ok(exit)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use clap::Args;
 use landfall_cluster::{Cluster, ListOptions, WriteOptions};
 use landfall_diag::{Diagnostic, code, nearest};
 use landfall_drydock::{
@@ -12,13 +13,39 @@ use landfall_host::{Failure, Hosting, PLAY, failed};
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::Value;
 
-use crate::cli::{OperatorArgs, OperatorState};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::ui::Table;
+use crate::verb::Verb;
+
+/// Whether an operator is to be simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OperatorState {
+    /// It is, until the real one acts
+    On,
+    /// It is not
+    Off,
+}
+
+/// Arguments of `cluster operator`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OperatorArgs {
+    /// Whether it is to be simulated
+    #[arg(value_name = "STATE")]
+    pub(crate) switch: OperatorState,
+    /// Its name, as `cluster status` shows it
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+}
+
+impl Verb for OperatorArgs {
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
 
 /// Switches simulated operators on or off.
-pub(crate) async fn switch(context: &Context, args: OperatorArgs) -> Outcome {
+async fn run(context: &Context, args: OperatorArgs) -> Outcome {
     let state = context.host.state_here()?;
     if !state.file("cluster.db").exists() {
         return Err(Failure::from(

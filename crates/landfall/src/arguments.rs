@@ -1,0 +1,11 @@
+//! Arguments that several verbs take; those of one verb stand beside what it does.
+
+mod cluster;
+mod output;
+mod target;
+mod values;
+
+pub(crate) use cluster::ClusterArgs;
+pub(crate) use output::{OutputArgs, ReportFormat};
+pub(crate) use target::{RenderedArgs, TargetArgs};
+pub(crate) use values::ValuesArgs;

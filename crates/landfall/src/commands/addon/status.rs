@@ -1,0 +1,98 @@
+//! `landfall addon status`.
+
+use std::time::Instant;
+
+use clap::Args;
+use landfall_diag::Diagnostic;
+use landfall_host::{Failure, Hosting};
+use serde_json::{Value, json};
+
+use super::AddonListArgs;
+use super::catalogue;
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::live;
+use crate::report;
+use crate::ui::{Output, Style};
+use crate::verb::Verb;
+
+/// Arguments of `addon status`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AddonStatusArgs {
+    #[command(flatten)]
+    which: AddonListArgs,
+}
+
+impl Verb for AddonStatusArgs {
+    fn output(&self) -> Output {
+        self.which.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self.which).await
+    }
+}
+
+async fn run(context: &Context, args: AddonListArgs) -> Outcome {
+    let started = Instant::now();
+    let wanted = catalogue(&args.names)?;
+    let place = context.host.cluster_place(&args.cluster.query())?;
+    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
+    let found = live::with_progress(context, &mut connection, started, |session| async move {
+        let installed = session.addons().await?;
+        if installed.is_empty() {
+            return Ok((installed, Vec::new()));
+        }
+        let releases: Vec<(String, String)> =
+            installed.iter().map(|one| (one.namespace.clone(), one.release.clone())).collect();
+        let status = session.status(&releases).await?;
+        Ok::<_, Vec<Diagnostic>>((installed, status.units))
+    })
+    .await;
+    connection.close().await;
+    let (installed, units) = found.map_err(Failure::from)?;
+    let is_wanted = |chart: &str| wanted.iter().flat_map(|addon| addon.charts).any(|known| known.name == chart);
+    let missing = args
+        .names
+        .iter()
+        .any(|name| wanted.iter().any(|addon| addon.name == name && addon.installed(&installed).is_none()));
+    let mut exit = if missing { Exit::Unhealthy } else { Exit::Done };
+    let mut lines = Vec::new();
+    for one in installed.iter().filter(|one| is_wanted(&one.chart)) {
+        let Some(unit) = units.iter().find(|unit| unit.name == one.release && unit.namespace == one.namespace) else {
+            continue;
+        };
+        if unit.status != "deployed" || !unit.problems.is_empty() {
+            exit = Exit::Unhealthy;
+        }
+        lines.push((one, unit));
+    }
+    let ui = &context.ui;
+    if matches!(ui.output, Output::Json | Output::Yaml) {
+        let addons: Vec<Value> = lines
+            .iter()
+            .map(|(one, unit)| json!({"installed": one, "workloads": unit.workloads, "problems": unit.problems}))
+            .collect();
+        let data = json!({"cluster": connection.name, "addons": addons});
+        ui.document(&report::envelope("AddonStatus", exit, data, started));
+        return Ok(exit);
+    }
+    if lines.is_empty() {
+        ui.line(&format!("no addon is installed on {}", connection.name));
+    }
+    for (one, unit) in lines {
+        let state = if unit.problems.is_empty() { one.status.as_str() } else { "not healthy" };
+        let style = if state == "deployed" { Style::Healthy } else { Style::Degraded };
+        let name = ui.out_style(Style::Strong, &one.chart);
+        ui.line(&format!("{name} {} in {}   {}", one.version, one.namespace, ui.out_style(style, state)));
+        for workload in &unit.workloads {
+            ui.line(
+                format!("  {}/{:<40} {} {}", workload.kind, workload.name, workload.ready, workload.message).trim_end(),
+            );
+        }
+        for problem in &unit.problems {
+            ui.line(&format!("  ! {}/{}: {}", problem.object.gvk.kind, problem.object.name, problem.message));
+        }
+    }
+    Ok(exit)
+}

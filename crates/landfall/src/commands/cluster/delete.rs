@@ -1,0 +1,52 @@
+//! `landfall cluster delete`.
+
+use clap::Args;
+use landfall_host::Failure;
+use landfall_machine::K3d;
+
+use super::create::Driver;
+use crate::consent::Question;
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::verb::Verb;
+
+/// Arguments of `cluster delete`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClusterDeleteArgs {
+    /// The cluster's name
+    pub(crate) name: String,
+    /// What has made it
+    #[arg(long, value_enum)]
+    pub(crate) driver: Driver,
+    /// The kubeconfig that loses its context (default: the one of KUBECONFIG, else `~/.kube/config`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<String>,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+}
+
+impl Verb for ClusterDeleteArgs {
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: ClusterDeleteArgs) -> Outcome {
+    let Driver::K3d = args.driver;
+    let ui = &context.ui;
+    if !args.yes {
+        let text = format!("Delete the cluster {} with all in it? Type its name: ", args.name);
+        let needs = format!("deleting the cluster `{}` with all in it needs a yes", args.name);
+        let question = Question::new(text, needs, "say it with --yes", "nothing was deleted");
+        question.ask(context, |answer| answer == args.name)?;
+    }
+    let kubeconfig = args.kubeconfig.as_ref().map(|file| context.host.directory.join(file));
+    let k3d = K3d { kubeconfig, ..K3d::default() };
+    if k3d.delete(&args.name).await.map_err(Failure::from)? {
+        ui.line(&format!("cluster {} is gone", args.name));
+    } else {
+        ui.line(&format!("there is no cluster {}", args.name));
+    }
+    Ok(Exit::Done)
+}

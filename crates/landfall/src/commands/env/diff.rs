@@ -1,0 +1,88 @@
+//! `landfall env diff`: how two environments differ, object by object.
+
+use std::time::Instant;
+
+use clap::Args;
+use landfall_host::Failure;
+use landfall_object::diff::Brief;
+use landfall_project::EnvironmentName;
+use landfall_rehearse::{Conditions, Side, differences};
+use landfall_rules::DesiredUnit;
+use serde_json::json;
+
+use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::looked;
+use crate::report;
+use crate::ui::Output;
+use crate::verb::{Verb, Waits};
+
+/// Arguments of `env diff`.
+#[derive(Debug, Clone, Args)]
+#[command(before_help = "Examples:\n  landfall env diff local prod\n  landfall env diff test production -o json")]
+pub(crate) struct EnvDiffArgs {
+    /// One environment
+    pub(crate) first: EnvironmentName,
+    /// The other one
+    pub(crate) second: EnvironmentName,
+    /// A directory that stands in for a repository of an Application
+    #[arg(long = "repo", value_name = "URL=DIR")]
+    pub(crate) repos: Vec<String>,
+    /// Exit 3 when something differs
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for EnvDiffArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::ForNothing
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, &self)
+    }
+}
+
+fn run(context: &Context, args: &EnvDiffArgs) -> Outcome {
+    let started = Instant::now();
+    let render = |name: &EnvironmentName| -> Result<Vec<DesiredUnit>, Failure> {
+        let target = TargetArgs { env: Some(name.clone()), repos: args.repos.clone(), ..TargetArgs::default() };
+        let place = context.host.place(None, &target.query())?;
+        looked::units(context, &place, &target, &ValuesArgs::default(), &Conditions::offline())
+    };
+    let (first, second) = (render(&args.first)?, render(&args.second)?);
+    let found = differences(&first, &second);
+    let exit = if args.exit_code && !found.is_empty() { Exit::Differs } else { Exit::Done };
+    let ui = &context.ui;
+    match ui.output {
+        Output::Json | Output::Yaml => {
+            let data = json!({"first": args.first, "second": args.second, "objects": found});
+            ui.document(&report::envelope("EnvironmentDiff", exit, data, started));
+        }
+        Output::Name => found.iter().for_each(|it| ui.line(&it.object)),
+        Output::Table => {
+            for it in &found {
+                let what = match it.what {
+                    Side::OnlyFirst => format!("only in {}", args.first),
+                    Side::OnlySecond => format!("only in {}", args.second),
+                    Side::Differs => String::new(),
+                };
+                ui.line(format!("{} {what}", it.object).trim_end());
+                for field in &it.fields {
+                    let Brief { line, from, to } = Brief::of(field.first.as_ref(), field.second.as_ref(), 80);
+                    let line = line.map(|line| format!(" line {line}")).unwrap_or_default();
+                    ui.line(&format!("  {}{line}: {from} | {to}", field.path));
+                }
+            }
+            ui.status(&format!("{} objects differ between {} and {}", found.len(), args.first, args.second));
+        }
+    }
+    Ok(exit)
+}

@@ -1,0 +1,73 @@
+//! `landfall state`.
+
+use std::time::Instant;
+
+use clap::Args;
+use landfall_rehearse::{Conditions, keepings};
+use landfall_rules::{ClusterFacts, Inventory};
+use serde_json::json;
+
+use crate::arguments::{OutputArgs, RenderedArgs};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::looked;
+use crate::report;
+use crate::ui::{Output, Table};
+use crate::verb::{Verb, Waits};
+
+/// Arguments of `state`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    id = "state_args",
+    before_help = "Examples:\n  landfall state --env prod       what holds data, what keeps it and what would lose it"
+)]
+pub(crate) struct StateArgs {
+    #[command(flatten)]
+    pub(crate) rendered: RenderedArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for StateArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::ForNothing
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, &self)
+    }
+}
+
+fn run(context: &Context, args: &StateArgs) -> Outcome {
+    let started = Instant::now();
+    let place = context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query())?;
+    let units = looked::units(context, &place, &args.rendered.place, &args.rendered.values, &Conditions::offline())?;
+    let (before, cluster) = (Inventory::default(), ClusterFacts::assumed());
+    let found = keepings(&looked::subject(&place, &units, &before, &cluster));
+    let ui = &context.ui;
+    match ui.output {
+        Output::Json | Output::Yaml => {
+            ui.document(&report::envelope("State", Exit::Done, json!({"keeps": found}), started));
+        }
+        Output::Name => found.iter().for_each(|it| ui.line(&format!("{}/{}", it.object.gvk.kind, it.object.name))),
+        Output::Table => {
+            let mut table = Table::new(["OBJECT", "HOLDS", "OWNER", "KEPT", "RISK", "LOST BY"]);
+            for it in &found {
+                table.row([
+                    format!("{}/{}", it.object.gvk.kind, it.object.name),
+                    it.holds.clone(),
+                    it.owner.clone(),
+                    it.guarantee.word().to_owned(),
+                    it.risk.to_owned(),
+                    it.lost_by.join("; "),
+                ]);
+            }
+            if found.is_empty() { ui.line("nothing that is delivered holds data") } else { ui.table(&table) }
+        }
+    }
+    Ok(Exit::Done)
+}
