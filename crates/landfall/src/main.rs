@@ -1,12 +1,12 @@
 //! The `landfall` binary: arguments, commands, terminal.
 //!
 //! ```text
-//! argv ─► persona? (`helm …`) ─► cli ─► commands/<verb> ─► delivery, chart, … ─► ui
-//!                                            └─ context (environment, state), embedded (the cluster in our pocket)
+//! argv ─► persona? (`helm …`) ─► helm ─────────────────────────────► exit code
+//!   └───► cli ─► commands/<verb> ─► host, delivery, rehearse, … ─► report ─► ui
 //! ```
 //!
-//! The only room that prints, asks, reads the environment and chooses exit codes, and the one place that chooses
-//! between the embedded cluster and a real one.
+//! The only room that reads the process's environment, asks, and chooses exit codes of ours. A verb is one file: its
+//! arguments, what it does, what it prints.
 
 mod arguments;
 mod cli;

@@ -13,8 +13,8 @@ use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs};
 use crate::commands::up::builds::{interrupted, say_shipped, way};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::report;
-use crate::ui::{Output, seconds};
+use crate::report::Report;
+use crate::ui::{Output, Ui, seconds};
 use crate::verb::Verb;
 
 /// Arguments of `build`.
@@ -66,7 +66,11 @@ async fn run(context: &Context, args: BuildArgs) -> Outcome {
         return Ok(Exit::Done);
     }
     if args.dry_run {
-        print(context, &place, &images, None, started);
+        context.report(
+            &Build { environment: place.environment.as_deref(), images: &images, done: None, started },
+            Exit::Done,
+            started,
+        );
         return Ok(Exit::Done);
     }
     let Some(builder) = Builder::find().await else {
@@ -98,7 +102,12 @@ async fn run(context: &Context, args: BuildArgs) -> Outcome {
         say_shipped(context, &done);
         shipped = Some(done);
     }
-    print(context, &place, &images, Some((builder, shipped)), started);
+    let done = Some((builder, shipped));
+    context.report(
+        &Build { environment: place.environment.as_deref(), images: &images, done, started },
+        Exit::Done,
+        started,
+    );
     Ok(Exit::Done)
 }
 
@@ -172,47 +181,54 @@ fn alone(mut diagnostic: Diagnostic) -> Failure {
     Failure::from(diagnostic)
 }
 
-fn print(
-    context: &Context,
-    place: &Place,
-    images: &[ImageBuild],
+/// What was built, or would be.
+struct Build<'a> {
+    environment: Option<&'a str>,
+    images: &'a [ImageBuild],
+    /// By whom, and what was brought to the cluster.
     done: Option<(Builder, Option<Imported>)>,
     started: Instant,
-) {
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let list: Vec<Value> = images
-                .iter()
-                .map(|image| {
-                    json!({
-                        "service": image.service,
-                        "image": image.image,
-                        "stage": image.stage(),
-                        "arguments": image.baked(),
-                    })
+}
+
+impl Report for Build<'_> {
+    const KIND: &'static str = "Build";
+
+    fn data(&self) -> Value {
+        let images: Vec<Value> = self
+            .images
+            .iter()
+            .map(|image| {
+                json!({
+                    "service": image.service,
+                    "image": image.image,
+                    "stage": image.stage(),
+                    "arguments": image.baked(),
                 })
-                .collect();
-            let data = json!({
-                "environment": place.environment,
-                "builder": done.as_ref().map(|(builder, _)| builder.name()),
-                "images": list,
-                "imported": done.as_ref().and_then(|(_, shipped)| shipped.as_ref()).map(|shipped| &shipped.imported),
-            });
-            ui.document(&report::envelope("Build", Exit::Done, data, started));
+            })
+            .collect();
+        let shipped = self.done.as_ref().and_then(|(_, shipped)| shipped.as_ref());
+        json!({
+            "environment": self.environment,
+            "builder": self.done.as_ref().map(|(builder, _)| builder.name()),
+            "images": images,
+            "imported": shipped.map(|shipped| &shipped.imported),
+        })
+    }
+
+    fn text(&self, ui: &Ui) {
+        for image in self.images {
+            let stage = image.stage().map(|stage| format!(" (stage {stage})")).unwrap_or_default();
+            let baked: Vec<String> =
+                image.baked().into_iter().map(|(name, digest)| format!("{name} {}", &digest[..19])).collect();
+            ui.line(format!("{} → {}{stage}   {}", image.service, image.image, baked.join(", ")).trim_end());
         }
-        Output::Name => images.iter().for_each(|image| ui.line(&image.image)),
-        Output::Table => {
-            for image in images {
-                let stage = image.stage().map(|stage| format!(" (stage {stage})")).unwrap_or_default();
-                let baked: Vec<String> =
-                    image.baked().into_iter().map(|(name, digest)| format!("{name} {}", &digest[..19])).collect();
-                ui.line(format!("{} → {}{stage}   {}", image.service, image.image, baked.join(", ")).trim_end());
-            }
-            match done {
-                Some(_) => ui.line(&format!("built in {}", seconds(started.elapsed()))),
-                None => ui.line("nothing was built"),
-            }
+        match self.done {
+            Some(_) => ui.line(&format!("built in {}", seconds(self.started.elapsed()))),
+            None => ui.line("nothing was built"),
         }
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.images.iter().for_each(|image| ui.line(&image.image));
     }
 }

@@ -1,14 +1,16 @@
 //! `landfall diff`: what the cluster would have to change to be as git asks.
 
 use clap::Args;
+use landfall_delivery::Change;
 use landfall_engine::Action;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{OutputArgs, RenderedArgs};
 use crate::commands::plan;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::ui::{Output, Style};
+use crate::report::Report;
+use crate::ui::{Output, Style, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `diff`.
@@ -35,37 +37,44 @@ impl Verb for DiffArgs {
 }
 
 async fn run(context: &Context, args: DiffArgs) -> Outcome {
-    let (_, _, plans) =
-        plan::planned(context, args.rendered.target.as_deref(), &args.rendered.place, &args.rendered.values).await?;
-    let ui = &context.ui;
-    let mut differs = false;
-    let mut documents = Vec::new();
-    for plan in &plans {
-        for change in plan.changes.iter().filter(|change| change.action != Action::Hook.word()) {
-            differs = true;
-            if matches!(ui.output, Output::Json | Output::Yaml) {
-                documents.push(json!({"unit": plan.name, "change": change}));
-                continue;
-            }
-            let name = format!("{}/{}", change.object.gvk.kind, change.object.name);
-            let namespace = change.object.namespace.as_deref().map(|ns| format!(" ({ns})")).unwrap_or_default();
-            ui.line(&ui.out_style(Style::Strong, &format!("{} {name}{namespace}", change.action)));
-            for field in &change.fields {
-                let text = |value: Option<&serde_json::Value>| value.map(ToString::to_string);
-                if let Some(from) = text(field.from.as_ref()) {
-                    let by = field.by.as_ref().map(|by| format!("   (written by {by})")).unwrap_or_default();
-                    ui.line(&ui.out_style(Style::Removed, &format!("  - {}: {from}{by}", field.path)));
-                }
-                if let Some(to) = text(field.to.as_ref()) {
-                    ui.line(&ui.out_style(Style::Added, &format!("  + {}: {to}", field.path)));
-                }
-            }
+    let RenderedArgs { target, place, values } = &args.rendered;
+    let (_, _, plans) = plan::planned(context, target.as_deref(), place, values).await?;
+    let changes = plans.iter().flat_map(|plan| plan.changes.iter().map(|change| (plan.name.as_str(), change)));
+    let changes: Vec<_> = changes.filter(|(_, change)| change.action != Action::Hook.word()).collect();
+    let differs = !changes.is_empty();
+    context.answer(&Diff(changes));
+    Ok(if args.exit_code && differs { Exit::Differs } else { Exit::Done })
+}
+
+/// What would have to change, and of which unit it is.
+struct Diff<'a>(Vec<(&'a str, &'a Change)>);
+
+impl Report for Diff<'_> {
+    const KIND: &'static str = "Diff";
+
+    fn data(&self) -> Value {
+        self.0.iter().map(|(unit, change)| json!({"unit": unit, "change": change})).collect()
+    }
+
+    fn text(&self, ui: &Ui) {
+        self.0.iter().for_each(|(_, change)| print(ui, change));
+        if self.0.is_empty() {
+            ui.status("no differences");
         }
     }
-    if matches!(ui.output, Output::Json | Output::Yaml) {
-        ui.document(&json!({"schema": "landfall.dev/v1/Diff", "ok": true, "data": documents}));
-    } else if !differs {
-        ui.status("no differences");
+}
+
+fn print(ui: &Ui, change: &Change) {
+    let name = format!("{}/{}", change.object.gvk.kind, change.object.name);
+    let namespace = change.object.namespace.as_deref().map(|ns| format!(" ({ns})")).unwrap_or_default();
+    ui.line(&ui.out_style(Style::Strong, &format!("{} {name}{namespace}", change.action)));
+    for field in &change.fields {
+        if let Some(from) = &field.from {
+            let by = field.by.as_ref().map(|by| format!("   (written by {by})")).unwrap_or_default();
+            ui.line(&ui.out_style(Style::Removed, &format!("  - {}: {from}{by}", field.path)));
+        }
+        if let Some(to) = &field.to {
+            ui.line(&ui.out_style(Style::Added, &format!("  + {}: {to}", field.path)));
+        }
     }
-    Ok(if args.exit_code && differs { Exit::Differs } else { Exit::Done })
 }

@@ -5,10 +5,12 @@ mod full;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, TargetKind, Unit};
+use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, Removal, TargetKind, Unit};
 use landfall_diag::{Diagnostic, Ending};
-use landfall_host::{self as host, Act, Failure, Hosting, Place};
+use landfall_host::{self as host, Act, Connection, Failure, Hosting, LONGEST, Place};
+use landfall_machine::K3d;
 use landfall_project::Span;
+use serde_json::{Value, json};
 
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::own_cluster;
@@ -16,9 +18,12 @@ use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome, exit_of};
 use crate::live;
-use crate::report;
-use crate::ui::Output;
+use crate::report::Report;
+use crate::ui::{Output, Ui};
 use crate::verb::Verb;
+
+/// How long the process that hosted the cluster may take to be gone.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// Arguments of `down`.
 #[derive(Debug, Clone, Args)]
@@ -74,141 +79,231 @@ async fn run(context: &Context, args: DownArgs) -> Outcome {
         .units(&selection, &Overrides::default(), &context.host.default_namespace(&place))
         .map_err(Failure::from)?;
     let wanted: Vec<&Unit> = units.iter().filter_map(|(_, unit)| unit.as_ref().ok()).collect();
-    let embedded = place.cluster.is_kept_in_state();
-    if embedded && !place.state.file("cluster.db").exists() && place.state.endpoint().is_none() {
-        if place.state.exists() && !args.keep_data && !args.dry_run {
-            let _delivering = context.host.deliver_alone(&place.state, "down", patience(&args)).await?;
-            if let Some(lock) = place.state.try_lock().map_err(Failure::from)? {
-                context.host.forget(&place.state, lock)?;
-            }
-        }
-        context.ui.status("nothing runs here");
-        return Ok(Exit::Done);
+    if was_never_started(&place) {
+        return nothing_runs(context, &place, &args).await;
     }
-    if !args.yes && !args.dry_run {
-        let names: Vec<&str> = wanted.iter().map(|unit| unit.name.as_str()).collect();
-        let names = names.join(", ");
-        consent::given(context, &place.permit(Act::Remove), |consent| {
-            let name = &consent.cluster;
-            let text = format!("Remove {names} from {name}? Type the context's name: ");
-            let needs = format!("removing {names} from `{name}` needs a yes");
-            Question::new(text, needs, "say it with --yes", "nothing was removed")
-        })?;
-    }
-    let timeout = match &args.timeout {
-        Some(timeout) => timeout.duration(),
-        None => Duration::from_secs(15 * 60),
-    };
+    confirm(context, &place, &wanted, &args)?;
+    let afterwards = Afterwards::of(&place, &args);
     if args.dry_run {
         for unit in &wanted {
             context.ui.line(&format!("- {}/{}", unit.namespace, unit.name));
         }
-        if let Some((name, _)) = own_cluster::made(&place).filter(|_| !args.keep_data) {
+        if let Afterwards::Deleted { name, .. } = &afterwards {
             context.ui.line(&format!("- the k3d cluster {name}"));
         }
         return Ok(Exit::Done);
     }
-    let _delivering = context.host.deliver_alone(&place.state, "down", patience(&args)).await?;
-    let all_of_it = embedded && !args.keep_data;
-    if all_of_it && place.state.full().is_some() {
-        place.state.make_room();
+    Removing { context, place: &place, args: &args, wanted: &wanted, afterwards, started }.run().await
+}
+
+/// Whether a place's cluster is kept in its state directory, and there is none.
+fn was_never_started(place: &Place) -> bool {
+    place.cluster.is_kept_in_state() && !place.state.file("cluster.db").exists() && place.state.endpoint().is_none()
+}
+
+/// Removes what is left of the state where no cluster is.
+async fn nothing_runs(context: &Context, place: &Place, args: &DownArgs) -> Outcome {
+    if place.state.exists() && !args.keep_data && !args.dry_run {
+        let _delivering = context.host.deliver_alone(&place.state, "down", patience(args)).await?;
+        if let Some(lock) = place.state.try_lock().map_err(Failure::from)? {
+            context.host.forget(&place.state, lock)?;
+        }
     }
-    let ours = own_cluster::made(&place).filter(|_| !args.keep_data);
-    let mut connection = match (context.host.connect(&place, Hosting::Attach, &[]).await, &ours) {
-        (Ok(connection), _) => connection,
-        // A cluster that is to be deleted anyway need not answer for it.
-        (Err(failure), Some((name, k3d))) if failure.ending == Ending::Unreachable => {
-            context.ui.status(&format!("the cluster {name} does not answer; it is deleted as it is"));
-            own_cluster::unmake(context, &place, name, k3d).await?;
-            context.ui.line(&format!("the cluster {name} is gone"));
-            return Ok(Exit::Done);
-        }
-        (Err(failure), _) if all_of_it && full::is_why(&failure) => {
-            return full::forget(context, &place, &wanted, failure).await;
-        }
-        (Err(failure), _) => return Err(failure),
-    };
-    let options = DownOptions { timeout, keep_data: args.keep_data };
-    let result = live::with_progress(context, &mut connection, started, |session| {
-        let (wanted, options) = (&wanted, &options);
-        async move {
-            let removal = session.down(wanted, options).await?;
-            let empty = session.is_empty().await?;
-            Ok::<_, Vec<Diagnostic>>((removal, empty))
-        }
+    context.ui.status("nothing runs here");
+    Ok(Exit::Done)
+}
+
+/// What is taken from somebody else's cluster is named, and so is the cluster by whoever says yes.
+fn confirm(context: &Context, place: &Place, wanted: &[&Unit], args: &DownArgs) -> Result<(), Failure> {
+    if args.yes || args.dry_run {
+        return Ok(());
+    }
+    let names: Vec<&str> = wanted.iter().map(|unit| unit.name.as_str()).collect();
+    let names = names.join(", ");
+    consent::given(context, &place.permit(Act::Remove), |consent| {
+        let name = &consent.cluster;
+        let text = format!("Remove {names} from {name}? Type the context's name: ");
+        let needs = format!("removing {names} from `{name}` needs a yes");
+        Question::new(text, needs, "say it with --yes", "nothing was removed")
     })
-    .await;
-    let result = live::or_lost(&connection, result);
-    let lost = connection.lost();
-    connection.close().await;
-    let result = match result {
-        Err(failure) if all_of_it && full::is_why(&failure) => {
-            return full::forget(context, &place, &wanted, failure).await;
+}
+
+/// What becomes of the cluster once all that was wanted is down.
+enum Afterwards {
+    /// It goes on, for it is somebody else's.
+    Stays,
+    /// Its process ends, and its state stays for the next `up`.
+    Rests,
+    /// It goes with its state, where nothing else lives on it.
+    Forgotten,
+    /// It is deleted, for `up` has made it.
+    Deleted {
+        /// Its name.
+        name: String,
+        /// What has made it.
+        k3d: K3d,
+    },
+}
+
+impl Afterwards {
+    fn of(place: &Place, args: &DownArgs) -> Self {
+        match own_cluster::made(place) {
+            Some((name, k3d)) if !args.keep_data => Afterwards::Deleted { name, k3d },
+            _ if !place.cluster.is_kept_in_state() => Afterwards::Stays,
+            _ if args.keep_data => Afterwards::Rests,
+            _ => Afterwards::Forgotten,
         }
-        result => result,
-    };
-    let (removal, empty) = result?;
-    if let Some(failure) = full::of(&removal).filter(|_| all_of_it) {
-        return full::forget(context, &place, &wanted, failure).await;
     }
-    if let Some(lost) = lost.filter(|_| removal.units.iter().any(|unit| unit.outcome != Ended::Delivered)) {
-        return Err(lost);
-    }
-    let mut exit = Exit::Done;
-    for unit in &removal.units {
-        if matches!(unit.outcome, Ended::Failed | Ended::Interrupted) {
-            exit = unit.diagnostics.first().map_or(Exit::Failed, exit_of);
-            for diagnostic in &unit.diagnostics {
-                context.ui.diagnostic(diagnostic);
+}
+
+/// What went beside the releases.
+enum Gone {
+    /// Nothing.
+    Nothing,
+    /// The embedded cluster and its state.
+    State,
+    /// A cluster of this machine.
+    Cluster(String),
+}
+
+/// A removal with all that it needs.
+struct Removing<'a> {
+    context: &'a Context,
+    place: &'a Place,
+    args: &'a DownArgs,
+    wanted: &'a [&'a Unit],
+    afterwards: Afterwards,
+    started: Instant,
+}
+
+impl Removing<'_> {
+    async fn run(&self) -> Outcome {
+        let Removing { context, place, wanted, .. } = self;
+        let _delivering = context.host.deliver_alone(&place.state, "down", patience(self.args)).await?;
+        // What is removed whole needs no room, and need not be taken down first.
+        let goes_whole = matches!(self.afterwards, Afterwards::Forgotten);
+        if goes_whole && place.state.full().is_some() {
+            place.state.make_room();
+        }
+        let connection = match (context.host.connect(place, Hosting::Attach, &[]).await, &self.afterwards) {
+            (Ok(connection), _) => connection,
+            // A cluster that is to be deleted anyway need not answer for it.
+            (Err(failure), Afterwards::Deleted { name, k3d }) if failure.ending == Ending::Unreachable => {
+                context.ui.status(&format!("the cluster {name} does not answer; it is deleted as it is"));
+                own_cluster::unmake(context, place, name, k3d).await?;
+                context.ui.line(&format!("the cluster {name} is gone"));
+                return Ok(Exit::Done);
             }
-        } else if context.ui.output != Output::Json {
-            context.ui.line(&format!("- {}/{}", unit.namespace, unit.name));
+            (Err(failure), _) if goes_whole && full::is_why(&failure) => {
+                return full::forget(context, place, wanted, failure).await;
+            }
+            (Err(failure), _) => return Err(failure),
+        };
+        let (removal, empty) = match self.take_down(connection).await {
+            Err(failure) if goes_whole && full::is_why(&failure) => {
+                return full::forget(context, place, wanted, failure).await;
+            }
+            taken => taken?,
+        };
+        let exit = self.tell(&removal);
+        let gone = if exit == Exit::Done { self.end_cluster(empty).await? } else { Gone::Nothing };
+        context.report(&Removed { removal: &removal, gone }, exit, self.started);
+        Ok(exit)
+    }
+
+    /// Takes down what was wanted; says whether nothing else lives there.
+    async fn take_down(&self, mut connection: Connection) -> Result<(Removal, bool), Failure> {
+        let timeout = self.args.timeout.as_ref().map_or(LONGEST, Span::duration);
+        let options = DownOptions { timeout, keep_data: self.args.keep_data };
+        let result = live::with_progress(self.context, &mut connection, self.started, |session| {
+            let (wanted, options) = (self.wanted, &options);
+            async move {
+                let removal = session.down(wanted, options).await?;
+                let empty = session.is_empty().await?;
+                Ok::<_, Vec<Diagnostic>>((removal, empty))
+            }
+        })
+        .await;
+        let result = live::or_lost(&connection, result);
+        let lost = connection.lost();
+        connection.close().await;
+        let (removal, empty) = result?;
+        if let (Some(failure), Afterwards::Forgotten) = (full::of(&removal), &self.afterwards) {
+            return Err(failure);
+        }
+        match lost.filter(|_| removal.units.iter().any(|unit| unit.outcome != Ended::Delivered)) {
+            Some(lost) => Err(lost),
+            None => Ok((removal, empty)),
         }
     }
-    if let Some((name, k3d)) = ours.filter(|_| exit == Exit::Done) {
-        own_cluster::unmake(context, &place, &name, &k3d).await?;
-        if context.ui.output != Output::Json {
-            context.ui.line(&format!("the cluster {name} is gone"));
+
+    /// Tells what has become of each release, and how the command ends by it.
+    fn tell(&self, removal: &Removal) -> Exit {
+        let ui = &self.context.ui;
+        let mut exit = Exit::Done;
+        for unit in &removal.units {
+            if matches!(unit.outcome, Ended::Failed | Ended::Interrupted) {
+                exit = unit.diagnostics.first().map_or(Exit::Failed, exit_of);
+                unit.diagnostics.iter().for_each(|diagnostic| ui.diagnostic(diagnostic));
+            } else if !matches!(ui.output, Output::Json | Output::Yaml) {
+                ui.line(&format!("- {}/{}", unit.namespace, unit.name));
+            }
         }
-        return finished(context, &removal, exit, started);
+        exit
     }
-    let forget = embedded && empty && exit == Exit::Done;
-    if embedded && exit == Exit::Done && (empty || args.keep_data) {
-        host::stop_server(&place.state).await?;
-        if forget && !args.keep_data {
-            let lock = place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)?;
-            if let Some(lock) = lock {
-                context.host.forget(&place.state, lock)?;
+
+    async fn end_cluster(&self, empty: bool) -> Result<Gone, Failure> {
+        let Removing { context, place, .. } = self;
+        match &self.afterwards {
+            Afterwards::Deleted { name, k3d } => {
+                own_cluster::unmake(context, place, name, k3d).await?;
+                Ok(Gone::Cluster(name.clone()))
+            }
+            Afterwards::Forgotten if empty => {
+                host::stop_server(&place.state).await?;
+                if let Some(lock) = place.state.wait_for_lock(ENDING).map_err(Failure::from)? {
+                    context.host.forget(&place.state, lock)?;
+                }
+                Ok(Gone::State)
+            }
+            Afterwards::Rests => {
+                host::stop_server(&place.state).await?;
+                Ok(Gone::Nothing)
+            }
+            Afterwards::Forgotten | Afterwards::Stays => Ok(Gone::Nothing),
+        }
+    }
+}
+
+/// What was taken down, and what went with it.
+struct Removed<'a> {
+    removal: &'a Removal,
+    gone: Gone,
+}
+
+impl Report for Removed<'_> {
+    const KIND: &'static str = "Removal";
+
+    fn data(&self) -> Value {
+        json!(self.removal)
+    }
+
+    fn text(&self, ui: &Ui) {
+        match &self.gone {
+            Gone::Cluster(name) => ui.line(&format!("the cluster {name} is gone")),
+            Gone::State => ui.line("the embedded cluster and its state are gone"),
+            Gone::Nothing => {
+                for key in &self.removal.kept {
+                    ui.line(&format!("= {}/{} stays", key.gvk.kind, key.name));
+                }
             }
         }
     }
-    if context.ui.output == Output::Json {
-        let data = serde_json::to_value(&removal).unwrap_or_default();
-        context.ui.document(&report::envelope("Removal", exit, data, started));
-    } else {
-        let stays = !forget || args.keep_data;
-        for key in removal.kept.iter().filter(|_| stays) {
-            context.ui.line(&format!("= {}/{} stays", key.gvk.kind, key.name));
-        }
-        if forget && !args.keep_data {
-            context.ui.line("the embedded cluster and its state are gone");
-        }
-    }
-    Ok(exit)
 }
 
 /// How long a delivery that is under way is waited for: as long as was said, else as long as somebody sits there.
 fn patience(args: &DownArgs) -> Duration {
     args.timeout.as_ref().map_or(landfall_host::SHORT, Span::duration)
-}
-
-/// Ends a removal after which nothing is left that could stay.
-fn finished(context: &Context, removal: &landfall_delivery::Removal, exit: Exit, started: Instant) -> Outcome {
-    if context.ui.output == Output::Json {
-        let data = serde_json::to_value(removal).unwrap_or_default();
-        context.ui.document(&report::envelope("Removal", exit, data, started));
-    }
-    Ok(exit)
 }
 
 /// Whether a place declares no system, so that only an embedded cluster can be there.
@@ -247,7 +342,7 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
         context.ui.line("= the embedded cluster's state stays");
         return Ok(Exit::Done);
     }
-    if let Some(lock) = place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)? {
+    if let Some(lock) = place.state.wait_for_lock(ENDING).map_err(Failure::from)? {
         context.host.forget(&place.state, lock)?;
         context.ui.line("the embedded cluster and its state are gone");
     }

@@ -13,14 +13,14 @@ use landfall_delivery::{
 };
 use landfall_diag::{Diagnostic, Place as FilePlace, code};
 use landfall_host::Failure;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs};
 use crate::commands::rules;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::report;
-use crate::ui::{Output, Style, Table};
+use crate::report::Report;
+use crate::ui::{Output, Style, Table, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `explain`.
@@ -143,68 +143,87 @@ async fn run(context: &Context, args: &ExplainArgs) -> Outcome {
     {
         blame(target, &mut stories);
     }
-    match context.ui.output {
-        Output::Json | Output::Yaml => {
-            let mut data = json!({"objects": stories});
-            if args.deployed {
-                data["releases"] =
-                    explainers.iter().filter_map(Explainer::release).map(|release| json!(release)).collect();
-            }
-            if matches!(question, Question::Value(_)) {
-                data["left_out"] = json!(left_out);
-                data["switches"] = json!(switches);
-            }
-            context.ui.document(&report::envelope("Explanation", Exit::Done, data, started));
-        }
-        Output::Name => {
-            for story in &stories {
-                story.fields.iter().for_each(|field| context.ui.line(&format!("{} {}", story.object, field.field)));
-            }
-        }
-        Output::Table => {
-            let spoken_of = |release: &&ExplainedRelease| {
-                explainers.len() == 1 || stories.iter().any(|story| story.unit == release.name)
-            };
-            let releases = explainers.iter().filter_map(Explainer::release).filter(spoken_of);
-            releases.for_each(|release| print_release(context, release));
-            print_answer(context, &question, &stories, &left_out, &switches);
-        }
-    }
+    let releases: Vec<&ExplainedRelease> = explainers.iter().filter_map(Explainer::release).collect();
+    let one = explainers.len() == 1;
+    let source = if args.deployed { Source::Records { releases, one } } else { Source::Disk };
+    let report = Explanation { question: &question, source, stories, left_out, switches };
+    context.report(&report, Exit::Done, started);
     Ok(Exit::Done)
 }
 
+/// What is explained.
+enum Source<'a> {
+    /// What lies on disk.
+    Disk,
+    /// What releases were deployed with; whether there is but one.
+    Records { releases: Vec<&'a ExplainedRelease>, one: bool },
+}
+
+/// The answer to a question.
+struct Explanation<'a> {
+    question: &'a Question,
+    source: Source<'a>,
+    stories: Vec<ObjectStory>,
+    left_out: Vec<FilePlace>,
+    switches: Vec<String>,
+}
+
+impl Report for Explanation<'_> {
+    const KIND: &'static str = "Explanation";
+
+    fn data(&self) -> Value {
+        let mut data = json!({"objects": self.stories});
+        if let Source::Records { releases, .. } = &self.source {
+            data["releases"] = json!(releases);
+        }
+        if matches!(self.question, Question::Value(_)) {
+            data["left_out"] = json!(self.left_out);
+            data["switches"] = json!(self.switches);
+        }
+        data
+    }
+
+    fn text(&self, ui: &Ui) {
+        if let Source::Records { releases, one } = &self.source {
+            let spoken_of =
+                |release: &&&ExplainedRelease| *one || self.stories.iter().any(|story| story.unit == release.name);
+            releases.iter().filter(spoken_of).for_each(|release| print_release(ui, release));
+        }
+        print_answer(ui, self.question, &self.stories, &self.left_out, &self.switches);
+    }
+
+    fn names(&self, ui: &Ui) {
+        for story in &self.stories {
+            story.fields.iter().for_each(|field| ui.line(&format!("{} {}", story.object, field.field)));
+        }
+    }
+}
+
 /// What is told to people.
-fn print_answer(
-    context: &Context,
-    question: &Question,
-    stories: &[ObjectStory],
-    left_out: &[FilePlace],
-    switches: &[String],
-) {
+fn print_answer(ui: &Ui, question: &Question, stories: &[ObjectStory], left_out: &[FilePlace], switches: &[String]) {
     match question {
         Question::Value(path) => {
-            let is_told = print_value(context, stories);
+            let is_told = print_value(ui, stories);
             for chart in switches {
-                context.ui.line(&format!("  switches    the chart {chart} on and off"));
+                ui.line(&format!("  switches    the chart {chart} on and off"));
             }
             for place in left_out {
                 let source = place.source.as_deref().unwrap_or_default().trim();
-                context.ui.line(&format!("  leaves out  what {}:{} would print", place.file, place.line));
-                context.ui.line(&format!("              {}", context.ui.out_style(Style::Muted, source)));
+                ui.line(&format!("  leaves out  what {}:{} would print", place.file, place.line));
+                ui.line(&format!("              {}", ui.out_style(Style::Muted, source)));
             }
             if !is_told && left_out.is_empty() && switches.is_empty() {
-                context.ui.line(&format!("`{path}` is in no field and decides about none"));
+                ui.line(&format!("`{path}` is in no field and decides about none"));
             }
         }
-        Question::Object(_, path) if path.is_empty() => stories.iter().for_each(|story| print_object(context, story)),
-        _ => stories.iter().for_each(|story| print_fields(context, story)),
+        Question::Object(_, path) if path.is_empty() => stories.iter().for_each(|story| print_object(ui, story)),
+        _ => stories.iter().for_each(|story| print_fields(ui, story)),
     }
 }
 
 /// Which revision is explained, and what has to be known about that.
-fn print_release(context: &Context, release: &ExplainedRelease) {
+fn print_release(ui: &Ui, release: &ExplainedRelease) {
     let ExplainedRelease { name, namespace, revision, status, chart, notes } = release;
-    let ui = &context.ui;
     ui.line(&ui.out_style(
         Style::Muted,
         &format!("release {name} ({namespace}), revision {revision}, {status}: chart {chart} and values as recorded"),
@@ -357,15 +376,15 @@ fn commit_of(target: &Target, place: &FilePlace) -> Option<BlamedCommit> {
     Some(BlamedCommit { sha: found.sha, author: found.author, at, subject: found.subject })
 }
 
-fn heading(context: &Context, story: &ObjectStory) -> String {
+fn heading(ui: &Ui, story: &ObjectStory) -> String {
     let namespace = story.object.namespace.as_ref().map(|namespace| format!(" ({namespace})")).unwrap_or_default();
     let name = format!("{}/{}", story.object.kind, story.object.name);
-    format!("{}{namespace}", context.ui.out_style(Style::Strong, &name))
+    format!("{}{namespace}", ui.out_style(Style::Strong, &name))
 }
 
 /// A whole object: a line a field.
-fn print_object(context: &Context, story: &ObjectStory) {
-    context.ui.line(&format!("{}   {}", heading(context, story), story.template));
+fn print_object(ui: &Ui, story: &ObjectStory) {
+    ui.line(&format!("{}   {}", heading(ui, story), story.template));
     let mut table = Table::new(["FIELD", "VALUE", "FROM", "SET AT"]);
     for field in &story.fields {
         let mut from: Vec<&str> = field.values.iter().map(|value| value.path.as_str()).collect();
@@ -378,20 +397,19 @@ fn print_object(context: &Context, story: &ObjectStory) {
             short(&at.join(", "), 60),
         ]);
     }
-    context.ui.table(&table);
+    ui.table(&table);
 }
 
 /// Single fields: all that is known.
-fn print_fields(context: &Context, story: &ObjectStory) {
+fn print_fields(ui: &Ui, story: &ObjectStory) {
     for field in &story.fields {
-        let value = context.ui.out_style(Style::Strong, &short(&field.value, 80));
-        context.ui.line(&format!("{}  {}: {value}", heading(context, story), field.field));
-        print_field(context, field);
+        let value = ui.out_style(Style::Strong, &short(&field.value, 80));
+        ui.line(&format!("{}  {}: {value}", heading(ui, story), field.field));
+        print_field(ui, field);
     }
 }
 
-fn print_field(context: &Context, field: &FieldStory) {
-    let ui = &context.ui;
+fn print_field(ui: &Ui, field: &FieldStory) {
     match &field.template {
         Some(place) => {
             ui.line(&format!("  written by  {}:{}", place.file, place.line));
@@ -405,7 +423,7 @@ fn print_field(context: &Context, field: &FieldStory) {
         ui.line(&format!("  computed    by {}", field.functions.join(" ← ")));
     }
     for value in &field.values {
-        print_value_story(context, "value      ", value);
+        print_value_story(ui, "value      ", value);
     }
     for name in &field.built_in {
         ui.line(&format!("  value       {name}"));
@@ -423,12 +441,11 @@ fn print_field(context: &Context, field: &FieldStory) {
             "switch" => "chart switched on by",
             _ => "decided by ",
         };
-        print_value_story(context, word, &decision.value);
+        print_value_story(ui, word, &decision.value);
     }
 }
 
-fn print_value_story(context: &Context, word: &str, value: &ValueStory) {
-    let ui = &context.ui;
+fn print_value_story(ui: &Ui, word: &str, value: &ValueStory) {
     for (index, layer) in value.layers.iter().enumerate() {
         let said = layer.value.as_deref().map(|value| format!(" = {}", short(value, 60))).unwrap_or_default();
         let path = if index == 0 { value.path.as_str() } else { "" };
@@ -454,8 +471,7 @@ fn place_of(layer: &LayerStory) -> String {
 }
 
 /// The fields that a value is in or decides about; whether there are any.
-fn print_value(context: &Context, stories: &[ObjectStory]) -> bool {
-    let ui = &context.ui;
+fn print_value(ui: &Ui, stories: &[ObjectStory]) -> bool {
     let values = stories
         .iter()
         .flat_map(|story| &story.fields)
@@ -464,11 +480,11 @@ fn print_value(context: &Context, stories: &[ObjectStory]) -> bool {
     for value in values {
         if !seen.contains(&value.path.as_str()) {
             seen.push(&value.path);
-            print_value_story(context, "value      ", value);
+            print_value_story(ui, "value      ", value);
         }
     }
     for story in stories {
-        ui.line(&heading(context, story));
+        ui.line(&heading(ui, story));
         let whole = story
             .fields
             .iter()

@@ -17,7 +17,8 @@ use crate::arguments::{ClusterArgs, OutputArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::report;
-use crate::ui::{Output, Style};
+use crate::report::Report;
+use crate::ui::{Output, Style, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `forward`.
@@ -77,7 +78,7 @@ async fn forward(
     stop: &CancellationToken,
     started: Instant,
 ) -> Outcome {
-    let mut open: Vec<(Forward, TcpListener, SocketAddr)> = Vec::new();
+    let mut open: Vec<Open> = Vec::new();
     for wish in wishes {
         let namespace = args.cluster.namespace.as_deref();
         for forward in find_forward(&connection.cluster, namespace, wish).await.map_err(Failure::from)? {
@@ -85,7 +86,7 @@ async fn forward(
             open.push((forward, listener, address));
         }
     }
-    say(context, connection, &open, started);
+    context.report(&Forwards { cluster: &connection.name, open: &open }, Exit::Done, started);
     let tasks = TaskTracker::new();
     for (forward, listener, _) in open {
         let (sender, mut receiver) = channel(16);
@@ -134,10 +135,21 @@ async fn listen(args: &ForwardArgs, forward: &Forward) -> Result<(TcpListener, S
     Err(Failure::from(diagnostic.help(format!("take another one: {} :{}", forward.what, forward.remote))))
 }
 
-fn say(context: &Context, connection: &Connection, open: &[(Forward, TcpListener, SocketAddr)], started: Instant) {
-    let ui = &context.ui;
-    if matches!(ui.output, Output::Json | Output::Yaml) {
-        let forwards: Vec<Value> = open
+/// A forward that listens.
+type Open = (Forward, TcpListener, SocketAddr);
+
+/// What listens where.
+struct Forwards<'a> {
+    cluster: &'a str,
+    open: &'a [Open],
+}
+
+impl Report for Forwards<'_> {
+    const KIND: &'static str = "Forward";
+
+    fn data(&self) -> Value {
+        let forwards: Vec<Value> = self
+            .open
             .iter()
             .map(|(forward, _, address)| {
                 json!({
@@ -148,13 +160,14 @@ fn say(context: &Context, connection: &Connection, open: &[(Forward, TcpListener
                 })
             })
             .collect();
-        let data = json!({"cluster": connection.name, "forwards": forwards});
-        ui.document(&report::envelope("Forward", Exit::Done, data, started));
-        return;
+        json!({"cluster": self.cluster, "forwards": forwards})
     }
-    for (forward, _, address) in open {
-        let local = ui.out_style(Style::Literal, &format!("http://{address}"));
-        ui.line(&format!("{local} → {}:{} in {}", forward.what, forward.remote, forward.namespace));
+
+    fn text(&self, ui: &Ui) {
+        for (forward, _, address) in self.open {
+            let local = ui.out_style(Style::Literal, &format!("http://{address}"));
+            ui.line(&format!("{local} → {}:{} in {}", forward.what, forward.remote, forward.namespace));
+        }
+        ui.status("Ctrl-C ends it");
     }
-    ui.status("Ctrl-C ends it");
 }

@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{named_builds, used_images};
+use landfall_delivery::{UsedImage, named_builds, used_images};
 use landfall_host::Failure;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{OutputArgs, RenderedArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::report;
-use crate::ui::{Output, Table};
+use crate::report::Report;
+use crate::ui::{Output, Table, Ui};
 use crate::verb::{Verb, verbs};
 
 verbs! {
@@ -59,21 +59,34 @@ fn run(context: &Context, args: &ImagesListArgs) -> Outcome {
         units.push(unit.as_ref().map_err(|diagnostics| Failure::from(diagnostics.clone()))?);
     }
     let images = used_images(units, &builds).map_err(Failure::from)?;
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let data = json!({"environment": place.environment, "images": images});
-            ui.document(&report::envelope("Images", Exit::Done, data, started));
-        }
-        Output::Name => images.iter().for_each(|image| ui.line(&image.image)),
-        Output::Table => {
-            let mut table = Table::new(["IMAGE", "BUILT HERE AS", "RUN BY"]);
-            for image in images {
-                let built = image.built_as.unwrap_or_else(|| "-".to_owned());
-                table.row([image.image, built, image.used_by.join(", ")]);
-            }
-            ui.table(&table);
-        }
-    }
+    let report = Images { environment: place.environment.as_deref(), images: &images };
+    context.report(&report, Exit::Done, started);
     Ok(Exit::Done)
+}
+
+/// The images that are run.
+struct Images<'a> {
+    environment: Option<&'a str>,
+    images: &'a [UsedImage],
+}
+
+impl Report for Images<'_> {
+    const KIND: &'static str = "Images";
+
+    fn data(&self) -> Value {
+        json!({"environment": self.environment, "images": self.images})
+    }
+
+    fn text(&self, ui: &Ui) {
+        let mut table = Table::new(["IMAGE", "BUILT HERE AS", "RUN BY"]);
+        for image in self.images {
+            let built = image.built_as.clone().unwrap_or_else(|| "-".to_owned());
+            table.row([image.image.clone(), built, image.used_by.join(", ")]);
+        }
+        ui.table(&table);
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.images.iter().for_each(|image| ui.line(&image.image));
+    }
 }

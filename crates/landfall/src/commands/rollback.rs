@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use landfall_delivery::UnitSummary;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Hosting};
 use landfall_project::{ReleaseName, Span};
 use landfall_release::{DeployOptions, RollbackOptions, Wait};
+use serde_json::{Value, json};
 
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::history;
@@ -15,8 +17,8 @@ use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome, exit_of};
 use crate::live;
-use crate::report;
-use crate::ui::Output;
+use crate::report::{Report, print_unit};
+use crate::ui::{Output, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `rollback`.
@@ -120,13 +122,24 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         .iter()
         .find(|unit| !unit.is_well())
         .map_or(Exit::Done, |unit| unit.diagnostics.first().map_or(Exit::Failed, exit_of));
-    if context.ui.output == Output::Json {
-        let data = serde_json::to_value(&units).unwrap_or_default();
-        context.ui.document(&report::envelope("Rollback", exit, data, started));
-    } else {
-        for unit in &units {
-            report::print_unit(&context.ui, unit, &connection.name, "earlier revision");
-        }
-    }
+    context.report(&RolledBack { cluster: &connection.name, units: &units }, exit, started);
     Ok(exit)
+}
+
+/// What came back.
+struct RolledBack<'a> {
+    cluster: &'a str,
+    units: &'a [UnitSummary],
+}
+
+impl Report for RolledBack<'_> {
+    const KIND: &'static str = "Rollback";
+
+    fn data(&self) -> Value {
+        json!(self.units)
+    }
+
+    fn text(&self, ui: &Ui) {
+        self.units.iter().for_each(|unit| print_unit(ui, unit, self.cluster, "earlier revision"));
+    }
 }

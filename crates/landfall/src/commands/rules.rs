@@ -5,12 +5,13 @@ use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
 use landfall_rules::place::DOCTOR_RULES;
 use landfall_rules::{RULES, Rule, rule};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::ui::{Output, Style, Table};
+use crate::report::Report;
+use crate::ui::{Output, Style, Table, Ui};
 use crate::verb::{Verb, Waits};
 
 /// Arguments of `rules`.
@@ -42,27 +43,34 @@ fn all() -> Vec<&'static Rule> {
 }
 
 fn run(context: &Context) -> Outcome {
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let rules: Vec<_> = all()
-                .iter()
-                .map(|rule| {
-                    json!({"id": rule.id, "title": rule.title, "severity": rule.severity, "why": rule.why, "advice": rule.advice})
-                })
-                .collect();
-            ui.document(&json!({"schema": "landfall.dev/v1/Rules", "ok": true, "data": rules}));
-        }
-        Output::Name => all().iter().for_each(|rule| ui.line(rule.id)),
-        Output::Table => {
-            let mut table = Table::new(["RULE", "LEVEL", "WHAT MUST BE SO"]);
-            for rule in all() {
-                table.row([rule.id.to_owned(), rule.severity.word().to_owned(), rule.title.to_owned()]);
-            }
-            ui.table(&table);
-        }
-    }
+    context.answer(&Rules(all()));
     Ok(Exit::Done)
+}
+
+/// The rules.
+struct Rules(Vec<&'static Rule>);
+
+impl Report for Rules {
+    const KIND: &'static str = "Rules";
+
+    fn data(&self) -> Value {
+        let rules = self.0.iter().map(|rule| {
+            json!({"id": rule.id, "title": rule.title, "severity": rule.severity, "why": rule.why, "advice": rule.advice})
+        });
+        rules.collect()
+    }
+
+    fn text(&self, ui: &Ui) {
+        let mut table = Table::new(["RULE", "LEVEL", "WHAT MUST BE SO"]);
+        for rule in &self.0 {
+            table.row([rule.id.to_owned(), rule.severity.word().to_owned(), rule.title.to_owned()]);
+        }
+        ui.table(&table);
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.0.iter().for_each(|rule| ui.line(rule.id));
+    }
 }
 
 /// Whether there is a rule of that id.

@@ -3,17 +3,17 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{Verdict, tally};
+use landfall_delivery::{CheckResult, Verdict, tally};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
-use crate::report;
-use crate::ui::Output;
+use crate::report::{Report, print_check};
+use crate::ui::{Output, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `smoke`.
@@ -69,27 +69,34 @@ async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     connection.close().await;
     let results = results.map_err(Failure::from)?;
     let all_passed = results.iter().all(|result| result.verdict == Verdict::Passed);
-    let failed = results.iter().any(|result| matches!(result.verdict, Verdict::Failed { .. }));
     // What was not checked is not passed.
     let exit = if all_passed { Exit::Done } else { Exit::Unhealthy };
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            ui.document(&report::envelope("Smoke", exit, json!({"checks": results}), started));
-        }
-        Output::Name => {
-            for result in results.iter().filter(|result| result.verdict != Verdict::Passed) {
-                ui.line(&result.name);
-            }
-        }
-        Output::Table => {
-            results.iter().for_each(|result| report::print_check(ui, result));
-            let counts: Vec<String> = tally(&results).iter().map(|(word, count)| format!("{count} {word}")).collect();
-            ui.status(&format!("{} checks: {}", results.len(), counts.join(", ")));
-            if !failed && !all_passed {
-                ui.status("a check that could not be made has not passed");
-            }
+    context.report(&Smoke(&results), exit, started);
+    Ok(exit)
+}
+
+/// The checks, made.
+struct Smoke<'a>(&'a [CheckResult]);
+
+impl Report for Smoke<'_> {
+    const KIND: &'static str = "Smoke";
+
+    fn data(&self) -> Value {
+        json!({"checks": self.0})
+    }
+
+    fn text(&self, ui: &Ui) {
+        self.0.iter().for_each(|result| print_check(ui, result));
+        let counts: Vec<String> = tally(self.0).iter().map(|(word, count)| format!("{count} {word}")).collect();
+        ui.status(&format!("{} checks: {}", self.0.len(), counts.join(", ")));
+        let all_passed = self.0.iter().all(|result| result.verdict == Verdict::Passed);
+        let failed = self.0.iter().any(|result| matches!(result.verdict, Verdict::Failed { .. }));
+        if !failed && !all_passed {
+            ui.status("a check that could not be made has not passed");
         }
     }
-    Ok(exit)
+
+    fn names(&self, ui: &Ui) {
+        self.0.iter().filter(|result| result.verdict != Verdict::Passed).for_each(|result| ui.line(&result.name));
+    }
 }

@@ -3,16 +3,16 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_rehearse::{Conditions, keepings};
+use landfall_rehearse::{Conditions, Keeping, keepings};
 use landfall_rules::{ClusterFacts, Inventory};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{OutputArgs, RenderedArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::looked;
-use crate::report;
-use crate::ui::{Output, Table};
+use crate::report::Report;
+use crate::ui::{Output, Table, Ui};
 use crate::verb::{Verb, Waits};
 
 /// Arguments of `state`.
@@ -48,26 +48,40 @@ fn run(context: &Context, args: &StateArgs) -> Outcome {
     let units = looked::units(context, &place, &args.rendered.place, &args.rendered.values, &Conditions::offline())?;
     let (before, cluster) = (Inventory::default(), ClusterFacts::assumed());
     let found = keepings(&looked::subject(&place, &units, &before, &cluster));
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            ui.document(&report::envelope("State", Exit::Done, json!({"keeps": found}), started));
-        }
-        Output::Name => found.iter().for_each(|it| ui.line(&format!("{}/{}", it.object.gvk.kind, it.object.name))),
-        Output::Table => {
-            let mut table = Table::new(["OBJECT", "HOLDS", "OWNER", "KEPT", "RISK", "LOST BY"]);
-            for it in &found {
-                table.row([
-                    format!("{}/{}", it.object.gvk.kind, it.object.name),
-                    it.holds.clone(),
-                    it.owner.clone(),
-                    it.guarantee.word().to_owned(),
-                    it.risk.to_owned(),
-                    it.lost_by.join("; "),
-                ]);
-            }
-            if found.is_empty() { ui.line("nothing that is delivered holds data") } else { ui.table(&table) }
-        }
-    }
+    context.report(&State(&found), Exit::Done, started);
     Ok(Exit::Done)
+}
+
+/// What holds data.
+struct State<'a>(&'a [Keeping]);
+
+impl Report for State<'_> {
+    const KIND: &'static str = "State";
+
+    fn data(&self) -> Value {
+        json!({"keeps": self.0})
+    }
+
+    fn text(&self, ui: &Ui) {
+        if self.0.is_empty() {
+            ui.line("nothing that is delivered holds data");
+            return;
+        }
+        let mut table = Table::new(["OBJECT", "HOLDS", "OWNER", "KEPT", "RISK", "LOST BY"]);
+        for it in self.0 {
+            table.row([
+                format!("{}/{}", it.object.gvk.kind, it.object.name),
+                it.holds.clone(),
+                it.owner.clone(),
+                it.guarantee.word().to_owned(),
+                it.risk.to_owned(),
+                it.lost_by.join("; "),
+            ]);
+        }
+        ui.table(&table);
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.0.iter().for_each(|it| ui.line(&format!("{}/{}", it.object.gvk.kind, it.object.name)));
+    }
 }

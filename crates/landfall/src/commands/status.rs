@@ -3,18 +3,19 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::SystemStatus;
+use landfall_delivery::{Routes, SystemStatus};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting};
 use landfall_object::HealthStatus;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
 use crate::report;
-use crate::ui::{Output, Style, Table};
+use crate::report::Report;
+use crate::ui::{Output, Style, Table, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `status`.
@@ -67,26 +68,37 @@ async fn run(context: &Context, args: StatusArgs) -> Outcome {
         ));
     }
     let exit = if status.healthy { Exit::Done } else { Exit::Unhealthy };
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let mut data = serde_json::to_value(&status).unwrap_or_default();
-            data["cluster"] = json!(connection.name);
-            data["ingress"] = json!({"http": connection.routes.http, "https": connection.routes.https});
-            ui.document(&report::envelope("Status", exit, data, started));
-        }
-        Output::Name => {
-            for unit in &status.units {
-                ui.line(&format!("{}/{}", unit.namespace, unit.name));
-            }
-        }
-        Output::Table => print(context, &connection.name, &status),
-    }
+    context.report(&Status { cluster: &connection.name, routes: &connection.routes, status: &status }, exit, started);
     Ok(exit)
 }
 
-fn print(context: &Context, cluster: &str, status: &SystemStatus) {
-    let ui = &context.ui;
+/// What runs on a cluster.
+struct Status<'a> {
+    cluster: &'a str,
+    routes: &'a Routes,
+    status: &'a SystemStatus,
+}
+
+impl Report for Status<'_> {
+    const KIND: &'static str = "Status";
+
+    fn data(&self) -> Value {
+        let mut data = json!(self.status);
+        data["cluster"] = json!(self.cluster);
+        data["ingress"] = json!({"http": self.routes.http, "https": self.routes.https});
+        data
+    }
+
+    fn text(&self, ui: &Ui) {
+        print(ui, self.cluster, self.status);
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.status.units.iter().for_each(|unit| ui.line(&format!("{}/{}", unit.namespace, unit.name)));
+    }
+}
+
+fn print(ui: &Ui, cluster: &str, status: &SystemStatus) {
     ui.line(&format!("cluster {cluster} ({})", status.version));
     if status.units.is_empty() {
         ui.line("nothing is delivered here · landfall up");

@@ -10,7 +10,7 @@ use landfall_diag::{Diagnostic, Ending, Severity, code};
 use landfall_host::{Act, Answer, Connection, Failure, Hosting, Place, Uncommitted};
 use landfall_project::Span;
 use landfall_source::Revision;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::builds::Builds;
 use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs};
@@ -20,8 +20,8 @@ use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome as Ended, exit_of};
 use crate::live;
-use crate::report;
-use crate::ui::{Output, Style, seconds};
+use crate::report::{GOES_ON, Report, print_check, print_unit};
+use crate::ui::{Output, Style, Ui, seconds};
 use crate::verb::Verb;
 
 /// Arguments of `up`.
@@ -192,7 +192,15 @@ async fn run(context: &Context, mut args: UpArgs) -> Ended {
         }
     };
     let exit = exit_code(&summary);
-    print(context, &place, &connection, &summary, &wanted.services, started, exit);
+    let report = Delivered {
+        place: &place,
+        connection: &connection,
+        summary: &summary,
+        services: &wanted.services,
+        exit,
+        started,
+    };
+    context.report(&report, exit, started);
     connection.close().await;
     Ok(exit)
 }
@@ -338,66 +346,76 @@ fn stopped_by_disk(summary: &Summary) -> bool {
     summary.units.iter().flat_map(|unit| &unit.diagnostics).any(|diagnostic| diagnostic.code == code::DISK_FULL)
 }
 
-fn print(
-    context: &Context,
-    place: &Place,
-    connection: &Connection,
-    summary: &Summary,
-    services: &[String],
-    started: Instant,
+/// What was delivered.
+struct Delivered<'a> {
+    place: &'a Place,
+    connection: &'a Connection,
+    summary: &'a Summary,
+    /// Those that were named.
+    services: &'a [String],
     exit: Exit,
-) {
-    let ui = &context.ui;
-    if matches!(ui.output, Output::Json | Output::Yaml) {
-        let mut data = serde_json::to_value(summary).unwrap_or_default();
+    started: Instant,
+}
+
+impl Report for Delivered<'_> {
+    const KIND: &'static str = "Delivery";
+
+    fn data(&self) -> Value {
+        let Delivered { place, connection, .. } = self;
+        let mut data = json!(self.summary);
         data["cluster"] = json!(connection.name);
         data["environment"] = json!(place.environment);
         data["ingress"] = json!({"http": connection.routes.http, "https": connection.routes.https});
-        ui.document(&report::envelope("Delivery", exit, data, started));
-        return;
+        data
     }
-    if ui.output == Output::Name {
-        for unit in &summary.units {
-            ui.line(&format!("{}/{}", unit.namespace, unit.name));
+
+    fn text(&self, ui: &Ui) {
+        let Delivered { place, connection, summary, .. } = self;
+        let short = place.target.source.revision().short();
+        summary.units.iter().for_each(|unit| print_unit(ui, unit, &connection.name, &short));
+        summary.checks.iter().for_each(|check| print_check(ui, check));
+        if !summary.addresses.is_empty() {
+            ui.line("");
+            for address in &summary.addresses {
+                let mark = if address.simulated { "~ " } else { "  " };
+                ui.line(&format!("{mark}{:<16} {}", address.name, ui.out_style(Style::Literal, &address.url)));
+            }
         }
-        return;
-    }
-    let short = place.target.source.revision().short();
-    for unit in &summary.units {
-        report::print_unit(ui, unit, &connection.name, &short);
-    }
-    for check in &summary.checks {
-        report::print_check(ui, check);
-    }
-    if !summary.addresses.is_empty() {
+        if !summary.simulated.is_empty() {
+            ui.line("");
+            for line in &summary.simulated {
+                ui.line(&ui.out_style(Style::Muted, &format!("~ {line}")));
+            }
+        }
         ui.line("");
-        for address in &summary.addresses {
-            let mark = if address.simulated { "~ " } else { "  " };
-            ui.line(&format!("{mark}{:<16} {}", address.name, ui.out_style(Style::Literal, &address.url)));
+        ui.line(&self.ended());
+        if let Some(stays) = connection.announcement() {
+            ui.line(&format!(
+                "the embedded cluster stays at {} (pid {}) · kubectl --kubeconfig {} · landfall down",
+                stays.server,
+                stays.pid,
+                landfall_host::shell_word(&stays.kubeconfig)
+            ));
         }
     }
-    if !summary.simulated.is_empty() {
-        ui.line("");
-        for line in &summary.simulated {
-            ui.line(&ui.out_style(Style::Muted, &format!("~ {line}")));
+
+    fn names(&self, ui: &Ui) {
+        self.summary.units.iter().for_each(|unit| ui.line(&format!("{}/{}", unit.namespace, unit.name)));
+    }
+}
+
+impl Delivered<'_> {
+    /// How it ended, and what to type next.
+    fn ended(&self) -> String {
+        let took = seconds(self.started.elapsed());
+        let unchanged =
+            self.summary.units.iter().all(|unit| unit.outcome == Outcome::Unchanged) && self.services.is_empty();
+        match self.exit {
+            Exit::Done if unchanged => format!("no changes ({took})"),
+            Exit::Done => format!("done in {took} · landfall status · landfall logs SERVICE · landfall down"),
+            Exit::Interrupted => format!("{INTERRUPTED} after {took} · {GOES_ON}"),
+            _ if stopped_by_disk(self.summary) => format!("no room after {took} · with room {GOES_ON}"),
+            _ => format!("not healthy after {took} · landfall status · landfall logs SERVICE"),
         }
-    }
-    ui.line("");
-    let took = seconds(started.elapsed());
-    let unchanged = summary.units.iter().all(|unit| unit.outcome == Outcome::Unchanged) && services.is_empty();
-    match exit {
-        Exit::Done if unchanged => ui.line(&format!("no changes ({took})")),
-        Exit::Done => ui.line(&format!("done in {took} · landfall status · landfall logs SERVICE · landfall down")),
-        Exit::Interrupted => ui.line(&format!("{INTERRUPTED} after {took} · {}", report::GOES_ON)),
-        _ if stopped_by_disk(summary) => ui.line(&format!("no room after {took} · with room {}", report::GOES_ON)),
-        _ => ui.line(&format!("not healthy after {took} · landfall status · landfall logs SERVICE")),
-    }
-    if let Some(stays) = connection.announcement() {
-        ui.line(&format!(
-            "the embedded cluster stays at {} (pid {}) · kubectl --kubeconfig {} · landfall down",
-            stays.server,
-            stays.pid,
-            landfall_host::shell_word(&stays.kubeconfig)
-        ));
     }
 }

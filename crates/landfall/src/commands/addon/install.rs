@@ -9,7 +9,7 @@ use landfall_delivery::{
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Connection, Failure, Hosting, Place};
 use landfall_project::{AddonSpec, Span};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::declared;
 use crate::arguments::{ClusterArgs, OutputArgs, ValuesArgs};
@@ -18,8 +18,8 @@ use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome, exit_of};
 use crate::live;
-use crate::report;
-use crate::ui::{Output, seconds};
+use crate::report::{Report, print_unit};
+use crate::ui::{Output, Ui, seconds};
 use crate::verb::Verb;
 
 /// Arguments of `addon install`.
@@ -135,7 +135,10 @@ async fn run(context: &Context, args: AddonInstallArgs) -> Outcome {
     let summary = live::or_lost(&connection, result);
     connection.close().await;
     let summary = summary?;
-    Ok(print(context, &connection, &summary, &candidates, started))
+    let exit = exit_code(&summary);
+    let report = Installed { cluster: &connection.name, summary: &summary, candidates: &candidates, exit, started };
+    context.report(&report, exit, started);
+    Ok(exit)
 }
 
 /// Loads the charts and makes releases of them.
@@ -252,45 +255,54 @@ fn confirm(context: &Context, place: &Place, args: &AddonInstallArgs) -> Result<
     })
 }
 
-fn print(
-    context: &Context,
-    connection: &Connection,
-    summary: &Summary,
-    candidates: &[Candidate],
-    started: Instant,
-) -> Exit {
+/// How a command ends that installed.
+fn exit_code(summary: &Summary) -> Exit {
     let failed = summary.units.iter().find(|unit| unit.outcome == Ended::Failed);
-    let exit = match failed {
+    match failed {
         Some(unit) => unit.diagnostics.first().map_or(Exit::Failed, exit_of),
         None if summary.units.iter().any(|unit| matches!(unit.outcome, Ended::Interrupted | Ended::NotBegun)) => {
             Exit::Interrupted
         }
         None => Exit::Done,
-    };
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let mut data = serde_json::to_value(summary).unwrap_or_default();
-            data["cluster"] = json!(connection.name);
-            ui.document(&report::envelope("Addons", exit, data, started));
+    }
+}
+
+/// What was installed.
+struct Installed<'a> {
+    cluster: &'a str,
+    summary: &'a Summary,
+    candidates: &'a [Candidate],
+    exit: Exit,
+    started: Instant,
+}
+
+impl Report for Installed<'_> {
+    const KIND: &'static str = "Addons";
+
+    fn data(&self) -> Value {
+        let mut data = json!(self.summary);
+        data["cluster"] = json!(self.cluster);
+        data
+    }
+
+    fn text(&self, ui: &Ui) {
+        for unit in &self.summary.units {
+            let chart = self.candidates.iter().find(|(name, _)| *name == unit.name);
+            let chart = chart.and_then(|(_, unit)| unit.as_ref().ok()).and_then(|unit| unit.chart());
+            let version = chart.map(|chart| chart.metadata.version.clone()).unwrap_or_default();
+            print_unit(ui, unit, self.cluster, &version);
         }
-        Output::Name => summary.units.iter().for_each(|unit| ui.line(&format!("{}/{}", unit.namespace, unit.name))),
-        Output::Table => {
-            for unit in &summary.units {
-                let chart = candidates.iter().find(|(name, _)| *name == unit.name);
-                let chart = chart.and_then(|(_, unit)| unit.as_ref().ok()).and_then(|unit| unit.chart());
-                let version = chart.map(|chart| chart.metadata.version.clone()).unwrap_or_default();
-                report::print_unit(ui, unit, &connection.name, &version);
+        let took = seconds(self.started.elapsed());
+        match self.exit {
+            Exit::Done if self.summary.units.iter().all(|unit| unit.outcome == Ended::Unchanged) => {
+                ui.line(&format!("no changes ({took})"));
             }
-            let took = seconds(started.elapsed());
-            match exit {
-                Exit::Done if summary.units.iter().all(|unit| unit.outcome == Ended::Unchanged) => {
-                    ui.line(&format!("no changes ({took})"));
-                }
-                Exit::Done => ui.line(&format!("done in {took} · landfall addon status")),
-                _ => ui.line(&format!("not healthy after {took} · landfall addon status")),
-            }
+            Exit::Done => ui.line(&format!("done in {took} · landfall addon status")),
+            _ => ui.line(&format!("not healthy after {took} · landfall addon status")),
         }
     }
-    exit
+
+    fn names(&self, ui: &Ui) {
+        self.summary.units.iter().for_each(|unit| ui.line(&format!("{}/{}", unit.namespace, unit.name)));
+    }
 }

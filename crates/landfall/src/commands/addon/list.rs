@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use landfall_delivery::Addon;
+use landfall_delivery::{Addon, InstalledChart};
 use landfall_host::{Failure, Hosting};
+use landfall_project::AddonSpec;
 use serde_json::{Value, json};
 
 pub(super) use super::AddonListArgs;
@@ -11,8 +12,8 @@ use super::{catalogue, declared};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
-use crate::report;
-use crate::ui::{Output, Table};
+use crate::report::Report;
+use crate::ui::{Output, Table, Ui};
 use crate::verb::Verb;
 
 impl Verb for AddonListArgs {
@@ -34,39 +35,68 @@ async fn run(context: &Context, args: AddonListArgs) -> Outcome {
         live::with_progress(context, &mut connection, started, |session| async move { session.addons().await }).await;
     connection.close().await;
     let installed = installed.map_err(Failure::from)?;
-    let declared = |addon: &Addon| declared(&place).iter().find(|spec| spec.name == addon.name).cloned();
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let addons: Vec<Value> = wanted
-                .iter()
-                .map(|addon| {
-                    json!({
-                        "name": addon.name,
-                        "about": addon.about,
-                        "repository": addon.repository,
-                        "declared": declared(addon),
-                        "installed": addon.installed(&installed),
-                    })
-                })
-                .collect();
-            let data = json!({"cluster": connection.name, "environment": place.environment, "addons": addons});
-            ui.document(&report::envelope("Addons", Exit::Done, data, started));
-        }
-        Output::Name => wanted.iter().for_each(|addon| ui.line(addon.name)),
-        Output::Table => {
-            let mut table = Table::new(["ADDON", "DECLARED", "INSTALLED", "NAMESPACE", "WHAT IT IS FOR"]);
-            for addon in &wanted {
-                let declared = declared(addon).map_or("-".to_owned(), |spec| spec.version.unwrap_or("any".to_owned()));
-                let (version, namespace) = match addon.installed(&installed) {
-                    Some(one) if one.status == "deployed" => (one.version.clone(), one.namespace.clone()),
-                    Some(one) => (format!("{} ({})", one.version, one.status), one.namespace.clone()),
-                    None => ("-".to_owned(), "-".to_owned()),
-                };
-                table.row([addon.name.to_owned(), declared, version, namespace, addon.about.to_owned()]);
-            }
-            ui.table(&table);
-        }
-    }
+    let addons = wanted
+        .iter()
+        .map(|addon| Listed {
+            addon,
+            declared: declared(&place).iter().find(|spec| spec.name == addon.name),
+            installed: addon.installed(&installed),
+        })
+        .collect();
+    let report = Addons { cluster: &connection.name, environment: place.environment.as_deref(), addons };
+    context.report(&report, Exit::Done, started);
     Ok(Exit::Done)
+}
+
+/// An addon, and where it stands.
+struct Listed<'a> {
+    addon: &'a Addon,
+    declared: Option<&'a AddonSpec>,
+    installed: Option<&'a InstalledChart>,
+}
+
+/// The addons there are.
+struct Addons<'a> {
+    cluster: &'a str,
+    environment: Option<&'a str>,
+    addons: Vec<Listed<'a>>,
+}
+
+impl Report for Addons<'_> {
+    const KIND: &'static str = "Addons";
+
+    fn data(&self) -> Value {
+        let addons: Vec<Value> = self
+            .addons
+            .iter()
+            .map(|it| {
+                json!({
+                    "name": it.addon.name,
+                    "about": it.addon.about,
+                    "repository": it.addon.repository,
+                    "declared": it.declared,
+                    "installed": it.installed,
+                })
+            })
+            .collect();
+        json!({"cluster": self.cluster, "environment": self.environment, "addons": addons})
+    }
+
+    fn text(&self, ui: &Ui) {
+        let mut table = Table::new(["ADDON", "DECLARED", "INSTALLED", "NAMESPACE", "WHAT IT IS FOR"]);
+        for it in &self.addons {
+            let declared = it.declared.map_or("-".to_owned(), |spec| spec.version.clone().unwrap_or("any".to_owned()));
+            let (version, namespace) = match it.installed {
+                Some(one) if one.status == "deployed" => (one.version.clone(), one.namespace.clone()),
+                Some(one) => (format!("{} ({})", one.version, one.status), one.namespace.clone()),
+                None => ("-".to_owned(), "-".to_owned()),
+            };
+            table.row([it.addon.name.to_owned(), declared, version, namespace, it.addon.about.to_owned()]);
+        }
+        ui.table(&table);
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.addons.iter().for_each(|it| ui.line(it.addon.name));
+    }
 }

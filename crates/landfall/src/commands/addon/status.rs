@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use clap::Args;
+use landfall_delivery::{InstalledChart, UnitStatus};
 use landfall_diag::Diagnostic;
 use landfall_host::{Failure, Hosting};
 use serde_json::{Value, json};
@@ -12,8 +13,8 @@ use super::catalogue;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
-use crate::report;
-use crate::ui::{Output, Style};
+use crate::report::Report;
+use crate::ui::{Output, Style, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `addon status`.
@@ -67,32 +68,44 @@ async fn run(context: &Context, args: AddonListArgs) -> Outcome {
         }
         lines.push((one, unit));
     }
-    let ui = &context.ui;
-    if matches!(ui.output, Output::Json | Output::Yaml) {
-        let addons: Vec<Value> = lines
+    context.report(&AddonStatus { cluster: &connection.name, addons: &lines }, exit, started);
+    Ok(exit)
+}
+
+/// How installed addons do.
+struct AddonStatus<'a> {
+    cluster: &'a str,
+    addons: &'a [(&'a InstalledChart, &'a UnitStatus)],
+}
+
+impl Report for AddonStatus<'_> {
+    const KIND: &'static str = "AddonStatus";
+
+    fn data(&self) -> Value {
+        let addons: Vec<Value> = self
+            .addons
             .iter()
             .map(|(one, unit)| json!({"installed": one, "workloads": unit.workloads, "problems": unit.problems}))
             .collect();
-        let data = json!({"cluster": connection.name, "addons": addons});
-        ui.document(&report::envelope("AddonStatus", exit, data, started));
-        return Ok(exit);
+        json!({"cluster": self.cluster, "addons": addons})
     }
-    if lines.is_empty() {
-        ui.line(&format!("no addon is installed on {}", connection.name));
-    }
-    for (one, unit) in lines {
-        let state = if unit.problems.is_empty() { one.status.as_str() } else { "not healthy" };
-        let style = if state == "deployed" { Style::Healthy } else { Style::Degraded };
-        let name = ui.out_style(Style::Strong, &one.chart);
-        ui.line(&format!("{name} {} in {}   {}", one.version, one.namespace, ui.out_style(style, state)));
-        for workload in &unit.workloads {
-            ui.line(
-                format!("  {}/{:<40} {} {}", workload.kind, workload.name, workload.ready, workload.message).trim_end(),
-            );
+
+    fn text(&self, ui: &Ui) {
+        if self.addons.is_empty() {
+            ui.line(&format!("no addon is installed on {}", self.cluster));
         }
-        for problem in &unit.problems {
-            ui.line(&format!("  ! {}/{}: {}", problem.object.gvk.kind, problem.object.name, problem.message));
+        for (one, unit) in self.addons {
+            let state = if unit.problems.is_empty() { one.status.as_str() } else { "not healthy" };
+            let style = if state == "deployed" { Style::Healthy } else { Style::Degraded };
+            let name = ui.out_style(Style::Strong, &one.chart);
+            ui.line(&format!("{name} {} in {}   {}", one.version, one.namespace, ui.out_style(style, state)));
+            for workload in &unit.workloads {
+                let line = format!("  {}/{:<40} {} {}", workload.kind, workload.name, workload.ready, workload.message);
+                ui.line(line.trim_end());
+            }
+            for problem in &unit.problems {
+                ui.line(&format!("  ! {}/{}: {}", problem.object.gvk.kind, problem.object.name, problem.message));
+            }
         }
     }
-    Ok(exit)
 }

@@ -5,14 +5,14 @@ use std::time::Instant;
 use clap::Args;
 use landfall_host::Failure;
 use landfall_machine::{K3d, Made};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::OutputArgs;
 use crate::commands::own_cluster::interrupted;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::report;
-use crate::ui::Output;
+use crate::report::Report;
+use crate::ui::{Output, Ui};
 use crate::verb::Verb;
 
 /// What makes clusters.
@@ -67,23 +67,35 @@ async fn run(context: &Context, args: ClusterCreateArgs) -> Outcome {
         made = k3d.create(&args.name) => made.map_err(Failure::from)?,
         () = context.host.stop.cancelled() => return Err(interrupted(&args.name)),
     };
-    let name = K3d::context_of(&args.name);
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let data = json!({"name": args.name, "context": name, "driver": "k3d", "outcome": word(made)});
-            ui.document(&report::envelope("Cluster", Exit::Done, data, started));
-        }
-        Output::Name => ui.line(&name),
-        Output::Table => {
-            ui.line(&format!("cluster {} {}; its context is {name}", args.name, word(made)));
-            ui.line(&format!(
-                "http://localhost:{} and https://localhost:{} lead to its load balancer",
-                args.http_port, args.https_port
-            ));
-        }
-    }
+    context.report(&Created { name: &args.name, made, ports: (args.http_port, args.https_port) }, Exit::Done, started);
     Ok(Exit::Done)
+}
+
+/// A cluster of this machine.
+struct Created<'a> {
+    name: &'a str,
+    made: Made,
+    /// Those that lead to its ports 80 and 443.
+    ports: (u16, u16),
+}
+
+impl Report for Created<'_> {
+    const KIND: &'static str = "Cluster";
+
+    fn data(&self) -> Value {
+        let (context, outcome) = (K3d::context_of(self.name), word(self.made));
+        json!({"name": self.name, "context": context, "driver": "k3d", "outcome": outcome})
+    }
+
+    fn text(&self, ui: &Ui) {
+        ui.line(&format!("cluster {} {}; its context is {}", self.name, word(self.made), K3d::context_of(self.name)));
+        let (http, https) = self.ports;
+        ui.line(&format!("http://localhost:{http} and https://localhost:{https} lead to its load balancer"));
+    }
+
+    fn names(&self, ui: &Ui) {
+        ui.line(&K3d::context_of(self.name));
+    }
 }
 
 fn word(made: Made) -> &'static str {

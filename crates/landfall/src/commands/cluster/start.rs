@@ -1,18 +1,20 @@
 //! `landfall cluster start`: leaves the embedded cluster running.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{self as host, Failure, Hosting};
+use landfall_host::{self as host, Endpoint, Failure, Hosting};
 use landfall_project::EnvironmentName;
+use serde_json::{Value, json};
 
 use super::operator;
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::report;
-use crate::ui::Output;
+use crate::report::Report;
+use crate::ui::{Output, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `cluster start`.
@@ -75,21 +77,34 @@ async fn run(context: &Context, args: ClusterStartArgs) -> Outcome {
         connection.close().await;
         off?;
     }
-    let ui = &context.ui;
-    if matches!(ui.output, Output::Json | Output::Yaml) {
-        let data = serde_json::to_value(&endpoint).unwrap_or_default();
-        ui.document(&report::envelope("Endpoint", Exit::Done, data, started));
-        return Ok(Exit::Done);
-    }
-    let how = if was_running { "runs already" } else { "started" };
-    ui.line(&format!("the embedded cluster {how}: {} (pid {})", endpoint.server, endpoint.pid));
-    if let Some(http) = endpoint.http {
-        ui.line(&format!(
-            "ingress: http://{http}{}",
-            endpoint.https.map(|it| format!(", https://{it}")).unwrap_or_default()
-        ));
-    }
-    ui.line(&format!("kubectl --kubeconfig {} get nodes", landfall_host::shell_word(&state.file("kubeconfig"))));
-    ui.line("landfall cluster stop ends it");
+    let kubeconfig = state.file("kubeconfig");
+    context.report(&Started { endpoint: &endpoint, was_running, kubeconfig: &kubeconfig }, Exit::Done, started);
     Ok(Exit::Done)
+}
+
+/// A server that stays.
+struct Started<'a> {
+    endpoint: &'a Endpoint,
+    was_running: bool,
+    kubeconfig: &'a Path,
+}
+
+impl Report for Started<'_> {
+    const KIND: &'static str = "Endpoint";
+
+    fn data(&self) -> Value {
+        json!(self.endpoint)
+    }
+
+    fn text(&self, ui: &Ui) {
+        let Endpoint { server, pid, http, https, .. } = self.endpoint;
+        let how = if self.was_running { "runs already" } else { "started" };
+        ui.line(&format!("the embedded cluster {how}: {server} (pid {pid})"));
+        if let Some(http) = http {
+            let https = https.map(|it| format!(", https://{it}")).unwrap_or_default();
+            ui.line(&format!("ingress: http://{http}{https}"));
+        }
+        ui.line(&format!("kubectl --kubeconfig {} get nodes", landfall_host::shell_word(self.kubeconfig)));
+        ui.line("landfall cluster stop ends it");
+    }
 }

@@ -3,15 +3,16 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use landfall_host::Hosting;
-use serde_json::json;
+use landfall_drydock::SimulatedOperator;
+use landfall_host::{Endpoint, Hosting};
+use serde_json::{Value, json};
 
 use super::operator;
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::report;
-use crate::ui::Output;
+use crate::report::Report;
+use crate::ui::{Output, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `cluster status`.
@@ -27,13 +28,12 @@ impl Verb for ClusterStatusArgs {
     }
 
     async fn run(self, context: &Context) -> Outcome {
-        run(context, self).await
+        run(context).await
     }
 }
 
-async fn run(context: &Context, args: ClusterStatusArgs) -> Outcome {
+async fn run(context: &Context) -> Outcome {
     let started = Instant::now();
-    let _ = args.output;
     let state = context.host.state_here()?;
     let running = state.is_open();
     let endpoint = if running { state.wait_for_endpoint(Duration::from_secs(2)) } else { None };
@@ -46,20 +46,37 @@ async fn run(context: &Context, args: ClusterStatusArgs) -> Outcome {
         }
         None => None,
     };
-    let ui = &context.ui;
-    if matches!(ui.output, Output::Json | Output::Yaml) {
-        let data = json!({"running": running, "endpoint": endpoint, "operators": operators});
-        ui.document(&report::envelope("ClusterStatus", Exit::Done, data, started));
-        return Ok(Exit::Done);
-    }
-    match endpoint {
-        Some(endpoint) => ui.line(&format!("running at {} (pid {})", endpoint.server, endpoint.pid)),
-        None if state.file("cluster.db").exists() => ui.line("not running; its state is kept"),
-        None => ui.line("not running; there is no state"),
-    }
-    if let Some(operators) = operators {
-        ui.line("");
-        ui.table(&operator::table(&operators));
-    }
+    let kept = state.file("cluster.db").exists();
+    let report = ClusterStatus { running, endpoint: endpoint.as_ref(), operators: operators.as_deref(), kept };
+    context.report(&report, Exit::Done, started);
     Ok(Exit::Done)
+}
+
+/// Whether the embedded cluster runs, and what is simulated on it.
+struct ClusterStatus<'a> {
+    running: bool,
+    endpoint: Option<&'a Endpoint>,
+    operators: Option<&'a [SimulatedOperator]>,
+    /// Its state is there.
+    kept: bool,
+}
+
+impl Report for ClusterStatus<'_> {
+    const KIND: &'static str = "ClusterStatus";
+
+    fn data(&self) -> Value {
+        json!({"running": self.running, "endpoint": self.endpoint, "operators": self.operators})
+    }
+
+    fn text(&self, ui: &Ui) {
+        match self.endpoint {
+            Some(endpoint) => ui.line(&format!("running at {} (pid {})", endpoint.server, endpoint.pid)),
+            None if self.kept => ui.line("not running; its state is kept"),
+            None => ui.line("not running; there is no state"),
+        }
+        if let Some(operators) = self.operators {
+            ui.line("");
+            ui.table(&operator::table(operators));
+        }
+    }
 }

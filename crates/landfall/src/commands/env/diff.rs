@@ -6,16 +6,16 @@ use clap::Args;
 use landfall_host::Failure;
 use landfall_object::diff::Brief;
 use landfall_project::EnvironmentName;
-use landfall_rehearse::{Conditions, Side, differences};
+use landfall_rehearse::{Conditions, Difference, Side, differences};
 use landfall_rules::DesiredUnit;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::looked;
-use crate::report;
-use crate::ui::Output;
+use crate::report::Report;
+use crate::ui::{Output, Ui};
 use crate::verb::{Verb, Waits};
 
 /// Arguments of `env diff`.
@@ -60,29 +60,42 @@ fn run(context: &Context, args: &EnvDiffArgs) -> Outcome {
     let (first, second) = (render(&args.first)?, render(&args.second)?);
     let found = differences(&first, &second);
     let exit = if args.exit_code && !found.is_empty() { Exit::Differs } else { Exit::Done };
-    let ui = &context.ui;
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let data = json!({"first": args.first, "second": args.second, "objects": found});
-            ui.document(&report::envelope("EnvironmentDiff", exit, data, started));
-        }
-        Output::Name => found.iter().for_each(|it| ui.line(&it.object)),
-        Output::Table => {
-            for it in &found {
-                let what = match it.what {
-                    Side::OnlyFirst => format!("only in {}", args.first),
-                    Side::OnlySecond => format!("only in {}", args.second),
-                    Side::Differs => String::new(),
-                };
-                ui.line(format!("{} {what}", it.object).trim_end());
-                for field in &it.fields {
-                    let Brief { line, from, to } = Brief::of(field.first.as_ref(), field.second.as_ref(), 80);
-                    let line = line.map(|line| format!(" line {line}")).unwrap_or_default();
-                    ui.line(&format!("  {}{line}: {from} | {to}", field.path));
-                }
-            }
-            ui.status(&format!("{} objects differ between {} and {}", found.len(), args.first, args.second));
-        }
-    }
+    context.report(&EnvironmentDiff { first: &args.first, second: &args.second, objects: &found }, exit, started);
     Ok(exit)
+}
+
+/// What differs between two environments.
+struct EnvironmentDiff<'a> {
+    first: &'a EnvironmentName,
+    second: &'a EnvironmentName,
+    objects: &'a [Difference],
+}
+
+impl Report for EnvironmentDiff<'_> {
+    const KIND: &'static str = "EnvironmentDiff";
+
+    fn data(&self) -> Value {
+        json!({"first": self.first, "second": self.second, "objects": self.objects})
+    }
+
+    fn text(&self, ui: &Ui) {
+        for it in self.objects {
+            let what = match it.what {
+                Side::OnlyFirst => format!("only in {}", self.first),
+                Side::OnlySecond => format!("only in {}", self.second),
+                Side::Differs => String::new(),
+            };
+            ui.line(format!("{} {what}", it.object).trim_end());
+            for field in &it.fields {
+                let Brief { line, from, to } = Brief::of(field.first.as_ref(), field.second.as_ref(), 80);
+                let line = line.map(|line| format!(" line {line}")).unwrap_or_default();
+                ui.line(&format!("  {}{line}: {from} | {to}", field.path));
+            }
+        }
+        ui.status(&format!("{} objects differ between {} and {}", self.objects.len(), self.first, self.second));
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.objects.iter().for_each(|it| ui.line(&it.object));
+    }
 }

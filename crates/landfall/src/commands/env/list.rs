@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::report;
-use crate::ui::{Output, Table};
+use crate::report::Report;
+use crate::ui::{Output, Table, Ui};
 use crate::verb::{Verb, Waits};
 
 /// Arguments of `env list`.
@@ -48,34 +48,43 @@ fn run(context: &Context) -> Outcome {
                 .help("give one with `landfall.yaml`; a bare chart needs none"),
         ));
     };
-    let ui = &context.ui;
-    let rows: Vec<(&String, Row)> =
-        file.system.environments.iter().map(|(name, environment)| (name, Row::of(environment))).collect();
-    match ui.output {
-        Output::Json | Output::Yaml => {
-            let data: Vec<Value> = rows.iter().map(|(name, row)| row.json(name)).collect();
-            ui.document(&report::envelope("Environments", Exit::Done, json!({"environments": data}), started));
-        }
-        Output::Name => rows.iter().for_each(|(name, _)| ui.line(name)),
-        Output::Table => {
-            let mut table =
-                Table::new(["ENVIRONMENT", "CLUSTER", "DELIVERS", "VALUES", "SYNC", "IMAGES", "BUILDS", "CHECKS"]);
-            for (name, row) in rows {
-                table.row([
-                    name.clone(),
-                    row.cluster,
-                    row.delivers.join(", "),
-                    row.values.join(", "),
-                    row.sync,
-                    row.images,
-                    row.builds.to_string(),
-                    row.checks.to_string(),
-                ]);
-            }
-            ui.table(&table);
-        }
-    }
+    let rows = file.system.environments.iter().map(|(name, environment)| (name.as_str(), Row::of(environment)));
+    context.report(&Environments(rows.collect()), Exit::Done, started);
     Ok(Exit::Done)
+}
+
+/// The environments by name.
+struct Environments<'a>(Vec<(&'a str, Row)>);
+
+impl Report for Environments<'_> {
+    const KIND: &'static str = "Environments";
+
+    fn data(&self) -> Value {
+        let environments: Vec<Value> = self.0.iter().map(|(name, row)| row.json(name)).collect();
+        json!({"environments": environments})
+    }
+
+    fn text(&self, ui: &Ui) {
+        let mut table =
+            Table::new(["ENVIRONMENT", "CLUSTER", "DELIVERS", "VALUES", "SYNC", "IMAGES", "BUILDS", "CHECKS"]);
+        for (name, row) in &self.0 {
+            table.row([
+                (*name).to_owned(),
+                row.cluster.clone(),
+                row.delivers.join(", "),
+                row.values.join(", "),
+                row.sync.clone(),
+                row.images.clone(),
+                row.builds.to_string(),
+                row.checks.to_string(),
+            ]);
+        }
+        ui.table(&table);
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.0.iter().for_each(|(name, _)| ui.line(name));
+    }
 }
 
 /// An environment in a line.
