@@ -68,7 +68,7 @@ impl Session {
                 failure: None,
                 notes: String::new(),
             };
-            self.carry_out_in(&prepared, &mut summary, namespace).await;
+            self.carry_out(&prepared, &mut summary).await;
             removal.units.push(summary);
         }
         Ok(removal)
@@ -132,7 +132,7 @@ impl Session {
             failure: None,
             notes: String::new(),
         };
-        self.carry_out_in(&prepared, &mut summary, namespace).await;
+        self.carry_out(&prepared, &mut summary).await;
         Ok(summary)
     }
 }

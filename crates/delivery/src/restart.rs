@@ -130,21 +130,21 @@ impl Session {
             phases: vec![DesiredPhase { name: kind.to_owned(), runs: PhaseRuns::OnSuccess, items }],
             timeout: landfall_engine::DEFAULT_GOING,
         };
-        let (conductor, forward) = self.conductor(&unit.name);
+        let plan = match plan(&desired, live) {
+            Ok(plan) => plan,
+            Err(error) => {
+                summary.broken_off(error.diagnose());
+                return false;
+            }
+        };
         // One left open belongs to a process that is dead: nobody else delivers here, and its steps come again.
-        if let Err(error) = conductor.abandon(&desired.target).await {
-            summary.outcome = Outcome::Failed;
-            summary.diagnostics.push(error.diagnose());
-            return false;
-        }
-        let result = match plan(&desired, live) {
-            Ok(plan) => conductor.run(&Unrecorded, &plan).await.map(|report| (plan, report)),
+        let abandoned = self.trying().abandon(&desired.target).await;
+        let result = match abandoned {
+            Ok(()) => self.conduct(&unit.name, &Unrecorded, &plan).await,
             Err(error) => Err(error),
         };
-        drop(conductor);
-        let _ended = forward.await;
         match result {
-            Ok((plan, report)) => {
+            Ok(report) => {
                 let mut done = changes(&plan, Some(&report));
                 for change in &mut done {
                     change.action = kind.to_owned();
@@ -156,9 +156,7 @@ impl Session {
                         true
                     }
                     Some(failure) => {
-                        summary.outcome = Outcome::Failed;
-                        summary.diagnostics.push(failure.diagnose());
-                        summary.failure = self.failure_report(&unit.namespace, failure.evidence.clone()).await;
+                        self.tell_failure(summary, failure, failure.diagnose()).await;
                         false
                     }
                 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_engine::{Clock, Conductor, Event, NoProbe, Probe, Recovery};
+use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery};
 use landfall_object::{Gvk, Object};
 use landfall_release::{Record, Releases, Status};
 use landfall_store::Store;
@@ -126,19 +126,43 @@ impl Session {
         Releases::new(self.cluster.clone(), namespace, Arc::clone(&self.clock))
     }
 
-    /// A conductor whose events are told on under a unit's name, and the end of the telling: when the conductor is dropped.
-    pub(crate) fn conductor(&self, unit: &str) -> (Conductor, tokio::task::JoinHandle<()>) {
-        let (events, forward) = self.engine_events(unit);
-        (self.conductor_telling(events), forward)
+    /// Carries an operation out; what happens is told on under a unit's name.
+    pub(crate) async fn conduct<D: Door>(
+        &self,
+        unit: &str,
+        door: &D,
+        operation: &D::Operation,
+    ) -> Result<D::Ended, D::Error> {
+        let (events, told) = self.engine_events(unit);
+        let conductor = self.conductor(events);
+        let ended = conductor.run(door, operation).await;
+        drop(conductor);
+        let _all_told = told.await;
+        ended
     }
 
-    /// A conductor of plans that are tried: it tells of no step, because it carries none out.
+    /// Brings to an end what an earlier process left open on a target of a door's; told on as in [`Session::conduct`].
+    pub(crate) async fn bring_to_end<D: Door>(
+        &self,
+        unit: &str,
+        door: &D,
+        target: &D::Target,
+    ) -> Result<Recovery<D::Ended, D::Repaired>, D::Error> {
+        let (events, told) = self.engine_events(unit);
+        let conductor = self.conductor(events);
+        let recovery = conductor.recover(door, target, Duration::ZERO).await;
+        drop(conductor);
+        let _all_told = told.await;
+        recovery
+    }
+
+    /// A conductor that tells of no step, because it carries none out: plans are tried, open operations abandoned.
     pub(crate) fn trying(&self) -> Conductor {
         let (events, _unheard) = channel(1);
-        self.conductor_telling(events)
+        self.conductor(events)
     }
 
-    fn conductor_telling(&self, events: Sender<Event>) -> Conductor {
+    fn conductor(&self, events: Sender<Event>) -> Conductor {
         let clock = Arc::clone(&self.clock);
         Conductor {
             cluster: self.cluster.clone(),
@@ -170,10 +194,7 @@ impl Session {
 
     /// Brings to an end what an earlier process left open on a release.
     pub(crate) async fn recover(&self, releases: &Releases, unit: &str, release: &str) -> Result<(), Vec<Diagnostic>> {
-        let (conductor, forward) = self.conductor(unit);
-        let recovery = conductor.recover(releases, release, Duration::ZERO).await;
-        drop(conductor);
-        let _ended = forward.await;
+        let recovery = self.bring_to_end(unit, releases, release).await;
         match recovery.map_err(|error| vec![error.diagnose()])? {
             Recovery::Clean => {}
             Recovery::Resumed(delivered) => {

@@ -1,7 +1,6 @@
 //! Applications delivered by Argo CD's rules.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use landfall_apps::{Applications, HealthWait, PreparedSync, Project, SyncRequest, SyncStatus, Target};
 use landfall_chart::RenderedUnit;
@@ -33,10 +32,7 @@ impl Session {
         unit: &Unit,
         bound: &BoundApplication,
     ) -> Result<(), Vec<Diagnostic>> {
-        let (conductor, forward) = self.conductor(&unit.name);
-        let recovered = conductor.recover(&self.applications(), &bound.application, Duration::ZERO).await;
-        drop(conductor);
-        let _ended = forward.await;
+        let recovered = self.bring_to_end(&unit.name, &self.applications(), &bound.application).await;
         if let Recovery::Resumed(_) = recovered.map_err(|error| vec![error.diagnose()])? {
             self.tell(Progress::Note(Diagnostic::new(
                 landfall_diag::Severity::Info,
@@ -138,20 +134,12 @@ impl Session {
     }
 
     async fn run_sync(&self, prepared: &PreparedSync, summary: &mut UnitSummary) {
-        let (conductor, forward) = self.conductor(&summary.name);
-        let result = conductor.run(&self.applications(), prepared).await;
-        drop(conductor);
-        let _ended = forward.await;
-        match result {
+        match self.conduct(&summary.name, &self.applications(), prepared).await {
             Ok(synced) => {
                 summary.changes.extend(changes(&prepared.plan, Some(&synced.report)));
                 match &synced.report.failure {
                     None => summary.outcome = Outcome::Delivered,
-                    Some(failure) => {
-                        summary.outcome = Outcome::Failed;
-                        summary.diagnostics.push(failure.diagnose());
-                        summary.failure = self.failure_report(&summary.namespace, failure.evidence.clone()).await;
-                    }
+                    Some(failure) => self.tell_failure(summary, failure, failure.diagnose()).await,
                 }
             }
             Err(error) => summary.broken_off(error.diagnose()),

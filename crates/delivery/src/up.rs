@@ -417,7 +417,7 @@ impl Session {
         };
         let before = self.templates(one, &options.services).await;
         if acts {
-            self.carry_out(&prepared, &mut summary, unit).await;
+            self.carry_out(&prepared, &mut summary).await;
         } else if options.wait {
             self.wait_for_health(unit, &prepared.live, options, &mut summary).await;
         }

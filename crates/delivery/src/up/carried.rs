@@ -1,6 +1,8 @@
 //! A release's operation carried out, and told of a unit.
 
-use landfall_diag::Diagnose;
+use landfall_cluster::Evidence;
+use landfall_diag::{Diagnose, Diagnostic};
+use landfall_engine::Failure;
 use landfall_release::Prepared;
 
 use super::UpOptions;
@@ -10,17 +12,9 @@ use crate::summary::{FailureReport, Outcome, UnitSummary, changes};
 use crate::unit::Unit;
 
 impl Session {
-    pub(crate) async fn carry_out(&self, prepared: &Prepared, summary: &mut UnitSummary, unit: &Unit) {
-        self.carry_out_in(prepared, summary, &unit.namespace).await;
-    }
-
-    pub(crate) async fn carry_out_in(&self, prepared: &Prepared, summary: &mut UnitSummary, namespace: &str) {
-        let releases = self.releases(namespace);
-        let (conductor, forward) = self.conductor(&summary.name);
-        let result = conductor.run(&releases, prepared).await;
-        drop(conductor);
-        let _ended = forward.await;
-        match result {
+    /// Carries an operation on a unit's release out.
+    pub(crate) async fn carry_out(&self, prepared: &Prepared, summary: &mut UnitSummary) {
+        match self.conduct(&summary.name, &self.releases(&summary.namespace), prepared).await {
             Ok(delivered) => {
                 summary.revision = delivered.record.version;
                 summary.changes.extend(changes(&prepared.plan, Some(&delivered.report)));
@@ -37,8 +31,7 @@ impl Session {
                     if delivered.undone.is_some() {
                         diagnostic = diagnostic.note("the last good revision was put back");
                     }
-                    summary.diagnostics.push(diagnostic);
-                    summary.failure = self.failure_report(namespace, failure.evidence.clone()).await;
+                    self.tell_failure(summary, failure, diagnostic).await;
                 }
             }
             Err(error) => {
@@ -48,11 +41,14 @@ impl Session {
         }
     }
 
-    pub(crate) async fn failure_report(
-        &self,
-        namespace: &str,
-        evidence: Vec<landfall_cluster::Evidence>,
-    ) -> Option<FailureReport> {
+    /// Tells of a unit that its operation failed, with what could be seen of it.
+    pub(crate) async fn tell_failure(&self, summary: &mut UnitSummary, failure: &Failure, diagnostic: Diagnostic) {
+        summary.outcome = Outcome::Failed;
+        summary.diagnostics.push(diagnostic);
+        summary.failure = self.failure_report(&summary.namespace, failure.evidence.clone()).await;
+    }
+
+    async fn failure_report(&self, namespace: &str, evidence: Vec<Evidence>) -> Option<FailureReport> {
         let pods = pods::pods(&self.cluster, namespace).await.ok()?;
         let events = pods::events(&self.cluster, namespace).await.ok()?;
         Some(FailureReport { evidence, pods, events })
@@ -65,7 +61,7 @@ impl Session {
             Ok(prepared) if prepared.plan.steps().next().is_none() => {}
             Ok(prepared) => {
                 let outcome = summary.outcome;
-                self.carry_out(&prepared, summary, unit).await;
+                self.carry_out(&prepared, summary).await;
                 if summary.outcome == Outcome::Delivered {
                     summary.outcome = outcome;
                 }
