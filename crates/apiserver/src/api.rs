@@ -2,11 +2,13 @@
 
 mod accept;
 mod answer;
+mod arrival;
 mod body;
 mod collection;
 mod create;
 mod delete;
 mod dispatch;
+mod door;
 mod duplicates;
 mod eviction;
 mod get;
@@ -25,6 +27,7 @@ mod reviews;
 mod scale;
 mod service;
 mod streams;
+mod target;
 mod token;
 mod update;
 mod view;

@@ -16,6 +16,7 @@ mod limits;
 mod metadata;
 mod names;
 mod network;
+mod paths;
 mod pod;
 mod policy;
 mod schedule;

@@ -13,9 +13,11 @@ mod create;
 mod delete;
 mod import;
 mod ownership;
+mod part;
 mod read;
 mod ring;
 mod stored;
+mod tracking;
 mod update;
 
 use std::collections::{BTreeMap, HashMap};
@@ -29,13 +31,14 @@ use crate::randomness::Randomness;
 use crate::resource::{Registry, Resource};
 use crate::status::Status;
 
-pub(crate) use create::{Create, Tracking, settle_namespace};
+pub(crate) use create::{Create, settle_namespace};
 pub(crate) use delete::Deleted;
 pub use delete::{DeleteOptions, Propagation};
+pub use part::Part;
 pub(crate) use ring::Past;
 pub use ring::{Change, Event};
 pub use stored::Stored;
-pub use update::Part;
+pub(crate) use tracking::Tracking;
 pub(crate) use update::{Update, VersionRule};
 
 /// Objects of one resource, by `namespace/name`, or by name where there is no namespace.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::chart::Chart;
-use crate::manifest::Dialect;
+use crate::dialect::Dialect;
 
 /// A Kubernetes version as `.Capabilities.KubeVersion` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

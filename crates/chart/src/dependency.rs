@@ -5,8 +5,8 @@ use landfall_gotemplate::{Map, Value};
 use landfall_sprig::{Constraint, Version};
 
 use crate::chart::Chart;
+use crate::dialect::Dialect;
 use crate::error::Mismatch;
-use crate::manifest::Dialect;
 use crate::metadata::Dependency;
 use crate::values::coalesce::{Nulls, coalesce_values, deep_copy_map, tables};
 use crate::warning::Warnings;

@@ -18,7 +18,8 @@ use crate::chart::File;
 use crate::decode::DecodeError;
 use crate::ignore::IgnoreProblem;
 use crate::metadata::InvalidMetadata;
-use crate::values::{SetFlag, Setting};
+use crate::set_flag::SetFlag;
+use crate::values::Setting;
 
 /// Why a chart cannot be loaded, rendered or packed.
 ///
@@ -95,19 +96,19 @@ pub enum ChartError {
         spent: Spent,
     },
     /// A template printed more documents than are taken (our own limit).
-    #[error("{path} prints more than {} documents", crate::manifest::MAX_DOCUMENTS)]
+    #[error("{path} prints more than {} documents", crate::limits::MAX_DOCUMENTS)]
     Documents {
         /// The template.
         path: String,
     },
     /// Templates printed more than is taken (our own limit).
-    #[error("what the templates print has {size} bytes; at most {} are taken", crate::render::MAX_RENDERED)]
+    #[error("what the templates print has {size} bytes; at most {} are taken", crate::limits::MAX_RENDERED)]
     RenderedSize {
         /// How much it is, in bytes.
         size: usize,
     },
     /// A values file too large to be read.
-    #[error("values file {name} is larger than the maximum size {}", crate::values::MAX_VALUES_SIZE)]
+    #[error("values file {name} is larger than the maximum size {}", crate::limits::MAX_VALUES_SIZE)]
     ValuesSize {
         /// The file.
         name: String,

@@ -4,8 +4,8 @@ use landfall_diag::Place;
 use landfall_gotemplate::{ExecError, Frame, Map};
 
 use crate::chart::Chart;
+use crate::dialect::Dialect;
 use crate::error::{ChartError, Evidence};
-use crate::manifest::Dialect;
 use crate::provenance::Provenance;
 use crate::values::{Origins, Setting, ValueLayers, read_values_traced};
 

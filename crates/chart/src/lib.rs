@@ -20,10 +20,12 @@ mod capabilities;
 mod chart;
 mod decode;
 mod dependency;
+mod dialect;
 mod error;
 mod evidence;
 mod functions;
 mod ignore;
+mod limits;
 mod lint;
 mod lock;
 mod manifest;
@@ -37,6 +39,7 @@ mod provenance;
 mod record;
 mod render;
 mod schema;
+mod set_flag;
 mod tree;
 mod unit;
 mod values;
@@ -48,13 +51,15 @@ pub use capabilities::{Capabilities, HelmVersion, KUBE_CLIENT, KubeVersion, Kube
 pub use chart::{Chart, Crd, File};
 pub use decode::DecodeError;
 pub use dependency::{is_compatible, is_constraint, is_strict_version};
+pub use dialect::Dialect;
 pub use error::{Broken, ChartError, DocumentStep, Evidence, Mismatch, Problem, Reading, SchemaViolation};
 pub use functions::Lookup;
 pub use ignore::{IGNORE_FILE, Ignore, IgnoreError, IgnoreProblem, PathKind};
 pub use landfall_gotemplate::{Map as Values, Origin, Value};
+pub use limits::{MAX_DOCUMENTS, MAX_RENDERED, MAX_VALUES_SIZE};
 pub use lint::{Lint, LintOptions, LintTolerance, lint, lint_line};
 pub use lock::{Lock, digest, digest_v2};
-pub use manifest::{Dialect, Head, Hook, HookEvent, MAX_DOCUMENTS, Manifest};
+pub use manifest::{Head, Hook, HookEvent, Manifest};
 pub use metadata::{API_VERSION_V1, API_VERSION_V2, Dependency, InvalidMetadata, Maintainer, Metadata};
 pub use meter::{MAX_HEADERS, Meter, Metered};
 pub use order::KindOrder;
@@ -63,14 +68,14 @@ pub use pattern::{BadPattern, Glob, path_match};
 pub use provenance::{Decision, Field, FieldOrigin, Provenance, Reason};
 pub use record::values_to_json;
 pub use render::{
-    HookChoice, MAX_RENDERED, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck,
-    TemplateOptions, Tracing, check_release_name, release_name, render, render_values, render_warning,
+    HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, TemplateOptions,
+    Tracing, check_release_name, release_name, render, render_values, render_warning,
 };
 pub use schema::SchemaDocuments;
+pub use set_flag::SetFlag;
 pub use tree::{Bytes, MAX_CHART_SIZE, MAX_FILE_SIZE, Tree, TreeError, walk_order};
 pub use unit::{Part, RenderedObject, RenderedUnit, path_steps};
 pub use values::{
-    MAX_VALUES_SIZE, Origins, SetFlag, Setting, Source, ValueLayers, ValuesHistory, recorded_values, values_from_json,
-    values_over,
+    Origins, Setting, Source, ValueLayers, ValuesHistory, recorded_values, values_from_json, values_over,
 };
 pub use warning::{Warning, Warnings};

@@ -10,7 +10,7 @@ use landfall_gotemplate::Map;
 
 use crate::capabilities::{Capabilities, KubeVersion};
 use crate::chart::Chart;
-use crate::manifest::Dialect;
+use crate::dialect::Dialect;
 use crate::render::{Operation, ReleaseInfo, RenderOptions, SchemaCheck};
 use crate::schema::SchemaDocuments;
 use crate::tree::Tree;

@@ -5,22 +5,14 @@ mod split;
 
 use serde_json::Value as Json;
 
+use crate::dialect::Dialect;
 use crate::error::{Broken, ChartError, Problem};
+use crate::limits::MAX_DOCUMENTS;
 use crate::order::KindOrder;
 use crate::warning::Warnings;
 
 pub use head::Head;
 pub(crate) use split::split_at;
-
-/// Which Helm is followed, byte for byte: how manifests are cut and ordered, what becomes of nulls, how errors are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub enum Dialect {
-    /// Helm 3 (and 4 before 4.2): documents are trimmed on both sides.
-    #[default]
-    V3,
-    /// Helm 4.2 and later: documents keep their trailing newlines; two more kinds have an order.
-    V4,
-}
 
 /// An object, as text and as data, with the template it comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,9 +150,6 @@ pub(crate) fn sort_manifests(
     sorted.hooks.sort_by_cached_key(|it| KindOrder::Install.place(&it.manifest.head.kind, dialect));
     Ok(sorted)
 }
-
-/// Most documents that one template prints.
-pub const MAX_DOCUMENTS: usize = 20_000;
 
 /// The documents of one rendered file; none of a partial or blank one.
 pub(crate) fn documents(path: &str, content: &str, dialect: Dialect) -> Result<Vec<Manifest>, ChartError> {

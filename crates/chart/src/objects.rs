@@ -13,7 +13,7 @@ use landfall_gotemplate::{
 use crate::capabilities::{Capabilities, HELM_4, HelmVersion, KUBE_CLIENT};
 use crate::chart::{Chart, File};
 use crate::dependency::{path_value, table_at};
-use crate::manifest::Dialect;
+use crate::dialect::Dialect;
 use crate::metadata::Metadata;
 use crate::pattern::Glob;
 use crate::values::built_in;

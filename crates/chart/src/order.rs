@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::manifest::Dialect;
+use crate::dialect::Dialect;
 
 /// Kinds in the order of installation; Helm 4 appends two.
 const INSTALL: [&str; 38] = [

@@ -11,9 +11,10 @@ use landfall_gotemplate::{Func, FuncError, Limits, Map, Type};
 use crate::capabilities::Capabilities;
 use crate::chart::{Chart, Crd};
 use crate::dependency;
+use crate::dialect::Dialect;
 use crate::error::{ChartError, Mismatch, in_dependencies, in_helm4s_words};
 use crate::functions::Lookup;
-use crate::manifest::{Dialect, Hook, Manifest, sort_manifests};
+use crate::manifest::{Hook, Manifest, sort_manifests};
 use crate::provenance::Provenance;
 use crate::schema::{self, SchemaDocuments};
 use crate::values::coalesce::{Nulls, coalesce_values};
@@ -22,9 +23,6 @@ use crate::warning::{Warning, Warnings};
 
 pub(crate) use execute::{Files, RenderedFile, Strictness, execute, execute_with};
 pub use output::{HookChoice, OutputFile, TemplateOptions};
-
-/// Most bytes that all templates of a chart print together.
-pub const MAX_RENDERED: usize = 32 * 1024 * 1024;
 
 /// The name of the file whose text is shown after an installation.
 const NOTES: &str = "NOTES.txt";

@@ -13,45 +13,15 @@ use std::sync::Arc;
 
 use landfall_gotemplate::{Map, Origin, Value};
 
+use crate::dialect::Dialect;
 use crate::error::ChartError;
-use crate::manifest::Dialect;
+use crate::set_flag::SetFlag;
 
 pub use history::ValuesHistory;
 pub use origin::{Origins, Setting, Source};
 pub(crate) use origin::{built_in, built_in_name};
 pub(crate) use read::{count_of, read_all_documents, read_text, read_values, read_values_traced};
 pub use recorded::{recorded_values, values_from_json, values_over};
-
-/// Largest values file accepted, in bytes; Helm has no limit here.
-pub const MAX_VALUES_SIZE: usize = 20 * 1024 * 1024;
-
-/// Which flag of the `--set` family a line was given with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SetFlag {
-    /// `--set-json`
-    Json,
-    /// `--set`
-    Set,
-    /// `--set-string`
-    String,
-    /// `--set-file`
-    File,
-    /// `--set-literal`
-    Literal,
-}
-
-impl SetFlag {
-    /// The flag as it is typed.
-    pub fn name(self) -> &'static str {
-        match self {
-            SetFlag::Json => "--set-json",
-            SetFlag::Set => "--set",
-            SetFlag::String => "--set-string",
-            SetFlag::File => "--set-file",
-            SetFlag::Literal => "--set-literal",
-        }
-    }
-}
 
 /// What the user gave, in the order given; [`ValueLayers::merge`] applies Helm's precedence.
 #[derive(Debug, Clone, Default)]

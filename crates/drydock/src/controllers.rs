@@ -21,6 +21,7 @@ mod daemon_set;
 mod deployment;
 pub(crate) mod desk;
 mod endpoints;
+pub(crate) mod event_type;
 mod events;
 pub(crate) mod fields;
 mod garbage;
@@ -48,6 +49,7 @@ mod stateful_set;
 mod storage;
 pub(crate) mod usages;
 mod waiting;
+pub(crate) mod writers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -39,7 +39,6 @@ use crate::operators::standing::Operators;
 
 pub(crate) use answers::container_of_port;
 pub use image::ImageReference;
-pub(crate) use probe::port_number;
 pub(crate) use registration::register;
 
 /// What the kubelet remembers; all of it can be lost.

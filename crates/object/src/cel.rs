@@ -16,6 +16,7 @@ mod network;
 mod parse;
 mod text;
 mod tokens;
+mod trouble;
 mod value;
 
 use std::collections::BTreeMap;

@@ -14,6 +14,7 @@ pub mod cel;
 pub mod defaults;
 pub mod diff;
 mod field_error;
+mod go_print;
 mod gvk;
 pub mod health;
 mod key;

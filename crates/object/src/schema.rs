@@ -13,6 +13,7 @@ mod custom;
 mod decode;
 mod discovery;
 mod document;
+mod list_kind;
 mod node;
 mod structural;
 mod table;
@@ -21,8 +22,9 @@ mod time;
 pub use custom::DefinitionError;
 pub use decode::{DecodeError, Decoded};
 pub use discovery::{GroupVersion, Resource, Subresource};
+pub use list_kind::ListKind;
 pub(crate) use node::Origin;
-pub use node::{ListKind, Node, PatchStrategy, Structure};
+pub use node::{Node, PatchStrategy, Structure};
 pub(crate) use structural::Structural;
 pub(crate) use table::{Field, Shape, Table, Type};
 

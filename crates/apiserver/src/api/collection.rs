@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::delete::options;
-use super::dispatch::Target;
 use super::list::Selection;
+use super::target::Target;
 use super::{Call, list};
 use crate::plane::Plane;
 use crate::status::Status;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::body::{self, FieldValidation};
-use super::dispatch::Target;
+use super::target::Target;
 use super::{Call, get, view};
 use crate::plane::Plane;
 use crate::status::Status;

@@ -7,9 +7,10 @@ use http::{Method, Response};
 
 use super::accept::Encoding;
 use super::answer::{Answer, Body, full};
+use super::arrival::Arrival;
 use super::impersonation::{asks_for_another, impersonate};
 use super::path::{self, Path, ResourcePath};
-use super::service::Arrival;
+use super::target::Target;
 use super::{
     Call, collection, create, delete, eviction, get, groups, health, list, logs, patch, pod_parts, proxy, reviews,
     scale, streams, token, update, watch,
@@ -20,12 +21,6 @@ use crate::rbac::{self, Attributes};
 use crate::resource::Resource;
 use crate::status::Status;
 use crate::world::Part;
-
-/// A request for objects, with its resource found.
-pub(crate) struct Target<'a> {
-    pub(crate) resource: &'a Arc<Resource>,
-    pub(crate) path: &'a ResourcePath,
-}
 
 pub(crate) async fn dispatch(
     plane: &Arc<Plane>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::Answer;
-use super::dispatch::Target;
+use super::target::Target;
 use super::{Call, list, view};
 use crate::plane::Plane;
 use crate::status::Status;

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use serde_json::Value;
 
-use super::service::Door;
+use super::door::Door;
 use super::token::{INVALID, ISSUER};
 use crate::plane::Plane;
 use crate::status::Status;

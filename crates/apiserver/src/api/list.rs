@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Call;
 use super::accept::{Encoding, Form};
 use super::answer::Answer;
-use super::dispatch::Target;
+use super::target::Target;
 use super::view::{self, Include};
 use crate::plane::Plane;
 use crate::resource::{Registry, Resource};

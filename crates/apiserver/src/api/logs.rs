@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::Call;
 use super::answer::{Answer, Body};
-use super::dispatch::Target;
 use super::query::Query;
+use super::target::Target;
 use crate::containers::{Life, LogLine};
 use crate::plane::Plane;
 use crate::status::{FieldError, Status};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::body::{self, FieldValidation};
-use super::dispatch::Target;
+use super::target::Target;
 use super::{Call, duplicates, get, view};
 use crate::managers::{self, Apply};
 use crate::plane::Plane;

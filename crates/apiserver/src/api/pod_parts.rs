@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Call;
 use super::answer::Answer;
 use super::body::{self, FieldValidation};
-use super::dispatch::Target;
+use super::target::Target;
 use crate::clock::rfc3339;
 use crate::plane::Plane;
 use crate::status::{FieldError, Status};

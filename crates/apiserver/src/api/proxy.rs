@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 
 use super::Call;
 use super::answer::{Answer, Body};
-use super::dispatch::Target;
+use super::target::Target;
 use crate::containers::{Backend, Containers};
 use crate::plane::Plane;
 use crate::status::Status;

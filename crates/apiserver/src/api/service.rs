@@ -8,11 +8,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use hyper::upgrade::OnUpgrade;
 
 use super::accept::Accept;
 use super::answer::{Answer, Body};
+use super::arrival::Arrival;
 use super::body::Unread;
+use super::door::Door;
 use super::{Call, PeerCertificate, accept, dispatch, identity, query};
 use crate::lines::Line;
 use crate::plane::{Plane, Running};
@@ -27,15 +28,6 @@ pub struct Service {
     door: Door,
     peer: Option<Arc<PeerCertificate>>,
     line: Option<Arc<Line>>,
-}
-
-/// By which door requests come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
-    /// From this process: without credentials, the admin's.
-    InProcess,
-    /// From a socket.
-    Served,
 }
 
 impl Service {
@@ -120,26 +112,6 @@ impl Service {
             }
         }
         user
-    }
-}
-
-/// What comes with a request and is taken up once it is authorized.
-pub(crate) struct Arrival {
-    /// Its body; none once that is read.
-    pub(crate) unread: Option<Unread>,
-    /// What becomes of its connection.
-    pub(crate) upgrade: Option<OnUpgrade>,
-    /// That no answer can be written as the client takes it.
-    pub(crate) unacceptable: Option<Status>,
-}
-
-impl Arrival {
-    /// Gives up the body of a refused request. Who waits to be asked for it is not asked.
-    pub(crate) async fn forget(&mut self, headers: &HeaderMap) {
-        let waits = headers.contains_key(http::header::EXPECT) || self.upgrade.is_some();
-        if let Some(unread) = self.unread.take().filter(|_| !waits) {
-            unread.forget().await;
-        }
     }
 }
 

@@ -26,8 +26,8 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::Call;
 use super::answer::{Body, full};
-use super::dispatch::Target;
 use super::logs::container;
+use super::target::Target;
 use crate::places::Place;
 use crate::plane::Plane;
 use crate::status::Status;

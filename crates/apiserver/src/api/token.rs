@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Call;
 use super::answer::Answer;
 use super::body::{self, FieldValidation};
-use super::dispatch::Target;
+use super::target::Target;
 use crate::clock::rfc3339;
 use crate::managers;
 use crate::plane::Plane;

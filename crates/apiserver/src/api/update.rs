@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::body::{self, FieldValidation};
-use super::dispatch::Target;
+use super::target::Target;
 use super::{Call, get, view};
 use crate::plane::Plane;
 use crate::status::Status;

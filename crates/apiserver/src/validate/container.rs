@@ -340,7 +340,7 @@ fn mounts(errors: &mut Errors, container: &At<'_>, volumes: &[&str]) {
         for field in ["subPath", "subPathExpr"] {
             let sub = mount.get(field);
             if !sub.is_empty() {
-                super::volume::relative_path(errors, &At::new(sub.value, mounts.child(field)));
+                super::paths::relative_path(errors, &At::new(sub.value, mounts.child(field)));
             }
         }
         let expression = mount.get("subPathExpr");

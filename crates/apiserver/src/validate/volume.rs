@@ -3,7 +3,7 @@
 use landfall_object::{FieldError, Quantity};
 
 use super::at::{At, Errors};
-use super::{container, names};
+use super::{container, names, paths};
 
 const MODE: &str = "must be a number between 0 and 0777 (octal), both inclusive";
 
@@ -77,7 +77,7 @@ fn source(errors: &mut Errors, volume: &At<'_>) {
                 if path.is_empty() {
                     errors.required(path.path, "");
                 } else {
-                    no_backsteps(errors, &path);
+                    paths::no_backsteps(errors, &path);
                     let types = [
                         "",
                         "BlockDevice",
@@ -147,7 +147,7 @@ fn key_to_path(errors: &mut Errors, item: &At<'_>) {
     if item.get("path").is_empty() {
         errors.required(item.child("path"), "");
     }
-    local_path(errors, &item.get("path"));
+    paths::local_path(errors, &item.get("path"));
     mode(errors, &item.get("mode"));
 }
 
@@ -156,7 +156,7 @@ fn downward_file(errors: &mut Errors, file: &At<'_>) {
     if path.is_empty() {
         errors.required(path.path.clone(), "");
     }
-    local_path(errors, &path);
+    paths::local_path(errors, &path);
     container::downward_file(errors, file);
     mode(errors, &file.get("mode"));
 }
@@ -207,29 +207,5 @@ fn projected(errors: &mut Errors, source: &At<'_>) {
         if count > 1 {
             errors.forbidden(projection.path, "may not specify more than 1 volume type per source");
         }
-    }
-}
-
-fn no_backsteps(errors: &mut Errors, path: &At<'_>) {
-    if path.text().split('/').any(|part| part == "..") {
-        errors.invalid(path, "must not contain '..'");
-    }
-}
-
-/// A path that stays below where it starts.
-pub(super) fn relative_path(errors: &mut Errors, path: &At<'_>) {
-    if path.text().starts_with('/') {
-        errors.invalid(path, "must be a relative path");
-    }
-    no_backsteps(errors, path);
-}
-
-fn local_path(errors: &mut Errors, path: &At<'_>) {
-    if path.is_empty() {
-        return;
-    }
-    relative_path(errors, path);
-    if path.text().starts_with("..") && path.text() != ".." && !path.text().starts_with("../") {
-        errors.invalid(path, "must not start with '..'");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::commit::DEFINITIONS;
+use super::tracking::Tracking;
 use super::{Actor, Change, Effect, ObjectRef, Part, Stored, World};
 use crate::admission::{self, Operation, Review};
 use crate::clock::rfc3339;
@@ -27,14 +28,6 @@ pub(crate) struct Create<'a> {
     pub(crate) tracking: Tracking,
     /// Takes what the writer is told beside the answer, also when the write is refused.
     pub(crate) remarks: &'a Remarks,
-}
-
-/// How a write enters `managedFields`.
-pub(crate) enum Tracking {
-    /// As an update by the actor's manager.
-    Update,
-    /// They were set by the caller already (server-side apply).
-    Done,
 }
 
 impl World {

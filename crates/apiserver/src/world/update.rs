@@ -4,51 +4,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::create::{Tracking, settle_namespace};
+use super::create::settle_namespace;
+use super::part::Part;
+use super::tracking::Tracking;
 use super::{Actor, Change, Effect, ObjectRef, Stored, World};
 use crate::admission::{self, Operation, Review};
 use crate::remarks::Remarks;
 use crate::resource::Resource;
 use crate::status::{FieldError, Status};
 use crate::{convert, defaulting, managers, rbac, strategy, validate};
-
-/// Which part of an object a write may change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Part {
-    /// All but the status.
-    #[default]
-    Main,
-    /// The status.
-    Status,
-    /// The number of replicas.
-    Scale,
-    /// The node of a pod.
-    Binding,
-    /// A namespace's finalizers.
-    Finalize,
-    /// Ephemeral containers of a pod.
-    EphemeralContainers,
-    /// A pod's resources.
-    Resize,
-    /// The conditions of a certificate request.
-    Approval,
-}
-
-impl Part {
-    /// The last path element; empty for the main part.
-    pub fn subresource(self) -> &'static str {
-        match self {
-            Self::Main => "",
-            Self::Status => "status",
-            Self::Scale => "scale",
-            Self::Binding => "binding",
-            Self::Finalize => "finalize",
-            Self::EphemeralContainers => "ephemeralcontainers",
-            Self::Resize => "resize",
-            Self::Approval => "approval",
-        }
-    }
-}
 
 /// A change of one object.
 pub(crate) struct Update<'a> {

@@ -9,7 +9,7 @@ use super::{Lint, deprecated, names};
 use crate::capabilities::{Capabilities, KubeVersion};
 use crate::chart::Chart;
 use crate::decode::{DecodeError, Fields};
-use crate::manifest::Dialect;
+use crate::dialect::Dialect;
 use crate::render::{Prepared, ReleaseInfo, RenderOptions, Strictness, execute_with};
 use crate::values::Origins;
 use crate::values::coalesce::{Nulls, coalesce_values};

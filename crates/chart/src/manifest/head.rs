@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use landfall_yaml::Pick;
 use serde_json::Value as Json;
 
-use super::Dialect;
 use crate::decode::{DecodeError, Fields};
+use crate::dialect::Dialect;
 
 /// `apiVersion`, `kind`, name and annotations; all empty for a document of comments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Where one document ends and the next begins.
 
-use super::Dialect;
+use crate::dialect::Dialect;
 
 /// A document in a rendered file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

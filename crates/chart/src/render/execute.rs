@@ -8,13 +8,15 @@ use landfall_diag::Place;
 use landfall_gotemplate::{Map, MissingKey, Recording, Set, Str, Trace, Value};
 
 use super::side_by_side::{self, Together};
-use super::{MAX_RENDERED, Operation, Prepared, ReleaseInfo, RenderOptions, Tracing, is_notes};
+use super::{Operation, Prepared, ReleaseInfo, RenderOptions, Tracing, is_notes};
 use crate::capabilities::Capabilities;
 use crate::chart::Chart;
 use crate::dependency::table_at;
+use crate::dialect::Dialect;
 use crate::error::{Broken, ChartError, Problem};
 use crate::functions::{Surroundings, functions};
-use crate::manifest::{Dialect, Manifest, documents};
+use crate::limits::MAX_RENDERED;
+use crate::manifest::{Manifest, documents};
 use crate::objects::{self, capabilities_object, chart_object};
 use crate::tree::Bytes;
 use crate::values::built_in;

@@ -3,8 +3,9 @@
 use std::io;
 
 use super::Rendered;
+use crate::dialect::Dialect;
 use crate::error::ChartError;
-use crate::manifest::{Dialect, Manifest, split_at};
+use crate::manifest::{Manifest, split_at};
 use crate::pattern::path_match;
 
 /// Which hooks are printed.

@@ -6,8 +6,8 @@
 use landfall_gotemplate::{Data, List, Map, Str, Value, format};
 
 use crate::chart::Chart;
+use crate::dialect::Dialect;
 use crate::error::Mismatch;
-use crate::manifest::Dialect;
 use crate::warning::Warnings;
 
 /// What becomes of a null that overrides a default.

@@ -7,11 +7,11 @@ use landfall_gotemplate::{Data, List, Map, Origin, Str, Value};
 use landfall_sprig::yaml_scalar;
 use landfall_yaml::{Build, Gather, Node, Repeated, Scalar};
 
-use super::MAX_VALUES_SIZE;
 use super::origin::{LayerKind, Origins};
 use crate::chart::{Chart, File};
+use crate::dialect::Dialect;
 use crate::error::{ChartError, DocumentStep, Problem, Reading};
-use crate::manifest::Dialect;
+use crate::limits::MAX_VALUES_SIZE;
 
 /// A chart's own values.
 const VALUES: Reading = Reading::Chart("values.yaml");

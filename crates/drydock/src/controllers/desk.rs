@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use landfall_apiserver::{Actor, DeleteOptions, ObjectRef, Part, Status, Stored, World};
 use serde_json::Value;
 
+pub(crate) use super::event_type::EventType;
 use super::events::Correlator;
 use super::fields;
 use super::kind::Kind;
@@ -27,15 +28,6 @@ pub(crate) struct Desk<'w> {
 pub(crate) struct Outcome {
     /// When to look at the object again even if nothing changes.
     pub(crate) again_at: Option<Timestamp>,
-}
-
-/// The two kinds of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum EventType {
-    /// Something happened as it should.
-    Normal,
-    /// Something is wrong.
-    Warning,
 }
 
 /// The field managers of the control plane.

@@ -5,6 +5,7 @@ mod slices;
 use std::collections::BTreeMap;
 
 use landfall_apiserver::Status;
+use landfall_object::ports::container_port;
 use serde_json::{Map, Value, json};
 
 use super::desk::{Desk, Found, Outcome};
@@ -14,7 +15,6 @@ use super::loops::{After, Call, Loop, Wake};
 use super::pods::{is_ready, is_terminated};
 use super::queue::Role;
 use super::selector;
-use crate::kubelet::port_number;
 
 const HEADLESS: &str = "service.kubernetes.io/headless";
 const MANAGED_BY: &str = "endpoints.kubernetes.io/managed-by";
@@ -112,7 +112,7 @@ pub(crate) fn target_port(pod: &Value, port: &Value) -> Option<i64> {
         .chain(sidecars)
         .flat_map(|c| list(c, "/ports").iter().map(move |p| (c, p)))
         .find(|(_, p)| text(p, "/name") == word && protocol(p) == protocol(port))
-        .and_then(|(c, p)| port_number(c, &p["containerPort"]))
+        .and_then(|(c, p)| container_port(c, &p["containerPort"]).ok())
         .map(i64::from)
         .or_else(|| word.parse().ok())
 }

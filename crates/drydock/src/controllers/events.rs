@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_apiserver::{Actor, DeleteOptions, ObjectRef, World, rfc3339};
 use serde_json::{Value, json};
 
-use super::desk::EventType;
+use super::event_type::EventType;
 use super::fields::{created, instant, name, namespace, text, uid};
 use super::kind::EVENT;
 
@@ -61,15 +61,6 @@ struct Recorded {
 struct Allowance {
     left: f64,
     at: Timestamp,
-}
-
-impl EventType {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Normal => "Normal",
-            Self::Warning => "Warning",
-        }
-    }
 }
 
 impl Correlator {

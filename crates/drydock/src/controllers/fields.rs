@@ -1,10 +1,11 @@
 //! Reading and writing fields of untyped objects by JSON pointer.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use landfall_apiserver::Stored;
 use landfall_object::at;
 use serde_json::{Map, Value, json};
-
-use super::desk::Found;
 
 /// The string at a pointer; empty when there is none.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
@@ -192,6 +193,6 @@ pub(crate) fn is_true(value: &Value, kind: &str) -> bool {
 }
 
 /// The oldest first; objects of the same second by name.
-pub(crate) fn by_age(objects: &mut [Found]) {
+pub(crate) fn by_age(objects: &mut [Arc<Stored>]) {
     objects.sort_by(|a, b| created(a).cmp(&created(b)).then_with(|| name(a).cmp(name(b))));
 }

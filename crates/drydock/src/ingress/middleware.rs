@@ -4,7 +4,6 @@ use landfall_apiserver::World;
 use regex::Regex;
 use serde_json::Value;
 
-use super::rules::wants_tls;
 use crate::controllers::fields::{annotation, entries, int, list, name, namespace, text, truth};
 use crate::operators::traefik::MIDDLEWARE;
 
@@ -276,6 +275,14 @@ pub(crate) fn pass(middlewares: &[Middleware], request: &Passing<'_>) -> Passed 
         }
     }
     Passed::On { path: with_query(&path), headers, not_simulated }
+}
+
+/// Whether the Ingress asks for plain requests to be sent to TLS.
+fn wants_tls(ingress: &Value) -> bool {
+    let forced = |key: &str| annotation(ingress, key) == Some("true");
+    let has_tls = !list(ingress, "/spec/tls").is_empty();
+    forced("nginx.ingress.kubernetes.io/force-ssl-redirect")
+        || (has_tls && forced("nginx.ingress.kubernetes.io/ssl-redirect"))
 }
 
 #[cfg(test)]

@@ -178,14 +178,6 @@ pub(crate) fn secret_of(world: &World, host: &str) -> Option<(String, String)> {
     None
 }
 
-/// Whether the Ingress asks for plain requests to be sent to TLS.
-pub(crate) fn wants_tls(ingress: &Value) -> bool {
-    let forced = |key: &str| annotation(ingress, key) == Some("true");
-    let has_tls = !list(ingress, "/spec/tls").is_empty();
-    forced("nginx.ingress.kubernetes.io/force-ssl-redirect")
-        || (has_tls && forced("nginx.ingress.kubernetes.io/ssl-redirect"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

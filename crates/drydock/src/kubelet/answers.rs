@@ -5,9 +5,9 @@ use http::Response;
 use http_body_util::Full;
 use jiff::Timestamp;
 use landfall_apiserver::{Backend, Containers, ExecOutcome, HttpAnswer, Life, LogLine, Stored, World};
+use landfall_object::ports::container_port;
 use serde_json::Value;
 
-use super::probe::port_number;
 use super::status::container_status;
 use crate::behaviour::Behaviour;
 use crate::controllers::fields::{instant, list, text};
@@ -105,7 +105,7 @@ impl Containers for Behaviour {
 pub(crate) fn container_of_port(pod: &Value, port: u16) -> Option<&Value> {
     let containers = list(pod, "/spec/containers");
     let has = |container: &&Value| {
-        list(container, "/ports").iter().any(|p| port_number(container, &p["containerPort"]) == Some(port))
+        list(container, "/ports").iter().any(|p| container_port(container, &p["containerPort"]) == Ok(port))
     };
     containers.iter().find(has).or_else(|| containers.first())
 }

@@ -212,8 +212,3 @@ fn since_known(status: &Value, kind: ProbeKind, now: Timestamp) -> Timestamp {
     let known = kind == ProbeKind::Readiness && status.get("ready") == Some(&Value::Bool(true));
     if known { now } else { Timestamp::UNIX_EPOCH }
 }
-
-/// The number of a probe's or service's port, by number or by the name of a container port.
-pub(crate) fn port_number(container: &Value, port: &Value) -> Option<u16> {
-    container_port(container, port).ok()
-}

@@ -10,7 +10,8 @@ use super::Work;
 use super::references::has_key;
 use crate::controllers::fields::{child, list, namespace, text};
 use crate::controllers::kind::{CONFIG_MAP, Kind, SECRET};
-use crate::operators::standing::{Operators, is_written_by_others};
+use crate::controllers::writers::is_written_by_others;
+use crate::operators::standing::Operators;
 
 /// What stands in for every value, in base64.
 const PLACEHOLDER: &str = "fnNpbXVsYXRlZA==";

@@ -10,7 +10,7 @@ use crate::controllers::fields::{
     text,
 };
 use crate::controllers::kind::{SECRET, kinds};
-use crate::operators::standing::is_written_by_others;
+use crate::controllers::writers::is_written_by_others;
 use crate::operators::{DEFINITIONS, Twin, Wake, Within};
 
 kinds! {

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use record::{Entry, OPERATOR_RECORD, OperatorRecord};
-pub(crate) use sign::{Sign, class, is_written_by_others, sign};
+pub(crate) use sign::{Sign, class, sign};
 
 use super::ALL;
 use super::traefik::TWIN as TRAEFIK;

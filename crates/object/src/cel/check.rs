@@ -3,7 +3,8 @@
 //! Syntax, reserved words, variables, functions and fields that do not exist, and a result of a wrong type where it shows from the outside.
 //! Whether a function fits the types it is given is not checked; and after the first syntax error within an expression no more are looked for.
 
-use super::parse::{self, Named, Trouble};
+use super::parse::{self, Named};
+use super::trouble::Trouble;
 use super::{Expr, Literal, LoopKind, Presence, RESERVED, functions};
 
 /// What an expression may name, and what it must come to.

@@ -1,6 +1,7 @@
 //! From text to expression.
 
 use super::tokens::{Placed, Token, tokens};
+use super::trouble::Trouble;
 use super::{Expr, Literal, Loop, LoopKind, Presence, Wrap};
 
 /// Expressions nested deeper than this are refused.
@@ -24,13 +25,6 @@ pub(super) struct Parsed {
 pub(super) struct Named {
     pub(super) name: String,
     pub(super) at: usize,
-}
-
-/// What is wrong with an expression, and the byte at which it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Trouble {
-    pub(super) at: usize,
-    pub(super) what: String,
 }
 
 pub(super) fn parse(text: &str) -> Result<Parsed, Vec<Trouble>> {

@@ -1,7 +1,7 @@
 //! From text to tokens.
 
 use super::Literal;
-use super::parse::Trouble;
+use super::trouble::Trouble;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Token {

@@ -24,7 +24,6 @@ pub use entry::{Entry, EntryError, Operation, entries, set_entries};
 pub use set::FieldSet;
 
 use crate::schema::Node;
-pub(crate) use typed::go_print;
 use typed::{Comparison, compare, field_set, merge, remove_items, validate};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";

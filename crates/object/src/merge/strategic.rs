@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 pub use diff::{three_way, two_way};
 
-use crate::merge::managed::go_print;
+use crate::go_print::go_print;
 use crate::schema::Node;
 use order::{key_equal, normalize, partition};
 

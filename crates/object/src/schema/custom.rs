@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::discovery::{Resource, Subresource};
-use super::node::ListKind;
+use super::list_kind::ListKind;
 use super::structural::{Additional, Structural};
 use super::table::{Field, Shape, Table, Type};
 use super::{Node, Schemas};

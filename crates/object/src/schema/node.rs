@@ -1,17 +1,7 @@
 use serde_json::{Map, Value};
 
+use super::list_kind::ListKind;
 use super::table::{Field, Shape, Table, Type};
-
-/// How the items of a list are told apart when two writers meet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListKind {
-    /// The list is one value.
-    Atomic,
-    /// Items are scalars, each at most once.
-    Set,
-    /// Items are maps identified by these fields.
-    Map(Box<[Box<str>]>),
-}
 
 /// How strategic merge treats a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,7 +191,7 @@ impl<'a> Node<'a> {
             Value::Array(_) => "[]interface {}",
             Value::Object(_) => "map[string]interface {}",
         };
-        let printed = || crate::merge::managed::go_print(value);
+        let printed = || crate::go_print::go_print(value);
         match shape {
             Shape::Str(_) | Shape::Bytes if !value.is_string() => {
                 Some(format!("expected string, got &value.valueUnstructured{{Value:{}}}", printed()))

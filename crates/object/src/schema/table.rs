@@ -24,7 +24,7 @@ use std::sync::{LazyLock, OnceLock};
 use rustc_hash::FxHashMap;
 
 use super::discovery::{GroupVersion, Resource, Subresource};
-use super::node::ListKind;
+use super::list_kind::ListKind;
 use crate::Gvk;
 
 /// A set of types that refer to each other by index.

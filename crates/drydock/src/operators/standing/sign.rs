@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::of_class;
 use crate::controllers::fields::{annotation, controller_of, list, name, namespace, text};
 use crate::controllers::kind::{INGRESS, SECRET};
+use crate::controllers::writers::writers_of;
 use crate::operators::{ALL, Twin, sealed_secrets};
 
 const LEASES: &str = "leases.coordination.k8s.io";
@@ -72,17 +73,6 @@ fn called(object: &Value) -> String {
 pub(crate) fn class(ingress: &Value) -> &str {
     let class = text(ingress, "/spec/ingressClassName");
     if class.is_empty() { annotation(ingress, CLASS_ANNOTATION).unwrap_or_default() } else { class }
-}
-
-/// The managers of a field but for `own`.
-fn writers_of<'a>(object: &'a Value, field: &'a str, own: &'a str) -> impl Iterator<Item = &'a Value> {
-    let entries = list(object, "/metadata/managedFields").iter();
-    entries.filter(move |entry| text(entry, "/manager") != own && entry["fieldsV1"].get(field).is_some())
-}
-
-/// Whether somebody but `own` has written a field.
-pub(crate) fn is_written_by_others(object: &Value, field: &str, own: &str) -> bool {
-    writers_of(object, field, own).next().is_some()
 }
 
 /// Who, but for `own`, wrote a field with the last write: entries of others lose fields by it, but get no new time.

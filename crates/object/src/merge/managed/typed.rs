@@ -10,6 +10,7 @@ pub(super) use merge::merge;
 
 use super::set::Below;
 use super::{Element, FieldSet, Scalar};
+use crate::go_print::go_print;
 use crate::schema::{ListKind, Node, Structure};
 
 /// What a walk does at a value.
@@ -144,20 +145,6 @@ fn check(schema: Node<'_>, value: &Value, path: &str, errors: &mut Vec<String>) 
             }
             other => fail(path, format!("expected list, got &{{{}}}", go_print(other))),
         },
-    }
-}
-
-/// A value as Go's `%v` prints it.
-pub(crate) fn go_print(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => format!("[{}]", items.iter().map(go_print).collect::<Vec<_>>().join(" ")),
-        Value::Object(map) => {
-            let fields: Vec<String> = map.iter().map(|(key, value)| format!("{key}:{}", go_print(value))).collect();
-            format!("map[{}]", fields.join(" "))
-        }
-        scalar => scalar.to_string(),
     }
 }
 
