@@ -63,6 +63,9 @@ pub struct ContentDigest {
     hash: Sha256,
 }
 
+/// As many bytes of a file are digested at once.
+const LARGEST_PIECE: usize = 64 * 1024;
+
 impl ContentDigest {
     /// Adds a file; the order of the calls counts.
     pub fn add(&mut self, path: &str, content: Option<&[u8]>) {
@@ -84,7 +87,8 @@ impl ContentDigest {
         self.hash.update(path.as_bytes());
         self.hash.update([1]);
         self.hash.update(size.to_be_bytes());
-        let mut piece = vec![0; 64 * 1024];
+        // No larger than the file: most are small, and there are many.
+        let mut piece = vec![0; usize::try_from(size).unwrap_or(LARGEST_PIECE).clamp(1, LARGEST_PIECE)];
         // What cannot be read to its end is another content than what can.
         while let Ok(count @ 1..) = content.read(&mut piece) {
             self.hash.update(&piece[..count]);
