@@ -10,7 +10,7 @@
 mod catalogue;
 mod charts;
 
-use landfall_chart::{Chart, SetFlag, ValueLayers, values_to_json};
+use landfall_chart::{Chart, SchemaDocuments, SetFlag, ValueLayers, values_to_json};
 use landfall_diag::{Diagnose, Diagnostic, code, nearest};
 use landfall_release::{ListFilter, Status};
 use serde::Serialize;
@@ -99,6 +99,7 @@ impl Addon {
         namespace: Option<&str>,
         values: &Overrides,
         installed: &[InstalledChart],
+        documents: &SchemaDocuments,
     ) -> Result<Vec<Candidate>, Vec<Diagnostic>> {
         let main = self.main();
         let brings_kinds = charts.iter().any(|chart| chart.name() != main.name);
@@ -136,7 +137,7 @@ impl Addon {
                     .help(format!("go on with that one: leave `-n {asked}` out")),
                 ]);
             }
-            units.push((release.clone(), Ok(Unit::release(release, wanted, chart, layers))));
+            units.push((release.clone(), Ok(Unit::release(release, wanted, chart, layers, documents))));
         }
         Ok(units)
     }
@@ -171,6 +172,10 @@ mod tests {
         Chart::load(&tree, name).expect("a chart")
     }
 
+    fn none() -> SchemaDocuments {
+        SchemaDocuments::default()
+    }
+
     fn merged(unit: &Unit) -> serde_json::Value {
         let crate::unit::UnitSource::Chart(source) = &unit.sources[0] else { panic!("a chart") };
         values_to_json(&source.values.merge().expect("merges"))
@@ -181,8 +186,9 @@ mod tests {
         let addon = addon("cert-manager").expect("known");
         for (values, path) in [("crds: {enabled: false}\n", "/crds/enabled"), ("installCRDs: false\n", "/installCRDs")]
         {
-            let units =
-                addon.units(vec![chart("cert-manager", values)], None, &Overrides::default(), &[]).expect("made");
+            let units = addon
+                .units(vec![chart("cert-manager", values)], None, &Overrides::default(), &[], &none())
+                .expect("made");
             let unit = units[0].1.as_ref().expect("made");
             assert_eq!(merged(unit).pointer(path), Some(&serde_json::Value::Bool(true)), "{values}");
             assert_eq!((unit.name.as_str(), unit.namespace.as_str()), ("cert-manager", "cert-manager"));
@@ -200,10 +206,11 @@ mod tests {
             status: "deployed".into(),
         }];
         let charts = || vec![chart("sealed-secrets", "{}\n")];
-        let units = addon.units(charts(), None, &Overrides::default(), &installed).expect("made");
+        let units = addon.units(charts(), None, &Overrides::default(), &installed, &none()).expect("made");
         let unit = units[0].1.as_ref().expect("made");
         assert_eq!((unit.name.as_str(), unit.namespace.as_str()), ("mine", "infra"));
-        let refused = addon.units(charts(), Some("other"), &Overrides::default(), &installed).expect_err("two of it");
+        let refused =
+            addon.units(charts(), Some("other"), &Overrides::default(), &installed, &none()).expect_err("two of it");
         assert!(refused[0].message.contains("in namespace infra (release mine)"), "{refused:?}");
     }
 
@@ -211,9 +218,15 @@ mod tests {
     fn kinds_come_from_a_chart_of_their_own_or_from_the_main_one() {
         let addon = addon("mariadb-operator").expect("known");
         let main = || chart("mariadb-operator", "crds: {enabled: false}\n");
-        let alone = addon.units(vec![main()], None, &Overrides::default(), &[]).expect("made");
+        let alone = addon.units(vec![main()], None, &Overrides::default(), &[], &none()).expect("made");
         assert_eq!(merged(alone[0].1.as_ref().expect("made"))["crds"]["enabled"], true);
-        let both = addon.units(vec![chart("mariadb-operator-crds", "{}\n"), main()], None, &Overrides::default(), &[]);
+        let both = addon.units(
+            vec![chart("mariadb-operator-crds", "{}\n"), main()],
+            None,
+            &Overrides::default(),
+            &[],
+            &none(),
+        );
         let both = both.expect("made");
         assert_eq!(both[0].0, "mariadb-operator-crds");
         assert_eq!(merged(both[1].1.as_ref().expect("made")), serde_json::json!({}));

@@ -4,13 +4,13 @@ mod dependencies;
 mod directory;
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use landfall_apps::{Application, Fault, FieldStep, HelmSource, Project, Source};
 use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Code, Diagnose, Diagnostic, Place, code};
 use landfall_object::{Object, mask};
-use landfall_source::{FetchedChart, SourceError, SourceTree, read_archive, repository_key, schema_documents};
+use landfall_source::{FetchedChart, Interrupt, SourceError, SourceTree, aside, read_archive, repository_key};
 use landfall_yaml::Step;
 
 use crate::Target;
@@ -39,14 +39,14 @@ struct Reading<'t> {
 /// root in them.
 #[derive(Clone)]
 struct Checkout {
-    stand_in: Option<Rc<SourceTree>>,
+    stand_in: Option<Arc<SourceTree>>,
     root: String,
     /// The archive whose files they are, when they are a packed chart.
-    archive: Option<Rc<FetchedChart>>,
+    archive: Option<Arc<FetchedChart>>,
 }
 
 impl Checkout {
-    fn of(stand_in: Option<Rc<SourceTree>>, root: &str) -> Self {
+    fn of(stand_in: Option<Arc<SourceTree>>, root: &str) -> Self {
         Checkout { stand_in, root: root.to_owned(), archive: None }
     }
 }
@@ -58,7 +58,7 @@ impl Checkout {
 }
 
 impl Target {
-    pub(crate) fn applications(
+    pub(crate) async fn applications(
         &self,
         files: &[String],
         selection: &Selection,
@@ -101,18 +101,20 @@ impl Target {
                 units.push((name, Err(faults)));
                 continue;
             }
-            let unit = Application::parse(&object).map_err(|error| vec![at_file(error.diagnose(), &path)]);
-            let unit = unit.and_then(|application| {
-                let project = projects.get(&application.project).cloned();
-                let sources = self.sources_of(&path, &application, selection, overrides)?;
-                Ok(unit_of(application, project, sources))
-            });
+            let unit = match Application::parse(&object) {
+                Ok(application) => {
+                    let sources = self.sources_of(&path, &application, selection, overrides).await;
+                    let project = projects.get(&application.project).cloned();
+                    sources.map(|sources| unit_of(application, project, sources))
+                }
+                Err(error) => Err(vec![at_file(error.diagnose(), &path)]),
+            };
             units.push((name, unit));
         }
         Ok(units)
     }
 
-    fn sources_of(
+    async fn sources_of(
         &self,
         path: &str,
         application: &Application,
@@ -122,7 +124,7 @@ impl Target {
         let references = BTreeMap::new();
         let mut reading = Reading { target: self, selection, file: path, application, references };
         for source in application.sources.iter().filter(|source| !source.reference.is_empty()) {
-            let checkout = reading.checkout(source)?;
+            let checkout = reading.checkout(source).await?;
             reading.references.insert(&source.reference, checkout);
         }
         let mut sources = Vec::new();
@@ -131,7 +133,7 @@ impl Target {
             if !source.reference.is_empty() && source.path.is_empty() && source.chart.is_empty() {
                 continue;
             }
-            sources.push(reading.source(source, overrides)?);
+            sources.push(reading.source(source, overrides).await?);
         }
         Ok(sources)
     }
@@ -205,11 +207,11 @@ impl Reading<'_> {
     }
 
     /// Where a source's files are: a repository that stands here, or a chart that is fetched.
-    fn checkout(&self, source: &Source) -> Result<Checkout, Vec<Diagnostic>> {
+    async fn checkout(&self, source: &Source) -> Result<Checkout, Vec<Diagnostic>> {
         let repository = &source.repo_url;
         let name = self.name();
         if !source.chart.is_empty() || repository.starts_with("oci://") {
-            return self.fetched(source);
+            return self.fetched(source).await;
         }
         self.target.checkout_of(repository, self.selection).ok_or_else(|| {
             let text = format!("Application {name} comes from {repository}, which is not this repository");
@@ -222,22 +224,22 @@ impl Reading<'_> {
     }
 
     /// A chart from a chart repository or a registry, by the address of the repository or of the chart itself.
-    fn fetched(&self, source: &Source) -> Result<Checkout, Vec<Diagnostic>> {
+    async fn fetched(&self, source: &Source) -> Result<Checkout, Vec<Diagnostic>> {
         let charts = &self.selection.charts;
-        let fetch = || {
-            let chart = charts.fetch(&source.repo_url, &source.chart, &source.target_revision)?;
-            let tree = read_archive(&chart.place, &chart.bytes)?;
-            Ok((chart, tree))
+        let fetch = async {
+            let chart = charts.fetch(&source.repo_url, &source.chart, &source.target_revision).await?;
+            let unpack = move || read_archive(&chart.place, &chart.bytes).map(|tree| (chart, tree));
+            aside(&Interrupt::default(), unpack).await?
         };
-        let (chart, tree) = fetch().map_err(|error: SourceError| {
+        let (chart, tree) = fetch.await.map_err(|error: SourceError| {
             vec![at_file(error.diagnose(), self.file).note(format!("Application {} takes it from there", self.name()))]
         })?;
         let files = SourceTree::from_tree(chart.place.clone(), tree);
-        Ok(Checkout { stand_in: Some(Rc::new(files)), root: String::new(), archive: Some(Rc::new(chart)) })
+        Ok(Checkout { stand_in: Some(Arc::new(files)), root: String::new(), archive: Some(Arc::new(chart)) })
     }
 
     /// Reads one source; what it is follows from what it names and from its directory, as Argo CD detects it.
-    fn source(&self, source: &Source, overrides: &Overrides) -> Result<UnitSource, Vec<Diagnostic>> {
+    async fn source(&self, source: &Source, overrides: &Overrides) -> Result<UnitSource, Vec<Diagnostic>> {
         let name = self.name();
         if source.plugin.is_some() {
             return Err(self.wrong(
@@ -245,7 +247,7 @@ impl Reading<'_> {
                 format!("Application {name} is rendered by a plugin; plugins are not run"),
             ));
         }
-        let checkout = self.checkout(source)?;
+        let checkout = self.checkout(source).await?;
         let files = checkout.files(self.target);
         // A packed chart has no directories to choose from.
         let directory = match checkout.archive {
@@ -277,7 +279,7 @@ impl Reading<'_> {
             }
             None => load_chart(files, &directory, &directory)?,
         };
-        dependencies::fill(&mut chart, files, &directory, &self.selection.charts)?;
+        dependencies::fill(&mut chart, files, &directory, &self.selection.charts).await?;
         let helm = source.helm.clone().unwrap_or_default();
         let mut values = self.values(&helm, &checkout, &directory)?;
         add_overrides(&mut values, overrides);
@@ -374,7 +376,7 @@ impl Reading<'_> {
         Ok(RenderSettings {
             release: given(&helm.release_name),
             namespace: given(&helm.namespace),
-            documents: schema_documents(),
+            documents: self.selection.documents.clone(),
             schema: if helm.skip_schema_validation { SchemaCheck::Skip } else { SchemaCheck::Validate },
             crds: part(helm.skip_crds),
             tests: part(helm.skip_tests),

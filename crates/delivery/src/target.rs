@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_project::ProjectFile;
-use landfall_source::{RemoteRef, SourceTree, fetch_repository};
+use landfall_source::{Network, RemoteRef, SourceTree, fetch_repository};
 
 /// What was asked to be delivered, before anything is read from it.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +19,8 @@ pub struct TargetQuery {
     pub cache: PathBuf,
     /// How long a server of one may be silent; the usual when not said.
     pub patience: Option<Duration>,
+    /// What they are fetched with.
+    pub network: Network,
 }
 
 /// What is delivered, read and recognised.
@@ -131,7 +133,7 @@ impl Target {
     ///
     /// # Errors
     /// When it cannot be fetched or read, or holds nothing that can be delivered.
-    pub fn load(place: &TargetPlace, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
+    pub async fn load(place: &TargetPlace, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
         match place {
             TargetPlace::Directory(directory) => Target::from_directory(directory, query),
             TargetPlace::Manifest(file) => {
@@ -163,7 +165,8 @@ impl Target {
             }
             TargetPlace::Remote(remote) => {
                 let directory = query.cache.join("git").join(slug(&remote.shown()));
-                fetch_repository(remote, &directory, query.patience).map_err(|error| one(error.diagnose()))?;
+                let fetched = fetch_repository(&query.network, remote, &directory, query.patience).await;
+                fetched.map_err(|error| one(error.diagnose()))?;
                 let revision = remote.revision.as_deref().or(query.reference.as_deref()).unwrap_or("HEAD");
                 let source = SourceTree::open_commit(&directory, revision).map_err(|error| one(error.diagnose()))?;
                 Target::recognise(source, String::new(), &remote.shown())
@@ -176,10 +179,10 @@ impl Target {
     ///
     /// # Errors
     /// When the `landfall.yaml` cannot be read, or the place has to be fetched and cannot be.
-    pub fn declared(place: &TargetPlace, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
+    pub async fn declared(place: &TargetPlace, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
         let directory = match place {
-            _ if query.reference.is_some() => return Target::load(place, query),
-            TargetPlace::Remote(_) => return Target::load(place, query),
+            _ if query.reference.is_some() => return Target::load(place, query).await,
+            TargetPlace::Remote(_) => return Target::load(place, query).await,
             TargetPlace::Directory(directory) => Some(directory.as_path()),
             TargetPlace::Archive(file) | TargetPlace::Manifest(file) => file.parent(),
         };
@@ -429,6 +432,7 @@ mod tests {
             reference: None,
             cache: dir.join("cache"),
             patience: None,
+            network: Network::default(),
         }
     }
 
@@ -440,14 +444,14 @@ mod tests {
         assert_eq!(error.helps, ["did you mean `charts`?"]);
     }
 
-    #[test]
-    fn a_directory_without_anything_names_the_charts_below_it() {
+    #[tokio::test]
+    async fn a_directory_without_anything_names_the_charts_below_it() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         std::fs::create_dir_all(dir.path().join("deploy/web")).expect("made");
         std::fs::write(dir.path().join("deploy/web/Chart.yaml"), "name: web\n").expect("written");
         let query = query(dir.path(), None);
         let place = TargetPlace::of(&query).expect("the working directory");
-        let findings = Target::load(&place, &query).expect_err("nothing here");
+        let findings = Target::load(&place, &query).await.expect_err("nothing here");
         assert_eq!(findings[0].helps, ["landfall up deploy/web"]);
     }
 

@@ -1,12 +1,12 @@
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use landfall_apps::{Application, Project};
 use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SchemaDocuments, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::Object;
 use landfall_project::ReleaseSpec;
-use landfall_source::{RemoteCharts, SourceTree, lend_vendored, schema_documents};
+use landfall_source::{RemoteCharts, SourceTree, lend_vendored};
 
 use crate::target::{join, working_tree};
 use crate::{Candidate, Target, TargetKind};
@@ -40,6 +40,8 @@ pub struct Selection {
     pub repositories: Vec<StandIn>,
     /// How charts are asked for that Applications take from chart repositories and registries.
     pub charts: RemoteCharts,
+    /// The documents that charts' schemas refer to by address.
+    pub documents: SchemaDocuments,
     /// Whether a commit's charts take the archives of dependencies that git does not keep from the working tree's `charts/`: to look at
     /// a change, not to deliver it.
     pub lends_vendored: bool,
@@ -51,7 +53,7 @@ pub struct StandIn {
     /// The repository's address.
     pub address: String,
     /// The files that the directory belongs to.
-    pub tree: Rc<SourceTree>,
+    pub tree: Arc<SourceTree>,
     /// Where in them the directory lies: it is the repository's root, even inside of another repository.
     pub root: String,
 }
@@ -63,7 +65,7 @@ impl StandIn {
     /// When the directory cannot be read.
     pub fn open(address: impl Into<String>, directory: &Path) -> Result<Self, Diagnostic> {
         let (tree, root) = working_tree(directory)?;
-        Ok(StandIn { address: address.into(), tree: Rc::new(tree), root })
+        Ok(StandIn { address: address.into(), tree: Arc::new(tree), root })
     }
 }
 
@@ -171,8 +173,14 @@ impl Unit {
     }
 
     /// A release of a chart.
-    pub(crate) fn release(name: String, namespace: String, chart: Chart, values: ValueLayers) -> Self {
-        let settings = RenderSettings { documents: schema_documents(), ..RenderSettings::default() };
+    pub(crate) fn release(
+        name: String,
+        namespace: String,
+        chart: Chart,
+        values: ValueLayers,
+        documents: &SchemaDocuments,
+    ) -> Self {
+        let settings = RenderSettings { documents: documents.clone(), ..RenderSettings::default() };
         let source = ChartSource { chart, values, settings };
         Unit {
             name,
@@ -192,7 +200,7 @@ impl Target {
     ///
     /// # Errors
     /// When the target as a whole cannot be read.
-    pub fn units(
+    pub async fn units(
         &self,
         selection: &Selection,
         overrides: &Overrides,
@@ -236,10 +244,10 @@ impl Target {
                             ),
                         ]);
                     }
-                    units.extend(self.applications(&files, selection, overrides)?);
+                    units.extend(self.applications(&files, selection, overrides).await?);
                 }
             }
-            TargetKind::Applications(files) => units.extend(self.applications(files, selection, overrides)?),
+            TargetKind::Applications(files) => units.extend(self.applications(files, selection, overrides).await?),
         }
         check_skips(&selection.skip, &units)?;
         units.retain(|(name, _)| !selection.skip.contains(name));
@@ -257,7 +265,7 @@ impl Target {
         add_overrides(&mut values, overrides);
         let name = selection.release.clone().unwrap_or_else(|| chart.name().to_owned());
         let namespace = selection.namespace.clone().unwrap_or_else(|| default_namespace.to_owned());
-        Ok(Unit { lent, ..Unit::release(name, namespace, chart, values) })
+        Ok(Unit { lent, ..Unit::release(name, namespace, chart, values, &selection.documents) })
     }
 
     /// A chart of the target, with what it lacks and the working tree has, where that is wanted.
@@ -291,7 +299,7 @@ impl Target {
         }
         add_overrides(&mut values, overrides);
         let namespace = release.namespace.as_deref().unwrap_or(default_namespace).to_owned();
-        let unit = Unit::release(release.name.to_string(), namespace, chart, values);
+        let unit = Unit::release(release.name.to_string(), namespace, chart, values, &selection.documents);
         Ok(Unit { optional: release.optional, lent, ..unit })
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use landfall_diag::Severity;
 use landfall_rules::place::FORGE;
-use landfall_source::{Access, HttpClient, Redirects, Reply, SourceError, SourceTree};
+use landfall_source::{Access, HttpClient, Network, Redirects, Reply, SourceError, SourceTree};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -104,7 +104,8 @@ fn place(address: &str) -> Option<(String, String)> {
 }
 
 /// Looks at a repository's files and, with a token, at its forge; `guarded` are paths that need an owner's review.
-pub fn forge(
+pub async fn forge(
+    network: &Network,
     files: &SourceTree,
     forge: Option<&Forge>,
     access: &ForgeAccess<'_>,
@@ -131,13 +132,13 @@ pub fn forge(
         forge,
         access,
         token,
-        client: HttpClient::new(Access {
+        client: network.client(Access {
             timeout: Some(access.patience),
             redirects: Redirects::Stop,
             ..Access::default()
         }),
     };
-    seen.extend(asked.look());
+    seen.extend(asked.look().await);
     seen
 }
 
@@ -188,7 +189,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn get(&self, path: &str) -> Result<(Reply, Value), SourceError> {
+    async fn get(&self, path: &str) -> Result<(Reply, Value), SourceError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let (name, value) = match self.forge.kind {
@@ -201,18 +202,18 @@ impl Asked<'_> {
             headers.insert(name, value);
         }
         let url = format!("{}{path}", self.forge.api);
-        let reply = self.client.send(Method::GET, &url, headers, Vec::new(), MOST)?;
+        let reply = self.client.send(Method::GET, &url, headers, Vec::new(), MOST).await?;
         let body = serde_json::from_slice(&reply.body).unwrap_or_default();
         Ok((reply, body))
     }
 
-    fn look(&self) -> Vec<Observation> {
+    async fn look(&self) -> Vec<Observation> {
         let (repository, branch) = (&self.forge.repository, &self.forge.branch);
         let path = match self.forge.kind {
             ForgeKind::GitHub | ForgeKind::Gitea => format!("/repos/{repository}"),
             ForgeKind::GitLab => format!("/projects/{}", repository.replace('/', "%2F")),
         };
-        let (reply, body) = match self.get(&path) {
+        let (reply, body) = match self.get(&path).await {
             Ok(answer) => answer,
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -260,7 +261,7 @@ impl Asked<'_> {
                 None => Observation::not_checked(Area::Repo, "token", "the forge does not say whether it may push"),
             });
         }
-        seen.extend(self.protection(branch));
+        seen.extend(self.protection(branch).await);
         seen
     }
 
@@ -290,7 +291,7 @@ impl Asked<'_> {
         })
     }
 
-    fn protection(&self, branch: &str) -> Vec<Observation> {
+    async fn protection(&self, branch: &str) -> Vec<Observation> {
         let repository = &self.forge.repository;
         let path = match self.forge.kind {
             ForgeKind::GitHub => format!("/repos/{repository}/branches/{branch}/protection"),
@@ -298,7 +299,7 @@ impl Asked<'_> {
             ForgeKind::GitLab => format!("/projects/{}/protected_branches/{branch}", repository.replace('/', "%2F")),
         };
         let what = format!("branch {branch}");
-        let (reply, body) = match self.get(&path) {
+        let (reply, body) = match self.get(&path).await {
             Ok(answer) => answer,
             Err(error) => return vec![Observation::not_checked(Area::Repo, what, error.to_string())],
         };
@@ -398,7 +399,8 @@ mod tests {
         let files = SourceTree::from_tree("memory", Tree::default());
         let forge = Forge { kind, api: serving(answers), repository: "team/shop".into(), branch: "main".into() };
         let access = ForgeAccess { token: Some("t0ken-of-a-test"), writes, patience: Duration::from_secs(5) };
-        super::forge(&files, Some(&forge), &access, &[])
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(super::forge(&Network::default(), &files, Some(&forge), &access, &[]))
     }
 
     #[test]
@@ -504,13 +506,13 @@ mod tests {
         assert_eq!(forge("https://git.example.com/a/b"), None);
     }
 
-    #[test]
-    fn lp_050_what_goes_to_a_protected_environment_has_an_owner() {
+    #[tokio::test]
+    async fn lp_050_what_goes_to_a_protected_environment_has_an_owner() {
         let tree: Tree = [("CODEOWNERS", &b"/values.prod.yaml @ops\n"[..])].into_iter().collect();
         let files = SourceTree::from_tree("memory", tree);
         let access = ForgeAccess { token: None, writes: false, patience: Duration::from_secs(1) };
         let guarded = ["values.prod.yaml".to_owned(), "chart/values.prod.yaml".to_owned()];
-        let seen = super::forge(&files, None, &access, &guarded);
+        let seen = super::forge(&Network::default(), &files, None, &access, &guarded).await;
         assert_eq!(seen.iter().map(|it| it.state).collect::<Vec<_>>(), [State::Fine, State::Wrong, State::NotChecked]);
     }
 }

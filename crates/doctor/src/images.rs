@@ -32,13 +32,13 @@ pub fn images_of(subject: &Subject<'_>) -> Vec<String> {
     images.into_iter().collect()
 }
 
-/// Asks an image's registry for it; blocks until it answers or its time is over.
-pub fn image_access(registry: &Registry, image: &str) -> ImageAccess {
+/// Asks an image's registry for it, until it answers or its time is over.
+pub async fn image_access(registry: &Registry, image: &str) -> ImageAccess {
     let reference = match Reference::image(image) {
         Ok(reference) => reference,
         Err(error) => return ImageAccess::Unreached(error.to_string()),
     };
-    match registry.image(&reference) {
+    match registry.image(&reference).await {
         Ok(ImageState::There(digest)) => ImageAccess::There(digest),
         Ok(ImageState::Absent) => ImageAccess::Absent,
         Ok(ImageState::Denied) => ImageAccess::Denied,

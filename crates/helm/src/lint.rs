@@ -9,7 +9,6 @@ use landfall_chart::{
     Dialect, KubeVersion, LintOptions, LintTolerance, MAX_FILE_SIZE, SchemaCheck, Tree, lint, lint_line, read_archive,
 };
 use landfall_diag::{Diagnostic, Severity, code};
-use landfall_source::schema_documents;
 use landfall_source::{MAX_PACKED, read_bounded};
 
 use super::flags::{GLOBAL, Kind, Spec, Support, VALUES, flag};
@@ -38,7 +37,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let mut options = LintOptions {
         dialect,
         namespace: namespace::namespace(world, &flags),
-        documents: schema_documents(),
+        documents: world.host.schema_documents(),
         ..LintOptions::new(landfall_source::surroundings())
     };
     if let Some(text) = flags.text("kube-version").filter(|text| !text.is_empty()) {

@@ -64,13 +64,13 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
         }
     }
     let remote = Remote::resolve(world, flags, &settings, name)?;
-    let fetched = remote.fetch(landfall_terminal::err())?;
+    let fetched = remote.fetch(world, landfall_terminal::err())?;
     fs::create_dir_all(&settings.cache)?;
     let path = settings.cache.join(&fetched.name);
     repositories::write_whole(&path, &fetched.bytes)?;
     if flags.is("verify") {
         fetched.say_again(landfall_terminal::err())?;
-        let signed = remote.signed(&fetched)?;
+        let signed = remote.signed(world, &fetched)?;
         repositories::write_whole(&settings.cache.join(format!("{}.prov", fetched.name)), &signed)?;
         provenance::verify(world, flags, &path.to_string_lossy())?;
     }

@@ -36,14 +36,14 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
 fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
     let settings = Settings::of(world, flags);
     let remote = Remote::resolve(world, flags, &settings, reference)?;
-    let fetched = remote.fetch(spoken(world, flags)?)?;
+    let fetched = remote.fetch(world, spoken(world, flags)?)?;
     if flags.is("verify") || flags.is("prov") {
         fetched.say_again(spoken(world, flags)?)?;
     }
     let destination = flags.text("destination").filter(|path| !path.is_empty()).unwrap_or(".");
     if flags.is("untar") {
         if flags.is("verify") {
-            let signed = remote.signed(&fetched)?;
+            let signed = remote.signed(world, &fetched)?;
             let verification = provenance::verify_bytes(world, flags, &fetched.name, &fetched.bytes, &signed)?;
             landfall_terminal::out().write_all(provenance::told(&verification).as_bytes())?;
         }
@@ -56,12 +56,12 @@ fn pull(world: &World<'_>, flags: &Flags, reference: &str) -> Result<(), Stop> {
     }
     write_whole(&directory.join(&fetched.name), &fetched.bytes)?;
     if flags.is("verify") {
-        let signed = remote.signed(&fetched)?;
+        let signed = remote.signed(world, &fetched)?;
         write_whole(&directory.join(format!("{}.prov", fetched.name)), &signed)?;
         let verification = provenance::verify_bytes(world, flags, &fetched.name, &fetched.bytes, &signed)?;
         landfall_terminal::out().write_all(provenance::told(&verification).as_bytes())?;
     } else if flags.is("prov") {
-        let signed = fetched.provenance.clone().map_or_else(|| remote.fetch_provenance(), Ok);
+        let signed = fetched.provenance.clone().map_or_else(|| remote.fetch_provenance(world), Ok);
         match signed {
             Ok(signed) => write_whole(&directory.join(format!("{}.prov", fetched.name)), &signed)?,
             // What is not signed can be had all the same.

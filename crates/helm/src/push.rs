@@ -50,7 +50,8 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         annotations: &annotations,
     };
     let reference = Reference::child(remote, &metadata.name, &metadata.version)?;
-    let digest = registry(world, &flags).push(&reference, &upload).map_err(|error| wrapped("", &error))?;
+    let registry = registry(world, &flags);
+    let digest = world.host.wait(registry.push(&reference, &upload)).map_err(|error| wrapped("", &error))?;
     let mut err = spoken(world, &flags)?;
     writeln!(err, "Pushed: {reference}\nDigest: {digest}")?;
     note_underscore(&reference.to_string(), &mut err)?;

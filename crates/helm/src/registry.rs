@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write};
 
 use landfall_diag::code;
-use landfall_source::{CertificateCheck, HttpClient, Registry};
+use landfall_source::{CertificateCheck, Registry};
 
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag, short};
 use super::repositories::{access, credentials, scheme, wrapped};
@@ -41,7 +41,7 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let host = host.strip_prefix("oci://").unwrap_or(host).trim_end_matches('/');
     let mut kept = credentials(world, &flags);
     if verb == "logout" {
-        kept.forget(host)?;
+        world.host.wait(kept.forget(host))?;
         writeln!(super::repositories::spoken(world, &flags)?, "Removing login credentials for {host}")?;
         return Ok(0);
     }
@@ -51,9 +51,9 @@ pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     if flags.is("insecure") {
         access.certificates = CertificateCheck::Skip;
     }
-    let registry = Registry::new(HttpClient::new(access), kept.clone(), scheme(world, &flags));
-    registry.login(host).map_err(|error| wrapped(&format!("authenticating to {host:?}"), &error))?;
-    kept.keep(host, &username, &password)?;
+    let registry = Registry::new(world.host.network.client(access), kept.clone(), scheme(world, &flags));
+    world.host.wait(registry.login(host)).map_err(|error| wrapped(&format!("authenticating to {host:?}"), &error))?;
+    world.host.wait(kept.keep(host, &username, &password))?;
     writeln!(super::repositories::spoken(world, &flags)?, "Login Succeeded")?;
     Ok(0)
 }

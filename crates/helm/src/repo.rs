@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use landfall_chart::Dialect;
 use landfall_diag::code;
 use landfall_source::{
-    FetchedIndex, HttpClient, Index, RepositoryEntry, SourceError, charts_file, fetch_index, index_file, index_json,
+    FetchedIndex, Index, RepositoryEntry, SourceError, charts_file, fetch_index, index_file, index_json,
     index_of_archives, index_yaml,
 };
 use serde_json::json;
@@ -143,9 +143,9 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     if !matches!(scheme, "http" | "https" | "oci") {
         return Err(Stop::words(code::BAD_ADDRESS, format!("could not find protocol handler for: {scheme}")));
     }
-    fetch_index(url, &HttpClient::new(access))
-        .and_then(|fetched| fetched.store(&settings.cache, name))
-        .map_err(|error| wrapped(&invalid, &error))?;
+    let client = world.host.network.client(access);
+    let fetched = world.host.wait(fetch_index(url, &client));
+    fetched.and_then(|fetched| fetched.store(&settings.cache, name)).map_err(|error| wrapped(&invalid, &error))?;
     file.update(entry);
     file.save(&settings.file)?;
     writeln!(landfall_terminal::out(), "{name:?} has been added to your repositories")?;
@@ -170,23 +170,20 @@ fn hold(file: &Path) -> Result<fs::File, Stop> {
 pub(super) type Updated = Result<FetchedIndex, SourceError>;
 
 /// Fetches the indexes of repositories, all at once, and keeps them (helm: `parallelRepoUpdate`).
-pub(super) fn fetch_all(settings: &Settings, entries: &[RepositoryEntry], timeout: Option<Duration>) -> Vec<Updated> {
-    std::thread::scope(|scope| {
-        let running: Vec<_> = entries
-            .iter()
-            .map(|entry| {
-                scope.spawn(move || {
-                    let mut access = entry.access();
-                    (access.timeout, access.patience) = (timeout, settings.patience);
-                    let fetched = fetch_index(&entry.url, &HttpClient::new(access))?;
-                    fetched.store(&settings.cache, &entry.name)?;
-                    Ok(fetched)
-                })
-            })
-            .collect();
-        let gone = || Err(SourceError::Index("the update was given up".to_owned()));
-        running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| gone())).collect()
-    })
+pub(super) fn fetch_all(
+    world: &World<'_>,
+    settings: &Settings,
+    entries: &[RepositoryEntry],
+    timeout: Option<Duration>,
+) -> Vec<Updated> {
+    let network = &world.host.network;
+    world.host.wait(futures::future::join_all(entries.iter().map(|entry| async move {
+        let mut access = entry.access();
+        (access.timeout, access.patience) = (timeout, settings.patience);
+        let fetched = fetch_index(&entry.url, &network.client(access)).await?;
+        fetched.store(&settings.cache, &entry.name)?;
+        Ok(fetched)
+    })))
 }
 
 fn update(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
@@ -208,7 +205,7 @@ fn update(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
     let mut out = landfall_terminal::out();
     writeln!(out, "Hang tight while we grab the latest from your chart repositories...")?;
     let mut failed = Vec::new();
-    let outcomes = fetch_all(&settings, &wanted, flags.duration("timeout"));
+    let outcomes = fetch_all(world, &settings, &wanted, flags.duration("timeout"));
     for (entry, outcome) in wanted.iter().zip(outcomes) {
         match outcome {
             Ok(_) => writeln!(out, "...Successfully got an update from the {:?} chart repository", entry.name)?,

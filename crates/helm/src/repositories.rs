@@ -93,7 +93,7 @@ pub(super) fn version(flags: &Flags) -> String {
 
 /// Registries as the flags say; `--plain-http` asks without TLS, and Helm 3 does so where there is none.
 pub(super) fn registry(world: &World<'_>, flags: &Flags) -> Registry {
-    Registry::new(HttpClient::new(access(world, flags)), credentials(world, flags), scheme(world, flags))
+    Registry::new(world.host.network.client(access(world, flags)), credentials(world, flags), scheme(world, flags))
 }
 
 /// Whether registries are asked over TLS.
@@ -174,19 +174,21 @@ impl Remote {
     ) -> Result<Self, Stop> {
         let (version, access) = (version(flags), access(world, flags));
         if let Some(repository) = flags.text("repo").filter(|url| !url.is_empty()) {
-            let client = Box::new(HttpClient::new(access));
+            let client = Box::new(world.host.network.client(access));
             let invalid = format!("looks like {repository:?} is not a valid chart repository or cannot be reached");
             let (url, entry) =
-                find_in_repository(repository, reference, &version, &client).map_err(|error| match error {
-                    error @ SourceError::NoSuchChart(_) => error.into(),
-                    error => wrapped(&invalid, &error),
+                world.host.wait(find_in_repository(repository, reference, &version, &client)).map_err(|error| {
+                    match error {
+                        error @ SourceError::NoSuchChart(_) => error.into(),
+                        error => wrapped(&invalid, &error),
+                    }
                 })?;
             return Ok(Remote::Archive { url, owner: repository.to_owned(), digest: entry.digest, client });
         }
         if let Some((scheme, rest)) = reference.split_once("://") {
             if scheme == "oci" {
                 let registry = Box::new(registry(world, flags));
-                let reference = registry.choose(&Reference::parse(reference)?, &version)?;
+                let reference = world.host.wait(registry.choose(&Reference::parse(reference)?, &version))?;
                 return Ok(Remote::Registry { registry, reference });
             }
             if !matches!(scheme, "http" | "https") {
@@ -199,7 +201,7 @@ impl Remote {
                 Some(entry) => (entry.url.clone(), with_entry(access, &entry)),
                 None => (reference.to_owned(), access),
             };
-            let client = Box::new(HttpClient::new(access));
+            let client = Box::new(world.host.network.client(access));
             return Ok(Remote::Archive { url: reference.to_owned(), owner, digest: String::new(), client });
         }
         let Some((name, chart)) = reference.split_once('/') else {
@@ -226,24 +228,24 @@ impl Remote {
         // An index may say that its charts are in a registry.
         if first.starts_with("oci://") {
             let registry = Box::new(registry(world, flags));
-            let reference = registry.choose(&Reference::parse(first)?, "")?;
+            let reference = world.host.wait(registry.choose(&Reference::parse(first)?, ""))?;
             return Ok(Remote::Registry { registry, reference });
         }
-        let client = Box::new(HttpClient::new(with_entry(access, entry)));
+        let client = Box::new(world.host.network.client(with_entry(access, entry)));
         let url = resolve_url(&entry.url, first)?;
         Ok(Remote::Archive { url, owner: entry.url.clone(), digest: found.digest, client })
     }
 
     /// Fetches the archive; what a registry gave is told to `spoken`.
-    pub(super) fn fetch(&self, spoken: impl Write) -> Result<Fetched, Stop> {
+    pub(super) fn fetch(&self, world: &World<'_>, spoken: impl Write) -> Result<Fetched, Stop> {
         match self {
             Remote::Archive { url, owner, digest, client } => Ok(Fetched {
                 name: file_name(url)?,
-                bytes: fetch_archive(url, owner, digest, client)?,
+                bytes: world.host.wait(fetch_archive(url, owner, digest, client))?,
                 provenance: None,
                 said: String::new(),
             }),
-            Remote::Registry { registry, reference } => pull(registry, reference, spoken),
+            Remote::Registry { registry, reference } => pull(world, registry, reference, spoken),
         }
     }
 
@@ -256,8 +258,8 @@ impl Remote {
     }
 
     /// What its maintainer signed about a fetched archive, which must be there.
-    pub(super) fn signed(&self, fetched: &Fetched) -> Result<Vec<u8>, Stop> {
-        let signed = fetched.provenance.clone().map_or_else(|| self.fetch_provenance(), Ok);
+    pub(super) fn signed(&self, world: &World<'_>, fetched: &Fetched) -> Result<Vec<u8>, Stop> {
+        let signed = fetched.provenance.clone().map_or_else(|| self.fetch_provenance(world), Ok);
         signed.map_err(|error| {
             let words = format!("failed to fetch provenance {:?}", format!("{}.prov", self.address()));
             let diagnostic = Diagnostic::error(code::PROVENANCE, format!("{} is not signed", self.address()));
@@ -266,7 +268,7 @@ impl Remote {
     }
 
     /// Fetches what its maintainer signed about it.
-    pub(super) fn fetch_provenance(&self) -> Result<Vec<u8>, SourceError> {
+    pub(super) fn fetch_provenance(&self, world: &World<'_>) -> Result<Vec<u8>, SourceError> {
         let Remote::Archive { url, owner, client, .. } = self else {
             return Err(SourceError::NoSuchChart(
                 "manifest does not contain a layer with a provenance file".to_owned(),
@@ -276,7 +278,7 @@ impl Remote {
             Some((path, query)) => format!("{path}.prov?{query}"),
             None => format!("{url}.prov"),
         };
-        fetch_archive(&signed, owner, "", client)
+        world.host.wait(fetch_archive(&signed, owner, "", client))
     }
 }
 
@@ -292,8 +294,13 @@ pub(super) fn file_name(url: &str) -> Result<String, Stop> {
 }
 
 /// Fetches a chart from a registry and says what it was.
-pub(super) fn pull(registry: &Registry, reference: &Reference, mut err: impl Write) -> Result<Fetched, Stop> {
-    let pulled = registry.pull(reference)?;
+pub(super) fn pull(
+    world: &World<'_>,
+    registry: &Registry,
+    reference: &Reference,
+    mut err: impl Write,
+) -> Result<Fetched, Stop> {
+    let pulled = world.host.wait(registry.pull(reference))?;
     let mut said = format!("Pulled: {reference}\nDigest: {}\n", pulled.digest).into_bytes();
     note_underscore(&reference.to_string(), &mut said)?;
     err.write_all(&said)?;

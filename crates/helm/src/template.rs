@@ -15,7 +15,7 @@ use landfall_chart::{
 };
 
 use landfall_diag::{Diagnostic, code};
-use landfall_source::{Order, schema_documents};
+use landfall_source::Order;
 use landfall_sprig::{Clock, Random, Seeded};
 use sha2::{Digest as _, Sha256};
 
@@ -170,7 +170,7 @@ fn with_debug(error: ChartError, flags: &Flags) -> Stop {
 pub(super) fn render_options(world: &World<'_>, flags: &Flags) -> Result<RenderOptions, Stop> {
     let mut options = RenderOptions {
         dialect: dialect(world, flags)?,
-        documents: schema_documents(),
+        documents: world.host.schema_documents(),
         ..RenderOptions::new(landfall_source::surroundings())
     };
     if flags.is("skip-schema-validation") {

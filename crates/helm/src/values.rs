@@ -6,7 +6,7 @@ use std::io::Read;
 use landfall_chart::{MAX_VALUES_SIZE, SetFlag, ValueLayers};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::patience;
-use landfall_source::{Access, HttpClient};
+use landfall_source::Access;
 
 use super::flags::Flags;
 use super::place::go_words;
@@ -51,8 +51,8 @@ fn read(world: &World<'_>, path: &str) -> Result<String, String> {
     let scheme = path.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     if matches!(scheme.as_deref(), Some("http" | "https")) {
         // Without the flags that say how a chart's repository is asked: values are elsewhere.
-        let client = HttpClient::new(Access { patience: patience(&world.host.env), ..Access::default() });
-        bytes = client.get(path, path, limit).map_err(|error| error.to_string())?;
+        let client = world.host.network.client(Access { patience: patience(&world.host.env), ..Access::default() });
+        bytes = world.host.wait(client.get(path, path, limit)).map_err(|error| error.to_string())?;
     } else if path.trim() == "-" {
         let read = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
         read.map_err(|error| error.to_string())?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use landfall_source::{Credentials, RemoteCharts};
+use landfall_source::{Credentials, Network, RemoteCharts};
 
 use crate::Host;
 use crate::env::Env;
@@ -41,7 +41,7 @@ impl HelmHomes {
 
 /// How charts elsewhere are asked for outside of Helm's verbs: with the repositories and credentials that Helm's own
 /// files and Docker's hold; archives are kept in `cache`.
-fn remote_charts(env: &Env, directory: &Path, cache: PathBuf) -> RemoteCharts {
+fn remote_charts(env: &Env, network: &Network, directory: &Path, cache: PathBuf) -> RemoteCharts {
     let homes = HelmHomes::of(env);
     let or = |name: &str, usual: String| directory.join(env.get(name).map_or(usual, str::to_owned));
     let repositories = or("HELM_REPOSITORY_CONFIG", format!("{}/repositories.yaml", homes.config));
@@ -55,6 +55,7 @@ fn remote_charts(env: &Env, directory: &Path, cache: PathBuf) -> RemoteCharts {
             files: [Some(registries), docker_credentials(env)].into_iter().flatten().collect(),
         },
         patience: patience(env),
+        network: network.clone(),
     }
 }
 
@@ -63,7 +64,8 @@ impl Host {
     pub fn remote_charts(&self, place: &Place) -> RemoteCharts {
         // Its directory gets its marker before anything lies in it.
         let make_cache = Some(make_cache as fn(&Path) -> std::io::Result<()>);
-        RemoteCharts { make_cache, ..remote_charts(&self.env, &self.directory, place.state.file("cache")) }
+        let cache = place.state.file("cache");
+        RemoteCharts { make_cache, ..remote_charts(&self.env, &self.network, &self.directory, cache) }
     }
 }
 

@@ -25,12 +25,14 @@ mod place;
 mod play;
 mod probe;
 mod state;
+mod waiting;
 mod work;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use landfall_engine::Probe;
+use landfall_source::Network;
 use tokio_util::sync::CancellationToken;
 
 pub use charts::{HelmHomes, docker_credentials, patience};
@@ -49,6 +51,7 @@ pub use permit::{Act, Answer, Consent, Permit, Uncommitted};
 pub use place::{Place, PlaceQuery};
 pub use play::{PLAY, declared_play};
 pub use state::{Access, Chosen, Endpoint, Lock, StateDir, make_private_directory};
+pub use waiting::Waiting;
 pub use work::{AtWork, Work};
 
 /// What this process works with: nothing in this room asks the system for any of it.
@@ -66,6 +69,10 @@ pub struct Host {
     pub work: Work,
     /// A test's hook; absent otherwise.
     pub probe: Option<Arc<dyn Probe>>,
+    /// What this process fetches with.
+    pub network: Network,
+    /// How what is not asynchronous waits.
+    pub waiting: Waiting,
     /// Who is told what happens on the way.
     pub audience: Arc<dyn Audience>,
 }

@@ -126,6 +126,7 @@ impl Host {
             reference: reference.map(str::to_owned),
             cache: PathBuf::new(),
             patience: charts::patience(&self.env),
+            network: self.network.clone(),
         }
     }
 
@@ -138,7 +139,7 @@ impl Host {
         if matches!(place, TargetPlace::Remote(_)) {
             state.create_cache().map_err(Failure::from)?;
         }
-        let target = Target::load(&place, &wanted).map_err(Failure::from)?;
+        let target = self.wait(Target::load(&place, &wanted)).map_err(Failure::from)?;
         let environment = self.environment(&target, query)?;
         let cluster = self.cluster_choice(&target, environment.as_deref(), query)?;
         Ok(Place { target, environment, state, cluster })
@@ -186,7 +187,7 @@ impl Host {
         let place = TargetPlace::of(&wanted).map_err(Failure::from)?;
         let state = self.state_of(&place)?;
         wanted.cache = state.file("cache");
-        let target = Target::declared(&place, &wanted).map_err(Failure::from)?;
+        let target = self.wait(Target::declared(&place, &wanted)).map_err(Failure::from)?;
         let environment = self.environment(&target, query)?;
         let cluster = self.cluster_choice(&target, environment.as_deref(), query)?;
         Ok(Place { target, environment, state, cluster })

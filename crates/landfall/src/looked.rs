@@ -19,8 +19,9 @@ pub(crate) fn units(
 ) -> Result<Vec<DesiredUnit>, Failure> {
     let overrides = values.overrides(&context.host)?;
     let selection = args.selection(&context.host, place)?;
+    let namespace = context.host.default_namespace(place);
     let candidates =
-        place.target.units(&selection, &overrides, &context.host.default_namespace(place)).map_err(Failure::from)?;
+        context.host.wait(place.target.units(&selection, &overrides, &namespace)).map_err(Failure::from)?;
     // What cannot be read is a fault of the target, not something to be passed over.
     if let Some(diagnostics) = candidates.iter().find_map(|(_, unit)| unit.as_ref().err()) {
         return Err(Failure::from(diagnostics.clone()));

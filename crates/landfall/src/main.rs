@@ -28,7 +28,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Env, Failure, Host, Work};
+use landfall_host::{Env, Failure, Host, Waiting, Work};
+use landfall_source::Network;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Cli;
@@ -140,6 +141,8 @@ fn host(env: &Env, directory: PathBuf, state: Option<String>, ui: &Ui) -> Result
         stop: CancellationToken::new(),
         work: Work::default(),
         probe: probe::Points::asked(env)?,
+        network: Network::default(),
+        waiting: Waiting::default(),
         audience: Arc::new(ui.clone()),
     })
 }

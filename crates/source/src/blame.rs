@@ -35,7 +35,8 @@ impl SourceTree {
             return None;
         }
         let (repository, start) = self.history()?;
-        Search { repository, path: &path, line: &text, seen: HashMap::new(), budget: Budget::default() }.origin(start)
+        Search { repository: &repository, path: &path, line: &text, seen: HashMap::new(), budget: Budget::default() }
+            .origin(start)
     }
 }
 

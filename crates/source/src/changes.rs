@@ -54,7 +54,7 @@ impl SourceTree {
         let trees = [parent.object().ok()?.try_into_commit().ok()?.tree_id().ok()?, commit.tree_id().ok()?];
         let [before, after] = trees.map(|tree| Some(tree.detach()));
         let mut files = Vec::new();
-        differing(repository, (before, after), "", (0, &mut Budget::default()), &mut files)?;
+        differing(&repository, (before, after), "", (0, &mut Budget::default()), &mut files)?;
         let subject = commit.message().ok()?.summary().to_string();
         Some(CommitChanges { sha, subject, files })
     }

@@ -15,8 +15,10 @@ use landfall_sprig::Version;
 use sha2::{Digest as _, Sha256};
 
 use crate::archive::read_archive;
+use crate::aside::{Interrupt, aside};
 use crate::error::SourceError;
-use crate::http::{Access, HttpClient, same_url};
+use crate::http::{Access, same_url};
+use crate::network::Network;
 use crate::registry::{Credentials, Reference, Registry, Scheme};
 use crate::repository::{RepositoryEntry, RepositoryFile, fetch_archive, find_in_repository, hex};
 
@@ -33,6 +35,8 @@ pub struct RemoteCharts {
     pub credentials: Credentials,
     /// How long a server may be silent; [`crate::PATIENCE`] when not said.
     pub patience: Option<Duration>,
+    /// What they are fetched with.
+    pub network: Network,
 }
 
 /// An archive of a chart and where it came from.
@@ -51,7 +55,7 @@ impl RemoteCharts {
     ///
     /// # Errors
     /// No answer, no access, no such chart or version, or other bytes than promised.
-    pub fn fetch(&self, repository: &str, name: &str, version: &str) -> Result<FetchedChart, SourceError> {
+    pub async fn fetch(&self, repository: &str, name: &str, version: &str) -> Result<FetchedChart, SourceError> {
         let repository = repository.trim_end_matches('/');
         let place = match (name, version) {
             ("", "") => repository.to_owned(),
@@ -59,17 +63,18 @@ impl RemoteCharts {
             (name, "") => format!("{repository}/{name}"),
             (name, version) => format!("{repository}/{name}:{version}"),
         };
+        let _turn = self.network.chart().await;
         let kept = self.place_of(repository, name, version);
-        if let Some(bytes) = kept.as_deref().and_then(|path| crate::read_bounded(path, crate::MAX_PACKED).ok())
-            && read_archive(&place, &bytes).is_ok()
+        if let Some(path) = kept.clone()
+            && let Some(bytes) = whole(path, place.clone()).await?
         {
             return Ok(FetchedChart { bytes, place });
         }
         let in_repository = repository.starts_with("http://") || repository.starts_with("https://");
         let bytes = if in_repository {
-            self.ask_repository(repository, name, version)?
+            self.ask_repository(repository, name, version).await?
         } else {
-            self.ask_registry(repository, name, version)?
+            self.ask_registry(repository, name, version).await?
         };
         if let Some(path) = kept {
             self.keep(&path, &bytes);
@@ -77,30 +82,30 @@ impl RemoteCharts {
         Ok(FetchedChart { bytes, place })
     }
 
-    fn ask_repository(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
+    async fn ask_repository(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
         let file = self.repositories.as_deref().map(RepositoryFile::load).transpose()?.flatten().unwrap_or_default();
         let added = file.repositories.iter().find(|entry| same_url(&entry.url, repository));
         let access = added.map_or_else(Access::default, RepositoryEntry::access);
-        let client = HttpClient::new(Access { patience: self.patience, ..access });
-        let (url, entry) = find_in_repository(repository, name, version, &client)?;
+        let client = self.network.client(Access { patience: self.patience, ..access });
+        let (url, entry) = find_in_repository(repository, name, version, &client).await?;
         // An index may say that its charts are in a registry.
         if url.starts_with("oci://") {
-            return self.ask_registry(&url, "", "");
+            return self.ask_registry(&url, "", "").await;
         }
-        fetch_archive(&url, repository, &entry.digest, &client)
+        fetch_archive(&url, repository, &entry.digest, &client).await
     }
 
-    fn ask_registry(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
-        let client = HttpClient::new(Access { patience: self.patience, ..Access::default() });
+    async fn ask_registry(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
+        let client = self.network.client(Access { patience: self.patience, ..Access::default() });
         let registry = Registry::new(client, self.credentials.clone(), Scheme::Either);
         let named =
             if name.is_empty() { Reference::parse(repository)? } else { Reference::child(repository, name, "")? };
         // A digest names the bytes themselves and is no version to be looked for.
         let chosen = match version.starts_with("sha256:") {
             true => Reference::parse(&format!("{}/{}@{version}", named.host(), named.path()))?,
-            false => registry.choose(&named, version)?,
+            false => registry.choose(&named, version).await?,
         };
-        Ok(registry.pull(&chosen)?.chart)
+        Ok(registry.pull(&chosen).await?.chart)
     }
 
     /// Where an archive is kept; only one whose version cannot mean another tomorrow.
@@ -129,4 +134,13 @@ impl RemoteCharts {
             let _not_there = fs::remove_file(&partial);
         }
     }
+}
+
+/// An archive that was kept, where it is there and whole.
+async fn whole(path: PathBuf, place: String) -> Result<Option<Vec<u8>>, SourceError> {
+    let read = move || {
+        let bytes = crate::read_bounded(&path, crate::MAX_PACKED).ok()?;
+        read_archive(&place, &bytes).is_ok().then_some(bytes)
+    };
+    Ok(aside(&Interrupt::default(), read).await?)
 }

@@ -166,6 +166,12 @@ pub enum SourceError {
     Path(String),
 }
 
+impl From<crate::aside::Broken> for SourceError {
+    fn from(broken: crate::aside::Broken) -> Self {
+        SourceError::Index(broken.to_string())
+    }
+}
+
 impl Diagnose for SourceError {
     fn diagnose(&self) -> Diagnostic {
         match self {

@@ -5,6 +5,8 @@ use gix::bstr::ByteSlice as _;
 
 use landfall_chart::{Budget, MAX_TREE_DEPTH, MAX_TREE_STEPS, Spent, Tree, TreeError};
 
+use parking_lot::{Mutex, MutexGuard};
+
 use crate::{SourceError, is_mutant};
 
 /// Largest object read from a repository, in bytes: what deltas are made to and from, as well.
@@ -130,7 +132,8 @@ pub(crate) fn origin(repository: &gix::Repository) -> Option<String> {
 
 /// A commit's tree, read from the object database.
 pub(crate) struct CommitTree {
-    repository: gix::Repository,
+    /// Whoever reads has it alone for a moment: it keeps buffers and what was read last.
+    repository: Mutex<gix::Repository>,
     commit: gix::ObjectId,
     tree: gix::ObjectId,
 }
@@ -178,7 +181,7 @@ impl CommitTree {
         let commit_id = commit.id;
         let tree = commit.tree_id().map_err(|error| failed(error.to_string()))?.detach();
         drop(commit);
-        Ok(CommitTree { repository, commit: commit_id, tree })
+        Ok(CommitTree { repository: Mutex::new(repository), commit: commit_id, tree })
     }
 
     pub(crate) fn sha(&self) -> String {
@@ -186,11 +189,11 @@ impl CommitTree {
     }
 
     pub(crate) fn origin(&self) -> Option<String> {
-        origin(&self.repository)
+        origin(&self.repository.lock())
     }
 
-    pub(crate) fn history(&self) -> (&gix::Repository, gix::ObjectId) {
-        (&self.repository, self.commit)
+    pub(crate) fn history(&self) -> (MutexGuard<'_, gix::Repository>, gix::ObjectId) {
+        (self.repository.lock(), self.commit)
     }
 
     pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
@@ -303,8 +306,9 @@ impl CommitTree {
         &self,
         id: gix::ObjectId,
     ) -> Result<Vec<(String, gix::ObjectId, gix::objs::tree::EntryMode)>, SourceError> {
-        let failed = |why: String| SourceError::Git { path: self.repository.path().to_owned(), why };
-        let object = self.repository.find_object(id).map_err(|error| failed(error.to_string()))?;
+        let repository = self.repository.lock();
+        let failed = |why: String| SourceError::Git { path: repository.path().to_owned(), why };
+        let object = repository.find_object(id).map_err(|error| failed(error.to_string()))?;
         let tree = object.try_into_tree().map_err(|error| failed(error.to_string()))?;
         let mut entries = Vec::new();
         for entry in tree.iter() {
@@ -320,8 +324,9 @@ impl CommitTree {
         id: gix::ObjectId,
         name: &str,
     ) -> Result<Option<(gix::ObjectId, gix::objs::tree::EntryMode)>, SourceError> {
-        let failed = |why: String| SourceError::Git { path: self.repository.path().to_owned(), why };
-        let object = self.repository.find_object(id).map_err(|error| failed(error.to_string()))?;
+        let repository = self.repository.lock();
+        let failed = |why: String| SourceError::Git { path: repository.path().to_owned(), why };
+        let object = repository.find_object(id).map_err(|error| failed(error.to_string()))?;
         let tree = object.try_into_tree().map_err(|error| failed(error.to_string()))?;
         for entry in tree.iter() {
             let entry = entry.map_err(|error| failed(error.to_string()))?;
@@ -369,15 +374,16 @@ impl CommitTree {
 
     /// A blob's bytes; its size is looked at before.
     fn blob_within(&self, id: gix::ObjectId, path: &str, budget: Budget) -> Result<Vec<u8>, SourceError> {
-        let failed = |why: String| SourceError::Git { path: self.repository.path().to_owned(), why };
-        let size = self.repository.find_header(id).map_err(|error| failed(error.to_string()))?.size();
+        let repository = self.repository.lock();
+        let failed = |why: String| SourceError::Git { path: repository.path().to_owned(), why };
+        let size = repository.find_header(id).map_err(|error| failed(error.to_string()))?.size();
         if size > MAX_OBJECT {
             return Err(SourceError::TooLarge { path: path.to_owned(), size, limit: MAX_OBJECT });
         }
         if size > budget.bytes_left() {
             return Err(SourceError::Spent { path: path.to_owned(), spent: Spent::Bytes });
         }
-        let mut object = self.repository.find_object(id).map_err(|error| failed(error.to_string()))?;
+        let mut object = repository.find_object(id).map_err(|error| failed(error.to_string()))?;
         Ok(std::mem::take(&mut object.data))
     }
 }

@@ -4,16 +4,13 @@ mod exchange;
 
 use std::error::Error as _;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use reqwest::blocking::Client;
 use reqwest::header::HeaderMap;
-use reqwest::{Certificate, Identity, Method, Url};
-
-use crate::is_mutant;
+use reqwest::{Method, Url};
 
 use crate::error::SourceError;
+use crate::network::Network;
 pub use exchange::PATIENCE;
 use exchange::{Answer, LONGEST, Pace, Request, exchange};
 
@@ -106,20 +103,17 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// A client for one way of access.
-///
-/// Works on a thread of its own, so that it may be called from anywhere.
-#[derive(Debug)]
+/// A client for one way of access; its connections are the network's.
+#[derive(Debug, Clone)]
 pub struct HttpClient {
+    network: Network,
     access: Access,
-    client: OnceLock<Client>,
-    local: OnceLock<Client>,
 }
 
 impl HttpClient {
     /// A client that asks as `access` says.
-    pub fn new(access: Access) -> Self {
-        HttpClient { access, client: OnceLock::new(), local: OnceLock::new() }
+    pub(crate) fn new(network: &Network, access: Access) -> Self {
+        HttpClient { network: network.clone(), access }
     }
 
     /// How it asks.
@@ -131,13 +125,13 @@ impl HttpClient {
     ///
     /// # Errors
     /// No answer, a certificate nobody trusts, any status but 200.
-    pub fn get(&self, url: &str, owner: &str, limit: u64) -> Result<Vec<u8>, SourceError> {
+    pub async fn get(&self, url: &str, owner: &str, limit: u64) -> Result<Vec<u8>, SourceError> {
         let parsed = Url::parse(url).map_err(|_| SourceError::Url(url.to_owned()))?;
         let mut headers = HeaderMap::new();
         if let Some((username, password)) = self.access.credentials_for(&parsed, owner) {
             headers.insert(reqwest::header::AUTHORIZATION, basic(username, password));
         }
-        let reply = self.send(Method::GET, url, headers, Vec::new(), limit)?;
+        let reply = self.send(Method::GET, url, headers, Vec::new(), limit).await?;
         if reply.status != 200 {
             return Err(SourceError::Status { url: url.to_owned(), status: reply.status_line });
         }
@@ -148,7 +142,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// No answer, or a certificate nobody trusts.
-    pub fn send(
+    pub async fn send(
         &self,
         method: Method,
         url: &str,
@@ -161,78 +155,15 @@ impl HttpClient {
             let why = format!("could not find protocol handler for: {}", parsed.scheme());
             return Err(SourceError::Index(why));
         }
-        let client = self.client_for(&parsed, url)?;
+        let client = self.network.connections(&self.access, &parsed, url)?;
         let longest = self.access.timeout.unwrap_or(LONGEST);
         let pace = Pace { patience: self.access.patience.unwrap_or(PATIENCE), longest };
+        // Nobody's patience is spent on waiting for a turn.
+        let _turn = self.network.exchange(&host_of(url)).await;
         let request = Request { method, url: parsed, shown: url.to_owned(), headers, body };
-        let Answer { status, headers, body } = exchange(client, request, limit, pace)?;
+        let Answer { status, headers, body } = exchange(&client, request, limit, pace).await?;
         let status_line = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
         Ok(Reply { status: status.as_u16(), status_line: status_line.trim_end().to_owned(), headers, body })
-    }
-
-    /// The client for an address, made when it is first asked for.
-    fn client_for(&self, address: &Url, url: &str) -> Result<&Client, SourceError> {
-        let local = address.host_str().is_some_and(is_loopback);
-        let slot = if local { &self.local } else { &self.client };
-        if let Some(client) = slot.get() {
-            return Ok(client);
-        }
-        // On a thread of its own, as it may be called from one that must not wait.
-        let built = std::thread::scope(|scope| {
-            scope.spawn(|| self.build(url, local)).join().unwrap_or_else(|_| {
-                Err(SourceError::Exchange { url: url.to_owned(), why: "the request was given up".to_owned() })
-            })
-        })?;
-        Ok(slot.get_or_init(|| built))
-    }
-
-    fn build(&self, url: &str, local: bool) -> Result<Client, SourceError> {
-        let access = &self.access;
-        let refuse = |why: String| SourceError::Exchange { url: url.to_owned(), why };
-        let config = |why: String| SourceError::Index(format!("can't create TLS config for client: {why}"));
-        let mut builder = Client::builder()
-            .user_agent("Helm/3.22.0")
-            .timeout(access.timeout.unwrap_or(LONGEST))
-            .connect_timeout(access.patience.unwrap_or(PATIENCE));
-        if access.redirects == Redirects::Stop && !is_mutant("redirects") {
-            builder = builder.redirect(reqwest::redirect::Policy::none());
-        }
-        if local {
-            // As in Go, what runs on this machine is never asked through a proxy.
-            builder = builder.no_proxy();
-        }
-        if access.certificates == CertificateCheck::Skip {
-            builder = builder.tls_danger_accept_invalid_certs(true);
-        }
-        if let Some(path) = &access.ca_file {
-            let shown = path.display();
-            let pem = std::fs::read(path).map_err(|_| config(format!("can't read CA file: {shown}")))?;
-            let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-            if certificates.is_empty() {
-                return Err(config(format!("failed to append certificates from file: {shown}")));
-            }
-            builder = builder.tls_certs_only(certificates);
-        }
-        if let (Some(cert), Some(key)) = (&access.cert_file, &access.key_file) {
-            let pair = |why: String| {
-                config(format!("can't load key pair from cert {} and key {}: {why}", cert.display(), key.display()))
-            };
-            let read = |path: &PathBuf| {
-                std::fs::read(path).map_err(|error| {
-                    let why = match error.kind() {
-                        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-                        _ => error.to_string(),
-                    };
-                    pair(format!("open {}: {why}", path.display()))
-                })
-            };
-            let mut pem = read(cert)?;
-            pem.push(b'\n');
-            pem.extend(read(key)?);
-            let identity = Identity::from_pem(&pem).map_err(|error| pair(error.to_string()))?;
-            builder = builder.identity(identity);
-        }
-        builder.build().map_err(|error| refuse(format!("no connection can be made: {error}")))
     }
 }
 

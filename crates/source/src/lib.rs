@@ -10,10 +10,16 @@
 //! archive + .prov + Keyring ── verify_archive ─► Verification: who signed it
 //! ```
 //!
+//! What waits for a network, a server or another program is an `async fn` whose future is `Send`, and is given the process's
+//! [`Network`]; what keeps a processor or a disk busy meanwhile goes [`aside`]. Reading a directory, a repository's objects, a
+//! file of Helm's or an archive that is there waits for nobody and is a plain function: whoever shares a runtime with
+//! others calls it [`aside`].
+//!
 //! Invariants: nothing is checked out and nothing is executed; a path never leaves its tree, symbolic links
 //! included; the same content has the same revision.
 
 mod archive;
+mod aside;
 mod blame;
 mod bounded;
 mod changes;
@@ -21,6 +27,7 @@ mod charts;
 mod error;
 mod git;
 mod http;
+mod network;
 mod openpgp;
 mod private_file;
 mod program;
@@ -37,6 +44,7 @@ mod vendored;
 mod worktree;
 
 pub use archive::{MAX_PACKED, read_archive};
+pub use aside::{Broken, Interrupt, aside};
 pub use blame::LineCommit;
 pub use bounded::read_bounded;
 pub use changes::{CommitChanges, FileChange};
@@ -46,6 +54,7 @@ pub use http::{
     Access, CertificateCheck, CredentialScope, HttpClient, PATIENCE, Redirects, Reply, host_of, resolve_url, same_url,
 };
 pub use landfall_diag::is_mutant;
+pub use network::Network;
 pub use openpgp::{KeyOwner, Keyring, OpenPgpError, SignedText, Signer};
 pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program};
 pub use provenance::{Verification, provenance_text, verify_archive};
@@ -59,7 +68,7 @@ pub use repository::{
     fetch_index, find_in_repository, index_file, index_json, index_of_archives, index_yaml, join_url,
 };
 pub use revision::Revision;
-pub use schemas::schema_documents;
+pub use schemas::schema_document;
 pub use source_tree::SourceTree;
 pub use surroundings::surroundings;
 pub use tracked::{Tracked, tracked};

@@ -147,7 +147,8 @@ impl Order {
         output.map(Ended::from).map_err(failed)
     }
 
-    /// Runs it to its end on this thread.
+    /// Runs it to its end on this thread, for who has no runtime and wants none: the system's own `ps`, a program that the
+    /// user named. Nothing in this room does.
     ///
     /// # Errors
     /// As [`Order::run`].
@@ -254,14 +255,16 @@ mod tests {
     }
 
     #[cfg(unix)]
-    #[test]
-    fn a_program_reads_what_it_is_given_and_sees_only_what_is_kept() {
+    #[tokio::test]
+    async fn a_program_reads_what_it_is_given_and_sees_only_what_is_kept() {
         let order = Order::new("sh", ["-c", "cat; printf '%s' \"$OURS-${CARGO_MANIFEST_DIR-none}\""]);
         let order = order.with_variable("OURS", "set").with_input("read ");
-        let ended = order.run_here().expect("runs");
-        assert_eq!(String::from_utf8_lossy(&ended.stdout), "read set-none");
-        assert!(ended.is_success());
-        let missing = Order::new("no-such-program-anywhere", [""; 0]).run_here().expect_err("not there");
+        for ended in [order.run().await, order.run_here()] {
+            let ended = ended.expect("runs");
+            assert_eq!(String::from_utf8_lossy(&ended.stdout), "read set-none");
+            assert!(ended.is_success());
+        }
+        let missing = Order::new("no-such-program-anywhere", [""; 0]).run().await.expect_err("not there");
         assert!(matches!(missing, ProgramError::Missing(name) if name == "no-such-program-anywhere"));
     }
 }

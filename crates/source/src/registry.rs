@@ -23,7 +23,7 @@ pub use image::ImageState;
 pub use reference::Reference;
 
 use crate::error::SourceError;
-use crate::repository::hex;
+use crate::repository::{digested, hex};
 
 /// The media type of a chart's `Chart.yaml`.
 pub const CONFIG_MEDIA_TYPE: &str = "application/vnd.cncf.helm.config.v1+json";
@@ -71,12 +71,12 @@ impl Registry {
     ///
     /// # Errors
     /// No answer, no access, no such repository.
-    pub fn versions(&self, reference: &Reference) -> Result<Vec<String>, SourceError> {
+    pub async fn versions(&self, reference: &Reference) -> Result<Vec<String>, SourceError> {
         let mut url = Some(self.url(reference, "tags/list"));
         let mut tags = Vec::new();
         for _ in 0..MAX_PAGES {
             let Some(page) = url.take() else { break };
-            let reply = self.ask(reference, Method::GET, &page, HeaderMap::new(), Vec::new(), MAX_DOCUMENT)?;
+            let reply = self.ask(reference, Method::GET, &page, HeaderMap::new(), Vec::new(), MAX_DOCUMENT).await?;
             let reply = self.expect(reply, &Method::GET, &page, &[200])?;
             let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
             let listed = json.get("tags").and_then(Value::as_array);
@@ -100,7 +100,7 @@ impl Registry {
     ///
     /// # Errors
     /// In Helm's words.
-    pub fn choose(&self, reference: &Reference, version: &str) -> Result<Reference, SourceError> {
+    pub async fn choose(&self, reference: &Reference, version: &str) -> Result<Reference, SourceError> {
         let mut chosen = reference.clone();
         let version = match (version, reference.tag()) {
             ("", Some(tag)) => tag.to_owned(),
@@ -117,7 +117,7 @@ impl Registry {
             chosen.set_tag(&version);
             return Ok(chosen);
         }
-        let versions = self.versions(reference)?;
+        let versions = self.versions(reference).await?;
         if versions.is_empty() {
             let words = format!("Unable to locate any tags in provided repository: oci://{reference}");
             return Err(SourceError::NoSuchChart(words));
@@ -136,11 +136,12 @@ impl Registry {
     ///
     /// # Errors
     /// No answer, no access, no such chart, something else than a chart, other bytes than promised.
-    pub fn pull(&self, reference: &Reference) -> Result<PulledChart, SourceError> {
+    pub async fn pull(&self, reference: &Reference) -> Result<PulledChart, SourceError> {
         let url = self.url(reference, &format!("manifests/{}", reference.named()));
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(MANIFEST_MEDIA_TYPE));
-        let reply = self.ask(reference, Method::GET, &url, headers, Vec::new(), MAX_DOCUMENT).map_err(fetching)?;
+        let reply =
+            self.ask(reference, Method::GET, &url, headers, Vec::new(), MAX_DOCUMENT).await.map_err(fetching)?;
         if reply.status == 404 {
             return Err(SourceError::NoSuchChart(format!(
                 "failed to perform \"FetchReference\" on source: {reference}: not found"
@@ -165,21 +166,22 @@ impl Registry {
                 SourceError::Index(format!("manifest does not contain a layer with mediatype {CHART_MEDIA_TYPE}"))
             })?;
         let signed = layers.iter().find(|layer| is(layer, &[PROVENANCE_MEDIA_TYPE]));
-        Ok(PulledChart {
-            chart: self.blob(reference, chart)?,
-            provenance: signed.map(|layer| self.blob(reference, layer)).transpose()?,
-            digest,
-        })
+        let chart = self.blob(reference, chart).await?;
+        let provenance = match signed {
+            Some(layer) => Some(self.blob(reference, layer).await?),
+            None => None,
+        };
+        Ok(PulledChart { chart, provenance, digest })
     }
 
-    fn blob(&self, reference: &Reference, descriptor: &Value) -> Result<Vec<u8>, SourceError> {
+    async fn blob(&self, reference: &Reference, descriptor: &Value) -> Result<Vec<u8>, SourceError> {
         let expected = descriptor.get("digest").and_then(Value::as_str).unwrap_or_default();
         let hexadecimal = expected.strip_prefix("sha256:").unwrap_or_default();
         if hexadecimal.len() != 64 || !hexadecimal.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(SourceError::Index(format!("{reference}: {expected:?} is no digest that is known")));
         }
         let url = self.url(reference, &format!("blobs/{expected}"));
-        let reply = self.ask(reference, Method::GET, &url, HeaderMap::new(), Vec::new(), MAX_LAYER)?;
+        let reply = self.ask(reference, Method::GET, &url, HeaderMap::new(), Vec::new(), MAX_LAYER).await?;
         let reply = self.expect(reply, &Method::GET, &url, &[200])?;
         // A manifest that is wrong about one thing is not believed in another; without a size it says none.
         let size = descriptor.get("size").and_then(Value::as_u64).unwrap_or_default();
@@ -188,15 +190,16 @@ impl Registry {
                 "failed to perform \"Fetch\" on source: GET \"{url}\": mismatch Content-Length"
             )));
         }
-        same(&url, expected, &sha256(&reply.body))?;
-        Ok(reply.body)
+        let (body, actual) = digested(reply.body).await?;
+        same(&url, expected, &format!("sha256:{actual}"))?;
+        Ok(body)
     }
 
     /// Uploads a chart under its tag; gives the manifest's digest. Layers that are there already are not sent.
     ///
     /// # Errors
     /// No answer, no access.
-    pub fn push(&self, reference: &Reference, upload: &ChartUpload<'_>) -> Result<String, SourceError> {
+    pub async fn push(&self, reference: &Reference, upload: &ChartUpload<'_>) -> Result<String, SourceError> {
         let descriptor = |kind: &str, bytes: &[u8]| (kind.to_owned(), sha256(bytes), bytes.len());
         let mut layers = vec![descriptor(CHART_MEDIA_TYPE, upload.chart)];
         layers.extend(upload.provenance.map(|bytes| descriptor(PROVENANCE_MEDIA_TYPE, bytes)));
@@ -215,33 +218,33 @@ impl Registry {
         );
         let digest = sha256(manifest.as_bytes());
         // Helm's client looks for the manifest before anything is sent, and is refused there first.
-        self.is_there(reference, &self.url(reference, &format!("manifests/{digest}")))?;
+        self.is_there(reference, &self.url(reference, &format!("manifests/{digest}"))).await?;
         for bytes in [Some(upload.chart), upload.provenance, Some(upload.config)].into_iter().flatten() {
-            self.upload(reference, bytes)?;
+            self.upload(reference, bytes).await?;
         }
         let url = self.url(reference, &format!("manifests/{}", reference.named()));
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MANIFEST_MEDIA_TYPE));
-        let reply = self.ask(reference, Method::PUT, &url, headers, manifest.into_bytes(), MAX_DOCUMENT)?;
+        let reply = self.ask(reference, Method::PUT, &url, headers, manifest.into_bytes(), MAX_DOCUMENT).await?;
         self.expect(reply, &Method::PUT, &url, &[200, 201, 202])?;
         Ok(digest)
     }
 
     /// Whether the registry has something already.
-    fn is_there(&self, reference: &Reference, url: &str) -> Result<bool, SourceError> {
-        let reply = self.ask(reference, Method::HEAD, url, HeaderMap::new(), Vec::new(), MAX_DOCUMENT);
+    async fn is_there(&self, reference: &Reference, url: &str) -> Result<bool, SourceError> {
+        let reply = self.ask(reference, Method::HEAD, url, HeaderMap::new(), Vec::new(), MAX_DOCUMENT).await;
         let reply = reply.map_err(|error| while_doing("failed to perform \"Exists\" on destination: ", error))?;
         Ok(reply.status == 200)
     }
 
-    fn upload(&self, reference: &Reference, bytes: &[u8]) -> Result<(), SourceError> {
+    async fn upload(&self, reference: &Reference, bytes: &[u8]) -> Result<(), SourceError> {
         let digest = sha256(bytes);
         let url = self.url(reference, &format!("blobs/{digest}"));
-        if self.is_there(reference, &url)? {
+        if self.is_there(reference, &url).await? {
             return Ok(());
         }
         let start = self.url(reference, "blobs/uploads/");
-        let reply = self.ask(reference, Method::POST, &start, HeaderMap::new(), Vec::new(), MAX_DOCUMENT)?;
+        let reply = self.ask(reference, Method::POST, &start, HeaderMap::new(), Vec::new(), MAX_DOCUMENT).await?;
         let reply = self.expect(reply, &Method::POST, &start, &[202])?;
         let location = reply.headers.get(LOCATION).and_then(|location| location.to_str().ok()).unwrap_or_default();
         let mut place = reqwest::Url::parse(&start)
@@ -251,7 +254,7 @@ impl Registry {
         place.query_pairs_mut().append_pair("digest", &digest);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        let reply = self.ask(reference, Method::PUT, place.as_str(), headers, bytes.to_vec(), MAX_DOCUMENT)?;
+        let reply = self.ask(reference, Method::PUT, place.as_str(), headers, bytes.to_vec(), MAX_DOCUMENT).await?;
         self.expect(reply, &Method::PUT, place.as_str(), &[201])?;
         Ok(())
     }

@@ -4,14 +4,14 @@ use std::error::Error;
 use std::io::IsTerminal as _;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use crate::SourceError;
+use crate::aside::{Interrupt, aside};
+use crate::error::SourceError;
 use crate::http::PATIENCE;
 use crate::is_mutant;
+use crate::network::{Network, Turn};
 use gauge::{Ending, MAX_FETCHED, Progress, Watch};
 
 /// A repository's address with the revision wanted: `URL#REF`.
@@ -88,14 +88,24 @@ const GREETING: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Fetches a repository, its newest commit only, into a bare directory; an earlier fetch there is replaced, and one that
-/// fails leaves nothing.
+/// fails leaves nothing. gix works at it with its own blocking transport, aside; who drops the future interrupts it.
 ///
 /// `patience`: how long the server may be silent, or as good as silent; [`PATIENCE`] where nobody says.
 ///
 /// # Errors
 /// When the address is malformed, the repository cannot be reached, does not go on coming, or is too large.
-pub fn fetch_repository(remote: &RemoteRef, into: &Path, patience: Option<Duration>) -> Result<(), SourceError> {
-    let fetched = fetch_watched(remote, into, patience.unwrap_or(PATIENCE));
+pub async fn fetch_repository(
+    network: &Network,
+    remote: &RemoteRef,
+    into: &Path,
+    patience: Option<Duration>,
+) -> Result<(), SourceError> {
+    let _turn = network.repository().await;
+    let Some(held) = network.thread() else {
+        let why = "too many servers that were asked before hold on to the connection".to_owned();
+        return Err(SourceError::Fetch { url: remote.shown(), why });
+    };
+    let fetched = fetch_watched(remote, into, patience.unwrap_or(PATIENCE), held).await;
     if fetched.is_err() {
         // What was not fetched whole is no repository; what cannot be removed is replaced by the next fetch.
         let _still_there = std::fs::remove_dir_all(into);
@@ -103,24 +113,33 @@ pub fn fetch_repository(remote: &RemoteRef, into: &Path, patience: Option<Durati
     fetched
 }
 
-fn fetch_watched(remote: &RemoteRef, into: &Path, patience: Duration) -> Result<(), SourceError> {
-    let (sender, ended) = std::sync::mpsc::channel();
+async fn fetch_watched(remote: &RemoteRef, into: &Path, patience: Duration, held: Turn) -> Result<(), SourceError> {
     let (from, to) = (remote.clone(), into.to_owned());
-    let (progress, interrupted) = (Progress::default(), Arc::new(AtomicBool::new(false)));
-    let (gauge, stop) = (progress.gauge(), Arc::clone(&interrupted));
+    let (progress, interrupt) = (Progress::default(), Interrupt::default());
+    let (gauge, stop) = (progress.gauge(), interrupt.clone());
+    let given_up = Interrupt::default();
+    let is_told = given_up.clone();
     // A server that takes the connection and says nothing would be read from for ever.
-    std::thread::spawn(move || {
-        // Nobody is there to be told when time was up before.
-        let _late = sender.send(fetch(&from, &to, gauge, &stop));
+    let fetching = aside(&interrupt, move || {
+        let _held = held;
+        let fetched = fetch(&from, &to, gauge, stop.flag());
+        if stop.is_set() && !is_told.is_set() {
+            // Nobody is there any more who would remove it.
+            let _still_there = std::fs::remove_dir_all(&to);
+        }
+        fetched
     });
+    tokio::pin!(fetching);
     let began = Instant::now();
     let greeting = if std::io::stdin().is_terminal() { GREETING } else { patience };
     let mut watch = Watch::new(progress, patience, greeting, began);
     let why = loop {
-        match ended.recv_timeout(LOOK) {
-            Ok(result) => return result,
-            Err(RecvTimeoutError::Disconnected) => break "the thread that fetched it broke".to_owned(),
-            Err(RecvTimeoutError::Timeout) => {}
+        tokio::select! {
+            fetched = &mut fetching => match fetched {
+                Ok(result) => return result,
+                Err(_) => break "the thread that fetched it broke".to_owned(),
+            },
+            () = tokio::time::sleep(LOOK) => {}
         }
         let now = Instant::now();
         match watch.look(now) {
@@ -134,9 +153,10 @@ fn fetch_watched(remote: &RemoteRef, into: &Path, patience: Duration) -> Result<
             None => {}
         }
     };
-    interrupted.store(true, Ordering::Relaxed);
-    // One that reads already ends at the next byte; one that waits for it ends with the process.
-    let _ended = ended.recv_timeout(LOOK);
+    given_up.set();
+    interrupt.set();
+    // One that unpacks ends at once; gix's transport looks at nothing, so that one that reads ends with its server.
+    let _ended = tokio::time::timeout(LOOK, &mut fetching).await;
     Err(SourceError::Fetch { url: remote.shown(), why })
 }
 

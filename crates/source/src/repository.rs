@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 pub use entries::{RepositoryEntry, RepositoryFile};
 pub use index::{Index, IndexEntry, index_json, index_of_archives, index_yaml, join_url};
 
+use crate::aside::{Interrupt, aside};
 use crate::error::SourceError;
 use crate::http::{Access, HttpClient, Redirects, resolve_url};
 
@@ -67,10 +68,13 @@ impl FetchedIndex {
 ///
 /// # Errors
 /// No answer, or an answer that is no index.
-pub fn fetch_index(url: &str, client: &HttpClient) -> Result<FetchedIndex, SourceError> {
-    let bytes = client.get(&resolve_url(url, "index.yaml")?, url, MAX_INDEX)?;
-    let index = Index::parse(&bytes)?;
-    Ok(FetchedIndex { bytes, index })
+pub async fn fetch_index(url: &str, client: &HttpClient) -> Result<FetchedIndex, SourceError> {
+    let bytes = client.get(&resolve_url(url, "index.yaml")?, url, MAX_INDEX).await?;
+    aside(&Interrupt::default(), move || {
+        let index = Index::parse(&bytes)?;
+        Ok(FetchedIndex { bytes, index })
+    })
+    .await?
 }
 
 /// The index of a repository as it was last fetched.
@@ -89,13 +93,13 @@ pub fn cached_index(cache: &Path, name: &str) -> Result<Index, SourceError> {
 ///
 /// # Errors
 /// In Helm's words.
-pub fn find_in_repository(
+pub async fn find_in_repository(
     url: &str,
     chart: &str,
     version: &str,
     client: &HttpClient,
 ) -> Result<(String, IndexEntry), SourceError> {
-    let fetched = fetch_index(url, client)?;
+    let fetched = fetch_index(url, client).await?;
     let shown =
         if version.is_empty() { format!("chart {chart:?}") } else { format!("chart {chart:?} version {version:?}") };
     let entry = fetched
@@ -112,16 +116,26 @@ pub fn find_in_repository(
 ///
 /// # Errors
 /// No answer, or other bytes than promised.
-pub fn fetch_archive(url: &str, owner: &str, digest: &str, client: &HttpClient) -> Result<Vec<u8>, SourceError> {
-    let bytes = client.get(url, owner, MAX_ARCHIVE)?;
+pub async fn fetch_archive(url: &str, owner: &str, digest: &str, client: &HttpClient) -> Result<Vec<u8>, SourceError> {
+    let bytes = client.get(url, owner, MAX_ARCHIVE).await?;
     let expected = digest.strip_prefix("sha256:").unwrap_or(digest);
-    if expected.len() == 64 {
-        let actual = hex(&Sha256::digest(&bytes));
-        if !actual.eq_ignore_ascii_case(expected) {
-            return Err(SourceError::Digest { what: url.to_owned(), expected: expected.to_owned(), actual });
-        }
+    if expected.len() != 64 {
+        return Ok(bytes);
+    }
+    let (bytes, actual) = digested(bytes).await?;
+    if !actual.eq_ignore_ascii_case(expected) {
+        return Err(SourceError::Digest { what: url.to_owned(), expected: expected.to_owned(), actual });
     }
     Ok(bytes)
+}
+
+/// Bytes with their SHA-256 as hexadecimal digits.
+pub(crate) async fn digested(bytes: Vec<u8>) -> Result<(Vec<u8>, String), SourceError> {
+    let work = move || {
+        let digest = hex(&Sha256::digest(&bytes));
+        (bytes, digest)
+    };
+    Ok(aside(&Interrupt::default(), work).await?)
 }
 
 impl RepositoryEntry {

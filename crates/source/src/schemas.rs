@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use landfall_chart::SchemaDocuments;
-
 use crate::error::SourceError;
-use crate::http::{Access, HttpClient};
+use crate::http::Access;
+use crate::network::Network;
 
 /// Largest document, in bytes.
 const LIMIT: u64 = 20 * 1024 * 1024;
 
-/// Fetches documents over HTTP, through the environment's proxy, as Helm does (`HTTPURLLoader`).
-pub fn schema_documents() -> SchemaDocuments {
-    let client = HttpClient::new(Access { timeout: Some(Duration::from_secs(15)), ..Access::default() });
-    SchemaDocuments::fetched_by(move |url| client.get(url, url, LIMIT).map_err(|error| words(url, &error)))
+/// Fetches a document over HTTP, through the environment's proxy, as Helm does (`HTTPURLLoader`).
+///
+/// # Errors
+/// Why there is none, in Helm's words.
+pub async fn schema_document(network: &Network, url: &str) -> Result<Vec<u8>, String> {
+    let client = network.client(Access { timeout: Some(Duration::from_secs(15)), ..Access::default() });
+    client.get(url, url, LIMIT).await.map_err(|error| words(url, &error))
 }
 
 fn words(url: &str, error: &SourceError) -> String {

@@ -1,10 +1,14 @@
 use std::path::{Path, PathBuf};
 
 use landfall_chart::Tree;
+use parking_lot::MutexGuard;
 
 use crate::{CommitChanges, Revision, SourceError, archive, git, revision::ContentDigest, worktree};
 
 /// A tree of files that desired state is read from.
+///
+/// It may be read by several threads, one after the other. Reading waits for the disk and for nobody else, so that it is no
+/// `async fn`; where it keeps a runtime that others use from its work, it goes [`crate::aside`].
 #[derive(Debug)]
 pub struct SourceTree {
     place: String,
@@ -139,7 +143,7 @@ impl SourceTree {
     }
 
     /// The repository and the commit that history is read from; a working tree's is its `HEAD`.
-    pub(crate) fn history(&self) -> Option<(&gix::Repository, gix::ObjectId)> {
+    pub(crate) fn history(&self) -> Option<(MutexGuard<'_, gix::Repository>, gix::ObjectId)> {
         match &self.files {
             Files::Directory(worktree) => worktree.history(),
             Files::Commit(tree) => Some(tree.history()),

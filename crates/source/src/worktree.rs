@@ -3,6 +3,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use landfall_chart::{Budget, Spent, Tree, TreeError};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::is_mutant;
 use crate::revision::ContentDigest;
@@ -21,7 +22,8 @@ const LINK: u64 = 16;
 /// A directory on disk and the repository it lies in.
 pub(crate) struct Worktree {
     root: PathBuf,
-    repository: Option<gix::Repository>,
+    /// Whoever reads has it alone for a moment: it keeps buffers and what was read last.
+    repository: Option<Mutex<gix::Repository>>,
 }
 
 impl std::fmt::Debug for Worktree {
@@ -46,7 +48,7 @@ impl Worktree {
         // A bare repository has no working tree: the directory is then taken as it lies.
         let repository = if root.is_some() { repository } else { None };
         let root = root.unwrap_or(directory);
-        Ok(Worktree { root, repository })
+        Ok(Worktree { root, repository: repository.map(Mutex::new) })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -54,13 +56,14 @@ impl Worktree {
     }
 
     pub(crate) fn origin(&self) -> Option<String> {
-        crate::git::origin(self.repository.as_ref()?)
+        crate::git::origin(&self.repository.as_ref()?.lock())
     }
 
     /// The repository and its `HEAD`.
-    pub(crate) fn history(&self) -> Option<(&gix::Repository, gix::ObjectId)> {
-        let repository = self.repository.as_ref()?;
-        Some((repository, repository.head_id().ok()?.detach()))
+    pub(crate) fn history(&self) -> Option<(MutexGuard<'_, gix::Repository>, gix::ObjectId)> {
+        let repository = self.repository.as_ref()?.lock();
+        let head = repository.head_id().ok()?.detach();
+        Some((repository, head))
     }
 
     /// The commit checked out, with a digest of what differs from it; without git a digest of all files.
@@ -68,7 +71,8 @@ impl Worktree {
         let Some(repository) = &self.repository else {
             return self.revision_without_git();
         };
-        let changed = self.changed(repository)?;
+        let repository = repository.lock();
+        let changed = self.changed(&repository)?;
         let head = repository.head_id().ok().map(|id| id.to_string());
         if changed.is_empty() {
             return Ok(match head {
@@ -128,7 +132,9 @@ impl Worktree {
             .status(gix::progress::Discard)
             .map_err(|error| failed(error.to_string()))?
             .untracked_files(gix::status::UntrackedFiles::Files)
-            .index_worktree_rewrites(None);
+            .index_worktree_rewrites(None)
+            // Threads cost more than they save where few files differ.
+            .index_worktree_options_mut(|options| options.thread_limit = Some(1));
         let mut changed = BTreeSet::new();
         let mut add = |path: String| {
             if !path.split('/').next().is_some_and(is_kept_beside) {
@@ -349,7 +355,7 @@ impl Worktree {
     }
 
     fn ignores(&self) -> Option<Ignores<'_>> {
-        let repository = self.repository.as_ref()?;
+        let repository = self.repository.as_ref()?.lock();
         let index = repository.index_or_empty().ok()?;
         let stack = repository
             .excludes(&index, None, gix::worktree::stack::state::ignore::Source::WorktreeThenIdMappingIfNotSkipped)
@@ -370,7 +376,7 @@ fn is_index_of_head(repository: &gix::Repository) -> bool {
 
 /// What git ignores and does not track.
 struct Ignores<'repo> {
-    repository: &'repo gix::Repository,
+    repository: MutexGuard<'repo, gix::Repository>,
     index: gix::worktree::Index,
     stack: gix::worktree::Stack,
 }

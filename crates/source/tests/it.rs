@@ -2,6 +2,7 @@
 
 mod it {
     mod limits;
+    mod shared;
     mod signed;
     mod strangers;
     mod tracked;
@@ -10,7 +11,7 @@ mod it {
 use std::path::Path;
 use std::process::Command;
 
-use landfall_source::{RemoteRef, SourceError, SourceTree, fetch_repository};
+use landfall_source::{Network, RemoteRef, SourceError, SourceTree, fetch_repository};
 
 fn git(dir: &Path, args: &[&str]) {
     let status = Command::new("git")
@@ -124,8 +125,8 @@ fn a_directory_without_git_has_a_revision_of_its_content() {
     assert_eq!(tree.directory("with space").expect("read").len(), 1);
 }
 
-#[test]
-fn a_repository_is_fetched_by_address_and_branch() {
+#[tokio::test]
+async fn a_repository_is_fetched_by_address_and_branch() {
     let origin = repository();
     git(origin.path(), &["checkout", "-qb", "next"]);
     write(origin.path(), "chart/templates/a.yaml", "a: 9\n");
@@ -134,17 +135,18 @@ fn a_repository_is_fetched_by_address_and_branch() {
     let into = tempfile::tempdir().expect("a temporary directory");
     let bare = into.path().join("bare");
     let remote = RemoteRef::parse(&format!("file://{}#next", origin.path().display())).expect("an address");
-    fetch_repository(&remote, &bare, None).expect("fetched");
+    fetch_repository(&Network::default(), &remote, &bare, None).await.expect("fetched");
     let tree = SourceTree::open_commit(&bare, "next").expect("opened");
     assert_eq!(tree.read("chart/templates/a.yaml").expect("read").as_deref(), Some(&b"a: 9\n"[..]));
 }
 
-#[test]
-fn why_a_repository_cannot_be_fetched_is_said_to_the_root_and_without_its_password() {
+#[tokio::test]
+async fn why_a_repository_cannot_be_fetched_is_said_to_the_root_and_without_its_password() {
     let into = tempfile::tempdir().expect("a temporary directory");
     // Nothing listens on this port.
     let remote = RemoteRef::parse("https://me:secret@127.0.0.1:1/a.git").expect("an address");
-    let error = fetch_repository(&remote, &into.path().join("bare"), None).expect_err("nobody there");
+    let bare = into.path().join("bare");
+    let error = fetch_repository(&Network::default(), &remote, &bare, None).await.expect_err("nobody there");
     let text = error.to_string();
     assert!(text.to_lowercase().contains("connection refused"), "{text}");
     assert!(text.contains("`https://127.0.0.1:1/a.git`") && !text.contains("secret"), "{text}");

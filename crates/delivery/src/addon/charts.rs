@@ -24,11 +24,11 @@ pub enum AddonCharts {
 }
 
 impl AddonCharts {
-    /// Loads an addon's charts, in order of installation; blocks while it fetches.
+    /// Loads an addon's charts, in order of installation.
     ///
     /// # Errors
     /// When there is no such chart or version, the repository cannot be reached, or a chart is none.
-    pub fn load(&self, addon: &Addon) -> Result<Vec<Chart>, Vec<Diagnostic>> {
+    pub async fn load(&self, addon: &Addon) -> Result<Vec<Chart>, Vec<Diagnostic>> {
         match self {
             AddonCharts::Repository { url, version, charts: remote } => {
                 let mut charts = Vec::new();
@@ -37,6 +37,7 @@ impl AddonCharts {
                 for chart in addon.charts.iter().rev() {
                     let fetched = remote
                         .fetch(url, chart.name, version.as_deref().unwrap_or_default())
+                        .await
                         .map_err(|error| vec![error.diagnose()])?;
                     let loaded =
                         Chart::load_archive(&fetched.place, &fetched.bytes).map_err(|error| vec![error.diagnose()])?;
@@ -119,27 +120,27 @@ mod tests {
             .expect("written");
     }
 
-    #[test]
-    fn companions_lie_beside_the_main_chart() {
+    #[tokio::test]
+    async fn companions_lie_beside_the_main_chart() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let addon = addon("mariadb-operator").expect("known");
         let main = dir.path().join("mariadb-operator");
         write(&main, "mariadb-operator");
-        let refused = AddonCharts::Local(main.clone()).load(addon).expect_err("one is missing");
+        let refused = AddonCharts::Local(main.clone()).load(addon).await.expect_err("one is missing");
         assert!(refused[0].message.contains("mariadb-operator-crds"), "{refused:?}");
         write(&dir.path().join("mariadb-operator-crds"), "mariadb-operator-crds");
         let text = "apiVersion: v2\nname: mariadb-operator\nversion: 1.0.0\ndependencies: [{name: mariadb-operator-crds, version: 1.0.0, repository: \"file://../mariadb-operator-crds\"}]\n";
         std::fs::write(main.join("Chart.yaml"), text).expect("written");
-        let charts = AddonCharts::Local(main).load(addon).expect("both");
+        let charts = AddonCharts::Local(main).load(addon).await.expect("both");
         assert_eq!(charts.iter().map(Chart::name).collect::<Vec<_>>(), ["mariadb-operator-crds", "mariadb-operator"]);
         assert!(charts[1].missing_dependencies().is_empty());
     }
 
-    #[test]
-    fn another_chart_is_not_the_addon() {
+    #[tokio::test]
+    async fn another_chart_is_not_the_addon() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         write(dir.path(), "web");
-        let refused = AddonCharts::Local(dir.path().to_owned()).load(addon("cert-manager").expect("known"));
+        let refused = AddonCharts::Local(dir.path().to_owned()).load(addon("cert-manager").expect("known")).await;
         assert!(refused.expect_err("another chart")[0].message.contains("is the chart web, not cert-manager"));
     }
 }

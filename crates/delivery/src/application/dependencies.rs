@@ -11,7 +11,7 @@ use crate::unit::load_chart;
 ///
 /// The lock's version is taken where there is a lock. What a repository's alias (`@name`) stands for is known to nobody
 /// here, so such a dependency stays missing and rendering says so.
-pub(super) fn fill(
+pub(super) async fn fill(
     chart: &mut Chart,
     files: &SourceTree,
     directory: &str,
@@ -29,7 +29,7 @@ pub(super) fn fill(
             let directory = beside(directory, path);
             Some(load_chart(files, &directory, &directory)?)
         } else if repository.contains("://") {
-            let fetched = remote.fetch(repository, name, version).map_err(|error| vec![error.diagnose()])?;
+            let fetched = remote.fetch(repository, name, version).await.map_err(|error| vec![error.diagnose()])?;
             let archive = format!("{}/charts/{name}-{version}.tgz", chart.location);
             Some(Chart::load_archive(&archive, &fetched.bytes).map_err(|error| vec![error.diagnose()])?)
         } else {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use landfall_chart::{Chart, Lookup, Operation, RenderOptions, SchemaCheck, Tracing, Tree, ValueLayers, is_compatible};
+use landfall_chart::{
+    Chart, Lookup, Operation, RenderOptions, SchemaCheck, SchemaDocuments, Tracing, Tree, ValueLayers, is_compatible,
+};
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_release::{Record, hook_objects, manifest_objects};
@@ -62,7 +64,9 @@ impl Explainer {
                 .map_err(|error| vec![damaged(record, &error.to_string())])?;
             values.file(format!("values of revision {}", record.version), text);
         }
-        let mut unit = Unit::release(record.name.clone(), record.namespace.clone(), chart, values);
+        // No schema is looked at below, so that no document of one is wanted.
+        let documents = SchemaDocuments::default();
+        let mut unit = Unit::release(record.name.clone(), record.namespace.clone(), chart, values, &documents);
         for source in &mut unit.sources {
             if let UnitSource::Chart(source) = source {
                 // What was delivered has been held against its schema.

@@ -281,7 +281,7 @@ impl<'w> Filling<'w> {
 
     fn get_all(&mut self, entries: &[RepositoryEntry]) -> Result<(), Stop> {
         let mut out = self.out();
-        for (entry, outcome) in entries.iter().zip(fetch_all(&self.settings, entries, None)) {
+        for (entry, outcome) in entries.iter().zip(fetch_all(self.world, &self.settings, entries, None)) {
             let unmanaged = entry.name.starts_with(UNMANAGED);
             let shown = without_passwords(if unmanaged { &entry.url } else { &entry.name });
             match outcome {
@@ -344,7 +344,8 @@ impl<'w> Filling<'w> {
                     continue;
                 }
                 let reference = Reference::child(&wanted.repository, &wanted.name, "")?;
-                let versions = registry(self.world, self.flags).versions(&reference).map_err(|error| {
+                let registry = registry(self.world, self.flags);
+                let versions = self.world.host.wait(registry.versions(&reference)).map_err(|error| {
                     let doing = format!("could not retrieve list of tags for repository {}", wanted.repository);
                     wrapped(&doing, &error)
                 })?;
@@ -456,7 +457,8 @@ impl<'w> Filling<'w> {
             let reference = Reference::child(repository, &name, &dependency.version)?;
             let doing = format!("could not download {repository}/{name}");
             let registry = Box::new(registry(self.world, self.flags));
-            let fetched = pull(&registry, &reference, self.spoken()?).map_err(|stop| stop.behind(&doing))?;
+            let fetched =
+                pull(self.world, &registry, &reference, self.spoken()?).map_err(|stop| stop.behind(&doing))?;
             let remote = Remote::Registry { registry, reference };
             self.verify(&remote, &fetched).map_err(|stop| stop.behind(&doing))?;
             archives.insert(fetched.name, fetched.bytes);
@@ -472,7 +474,7 @@ impl<'w> Filling<'w> {
         let doing = format!("could not download {url}");
         let owner = repository.clone();
         let remote = Remote::Archive { url, owner, digest: entry.digest, client: Box::new(client) };
-        let fetched = remote.fetch(self.spoken()?).map_err(|stop| stop.behind(&doing))?;
+        let fetched = remote.fetch(self.world, self.spoken()?).map_err(|stop| stop.behind(&doing))?;
         self.verify(&remote, &fetched).map_err(|stop| stop.behind(&doing))?;
         archives.insert(fetched.name, fetched.bytes);
         Ok(())
@@ -484,7 +486,7 @@ impl<'w> Filling<'w> {
             return Ok(());
         }
         fetched.say_again(self.spoken()?)?;
-        let signed = match (remote.signed(fetched), self.unsigned) {
+        let signed = match (remote.signed(self.world, fetched), self.unsigned) {
             (Ok(signed), _) => signed,
             (Err(stop), Unsigned::Refused) => return Err(stop),
             (Err(stop), Unsigned::Told) => {
@@ -525,7 +527,7 @@ impl<'w> Filling<'w> {
                 (format!("{UNMANAGED}{key}"), access(self.world, self.flags))
             }
         };
-        let client = HttpClient::new(Access { patience: patience(&self.world.host.env), ..access });
+        let client = self.world.host.network.client(Access { patience: patience(&self.world.host.env), ..access });
         let index = self.index(&name).map_err(|error| without_index(wanted, wrapped("", &error)))?;
         let versions = index.versions(&wanted.name).ok_or_else(|| lost("entry not found"))?;
         let entry = versions.iter().find(same).cloned().ok_or_else(|| lost("no matching version"))?;

@@ -63,6 +63,7 @@ impl TargetArgs {
             skip: self.skip.clone(),
             repositories: Vec::new(),
             charts: host.remote_charts(place),
+            documents: host.schema_documents(),
             lends_vendored: false,
         };
         if self.no_observability {

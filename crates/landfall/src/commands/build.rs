@@ -142,8 +142,9 @@ fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<Imag
     };
     let overrides = args.values.overrides(&context.host)?;
     let selection = args.place.selection(&context.host, place)?;
+    let namespace = context.host.default_namespace(place);
     let candidates =
-        place.target.units(&selection, &overrides, &context.host.default_namespace(place)).map_err(Failure::from)?;
+        context.host.wait(place.target.units(&selection, &overrides, &namespace)).map_err(Failure::from)?;
     let directory = &place.target.directory;
     let named = named_builds(&environment.build, &args.services, &candidates).map_err(Failure::from)?;
     let images = image_builds(named, root, directory).map_err(Failure::from)?;

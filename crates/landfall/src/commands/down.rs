@@ -77,6 +77,7 @@ async fn run(context: &Context, args: DownArgs) -> Outcome {
     let units = place
         .target
         .units(&selection, &Overrides::default(), &context.host.default_namespace(&place))
+        .await
         .map_err(Failure::from)?;
     let wanted: Vec<&Unit> = units.iter().filter_map(|(_, unit)| unit.as_ref().ok()).collect();
     if was_never_started(&place) {

@@ -241,8 +241,9 @@ fn on_disk(context: &Context, args: &ExplainArgs) -> Result<(Target, Vec<Explain
         landfall_delivery::TargetKind::Chart => None,
         _ => selection.release.take(),
     };
+    let namespace = context.host.default_namespace(&place);
     let candidates =
-        place.target.units(&selection, &overrides, &context.host.default_namespace(&place)).map_err(Failure::from)?;
+        context.host.wait(place.target.units(&selection, &overrides, &namespace)).map_err(Failure::from)?;
     let mut explainers = Vec::new();
     for (name, unit) in candidates {
         if wanted.as_ref().is_some_and(|wanted| *wanted != name) {

@@ -47,8 +47,9 @@ fn run(context: &Context, args: &ImagesListArgs) -> Outcome {
     let place = context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query())?;
     let overrides = args.rendered.values.overrides(&context.host)?;
     let selection = args.rendered.place.selection(&context.host, &place)?;
+    let namespace = context.host.default_namespace(&place);
     let candidates =
-        place.target.units(&selection, &overrides, &context.host.default_namespace(&place)).map_err(Failure::from)?;
+        context.host.wait(place.target.units(&selection, &overrides, &namespace)).map_err(Failure::from)?;
     let builds = match place.declared() {
         Some(environment) => named_builds(&environment.build, &[], &candidates).map_err(Failure::from)?,
         None => Vec::new(),

@@ -61,8 +61,8 @@ pub(super) async fn planned(
     let place = context.host.place(target, &args.query())?;
     let overrides = values.overrides(&context.host)?;
     let selection = args.selection(&context.host, &place)?;
-    let candidates =
-        place.target.units(&selection, &overrides, &context.host.default_namespace(&place)).map_err(Failure::from)?;
+    let namespace = context.host.default_namespace(&place);
+    let candidates = place.target.units(&selection, &overrides, &namespace).await.map_err(Failure::from)?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let options = UpOptions::default();
     let plans = live::with_progress(context, &mut connection, started, |session| {

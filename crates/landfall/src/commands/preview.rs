@@ -115,7 +115,10 @@ fn environments(
     if matches!(place, landfall_delivery::TargetPlace::Remote(_)) {
         state.create_cache().map_err(Failure::from)?;
     }
-    let target = landfall_delivery::Target::load(&place, &query).map_err(|it| nothing_to_rehearse(it.into()))?;
+    let target = context
+        .host
+        .wait(landfall_delivery::Target::load(&place, &query))
+        .map_err(|it| nothing_to_rehearse(it.into()))?;
     Ok(match &target.kind {
         TargetKind::System(file) => file.system.environments.keys().cloned().map(Some).collect(),
         _ => vec![None],
@@ -135,10 +138,9 @@ fn preview(
     let mut render = |place: &Place| -> Result<(Vec<DesiredUnit>, Vec<Diagnostic>), Failure> {
         let overrides = args.values.overrides_at(&context.host, place, &[base_revision, head_revision])?;
         let selection = Selection { lends_vendored: true, ..args.place.selection(&context.host, place)? };
-        let candidates = place
-            .target
-            .units(&selection, &overrides, &context.host.default_namespace(place))
-            .map_err(Failure::from)?;
+        let namespace = context.host.default_namespace(place);
+        let candidates =
+            context.host.wait(place.target.units(&selection, &overrides, &namespace)).map_err(Failure::from)?;
         let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
         borrowed.extend(units.flat_map(|unit| &unit.lent).map(|archive| lent(archive)));
         Ok(study_all(&candidates, &conditions, threads))

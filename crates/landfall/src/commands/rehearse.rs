@@ -269,7 +269,8 @@ fn read(
 ) -> Result<Vec<Candidate>, Failure> {
     let overrides = args.values.overrides_at(&context.host, place, &wanted.revisions())?;
     let selection = Selection { lends_vendored: true, ..target.selection(&context.host, place)? };
-    place.target.units(&selection, &overrides, &context.host.default_namespace(place)).map_err(refused)
+    let namespace = context.host.default_namespace(place);
+    context.host.wait(place.target.units(&selection, &overrides, &namespace)).map_err(refused)
 }
 
 fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, format: ReportFormat, started: Instant, exit: Exit) {

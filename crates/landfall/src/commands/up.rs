@@ -128,8 +128,8 @@ async fn run(context: &Context, mut args: UpArgs) -> Ended {
     let place = context.host.place(wanted.target.as_deref(), &args.place.query())?;
     let overrides = args.values.overrides(&context.host)?;
     let selection = args.place.selection(&context.host, &place)?;
-    let candidates =
-        place.target.units(&selection, &overrides, &context.host.default_namespace(&place)).map_err(Failure::from)?;
+    let namespace = context.host.default_namespace(&place);
+    let candidates = place.target.units(&selection, &overrides, &namespace).await.map_err(Failure::from)?;
     check_services(&wanted.services, &place, &candidates)?;
     let of_nothing = landfall_rehearse::faults_of_nothing(&candidates, &args.faults);
     if !of_nothing.is_empty() {

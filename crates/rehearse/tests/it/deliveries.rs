@@ -61,7 +61,7 @@ impl Ground {
         let namespace = Some("ezscale".to_owned());
         let environment = matches!(target.kind, TargetKind::System(_)).then(|| "us-prod".to_owned());
         let selection = Selection { environment, namespace, ..Selection::default() };
-        let candidates = target.units(&selection, &overrides, "default").expect("units");
+        let candidates = target.units(&selection, &overrides, "default").await.expect("units");
         let (progress, _) = tokio::sync::mpsc::channel(8);
         let session = Session {
             clock: Arc::new(GroundClock(self.drydock.clone())),

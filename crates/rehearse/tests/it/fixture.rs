@@ -263,7 +263,9 @@ impl Scene {
         let words = |diagnostics: Vec<landfall_diag::Diagnostic>| {
             diagnostics.iter().map(landfall_diag::render_plain).collect::<String>()
         };
-        let candidates = target.units(&selection, &Overrides::default(), "default").map_err(words)?;
+        let overrides = Overrides::default();
+        let units = target.units(&selection, &overrides, "default");
+        let candidates = futures::executor::block_on(units).map_err(words)?;
         for (_, unit) in &candidates {
             if let Err(diagnostics) = unit {
                 return Err(words(diagnostics.clone()));

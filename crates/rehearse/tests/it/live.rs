@@ -64,7 +64,9 @@ fn units() -> Vec<DesiredUnit> {
     .map(|(path, text)| (path.to_owned(), text.to_owned()))
     .collect();
     let target = target(&files).expect("a chart");
-    let candidates = target.units(&Default::default(), &Default::default(), "default").expect("it renders");
+    let (selection, overrides) = Default::default();
+    let candidates = target.units(&selection, &overrides, "default");
+    let candidates = futures::executor::block_on(candidates).expect("it renders");
     study(&candidates, &Conditions::offline()).expect("it renders")
 }
 

@@ -1,12 +1,10 @@
 //! One request and its answer, which is heard piece by piece, so that nobody waits for a server that says nothing.
 
-use std::io::Read as _;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use reqwest::blocking::Client;
 use reqwest::header::HeaderMap;
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Client, Method, StatusCode, Url};
+use tokio::time::timeout_at;
 
 use crate::error::SourceError;
 
@@ -18,12 +16,6 @@ pub(super) const MIN_SENT: u64 = 32 * 1024;
 
 /// Longest time that an answer may take altogether, when nobody says.
 pub(super) const LONGEST: Duration = Duration::from_secs(120);
-
-/// Bytes that are handed over at once.
-const PIECE: usize = 64 * 1024;
-
-/// Pieces that may wait to be taken.
-const WAITING: usize = 4;
 
 /// A request.
 pub(super) struct Request {
@@ -45,150 +37,157 @@ pub(super) struct Pace {
 }
 
 /// An answer.
+#[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
-/// What is heard of an answer.
-enum Heard {
-    Head(StatusCode, HeaderMap),
-    Piece(Vec<u8>),
-    End,
-    Failed(SourceError),
-}
-
 /// Sends a request and takes at most `limit` bytes of the answer.
-pub(super) fn exchange(client: &Client, request: Request, limit: u64, pace: Pace) -> Result<Answer, SourceError> {
-    let (sender, heard) = sync_channel(WAITING);
-    let (client, shown) = (client.clone(), request.shown.clone());
+pub(super) async fn exchange(client: &Client, request: Request, limit: u64, pace: Pace) -> Result<Answer, SourceError> {
+    let Request { method, url, shown, headers, body } = request;
     // What is sent has to be taken by the server first.
-    let sending = Duration::from_secs(request.body.len() as u64 / MIN_SENT);
-    std::thread::spawn(move || ask(&client, request, limit, &sender));
-    take(&heard, &shown, limit, Pace { patience: pace.patience.min(pace.longest), ..pace }, sending)
-}
-
-fn take(
-    heard: &Receiver<Heard>,
-    shown: &str,
-    limit: u64,
-    pace: Pace,
-    sending: Duration,
-) -> Result<Answer, SourceError> {
-    let began = Instant::now();
-    let end = began + pace.longest + sending;
-    let mut answer: Option<Answer> = None;
-    let mut until = began + pace.patience + sending;
-    let mut sent = 0;
+    let sending = Duration::from_secs(body.len() as u64 / MIN_SENT);
+    let mut hearing = Hearing::new(&shown, limit, pace, sending, Instant::now());
+    let mut request = client.request(method, url.clone()).headers(headers).body(body);
+    if !sending.is_zero() {
+        request = request.timeout(pace.longest);
+    }
+    let mut response = match timeout_at(hearing.until().into(), request.send()).await {
+        Err(_) => return Err(hearing.slow(Instant::now())),
+        Ok(Err(error)) => return Err(super::told(&shown, &url, &error)),
+        Ok(Ok(response)) => response,
+    };
+    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+    hearing.begins(Instant::now())?;
     loop {
-        let now = Instant::now();
-        let slow = |answer: &Option<Answer>| SourceError::Slow {
-            url: shown.to_owned(),
-            began: answer.is_some(),
-            waited: began.elapsed(),
-        };
-        match heard.recv_timeout(until.min(end).saturating_duration_since(now)) {
-            Ok(Heard::Head(status, headers)) => {
-                answer = Some(Answer { status, headers, body: Vec::new() });
-                until = Instant::now() + pace.patience;
+        match timeout_at(hearing.until().into(), response.chunk()).await {
+            Err(_) => return Err(hearing.slow(Instant::now())),
+            Ok(Ok(Some(piece))) => hearing.piece(&piece, Instant::now())?,
+            Ok(Ok(None)) => return Ok(Answer { status, headers, body: hearing.body }),
+            Ok(Err(error)) => {
+                let why = if error.is_timeout() { "context deadline exceeded" } else { "unexpected EOF" };
+                return Err(SourceError::Unreachable { url: shown, why: why.to_owned() });
             }
-            Ok(Heard::Piece(piece)) => {
-                let Some(answer) = &mut answer else { continue };
-                if (answer.body.len() + piece.len()) as u64 > limit {
-                    let why = format!("the answer has more than {limit} bytes");
-                    return Err(SourceError::Exchange { url: shown.to_owned(), why });
-                }
-                answer.body.extend_from_slice(&piece);
-                sent += piece.len() as u64;
-                if sent >= MIN_SENT {
-                    sent = 0;
-                    until = Instant::now() + pace.patience;
-                }
-            }
-            Ok(Heard::End) => {
-                let gone = || SourceError::Exchange { url: shown.to_owned(), why: "there was no answer".to_owned() };
-                return answer.ok_or_else(gone);
-            }
-            Ok(Heard::Failed(error)) => return Err(error),
-            Err(RecvTimeoutError::Timeout) => return Err(slow(&answer)),
-            Err(RecvTimeoutError::Disconnected) => {
-                let why = "the request was given up".to_owned();
-                return Err(SourceError::Exchange { url: shown.to_owned(), why });
-            }
-        }
-        if Instant::now() >= end {
-            return Err(slow(&answer));
         }
     }
 }
 
-/// Asks, and tells what it hears for as long as somebody listens.
-fn ask(client: &Client, request: Request, limit: u64, told: &SyncSender<Heard>) {
-    let Request { method, url, shown, headers, body } = request;
-    let last = match client.request(method, url.clone()).headers(headers).body(body).send() {
-        Err(error) => Heard::Failed(super::told(&shown, &url, &error)),
-        Ok(mut response) => {
-            if told.send(Heard::Head(response.status(), response.headers().clone())).is_err() {
-                return;
-            }
-            let mut left = limit.saturating_add(1);
-            let mut piece = vec![0; PIECE];
-            loop {
-                let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-                match response.read(&mut piece[..most]) {
-                    Ok(0) => break Heard::End,
-                    Ok(count) => {
-                        left -= count as u64;
-                        if told.send(Heard::Piece(piece[..count].to_vec())).is_err() {
-                            return;
-                        }
-                    }
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(error) => {
-                        let why = match error.kind() {
-                            std::io::ErrorKind::TimedOut => "context deadline exceeded".to_owned(),
-                            _ => "unexpected EOF".to_owned(),
-                        };
-                        break Heard::Failed(SourceError::Unreachable { url: shown, why });
-                    }
-                }
-            }
+/// An answer while it is heard, and until when the next of it is waited for.
+struct Hearing<'s> {
+    shown: &'s str,
+    limit: u64,
+    patience: Duration,
+    asked: Instant,
+    /// When all of it must have come.
+    end: Instant,
+    /// When more of it must have come.
+    until: Instant,
+    has_begun: bool,
+    /// Bytes since it last was found to be getting on.
+    sent: u64,
+    body: Vec<u8>,
+}
+
+impl<'s> Hearing<'s> {
+    fn new(shown: &'s str, limit: u64, pace: Pace, sending: Duration, now: Instant) -> Self {
+        let patience = pace.patience.min(pace.longest);
+        Hearing {
+            shown,
+            limit,
+            patience,
+            asked: now,
+            end: now + pace.longest + sending,
+            until: now + patience + sending,
+            has_begun: false,
+            sent: 0,
+            body: Vec::new(),
         }
-    };
-    // Nobody may be waiting any more.
-    let _late = told.send(last);
+    }
+
+    /// Until when is waited.
+    fn until(&self) -> Instant {
+        self.until.min(self.end)
+    }
+
+    /// What is said of a server that was waited for too long.
+    fn slow(&self, now: Instant) -> SourceError {
+        SourceError::Slow { url: self.shown.to_owned(), began: self.has_begun, waited: now.duration_since(self.asked) }
+    }
+
+    /// The answer begins.
+    fn begins(&mut self, now: Instant) -> Result<(), SourceError> {
+        self.has_begun = true;
+        self.until = now + self.patience;
+        self.in_time(now)
+    }
+
+    /// More of it has come.
+    fn piece(&mut self, piece: &[u8], now: Instant) -> Result<(), SourceError> {
+        if (self.body.len() + piece.len()) as u64 > self.limit {
+            let why = format!("the answer has more than {} bytes", self.limit);
+            return Err(SourceError::Exchange { url: self.shown.to_owned(), why });
+        }
+        self.body.extend_from_slice(piece);
+        self.sent += piece.len() as u64;
+        if self.sent >= MIN_SENT {
+            self.sent = 0;
+            self.until = now + self.patience;
+        }
+        self.in_time(now)
+    }
+
+    fn in_time(&self, now: Instant) -> Result<(), SourceError> {
+        if now >= self.end { Err(self.slow(now)) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hear(all: Vec<Heard>, limit: u64) -> Result<Vec<u8>, SourceError> {
-        let (sender, heard) = sync_channel(all.len());
-        all.into_iter().for_each(|one| sender.send(one).expect("there is room"));
-        let pace = Pace { patience: Duration::from_millis(20), longest: Duration::from_secs(60) };
-        let taken = take(&heard, "http://h/", limit, pace, Duration::ZERO).map(|answer| answer.body);
-        drop(sender);
-        taken
-    }
+    const PACE: Pace = Pace { patience: Duration::from_secs(8), longest: Duration::from_secs(120) };
 
-    fn head() -> Heard {
-        Heard::Head(StatusCode::OK, HeaderMap::new())
+    fn hearing(limit: u64, now: Instant) -> Hearing<'static> {
+        let mut hearing = Hearing::new("http://h/", limit, PACE, Duration::ZERO, now);
+        assert!(matches!(hearing.slow(now), SourceError::Slow { began: false, .. }));
+        hearing.begins(now).expect("in time");
+        hearing
     }
 
     #[test]
-    fn a_server_that_says_nothing_is_not_waited_for() {
-        assert!(matches!(hear(Vec::new(), 9), Err(SourceError::Slow { began: false, .. })));
-        assert!(matches!(hear(vec![head()], 9), Err(SourceError::Slow { began: true, .. })));
-        assert!(matches!(hear(vec![head(), Heard::Piece(vec![1])], 9), Err(SourceError::Slow { began: true, .. })));
-        assert_eq!(hear(vec![head(), Heard::Piece(vec![1, 2]), Heard::End], 9).expect("all of it"), [1, 2]);
+    fn a_server_is_waited_for_while_it_sends_enough() {
+        let began = Instant::now();
+        let after = |seconds| began + Duration::from_secs(seconds);
+        let mut heard = hearing(1 << 20, began);
+        assert_eq!(heard.until(), after(8));
+        heard.piece(&[0; 100], after(7)).expect("in time");
+        assert_eq!(heard.until(), after(8), "a drip is no sign of it");
+        assert!(matches!(heard.slow(after(8)), SourceError::Slow { began: true, .. }));
+        let mut heard = hearing(1 << 20, began);
+        heard.piece(&[0; MIN_SENT as usize], after(7)).expect("in time");
+        assert_eq!(heard.until(), after(15));
     }
 
     #[test]
-    fn an_answer_ends_at_its_limit() {
-        let all = || vec![head(), Heard::Piece(vec![0; 5]), Heard::Piece(vec![0; 5]), Heard::End];
-        assert_eq!(hear(all(), 10).expect("just so much").len(), 10);
-        assert!(hear(all(), 9).expect_err("too much").to_string().contains("more than 9 bytes"));
+    fn an_answer_ends_at_its_limit_in_bytes_and_in_time() {
+        let began = Instant::now();
+        let mut heard = hearing(10, began);
+        heard.piece(&[0; 10], began).expect("just so much");
+        assert!(heard.piece(&[0], began).expect_err("too much").to_string().contains("more than 10 bytes"));
+        let mut heard = hearing(1 << 30, began);
+        let mut refused = None;
+        for second in 1..=120 {
+            refused = heard.piece(&[0; MIN_SENT as usize], began + Duration::from_secs(second)).err();
+        }
+        assert!(matches!(refused, Some(SourceError::Slow { began: true, .. })), "however much comes");
+    }
+
+    #[test]
+    fn what_is_sent_is_time_that_the_server_has() {
+        let began = Instant::now();
+        let hearing = Hearing::new("http://h/", 1, PACE, Duration::from_secs(20), began);
+        assert_eq!(hearing.until(), began + Duration::from_secs(28));
     }
 }

@@ -45,25 +45,31 @@ pub struct Credentials {
 
 impl Credentials {
     /// What is known for a registry's host.
-    pub fn find(&self, host: &str) -> Option<Credential> {
+    pub async fn find(&self, host: &str) -> Option<Credential> {
         if let Some((username, password)) = self.given.clone().filter(|(username, _)| !username.is_empty()) {
             return Some(Credential::Password { username, password });
         }
-        self.files.iter().find_map(|path| in_file(&read(path).ok()?, host))
+        for path in &self.files {
+            let Ok(config) = read(path) else { continue };
+            if let Some(found) = in_file(&config, host).await {
+                return Some(found);
+            }
+        }
+        None
     }
 
     /// Keeps a credential for a host: with the helper that the file names, else in the file.
     ///
     /// # Errors
     /// A file that cannot be written, a helper that refuses.
-    pub fn keep(&self, host: &str, username: &str, password: &str) -> Result<(), SourceError> {
+    pub async fn keep(&self, host: &str, username: &str, password: &str) -> Result<(), SourceError> {
         let Some(path) = self.files.first() else { return Ok(()) };
         let mut config = read(path)?;
         let key = key_of(host);
         if let Some(helper) = helper_of(&config, &key) {
             let (key_text, username, password) = (json!(key), json!(username), json!(password));
             let said = format!("{{\"ServerURL\":{key_text},\"Username\":{username},\"Secret\":{password}}}\n");
-            return match helped(&helper, "store", &said) {
+            return match helped(&helper, "store", &said).await {
                 Some(_) => Ok(()),
                 None => Err(SourceError::Index(format!("docker-credential-{helper} cannot keep the credentials"))),
             };
@@ -79,12 +85,12 @@ impl Credentials {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn forget(&self, host: &str) -> Result<(), SourceError> {
+    pub async fn forget(&self, host: &str) -> Result<(), SourceError> {
         let Some(path) = self.files.first().filter(|path| path.exists()) else { return Ok(()) };
         let mut config = read(path)?;
         let key = key_of(host);
         if let Some(helper) = helper_of(&config, &key) {
-            let _not_there = helped(&helper, "erase", &key);
+            let _not_there = helped(&helper, "erase", &key).await;
         }
         let forgotten = config.get_mut("auths").and_then(Value::as_object_mut).and_then(|auths| auths.remove(&key));
         if forgotten.is_some() { write(path, &config) } else { Ok(()) }
@@ -122,10 +128,10 @@ fn helper_of(config: &Map<String, Value>, key: &str) -> Option<String> {
     plain.then(|| name.to_owned())
 }
 
-fn in_file(config: &Map<String, Value>, host: &str) -> Option<Credential> {
+async fn in_file(config: &Map<String, Value>, host: &str) -> Option<Credential> {
     let key = key_of(host);
     if let Some(helper) = helper_of(config, &key)
-        && let Some(answer) = helped(&helper, "get", &key)
+        && let Some(answer) = helped(&helper, "get", &key).await
     {
         let answer: Value = serde_json::from_slice(&answer).ok()?;
         let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -153,9 +159,9 @@ fn in_file(config: &Map<String, Value>, host: &str) -> Option<Credential> {
 }
 
 /// What a helper of Docker's answers; `None` when it is not there or refuses.
-fn helped(helper: &str, verb: &str, said: &str) -> Option<Vec<u8>> {
+async fn helped(helper: &str, verb: &str, said: &str) -> Option<Vec<u8>> {
     let order = Order::new(format!("docker-credential-{helper}"), [verb]).with_input(said);
-    let ended = order.run_here().ok()?;
+    let ended = order.run().await.ok()?;
     ended.is_success().then_some(ended.stdout)
 }
 
@@ -163,24 +169,24 @@ fn helped(helper: &str, verb: &str, said: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_kept_is_found_and_forgotten() {
+    #[tokio::test]
+    async fn what_is_kept_is_found_and_forgotten() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("registry/config.json");
         let credentials = Credentials { given: None, files: vec![path.clone()] };
-        assert_eq!(credentials.find("h:5000"), None);
-        credentials.keep("h:5000", "u", "p:w").expect("kept");
+        assert_eq!(credentials.find("h:5000").await, None);
+        credentials.keep("h:5000", "u", "p:w").await.expect("kept");
         let expected = Credential::Password { username: "u".into(), password: "p:w".into() };
-        assert_eq!(credentials.find("h:5000"), Some(expected));
-        assert_eq!(credentials.find("h"), None);
+        assert_eq!(credentials.find("h:5000").await, Some(expected));
+        assert_eq!(credentials.find("h").await, None);
         let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).expect("there").permissions());
         assert_eq!(mode & 0o777, 0o600);
-        credentials.forget("h:5000").expect("forgotten");
-        assert_eq!(credentials.find("h:5000"), None);
+        credentials.forget("h:5000").await.expect("forgotten");
+        assert_eq!(credentials.find("h:5000").await, None);
     }
 
-    #[test]
-    fn the_file_of_docker_is_asked_when_helms_own_knows_nothing() {
+    #[tokio::test]
+    async fn the_file_of_docker_is_asked_when_helms_own_knows_nothing() {
         let directory = tempfile::tempdir().expect("a directory");
         let docker = directory.path().join("config.json");
         fs::write(
@@ -189,8 +195,11 @@ mod tests {
         )
         .expect("written");
         let credentials = Credentials { given: None, files: vec![directory.path().join("none.json"), docker] };
-        assert_eq!(credentials.find("docker.io"), Some(Credential::Refresh("t".into())));
-        assert_eq!(credentials.find("h"), Some(Credential::Password { username: "u".into(), password: "p".into() }));
+        assert_eq!(credentials.find("docker.io").await, Some(Credential::Refresh("t".into())));
+        assert_eq!(
+            credentials.find("h").await,
+            Some(Credential::Password { username: "u".into(), password: "p".into() })
+        );
         assert!(helper_of(&Map::from_iter([("credsStore".to_owned(), json!("../x"))]), "h").is_none());
     }
 }

@@ -33,9 +33,9 @@ pub struct Registry {
     client: HttpClient,
     credentials: Credentials,
     scheme: Scheme,
-    /// What the last refusal was answered with: host, scope and header.
     /// Whether the server was found to know no TLS.
     plain: AtomicBool,
+    /// What the last refusal was answered with: host, scope and header.
     granted: Mutex<Option<(String, String, HeaderValue)>>,
 }
 
@@ -66,15 +66,15 @@ impl Registry {
     ///
     /// # Errors
     /// No answer, or a refusal.
-    pub fn login(&self, host: &str) -> Result<(), SourceError> {
+    pub async fn login(&self, host: &str) -> Result<(), SourceError> {
         let url = self.base(host);
-        let reply = self.authorized(host, "", Method::GET, &url, HeaderMap::new(), Vec::new(), MAX_TOKEN)?;
+        let reply = self.authorized(host, "", Method::GET, &url, HeaderMap::new(), Vec::new(), MAX_TOKEN).await?;
         self.expect(reply, &Method::GET, &url, &[200])?;
         Ok(())
     }
 
     /// Asks about a repository; a refusal that says how to be let in is answered once.
-    pub(super) fn ask(
+    pub(super) async fn ask(
         &self,
         reference: &Reference,
         method: Method,
@@ -85,11 +85,11 @@ impl Registry {
     ) -> Result<Reply, SourceError> {
         let actions = if matches!(method, Method::GET | Method::HEAD) { "pull" } else { "pull,push" };
         let scope = format!("repository:{}:{actions}", reference.path());
-        self.authorized(reference.host(), &scope, method, url, headers, body, limit)
+        self.authorized(reference.host(), &scope, method, url, headers, body, limit).await
     }
 
     #[allow(clippy::too_many_arguments, reason = "a request is these, and they are read once")]
-    fn authorized(
+    async fn authorized(
         &self,
         host: &str,
         scope: &str,
@@ -107,11 +107,11 @@ impl Registry {
             first.insert(AUTHORIZATION, header);
         }
         let mut url = url.to_owned();
-        let reply = match self.client.send(method.clone(), &url, first, body.clone(), limit) {
+        let reply = match self.client.send(method.clone(), &url, first, body.clone(), limit).await {
             Err(SourceError::Unreachable { why, .. }) if self.scheme == Scheme::Either && why == PLAIN_ANSWER => {
                 self.plain.store(true, Ordering::Relaxed);
                 url = url.replacen("https://", "http://", 1);
-                self.client.send(method.clone(), &url, headers.clone(), body.clone(), limit)?
+                self.client.send(method.clone(), &url, headers.clone(), body.clone(), limit).await?
             }
             reply => reply?,
         };
@@ -120,7 +120,7 @@ impl Registry {
         }
         let challenges: Vec<&str> =
             reply.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).collect();
-        let Some(header) = self.answer(host, scope, &challenges)? else {
+        let Some(header) = self.answer(host, scope, &challenges).await? else {
             let basic =
                 challenges.iter().any(|kind| kind.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case("basic")));
             if !basic {
@@ -134,14 +134,14 @@ impl Registry {
         }
         let mut second = headers;
         second.insert(AUTHORIZATION, header);
-        self.client.send(method, &url, second, body, limit)
+        self.client.send(method, &url, second, body, limit).await
     }
 
     /// The header that a refusal asks for; `None` when there is nothing to give.
-    fn answer(&self, host: &str, scope: &str, challenges: &[&str]) -> Result<Option<HeaderValue>, SourceError> {
+    async fn answer(&self, host: &str, scope: &str, challenges: &[&str]) -> Result<Option<HeaderValue>, SourceError> {
         let fallen = self.scheme == Scheme::Either && self.plain.load(Ordering::Relaxed);
         let local = host.split(':').next().is_some_and(is_loopback);
-        let credential = if fallen && !local { None } else { self.credentials.find(host) };
+        let credential = if fallen && !local { None } else { self.credentials.find(host).await };
         for challenge in challenges {
             let (kind, rest) = challenge.split_once(' ').unwrap_or((challenge, ""));
             if kind.eq_ignore_ascii_case("basic") {
@@ -149,13 +149,13 @@ impl Registry {
                     return Ok(Some(basic(username, password)));
                 }
             } else if kind.eq_ignore_ascii_case("bearer") {
-                return self.token(scope, rest, credential.as_ref());
+                return self.token(scope, rest, credential.as_ref()).await;
             }
         }
         Ok(None)
     }
 
-    fn token(
+    async fn token(
         &self,
         scope: &str,
         parameters: &str,
@@ -186,7 +186,7 @@ impl Registry {
                 .append_pair("scope", scope)
                 .append_pair("refresh_token", token);
             let body = form.query().unwrap_or_default().as_bytes().to_vec();
-            self.client.send(Method::POST, realm.as_str(), headers, body, MAX_TOKEN)?
+            self.client.send(Method::POST, realm.as_str(), headers, body, MAX_TOKEN).await?
         } else {
             if let Some(Credential::Password { username, password }) = credential {
                 headers.insert(AUTHORIZATION, basic(username, password));
@@ -195,7 +195,7 @@ impl Registry {
             if !scope.is_empty() {
                 realm.query_pairs_mut().append_pair("scope", scope);
             }
-            self.client.send(Method::GET, realm.as_str(), headers, Vec::new(), MAX_TOKEN)?
+            self.client.send(Method::GET, realm.as_str(), headers, Vec::new(), MAX_TOKEN).await?
         };
         let reply = self.expect(reply, &Method::GET, realm.as_str(), &[200])?;
         let json: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
@@ -271,10 +271,11 @@ mod tests {
         assert_eq!(decoded(basic("u", "p").to_str().expect("text")).as_deref(), Some("u:p"));
     }
 
-    #[test]
-    fn credentials_never_go_from_tls_to_none() {
-        let registry = Registry::new(HttpClient::new(Default::default()), Credentials::default(), Scheme::Https);
-        let refused = registry.token("", "realm=\"http://h/token\"", None).expect_err("refused");
+    #[tokio::test]
+    async fn credentials_never_go_from_tls_to_none() {
+        let client = crate::Network::default().client(Default::default());
+        let registry = Registry::new(client, Credentials::default(), Scheme::Https);
+        let refused = registry.token("", "realm=\"http://h/token\"", None).await.expect_err("refused");
         assert!(refused.to_string().contains("without TLS"));
     }
 }

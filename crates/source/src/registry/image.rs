@@ -45,11 +45,11 @@ impl Registry {
     ///
     /// # Errors
     /// No answer, or one that says neither yes nor no.
-    pub fn image(&self, reference: &Reference) -> Result<ImageState, SourceError> {
+    pub async fn image(&self, reference: &Reference) -> Result<ImageState, SourceError> {
         let url = self.url(reference, &format!("manifests/{}", reference.named()));
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(KINDS));
-        let reply = match self.ask(reference, Method::HEAD, &url, headers, Vec::new(), 0) {
+        let reply = match self.ask(reference, Method::HEAD, &url, headers, Vec::new(), 0).await {
             // The server that gives out tokens refuses, too.
             Err(SourceError::Refused { status: 401 | 403, .. }) => return Ok(ImageState::Denied),
             reply => reply?,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use landfall_source::{Access, HttpClient, Index, RemoteRef, SourceTree, fetch_repository};
+use landfall_source::{Access, Index, Network, RemoteRef, SourceTree, fetch_repository};
 
 use crate::{git, repository, write};
 
@@ -182,9 +182,9 @@ fn dripping(beginning: &'static [u8], drop: &'static [u8]) -> String {
     format!("http://{address}/index.yaml")
 }
 
-#[test]
-fn a_server_that_drips_is_given_up() {
-    let client = HttpClient::new(Access { patience: Some(Duration::from_millis(300)), ..Access::default() });
+#[tokio::test]
+async fn a_server_that_drips_is_given_up() {
+    let client = Network::default().client(Access { patience: Some(Duration::from_millis(300)), ..Access::default() });
     for (beginning, drop) in [
         (&b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"[..], &b"a"[..]),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n", b""),
@@ -193,11 +193,11 @@ fn a_server_that_drips_is_given_up() {
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n", b"a"),
     ] {
         let url = dripping(beginning, drop);
-        let refused = client.get(&url, &url, 1 << 30).expect_err("given up").to_string();
+        let refused = client.get(&url, &url, 1 << 30).await.expect_err("given up").to_string();
         assert!(refused.contains("context deadline exceeded"), "{refused}");
     }
     let url = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole", b"");
-    assert_eq!(client.get(&url, &url, 1 << 30).expect("all of it"), b"whole");
+    assert_eq!(client.get(&url, &url, 1 << 30).await.expect("all of it"), b"whole");
 }
 
 #[test]
@@ -221,6 +221,7 @@ fn an_index_of_many_charts_is_read() {
 
 #[test]
 fn a_git_server_that_drips_is_given_up_and_leaves_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let patience = Some(Duration::from_millis(400));
     for (beginning, drop) in [
         (&b""[..], &b""[..]),
@@ -235,14 +236,18 @@ fn a_git_server_that_drips_is_given_up_and_leaves_nothing() {
         let remote = RemoteRef::parse(&url).expect("an address");
         let directory = tempfile::tempdir().expect("a temporary directory");
         let into = directory.path().join("bare");
-        let refused = fetch_repository(&remote, &into, patience).expect_err("given up").to_string();
+        let network = Network::default();
+        let fetched = runtime.block_on(fetch_repository(&network, &remote, &into, patience));
+        let refused = fetched.expect_err("given up").to_string();
         assert!(refused.contains("nothing came for"), "{refused}");
         assert!(!into.exists());
     }
+    // Nobody waits for threads that the servers hold.
+    runtime.shutdown_background();
 }
 
-#[test]
-fn an_object_that_is_too_large_is_not_fetched() {
+#[tokio::test]
+async fn an_object_that_is_too_large_is_not_fetched() {
     let origin = tempfile::tempdir().expect("a temporary directory");
     git(origin.path(), &["init", "-qb", "main"]);
     // It packs to a thousandth of its size.
@@ -252,7 +257,8 @@ fn an_object_that_is_too_large_is_not_fetched() {
     let into = tempfile::tempdir().expect("a temporary directory");
     let remote = RemoteRef::parse(&format!("file://{}", origin.path().display())).expect("an address");
     let bare = into.path().join("bare");
-    let fetched = fetch_repository(&remote, &bare, None)
+    let fetched = fetch_repository(&Network::default(), &remote, &bare, None)
+        .await
         .and_then(|()| SourceTree::open_commit(&bare, "main"))
         .and_then(|tree| tree.read("zeros"));
     let refused = fetched.expect_err("it is too large").to_string();

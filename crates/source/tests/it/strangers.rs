@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use landfall_source::{SourceTree, fetch_repository};
+use landfall_source::{Network, SourceTree, fetch_repository};
 
 use crate::{git, repository, write};
 
@@ -63,8 +63,8 @@ fn a_configured_working_tree_elsewhere_is_not_read() {
     assert_eq!(tree.read("chart/secret.yaml").expect("looked for"), None);
 }
 
-#[test]
-fn an_ordinary_clone_has_its_origin_and_a_named_bare_repository_is_read() {
+#[tokio::test]
+async fn an_ordinary_clone_has_its_origin_and_a_named_bare_repository_is_read() {
     let dir = repository();
     git(dir.path(), &["remote", "add", "origin", "https://git.example.com/shop/shop.git"]);
     let tree = SourceTree::open_directory(&dir.path().join("chart")).expect("opened");
@@ -75,7 +75,7 @@ fn an_ordinary_clone_has_its_origin_and_a_named_bare_repository_is_read() {
     assert!(SourceTree::open_commit(&at, "HEAD").expect("opened").is_directory("chart"));
     let remote = landfall_source::RemoteRef::parse(&format!("file://{}", at.display())).expect("an address");
     let fetched = bare.path().join("fetched");
-    fetch_repository(&remote, &fetched, None).expect("fetched");
+    fetch_repository(&Network::default(), &remote, &fetched, None).await.expect("fetched");
     assert!(SourceTree::open_commit(&fetched, "HEAD").expect("opened").is_directory("chart"));
 }
 

@@ -159,14 +159,11 @@ async fn candidates(
         let charts = charts(context, place, args, one, &installed);
         let addon = one.addon;
         context.ui.detail(&format!("{}: {charts:?}", addon.name));
-        // Asking servers blocks.
-        let loaded = tokio::task::spawn_blocking(move || charts.load(addon)).await.map_err(|error| {
-            Failure::from(Diagnostic::error(code::BUG, "fetching ended unexpectedly").note(error.to_string()))
-        })?;
-        let loaded = loaded.map_err(Failure::from)?;
+        let loaded = charts.load(addon).await.map_err(Failure::from)?;
         let declared = one.declared.as_ref().and_then(|spec| spec.namespace.as_deref());
         let namespace = args.cluster.namespace.as_deref().or(declared);
-        candidates.extend(addon.units(loaded, namespace, overrides, &installed).map_err(Failure::from)?);
+        let documents = context.host.schema_documents();
+        candidates.extend(addon.units(loaded, namespace, overrides, &installed, &documents).map_err(Failure::from)?);
     }
     Ok(candidates)
 }

@@ -4,12 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use landfall_diag::{Diagnostic, code};
-use landfall_doctor::{
-    self as doctor, Area, Forge, ForgeAccess, ForgeKind, Handshake, ImageAccess, Machine, Observation,
-};
+use landfall_doctor::{self as doctor, Area, Forge, ForgeAccess, ForgeKind, Handshake, Machine, Observation};
 use landfall_host::Failure;
 use landfall_rules::{Door, Subject};
-use landfall_source::{Access, Credentials, HttpClient, Registry, Scheme};
+use landfall_source::{Access, Credentials, Registry, Scheme};
 
 use super::{Sick, forge_token};
 
@@ -67,23 +65,19 @@ pub(super) async fn images(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observ
         sick.patience.max(Duration::from_secs(2)),
     );
     let asked = images.iter().map(|image| {
-        let (image, files) = (image.clone(), files.clone());
-        tokio::task::spawn_blocking(move || {
+        let files = files.clone();
+        async move {
             let host = image.split('/').next().unwrap_or_default();
             let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
             let local = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
-            let client = HttpClient::new(Access { timeout: Some(timeout), ..Access::default() });
+            let client = sick.context.host.network.client(Access { timeout: Some(timeout), ..Access::default() });
             let scheme = if local { Scheme::Either } else { Scheme::Https };
             let registry = Registry::new(client, Credentials { given: None, files }, scheme);
-            doctor::image_access(&registry, &image)
-        })
+            doctor::image_access(&registry, image).await
+        }
     });
     let found = futures::future::join_all(asked).await;
-    let seen = images.iter().zip(found).map(|(image, found)| {
-        let access = found.unwrap_or_else(|error| ImageAccess::Unreached(error.to_string()));
-        access.observation(image)
-    });
-    seen.collect()
+    images.iter().zip(found).map(|(image, access)| access.observation(image)).collect()
 }
 
 /// The forge of the repository.
@@ -131,7 +125,7 @@ pub(super) async fn forge(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<
     let token = forge_token::token_for(asked, sick.args.api.as_deref(), is_named);
     let access = ForgeAccess { token, writes: sick.args.write, patience: sick.patience };
     let guarded = guarded(sick, subject);
-    Ok(tokio::task::block_in_place(|| doctor::forge(source, forge.as_ref(), &access, &guarded)))
+    Ok(doctor::forge(&sick.context.host.network, source, forge.as_ref(), &access, &guarded).await)
 }
 
 /// The files that decide what a protected environment runs.

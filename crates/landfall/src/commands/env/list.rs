@@ -41,7 +41,7 @@ fn run(context: &Context) -> Outcome {
     let started = Instant::now();
     let query = context.host.query(None, None);
     let place = landfall_delivery::TargetPlace::of(&query).map_err(Failure::from)?;
-    let target = landfall_delivery::Target::declared(&place, &query).map_err(Failure::from)?;
+    let target = context.host.wait(landfall_delivery::Target::declared(&place, &query)).map_err(Failure::from)?;
     let TargetKind::System(file) = &target.kind else {
         return Err(Failure::usage(
             Diagnostic::error(code::NO_ENVIRONMENTS, "there is no landfall.yaml here, so there are no environments")

@@ -42,7 +42,10 @@ fn on_disk(context: &Context, args: &ExplainArgs) -> Result<Vec<Unit>, Failure> 
         let place = context.host.place(args.target.as_deref(), &args.place.query())?;
         let selection = args.place.selection(&context.host, &place)?;
         let namespace = context.host.default_namespace(&place);
-        let candidates = place.target.units(&selection, &Overrides::default(), &namespace).map_err(Failure::from)?;
+        let candidates = context
+            .host
+            .wait(place.target.units(&selection, &Overrides::default(), &namespace))
+            .map_err(Failure::from)?;
         Ok(candidates.into_iter().filter_map(|(_, unit)| unit.ok()).collect())
     };
     match read() {
