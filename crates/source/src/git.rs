@@ -1,12 +1,12 @@
 use std::collections::HashMap;
 use std::path::Path;
+use std::rc::Rc;
 
 use gix::bstr::ByteSlice as _;
 
 use landfall_chart::{Budget, MAX_TREE_DEPTH, MAX_TREE_STEPS, Spent, Tree, TreeError};
 
-use parking_lot::{Mutex, MutexGuard};
-
+use crate::repository_handle::RepositoryHandle;
 use crate::{SourceError, is_mutant};
 
 /// Largest object read from a repository, in bytes: what deltas are made to and from, as well.
@@ -55,6 +55,19 @@ fn named(directory: &Path) -> Result<gix::Repository, SourceError> {
             Err(SourceError::Git { path: directory.to_owned(), why: "there is no git repository here".to_owned() })
         }
     }
+}
+
+/// The repository that a commit is read from, with room for what is read again and again.
+fn cached(directory: &Path) -> Result<gix::Repository, SourceError> {
+    let mut repository = named(directory)?;
+    repository.object_cache_size_if_unset(CACHE);
+    Ok(repository)
+}
+
+/// The repository that a directory lies in, which there must be.
+pub(crate) fn around(directory: &Path) -> Result<gix::Repository, SourceError> {
+    let none = || SourceError::Git { path: directory.to_owned(), why: "there is no git repository here".to_owned() };
+    discover(directory)?.ok_or_else(none)
 }
 
 /// How repositories are opened. Whoever wrote one wrote its configuration too, so nothing of that is believed but what
@@ -132,8 +145,7 @@ pub(crate) fn origin(repository: &gix::Repository) -> Option<String> {
 
 /// A commit's tree, read from the object database.
 pub(crate) struct CommitTree {
-    /// Whoever reads has it alone for a moment: it keeps buffers and what was read last.
-    repository: Mutex<gix::Repository>,
+    repository: RepositoryHandle,
     commit: gix::ObjectId,
     tree: gix::ObjectId,
 }
@@ -154,11 +166,7 @@ struct Found {
 
 impl CommitTree {
     pub(crate) fn open(directory: &Path, revision: &str) -> Result<Self, SourceError> {
-        CommitTree::of(named(directory)?, revision)
-    }
-
-    pub(crate) fn of(mut repository: gix::Repository, revision: &str) -> Result<Self, SourceError> {
-        repository.object_cache_size_if_unset(CACHE);
+        let repository = cached(directory)?;
         let place = repository.path().to_owned();
         let failed = |why: String| SourceError::Git { path: place.clone(), why };
         let found = repository
@@ -181,7 +189,8 @@ impl CommitTree {
         let commit_id = commit.id;
         let tree = commit.tree_id().map_err(|error| failed(error.to_string()))?.detach();
         drop(commit);
-        Ok(CommitTree { repository: Mutex::new(repository), commit: commit_id, tree })
+        let repository = RepositoryHandle::new(repository, directory, cached);
+        Ok(CommitTree { repository, commit: commit_id, tree })
     }
 
     pub(crate) fn sha(&self) -> String {
@@ -189,11 +198,11 @@ impl CommitTree {
     }
 
     pub(crate) fn origin(&self) -> Option<String> {
-        origin(&self.repository.lock())
+        origin(&*self.repository.here().ok()?)
     }
 
-    pub(crate) fn history(&self) -> (MutexGuard<'_, gix::Repository>, gix::ObjectId) {
-        (self.repository.lock(), self.commit)
+    pub(crate) fn history(&self) -> Option<(Rc<gix::Repository>, gix::ObjectId)> {
+        Some((self.repository.here().ok()?, self.commit))
     }
 
     pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
@@ -306,7 +315,7 @@ impl CommitTree {
         &self,
         id: gix::ObjectId,
     ) -> Result<Vec<(String, gix::ObjectId, gix::objs::tree::EntryMode)>, SourceError> {
-        let repository = self.repository.lock();
+        let repository = self.repository.here()?;
         let failed = |why: String| SourceError::Git { path: repository.path().to_owned(), why };
         let object = repository.find_object(id).map_err(|error| failed(error.to_string()))?;
         let tree = object.try_into_tree().map_err(|error| failed(error.to_string()))?;
@@ -324,7 +333,7 @@ impl CommitTree {
         id: gix::ObjectId,
         name: &str,
     ) -> Result<Option<(gix::ObjectId, gix::objs::tree::EntryMode)>, SourceError> {
-        let repository = self.repository.lock();
+        let repository = self.repository.here()?;
         let failed = |why: String| SourceError::Git { path: repository.path().to_owned(), why };
         let object = repository.find_object(id).map_err(|error| failed(error.to_string()))?;
         let tree = object.try_into_tree().map_err(|error| failed(error.to_string()))?;
@@ -374,7 +383,7 @@ impl CommitTree {
 
     /// A blob's bytes; its size is looked at before.
     fn blob_within(&self, id: gix::ObjectId, path: &str, budget: Budget) -> Result<Vec<u8>, SourceError> {
-        let repository = self.repository.lock();
+        let repository = self.repository.here()?;
         let failed = |why: String| SourceError::Git { path: repository.path().to_owned(), why };
         let size = repository.find_header(id).map_err(|error| failed(error.to_string()))?.size();
         if size > MAX_OBJECT {

@@ -35,6 +35,7 @@ mod provenance;
 mod registry;
 mod remote;
 mod repository;
+mod repository_handle;
 mod revision;
 mod schemas;
 mod source_tree;

@@ -1,13 +1,13 @@
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use landfall_chart::Tree;
-use parking_lot::MutexGuard;
 
 use crate::{CommitChanges, Revision, SourceError, archive, git, revision::ContentDigest, worktree};
 
 /// A tree of files that desired state is read from.
 ///
-/// It may be read by several threads, one after the other. Reading waits for the disk and for nobody else, so that it is no
+/// Any thread may read it; git's objects by a handle of its own. Reading waits for the disk and for nobody else, so that it is no
 /// `async fn`; where it keeps a runtime that others use from its work, it goes [`crate::aside`].
 #[derive(Debug)]
 pub struct SourceTree {
@@ -111,7 +111,7 @@ impl SourceTree {
     /// Where a path of a commit lies in the working tree of its repository, whatever is there; nothing for other trees.
     pub fn in_working_tree(&self, path: &str) -> Option<PathBuf> {
         let Files::Commit(tree) = &self.files else { return None };
-        let (repository, _) = tree.history();
+        let (repository, _) = tree.history()?;
         Some(repository.workdir()?.join(clean(path).ok()?))
     }
 
@@ -143,10 +143,10 @@ impl SourceTree {
     }
 
     /// The repository and the commit that history is read from; a working tree's is its `HEAD`.
-    pub(crate) fn history(&self) -> Option<(MutexGuard<'_, gix::Repository>, gix::ObjectId)> {
+    pub(crate) fn history(&self) -> Option<(Rc<gix::Repository>, gix::ObjectId)> {
         match &self.files {
             Files::Directory(worktree) => worktree.history(),
-            Files::Commit(tree) => Some(tree.history()),
+            Files::Commit(tree) => tree.history(),
             Files::Memory(_) => None,
         }
     }

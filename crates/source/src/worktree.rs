@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use landfall_chart::{Budget, Spent, Tree, TreeError};
-use parking_lot::{Mutex, MutexGuard};
 
 use crate::is_mutant;
+use crate::repository_handle::RepositoryHandle;
 use crate::revision::ContentDigest;
 use crate::source_tree::{below, clean};
 use crate::{Revision, SourceError};
@@ -22,8 +23,7 @@ const LINK: u64 = 16;
 /// A directory on disk and the repository it lies in.
 pub(crate) struct Worktree {
     root: PathBuf,
-    /// Whoever reads has it alone for a moment: it keeps buffers and what was read last.
-    repository: Option<Mutex<gix::Repository>>,
+    repository: Option<RepositoryHandle>,
 }
 
 impl std::fmt::Debug for Worktree {
@@ -47,8 +47,10 @@ impl Worktree {
             .filter(|root| directory.starts_with(root));
         // A bare repository has no working tree: the directory is then taken as it lies.
         let repository = if root.is_some() { repository } else { None };
+        let handle = |repository| RepositoryHandle::new(repository, &directory, crate::git::around);
+        let repository = repository.map(handle);
         let root = root.unwrap_or(directory);
-        Ok(Worktree { root, repository: repository.map(Mutex::new) })
+        Ok(Worktree { root, repository })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -56,12 +58,12 @@ impl Worktree {
     }
 
     pub(crate) fn origin(&self) -> Option<String> {
-        crate::git::origin(&self.repository.as_ref()?.lock())
+        crate::git::origin(&*self.repository.as_ref()?.here().ok()?)
     }
 
     /// The repository and its `HEAD`.
-    pub(crate) fn history(&self) -> Option<(MutexGuard<'_, gix::Repository>, gix::ObjectId)> {
-        let repository = self.repository.as_ref()?.lock();
+    pub(crate) fn history(&self) -> Option<(Rc<gix::Repository>, gix::ObjectId)> {
+        let repository = self.repository.as_ref()?.here().ok()?;
         let head = repository.head_id().ok()?.detach();
         Some((repository, head))
     }
@@ -71,7 +73,7 @@ impl Worktree {
         let Some(repository) = &self.repository else {
             return self.revision_without_git();
         };
-        let repository = repository.lock();
+        let repository = repository.here()?;
         let changed = self.changed(&repository)?;
         let head = repository.head_id().ok().map(|id| id.to_string());
         if changed.is_empty() {
@@ -132,9 +134,7 @@ impl Worktree {
             .status(gix::progress::Discard)
             .map_err(|error| failed(error.to_string()))?
             .untracked_files(gix::status::UntrackedFiles::Files)
-            .index_worktree_rewrites(None)
-            // Threads cost more than they save where few files differ.
-            .index_worktree_options_mut(|options| options.thread_limit = Some(1));
+            .index_worktree_rewrites(None);
         let mut changed = BTreeSet::new();
         let mut add = |path: String| {
             if !path.split('/').next().is_some_and(is_kept_beside) {
@@ -354,8 +354,8 @@ impl Worktree {
         Ok(bytes)
     }
 
-    fn ignores(&self) -> Option<Ignores<'_>> {
-        let repository = self.repository.as_ref()?.lock();
+    fn ignores(&self) -> Option<Ignores> {
+        let repository = self.repository.as_ref()?.here().ok()?;
         let index = repository.index_or_empty().ok()?;
         let stack = repository
             .excludes(&index, None, gix::worktree::stack::state::ignore::Source::WorktreeThenIdMappingIfNotSkipped)
@@ -375,13 +375,13 @@ fn is_index_of_head(repository: &gix::Repository) -> bool {
 }
 
 /// What git ignores and does not track.
-struct Ignores<'repo> {
-    repository: MutexGuard<'repo, gix::Repository>,
+struct Ignores {
+    repository: Rc<gix::Repository>,
     index: gix::worktree::Index,
     stack: gix::worktree::Stack,
 }
 
-impl Ignores<'_> {
+impl Ignores {
     fn matches(&mut self, path: &str) -> bool {
         let name: &gix::bstr::BStr = path.into();
         if self.index.entry_by_path(name).is_some() {

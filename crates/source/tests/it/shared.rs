@@ -140,3 +140,31 @@ async fn a_fetch_that_nobody_waits_for_ends_and_leaves_nothing() {
     };
     tokio::time::timeout(Duration::from_secs(20), emptied).await.expect("nothing is left");
 }
+
+#[test]
+fn a_tree_is_read_by_any_thread() {
+    let place = tempfile::tempdir().expect("a directory");
+    crate::git(place.path(), &["init", "-qb", "main"]);
+    for file in ["a", "b", "c", "d", "e", "f"] {
+        crate::write(place.path(), file, file);
+        crate::git(place.path(), &["add", "."]);
+        crate::git(place.path(), &["commit", "-qm", file]);
+    }
+    // More than a thread keeps open at once.
+    let trees: Vec<SourceTree> = ["HEAD~5", "HEAD~4", "HEAD~3", "HEAD~2", "HEAD~1", "HEAD"]
+        .map(|revision| SourceTree::open_commit(place.path(), revision).expect("opened"))
+        .into_iter()
+        .chain([SourceTree::open_directory(place.path()).expect("opened")])
+        .collect();
+    let names = || -> Vec<usize> { trees.iter().map(|tree| tree.entries("").expect("read").len()).collect() };
+    let read = || -> Vec<_> { trees.iter().map(|tree| tree.read("a").expect("read").expect("there")).collect() };
+    assert_eq!(names(), [1, 2, 3, 4, 5, 6, 6]);
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (0..3).map(|_| scope.spawn(|| (names(), read()))).collect();
+        for other in others {
+            assert_eq!(other.join().expect("it ran"), (names(), vec![b"a".to_vec(); 7]));
+        }
+    });
+    let (told, commit) = (trees[6].line_commit("a", 1), trees[0].revision().to_string());
+    assert_eq!(told.expect("committed").sha, commit);
+}
