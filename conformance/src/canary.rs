@@ -58,7 +58,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut wrong = table::differences(&commands);
     let rows = table::rows(&commands);
     let mut passes = Pass::all();
-    passes.retain(|pass| arguments.asked.wants(&pass.name()));
+    passes.retain(|pass| arguments.asked.wants(pass.name()));
     let played = workers::several(several, &passes, |_, pass| {
         passes::play(*pass, &landfall, &rows, arguments.verbose)
             .unwrap_or_else(|error| passes::Played { wrong: vec![format!("{error:#}")], ..passes::Played::default() })

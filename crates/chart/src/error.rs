@@ -354,7 +354,7 @@ impl ChartError {
         ChartError::File {
             reading,
             broken: Broken::Shape,
-            problem: Problem::Words(words),
+            problem: Problem::Words(words.into()),
             place: Box::new(Place::line(name, 1).source_from(text)),
         }
     }
@@ -362,7 +362,7 @@ impl ChartError {
     pub(crate) fn decode(reading: Reading, error: DecodeError, file: &File, location: &str) -> Self {
         let path: Vec<&str> = error.path().split('.').filter(|part| !part.is_empty()).collect();
         let place = Box::new(key_place(file, location, &path));
-        ChartError::File { reading, broken: Broken::Shape, problem: Problem::Type(error), place }
+        ChartError::File { reading, broken: Broken::Shape, problem: Problem::Type(Box::new(error)), place }
     }
 
     pub(crate) fn metadata(error: InvalidMetadata, file: Option<&File>, location: &str) -> Self {

@@ -173,7 +173,7 @@ pub(crate) fn documents(path: &str, content: &str, dialect: Dialect) -> Result<V
         let head = Head::read(&seen, dialect).map_err(|error| {
             ChartError::manifest(
                 path,
-                (Broken::Shape, Problem::Words(error.to_string())),
+                (Broken::Shape, Problem::Words(error.to_string().into())),
                 None,
                 content,
                 piece.start,

@@ -57,9 +57,9 @@ pub enum Cause {
     /// A template that nobody defines.
     NoTemplate {
         /// Its name, in Go's quotes.
-        name: String,
+        name: Box<str>,
         /// The set that it is not in, in Go's quotes.
-        set: String,
+        set: Box<str>,
     },
     /// A function failed: `error calling NAME: …`.
     Call {
@@ -165,7 +165,7 @@ impl ExecError {
     /// There is no template of that name in the set of that name; at no place.
     pub(crate) fn no_template(name: &[u8], set: &[u8]) -> Self {
         let (name, set) = (crate::format::quote(name), crate::format::quote(set));
-        ExecError { frame: None, cause: Cause::NoTemplate { name, set } }
+        ExecError { frame: None, cause: Cause::NoTemplate { name: name.into(), set: set.into() } }
     }
 
     /// The frames from the outermost (the file that was rendered) to the innermost (where it went wrong).

@@ -18,7 +18,7 @@ pub(super) enum JournalPlace {
     /// A directory of the person's; one file a release.
     Personal(PathBuf),
     /// The store of an embedded cluster, which `up` uses too.
-    Shared(Store, StateDir),
+    Shared(Box<Store>, StateDir),
     /// Nowhere: a process that dies leaves a record that is pending, as Helm does.
     None,
 }
@@ -55,7 +55,7 @@ impl JournalPlace {
 
     /// The store that an embedded cluster's state directory has anyway.
     pub(super) fn shared(store: Store, state: StateDir) -> JournalPlace {
-        JournalPlace::Shared(store, state)
+        JournalPlace::Shared(Box::new(store), state)
     }
 
     /// Opens the journal for an operation on a release.
@@ -69,7 +69,7 @@ impl JournalPlace {
                     Stop::said(diagnostic.message.clone(), diagnostic)
                 })?;
                 Ok(Journal {
-                    store: store.clone(),
+                    store: Store::clone(store),
                     alone: true,
                     file: None,
                     _lock: Some(Lock::System { _delivering: lock }),

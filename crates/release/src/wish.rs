@@ -210,7 +210,7 @@ mod tests {
         let content = Content { manifest: manifest(2), ..Content::default() };
         let mut wish = verbs::upgrade(&past(), content, &UpgradeOptions::default()).expect("there is one to upgrade");
         let deployment = Gvk::new("apps", "v1", "Deployment");
-        assert_eq!(wish.kinds().into_iter().collect::<Vec<_>>(), [deployment.clone()]);
+        assert_eq!(wish.kinds().into_iter().collect::<Vec<_>>(), std::slice::from_ref(&deployment));
         assert_eq!(
             wish.place(Places::of("shop", [(deployment, Scope::Namespaced)])).expect("goes there"),
             Look::default()

@@ -39,7 +39,7 @@ fn consistent(page: &Page) -> Vec<String> {
             findings.push(format!("{PAGE}:{}: {} has two rows", room.line, room.name));
         }
         for used in room.uses.named() {
-            if !page.room(used).is_some_and(|used| used.level < room.level) {
+            if page.room(used).is_none_or(|used| used.level >= room.level) {
                 findings.push(format!("{PAGE}:{}: {} uses {used}, which is no room below it", room.line, room.name));
             }
         }

@@ -54,11 +54,11 @@ impl fmt::Display for Reading {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     /// In the words of go-yaml, which displays its name in front.
-    Yaml(String),
+    Yaml(Box<str>),
     /// A value of the wrong type.
-    Type(DecodeError),
+    Type(Box<DecodeError>),
     /// In other words.
-    Words(String),
+    Words(Box<str>),
 }
 
 impl Problem {
@@ -73,8 +73,8 @@ impl Problem {
     /// The same without what a Secret in the text holds.
     pub(crate) fn about(self, text: &str) -> Self {
         match self {
-            Problem::Yaml(words) => Problem::Yaml(mask::words_about(text, words)),
-            Problem::Words(words) => Problem::Words(mask::words_about(text, words)),
+            Problem::Yaml(words) => Problem::Yaml(mask::words_about(text, words.into()).into()),
+            Problem::Words(words) => Problem::Words(mask::words_about(text, words.into()).into()),
             typed @ Problem::Type(_) => typed,
         }
     }
@@ -83,8 +83,8 @@ impl Problem {
 impl From<&landfall_yaml::Error> for Problem {
     fn from(error: &landfall_yaml::Error) -> Self {
         match error.problem() {
-            Some(words) => Problem::Yaml(words),
-            None => Problem::Words(error.to_string()),
+            Some(words) => Problem::Yaml(words.into()),
+            None => Problem::Words(error.to_string().into()),
         }
     }
 }

@@ -92,7 +92,7 @@ impl Files {
             Ok(text) => Ok((path.as_str(), text)),
             Err(_) => {
                 // go-yaml's words; manifests are the only thing that is read as YAML.
-                let problem = Problem::Yaml("invalid leading UTF-8 octet".to_owned());
+                let problem = Problem::Yaml("invalid leading UTF-8 octet".into());
                 Err(ChartError::manifest(path, (Broken::Yaml, problem), None, "", 0, ""))
             }
         });

@@ -98,7 +98,7 @@ fn read_map_in(
         return Err(ChartError::File {
             reading: reading.clone().document(DocumentStep::Cut),
             broken: crate::error::Broken::Other,
-            problem: Problem::Words(words),
+            problem: Problem::Words(words.into()),
             place: Box::new(landfall_diag::Place::file(name)),
         });
     };

@@ -55,7 +55,7 @@ fn namespaces_with_news(call: &Call<'_>) -> Vec<String> {
     // Pods may wait for what an operator makes of it.
     if is_custom(resource) && !wakes_operators(resource) && !call.is_deleted() {
         let made = provides(call.object().object());
-        return made.into_iter().map(|made| made.namespace.unwrap_or_default().into()).collect();
+        return made.into_iter().map(|made| made.namespace.unwrap_or_default()).collect();
     }
     Vec::new()
 }

@@ -101,7 +101,7 @@ async fn plan_on_nothing(
     .await;
     connection.close().await;
     context.answer(&Plans {
-        place: place,
+        place,
         cluster: &connection.name,
         revision: Some(revision),
         plans: &plans.map_err(Failure::from)?,
