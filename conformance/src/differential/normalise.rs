@@ -103,6 +103,7 @@ pub(crate) fn normalise(transcript: &Transcript) -> Vec<Value> {
                 side_since: transcript.side_since,
                 received: exchange.received,
                 created: exchange.status == 201,
+                is_token: value["body"]["kind"] == "TokenRequest",
                 columns: Vec::new(),
             };
             moment.replace(&mut value, &mut Vec::new(), Place::Object);
@@ -195,6 +196,8 @@ struct Moment<'a> {
     received: i64,
     /// Whether the answer tells of a new object.
     created: bool,
+    /// Whether it is a token, which has its account's uid and a time of its own.
+    is_token: bool,
     /// Columns of the answer's tables whose cells depend on the moment: a watch defines them in its first table alone.
     columns: Vec<usize>,
 }
@@ -209,6 +212,7 @@ impl Moment<'_> {
                 let collection = map.contains_key("items") || map.contains_key("rows") || is_bookmark(map);
                 let uid = text_of(map, "uid").map(str::to_owned);
                 let owner = uid.clone().unwrap_or_default();
+                let uid = uid.filter(|_| !self.is_token);
                 if let (Some(uid), Some(Value::String(born))) = (uid, map.get("creationTimestamp")) {
                     let first = self.births.entry(uid).or_insert_with(|| born.clone()).clone();
                     if &first != born {
@@ -439,6 +443,20 @@ mod tests {
         for index in [0, 1] {
             assert_eq!(answers[0]["body"][index]["object"]["rows"][0]["cells"], json!(["a", "<age>"]));
         }
+    }
+
+    #[test]
+    fn a_token_is_younger_than_its_account() {
+        let of = |kind: &str, second: u32| {
+            let born = format!("1970-01-12T13:46:4{second}Z");
+            json!({"kind": kind, "metadata": {"uid": "aaaa-1", "creationTimestamp": born}})
+        };
+        let born = |later: &str| {
+            let answers = normalise(&transcript(&[of("ServiceAccount", 0), of(later, 1)]));
+            answers[1]["body"]["metadata"]["creationTimestamp"].as_str().expect("a time").to_owned()
+        };
+        assert_eq!(born("TokenRequest"), "<time>");
+        assert_eq!(born("ServiceAccount"), "<changed from 1970-01-12T13:46:40Z>");
     }
 
     #[test]
