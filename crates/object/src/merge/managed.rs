@@ -193,7 +193,7 @@ fn apply_tracked(
         ApplyError::Schema(format!("failed to create typed patch object ({}): {error}", named(patch)))
     })?;
     let schema_error = |error: String| ApplyError::Schema(error);
-    managers.iter_mut().for_each(|entry| typed::reconcile(schema, &mut entry.set));
+    managers.iter_mut().for_each(|entry| entry.set.reconcile(schema));
 
     let identity = Entry::identity_of(writer, Operation::Apply, writer.manager);
     let merged = merge(schema, Some(live), Some(patch))
@@ -218,7 +218,7 @@ fn apply_tracked(
     let comparison = compare(schema, Some(live), Some(&pruned))
         .map_err(|error| schema_error(format!("failed to compare objects: {error}")))?;
     let comparison = filtered(comparison, writer);
-    let conflicts = lose(&mut managers, Some(at), &comparison);
+    let conflicts = lose(&mut managers, Some(at), &comparison.changed(), &comparison.removed);
     if on_conflict == OnConflict::Refuse && !conflicts.list.is_empty() {
         return Err(ApplyError::Conflict(conflicts));
     }
@@ -239,11 +239,12 @@ fn update_tracked(
     mut managers: Vec<Entry>,
     manager: &str,
 ) -> Result<Vec<Entry>, String> {
-    managers.iter_mut().for_each(|entry| typed::reconcile(schema, &mut entry.set));
+    managers.iter_mut().for_each(|entry| entry.set.reconcile(schema));
     let comparison = filtered(compare(schema, Some(live), Some(new))?, writer);
-    lose(&mut managers, None, &comparison);
+    let changed = comparison.changed();
+    lose(&mut managers, None, &changed, &comparison.removed);
     managers.retain(|entry| !entry.set.is_empty());
-    let changed = without_reset(comparison.modified.union(&comparison.added), writer).without(&STRIPPED);
+    let changed = changed.without(&STRIPPED);
     if !changed.is_empty() {
         let identity = Entry::identity_of(writer, Operation::Update, manager);
         match managers.iter_mut().find(|entry| entry.is(&identity)) {
@@ -259,18 +260,17 @@ fn update_tracked(
 }
 
 /// Takes from every other manager what changed or vanished; returns what they lost by change.
-fn lose(managers: &mut [Entry], writer: Option<usize>, comparison: &Comparison) -> Conflicts {
-    let changed = comparison.modified.union(&comparison.added);
+fn lose(managers: &mut [Entry], writer: Option<usize>, changed: &FieldSet, removed: &FieldSet) -> Conflicts {
     let mut conflicts = Conflicts::default();
     for (at, entry) in managers.iter_mut().enumerate() {
         if Some(at) == writer {
             continue;
         }
-        let lost = entry.set.intersection(&changed);
+        let lost = entry.set.intersection(changed);
         for path in lost.paths() {
             conflicts.list.push(Conflict { manager: entry.label(), path });
         }
-        entry.set = std::mem::take(&mut entry.set).without(&lost).without(&comparison.removed);
+        entry.set = std::mem::take(&mut entry.set).without(&lost).without(removed);
     }
     conflicts.list.sort_by(|a, b| a.manager.cmp(&b.manager));
     conflicts

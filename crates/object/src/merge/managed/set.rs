@@ -1,16 +1,7 @@
 use serde_json::{Map, Value};
 
 use super::Element;
-use crate::schema::{Node, Structure};
-
-/// What becomes of the fields below an element.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Below {
-    /// They stay as they are now.
-    Stays,
-    /// They are one value with the element.
-    IsWhole,
-}
+use crate::schema::{ListKind, Node, Structure};
 
 /// A set of fields. A field may be in it with or without what is below it.
 ///
@@ -29,12 +20,6 @@ struct Branch {
     is_member: bool,
     /// What is in it below the element.
     below: FieldSet,
-}
-
-impl Branch {
-    fn is_empty(&self) -> bool {
-        !self.is_member && self.below.is_empty()
-    }
 }
 
 impl FieldSet {
@@ -100,27 +85,14 @@ impl FieldSet {
         self.find(element).map(|branch| &branch.below).filter(|below| !below.is_empty())
     }
 
-    /// Looks at what is below each element, and may change it.
-    pub(super) fn for_each_child(&mut self, mut each: impl FnMut(&Element, &mut Self) -> Below) {
-        for branch in self.branches.iter_mut().filter(|branch| !branch.below.is_empty()) {
-            if each(&branch.element, &mut branch.below) == Below::IsWhole {
-                branch.is_member = true;
-                branch.below = Self::default();
-            }
-        }
-        self.branches.retain(|branch| !branch.is_empty());
-    }
-
     pub(super) fn add_member(&mut self, element: Element) {
         self.branch(element).is_member = true;
     }
 
-    pub(super) fn set_child(&mut self, element: Element, child: Self) {
+    /// Gives an element what is below it; an empty set is nothing below.
+    pub(super) fn add_child(&mut self, element: Element, child: Self) {
         if !child.is_empty() {
             self.branch(element).below = child;
-        } else if let Ok(at) = self.branches.binary_search_by(|branch| branch.element.cmp(&element)) {
-            self.branches[at].below = child;
-            self.branches.retain(|branch| !branch.is_empty());
         }
     }
 
@@ -233,6 +205,26 @@ impl FieldSet {
             Branch { element: branch.element.clone(), is_member, below: branch.below.with_named_fields(node) }
         });
         Self { branches: branches.collect() }
+    }
+
+    /// Brings the set up to a schema that has since made a granular value atomic: what was owned inside is owned whole.
+    pub(super) fn reconcile(&mut self, schema: Node<'_>) {
+        for branch in self.branches.iter_mut().filter(|branch| !branch.below.is_empty()) {
+            let node = match &branch.element {
+                Element::Field(name) => schema.field(name),
+                _ => Some(schema.item()),
+            };
+            let Some(node) = node else { continue };
+            match node.structure() {
+                Structure::Fields { atomic: true }
+                | Structure::Map { atomic: true }
+                | Structure::List(ListKind::Atomic) => {
+                    branch.is_member = true;
+                    branch.below = Self::default();
+                }
+                _ => branch.below.reconcile(node),
+            }
+        }
     }
 
     /// The set as `fieldsV1` writes it.

@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 pub(super) use compare::{Comparison, compare};
 pub(super) use merge::merge;
 
-use super::set::Below;
 use super::{Element, FieldSet, Scalar};
 use crate::go_print::go_print;
 use crate::schema::{ListKind, Node, Structure};
@@ -169,7 +168,7 @@ fn collect(schema: Node<'_>, value: &Value) -> (bool, FieldSet) {
                 if leaf || empty || !declared || known.is_none_or(|node| node.field.is_none()) {
                     set.add_member(element.clone());
                 }
-                set.set_child(element, children);
+                set.add_child(element, children);
             }
         }
         (Atom::List(keys), Value::Array(items)) => {
@@ -181,7 +180,7 @@ fn collect(schema: Node<'_>, value: &Value) -> (bool, FieldSet) {
                 let twin =
                     elements.iter().enumerate().any(|(other, known)| other != at && known.as_ref() == Some(element));
                 if !twin {
-                    set.set_child(element.clone(), collect(schema.item(), item).1);
+                    set.add_child(element.clone(), collect(schema.item(), item).1);
                 }
             }
         }
@@ -225,24 +224,4 @@ pub(super) fn remove_items(schema: Node<'_>, value: &Value, set: &FieldSet) -> O
         }
         _ => None,
     }
-}
-
-/// Brings a set up to a schema that has since made a granular value atomic: what was owned inside is owned whole.
-pub(super) fn reconcile(schema: Node<'_>, set: &mut FieldSet) {
-    set.for_each_child(|element, child| {
-        let node = match element {
-            Element::Field(name) => schema.field(name),
-            _ => Some(schema.item()),
-        };
-        let Some(node) = node else { return Below::Stays };
-        match node.structure() {
-            Structure::Fields { atomic: true }
-            | Structure::Map { atomic: true }
-            | Structure::List(ListKind::Atomic) => Below::IsWhole,
-            _ => {
-                reconcile(node, child);
-                Below::Stays
-            }
-        }
-    });
 }

@@ -12,6 +12,13 @@ pub(in crate::merge::managed) struct Comparison {
     pub(in crate::merge::managed) added: FieldSet,
 }
 
+impl Comparison {
+    /// What is another value, or new.
+    pub(in crate::merge::managed) fn changed(&self) -> FieldSet {
+        self.modified.union(&self.added)
+    }
+}
+
 /// Compares two values; `None` is "not there".
 pub(in crate::merge::managed) fn compare(
     schema: Node<'_>,
