@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use landfall_object::{Gvk, Gvr, Object, ObjectKey};
+use landfall_object::{Gvk, Gvr, Object, ObjectKey, or_default};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -116,56 +116,57 @@ const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGrou
 /// `apidiscovery.k8s.io/v2`, as far as it is read. A server that does not know it answers with another kind and no items.
 #[derive(Deserialize)]
 struct GroupDiscoveryList {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     items: Vec<GroupDiscovery>,
 }
 
 #[derive(Deserialize)]
 struct GroupDiscovery {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     metadata: GroupName,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     versions: Vec<VersionDiscovery>,
 }
 
 /// The core group has none.
 #[derive(Default, Deserialize)]
 struct GroupName {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     name: String,
 }
 
 #[derive(Deserialize)]
 struct VersionDiscovery {
+    #[serde(default, deserialize_with = "or_default")]
     version: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     resources: Vec<ResourceDiscovery>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ResourceDiscovery {
-    resource: String,
+    resource: Option<String>,
     response_kind: Option<DiscoveredKind>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     scope: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     verbs: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     subresources: Vec<SubresourceDiscovery>,
 }
 
 #[derive(Deserialize)]
 struct DiscoveredKind {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     kind: String,
 }
 
 #[derive(Deserialize)]
 struct SubresourceDiscovery {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     subresource: String,
 }
 
@@ -175,7 +176,7 @@ impl ResourceDiscovery {
         let kind = self.response_kind.map(|kind| kind.kind).filter(|kind| !kind.is_empty())?;
         Some(Resource {
             gvk: Gvk::new(group, version, kind),
-            gvr: Gvr::new(group, version, self.resource),
+            gvr: Gvr::new(group, version, self.resource?),
             scope: if self.scope == "Namespaced" { Scope::Namespaced } else { Scope::Cluster },
             verbs: self.verbs,
             status_subresource: self.subresources.iter().any(|one| one.subresource == "status"),
@@ -185,7 +186,7 @@ impl ResourceDiscovery {
 
 #[derive(Deserialize)]
 struct ResourceList {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     resources: Vec<ResourceEntry>,
 }
 
@@ -195,7 +196,7 @@ struct ResourceEntry {
     kind: String,
     #[serde(default)]
     namespaced: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     verbs: Vec<String>,
 }
 
@@ -316,11 +317,10 @@ impl Cluster {
 
     /// All kinds in two requests instead of one for each group and version; `None` where the server is too old.
     async fn aggregated(&self) -> Result<Option<Vec<Resource>>, Error> {
-        let ask = |path| self.get_as("ask which kinds are served", path, AGGREGATED);
+        let ask = |path| self.get_as::<GroupDiscoveryList>("ask which kinds are served", path, AGGREGATED);
         let (core, groups) = futures::future::join(ask("/api"), ask("/apis")).await;
         let mut resources = Vec::new();
         for body in [core?, groups?] {
-            let body: GroupDiscoveryList = body;
             if body.kind != "APIGroupDiscoveryList" {
                 return Ok(None);
             }
@@ -410,5 +410,38 @@ mod tests {
             assert!(!is_path_part(refused), "{refused}");
         }
         assert!(is_path_part("system:node") && !is_path_part("{{ x }}"));
+    }
+
+    #[test]
+    fn what_a_server_prints_as_null_is_left_out_and_the_rest_is_read() {
+        let list: GroupDiscoveryList = serde_json::from_value(serde_json::json!({
+            "kind": "APIGroupDiscoveryList",
+            "items": [
+                {"metadata": null, "versions": null},
+                {"metadata": {"name": "shop.io"}, "versions": [
+                    {"version": "v1", "resources": null},
+                    {"version": "v2", "resources": [
+                        {"resource": "orders", "responseKind": {"kind": "Order"}, "scope": "Namespaced", "verbs": null, "subresources": null},
+                        {"resource": "carts", "responseKind": null, "scope": null},
+                    ]},
+                ]},
+            ],
+        }))
+        .unwrap();
+        let mut read = Vec::new();
+        for group in list.items {
+            for version in group.versions {
+                let name = &group.metadata.name;
+                read.extend(version.resources.into_iter().filter_map(|one| one.into_resource(name, &version.version)));
+            }
+        }
+        assert_eq!(read.iter().map(|one| one.gvk.kind.as_str()).collect::<Vec<_>>(), ["Order"]);
+        assert_eq!(read[0].verbs, Vec::<String>::new());
+
+        let empty: GroupDiscoveryList =
+            serde_json::from_str(r#"{"kind": "APIGroupDiscoveryList", "items": null}"#).unwrap();
+        assert!(empty.items.is_empty());
+        let plain: ResourceList = serde_json::from_str(r#"{"resources": null}"#).unwrap();
+        assert!(plain.resources.is_empty());
     }
 }

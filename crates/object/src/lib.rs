@@ -10,6 +10,7 @@
 //! Invariants: nothing here does I/O or reads a clock; no function panics on hostile input; the same tables
 //! serve the embedded cluster's API and the engine's predictions, so the two cannot drift apart.
 
+mod absent;
 pub mod cel;
 pub mod defaults;
 pub mod diff;
@@ -35,6 +36,7 @@ pub mod references;
 pub mod schema;
 mod simulated;
 
+pub use absent::or_default;
 pub use field_error::{FieldError, Reason, go_quote};
 pub use gvk::{Gvk, Gvr};
 pub use health::{Health, HealthStatus};

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use landfall_chart::Dialect;
+use landfall_object::or_default;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -258,15 +259,6 @@ pub(crate) fn target(namespace: &str, name: &str) -> String {
 
 fn is_zero(number: &i64) -> bool {
     *number == 0
-}
-
-/// Go writes an empty list or map as null.
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Helm's times: RFC 3339 with nanoseconds, and an empty text for none.
