@@ -31,7 +31,7 @@ use crate::randomness::Randomness;
 use crate::resource::{Registry, Resource};
 use crate::status::Status;
 
-pub(crate) use create::{Create, settle_namespace};
+pub(crate) use create::{Create, needs_name, settle_namespace};
 pub(crate) use delete::Deleted;
 pub use delete::{DeleteOptions, Propagation};
 pub use part::Part;

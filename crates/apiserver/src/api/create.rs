@@ -10,7 +10,7 @@ use super::target::Target;
 use super::{Call, get, view};
 use crate::plane::Plane;
 use crate::status::Status;
-use crate::world::{Create, Tracking, User};
+use crate::world::{Create, Tracking, User, needs_name};
 
 /// How often a generated name that is taken is drawn again.
 const ATTEMPTS: usize = 8;
@@ -26,23 +26,22 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     if &*target.resource.id == "certificatesigningrequests.certificates.k8s.io" {
         sign_for(&mut object, &actor.user);
     }
+    let mut attempts = if needs_name(&object) { ATTEMPTS } else { 1 };
     let mut world = plane.world.lock();
-    let mut attempt = 0;
     let stored = loop {
-        attempt += 1;
+        attempts -= 1;
         let result = world.create_as(Create {
             actor: &actor,
             resource: target.resource,
             namespace: &target.path.namespace,
             asked: "",
-            object: object.clone(),
+            object: if attempts > 0 { object.clone() } else { std::mem::take(&mut object) },
             effect,
             tracking: Tracking::Update,
             remarks: &call.remarks,
         });
         match result {
-            Err(status)
-                if status.is_already_exists() && status.message.contains("unique name") && attempt < ATTEMPTS => {}
+            Err(status) if status.is_already_exists() && attempts > 0 => {}
             other => break other?,
         }
     };

@@ -61,8 +61,7 @@ impl World {
         if object["metadata"]["resourceVersion"].as_str().is_some_and(|version| !version.is_empty() && version != "0") {
             return Err(Status::plain_error("resourceVersion should not be set on objects to be created"));
         }
-        let generate = object["metadata"]["name"].as_str().unwrap_or_default().is_empty()
-            && object["metadata"]["generateName"].as_str().is_some_and(|base| !base.is_empty());
+        let generate = needs_name(&object);
         strategy::drop_null_creation_timestamp(&mut object);
         defaulting::apply(self, &mut object);
         if matches!(tracking, Tracking::Update) {
@@ -150,6 +149,12 @@ impl World {
         let name = format!("{base}{}", self.random.suffix(5));
         object["metadata"]["name"] = json!(name);
     }
+}
+
+/// Whether an object leaves it to the server to find a name (`registry/generic/registry/store.go`, `needsNameGeneration`).
+pub(crate) fn needs_name(object: &Value) -> bool {
+    let given = |field: &str| object["metadata"][field].as_str().is_some_and(|text| !text.is_empty());
+    !given("name") && given("generateName")
 }
 
 /// The body's namespace must be the path's, or be absent; an object of the cluster loses what it says
