@@ -5,6 +5,8 @@
 pub use landfall_object::FieldError;
 use serde_json::{Map, Value, json};
 
+use crate::plane::Unwritable;
+
 /// A refusal: everything a `metav1.Status` of status `Failure` carries.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{message}")]
@@ -131,14 +133,14 @@ impl Status {
     }
 
     /// 507: what was asked for cannot be kept; the same request may be made again once it can.
-    pub fn insufficient_storage(why: &crate::plane::Unwritable) -> Self {
-        let mut status = Self::new(507, "InsufficientStorage", why.to_string());
-        if let crate::plane::Unwritable::Full { directory } = why {
-            let (reason, message) = (landfall_diag::DISK_FULL_CAUSE.to_owned(), directory.display().to_string());
-            let causes = vec![Cause { reason, message, field: String::new() }];
-            status.details = Some(Box::new(Details { causes, ..Details::default() }));
+    pub fn insufficient_storage(why: &Unwritable) -> Self {
+        let status = Self::new(507, "InsufficientStorage", why.to_string());
+        match why {
+            Unwritable::Full { directory } => {
+                status.with_cause(landfall_diag::DISK_FULL_CAUSE, &directory.display().to_string(), "")
+            }
+            Unwritable::Otherwise(_) => status,
         }
-        status
     }
 
     /// 401.

@@ -109,18 +109,19 @@ pub(crate) async fn write_behind(plane: Arc<Plane>, store: ClusterState, from: u
             if version == done { None } else { Some((version, collect(&world, done))) }
         };
         if let Some((version, batch)) = batch {
-            let (why, passes) = match batch {
-                Err(words) => (Unwritable::Otherwise(Arc::from(words)), false),
+            let why = match batch {
+                Err(words) => Unwritable::Otherwise(Arc::from(words)),
                 Ok(batch) => match store.write(&serialise(batch, version)).await {
                     Ok(()) => {
                         done = version;
                         durable.send_replace(Durable { written: version, failing: None });
                         continue;
                     }
-                    Err(error) => (Unwritable::of(&error), matches!(error, landfall_store::Error::Full { .. })),
+                    Err(error) => Unwritable::of(&error),
                 },
             };
             tracing::error!("the embedded cluster's state cannot be written: {why}");
+            let passes = matches!(why, Unwritable::Full { .. });
             durable.send_modify(|now| now.failing = Some(why));
             if !passes {
                 return;

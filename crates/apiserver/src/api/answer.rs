@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use landfall_object::schema::Schemas;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::accept::Encoding;
@@ -135,7 +136,7 @@ pub(crate) fn full(bytes: Bytes) -> Body {
 }
 
 /// A value as the API writes it: one line.
-pub(crate) fn to_bytes(value: &Value) -> Bytes {
+pub(crate) fn to_bytes(value: &impl Serialize) -> Bytes {
     let mut out = serde_json::to_vec(value).unwrap_or_default();
     out.push(b'\n');
     Bytes::from(out)

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use super::Call;
 use super::accept::{Encoding, wants_aggregated};
-use super::answer::Answer;
+use super::answer::{Answer, to_bytes};
 use crate::plane::Plane;
 use crate::resource::{Registry, Resource};
 use crate::status::Status;
@@ -28,10 +28,8 @@ pub(crate) fn groups(plane: &Arc<Plane>, call: &Call, legacy: bool) -> Result<An
                 .map(|group| aggregated(&registry, group))
                 .collect(),
         };
-        let mut body = serde_json::to_vec(&list).map_err(Status::internal)?;
-        body.push(b'\n');
         let mut answer =
-            with_etag(call, body.into(), "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+            with_etag(call, to_bytes(&list), "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
         answer.headers.insert(header::VARY, HeaderValue::from_static("Accept"));
         answer.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public"));
         return Ok(answer);
