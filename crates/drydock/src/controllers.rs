@@ -21,7 +21,7 @@ mod daemon_set;
 mod deployment;
 pub(crate) mod desk;
 mod endpoints;
-pub(crate) mod event_type;
+mod event_type;
 mod events;
 pub(crate) mod fields;
 mod garbage;

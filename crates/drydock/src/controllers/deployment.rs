@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, Found, Outcome};
 use super::fields::{annotation, child, condition, controller_of, deleting, is_controlled_by, text, truth};
-use super::kind::{DEPLOYMENT, POD, REPLICA_SET};
+use super::kind::{DEPLOYMENT, Kind, POD, REPLICA_SET};
 use super::loops::{After, Call, Loop, Wake};
 use super::pods::is_terminated;
 use super::queue::Role;
@@ -58,7 +58,7 @@ fn freed(call: &mut Call<'_>) {
     let Some(set) = controller_of(pod).filter(|owner| text(owner, "/kind") == REPLICA_SET.kind) else { return };
     let Some(set) = call.world.find(REPLICA_SET.qualified(), pod.namespace(), text(set, "/name")) else { return };
     for owner in set.owner_references() {
-        if text(owner, "/kind") == DEPLOYMENT.kind {
+        if Kind::of(text(owner, "/apiVersion"), text(owner, "/kind")) == Some(&DEPLOYMENT) {
             call.look_at(&DEPLOYMENT, pod.namespace(), text(owner, "/name"));
         }
     }

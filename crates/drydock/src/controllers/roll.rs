@@ -2,8 +2,7 @@
 //!
 //! A change is told in this order, so that a run is the same each time.
 
-use landfall_apiserver::{Event, ObjectRef, Stored, World};
-use serde_json::Value;
+use landfall_apiserver::{Event, Stored, World};
 
 use super::fields::text;
 use super::kind::Kind;
@@ -109,21 +108,16 @@ fn wake_operators(world: &World, resource: &str, namespace: &str, queue: &mut Qu
     }
 }
 
-/// Queues the owners of an object for the controllers that look after their kinds.
+/// Queues the owners of an object for the controllers that look after their kinds; pods own nothing that a scheduler or
+/// kubelet would look at.
 fn owners_of(object: &Stored, queue: &mut Queue) {
     for owner in object.owner_references() {
-        for (role, owner) in looked_after(object, owner) {
-            queue.push(role, owner);
+        let Some(kind) = Kind::of(text(owner, "/apiVersion"), text(owner, "/kind")) else { continue };
+        let namespace = if kind.namespaced { object.namespace() } else { "" };
+        for (own, role) in own() {
+            if own == kind && !matches!(role, Role::Scheduler | Role::Kubelet) {
+                queue.push(role, reference(kind, namespace, text(owner, "/name")));
+            }
         }
     }
-}
-
-/// An owner, for each controller that looks after its kind; pods own nothing that a scheduler or kubelet would look at.
-fn looked_after(object: &Stored, owner: &Value) -> Vec<(Role, ObjectRef)> {
-    let Some(kind) = Kind::of(text(owner, "/apiVersion"), text(owner, "/kind")) else { return Vec::new() };
-    let namespace = if kind.namespaced { object.namespace() } else { "" };
-    own()
-        .filter(|(own, role)| *own == kind && !matches!(role, Role::Scheduler | Role::Kubelet))
-        .map(|(_, role)| (role, reference(kind, namespace, text(owner, "/name"))))
-        .collect()
 }
