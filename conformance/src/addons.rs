@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::Value;
 
 use crate::evidence::{CaseEvidence, Evidence};
-use crate::suite::{Material, Suite, Whole};
+use crate::suite::{Material, Suite, Whole, corpus};
 use crate::testbed::{Audit, Layout, Running};
 use crate::{limited, peers, root};
 
@@ -46,8 +46,8 @@ impl Suite for Arguments {
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let landfall = peers::landfall(arguments.landfall.as_deref())?;
-    let corpus = std::env::var_os("LANDFALL_CORPUS").context("LANDFALL_CORPUS names no folders of public charts")?;
-    let folders: Vec<PathBuf> = std::env::split_paths(&corpus).collect();
+    let folders = corpus();
+    ensure!(!folders.is_empty(), "LANDFALL_CORPUS names no folders of public charts");
     let mut cases = Vec::new();
     for (name, place, namespace) in ADDONS {
         let chart = folders.iter().map(|folder| folder.join(place)).find(|chart| chart.join("Chart.yaml").is_file());

@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::evidence::commit;
 use crate::helm::cache;
 use crate::parity::{Case, cases, say};
-use crate::suite::{Material, Suite, Whole, root, said};
+use crate::suite::{Material, Suite, Whole, corpus, root, said};
 use crate::{peers, workers};
 use judged::{Judged, Judgement};
 
@@ -108,10 +108,10 @@ impl Suite for Arguments {
 
 /// Runs the suite and gives its last line; an error when an alarm is false or was not looked at.
 fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
-    let corpus: Vec<PathBuf> = match std::env::var_os("LANDFALL_CORPUS") {
-        Some(paths) => std::env::split_paths(&paths).collect(),
-        None => return Ok("alarms: skipped: no corpus (LANDFALL_CORPUS is not set)".to_owned()),
-    };
+    let corpus = corpus();
+    if corpus.is_empty() {
+        return Ok("alarms: skipped: no corpus (LANDFALL_CORPUS is not set)".to_owned());
+    }
     let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let mut charts = cases::corpus(&corpus, &cache().join("conformance/charts"))?;
     let mut seen = BTreeSet::new();

@@ -36,7 +36,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::evidence::commit;
-use crate::suite::{Material, Suite, Whole};
+use crate::suite::{Material, Suite, Whole, corpus};
 use crate::testbed::{Layout, Running};
 use crate::{helm, parity, peers, root, testbed};
 use cases::{Case, List};
@@ -110,8 +110,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let list = List::load(&root().join("conformance/fidelity.toml"))?;
     let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let chosen = |case: &&Case| arguments.only.as_ref().is_none_or(|only| case.id.contains(only.as_str()));
-    let corpus: Vec<PathBuf> =
-        std::env::var_os("LANDFALL_CORPUS").map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default();
+    let corpus = corpus();
     let charts = match corpus.is_empty() {
         true => Vec::new(),
         false => parity::cases::corpus(&corpus, &helm::cache().join("conformance/charts"))

@@ -33,7 +33,7 @@ use crate::dice::Dice;
 use crate::evidence::commit;
 use crate::helm::{Helm, cache};
 use crate::parity::cases;
-use crate::suite::{Material, Suite, Whole};
+use crate::suite::{Material, Suite, Whole, corpus};
 use crate::{parity, peers, root, workers};
 use door::{Act, Door, Ended, Parcel, Programs};
 use ground::Ground;
@@ -134,8 +134,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let mut cases = of_shapes(made.path(), seed, arguments.shapes)?;
     cases.extend(own()?);
-    let corpus: Vec<PathBuf> =
-        std::env::var_os("LANDFALL_CORPUS").map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default();
+    let corpus = corpus();
     if corpus.is_empty() {
         println!("public charts: skipped: no corpus (LANDFALL_CORPUS is not set)");
     } else {

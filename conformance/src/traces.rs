@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::embedded::{Embedded, Shape};
 use crate::evidence::{CaseEvidence, Evidence};
-use crate::suite::{Material, Suite, Whole};
+use crate::suite::{Material, Suite, Whole, now};
 use crate::testbed::{self, Component, Layout, Running};
 use crate::{peers, root};
 use scenario::{Action, Kind, Scenario};
@@ -59,8 +59,7 @@ impl Suite for Arguments {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let seed = arguments.seed.unwrap_or_else(|| clock.map_or(1, |time| time.as_secs()));
+    let seed = arguments.seed.unwrap_or_else(now);
     println!("traces: seed {seed}");
     let chosen = |kind: &Kind| arguments.kinds.is_empty() || arguments.kinds.iter().any(|name| name == kind.name());
     let scenarios: Vec<Scenario> = Kind::ALL

@@ -38,7 +38,6 @@ impl Side {
         self.send(reqwest::Method::GET, path, None).await
     }
 
-    /// The items of a collection.
     /// The objects of a collection. A kind that was just defined is waited for: until its storage is there, the real
     /// server asks to come again.
     pub(crate) async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
