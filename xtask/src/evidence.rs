@@ -26,6 +26,7 @@ const DELIVERY: &[&str] = &[
     "crates/cluster",
     "crates/engine",
     "crates/release",
+    "crates/machine",
     "crates/delivery",
 ];
 
@@ -41,8 +42,9 @@ const STORING: &[&str] = &[
     "crates/engine",
     "crates/release",
     "crates/apps",
+    "crates/machine",
     "crates/delivery",
-    "crates/helm/src",
+    "crates/helm",
 ];
 
 const COVERED: &[Covered] = &[
@@ -51,7 +53,7 @@ const COVERED: &[Covered] = &[
     Covered { suite: "explain", paths: RENDERING },
     Covered { suite: "releases", paths: DELIVERY },
     Covered { suite: "objects", paths: STORING },
-    Covered { suite: "distribution", paths: &["crates/chart", "crates/source", "crates/helm/src"] },
+    Covered { suite: "distribution", paths: &["crates/chart", "crates/source", "crates/helm"] },
     Covered { suite: "differential", paths: CLUSTER },
     Covered { suite: "admission", paths: CLUSTER },
     Covered { suite: "kubectl", paths: CLUSTER },
@@ -69,7 +71,9 @@ const COVERED: &[Covered] = &[
             "crates/cluster",
             "crates/engine",
             "crates/release",
+            "crates/machine",
             "crates/delivery",
+            "crates/host",
             "crates/landfall",
         ],
     },
