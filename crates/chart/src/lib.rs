@@ -56,7 +56,7 @@ pub use error::{Broken, ChartError, DocumentStep, Evidence, Mismatch, Problem, R
 pub use functions::Lookup;
 pub use ignore::{IGNORE_FILE, Ignore, IgnoreError, IgnoreProblem, PathKind};
 pub use landfall_gotemplate::{Map as Values, Origin, Value};
-pub use limits::{MAX_DOCUMENTS, MAX_RENDERED, MAX_VALUES_SIZE};
+pub use limits::MAX_VALUES_SIZE;
 pub use lint::{Lint, LintOptions, LintTolerance, lint, lint_line};
 pub use lock::{Lock, digest, digest_v2};
 pub use manifest::{Head, Hook, HookEvent, Manifest};

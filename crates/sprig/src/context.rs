@@ -90,7 +90,7 @@ impl Context {
     }
 
     /// A context in which the same templates always print the same: random numbers follow from the seed, and time stands
-    /// still at the beginning of 2000. For tests, fuzzers and renders that are compared; never for real secrets.
+    /// still at the beginning of 2000. For tests; never for real secrets.
     pub fn repeatable(seed: u64) -> Self {
         Self::new(Timestamp::constant(946_684_800, 0), Seeded::new(seed))
     }
