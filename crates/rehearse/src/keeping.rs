@@ -2,7 +2,7 @@
 
 use landfall_diag::{Finding, Spot};
 use landfall_object::{Object, ObjectKey};
-use landfall_rules::{Desired, Role, Subject, pod_template};
+use landfall_rules::{Desired, Role, Subject, pod_template, unkept_servers};
 use serde::Serialize;
 
 use crate::impact::holds;
@@ -55,7 +55,7 @@ impl Guarantee {
 /// Everything that holds data, in the order of delivery.
 pub fn keepings(subject: &Subject<'_>) -> Vec<Keeping> {
     let mut found = Vec::new();
-    let passing = landfall_rules::rule("LF123").map(|rule| (rule.check)(subject)).unwrap_or_default();
+    let passing = unkept_servers(subject);
     for desired in subject.objects().filter(|it| it.role != Role::Definition) {
         found.extend(of_object(desired));
         found.extend(of_claims(desired));
@@ -158,7 +158,6 @@ fn of_pods(passing: &[Finding], desired: &Desired) -> Vec<Keeping> {
     passing
         .iter()
         .filter(|finding| finding.spots.iter().any(is_it))
-        .filter(|finding| finding.message.contains("volume") || finding.cause.contains("restart"))
         .map(|finding| Keeping {
             unit: desired.unit.clone(),
             object: desired.key(),

@@ -74,6 +74,7 @@ mod web_socket_cut_off;
 mod widened_rights;
 
 pub use development_default::{is_credential, is_placeholder};
+pub use unkept_data::unkept_servers;
 
 use crate::rule::Rule;
 

@@ -30,7 +30,7 @@ mod synced;
 mod waiver;
 mod workflows;
 
-pub use catalogue::{RULES, is_credential, is_placeholder, rule};
+pub use catalogue::{RULES, is_credential, is_placeholder, rule, unkept_servers};
 pub use demand::{Demand, demand};
 pub use documents::{FactsBlock, facts_blocks, facts_table, with_facts};
 pub use examine::{Blame, Examination, NoBlame, conclude, examine};

@@ -36,17 +36,31 @@ const SERVERS: &[(&str, &str, &[&str])] = &[
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (desired, template) in subject.pods() {
-        let kind = desired.object.kind();
-        if desired.role != Role::Manifest || matches!(kind, "Job" | "CronJob" | "DaemonSet") {
-            continue;
-        }
+    for (desired, template) in lasting(subject) {
         for container in template.containers().iter().filter(|it| it.role == ContainerRole::Main) {
             findings.extend(unkept(desired, &template, container));
             findings.extend(cache(subject, desired, &template, container));
         }
     }
     findings
+}
+
+/// The servers alone whose data goes with their pod.
+pub fn unkept_servers(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in lasting(subject) {
+        for container in template.containers().iter().filter(|it| it.role == ContainerRole::Main) {
+            findings.extend(unkept(desired, &template, container));
+        }
+    }
+    findings
+}
+
+/// The workloads that are there to stay, and not once on each node.
+fn lasting<'a>(subject: &Subject<'a>) -> impl Iterator<Item = (&'a Desired, PodTemplate<'a>)> + use<'a> {
+    subject.pods().filter(|(desired, _)| {
+        desired.role == Role::Manifest && !matches!(desired.object.kind(), "Job" | "CronJob" | "DaemonSet")
+    })
 }
 
 /// A server that keeps data, in a container that keeps none.
