@@ -6,11 +6,13 @@ use serde_json::Value;
 /// Files that are larger are no workflows.
 const LARGEST: usize = 512 * 1024;
 
-/// Where the forges look for them: files ending in `.yml` or `.yaml`, directly inside.
-const DIRECTORIES: &[&str] = &[".github/workflows", ".gitea/workflows", ".forgejo/workflows"];
-
-/// `GitLab`'s one file.
-const GITLAB: &str = ".gitlab-ci.yml";
+/// Where the forges look for them.
+const PATTERNS: &[&str] = &[
+    ".github/workflows/*.{yml,yaml}",
+    ".gitea/workflows/*.{yml,yaml}",
+    ".forgejo/workflows/*.{yml,yaml}",
+    ".gitlab-ci.yml",
+];
 
 /// A workflow of the repository.
 pub(crate) struct Workflow {
@@ -22,14 +24,8 @@ pub(crate) struct Workflow {
 
 /// All workflows of a tree.
 pub(crate) fn workflows(files: &SourceTree) -> Vec<Workflow> {
-    let inside = DIRECTORIES.iter().flat_map(|directory| {
-        let names =
-            if files.is_directory(directory) { files.entries(directory).unwrap_or_default() } else { Vec::new() };
-        names.into_iter().map(move |name| format!("{directory}/{name}"))
-    });
-    inside
-        .filter(|path| [".yml", ".yaml"].iter().any(|ending| path.ends_with(ending)))
-        .chain([GITLAB.to_owned()])
+    let paths = PATTERNS.iter().flat_map(|pattern| files.glob(pattern).unwrap_or_default());
+    paths
         .filter_map(|path| {
             let text = String::from_utf8(files.read(&path).ok()??).ok().filter(|text| text.len() <= LARGEST)?;
             Some(Workflow { path, text })

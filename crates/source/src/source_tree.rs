@@ -1,3 +1,4 @@
+use std::cell::LazyCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -229,11 +230,12 @@ impl SourceTree {
     /// When the pattern is malformed or a directory cannot be read.
     pub fn glob(&self, pattern: &str) -> Result<Vec<String>, SourceError> {
         let pattern = clean(pattern)?;
-        let matcher = globset::GlobBuilder::new(&pattern)
+        let glob = globset::GlobBuilder::new(&pattern)
             .literal_separator(true)
             .build()
-            .map_err(|_| SourceError::Path(pattern.clone()))?
-            .compile_matcher();
+            .map_err(|_| SourceError::Path(pattern.clone()))?;
+        // Where nothing lies that could match, nothing is compiled.
+        let matcher = LazyCell::new(|| glob.compile_matcher());
         let fixed = pattern.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect::<Vec<_>>();
         let deep = pattern.split('/').count() - fixed.len();
         if deep == 0 {
