@@ -10,7 +10,7 @@ use landfall_apps::{Application, Fault, FieldStep, HelmSource, Project, Source};
 use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Code, Diagnose, Diagnostic, Place, code};
 use landfall_object::{Object, mask};
-use landfall_source::{FetchedChart, Interrupt, SourceError, SourceTree, aside, read_archive, repository_key};
+use landfall_source::{FetchedChart, SourceError, SourceTree, aside, read_archive, repository_key};
 use landfall_yaml::Step;
 
 use crate::Target;
@@ -229,7 +229,7 @@ impl Reading<'_> {
         let fetch = async {
             let chart = charts.fetch(&source.repo_url, &source.chart, &source.target_revision).await?;
             let unpack = move || read_archive(&chart.place, &chart.bytes).map(|tree| (chart, tree));
-            aside(&Interrupt::default(), unpack).await?
+            aside(unpack).await?
         };
         let (chart, tree) = fetch.await.map_err(|error: SourceError| {
             vec![at_file(error.diagnose(), self.file).note(format!("Application {} takes it from there", self.name()))]

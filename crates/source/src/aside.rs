@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Set when nobody waits for a piece of work any more.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 /// The thread that worked at it broke, or the runtime ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -14,12 +14,12 @@ pub struct Broken;
 
 impl Interrupt {
     /// Says that nobody waits any more.
-    pub fn set(&self) {
+    pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
     /// Whether nobody waits any more.
-    pub fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
@@ -38,12 +38,18 @@ impl Drop for SetWhenDropped {
     }
 }
 
-/// Does work on the runtime's pool for what blocks, the only way there from this room. Whoever drops the future sets the
-/// interrupt: work that has not begun is not done, and work that looks at it ends.
+/// Does work on the runtime's pool for what blocks, the only way there from this room. When the future is dropped, work
+/// that has not begun is not done.
 ///
 /// # Errors
 /// The work panicked, or the runtime ended before it was done.
-pub async fn aside<T: Send + 'static>(
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Broken> {
+    let interrupt = Interrupt::default();
+    aside_until(&interrupt, work).await
+}
+
+/// The same for work that looks at an interrupt: whoever drops the future sets it, and the work ends.
+pub(crate) async fn aside_until<T: Send + 'static>(
     interrupt: &Interrupt,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Broken> {
@@ -63,7 +69,7 @@ mod tests {
         let interrupt = Interrupt::default();
         let (began, (ended, seen)) = (Arc::new(tokio::sync::Notify::new()), tokio::sync::oneshot::channel());
         let (looked_at, told) = (interrupt.clone(), Arc::clone(&began));
-        let work = aside(&interrupt, move || {
+        let work = aside_until(&interrupt, move || {
             told.notify_one();
             while !looked_at.is_set() {
                 std::thread::park_timeout(Duration::from_millis(1));
@@ -79,9 +85,9 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_breaks_is_told() {
-        assert_eq!(aside(&Interrupt::default(), || 1 + 1).await, Ok(2));
+        assert_eq!(aside(|| 1 + 1).await, Ok(2));
         let stopped = Interrupt::default();
         stopped.set();
-        assert_eq!(aside(&stopped, || 1 + 1).await, Err(Broken), "nobody wanted it");
+        assert_eq!(aside_until(&stopped, || 1 + 1).await, Err(Broken), "nobody wanted it");
     }
 }

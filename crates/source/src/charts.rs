@@ -15,7 +15,7 @@ use landfall_sprig::Version;
 use sha2::{Digest as _, Sha256};
 
 use crate::archive::read_archive;
-use crate::aside::{Interrupt, aside};
+use crate::aside::aside;
 use crate::error::SourceError;
 use crate::http::{Access, same_url};
 use crate::network::Network;
@@ -142,5 +142,5 @@ async fn whole(path: PathBuf, place: String) -> Result<Option<Vec<u8>>, SourceEr
         let bytes = crate::read_bounded(&path, crate::MAX_PACKED).ok()?;
         read_archive(&place, &bytes).is_ok().then_some(bytes)
     };
-    Ok(aside(&Interrupt::default(), read).await?)
+    Ok(aside(read).await?)
 }

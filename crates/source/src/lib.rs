@@ -45,7 +45,7 @@ mod vendored;
 mod worktree;
 
 pub use archive::{MAX_PACKED, read_archive};
-pub use aside::{Broken, Interrupt, aside};
+pub use aside::{Broken, aside};
 pub use blame::LineCommit;
 pub use bounded::read_bounded;
 pub use changes::{CommitChanges, FileChange};

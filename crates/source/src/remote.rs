@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use crate::aside::{Interrupt, aside};
+use crate::aside::{Interrupt, aside_until};
 use crate::error::SourceError;
 use crate::http::PATIENCE;
 use crate::is_mutant;
@@ -120,7 +120,7 @@ async fn fetch_watched(remote: &RemoteRef, into: &Path, patience: Duration, held
     let given_up = Interrupt::default();
     let is_told = given_up.clone();
     // A server that takes the connection and says nothing would be read from for ever.
-    let fetching = aside(&interrupt, move || {
+    let fetching = aside_until(&interrupt, move || {
         let _held = held;
         let fetched = fetch(&from, &to, gauge, stop.flag());
         if stop.is_set() && !is_told.is_set() {

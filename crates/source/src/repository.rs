@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 pub use entries::{RepositoryEntry, RepositoryFile};
 pub use index::{Index, IndexEntry, index_json, index_of_archives, index_yaml, join_url};
 
-use crate::aside::{Interrupt, aside};
+use crate::aside::aside;
 use crate::error::SourceError;
 use crate::http::{Access, HttpClient, Redirects, resolve_url};
 
@@ -70,7 +70,7 @@ impl FetchedIndex {
 /// No answer, or an answer that is no index.
 pub async fn fetch_index(url: &str, client: &HttpClient) -> Result<FetchedIndex, SourceError> {
     let bytes = client.get(&resolve_url(url, "index.yaml")?, url, MAX_INDEX).await?;
-    aside(&Interrupt::default(), move || {
+    aside(move || {
         let index = Index::parse(&bytes)?;
         Ok(FetchedIndex { bytes, index })
     })
@@ -135,7 +135,7 @@ pub(crate) async fn digested(bytes: Vec<u8>) -> Result<(Vec<u8>, String), Source
         let digest = hex(&Sha256::digest(&bytes));
         (bytes, digest)
     };
-    Ok(aside(&Interrupt::default(), work).await?)
+    Ok(aside(work).await?)
 }
 
 impl RepositoryEntry {

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use landfall_source::{
-    Access, ChartUpload, Credentials, Interrupt, Network, Order, Reference, Registry, RemoteCharts, RemoteRef, Scheme,
-    SourceTree, aside, fetch_archive, fetch_index, fetch_repository, find_in_repository, schema_document,
+    Access, ChartUpload, Credentials, Network, Order, Reference, Registry, RemoteCharts, RemoteRef, Scheme, SourceTree,
+    aside, fetch_archive, fetch_index, fetch_repository, find_in_repository, schema_document,
 };
 
 fn is_send<T: Send>(_: &T) {}
@@ -50,7 +50,7 @@ async fn whatever_waits_may_be_waited_for_on_any_thread() {
     is_send(&schema_document(&network, ""));
     is_send(&order.run());
     is_send(&order.said());
-    is_send(&aside(&Interrupt::default(), || SourceTree::open_directory(Path::new("."))));
+    is_send(&aside(|| SourceTree::open_directory(Path::new("."))));
 }
 
 /// A server that keeps connections and answers a little later; counts them, and how many requests it had at once.
