@@ -17,4 +17,4 @@ mod ports;
 pub use build::{Builder, DockerBuild, ImageBuild, Imported, NamedBuild, Shipping, image_builds};
 pub use forward::{Forward, ForwardEvent, ForwardWish, PortPair, find_forward};
 pub use k3d::{K3d, Made};
-pub use ports::{holder, is_busy};
+pub use ports::holder;

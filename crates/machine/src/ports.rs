@@ -10,7 +10,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Whether somebody listens on a TCP port of this machine.
-pub fn is_busy(port: u16) -> bool {
+pub(crate) fn is_busy(port: u16) -> bool {
     match TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)) {
         Ok(_) => false,
         Err(error) if error.kind() == ErrorKind::AddrInUse => true,

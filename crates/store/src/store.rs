@@ -18,12 +18,8 @@ impl Store {
     /// # Errors
     /// As [`Pool::open`].
     pub async fn open(location: Location) -> Result<Store, Error> {
-        Ok(Store::over(Pool::open(location).await?))
-    }
-
-    /// The small stores of a database that is open.
-    pub fn over(pool: Pool) -> Store {
-        Store { journal: Journal::over(&pool), history: History::over(&pool), facts: Facts::over(&pool), pool }
+        let pool = Pool::open(location).await?;
+        Ok(Store { journal: Journal::over(&pool), history: History::over(&pool), facts: Facts::over(&pool), pool })
     }
 
     /// Closes the database; other clones can no longer be used.

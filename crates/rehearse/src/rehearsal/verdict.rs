@@ -11,10 +11,9 @@ use crate::trial::Trial;
 
 /// Leaves out what the rehearsal or an API says of an object that another finding explains already: that one is the
 /// cause, and says that it was seen.
-pub(super) fn one_cause(mut found: Vec<Finding>) -> Vec<Finding> {
-    let (mut seen, rest): (Vec<Finding>, Vec<Finding>) =
-        found.drain(..).partition(|finding| finding.witness != Witness::Rule);
-    let mut rest = rest;
+pub(super) fn one_cause(found: Vec<Finding>) -> Vec<Finding> {
+    let (mut seen, mut rest): (Vec<Finding>, Vec<Finding>) =
+        found.into_iter().partition(|finding| finding.witness != Witness::Rule);
     seen.retain(|failure| {
         let objects: Vec<&ObjectName> = failure.spots.iter().filter_map(|spot| spot.object.as_ref()).collect();
         let mut explained = false;
