@@ -116,11 +116,6 @@ impl HttpClient {
         HttpClient { network: network.clone(), access }
     }
 
-    /// How it asks.
-    pub fn access(&self) -> &Access {
-        &self.access
-    }
-
     /// Fetches what is at an address; at most `limit` bytes. Credentials go to the server of `owner`.
     ///
     /// # Errors
