@@ -13,7 +13,7 @@ use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use landfall_chart::{Capabilities, Dialect, KubeVersion};
 use landfall_cluster::{Cluster, ServerVersion};
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_host::{Connection, Failure, Hosting};
+use landfall_host::{Connection, Hosting};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -105,17 +105,13 @@ pub(super) async fn reach(world: &World<'_>, flags: &Flags) -> Result<Reached, S
 
 /// The embedded cluster of this directory, when it was started.
 async fn embedded(world: &World<'_>) -> Result<Option<Reached>, Stop> {
-    let failed = |failure: Failure| {
-        let diagnostic = failure
-            .into_first()
-            .unwrap_or_else(|| Diagnostic::error(code::EMBEDDED_UNTALKABLE, "the embedded cluster cannot be reached"));
-        Stop::said(diagnostic.message.clone(), diagnostic)
-    };
     let Ok(state) = world.host.state_here() else { return Ok(None) };
     if state.endpoint().is_none() && !state.file("cluster.db").exists() {
         return Ok(None);
     }
-    let connection = world.host.embedded(&state, Hosting::Attach).await.map_err(failed)?;
+    let connection = world.host.embedded(&state, Hosting::Attach).await.map_err(|failure| {
+        Stop::of_host(failure, code::EMBEDDED_UNTALKABLE, "the embedded cluster cannot be reached")
+    })?;
     let cluster = connection.cluster.clone();
     let version = cluster.version().await.map_err(|error| {
         Stop::said(format!("Kubernetes cluster unreachable: {error}"), error.diagnose()).being(Refusal::Lost)

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_diag::{Diagnose, code};
 use landfall_host::{Delivering, LONGEST, StateDir, hold_file, make_private_directory};
 use landfall_store::{Location, Store};
 use sha2::{Digest, Sha256};
@@ -63,11 +63,10 @@ impl JournalPlace {
         match self {
             JournalPlace::None => in_memory(false).await,
             JournalPlace::Shared(store, state) => {
-                let lock = world.host.deliver_alone(state, "helm", LONGEST).await.map_err(|failure| {
-                    let unlocked = || Diagnostic::error(code::STATE_UNLOCKED, "the state cannot be locked");
-                    let diagnostic = failure.into_first().unwrap_or_else(unlocked);
-                    Stop::said(diagnostic.message.clone(), diagnostic)
-                })?;
+                let lock =
+                    world.host.deliver_alone(state, "helm", LONGEST).await.map_err(|failure| {
+                        Stop::of_host(failure, code::STATE_UNLOCKED, "the state cannot be locked")
+                    })?;
                 Ok(Journal {
                     store: Store::clone(store),
                     alone: true,

@@ -66,7 +66,7 @@ use std::time::Duration;
 
 use landfall_chart::{ChartError, Dialect};
 use landfall_diag::{Code, Diagnose, Diagnostic, Ending, Severity, code};
-use landfall_host::{Env, Host, ending_of};
+use landfall_host::{Env, Failure, Host, ending_of};
 use landfall_terminal::Printer;
 use tokio::runtime::Runtime;
 
@@ -231,6 +231,12 @@ impl Stop {
     /// Helm's words and ours.
     pub(crate) fn said(helm: impl Into<String>, diagnostic: Diagnostic) -> Self {
         Stop::Words { helm: helm.into(), diagnostic: Box::new(diagnostic), refusal: Refusal::Plain }
+    }
+
+    /// What the host could not do, in its own words; the given ones where it has none.
+    pub(crate) fn of_host(failure: Failure, code: Code, words: &str) -> Self {
+        let diagnostic = failure.into_first().unwrap_or_else(|| Diagnostic::error(code, words));
+        Stop::said(diagnostic.message.clone(), diagnostic)
     }
 
     /// The same, and what it is.

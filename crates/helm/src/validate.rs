@@ -114,12 +114,9 @@ async fn validate(session: &Session<'_>, work: &Work<'_>, looking: bool) -> Resu
 
 /// Holds every object against an empty cluster of our own.
 async fn validate_here(rendered: &Rendered, namespace: &str) -> Result<(), Stop> {
-    let embedded = in_memory().await.map_err(|failure| {
-        let first = failure.diagnostics.into_iter().next();
-        let diagnostic = first
-            .unwrap_or_else(|| Diagnostic::error(code::EMBEDDED_UNOPENED, "the embedded cluster cannot be opened"));
-        Stop::said(diagnostic.message.clone(), diagnostic)
-    })?;
+    let embedded = in_memory()
+        .await
+        .map_err(|failure| Stop::of_host(failure, code::EMBEDDED_UNOPENED, "the embedded cluster cannot be opened"))?;
     let cluster = Cluster::new(embedded.client());
     let content = Content::of(rendered).map_err(|error| told(&error))?;
     let mut objects = Vec::new();
