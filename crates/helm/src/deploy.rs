@@ -334,9 +334,8 @@ pub(super) fn hidden_for_nothing() -> Stop {
 /// An error with Helm's words in front of it.
 pub(super) fn prefixed(prefix: &str, stop: Stop) -> Stop {
     match stop {
-        Stop::Words { helm, diagnostic, .. } => Stop::said(format!("{prefix}: {helm}"), *diagnostic),
         Stop::Chart(error) => Stop::said(format!("{prefix}: {error}"), error.diagnose()),
-        other => other,
+        other => other.behind(prefix),
     }
 }
 
