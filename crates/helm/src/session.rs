@@ -8,7 +8,7 @@ use landfall_chart::{Dialect, Lookup};
 use landfall_cluster::Cluster;
 use landfall_delivery::LiveLookup;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_engine::{Conductor, Event, NoProbe, Probe, Recovery, WallClock};
+use landfall_engine::{Conductor, Event, Recovery, WallClock};
 use landfall_release::{Delivered, Driver, Error, Prepared, Record, Releases};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -179,18 +179,12 @@ impl Session<'_> {
                 }
             }
         });
-        let conductor = Conductor {
-            cluster: self.cluster().clone(),
-            clock: Arc::new(WallClock),
-            store: journal.store.clone(),
-            events,
-            probe: match &self.world.host.probe {
-                Some(points) => Arc::clone(points) as Arc<dyn Probe>,
-                None => Arc::new(NoProbe),
-            },
-            stop: self.stop.clone(),
-            new_id: Arc::new(|| ulid::Ulid::generate().to_string()),
-        };
+        let new_id = Arc::new(|| ulid::Ulid::generate().to_string());
+        let mut conductor = Conductor::new(self.cluster().clone(), journal.store.clone(), events, new_id);
+        conductor.stop = self.stop.clone();
+        if let Some(probe) = &self.world.host.probe {
+            conductor.probe = Arc::clone(probe);
+        }
         (conductor, listener)
     }
 
