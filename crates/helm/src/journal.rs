@@ -61,7 +61,7 @@ impl JournalPlace {
     /// Opens the journal for an operation on a release.
     pub(super) async fn open(&self, world: &World<'_>, namespace: &str, name: &str) -> Result<Journal, Stop> {
         match self {
-            JournalPlace::None => in_memory(false).await,
+            JournalPlace::None => in_memory().await,
             JournalPlace::Shared(store, state) => {
                 let lock =
                     world.host.deliver_alone(state, "helm", LONGEST).await.map_err(|failure| {
@@ -78,10 +78,10 @@ impl JournalPlace {
                 let file = directory.join(format!("{namespace}.{name}.db"));
                 // Where nothing can be written, an operation runs as Helm's does: without a journal.
                 if make_private_directory(directory).is_err() {
-                    return in_memory(false).await;
+                    return in_memory().await;
                 }
-                let Ok(lock) = hold_file(&file.with_extension("lock")) else { return in_memory(false).await };
-                let Some(lock) = lock else { return in_memory(false).await };
+                let Ok(lock) = hold_file(&file.with_extension("lock")) else { return in_memory().await };
+                let Some(lock) = lock else { return in_memory().await };
                 let store = Store::open(Location::File(file.clone())).await.map_err(failed)?;
                 Ok(Journal { store, alone: true, file: Some(file), _lock: Some(Lock::File { _file: lock }) })
             }
@@ -107,9 +107,9 @@ impl Journal {
     }
 }
 
-async fn in_memory(alone: bool) -> Result<Journal, Stop> {
+async fn in_memory() -> Result<Journal, Stop> {
     let store = Store::open(Location::Memory).await.map_err(failed)?;
-    Ok(Journal { store, alone, file: None, _lock: None })
+    Ok(Journal { store, alone: false, file: None, _lock: None })
 }
 
 fn failed(error: landfall_store::Error) -> Stop {
