@@ -83,12 +83,12 @@ impl StateDir {
     }
 
     /// Whether somebody delivers now.
-    pub fn is_delivered_to(&self) -> bool {
+    pub(crate) fn is_delivered_to(&self) -> bool {
         lock_file::is_held(&self.file("delivery.lock"))
     }
 
     /// Who delivers now, when that was said.
-    pub fn deliverer(&self) -> Option<Deliverer> {
+    pub(crate) fn deliverer(&self) -> Option<Deliverer> {
         let deadline = Instant::now() + SAYING;
         while self.is_delivered_to() {
             let said = std::fs::read(self.file("delivery.json")).ok();

@@ -45,7 +45,7 @@ pub use env::Env;
 pub use failure::{Failure, ending_of, failed};
 pub use kubeconfig::{has_context, merge as merge_kubeconfig};
 pub use lock_file::hold as hold_file;
-pub use notice::{Audience, Nobody, Notice};
+pub use notice::{Audience, Notice};
 pub use offers::{Operators, TakenForGranted};
 pub use permit::{Act, Answer, Consent, Permit, Uncommitted};
 pub use place::{Place, PlaceQuery};

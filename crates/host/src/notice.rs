@@ -76,11 +76,3 @@ pub trait Audience: Send + Sync {
     /// Tells it.
     fn tell(&self, notice: &Notice);
 }
-
-/// Nobody is told.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Nobody;
-
-impl Audience for Nobody {
-    fn tell(&self, _: &Notice) {}
-}

@@ -75,7 +75,7 @@ impl Endpoint {
 
 /// What has become of a server that was talked to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// It serves.
     Serves,
     /// It has ended, and nobody serves.
@@ -96,14 +96,14 @@ pub struct Lock {
 
 /// Whether a lock that this process holds still stands where others find it.
 #[derive(Debug)]
-pub struct Standing {
+pub(crate) struct Standing {
     file: fs::File,
     path: PathBuf,
 }
 
 impl Standing {
     /// Whether it does.
-    pub fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         lock_file::stands_at(&self.file, &self.path)
     }
 }
@@ -166,7 +166,7 @@ impl StateDir {
     }
 
     /// Why a lock cannot be taken.
-    pub fn unlockable(&self, path: &Path, error: &io::Error) -> Diagnostic {
+    pub(crate) fn unlockable(&self, path: &Path, error: &io::Error) -> Diagnostic {
         self.unwritten(code::STATE_UNLOCKED, format!("`{}` cannot be locked", path.display()), error)
     }
 
@@ -176,7 +176,7 @@ impl StateDir {
     }
 
     /// What has become of a server.
-    pub fn fate_of(&self, server: &Endpoint) -> Fate {
+    pub(crate) fn fate_of(&self, server: &Endpoint) -> Fate {
         if !self.exists() {
             return Fate::Forgotten;
         }
@@ -262,7 +262,7 @@ impl StateDir {
 
     /// Removes all that Landfall has put into the directory, and the directory where it made it and nothing else is in
     /// it; gives the names of what stays.
-    pub fn remove(&self, _held: Lock) -> Result<Vec<String>, Diagnostic> {
+    pub(crate) fn remove(&self, _held: Lock) -> Result<Vec<String>, Diagnostic> {
         // A link is removed with what it leads to.
         let real = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
         let removed = remove_own(&real);
@@ -321,7 +321,7 @@ fn remove_own(directory: &Path) -> io::Result<Vec<OsString>> {
 
 impl Lock {
     /// Says that nobody serves here any more, and keeps the lock until the process has ended.
-    pub fn keep(self) {
+    pub(crate) fn keep(self) {
         self.retract();
         // Dropped, it would be let go; leaked, the system does that, after everything else of the process has gone.
         let _until_the_end: &'static mut Lock = Box::leak(Box::new(self));
@@ -335,17 +335,17 @@ impl Lock {
     }
 
     /// Whether the lock's file is still the one that others find.
-    pub fn stands(&self) -> bool {
+    pub(crate) fn stands(&self) -> bool {
         lock_file::stands_at(&self.file, &self.path)
     }
 
     /// The same, to be asked apart from the lock.
-    pub fn standing(&self) -> Option<Standing> {
+    pub(crate) fn standing(&self) -> Option<Standing> {
         Some(Standing { file: self.file.try_clone().ok()?, path: self.path.clone() })
     }
 
     /// Says where the cluster listens.
-    pub fn publish(&self, state: &StateDir, endpoint: &Endpoint) -> Result<(), Diagnostic> {
+    pub(crate) fn publish(&self, state: &StateDir, endpoint: &Endpoint) -> Result<(), Diagnostic> {
         let text = serde_json::to_vec_pretty(endpoint).map_err(|error| {
             Diagnostic::error(code::STATE_UNWRITTEN, "the endpoint cannot be written").note(error.to_string())
         })?;

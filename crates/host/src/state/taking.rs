@@ -16,11 +16,11 @@ const ASIDE: &str = "aside";
 
 /// A state directory that may be used, and what is to be told about it.
 #[derive(Debug)]
-pub struct Taken {
+pub(crate) struct Taken {
     /// The directory.
-    pub state: StateDir,
+    pub(crate) state: StateDir,
     /// What was found in its place.
-    pub told: Option<Diagnostic>,
+    pub(crate) told: Option<Diagnostic>,
 }
 
 impl StateDir {
@@ -30,7 +30,7 @@ impl StateDir {
     /// # Errors
     /// What belongs to another user, what cannot be moved, and what the user named though it holds other files by
     /// Landfall's names or came with a repository.
-    pub fn take(path: PathBuf, chosen: Chosen) -> Result<Taken, Diagnostic> {
+    pub(crate) fn take(path: PathBuf, chosen: Chosen) -> Result<Taken, Diagnostic> {
         let state = StateDir::at(path);
         let origin = Origin::of(&state.path, chosen);
         let told = match (origin, chosen) {
