@@ -1,9 +1,9 @@
 //! How charts that lie elsewhere are asked for: with the repositories and credentials of the person whose process it is.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use landfall_source::{Credentials, Network, RemoteCharts};
+use landfall_source::{Credentials, RemoteCharts};
 
 use crate::Host;
 use crate::env::Env;
@@ -39,33 +39,26 @@ impl HelmHomes {
     }
 }
 
-/// How charts elsewhere are asked for outside of Helm's verbs: with the repositories and credentials that Helm's own
-/// files and Docker's hold; archives are kept in `cache`.
-fn remote_charts(env: &Env, network: &Network, directory: &Path, cache: PathBuf) -> RemoteCharts {
-    let homes = HelmHomes::of(env);
-    let or = |name: &str, usual: String| directory.join(env.get(name).map_or(usual, str::to_owned));
-    let repositories = or("HELM_REPOSITORY_CONFIG", format!("{}/repositories.yaml", homes.config));
-    let registries = or("HELM_REGISTRY_CONFIG", format!("{}/registry/config.json", homes.config));
-    RemoteCharts {
-        cache: Some(cache),
-        make_cache: None,
-        repositories: Some(repositories),
-        credentials: Credentials {
-            given: None,
-            files: [Some(registries), docker_credentials(env)].into_iter().flatten().collect(),
-        },
-        patience: patience(env),
-        network: network.clone(),
-    }
-}
-
 impl Host {
-    /// The same, with archives kept in a place's own cache.
+    /// How charts elsewhere are asked for outside of Helm's verbs: with the repositories and credentials that Helm's own
+    /// files and Docker's hold; archives are kept in a place's own cache.
     pub fn remote_charts(&self, place: &Place) -> RemoteCharts {
-        // Its directory gets its marker before anything lies in it.
-        let make_cache = Some(make_cache as fn(&Path) -> std::io::Result<()>);
-        let cache = place.state.file("cache");
-        RemoteCharts { make_cache, ..remote_charts(&self.env, &self.network, &self.directory, cache) }
+        let homes = HelmHomes::of(&self.env);
+        let or = |name: &str, usual: String| self.directory.join(self.env.get(name).map_or(usual, str::to_owned));
+        let repositories = or("HELM_REPOSITORY_CONFIG", format!("{}/repositories.yaml", homes.config));
+        let registries = or("HELM_REGISTRY_CONFIG", format!("{}/registry/config.json", homes.config));
+        RemoteCharts {
+            cache: Some(place.state.file("cache")),
+            // Its directory gets its marker before anything lies in it.
+            make_cache: Some(make_cache),
+            repositories: Some(repositories),
+            credentials: Credentials {
+                given: None,
+                files: [Some(registries), docker_credentials(&self.env)].into_iter().flatten().collect(),
+            },
+            patience: patience(&self.env),
+            network: self.network.clone(),
+        }
     }
 }
 
