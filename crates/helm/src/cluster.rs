@@ -106,7 +106,7 @@ pub(super) async fn reach(world: &World<'_>, flags: &Flags) -> Result<Reached, S
 /// The embedded cluster of this directory, when it was started.
 async fn embedded(world: &World<'_>) -> Result<Option<Reached>, Stop> {
     let Ok(state) = world.host.state_here() else { return Ok(None) };
-    if state.endpoint().is_none() && !state.file("cluster.db").exists() {
+    if !state.has_cluster() {
         return Ok(None);
     }
     let connection = world.host.embedded(&state, Hosting::Attach).await.map_err(|failure| {

@@ -162,8 +162,7 @@ impl Host {
 
     /// Connects to the embedded cluster of a state directory.
     pub async fn embedded(&self, state: &StateDir, hosting: Hosting) -> Result<Connection, Failure> {
-        let nothing_yet = !state.file("cluster.db").exists() && state.endpoint().is_none();
-        if hosting == Hosting::Attach && nothing_yet {
+        if hosting == Hosting::Attach && !state.has_cluster() {
             let hosted = server::open(None, &[]).await?;
             return Ok(self.in_process(hosted, None, None, open_store(None).await?));
         }

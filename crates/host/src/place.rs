@@ -205,9 +205,8 @@ impl Host {
             Err(_) if explicit => self.nowhere()?,
             place => place?,
         };
-        let started_here = place.state.endpoint().is_some() || place.state.file("cluster.db").exists();
         let is_system = matches!(place.target.kind, TargetKind::System(_));
-        let chosen = explicit || (!is_system && !started_here);
+        let chosen = explicit || (!is_system && !place.state.has_cluster());
         if !chosen {
             return Ok(place);
         }

@@ -170,6 +170,11 @@ impl StateDir {
         self.unwritten(code::STATE_UNLOCKED, format!("`{}` cannot be locked", path.display()), error)
     }
 
+    /// Whether there is a cluster: one lies here, or is served.
+    pub fn has_cluster(&self) -> bool {
+        self.endpoint().is_some() || self.file("cluster.db").exists()
+    }
+
     /// Whether some process has the cluster open.
     pub fn is_open(&self) -> bool {
         lock_file::is_held(&self.file("lock"))

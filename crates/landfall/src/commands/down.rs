@@ -99,7 +99,7 @@ async fn run(context: &Context, args: DownArgs) -> Outcome {
 
 /// Whether a place's cluster is kept in its state directory, and there is none.
 fn was_never_started(place: &Place) -> bool {
-    place.cluster.is_kept_in_state() && !place.state.file("cluster.db").exists() && place.state.endpoint().is_none()
+    place.cluster.is_kept_in_state() && !place.state.has_cluster()
 }
 
 /// Removes what is left of the state where no cluster is.
