@@ -84,16 +84,18 @@ async fn run(context: &Context, args: DownArgs) -> Outcome {
         return nothing_runs(context, &place, &args).await;
     }
     confirm(context, &place, &wanted, &args)?;
-    let afterwards = Afterwards::of(&place, &args);
     if args.dry_run {
         for unit in &wanted {
             context.ui.line(&format!("- {}/{}", unit.namespace, unit.name));
         }
-        if let Afterwards::Deleted { name, .. } = &afterwards {
+        if let Afterwards::Deleted { name, .. } = Afterwards::of(&place, &args) {
             context.ui.line(&format!("- the k3d cluster {name}"));
         }
         return Ok(Exit::Done);
     }
+    let _delivering = context.host.deliver_alone(&place.state, "down", patience(&args)).await?;
+    // An `up` that was waited for may have made the cluster, or let go of it.
+    let afterwards = Afterwards::of(&place, &args);
     Removing { context, place: &place, args: &args, wanted: &wanted, afterwards, started }.run().await
 }
 
@@ -167,7 +169,7 @@ enum Gone {
     Cluster(String),
 }
 
-/// A removal with all that it needs.
+/// A removal with all that it needs, once nobody else delivers.
 struct Removing<'a> {
     context: &'a Context,
     place: &'a Place,
@@ -180,7 +182,6 @@ struct Removing<'a> {
 impl Removing<'_> {
     async fn run(&self) -> Outcome {
         let Removing { context, place, wanted, .. } = self;
-        let _delivering = context.host.deliver_alone(&place.state, "down", patience(self.args)).await?;
         // What is removed whole needs no room, and need not be taken down first.
         let goes_whole = matches!(self.afterwards, Afterwards::Forgotten);
         if goes_whole && place.state.full().is_some() {

@@ -1,6 +1,9 @@
 //! Clusters of this machine, by recording stand-ins for k3d.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use super::workshop::Workshop;
 
@@ -105,6 +108,29 @@ fn down_leaves_a_cluster_that_somebody_else_has_made() {
     shop.up(&["--no-build"]).exits(0);
     shop.run(&["down", "--kubeconfig", "kubeconfig", "--state", "own", "--yes"]).exits(0).says("- shop/web");
     assert!(shop.calls().is_empty(), "k3d is not asked about a cluster that is not ours");
+}
+
+#[test]
+fn down_leaves_a_cluster_that_up_has_let_go_of_while_it_waited() {
+    let shop = Workshop::new("k3d-shop-local").with_free_ports();
+    shop.install_with("k3d", K3D);
+    shop.install("docker", "");
+    shop.run(&["up", "--kubeconfig", "made", "--state", "own", "--yes", "--no-build"]).exits(0);
+    shop.calls();
+    let state = shop.sandbox.root().join("own");
+    // An `up` that is under way, and that will see that somebody else has made the cluster.
+    let delivers = File::create(state.join("delivery.lock")).expect("made");
+    delivers.lock().expect("locked");
+    let mut down = shop.command(&["down", "--kubeconfig", "made", "--state", "own", "--yes"]);
+    let mut down = down.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    let mut said = String::new();
+    let mut lines = BufReader::new(down.stderr.take().expect("piped"));
+    lines.read_line(&mut said).expect("read");
+    assert!(said.contains("another delivery of this system is under way"), "{said}");
+    std::fs::remove_file(state.join("made-cluster")).expect("`up` has written it");
+    drop(delivers);
+    super::sandbox::ran(down.wait_with_output().expect("ended")).exits(0).says("- shop/web");
+    assert!(!shop.calls().iter().any(|call| call.contains("cluster delete")), "it is not ours any more");
 }
 
 #[test]

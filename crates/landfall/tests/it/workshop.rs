@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use super::sandbox::{Ran, Sandbox, ran, small_chart};
 
@@ -69,12 +70,17 @@ impl Workshop {
 
     /// The binary on this machine: whatever builders the real one has are not asked.
     pub(crate) fn run(&self, words: &[&str]) -> Ran {
+        ran(self.command(words).output().expect("runs"))
+    }
+
+    /// The same, not started yet.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = self.sandbox.command(words);
         command.env("PATH", format!("{}:/usr/bin:/bin", self.bin.display()));
         if let Some((http, https)) = self.ports {
             command.env("LANDFALL_HTTP_PORT", http.to_string()).env("LANDFALL_HTTPS_PORT", https.to_string());
         }
-        ran(command.output().expect("runs"))
+        command
     }
 
     pub(crate) fn up(&self, more: &[&str]) -> Ran {
