@@ -8,11 +8,11 @@ use crate::context::Context;
 /// A question, and what becomes of it without an answer.
 pub(crate) struct Question {
     /// What is asked.
-    pub(crate) text: String,
+    text: String,
     /// What is said where nobody is there to be asked.
-    pub(crate) nobody: Diagnostic,
+    nobody: Diagnostic,
     /// What was not done, when the answer is no.
-    pub(crate) no: Diagnostic,
+    no: Diagnostic,
 }
 
 impl Question {
@@ -23,6 +23,11 @@ impl Question {
             nobody: Diagnostic::error(code::NEEDS_YES, needs.into()).help(help),
             no: Diagnostic::error(code::NO_YES, format!("{not_done}: no yes was given")),
         }
+    }
+
+    /// A question whose no is told as where nobody is there to be asked.
+    pub(crate) fn or_else(text: String, without: Diagnostic) -> Self {
+        Question { text, nobody: without.clone(), no: without }
     }
 
     /// Asks it.

@@ -18,6 +18,7 @@ use landfall_rehearse::{Conditions, Snapshot, TargetBlame, findings_markdown};
 use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Known, Subject, findings_sarif};
 
 use crate::arguments::{ReportFormat, TargetArgs, ValuesArgs};
+use crate::consent::Question;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::looked;
@@ -269,6 +270,12 @@ fn known(place: &Place, snapshot: Option<&(Snapshot, String)>) -> (Inventory, Cl
 }
 
 impl Sick<'_> {
+    /// Asks whether something is to be mended.
+    fn ask(&self, question: &str, without: Diagnostic) -> Result<(), Failure> {
+        let is_yes = |answer: &str| matches!(answer.to_lowercase().as_str(), "y" | "yes");
+        Question::or_else(question.to_owned(), without).ask(self.context, is_yes)
+    }
+
     async fn look(
         &self,
         area: Area,

@@ -1,11 +1,11 @@
 //! `landfall rollback`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 use landfall_delivery::UnitSummary;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Act, Failure, Hosting};
+use landfall_host::{Act, Failure, Hosting, LONGEST};
 use landfall_project::{ReleaseName, Span};
 use landfall_release::{DeployOptions, RollbackOptions, Wait};
 use serde_json::{Value, json};
@@ -67,15 +67,11 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         consent::given(context, &place.permit(Act::RollBack), |consent| {
             let name = &consent.cluster;
             let needs = format!("rolling back on `{name}` needs a yes");
-            let question = Question::new(format!("Roll back on {name}? [y/N] "), needs, "say it with --yes", "");
-            // Without a yes it is told as where nobody was asked.
-            Question { no: question.nobody.clone(), ..question }
+            let without = Diagnostic::error(code::NEEDS_YES, needs).help("say it with --yes");
+            Question::or_else(format!("Roll back on {name}? [y/N] "), without)
         })?;
     }
-    let timeout = match &args.timeout {
-        Some(timeout) => timeout.duration(),
-        None => Duration::from_secs(15 * 60),
-    };
+    let timeout = args.timeout.as_ref().map_or(LONGEST, Span::duration);
     let options = RollbackOptions {
         deploy: DeployOptions {
             wait: if args.no_wait { Wait::No } else { Wait::Ready },

@@ -45,18 +45,15 @@ fn write(sick: &Sick<'_>, block: &FactsBlock, table: &str) -> Result<(), Failure
     let file = &block.place.file;
     let refused = |why: &str, help: &str| {
         let text = format!("{file} was not written: {why}");
-        Failure::from(Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, text).help(help.to_owned()))
+        Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, text).help(help.to_owned())
     };
     let Some(root) = sick.place.target.source.directory_on_disk() else {
-        return Err(refused("it is read from a commit", "run it in the working tree"));
+        return Err(Failure::from(refused("it is read from a commit", "run it in the working tree")));
     };
-    let ui = &sick.context.ui;
     if !sick.args.yes {
-        ui.status(&format!("to be mended: {file}, the table at line {}", block.place.line));
-        let answer = if ui.can_prompt() { ui.ask("Write it? [y/N] ") } else { None };
-        if !answer.is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes")) {
-            return Err(refused("nobody has agreed", "agree with --yes"));
-        }
+        sick.context.ui.status(&format!("to be mended: {file}, the table at line {}", block.place.line));
+        let without = refused("nobody has agreed", "agree with --yes");
+        sick.ask("Write it? [y/N] ", without)?;
     }
     let path = root.join(file);
     let failed = |error: std::io::Error| {

@@ -196,13 +196,9 @@ async fn restart_coredns(sick: &Sick<'_>, cluster: &Cluster) -> Result<(), Failu
     let key = ObjectKey::new(Gvk::new("apps", "v1", "Deployment"), Some("kube-system"), "coredns");
     ui.status("to be mended: Deployment/coredns in kube-system is started again; names inside of the cluster are unknown for a moment");
     if !sick.args.yes {
-        let answer = if ui.can_prompt() { ui.ask("Start CoreDNS again? [y/N] ") } else { None };
-        if !answer.is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes")) {
-            return Err(Failure::from(
-                Diagnostic::error(code::NEEDS_YES, "CoreDNS was not started again: nobody has agreed")
-                    .help("agree with --yes"),
-            ));
-        }
+        let without = Diagnostic::error(code::NEEDS_YES, "CoreDNS was not started again: nobody has agreed")
+            .help("agree with --yes");
+        sick.ask("Start CoreDNS again? [y/N] ", without)?;
     }
     let failed =
         |why: String| Failure::from(Diagnostic::error(code::COREDNS, "CoreDNS could not be started again").note(why));
