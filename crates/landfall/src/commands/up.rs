@@ -326,7 +326,8 @@ fn times(timeout: Option<&Span>) -> UpOptions {
     options
 }
 
-fn exit_code(summary: &Summary) -> Exit {
+/// How a command ends that delivered.
+pub(crate) fn exit_code(summary: &Summary) -> Exit {
     for unit in &summary.units {
         if unit.outcome == Outcome::Failed {
             return unit.diagnostics.first().map_or(Exit::Failed, exit_of);

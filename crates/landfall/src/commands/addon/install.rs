@@ -14,9 +14,10 @@ use serde_json::{Value, json};
 use super::declared;
 use crate::arguments::{ClusterArgs, OutputArgs, ValuesArgs};
 use crate::commands::plan::Plans;
+use crate::commands::up::exit_code;
 use crate::consent::{self, Question};
 use crate::context::Context;
-use crate::exit::{Exit, Outcome, exit_of};
+use crate::exit::{Exit, Outcome};
 use crate::live;
 use crate::report::{Report, print_unit};
 use crate::ui::{Output, Ui, seconds};
@@ -250,18 +251,6 @@ fn confirm(context: &Context, place: &Place, args: &AddonInstallArgs) -> Result<
         let needs = format!("environment `{environment}` is protected, and nobody is there to say yes");
         Question::new(text, needs, "say it with --yes, or look first with --dry-run", "nothing was installed")
     })
-}
-
-/// How a command ends that installed.
-fn exit_code(summary: &Summary) -> Exit {
-    let failed = summary.units.iter().find(|unit| unit.outcome == Ended::Failed);
-    match failed {
-        Some(unit) => unit.diagnostics.first().map_or(Exit::Failed, exit_of),
-        None if summary.units.iter().any(|unit| matches!(unit.outcome, Ended::Interrupted | Ended::NotBegun)) => {
-            Exit::Interrupted
-        }
-        None => Exit::Done,
-    }
 }
 
 /// What was installed.
