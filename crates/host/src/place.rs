@@ -180,7 +180,7 @@ impl Host {
         Ok(Some(Place { target: moved, environment, state: self.state_of(&place)?, cluster }))
     }
 
-    /// As [`Context::place`] for what only looks at what is delivered: no more than the `landfall.yaml` is read, and
+    /// As [`Host::place`] for what only looks at what is delivered: no more than the `landfall.yaml` is read, and
     /// a place without one is the working directory with its embedded cluster.
     pub fn declared_place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
         let mut wanted = self.query(target, query.revision.as_deref());

@@ -1,4 +1,4 @@
-//! `landfall graph` and `landfall state`.
+//! `landfall graph`.
 
 use std::time::Instant;
 
