@@ -4,12 +4,12 @@ use crate::context::Context;
 use crate::exit::Outcome;
 use crate::ui::Output;
 
-/// Whether a verb waits for anything: a disk, a cluster, a server.
+/// Whether a verb waits for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waits {
-    /// It does, on a runtime with threads.
+    /// It does, for a cluster or a server: on a runtime with threads, and with an ear for Ctrl-C.
     ForOthers,
-    /// It does not, and needs neither.
+    /// It does not; what it may have to fetch all the same, [`landfall_host::Waiting`] waits for.
     ForNothing,
 }
 
@@ -20,7 +20,7 @@ pub(crate) trait Verb {
         Output::Table
     }
 
-    /// Whether it waits for anything.
+    /// Whether it waits for others.
     fn waits(&self) -> Waits {
         Waits::ForOthers
     }
