@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use landfall_diag::{Diagnostic, Place, Severity, code};
-use landfall_engine::{Refusal, Trial};
+use landfall_engine::{Objection, Refusal, Trial};
 use landfall_object::ObjectKey;
 
 /// The refusals of one plan, at the fields that are objected to; the same words about several objects are told once.
@@ -12,18 +12,18 @@ pub fn refusals(
     plan: usize,
     places: impl Fn(&ObjectKey, &str) -> Vec<(Place, String)>,
 ) -> Vec<Diagnostic> {
-    let mut said: Vec<(&str, Vec<&Refusal>)> = Vec::new();
+    let mut said: Vec<(&Objection, Vec<&Refusal>)> = Vec::new();
     for refusal in trial.refusals.iter().filter(|refusal| refusal.tried.plan == plan) {
-        match said.iter_mut().find(|(message, _)| *message == refusal.message) {
+        match said.iter_mut().find(|(objection, _)| **objection == refusal.objection) {
             Some((_, alike)) => alike.push(refusal),
-            None => said.push((&refusal.message, vec![refusal])),
+            None => said.push((&refusal.objection, vec![refusal])),
         }
     }
-    said.into_iter().map(|(message, alike)| refusal(message, &alike, &places)).collect()
+    said.into_iter().map(|(objection, alike)| refusal(objection, &alike, &places)).collect()
 }
 
 fn refusal(
-    message: &str,
+    objection: &Objection,
     alike: &[&Refusal],
     places: &impl Fn(&ObjectKey, &str) -> Vec<(Place, String)>,
 ) -> Diagnostic {
@@ -34,7 +34,7 @@ fn refusal(
     };
     let mut diagnostic =
         Diagnostic::error(code::WOULD_BE_REFUSED, format!("the cluster would refuse {}{more}", first.object()))
-            .note(message);
+            .note(objection.to_string());
     for refusal in alike {
         let mut found: Vec<(Place, String)> = Vec::new();
         for (field, _) in &refusal.fields {
@@ -54,22 +54,22 @@ fn refusal(
             diagnostic = if is_first { diagnostic.primary(place, text) } else { diagnostic.label(place, text) };
         }
     }
-    match advice(message, &first.tried.key) {
+    match advice(objection, &first.tried.key) {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
 }
 
-/// What to type, where the server's words leave only one thing.
-fn advice(message: &str, key: &ObjectKey) -> Option<String> {
+/// What to type, where the objection, or the server's words, leave only one thing.
+fn advice(objection: &Objection, key: &ObjectKey) -> Option<String> {
     let namespace = key.namespace.as_deref().unwrap_or_default();
+    let Objection::Said(message) = objection else {
+        let kind = key.gvk.kind.to_lowercase();
+        return Some(format!("`kubectl delete {kind} {} -n {namespace}`, or let its delete policy do it", key.name));
+    };
     if message.contains("namespaces ") && message.ends_with("not found") {
         let name = message.split('"').nth(1).unwrap_or(namespace);
         return Some(format!("`kubectl create namespace {name}` first, or let the chart render it"));
-    }
-    if message.contains("already exists") {
-        let kind = key.gvk.kind.to_lowercase();
-        return Some(format!("`kubectl delete {kind} {} -n {namespace}`, or let its delete policy do it", key.name));
     }
     if message.contains("field is immutable") || message.contains("updates to statefulset spec") {
         return Some(format!("what cannot be changed has to be made anew: delete {}/{} first", key.gvk.kind, key.name));

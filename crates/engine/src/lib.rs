@@ -76,5 +76,5 @@ pub use plan::{Action, Phase, Plan, Seen, Step, Wave};
 pub use planning::{Live, plan};
 pub use probe::{Killed, NoProbe, Probe};
 pub use report::{Failure, FailureKind, HookEnd, Report, StepReport, StepResult};
-pub use trial::{Fate, MadeNamespace, Refusal, Trial, Tried, Untried};
+pub use trial::{Fate, MadeNamespace, Objection, Refusal, Trial, Tried, Untried};
 pub use wish::{Look, Selection, Sight, Wish, prepare};

@@ -15,6 +15,8 @@ mod namespaces;
 mod request;
 mod verdict;
 
+use std::fmt;
+
 use futures::StreamExt;
 use landfall_object::ObjectKey;
 
@@ -59,10 +61,36 @@ pub struct Refusal {
     pub tried: Tried,
     /// Where it comes from: the step's reason, as `templates/web.yaml`.
     pub why: String,
-    /// The server's words, or the definition's.
-    pub message: String,
+    /// What is objected.
+    pub objection: Objection,
     /// The fields that are objected to, where they are named: `spec.replicas`, and what is said of it.
     pub fields: Vec<(String, String)>,
+}
+
+/// Why an object would be refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objection {
+    /// The server's words, or the definition's.
+    Said(String),
+    /// An object of a hook's name is there, and nothing takes it away before.
+    InTheWay {
+        /// Its resource: `jobs.batch`.
+        resource: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Objection::Said(words) => f.write_str(words),
+            Objection::InTheWay { resource, name } => write!(
+                f,
+                "{resource} {name:?} already exists, and the hook's delete policy does not take it away before"
+            ),
+        }
+    }
 }
 
 /// An object of which it is not known what the server will say.
@@ -182,13 +210,13 @@ impl Executor {
                 Verdict::Accepted => {}
                 Verdict::AcceptedByDefinition => trial.by_definition.push(tried),
                 Verdict::Untried(reason) => trial.untried.push(Untried { tried, reason }),
-                Verdict::Refused { message, fields } => {
-                    trial.refusals.push(Refusal { tried, why: step.why.clone(), message, fields });
+                Verdict::Refused { objection, fields } => {
+                    trial.refusals.push(Refusal { tried, why: step.why.clone(), objection, fields });
                 }
             }
         }
-        for (tried, why, message) in trying.refused {
-            trial.refusals.push(Refusal { tried, why, message, fields: Vec::new() });
+        for (tried, why, said) in trying.refused {
+            trial.refusals.push(Refusal { tried, why, objection: Objection::Said(said), fields: Vec::new() });
         }
         trial.refusals.sort_by_key(|refusal| refusal.tried.plan);
         Ok(trial)

@@ -6,6 +6,7 @@ use landfall_cluster::Cluster;
 use landfall_object::schema::Schemas;
 use landfall_object::{FieldError, Gvk, Object, defaults};
 
+use super::Objection;
 use super::request::{is_tried, object_of};
 use super::verdict::Verdict;
 use crate::Error;
@@ -42,7 +43,8 @@ impl Definitions {
         }
         if self.schemas.kind(&gvk).is_none() {
             let message = format!("the definition of {} that is delivered serves no version {}", gvk.kind, gvk.version);
-            return Ok(Some(Verdict::Refused { message, fields: vec![("apiVersion".to_owned(), String::new())] }));
+            let fields = vec![("apiVersion".to_owned(), String::new())];
+            return Ok(Some(Verdict::Refused { objection: Objection::Said(message), fields }));
         }
         let live = match step.action {
             Action::Change | Action::Replace => match cluster.get(&step.key).await {
@@ -57,7 +59,9 @@ impl Definitions {
     fn validate(&self, gvk: &Gvk, object: &Object, live: Option<&Object>) -> Verdict {
         let decoded = match self.schemas.decode(gvk, object.value()) {
             Ok(decoded) => decoded.value,
-            Err(error) => return Verdict::Refused { message: error.to_string(), fields: Vec::new() },
+            Err(error) => {
+                return Verdict::Refused { objection: Objection::Said(error.to_string()), fields: Vec::new() };
+            }
         };
         let Ok(mut whole) = Object::from_value(decoded) else { return Verdict::AcceptedByDefinition };
         defaults::apply(&mut whole, &self.schemas);
@@ -77,6 +81,6 @@ impl Definitions {
             told.join(", ")
         );
         let fields = errors.iter().map(|error: &FieldError| (error.field.clone(), error.to_string())).collect();
-        Verdict::Refused { message, fields }
+        Verdict::Refused { objection: Objection::Said(message), fields }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use landfall_cluster::{DryRun, WriteOptions};
 use landfall_object::Object;
 
+use super::Objection;
 use super::verdict::{Surroundings, Verdict};
 use crate::Error;
 use crate::act::carry_immutable;
@@ -42,8 +43,8 @@ impl Executor {
                 }
                 Task::Ensure { object } => self.cluster.create(object, &options(None)).await.map(drop),
                 Task::Hook(hook) => {
-                    if let Some(reason) = self.in_the_way(plan, step, hook).await? {
-                        return Ok(Verdict::Refused { message: reason, fields: Vec::new() });
+                    if let Some(objection) = self.in_the_way(plan, step, hook).await? {
+                        return Ok(Verdict::Refused { objection, fields: Vec::new() });
                     }
                     self.try_hook(step, hook).await
                 }
@@ -109,7 +110,7 @@ impl Executor {
     }
 
     /// Why a hook cannot be created: an object of its name is there, and nothing takes it away before.
-    async fn in_the_way(&self, plan: &Plan, step: &Step, hook: &Hook) -> Result<Option<String>, Error> {
+    async fn in_the_way(&self, plan: &Plan, step: &Step, hook: &Hook) -> Result<Option<Objection>, Error> {
         let object = named(hook, step);
         let key = object.key();
         if hook.delete.contains(&DeletePolicy::BeforeHookCreation) && object.kind() != "CustomResourceDefinition" {
@@ -130,12 +131,9 @@ impl Executor {
         if goes || taken {
             return Ok(None);
         }
-        let plural = self.cluster.resource_of(&key).await.map(|resource| resource.gvr.group_resource());
-        let plural = plural.unwrap_or_else(|_| key.gvk.kind.to_lowercase());
-        Ok(Some(format!(
-            "{plural} {:?} already exists, and the hook's delete policy does not take it away before",
-            key.name
-        )))
+        let resource = self.cluster.resource_of(&key).await.map(|resource| resource.gvr.group_resource());
+        let resource = resource.unwrap_or_else(|_| key.gvk.kind.to_lowercase());
+        Ok(Some(Objection::InTheWay { resource, name: key.name }))
     }
 
     /// Tries an object whose namesake will have gone by then.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use landfall_object::{Object, ObjectKey};
 
-use super::MadeNamespace;
 use super::request::{is_tried, object_of};
+use super::{MadeNamespace, Objection};
 use crate::desired::{Method, Task};
 use crate::plan::{Action, Plan};
 
@@ -17,7 +17,7 @@ pub(super) enum Verdict {
     /// The definition that comes with the plans allows it.
     AcceptedByDefinition,
     /// It would be refused.
-    Refused { message: String, fields: Vec<(String, String)> },
+    Refused { objection: Objection, fields: Vec<(String, String)> },
     /// Nothing is known, and why.
     Untried(String),
 }
@@ -76,7 +76,7 @@ impl Surroundings {
                 .collect(),
             _ => Vec::new(),
         };
-        Verdict::Refused { message: said, fields }
+        Verdict::Refused { objection: Objection::Said(said), fields }
     }
 
     /// Why a refusal may not stand when it is the object's turn.
