@@ -8,14 +8,14 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::door::{Begun, Door};
+use crate::door::{Begun, Door, OnFailure};
 use crate::event::Event;
 use crate::executor::{Executor, RunOptions, not_resumable};
 use crate::ledger::{Ending, Ledger, NoLedger};
 use crate::plan::Plan;
 use crate::report::{Report, StepResult};
 use crate::trial::{Fate, Trial};
-use crate::{Behind, Error, NoProbe, Probe, WallClock};
+use crate::{Error, NoProbe, Probe, WallClock};
 
 /// Carries operations of all doors out, and brings to an end what others left open.
 ///
@@ -70,12 +70,22 @@ impl Conductor {
     /// [`Error::LiveChanged`] and [`Error::Busy`] before anything is touched; [`Error::Interrupted`],
     /// [`Error::Store`] and [`Error::Ledger`] with the operation left open, for [`Conductor::recover`].
     pub async fn run<D: Door>(&self, door: &D, operation: &D::Operation) -> Result<D::Ended, D::Error> {
+        self.begin(door, operation, None).await
+    }
+
+    /// As [`Conductor::run`]; where it undoes another one, that one ends as this one begins.
+    async fn begin<D: Door>(
+        &self,
+        door: &D,
+        operation: &D::Operation,
+        undoes: Option<String>,
+    ) -> Result<D::Ended, D::Error> {
         let (plan, course) = D::parts(operation);
         let keeper = Arc::new(door.keeper(course, plan, Begun::Now(self.clock.now())));
         let detail = serde_json::to_value(course)
             .map_err(|error| Error::Store(landfall_store::Error::Damaged { what: error.to_string() }))?;
-        let options = RunOptions { operation: (self.new_id)(), detail };
-        let executor = self.executor(Arc::clone(&keeper) as Arc<dyn Ledger>, door.on_failure(course).behind);
+        let options = RunOptions { operation: (self.new_id)(), detail, undoes };
+        let executor = self.executor(Arc::clone(&keeper) as Arc<dyn Ledger>, door.on_failure(course));
         let report = executor.run(plan, options).await?;
         self.conclude(door, course, &keeper, report).await
     }
@@ -90,7 +100,7 @@ impl Conductor {
         let plan: Plan = serde_json::from_value(operation.plan.clone()).map_err(broken)?;
         let begun = operation.started_at.parse().unwrap_or_else(|_| self.clock.now());
         let keeper = Arc::new(door.keeper(&course, &plan, Begun::Before(begun)));
-        let executor = self.executor(Arc::clone(&keeper) as Arc<dyn Ledger>, door.on_failure(&course).behind);
+        let executor = self.executor(Arc::clone(&keeper) as Arc<dyn Ledger>, door.on_failure(&course));
         let report = executor.resume(operation, &plan).await?;
         self.conclude(door, &course, &keeper, report).await
     }
@@ -126,8 +136,12 @@ impl Conductor {
         let (plan, course) = D::parts(operation);
         let keeper = door.keeper(course, plan, Begun::Now(self.clock.now()));
         keeper.ended(Ending::GivenUp).await?;
-        self.abandon(&plan.target).await?;
-        self.undo(door, course).await?;
+        if door.on_failure(course).undone {
+            let open = self.store.journal.running_operation(&plan.target).await.map_err(Error::Store)?;
+            self.undo(door, course, open.map(|open| open.id)).await?;
+        } else {
+            self.abandon(&plan.target).await?;
+        }
         Ok(())
     }
 
@@ -152,7 +166,7 @@ impl Conductor {
     /// # Errors
     /// [`Error::Cluster`] when the cluster cannot be reached, [`Error::Interrupted`], [`Error::Store`].
     pub async fn try_out(&self, plans: &[&Plan]) -> Result<Trial, Error> {
-        self.executor(Arc::new(NoLedger), Behind::NotBegun).try_out(plans, &*self.new_id).await
+        self.executor(Arc::new(NoLedger), OnFailure::default()).try_out(plans, &*self.new_id).await
     }
 
     /// Ends the trial of one plan: its namespaces stay or go. Answers those that went.
@@ -160,10 +174,10 @@ impl Conductor {
     /// # Errors
     /// [`Error::Cluster`] and [`Error::Store`]; the trial is left open then, for the next one to conclude.
     pub async fn conclude_trial(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Vec<ObjectKey>, Error> {
-        self.executor(Arc::new(NoLedger), Behind::NotBegun).conclude_trial(trial, plan, fate).await
+        self.executor(Arc::new(NoLedger), OnFailure::default()).conclude_trial(trial, plan, fate).await
     }
 
-    fn executor(&self, ledger: Arc<dyn Ledger>, behind: Behind) -> Executor {
+    fn executor(&self, ledger: Arc<dyn Ledger>, on_failure: OnFailure) -> Executor {
         Executor {
             cluster: self.cluster.clone(),
             store: self.store.clone(),
@@ -172,7 +186,7 @@ impl Conductor {
             ledger,
             events: self.events.clone(),
             stop: self.stop.clone(),
-            behind,
+            on_failure,
             begun: Mutex::default(),
             hold: Mutex::default(),
         }
@@ -189,23 +203,40 @@ impl Conductor {
         if report.succeeded() {
             return Ok(door.ended(keeper, report, None));
         }
-        if door.on_failure(course).created_goes {
+        let on_failure = door.on_failure(course);
+        if on_failure.created_goes {
             let created: Vec<ObjectKey> = report.with(StepResult::Created).cloned().collect();
             for key in created.iter().rev() {
                 // Best effort, as Helm: what cannot be deleted is found by the next upgrade.
                 let _ = self.cluster.delete(key, &DeleteOptions::default()).await;
             }
         }
-        let undone = self.undo(door, course).await?;
+        let undone =
+            if on_failure.undone { self.undo(door, course, Some(report.operation.clone())).await? } else { None };
         Ok(door.ended(keeper, report, undone))
     }
 
-    /// Undoes a failed operation by another one, where its door wants that and has one.
-    async fn undo<D: Door>(&self, door: &D, course: &D::Course) -> Result<Option<D::Ended>, D::Error> {
-        match door.undo(course).await? {
+    /// Undoes a failed operation by another one, where its door has one.
+    ///
+    /// Until that has begun the failed one is open in the journal: who goes on with it after a kill comes here again.
+    async fn undo<D: Door>(
+        &self,
+        door: &D,
+        course: &D::Course,
+        failed: Option<String>,
+    ) -> Result<Option<D::Ended>, D::Error> {
+        let undoing = door.undo(course).await;
+        match undoing {
             // Boxed: an operation that undoes is never undone itself.
-            Some(operation) => Box::pin(self.run(door, &operation)).await.map(Some),
-            None => Ok(None),
+            Ok(Some(operation)) => Box::pin(self.begin(door, &operation, failed)).await.map(Some),
+            // One whose undoing cannot be compiled ends as well: left open, it would be in the way of all others.
+            none => {
+                if let Some(failed) = failed {
+                    let executor = self.executor(Arc::new(NoLedger), OnFailure::default());
+                    executor.finish(&failed, OperationState::Failed).await?;
+                }
+                none.map(|_| None)
+            }
         }
     }
 }

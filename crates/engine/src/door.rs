@@ -42,7 +42,8 @@ pub trait Door: Sync {
         OnFailure::default()
     }
 
-    /// The operation that undoes a failed one (`--atomic`); `None` where nothing is to be undone.
+    /// The operation that undoes a failed one, asked for where [`OnFailure::undone`] says so; `None` where there is
+    /// nothing to go back to.
     ///
     /// # Errors
     /// What compiling it refuses.
@@ -76,13 +77,15 @@ pub enum Begun {
     Before(Timestamp),
 }
 
-/// What becomes of an operation that fails, beside being undone.
+/// What becomes of an operation that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OnFailure {
     /// What becomes of the writes behind the one that failed.
     pub behind: Behind,
     /// Whether the objects that it created go (`--cleanup-on-fail`).
     pub created_goes: bool,
+    /// Whether it is undone (`--atomic`): it stays open in the journal until what undoes it has begun.
+    pub undone: bool,
 }
 
 /// The door of plans that nobody keeps a record of but the journal.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
-use crate::behind::{Behind, Failures};
+use crate::behind::Failures;
 use crate::clock::Clock;
 use crate::desired::{PhaseRuns, Task};
 use crate::digest::live_digest;
@@ -20,7 +20,7 @@ use crate::ledger::Ending;
 use crate::plan::{Phase, Plan, Step};
 use crate::report::{FailureKind, Report, StepReport, StepResult};
 use crate::stop::{Stop, recorded};
-use crate::{Error, Ledger, Probe};
+use crate::{Error, Ledger, OnFailure, Probe};
 
 /// Carries one plan out.
 pub(crate) struct Executor {
@@ -31,7 +31,7 @@ pub(crate) struct Executor {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) events: Sender<Event>,
     pub(crate) stop: CancellationToken,
-    pub(crate) behind: Behind,
+    pub(crate) on_failure: OnFailure,
     /// When the delivery began that is being carried out.
     pub(crate) begun: Mutex<Option<Timestamp>>,
     /// Held while the executor works, let go while it waits.
@@ -44,10 +44,14 @@ pub(crate) struct RunOptions {
     pub(crate) operation: String,
     /// What the front door needs to resume: stored, not looked at.
     pub(crate) detail: Value,
+    /// The failed operation that it undoes, which ends in the journal as this one begins.
+    pub(crate) undoes: Option<String>,
 }
 
 impl Executor {
     /// Carries a plan out, from its first step.
+    ///
+    /// One that fails and is undone stays open in the journal.
     pub(crate) async fn run(&self, plan: &Plan, options: RunOptions) -> Result<Report, Error> {
         self.refuse_when_changed(plan).await?;
         let operation = NewOperation {
@@ -59,7 +63,11 @@ impl Executor {
             started_at: self.clock.now().to_string(),
         };
         self.probe.reach(format_args!("before operation"))?;
-        match self.store.journal.begin_operation(&operation).await {
+        let begun = match &options.undoes {
+            Some(failed) => self.store.journal.begin_undoing(failed, &operation).await,
+            None => self.store.journal.begin_operation(&operation).await,
+        };
+        match begun {
             Err(landfall_store::Error::Exists { .. }) => return Err(Error::Busy { target: plan.target.clone() }),
             other => other?,
         }
@@ -68,7 +76,7 @@ impl Executor {
         self.carry_on(plan, &options.operation, false).await
     }
 
-    /// Goes on with an operation that a process left behind.
+    /// Goes on with an operation that a process left behind; ends as [`Executor::run`].
     pub(crate) async fn resume(&self, operation: &OperationRow, plan: &Plan) -> Result<Report, Error> {
         if operation.state != OperationState::Running {
             return Err(not_resumable(&operation.id, "it has ended"));
@@ -159,8 +167,11 @@ impl Executor {
         self.probe.reach(format_args!("before record ended"))?;
         self.ledger.ended(Ending::of(report.failure.as_ref())).await?;
         self.probe.reach(format_args!("after record ended"))?;
-        let state = if report.failure.is_none() { OperationState::Done } else { OperationState::Failed };
-        self.finish(operation, state).await?;
+        if report.succeeded() {
+            self.finish(operation, OperationState::Done).await?;
+        } else if !self.on_failure.undone {
+            self.finish(operation, OperationState::Failed).await?;
+        }
         self.tell(Event::Finished { failure: report.failure.clone().map(Box::new) }).await;
         Ok(report)
     }
@@ -255,7 +266,7 @@ impl Executor {
                 self.conclude_segment(journal, &mut outcomes).await?;
                 match recorded(outcome)? {
                     Ok(result) => reports.push(report(step, result)),
-                    Err(failure) => failures.take(step, failure, self.behind)?,
+                    Err(failure) => failures.take(step, failure, self.on_failure.behind)?,
                 }
                 continue;
             }
@@ -277,7 +288,7 @@ impl Executor {
                     self.conclude_segment(journal, &mut outcomes).await?;
                     reports.push(report(step, result));
                     self.tell(Event::StepDone { id: step.id.clone(), key: step.key.clone(), result }).await;
-                    failures.take(step, failure, self.behind)?;
+                    failures.take(step, failure, self.on_failure.behind)?;
                 }
                 Err(Stop::Broken(error)) => return Err(Stop::Broken(error)),
             }

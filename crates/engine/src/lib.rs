@@ -19,6 +19,7 @@
 //!     3 per wave: intents ─► effects ─► outcomes                          (act.rs, hooks.rs)
 //!       waits watch; what can never become ready ends them at once        (wait.rs)
 //!     4 on failure: evidence first, phases for failure, the Ledger; then the door's operation that undoes it
+//!       begins in the journal as the failed one ends
 //! ```
 //!
 //! A [`Door`] is a way to deliver: Helm's releases, Argo's Applications, plans without a record. It is pure but for the

@@ -60,14 +60,11 @@ impl Door for Releases {
             (Remainder::Written, Verb::Install | Verb::Uninstall) => Behind::Finished,
             (Remainder::Written, _) => Behind::FinishedUnlessCreated,
         };
-        OnFailure { behind, created_goes: course.cleanup_on_fail }
+        OnFailure { behind, created_goes: course.cleanup_on_fail, undone: course.atomic }
     }
 
     /// An install is uninstalled, an upgrade goes back to the last revision that was well.
     async fn undo(&self, course: &Course) -> Result<Option<Prepared>, Error> {
-        if !course.atomic {
-            return Ok(None);
-        }
         let name = &course.record.name;
         let timeout = Duration::from_secs(course.timeout_seconds);
         let hooks = if course.no_hooks { HookRuns::Skip } else { HookRuns::Run };

@@ -1,6 +1,6 @@
 use serde_json::Value;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 use crate::migrations::Tables;
 use crate::seal::{Belongs, Seal};
@@ -123,6 +123,10 @@ pub(crate) const TABLES: Tables = Tables {
     ],
 };
 
+/// What fails when one cannot be begun, or finished.
+const BEGIN: &str = "begin an operation";
+const FINISH: &str = "finish an operation";
+
 impl Journal {
     /// The one of that database.
     pub fn over(pool: &Pool) -> Self {
@@ -135,7 +139,22 @@ impl Journal {
     /// [`Error::Exists`] when the target has a running operation or the id is taken, [`Error::Key`] when there is no key
     /// to seal it with.
     pub async fn begin_operation(&self, operation: &NewOperation) -> Result<(), Error> {
-        const WHAT: &str = "begin an operation";
+        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(BEGIN))?;
+        self.open(&mut connection, operation).await
+    }
+
+    /// Closes an operation as failed and writes down the one that undoes it: both, or neither.
+    ///
+    /// # Errors
+    /// As [`Journal::finish_operation`] and [`Journal::begin_operation`].
+    pub async fn begin_undoing(&self, failed: &str, operation: &NewOperation) -> Result<(), Error> {
+        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(BEGIN))?;
+        self.close(&mut transaction, failed, OperationState::Failed, &operation.started_at).await?;
+        self.open(&mut transaction, operation).await?;
+        transaction.commit().await.map_err(self.pool.failed(BEGIN))
+    }
+
+    async fn open(&self, connection: &mut SqliteConnection, operation: &NewOperation) -> Result<(), Error> {
         let plan = self.pool.seal.close(&operation.plan, of_operation(&operation.id, "plan"))?;
         let detail = self.pool.seal.close(&operation.detail, of_operation(&operation.id, "detail"))?;
         // One statement, so that of two beginners exactly one succeeds.
@@ -151,9 +170,9 @@ impl Journal {
         .bind(plan)
         .bind(detail)
         .bind(&operation.started_at)
-        .execute(&self.pool.connections)
+        .execute(connection)
         .await
-        .map_err(self.pool.failed(WHAT))?;
+        .map_err(self.pool.failed(BEGIN))?;
         if done.rows_affected() == 1 {
             Ok(())
         } else {
@@ -166,26 +185,36 @@ impl Journal {
     /// # Errors
     /// [`Error::Missing`] when there is no such operation.
     pub async fn finish_operation(&self, id: &str, state: OperationState, at: &str) -> Result<(), Error> {
-        const WHAT: &str = "finish an operation";
-        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(FINISH))?;
+        self.close(&mut transaction, id, state, at).await?;
+        transaction.commit().await.map_err(self.pool.failed(FINISH))
+    }
+
+    async fn close(
+        &self,
+        connection: &mut SqliteConnection,
+        id: &str,
+        state: OperationState,
+        at: &str,
+    ) -> Result<(), Error> {
         let done = sqlx::query(
             "UPDATE operation SET state = $2, finished_at = $3, plan = 'null', detail = 'null' WHERE id = $1",
         )
         .bind(id)
         .bind(state.word())
         .bind(at)
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await
-        .map_err(self.pool.failed(WHAT))?;
+        .map_err(self.pool.failed(FINISH))?;
         if done.rows_affected() != 1 {
             return Err(Error::Missing { what: format!("operation {id}") });
         }
         sqlx::query("DELETE FROM step WHERE operation = $1")
             .bind(id)
-            .execute(&mut *transaction)
+            .execute(connection)
             .await
-            .map_err(self.pool.failed(WHAT))?;
-        transaction.commit().await.map_err(self.pool.failed(WHAT))
+            .map_err(self.pool.failed(FINISH))?;
+        Ok(())
     }
 
     /// The operation under way on a target (or left behind), if any.

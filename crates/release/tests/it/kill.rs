@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use landfall_engine::{Error as EngineError, Killed, Probe, Recovery};
 use landfall_object::Object;
-use landfall_release::{Error, InstallOptions, Prepared, UninstallOptions, UpgradeOptions};
+use landfall_release::{DeployOptions, Error, InstallOptions, Prepared, UninstallOptions, UpgradeOptions};
 
 use crate::charts::{content, deployment, job_hook, web};
 use crate::deliver::waiting;
@@ -79,10 +79,10 @@ async fn prepare(place: &Place, which: &str) -> Prepared {
     }
     let mut next = content(format!("---\n# Source: web/templates/web.yaml\n{}", deployment("shop/web:2")));
     next.hooks = first.hooks;
-    if which == "failing upgrade" {
+    if which != "upgrade" {
         next.hooks[0] = job_hook("seed", &["pre-upgrade"], "      nodeSelector: {no: such-node}\n", &["hook-failed"]);
     }
-    let options = UpgradeOptions { deploy: waiting() };
+    let options = UpgradeOptions { deploy: DeployOptions { atomic: which == "undone upgrade", ..waiting() } };
     releases.prepare_upgrade("web", next, &options).await.expect("prepares")
 }
 
@@ -131,6 +131,11 @@ async fn an_upgrade_killed_anywhere_is_resumed_to_the_same_end() {
 #[tokio::test]
 async fn a_failing_upgrade_killed_anywhere_is_resumed_to_the_same_end() {
     every_kill_of("failing upgrade").await;
+}
+
+#[tokio::test]
+async fn a_failing_upgrade_that_is_undone_is_so_wherever_it_is_killed() {
+    every_kill_of("undone upgrade").await;
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ macro_rules! everything_holds {
     ($open:path) => {
         holds!(
             $open: journal::one_target_runs_one_operation_at_a_time,
+            journal::what_undoes_begins_as_what_failed_ends,
             journal::an_outcome_without_an_intent_is_refused,
             journal::a_step_without_an_outcome_is_told_from_one_that_has_it,
             journal::what_has_ended_is_forgotten_and_that_it_was_is_kept,

@@ -21,6 +21,20 @@ pub(crate) async fn one_target_runs_one_operation_at_a_time(pool: &Pool) {
     journal.begin_operation(&operation("2", "x")).await.expect("is free again");
 }
 
+pub(crate) async fn what_undoes_begins_as_what_failed_ends(pool: &Pool) {
+    let journal = Journal::over(pool);
+    journal.begin_operation(&operation("1", "x")).await.expect("begins");
+    journal.begin_undoing("1", &operation("2", "x")).await.expect("begins");
+    let failed = journal.operation("1").await.expect("reads").expect("is kept");
+    assert_eq!((failed.state, failed.plan), (OperationState::Failed, json!(null)));
+    // Both or neither: an id that is taken, and an operation that is not there.
+    assert!(matches!(journal.begin_undoing("2", &operation("1", "x")).await, Err(Error::Exists { .. })));
+    assert!(matches!(journal.begin_undoing("3", &operation("4", "y")).await, Err(Error::Missing { .. })));
+    let running = journal.running_operations().await.expect("reads");
+    assert_eq!(running.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["2"]);
+    assert_eq!(running[0].plan, json!({"phases": []}));
+}
+
 pub(crate) async fn an_outcome_without_an_intent_is_refused(pool: &Pool) {
     let journal = Journal::over(pool);
     journal.begin_operation(&operation("1", "x")).await.expect("begins");
