@@ -119,3 +119,22 @@ fn names(keys: &[&ObjectKey]) -> String {
     names.dedup();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use landfall_object::Gvk;
+
+    use super::*;
+
+    #[test]
+    fn only_a_hooks_namesake_is_advised_to_be_deleted_not_what_words_like_that_are_said_of() {
+        let key = ObjectKey::new(Gvk::new("batch", "v1", "Job"), Some("shop"), "seed");
+        let in_the_way = Objection::InTheWay { resource: "jobs.batch".to_owned(), name: "seed".to_owned() };
+        let words =
+            "jobs.batch \"seed\" already exists, and the hook's delete policy does not take it away before".to_owned();
+        assert_eq!(in_the_way.to_string(), words);
+        let help = "`kubectl delete job seed -n shop`, or let its delete policy do it".to_owned();
+        assert_eq!(advice(&in_the_way, &key), Some(help));
+        assert_eq!(advice(&Objection::Said(words), &key), None);
+    }
+}
