@@ -132,9 +132,6 @@ pub enum Error {
     /// The cluster.
     #[error(transparent)]
     Cluster(#[from] landfall_cluster::Error),
-    /// The journal.
-    #[error(transparent)]
-    Store(#[from] landfall_store::Error),
 }
 
 /// Which manifest; displays as Helm names it.
@@ -246,7 +243,6 @@ impl Diagnose for Error {
             }
             Error::Engine(error) => error.diagnose(),
             Error::Cluster(error) => error.diagnose(),
-            Error::Store(error) => error.diagnose(),
         }
     }
 }
