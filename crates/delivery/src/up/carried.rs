@@ -18,21 +18,18 @@ impl Session {
             Ok(delivered) => {
                 summary.revision = delivered.record.version;
                 summary.changes.extend(changes(&prepared.plan, Some(&delivered.report)));
-                if delivered.succeeded() {
+                let Some(failure) = &delivered.report.failure else {
                     summary.outcome = Outcome::Delivered;
                     return;
+                };
+                let mut diagnostic = failure.diagnose();
+                if let Some(words) = &delivered.failure_words {
+                    diagnostic = diagnostic.note(format!("helm: {words}"));
                 }
-                summary.outcome = Outcome::Failed;
-                if let Some(failure) = &delivered.report.failure {
-                    let mut diagnostic = failure.diagnose();
-                    if let Some(words) = &delivered.failure_words {
-                        diagnostic = diagnostic.note(format!("helm: {words}"));
-                    }
-                    if delivered.undone.is_some() {
-                        diagnostic = diagnostic.note("the last good revision was put back");
-                    }
-                    self.tell_failure(summary, failure, diagnostic).await;
+                if delivered.undone.is_some() {
+                    diagnostic = diagnostic.note("the last good revision was put back");
                 }
+                self.tell_failure(summary, failure, diagnostic).await;
             }
             Err(error) => {
                 summary.revision = prepared.record.version;

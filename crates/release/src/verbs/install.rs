@@ -12,7 +12,7 @@ use crate::{Content, Error, Info, Past, Record, Status, Which, validate_release_
 ///
 /// # Errors
 /// [`Error::InvalidName`], [`Error::SystemLabel`], [`Error::NameInUse`].
-pub fn install(past: &Past, content: Content, options: &InstallOptions) -> Result<Wish, Error> {
+pub fn install(past: &Past, mut content: Content, options: &InstallOptions) -> Result<Wish, Error> {
     validate_release_name(&past.name)?;
     check_labels(&content)?;
     let last = past.history.last();
@@ -26,7 +26,7 @@ pub fn install(past: &Past, content: Content, options: &InstallOptions) -> Resul
         Some(last) if !options.rehearsal => last.version + 1,
         _ => 1,
     };
-    let crds = if options.skip_crds { Vec::new() } else { content.crds.clone() };
+    let crds = if options.skip_crds { Vec::new() } else { std::mem::take(&mut content.crds) };
     let info = begun(&content, past.now);
     let record = record_of((&past.namespace, &past.name), content, info, version, &options.deploy);
     let mut course = Course::of(Verb::Install, &record, last.map(|last| last.version), &options.deploy);
