@@ -11,6 +11,7 @@
 //! helm's own code rendering again and again in one process.
 
 mod chart;
+mod made_of;
 mod measure;
 mod report;
 mod repository;
@@ -114,7 +115,15 @@ fn run() -> Result<(), String> {
     }
     let delivery = deliver(&root.join("examples/luckyplans"), scratch.path(), &options)?;
     let changes = changes(&root.join("examples/luckyplans"), scratch.path(), &options)?;
-    let report = Report { rows, delivery, changes, runs: options.runs };
+    let report = Report {
+        suite: "bench",
+        commit: made_of::commit(&root)?,
+        oracle: made_of::oracle(&options.helm)?,
+        rows,
+        delivery,
+        changes,
+        runs: options.runs,
+    };
     report::say(&report.table());
     if options.write {
         report.write(&root).map_err(|error| error.to_string())?;

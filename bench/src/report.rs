@@ -42,6 +42,11 @@ pub(crate) struct Change {
 /// All that was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
+    pub(crate) suite: &'static str,
+    /// What was checked out; `+` behind it says that files differed.
+    pub(crate) commit: String,
+    /// What was measured beside: helm's version, and its binary's digest.
+    pub(crate) oracle: String,
     pub(crate) rows: Vec<Row>,
     pub(crate) delivery: Delivery,
     pub(crate) changes: Vec<Change>,
@@ -91,6 +96,8 @@ impl Report {
         for Change { name, sample } in &self.changes {
             out.push_str(&format!("| {name} | {} | {} MB |\n", ms(sample.wall), sample.memory / 1_000_000));
         }
+        let commit = self.commit.get(..7).unwrap_or(&self.commit);
+        out.push_str(&format!("\nTaken at commit {commit} (`docs/evidence/bench.json`), beside {}.\n", self.oracle));
         out
     }
 

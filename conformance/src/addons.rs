@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::Value;
 
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::suite::{Material, Suite, Whole, corpus};
 use crate::testbed::{Audit, Layout, Running};
 use crate::{limited, peers, root};
@@ -58,7 +58,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let made_of = fs::read_to_string(chart.join("Chart.yaml"))?;
         cases.push(CaseEvidence::judged(name.to_owned(), &made_of, wrong.is_empty()));
     }
-    let evidence = Evidence::of("addons", peers::versions("kube-apiserver")?, cases);
+    let evidence = Evidence::of("addons", Cluster::Real, peers::versions("kube-apiserver")?, cases);
     if arguments.evidence {
         evidence.write(root())?;
     }

@@ -34,9 +34,9 @@ mod trees;
 
 use std::process::ExitCode;
 
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::suite::{Asked, Material, Suite, Whole, root};
-use crate::workers;
+use crate::{sample, workers};
 use scene::Scene;
 
 /// Attacks the binary in the ways of strangers' repositories, charts, archives, registries and servers.
@@ -50,6 +50,9 @@ pub(crate) struct Arguments {
     /// How many at a time; as many as there are processors when not said.
     #[arg(long)]
     workers: Option<usize>,
+    /// Only so many attacks, drawn by the commit's hash; no evidence is written.
+    #[arg(long)]
+    sample: Option<usize>,
 }
 
 /// One attack in one shape, with the harmless twin that must succeed.
@@ -117,6 +120,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return mutants::run(&landfall, &attacks, several);
     }
     attacks.retain(|attack| arguments.asked.wants(&attack.id()));
+    let attacks = sample::draw("attack", attacks, arguments.sample);
     let verdicts = workers::several(several, &attacks, |_, attack| {
         let side = |scene: &Scene| match judge::side(scene, &landfall, None) {
             Ok(played) => {
@@ -135,12 +139,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let succeeded = verdicts.iter().filter(|verdict| verdict.twin.is_empty()).count();
     let planned = attacks.len();
     println!("attack: {held} of {planned} attacks held, {succeeded} of {planned} twins succeeded");
-    if arguments.asked.is_evidence() {
+    if arguments.asked.is_evidence() && arguments.sample.is_none() {
         let cases = attacks.iter().zip(&verdicts).map(|(attack, verdict)| {
             let passed = verdict.attack.is_empty() && verdict.twin.is_empty();
             CaseEvidence::judged(attack.id(), &format!("{:?} {:?}", attack.attack, attack.twin), passed)
         });
-        Evidence::of("attack", "facts on a ground of each attack's own".to_owned(), cases.collect()).write(root())?;
+        let oracle = "facts on a ground of each attack's own".to_owned();
+        Evidence::of("attack", Cluster::Embedded, oracle, cases.collect()).write(root())?;
     }
     Ok(if planned > 0 && held == planned && succeeded == planned { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

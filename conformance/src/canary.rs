@@ -21,7 +21,7 @@ mod tree;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::suite::{Asked, Material, Suite, Whole, root};
 use crate::workers;
 use passes::Pass;
@@ -88,7 +88,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         wrong.len()
     );
     if arguments.asked.is_evidence() {
-        Evidence::of("canary", "canaries of its own, every command of the binary".to_owned(), cases).write(root())?;
+        let oracle = "canaries of its own, every command of the binary".to_owned();
+        Evidence::of("canary", Cluster::Embedded, oracle, cases).write(root())?;
     }
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

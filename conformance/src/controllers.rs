@@ -16,7 +16,7 @@ use clap::Args;
 use crate::commands::{Shell, load};
 use crate::distribution::Shelf;
 use crate::embedded::{Embedded, Shape};
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{self, CaseEvidence, Evidence};
 use crate::http::Endpoint;
 use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{Layout, Running};
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// A folder of Argo CD's own repositories, whose examples are to be accepted; may be repeated, else LANDFALL_ARGO names them.
     #[arg(long)]
     argo: Vec<PathBuf>,
-    /// Write docs/evidence/controllers.json.
+    /// Write docs/evidence/controllers.json, or controllers-control.json.
     #[arg(long)]
     evidence: bool,
 }
@@ -49,7 +49,11 @@ const PROGRAMS: [(&str, &[&str]); 3] = [
 ];
 
 impl Suite for Arguments {
-    const WHOLE: Option<Whole> = Some(Whole::of("controllers", Material::Oracles, &[&["controllers", "--evidence"]]));
+    const WHOLE: Option<Whole> = Some(Whole::of(
+        "controllers",
+        Material::Oracles,
+        &[&["controllers", "--evidence"], &["controllers", "--control", "--evidence"]],
+    ));
 
     fn run(&self) -> anyhow::Result<ExitCode> {
         run(self)
@@ -85,10 +89,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let failed = cases.iter().filter(|case| case.verdict == "failed").count();
     println!("controllers: {} steps, {} passed, {failed} failed{skipped}", cases.len(), cases.len() - failed);
-    if arguments.evidence && arguments.only.is_none() && !arguments.control {
+    if arguments.evidence && arguments.only.is_none() {
         let programs = PROGRAMS.iter().flat_map(|(_, programs)| *programs);
         let versions: Vec<String> = programs.map(|name| peers::versions(name)).collect::<Result<_, _>>()?;
-        let mut evidence = Evidence::of("controllers", versions.join(", "), cases);
+        let suite = if arguments.control { "controllers-control" } else { "controllers" };
+        let cluster = evidence::Cluster::controlled(arguments.control);
+        let mut evidence = Evidence::of(suite, cluster, versions.join(", "), cases);
         evidence.skipped = usize::from(!skipped.is_empty());
         evidence.write(root())?;
     }

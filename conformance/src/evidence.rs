@@ -1,6 +1,7 @@
 //! What a suite leaves behind in `docs/evidence/`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -13,6 +14,8 @@ use serde::Serialize;
 pub(crate) struct Evidence {
     pub(crate) suite: &'static str,
     pub(crate) commit: String,
+    /// On which API it ran.
+    pub(crate) cluster: Cluster,
     pub(crate) oracle: String,
     pub(crate) planned: usize,
     pub(crate) passed: usize,
@@ -22,6 +25,35 @@ pub(crate) struct Evidence {
     pub(crate) verdicts: BTreeMap<&'static str, usize>,
     /// Each case's id with the digest of what it was made of and how it ended.
     pub(crate) cases: Vec<CaseEvidence>,
+}
+
+/// On which API a suite runs. A page that says more than its evidence fails `cargo xtask evidence`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Cluster {
+    /// On none.
+    #[serde(rename = "none")]
+    Nothing,
+    #[serde(rename = "embedded")]
+    Embedded,
+    /// A real control plane.
+    #[serde(rename = "kube-apiserver")]
+    Real,
+    /// Each case on both.
+    #[serde(rename = "embedded, kube-apiserver")]
+    Both,
+}
+
+impl Cluster {
+    /// The one that was asked for.
+    pub(crate) fn controlled(control: bool) -> Self {
+        if control { Cluster::Real } else { Cluster::Embedded }
+    }
+}
+
+impl fmt::Display for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// One case.
@@ -45,14 +77,15 @@ impl CaseEvidence {
 
 impl Evidence {
     /// A whole run of this checkout in which no case was skipped.
-    pub(crate) fn of(suite: &'static str, oracle: String, cases: Vec<CaseEvidence>) -> Self {
+    pub(crate) fn of(suite: &'static str, cluster: Cluster, oracle: String, cases: Vec<CaseEvidence>) -> Self {
         let failed = cases.iter().filter(|case| case.is_failed()).count();
         let mut verdicts = BTreeMap::new();
         for case in &cases {
             *verdicts.entry(case.verdict).or_default() += 1;
         }
         let (planned, passed) = (cases.len(), cases.len() - failed);
-        Evidence { suite, commit: commit(crate::root()), oracle, planned, passed, failed, skipped: 0, verdicts, cases }
+        let commit = commit(crate::root());
+        Evidence { suite, commit, cluster, oracle, planned, passed, failed, skipped: 0, verdicts, cases }
     }
 
     /// Writes `docs/evidence/SUITE.json` below the repository's root.

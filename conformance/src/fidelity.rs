@@ -35,7 +35,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 
-use crate::evidence::commit;
+use crate::evidence::{Cluster, commit};
 use crate::suite::{Material, Suite, Whole, corpus};
 use crate::testbed::{Layout, Running};
 use crate::{helm, parity, peers, root, testbed};
@@ -61,6 +61,7 @@ pub(crate) struct Arguments {
 struct Evidence {
     suite: &'static str,
     commit: String,
+    cluster: Cluster,
     oracle: String,
     planned: usize,
     passed: usize,
@@ -120,6 +121,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut evidence = Evidence {
         suite: "fidelity",
         commit: commit(root()),
+        cluster: Cluster::Both,
         oracle: peers::versions("kube-apiserver")?,
         planned: 0,
         passed: 0,

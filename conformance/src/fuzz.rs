@@ -5,8 +5,9 @@
 //!    └─ crash, 10 s, 1 GiB ─► artifact, and on with the rest of the time ─► docs/evidence/fuzz.json
 //! ```
 //!
-//! The evidence is a sum over runs: each adds its time and its executions to what stands there, after every target, so that
-//! what ends early is counted, too. `--afresh` begins anew; so does another engine.
+//! The evidence is a sum over runs of one commit: each adds its time and its executions to what stands there, after every
+//! target, so that what ends early is counted, too. Another commit or engine begins anew, and so does `--afresh`; a checkout
+//! that is not clean leaves none. `cargo xtask evidence` says whether it is enough.
 //!
 //! `--blind` mutates without coverage instead, with the program `hostile` that lies beside this one: nothing has to be built.
 
@@ -59,7 +60,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
     suite: String,
-    /// What was checked out at the last run.
+    /// What was checked out at all of them.
     commit: String,
     compiler: String,
     /// `libFuzzer`, or `blind`: mutations that look at no coverage.
@@ -91,10 +92,13 @@ struct Line {
 }
 
 impl Record {
-    /// What earlier runs of this engine have added up.
-    fn load(path: &Path, engine: &str) -> Self {
+    /// What earlier runs of this engine and commit have added up.
+    fn load(path: &Path, engine: &str, commit: &str) -> Self {
         let read = || serde_json::from_str::<Record>(&fs::read_to_string(path).ok()?).ok();
-        read().filter(|record| record.engine == engine).unwrap_or_default()
+        let is_one = |line: &Line| line.commit == commit;
+        read()
+            .filter(|record| record.engine == engine && record.commit == commit && record.targets.iter().all(is_one))
+            .unwrap_or_default()
     }
 
     /// Adds a run.
@@ -141,9 +145,14 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let program = if arguments.blind { beside("hostile")? } else { build(root, &keep)? };
     let path = root.join("docs/evidence/fuzz.json");
     let engine = if arguments.blind { "blind" } else { "libFuzzer" };
-    let mut record = if arguments.afresh { Record::default() } else { Record::load(&path, engine) };
+    let commit = evidence::commit(root);
+    let is_clean = !commit.ends_with('+');
+    if !is_clean {
+        println!("the checkout is not clean: no evidence is left");
+    }
+    let mut record = if arguments.afresh { Record::default() } else { Record::load(&path, engine, &commit) };
     record.suite = "fuzz".to_owned();
-    record.commit = evidence::commit(root);
+    record.commit = commit;
     record.compiler = words(Command::new("rustc").arg("--version"))?;
     record.engine = engine.to_owned();
     record.limits = format!("{LONGEST_SECONDS} s, {MOST_MEMORY} MiB, {STACK} KiB of stack an input");
@@ -166,10 +175,12 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         ran += 1;
         findings += line.findings.len();
         record.add(line);
-        record.save(&path)?;
+        if is_clean {
+            record.save(&path)?;
+        }
     }
     let summary = format!(
-        "fuzz: {ran} targets, {findings} findings; with earlier runs {} h, {} runs, {} inputs kept",
+        "fuzz: {ran} targets, {findings} findings; with earlier runs of this commit {} h, {} runs, {} inputs kept",
         record.hours,
         record.executions,
         record.targets.iter().map(|line| line.corpus).sum::<usize>()
@@ -341,6 +352,21 @@ mod tests {
         let line = &record.targets[0];
         assert_eq!((line.seconds, line.executions, line.corpus, line.seeds.clone()), (3600, 20, 3, vec![1, 2]));
         assert_eq!((record.hours, record.executions, line.findings.len()), (1.0, 20, 0));
+    }
+
+    #[test]
+    fn what_another_commit_or_engine_has_added_up_does_not_count() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("fuzz.json");
+        let mut record = Record { commit: "a".to_owned(), engine: "libFuzzer".to_owned(), ..Record::default() };
+        record.add(Line { target: "set".to_owned(), commit: "a".to_owned(), seconds: 60, ..Line::default() });
+        record.save(&path).expect("written");
+        let seconds = |engine, commit| Record::load(&path, engine, commit).targets.first().map(|line| line.seconds);
+        assert_eq!(seconds("libFuzzer", "a"), Some(60));
+        assert_eq!((seconds("libFuzzer", "b"), seconds("blind", "a")), (None, None));
+        record.add(Line { target: "api".to_owned(), commit: "b".to_owned(), seconds: 60, ..Line::default() });
+        record.save(&path).expect("written");
+        assert_eq!(seconds("libFuzzer", "a"), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use landfall_drydock::Authority;
 use serde::Deserialize;
 
 use crate::embedded::{Embedded, Shape};
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::suite::{Material, Suite, Whole};
 use crate::{limited, peers, root};
 
@@ -131,7 +131,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     println!("kubectl's own suite: {} groups, {passed} passed, {} failed", cases.len(), cases.len() - passed);
     if arguments.evidence && arguments.groups.is_empty() {
         let oracle = format!("the suite of {version}, {}", peers::versions("kubectl")?);
-        Evidence::of("kubectl-suite", oracle, cases).write(root())?;
+        Evidence::of("kubectl-suite", Cluster::Embedded, oracle, cases).write(root())?;
     }
     Ok(if surprises == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

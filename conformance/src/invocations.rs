@@ -19,8 +19,8 @@ use landfall_chart::Dialect;
 use crate::dice::Dice;
 use crate::helm::{Helm, cache};
 use crate::parity::say;
-use crate::suite::{Suite, now, said};
-use crate::{peers, workers};
+use crate::suite::{Suite, root, said};
+use crate::{kept, peers, sample, workers};
 use line::Line;
 
 /// What one run of either may take.
@@ -158,7 +158,7 @@ pub(crate) struct Arguments {
     /// How many command lines.
     #[arg(default_value_t = 300)]
     count: usize,
-    /// The seed; from the clock when not said, and printed.
+    /// The seed; from the commit's hash when not said, and printed.
     seed: Option<u64>,
     /// Which Helm is followed: v3 or v4.
     #[arg(long, default_value = "v3", value_parser = crate::helm::dialect)]
@@ -170,7 +170,7 @@ pub(crate) struct Arguments {
 
 impl Suite for Arguments {
     fn run(&self) -> anyhow::Result<ExitCode> {
-        said(run(self.count, self.seed.unwrap_or_else(now), self.dialect, self.landfall.clone()))
+        said(run(self.count, self.seed.unwrap_or_else(sample::seed), self.dialect, self.landfall.clone()))
     }
 }
 
@@ -180,12 +180,15 @@ fn run(count: usize, seed: u64, dialect: Dialect, ours: Option<PathBuf>) -> Resu
     let binary = peers::landfall(ours.as_deref())?;
     let base = cache().join("conformance/invocations").join(std::process::id().to_string());
     say(&format!("invocations: seed {seed}, {count} command lines"));
+    let found = kept::folder(root(), "invocations", dialect);
+    let again = kept_lines(&found)?;
     let next = AtomicUsize::new(0);
     let failures: Mutex<BTreeMap<usize, String>> = Mutex::default();
     let broken: Mutex<Option<io::Error>> = Mutex::default();
     std::thread::scope(|scope| {
         for worker in 0..workers::count(None) {
             let (helm, binary, base, next, failures, broken) = (&helm, &binary, &base, &next, &failures, &broken);
+            let (found, again) = (&found, &again);
             scope.spawn(move || {
                 let directory = base.join(worker.to_string());
                 let work = || -> io::Result<()> {
@@ -198,12 +201,22 @@ fn run(count: usize, seed: u64, dialect: Dialect, ours: Option<PathBuf>) -> Resu
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
                         if at >= count {
-                            return Ok(());
+                            // Those that once failed come last, behind the numbers of the random ones.
+                            let Some((name, line)) = again.get(at - count) else { return Ok(()) };
+                            if let Some(told) = side.difference(line)? {
+                                let told = format!("FAILED again {name}: {}{told}", line.shown());
+                                failures.lock().map_err(|_| io::Error::other("poisoned"))?.insert(at, told);
+                            }
+                            continue;
                         }
                         let line = Line::random(&mut Dice::new(seed.wrapping_add(at as u64)), helm.dialect);
                         if let Some(told) = side.difference(&line)? {
                             let line = smaller(&side, line)?;
                             let told = side.difference(&line)?.unwrap_or(told);
+                            kept::write(
+                                &found.join(format!("{}.json", seed.wrapping_add(at as u64))),
+                                [("", &*line.kept()?)],
+                            )?;
                             let told = format!("FAILED {at}: {}{told}", line.shown());
                             failures.lock().map_err(|_| io::Error::other("poisoned"))?.insert(at, told);
                         }
@@ -221,9 +234,22 @@ fn run(count: usize, seed: u64, dialect: Dialect, ours: Option<PathBuf>) -> Resu
     }
     let failures = failures.into_inner()?;
     failures.values().for_each(|told| say(told));
-    let passed = count - failures.len();
-    let line = format!("invocations: {passed} of {count} command lines as helm {}, seed {seed}", helm.version);
+    let (all, kept) = (count + again.len(), again.len());
+    let line = format!(
+        "invocations: {} of {all} command lines as helm {}, {kept} of them kept cases, seed {seed}",
+        all - failures.len(),
+        helm.version
+    );
     if failures.is_empty() { Ok(line) } else { Err(line.into()) }
+}
+
+/// Command lines that once failed, by the names of their files.
+fn kept_lines(found: &Path) -> io::Result<Vec<(String, Line)>> {
+    let read = |path: PathBuf| -> io::Result<(String, Line)> {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok((name, Line::of_kept(&fs::read_to_string(path)?)?))
+    };
+    kept::entries(found)?.into_iter().map(read).collect()
 }
 
 /// Leaves words out as long as the two differ.

@@ -34,6 +34,7 @@ mod groups;
 mod helm;
 mod http;
 mod invocations;
+mod kept;
 mod limited;
 mod objects;
 mod ours;
@@ -42,6 +43,7 @@ mod peers;
 mod random;
 mod record;
 mod releases;
+mod sample;
 mod schema;
 mod suite;
 mod testbed;
@@ -101,6 +103,8 @@ suites! {
     Objects(objects::Arguments),
     /// Installs, upgrades, rolls back and uninstalls with helm and with us, and lets releases change hands.
     Releases(releases::command::Arguments),
+    /// The same on a real API server.
+    ReleasesControl(releases::command::Control),
     /// Packs, signs, pushes, finds, pulls and verifies charts with helm 3, helm 4 and with us, each what the others made.
     Distribution(distribution::command::Arguments),
     /// Sends the same requests to a real API server and to the embedded one and compares the answers.

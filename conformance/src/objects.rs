@@ -29,12 +29,11 @@ use clap::Args;
 use landfall_chart::Dialect;
 use serde_json::Value;
 
-use crate::dice::Dice;
 use crate::evidence::commit;
 use crate::helm::{Helm, cache};
 use crate::parity::cases;
 use crate::suite::{Material, Suite, Whole, corpus};
-use crate::{parity, peers, root, workers};
+use crate::{parity, peers, root, sample, workers};
 use door::{Act, Door, Ended, Parcel, Programs};
 use ground::Ground;
 use judge::{Found, compare};
@@ -78,7 +77,7 @@ pub(crate) struct Arguments {
     /// The binary (default: `landfall` beside this program).
     #[arg(long, value_name = "FILE")]
     landfall: Option<PathBuf>,
-    /// Write docs/evidence/objects.json.
+    /// Write docs/evidence/objects.json, or objects-control.json.
     #[arg(long)]
     evidence: bool,
 }
@@ -107,8 +106,11 @@ impl Verdict {
 }
 
 impl Suite for Arguments {
-    const WHOLE: Option<Whole> =
-        Some(Whole::of("objects", Material::Corpus, &[&["objects", "--evidence"], &["objects", "--control"]]));
+    const WHOLE: Option<Whole> = Some(Whole::of(
+        "objects",
+        Material::Corpus,
+        &[&["objects", "--evidence"], &["objects", "--control", "--evidence"]],
+    ));
 
     fn run(&self) -> anyhow::Result<ExitCode> {
         run(self)
@@ -124,8 +126,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         landfall,
     };
     let commit = commit(root());
-    let drawn = u64::from_str_radix(commit.get(..8).unwrap_or_default(), 16).unwrap_or(1);
-    let seed = arguments.seed.unwrap_or(drawn);
+    let seed = arguments.seed.unwrap_or_else(sample::seed);
     let made = tempfile::Builder::new().prefix("landfall-shapes-").tempdir()?;
     let ground = if arguments.control { Ground::real()? } else { Ground::embedded() };
     if arguments.selftest {
@@ -143,14 +144,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(only) = &arguments.only {
         cases.retain(|case| case.id.contains(only.as_str()));
     }
-    let all = cases.len();
-    if let Some(sample) = arguments.sample {
-        let mut dice = Dice::new(drawn);
-        while cases.len() > sample {
-            cases.remove(dice.below(cases.len()));
-        }
-    }
-    println!("objects: {} of {all} charts, seed {seed}", cases.len());
+    let cases = sample::draw("objects", cases, arguments.sample);
+    println!("objects: {} charts, seed {seed}", cases.len());
     let began = Instant::now();
     // What one delivery leaves on a real server, the next one would find.
     let several = if arguments.control { 1 } else { workers::count(arguments.workers) };

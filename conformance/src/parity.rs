@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use landfall_chart::Dialect;
 
 use crate::compare::{Verdict, judge};
-use crate::evidence::{CaseEvidence, Evidence, commit};
+use crate::evidence::{CaseEvidence, Cluster, Evidence, commit};
 use crate::helm::{Helm, Outcome, cache};
 use crate::suite::{Material, Suite, Whole, corpus, root, said};
 use crate::{ours, workers};
@@ -121,6 +121,7 @@ fn run(root: &Path, options: &Options) -> Result<String, Box<dyn Error>> {
     let evidence = Evidence {
         suite,
         commit: commit(root),
+        cluster: Cluster::Nothing,
         oracle: helm.version.clone(),
         planned,
         passed: planned - failed.len(),

@@ -19,7 +19,8 @@ use crate::helm::{Helm, Outcome, cache, hex};
 use crate::ours;
 use crate::parity::exclusions::Exclusions;
 use crate::parity::say;
-use crate::suite::{Suite, now, root, said};
+use crate::suite::{Suite, root, said};
+use crate::{kept, sample};
 use chart::{RandomChart, Template};
 use expression::Expressions;
 
@@ -83,7 +84,7 @@ pub(crate) struct Arguments {
     /// How many templates.
     #[arg(default_value_t = 300)]
     count: usize,
-    /// The seed; from the clock when not said, and printed.
+    /// The seed; from the commit's hash when not said, and printed.
     seed: Option<u64>,
     /// Which Helm is followed: v3 or v4.
     #[arg(long, default_value = "v3", value_parser = crate::helm::dialect)]
@@ -92,7 +93,7 @@ pub(crate) struct Arguments {
 
 impl Suite for Arguments {
     fn run(&self) -> anyhow::Result<ExitCode> {
-        said(run(root(), self.count, self.seed.unwrap_or_else(now), self.dialect))
+        said(run(root(), self.count, self.seed.unwrap_or_else(sample::seed), self.dialect))
     }
 }
 
@@ -108,11 +109,14 @@ fn run(root: &Path, count: usize, seed: u64, dialect: Dialect) -> Result<String,
     let mut refused = 0;
     let mut excluded = 0;
     let mut failures = Vec::new();
-    for case in kept(&root.join("conformance/cases/random"))? {
-        let judged = trial.run(&case.1)?;
-        if is_failure(&judged.verdict) {
-            say(&format!("FAILED again: {}: {:?}", case.0, judged.verdict));
-            failures.push(case.0);
+    let found = kept::folder(root, "random", dialect);
+    let again = kept_charts(&found)?;
+    for (name, files) in &again {
+        let judged = trial.run(files)?;
+        let is_excluded = exclusions.reason(&format!("random/{name}"), &judged.helm, &judged.verdict).is_some();
+        if is_failure(&judged.verdict) && !is_excluded {
+            say(&format!("FAILED again {name}: {}", describe(&judged)));
+            failures.push(name.clone());
         }
     }
     let mut made = 0;
@@ -144,6 +148,7 @@ fn run(root: &Path, count: usize, seed: u64, dialect: Dialect) -> Result<String,
                     break;
                 }
                 say(&format!("FAILED seed {chart_seed}: only as a whole: {}", describe(&judged)));
+                keep(&found, &chart.name, &chart.files(), &judged)?;
                 failures.push(format!("seed {chart_seed}"));
                 break;
             };
@@ -160,20 +165,17 @@ fn run(root: &Path, count: usize, seed: u64, dialect: Dialect) -> Result<String,
             let only = chart.with_only(BTreeMap::from([(name.clone(), small.clone())]));
             let judged = trial.run(&only.files())?;
             say(&format!("FAILED seed {chart_seed} {name}: {}\n  {}", small.body.source(), describe(&judged)));
-            keep(
-                &cache().join("conformance/failures/random").join(format!("{}-{name}", chart.name)),
-                &only.files(),
-                &judged,
-            )?;
+            keep(&found, &format!("{}-{name}", chart.name), &only.files(), &judged)?;
             failures.push(format!("seed {chart_seed} {name}"));
         }
         chart_seed = chart_seed.wrapping_add(1);
     }
     let _ = fs::remove_dir_all(&directory);
     let line = format!(
-        "random: {passed} of {} templates as helm {} ({refused} refused alike, {excluded} excluded), seed {seed}",
+        "random: {passed} of {} templates as helm {} ({refused} refused alike, {excluded} excluded), seed {seed}; {} kept cases",
         made - excluded,
-        helm.version
+        helm.version,
+        again.len()
     );
     if failures.is_empty() { Ok(line) } else { Err(format!("{line}; {} failures", failures.len()).into()) }
 }
@@ -244,14 +246,11 @@ fn shrink(
     }
 }
 
-fn keep(directory: &Path, files: &BTreeMap<String, String>, judged: &Judged) -> std::io::Result<()> {
-    for (path, text) in files {
-        let file = directory.join(path);
-        if let Some(parent) = file.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        fs::write(file, text)?;
-    }
+/// Writes a chart that failed to where every later run finds it, and both answers beside helm's.
+fn keep(found: &Path, name: &str, files: &BTreeMap<String, String>, judged: &Judged) -> std::io::Result<()> {
+    kept::write(&found.join(name), files.iter().map(|(path, text)| (path.as_str(), text.as_str())))?;
+    let directory = cache().join("conformance/failures/random").join(name);
+    fs::create_dir_all(&directory)?;
     for (name, outcome) in [("helm.out", &judged.helm), ("ours.out", &judged.ours)] {
         let bytes = match outcome {
             Outcome::Rendered(output) => output.clone(),
@@ -262,22 +261,33 @@ fn keep(directory: &Path, files: &BTreeMap<String, String>, judged: &Judged) -> 
     Ok(())
 }
 
-/// Charts that once failed, each a directory of its own.
-fn kept(directory: &Path) -> std::io::Result<Vec<(String, BTreeMap<String, String>)>> {
-    let Ok(entries) = fs::read_dir(directory) else { return Ok(Vec::new()) };
-    let mut cases = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.join("Chart.yaml").is_file() {
-            let tree = ours::read_tree(&path)?;
-            let files = tree
-                .iter()
-                .filter(|(path, _)| !path.ends_with(".out"))
-                .map(|(path, bytes)| (path.to_owned(), String::from_utf8_lossy(bytes).into_owned()))
-                .collect();
-            cases.push((path.display().to_string(), files));
-        }
+/// Charts that once failed, each a directory of its own, by its name.
+fn kept_charts(found: &Path) -> std::io::Result<Vec<(String, BTreeMap<String, String>)>> {
+    let mut charts = Vec::new();
+    for path in kept::entries(found)? {
+        let files = ours::read_tree(&path)?
+            .iter()
+            .map(|(path, bytes)| (path.to_owned(), String::from_utf8_lossy(bytes).into_owned()))
+            .collect();
+        charts.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), files));
     }
-    cases.sort();
-    Ok(cases)
+    Ok(charts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_that_failed_is_found_again_by_the_next_run() {
+        let root = tempfile::tempdir().expect("a directory");
+        let found = kept::folder(root.path(), "random", Dialect::V3);
+        assert!(kept_charts(&found).expect("readable").is_empty());
+        let chart = RandomChart::new(7, 2, &Expressions::new(Dialect::V3));
+        let files = chart.files();
+        kept::write(&found.join(&chart.name), files.iter().map(|(path, text)| (path.as_str(), text.as_str())))
+            .expect("written");
+        assert_eq!(kept_charts(&found).expect("readable"), [(chart.name, files)]);
+        assert!(kept_charts(&kept::folder(root.path(), "random", Dialect::V4)).expect("readable").is_empty());
+    }
 }

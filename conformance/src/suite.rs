@@ -123,12 +123,6 @@ pub(crate) fn corpus() -> Vec<PathBuf> {
     corpus.map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default()
 }
 
-/// A seed: the seconds since 1970.
-pub(crate) fn now() -> u64 {
-    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    clock.map_or(1, |time| time.as_secs())
-}
-
 /// The repository that this program was built from.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))

@@ -19,8 +19,9 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::embedded::{Embedded, Shape};
-use crate::evidence::{CaseEvidence, Evidence};
-use crate::suite::{Material, Suite, Whole, now};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
+use crate::sample;
+use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{self, Component, Layout, Running};
 use crate::{peers, root};
 use scenario::{Action, Kind, Scenario};
@@ -38,7 +39,7 @@ pub(crate) struct Arguments {
     /// How many scenarios of each kind; of cron jobs there is always one, which takes up to a minute.
     #[arg(long, default_value_t = 3)]
     count: usize,
-    /// The first seed; from the clock when not said, and printed.
+    /// The first seed; from the commit's hash when not said, and printed.
     #[arg(long)]
     seed: Option<u64>,
     /// Print every step that was compared.
@@ -59,7 +60,7 @@ impl Suite for Arguments {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let seed = arguments.seed.unwrap_or_else(now);
+    let seed = arguments.seed.unwrap_or_else(sample::seed);
     println!("traces: seed {seed}");
     let chosen = |kind: &Kind| arguments.kinds.is_empty() || arguments.kinds.iter().any(|name| name == kind.name());
     let scenarios: Vec<Scenario> = Kind::ALL
@@ -94,7 +95,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let failed = cases.iter().filter(|case| case.verdict == "differs").count();
     println!("traces: {} scenarios, {} equal, {failed} differ, seed {seed}", cases.len(), cases.len() - failed);
     if arguments.evidence {
-        Evidence::of("traces", peers::versions("kube-controller-manager")?, cases).write(root())?;
+        Evidence::of("traces", Cluster::Both, peers::versions("kube-controller-manager")?, cases).write(root())?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{Audit, Layout, Running};
 use crate::{limited, peers, root};
@@ -116,7 +116,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             cases.push(CaseEvidence::judged(name, case.template, wrong.is_empty()));
         }
     }
-    let evidence = Evidence::of("trials", peers::versions("kube-apiserver")?, cases);
+    let evidence = Evidence::of("trials", Cluster::Both, peers::versions("kube-apiserver")?, cases);
     if arguments.evidence {
         evidence.write(root())?;
     }

@@ -16,7 +16,7 @@ use super::mutants::{self, Real};
 use super::server::{Answer, Request, send_all, send_in_turn};
 use super::table::{self, Control, Meaning};
 use crate::differential::{Other, Sides};
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::suite::{Material, Suite, Whole};
 use crate::{peers, testbed};
 
@@ -204,7 +204,7 @@ fn report(controls: &[Control], told: &[Told<'_>], arguments: &Arguments, second
     }
     if arguments.evidence {
         let cases = evidence.into_iter().map(|(id, (text, passed))| CaseEvidence::judged(id, &text, passed)).collect();
-        Evidence::of("admission", peers::versions("kube-apiserver")?, cases).write(crate::root())?;
+        Evidence::of("admission", Cluster::Both, peers::versions("kube-apiserver")?, cases).write(crate::root())?;
     }
     println!(
         "admission: {} planned, {} passed, {failed} failed; {} of {} broken checks noticed; {seconds} s",

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Shell, load};
 use crate::embedded::{Embedded, Shape};
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{Layout, Running};
 use crate::{peers, root};
@@ -19,13 +19,17 @@ pub(crate) struct Arguments {
     /// Run them against the real control plane: shows that the expectations are its own.
     #[arg(long)]
     control: bool,
-    /// Write docs/evidence/kubectl.json.
+    /// Write docs/evidence/kubectl.json, or kubectl-control.json.
     #[arg(long)]
     evidence: bool,
 }
 
 impl Suite for Arguments {
-    const WHOLE: Option<Whole> = Some(Whole::of("kubectl", Material::Oracles, &[&["kubectl", "--evidence"]]));
+    const WHOLE: Option<Whole> = Some(Whole::of(
+        "kubectl",
+        Material::Oracles,
+        &[&["kubectl", "--evidence"], &["kubectl", "--control", "--evidence"]],
+    ));
 
     fn run(&self) -> anyhow::Result<ExitCode> {
         run(self)
@@ -69,9 +73,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let failed = cases.iter().filter(|case| case.verdict == "failed").count();
     let passed = cases.len() - failed;
     println!("kubectl and helm: {} commands, {passed} passed, {failed} failed", cases.len());
-    if arguments.evidence && arguments.only.is_none() && !arguments.control {
+    if arguments.evidence && arguments.only.is_none() {
         let oracle = format!("{}, {}", peers::versions("kubectl")?, peers::versions("helm")?);
-        Evidence::of("kubectl", oracle, cases).write(root())?;
+        let suite = if arguments.control { "kubectl-control" } else { "kubectl" };
+        Evidence::of(suite, Cluster::controlled(arguments.control), oracle, cases).write(root())?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -15,7 +15,7 @@ use super::script::{self, Script};
 use super::selftest::{Score, selftest};
 use super::sides::{Other, Sides};
 use super::{findings, glob};
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::http::Endpoint;
 use crate::suite::{Material, Suite, Whole};
 use crate::{peers, testbed};
@@ -191,7 +191,7 @@ impl Outcome {
             CaseEvidence { id: format!("{script}/{step}"), hash: self.hash(script, step), verdict }
         };
         let cases: Vec<CaseEvidence> = self.steps.iter().map(case).collect();
-        Ok(Evidence::of("differential", peers::versions("kube-apiserver")?, cases))
+        Ok(Evidence::of("differential", Cluster::Both, peers::versions("kube-apiserver")?, cases))
     }
 
     /// Hash of what differs in a step; of nothing where nothing does.

@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::certificates;
 use super::side::{Compared, Ended, Side, Tool};
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::suite::{Material, Suite, Whole};
 use crate::{peers, root};
 
@@ -121,7 +121,8 @@ fn tell(cases: &[Case], began: Instant, arguments: &Arguments) -> anyhow::Result
     if arguments.evidence && arguments.only.is_none() {
         let oracle = format!("{}, {}", peers::versions("helm")?, peers::versions("helm4")?);
         let judged = |case: &Case| CaseEvidence::judged(case.id.clone(), &case.text, case.faults.is_empty());
-        Evidence::of("distribution", oracle, cases.iter().map(judged).collect()).write(root())?;
+        let cases = cases.iter().map(judged).collect();
+        Evidence::of("distribution", Cluster::Nothing, oracle, cases).write(root())?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

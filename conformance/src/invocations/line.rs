@@ -1,6 +1,7 @@
 //! Random command lines.
 
 use landfall_chart::Dialect;
+use serde::{Deserialize, Serialize};
 
 use crate::dice::Dice;
 
@@ -170,12 +171,14 @@ const SHOWN: &[&str] = &[
 const NOISE: &[char] = &['a', 'b', '.', '[', ']', '{', '}', '=', ',', '\\', '"', '0', '1', '-', ' '];
 
 /// A command line: its words, what it reads from standard input, what stands in front of its options.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Line {
     pub(super) words: Vec<String>,
     pub(super) stdin: Option<String>,
+    #[serde(skip)]
     head: usize,
     /// How many words each option has.
+    #[serde(skip)]
     sizes: Vec<usize>,
 }
 
@@ -260,6 +263,16 @@ impl Line {
         }
     }
 
+    /// As it is kept.
+    pub(super) fn kept(&self) -> serde_json::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// One that was kept; it is not made smaller any more.
+    pub(super) fn of_kept(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
+    }
+
     /// How many options there are.
     pub(super) fn options(&self) -> usize {
         self.sizes.len()
@@ -300,4 +313,18 @@ fn sets(dice: &mut Dice, values: &[&str]) -> String {
 
 fn noise(dice: &mut Dice) -> String {
     (0..1 + dice.below(12)).map(|_| NOISE[dice.below(NOISE.len())]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_kept_is_run_again_as_it_was() {
+        for seed in 0..200 {
+            let line = Line::random(&mut Dice::new(seed), Dialect::V3);
+            let kept = Line::of_kept(&line.kept().expect("is written")).expect("is read");
+            assert_eq!((&kept.words, &kept.stdin, kept.shown()), (&line.words, &line.stdin, line.shown()));
+        }
+    }
 }

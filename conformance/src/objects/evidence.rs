@@ -1,4 +1,4 @@
-//! What the suite leaves behind in `docs/evidence/objects.json`.
+//! What the suite leaves behind in `docs/evidence/objects.json`, or `objects-control.json`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::door::Door;
 use super::{Case, Verdict};
+use crate::evidence::Cluster;
 use crate::peers;
 
 /// One run.
@@ -16,7 +17,7 @@ pub(super) struct Report {
     suite: &'static str,
     commit: String,
     /// On which API it was stored.
-    cluster: &'static str,
+    cluster: Cluster,
     oracle: String,
     /// Charts; `passed + failed + refused + excluded`.
     planned: usize,
@@ -72,9 +73,9 @@ impl Report {
             oracle = format!("{oracle}, {}", peers::versions("kube-apiserver")?);
         }
         let mut report = Report {
-            suite: "objects",
+            suite: if control { "objects-control" } else { "objects" },
             commit: commit.to_owned(),
-            cluster: if control { "kube-apiserver" } else { "embedded" },
+            cluster: Cluster::controlled(control),
             oracle,
             planned: cases.len(),
             passed: 0,
@@ -120,7 +121,7 @@ impl Report {
     pub(super) fn write(&self, root: &Path) -> anyhow::Result<()> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
-        std::fs::write(root.join("docs/evidence/objects.json"), text)?;
+        std::fs::write(root.join(format!("docs/evidence/{}.json", self.suite)), text)?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! `conformance releases`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -11,23 +11,35 @@ use super::cells::{CHARTS, Pair, steps};
 use super::compare::differences;
 use super::side::{Ended, Place, Tool};
 use crate::embedded::{Embedded, Shape};
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::suite::{Material, Suite, Whole};
 use crate::testbed::{Layout, Running};
-use crate::{peers, root};
+use crate::{peers, root, sample};
 
-/// Compares Landfall's releases with stock helm's: scripts of commands, and releases that change hands.
+/// Compares Landfall's releases with stock helm's on the embedded cluster: scripts of commands, and releases that change
+/// hands.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Only scripts and cells whose name holds this text.
-    only: Option<String>,
-    /// Against the real control plane instead of the embedded cluster.
-    #[arg(long)]
-    control: bool,
+    #[command(flatten)]
+    wanted: Wanted,
     /// Against the cluster of this kubeconfig.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// All cells; otherwise the scripts and a few cells.
+}
+
+/// The same on a real API server, with its controllers, scheduler and a stand-in for kubelets.
+#[derive(Args)]
+pub(crate) struct Control {
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
+/// Which cases, and by which programs.
+#[derive(Args)]
+struct Wanted {
+    /// Only scripts and cells whose name holds this text.
+    only: Option<String>,
+    /// All cells; otherwise the scripts and a third of the cells, drawn by the commit's hash.
     #[arg(long)]
     all: bool,
     /// The binary (default: `landfall` beside this program).
@@ -36,9 +48,26 @@ pub(crate) struct Arguments {
     /// A helm 4 (default: the oracle, where there is one)
     #[arg(long, value_name = "FILE")]
     helm4: Option<PathBuf>,
-    /// Write docs/evidence/releases.json.
+    /// Write the suite's file in docs/evidence.
     #[arg(long)]
     evidence: bool,
+}
+
+/// On which cluster.
+enum On<'a> {
+    Embedded,
+    Control,
+    /// That of a kubeconfig; nobody knows which that is, so it leaves no evidence.
+    Given(&'a Path),
+}
+
+impl On<'_> {
+    fn suite(&self) -> &'static str {
+        match self {
+            On::Embedded | On::Given(_) => "releases",
+            On::Control => "releases-control",
+        }
+    }
 }
 
 /// One case: its name, what it was made of, and what differs.
@@ -53,21 +82,30 @@ impl Suite for Arguments {
         Some(Whole::of("releases", Material::Oracles, &[&["releases", "--all", "--evidence"]]));
 
     fn run(&self) -> anyhow::Result<ExitCode> {
-        run(self)
+        run(&self.wanted, &self.kubeconfig.as_deref().map_or(On::Embedded, On::Given))
     }
 }
 
-fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+impl Suite for Control {
+    const WHOLE: Option<Whole> =
+        Some(Whole::of("releases-control", Material::Oracles, &[&["releases-control", "--all", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        run(&self.wanted, &On::Control)
+    }
+}
+
+fn run(arguments: &Wanted, on: &On<'_>) -> anyhow::Result<ExitCode> {
     let (control, embedded);
     let folder = tempfile::Builder::new().prefix("landfall-releases-").tempdir()?;
     let kubeconfig = folder.path().join("kubeconfig");
-    let text = match &arguments.kubeconfig {
-        Some(path) => std::fs::read_to_string(path)?,
-        None if arguments.control => {
+    let text = match on {
+        On::Given(path) => std::fs::read_to_string(path)?,
+        On::Control => {
             control = Running::start(Layout::on_free_ports()?)?;
             std::fs::read_to_string(control.testbed().kubeconfig())?
         }
-        None => {
+        On::Embedded => {
             embedded = Embedded::start(Shape::Whole, 0)?;
             embedded.kubeconfig().to_owned()
         }
@@ -101,7 +139,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let wanted = |id: &str| arguments.only.as_ref().is_none_or(|only| id.contains(only.as_str()));
     let began = Instant::now();
     let mut cases = Vec::new();
-    let real = arguments.control || arguments.kubeconfig.is_some();
+    let real = !matches!(on, On::Embedded);
     for script in scripts()?.into_iter().filter(|script| wanted(&script.id)) {
         // A bare control plane has no container whose log could be read.
         if real && script.text.starts_with("# containers are simulated") {
@@ -119,11 +157,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Pair { first: helm_4, second: &ours_4, peer_first: helm_4, peer_second: helm_4 },
         ]);
     }
+    let drawn = (sample::seed() % 3) as usize;
     for (pair_index, pair) in pairs.iter().enumerate() {
         for (index, chart) in CHARTS.iter().enumerate() {
             let id = format!("cell/{}/{}-{}", pair.name(), chart.name, index + 1);
-            // Every third cell is a sample in which each chart and each pair comes up.
-            let sampled = arguments.all || (index + pair_index) % 3 == 0;
+            // Every third cell is a sample in which each pair comes up, with another chart at each commit.
+            let sampled = arguments.all || (index + pair_index + drawn) % 3 == 0;
             // Helm 4 waits for hooks by other rules and says so in other words.
             let told_alike = chart.name != "failhook" || !pair.name().contains('4');
             if sampled && told_alike && wanted(&id) {
@@ -133,10 +172,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    tell(&cases, began, arguments, helm_4.is_some())
+    tell(&cases, began, arguments, on, helm_4.is_some())
 }
 
-fn tell(cases: &[Case], began: Instant, arguments: &Arguments, with_helm_4: bool) -> anyhow::Result<ExitCode> {
+fn tell(
+    cases: &[Case],
+    began: Instant,
+    arguments: &Wanted,
+    on: &On<'_>,
+    with_helm_4: bool,
+) -> anyhow::Result<ExitCode> {
     for case in cases.iter().filter(|case| !case.faults.is_empty()) {
         println!("{}", case.id);
         for fault in &case.faults {
@@ -147,21 +192,27 @@ fn tell(cases: &[Case], began: Instant, arguments: &Arguments, with_helm_4: bool
     let passed = cases.len() - failed;
     let cells = cases.iter().filter(|case| case.id.starts_with("cell/")).count();
     println!(
-        "releases: {} scripts and {cells} cells, {passed} equal, {failed} different, {} s",
+        "{}: {} scripts and {cells} of {} cells, {passed} equal, {failed} different, {} s",
+        on.suite(),
         cases.len() - cells,
+        CHARTS.len() * if with_helm_4 { 4 } else { 2 },
         began.elapsed().as_secs()
     );
-    if arguments.evidence && arguments.only.is_none() && arguments.all {
+    if arguments.evidence && arguments.only.is_none() && arguments.all && !matches!(on, On::Given(_)) {
         let mut oracle = format!("{}, {}", peers::versions("helm")?, peers::versions("kubectl")?);
         if with_helm_4 {
             let version = peers::versions("helm4").unwrap_or_else(|_| "helm 4 as given".to_owned());
             oracle = format!("{oracle}, {version}");
         }
-        if arguments.control {
-            oracle = format!("{oracle}, {}", peers::versions("kube-apiserver")?);
-        }
+        let cluster = match on {
+            On::Control => {
+                oracle = format!("{oracle}, {}", peers::versions("kube-apiserver")?);
+                Cluster::Real
+            }
+            On::Embedded | On::Given(_) => Cluster::Embedded,
+        };
         let judged = |case: &Case| CaseEvidence::judged(case.id.clone(), &case.text, case.faults.is_empty());
-        Evidence::of("releases", oracle, cases.iter().map(judged).collect()).write(root())?;
+        Evidence::of(on.suite(), cluster, oracle, cases.iter().map(judged).collect()).write(root())?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
