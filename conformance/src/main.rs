@@ -35,6 +35,7 @@ mod helm;
 mod http;
 mod invocations;
 mod kept;
+mod kills;
 mod limited;
 mod objects;
 mod ours;
@@ -130,6 +131,8 @@ suites! {
     Addons(addons::Arguments),
     /// Resets, stops, kills, interrupts and starves deliveries at random moments: each ends in time, and the next one repairs it.
     Doors(doors::Arguments),
+    /// Kills the binary at every point at which it writes, and gives the command again: it ends as if it had not been killed.
+    Kills(kills::Arguments),
     /// Attacks the binary as the authors of repositories, charts, archives and servers might: nothing runs, nothing leaks, nothing fills up.
     Attack(attack::Arguments),
     /// Plants canaries wherever secrets stand, runs every command in every format, killed and failing, and looks for them in all that leaves the process.
