@@ -110,6 +110,23 @@ impl Cache {
         Ok(Built { path, took })
     }
 
+    /// The binary as the cache has it; nothing is built.
+    ///
+    /// # Errors
+    /// When it was not built, in words that say how it is.
+    pub fn built(&self, oracle: &Oracle) -> Result<PathBuf, String> {
+        let key = self.key(oracle).map_err(|error| error.to_string())?;
+        let path = self.bin().join(format!("{}-{key}", oracle.name));
+        if path.exists() {
+            Ok(path)
+        } else {
+            Err(format!(
+                "the oracle {0} is not built: `cargo run -p oracles -- {0}` builds it (it needs Go)",
+                oracle.name
+            ))
+        }
+    }
+
     fn links_hold(&self, oracle: &Oracle, hashed: &str) -> bool {
         let points_at = |name: &str, target: &str| {
             fs::read_link(self.bin().join(name)).is_ok_and(|found| found == Path::new(target))
@@ -163,6 +180,13 @@ mod tests {
         let (key, other) = (cache.key(helm).expect("module files"), cache.key(&relinked).expect("module files"));
         assert_ne!(key, other);
         assert_eq!(key.len(), 16);
+    }
+
+    #[test]
+    fn an_oracle_that_is_not_built_is_told_with_what_builds_it() {
+        let cache = Cache::new("nowhere", env!("CARGO_MANIFEST_DIR"));
+        let told = cache.built(select("yamlcheck").expect("is an oracle")[0]).expect_err("is not built");
+        assert!(told.contains("cargo run -p oracles -- yamlcheck"), "{told}");
     }
 
     #[test]

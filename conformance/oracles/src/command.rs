@@ -1,10 +1,23 @@
 //! The command line, shared by this crate's binary and by `conformance`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command's own output")]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::cache::Cache;
 use crate::oracle::{ALL, select};
+
+/// The binary of an oracle that a test is to ask.
+///
+/// # Errors
+/// When it was not built here, in words that say how it is. A test that cannot ask its oracle fails: it has shown nothing.
+pub fn built(name: &str) -> Result<PathBuf, String> {
+    let cache =
+        Cache::of_environment(|name| std::env::var(name).ok()).ok_or("neither LANDFALL_CACHE nor HOME is set")?;
+    let oracle =
+        select(name).and_then(|chosen| chosen.first().copied()).ok_or(format!("no oracle is called {name}"))?;
+    cache.built(oracle)
+}
 
 /// Builds what `words` name (everything when there are none) and prints a line for each.
 pub fn command(words: &[String]) -> ExitCode {

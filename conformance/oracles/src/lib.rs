@@ -15,5 +15,5 @@ mod toolchain;
 
 pub use build::BuildError;
 pub use cache::{Built, Cache};
-pub use command::command;
+pub use command::{built, command};
 pub use oracle::{ALL, Beside, Oracle, select};

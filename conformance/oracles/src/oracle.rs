@@ -149,6 +149,21 @@ pub const ALL: &[Oracle] = &[
         variables: HELM_VARIABLES,
         beside: None,
     },
+    // What the tests of `yaml` and `sprig` ask: the originals' readers and writers, Helm's functions.
+    Oracle {
+        name: "yamlcheck",
+        module: "yamlcheck",
+        package: "landfall.dev/conformance/yamlcheck",
+        variables: &[],
+        beside: None,
+    },
+    Oracle {
+        name: "sprigcheck",
+        module: "sprigcheck",
+        package: "landfall.dev/conformance/sprigcheck",
+        variables: &[],
+        beside: None,
+    },
     kube("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
     kube("kubectl-convert", "k8s.io/kubernetes/cmd/kubectl-convert"),
     Oracle { name: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3", variables: &[], beside: None },
