@@ -1,159 +1,133 @@
-//! How old the evidence of `docs/evidence` is, and which of it a later change has made stale.
+//! How old the evidence of `docs/evidence` is, which of it a later change has made stale, and which document claims more
+//! than it says.
+//!
+//! ```text
+//! docs/evidence/SUITE.json ─► its commit: in the history? clean? ─► what has changed since: rooms, harness ─► STALE
+//!          │                                  fuzz.json: one commit, hours, minutes a target ─► SHORT
+//!          └─► README.md, docs/*.md: a real cluster, a figure, a commit that no file holds ─► finding
+//! ```
+//!
+//! A document's claim is a finding always; evidence that is missing, stale or short is one with `--strict`, which is what
+//! a piece of work ends with.
 #![allow(clippy::print_stdout, reason = "this is the command's own output")]
+
+mod claims;
+mod covered;
+mod fuzzed;
 
 use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Deserialize;
+use serde_json::Value;
 
-/// What a suite covers: a change there makes its evidence stale.
-struct Covered {
-    suite: &'static str,
-    paths: &'static [&'static str],
-}
+use covered::{COVERED, Covered};
 
-const RENDERING: &[&str] =
-    &["crates/yaml", "crates/gotemplate", "crates/sprig", "crates/object", "crates/project", "crates/chart"];
-const CLUSTER: &[&str] = &["crates/yaml", "crates/object", "crates/store", "crates/apiserver", "crates/drydock"];
-const DELIVERY: &[&str] = &[
-    "crates/gotemplate",
-    "crates/sprig",
-    "crates/object",
-    "crates/chart",
-    "crates/apiserver",
-    "crates/drydock",
-    "crates/cluster",
-    "crates/engine",
-    "crates/release",
-    "crates/machine",
-    "crates/delivery",
-];
-
-/// All that a value passes on its way from a template into a cluster.
-const STORING: &[&str] = &[
-    "crates/yaml",
-    "crates/gotemplate",
-    "crates/sprig",
-    "crates/object",
-    "crates/chart",
-    "crates/source",
-    "crates/cluster",
-    "crates/engine",
-    "crates/release",
-    "crates/apps",
-    "crates/machine",
-    "crates/delivery",
-    "crates/helm",
-];
-
-const COVERED: &[Covered] = &[
-    Covered { suite: "parity", paths: RENDERING },
-    Covered { suite: "parity-v4", paths: RENDERING },
-    Covered { suite: "explain", paths: RENDERING },
-    Covered { suite: "releases", paths: DELIVERY },
-    Covered { suite: "objects", paths: STORING },
-    Covered { suite: "distribution", paths: &["crates/chart", "crates/source", "crates/helm"] },
-    Covered { suite: "differential", paths: CLUSTER },
-    Covered { suite: "admission", paths: CLUSTER },
-    Covered { suite: "kubectl", paths: CLUSTER },
-    Covered { suite: "kubectl-suite", paths: CLUSTER },
-    Covered { suite: "traces", paths: CLUSTER },
-    Covered { suite: "trials", paths: DELIVERY },
-    Covered { suite: "fidelity", paths: DELIVERY },
-    Covered { suite: "addons", paths: DELIVERY },
-    Covered {
-        suite: "doors",
-        paths: &[
-            "crates/store",
-            "crates/apiserver",
-            "crates/drydock",
-            "crates/cluster",
-            "crates/engine",
-            "crates/release",
-            "crates/machine",
-            "crates/delivery",
-            "crates/host",
-            "crates/landfall",
-        ],
-    },
-    // Whatever reads what a stranger wrote: nearly everything.
-    Covered { suite: "attack", paths: &["crates"] },
-    Covered {
-        suite: "alarms",
-        paths: &[
-            "crates/gotemplate",
-            "crates/sprig",
-            "crates/object",
-            "crates/chart",
-            "crates/apiserver",
-            "crates/drydock",
-            "crates/rehearse",
-            "crates/rules",
-        ],
-    },
-    Covered {
-        suite: "fuzz",
-        paths: &[
-            "crates/yaml",
-            "crates/gotemplate",
-            "crates/sprig",
-            "crates/object",
-            "crates/project",
-            "crates/chart",
-            "crates/release",
-            "conformance/hostile/src",
-        ],
-    },
-];
-
-/// The part of an evidence file that is looked at.
-#[derive(Deserialize)]
-struct Evidence {
-    suite: String,
-    /// What was checked out; `+` behind it says that files differed.
-    commit: String,
-}
+/// How many paths are named of those that have changed.
+const SHOWN: usize = 6;
 
 /// Prints a line for each suite that can leave evidence.
-pub(crate) fn run(root: &Path) -> Result<Vec<String>, String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    for covered in COVERED {
-        println!("evidence {:<14} {}", covered.suite, standing(root, covered, now)?);
-    }
-    Ok(Vec::new())
-}
-
-/// Of which commit it is, how old that is, and whether it still says something.
-fn standing(root: &Path, covered: &Covered, now: u64) -> Result<String, String> {
-    let path = root.join(format!("docs/evidence/{}.json", covered.suite));
-    let Ok(text) = std::fs::read_to_string(&path) else { return Ok("none".to_owned()) };
-    let evidence: Evidence = serde_json::from_str(&text).map_err(|cause| format!("{}: {cause}", path.display()))?;
-    if evidence.suite != covered.suite {
-        return Err(format!("{} is of the suite {}", path.display(), evidence.suite));
-    }
-    let commit = evidence.commit.trim_end_matches('+');
-    let mut said = commit.get(..7).unwrap_or(commit).to_owned();
-    let Some(made) = git(root, &["show", "-s", "--format=%ct", commit]) else {
-        return Ok(format!("{said} STALE: that commit is not here"));
-    };
-    let days = now.saturating_sub(made.parse().unwrap_or(now)) / 86_400;
-    said.push_str(&format!(" {days} days"));
-    let mut stale = Vec::new();
-    for changed in covered.paths {
-        // Tests and documents of a crate change nothing that was measured.
-        let sources = if changed.matches('/').count() == 1 { format!("{changed}/src") } else { (*changed).to_owned() };
-        if git(root, &["diff", "--name-only", commit, "HEAD", "--", &sources]).is_none_or(|names| !names.is_empty()) {
-            stale.push(*changed);
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<Vec<String>, String> {
+    let mut is_strict = false;
+    for argument in arguments {
+        match argument.as_str() {
+            "--strict" => is_strict = true,
+            other => return Err(format!("unknown argument {other:?}")),
         }
     }
-    if evidence.commit.ends_with('+') {
-        stale.push("its checkout was not clean");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let mut findings = Vec::new();
+    for covered in COVERED {
+        let standing = Standing::of(root, covered, now)?;
+        println!("evidence {:<16} {}", covered.suite, standing.said());
+        if is_strict && !standing.is_fresh() {
+            findings.push(format!("docs/evidence/{}.json: {}", covered.suite, standing.said()));
+        }
     }
-    if !stale.is_empty() {
-        said.push_str(&format!(" STALE: {}", stale.join(", ")));
+    findings.extend(claims::check(root)?);
+    Ok(findings)
+}
+
+/// How a suite's evidence stands.
+#[derive(Debug, PartialEq, Eq)]
+struct Standing {
+    /// Of which commit it is, and how old that is; nothing when there is none.
+    made: Option<String>,
+    /// Why it says nothing about this commit.
+    stale: Vec<String>,
+    /// Why it is not enough.
+    short: Vec<String>,
+}
+
+impl Standing {
+    fn of(root: &Path, covered: &Covered, now: u64) -> Result<Self, String> {
+        let name = format!("docs/evidence/{}.json", covered.suite);
+        let mut standing = Standing { made: None, stale: Vec::new(), short: Vec::new() };
+        let Ok(text) = std::fs::read_to_string(root.join(&name)) else { return Ok(standing) };
+        let evidence: Value = serde_json::from_str(&text).map_err(|cause| format!("{name}: {cause}"))?;
+        let named = |field: &str| evidence[field].as_str().unwrap_or_default();
+        if !named("suite").is_empty() && named("suite") != covered.suite {
+            return Err(format!("{name} is of the suite {}", named("suite")));
+        }
+        let stale = &mut standing.stale;
+        for field in covered.says {
+            if named(field).is_empty() {
+                stale.push(format!("it names no {field}"));
+            }
+        }
+        let commit = named("commit").trim_end_matches('+');
+        standing.made = Some(commit.get(..7).unwrap_or(commit).to_owned());
+        if commit.is_empty() {
+            return Ok(standing);
+        }
+        let Some(made) = git(root, &["show", "-s", "--format=%ct", commit]) else {
+            stale.push("that commit is not here".to_owned());
+            return Ok(standing);
+        };
+        let days = now.saturating_sub(made.parse().unwrap_or(now)) / 86_400;
+        standing.made = Some(format!("{} {days} days", commit.get(..7).unwrap_or(commit)));
+        if git(root, &["merge-base", "--is-ancestor", commit, "HEAD"]).is_none() {
+            stale.push("that commit is not in the history".to_owned());
+        }
+        let paths = covered.paths(root)?;
+        let mut changed: Vec<&String> = Vec::new();
+        let mut words = vec!["diff", "--name-only", commit, "HEAD", "--"];
+        words.extend(paths.iter().map(String::as_str));
+        let files = git(root, &words).ok_or_else(|| format!("git diff {commit} refuses"))?;
+        for path in &paths {
+            let below = format!("{path}/");
+            if files.lines().any(|file| file == path || file.starts_with(&below)) {
+                changed.push(path);
+            }
+        }
+        let more = changed.len().saturating_sub(SHOWN);
+        stale.extend(changed.into_iter().take(SHOWN).map(|path| path.trim_end_matches("/src").to_owned()));
+        if more > 0 {
+            stale.push(format!("{more} more"));
+        }
+        if named("commit").ends_with('+') {
+            stale.push("its checkout was not clean".to_owned());
+        }
+        if covered.suite == "fuzz" {
+            standing.short = fuzzed::short(&evidence, &fuzzed::targets(root)?);
+        }
+        Ok(standing)
     }
-    Ok(said)
+
+    fn is_fresh(&self) -> bool {
+        self.made.is_some() && self.stale.is_empty() && self.short.is_empty()
+    }
+
+    fn said(&self) -> String {
+        let Some(made) = &self.made else { return "none".to_owned() };
+        let mut said = made.clone();
+        for (word, why) in [("STALE", &self.stale), ("SHORT", &self.short)] {
+            if !why.is_empty() {
+                said.push_str(&format!(" {word}: {}", why.join(", ")));
+            }
+        }
+        said
+    }
 }
 
 /// What git says, without the last line's end; nothing when it refuses.
@@ -168,48 +142,108 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn what_suites_cover_exists() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
-        for covered in COVERED {
-            for path in covered.paths {
-                assert!(root.join(path).is_dir(), "{}: {path}", covered.suite);
+    /// A repository with a room, the room that it uses, and a harness.
+    struct Repository(std::path::PathBuf);
+
+    impl Repository {
+        fn new(name: &str) -> Self {
+            let root = std::env::temp_dir().join(format!("landfall-evidence-{name}-{}", std::process::id()));
+            let repository = Repository(root);
+            repository.write("crates/chart/Cargo.toml", "[dependencies]\nlandfall-yaml.workspace = true\n");
+            repository.write("crates/yaml/Cargo.toml", "[dependencies]\n");
+            for path in ["crates/chart/src/lib.rs", "crates/yaml/src/lib.rs", "conformance/src/parity/cases.rs"] {
+                repository.write(path, "one");
             }
+            repository.write("conformance/src/parity.rs", "use crate::helm::Helm;");
+            repository.write("conformance/src/helm.rs", "one");
+            repository.git(&["init", "--quiet"]);
+            repository.commit("one");
+            repository
+        }
+
+        fn write(&self, path: &str, text: &str) {
+            let file = self.0.join(path);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+            fs::write(file, text).expect("written");
+        }
+
+        fn git(&self, arguments: &[&str]) -> String {
+            let identity = ["-c", "user.name=a", "-c", "user.email=a@b.example"];
+            let arguments: Vec<&str> = identity.iter().chain(arguments).copied().collect();
+            git(&self.0, &arguments).expect("git")
+        }
+
+        fn commit(&self, message: &str) -> String {
+            self.git(&["add", "."]);
+            self.git(&["commit", "--quiet", "--allow-empty", "-m", message]);
+            self.git(&["rev-parse", "HEAD"])
+        }
+
+        fn evidence(&self, commit: &str) {
+            let text = format!("{{\"suite\":\"parity\",\"commit\":\"{commit}\",\"cluster\":\"none\"}}");
+            self.write("docs/evidence/parity.json", &text);
+        }
+
+        fn said(&self) -> String {
+            let covered = Covered {
+                suite: "parity",
+                rooms: &["chart"],
+                modules: &["parity"],
+                paths: &[],
+                says: &["commit", "cluster"],
+            };
+            Standing::of(&self.0, &covered, 0).expect("readable").said()
+        }
+    }
+
+    impl Drop for Repository {
+        fn drop(&mut self) {
+            let _removed = fs::remove_dir_all(&self.0);
         }
     }
 
     #[test]
-    fn a_change_behind_the_evidence_makes_it_stale() {
-        let root = std::env::temp_dir().join(format!("landfall-evidence-{}", std::process::id()));
-        fs::create_dir_all(root.join("crates/yaml/src")).expect("a folder");
-        fs::create_dir_all(root.join("docs/evidence")).expect("a folder");
-        let git = |arguments: &[&str]| {
-            let identity = ["-c", "user.name=a", "-c", "user.email=a@b.example"];
-            let arguments: Vec<&str> = identity.iter().chain(arguments).copied().collect();
-            super::git(&root, &arguments).expect("git")
-        };
-        git(&["init", "--quiet"]);
-        fs::write(root.join("crates/yaml/src/lib.rs"), "one").expect("a file");
-        git(&["add", "."]);
-        git(&["commit", "--quiet", "-m", "one"]);
-        let commit = git(&["rev-parse", "HEAD"]);
-        let covered = Covered { suite: "parity", paths: &["crates/yaml"] };
-        let standing = || standing(&root, &covered, 0).expect("readable");
-        assert_eq!(standing(), "none");
-        let write = |commit: &str| {
-            let text = format!("{{\"suite\":\"parity\",\"commit\":\"{commit}\"}}");
-            fs::write(root.join("docs/evidence/parity.json"), text).expect("a file");
-        };
-        write(&commit);
-        assert_eq!(standing(), format!("{} 0 days", &commit[..7]));
-        write(&format!("{commit}+"));
-        assert_eq!(standing(), format!("{} 0 days STALE: its checkout was not clean", &commit[..7]));
-        write(&commit);
-        fs::write(root.join("crates/yaml/src/lib.rs"), "two").expect("a file");
-        git(&["commit", "--quiet", "-am", "two"]);
-        assert_eq!(standing(), format!("{} 0 days STALE: crates/yaml", &commit[..7]));
-        write("0000000000000000000000000000000000000000");
-        assert_eq!(standing(), "0000000 STALE: that commit is not here");
-        fs::remove_dir_all(&root).expect("removed");
+    fn a_change_of_a_room_behind_the_evidence_makes_it_stale_and_so_does_one_that_the_room_uses() {
+        let repository = Repository::new("rooms");
+        let commit = repository.git(&["rev-parse", "HEAD"]);
+        assert_eq!(repository.said(), "none");
+        repository.evidence(&commit);
+        assert_eq!(repository.said(), format!("{} 0 days", &commit[..7]));
+        repository.evidence(&format!("{commit}+"));
+        assert_eq!(repository.said(), format!("{} 0 days STALE: its checkout was not clean", &commit[..7]));
+        repository.evidence(&commit);
+        repository.write("crates/yaml/src/lib.rs", "two");
+        repository.commit("two");
+        assert_eq!(repository.said(), format!("{} 0 days STALE: crates/yaml", &commit[..7]));
+        repository.evidence("0000000000000000000000000000000000000000");
+        assert_eq!(repository.said(), "0000000 STALE: that commit is not here");
+        repository.write("docs/evidence/parity.json", "{\"suite\":\"parity\"}");
+        assert_eq!(repository.said(), " STALE: it names no commit, it names no cluster");
+    }
+
+    #[test]
+    fn a_change_of_the_harness_makes_its_evidence_stale_and_so_does_what_the_harness_uses() {
+        let repository = Repository::new("harness");
+        let commit = repository.git(&["rev-parse", "HEAD"]);
+        repository.evidence(&commit);
+        repository.write("conformance/src/parity/cases.rs", "two");
+        repository.write("conformance/src/helm.rs", "two");
+        repository.write("conformance/src/other.rs", "two");
+        repository.commit("two");
+        let stale = "conformance/src/helm.rs, conformance/src/parity";
+        assert_eq!(repository.said(), format!("{} 0 days STALE: {stale}", &commit[..7]));
+    }
+
+    #[test]
+    fn a_commit_of_another_history_is_stale() {
+        let repository = Repository::new("history");
+        repository.git(&["checkout", "--quiet", "-b", "beside"]);
+        let commit = repository.commit("beside");
+        repository.git(&["checkout", "--quiet", "-"]);
+        repository.git(&["checkout", "--quiet", "HEAD~0"]);
+        repository.git(&["checkout", "--quiet", "--orphan", "other"]);
+        repository.commit("other");
+        repository.evidence(&commit);
+        assert_eq!(repository.said(), format!("{} 0 days STALE: that commit is not in the history", &commit[..7]));
     }
 }

@@ -16,9 +16,10 @@ const USAGE: &str = "usage: cargo xtask tidy            check the house rules
        cargo xtask advisories      check Cargo.lock for versions with known holes, and withdrawn ones
                    [--offline] [--from DIR]
        cargo xtask requirements    list requirement rows with the tests that carry their ids
-                   [--owner NAME] [--empty] [--strict]
+                   [--owner NAME] [--empty] [--strict] [--gate]
        cargo xtask fixtures        count the rules and traps that have fixtures
-       cargo xtask evidence        say how old the evidence of the suites is, and what has changed since";
+       cargo xtask evidence        say how old the evidence of the suites is and what has changed since, and find
+                   [--strict]      documents that claim more than it says; --strict finds what is none, stale or short, too";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("tidy") => tidy::run(root),
         Some("advisories") => advisories::run(root, &arguments[1..]),
-        Some("evidence") => evidence::run(root),
+        Some("evidence") => evidence::run(root, &arguments[1..]),
         Some("fixtures") => fixtures::run(root),
         Some("requirements") => requirements::run(root, &arguments[1..]),
         _ => {
