@@ -21,8 +21,12 @@ pub(super) struct Known {
 /// All commands that can be called.
 pub(super) fn of(landfall: &Path) -> anyhow::Result<Vec<Known>> {
     let mut all = Vec::new();
-    for (words, voice) in [(&["completion", "bash"][..], ""), (&["helm", "completion", "bash"], "helm ")] {
-        let names = leaves(&said(landfall, words)?);
+    for (words, voice) in [(&["completion", "--commands"][..], ""), (&["helm", "completion", "bash"], "helm ")] {
+        let listed = said(landfall, words)?;
+        let names = match voice {
+            "" => listed.lines().map(str::to_owned).collect(),
+            _ => leaves(&listed),
+        };
         ensure!(names.len() > 20, "landfall {} names {} commands", words.join(" "), names.len());
         for name in names {
             let name = format!("{voice}{name}");

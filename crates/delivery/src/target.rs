@@ -111,20 +111,23 @@ impl TargetPlace {
         Err(diagnostic)
     }
 
-    /// The directory whose `.landfall` holds the state: the one with the `landfall.yaml`, else the top of the git
-    /// working tree, else the working directory; none for what is only known by address.
-    pub fn root(&self, working_directory: &Path) -> Option<PathBuf> {
+    /// The directory that it lies in, without links; none for what is only known by address.
+    pub fn directory(&self) -> Option<PathBuf> {
         let directory = match self {
             TargetPlace::Directory(directory) => directory.clone(),
             TargetPlace::Archive(file) | TargetPlace::Manifest(file) => file.parent()?.to_owned(),
             TargetPlace::Remote(_) => return None,
         };
-        let directory = directory.canonicalize().unwrap_or(directory);
+        Some(directory.canonicalize().unwrap_or(directory))
+    }
+
+    /// The root of its system: the directory with the `landfall.yaml`, else the top of the git working tree.
+    pub fn root(&self) -> Option<PathBuf> {
+        let directory = self.directory()?;
         if directory.join(landfall_project::FILE_NAME).is_file() {
             return Some(directory);
         }
-        let top = directory.ancestors().find(|dir| dir.join(".git").exists()).map(Path::to_owned);
-        Some(top.unwrap_or_else(|| working_directory.to_owned()))
+        directory.ancestors().find(|dir| dir.join(".git").exists()).map(Path::to_owned)
     }
 }
 

@@ -6,26 +6,16 @@ use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
 
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
+use super::grammar::INNER;
 use super::{ABOUT, Stop, World, group, parse};
 
-const FLAGS: &[Spec] = &[flag("no-descriptions", Kind::Bool, Support::NoEffect, "")];
+pub(super) const FLAGS: &[Spec] = &[flag("no-descriptions", Kind::Bool, Support::NoEffect, "")];
 
 const SHELLS: [(&str, &str); 4] = [
     ("bash", "print a completion script for bash"),
     ("fish", "print a completion script for fish"),
     ("powershell", "print a completion script for PowerShell"),
     ("zsh", "print a completion script for zsh"),
-];
-
-/// Verbs with verbs of their own.
-const INNER: [(&str, &[&str]); 7] = [
-    ("completion", &["bash", "fish", "powershell", "zsh"]),
-    ("dependency", &["build", "list", "update"]),
-    ("get", &["all", "hooks", "manifest", "metadata", "notes", "values"]),
-    ("registry", &["login", "logout"]),
-    ("repo", &["add", "index", "list", "remove", "update"]),
-    ("search", &["repo"]),
-    ("show", &["all", "chart", "crds", "readme", "values"]),
 ];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {

@@ -10,7 +10,7 @@ use landfall_diag::{Diagnostic, code};
 use super::flags::{GLOBAL, Kind, Spec, Support, short};
 use super::{Stop, World, environment, parse, place, scaffold};
 
-const FLAGS: &[Spec] =
+pub(super) const FLAGS: &[Spec] =
     &[short("starter", 'p', Kind::Text, Support::Works, "the name or absolute path to Helm starter scaffold")];
 
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {

@@ -14,7 +14,7 @@ use landfall_diag::code;
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
 use super::{Stop, World, at_most_one, group, log, parse, place};
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     flag("max-col-width", Kind::Text, Support::Works, "maximum column width for output table"),
     flag("skip-refresh", Kind::Bool, Support::Works, "do not refresh the local repository cache"),
     flag("verify", Kind::Bool, Support::Works, "verify the packages against signatures"),

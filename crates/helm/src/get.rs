@@ -63,6 +63,11 @@ const PARTS: [Part; 6] = [
     },
 ];
 
+/// The flags of a part.
+pub(super) fn flags_of(part: &str) -> Option<&'static [&'static [Spec]]> {
+    PARTS.iter().find(|known| known.name == part).map(|known| known.flags)
+}
+
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let at = words.iter().position(|word| PARTS.iter().any(|part| part.name == word));
     let Some(at) = at else {

@@ -14,7 +14,7 @@ use super::session::{on_cluster, told};
 use super::table::Table;
 use super::{Stop, World, exactly, moment, parse};
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     flag("max", Kind::Int, Support::Works, "maximum number of revision to include in history (default 256)"),
     short("output", 'o', Kind::Format, Support::Works, "prints the output in the specified format: table, json, yaml"),
 ];

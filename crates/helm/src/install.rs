@@ -17,7 +17,7 @@ use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
 use super::{Stop, World, four, namespace, parse, template};
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     short("generate-name", 'g', Kind::Bool, Support::Works, "generate the name (and omit the NAME parameter)"),
     flag("name-template", Kind::Text, Support::Works, "specify template used to name the release"),
     flag("replace", Kind::Bool, Support::Works, "re-use the given name, only if that name is a deleted release"),

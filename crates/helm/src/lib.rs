@@ -24,6 +24,7 @@ mod four;
 mod get;
 mod gojson;
 mod gotemplate;
+mod grammar;
 mod history;
 mod install;
 mod journal;
@@ -71,6 +72,7 @@ use landfall_terminal::Printer;
 use tokio::runtime::Runtime;
 
 use flags::Flags;
+pub use grammar::{Names, Offered, check, offered, verbs};
 
 /// Helm's verbs and what they do.
 const ABOUT: [(&str, &str); 25] = [

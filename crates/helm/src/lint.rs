@@ -14,7 +14,7 @@ use landfall_source::{MAX_PACKED, read_bounded};
 use super::flags::{GLOBAL, Kind, Spec, Support, VALUES, flag};
 use super::{Stop, World, log, namespace, parse, place, values};
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     flag("strict", Kind::Bool, Support::Works, "fail on lint warnings"),
     flag("with-subcharts", Kind::Bool, Support::Works, "lint dependent charts"),
     flag("quiet", Kind::Bool, Support::Works, "print only warnings and errors"),

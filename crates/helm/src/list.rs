@@ -18,7 +18,7 @@ use super::{Stop, World, moment, parse};
 use Kind::{Bool, Int, Text};
 use Support::Works;
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     short("all", 'a', Bool, Works, "show all releases without any filter applied"),
     short("all-namespaces", 'A', Bool, Works, "list releases across all namespaces"),
     short("date", 'd', Bool, Works, "sort by release date"),

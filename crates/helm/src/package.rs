@@ -11,7 +11,7 @@ use super::dependency::Filling;
 use super::flags::{CHART, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
 use super::{Stop, World, log, parse, place, provenance};
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     flag("version", Kind::Text, Support::Works, "set the version on the chart to this semver version"),
     flag("app-version", Kind::Text, Support::Works, "set the appVersion on the chart to this version"),
     short("destination", 'd', Kind::Text, Support::Works, "location to write the chart"),

@@ -13,7 +13,7 @@ use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
 use super::repositories::{wrapped, write_whole};
 use super::{Stop, World, exactly, parse, place};
 
-const FLAGS: &[Spec] = &[flag("keyring", Kind::Text, Support::Works, "keyring containing public keys")];
+pub(super) const FLAGS: &[Spec] = &[flag("keyring", Kind::Text, Support::Works, "keyring containing public keys")];
 
 /// `helm verify`.
 pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {

@@ -14,7 +14,7 @@ use super::{Stop, World, parse, place, provenance};
 use Kind::{Bool, Text};
 use Support::Works;
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     flag("untar", Bool, Works, "if set to true, will untar the chart after downloading it"),
     flag("untardir", Text, Works, "the name of the directory into which the chart is expanded"),
     flag("prov", Bool, Works, "fetch the provenance file, but don't perform verification"),

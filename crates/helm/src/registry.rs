@@ -12,7 +12,7 @@ use super::{Stop, World, four, group, parse};
 use Kind::{Bool, Text};
 use Support::Works;
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     short("username", 'u', Text, Works, "registry username"),
     short("password", 'p', Text, Works, "registry password or identity token"),
     flag("password-stdin", Bool, Works, "read password or identity token from stdin"),

@@ -24,7 +24,7 @@ use super::{Stop, Voice, World, exactly, group, moment, parse, place, typed};
 use Kind::{Bool, Duration as Time, Format, Text};
 use Support::{NoEffect, Works};
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     flag("username", Text, Works, "chart repository username"),
     flag("password", Text, Works, "chart repository password"),
     flag("password-stdin", Bool, Works, "read chart repository password from stdin"),

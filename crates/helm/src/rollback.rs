@@ -14,7 +14,7 @@ use super::{Stop, World, four, parse};
 use Kind::{Bool, Int, Optional, Text};
 use Support::Works;
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     flag("cleanup-on-fail", Bool, Works, "delete resources created in this rollback when it fails"),
     flag("description", Text, Works, "add a custom description"),
     flag("dry-run", Optional("true"), Works, "simulate a rollback"),

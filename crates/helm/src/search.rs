@@ -18,7 +18,7 @@ use super::{Stop, World, group, parse};
 use Kind::{Bool, Format, Int, Text};
 use Support::Works;
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     short("regexp", 'r', Bool, Works, "use regular expressions for searching repositories you have added"),
     short("versions", 'l', Bool, Works, "show the long listing, with each version of each chart on its own line"),
     flag("devel", Bool, Works, "use development versions, too. Equivalent to version '>0.0.0-0'"),

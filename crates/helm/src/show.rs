@@ -9,7 +9,7 @@ use super::flags::{CHART, GLOBAL, Kind, Spec, Support, flag};
 use super::jsonpath::JsonPath;
 use super::{Stop, Voice, World, group, log, parse, place};
 
-const FLAGS: &[Spec] =
+pub(super) const FLAGS: &[Spec] =
     &[flag("jsonpath", Kind::Text, Support::Works, "supply a JSONPath expression to filter the output")];
 
 const PARTS: [(&str, &str); 5] = [

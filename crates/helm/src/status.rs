@@ -14,7 +14,7 @@ use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
 use super::{Stop, World, exactly, parse};
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     short("output", 'o', Kind::Format, Support::Works, "prints the output in the specified format: table, json, yaml"),
     flag("revision", Kind::Int, Support::Works, "if set, display the status of the named release with revision"),
     flag("show-desc", Kind::Bool, Support::Works, "display the description message of the named release"),

@@ -26,7 +26,7 @@ use super::{Stop, World, dialect, four, log, namespace, parse, place, values};
 use Kind::{Bool, List, Optional, Repeat, Text};
 use Support::{NoEffect, Works};
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     short("show-only", 's', Repeat, Works, "only show manifests rendered from the given templates"),
     flag("output-dir", Text, Works, "writes the executed templates to files in output-dir instead of stdout"),
     flag("include-crds", Bool, Works, "include CRDs in the templated output"),

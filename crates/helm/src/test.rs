@@ -14,7 +14,7 @@ use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
 use super::{Stop, World, exactly, parse};
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     flag("filter", Kind::List, Support::Works, "run tests by attribute: name=test1,name=test2 or '!name=test3'"),
     flag("hide-notes", Kind::Bool, Support::Works, "do not show notes in the output"),
     flag("logs", Kind::Bool, Support::Works, "dump the logs from test pods"),

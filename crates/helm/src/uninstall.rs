@@ -14,7 +14,7 @@ use super::{Stop, World, parse};
 use Kind::{Bool, Optional, Text};
 use Support::Works;
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     flag("cascade", Text, Works, "what becomes of dependents: background, orphan or foreground"),
     flag("description", Text, Works, "add a custom description"),
     flag("dry-run", Bool, Works, "simulate a uninstall"),

@@ -20,7 +20,7 @@ use super::{Refusal, Stop, World, exactly, four, log, parse, template};
 use Kind::{Bool, Int};
 use Support::Works;
 
-const FLAGS: &[Spec] = &[
+pub(super) const FLAGS: &[Spec] = &[
     flag("cleanup-on-fail", Bool, Works, "delete resources created in this upgrade when it fails"),
     flag(
         "history-max",

@@ -26,6 +26,7 @@ mod play;
 mod probe;
 mod state;
 mod waiting;
+mod whereabouts;
 mod work;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! A place: what is delivered, to which environment and cluster, and where state lives.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
 
 use landfall_delivery::{Target, TargetKind, TargetPlace, TargetQuery, slug};
 use landfall_diag::{Code, Diagnostic, code};
@@ -10,6 +12,7 @@ use crate::cluster_choice::{ClusterChoice, Protection, RemoteContext};
 use crate::failure::Failure;
 use crate::notice::Notice;
 use crate::state::{Chosen, Lock, StateDir};
+use crate::whereabouts::STATE;
 use crate::{Host, charts, kubeconfig};
 
 /// A target, its environment and where it is delivered to.
@@ -42,8 +45,11 @@ pub struct PlaceQuery {
 const NO_REVISION: &[Code] = &[code::BAD_REPOSITORY, code::NO_COMMIT];
 
 fn chart_name(target: &Target) -> Option<String> {
-    let text = target.source.read(&target.path("Chart.yaml")).ok()??;
-    let chart = landfall_yaml::to_json(&String::from_utf8_lossy(&text)).ok()?;
+    chart_named_in(&target.source.read(&target.path("Chart.yaml")).ok()??)
+}
+
+fn chart_named_in(text: &[u8]) -> Option<String> {
+    let chart = landfall_yaml::to_json(&String::from_utf8_lossy(text)).ok()?;
     chart["name"].as_str().map(str::to_owned)
 }
 
@@ -58,7 +64,8 @@ impl Place {
 }
 
 impl Host {
-    /// Where the state of a place lives: `--state`, else `.landfall` at its root, else the personal state directory.
+    /// Where the state of a place lives: `--state`, else `.landfall` at its root, else the personal state directory
+    /// (see `whereabouts`).
     ///
     /// # Errors
     /// What stands there can be neither used nor moved aside.
@@ -66,26 +73,13 @@ impl Host {
         if let Some(directory) = &self.state {
             return self.take(self.directory.join(directory), Chosen::ByUser);
         }
-        if let Some(root) = place.root(&self.directory) {
-            return self.take(root.join(".landfall"), Chosen::ByTree);
-        }
-        let TargetPlace::Remote(remote) = place else {
-            return self.take(self.directory.join(".landfall"), Chosen::ByTree);
-        };
-        let base = match (self.env.get("XDG_STATE_HOME"), self.env.get("HOME")) {
-            (Some(state), _) if !state.is_empty() => PathBuf::from(state),
-            (_, Some(home)) if !home.is_empty() => Path::new(home).join(".local/state"),
-            _ => {
-                return Err(Failure::usage(
-                    Diagnostic::error(
-                        code::NO_PLACE_FOR_STATE,
-                        "there is no place for the state of a system given by address",
-                    )
-                    .help("set HOME, XDG_STATE_HOME or LANDFALL_STATE"),
-                ));
+        match (self.root(place), place) {
+            (Some(root), _) => self.take(root.join(STATE), Chosen::ByTree),
+            (None, TargetPlace::Remote(remote)) => {
+                self.take(self.personal()?.join(slug(&remote.shown())), Chosen::ByUser)
             }
-        };
-        self.take(base.join("landfall").join(slug(&remote.shown())), Chosen::ByUser)
+            (None, _) => self.take(self.directory.join(STATE), Chosen::ByTree),
+        }
     }
 
     /// Comes to a state directory, and says what was found there that is not ours.
@@ -105,6 +99,7 @@ impl Host {
     /// # Errors
     /// Something cannot be removed.
     pub fn forget(&self, state: &StateDir, held: Lock) -> Result<(), Failure> {
+        self.forget_notes(state);
         let left = state.remove(held).map_err(Failure::from)?;
         if !left.is_empty() {
             self.tell(&Notice::Keeps { directory: state.path().to_owned(), names: left });
@@ -195,12 +190,13 @@ impl Host {
 
     /// The cluster of a command that is about a cluster rather than about a system: the context that `--context` or
     /// `--kubeconfig` name; else the environment's, where there is a landfall.yaml; else the embedded cluster that was
-    /// started here; else the kubeconfig's current context, as Helm's verbs have it.
-    pub fn cluster_place(&self, query: &PlaceQuery) -> Result<Place, Failure> {
+    /// started here; else the kubeconfig's current context, as Helm's verbs have it. Here is the target, where there is
+    /// one.
+    pub fn cluster_place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
         let explicit = query.environment.is_none() && (query.context.is_some() || query.kubeconfig.is_some());
         let declared =
             PlaceQuery { context: query.context.clone().filter(|_| !explicit), revision: None, ..query.clone() };
-        let mut place = match self.declared_place(None, &declared) {
+        let mut place = match self.declared_place(target, &declared) {
             // Which of several environments is meant matters only where none of the flags has said it.
             Err(_) if explicit => self.nowhere()?,
             place => place?,
@@ -237,7 +233,7 @@ impl Host {
             Some(directory) => self.take(self.directory.join(directory), Chosen::ByUser)?,
             None => {
                 let root = self.project_root().unwrap_or_else(|| self.directory.clone());
-                self.take(root.join(".landfall"), Chosen::ByTree)?
+                self.take(root.join(STATE), Chosen::ByTree)?
             }
         };
         Ok(Place {
@@ -253,9 +249,17 @@ impl Host {
         })
     }
 
+    /// The name of the chart in a directory; none where none lies there, or it cannot be read.
+    pub fn chart_name(&self, directory: &str) -> Option<String> {
+        let file = File::open(self.directory.join(directory).join("Chart.yaml")).ok()?;
+        let mut text = Vec::new();
+        file.take(landfall_project::MOST_BYTES as u64).read_to_end(&mut text).ok()?;
+        chart_named_in(&text)
+    }
+
     /// The directory of the landfall.yaml, or what stands in for it.
     pub fn project_root(&self) -> Option<PathBuf> {
-        TargetPlace::of(&self.query(None, None)).ok()?.root(&self.directory)
+        self.root(&TargetPlace::of(&self.query(None, None)).ok()?)
     }
 
     /// Where a unit goes that names no namespace: the context's own, else `default`.

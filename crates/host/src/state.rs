@@ -32,7 +32,7 @@ pub use self::contents::make_private_directory;
 pub(crate) use self::contents::private_file;
 use self::contents::remove_entry;
 pub use self::origin::Chosen;
-use self::origin::{Maker, Marker};
+use self::origin::{Maker, Marker, Origin};
 use crate::lock_file;
 
 /// The state directory of one system.
@@ -173,6 +173,11 @@ impl StateDir {
     /// Whether there is a cluster: one lies here, or is served.
     pub fn has_cluster(&self) -> bool {
         self.endpoint().is_some() || self.file("cluster.db").exists()
+    }
+
+    /// Whether this user's Landfall keeps a cluster here.
+    pub(crate) fn is_used(&self) -> bool {
+        self.has_cluster() && Origin::of(&self.path, Chosen::ByTree) == Origin::Ours
     }
 
     /// Whether some process has the cluster open.

@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 
 use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
-use crate::ui::ColorChoice;
+use crate::ui::{ColorChoice, Verbosity};
 
 /// GitOps delivery as one binary: from a commit to a running, checked system.
 #[derive(Debug, Parser)]
@@ -14,7 +15,7 @@ use crate::ui::ColorChoice;
     name = "landfall",
     version,
     disable_help_subcommand = true,
-    help_template = "{about}\n\nExamples:\n  landfall up                      deliver the system of this directory\n  landfall up ./chart -n web       deliver a bare chart to the embedded cluster\n  landfall plan --env prod         what would change, and in which order\n  landfall rehearse main..HEAD     what a branch would break, tried before it is merged\n  landfall down                    take it all down again\n\n{usage-heading} {usage}\n\nCommands:\n{subcommands}\n\nHelm's own, with Helm's flags (`landfall helm --help`):\n  template lint show create package dependency\n  repo search pull push registry install upgrade uninstall list get test\n\nOptions:\n{options}\n"
+    help_template = "{about}\n\nExamples:\n  landfall up                      deliver the system of this directory\n  landfall up ./chart -n web       deliver a bare chart to the embedded cluster\n  landfall plan --env prod         what would change, and in which order\n  landfall rehearse main..HEAD     what a branch would break, tried before it is merged\n  landfall down                    take it all down again\n  landfall -C shop status          the same in another directory, as `landfall status shop`\n\n{usage-heading} {usage}\n\n  Behind most verbs stand a target (a directory, chart, archive, Application file or git address;\n  default: here) and then names: releases, workloads, services, checks.\n\nCommands:\n{subcommands}\n\nHelm's own, with Helm's flags (`landfall helm --help`):\n  template lint show create package verify dependency\n  repo search pull push registry install upgrade uninstall list get test\n\nOptions:\n{options}\n"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -31,7 +32,10 @@ impl Cli {
     /// # Errors
     /// Clap's, as it would be with the whole tree: help that was asked for, or what is wrong.
     pub(crate) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        let whole = || Self::from_arg_matches(&Self::whole().try_get_matches_from(arguments)?);
+        let whole = || {
+            let read = Self::whole().try_get_matches_from(arguments).and_then(|found| Self::from_arg_matches(&found));
+            read.map_err(|error| compared(error, arguments))
+        };
         let is_help = |argument: &OsString| argument == "-h" || argument == "--help";
         // What lists the verbs needs no more of them than their names and what they are for.
         if arguments.get(1).is_some_and(is_help) {
@@ -53,6 +57,65 @@ impl Cli {
     }
 }
 
+/// An error about a verb that is none, with the nearest of all that could stand there, Helm's among them; any other as it
+/// is.
+fn compared(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return error };
+    let typed = typed.clone();
+    let tree = Cli::whole();
+    let (mut above, mut words) = (&tree, arguments.iter().skip(past_front(arguments)).filter_map(|it| it.to_str()));
+    // Verbs of verbs are compared with those beside them.
+    while let Some(inner) = words.next().filter(|word| *word != typed).and_then(|word| above.find_subcommand(word)) {
+        above = inner;
+    }
+    let mut known: Vec<&str> =
+        above.get_subcommands().filter(|verb| !verb.is_hide_set()).map(clap::Command::get_name).collect();
+    if above.get_name() == tree.get_name() {
+        known.push("helm");
+        known.extend(landfall_helm::verbs().map(|(name, _)| name));
+    }
+    let near = landfall_diag::nearest(&typed, known).map(str::to_owned);
+    error.remove(ContextKind::SuggestedSubcommand);
+    error.remove(ContextKind::Suggested);
+    if let Some(near) = near {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![near]));
+    }
+    error
+}
+
+/// A command line of Helm's.
+pub(crate) struct OfHelm<'a> {
+    /// Whose words are spoken.
+    pub(crate) voice: landfall_helm::Voice,
+    /// Our flags in front of the verb, where there are some.
+    pub(crate) front: Option<GlobalArgs>,
+    /// The verb, and what stands behind it.
+    pub(crate) arguments: &'a [OsString],
+}
+
+/// What of a command line is for Helm's verbs; nothing where the verb is one of ours, or none.
+pub(crate) fn of_helm(arguments: &[OsString]) -> Option<OfHelm<'_>> {
+    if let Some((voice, verb)) = landfall_helm::asked(arguments) {
+        return Some(OfHelm { voice, front: None, arguments: &arguments[verb..] });
+    }
+    let at = past_front(arguments);
+    let (program, rest) = (arguments.first()?, arguments.get(at..)?);
+    let verb: Vec<OsString> = std::iter::once(program).chain(rest.iter().take(1)).cloned().collect();
+    let (voice, skipped) = landfall_helm::asked(&verb)?;
+    let flags = GlobalArgs::augment_args(clap::Command::new("landfall")).try_get_matches_from(&arguments[..at]).ok()?;
+    Some(OfHelm { voice, front: GlobalArgs::from_arg_matches(&flags).ok(), arguments: &rest[skipped - 1..] })
+}
+
+/// Where the verb stands: behind the flags that every command takes.
+fn past_front(arguments: &[OsString]) -> usize {
+    let mut at = 1;
+    while let Some(flag) = arguments.get(at).and_then(|it| it.to_str()).filter(|it| it.len() > 1 && it.starts_with('-'))
+    {
+        at += if matches!(flag, "-C" | "--directory" | "--state" | "--color") { 2 } else { 1 };
+    }
+    at
+}
+
 /// Verbs introduced as they are declared: what builds their arguments, later, brings words of its own.
 fn introduced(declared: &clap::Command, tree: clap::Command) -> clap::Command {
     tree.mut_subcommands(|verb| match declared.find_subcommand(verb.get_name()) {
@@ -68,6 +131,9 @@ fn introduced(declared: &clap::Command, tree: clap::Command) -> clap::Command {
 /// Flags that every command of ours takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct GlobalArgs {
+    /// Work in this directory, as if started there
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    pub(crate) directory: Option<String>,
     /// Where state lives (default: `.landfall` at the system's root)
     #[arg(long, global = true, value_name = "DIR", env = "LANDFALL_STATE")]
     pub(crate) state: Option<String>,
@@ -82,88 +148,72 @@ pub(crate) struct GlobalArgs {
     pub(crate) verbose: u8,
 }
 
+impl GlobalArgs {
+    /// How much is said.
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (2.., _) => Verbosity::Silent,
+            (1, _) => Verbosity::Quiet,
+            (0, 0) => Verbosity::Normal,
+            (0, _) => Verbosity::Verbose,
+        }
+    }
+}
+
+#[cfg(test)]
+mod advice;
+
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::ffi::OsString;
 
-    use regex::Regex;
+    use super::{Cli, GlobalArgs, of_helm};
 
-    use super::Cli;
+    fn typed(text: &str) -> Vec<OsString> {
+        text.split(' ').map(OsString::from).collect()
+    }
+
+    fn refused(text: &str) -> String {
+        Cli::read(&typed(text)).map(drop).expect_err("it is none").render().to_string()
+    }
 
     #[test]
     fn no_two_arguments_of_a_command_have_one_name() {
         Cli::whole().debug_assert();
     }
 
-    /// Whether the words behind `landfall` begin a command: one of ours, with its own where it has some, or Helm's.
-    fn is_command(words: &[&str]) -> bool {
-        let Some((first, rest)) = words.split_first() else { return true };
-        let tree = Cli::whole();
-        let helm = landfall_helm::is_verb;
-        match tree.find_subcommand(first) {
-            Some(command) if command.has_subcommands() => {
-                rest.first().is_none_or(|second| command.find_subcommand(second).is_some())
-            }
-            Some(_) => true,
-            None if *first == "helm" => rest.first().is_none_or(|verb| helm(verb)),
-            None => helm(first),
+    #[test]
+    fn a_misspelt_verb_is_compared_with_all_verbs() {
+        for (text, near) in [
+            ("landfall lsit", "'list'"),
+            ("landfall -q instal web", "'install'"),
+            ("landfall -C x stauts", "'status'"),
+            ("landfall hlem", "'helm'"),
+            ("landfall lsit --help", "'list'"),
+            ("landfall cluster strat", "'start'"),
+        ] {
+            assert!(
+                refused(text).contains(&format!("a similar subcommand exists: {near}")),
+                "{text}: {}",
+                refused(text)
+            );
         }
-    }
-
-    /// The commands that a text tells to type: `landfall` at the beginning of what stands in quotes or on a line of its
-    /// own, and the plain words behind it.
-    fn commands(text: &str) -> Vec<(usize, Vec<&str>)> {
-        let told = Regex::new(r#"(?m)(?:[`"]|\\n|^(?:    |\$ )?)\s*landfall((?: [a-z][a-z-]*)+)(?P<end>.?)"#)
-            .expect("a pattern");
-        let found = told.captures_iter(text).filter(|it| !matches!(&it["end"], "." | "/" | "=" | ":"));
-        found
-            .map(|it| (it.get(0).map_or(0, |all| all.start()), it[1].len(), it.get(1).map_or(0, |words| words.start())))
-            .map(|(at, length, start)| {
-                (at, text[start..start + length].split(' ').filter(|word| !word.is_empty()).collect())
-            })
-            .collect()
-    }
-
-    fn files(directory: &Path, found: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                files(&path, found);
-            } else if path.extension().is_some_and(|ending| ending == "rs" || ending == "md") {
-                found.push(path);
-            }
-        }
+        assert!(!refused("landfall xyzzy").contains("similar"), "{}", refused("landfall xyzzy"));
     }
 
     #[test]
-    fn every_command_that_is_advised_exists() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let mut paths = vec![root.join("README.md")];
-        files(&root.join("docs"), &mut paths);
-        for room in std::fs::read_dir(root.join("crates")).expect("the rooms").flatten() {
-            files(&room.path().join("src"), &mut paths);
+    fn flags_of_ours_may_stand_in_front_of_helms_verbs() {
+        let arguments = typed("landfall -C there --state=s -q list -A");
+        let helm = of_helm(&arguments).expect("Helm's");
+        assert_eq!(helm.arguments, typed("list -A"));
+        let GlobalArgs { directory, state, quiet, .. } = helm.front.expect("flags");
+        assert_eq!((directory.as_deref(), state.as_deref(), quiet), (Some("there"), Some("s"), 1));
+        let arguments = typed("landfall -C there helm get values web");
+        assert_eq!(of_helm(&arguments).map(|helm| helm.arguments.to_vec()), Some(typed("get values web")));
+        let arguments = typed("landfall list -A");
+        assert!(of_helm(&arguments).is_some_and(|helm| helm.front.is_none()));
+        for text in ["landfall -C there status", "landfall -C", "landfall --nonsense list", "landfall"] {
+            assert!(of_helm(&typed(text)).is_none(), "{text}");
         }
-        let (mut seen, mut wrong) = (0, Vec::new());
-        for path in paths {
-            let text = std::fs::read_to_string(&path).expect("a file of ours");
-            for (at, words) in commands(&text) {
-                seen += 1;
-                if !is_command(&words) {
-                    let line = text[..at].lines().count() + 1;
-                    wrong.push(format!("{}:{line}: landfall {}", path.display(), words.join(" ")));
-                }
-            }
-        }
-        assert!(seen > 100, "only {seen} commands were found: the search is broken");
-        assert!(wrong.is_empty(), "commands that do not exist:\n{}", wrong.join("\n"));
-    }
-
-    #[test]
-    fn a_command_that_does_not_exist_is_found() {
-        // Not written out, because this file is searched, too.
-        let text = "`L init` writes one\n    L cluster strat\n\"L up x\" `L helm lint` L is".replace('L', "landfall");
-        let wrong: Vec<_> =
-            commands(&text).into_iter().map(|(_, words)| words).filter(|words| !is_command(words)).collect();
-        assert_eq!(wrong, [vec!["init"], vec!["cluster", "strat"]]);
     }
 }

@@ -11,9 +11,11 @@ mod env;
 mod explain;
 mod forward;
 mod graph;
+mod help;
 mod history;
 mod images;
 mod logs;
+mod offer;
 mod own_cluster;
 mod plan;
 mod preview;
@@ -57,8 +59,7 @@ verbs! {
         /// Show what holds data, what keeps it and what would lose it
         State(state::StateArgs),
         /// List environments, or show how two of them differ
-        #[command(subcommand)]
-        Env(env::EnvCommand),
+        Env(env::EnvArgs),
         /// List what `rehearse` and `doctor` check
         Rules(rules::RulesArgs),
         /// Explain a field: template line, values, what they override, which commit; or a value, or a rule
@@ -70,8 +71,7 @@ verbs! {
         /// Build the images that the environment declares
         Build(Box<build::BuildArgs>),
         /// List the images that are run
-        #[command(subcommand)]
-        Images(images::ImagesCommand),
+        Images(images::ImagesArgs),
         /// Lead local ports to services, also after their pods were replaced
         Forward(forward::ForwardArgs),
         /// Install the operators that systems lean on: cert-manager, sealed-secrets, mariadb-operator
@@ -82,8 +82,13 @@ verbs! {
         Cluster(cluster::ClusterCommand),
         /// Print the JSON Schema of landfall.yaml
         Schema(schema::SchemaArgs),
-        /// Print completions for a shell
+        /// Print what makes a shell complete commands, flags and live names
         Completion(completion::CompletionArgs),
+        /// Print what a shell offers for a word
+        #[command(name = "__complete", hide = true)]
+        Offer(offer::OfferArgs),
+        /// Print the help of a command, Helm's too
+        Help(help::HelpArgs),
         /// Print the version
         Version(version::VersionArgs),
     }

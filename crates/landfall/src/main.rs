@@ -32,7 +32,7 @@ use landfall_host::{Env, Failure, Host, Waiting, Work};
 use landfall_source::Network;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, GlobalArgs, OfHelm};
 use crate::commands::Command;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -53,26 +53,17 @@ fn main() -> ExitCode {
     }));
     let env = Env::of(std::env::vars_os());
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    if let Some((voice, verb)) = landfall_helm::asked(&arguments) {
-        return run_helm(&env, voice, &arguments[verb..]);
+    if let Some(helm) = cli::of_helm(&arguments) {
+        return run_helm(&env, &helm);
     }
     let cli = match Cli::read(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return said_by_arguments(&env, &error),
+        Err(error) => return said_by_arguments(&env, &error).into(),
     };
-    let verbosity = match (cli.global.quiet, cli.global.verbose) {
-        (2.., _) => Verbosity::Silent,
-        (1, _) => Verbosity::Quiet,
-        (0, 0) => Verbosity::Normal,
-        (0, _) => Verbosity::Verbose,
-    };
-    let ui = Ui::new(ui::printer(&env, verbosity, cli.global.color), cli.command.output());
-    let cwd = match std::env::current_dir() {
+    let ui = Ui::new(ui::printer(&env, cli.global.verbosity(), cli.global.color), cli.command.output());
+    let cwd = match working_directory(&cli.global) {
         Ok(cwd) => cwd,
-        Err(error) => {
-            ui.diagnostic(&Diagnostic::error(code::FILES, "the working directory is gone").note(error.to_string()));
-            return Exit::Failed.into();
-        }
+        Err(failure) => return refused(&ui, &failure),
     };
     log_to_stderr(&env);
     let host = match host(&env, cwd, cli.global.state.clone(), &ui) {
@@ -108,7 +99,7 @@ fn written(ui: &Ui, exit: Exit) -> Exit {
 }
 
 /// Prints what the arguments ask for or lack: help, the version, a word that is not known.
-fn said_by_arguments(env: &Env, error: &clap::Error) -> ExitCode {
+pub(crate) fn said_by_arguments(env: &Env, error: &clap::Error) -> Exit {
     let text = error.render();
     let plain = text.to_string();
     let seen = landfall_terminal::shown(&plain);
@@ -126,10 +117,25 @@ fn said_by_arguments(env: &Env, error: &clap::Error) -> ExitCode {
     };
     if let Some(diagnostic) = printed.err().as_ref().and_then(ui::output_failure) {
         ui::printer(env, Verbosity::Normal, ui::ColorChoice::Auto).diagnostic(&diagnostic);
-        return Exit::Failed.into();
+        return Exit::Failed;
     }
     // Clap knows two: what was asked for, and usage.
-    if error.exit_code() == 0 { Exit::Done.into() } else { Exit::Usage.into() }
+    if error.exit_code() == 0 { Exit::Done } else { Exit::Usage }
+}
+
+/// The directory in which the process works from now on: the one that `-C` names.
+///
+/// It is gone to, so that all that is read, written and started is as if it had been started there.
+fn working_directory(global: &GlobalArgs) -> Result<PathBuf, Failure> {
+    if let Some(directory) = &global.directory
+        && let Err(error) = std::env::set_current_dir(directory)
+    {
+        let missing = Diagnostic::error(code::NO_TARGET, format!("-C {directory}: there is no such directory"));
+        return Err(Failure::usage(missing.note(error.to_string())));
+    }
+    std::env::current_dir().map_err(|error| {
+        Failure::from(Diagnostic::error(code::FILES, "the working directory is gone").note(error.to_string()))
+    })
 }
 
 /// Where the process works.
@@ -154,22 +160,32 @@ fn refused(ui: &Ui, failure: &Failure) -> ExitCode {
 }
 
 /// Helm's verbs, in its voice or ours.
-fn run_helm(env: &Env, voice: landfall_helm::Voice, arguments: &[std::ffi::OsString]) -> ExitCode {
-    let printer = ui::printer(env, Verbosity::Normal, ui::ColorChoice::Auto);
-    let cwd = std::env::current_dir().unwrap_or_default();
-    let ui = Ui::new(printer.clone(), Output::Table);
-    let host = match host(env, cwd, landfall_helm::state(env, arguments), &ui) {
-        Ok(host) => host,
-        Err(failure) => return refused(&ui, &failure),
+fn run_helm(env: &Env, helm: &OfHelm<'_>) -> ExitCode {
+    let front = helm.front.as_ref();
+    let verbosity = front.map_or(Verbosity::Normal, GlobalArgs::verbosity);
+    let ui = Ui::new(ui::printer(env, verbosity, front.map_or_else(Default::default, |it| it.color)), Output::Table);
+    let cwd = match front {
+        // Helm's verbs that need no directory work without one.
+        None => Ok(std::env::current_dir().unwrap_or_default()),
+        Some(global) => working_directory(global),
     };
+    let state = front.and_then(|it| it.state.clone()).or_else(|| landfall_helm::state(env, helm.arguments));
+    match cwd.and_then(|cwd| host(env, cwd, state, &ui)) {
+        Ok(host) => ExitCode::from(speak_helm(&host, &ui, helm.voice, helm.arguments)),
+        Err(failure) => refused(&ui, &failure),
+    }
+}
+
+/// Runs one of Helm's verbs; gives its exit code.
+pub(crate) fn speak_helm(host: &Host, ui: &Ui, voice: landfall_helm::Voice, arguments: &[std::ffi::OsString]) -> u8 {
     let world = landfall_helm::World {
         voice,
-        host: &host,
-        printer: &printer,
+        host,
+        printer: ui,
         program: std::env::args().next().unwrap_or_default(),
         runtime: &|| runtime(Some(2)),
     };
-    ExitCode::from(landfall_helm::run(&world, arguments))
+    landfall_helm::run(&world, arguments)
 }
 
 /// Starts the process's one runtime, with a thread for each processor where no number is given.

@@ -22,6 +22,7 @@ mod it {
     mod faults;
     mod forges;
     mod forwards;
+    mod grammar;
     mod history;
     mod kills;
     mod links;

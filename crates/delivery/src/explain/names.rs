@@ -41,6 +41,22 @@ const SHORT: [(&str, &str); 22] = [
     ("svc", "service"),
 ];
 
+/// Kinds that people name without a short name.
+const LONG: [&str; 12] = [
+    "clusterrole",
+    "clusterrolebinding",
+    "deployment",
+    "endpointslice",
+    "ingressclass",
+    "job",
+    "lease",
+    "node",
+    "role",
+    "rolebinding",
+    "secret",
+    "statefulset",
+];
+
 impl ObjectName {
     /// Reads `kind/name`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
@@ -50,6 +66,11 @@ impl ObjectName {
         };
         let is_name = word(kind) && word(name);
         is_name.then(|| ObjectName { kind: kind.to_owned(), name: name.to_owned(), namespace: None })
+    }
+
+    /// Whether its kind is one of Kubernetes' own, so that it can hardly be the name of a directory.
+    pub fn is_common(&self) -> bool {
+        LONG.iter().chain(SHORT.iter().map(|(_, long)| long)).any(|kind| self.is_kind(kind))
     }
 
     /// The name of an object.

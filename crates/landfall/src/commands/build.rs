@@ -9,7 +9,7 @@ use landfall_host::{Failure, Place};
 use landfall_machine::{Builder, ImageBuild, Imported, Shipping, image_builds};
 use serde_json::{Value, json};
 
-use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs};
+use crate::arguments::{Behind, Named, OutputArgs, TargetArgs, ValuesArgs};
 use crate::commands::up::builds::{interrupted, say_shipped, way};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -20,11 +20,11 @@ use crate::verb::Verb;
 /// Arguments of `build`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall build                       every image that the environment declares\n  landfall build web --env prod        one, with the arguments of that environment's values\n  landfall build --target app,worker   those of two stages\n  landfall build --smoke               and run each for a moment"
+    before_help = "Examples:\n  landfall build                       every image that the environment declares\n  landfall build web --env prod        one, with the arguments of that environment's values\n  landfall build examples/luckyplans   those of the system of another directory\n  landfall build --target app,worker   those of two stages\n  landfall build --smoke               and run each for a moment"
 )]
 pub(crate) struct BuildArgs {
-    /// Only these services
-    #[arg(value_name = "SERVICE")]
+    /// A directory; then services (default: all)
+    #[arg(value_name = "TARGET|SERVICE")]
     pub(crate) services: Vec<String>,
     #[command(flatten)]
     pub(crate) place: TargetArgs,
@@ -58,7 +58,9 @@ impl Verb for BuildArgs {
 
 async fn run(context: &Context, args: BuildArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.host.place(None, &args.place.query())?;
+    let named = Named::of(&context.host.directory, &args.services, Behind::Names);
+    let place = context.host.place(named.target.as_deref(), &args.place.query())?;
+    let args = BuildArgs { services: named.names, ..args };
     let images = wanted(context, &place, &args)?;
     if images.is_empty() {
         let environment = place.environment.as_deref().unwrap_or("this place");

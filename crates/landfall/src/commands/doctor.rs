@@ -17,7 +17,7 @@ use landfall_project::Span;
 use landfall_rehearse::{Conditions, Snapshot, TargetBlame, findings_markdown};
 use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Known, Subject, findings_sarif};
 
-use crate::arguments::{ReportFormat, TargetArgs, ValuesArgs};
+use crate::arguments::{Behind, Named, ReportFormat, TargetArgs, ValuesArgs};
 use crate::consent::Question;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -32,8 +32,9 @@ use crate::verb::Verb;
     before_help = "Examples:\n  landfall doctor                              what this machine and this system need\n  landfall doctor --env prod                   the place as well: cluster, names, ports, certificates, images\n  landfall doctor dns --env prod --in-cluster  names, from outside and from a pod\n  landfall doctor reach redis:6379             one address, as a pod sees it\n  landfall doctor repo --write                 whether the forge takes what is written back\n\nAreas: tools cluster security facts dns ports tls registry repo secrets host docs reach"
 )]
 pub(crate) struct DoctorArgs {
-    /// What to look at (default: what the environment needs); `reach` takes HOST:PORT, `ports` may take a host
-    #[arg(value_name = "AREA")]
+    /// A directory; then what to look at (default: what the environment needs); `reach` takes HOST:PORT, `ports` may take
+    /// a host
+    #[arg(value_name = "TARGET|AREA")]
     pub(crate) areas: Vec<String>,
     #[command(flatten)]
     pub(crate) place: TargetArgs,
@@ -109,6 +110,12 @@ struct Sick<'a> {
 
 async fn run(context: &Context, args: DoctorArgs) -> Outcome {
     let started = Instant::now();
+    let named = match args.areas.first() {
+        // An area is one, whatever lies in a directory of its name.
+        Some(first) if Area::parse(first).is_some() => Named { target: None, names: args.areas.clone() },
+        _ => Named::of(&context.host.directory, &args.areas, Behind::Names),
+    };
+    let (target, args) = (named.target, DoctorArgs { areas: named.names, ..args });
     let wanted = asked(&args)?;
     let patience = args.timeout.duration();
     if let Some(what) = args.fix.as_deref().filter(|what| !["coredns", "docs"].contains(what)) {
@@ -117,11 +124,11 @@ async fn run(context: &Context, args: DoctorArgs) -> Outcome {
                 .help("what can be mended safely: coredns, docs"),
         ));
     }
-    let place = context.host.place(None, &args.place.query()).or_else(|failure| {
+    let place = context.host.place(target.as_deref(), &args.place.query()).or_else(|failure| {
         // Without anything to deliver this machine can still be looked at.
         let of_machine =
             wanted.areas.iter().all(|area| matches!(area, Area::Tools | Area::Ports | Area::Host | Area::Secrets));
-        if of_machine { context.host.declared_place(None, &args.place.query()) } else { Err(failure) }
+        if of_machine { context.host.declared_place(target.as_deref(), &args.place.query()) } else { Err(failure) }
     })?;
     let areas = areas(&wanted, &place);
     let needs_cluster = areas.iter().any(|area| {

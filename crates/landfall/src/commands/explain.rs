@@ -15,7 +15,7 @@ use landfall_diag::{Diagnostic, Place as FilePlace, code};
 use landfall_host::Failure;
 use serde_json::{Value, json};
 
-use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs};
+use crate::arguments::{Behind, Named, OutputArgs, TargetArgs, ValuesArgs};
 use crate::commands::rules;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -26,21 +26,25 @@ use crate::verb::Verb;
 /// Arguments of `explain`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall explain deploy/web spec.replicas --env prod    template line, value, what it overrides\n  landfall explain ingress/web --chart ./chart -f x.yaml  the whole object\n  landfall explain web.replicas                           the fields that a value is in or decides about\n  landfall explain --line 120 --chart ./chart             a line of what `landfall template` prints\n  landfall explain out.yaml:120                           a line of a file with rendered objects\n  landfall explain deploy/web spec.replicas --deployed    as the release in the cluster has it\n  landfall explain LF103                                  a rule, or the code of a diagnostic (LF0203)"
+    before_help = "Examples:\n  landfall explain deploy/web spec.replicas --env prod    template line, value, what it overrides\n  landfall explain ./chart ingress/web -f x.yaml          the whole object\n  landfall explain web.replicas                           the fields that a value is in or decides about\n  landfall explain ./chart --line 120                     a line of what `landfall template` prints\n  landfall explain out.yaml:120                           a line of a file with rendered objects\n  landfall explain deploy/web spec.replicas --deployed    as the release in the cluster has it\n  landfall explain LF103                                  a rule, or the code of a diagnostic (LF0203)"
 )]
 pub(crate) struct ExplainArgs {
-    /// An object (`deploy/web`), a values path (`web.replicas`), a line (`FILE:LINE`), a rule's id or a diagnostic's
-    /// code
-    #[arg(value_name = "OBJECT|VALUE|FILE:LINE|RULE", required_unless_present = "line")]
+    /// A directory, chart or Application; then an object (`deploy/web`) and a field of it, as
+    /// `spec.template.spec.containers[0].image`; or a values path (`web.replicas`), a line (`FILE:LINE`), a rule's id, a
+    /// diagnostic's code
+    #[arg(value_name = "TARGET|OBJECT|FIELD|VALUE|FILE:LINE|RULE", num_args = 0..=3, required_unless_present = "line")]
+    pub(crate) words: Vec<String>,
+    /// The first of them that is none of the target.
+    #[arg(skip)]
     pub(crate) what: Option<String>,
-    /// A field of the object, as `spec.template.spec.containers[0].image`
-    #[arg(value_name = "FIELD")]
+    /// The second.
+    #[arg(skip)]
     pub(crate) field: Option<String>,
-    /// The chart, system or Application that it is rendered from (default: that of this directory)
+    /// The chart, system or Application that it is rendered from, as in front of what is explained
     #[arg(long = "chart", value_name = "TARGET")]
     pub(crate) target: Option<String>,
     /// A line of what `landfall template` prints
-    #[arg(long, value_name = "N", conflicts_with = "what")]
+    #[arg(long, value_name = "N")]
     pub(crate) line: Option<usize>,
     /// Say which commit wrote each line
     #[arg(long)]
@@ -65,7 +69,7 @@ impl Verb for ExplainArgs {
     }
 
     async fn run(self, context: &Context) -> Outcome {
-        run(context, &self).await
+        run(context, self).await
     }
 }
 
@@ -79,8 +83,29 @@ enum Question {
     Line(usize),
 }
 
-async fn run(context: &Context, args: &ExplainArgs) -> Outcome {
+/// Takes the words apart: a target, what is explained, and a field of it.
+fn asked(context: &Context, args: ExplainArgs) -> Result<ExplainArgs, Failure> {
+    const USAGE: &str = "as in `landfall explain ./chart deploy/web spec.replicas`";
+    let directory = &context.host.directory;
+    let named = match (args.words.as_slice(), args.line) {
+        (_, Some(_)) => Named::of(directory, &args.words, Behind::Names).at_most(0, USAGE),
+        (words, None) => Named::with_name(directory, words, USAGE).and_then(|named| named.at_most(2, USAGE)),
+    };
+    let Named { target, names } = named.map_err(Failure::usage)?;
+    if let (Some(first), Some(second)) = (&target, &args.target) {
+        return Err(Failure::usage(
+            Diagnostic::error(code::BAD_ARGUMENTS, format!("`{first}` and --chart {second} are two targets"))
+                .help("leave one of the two out"),
+        ));
+    }
+    let mut names = names.into_iter();
+    let (what, field) = (names.next(), names.next());
+    Ok(ExplainArgs { target: target.or(args.target), what, field, ..args })
+}
+
+async fn run(context: &Context, args: ExplainArgs) -> Outcome {
     let started = Instant::now();
+    let args = &asked(context, args)?;
     let what = args.what.as_deref().unwrap_or_default();
     if let Some(code) = landfall_diag::Code::parse(what) {
         return codes::explain(context, code);
@@ -278,7 +303,7 @@ fn question(context: &Context, args: &ExplainArgs, what: &str) -> Result<Questio
     if Path::new(what).exists() || args.field.is_some() {
         return Err(Failure::usage(
             Diagnostic::error(code::NO_OBJECT, format!("`{what}` is no object"))
-                .help("write it as `deploy/web`; the chart stands behind --chart"),
+                .help("write it as `deploy/web`; the chart stands in front"),
         ));
     }
     Ok(Question::Value(what.trim_start_matches(".Values.").trim_start_matches('.').to_owned()))

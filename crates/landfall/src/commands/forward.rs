@@ -13,7 +13,7 @@ use tokio::sync::mpsc::channel;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::arguments::{ClusterArgs, OutputArgs};
+use crate::arguments::{ClusterArgs, Named, OutputArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::report;
@@ -24,11 +24,12 @@ use crate::verb::Verb;
 /// Arguments of `forward`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall forward grafana prometheus\n  landfall forward grafana 3002:3000 prometheus 9090:9090\n  landfall forward deployment/web :8080 -n shop"
+    before_help = "Examples:\n  landfall forward grafana prometheus\n  landfall forward grafana 3002:3000 prometheus 9090:9090\n  landfall forward deployment/web :8080 -n shop\n  landfall forward examples/luckyplans web     of the system of another directory"
 )]
 pub(crate) struct ForwardArgs {
-    /// Services, workloads or pods, each with its ports as LOCAL:REMOTE
-    #[arg(required = true, value_name = "SVC [LOCAL:REMOTE]")]
+    /// Services, workloads or pods, each with its ports as LOCAL:REMOTE; a directory in front where they are of another
+    /// one
+    #[arg(required = true, value_name = "[TARGET] SVC [LOCAL:REMOTE]")]
     pub(crate) what: Vec<String>,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
@@ -51,8 +52,10 @@ impl Verb for ForwardArgs {
 
 async fn run(context: &Context, args: ForwardArgs) -> Outcome {
     let started = Instant::now();
-    let wishes = ForwardWish::parse_all(&args.what).map_err(Failure::usage)?;
-    let place = context.host.cluster_place(&args.cluster.query())?;
+    let named = Named::with_name(&context.host.directory, &args.what, "as in `landfall forward DIR SERVICE`")
+        .map_err(Failure::usage)?;
+    let wishes = ForwardWish::parse_all(&named.names).map_err(Failure::usage)?;
+    let place = context.host.cluster_place(named.target.as_deref(), &args.cluster.query())?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     if connection.is_in_process() {
         connection.close().await;

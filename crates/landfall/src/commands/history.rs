@@ -4,12 +4,10 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_delivery::{HistoryLine, INTERRUPTED};
-use landfall_diag::code;
 use landfall_host::{Failure, Hosting};
-use landfall_project::ReleaseName;
 use serde_json::{Value, json};
 
-use crate::arguments::{OutputArgs, TargetArgs};
+use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
@@ -19,11 +17,13 @@ use crate::verb::Verb;
 
 /// Arguments of `history`.
 #[derive(Debug, Clone, Args)]
-#[command(before_help = "Examples:\n  landfall history\n  landfall history luckyplans -n luckyplans")]
+#[command(
+    before_help = "Examples:\n  landfall history\n  landfall history luckyplans -n luckyplans     one release\n  landfall history examples/luckyplans          the system of another directory"
+)]
 pub(crate) struct HistoryArgs {
-    /// A release's name (default: all of the system)
-    #[arg(id = "release_name", value_name = "RELEASE")]
-    pub(crate) release: Option<ReleaseName>,
+    /// A directory, chart or archive; then releases (default: all of the system)
+    #[arg(value_name = "TARGET|RELEASE")]
+    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) place: TargetArgs,
     #[command(flatten)]
@@ -45,19 +45,15 @@ impl Verb for HistoryArgs {
 
 async fn run(context: &Context, args: HistoryArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.host.declared_place(None, &args.place.query())?;
+    let named = Named::of(&context.host.directory, &args.words, Behind::Names);
+    let place = context.host.declared_place(named.target.as_deref(), &args.place.query())?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
-    let named = args.release.clone();
-    let namespace = args.place.namespace.clone();
-    let lines = live::with_progress(context, &mut connection, started, |session| async move {
-        let wanted = match named {
-            Some(name) => vec![find(&session, &name, namespace.as_deref()).await?],
-            None => {
-                let status = session.status(&[]).await?;
-                status.units.into_iter().map(|unit| (unit.namespace, unit.name)).collect()
-            }
-        };
-        session.history(&wanted, args.max).await
+    let lines = live::with_progress(context, &mut connection, started, |session| {
+        let (named, host, place, namespace) = (&named, &context.host, &place, args.place.namespace.as_deref());
+        async move {
+            let wanted = named.releases(host, &session, place, namespace).await?;
+            session.history(&wanted, args.max).await
+        }
     })
     .await;
     connection.close().await;
@@ -111,43 +107,6 @@ fn described(line: &HistoryLine) -> String {
     };
     let (kind, name) = (&first.object.gvk.kind, &first.object.name);
     format!("{}; {}'s {kind}/{name} {} set back{more}", line.description, first.by.manager, first.field)
-}
-
-/// A release's namespace: the one given, else the only one in which a release of that name lives.
-pub(crate) async fn find(
-    session: &landfall_delivery::Session,
-    name: &str,
-    namespace: Option<&str>,
-) -> Result<(String, String), Vec<landfall_diag::Diagnostic>> {
-    if let Some(namespace) = namespace {
-        return Ok((namespace.to_owned(), name.to_owned()));
-    }
-    let status = session.status(&[]).await?;
-    let found: Vec<_> = status.units.iter().filter(|unit| unit.name == name).collect();
-    match found.as_slice() {
-        [one] => Ok((one.namespace.clone(), name.to_owned())),
-        [] => {
-            let known: Vec<&str> = status.units.iter().map(|unit| unit.name.as_str()).collect();
-            let mut diagnostic =
-                landfall_diag::Diagnostic::error(code::NO_RELEASE, format!("there is no release {name}"))
-                    .note(format!("releases: {}", known.join(", ")));
-            if let Some(near) = landfall_diag::nearest(name, known.iter().copied()) {
-                diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-            }
-            Err(vec![diagnostic])
-        }
-        several => {
-            let namespaces: Vec<&str> = several.iter().map(|unit| unit.namespace.as_str()).collect();
-            Err(vec![
-                landfall_diag::Diagnostic::error(
-                    code::WHICH_NAMESPACE,
-                    format!("release {name} lives in several namespaces"),
-                )
-                .note(namespaces.join(", "))
-                .help("say which: -n NAMESPACE"),
-            ])
-        }
-    }
 }
 
 fn short(source: &str) -> String {

@@ -23,7 +23,39 @@ verbs! {
     }
 }
 
-/// Arguments of `images list`.
+/// Arguments of `images`: alone it lists.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    before_help = "Examples:\n  landfall images\n  landfall images --env prod -o name"
+)]
+pub(crate) struct ImagesArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ImagesCommand>,
+    #[command(flatten)]
+    pub(crate) list: Box<ImagesListArgs>,
+}
+
+impl ImagesArgs {
+    fn meant(mut self, context: &Context) -> ImagesCommand {
+        // Behind a flag of `images` itself `list` is read as a directory.
+        let is_word = |target: &String| target == "list" && !context.host.directory.join(target).exists();
+        self.list.rendered.target = self.list.rendered.target.filter(|target| !is_word(target));
+        self.command.unwrap_or(ImagesCommand::List(self.list))
+    }
+}
+
+impl Verb for ImagesArgs {
+    fn output(&self) -> Output {
+        self.command.as_ref().map_or_else(|| self.list.output(), Verb::output)
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        self.meant(context).run(context).await
+    }
+}
+
+/// List the images that the rendered manifests run, and which of them are built here.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ImagesListArgs {
     #[command(flatten)]

@@ -8,7 +8,7 @@ use landfall_host::{Failure, Hosting, failed};
 use landfall_object::{Gvk, Object};
 use tokio_util::sync::CancellationToken;
 
-use crate::arguments::TargetArgs;
+use crate::arguments::{Named, TargetArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::verb::Verb;
@@ -16,11 +16,13 @@ use crate::verb::Verb;
 /// Arguments of `logs`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall logs api-gateway\n  landfall logs job/prisma-migrate-1 --previous\n  landfall logs web -f --tail 20"
+    before_help = "Examples:\n  landfall logs api-gateway\n  landfall logs examples/luckyplans web api-gateway     of the system of another directory\n  landfall logs job/prisma-migrate-1 --previous\n  landfall logs web -f --tail 20"
 )]
 pub(crate) struct LogsArgs {
-    /// A workload or pod: `web`, `deployment/web`, `pod/web-…`
-    pub(crate) workload: String,
+    /// Workloads or pods: `web`, `deployment/web`, `pod/web-…`; a directory, chart or archive in front where they are of
+    /// another one
+    #[arg(value_name = "TARGET|WORKLOAD", required = true)]
+    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) place: TargetArgs,
     /// Follow
@@ -54,19 +56,30 @@ struct Wanted {
 }
 
 async fn run(context: &Context, args: LogsArgs) -> Outcome {
-    let place = context.host.declared_place(None, &args.place.query())?;
+    let named = Named::with_name(&context.host.directory, &args.words, "as in `landfall logs DIR WORKLOAD`")
+        .map_err(Failure::usage)?;
+    let place = context.host.declared_place(named.target.as_deref(), &args.place.query())?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let stop = context.host.stop.child_token();
     connection.watch(&stop);
-    let result = print(context, &connection.cluster, &stop, &args).await;
+    let result = print(context, &connection.cluster, &stop, &args, &named.names).await;
     let lost = connection.lost().filter(|_| args.follow && !context.host.stop.is_cancelled());
     connection.close().await;
     result?;
     lost.map_or(Ok(Exit::Done), Err)
 }
 
-async fn print(context: &Context, cluster: &Cluster, stop: &CancellationToken, args: &LogsArgs) -> Result<(), Failure> {
-    let wanted = find(cluster, args).await?;
+async fn print(
+    context: &Context,
+    cluster: &Cluster,
+    stop: &CancellationToken,
+    args: &LogsArgs,
+    names: &[String],
+) -> Result<(), Failure> {
+    let mut wanted = Vec::new();
+    for name in names {
+        wanted.extend(find(cluster, args, name).await?);
+    }
     let several = wanted.len() > 1;
     let options = |container: &str| LogOptions {
         container: Some(container.to_owned()),
@@ -116,10 +129,10 @@ fn labelled(several: bool, one: &Wanted, line: &str) -> String {
 }
 
 /// The containers of a workload's pods, or of a pod.
-async fn find(cluster: &Cluster, args: &LogsArgs) -> Result<Vec<Wanted>, Failure> {
-    let (kind, name) = match args.workload.split_once('/') {
+async fn find(cluster: &Cluster, args: &LogsArgs, workload: &str) -> Result<Vec<Wanted>, Failure> {
+    let (kind, name) = match workload.split_once('/') {
         Some((kind, name)) => (Some(kind.to_lowercase()), name),
-        None => (None, args.workload.as_str()),
+        None => (None, workload),
     };
     let list = |gvk: Gvk| {
         let options =
@@ -156,7 +169,7 @@ async fn find(cluster: &Cluster, args: &LogsArgs) -> Result<Vec<Wanted>, Failure
     names.sort();
     names.dedup();
     let mut diagnostic =
-        Diagnostic::error(code::NOTHING_CALLED_SO, format!("nothing called `{}` has pods here", args.workload))
+        Diagnostic::error(code::NOTHING_CALLED_SO, format!("nothing called `{}` has pods here", workload))
             .note(format!("there are: {}", names.join(", ")));
     if let Some(near) = landfall_diag::nearest(name, names.iter().map(String::as_str)) {
         diagnostic = diagnostic.help(format!("did you mean `{near}`?"));

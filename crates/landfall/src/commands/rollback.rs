@@ -6,12 +6,11 @@ use clap::Args;
 use landfall_delivery::UnitSummary;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Hosting, LONGEST};
-use landfall_project::{ReleaseName, Span};
+use landfall_project::Span;
 use landfall_release::{DeployOptions, RollbackOptions, Wait};
 use serde_json::{Value, json};
 
-use crate::arguments::{OutputArgs, TargetArgs};
-use crate::commands::history;
+use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
 use crate::commands::plan::Plans;
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -24,14 +23,13 @@ use crate::verb::Verb;
 /// Arguments of `rollback`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall rollback                 every release of the system, one delivery back\n  landfall rollback luckyplans 3"
+    before_help = "Examples:\n  landfall rollback                 every release of the system, one delivery back\n  landfall rollback luckyplans 3    one release, to its third revision\n  landfall rollback examples/luckyplans luckyplans 3"
 )]
 pub(crate) struct RollbackArgs {
-    /// A release's name (default: all of the system)
-    #[arg(id = "release_name", value_name = "RELEASE")]
-    pub(crate) release: Option<ReleaseName>,
-    /// The revision (default: the one before the last)
-    pub(crate) revision: Option<u32>,
+    /// A directory, chart or archive; then a release (default: all of the system) and its revision (default: the one
+    /// before the last)
+    #[arg(value_name = "TARGET|RELEASE|REVISION", num_args = 0..=3)]
+    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) place: TargetArgs,
     #[command(flatten)]
@@ -62,7 +60,8 @@ impl Verb for RollbackArgs {
 
 async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.host.declared_place(None, &args.place.query())?;
+    let (named, revision) = asked(context, &args.words)?;
+    let place = context.host.declared_place(named.target.as_deref(), &args.place.query())?;
     if !args.yes && !args.dry_run {
         consent::given(context, &place.permit(Act::RollBack), |consent| {
             let name = &consent.cluster;
@@ -78,30 +77,27 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
             timeout,
             ..DeployOptions::default()
         },
-        revision: i64::from(args.revision.unwrap_or(0)),
+        revision: i64::from(revision.unwrap_or(0)),
     };
     let _delivering = context.host.deliver_alone(&place.state, "rollback", timeout).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
-    let (named, namespace, dry_run) = (args.release.clone(), args.place.namespace.clone(), args.dry_run);
-    let result = live::with_progress(context, &mut connection, started, |session| async move {
-        let wanted = match named {
-            Some(name) => vec![history::find(&session, &name, namespace.as_deref()).await?],
-            None => {
-                let status = session.status(&[]).await?;
-                let several = status.units.into_iter().filter(|unit| unit.revision > 1);
-                several.map(|unit| (unit.namespace, unit.name)).collect()
+    let (namespace, dry_run) = (args.place.namespace.as_deref(), args.dry_run);
+    let result = live::with_progress(context, &mut connection, started, |session| {
+        let (named, host, place, options) = (&named, &context.host, &place, &options);
+        async move {
+            let wanted = named.releases(host, &session, place, namespace).await?;
+            let wanted = if named.names.is_empty() { repeated(&session, wanted).await? } else { wanted };
+            let mut plans = Vec::new();
+            let mut units = Vec::new();
+            for (namespace, name) in &wanted {
+                if dry_run {
+                    plans.push(session.plan_rollback(namespace, name, options).await?);
+                } else {
+                    units.push(session.rollback(namespace, name, options).await?);
+                }
             }
-        };
-        let mut plans = Vec::new();
-        let mut units = Vec::new();
-        for (namespace, name) in &wanted {
-            if dry_run {
-                plans.push(session.plan_rollback(namespace, name, &options).await?);
-            } else {
-                units.push(session.rollback(namespace, name, &options).await?);
-            }
+            Ok::<_, Vec<Diagnostic>>((plans, units))
         }
-        Ok::<_, Vec<Diagnostic>>((plans, units))
     })
     .await;
     let result = live::or_lost(&connection, result);
@@ -120,6 +116,37 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         .map_or(Exit::Done, |unit| unit.diagnostics.first().map_or(Exit::Failed, exit_of));
     context.report(&RolledBack { cluster: &connection.name, units: &units }, exit, started);
     Ok(exit)
+}
+
+/// Takes the arguments apart: behind a release, or a chart, stands a revision.
+fn asked(context: &Context, words: &[String]) -> Result<(Named, Option<u32>), Failure> {
+    const USAGE: &str = "as in `landfall rollback RELEASE REVISION`, with a directory in front where it is another one";
+    let usage = |diagnostic| Failure::usage(diagnostic);
+    let mut named = Named::of(&context.host.directory, words, Behind::Names).at_most(2, USAGE).map_err(usage)?;
+    let is_number = |word: &String| word.parse::<u32>().is_ok();
+    let is_chart = named.target.as_deref().is_some_and(|target| context.host.chart_name(target).is_some());
+    let takes_revision = named.names.len() == 2 || (is_chart && named.names.last().is_some_and(is_number));
+    let Some(revision) = named.names.pop_if(|_| takes_revision) else { return Ok((named, None)) };
+    match revision.parse() {
+        Ok(number) => Ok((named, Some(number))),
+        Err(_) => {
+            let wrong =
+                Diagnostic::error(code::BAD_ARGUMENTS, format!("a revision cannot be `{revision}`: it is a number"));
+            Err(usage(wrong.help(USAGE)))
+        }
+    }
+}
+
+/// The releases that have an earlier revision to go back to.
+async fn repeated(
+    session: &landfall_delivery::Session,
+    wanted: Vec<(String, String)>,
+) -> Result<Vec<(String, String)>, Vec<Diagnostic>> {
+    let status = session.status(&[]).await?;
+    let has_earlier = |(namespace, name): &(String, String)| {
+        status.units.iter().any(|unit| unit.namespace == *namespace && unit.name == *name && unit.revision > 1)
+    };
+    Ok(wanted.into_iter().filter(has_earlier).collect())
 }
 
 /// What came back.

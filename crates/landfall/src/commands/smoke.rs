@@ -8,7 +8,7 @@ use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting};
 use serde_json::{Value, json};
 
-use crate::arguments::{OutputArgs, TargetArgs};
+use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
@@ -18,8 +18,13 @@ use crate::verb::Verb;
 
 /// Arguments of `smoke`.
 #[derive(Debug, Clone, Args)]
-#[command(before_help = "Examples:\n  landfall smoke --env test       the declared checks, made now")]
+#[command(
+    before_help = "Examples:\n  landfall smoke --env test                  the declared checks, made now\n  landfall smoke gateway                     one of them\n  landfall smoke examples/luckyplans         those of the system of another directory"
+)]
 pub(crate) struct SmokeArgs {
+    /// A directory; then checks (default: all)
+    #[arg(value_name = "TARGET|CHECK")]
+    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) place: TargetArgs,
     #[command(flatten)]
@@ -41,14 +46,16 @@ impl Verb for SmokeArgs {
 
 async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.host.declared_place(None, &args.place.query())?;
+    let named = Named::of(&context.host.directory, &args.words, Behind::Names);
+    let place = context.host.declared_place(named.target.as_deref(), &args.place.query())?;
+    let only: Vec<&String> = args.only.iter().chain(&named.names).collect();
     let Some(mut environment) = place.declared().cloned().filter(|environment| !environment.checks.is_empty()) else {
         return Err(Failure::usage(
             Diagnostic::error(code::NO_CHECK, "nothing is declared to be checked here")
                 .help("declare `checks:` in the environment of landfall.yaml"),
         ));
     };
-    for name in &args.only {
+    for name in only.iter().copied() {
         if !environment.checks.iter().any(|check| check.name == *name) {
             let known: Vec<&str> = environment.checks.iter().map(|check| check.name.as_str()).collect();
             let mut diagnostic = Diagnostic::error(code::NO_CHECK, format!("there is no check `{name}`"))
@@ -59,7 +66,7 @@ async fn run(context: &Context, args: SmokeArgs) -> Outcome {
             return Err(Failure::usage(diagnostic));
         }
     }
-    environment.checks.retain(|check| args.only.is_empty() || args.only.contains(&check.name));
+    environment.checks.retain(|check| only.is_empty() || only.contains(&&check.name));
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let results = live::with_progress(context, &mut connection, started, |session| {
         let environment = &environment;

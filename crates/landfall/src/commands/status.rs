@@ -4,12 +4,11 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_delivery::{Routes, SystemStatus};
-use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting};
 use landfall_object::HealthStatus;
 use serde_json::{Value, json};
 
-use crate::arguments::{OutputArgs, TargetArgs};
+use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
@@ -21,12 +20,12 @@ use crate::verb::Verb;
 /// Arguments of `status`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall status\n  landfall status luckyplans        one release, as helm shows it\n  landfall status -o json"
+    before_help = "Examples:\n  landfall status\n  landfall status examples/luckyplans      the system of another directory\n  landfall status luckyplans               one release, as helm shows it\n  landfall status -o json"
 )]
 pub(crate) struct StatusArgs {
-    /// A directory, chart or archive; or a release's name
+    /// A directory, chart or archive; then releases (default: all)
     #[arg(value_name = "TARGET|RELEASE")]
-    pub(crate) target: Option<String>,
+    pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) place: TargetArgs,
     #[command(flatten)]
@@ -45,28 +44,23 @@ impl Verb for StatusArgs {
 
 async fn run(context: &Context, args: StatusArgs) -> Outcome {
     let started = Instant::now();
-    let release = args.target.as_deref().filter(|text| !is_path(context, text));
-    let target = args.target.as_deref().filter(|text| is_path(context, text));
-    let place = context.host.declared_place(target, &args.place.query())?;
-    let mut wanted = Vec::new();
-    if let Some(release) = release {
-        wanted.push((args.place.namespace.as_deref().unwrap_or("default").to_owned(), release.to_owned()));
-    }
+    let named = Named::of(&context.host.directory, &args.words, Behind::Names);
+    let place = context.host.declared_place(named.target.as_deref(), &args.place.query())?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
+    let namespace = args.place.namespace.as_deref();
     let status = live::with_progress(context, &mut connection, started, |session| {
-        let wanted = &wanted;
-        async move { session.status(wanted).await }
+        let (named, host) = (&named, &context.host);
+        async move {
+            let all = session.status(&[]).await?;
+            match named.among(host, &all, namespace)? {
+                Some(wanted) => session.status(&wanted).await,
+                None => Ok(all),
+            }
+        }
     })
     .await;
     connection.close().await;
     let status = status.map_err(Failure::from)?;
-    if let (Some(release), true) = (release, status.units.is_empty()) {
-        return Err(Failure::from(
-            Diagnostic::error(code::NO_RELEASE, format!("there is no release {release} in this namespace"))
-                .note("helm: release: not found")
-                .help("`landfall status` shows all; -n names another namespace"),
-        ));
-    }
     let exit = if status.healthy { Exit::Done } else { Exit::Unhealthy };
     context.report(&Status { cluster: &connection.name, routes: &connection.routes, status: &status }, exit, started);
     Ok(exit)
@@ -167,9 +161,4 @@ fn print(ui: &Ui, cluster: &str, status: &SystemStatus) {
         ui.line("");
         ui.line(&ui.out_style(Style::Muted, "~ containers are simulated"));
     }
-}
-
-/// Whether a path is something that can be delivered rather than a release's name.
-fn is_path(context: &Context, text: &str) -> bool {
-    text.contains('/') || text.starts_with('.') || context.host.directory.join(text).exists()
 }

@@ -13,7 +13,7 @@ use landfall_source::Revision;
 use serde_json::{Value, json};
 
 use self::builds::Builds;
-use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs};
+use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs, is_delivered, is_in_system, is_written_as_path};
 use crate::commands::plan::Plans;
 use crate::commands::{addon, own_cluster};
 use crate::consent::{self, Question};
@@ -165,6 +165,9 @@ async fn run(context: &Context, mut args: UpArgs) -> Ended {
         own_cluster::make(context, &place, &name, &k3d).await?;
     }
     let mut connection = context.host.connect(&place, hosting, &faults).await?;
+    if !args.dry_run {
+        context.host.note_state(wanted.target.as_deref(), &place.state);
+    }
     let delivery = Delivery {
         context,
         place: &place,
@@ -262,16 +265,14 @@ impl Delivery<'_> {
 fn split(context: &Context, args: &UpArgs) -> Wanted {
     let mut rest = args.target.iter();
     let Some(first) = rest.next() else { return Wanted { target: None, services: Vec::new() } };
-    let path = context.host.directory.join(first);
-    let in_system = context.host.directory.ancestors().any(|dir| dir.join(landfall_project::FILE_NAME).is_file());
-    let is_target = first.contains("://")
+    let directory = &context.host.directory;
+    let path = directory.join(first);
+    let is_target = is_written_as_path(first)
         || first.contains('/')
         || first.starts_with('.')
         || path.is_file()
-        || path.join("Chart.yaml").is_file()
-        || path.join(landfall_project::FILE_NAME).is_file()
-        || (!in_system && path.is_dir())
-        || !in_system;
+        || is_delivered(&path)
+        || !is_in_system(directory);
     if is_target {
         Wanted { target: Some(first.clone()), services: rest.cloned().collect() }
     } else {

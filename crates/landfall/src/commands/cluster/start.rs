@@ -105,6 +105,6 @@ impl Report for Started<'_> {
             ui.line(&format!("ingress: http://{http}{https}"));
         }
         ui.line(&format!("kubectl --kubeconfig {} get nodes", landfall_host::shell_word(self.kubeconfig)));
-        ui.line("landfall cluster stop ends it");
+        ui.line("`landfall cluster stop` ends it");
     }
 }

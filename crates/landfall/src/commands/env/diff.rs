@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use clap::Args;
+use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
 use landfall_object::diff::Brief;
 use landfall_project::EnvironmentName;
@@ -18,14 +19,15 @@ use crate::report::Report;
 use crate::ui::{Output, Ui};
 use crate::verb::{Verb, Waits};
 
-/// Arguments of `env diff`.
+/// Show how two environments differ, object by object.
 #[derive(Debug, Clone, Args)]
-#[command(before_help = "Examples:\n  landfall env diff local prod\n  landfall env diff test production -o json")]
+#[command(
+    before_help = "Examples:\n  landfall env diff local prod\n  landfall env diff examples/luckyplans local prod     those of another directory\n  landfall env diff test production -o json"
+)]
 pub(crate) struct EnvDiffArgs {
-    /// One environment
-    pub(crate) first: EnvironmentName,
-    /// The other one
-    pub(crate) second: EnvironmentName,
+    /// Two environments; a directory in front where they are another one's
+    #[arg(value_name = "TARGET|ENVIRONMENT", num_args = 2..=3, required = true)]
+    pub(crate) words: Vec<String>,
     /// A directory that stands in for a repository of an Application
     #[arg(long = "repo", value_name = "URL=DIR")]
     pub(crate) repos: Vec<String>,
@@ -52,15 +54,27 @@ impl Verb for EnvDiffArgs {
 
 fn run(context: &Context, args: &EnvDiffArgs) -> Outcome {
     let started = Instant::now();
+    let (directory, names) = match args.words.as_slice() {
+        [directory, names @ ..] if names.len() == 2 => (Some(directory.as_str()), names),
+        names => (None, names),
+    };
+    let environment = |index: usize| -> Result<EnvironmentName, Failure> {
+        let word = names.get(index).map_or("", String::as_str);
+        EnvironmentName::parse(word).map_err(|unfit| {
+            let what = format!("an environment cannot be called `{word}`: {unfit}");
+            Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, what))
+        })
+    };
+    let (one, other) = (environment(0)?, environment(1)?);
     let render = |name: &EnvironmentName| -> Result<Vec<DesiredUnit>, Failure> {
         let target = TargetArgs { env: Some(name.clone()), repos: args.repos.clone(), ..TargetArgs::default() };
-        let place = context.host.place(None, &target.query())?;
+        let place = context.host.place(directory, &target.query())?;
         looked::units(context, &place, &target, &ValuesArgs::default(), &Conditions::offline())
     };
-    let (first, second) = (render(&args.first)?, render(&args.second)?);
+    let (first, second) = (render(&one)?, render(&other)?);
     let found = differences(&first, &second);
     let exit = if args.exit_code && !found.is_empty() { Exit::Differs } else { Exit::Done };
-    context.report(&EnvironmentDiff { first: &args.first, second: &args.second, objects: &found }, exit, started);
+    context.report(&EnvironmentDiff { first: &one, second: &other, objects: &found }, exit, started);
     Ok(exit)
 }
 

@@ -16,9 +16,12 @@ use crate::report::Report;
 use crate::ui::{Output, Table, Ui};
 use crate::verb::{Verb, Waits};
 
-/// Arguments of `env list`.
+/// List the environments: where they live, what they deliver, how.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EnvListArgs {
+    /// A directory with a landfall.yaml
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -33,13 +36,13 @@ impl Verb for EnvListArgs {
     }
 
     async fn run(self, context: &Context) -> Outcome {
-        run(context)
+        run(context, self.target.as_deref())
     }
 }
 
-fn run(context: &Context) -> Outcome {
+fn run(context: &Context, target: Option<&str>) -> Outcome {
     let started = Instant::now();
-    let query = context.host.query(None, None);
+    let query = context.host.query(target, None);
     let place = landfall_delivery::TargetPlace::of(&query).map_err(Failure::from)?;
     let target = context.host.wait(landfall_delivery::Target::declared(&place, &query)).map_err(Failure::from)?;
     let TargetKind::System(file) = &target.kind else {

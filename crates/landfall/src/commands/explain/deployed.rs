@@ -28,7 +28,7 @@ pub(super) async fn explainers(context: &Context, args: &ExplainArgs) -> Result<
     }
     // Whatever revision the charts on disk are read of, the records are those of now.
     let cluster = PlaceQuery { revision: None, ..args.place.query() };
-    let place = context.host.cluster_place(&cluster)?;
+    let place = context.host.cluster_place(args.target.as_deref(), &cluster)?;
     let units = on_disk(context, args)?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let found = of_cluster(context, args, &units, &connection.cluster).await;
@@ -36,7 +36,7 @@ pub(super) async fn explainers(context: &Context, args: &ExplainArgs) -> Result<
     found
 }
 
-/// What lies on disk; without a `--chart` there may be nothing.
+/// What lies on disk; without a target there may be nothing.
 fn on_disk(context: &Context, args: &ExplainArgs) -> Result<Vec<Unit>, Failure> {
     let read = || {
         let place = context.host.place(args.target.as_deref(), &args.place.query())?;
