@@ -37,14 +37,16 @@ impl Named {
         }
     }
 
-    /// The same for a verb that needs the name of an object: a word that stands alone is one, unless it is written as a
-    /// path.
+    /// The same for a verb that needs the name of an object: a word that stands alone, or before a port, is one, unless it
+    /// is written as a path.
     ///
     /// # Errors
     /// There is but a target.
     pub(crate) fn with_name(directory: &Path, words: &[String], usage: &'static str) -> Result<Self, Diagnostic> {
         let named = match words {
-            [one] if !is_written_as_path(one) => Named { target: None, names: vec![one.clone()] },
+            [one, rest @ ..] if !is_written_as_path(one) && rest.first().is_none_or(|next| is_port(next)) => {
+                Named { target: None, names: words.to_vec() }
+            }
             _ => Named::of(directory, words, Behind::Objects),
         };
         match (&named.target, named.names.is_empty()) {
@@ -184,6 +186,16 @@ pub(crate) fn is_delivered(path: &Path) -> bool {
     (has_kind && path.is_file()) || ["Chart.yaml", landfall_project::FILE_NAME].iter().any(|it| path.join(it).is_file())
 }
 
+/// Whether a system lies at a path, or a delivery's state.
+fn is_system(path: &Path) -> bool {
+    path.join(landfall_project::FILE_NAME).is_file() || path.join(".landfall").is_dir()
+}
+
+/// Whether a word is ports rather than a name: `8080:80`, `:80`.
+fn is_port(word: &str) -> bool {
+    word.contains(':') || word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn is_target(directory: &Path, word: &str, behind: Behind) -> bool {
     if is_written_as_path(word) {
         return true;
@@ -192,7 +204,10 @@ fn is_target(directory: &Path, word: &str, behind: Behind) -> bool {
     match (word.contains('/'), behind) {
         (true, Behind::Names) => true,
         (true, Behind::Objects) => path.exists() && !ObjectName::parse(word).is_some_and(|name| name.is_common()),
-        (false, _) => !is_in_system(directory) && (is_delivered(&path) || path.join(".landfall").is_dir()),
+        (false, _) if is_in_system(directory) => false,
+        // Charts are called as their workloads are, and lie where these are asked for.
+        (false, Behind::Objects) => is_system(&path),
+        (false, Behind::Names) => is_delivered(&path) || is_system(&path),
     }
 }
 
@@ -266,7 +281,10 @@ mod tests {
     #[test]
     fn an_object_is_no_directory_of_the_same_name() {
         let dir = tempfile::tempdir().expect("a directory");
-        lay(dir.path(), &["deployment/web/Chart.yaml", "shop/web/Chart.yaml", "web/Chart.yaml", "out.yaml"]);
+        lay(
+            dir.path(),
+            &["deployment/web/Chart.yaml", "shop/web/Chart.yaml", "web/Chart.yaml", "out.yaml", "sys/landfall.yaml"],
+        );
         for (typed, wanted) in [
             ("deployment/web", ":deployment/web"),
             ("deployment/web spec.replicas", ":deployment/web,spec.replicas"),
@@ -274,7 +292,11 @@ mod tests {
             ("shop/web deploy/web", "shop/web:deploy/web"),
             ("certificate/web spec.dnsNames", ":certificate/web,spec.dnsNames"),
             ("web", ":web"),
-            ("web web", "web:web"),
+            ("web api", ":web,api"),
+            ("web :80 api", ":web,:80,api"),
+            ("sys web", "sys:web"),
+            ("sys 8080:80", ":sys,8080:80"),
+            ("./web web", "./web:web"),
             ("./out.yaml:3", ":./out.yaml:3"),
         ] {
             let named = Named::with_name(dir.path(), &words(typed), "usage").expect("something is named");

@@ -87,8 +87,15 @@ enum Question {
 fn asked(context: &Context, args: ExplainArgs) -> Result<ExplainArgs, Failure> {
     const USAGE: &str = "as in `landfall explain ./chart deploy/web spec.replicas`";
     let directory = &context.host.directory;
+    let is_object = |word: &String| ObjectName::parse(word).is_some();
     let named = match (args.words.as_slice(), args.line) {
-        (_, Some(_)) => Named::of(directory, &args.words, Behind::Names).at_most(0, USAGE),
+        (words, Some(_)) => Named::of(directory, words, Behind::Names).at_most(0, USAGE),
+        // What stands in front of an object is where it is rendered from.
+        ([first, object, field @ ..], None)
+            if field.len() == 1 || (field.is_empty() && is_object(object) && !is_object(first)) =>
+        {
+            Ok(Named { target: Some(first.clone()), names: args.words[1..].to_vec() })
+        }
         (words, None) => Named::with_name(directory, words, USAGE).and_then(|named| named.at_most(2, USAGE)),
     };
     let Named { target, names } = named.map_err(Failure::usage)?;

@@ -102,6 +102,12 @@ fn a_bare_chart_is_its_one_release() {
     // Delivered under another name, what was typed is taken for it.
     sandbox.run(&["up", "web", "--release", "other"]).exits(0);
     sandbox.run(&["history", "other"]).exits(0).says("default/other");
+    // A chart and its workload have one name: where objects are named it is the workload's.
+    sandbox.run(&["logs", "web", "api"]).exits(0);
+    for words in [&["web", "deploy/web"][..], &["web", "deploy/web", "spec.replicas"], &["./web", "replicas"]] {
+        sandbox.run(&[&["explain"], words].concat()).exits(0).says("spec.replicas");
+    }
+    sandbox.run(&["explain", "web", "deploy/web", "spec.replicas", "more"]).exits(2);
     sandbox.run(&["down", "--yes"]).exits(0);
 }
 
