@@ -15,7 +15,7 @@ pub struct TargetQuery {
     pub working_directory: PathBuf,
     /// The commit, branch or tag wanted instead of the working tree.
     pub reference: Option<String>,
-    /// Where fetched repositories are kept.
+    /// Below which repositories are fetched, each fetch into a directory of its own.
     pub cache: PathBuf,
     /// How long a server of one may be silent; the usual when not said.
     pub patience: Option<Duration>,
@@ -167,11 +167,11 @@ impl Target {
                 Target::recognise(source, String::new(), &file.display().to_string())
             }
             TargetPlace::Remote(remote) => {
-                let directory = query.cache.join("git").join(slug(&remote.shown()));
-                let fetched = fetch_repository(&query.network, remote, &directory, query.patience).await;
-                fetched.map_err(|error| one(error.diagnose()))?;
+                let below = query.cache.join("git").join(slug(&remote.shown()));
+                let fetched = fetch_repository(&query.network, remote, &below, query.patience).await;
+                let fetched = fetched.map_err(|error| one(error.diagnose()))?;
                 let revision = remote.revision.as_deref().or(query.reference.as_deref()).unwrap_or("HEAD");
-                let source = SourceTree::open_commit(&directory, revision).map_err(|error| one(error.diagnose()))?;
+                let source = SourceTree::open_fetched(fetched, revision).map_err(|error| one(error.diagnose()))?;
                 Target::recognise(source, String::new(), &remote.shown())
             }
         }

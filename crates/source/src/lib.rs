@@ -63,7 +63,7 @@ pub use registry::{
     CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageState, PROVENANCE_MEDIA_TYPE,
     PulledChart, Reference, Registry, Scheme,
 };
-pub use remote::{RemoteRef, fetch_repository, repository_key};
+pub use remote::{Fetched, RemoteRef, fetch_repository, repository_key};
 pub use repository::{
     FetchedIndex, Index, IndexEntry, RepositoryEntry, RepositoryFile, cached_index, charts_file, fetch_archive,
     fetch_index, find_in_repository, index_file, index_json, index_of_archives, index_yaml, join_url,

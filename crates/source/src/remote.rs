@@ -1,3 +1,4 @@
+mod fetched;
 mod gauge;
 
 use std::error::Error;
@@ -7,11 +8,12 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use crate::aside::{Interrupt, aside_until};
+use crate::aside::{Interrupt, aside, aside_until};
 use crate::error::SourceError;
 use crate::http::PATIENCE;
 use crate::is_mutant;
 use crate::network::{Network, Turn};
+pub use fetched::Fetched;
 use gauge::{Ending, MAX_FETCHED, Progress, Watch};
 
 /// A repository's address with the revision wanted: `URL#REF`.
@@ -87,8 +89,9 @@ const GREETING: Duration = Duration::from_secs(60);
 /// How often it is looked whether more has come.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Fetches a repository, its newest commit only, into a bare directory; an earlier fetch there is replaced, and one that
-/// fails leaves nothing. gix works at it with its own blocking transport, aside; who drops the future interrupts it.
+/// Fetches a repository, its newest commit only, into a bare repository of its own below a directory: it goes when
+/// [`Fetched`] does, and one that fails leaves nothing. gix works at it with its own blocking transport, aside; who drops
+/// the future interrupts it.
 ///
 /// `patience`: how long the server may be silent, or as good as silent; [`PATIENCE`] where nobody says.
 ///
@@ -97,34 +100,31 @@ const LOOK: Duration = Duration::from_millis(100);
 pub async fn fetch_repository(
     network: &Network,
     remote: &RemoteRef,
-    into: &Path,
+    below: &Path,
     patience: Option<Duration>,
-) -> Result<(), SourceError> {
+) -> Result<Fetched, SourceError> {
     let _turn = network.repository().await;
+    let failed = |why: String| SourceError::Fetch { url: remote.shown(), why };
     let Some(held) = network.thread() else {
-        let why = "too many servers that were asked before hold on to the connection".to_owned();
-        return Err(SourceError::Fetch { url: remote.shown(), why });
+        return Err(failed("too many servers that were asked before hold on to the connection".to_owned()));
     };
-    let fetched = fetch_watched(remote, into, patience.unwrap_or(PATIENCE), held).await;
-    if fetched.is_err() {
-        // What was not fetched whole is no repository; what cannot be removed is replaced by the next fetch.
-        let _still_there = std::fs::remove_dir_all(into);
-    }
-    fetched
+    let place = below.to_owned();
+    let made = aside(move || Fetched::place(&place)).await.map_err(|error| failed(error.to_string()))?;
+    let fetched = made.map_err(|source| SourceError::Read { path: below.to_owned(), source })?;
+    fetch_watched(remote, fetched.path(), patience.unwrap_or(PATIENCE), held).await?;
+    Ok(fetched)
 }
 
 async fn fetch_watched(remote: &RemoteRef, into: &Path, patience: Duration, held: Turn) -> Result<(), SourceError> {
     let (from, to) = (remote.clone(), into.to_owned());
     let (progress, interrupt) = (Progress::default(), Interrupt::default());
     let (gauge, stop) = (progress.gauge(), interrupt.clone());
-    let given_up = Interrupt::default();
-    let is_told = given_up.clone();
     // A server that takes the connection and says nothing would be read from for ever.
     let fetching = aside_until(&interrupt, move || {
         let _held = held;
         let fetched = fetch(&from, &to, gauge, stop.flag());
-        if stop.is_set() && !is_told.is_set() {
-            // Nobody is there any more who would remove it.
+        if stop.is_set() {
+            // Whose place it was has removed it, perhaps before the last of it was written.
             let _still_there = std::fs::remove_dir_all(&to);
         }
         fetched
@@ -153,7 +153,6 @@ async fn fetch_watched(remote: &RemoteRef, into: &Path, patience: Duration, held
             None => {}
         }
     };
-    given_up.set();
     interrupt.set();
     // One that unpacks ends at once; gix's transport looks at nothing, so that one that reads ends with its server.
     let _ended = tokio::time::timeout(LOOK, &mut fetching).await;
@@ -173,9 +172,6 @@ fn fetch(
         }
         SourceError::Fetch { url: remote.shown(), why }
     };
-    if into.exists() {
-        std::fs::remove_dir_all(into).map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
-    }
     std::fs::create_dir_all(into).map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
     let url = gix::Url::try_from(remote.url.as_str()).map_err(|error| failed(&error))?;
     let is_commit = remote

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use landfall_chart::Tree;
 
-use crate::{CommitChanges, Revision, SourceError, archive, git, revision::ContentDigest, worktree};
+use crate::{CommitChanges, Fetched, Revision, SourceError, archive, git, revision::ContentDigest, worktree};
 
 /// A tree of files that desired state is read from.
 ///
@@ -19,6 +19,8 @@ pub struct SourceTree {
     named: Option<String>,
     /// The commits that files in memory are said to have behind them.
     commits: Vec<CommitChanges>,
+    /// The fetched repository that is read from; its directory goes with the tree.
+    _fetched: Option<Fetched>,
 }
 
 #[derive(Debug)]
@@ -47,6 +49,7 @@ impl SourceTree {
             files: Files::Directory(worktree),
             named: None,
             commits: Vec::new(),
+            _fetched: None,
         })
     }
 
@@ -62,7 +65,17 @@ impl SourceTree {
             files: Files::Commit(tree),
             named: None,
             commits: Vec::new(),
+            _fetched: None,
         })
+    }
+
+    /// A commit of a repository that was fetched, which goes with the tree.
+    ///
+    /// # Errors
+    /// When there is no such revision.
+    pub fn open_fetched(fetched: Fetched, revision: &str) -> Result<Self, SourceError> {
+        let tree = SourceTree::open_commit(fetched.path(), revision)?;
+        Ok(SourceTree { _fetched: Some(fetched), ..tree })
     }
 
     /// An archive (`.tgz`, `.tar.gz`, `.tar`) held in memory.
@@ -88,6 +101,7 @@ impl SourceTree {
             files: Files::Memory(tree),
             named: None,
             commits: Vec::new(),
+            _fetched: None,
         }
     }
 

@@ -133,11 +133,41 @@ async fn a_repository_is_fetched_by_address_and_branch() {
     git(origin.path(), &["commit", "-qam", "next"]);
     git(origin.path(), &["checkout", "-q", "main"]);
     let into = tempfile::tempdir().expect("a temporary directory");
-    let bare = into.path().join("bare");
+    let below = into.path().join("shop");
     let remote = RemoteRef::parse(&format!("file://{}#next", origin.path().display())).expect("an address");
-    fetch_repository(&Network::default(), &remote, &bare, None).await.expect("fetched");
-    let tree = SourceTree::open_commit(&bare, "next").expect("opened");
+    let fetched = fetch_repository(&Network::default(), &remote, &below, None).await.expect("fetched");
+    let tree = SourceTree::open_fetched(fetched, "next").expect("opened");
     assert_eq!(tree.read("chart/templates/a.yaml").expect("read").as_deref(), Some(&b"a: 9\n"[..]));
+    drop(tree);
+    assert_eq!(std::fs::read_dir(&below).expect("read").count(), 0, "it goes with its tree");
+}
+
+#[tokio::test]
+async fn one_repository_is_fetched_by_many_at_once_and_each_has_its_own() {
+    let origin = repository();
+    git(origin.path(), &["checkout", "-qb", "next"]);
+    write(origin.path(), "chart/templates/a.yaml", "a: 9\n");
+    git(origin.path(), &["commit", "-qam", "next"]);
+    git(origin.path(), &["checkout", "-q", "main"]);
+    let below = tempfile::tempdir().expect("a temporary directory");
+    let network = Network::default();
+    let fetch = |branch: &'static str| {
+        let remote = RemoteRef::parse(&format!("file://{}#{branch}", origin.path().display())).expect("an address");
+        let (network, below) = (network.clone(), below.path().to_owned());
+        tokio::spawn(async move {
+            let fetched = fetch_repository(&network, &remote, &below, None).await.expect("fetched");
+            SourceTree::open_fetched(fetched, branch).expect("opened")
+        })
+    };
+    let fetches: Vec<_> = ["main", "next", "main", "next", "main", "next"].map(fetch).into_iter().collect();
+    let mut trees = Vec::new();
+    for fetching in fetches {
+        trees.push(fetching.await.expect("no panic"));
+    }
+    for (index, tree) in trees.iter().enumerate() {
+        let read = tree.read("chart/templates/a.yaml").expect("read").expect("there");
+        assert_eq!(read == b"a: 9\n", index % 2 == 1, "tree {index} is of its own branch");
+    }
 }
 
 #[tokio::test]
@@ -145,8 +175,7 @@ async fn why_a_repository_cannot_be_fetched_is_said_to_the_root_and_without_its_
     let into = tempfile::tempdir().expect("a temporary directory");
     // Nothing listens on this port.
     let remote = RemoteRef::parse("https://me:secret@127.0.0.1:1/a.git").expect("an address");
-    let bare = into.path().join("bare");
-    let error = fetch_repository(&Network::default(), &remote, &bare, None).await.expect_err("nobody there");
+    let error = fetch_repository(&Network::default(), &remote, into.path(), None).await.expect_err("nobody there");
     let text = error.to_string();
     assert!(text.to_lowercase().contains("connection refused"), "{text}");
     assert!(text.contains("`https://127.0.0.1:1/a.git`") && !text.contains("secret"), "{text}");

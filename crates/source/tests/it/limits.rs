@@ -235,12 +235,11 @@ fn a_git_server_that_drips_is_given_up_and_leaves_nothing() {
         let url = dripping(beginning, drop).replace("/index.yaml", "/shop.git");
         let remote = RemoteRef::parse(&url).expect("an address");
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let into = directory.path().join("bare");
         let network = Network::default();
-        let fetched = runtime.block_on(fetch_repository(&network, &remote, &into, patience));
+        let fetched = runtime.block_on(fetch_repository(&network, &remote, directory.path(), patience));
         let refused = fetched.expect_err("given up").to_string();
         assert!(refused.contains("nothing came for"), "{refused}");
-        assert!(!into.exists());
+        assert_eq!(std::fs::read_dir(directory.path()).expect("read").count(), 0);
     }
     // Nobody waits for threads that the servers hold.
     runtime.shutdown_background();
@@ -256,10 +255,9 @@ async fn an_object_that_is_too_large_is_not_fetched() {
     git(origin.path(), &["commit", "-qm", "zeros"]);
     let into = tempfile::tempdir().expect("a temporary directory");
     let remote = RemoteRef::parse(&format!("file://{}", origin.path().display())).expect("an address");
-    let bare = into.path().join("bare");
-    let fetched = fetch_repository(&Network::default(), &remote, &bare, None)
+    let fetched = fetch_repository(&Network::default(), &remote, into.path(), None)
         .await
-        .and_then(|()| SourceTree::open_commit(&bare, "main"))
+        .and_then(|fetched| SourceTree::open_fetched(fetched, "main"))
         .and_then(|tree| tree.read("zeros"));
     let refused = fetched.expect_err("it is too large").to_string();
     assert!(

@@ -122,19 +122,19 @@ async fn a_fetch_that_nobody_waits_for_ends_and_leaves_nothing() {
         asked.blocking_send(()).expect("it is listened to");
     });
     let directory = tempfile::tempdir().expect("a directory");
-    let into = directory.path().join("bare");
+    let begun = || std::fs::read_dir(directory.path()).expect("read").count();
     let network = Network::default();
     tokio::select! {
-        fetched = fetch_repository(&network, &remote, &into, Some(Duration::from_secs(60))) => {
+        fetched = fetch_repository(&network, &remote, directory.path(), Some(Duration::from_secs(60))) => {
             unreachable!("nobody answered: {fetched:?}")
         }
-        _ = hears.recv() => assert!(into.exists()),
+        seen = async { hears.recv().await.map(|()| begun()) } => assert_eq!(seen, Some(2), "its place and the lock"),
     }
     go.send(()).expect("the server waits");
     hears.recv().await.expect("the connection has ended");
     // The thread that read from it removes what it has made.
     let emptied = async {
-        while into.exists() {
+        while begun() > 0 {
             tokio::task::yield_now().await;
         }
     };

@@ -74,9 +74,9 @@ async fn an_ordinary_clone_has_its_origin_and_a_named_bare_repository_is_read() 
     git(dir.path(), &["clone", "-q", "--bare", ".", &at.display().to_string()]);
     assert!(SourceTree::open_commit(&at, "HEAD").expect("opened").is_directory("chart"));
     let remote = landfall_source::RemoteRef::parse(&format!("file://{}", at.display())).expect("an address");
-    let fetched = bare.path().join("fetched");
-    fetch_repository(&Network::default(), &remote, &fetched, None).await.expect("fetched");
-    assert!(SourceTree::open_commit(&fetched, "HEAD").expect("opened").is_directory("chart"));
+    let below = bare.path().join("fetched");
+    let fetched = fetch_repository(&Network::default(), &remote, &below, None).await.expect("fetched");
+    assert!(SourceTree::open_fetched(fetched, "HEAD").expect("opened").is_directory("chart"));
 }
 
 #[cfg(unix)]
