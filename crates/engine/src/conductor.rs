@@ -128,21 +128,28 @@ impl Conductor {
     }
 
     /// Ends an operation that was interrupted for good: its record says that it failed, nothing resumes it, and it is
-    /// undone where its door wants that.
+    /// undone where its door wants that. Answers what undid it.
+    ///
+    /// What ended the operation does not end its undoing; `stop` does, and leaves that open for [`Conductor::recover`].
     ///
     /// # Errors
     /// What the cluster or the journal refuses with.
-    pub async fn give_up<D: Door>(&self, door: &D, operation: &D::Operation) -> Result<(), D::Error> {
+    pub async fn give_up<D: Door>(
+        &self,
+        door: &D,
+        operation: &D::Operation,
+        stop: CancellationToken,
+    ) -> Result<Option<D::Ended>, D::Error> {
         let (plan, course) = D::parts(operation);
         let keeper = door.keeper(course, plan, Begun::Now(self.clock.now()));
         keeper.ended(Ending::GivenUp).await?;
         if door.on_failure(course).undone {
             let open = self.store.journal.running_operation(&plan.target).await.map_err(Error::Store)?;
-            self.undo(door, course, open.map(|open| open.id)).await?;
-        } else {
-            self.abandon(&plan.target).await?;
+            let undoing = Conductor { stop, ..self.clone() };
+            return undoing.undo(door, course, open.map(|open| open.id)).await;
         }
-        Ok(())
+        self.abandon(&plan.target).await?;
+        Ok(None)
     }
 
     /// Ends what is open on a target as failed, without going on with it: its steps come again.

@@ -339,6 +339,13 @@ pub(super) fn prefixed(prefix: &str, stop: Stop) -> Stop {
     }
 }
 
+/// What is said of a release whose failed operation was undone: `uninstalled` or `rolled back`.
+pub(super) fn undone_words(session: &Session<'_>, name: &str, undone: &str) -> String {
+    let helm_4 = session.dialect().is_ok_and(|dialect| dialect == Dialect::V4);
+    let due_to = if helm_4 || session.flags.is("rollback-on-failure") { "rollback-on-failure" } else { "atomic" };
+    format!("release {name} failed, and has been {undone} due to {due_to} being set")
+}
+
 /// Why an operation failed, and what has become of it when it was to be undone.
 pub(super) fn failed(session: &Session<'_>, name: &str, delivered: &Delivered, undone: &str) -> Stop {
     let stop = session.failure(delivered);
@@ -350,10 +357,8 @@ pub(super) fn failed(session: &Session<'_>, name: &str, delivered: &Delivered, u
         }
         return stop;
     };
-    let helm_4 = session.dialect().is_ok_and(|dialect| dialect == Dialect::V4);
-    let due_to = if helm_4 || session.flags.is("rollback-on-failure") { "rollback-on-failure" } else { "atomic" };
     if back.succeeded() {
-        return prefixed(&format!("release {name} failed, and has been {undone} due to {due_to} being set"), stop);
+        return prefixed(&undone_words(session, name, undone), stop);
     }
     let verb = if undone == "uninstalled" { "uninstalling" } else { "rolling back" };
     let words = back.failure_words.clone().unwrap_or_default();

@@ -9,11 +9,13 @@ use landfall_cluster::Cluster;
 use landfall_delivery::LiveLookup;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Conductor, Event, Recovery, WallClock};
-use landfall_release::{Delivered, Driver, Error, Prepared, Record, Releases};
+use landfall_release::{Delivered, Driver, Error, Prepared, Record, Releases, Status};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::{Reached, reach};
+use super::deploy::{prefixed, undone_words};
 use super::flags::Flags;
 use super::four::Otherwise;
 use super::journal::Journal;
@@ -35,6 +37,8 @@ pub(super) struct Session<'w> {
     pub(super) releases: Releases,
     /// Set by Ctrl-C.
     pub(super) stop: CancellationToken,
+    /// Set by the second one, which ends the undoing of what the first one ended.
+    again: CancellationToken,
 }
 
 /// Connects and runs a verb's work to its end.
@@ -50,7 +54,8 @@ pub(super) fn on_cluster<T>(
         let releases = Releases::new(reached.cluster.clone(), namespace, Arc::new(WallClock))
             .kept_in(driver)
             .in_the_manner_of(super::dialect(world, flags)?);
-        let mut session = Session { world, flags, reached, releases, stop: CancellationToken::new() };
+        let (stop, again) = (CancellationToken::new(), CancellationToken::new());
+        let mut session = Session { world, flags, reached, releases, stop, again };
         session.reached.watch(&session.stop);
         let outcome = work(&session).await;
         let outcome = match (outcome, session.reached.lost()) {
@@ -60,6 +65,14 @@ pub(super) fn on_cluster<T>(
         session.reached.close().await;
         outcome
     })
+}
+
+/// Waits for either signal.
+async fn next(interrupted: &mut Signal, terminated: &mut Signal) {
+    tokio::select! {
+        _ = interrupted.recv() => {}
+        _ = terminated.recv() => {}
+    }
 }
 
 /// In what records are kept, by `HELM_DRIVER`.
@@ -154,13 +167,8 @@ impl Session<'_> {
         let outcome = conductor.run(&self.releases, prepared).await;
         let outcome = match outcome {
             Err(Error::Engine(landfall_engine::Error::Interrupted)) => {
-                let given_up = conductor.give_up(&self.releases, prepared).await;
-                given_up.map_err(|error| told(&error)).and_then(|()| {
-                    Err(Stop::said(
-                        "context canceled",
-                        Diagnostic::error(code::INTERRUPTED, "interrupted; the release is marked as failed"),
-                    ))
-                })
+                let undone = conductor.give_up(&self.releases, prepared, self.again.clone()).await;
+                undone.map_err(|error| told(&error)).and_then(|undone| Err(self.cancelled(prepared, undone.as_ref())))
             }
             Err(error) => Err(told(&error)),
             Ok(delivered) => Ok(delivered),
@@ -168,6 +176,19 @@ impl Session<'_> {
         drop(conductor);
         let _ended = listener.await;
         outcome
+    }
+
+    /// What is said of an operation that Ctrl-C ended.
+    fn cancelled(&self, prepared: &Prepared, undone: Option<&Delivered>) -> Stop {
+        let marked = Diagnostic::error(code::INTERRUPTED, "interrupted; the release is marked as failed");
+        let stop = Stop::said("context canceled", marked);
+        match undone {
+            Some(back) if back.succeeded() => {
+                let how = if back.record.info.status == Status::Uninstalled { "uninstalled" } else { "rolled back" };
+                prefixed(&undone_words(self, &prepared.record.name, how), stop)
+            }
+            _ => stop,
+        }
     }
 
     pub(super) fn conductor(&self, journal: &Journal) -> (Conductor, tokio::task::JoinHandle<()>) {
@@ -188,19 +209,20 @@ impl Session<'_> {
         (conductor, listener)
     }
 
-    /// Says that a release's operation is cancelled, and ends it, on Ctrl-C or SIGTERM.
+    /// Says that a release's operation is cancelled, and ends it, on Ctrl-C or SIGTERM; on the next one its undoing.
     pub(super) fn heed_signals(&self, name: &str) {
-        let (stop, name) = (self.stop.clone(), name.to_owned());
+        let (stop, again, name) = (self.stop.clone(), self.again.clone(), name.to_owned());
         tokio::spawn(async move {
-            let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+            let (Ok(mut interrupted), Ok(mut terminated)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            else {
                 return;
             };
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-            }
+            next(&mut interrupted, &mut terminated).await;
             let _nobody_listens = writeln!(landfall_terminal::out(), "Release {name} has been cancelled.");
             stop.cancel();
+            next(&mut interrupted, &mut terminated).await;
+            again.cancel();
         });
     }
 
