@@ -153,12 +153,19 @@ fn run(root: &Path, count: usize, seed: u64, dialect: Dialect) -> Result<String,
                 break;
             };
             chart.templates.remove(&name);
-            if exclusions.reason(&format!("random/{chart_seed}/{name}"), &alone.helm, &alone.verdict).is_some() {
+            let is_excluded = |judged: &Judged| {
+                exclusions.reason(&format!("random/{chart_seed}/{name}"), &judged.helm, &judged.verdict).is_some()
+            };
+            if is_excluded(&alone) {
                 excluded += 1;
                 continue;
             }
+            let chance = by_chance(&alone.verdict);
+            let fails = |judged: &Judged| {
+                is_failure(&judged.verdict) && (chance || !by_chance(&judged.verdict)) && !is_excluded(judged)
+            };
             let small = if failures.len() < SHRUNK_FAILURES {
-                shrink(&trial, &chart, &name, template, by_chance(&alone.verdict))?
+                shrink(&trial, &chart, &name, template, fails)?
             } else {
                 template
             };
@@ -218,13 +225,14 @@ fn by_chance(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Differs(place) if place.contains("\" or \""))
 }
 
-/// Makes a failing template smaller as long as it fails, and not only where helm itself gives this now and that then.
+/// Makes a failing template smaller as long as it fails in a way that counts: not where helm itself gives this now and that then,
+/// and not where what is left is excluded.
 fn shrink(
     trial: &Trial<'_>,
     chart: &RandomChart,
     name: &str,
     template: Template,
-    chance: bool,
+    fails: impl Fn(&Judged) -> bool,
 ) -> std::io::Result<Template> {
     let mut best = template;
     let mut trials = 0;
@@ -236,8 +244,7 @@ fn shrink(
             trials += 1;
             let candidate = best.with_body(body);
             let alone = chart.with_only(BTreeMap::from([(name.to_owned(), candidate.clone())]));
-            let verdict = trial.run(&alone.files())?.verdict;
-            if is_failure(&verdict) && (chance || !by_chance(&verdict)) {
+            if fails(&trial.run(&alone.files())?) {
                 best = candidate;
                 continue 'smaller;
             }

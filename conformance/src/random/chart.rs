@@ -275,8 +275,13 @@ impl RandomChart {
         files.insert("templates/NOTES.txt".to_owned(), "Thank you for {{ .Chart.Name }}.\n".to_owned());
         let templates = (0..templates)
             .map(|at| {
-                let items = body::items(&mut dice, expressions, 0, false);
-                let body = Piece::new(Kind::Item).list(items);
+                let body = loop {
+                    let items = body::items(&mut dice, expressions, 0, false);
+                    let body = Piece::new(Kind::Item).list(items);
+                    if !may_hold_itself(&body.source()) {
+                        break body;
+                    }
+                };
                 (format!("t{at:02}"), Template { body, shape: dice.below(10) })
             })
             .collect();
@@ -296,6 +301,14 @@ impl RandomChart {
     pub(super) fn with_only(&self, templates: BTreeMap<String, Template>) -> Self {
         RandomChart { templates, ..self.clone() }
     }
+}
+
+/// Whether all values may be put into one of them. Helm follows such a circle until its memory is used up, minutes later, and
+/// nothing is learned from that.
+fn may_hold_itself(source: &str) -> bool {
+    let writes = source.contains("erge") || source.contains("set ");
+    let whole = |(at, word): (usize, &str)| !source[at + word.len()..].starts_with('.');
+    writes && source.match_indices(".Values").any(whole)
 }
 
 impl Template {
@@ -328,5 +341,18 @@ impl Template {
                  kind: ConfigMap\n---\nkind: Secret\nstringData:\n  out: {{{{ include \"body.{name}\" $ | toYaml | nindent 4 }}}}\n"
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_puts_all_values_into_one_of_them_is_drawn_again() {
+        assert!(may_hold_itself("{{ int64 (mergeOverwrite $.Values.merged $.Values) }}"));
+        assert!(may_hold_itself("{{ $_ := set .Values.map \"k\" .Values }}{{ .Values.map }}"));
+        assert!(!may_hold_itself("{{ merge .Values.map .Values.deep | toJson }}"));
+        assert!(!may_hold_itself("{{ toYaml .Values }}"));
     }
 }

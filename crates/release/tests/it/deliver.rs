@@ -33,8 +33,6 @@ async fn a_release_lives_from_install_to_uninstall() {
     let first = releases.last("web").await.expect("is there");
     assert_eq!((first.version, first.info.status), (1, Status::Deployed));
     assert_eq!(first.info.description, "Install complete");
-    let list = place.helm(&["list", "-o", "json"]).await;
-    assert!(list.contains("\"status\":\"deployed\"") && list.contains("\"chart\":\"web-0.1.0\""), "{list}");
     let live = place.get("apps/v1", "Deployment", "web").await.expect("is there");
     assert_eq!(live.label("app.kubernetes.io/managed-by"), Some("Helm"));
 
@@ -63,8 +61,6 @@ async fn a_release_lives_from_install_to_uninstall() {
     assert!(place.get("v1", "ConfigMap", "web").await.is_some());
     let last = releases.last("web").await.expect("is there");
     assert_eq!((last.version, last.info.description.as_str()), (3, "Rollback to 1"));
-    let history = place.helm(&["history", "web"]).await;
-    assert!(history.contains("Rollback to 1"), "{history}");
 
     let options = UninstallOptions { wait: true, ..UninstallOptions::default() };
     let prepared = releases.prepare_uninstall("web", &options).await.expect("prepares");
@@ -74,9 +70,12 @@ async fn a_release_lives_from_install_to_uninstall() {
 }
 
 #[tokio::test]
-async fn stock_helm_and_we_take_turns_on_one_release() {
+#[ignore = "asks an oracle: `.ci/run` builds those and runs what begins with `oracle_`"]
+async fn oracle_stock_helm_and_we_take_turns_on_one_release() {
     let place = Place::new().await;
     installed(&place).await;
+    let list = place.helm(&["list", "-o", "json"]).await;
+    assert!(list.contains("\"status\":\"deployed\"") && list.contains("\"chart\":\"web-0.1.0\""), "{list}");
     let releases = place.releases();
     let chart = tempfile::tempdir().expect("a directory");
     std::fs::create_dir(chart.path().join("templates")).expect("creates");
@@ -96,6 +95,11 @@ async fn stock_helm_and_we_take_turns_on_one_release() {
     assert_eq!(live.str_at("/spec/template/spec/containers/0/image"), Some("shop/web:1"));
     let last = releases.last("web").await.expect("is there");
     assert_eq!((last.version, last.info.status), (4, Status::Deployed));
+    let prepared =
+        releases.prepare_rollback("web", &RollbackOptions { deploy: waiting(), revision: 3 }).await.expect("prepares");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    let history = place.helm(&["history", "web"]).await;
+    assert!(history.contains("Rollback to 1") && history.contains("Rollback to 3"), "{history}");
     place.helm(&["get", "all", "web"]).await;
     place.helm(&["uninstall", "web"]).await;
     assert!(matches!(releases.last("web").await, Err(Error::NotFound { .. })));

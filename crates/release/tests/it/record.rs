@@ -74,7 +74,8 @@ fn without_times(mut record: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_record_equals_helms_but_for_times() {
+#[ignore = "asks an oracle: `.ci/run` builds those and runs what begins with `oracle_`"]
+async fn oracle_a_record_equals_helms_but_for_times() {
     let place = Place::new().await;
     let directory = tempfile::tempdir().expect("a directory");
     let mut tree = Tree::new();
