@@ -247,6 +247,8 @@ fn oracle_random_calls_are_answered_as_helm_answers_them() {
     let left = |text: &String| {
         (text.contains("/w==") && BYTES.iter().any(|name| text.contains(name)))
             || (text.contains("toDate") && text.contains("printf \"%d"))
+            // How long ago a time was: here the clock stands, as it does for every rendering that can be repeated.
+            || (text.contains("oDate") && text.contains("durationRound"))
     };
     differences.retain(|text| !left(text));
     let few = differences.len() * 10_000 <= answers.len();
