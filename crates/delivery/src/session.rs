@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery};
+use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery, Report};
 use landfall_object::{Gvk, Object};
 use landfall_release::{Record, Releases, Status};
 use landfall_store::Store;
@@ -198,7 +198,7 @@ impl Session {
         match recovery.map_err(|error| vec![error.diagnose()])? {
             Recovery::Clean => {}
             Recovery::Resumed(delivered) => {
-                let how = if delivered.succeeded() { "was brought to its end" } else { "was found to have failed" };
+                let how = outcome(&delivered.report);
                 self.tell(Progress::Note(Diagnostic::new(
                     landfall_diag::Severity::Info,
                     code::INTERRUPTED_FINISHED,
@@ -216,6 +216,11 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// What has become of an operation that was gone on with.
+pub(crate) fn outcome(report: &Report) -> &'static str {
+    if report.succeeded() { "was brought to its end" } else { "was found to have failed" }
 }
 
 /// An operation's id: a ULID of the clock's time.

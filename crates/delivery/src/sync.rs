@@ -10,7 +10,7 @@ use landfall_engine::{Kinds, Recovery};
 use landfall_object::{Gvk, ObjectKey};
 use landfall_release::{HookRuns, manifest_objects};
 
-use crate::session::{Progress, Session};
+use crate::session::{Progress, Session, outcome};
 use crate::summary::{Outcome, UnitSummary, changes, unchanged};
 use crate::unit::{BoundApplication, Unit};
 use crate::up::UpOptions;
@@ -33,11 +33,11 @@ impl Session {
         bound: &BoundApplication,
     ) -> Result<(), Vec<Diagnostic>> {
         let recovered = self.bring_to_end(&unit.name, &self.applications(), &bound.application).await;
-        if let Recovery::Resumed(_) = recovered.map_err(|error| vec![error.diagnose()])? {
+        if let Recovery::Resumed(synced) = recovered.map_err(|error| vec![error.diagnose()])? {
             self.tell(Progress::Note(Diagnostic::new(
                 landfall_diag::Severity::Info,
                 code::INTERRUPTED_FINISHED,
-                format!("a delivery of {} that was interrupted was brought to its end", unit.name),
+                format!("a delivery of {} that was interrupted {}", unit.name, outcome(&synced.report)),
             )))
             .await;
         }

@@ -3,7 +3,7 @@
 use landfall_cluster::Evidence;
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_engine::Failure;
-use landfall_release::Prepared;
+use landfall_release::{Delivered, Prepared, Status};
 
 use super::UpOptions;
 use crate::pods;
@@ -26,8 +26,8 @@ impl Session {
                 if let Some(words) = &delivered.failure_words {
                     diagnostic = diagnostic.note(format!("helm: {words}"));
                 }
-                if delivered.undone.is_some() {
-                    diagnostic = diagnostic.note("the last good revision was put back");
+                if let Some(back) = &delivered.undone {
+                    diagnostic = diagnostic.note(undoing(back));
                 }
                 self.tell_failure(summary, failure, diagnostic).await;
             }
@@ -68,5 +68,16 @@ impl Session {
                 summary.diagnostics.push(error.diagnose());
             }
         }
+    }
+}
+
+/// What the undoing of a failed operation has come to.
+fn undoing(back: &Delivered) -> String {
+    let uninstalls = matches!(back.record.info.status, Status::Uninstalling | Status::Uninstalled);
+    match (&back.report.failure, uninstalls) {
+        (None, true) => "it was uninstalled again".to_owned(),
+        (None, false) => "the last good revision was put back".to_owned(),
+        (Some(failure), true) => format!("uninstalling it again failed, too: {}", failure.message),
+        (Some(failure), false) => format!("putting the last good revision back failed, too: {}", failure.message),
     }
 }

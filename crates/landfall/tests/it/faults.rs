@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::sandbox::{Ran, Sandbox};
+use super::sandbox::{Ran, Sandbox, small_chart};
 
 fn workload(sandbox: &Sandbox, name: &str) -> Value {
     let status = sandbox.run(&["status", "-o", "json"]).json();
@@ -79,6 +79,33 @@ fn lp_022_a_rollout_that_does_not_end_is_given_up_with_pods_and_events() {
         .says("pods of luckyplans:")
         .says("web-")
         .says("last events:");
+}
+
+/// A chart whose migration runs before an upgrade and before a way back.
+fn migrated() -> Sandbox {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "shop", "shop");
+    sandbox.write(
+        "shop/templates/migrate.yaml",
+        "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations: {helm.sh/hook: \"pre-upgrade,pre-rollback\"}\nspec:\n  backoffLimit: 0\n  template:\n    spec: {restartPolicy: Never, containers: [{name: migrate, image: \"example/app:1\"}]}\n",
+    );
+    sandbox
+}
+
+#[test]
+fn what_has_become_of_a_failure_that_was_to_be_undone_is_told_as_it_is() {
+    let sandbox = migrated();
+    let back = "the last good revision was put back";
+    let install = sandbox.run(&["up", "shop", "--atomic", "--fault", "deployment/shop=crashloop"]).exits(4);
+    assert!(!install.all().contains(back), "{}", install.all());
+    install.says("it was uninstalled again");
+    sandbox.run(&["up", "shop"]).exits(0);
+    let set = ["up", "shop", "--atomic", "--set", "image=example/app:2.0.0", "--fault"];
+    let undone = sandbox.run(&[&set[..], &["deployment/shop=crashloop"]].concat()).exits(4);
+    let failed = sandbox.run(&[&set[..], &["job/migrate=fail"]].concat()).exits(4);
+    assert!(!failed.all().contains(back), "{}", failed.all());
+    failed.says("putting the last good revision back failed, too");
+    undone.says("failed");
 }
 
 #[test]

@@ -113,6 +113,19 @@ fn courses() -> [Course; 4] {
 }
 
 #[test]
+fn a_sync_that_is_gone_on_with_and_fails_is_not_told_as_brought_to_its_end() {
+    let course = Course::of(SYNC, None);
+    let (points, _) = course.recorded();
+    let begun = points.iter().position(|point| point.starts_with("after operation")).expect("it begins");
+    let sandbox = course.base.copy();
+    let killed = course.command(&sandbox, &format!("kill:{}", begun + 1)).output().expect("runs");
+    assert_eq!(killed.status.signal(), Some(9), "{}", ran(killed).all());
+    let again = sandbox.run(&[SYNC, &["--fault", "job/prepare=fail"]].concat()).exits(4);
+    assert!(!again.all().contains("brought to its end"), "{}", again.all());
+    again.says("a delivery of shop that was interrupted was found to have failed");
+}
+
+#[test]
 fn an_unchanged_release_with_hooks_of_every_policy_is_not_delivered_again() {
     let course = Course::of(INSTALL, Some(INSTALL));
     let before = end_state(&course.base.root().join(STATE), "shop");
