@@ -51,6 +51,7 @@ mod search;
 mod session;
 mod show;
 mod similar;
+mod simulated;
 mod status;
 mod table;
 mod template;

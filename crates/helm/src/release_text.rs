@@ -26,6 +26,8 @@ pub(super) struct Detail {
     pub(super) without_chart: bool,
     /// The record has just been made: an empty map of values was not left out of it yet.
     pub(super) fresh: bool,
+    /// Only simulated containers have run the tests.
+    pub(super) simulated: bool,
     /// Whose manner is kept: Helm 4 shows the description always.
     pub(super) dialect: Dialect,
 }
@@ -111,10 +113,11 @@ fn for_people(record: &Record, detail: Detail, resources: Option<&str>) -> Resul
         };
         let _infallible = writeln!(
             out,
-            "TEST SUITE:     {}\nLast Started:   {}\nLast Completed: {completed}\nPhase:          {}",
+            "TEST SUITE:     {}\nLast Started:   {}\nLast Completed: {completed}\nPhase:          {}{}",
             hook.name,
             moment::ansic(started),
-            hook.last_run.phase
+            hook.last_run.phase,
+            if detail.simulated { " ~" } else { "" }
         );
     }
     if detail.all {

@@ -19,7 +19,7 @@ use super::deploy::{prefixed, undone_words};
 use super::flags::Flags;
 use super::four::Otherwise;
 use super::journal::Journal;
-use super::{Refusal, Stop, Voice, World, namespace};
+use super::{Refusal, Stop, Voice, World, namespace, simulated};
 
 /// How long a record may be pending before its process is taken for dead, where no journal knows better: three times
 /// the time that Helm gives an operation when nobody says otherwise.
@@ -175,6 +175,9 @@ impl Session<'_> {
         };
         drop(conductor);
         let _ended = listener.await;
+        if let Ok(delivered) = &outcome {
+            simulated::tell(self, delivered).await?;
+        }
         outcome
     }
 

@@ -12,6 +12,7 @@ use super::deploy::timeout;
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
+use super::simulated::is_simulated;
 use super::{Stop, World, exactly, parse};
 
 pub(super) const FLAGS: &[Spec] = &[
@@ -40,7 +41,8 @@ async fn test(session: &Session<'_>, name: &str) -> Result<(), Stop> {
     let delivered = session.journalled(name, async |journal| session.run(&prepared, journal).await).await?;
     let dialect = session.dialect()?;
     let without_notes = flags.is("hide-notes") || dialect == Dialect::V4;
-    let detail = Detail { all: flags.is("debug"), without_notes, dialect, ..Detail::default() };
+    let simulated = is_simulated(session).await;
+    let detail = Detail { all: flags.is("debug"), without_notes, dialect, simulated, ..Detail::default() };
     let shown = text(&delivered.record, Format::Table, detail, None)?;
     landfall_terminal::out().write_all(shown.as_bytes())?;
     if flags.is("logs") {

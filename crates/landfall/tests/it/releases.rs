@@ -275,3 +275,26 @@ fn se_080_lint_and_template_end_as_helm_ends() {
     sandbox.run(&["helm", "template", "broken"]).exits(1).says("function \"nope\" not defined");
     sandbox.run(&["helm", "lint", "broken"]).exits(1).says("function \"nope\" not defined");
 }
+
+#[test]
+fn what_simulated_containers_have_answered_is_marked_in_our_voice_and_not_in_helms() {
+    let sandbox = started();
+    let hook = |name: &str, kind: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\n  annotations: {{helm.sh/hook: {kind}, helm.sh/hook-delete-policy: hook-succeeded}}\nspec: {{restartPolicy: Never, containers: [{{name: run, image: \"shop/web:1\"}}]}}\n"
+        )
+    };
+    sandbox.write("web/templates/seed.yaml", &hook("seed", "\"pre-install,pre-upgrade\""));
+    sandbox.write("web/templates/try.yaml", &hook("try", "test"));
+    let simulated = |hook: &str| format!("~ Pod/{hook} succeeded without a process: its containers are simulated");
+    let ready = "~ what was waited for is simulated";
+    sandbox.run(&["install", "web", "web", "--wait"]).exits(0).says(&simulated("seed")).says(ready);
+    sandbox.run(&["upgrade", "web", "web", "--wait"]).exits(0).says(&simulated("seed")).says(ready);
+    sandbox.run(&["test", "web"]).exits(0).says(&simulated("try")).says("Phase:          Succeeded ~\n");
+    let unwaited = sandbox.run(&["upgrade", "web", "web", "--no-hooks"]).exits(0);
+    assert!(!unwaited.all().contains('~'), "nothing was answered by anybody: {}", unwaited.all());
+    for line in [&["helm", "upgrade", "web", "web", "--wait"][..], &["helm", "test", "web"]] {
+        let helms = sandbox.run(line).exits(0);
+        assert!(!helms.all().contains('~'), "{}", helms.all());
+    }
+}
