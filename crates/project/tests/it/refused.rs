@@ -73,6 +73,33 @@ fn a_value_that_is_none_is_one_error_at_its_place_with_the_nearest_that_would_do
 }
 
 #[test]
+fn a_duration_that_is_none_is_an_error_at_its_line_wherever_one_is_declared() {
+    let declared = [
+        "checks: [{name: a, http: \"http://a/\", timeout: 5x}]",
+        "simulate: {web: {start: 5x}}",
+        "simulate: {web: {runs: 5x}}",
+        "secrets: {target: a, keys: {A: {rotate: 5x}}}",
+    ];
+    let schema = landfall_project::json_schema().to_string();
+    // A declared span of time refers to the type, or is written out where the type has a comment of its own.
+    let spans = schema.matches("\"#/$defs/Span\"").count().max(schema.matches("\"x-landfall\":\"duration\"").count());
+    assert_eq!(spans, declared.len(), "a duration that nobody tries here: {schema}");
+    for content in declared {
+        let findings = refused(&local(content));
+        let text = told(&findings);
+        assert_eq!(findings.len(), 1, "{content}: {text}");
+        assert!(
+            text.contains("cannot be `5x`") && text.contains("a duration is written as `90s`"),
+            "{content}: {text}"
+        );
+        let place = &findings[0].labels[0].place;
+        assert_eq!(place.line, 6, "{content}: {text}");
+        let meant = place.source.as_deref().and_then(|line| line.get(place.column as usize - 1..));
+        assert!(meant.is_some_and(|meant| meant.starts_with("5x")), "{content}: {text}");
+    }
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_together_in_the_order_of_the_lines() {
     let text = format!(
         "{HEAD}environments:\n  a b: {{}}\n  local:\n    releases:\n      - {{name: Bad Rel, chart: c, namespace: N S}}\n      - {{name: ok, chart: c, chrt: d}}\n    checks:\n      - {{name: none}}\n      - {{name: one, http: nowhere}}\npromotion: [{{from: local, to: prod}}]\n"
