@@ -186,7 +186,7 @@ impl Stage {
         let wants_checks = attempt.environment.is_some_and(|environment| !environment.checks.is_empty());
         let ingress = match wants_checks {
             true => {
-                let options = IngressOptions { http: vec![0], https: vec![0], ..IngressOptions::default() };
+                let options = IngressOptions::on(vec![0], vec![0]);
                 self.drydock.serve_ingress(&options).await.ok()
             }
             false => None,

@@ -42,12 +42,22 @@ pub struct IngressOptions {
     pub http: Vec<u16>,
     /// Ports for HTTPS, likewise.
     pub https: Vec<u16>,
+    /// Ports that are listened on beside those, for HTTP and for HTTPS, where they are free.
+    pub beside: (Vec<u16>, Vec<u16>),
 }
 
 impl Default for IngressOptions {
-    /// Loopback; 80 and 443, else 8080 and 8443, else whatever is free.
+    /// Loopback; 80 and 443, else 8080 and 8443, else whatever is free. Where the first two may be had, the others lead
+    /// there as well: an address that somebody wrote down works for whoever may not have them, and for whoever may.
     fn default() -> Self {
-        Self { address: IpAddr::V4(Ipv4Addr::LOCALHOST), http: vec![80, 8080, 0], https: vec![443, 8443, 0] }
+        Self { beside: (vec![8080], vec![8443]), ..Self::on(vec![80, 8080, 0], vec![443, 8443, 0]) }
+    }
+}
+
+impl IngressOptions {
+    /// On loopback, at the first of these ports that is free and allowed, and at no other.
+    pub fn on(http: Vec<u16>, https: Vec<u16>) -> Self {
+        Self { address: IpAddr::V4(Ipv4Addr::LOCALHOST), http, https, beside: (Vec::new(), Vec::new()) }
     }
 }
 
@@ -96,6 +106,12 @@ pub(crate) async fn serve(plane: Arc<Plane>, options: &IngressOptions) -> Result
     let acceptor = TlsAcceptor::from(Arc::new(tls::config(plane.clone())?));
     let shared = Arc::new(Shared { plane, turn: AtomicUsize::new(0), tls_port: https_address.port() });
     let stop = CancellationToken::new();
+    for listener in beside(options.address, &options.beside.0).await {
+        tokio::spawn(accept(listener, None, shared.clone(), stop.clone()));
+    }
+    for listener in beside(options.address, &options.beside.1).await {
+        tokio::spawn(accept(listener, Some(acceptor.clone()), shared.clone(), stop.clone()));
+    }
     tokio::spawn(accept(http, None, shared.clone(), stop.clone()));
     tokio::spawn(accept(https, Some(acceptor), shared, stop.clone()));
     Ok(IngressServer { http: http_address, https: https_address, _stop: stop.drop_guard() })
@@ -110,6 +126,15 @@ async fn listen(address: IpAddr, ports: &[u16]) -> Result<TcpListener, IngressEr
         }
     }
     Err(IngressError::NoPort { address, ports: ports.to_vec(), source: last })
+}
+
+/// Those of some ports that are free and allowed.
+async fn beside(address: IpAddr, ports: &[u16]) -> Vec<TcpListener> {
+    let mut listeners = Vec::new();
+    for port in ports {
+        listeners.extend(TcpListener::bind(SocketAddr::new(address, *port)).await.ok());
+    }
+    listeners
 }
 
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>, stop: CancellationToken) {

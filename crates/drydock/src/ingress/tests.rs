@@ -1,6 +1,6 @@
 //! The ingress over a served cluster, on loopback.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -54,13 +54,17 @@ async fn stand() -> (Cluster, IngressServer) {
         ]}}));
     });
     cluster.settle();
-    let options = IngressOptions { address: IpAddr::V4(Ipv4Addr::LOCALHOST), http: vec![0], https: vec![0] };
+    let options = IngressOptions::on(vec![0], vec![0]);
     let ingress = cluster.serve_ingress(&options).await.expect("free ports");
     (cluster, ingress)
 }
 
 async fn ask(ingress: &IngressServer, method: Method, host: &str, path: &str) -> (StatusCode, HeaderMap, String) {
-    let stream = tokio::net::TcpStream::connect(ingress.http).await.expect("listening");
+    ask_at(ingress.http, method, host, path).await
+}
+
+async fn ask_at(address: SocketAddr, method: Method, host: &str, path: &str) -> (StatusCode, HeaderMap, String) {
+    let stream = tokio::net::TcpStream::connect(address).await.expect("listening");
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
     tokio::spawn(connection);
     let request = Request::builder()
@@ -83,6 +87,25 @@ async fn lp_002_the_longest_path_wins_and_only_declared_requests_are_answered() 
     let (status, _, body) = ask(&ingress, Method::GET, "localhost", "/other").await;
     assert_eq!(status, StatusCode::NOT_IMPLEMENTED);
     assert!(body.starts_with("simulated: container web of pod default/web-"), "{body}");
+}
+
+#[tokio::test]
+async fn ports_beside_lead_to_the_same_rules_and_taken_ones_are_left_alone() {
+    let (cluster, first) = stand().await;
+    let free = || {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        listener.local_addr().expect("bound").port()
+    };
+    let port = free();
+    let beside = (vec![first.http.port(), port], vec![first.https.port()]);
+    let options = IngressOptions { beside, ..IngressOptions::on(vec![0], vec![0]) };
+    let second = cluster.serve_ingress(&options).await.expect("free ports");
+    assert!(second.http.port() != port && second.http.port() != first.http.port());
+    for http in [second.http.port(), port] {
+        let address = (Ipv4Addr::LOCALHOST, http).into();
+        let (status, _, body) = ask_at(address, Method::POST, "localhost:1", "/graphql").await;
+        assert_eq!((status, body.as_str()), (StatusCode::OK, r#"{"data":1}"#), "port {http}");
+    }
 }
 
 #[tokio::test]
