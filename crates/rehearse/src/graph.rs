@@ -141,7 +141,7 @@ impl Graph {
                 unit = &node.unit;
                 let _ = writeln!(text, "{unit}");
             }
-            let _ = writeln!(text, "  {:<48} {}", name(&node.object), node.when);
+            let _ = writeln!(text, "  {}  {}", name(&node.object), node.when);
             for edge in self.edges.iter().filter(|edge| edge.from == node.id) {
                 let missing = match edge.leads {
                     Leads::Delivered => "",

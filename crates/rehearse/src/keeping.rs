@@ -131,7 +131,7 @@ fn of_claims(desired: &Desired) -> Vec<Keeping> {
                 object.namespace(),
                 format!("{name}-{}-0", object.name()),
             ),
-            holds: format!("{replicas} volume(s) of {size}{class}"),
+            holds: format!("{replicas} volume{} of {size}{class}", if replicas == 1 { "" } else { "s" }),
             owner: format!("StatefulSet {}", object.name()),
             guarantee: if deletes { Guarantee::Release } else { Guarantee::Kept },
             lost_by,

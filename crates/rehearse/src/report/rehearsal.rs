@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use landfall_delivery::Verdict;
+use landfall_delivery::{CheckResult, Verdict};
 use landfall_diag::{Diagnostic, Witness, render_plain};
 use landfall_engine::Action;
 use landfall_object::diff::Brief;
@@ -24,13 +24,16 @@ pub fn rehearsal_text(rehearsal: &Rehearsal) -> String {
                 let _ = writeln!(text, "  {line}");
             }
         }
+        let widest = |of: fn(&CheckResult) -> &str| trial.checks.iter().map(|it| of(it).chars().count()).max();
+        let names = widest(|check| &check.name).unwrap_or(0);
+        let addresses = widest(|check| &check.address).unwrap_or(0);
         for check in &trial.checks {
             let (word, why) = match &check.verdict {
                 Verdict::Passed => ("passed ~", String::new()),
                 Verdict::Failed { reason } => ("failed", format!(": {reason}")),
                 Verdict::NotSimulated { reason } => ("not simulated", format!(": {reason}")),
             };
-            let _ = writeln!(text, "  check {:<12} {:<40} {word}{why}", check.name, check.address);
+            let _ = writeln!(text, "  check {:<names$}  {:<addresses$}  {word}{why}", check.name, check.address);
         }
     }
     if let Some(first) = rehearsal.trials.first() {
@@ -155,7 +158,7 @@ pub(crate) fn counted(impact: &Impact) -> String {
         (impact.count(Action::Change), "changed"),
         (impact.count(Action::Replace), "replaced"),
         (impact.count(Action::Delete), "deleted"),
-        (impact.count(Action::Hook), "hooks run"),
+        (impact.count(Action::Hook), if impact.count(Action::Hook) == 1 { "hook run" } else { "hooks run" }),
         (impact.restarts.len(), "restarted"),
         (impact.losses.len(), "lost"),
     ];
