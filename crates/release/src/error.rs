@@ -196,6 +196,12 @@ impl Diagnose for Error {
             Error::NotFound { name } => Diagnostic::error(code::NO_RELEASE, format!("there is no release {name}"))
                 .note(format!("helm: {self}"))
                 .help("`landfall list -A` shows the releases of all namespaces"),
+            // The one before the last was meant.
+            Error::NoRevision { name, version: 0 } => {
+                Diagnostic::error(code::NO_REVISION, format!("release {name} has no earlier revision to go back to"))
+                    .note(format!("helm: {self}"))
+                    .help(format!("`landfall history {name}` shows its revisions"))
+            }
             Error::NoRevision { name, version } => {
                 Diagnostic::error(code::NO_REVISION, format!("release {name} has no revision {version}"))
                     .note(format!("helm: {self}"))

@@ -129,6 +129,7 @@ fn no_template(name: &str, known: &[String]) -> Diagnostic {
     let diagnostic = Diagnostic::error(code::NO_SUCH_TEMPLATE, format!("no template {name} renders anything"));
     match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => diagnostic.note("no template of the chart does"),
         None => diagnostic.help(format!("templates that render something: {}", known.join(", "))),
     }
 }
