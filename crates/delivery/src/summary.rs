@@ -64,6 +64,21 @@ pub struct UnitSummary {
 }
 
 impl UnitSummary {
+    /// One that has gone with the cluster that it was on.
+    pub fn gone(namespace: &str, name: &str, revision: i64) -> Self {
+        UnitSummary {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            revision,
+            outcome: Outcome::Delivered,
+            changes: Vec::new(),
+            unchanged: 0,
+            diagnostics: Vec::new(),
+            failure: None,
+            notes: String::new(),
+        }
+    }
+
     /// Says why a delivery was broken off: it failed, or somebody interrupted it.
     pub(crate) fn broken_off(&mut self, diagnostic: Diagnostic) {
         self.outcome = Outcome::of_broken(&diagnostic);
@@ -157,7 +172,7 @@ pub(crate) fn changes(plan: &Plan, report: Option<&Report>) -> Vec<Change> {
                     result,
                     Some(StepResult::Created | StepResult::Changed | StepResult::Deleted | StepResult::Failed)
                 );
-                if !(step.action.acts() || acted) || (report.is_some() && result.is_none()) {
+                if !(step.action.acts() || acted) || (report.is_some() && result.is_none()) || was_so(result) {
                     continue;
                 }
                 changes.push(Change {
@@ -172,11 +187,38 @@ pub(crate) fn changes(plan: &Plan, report: Option<&Report>) -> Vec<Change> {
             }
         }
     }
+    once_each(changes)
+}
+
+/// Each object that is made once: a release's namespace is, before what the chart says of it.
+fn once_each(mut changes: Vec<Change>) -> Vec<Change> {
+    let mut at = 0;
+    while at < changes.len() {
+        let (one, rest) = (&changes[at], &changes[at + 1..]);
+        let again =
+            |later: &Change| later.object == one.object && later.action == "create" && later.result == one.result;
+        if one.action == "create" && rest.iter().any(again) {
+            changes.remove(at);
+        } else {
+            at += 1;
+        }
+    }
     changes
 }
 
 pub(crate) fn unchanged(plan: &Plan) -> usize {
     plan.count(Action::Unchanged)
+}
+
+/// The steps that were to act and found their object as it should be: somebody else was there before.
+pub(crate) fn found_so(plan: &Plan, report: &Report) -> usize {
+    let unchanged = |step: &&Step| result_of(report, step) == Some(StepResult::Unchanged);
+    plan.steps().filter(|step| step.action.acts()).filter(unchanged).count()
+}
+
+/// Whether nothing had to be done, because somebody else was there before.
+fn was_so(result: Option<StepResult>) -> bool {
+    matches!(result, Some(StepResult::Unchanged | StepResult::Absent))
 }
 
 fn result_of(report: &Report, step: &Step) -> Option<StepResult> {

@@ -11,7 +11,7 @@ use landfall_object::{Gvk, ObjectKey};
 use landfall_release::{HookRuns, manifest_objects};
 
 use crate::session::{Progress, Session, outcome};
-use crate::summary::{Outcome, UnitSummary, changes, unchanged};
+use crate::summary::{Outcome, UnitSummary, changes, found_so, unchanged};
 use crate::unit::{BoundApplication, Unit};
 use crate::up::UpOptions;
 
@@ -137,6 +137,7 @@ impl Session {
         match self.conduct(&summary.name, &self.applications(), prepared).await {
             Ok(synced) => {
                 summary.changes.extend(changes(&prepared.plan, Some(&synced.report)));
+                summary.unchanged += found_so(&prepared.plan, &synced.report);
                 match &synced.report.failure {
                     None => summary.outcome = Outcome::Delivered,
                     Some(failure) => self.tell_failure(summary, failure, failure.diagnose()).await,

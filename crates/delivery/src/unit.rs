@@ -357,7 +357,7 @@ fn check_skips(skips: &[String], units: &[Candidate]) -> Result<(), Vec<Diagnost
                 code::NOTHING_TO_SKIP,
                 format!("--skip {skip}: there is no release or application of that name"),
             )
-            .note(format!("there are: {}", known().collect::<Vec<_>>().join(", ")));
+            .listing("there are", known());
             if let Some(near) = landfall_diag::nearest(skip, known()) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
             }

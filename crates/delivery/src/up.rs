@@ -145,7 +145,8 @@ impl Session {
                 Some(_) if acted => None,
                 course => course,
             };
-            let summary = if begins { self.deliver(one, course, options).await } else { not_begun(one.unit) };
+            let mut summary = if begins { self.deliver(one, course, options).await } else { not_begun(one.unit) };
+            tried.told_as_made(*index, &mut summary);
             acted |= summary.outcome != Outcome::Unchanged;
             if !summary.is_well() && (!one.unit.optional || self.stop.is_cancelled()) {
                 stopped = true;

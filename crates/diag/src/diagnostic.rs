@@ -160,6 +160,17 @@ impl Diagnostic {
         self
     }
 
+    /// Adds which there are of what was looked for, `releases: web, shop`; nothing where there are none.
+    #[must_use]
+    pub fn listing<S: AsRef<str>>(self, what: &str, names: impl IntoIterator<Item = S>) -> Self {
+        let mut list = String::new();
+        for name in names {
+            list.push_str(if list.is_empty() { "" } else { ", " });
+            list.push_str(name.as_ref());
+        }
+        if list.is_empty() { self } else { self.note(format!("{what}: {list}")) }
+    }
+
     /// Adds something to type or to edit.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

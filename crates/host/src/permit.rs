@@ -16,6 +16,8 @@ pub enum Act {
     RollBack,
     /// Operators that systems lean on are installed.
     InstallAddons,
+    /// Something of the cluster's own is mended.
+    Mend,
 }
 
 /// Whether it may be done.
@@ -30,7 +32,7 @@ pub enum Permit {
 /// A yes that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
-    /// The cluster's context.
+    /// What the cluster is called: its context.
     pub cluster: String,
     /// How it is said.
     pub answer: Answer,
@@ -45,6 +47,13 @@ pub enum Answer {
     Cluster,
     /// By the name of the protected environment.
     Environment(String),
+}
+
+impl Permit {
+    /// For what is nobody else's: whoever is there says yes.
+    pub fn of_owner(cluster: &str) -> Self {
+        Permit::Asks(Consent { cluster: cluster.to_owned(), answer: Answer::Yes })
+    }
 }
 
 impl Consent {
@@ -68,15 +77,16 @@ pub enum Uncommitted {
 }
 
 impl Place {
-    /// Whether something may be done here. A cluster of the state directory is its owner's own.
+    /// Whether something may be done here. A cluster of the state directory is its owner's own; what is done to a protected
+    /// environment, whatever it is, is agreed to by its name.
     pub fn permit(&self, act: Act) -> Permit {
         let Some(context) = self.cluster.remote() else { return Permit::Given };
         let named = || Answer::Environment(self.environment.clone().unwrap_or_else(|| context.name.clone()));
         let answer = match (act, context.protection) {
+            (_, Protection::Protected) => named(),
             (Act::InstallAddons, Protection::Open) => return Permit::Given,
-            (Act::Deliver | Act::InstallAddons, Protection::Protected) => named(),
-            (Act::Remove, _) => Answer::Cluster,
-            (Act::Deliver, Protection::Open) | (Act::RollBack, _) => Answer::Yes,
+            (Act::Remove, Protection::Open) => Answer::Cluster,
+            (Act::Deliver | Act::RollBack | Act::Mend, Protection::Open) => Answer::Yes,
         };
         Permit::Asks(Consent { cluster: context.name.clone(), answer })
     }
@@ -112,6 +122,8 @@ mod tests {
     use crate::cluster_choice::{ClusterChoice, RemoteContext};
     use crate::state::StateDir;
 
+    const ALL: [Act; 5] = [Act::Deliver, Act::Remove, Act::RollBack, Act::InstallAddons, Act::Mend];
+
     fn place(cluster: ClusterChoice) -> Place {
         let source = landfall_source::SourceTree::from_tree("nowhere", landfall_chart::Tree::new());
         let kind = TargetKind::Applications(Vec::new());
@@ -133,20 +145,20 @@ mod tests {
     #[test]
     fn a_protected_environment_is_changed_by_who_names_it_and_another_cluster_by_a_yes() {
         let (open, protected) = (remote(Protection::Open), remote(Protection::Protected));
-        assert_eq!(asked(&open, Act::Deliver), Some(Answer::Yes));
-        assert_eq!(asked(&protected, Act::Deliver), Some(Answer::Environment("prod".to_owned())));
-        assert_eq!(asked(&protected, Act::InstallAddons), Some(Answer::Environment("prod".to_owned())));
-        assert_eq!(asked(&open, Act::InstallAddons), None);
-        for place in [open, protected] {
-            assert_eq!(asked(&place, Act::Remove), Some(Answer::Cluster));
-            assert_eq!(asked(&place, Act::RollBack), Some(Answer::Yes));
+        for act in ALL {
+            assert_eq!(asked(&protected, act), Some(Answer::Environment("prod".to_owned())), "{act:?}");
         }
+        for act in [Act::Deliver, Act::RollBack, Act::Mend] {
+            assert_eq!(asked(&open, act), Some(Answer::Yes), "{act:?}");
+        }
+        assert_eq!(asked(&open, Act::Remove), Some(Answer::Cluster));
+        assert_eq!(asked(&open, Act::InstallAddons), None);
     }
 
     #[test]
     fn nobody_is_asked_about_the_embedded_cluster() {
         let own = place(ClusterChoice::embedded());
-        for act in [Act::Deliver, Act::Remove, Act::RollBack, Act::InstallAddons] {
+        for act in ALL {
             assert_eq!(own.permit(act), Permit::Given);
         }
     }

@@ -292,7 +292,7 @@ impl Host {
                     code::NO_ENVIRONMENT,
                     format!("there is no environment `{name}` in {}", file.file),
                 )
-                .note(format!("environments: {}", known().collect::<Vec<_>>().join(", ")));
+                .listing("environments", known());
                 if let Some(near) = landfall_diag::nearest(name, known()) {
                     diagnostic = diagnostic.help(format!("did you mean `--env {near}`?"));
                 }
@@ -300,12 +300,16 @@ impl Host {
             }
             None => match file.system.default_environment() {
                 Some(name) => Ok(Some(name.to_owned())),
+                None if known().next().is_none() => Err(Failure::usage(
+                    Diagnostic::error(code::WHICH_ENVIRONMENT, format!("{} declares no environment", file.file))
+                        .help("declare one under `environments:`, as `local: {releases: [{name: NAME, chart: DIR}]}`"),
+                )),
                 None => Err(Failure::usage(
                     Diagnostic::error(
                         code::WHICH_ENVIRONMENT,
                         format!("{} has several environments and none is called `local`", file.file),
                     )
-                    .note(format!("environments: {}", known().collect::<Vec<_>>().join(", ")))
+                    .listing("environments", known())
                     .help("say which: --env NAME"),
                 )),
             },

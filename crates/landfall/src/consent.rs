@@ -1,61 +1,78 @@
-//! A yes that is wanted: asked for at a terminal, and refused where nobody is there to give it.
+//! A yes that is wanted: said beforehand with `--yes`, asked for at a terminal, and refused where nobody is there to give
+//! it. All that needs one asks here.
 
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Failure, Permit};
+use landfall_host::{Answer, Consent, Failure, Permit};
 
 use crate::context::Context;
 
-/// A question, and what becomes of it without an answer.
+/// What a yes is wanted for.
 pub(crate) struct Question {
-    /// What is asked.
-    text: String,
-    /// What is said where nobody is there to be asked.
-    nobody: Diagnostic,
-    /// What was not done, when the answer is no.
-    no: Diagnostic,
+    /// Whether `--yes` said it beforehand: it answers every question, also one for a name.
+    pub(crate) yes: bool,
+    /// What is to be done, as it is asked: `Deliver to k3d-shop`.
+    pub(crate) ask: String,
+    /// The same as what needs a yes: "delivering to `k3d-shop`".
+    pub(crate) deed: String,
+    /// What is so after a no: `not delivered`.
+    pub(crate) undone: &'static str,
+    /// What else can be typed where nobody is there to be asked.
+    pub(crate) instead: Option<&'static str>,
 }
 
-impl Question {
-    /// A question about what needs a yes, with the way to say it beforehand.
-    pub(crate) fn new(text: String, needs: impl Into<String>, help: &'static str, not_done: &'static str) -> Self {
-        Question {
-            text,
-            nobody: Diagnostic::error(code::NEEDS_YES, needs.into()).help(help),
-            no: Diagnostic::error(code::NO_YES, format!("{not_done}: no yes was given")),
-        }
-    }
-
-    /// A question whose no is told as where nobody is there to be asked.
-    pub(crate) fn or_else(text: String, without: Diagnostic) -> Self {
-        Question { text, nobody: without.clone(), no: without }
-    }
-
-    /// Asks it.
-    ///
-    /// # Errors
-    /// Nobody is there, or the answer is none that `says_yes`.
-    pub(crate) fn ask(self, context: &Context, says_yes: impl FnOnce(&str) -> bool) -> Result<(), Failure> {
-        if !context.ui.can_prompt() {
-            return Err(Failure::usage(self.nobody));
-        }
-        match context.ui.ask(&self.text) {
-            Some(answer) if says_yes(&answer) => Ok(()),
-            _ => Err(Failure::from(self.no)),
-        }
-    }
-}
-
-/// Asks for what a permit asks, in the words of `question`.
+/// Gets the yes that a permit asks for.
 ///
 /// # Errors
-/// No yes was given.
-pub(crate) fn given(
-    context: &Context,
-    permit: &Permit,
-    question: impl FnOnce(&landfall_host::Consent) -> Question,
-) -> Result<(), Failure> {
-    match permit {
-        Permit::Given => Ok(()),
-        Permit::Asks(consent) => question(consent).ask(context, |answer| consent.is_given_by(answer)),
+/// No yes was given: [`code::NEEDS_YES`] where nobody could be asked, [`code::NO_YES`] where somebody was.
+pub(crate) fn given(context: &Context, permit: &Permit, question: impl FnOnce() -> Question) -> Result<(), Failure> {
+    let Permit::Asks(consent) = permit else { return Ok(()) };
+    let question = question();
+    if question.yes {
+        return Ok(());
+    }
+    if !context.ui.can_prompt() {
+        return Err(Failure::usage(nobody(consent, &question)));
+    }
+    match context.ui.ask(&text(consent, &question.ask)) {
+        Some(answer) if consent.is_given_by(&answer) => Ok(()),
+        _ => Err(Failure::from(Diagnostic::error(code::NO_YES, format!("{}: no yes was given", question.undone)))),
+    }
+}
+
+/// What is asked, with how it is answered.
+fn text(consent: &Consent, ask: &str) -> String {
+    match &consent.answer {
+        Answer::Yes => format!("{ask}? [y/N] "),
+        Answer::Cluster => format!("{ask}? Type the cluster's name, {}: ", consent.cluster),
+        Answer::Environment(name) => format!("{ask}? Environment {name} is protected. Type its name: "),
+    }
+}
+
+/// What is said where nobody is there to be asked.
+fn nobody(consent: &Consent, question: &Question) -> Diagnostic {
+    let text = format!("{} needs a yes, and nobody is there to give it", question.deed);
+    let mut diagnostic = Diagnostic::error(code::NEEDS_YES, text);
+    if let Answer::Environment(name) = &consent.answer {
+        diagnostic = diagnostic.note(format!("environment `{name}` is protected"));
+    }
+    diagnostic.help(match question.instead {
+        Some(instead) => format!("say it with --yes, or {instead}"),
+        None => "say it with --yes".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_says_how_it_is_answered() {
+        let asked = |answer| text(&Consent { cluster: "k3d-shop".to_owned(), answer }, "Deliver to k3d-shop");
+        assert_eq!(asked(Answer::Yes), "Deliver to k3d-shop? [y/N] ");
+        assert_eq!(asked(Answer::Cluster), "Deliver to k3d-shop? Type the cluster's name, k3d-shop: ");
+        assert_eq!(
+            asked(Answer::Environment("prod".to_owned())),
+            "Deliver to k3d-shop? Environment prod is protected. Type its name: "
+        );
     }
 }

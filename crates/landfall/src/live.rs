@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use landfall_delivery::{Progress, Session};
 use landfall_diag::Diagnostic;
-use landfall_engine::{Event, StepResult};
+use landfall_engine::{Action, Event};
 use landfall_host::{Connection, Failure};
 use tokio::sync::mpsc::channel;
 
 use crate::context::Context;
-use crate::report::result_word;
-use crate::ui::{Progress as Live, Style, Ui};
+use crate::ui::{Progress as Live, Ui};
 
 /// What a use case gave, or why it could not: the cluster's server that has gone, before all that follows from it.
 pub(crate) fn or_lost<T>(connection: &Connection, result: Result<T, Vec<Diagnostic>>) -> Result<T, Failure> {
@@ -63,11 +62,10 @@ fn show_progress(ui: &Ui, live: &mut Live, progress: Progress) {
 fn show_event(ui: &Ui, live: &mut Live, unit: &str, event: Event, now: Instant) {
     match event {
         Event::PhaseStarted { phase } => live.doing(&format!("{unit}: {phase}"), now),
+        // What became of a step is in the report; a hook may take its time, and its log follows.
         Event::StepStarted { action, key, .. } => {
-            if action == landfall_engine::Action::Hook {
-                live.line(&format!("  {} {}/{} (hook)", ui.err_style(Style::Changed, ">"), key.gvk.kind, key.name));
-            }
-            live.doing_now(&format!("{unit}: {} {}/{}", action.word(), key.gvk.kind, key.name));
+            let what = format!("{unit}: {} {}/{}", action.word(), key.gvk.kind, key.name);
+            if action == Action::Hook { live.doing(&what, now) } else { live.doing_now(&what) }
         }
         Event::Waiting { pending, total, since, .. } => {
             let what: Vec<String> = pending
@@ -80,12 +78,6 @@ fn show_event(ui: &Ui, live: &mut Live, unit: &str, event: Event, now: Instant) 
             let waited = Duration::try_from(waited).unwrap_or_default();
             live.waiting(&format!("{} of {total}: {}{more}", pending.len(), what.join(", ")), waited, now);
         }
-        Event::StepDone { key, result, .. } => {
-            if let Some((sign, style)) = sign_of(result) {
-                let sign = ui.err_style(style, sign);
-                live.line(&format!("  {sign} {}/{} {}", key.gvk.kind, key.name, result_word(result)));
-            }
-        }
         Event::HookLog { key, container, text } => {
             for line in text.lines() {
                 live.line(&format!("    {}/{} {container}: {line}", key.gvk.kind, key.name));
@@ -95,18 +87,6 @@ fn show_event(ui: &Ui, live: &mut Live, unit: &str, event: Event, now: Instant) 
         Event::Planned { operation, steps, done } => {
             ui.detail(&format!("{unit}: operation {operation}, {steps} steps, {done} of them done before"));
         }
-        Event::Evidence(_) | Event::Finished { .. } => {}
-    }
-}
-
-fn sign_of(result: StepResult) -> Option<(&'static str, Style)> {
-    match result {
-        StepResult::Created => Some(("+", Style::Added)),
-        StepResult::Changed => Some(("~", Style::Changed)),
-        StepResult::Deleted => Some(("-", Style::Removed)),
-        StepResult::Failed => Some(("!", Style::Degraded)),
-        StepResult::HookSucceeded => Some(("✓", Style::Healthy)),
-        StepResult::Kept => Some(("=", Style::Muted)),
-        StepResult::Unchanged | StepResult::Absent | StepResult::Ready => None,
+        Event::StepDone { .. } | Event::Evidence(_) | Event::Finished { .. } => {}
     }
 }

@@ -82,10 +82,9 @@ fn main() -> ExitCode {
     let exit = match outcome {
         Ok(exit) => exit,
         Err(failure) => {
-            for diagnostic in &failure.diagnostics {
-                context.ui.diagnostic(diagnostic);
-            }
-            if context.host.stop.is_cancelled() { Exit::Interrupted } else { failure.ending.into() }
+            let exit = if context.host.stop.is_cancelled() { Exit::Interrupted } else { failure.ending.into() };
+            tell(&context.ui, &failure, exit);
+            exit
         }
     };
     written(&context.ui, exit).into()
@@ -153,10 +152,19 @@ fn host(env: &Env, directory: PathBuf, state: Option<String>, ui: &Ui) -> Result
     })
 }
 
+/// Tells people why a command failed, and programs, where `-o` says that one reads.
+fn tell(ui: &Ui, failure: &Failure, exit: Exit) {
+    failure.diagnostics.iter().for_each(|diagnostic| ui.diagnostic(diagnostic));
+    if ui.owes_document() {
+        ui.document(&report::failure(exit, &failure.diagnostics));
+    }
+}
+
 /// Tells why nothing was begun.
 fn refused(ui: &Ui, failure: &Failure) -> ExitCode {
-    failure.diagnostics.iter().for_each(|diagnostic| ui.diagnostic(diagnostic));
-    Exit::from(failure.ending).into()
+    let exit = Exit::from(failure.ending);
+    tell(ui, failure, exit);
+    exit.into()
 }
 
 /// Helm's verbs, in its voice or ours.

@@ -3,16 +3,19 @@
 mod ago;
 mod check;
 mod evidence;
+mod faults;
 mod unit;
 
 use std::time::Instant;
 
+use landfall_diag::Diagnostic;
 use serde_json::{Value, json};
 
 pub(crate) use self::ago::ago;
-pub(crate) use self::check::print_check;
+pub(crate) use self::check::print_checks;
 pub(crate) use self::evidence::with_evidence;
-pub(crate) use self::unit::{print_change, print_unit, result_word};
+pub(crate) use self::faults::print_faults;
+pub(crate) use self::unit::{Changes, heading, print_unit};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::ui::{Output, Ui};
@@ -31,10 +34,8 @@ pub(crate) trait Report {
     /// For people.
     fn text(&self, ui: &Ui);
 
-    /// The names alone, one a line; where there are none, the same as for people.
-    fn names(&self, ui: &Ui) {
-        self.text(ui);
-    }
+    /// The names alone, one a line, each by [`landfall_terminal::Printer::name`].
+    fn names(&self, ui: &Ui);
 }
 
 impl Context {
@@ -44,8 +45,8 @@ impl Context {
     }
 
     /// Prints an answer as `-o` asks: what it says does not hang on when it is asked.
-    pub(crate) fn answer<R: Report>(&self, report: &R) {
-        self.print(report, || json!({"schema": schema(R::KIND), "ok": true, "data": report.data()}));
+    pub(crate) fn answer<R: Report>(&self, report: &R, exit: Exit) {
+        self.print(report, || head(R::KIND, exit, report.data()));
     }
 
     fn print<R: Report>(&self, report: &R, document: impl FnOnce() -> Value) {
@@ -57,17 +58,23 @@ impl Context {
     }
 }
 
-fn schema(kind: &str) -> String {
-    format!("landfall.dev/v1/{kind}")
+/// The envelope that all machine output has (`docs/output.md`), with the time that the command took.
+pub(crate) fn envelope(kind: &str, exit: Exit, data: Value, started: Instant) -> Value {
+    let mut envelope = head(kind, exit, data);
+    envelope["elapsed_ms"] = json!(started.elapsed().as_millis() as u64);
+    envelope
 }
 
-/// The JSON envelope that all machine output has.
-pub(crate) fn envelope(kind: &str, exit: Exit, data: Value, started: Instant) -> Value {
+fn head(kind: &str, exit: Exit, data: Value) -> Value {
     json!({
-        "schema": schema(kind),
+        "schema": format!("landfall.dev/v1/{kind}"),
         "ok": exit == Exit::Done,
         "exit": exit as u8,
         "data": data,
-        "elapsed_ms": started.elapsed().as_millis() as u64,
     })
+}
+
+/// The envelope of a command that failed before it had something to report: what was told of it on standard error.
+pub(crate) fn failure(exit: Exit, diagnostics: &[Diagnostic]) -> Value {
+    head("Failure", exit, json!({"diagnostics": diagnostics}))
 }

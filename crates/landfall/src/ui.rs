@@ -1,6 +1,8 @@
 //! The binary's terminal: the printer, and how data is asked for.
 
 use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use landfall_diag::seconds;
 use landfall_host::Env;
@@ -39,6 +41,8 @@ pub(crate) struct Ui {
     /// How data is printed.
     pub(crate) output: Output,
     printer: Printer,
+    /// Whether a document was printed: there is one a command.
+    documented: Arc<AtomicBool>,
 }
 
 impl Deref for Ui {
@@ -63,11 +67,17 @@ pub(crate) fn printer(env: &Env, verbosity: Verbosity, color: ColorChoice) -> Pr
 impl Ui {
     /// A terminal on which data is printed so.
     pub(crate) fn new(printer: Printer, output: Output) -> Self {
-        Ui { output, printer }
+        Ui { output, printer, documented: Arc::default() }
+    }
+
+    /// Whether a program reads what is printed, and has not been told yet how the command ends.
+    pub(crate) fn owes_document(&self) -> bool {
+        matches!(self.output, Output::Json | Output::Yaml) && !self.documented.load(Ordering::Relaxed)
     }
 
     /// Prints a serialisable value as JSON or YAML, as `-o` asks.
     pub(crate) fn document(&self, value: &serde_json::Value) {
+        self.documented.store(true, Ordering::Relaxed);
         match self.output {
             Output::Yaml => self.bytes(landfall_yaml::emit(value).unwrap_or_default().as_bytes()),
             _ => {

@@ -11,10 +11,12 @@ mod it {
     mod applications;
     mod builds;
     mod charts;
+    mod consents;
     mod doctor;
     mod doors;
     mod down;
     mod drift;
+    mod envelope;
     mod errors;
     mod example;
     mod explain;
@@ -35,6 +37,7 @@ mod it {
     mod rehearsal;
     mod releases;
     mod renamed;
+    mod said;
     mod sarif;
     mod secrecy;
     mod sens;

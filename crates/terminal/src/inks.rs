@@ -89,7 +89,7 @@ impl Inks {
         for piece in self.pieces(text) {
             match piece {
                 Piece::Text(text) => out.push_str(&shown(text)),
-                Piece::Mark(sequence) if colour == Colour::On => out.push_str(sequence),
+                Piece::Mark(kind) if colour == Colour::On => out.push_str(sequence(kind)),
                 Piece::Mark(_) => {}
             }
         }
@@ -107,13 +107,65 @@ impl Inks {
         self.show(text, Colour::Off).chars().count()
     }
 
+    /// A text of one line folded into lines of at most so many columns: at a blank, behind what joins words in names, or
+    /// where there is nothing of the kind in the middle of a word. What follows stands under the text, not under the mark
+    /// in front of it; paint begins and ends on each line.
+    pub fn fold(&self, text: &str, columns: usize) -> Vec<String> {
+        if self.width(text) <= columns {
+            return vec![text.to_owned()];
+        }
+        let cells = self.cells(text);
+        let blanks = cells.iter().take_while(|cell| cell.character == ' ').count();
+        let marked =
+            matches!(&cells[..], [mark, blank, ..] if blank.character == ' ' && !mark.character.is_alphanumeric());
+        let hanging = if marked { 2 } else { blanks }.min(columns / 2);
+        let (mut lines, mut from) = (Vec::new(), 0);
+        while from < cells.len() {
+            let indent = if lines.is_empty() { 0 } else { hanging };
+            let to = line_of(&cells, from, columns.saturating_sub(indent).max(1), blanks.max(hanging));
+            let line = &cells[from..to];
+            let end = line.iter().rposition(|cell| cell.character != ' ').map_or(0, |last| last + 1);
+            lines.push(format!("{}{}", " ".repeat(indent), self.painted(&line[..end])));
+            from = to + cells[to..].iter().take_while(|cell| cell.character == ' ').count();
+        }
+        lines
+    }
+
+    /// A text's characters, each with the paint that it has.
+    fn cells(&self, text: &str) -> Vec<Cell> {
+        let (mut cells, mut paint) = (Vec::new(), None);
+        for piece in self.pieces(text) {
+            match piece {
+                Piece::Mark(kind) => paint = kind.is_multiple_of(2).then_some(kind),
+                Piece::Text(text) => cells.extend(text.chars().map(|character| {
+                    let columns = shown(character.encode_utf8(&mut [0; 4])).chars().count();
+                    Cell { character, columns, paint }
+                })),
+            }
+        }
+        cells
+    }
+
+    /// Characters as a text again.
+    fn painted(&self, cells: &[Cell]) -> String {
+        let mut out = String::new();
+        for run in cells.chunk_by(|a, b| a.paint == b.paint) {
+            let text: String = run.iter().map(|cell| cell.character).collect();
+            match run[0].paint {
+                Some(kind) => out.push_str(&self.paint(INKS[kind / 2].0, &text)),
+                None => out.push_str(&text),
+            }
+        }
+        out
+    }
+
     fn pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = Piece<'t>> + use<'_, 't> {
         let mut rest = text;
         std::iter::from_fn(move || {
             if rest.is_empty() {
                 return None;
             }
-            let Some((at, sequence)) = self.next_mark(rest) else {
+            let Some((at, kind)) = self.next_mark(rest) else {
                 return Some(Piece::Text(std::mem::take(&mut rest)));
             };
             if at > 0 {
@@ -123,24 +175,63 @@ impl Inks {
             }
             let end = rest.char_indices().nth(MARK_LENGTH).map_or(rest.len(), |(end, _)| end);
             rest = &rest[end..];
-            Some(Piece::Mark(sequence))
+            Some(Piece::Mark(kind))
         })
     }
 
-    /// The next mark that bears the seal, and its sequence.
-    fn next_mark(&self, text: &str) -> Option<(usize, &'static str)> {
+    /// The next mark that bears the seal, and its kind: an ink's place twice, and one more where it ends.
+    fn next_mark(&self, text: &str) -> Option<(usize, usize)> {
         text.char_indices().find_map(|(at, c)| {
             let kind = u32::from(c).checked_sub(MARKS).map(|kind| kind as usize)?;
-            let (_, on, off) = INKS.get(kind / 2)?;
+            INKS.get(kind / 2)?;
             let sealed = text[at + c.len_utf8()..].starts_with(self.seal.as_str());
-            sealed.then_some((at, if kind.is_multiple_of(2) { *on } else { *off }))
+            sealed.then_some((at, kind))
         })
     }
 }
 
+/// What a mark tells the terminal.
+fn sequence(kind: usize) -> &'static str {
+    let (_, on, off) = INKS[kind / 2];
+    if kind.is_multiple_of(2) { on } else { off }
+}
+
+/// Where the line that begins at `from` ends: not before `at_least` characters.
+fn line_of(cells: &[Cell], from: usize, columns: usize, at_least: usize) -> usize {
+    let mut used = 0;
+    let fits = cells[from..]
+        .iter()
+        .take_while(|cell| {
+            used += cell.columns;
+            used <= columns
+        })
+        .count();
+    // A character that is wider than the line stands on it all the same.
+    let end = from + fits.max(1);
+    if end >= cells.len() {
+        return cells.len();
+    }
+    let worth = from + at_least + 1;
+    let blank = (worth..=end).rev().find(|at| cells[*at].character == ' ');
+    if let Some(blank) = blank {
+        return blank;
+    }
+    // Not behind a dot: a version is one word.
+    let joint = (worth..end).rev().find(|at| matches!(cells[*at].character, '/' | '-' | ',' | ':' | '@' | '='));
+    joint.map_or(end, |joint| joint + 1)
+}
+
+/// A character as it is shown.
+struct Cell {
+    character: char,
+    columns: usize,
+    /// The kind of mark that its paint begins with.
+    paint: Option<usize>,
+}
+
 enum Piece<'t> {
     Text(&'t str),
-    Mark(&'static str),
+    Mark(usize),
 }
 
 #[cfg(test)]
@@ -156,6 +247,23 @@ mod tests {
         assert_eq!(inks.show(&line, Colour::Off), "a\\x1b[2J and b\\x1b[31m");
         assert_eq!(inks.without(&line), "a\u{1b}[2J and b\u{1b}[31m");
         assert_eq!(inks.width(&inks.paint(Ink::Bold, "äb")), 2);
+    }
+
+    #[test]
+    fn what_is_folded_breaks_at_blanks_then_at_joints_then_anywhere() {
+        let inks = Inks::sealed(7);
+        assert_eq!(inks.fold("short", 5), ["short"]);
+        assert_eq!(inks.fold("one two three", 8), ["one two", "three"]);
+        assert_eq!(inks.fold("one   two   three", 8), ["one", "two", "three"]);
+        assert_eq!(inks.fold("A container waits", 12), ["A container", "waits"]);
+        assert_eq!(inks.fold("deployment/web-frontend", 15), ["deployment/web-", "frontend"]);
+        assert_eq!(inks.fold("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(inks.fold("~ Deployment/web", 13), ["~ Deployment/", "  web"]);
+        let painted = inks.fold(&inks.paint(Ink::Red, "not ready"), 5);
+        let lines: Vec<String> = painted.iter().map(|line| inks.show(line, Colour::On)).collect();
+        assert_eq!(lines, ["\u{1b}[31mnot\u{1b}[39m", "\u{1b}[31mready\u{1b}[39m"]);
+        // What is shown as an escape takes the escape's room, and is not broken.
+        assert_eq!(inks.fold("ab\u{7}cd", 5), ["ab", "\u{7}c", "d"]);
     }
 
     #[test]

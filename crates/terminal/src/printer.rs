@@ -52,6 +52,8 @@ pub struct Printer {
     log: Log,
     live: bool,
     can_prompt: bool,
+    /// The terminals' width where a variable says it.
+    columns: Option<usize>,
     /// Why standard output takes nothing any more, once it does not.
     unwritten: Arc<OnceLock<std::io::Error>>,
 }
@@ -117,15 +119,38 @@ impl Printer {
             color_err: allowed(err_tty),
             live: err_tty && somebody && variable("LANDFALL_NO_PROGRESS").is_none(),
             can_prompt: err_tty && std::io::stdin().is_terminal() && somebody,
+            columns: variable("COLUMNS").and_then(|text| text.parse().ok()).filter(|columns| *columns > 0),
             unwritten: Arc::default(),
         }
     }
 
-    /// Writes text for people to standard output, shown; what cannot be written is told once, when the command has
-    /// ended.
+    /// Writes text for people to standard output, shown, unless quiet; what cannot be written is told once, when the
+    /// command has ended.
     pub fn data(&self, text: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            self.asked(text);
+        }
+    }
+
+    /// Writes text that was asked for by its form, such as names or Markdown, to standard output: shown, and also when
+    /// quiet.
+    pub fn asked(&self, text: &str) {
         let mut out = crate::out();
         self.written(out.write_painted(&self.shown(text, self.color_out)).and_then(|()| out.flush()));
+    }
+
+    /// Writes a name, a line of data: also when quiet.
+    pub fn name(&self, name: &str) {
+        self.asked(&format!("{name}\n"));
+    }
+
+    /// Says what is wrong: a line among the others on standard output, and when only errors are wanted one of them.
+    pub fn wrong(&self, text: &str) {
+        match self.verbosity {
+            Verbosity::Silent => {}
+            Verbosity::Quiet => self.err(text),
+            Verbosity::Normal | Verbosity::Verbose => self.line(text),
+        }
     }
 
     fn written(&self, written: std::io::Result<()>) {
@@ -146,16 +171,43 @@ impl Printer {
         self.unwritten.get().and_then(output_failure)
     }
 
-    /// Writes a table for people.
+    /// Writes a table for people, no wider than their terminal.
     pub fn table(&self, table: &Table) {
-        self.data(&table.render(&self.inks));
+        let columns = self.columns_of(crate::stream::out_columns);
+        self.data(&table.render(&self.inks, columns));
+    }
+
+    /// Writes lines for people, each folded to their terminal's width at its words: not what is to be copied.
+    pub fn folded(&self, text: &str) {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        match self.columns_of(crate::stream::out_columns) {
+            None => self.line(text),
+            Some(columns) => {
+                text.split('\n').flat_map(|line| self.inks.fold(line, columns)).for_each(|line| self.line(&line));
+            }
+        }
+    }
+
+    /// Says a table on standard error, unless quiet.
+    pub fn status_table(&self, table: &Table) {
+        let columns = self.columns_of(crate::stream::err_columns);
+        let text = table.render(&self.inks, columns);
+        if !text.is_empty() {
+            self.status(text.trim_end_matches('\n'));
+        }
+    }
+
+    /// A terminal's width; nothing where none is: what a program reads is folded nowhere.
+    fn columns_of(&self, terminal: fn() -> Option<usize>) -> Option<usize> {
+        let measured = terminal()?;
+        Some(self.columns.unwrap_or(measured))
     }
 
     /// Writes a line of a container's log: as it is into a pipe or file, shown where people or a runner read it.
     pub fn log_line(&self, line: &str) {
         match self.log {
             Log::Plain => self.bytes(format!("{line}\n").as_bytes()),
-            Log::Runner => self.line(line),
+            Log::Runner => self.name(line),
         }
     }
 
@@ -228,6 +280,11 @@ impl Printer {
     /// Whether a live region may be drawn on standard error.
     pub fn is_live(&self) -> bool {
         self.live && self.verbosity >= Verbosity::Normal
+    }
+
+    /// Whether only errors are wanted, or not even they.
+    pub fn is_quiet(&self) -> bool {
+        self.verbosity < Verbosity::Normal
     }
 
     /// Whether a person is there to be asked.

@@ -14,6 +14,23 @@ pub fn err_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
+/// A terminal that does not say how wide it is.
+const USUAL: usize = 80;
+
+/// How wide the terminal of standard output is, in columns; nothing where there is none.
+pub(crate) fn out_columns() -> Option<usize> {
+    out_is_terminal().then(|| columns(terminal_size::terminal_size_of(io::stdout())))
+}
+
+/// How wide the terminal of standard error is, in columns; nothing where there is none.
+pub(crate) fn err_columns() -> Option<usize> {
+    err_is_terminal().then(|| columns(terminal_size::terminal_size_of(io::stderr())))
+}
+
+fn columns(size: Option<(terminal_size::Width, terminal_size::Height)>) -> usize {
+    size.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0).unwrap_or(USUAL)
+}
+
 /// Standard output, for data: as it is into a pipe or file, shown on a terminal.
 pub fn out() -> StandardOut {
     let lock = io::stdout().lock();

@@ -8,7 +8,7 @@ use landfall_release::{Delivered, Prepared, Status};
 use super::UpOptions;
 use crate::pods;
 use crate::session::Session;
-use crate::summary::{FailureReport, Outcome, UnitSummary, changes};
+use crate::summary::{FailureReport, Outcome, UnitSummary, changes, found_so};
 use crate::unit::Unit;
 
 impl Session {
@@ -18,6 +18,7 @@ impl Session {
             Ok(delivered) => {
                 summary.revision = delivered.record.version;
                 summary.changes.extend(changes(&prepared.plan, Some(&delivered.report)));
+                summary.unchanged += found_so(&prepared.plan, &delivered.report);
                 let Some(failure) = &delivered.report.failure else {
                     summary.outcome = Outcome::Delivered;
                     return;

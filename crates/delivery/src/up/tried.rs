@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use landfall_apps::{PreparedSync, SyncStatus};
 use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
-use landfall_engine::{Fate, Plan, Trial};
+use landfall_engine::{Fate, Plan, StepResult, Trial};
 use landfall_object::ObjectKey;
 use landfall_release::Prepared;
 
 use super::{Ready, Tries, UpOptions, turn_down};
 use crate::session::{Progress, Session};
-use crate::summary::UnitSummary;
+use crate::summary::{Change, Outcome, UnitSummary};
 use crate::trial;
 use crate::unit::Door;
 
@@ -46,6 +46,41 @@ pub(super) struct Tried {
     trial: Trial,
     /// The plan among those tried, by the unit's index.
     plans: BTreeMap<usize, usize>,
+}
+
+impl Tried {
+    /// Tells the namespaces that were made to try a unit as created by its delivery, which found them there.
+    pub(super) fn told_as_made(&self, index: usize, summary: &mut UnitSummary) {
+        let Some(plan) = self.plans.get(&index) else { return };
+        if !matches!(summary.outcome, Outcome::Delivered | Outcome::Failed) {
+            return;
+        }
+        for made in self.trial.made.iter().filter(|made| made.plan == *plan) {
+            let told = summary.changes.iter_mut().find(|change| change.object == made.key);
+            match told.map(|change| (change.result, change)) {
+                Some((Some(StepResult::Changed), change)) => {
+                    "create".clone_into(&mut change.action);
+                    change.result = Some(StepResult::Created);
+                    // It was not there before: none of its fields was another.
+                    change.fields.clear();
+                }
+                Some(_) => continue,
+                None => summary.changes.insert(
+                    0,
+                    Change {
+                        action: "create".to_owned(),
+                        object: made.key.clone(),
+                        phase: "namespace".to_owned(),
+                        wave: 0,
+                        why: "the release's namespace".to_owned(),
+                        fields: Vec::new(),
+                        result: Some(StepResult::Created),
+                    },
+                ),
+            }
+            summary.unchanged = summary.unchanged.saturating_sub(1);
+        }
+    }
 }
 
 /// Codes of what a unit before it may bring or take away: kinds, and objects that change their owner.

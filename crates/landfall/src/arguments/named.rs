@@ -152,9 +152,10 @@ fn one(
 /// What is said of a release that is not there.
 pub(crate) fn no_release<'k>(directory: &Path, name: &str, known: impl Iterator<Item = &'k str>) -> Diagnostic {
     let known: Vec<&str> = known.collect();
-    let mut diagnostic = Diagnostic::error(code::NO_RELEASE, format!("there is no release {name}"));
-    if !known.is_empty() {
-        diagnostic = diagnostic.note(format!("releases: {}", known.join(", ")));
+    let mut diagnostic =
+        Diagnostic::error(code::NO_RELEASE, format!("there is no release {name}")).listing("releases", &known);
+    if known.is_empty() {
+        diagnostic = diagnostic.note("nothing is delivered here").help("landfall up");
     }
     if let Some(near) = landfall_diag::nearest(name, known.iter().copied()) {
         diagnostic = diagnostic.help(format!("did you mean `{near}`?"));

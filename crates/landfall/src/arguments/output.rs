@@ -20,8 +20,21 @@ pub(crate) enum ReportFormat {
     Text,
     /// One JSON document.
     Json,
+    /// One YAML document.
+    Yaml,
     /// SARIF 2.1.0, as code hosts take it.
     Sarif,
     /// For a comment.
     Markdown,
+}
+
+impl ReportFormat {
+    /// How what is no report is printed: as a document where one is wanted.
+    pub(crate) fn output(self) -> Output {
+        match self {
+            ReportFormat::Json => Output::Json,
+            ReportFormat::Yaml => Output::Yaml,
+            ReportFormat::Text | ReportFormat::Sarif | ReportFormat::Markdown => Output::Table,
+        }
+    }
 }

@@ -63,8 +63,8 @@ async fn run(context: &Context, args: BuildArgs) -> Outcome {
     let args = BuildArgs { services: named.names, ..args };
     let images = wanted(context, &place, &args)?;
     if images.is_empty() {
-        let environment = place.environment.as_deref().unwrap_or("this place");
-        context.ui.line(&format!("{environment} declares no builds; nothing to do"));
+        let environment = place.environment.as_deref();
+        context.report(&Build { environment, images: &images, done: None, started }, Exit::Done, started);
         return Ok(Exit::Done);
     }
     if args.dry_run {
@@ -158,7 +158,7 @@ fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<Imag
 
 fn unknown<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str> + Clone) -> Diagnostic {
     let diagnostic = Diagnostic::error(code::NO_BUILD, format!("no build here is of the {what} `{name}`"))
-        .note(format!("{what}s: {}", known.clone().collect::<Vec<_>>().join(", ")));
+        .listing(&format!("{what}s"), known.clone());
     match nearest(name, known) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic,
@@ -226,12 +226,16 @@ impl Report for Build<'_> {
             ui.line(format!("{} → {}{stage}   {}", image.service, image.image, baked.join(", ")).trim_end());
         }
         match self.done {
+            None if self.images.is_empty() => {
+                let environment = self.environment.unwrap_or("this place");
+                ui.line(&format!("{environment} declares no builds; nothing to do"));
+            }
             Some(_) => ui.line(&format!("built in {}", seconds(self.started.elapsed()))),
             None => ui.line("nothing was built"),
         }
     }
 
     fn names(&self, ui: &Ui) {
-        self.images.iter().for_each(|image| ui.line(&image.image));
+        self.images.iter().for_each(|image| ui.name(&image.image));
     }
 }

@@ -42,8 +42,9 @@ async fn run(context: &Context, args: DiffArgs) -> Outcome {
     let changes = plans.iter().flat_map(|plan| plan.changes.iter().map(|change| (plan.name.as_str(), change)));
     let changes: Vec<_> = changes.filter(|(_, change)| change.action != Action::Hook.word()).collect();
     let differs = !changes.is_empty();
-    context.answer(&Diff(changes));
-    Ok(if args.exit_code && differs { Exit::Differs } else { Exit::Done })
+    let exit = if args.exit_code && differs { Exit::Differs } else { Exit::Done };
+    context.answer(&Diff(changes), exit);
+    Ok(exit)
 }
 
 /// What would have to change, and of which unit it is.
@@ -62,10 +63,18 @@ impl Report for Diff<'_> {
             ui.status("no differences");
         }
     }
+
+    fn names(&self, ui: &Ui) {
+        self.0.iter().for_each(|(_, change)| ui.name(&named(change)));
+    }
+}
+
+fn named(change: &Change) -> String {
+    format!("{}/{}", change.object.gvk.kind, change.object.name)
 }
 
 fn print(ui: &Ui, change: &Change) {
-    let name = format!("{}/{}", change.object.gvk.kind, change.object.name);
+    let name = named(change);
     let namespace = change.object.namespace.as_deref().map(|ns| format!(" ({ns})")).unwrap_or_default();
     ui.line(&ui.out_style(Style::Strong, &format!("{} {name}{namespace}", change.action)));
     for field in &change.fields {

@@ -12,18 +12,19 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use landfall_diag::{Diagnostic, Finding, code};
 use landfall_doctor::{self as doctor, Area, Checkup, Observation, Sight, checkup_json, checkup_text};
-use landfall_host::{Connection, Failure, Hosting, Place};
+use landfall_host::{Connection, Failure, Hosting, Permit, Place};
 use landfall_project::Span;
 use landfall_rehearse::{Conditions, Snapshot, TargetBlame, findings_markdown};
 use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Known, Subject, findings_sarif};
 
 use crate::arguments::{Behind, Named, ReportFormat, TargetArgs, ValuesArgs};
-use crate::consent::Question;
+use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::looked;
 use crate::looked::project_of;
 use crate::report;
+use crate::ui::Output;
 use crate::verb::Verb;
 
 /// Arguments of `doctor`.
@@ -82,6 +83,10 @@ pub(crate) struct DoctorArgs {
 }
 
 impl Verb for DoctorArgs {
+    fn output(&self) -> Output {
+        self.output.output()
+    }
+
     async fn run(self, context: &Context) -> Outcome {
         run(context, self).await
     }
@@ -277,10 +282,10 @@ fn known(place: &Place, snapshot: Option<&(Snapshot, String)>) -> (Inventory, Cl
 }
 
 impl Sick<'_> {
-    /// Asks whether something is to be mended.
-    fn ask(&self, question: &str, without: Diagnostic) -> Result<(), Failure> {
-        let is_yes = |answer: &str| matches!(answer.to_lowercase().as_str(), "y" | "yes");
-        Question::or_else(question.to_owned(), without).ask(self.context, is_yes)
+    /// Gets the yes for something that is to be mended.
+    fn agreed(&self, permit: &Permit, ask: String, deed: String) -> Result<(), Failure> {
+        let yes = self.args.yes;
+        consent::given(self.context, permit, || Question { yes, ask, deed, undone: "not mended", instead: None })
     }
 
     async fn look(
@@ -344,17 +349,22 @@ impl Sick<'_> {
 fn print(context: &Context, args: &DoctorArgs, place: &Place, checkup: &Checkup, exit: Exit, started: Instant) {
     let ui = &context.ui;
     match args.output {
+        ReportFormat::Text if ui.is_quiet() => {
+            report::print_faults(ui, &checkup.examination);
+            let unseen = checkup.observations.iter().filter(|it| it.state == doctor::State::NotChecked);
+            unseen.for_each(|it| ui.wrong(&format!("not checked: {}: {}", it.what, it.seen)));
+        }
         ReportFormat::Text => {
             ui.data(&checkup_text(checkup));
             ui.status(&format!("looked for {}", landfall_diag::seconds(started.elapsed())));
         }
-        ReportFormat::Json => {
+        ReportFormat::Json | ReportFormat::Yaml => {
             ui.document(&report::envelope("Checkup", exit, checkup_json(checkup), started));
         }
         ReportFormat::Sarif => {
             let fallback = project_of(place).map_or_else(|| "Chart.yaml".to_owned(), |file| file.file.clone());
             ui.document(&findings_sarif(&checkup.examination, &fallback, env!("CARGO_PKG_VERSION")));
         }
-        ReportFormat::Markdown => ui.data(&findings_markdown(&checkup.examination)),
+        ReportFormat::Markdown => ui.asked(&findings_markdown(&checkup.examination)),
     }
 }

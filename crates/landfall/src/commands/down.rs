@@ -5,10 +5,12 @@ mod full;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, Removal, TargetKind, Unit};
-use landfall_diag::{Diagnostic, Ending};
+use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, Removal, TargetKind, Unit, UnitSummary};
+use landfall_diag::{Diagnostic, Ending, code};
+use landfall_engine::StepResult;
 use landfall_host::{self as host, Act, Connection, Failure, Hosting, LONGEST, Place};
 use landfall_machine::K3d;
+use landfall_object::ObjectKey;
 use landfall_project::Span;
 use serde_json::{Value, json};
 
@@ -19,7 +21,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Outcome, exit_of};
 use crate::live;
 use crate::report::Report;
-use crate::ui::{Output, Ui};
+use crate::ui::{Output, Table, Ui};
 use crate::verb::Verb;
 
 /// How long the process that hosted the cluster may take to be gone.
@@ -81,16 +83,13 @@ async fn run(context: &Context, args: DownArgs) -> Outcome {
         .map_err(Failure::from)?;
     let wanted: Vec<&Unit> = units.iter().filter_map(|(_, unit)| unit.as_ref().ok()).collect();
     if was_never_started(&place) {
-        return nothing_runs(context, &place, &args).await;
+        return nothing_runs(context, &place, &args, started).await;
     }
     confirm(context, &place, &wanted, &args)?;
     if args.dry_run {
-        for unit in &wanted {
-            context.ui.line(&format!("- {}/{}", unit.namespace, unit.name));
-        }
-        if let Afterwards::Deleted { name, .. } = Afterwards::of(&place, &args) {
-            context.ui.line(&format!("- the k3d cluster {name}"));
-        }
+        let planned = wanted.iter().map(|unit| (unit.namespace.as_str(), unit.name.as_str())).collect();
+        let cluster = Afterwards::of(&place, &args);
+        context.report(&Planned { units: planned, cluster }, Exit::Done, started);
         return Ok(Exit::Done);
     }
     let _delivering = context.host.deliver_alone(&place.state, "down", patience(&args)).await?;
@@ -105,29 +104,30 @@ fn was_never_started(place: &Place) -> bool {
 }
 
 /// Removes what is left of the state where no cluster is.
-async fn nothing_runs(context: &Context, place: &Place, args: &DownArgs) -> Outcome {
+async fn nothing_runs(context: &Context, place: &Place, args: &DownArgs, started: Instant) -> Outcome {
     if place.state.exists() && !args.keep_data && !args.dry_run {
         let _delivering = context.host.deliver_alone(&place.state, "down", patience(args)).await?;
         if let Some(lock) = place.state.try_lock().map_err(Failure::from)? {
             context.host.forget(&place.state, lock)?;
         }
     }
-    context.ui.status("nothing runs here");
+    context.report(&Removed::of(Cluster::None), Exit::Done, started);
     Ok(Exit::Done)
 }
 
-/// What is taken from somebody else's cluster is named, and so is the cluster by whoever says yes.
+/// What is taken from somebody else's cluster needs a yes, and is named.
 fn confirm(context: &Context, place: &Place, wanted: &[&Unit], args: &DownArgs) -> Result<(), Failure> {
-    if args.yes || args.dry_run {
+    if args.dry_run {
         return Ok(());
     }
     let names: Vec<&str> = wanted.iter().map(|unit| unit.name.as_str()).collect();
-    let names = names.join(", ");
-    consent::given(context, &place.permit(Act::Remove), |consent| {
-        let name = &consent.cluster;
-        let text = format!("Remove {names} from {name}? Type the context's name: ");
-        let needs = format!("removing {names} from `{name}` needs a yes");
-        Question::new(text, needs, "say it with --yes", "nothing was removed")
+    let (names, cluster) = (names.join(", "), place.cluster.shown());
+    consent::given(context, &place.permit(Act::Remove), || Question {
+        yes: args.yes,
+        ask: format!("Remove {names} from {cluster}"),
+        deed: format!("removing {names} from `{cluster}`"),
+        undone: "nothing was removed",
+        instead: Some("look first with --dry-run"),
     })
 }
 
@@ -159,14 +159,18 @@ impl Afterwards {
     }
 }
 
-/// What went beside the releases.
-enum Gone {
-    /// Nothing.
-    Nothing,
-    /// The embedded cluster and its state.
-    State,
-    /// A cluster of this machine.
-    Cluster(String),
+/// What has become of the cluster.
+enum Cluster {
+    /// There was none.
+    None,
+    /// It goes on: it is somebody else's, or something else lives on it.
+    Stays,
+    /// Its process has ended, and its state stays.
+    Rests,
+    /// The embedded one is gone with its state.
+    Forgotten,
+    /// One of this machine is gone.
+    Deleted(String),
 }
 
 /// A removal with all that it needs, once nobody else delivers.
@@ -193,23 +197,28 @@ impl Removing<'_> {
             (Err(failure), Afterwards::Deleted { name, k3d }) if failure.ending == Ending::Unreachable => {
                 context.ui.status(&format!("the cluster {name} does not answer; it is deleted as it is"));
                 own_cluster::unmake(context, place, name, k3d).await?;
-                context.ui.line(&format!("the cluster {name} is gone"));
+                context.report(&Removed::of(Cluster::Deleted(name.clone())), Exit::Done, self.started);
                 return Ok(Exit::Done);
             }
             (Err(failure), _) if goes_whole && full::is_why(&failure) => {
-                return full::forget(context, place, wanted, failure).await;
+                return full::forget(context, place, wanted, failure, self.started).await;
             }
             (Err(failure), _) => return Err(failure),
         };
         let (removal, empty) = match self.take_down(connection).await {
             Err(failure) if goes_whole && full::is_why(&failure) => {
-                return full::forget(context, place, wanted, failure).await;
+                return full::forget(context, place, wanted, failure, self.started).await;
             }
             taken => taken?,
         };
-        let exit = self.tell(&removal);
-        let gone = if exit == Exit::Done { self.end_cluster(empty).await? } else { Gone::Nothing };
-        context.report(&Removed { removal: &removal, gone }, exit, self.started);
+        let broken = |unit: &&UnitSummary| matches!(unit.outcome, Ended::Failed | Ended::Interrupted);
+        let exit = removal
+            .units
+            .iter()
+            .rfind(broken)
+            .map_or(Exit::Done, |unit| unit.diagnostics.first().map_or(Exit::Failed, exit_of));
+        let cluster = if exit == Exit::Done { self.end_cluster(empty).await? } else { Cluster::Stays };
+        context.report(&Removed { units: removal.units, kept: removal.kept, cluster }, exit, self.started);
         Ok(exit)
     }
 
@@ -239,67 +248,136 @@ impl Removing<'_> {
         }
     }
 
-    /// Tells what has become of each release, and how the command ends by it.
-    fn tell(&self, removal: &Removal) -> Exit {
-        let ui = &self.context.ui;
-        let mut exit = Exit::Done;
-        for unit in &removal.units {
-            if matches!(unit.outcome, Ended::Failed | Ended::Interrupted) {
-                exit = unit.diagnostics.first().map_or(Exit::Failed, exit_of);
-                unit.diagnostics.iter().for_each(|diagnostic| ui.diagnostic(diagnostic));
-            } else if !matches!(ui.output, Output::Json | Output::Yaml) {
-                ui.line(&format!("- {}/{}", unit.namespace, unit.name));
-            }
-        }
-        exit
-    }
-
-    async fn end_cluster(&self, empty: bool) -> Result<Gone, Failure> {
+    /// Ends the cluster as far as it is ours and nothing else lives on it.
+    async fn end_cluster(&self, empty: bool) -> Result<Cluster, Failure> {
         let Removing { context, place, .. } = self;
         match &self.afterwards {
             Afterwards::Deleted { name, k3d } => {
                 own_cluster::unmake(context, place, name, k3d).await?;
-                Ok(Gone::Cluster(name.clone()))
+                Ok(Cluster::Deleted(name.clone()))
             }
             Afterwards::Forgotten if empty => {
                 host::stop_server(&place.state).await?;
-                if let Some(lock) = place.state.wait_for_lock(ENDING).map_err(Failure::from)? {
-                    context.host.forget(&place.state, lock)?;
-                }
-                Ok(Gone::State)
+                forget(context, place)?;
+                Ok(Cluster::Forgotten)
             }
             Afterwards::Rests => {
                 host::stop_server(&place.state).await?;
-                Ok(Gone::Nothing)
+                Ok(Cluster::Rests)
             }
-            Afterwards::Forgotten | Afterwards::Stays => Ok(Gone::Nothing),
+            Afterwards::Forgotten | Afterwards::Stays => Ok(Cluster::Stays),
         }
     }
 }
 
-/// What was taken down, and what went with it.
-struct Removed<'a> {
-    removal: &'a Removal,
-    gone: Gone,
+/// Removes the state of a place whose server has ended.
+fn forget(context: &Context, place: &Place) -> Result<(), Failure> {
+    match place.state.wait_for_lock(ENDING).map_err(Failure::from)? {
+        Some(lock) => context.host.forget(&place.state, lock),
+        None => Err(Failure::from(Diagnostic::error(code::EMBEDDED_IN_USE, "the embedded cluster is in use"))),
+    }
 }
 
-impl Report for Removed<'_> {
-    const KIND: &'static str = "Removal";
+/// What would be taken down.
+struct Planned<'a> {
+    /// Namespace and name of each release.
+    units: Vec<(&'a str, &'a str)>,
+    /// What would become of the cluster.
+    cluster: Afterwards,
+}
+
+impl Report for Planned<'_> {
+    const KIND: &'static str = "RemovalPlan";
 
     fn data(&self) -> Value {
-        json!(self.removal)
+        let units = self.units.iter().map(|(namespace, name)| json!({"namespace": namespace, "name": name}));
+        let cluster = match self.cluster {
+            Afterwards::Stays | Afterwards::Rests => "kept",
+            Afterwards::Forgotten | Afterwards::Deleted { .. } => "gone",
+        };
+        json!({"units": units.collect::<Vec<_>>(), "cluster": cluster})
     }
 
     fn text(&self, ui: &Ui) {
-        match &self.gone {
-            Gone::Cluster(name) => ui.line(&format!("the cluster {name} is gone")),
-            Gone::State => ui.line("the embedded cluster and its state are gone"),
-            Gone::Nothing => {
-                for key in &self.removal.kept {
-                    ui.line(&format!("= {}/{} stays", key.gvk.kind, key.name));
-                }
+        self.units.iter().for_each(|(namespace, name)| ui.line(&format!("- {namespace}/{name}")));
+        match &self.cluster {
+            Afterwards::Deleted { name, .. } => ui.line(&format!("- the k3d cluster {name}")),
+            Afterwards::Forgotten => ui.line("- the embedded cluster and its state, when nothing else lives on it"),
+            Afterwards::Rests => ui.line("= the embedded cluster's state"),
+            Afterwards::Stays if self.units.is_empty() => ui.status("nothing would be removed"),
+            Afterwards::Stays => {}
+        }
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.units.iter().for_each(|(namespace, name)| ui.name(&format!("{namespace}/{name}")));
+    }
+}
+
+/// What was taken down, and what has become of the cluster.
+struct Removed {
+    units: Vec<UnitSummary>,
+    kept: Vec<ObjectKey>,
+    cluster: Cluster,
+}
+
+impl Removed {
+    /// Nothing was taken down by itself.
+    fn of(cluster: Cluster) -> Self {
+        Removed { units: Vec::new(), kept: Vec::new(), cluster }
+    }
+
+    /// What stays, which is nothing where the cluster has gone with all that was on it.
+    fn kept(&self) -> &[ObjectKey] {
+        match self.cluster {
+            Cluster::Forgotten | Cluster::Deleted(_) => &[],
+            Cluster::None | Cluster::Stays | Cluster::Rests => &self.kept,
+        }
+    }
+}
+
+impl Report for Removed {
+    const KIND: &'static str = "Removal";
+
+    fn data(&self) -> Value {
+        let cluster = match &self.cluster {
+            Cluster::None => "none",
+            Cluster::Stays | Cluster::Rests => "kept",
+            Cluster::Forgotten | Cluster::Deleted(_) => "gone",
+        };
+        json!({"units": self.units, "kept": self.kept(), "cluster": cluster})
+    }
+
+    fn text(&self, ui: &Ui) {
+        let mut units = Table::headless(0);
+        for unit in &self.units {
+            if unit.is_well() {
+                let deleted = unit.changes.iter().filter(|it| it.result == Some(StepResult::Deleted)).count();
+                let what = match deleted {
+                    0 => String::new(),
+                    1 => "1 object deleted".to_owned(),
+                    many => format!("{many} objects deleted"),
+                };
+                units.row([format!("- {}/{}", unit.namespace, unit.name), what]);
+            } else {
+                unit.diagnostics.iter().for_each(|diagnostic| ui.diagnostic(diagnostic));
             }
         }
+        ui.table(&units);
+        self.kept().iter().for_each(|key| ui.line(&format!("= {}/{} stays", key.gvk.kind, key.name)));
+        match &self.cluster {
+            Cluster::None => ui.status("nothing runs here"),
+            Cluster::Stays if self.units.is_empty() => ui.status("nothing of this was delivered"),
+            Cluster::Stays => {}
+            Cluster::Rests => ui.line("= the embedded cluster's state stays for the next `landfall up`"),
+            Cluster::Forgotten => ui.line("the embedded cluster and its state are gone"),
+            Cluster::Deleted(name) => ui.line(&format!("the cluster {name} is gone")),
+        }
+    }
+
+    fn names(&self, ui: &Ui) {
+        let gone = self.units.iter().filter(|unit| unit.is_well());
+        gone.for_each(|unit| ui.name(&format!("{}/{}", unit.namespace, unit.name)));
     }
 }
 
@@ -317,14 +395,14 @@ fn nothing_declared(place: &Place) -> bool {
 /// `landfall up ./chart` leaves it.
 async fn everything_here(context: &Context, args: &DownArgs, place: Place, started: Instant) -> Outcome {
     if !place.state.exists() {
-        context.ui.status("nothing runs here");
+        context.report(&Removed::of(Cluster::None), Exit::Done, started);
         return Ok(Exit::Done);
     }
     let _delivering = context.host.deliver_alone(&place.state, "down", patience(args)).await?;
     let mut connection = match context.host.connect(&place, Hosting::Attach, &[]).await {
         Ok(connection) => connection,
         Err(failure) if !args.keep_data && !args.dry_run && full::is_why(&failure) => {
-            return full::forget(context, &place, &[], failure).await;
+            return full::forget(context, &place, &[], failure, started).await;
         }
         Err(failure) => return Err(failure),
     };
@@ -333,20 +411,20 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
             .await;
     connection.close().await;
     let status = status.map_err(Failure::from)?;
-    for unit in &status.units {
-        context.ui.line(&format!("- {}/{}", unit.namespace, unit.name));
-    }
     if args.dry_run {
+        let units = status.units.iter().map(|unit| (unit.namespace.as_str(), unit.name.as_str())).collect();
+        let cluster = if args.keep_data { Afterwards::Rests } else { Afterwards::Forgotten };
+        context.report(&Planned { units, cluster }, Exit::Done, started);
         return Ok(Exit::Done);
     }
     host::stop_server(&place.state).await?;
-    if args.keep_data {
-        context.ui.line("= the embedded cluster's state stays");
-        return Ok(Exit::Done);
-    }
-    if let Some(lock) = place.state.wait_for_lock(ENDING).map_err(Failure::from)? {
-        context.host.forget(&place.state, lock)?;
-        context.ui.line("the embedded cluster and its state are gone");
-    }
+    let units = status.units.iter().map(|unit| UnitSummary::gone(&unit.namespace, &unit.name, unit.revision)).collect();
+    let (units, cluster) = if args.keep_data {
+        (Vec::new(), Cluster::Rests)
+    } else {
+        forget(context, &place)?;
+        (units, Cluster::Forgotten)
+    };
+    context.report(&Removed { units, kept: Vec::new(), cluster }, Exit::Done, started);
     Ok(Exit::Done)
 }

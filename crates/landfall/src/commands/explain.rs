@@ -226,7 +226,7 @@ impl Report for Explanation<'_> {
 
     fn names(&self, ui: &Ui) {
         for story in &self.stories {
-            story.fields.iter().for_each(|field| ui.line(&format!("{} {}", story.object, field.field)));
+            story.fields.iter().for_each(|field| ui.name(&format!("{} {}", story.object, field.field)));
         }
     }
 }
@@ -237,15 +237,15 @@ fn print_answer(ui: &Ui, question: &Question, stories: &[ObjectStory], left_out:
         Question::Value(path) => {
             let is_told = print_value(ui, stories);
             for chart in switches {
-                ui.line(&format!("  switches    the chart {chart} on and off"));
+                ui.folded(&format!("  switches    the chart {chart} on and off"));
             }
             for place in left_out {
                 let source = place.source.as_deref().unwrap_or_default().trim();
-                ui.line(&format!("  leaves out  what {}:{} would print", place.file, place.line));
-                ui.line(&format!("              {}", ui.out_style(Style::Muted, source)));
+                ui.folded(&format!("  leaves out  what {}:{} would print", place.file, place.line));
+                ui.folded(&format!("              {}", ui.out_style(Style::Muted, source)));
             }
             if !is_told && left_out.is_empty() && switches.is_empty() {
-                ui.line(&format!("`{path}` is in no field and decides about none"));
+                ui.folded(&format!("`{path}` is in no field and decides about none"));
             }
         }
         Question::Object(_, path) if path.is_empty() => stories.iter().for_each(|story| print_object(ui, story)),
@@ -256,11 +256,11 @@ fn print_answer(ui: &Ui, question: &Question, stories: &[ObjectStory], left_out:
 /// Which revision is explained, and what has to be known about that.
 fn print_release(ui: &Ui, release: &ExplainedRelease) {
     let ExplainedRelease { name, namespace, revision, status, chart, notes } = release;
-    ui.line(&ui.out_style(
+    ui.folded(&ui.out_style(
         Style::Muted,
         &format!("release {name} ({namespace}), revision {revision}, {status}: chart {chart} and values as recorded"),
     ));
-    notes.iter().for_each(|note| ui.line(&ui.out_style(Style::Muted, &format!("  {note}"))));
+    notes.iter().for_each(|note| ui.folded(&ui.out_style(Style::Muted, &format!("  {note}"))));
 }
 
 /// The chart, system or Application of this directory or of `--chart`, with values on top.
@@ -349,6 +349,7 @@ fn no_object(explainers: &[Explainer], name: &ObjectName) -> Failure {
     let mut diagnostic = Diagnostic::error(code::NOT_RENDERED_HERE, format!("nothing renders `{name}`"));
     diagnostic = match landfall_diag::nearest(&name.to_string(), known.iter().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => diagnostic.note("nothing is rendered at all"),
         None => diagnostic.note(format!("there are: {}", some_of(&known))),
     };
     Failure::usage(diagnostic)
@@ -417,7 +418,7 @@ fn heading(ui: &Ui, story: &ObjectStory) -> String {
 
 /// A whole object: a line a field.
 fn print_object(ui: &Ui, story: &ObjectStory) {
-    ui.line(&format!("{}   {}", heading(ui, story), story.template));
+    ui.folded(&format!("{}   {}", heading(ui, story), story.template));
     let mut table = Table::new(["FIELD", "VALUE", "FROM", "SET AT"]);
     for field in &story.fields {
         let mut from: Vec<&str> = field.values.iter().map(|value| value.path.as_str()).collect();
@@ -437,7 +438,7 @@ fn print_object(ui: &Ui, story: &ObjectStory) {
 fn print_fields(ui: &Ui, story: &ObjectStory) {
     for field in &story.fields {
         let value = ui.out_style(Style::Strong, &short(&field.value, 80));
-        ui.line(&format!("{}  {}: {value}", heading(ui, story), field.field));
+        ui.folded(&format!("{}  {}: {value}", heading(ui, story), field.field));
         print_field(ui, field);
     }
 }
@@ -445,27 +446,27 @@ fn print_fields(ui: &Ui, story: &ObjectStory) {
 fn print_field(ui: &Ui, field: &FieldStory) {
     match &field.template {
         Some(place) => {
-            ui.line(&format!("  written by  {}:{}", place.file, place.line));
+            ui.folded(&format!("  written by  {}:{}", place.file, place.line));
             if let Some(source) = &place.source {
-                ui.line(&format!("              {}", ui.out_style(Style::Muted, source.trim())));
+                ui.folded(&format!("              {}", ui.out_style(Style::Muted, source.trim())));
             }
         }
-        None => ui.line("  written by  a text made at run time"),
+        None => ui.folded("  written by  a text made at run time"),
     }
     if !field.functions.is_empty() && (field.values.len() > 1 || field.functions.len() > 1) {
-        ui.line(&format!("  computed    by {}", field.functions.join(" ← ")));
+        ui.folded(&format!("  computed    by {}", field.functions.join(" ← ")));
     }
     for value in &field.values {
         print_value_story(ui, "value      ", value);
     }
     for name in &field.built_in {
-        ui.line(&format!("  value       {name}"));
+        ui.folded(&format!("  value       {name}"));
     }
     if field.values.is_empty() && field.built_in.is_empty() {
-        ui.line("  value       the template's own");
+        ui.folded("  value       the template's own");
     }
     if let Some(recorded) = &field.recorded {
-        ui.line(&format!("  recorded    {}   (rendered anew it comes out as above)", short(recorded, 60)));
+        ui.folded(&format!("  recorded    {}   (rendered anew it comes out as above)", short(recorded, 60)));
     }
     let near = field.decided_by.iter().filter(|decision| is_near(decision.reason));
     for decision in near {
@@ -484,14 +485,14 @@ fn print_value_story(ui: &Ui, word: &str, value: &ValueStory) {
         let path = if index == 0 { value.path.as_str() } else { "" };
         let at = place_of(layer);
         if index == 0 {
-            ui.line(&format!("  {word} {}{said}   set at {at}", ui.out_style(Style::Literal, path)));
+            ui.folded(&format!("  {word} {}{said}   set at {at}", ui.out_style(Style::Literal, path)));
         } else {
-            ui.line(&format!("              overrides{said}   at {at}"));
+            ui.folded(&format!("              overrides{said}   at {at}"));
         }
         if let Some(commit) = &layer.commit {
             let sha: String = commit.sha.chars().take(10).collect();
             let day = commit.at.split('T').next().unwrap_or_default();
-            ui.line(&format!("              {sha} {}, {day}: {}", commit.author, commit.subject));
+            ui.folded(&format!("              {sha} {}, {day}: {}", commit.author, commit.subject));
         }
     }
 }
@@ -517,7 +518,7 @@ fn print_value(ui: &Ui, stories: &[ObjectStory]) -> bool {
         }
     }
     for story in stories {
-        ui.line(&heading(ui, story));
+        ui.folded(&heading(ui, story));
         let whole = story
             .fields
             .iter()
@@ -530,10 +531,10 @@ fn print_value(ui: &Ui, stories: &[ObjectStory]) -> bool {
                 Some(_) => "decides",
                 None => "is in",
             };
-            ui.line(&format!("  {how:<8} {}: {}", field.field, short(&field.value, 60)));
+            ui.folded(&format!("  {how:<8} {}: {}", field.field, short(&field.value, 60)));
         }
         if whole {
-            ui.line("  decides  whether the object is there, or what it is called");
+            ui.folded("  decides  whether the object is there, or what it is called");
         }
     }
     !stories.is_empty()

@@ -173,4 +173,8 @@ impl Report for Forwards<'_> {
         }
         ui.status("Ctrl-C ends it");
     }
+
+    fn names(&self, ui: &Ui) {
+        self.open.iter().for_each(|(_, _, address)| ui.name(&address.to_string()));
+    }
 }

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::looked;
 use crate::report;
+use crate::ui::Output;
 use crate::verb::{Verb, Waits};
 
 /// How a graph is printed.
@@ -25,6 +26,8 @@ pub(crate) enum GraphFormat {
     Mermaid,
     /// One JSON document.
     Json,
+    /// One YAML document.
+    Yaml,
 }
 
 /// Arguments of `graph`.
@@ -41,6 +44,14 @@ pub(crate) struct GraphArgs {
 }
 
 impl Verb for GraphArgs {
+    fn output(&self) -> Output {
+        match self.output {
+            GraphFormat::Json => Output::Json,
+            GraphFormat::Yaml => Output::Yaml,
+            GraphFormat::Text | GraphFormat::Dot | GraphFormat::Mermaid => Output::Table,
+        }
+    }
+
     fn waits(&self) -> Waits {
         Waits::ForNothing
     }
@@ -58,10 +69,10 @@ fn run(context: &Context, args: &GraphArgs) -> Outcome {
     let graph = Graph::of(&looked::subject(&place, &units, &before, &cluster));
     let ui = &context.ui;
     match args.output {
-        GraphFormat::Text => ui.data(&graph.text()),
+        GraphFormat::Text => ui.folded(&graph.text()),
         GraphFormat::Dot => ui.bytes(graph.dot().as_bytes()),
         GraphFormat::Mermaid => ui.bytes(graph.mermaid().as_bytes()),
-        GraphFormat::Json => {
+        GraphFormat::Json | GraphFormat::Yaml => {
             let data = serde_json::to_value(&graph).unwrap_or_default();
             ui.document(&report::envelope("Graph", Exit::Done, data, started));
         }

@@ -74,16 +74,20 @@ impl Report for History<'_> {
 
     fn names(&self, ui: &Ui) {
         for line in self.0 {
-            ui.line(&format!("{}/{} {}", line.namespace, line.name, line.revision));
+            let revision = if line.revision > 0 { format!(" {}", line.revision) } else { String::new() };
+            ui.name(&format!("{}/{}{revision}", line.namespace, line.name));
         }
     }
 
     fn text(&self, ui: &Ui) {
+        if self.0.is_empty() {
+            ui.line("nothing is delivered here · landfall up");
+        }
         let mut table = Table::new(["RELEASE", "REVISION", "UPDATED", "STATUS", "CHART", "SOURCE", "DESCRIPTION"]);
         for line in self.0 {
             table.row([
                 format!("{}/{}", line.namespace, line.name),
-                line.revision.to_string(),
+                if line.revision > 0 { line.revision.to_string() } else { "-".to_owned() },
                 ago(&line.updated),
                 line.status.clone(),
                 line.chart.clone(),

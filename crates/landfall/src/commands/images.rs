@@ -111,6 +111,9 @@ impl Report for Images<'_> {
     }
 
     fn text(&self, ui: &Ui) {
+        if self.images.is_empty() {
+            ui.line("nothing that is delivered runs an image");
+        }
         let mut table = Table::new(["IMAGE", "BUILT HERE AS", "RUN BY"]);
         for image in self.images {
             let built = image.built_as.clone().unwrap_or_else(|| "-".to_owned());
@@ -120,6 +123,6 @@ impl Report for Images<'_> {
     }
 
     fn names(&self, ui: &Ui) {
-        self.images.iter().for_each(|image| ui.line(&image.image));
+        self.images.iter().for_each(|image| ui.name(&image.image));
     }
 }

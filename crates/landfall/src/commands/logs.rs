@@ -169,8 +169,11 @@ async fn find(cluster: &Cluster, args: &LogsArgs, workload: &str) -> Result<Vec<
     names.sort();
     names.dedup();
     let mut diagnostic =
-        Diagnostic::error(code::NOTHING_CALLED_SO, format!("nothing called `{}` has pods here", workload))
-            .note(format!("there are: {}", names.join(", ")));
+        Diagnostic::error(code::NOTHING_CALLED_SO, format!("nothing called `{workload}` has pods here"))
+            .listing("there are", &names);
+    if names.is_empty() {
+        diagnostic = diagnostic.note("there are no pods at all").help("landfall status");
+    }
     if let Some(near) = landfall_diag::nearest(name, names.iter().map(String::as_str)) {
         diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
     }

@@ -12,7 +12,7 @@ use crate::arguments::{OutputArgs, RenderedArgs, TargetArgs, ValuesArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
-use crate::report::{Report, print_change};
+use crate::report::{Changes, Report, heading};
 use crate::ui::{Output, Style, Ui};
 use crate::verb::Verb;
 
@@ -45,9 +45,10 @@ async fn run(context: &Context, args: PlanArgs) -> Outcome {
     let RenderedArgs { target, place, values } = &args.rendered;
     let (place, connection, plans) = planned(context, target.as_deref(), place, values).await?;
     let revision = Some(place.target.source.revision());
-    context.answer(&Plans { place: &place, cluster: &connection.name, revision, plans: &plans });
     let changes = plans.iter().any(|plan| !plan.unchanged);
-    Ok(if args.exit_code && changes { Exit::Differs } else { Exit::Done })
+    let exit = if args.exit_code && changes { Exit::Differs } else { Exit::Done };
+    context.answer(&Plans { place: &place, cluster: &connection.name, revision, plans: &plans }, exit);
+    Ok(exit)
 }
 
 /// A target, where it goes, and what would be done there; nothing is started and nothing is changed.
@@ -100,43 +101,39 @@ impl Report for Plans<'_> {
     }
 
     fn names(&self, ui: &Ui) {
-        self.plans.iter().for_each(|plan| ui.line(&format!("{}/{}", plan.namespace, plan.name)));
-        self.print_unheeded(ui);
+        self.plans.iter().for_each(|plan| ui.name(&format!("{}/{}", plan.namespace, plan.name)));
     }
 }
 
 impl Plans<'_> {
     fn print_unheeded(&self, ui: &Ui) {
+        // Whoever goes back has not asked what a file says.
+        if self.revision.is_none() {
+            return;
+        }
         for section in not_acted_on(self.place) {
-            ui.line(&ui.out_style(Style::Muted, &format!("  `{section}` is read and checked, but not acted on yet")));
+            ui.folded(&ui.out_style(Style::Muted, &format!("  `{section}` is read and checked, but not acted on yet")));
         }
     }
 
     fn unit(&self, ui: &Ui, plan: &UnitPlan) {
-        let what = if plan.unchanged { "no changes".to_owned() } else { format!("revision {}", plan.revision) };
-        ui.line(&format!(
-            "{} → {}/{}   {}   {what}   plan {}",
-            ui.out_style(Style::Strong, &plan.name),
-            self.cluster,
-            plan.namespace,
-            self.revision.map_or_else(|| "earlier revision".to_owned(), Revision::short),
-            &plan.plan.digest[..12.min(plan.plan.digest.len())]
-        ));
-        let mut phase = String::new();
-        let mut wave = 0;
+        let revision = self.revision.map_or_else(|| "earlier revision".to_owned(), Revision::short);
+        let place = (self.cluster, plan.namespace.as_str());
+        let (number, what) = if plan.unchanged { (0, "   no changes") } else { (plan.revision, "") };
+        let digest = &plan.plan.digest[..12.min(plan.plan.digest.len())];
+        ui.folded(&format!("{}{what}   plan {digest}", heading(ui, &plan.name, place, number, &revision)));
+        let mut changes = Changes::new();
+        let mut phase = ("", 0);
         for change in plan.changes.iter().filter(|_| !plan.unchanged) {
-            if change.phase != phase || change.wave != wave {
-                phase.clone_from(&change.phase);
-                wave = change.wave;
-                let wave = if wave == 0 { String::new() } else { format!(", wave {wave}") };
-                ui.line(&ui.out_style(Style::Muted, &format!("  {phase}{wave}")));
+            if (change.phase.as_str(), change.wave) != phase {
+                phase = (&change.phase, change.wave);
+                let wave = if change.wave == 0 { String::new() } else { format!(", wave {}", change.wave) };
+                changes.phase(ui, &format!("{}{wave}", change.phase));
             }
-            print_change(ui, change);
+            changes.add(ui, change);
         }
-        let unchanged = plan.plan.count(landfall_engine::Action::Unchanged);
-        if unchanged > 0 {
-            ui.line(&ui.out_style(Style::Muted, &format!("  = {unchanged} unchanged")));
-        }
+        changes.unchanged(ui, plan.plan.count(landfall_engine::Action::Unchanged));
+        changes.print(ui);
     }
 }
 

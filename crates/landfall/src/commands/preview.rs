@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::looked::{environment_of, project_of};
 use crate::report;
+use crate::ui::Output;
 use crate::verb::Verb;
 
 /// Arguments of `preview`.
@@ -40,6 +41,10 @@ pub(crate) struct PreviewArgs {
 }
 
 impl Verb for PreviewArgs {
+    fn output(&self) -> Output {
+        self.output.output()
+    }
+
     async fn run(self, context: &Context) -> Outcome {
         run(context, self).await
     }
@@ -72,14 +77,15 @@ async fn run(context: &Context, args: PreviewArgs) -> Outcome {
     let exit = if passes { Exit::Done } else { Exit::Failed };
     let ui = &context.ui;
     match args.output {
-        ReportFormat::Json => {
+        ReportFormat::Json | ReportFormat::Yaml => {
             let data = json!({"base": base, "head": head, "environments": previews});
             ui.document(&report::envelope("Preview", exit, data, started));
         }
+        ReportFormat::Text if ui.is_quiet() => report::print_faults(ui, &together(&previews)),
         ReportFormat::Text => {
-            previews.iter().for_each(|preview| ui.data(&preview_text(preview)));
+            previews.iter().for_each(|preview| ui.folded(&preview_text(preview)));
         }
-        ReportFormat::Markdown => ui.data(&preview_markdown(&previews, &base, &head)),
+        ReportFormat::Markdown => ui.asked(&preview_markdown(&previews, &base, &head)),
         ReportFormat::Sarif => {
             ui.document(&findings_sarif(&together(&previews), "landfall.yaml", env!("CARGO_PKG_VERSION")));
         }

@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::looked::{environment_of, project_of};
 use crate::report;
+use crate::ui::Output;
 use crate::verb::Verb;
 
 /// Arguments of `rehearse`.
@@ -50,6 +51,10 @@ pub(crate) struct RehearseArgs {
 }
 
 impl Verb for RehearseArgs {
+    fn output(&self) -> Output {
+        self.output.output()
+    }
+
     async fn run(self, context: &Context) -> Outcome {
         run(context, self).await
     }
@@ -276,11 +281,12 @@ fn read(
 fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, format: ReportFormat, started: Instant, exit: Exit) {
     let ui = &context.ui;
     match format {
+        ReportFormat::Text if ui.is_quiet() => report::print_faults(ui, &rehearsal.examination),
         ReportFormat::Text => {
-            ui.data(&rehearsal_text(rehearsal));
+            ui.folded(&rehearsal_text(rehearsal));
             ui.status(&format!("rehearsed in {}", landfall_diag::seconds(started.elapsed())));
         }
-        ReportFormat::Json => {
+        ReportFormat::Json | ReportFormat::Yaml => {
             let data = serde_json::to_value(rehearsal).unwrap_or_default();
             ui.document(&report::envelope("Rehearsal", exit, data, started));
         }
@@ -291,6 +297,6 @@ fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, format: Report
             };
             ui.document(&findings_sarif(&rehearsal.examination, &fallback, env!("CARGO_PKG_VERSION")));
         }
-        ReportFormat::Markdown => ui.data(&rehearsal_markdown(rehearsal)),
+        ReportFormat::Markdown => ui.asked(&rehearsal_markdown(rehearsal)),
     }
 }

@@ -62,13 +62,23 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let started = Instant::now();
     let (named, revision) = asked(context, &args.words)?;
     let place = context.host.declared_place(named.target.as_deref(), &args.place.query())?;
-    if !args.yes && !args.dry_run {
-        consent::given(context, &place.permit(Act::RollBack), |consent| {
-            let name = &consent.cluster;
-            let needs = format!("rolling back on `{name}` needs a yes");
-            let without = Diagnostic::error(code::NEEDS_YES, needs).help("say it with --yes");
-            Question::or_else(format!("Roll back on {name}? [y/N] "), without)
+    if !args.dry_run {
+        let cluster = place.cluster.shown();
+        consent::given(context, &place.permit(Act::RollBack), || Question {
+            yes: args.yes,
+            ask: format!("Roll back on {cluster}"),
+            deed: format!("rolling back on `{cluster}`"),
+            undone: "not rolled back",
+            instead: Some("look first with --dry-run"),
         })?;
+    }
+    if place.cluster.is_kept_in_state() && !place.state.has_cluster() {
+        // Nor is a state directory made for it.
+        let diagnostic = match named.names.first() {
+            Some(name) => Diagnostic::error(code::NO_RELEASE, format!("there is no release {name}")),
+            None => Diagnostic::error(code::NO_REVISION, "there is no earlier revision to go back to"),
+        };
+        return Err(Failure::from(diagnostic.note("nothing is delivered here").help("landfall up")));
     }
     let timeout = args.timeout.as_ref().map_or(LONGEST, Span::duration);
     let options = RollbackOptions {
@@ -103,12 +113,12 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let result = live::or_lost(&connection, result);
     connection.close().await;
     let (plans, units) = result?;
-    if args.dry_run {
-        context.answer(&Plans { place: &place, cluster: &connection.name, revision: None, plans: &plans });
-        return Ok(Exit::Done);
-    }
-    if units.is_empty() {
+    if plans.is_empty() && units.is_empty() {
         return Err(Failure::from(Diagnostic::error(code::NO_REVISION, "there is no earlier revision to go back to")));
+    }
+    if args.dry_run {
+        context.answer(&Plans { place: &place, cluster: &connection.name, revision: None, plans: &plans }, Exit::Done);
+        return Ok(Exit::Done);
     }
     let exit = units
         .iter()
@@ -164,5 +174,9 @@ impl Report for RolledBack<'_> {
 
     fn text(&self, ui: &Ui) {
         self.units.iter().for_each(|unit| print_unit(ui, unit, self.cluster, "earlier revision"));
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.units.iter().for_each(|unit| ui.name(&format!("{}/{}", unit.namespace, unit.name)));
     }
 }

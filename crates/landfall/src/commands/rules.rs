@@ -43,7 +43,7 @@ fn all() -> Vec<&'static Rule> {
 }
 
 fn run(context: &Context) -> Outcome {
-    context.answer(&Rules(all()));
+    context.answer(&Rules(all()), Exit::Done);
     Ok(Exit::Done)
 }
 
@@ -54,10 +54,7 @@ impl Report for Rules {
     const KIND: &'static str = "Rules";
 
     fn data(&self) -> Value {
-        let rules = self.0.iter().map(|rule| {
-            json!({"id": rule.id, "title": rule.title, "severity": rule.severity, "why": rule.why, "advice": rule.advice})
-        });
-        rules.collect()
+        self.0.iter().map(|rule| document(rule)).collect()
     }
 
     fn text(&self, ui: &Ui) {
@@ -69,7 +66,7 @@ impl Report for Rules {
     }
 
     fn names(&self, ui: &Ui) {
-        self.0.iter().for_each(|rule| ui.line(rule.id));
+        self.0.iter().for_each(|rule| ui.name(rule.id));
     }
 }
 
@@ -88,15 +85,38 @@ pub(crate) fn explain(context: &Context, id: &str) -> Outcome {
         };
         return Err(Failure::usage(diagnostic));
     };
-    let ui = &context.ui;
-    ui.line(&format!("{}  {}  ({})", ui.out_style(Style::Strong, rule.id), rule.title, rule.severity.word()));
-    ui.line("");
-    ui.line(rule.why);
-    ui.line("");
-    ui.line(rule.advice);
-    ui.line("");
-    ui.line("To accept a finding for a while, in landfall.yaml:");
-    ui.line("");
-    ui.line(&format!("waivers:\n  - {{rule: {}, object: Kind/name, reason: why, until: YYYY-MM-DD}}", rule.id));
+    context.answer(&Explained(rule), Exit::Done);
     Ok(Exit::Done)
+}
+
+/// One rule.
+struct Explained(&'static Rule);
+
+impl Report for Explained {
+    const KIND: &'static str = "Rule";
+
+    fn data(&self) -> Value {
+        document(self.0)
+    }
+
+    fn text(&self, ui: &Ui) {
+        let rule = self.0;
+        ui.folded(&format!("{}  {}  ({})", ui.out_style(Style::Strong, rule.id), rule.title, rule.severity.word()));
+        ui.line("");
+        ui.folded(rule.why);
+        ui.line("");
+        ui.folded(rule.advice);
+        ui.line("");
+        ui.line("To accept a finding for a while, in landfall.yaml:");
+        ui.line("");
+        ui.line(&format!("waivers:\n  - {{rule: {}, object: Kind/name, reason: why, until: YYYY-MM-DD}}", rule.id));
+    }
+
+    fn names(&self, ui: &Ui) {
+        ui.name(self.0.id);
+    }
+}
+
+fn document(rule: &Rule) -> Value {
+    json!({"id": rule.id, "title": rule.title, "severity": rule.severity, "why": rule.why, "advice": rule.advice})
 }

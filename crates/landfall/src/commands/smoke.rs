@@ -12,7 +12,7 @@ use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
-use crate::report::{Report, print_check};
+use crate::report::{Report, print_checks};
 use crate::ui::{Output, Ui};
 use crate::verb::Verb;
 
@@ -58,8 +58,8 @@ async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     for name in only.iter().copied() {
         if !environment.checks.iter().any(|check| check.name == *name) {
             let known: Vec<&str> = environment.checks.iter().map(|check| check.name.as_str()).collect();
-            let mut diagnostic = Diagnostic::error(code::NO_CHECK, format!("there is no check `{name}`"))
-                .note(format!("checks: {}", known.join(", ")));
+            let mut diagnostic =
+                Diagnostic::error(code::NO_CHECK, format!("there is no check `{name}`")).listing("checks", &known);
             if let Some(near) = landfall_diag::nearest(name, known) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
             }
@@ -67,7 +67,13 @@ async fn run(context: &Context, args: SmokeArgs) -> Outcome {
         }
     }
     environment.checks.retain(|check| only.is_empty() || only.contains(&&check.name));
-    let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
+    if place.cluster.is_kept_in_state() && !place.state.has_cluster() {
+        return Err(Failure::from(
+            Diagnostic::error(code::NOT_RUNNING, "nothing is delivered here that could be checked").help("landfall up"),
+        ));
+    }
+    // With its ingress, where nobody serves it: the names of its routes are nobody else's.
+    let mut connection = context.host.connect(&place, Hosting::InProcess, &[]).await?;
     let results = live::with_progress(context, &mut connection, started, |session| {
         let environment = &environment;
         async move { session.check(environment).await }
@@ -93,9 +99,10 @@ impl Report for Smoke<'_> {
     }
 
     fn text(&self, ui: &Ui) {
-        self.0.iter().for_each(|result| print_check(ui, result));
+        print_checks(ui, self.0);
         let counts: Vec<String> = tally(self.0).iter().map(|(word, count)| format!("{count} {word}")).collect();
-        ui.status(&format!("{} checks: {}", self.0.len(), counts.join(", ")));
+        let checks = if self.0.len() == 1 { "check" } else { "checks" };
+        ui.status(&format!("{} {checks}: {}", self.0.len(), counts.join(", ")));
         let all_passed = self.0.iter().all(|result| result.verdict == Verdict::Passed);
         let failed = self.0.iter().any(|result| matches!(result.verdict, Verdict::Failed { .. }));
         if !failed && !all_passed {
@@ -104,6 +111,6 @@ impl Report for Smoke<'_> {
     }
 
     fn names(&self, ui: &Ui) {
-        self.0.iter().filter(|result| result.verdict != Verdict::Passed).for_each(|result| ui.line(&result.name));
+        self.0.iter().filter(|result| result.verdict != Verdict::Passed).for_each(|result| ui.name(&result.name));
     }
 }

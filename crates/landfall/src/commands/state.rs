@@ -82,6 +82,6 @@ impl Report for State<'_> {
     }
 
     fn names(&self, ui: &Ui) {
-        self.0.iter().for_each(|it| ui.line(&format!("{}/{}", it.object.gvk.kind, it.object.name)));
+        self.0.iter().for_each(|it| ui.name(&format!("{}/{}", it.object.gvk.kind, it.object.name)));
     }
 }

@@ -62,13 +62,17 @@ async fn run(context: &Context, args: StatusArgs) -> Outcome {
     connection.close().await;
     let status = status.map_err(Failure::from)?;
     let exit = if status.healthy { Exit::Done } else { Exit::Unhealthy };
-    context.report(&Status { cluster: &connection.name, routes: &connection.routes, status: &status }, exit, started);
+    let is_there = !place.cluster.is_kept_in_state() || place.state.has_cluster();
+    let report = Status { cluster: &connection.name, is_there, routes: &connection.routes, status: &status };
+    context.report(&report, exit, started);
     Ok(exit)
 }
 
 /// What runs on a cluster.
 struct Status<'a> {
     cluster: &'a str,
+    /// Whether it is more than an empty one of this process.
+    is_there: bool,
     routes: &'a Routes,
     status: &'a SystemStatus,
 }
@@ -84,16 +88,18 @@ impl Report for Status<'_> {
     }
 
     fn text(&self, ui: &Ui) {
-        print(ui, self.cluster, self.status);
+        if self.is_there {
+            ui.line(&format!("cluster {} ({})", self.cluster, self.status.version));
+        }
+        print(ui, self.status);
     }
 
     fn names(&self, ui: &Ui) {
-        self.status.units.iter().for_each(|unit| ui.line(&format!("{}/{}", unit.namespace, unit.name)));
+        self.status.units.iter().for_each(|unit| ui.name(&format!("{}/{}", unit.namespace, unit.name)));
     }
 }
 
-fn print(ui: &Ui, cluster: &str, status: &SystemStatus) {
-    ui.line(&format!("cluster {cluster} ({})", status.version));
+fn print(ui: &Ui, status: &SystemStatus) {
     if status.units.is_empty() {
         ui.line("nothing is delivered here · landfall up");
         return;
@@ -101,15 +107,18 @@ fn print(ui: &Ui, cluster: &str, status: &SystemStatus) {
     for unit in &status.units {
         ui.line("");
         let word = if unit.status == "deployed" { Style::Healthy } else { Style::Degraded };
-        ui.line(&format!(
-            "{} in {}   revision {}   {}   {}   {}",
-            ui.out_style(Style::Strong, &unit.name),
-            unit.namespace,
-            unit.revision,
-            ui.out_style(word, &unit.status),
-            unit.chart,
-            report::ago(&unit.updated)
-        ));
+        let mut line = ui.out_style(Style::Strong, &unit.name);
+        if !unit.namespace.is_empty() {
+            line.push_str(&format!(" in {}", unit.namespace));
+        }
+        if unit.revision > 0 {
+            line.push_str(&format!("   revision {}", unit.revision));
+        }
+        let updated = if unit.updated.is_empty() { String::new() } else { report::ago(&unit.updated) };
+        for part in [&ui.out_style(word, &unit.status), &unit.chart, &updated].iter().filter(|part| !part.is_empty()) {
+            line.push_str(&format!("   {part}"));
+        }
+        ui.folded(&line);
         let mut table = Table::new(["  WORKLOAD", "READY", "HEALTH", "IMAGE"]);
         for workload in &unit.workloads {
             let style = match workload.health {
@@ -139,21 +148,21 @@ fn print(ui: &Ui, cluster: &str, status: &SystemStatus) {
         }
         ui.table(&pods);
         if !unit.services.is_empty() {
-            ui.line(&format!("  services: {}", unit.services.join(", ")));
+            ui.folded(&format!("  services: {}", unit.services.join(", ")));
         }
         for route in &unit.routes {
-            ui.line(&format!("  route {route}"));
+            ui.folded(&format!("  route {route}"));
         }
         for problem in &unit.problems {
             let object = format!("{}/{}", problem.object.gvk.kind, problem.object.name);
-            ui.line(&format!(
+            ui.wrong(&format!(
                 "  {} {object} {}: {}",
                 ui.out_style(Style::Degraded, "!"),
                 problem.health,
                 problem.message
             ));
             if let Some(hint) = &problem.hint {
-                ui.line(&format!("    {hint}"));
+                ui.wrong(&format!("    {hint}"));
             }
         }
     }

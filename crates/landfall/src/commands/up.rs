@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use landfall_delivery::{Candidate, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services};
 use landfall_diag::{Diagnostic, Ending, Severity, code};
-use landfall_host::{Act, Answer, Connection, Failure, Hosting, Place, Uncommitted};
+use landfall_host::{Act, Connection, Failure, Hosting, Place, Uncommitted};
 use landfall_project::Span;
 use landfall_source::Revision;
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome as Ended, exit_of};
 use crate::live;
-use crate::report::{GOES_ON, Report, print_check, print_unit};
-use crate::ui::{Output, Style, Ui, seconds};
+use crate::report::{GOES_ON, Report, print_checks, print_unit};
+use crate::ui::{Output, Style, Table, Ui, seconds};
 use crate::verb::Verb;
 
 /// Arguments of `up`.
@@ -100,12 +100,9 @@ async fn plan_on_nothing(
     })
     .await;
     connection.close().await;
-    context.answer(&Plans {
-        place,
-        cluster: &connection.name,
-        revision: Some(revision),
-        plans: &plans.map_err(Failure::from)?,
-    });
+    let plans = plans.map_err(Failure::from)?;
+    let plans = Plans { place, cluster: &connection.name, revision: Some(revision), plans: &plans };
+    context.answer(&plans, Exit::Done);
     Ok(Exit::Done)
 }
 
@@ -226,12 +223,9 @@ impl Delivery<'_> {
             session.plan(candidates, options).await
         })
         .await;
-        self.context.answer(&Plans {
-            place: self.place,
-            cluster: &connection.name,
-            revision: Some(revision),
-            plans: &plans.map_err(Failure::from)?,
-        });
+        let plans = plans.map_err(Failure::from)?;
+        let (place, cluster) = (self.place, connection.name.as_str());
+        self.context.answer(&Plans { place, cluster, revision: Some(revision), plans: &plans }, Exit::Done);
         Ok(())
     }
 
@@ -290,7 +284,7 @@ fn check_services(wanted: &[String], place: &Place, candidates: &[Candidate]) ->
             continue;
         }
         let mut diagnostic = Diagnostic::error(code::NO_SERVICE, format!("there is no service `{service}` here"))
-            .note(format!("services: {}", known.join(", ")))
+            .listing("services", &known)
             .note("nothing was changed");
         if let Some(near) = landfall_diag::nearest(service, known.iter().map(String::as_str)) {
             diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
@@ -300,21 +294,15 @@ fn check_services(wanted: &[String], place: &Place, candidates: &[Candidate]) ->
     Ok(())
 }
 
-/// A real cluster asks, a protected environment by its name.
+/// Somebody else's cluster needs a yes.
 fn confirm(context: &Context, place: &Place, args: &UpArgs) -> Result<(), Failure> {
-    if args.yes {
-        return Ok(());
-    }
-    consent::given(context, &place.permit(Act::Deliver), |consent| {
-        let name = &consent.cluster;
-        let text = match &consent.answer {
-            Answer::Environment(environment) => {
-                format!("Deliver to the protected environment {environment} on {name}? Type its name: ")
-            }
-            _ => format!("Deliver to {name}? [y/N] "),
-        };
-        let needs = format!("delivering to `{name}` needs a yes, and nobody is there to give it");
-        Question::new(text, needs, "say it with --yes, or look first with `landfall plan`", "not delivered")
+    let name = place.cluster.shown();
+    consent::given(context, &place.permit(Act::Deliver), || Question {
+        yes: args.yes,
+        ask: format!("Deliver to {name}"),
+        deed: format!("delivering to `{name}`"),
+        undone: "not delivered",
+        instead: Some("look first with `landfall plan`"),
     })
 }
 
@@ -368,6 +356,10 @@ impl Report for Delivered<'_> {
         data["cluster"] = json!(connection.name);
         data["environment"] = json!(place.environment);
         data["ingress"] = json!({"http": connection.routes.http, "https": connection.routes.https});
+        if self.cluster_ends() {
+            data["addresses"] = json!([]);
+            data["ingress"] = json!({"http": null, "https": null});
+        }
         data
     }
 
@@ -375,25 +367,27 @@ impl Report for Delivered<'_> {
         let Delivered { place, connection, summary, .. } = self;
         let short = place.target.source.revision().short();
         summary.units.iter().for_each(|unit| print_unit(ui, unit, &connection.name, &short));
-        summary.checks.iter().for_each(|check| print_check(ui, check));
-        if !summary.addresses.is_empty() {
+        print_checks(ui, &summary.checks);
+        if !summary.addresses.is_empty() && !self.cluster_ends() {
             ui.line("");
+            let mut addresses = Table::headless(0);
             for address in &summary.addresses {
-                let mark = if address.simulated { "~ " } else { "  " };
-                ui.line(&format!("{mark}{:<16} {}", address.name, ui.out_style(Style::Literal, &address.url)));
+                let mark = if address.simulated { "~" } else { " " };
+                addresses.row([format!("{mark} {}", address.name), ui.out_style(Style::Literal, &address.url)]);
             }
+            ui.table(&addresses);
         }
         if !summary.simulated.is_empty() {
             ui.line("");
             for line in &summary.simulated {
-                ui.line(&ui.out_style(Style::Muted, &format!("~ {line}")));
+                ui.folded(&ui.out_style(Style::Muted, &format!("~ {line}")));
             }
         }
         ui.line("");
         ui.line(&self.ended());
         if let Some(stays) = connection.announcement() {
             ui.line(&format!(
-                "the embedded cluster stays at {} (pid {}) · kubectl --kubeconfig {} · landfall down",
+                "the embedded cluster stays at {} (pid {}) · kubectl --kubeconfig {} get pods -A",
                 stays.server,
                 stays.pid,
                 landfall_host::shell_word(&stays.kubeconfig)
@@ -402,11 +396,16 @@ impl Report for Delivered<'_> {
     }
 
     fn names(&self, ui: &Ui) {
-        self.summary.units.iter().for_each(|unit| ui.line(&format!("{}/{}", unit.namespace, unit.name)));
+        self.summary.units.iter().for_each(|unit| ui.name(&format!("{}/{}", unit.namespace, unit.name)));
     }
 }
 
 impl Delivered<'_> {
+    /// Whether the cluster is gone with this process, and all addresses with it; what it holds is kept.
+    fn cluster_ends(&self) -> bool {
+        self.connection.is_in_process()
+    }
+
     /// How it ended, and what to type next.
     fn ended(&self) -> String {
         let took = seconds(self.started.elapsed());
@@ -414,6 +413,9 @@ impl Delivered<'_> {
             self.summary.units.iter().all(|unit| unit.outcome == Outcome::Unchanged) && self.services.is_empty();
         match self.exit {
             Exit::Done if unchanged => format!("no changes ({took})"),
+            Exit::Done if self.cluster_ends() => {
+                format!("done in {took}; the embedded cluster ended with it · landfall status · landfall down")
+            }
             Exit::Done => format!("done in {took} · landfall status · landfall logs SERVICE · landfall down"),
             Exit::Interrupted => format!("{INTERRUPTED} after {took} · {GOES_ON}"),
             _ if stopped_by_disk(self.summary) => format!("no room after {took} · with room {GOES_ON}"),

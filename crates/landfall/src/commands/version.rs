@@ -41,10 +41,10 @@ fn print(context: &Context, args: &VersionArgs) -> Exit {
         }
         context.ui.table(&table);
     } else if args.short {
-        context.ui.line(version);
+        context.ui.name(version);
     } else {
-        context.ui.line(&format!("landfall {version} ({} {})", std::env::consts::OS, std::env::consts::ARCH));
-        context.ui.line("kubernetes API of the embedded cluster: v1.36.3");
+        context.ui.name(&format!("landfall {version} ({} {})", std::env::consts::OS, std::env::consts::ARCH));
+        context.ui.name("kubernetes API of the embedded cluster: v1.36.3");
     }
     Exit::Done
 }

@@ -1,16 +1,24 @@
-//! One declared check.
+//! Declared checks.
 
 use landfall_delivery::{CheckResult, Verdict};
 
-use crate::ui::{Style, Ui};
+use crate::ui::{Style, Table, Ui};
 
-/// One check's outcome, for people.
-pub(crate) fn print_check(ui: &Ui, check: &CheckResult) {
-    let (word, style, why) = match &check.verdict {
-        Verdict::Passed if check.simulated => ("passed ~", Style::Healthy, String::new()),
-        Verdict::Passed => ("passed", Style::Healthy, String::new()),
-        Verdict::Failed { reason } => ("failed", Style::Degraded, format!(": {reason}")),
-        Verdict::NotSimulated { reason } => ("not simulated", Style::Warning, format!(": {reason}")),
-    };
-    ui.line(&format!("check {:<12} {:<40} {}{why}", check.name, check.address, ui.out_style(style, word)));
+/// The checks' outcomes, for people.
+pub(crate) fn print_checks(ui: &Ui, checks: &[CheckResult]) {
+    let mut table = Table::headless(0);
+    for check in checks {
+        let (word, style, why) = match &check.verdict {
+            Verdict::Passed if check.simulated => ("passed ~", Style::Healthy, String::new()),
+            Verdict::Passed => ("passed", Style::Healthy, String::new()),
+            Verdict::Failed { reason } => ("failed", Style::Degraded, format!(": {reason}")),
+            Verdict::NotSimulated { reason } => ("not simulated", Style::Warning, format!(": {reason}")),
+        };
+        let verdict = format!("{}{why}", ui.out_style(style, word));
+        if ui.is_quiet() && check.verdict != Verdict::Passed {
+            ui.wrong(&format!("check {}: {verdict}", check.name));
+        }
+        table.row([format!("check {}", check.name), check.address.clone(), verdict]);
+    }
+    ui.table(&table);
 }

@@ -1,10 +1,10 @@
 //! One release or Application that was delivered, or was to be.
 
-use landfall_delivery::{Change, INTERRUPTED, Outcome, UnitSummary};
+use landfall_delivery::{Change, FailureReport, INTERRUPTED, Outcome, UnitSummary};
 use landfall_engine::StepResult;
 use landfall_object::diff::Brief;
 
-use crate::ui::{Style, Ui};
+use crate::ui::{Style, Table, Ui};
 
 /// One unit's outcome, for people.
 pub(crate) fn print_unit(ui: &Ui, unit: &UnitSummary, cluster: &str, revision: &str) {
@@ -15,14 +15,13 @@ pub(crate) fn print_unit(ui: &Ui, unit: &UnitSummary, cluster: &str, revision: &
         Outcome::Interrupted => ui.out_style(Style::Warning, INTERRUPTED),
         Outcome::NotBegun => ui.out_style(Style::Warning, "not begun"),
     };
-    let name = ui.out_style(Style::Strong, &unit.name);
-    ui.line(&format!("{name} → {cluster}/{}   revision {}   {revision}   {outcome}", unit.namespace, unit.revision));
-    for change in &unit.changes {
-        print_change(ui, change);
+    ui.folded(&format!("{}   {outcome}", heading(ui, &unit.name, (cluster, &unit.namespace), unit.revision, revision)));
+    let mut changes = Changes::new();
+    unit.changes.iter().for_each(|change| changes.add(ui, change));
+    if unit.outcome != Outcome::Unchanged {
+        changes.unchanged(ui, unit.unchanged);
     }
-    if unit.unchanged > 0 && unit.outcome != Outcome::Unchanged {
-        ui.line(&ui.out_style(Style::Muted, &format!("  = {} unchanged", unit.unchanged)));
-    }
+    changes.print(ui);
     for diagnostic in &unit.diagnostics {
         ui.diagnostic(diagnostic);
     }
@@ -31,19 +30,34 @@ pub(crate) fn print_unit(ui: &Ui, unit: &UnitSummary, cluster: &str, revision: &
     }
 }
 
-fn print_failure(ui: &Ui, failure: &landfall_delivery::FailureReport, unit: &UnitSummary) {
-    ui.status(&format!("pods of {}:", unit.namespace));
-    for pod in &failure.pods {
-        let mark = if pod.simulated { "~" } else { " " };
-        ui.status(&format!(
-            "  {mark} {:<48} {:<6} {:<28} {} restarts  {}",
-            pod.name, pod.ready, pod.status, pod.restarts, pod.node
-        ));
+/// What is delivered where, and what it becomes; a revision only of what has one.
+pub(crate) fn heading(ui: &Ui, name: &str, (cluster, namespace): (&str, &str), number: i64, revision: &str) -> String {
+    let place = if namespace.is_empty() { cluster.to_owned() } else { format!("{cluster}/{namespace}") };
+    let number = if number > 0 { format!("   revision {number}") } else { String::new() };
+    format!("{} → {place}{number}   {revision}", ui.out_style(Style::Strong, name))
+}
+
+fn print_failure(ui: &Ui, failure: &FailureReport, unit: &UnitSummary) {
+    if !failure.pods.is_empty() {
+        ui.status(&format!("pods of {}:", unit.namespace));
+        let mut pods = Table::headless(2);
+        for pod in &failure.pods {
+            let mark = if pod.simulated { "~" } else { " " };
+            let restarts = format!("{} restarts", pod.restarts);
+            let name = format!("{mark} {}", pod.name);
+            pods.row([name, pod.ready.clone(), pod.status.clone(), restarts, pod.node.clone()]);
+        }
+        ui.status_table(&pods);
     }
-    ui.status("last events:");
-    for event in &failure.events {
-        let times = if event.count > 1 { format!(" (×{})", event.count) } else { String::new() };
-        ui.status(&format!("  {} {:<8} {:<20} {}{times}", event.at, event.kind, event.reason, event.message));
+    if !failure.events.is_empty() {
+        ui.status("last events:");
+        let mut events = Table::headless(2);
+        for event in &failure.events {
+            let times = if event.count > 1 { format!(" (×{})", event.count) } else { String::new() };
+            let said = format!("{}{times}", event.message);
+            events.row([event.at.to_string(), event.kind.clone(), event.reason.clone(), said]);
+        }
+        ui.status_table(&events);
     }
     let name = failure.evidence.first().map_or_else(
         || "SERVICE".to_owned(),
@@ -52,31 +66,63 @@ fn print_failure(ui: &Ui, failure: &landfall_delivery::FailureReport, unit: &Uni
     ui.status(&format!("look further: landfall status · landfall logs {name} · landfall history {}", unit.name));
 }
 
-/// One object that changes, for people.
-pub(crate) fn print_change(ui: &Ui, change: &Change) {
-    let (sign, style) = match (change.result, change.action.as_str()) {
-        (Some(StepResult::Failed), _) => ("!", Style::Degraded),
-        (_, "create") => ("+", Style::Added),
-        (_, "delete") => ("-", Style::Removed),
-        (_, "hook") => (">", Style::Changed),
-        (_, "restart") => ("↻", Style::Changed),
-        _ => ("~", Style::Changed),
-    };
-    let what = match change.fields.first() {
-        Some(field) => {
-            let more =
-                if change.fields.len() > 1 { format!(" and {} more", change.fields.len() - 1) } else { String::new() };
-            format!("{} {}{more}", field.path, Brief::of(field.from.as_ref(), field.to.as_ref(), 40))
+/// Objects that change, a line each, for people.
+pub(crate) struct Changes(Table);
+
+impl Changes {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Changes(Table::headless(2))
+    }
+
+    /// What the changes below it have in common.
+    pub(crate) fn phase(&mut self, ui: &Ui, phase: &str) {
+        self.0.line(ui.out_style(Style::Muted, phase));
+    }
+
+    /// One more.
+    pub(crate) fn add(&mut self, ui: &Ui, change: &Change) {
+        let (sign, style) = match (change.result, change.action.as_str()) {
+            (Some(StepResult::Failed), _) => ("!", Style::Degraded),
+            (_, "create") => ("+", Style::Added),
+            (_, "delete") => ("-", Style::Removed),
+            (_, "hook") => (">", Style::Changed),
+            (_, "restart") => ("↻", Style::Changed),
+            _ => ("~", Style::Changed),
+        };
+        let what = match change.fields.first() {
+            Some(field) => {
+                let more = if change.fields.len() > 1 {
+                    format!(" and {} more", change.fields.len() - 1)
+                } else {
+                    String::new()
+                };
+                format!("{} {}{more}", field.path, Brief::of(field.from.as_ref(), field.to.as_ref(), 40))
+            }
+            None => change.why.clone(),
+        };
+        let object = format!("{} {}/{}", ui.out_style(style, sign), change.object.gvk.kind, change.object.name);
+        match change.result {
+            Some(result) => self.0.row([object, what, result_word(result).to_owned()]),
+            None => self.0.row([object, what]),
         }
-        None => change.why.clone(),
-    };
-    let result = change.result.map(result_word).unwrap_or_default();
-    let object = format!("{}/{}", change.object.gvk.kind, change.object.name);
-    ui.line(format!("  {} {object:<40} {what:<48} {result}", ui.out_style(style, sign)).trim_end());
-    for field in &change.fields {
-        if let Some(by) = &field.by {
-            ui.line(&ui.out_style(Style::Muted, &format!("      {} was written by {by}", field.path)));
+        for field in &change.fields {
+            if let Some(by) = &field.by {
+                self.0.line(ui.out_style(Style::Muted, &format!("    {} was written by {by}", field.path)));
+            }
         }
+    }
+
+    /// Those that are as they should be.
+    pub(crate) fn unchanged(&mut self, ui: &Ui, count: usize) {
+        if count > 0 {
+            self.0.line(ui.out_style(Style::Muted, &format!("= {count} unchanged")));
+        }
+    }
+
+    /// Prints them.
+    pub(crate) fn print(&self, ui: &Ui) {
+        ui.table(&self.0);
     }
 }
 

@@ -239,7 +239,7 @@ fn se_070_another_answer_inside_has_its_hint_and_its_remedy() {
         seen.says("✓ shop.example.com: leads to 203.0.113.10").says("differs: inside 10.9.9.9, outside 203.0.113.10");
     assert!(seen.stdout.contains("--fix coredns"), "{}", seen.all());
     // Without consent nothing is touched.
-    doctor(&sandbox, &[&args[..], &["--fix", "coredns"]].concat()).exits(2).says("nobody has agreed");
+    doctor(&sandbox, &[&args[..], &["--fix", "coredns"]].concat()).exits(2).says("needs a yes");
     sandbox.write("dns/Chart.yaml", "apiVersion: v2\nname: dns\nversion: 0.1.0\n");
     sandbox.write("dns/templates/all.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: coredns, namespace: kube-system}\nspec:\n  selector: {matchLabels: {k8s-app: kube-dns}}\n  template:\n    metadata: {labels: {k8s-app: kube-dns}}\n    spec: {containers: [{name: coredns, image: \"coredns/coredns:1.12.0\"}]}\n");
     sandbox.run(&["install", "dns", "./dns", "-n", "kube-system", "--wait"]).exits(0);
@@ -326,7 +326,7 @@ fn facts_in_documents_are_held_against_the_render_and_written_anew_with_consent(
     sandbox.write("docs/guide.md", "# Guide\n\n<!-- landfall facts local -->\n| Deployment/shop | replicas | `2` |\n<!-- /landfall facts -->\n\nMore.\n");
     sandbox.commit("Begin");
     doctor(&sandbox, &["docs"]).exits(0).says("docs/guide.md:3: does not say what is delivered").says("warning[LF159]");
-    doctor(&sandbox, &["docs", "--fix", "docs"]).exits(2).says("nobody has agreed");
+    doctor(&sandbox, &["docs", "--fix", "docs"]).exits(2).says("needs a yes");
     doctor(&sandbox, &["docs", "--fix", "docs", "--yes"]).exits(0).says("was written anew");
     let text = sandbox.read("docs/guide.md");
     assert!(text.contains("| Deployment/shop | replicas | `1` |") && !text.contains("`2`"), "{text}");

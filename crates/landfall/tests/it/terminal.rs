@@ -19,17 +19,64 @@ const HOSTILE_COMMENT: &str = "\u{202e}nimda\u{2069}\u{200b}";
 /// The terminal is util-linux's `script`, which every Debian has: a library would turn on features of crates that all
 /// else is built with.
 fn on_a_terminal(command: &Command) -> (i32, String) {
+    Terminal::of(80).run(command)
+}
+
+/// A terminal, and who sits at it.
+pub(crate) struct Terminal {
+    columns: u16,
+    typed: &'static str,
+    live: bool,
+}
+
+impl Terminal {
+    /// One of so many columns, at which nobody types and nothing moves.
+    pub(crate) fn of(columns: u16) -> Self {
+        Terminal { columns, typed: "", live: false }
+    }
+
+    /// With somebody who types this.
+    pub(crate) fn typing(self, typed: &'static str) -> Self {
+        Terminal { typed, ..self }
+    }
+
+    /// With its live line.
+    pub(crate) fn live(self) -> Self {
+        Terminal { live: true, ..self }
+    }
+
+    /// Runs a command there, and gives what the terminal was sent.
+    pub(crate) fn run(&self, command: &Command) -> (i32, String) {
+        let Terminal { columns, typed: typed_in, live } = self;
+        on_a_terminal_of(command, *columns, typed_in, *live)
+    }
+}
+
+fn on_a_terminal_of(command: &Command, columns: u16, typed_in: &str, live: bool) -> (i32, String) {
     let program = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<&str> = program.map(|word| word.to_str().expect("arguments are text")).collect();
     let typed = shlex::try_join(words).expect("no NUL in an argument");
     // What says that it is a terminal, should the binary say nothing.
-    let typed = format!("test -t 1 && test -t 2 && {typed}");
+    let typed = format!("stty rows 24 cols {columns} && test -t 1 && test -t 2 && {typed}");
     let mut terminal = Command::new("script");
     terminal.args(["--quiet", "--return", "--echo", "never", "--command", &typed, "/dev/null"]);
     terminal.current_dir(command.get_current_dir().expect("a sandbox")).env_clear();
     terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    terminal.env("TERM", "xterm-256color").env("LANDFALL_NO_PROGRESS", "1").stdin(Stdio::null());
-    let Output { status, stdout, stderr } = terminal.output().expect("util-linux's script runs");
+    terminal.env("TERM", "xterm-256color");
+    if !live {
+        terminal.env("LANDFALL_NO_PROGRESS", "1");
+    }
+    if typed_in.is_empty() {
+        terminal.stdin(Stdio::null());
+    } else {
+        terminal.stdin(Stdio::piped());
+    }
+    terminal.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = terminal.spawn().expect("util-linux's script runs");
+    if let Some(mut keyboard) = running.stdin.take() {
+        keyboard.write_all(typed_in.as_bytes()).expect("typed");
+    }
+    let Output { status, stdout, stderr } = running.wait_with_output().expect("it ends");
     assert!(stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
     (status.code().unwrap_or(-1), String::from_utf8(stdout).expect("nothing but text is sent"))
 }

@@ -81,7 +81,7 @@ async fn run(context: &Context, args: AddonInstallArgs) -> Outcome {
     let started = Instant::now();
     let place = context.host.cluster_place(None, &args.cluster.query())?;
     let wanted = wanted(&place, &args)?;
-    let Some(wanted) = wanted else { return nothing_declared(context, &place) };
+    let Some(wanted) = wanted else { return nothing_declared(context, &place, started) };
     let overrides = args.values.overrides(&context.host)?;
     confirm(context, &place, &args)?;
     let options = UpOptions {
@@ -120,12 +120,9 @@ async fn run(context: &Context, args: AddonInstallArgs) -> Outcome {
         })
         .await;
         connection.close().await;
-        context.answer(&Plans {
-            place: &place,
-            cluster: &connection.name,
-            revision: None,
-            plans: &plans.map_err(Failure::from)?,
-        });
+        let plans = plans.map_err(Failure::from)?;
+        let plans = Plans { place: &place, cluster: &connection.name, revision: None, plans: &plans };
+        context.answer(&plans, Exit::Done);
         return Ok(Exit::Done);
     }
     let result = live::with_progress(context, &mut connection, started, |session| {
@@ -226,10 +223,10 @@ fn wanted(place: &Place, args: &AddonInstallArgs) -> Result<Option<Vec<Wanted>>,
     Ok(Some(wanted))
 }
 
-fn nothing_declared(context: &Context, place: &Place) -> Outcome {
+fn nothing_declared(context: &Context, place: &Place, started: Instant) -> Outcome {
     match &place.environment {
         Some(environment) => {
-            context.ui.line(&format!("environment `{environment}` declares no addons; nothing to do"));
+            context.report(&Nothing { environment }, Exit::Done, started);
             Ok(Exit::Done)
         }
         None => Err(Failure::usage(
@@ -242,15 +239,36 @@ fn nothing_declared(context: &Context, place: &Place) -> Outcome {
 
 /// A protected environment asks, as every change of it does.
 fn confirm(context: &Context, place: &Place, args: &AddonInstallArgs) -> Result<(), Failure> {
-    if args.yes || args.dry_run {
+    if args.dry_run {
         return Ok(());
     }
-    consent::given(context, &place.permit(Act::InstallAddons), |consent| {
-        let environment = place.environment.as_deref().unwrap_or(&consent.cluster);
-        let text = format!("Install on the protected environment {environment}? Type its name: ");
-        let needs = format!("environment `{environment}` is protected, and nobody is there to say yes");
-        Question::new(text, needs, "say it with --yes, or look first with --dry-run", "nothing was installed")
+    let cluster = place.cluster.shown();
+    consent::given(context, &place.permit(Act::InstallAddons), || Question {
+        yes: args.yes,
+        ask: format!("Install on {cluster}"),
+        deed: format!("installing on `{cluster}`"),
+        undone: "nothing was installed",
+        instead: Some("look first with --dry-run"),
     })
+}
+
+/// An environment without addons.
+struct Nothing<'a> {
+    environment: &'a str,
+}
+
+impl Report for Nothing<'_> {
+    const KIND: &'static str = "Addons";
+
+    fn data(&self) -> Value {
+        json!({"environment": self.environment, "units": []})
+    }
+
+    fn text(&self, ui: &Ui) {
+        ui.line(&format!("environment `{}` declares no addons; nothing to do", self.environment));
+    }
+
+    fn names(&self, _ui: &Ui) {}
 }
 
 /// What was installed.
@@ -289,6 +307,6 @@ impl Report for Installed<'_> {
     }
 
     fn names(&self, ui: &Ui) {
-        self.summary.units.iter().for_each(|unit| ui.line(&format!("{}/{}", unit.namespace, unit.name)));
+        self.summary.units.iter().for_each(|unit| ui.name(&format!("{}/{}", unit.namespace, unit.name)));
     }
 }

@@ -97,6 +97,6 @@ impl Report for Addons<'_> {
     }
 
     fn names(&self, ui: &Ui) {
-        self.addons.iter().for_each(|it| ui.line(it.addon.name));
+        self.addons.iter().for_each(|it| ui.name(it.addon.name));
     }
 }

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
 use crate::report::Report;
-use crate::ui::{Output, Style, Ui};
+use crate::ui::{Output, Style, Table, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `addon status`.
@@ -90,6 +90,10 @@ impl Report for AddonStatus<'_> {
         json!({"cluster": self.cluster, "addons": addons})
     }
 
+    fn names(&self, ui: &Ui) {
+        self.addons.iter().for_each(|(one, _)| ui.name(&format!("{}/{}", one.namespace, one.release)));
+    }
+
     fn text(&self, ui: &Ui) {
         if self.addons.is_empty() {
             ui.line(&format!("no addon is installed on {}", self.cluster));
@@ -99,12 +103,14 @@ impl Report for AddonStatus<'_> {
             let style = if state == "deployed" { Style::Healthy } else { Style::Degraded };
             let name = ui.out_style(Style::Strong, &one.chart);
             ui.line(&format!("{name} {} in {}   {}", one.version, one.namespace, ui.out_style(style, state)));
+            let mut workloads = Table::headless(2);
             for workload in &unit.workloads {
-                let line = format!("  {}/{:<40} {} {}", workload.kind, workload.name, workload.ready, workload.message);
-                ui.line(line.trim_end());
+                let name = format!("{}/{}", workload.kind, workload.name);
+                workloads.row([name, workload.ready.clone(), workload.message.clone()]);
             }
+            ui.table(&workloads);
             for problem in &unit.problems {
-                ui.line(&format!("  ! {}/{}: {}", problem.object.gvk.kind, problem.object.name, problem.message));
+                ui.wrong(&format!("  ! {}/{}: {}", problem.object.gvk.kind, problem.object.name, problem.message));
             }
         }
     }

@@ -94,7 +94,7 @@ impl Report for Created<'_> {
     }
 
     fn names(&self, ui: &Ui) {
-        ui.line(&K3d::context_of(self.name));
+        ui.name(&K3d::context_of(self.name));
     }
 }
 

@@ -1,11 +1,11 @@
 //! `landfall cluster delete`.
 
 use clap::Args;
-use landfall_host::Failure;
+use landfall_host::{Answer, Consent, Failure, Permit};
 use landfall_machine::K3d;
 
 use super::create::Driver;
-use crate::consent::Question;
+use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::verb::Verb;
@@ -35,12 +35,14 @@ impl Verb for ClusterDeleteArgs {
 async fn run(context: &Context, args: ClusterDeleteArgs) -> Outcome {
     let Driver::K3d = args.driver;
     let ui = &context.ui;
-    if !args.yes {
-        let text = format!("Delete the cluster {} with all in it? Type its name: ", args.name);
-        let needs = format!("deleting the cluster `{}` with all in it needs a yes", args.name);
-        let question = Question::new(text, needs, "say it with --yes", "nothing was deleted");
-        question.ask(context, |answer| answer == args.name)?;
-    }
+    let consent = Consent { cluster: args.name.clone(), answer: Answer::Cluster };
+    consent::given(context, &Permit::Asks(consent), || Question {
+        yes: args.yes,
+        ask: format!("Delete the cluster {} with all in it", args.name),
+        deed: format!("deleting the cluster `{}` with all in it", args.name),
+        undone: "nothing was deleted",
+        instead: None,
+    })?;
     let kubeconfig = args.kubeconfig.as_ref().map(|file| context.host.directory.join(file));
     let k3d = K3d { kubeconfig, ..K3d::default() };
     if k3d.delete(&args.name).await.map_err(Failure::from)? {

@@ -38,7 +38,7 @@ async fn run(context: &Context, args: KubeconfigArgs) -> Outcome {
     // Not the file's own text, which goes into the user's kubeconfig with `--merge`: it could name programs.
     let text = state.access().map_err(Failure::from)?.kubeconfig_text()?;
     if args.path {
-        context.ui.line(&file.display().to_string());
+        context.ui.name(&file.display().to_string());
     } else if args.merge {
         let into = landfall_host::merge_kubeconfig(&context.host.env, &text)?;
         context.ui.line(&format!("context `landfall` is in {}", into.display()));

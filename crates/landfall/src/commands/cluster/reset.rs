@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{self as host, Failure};
+use landfall_host::{self as host, Failure, Permit};
 use landfall_project::Span;
 
 use super::alone;
-use crate::consent::Question;
+use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::verb::Verb;
@@ -36,12 +36,13 @@ async fn run(context: &Context, args: ResetArgs) -> Outcome {
         context.ui.line("there is nothing to forget");
         return Ok(Exit::Done);
     }
-    if !args.yes {
-        let text = "Forget the embedded cluster and all in it? [y/N] ".to_owned();
-        let needs = "forgetting the embedded cluster's state needs a yes";
-        let question = Question::new(text, needs, "say it with --yes", "nothing was forgotten");
-        question.ask(context, |answer| answer == "y")?;
-    }
+    consent::given(context, &Permit::of_owner("the embedded cluster"), || Question {
+        yes: args.yes,
+        ask: "Forget the embedded cluster and all in it".to_owned(),
+        deed: "forgetting the embedded cluster's state".to_owned(),
+        undone: "nothing was forgotten",
+        instead: None,
+    })?;
     let _delivering = alone(context, &state, "cluster reset", args.timeout.as_ref()).await?;
     host::stop_server(&state).await?;
     match state.wait_for_lock(Duration::from_secs(5)).map_err(Failure::from)? {

@@ -107,4 +107,8 @@ impl Report for Started<'_> {
         ui.line(&format!("kubectl --kubeconfig {} get nodes", landfall_host::shell_word(self.kubeconfig)));
         ui.line("`landfall cluster stop` ends it");
     }
+
+    fn names(&self, ui: &Ui) {
+        ui.name(&self.endpoint.server);
+    }
 }

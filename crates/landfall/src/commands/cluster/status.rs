@@ -68,6 +68,10 @@ impl Report for ClusterStatus<'_> {
         json!({"running": self.running, "endpoint": self.endpoint, "operators": self.operators})
     }
 
+    fn names(&self, ui: &Ui) {
+        self.endpoint.iter().for_each(|endpoint| ui.name(&endpoint.server));
+    }
+
     fn text(&self, ui: &Ui) {
         match self.endpoint {
             Some(endpoint) => ui.line(&format!("running at {} (pid {})", endpoint.server, endpoint.pid)),

@@ -2,7 +2,7 @@
 
 use landfall_diag::{Diagnostic, code};
 use landfall_doctor::{Area, Observation};
-use landfall_host::Failure;
+use landfall_host::{Failure, Permit};
 use landfall_rules::{FactsBlock, Subject, facts_blocks, facts_table, rule, with_facts};
 
 use super::Sick;
@@ -43,18 +43,14 @@ pub(super) fn look(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<Observa
 /// Writes the table into the document; only with consent.
 fn write(sick: &Sick<'_>, block: &FactsBlock, table: &str) -> Result<(), Failure> {
     let file = &block.place.file;
-    let refused = |why: &str, help: &str| {
-        let text = format!("{file} was not written: {why}");
-        Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, text).help(help.to_owned())
-    };
     let Some(root) = sick.place.target.source.directory_on_disk() else {
-        return Err(Failure::from(refused("it is read from a commit", "run it in the working tree")));
+        let text = format!("{file} was not written: it is read from a commit");
+        return Err(Failure::from(
+            Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, text).help("run it in the working tree"),
+        ));
     };
-    if !sick.args.yes {
-        sick.context.ui.status(&format!("to be mended: {file}, the table at line {}", block.place.line));
-        let without = refused("nobody has agreed", "agree with --yes");
-        sick.ask("Write it? [y/N] ", without)?;
-    }
+    sick.context.ui.status(&format!("to be mended: {file}, the table at line {}", block.place.line));
+    sick.agreed(&Permit::of_owner(file), format!("Write {file}"), format!("writing {file}"))?;
     let path = root.join(file);
     let failed = |error: std::io::Error| {
         Failure::from(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use landfall_cluster::{Cluster, Executed, JobWait, ListOptions, Patch, WriteOptions, readiness};
 use landfall_diag::{Diagnostic, code};
 use landfall_doctor::{self as doctor, Answer, Area, Observation, PortState, Reached, Resolver, Sight};
-use landfall_host::Failure;
+use landfall_host::{Act, Failure, Permit};
 use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
 use landfall_rules::Subject;
 use serde_json::json;
@@ -195,11 +195,13 @@ async fn restart_coredns(sick: &Sick<'_>, cluster: &Cluster) -> Result<(), Failu
     let ui = &sick.context.ui;
     let key = ObjectKey::new(Gvk::new("apps", "v1", "Deployment"), Some("kube-system"), "coredns");
     ui.status("to be mended: Deployment/coredns in kube-system is started again; names inside of the cluster are unknown for a moment");
-    if !sick.args.yes {
-        let without = Diagnostic::error(code::NEEDS_YES, "CoreDNS was not started again: nobody has agreed")
-            .help("agree with --yes");
-        sick.ask("Start CoreDNS again? [y/N] ", without)?;
-    }
+    let (ask, deed) = ("Start CoreDNS again".to_owned(), "starting CoreDNS again".to_owned());
+    // Also one's own cluster is not mended without being asked: it answers nobody for a moment.
+    let permit = match sick.place.permit(Act::Mend) {
+        Permit::Given => Permit::of_owner(sick.place.cluster.shown()),
+        asks => asks,
+    };
+    sick.agreed(&permit, ask, deed)?;
     let failed =
         |why: String| Failure::from(Diagnostic::error(code::COREDNS, "CoreDNS could not be started again").note(why));
     let stamp = jiff::Timestamp::now().to_string();

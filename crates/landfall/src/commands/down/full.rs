@@ -1,7 +1,7 @@
 //! `landfall down` on a disk that is full: nothing can be taken down one by one, for each step would have to be written
 //! down first. What is removed whole needs no room.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use landfall_cluster::Cluster;
 use landfall_delivery::{Removal, Unit};
@@ -9,6 +9,7 @@ use landfall_diag::code;
 use landfall_host::{self as host, Failure, Place};
 use landfall_release::{ListFilter, Releases, Status};
 
+use super::Removed;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 
@@ -24,7 +25,13 @@ pub(super) fn of(removal: &Removal) -> Option<Failure> {
 }
 
 /// Removes an embedded cluster as it is, where nothing but `wanted` lives on it; what else does is told instead.
-pub(super) async fn forget(context: &Context, place: &Place, wanted: &[&Unit], mut why: Failure) -> Outcome {
+pub(super) async fn forget(
+    context: &Context,
+    place: &Place,
+    wanted: &[&Unit],
+    mut why: Failure,
+    started: Instant,
+) -> Outcome {
     let others = others(place, wanted).await;
     if !others.is_empty() {
         if let Some(first) = why.diagnostics.first_mut() {
@@ -43,7 +50,7 @@ pub(super) async fn forget(context: &Context, place: &Place, wanted: &[&Unit], m
         Some(lock) => context.host.forget(&place.state, lock)?,
         None => return Err(why),
     }
-    context.ui.line("the embedded cluster and its state are gone");
+    context.report(&Removed::of(super::Cluster::Forgotten), Exit::Done, started);
     Ok(Exit::Done)
 }
 

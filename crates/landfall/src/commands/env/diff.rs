@@ -103,13 +103,18 @@ impl Report for EnvironmentDiff<'_> {
             for field in &it.fields {
                 let Brief { line, from, to } = Brief::of(field.first.as_ref(), field.second.as_ref(), 80);
                 let line = line.map(|line| format!(" line {line}")).unwrap_or_default();
-                ui.line(&format!("  {}{line}: {from} | {to}", field.path));
+                ui.folded(&format!("  {}{line}: {from} | {to}", field.path));
             }
         }
-        ui.status(&format!("{} objects differ between {} and {}", self.objects.len(), self.first, self.second));
+        let (first, second) = (self.first, self.second);
+        ui.status(&match self.objects.len() {
+            0 => format!("{first} and {second} do not differ"),
+            1 => format!("1 object differs between {first} and {second}"),
+            many => format!("{many} objects differ between {first} and {second}"),
+        });
     }
 
     fn names(&self, ui: &Ui) {
-        self.objects.iter().for_each(|it| ui.line(&it.object));
+        self.objects.iter().for_each(|it| ui.name(&it.object));
     }
 }

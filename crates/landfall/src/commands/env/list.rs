@@ -68,6 +68,9 @@ impl Report for Environments<'_> {
     }
 
     fn text(&self, ui: &Ui) {
+        if self.0.is_empty() {
+            ui.line("landfall.yaml declares no environments");
+        }
         let mut table =
             Table::new(["ENVIRONMENT", "CLUSTER", "DELIVERS", "VALUES", "SYNC", "IMAGES", "BUILDS", "CHECKS"]);
         for (name, row) in &self.0 {
@@ -86,7 +89,7 @@ impl Report for Environments<'_> {
     }
 
     fn names(&self, ui: &Ui) {
-        self.0.iter().for_each(|(name, _)| ui.line(name));
+        self.0.iter().for_each(|(name, _)| ui.name(name));
     }
 }
 

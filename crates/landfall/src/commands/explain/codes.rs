@@ -2,27 +2,64 @@
 
 use landfall_diag::{Code, Diagnostic, Ending, code};
 use landfall_host::Failure;
+use serde_json::{Value, json};
 
 use crate::commands::rules;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::ui::Style;
+use crate::report::Report;
+use crate::ui::{Style, Ui};
 
 /// Says what a code means, how a command ends with it, and where to look.
 pub(super) fn explain(context: &Context, code: Code) -> Outcome {
-    let (group, registered) = code.registered();
-    let ui = &context.ui;
-    let name = ui.out_style(Style::Strong, &code.to_string());
-    let ending = match registered.ending {
-        Ending::GoesOn => "told, and the command goes on".to_owned(),
-        ending => format!("exit {}", Exit::from(ending) as u8),
-    };
-    ui.line(&format!("{name}  {}  ({ending})", group.about));
-    ui.line("");
-    for text in [registered.meaning, registered.more, group.advice].into_iter().filter(|text| !text.is_empty()) {
-        ui.line(text);
-    }
+    context.answer(&Explained(code), Exit::Done);
     Ok(Exit::Done)
+}
+
+/// One code.
+struct Explained(Code);
+
+impl Explained {
+    /// How a command ends with it; nothing where it goes on.
+    fn exit(&self) -> Option<u8> {
+        match self.0.registered().1.ending {
+            Ending::GoesOn => None,
+            ending => Some(Exit::from(ending) as u8),
+        }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &'static str> {
+        let (group, registered) = self.0.registered();
+        [registered.meaning, registered.more, group.advice].into_iter().filter(|text| !text.is_empty())
+    }
+}
+
+impl Report for Explained {
+    const KIND: &'static str = "Code";
+
+    fn data(&self) -> Value {
+        let (group, registered) = self.0.registered();
+        json!({
+            "code": self.0,
+            "about": group.about,
+            "meaning": registered.meaning,
+            "more": registered.more,
+            "advice": group.advice,
+            "exit": self.exit(),
+        })
+    }
+
+    fn text(&self, ui: &Ui) {
+        let name = ui.out_style(Style::Strong, &self.0.to_string());
+        let ending = self.exit().map_or("told, and the command goes on".to_owned(), |exit| format!("exit {exit}"));
+        ui.folded(&format!("{name}  {}  ({ending})", self.0.registered().0.about));
+        ui.line("");
+        self.texts().for_each(|text| ui.folded(text));
+    }
+
+    fn names(&self, ui: &Ui) {
+        ui.name(&self.0.to_string());
+    }
 }
 
 /// Says that a text has the form of a code and is none.

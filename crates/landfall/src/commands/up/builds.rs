@@ -86,10 +86,8 @@ impl Builds {
 
     /// Builds and ships what is to be built, and says so line by line.
     pub(super) async fn make(&self, context: &Context) -> Result<(), Failure> {
-        let Builds::Real { builder, images, used, shipping } = self else {
-            self.lines().iter().for_each(|line| context.ui.status(&format!("~ {line}")));
-            return Ok(());
-        };
+        // What is simulated is said once, beside the rest of what is.
+        let Builds::Real { builder, images, used, shipping } = self else { return Ok(()) };
         for image in images {
             context.ui.status(&format!("  > build {}: {} {}", image.service, builder.name(), image.image));
             tokio::select! {

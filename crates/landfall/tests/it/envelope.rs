@@ -1,0 +1,180 @@
+//! Every verb with `-o` prints JSON and YAML in the one envelope that `docs/output.md` describes.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::sandbox::{Ran, Sandbox, ran, small_chart};
+
+/// How each verb with `-o` is tried, in this order; several ways for what prints several things.
+const VERBS: &[&[&str]] = &[
+    &["addon", "list"],
+    &["addon", "status"],
+    &["addon", "install"],
+    &["build"],
+    &["cluster", "status"],
+    &["cluster", "create", "none", "--driver", "k3d", "--kubeconfig", "none/kubeconfig"],
+    &["env", "list"],
+    &["env", "diff", "local", "other"],
+    &["env", "diff", "local", "other", "--exit-code"],
+    &["images", "list"],
+    &["rules"],
+    &["explain", "deploy/shop", "spec.replicas"],
+    &["explain", "replicas"],
+    &["explain", "LF103"],
+    &["explain", "LF0203"],
+    &["explain", "deploy/nothing"],
+    &["graph"],
+    &["state"],
+    &["rehearse"],
+    &["preview", "HEAD~1..HEAD"],
+    &["doctor", "tools", "secrets"],
+    &["plan"],
+    &["plan", "--exit-code"],
+    &["plan", "--env", "nowhere"],
+    &["diff"],
+    &["diff", "--exit-code"],
+    &["down"],
+    &["rollback"],
+    &["up", "--dry-run"],
+    &["up"],
+    &["up", "shop", "--set", "replicas=2"],
+    &["up", "--only-that"],
+    &["status"],
+    &["history"],
+    &["history", "nothing"],
+    &["smoke"],
+    &["rollback", "--dry-run"],
+    &["rollback"],
+    &["forward", "shop"],
+    &["down", "--dry-run"],
+    &["down", "--keep-data"],
+    &["cluster", "start"],
+    &["down", "--yes"],
+];
+
+/// Where there is nothing to print on: the command line cannot be read.
+const UNREADABLE: &[&[&str]] = &[&["up", "--only-that"]];
+
+fn system() -> Sandbox {
+    let mut sandbox = Sandbox::empty();
+    sandbox.stays(".landfall");
+    small_chart(&sandbox, "shop", "shop");
+    sandbox.write("landfall.yaml", "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: shop, chart: shop, namespace: shop}]\n    checks: [{name: rolled-out, rollout: deployment/shop}]\n  other:\n    releases: [{name: shop, chart: shop, namespace: shop, set: {replicas: 3}}]\n");
+    sandbox.commit("Begin");
+    sandbox.edit("shop/values.yaml", "color: blue", "color: green");
+    sandbox.commit("Turn green");
+    sandbox
+}
+
+/// The verbs that help lists, and those of theirs, that take `-o`.
+fn verbs_with_output(sandbox: &Sandbox, verb: &[String], found: &mut BTreeSet<Vec<String>>) {
+    let words: Vec<&str> = verb.iter().map(String::as_str).chain(["--help"]).collect();
+    let help = sandbox.run(&words).exits(0).stdout;
+    if help.contains("--output <FORMAT>") {
+        found.insert(verb.to_vec());
+    }
+    let below = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    for name in below.filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
+        let name = name.split_whitespace().next().expect("a line that is not empty has a word");
+        if name != "help" {
+            verbs_with_output(sandbox, &[verb, &[name.to_owned()]].concat(), found);
+        }
+    }
+}
+
+#[test]
+fn every_verb_with_an_output_is_tried_here() {
+    let mut found = BTreeSet::new();
+    verbs_with_output(&Sandbox::empty(), &[], &mut found);
+    assert!(found.len() >= 25, "the search is broken: {found:?}");
+    let is_tried = |verb: &&Vec<String>| {
+        VERBS.iter().any(|words| verb.iter().zip(*words).all(|(a, b)| a == b) && words.len() >= verb.len())
+    };
+    let missing: Vec<_> = found.iter().filter(|verb| !is_tried(verb)).collect();
+    assert!(missing.is_empty(), "no line in VERBS: {missing:?}");
+}
+
+/// Runs a verb; of one that does not end by itself, what it prints at first.
+fn run(sandbox: &Sandbox, words: &[&str], format: &str) -> Ran {
+    let arguments = [words, &["-o", format]].concat();
+    if words.first() != Some(&"forward") {
+        return sandbox.run(&arguments);
+    }
+    let mut child = sandbox.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped"));
+    let (mut stdout, mut more) = (String::new(), true);
+    while more && document(&stdout, format).is_none_or(|it| it.get("elapsed_ms").is_none()) {
+        more = lines.read_line(&mut stdout).expect("read") > 0;
+    }
+    child.kill().expect("killed, if it has not ended");
+    let mut ended = ran(child.wait_with_output().expect("ended"));
+    lines.read_to_string(&mut stdout).expect("read");
+    ended.stdout = stdout;
+    ended.code = ended.code.max(0);
+    ended
+}
+
+fn document(text: &str, format: &str) -> Option<Value> {
+    match format {
+        "json" => serde_json::from_str(text).ok(),
+        _ => landfall_yaml::to_json_strict(text).ok(),
+    }
+}
+
+/// Fails the test unless that is an envelope, and says how the command ended.
+#[track_caller]
+fn assert_envelope(words: &[&str], format: &str, ended: &Ran) -> Value {
+    let told = || format!("{words:?} -o {format}: {}", ended.all());
+    let document = document(&ended.stdout, format).unwrap_or_else(|| panic!("no {format}: {}", told()));
+    let fields = document.as_object().unwrap_or_else(|| panic!("no object: {}", told()));
+    for field in ["schema", "ok", "exit", "data"] {
+        assert!(fields.contains_key(field), "no `{field}`: {}", told());
+    }
+    let known = ["schema", "ok", "exit", "data", "elapsed_ms"];
+    assert!(fields.keys().all(|field| known.contains(&field.as_str())), "more than is documented: {}", told());
+    let kind = document["schema"].as_str().and_then(|schema| schema.strip_prefix("landfall.dev/v1/"));
+    assert!(kind.is_some_and(|kind| kind.bytes().all(|byte| byte.is_ascii_alphanumeric())), "schema: {}", told());
+    assert_eq!(document["exit"], ended.code, "{}", told());
+    assert_eq!(document["ok"], ended.code == 0, "{}", told());
+    if kind == Some("Failure") {
+        assert_ne!(ended.code, 0, "{}", told());
+        let diagnostics = document["data"]["diagnostics"].as_array().unwrap_or_else(|| panic!("{}", told()));
+        assert!(!diagnostics.is_empty(), "{}", told());
+        for diagnostic in diagnostics {
+            let code = diagnostic["code"].as_str().unwrap_or_default();
+            assert!(ended.stderr.contains(code) && code.starts_with("LF"), "{}", told());
+        }
+    }
+    document
+}
+
+#[test]
+fn every_document_is_in_the_envelope_as_json_and_as_yaml() {
+    let sandbox = system();
+    for words in VERBS {
+        let mut schemas = Vec::new();
+        for format in ["json", "yaml"] {
+            let ended = run(&sandbox, words, format);
+            if UNREADABLE.contains(words) {
+                assert!(ended.code == 2 && ended.stdout.is_empty(), "{words:?}: {}", ended.all());
+                continue;
+            }
+            let document = assert_envelope(words, format, &ended);
+            schemas.push(document["schema"].clone());
+        }
+        assert!(schemas.windows(2).all(|pair| pair[0] == pair[1]), "{words:?}: {schemas:?}");
+    }
+}
+
+#[test]
+fn where_nothing_is_every_verb_says_so_in_the_envelope() {
+    for words in VERBS.iter().filter(|words| !UNREADABLE.contains(words)) {
+        let mut sandbox = Sandbox::empty();
+        sandbox.stays(".landfall");
+        let ended = run(&sandbox, words, "json");
+        assert_envelope(words, "json", &ended);
+    }
+}
