@@ -11,6 +11,8 @@ pub(crate) struct Context {
     pub(crate) host: Host,
     /// The terminal.
     pub(crate) ui: Ui,
+    /// The directory that `-C` named, as it was typed.
+    pub(crate) elsewhere: Option<String>,
 }
 
 impl Audience for Ui {

@@ -70,7 +70,7 @@ fn main() -> ExitCode {
         Ok(host) => host,
         Err(failure) => return refused(&ui, &failure),
     };
-    let context = Context { host, ui };
+    let context = Context { host, ui, elsewhere: cli.global.directory.clone() };
     let outcome = if cli.command.waits() == Waits::ForOthers {
         match in_time(&context, cli.command) {
             Ok(outcome) => outcome,

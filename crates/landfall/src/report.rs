@@ -1,5 +1,6 @@
 //! What commands print: one value, as text for people and as a document for programs.
 
+mod again;
 mod ago;
 mod check;
 mod evidence;
@@ -11,6 +12,7 @@ use std::time::Instant;
 use landfall_diag::Diagnostic;
 use serde_json::{Value, json};
 
+pub(crate) use self::again::Again;
 pub(crate) use self::ago::ago;
 pub(crate) use self::check::print_checks;
 pub(crate) use self::evidence::with_evidence;

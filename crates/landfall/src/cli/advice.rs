@@ -185,3 +185,26 @@ fn a_command_that_cannot_be_typed_is_found() {
     let wanted = ["init", "cluster start|strat", "plan --evn prod", "list --nope", "status --max N", "stop ends it"];
     assert_eq!(wrong, wanted);
 }
+
+#[test]
+fn the_page_the_readme_and_the_help_name_the_same_verbs() {
+    let texts = texts();
+    let text =
+        |name: &str| texts.iter().find(|(path, _)| path == name).map(|(_, text)| text.clone()).expect("it is there");
+    let (page, readme) = (text("docs/terminal.md"), text("README.md"));
+    let tree = Cli::whole();
+    let help = tree.clone().render_long_help().to_string();
+    let is_word = |text: &str, verb: &str| Regex::new(&format!(r"\b{verb}\b")).expect("a pattern").is_match(text);
+    let shown = tree.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let ours: Vec<&str> = shown.map(clap::Command::get_name).collect();
+    for verb in &ours {
+        assert!(page.contains(&format!("`{verb}`")) || page.contains(&format!("`{verb} ")), "docs/terminal.md: {verb}");
+        assert!(is_word(&readme, verb), "README.md: {verb}");
+    }
+    for (verb, _) in
+        landfall_helm::verbs().filter(|(verb, _)| landfall_helm::asked(&["landfall", verb].map(Into::into)).is_some())
+    {
+        assert!(page.contains(&format!("`{verb}`")), "docs/terminal.md: {verb}");
+        assert!(is_word(&help, verb), "landfall help: {verb}");
+    }
+}

@@ -16,7 +16,7 @@ use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome, exit_of};
 use crate::live;
-use crate::report::{Report, print_unit};
+use crate::report::{Again, Report, print_unit};
 use crate::ui::{Output, Ui};
 use crate::verb::Verb;
 
@@ -124,7 +124,8 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
         .iter()
         .find(|unit| !unit.is_well())
         .map_or(Exit::Done, |unit| unit.diagnostics.first().map_or(Exit::Failed, exit_of));
-    context.report(&RolledBack { cluster: &connection.name, units: &units }, exit, started);
+    let again = Again::of(context, named.target.as_deref(), args.place.env.as_ref());
+    context.report(&RolledBack { cluster: &connection.name, units: &units, again }, exit, started);
     Ok(exit)
 }
 
@@ -163,6 +164,7 @@ async fn repeated(
 struct RolledBack<'a> {
     cluster: &'a str,
     units: &'a [UnitSummary],
+    again: Again,
 }
 
 impl Report for RolledBack<'_> {
@@ -173,7 +175,7 @@ impl Report for RolledBack<'_> {
     }
 
     fn text(&self, ui: &Ui) {
-        self.units.iter().for_each(|unit| print_unit(ui, unit, self.cluster, "earlier revision"));
+        self.units.iter().for_each(|unit| print_unit(ui, unit, self.cluster, "earlier revision", &self.again));
     }
 
     fn names(&self, ui: &Ui) {

@@ -20,7 +20,7 @@ use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome as Ended, exit_of};
 use crate::live;
-use crate::report::{GOES_ON, Report, print_checks, print_unit};
+use crate::report::{Again, GOES_ON, Report, print_checks, print_unit};
 use crate::ui::{Output, Style, Table, Ui, seconds};
 use crate::verb::Verb;
 
@@ -197,6 +197,7 @@ async fn run(context: &Context, mut args: UpArgs) -> Ended {
         connection: &connection,
         summary: &summary,
         services: &wanted.services,
+        again: Again::of(context, wanted.target.as_deref(), args.place.env.as_ref()),
         exit,
         started,
     };
@@ -343,6 +344,7 @@ struct Delivered<'a> {
     summary: &'a Summary,
     /// Those that were named.
     services: &'a [String],
+    again: Again,
     exit: Exit,
     started: Instant,
 }
@@ -366,7 +368,7 @@ impl Report for Delivered<'_> {
     fn text(&self, ui: &Ui) {
         let Delivered { place, connection, summary, .. } = self;
         let short = place.target.source.revision().short();
-        summary.units.iter().for_each(|unit| print_unit(ui, unit, &connection.name, &short));
+        summary.units.iter().for_each(|unit| print_unit(ui, unit, &connection.name, &short, &self.again));
         print_checks(ui, &summary.checks);
         if !summary.addresses.is_empty() && !self.cluster_ends() {
             ui.line("");
@@ -411,15 +413,19 @@ impl Delivered<'_> {
         let took = seconds(self.started.elapsed());
         let unchanged =
             self.summary.units.iter().all(|unit| unit.outcome == Outcome::Unchanged) && self.services.is_empty();
+        let (status, logs) = (self.again.verb("status", &[]), self.again.verb("logs", &["SERVICE"]));
         match self.exit {
             Exit::Done if unchanged => format!("no changes ({took})"),
             Exit::Done if self.cluster_ends() => {
-                format!("done in {took}; the embedded cluster ended with it · landfall status · landfall down")
+                format!(
+                    "done in {took}; the embedded cluster ended with it · {status} · {}",
+                    self.again.verb("down", &[])
+                )
             }
-            Exit::Done => format!("done in {took} · landfall status · landfall logs SERVICE · landfall down"),
+            Exit::Done => format!("done in {took} · {status} · {logs} · {}", self.again.verb("down", &[])),
             Exit::Interrupted => format!("{INTERRUPTED} after {took} · {GOES_ON}"),
             _ if stopped_by_disk(self.summary) => format!("no room after {took} · with room {GOES_ON}"),
-            _ => format!("not healthy after {took} · landfall status · landfall logs SERVICE"),
+            _ => format!("not healthy after {took} · {status} · {logs}"),
         }
     }
 }

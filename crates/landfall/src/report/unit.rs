@@ -4,10 +4,11 @@ use landfall_delivery::{Change, FailureReport, INTERRUPTED, Outcome, UnitSummary
 use landfall_engine::StepResult;
 use landfall_object::diff::Brief;
 
+use super::Again;
 use crate::ui::{Style, Table, Ui};
 
 /// One unit's outcome, for people.
-pub(crate) fn print_unit(ui: &Ui, unit: &UnitSummary, cluster: &str, revision: &str) {
+pub(crate) fn print_unit(ui: &Ui, unit: &UnitSummary, cluster: &str, revision: &str, again: &Again) {
     let outcome = match unit.outcome {
         Outcome::Delivered => ui.out_style(Style::Healthy, "delivered"),
         Outcome::Unchanged => ui.out_style(Style::Muted, "unchanged"),
@@ -26,7 +27,7 @@ pub(crate) fn print_unit(ui: &Ui, unit: &UnitSummary, cluster: &str, revision: &
         ui.diagnostic(diagnostic);
     }
     if let Some(failure) = &unit.failure {
-        print_failure(ui, failure, unit);
+        print_failure(ui, failure, unit, again);
     }
 }
 
@@ -37,7 +38,7 @@ pub(crate) fn heading(ui: &Ui, name: &str, (cluster, namespace): (&str, &str), n
     format!("{} → {place}{number}   {revision}", ui.out_style(Style::Strong, name))
 }
 
-fn print_failure(ui: &Ui, failure: &FailureReport, unit: &UnitSummary) {
+fn print_failure(ui: &Ui, failure: &FailureReport, unit: &UnitSummary, again: &Again) {
     if !failure.pods.is_empty() {
         ui.status(&format!("pods of {}:", unit.namespace));
         let mut pods = Table::headless(2);
@@ -63,7 +64,10 @@ fn print_failure(ui: &Ui, failure: &FailureReport, unit: &UnitSummary) {
         || "SERVICE".to_owned(),
         |evidence| evidence.pod.clone().unwrap_or_else(|| evidence.object.name.clone()),
     );
-    ui.status(&format!("look further: landfall status · landfall logs {name} · landfall history {}", unit.name));
+    let [status, logs, history] =
+        [("status", None), ("logs", Some(name.as_str())), ("history", Some(unit.name.as_str()))]
+            .map(|(verb, name)| again.verb(verb, name.as_slice()));
+    ui.status(&format!("look further: {status} · {logs} · {history}"));
 }
 
 /// Objects that change, a line each, for people.

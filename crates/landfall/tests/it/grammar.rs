@@ -170,6 +170,38 @@ fn a_state_directory_is_not_looked_for_where_everybody_may_write() {
     in_directory(&sandbox, "all", &["status"]).exits(0).says("web in default");
 }
 
+/// The commands that a line tells, without what stands for a name.
+fn advised(ran: &Ran) -> Vec<Vec<String>> {
+    let line = ran.stdout.lines().find(|line| line.starts_with("done in")).expect("it is done");
+    let commands = line.split(" · ").filter_map(|part| part.strip_prefix("landfall "));
+    let words = |command: &str| shlex::split(command).expect("words").into_iter();
+    commands.map(|command| words(command).map(|word| word.replace("SERVICE", "web")).collect()).collect()
+}
+
+#[test]
+fn what_up_advises_can_be_typed_where_it_was_typed() {
+    let sandbox = Sandbox::empty();
+    with_shop(&sandbox);
+    small_chart(&sandbox, "a chart", "web");
+    for typed in [
+        &["up", "shop"][..],
+        &["-C", "shop", "up"],
+        &["up", "a chart"],
+        &["up", "a chart", "--state", "my state"],
+        &["up", "shop", "--env", "local"],
+    ] {
+        let up = sandbox.run(typed).exits(0);
+        let advised = advised(&up);
+        assert_eq!(advised.len(), 3, "{typed:?}: {}", up.all());
+        for command in &advised {
+            let words: Vec<&str> = command.iter().map(String::as_str).collect();
+            let said = sandbox.run(&words).exits(0);
+            let is_about_it = ["web", "container app"].iter().any(|told| said.stdout.contains(told));
+            assert!(is_about_it, "{typed:?} advises {words:?}: {}", said.all());
+        }
+    }
+}
+
 #[test]
 fn help_is_given_by_name() {
     let sandbox = Sandbox::empty();

@@ -185,7 +185,7 @@ fn theme_08_what_failed_is_told_before_anything_is_put_back_and_stays_to_be_look
     );
     assert!(at("! Deployment/shop failed") < at("events:"), "by its name, as soon as it is known");
     // Not waiting longer, and without --atomic the pod is there to be asked.
-    sandbox.run(&broken).exits(4).says("landfall logs shop-");
+    sandbox.run(&broken).exits(4).says("landfall logs ./shop shop-");
     let pods = sandbox.run(&["status"]).all();
     assert!(pods.contains("ImagePullBackOff") || pods.contains("ErrImagePull"), "{pods}");
     sandbox.run(&["up", "./shop"]).exits(0);

@@ -19,7 +19,7 @@ use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
-use crate::report::{Report, print_unit};
+use crate::report::{Again, Report, print_unit};
 use crate::ui::{Output, Ui, seconds};
 use crate::verb::Verb;
 
@@ -294,7 +294,7 @@ impl Report for Installed<'_> {
             let chart = self.candidates.iter().find(|(name, _)| *name == unit.name);
             let chart = chart.and_then(|(_, unit)| unit.as_ref().ok()).and_then(|unit| unit.chart());
             let version = chart.map(|chart| chart.metadata.version.clone()).unwrap_or_default();
-            print_unit(ui, unit, self.cluster, &version);
+            print_unit(ui, unit, self.cluster, &version, &Again::default());
         }
         let took = seconds(self.started.elapsed());
         match self.exit {
