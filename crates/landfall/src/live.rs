@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use landfall_delivery::{Progress, Session};
 use landfall_diag::Diagnostic;
-use landfall_engine::{Action, Event};
+use landfall_engine::{Action, Event, StepResult};
 use landfall_host::{Connection, Failure};
 use tokio::sync::mpsc::channel;
 
 use crate::context::Context;
-use crate::ui::{Progress as Live, Ui};
+use crate::ui::{Progress as Live, Style, Ui};
 
 /// What a use case gave, or why it could not: the cluster's server that has gone, before all that follows from it.
 pub(crate) fn or_lost<T>(connection: &Connection, result: Result<T, Vec<Diagnostic>>) -> Result<T, Failure> {
@@ -86,6 +86,11 @@ fn show_event(ui: &Ui, live: &mut Live, unit: &str, event: Event, now: Instant) 
         Event::Interrupted { reason } => live.line(&format!("the connection broke and is tried again: {reason}")),
         Event::Planned { operation, steps, done } => {
             ui.detail(&format!("{unit}: operation {operation}, {steps} steps, {done} of them done before"));
+        }
+        // By its name as soon as it is known: what is put back, and the report, come later.
+        Event::StepDone { key, result: StepResult::Failed, .. } => {
+            let sign = ui.err_style(Style::Degraded, "!");
+            live.line(&format!("  {sign} {}/{} failed", key.gvk.kind, key.name));
         }
         Event::StepDone { .. } | Event::Evidence(_) | Event::Finished { .. } => {}
     }

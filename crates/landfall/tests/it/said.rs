@@ -178,7 +178,7 @@ fn quiet_says_errors_only_and_prints_what_was_asked_for() {
     assert_eq!(sandbox.run(&["env", "list", "-q", "-o", "json"]).exits(0).json()["ok"], true);
     let wrong = sandbox.run(&["plan", "--env", "nowhere", "-q"]).exits(2);
     assert!(wrong.stdout.is_empty() && wrong.stderr.contains("nowhere"), "{}", wrong.all());
-    sandbox.edit("landfall.yaml", "contains: hello", "contains: goodbye");
+    sandbox.edit("landfall.yaml", "contains: hello", "contains: goodbye, timeout: 1s");
     let failed = sandbox.run(&["up", "-q"]).exits(4);
     assert!(failed.stdout.is_empty() && failed.stderr.contains("check front: failed"), "{}", failed.all());
     let silent = sandbox.run(&["up", "-qq"]).exits(4);

@@ -17,7 +17,7 @@ fn a_command_that_is_suggested_can_be_pasted_whatever_the_path() {
     let sandbox = Sandbox::empty().interactive();
     sandbox.write("my shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n");
     sandbox.run(&["cluster", "start", "--state", "my state"]).exits(0).says("my state/kubeconfig' get nodes");
-    sandbox.run(&["up", "my shop", "--state", "my state"]).exits(0).says("my state/kubeconfig' · landfall down");
+    sandbox.run(&["up", "my shop", "--state", "my state"]).exits(0).says("my state/kubeconfig' get pods -A");
     sandbox.run(&["cluster", "reset", "--yes", "--state", "my state"]).exits(0);
 }
 

@@ -75,7 +75,7 @@ fn lp_021_the_migration_among_the_services_runs_before_the_pods_roll() {
     let sandbox = Sandbox::luckyplans();
     sandbox.run(&["up"]).exits(0);
     let up = sandbox.run(&["up", "prisma-migrate", "web"]).exits(0);
-    let hook = up.stderr.find("Job/prisma-migrate").expect("the hook is shown");
-    let roll = up.stderr.rfind("Deployment/web").expect("the rollout is shown");
+    let hook = up.stdout.find("Job/prisma-migrate").expect("the hook is shown");
+    let roll = up.stdout.find("Deployment/web").expect("the rollout is shown");
     assert!(hook < roll, "{}", up.all());
 }
