@@ -37,6 +37,7 @@ mod invocations;
 mod kept;
 mod kills;
 mod limited;
+mod mutations;
 mod objects;
 mod ours;
 mod parity;
@@ -123,7 +124,9 @@ suites! {
     /// Changes each value of charts, one at a time, and compares what changes in their objects with what was said to
     /// depend on it.
     Explain(explain::Arguments),
-    /// Rehearses public charts at their default values (of LANDFALL_CORPUS) and holds each error against what a person says to it.
+    /// Writes every rule's fixtures in all the ways in which the same fault can be written, and counts them.
+    Mutations(mutations::Arguments),
+    /// Rehearses charts at their default values, and from their last tag to their head (public ones of LANDFALL_CORPUS and LANDFALL_HISTORY, else our own), holds each finding against what a person says to it, and asks helm about each chart that is refused.
     Alarms(alarms::Arguments),
     /// Delivers examples and public charts onto the embedded cluster and onto a real control plane, and compares what is left and in which order it came.
     Fidelity(fidelity::Arguments),

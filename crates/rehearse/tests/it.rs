@@ -10,7 +10,11 @@ mod fixtures;
 mod live;
 #[path = "it/mutation.rs"]
 mod mutation;
+#[path = "it/place.rs"]
+mod place;
 #[path = "it/rows.rs"]
 mod rows;
 #[path = "it/steps.rs"]
 mod steps;
+#[path = "it/text.rs"]
+mod text;

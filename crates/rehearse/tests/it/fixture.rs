@@ -3,6 +3,7 @@
 //! ```text
 //! rule: LF103                        head, as YAML
 //! finds: "key `PEPPER`"              what the finding's message contains
+//! at: [Deployment/api (shop), …]     where each finding is, as `place.rs` tells it; written by LANDFALL_BLESS=1
 //! severity: error                    optional; else the rule's own
 //! count: 2                           optional; else 1
 //! environment: prod                  optional; for fixtures with a landfall.yaml
@@ -44,6 +45,8 @@ pub(crate) struct Fixture {
     pub(crate) name: String,
     pub(crate) rule: String,
     pub(crate) finds: String,
+    /// Where each finding is: object, field, line of the template, lines of values.
+    pub(crate) at: Vec<String>,
     pub(crate) severity: Option<Severity>,
     pub(crate) count: usize,
     pub(crate) environment: Option<String>,
@@ -93,6 +96,25 @@ impl Fixture {
             .collect();
         paths.sort();
         paths.iter().map(|path| Fixture::read(path)).collect()
+    }
+
+    /// Writes where its findings are into its file.
+    pub(crate) fn bless(&self, at: &[String]) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(format!("{}.fixture", self.name));
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let (mut out, mut is_head, mut is_at) = (String::new(), true, false);
+        for line in text.lines() {
+            is_head &= !line.starts_with("-- ");
+            is_at = is_head && (line == "at:" || (is_at && line.starts_with("  - ")));
+            if !is_at {
+                out.push_str(&format!("{line}\n"));
+            }
+            if is_head && line.starts_with("finds:") {
+                let lines = at.iter().map(|place| format!("  - {}\n", Value::String(place.clone())));
+                out.push_str(&format!("at:\n{}", lines.collect::<String>()));
+            }
+        }
+        std::fs::write(path, out).expect("written");
     }
 
     fn read(path: &Path) -> Fixture {
@@ -149,6 +171,7 @@ impl Fixture {
         Fixture {
             rule: text("rule").unwrap_or_else(|| panic!("{name}: no rule")),
             finds: text("finds").unwrap_or_else(|| panic!("{name}: no `finds`")),
+            at: head["at"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
             severity,
             count: head["count"].as_u64().unwrap_or(1) as usize,
             environment: text("environment"),
@@ -243,6 +266,12 @@ fn project(text: &str) -> Result<ProjectFile, String> {
 }
 
 impl Scene {
+    /// Whether another scene has other files, objects, declarations or another namespace.
+    pub(crate) fn differs_from(&self, other: &Scene) -> bool {
+        (&self.files, &self.base, &self.live, &self.declares, &self.namespace)
+            != (&other.files, &other.base, &other.live, &other.declares, &other.namespace)
+    }
+
     /// The environment of a bare chart as a project file declares it, but for its releases; `None` when nothing is.
     pub(crate) fn declaration(&self) -> Option<Value> {
         if !self.protected && self.declares.is_null() {

@@ -7,6 +7,7 @@ use landfall_object::Object;
 use serde_json::{Map, Value, json};
 
 use crate::fixture::{Files, Fixture, Scene};
+use crate::text::{self, is_template};
 
 /// What a mutation makes of a scene, with the names it gave; `None` where it does not apply.
 pub(crate) type Mutated = Option<(Scene, BTreeMap<String, String>)>;
@@ -28,11 +29,17 @@ mutations! {
     "renamed" => |fixture, scene| renamed(fixture, scene, 1),
     "renamed twice" => |fixture, scene| renamed(fixture, scene, 2),
     "renamed thrice" => |fixture, scene| renamed(fixture, scene, 3),
-    "files renamed" => |_, scene| Some((files_renamed(scene), BTreeMap::new())),
-    "files merged" => |_, scene| files_merged(scene).map(plain),
-    "comments added" => |_, scene| Some(plain(comments_added(scene))),
-    "subchart" => |_, scene| subchart(scene).map(plain),
-    "system" => |_, scene| system(scene).map(plain),
+    "files renamed" => |_, scene| Some(plain(text::files_renamed(scene))),
+    "files merged" => |_, scene| Some(plain(text::files_merged(scene))),
+    "comments added" => |_, scene| Some(plain(text::comments_added(scene))),
+    "through a helper" => |_, scene| Some(plain(text::through_a_helper(scene))),
+    "behind a condition" => |_, scene| Some(plain(text::behind_a_condition(scene))),
+    "settings reversed" => |_, scene| Some(plain(text::settings_reversed(scene))),
+    "settings in flow style" => |_, scene| Some(plain(text::settings_in_flow_style(scene))),
+    "neighbours" => |_, scene| Some(plain(text::neighbours(scene))),
+    "renamed in the text" => |_, scene| text::renamed(scene),
+    "subchart" => |_, scene| text::subchart(scene).map(plain),
+    "system" => |_, scene| text::system(scene).map(plain),
     "inlined" => |fixture, scene| still(fixture, scene, |_| {}),
     "values" => |fixture, scene| into_values(fixture, scene),
     "documents reversed" => |fixture, scene| still(fixture, scene, |objects| objects.reverse()),
@@ -40,7 +47,7 @@ mutations! {
     "sidecar" => |fixture, scene| still(fixture, scene, |objects| objects.iter_mut().for_each(sidecar)),
     "init container" => |fixture, scene| still(fixture, scene, |objects| objects.iter_mut().for_each(quiet_init)),
     "labelled" => |fixture, scene| still(fixture, scene, |objects| objects.iter_mut().for_each(labelled)),
-    "namespaces written" => |fixture, scene| still(fixture, scene, |_| {}),
+    "namespaces written" => |fixture, scene| still(fixture, scene, |objects| namespaces_written(objects, &scene.namespace)),
     "innocents" => |fixture, scene| still(fixture, scene, innocents),
     "list" => |fixture, scene| still(fixture, scene, as_list),
     "flow style" => flow_style,
@@ -56,93 +63,21 @@ fn plain(scene: Scene) -> (Scene, BTreeMap<String, String>) {
     (scene, BTreeMap::new())
 }
 
-fn is_chart(scene: &Scene) -> bool {
+impl Mutation {
+    /// The scene as the mutation leaves it, with the names it gave; `None` where nothing is another one afterwards.
+    pub(crate) fn applied(&self, fixture: &Fixture, scene: &Scene) -> Mutated {
+        (self.apply)(fixture, scene).filter(|(mutated, _)| mutated.differs_from(scene))
+    }
+}
+
+pub(crate) fn is_chart(scene: &Scene) -> bool {
     scene.files.contains_key("Chart.yaml")
-}
-
-// --- text ---------------------------------------------------------------------------------------------------------
-
-fn each_tree(scene: &Scene, change: impl Fn(&Files) -> Files) -> Scene {
-    Scene { files: change(&scene.files), base: scene.base.as_ref().map(&change), ..scene.clone() }
-}
-
-fn is_template(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    path.split('/').any(|part| part == "templates") && !name.starts_with('_') && name.ends_with(".yaml")
-}
-
-fn files_renamed(scene: &Scene) -> Scene {
-    each_tree(scene, |files| {
-        let rename = |(index, (path, text)): (usize, (&String, &String))| {
-            let path = match path.rsplit_once('/') {
-                Some((folder, _)) if is_template(path) => format!("{folder}/{}.yaml", word(index as u64 + 90)),
-                _ => path.clone(),
-            };
-            (path, text.clone())
-        };
-        files.iter().enumerate().map(rename).collect()
-    })
-}
-
-fn files_merged(scene: &Scene) -> Option<Scene> {
-    is_chart(scene).then(|| {
-        each_tree(scene, |files| {
-            let merged: Vec<&str> =
-                files.iter().filter(|(path, _)| is_template(path)).map(|(_, text)| text.as_str()).collect();
-            let mut rest: Files =
-                files.iter().filter(|(path, _)| !is_template(path)).map(|(a, b)| (a.clone(), b.clone())).collect();
-            rest.insert("templates/all.yaml".to_owned(), merged.join("\n---\n"));
-            rest
-        })
-    })
-}
-
-fn comments_added(scene: &Scene) -> Scene {
-    each_tree(scene, |files| {
-        let comment = |(path, text): (&String, &String)| {
-            let noisy = path.ends_with(".yaml") && !is_template(path);
-            let text = if noisy { format!("# Secret latest password TODO\n{text}") } else { text.clone() };
-            let text = if is_template(path) { format!("{{{{- /* LF103 latest */ -}}}}\n{text}") } else { text };
-            (path.clone(), text)
-        };
-        files.iter().map(comment).collect()
-    })
-}
-
-fn subchart(scene: &Scene) -> Option<Scene> {
-    is_chart(scene).then(|| {
-        each_tree(scene, |files| {
-            let inner = files.iter().map(|(path, text)| (format!("charts/inner/{path}"), text.clone()));
-            let mut outer: Files = inner.collect();
-            if let Some(chart) = outer.get_mut("charts/inner/Chart.yaml") {
-                *chart = "apiVersion: v2\nname: inner\nversion: 0.1.0\n".to_owned();
-            }
-            outer.insert("Chart.yaml".to_owned(), "apiVersion: v2\nname: shop\nversion: 0.1.0\n".to_owned());
-            outer
-        })
-    })
-}
-
-fn system(scene: &Scene) -> Option<Scene> {
-    is_chart(scene).then(|| {
-        let namespace = &scene.namespace;
-        let mut local = scene.declaration().unwrap_or_else(|| json!({"cluster": "embedded"}));
-        local["releases"] = json!([{"name": "shop", "chart": "deploy/chart", "namespace": namespace}]);
-        let declared = json!({"apiVersion": "landfall.dev/v1", "kind": "System", "name": "x",
-            "environments": {"local": local}});
-        each_tree(scene, |files| {
-            let mut below: Files =
-                files.iter().map(|(path, text)| (format!("deploy/chart/{path}"), text.clone())).collect();
-            below.insert("landfall.yaml".to_owned(), landfall_yaml::emit(&declared).expect("a project file"));
-            below
-        })
-    })
 }
 
 // --- rendered -----------------------------------------------------------------------------------------------------
 
 /// The objects that a tree renders to, as values, definitions left out.
-fn rendered(scene: &Scene, files: &Files) -> Option<Vec<Value>> {
+pub(crate) fn rendered(scene: &Scene, files: &Files) -> Option<Vec<Value>> {
     let live = scene.inventory();
     let units = scene.units(files, &live).ok()?;
     let all = units.iter().flat_map(|unit| unit.rendered.all_objects());
@@ -284,7 +219,7 @@ fn lists_reversed(object: &mut Value) {
 }
 
 /// A container of which no rule has anything to say.
-fn quiet(name: &str) -> Value {
+pub(crate) fn quiet(name: &str) -> Value {
     json!({
         "name": name,
         "image": format!("registry.example.com/quiet:1.0.0@sha256:{}", "a".repeat(64)),
@@ -304,6 +239,33 @@ fn quiet_init(object: &mut Value) {
     if let Some(pod) = pod_of(object).and_then(Value::as_object_mut) {
         let init = pod.entry("initContainers").or_insert_with(|| json!([]));
         init.as_array_mut().expect("a list").insert(0, quiet("before-all"));
+    }
+}
+
+/// The kinds of objects that are in no namespace, of those that fixtures have.
+const CLUSTER_WIDE: &[&str] = &[
+    "Namespace",
+    "PersistentVolume",
+    "StorageClass",
+    "IngressClass",
+    "PriorityClass",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ClusterIssuer",
+    "CustomResourceDefinition",
+    "APIService",
+    "Node",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+    "List",
+];
+
+fn namespaces_written(objects: &mut [Value], namespace: &str) {
+    let placed = |object: &&mut Value| !CLUSTER_WIDE.iter().any(|kind| object["kind"] == *kind);
+    for object in objects.iter_mut().filter(placed) {
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.entry("namespace").or_insert_with(|| json!(namespace));
+        }
     }
 }
 
@@ -438,7 +400,7 @@ fn renamed(fixture: &Fixture, scene: &Scene, seed: u64) -> Mutated {
 }
 
 /// Replaces names in every text and every key.
-fn replace_all(value: &mut Value, names: &BTreeMap<String, String>) {
+pub(crate) fn replace_all(value: &mut Value, names: &BTreeMap<String, String>) {
     let change = |text: &str| names.iter().fold(text.to_owned(), |text, (from, to)| whole_words(&text, from, to));
     match value {
         Value::String(text) => *text = change(text),
@@ -454,7 +416,7 @@ fn replace_all(value: &mut Value, names: &BTreeMap<String, String>) {
 }
 
 /// What an object is called, and what it calls others.
-fn names_of(object: &Value, names: &mut BTreeSet<String>) {
+pub(crate) fn names_of(object: &Value, names: &mut BTreeSet<String>) {
     let mut add = |value: Option<&Value>| {
         if let Some(name) = value.and_then(Value::as_str).filter(|name| name.len() > 2) {
             names.insert(name.to_owned());
@@ -520,7 +482,7 @@ pub(crate) fn whole_words(text: &str, from: &str, to: &str) -> String {
 }
 
 /// A made-up name that follows from a number.
-fn word(number: u64) -> String {
+pub(crate) fn word(number: u64) -> String {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d;
     let letters = b"bcdfghjklmnpqrstvwxz";
     let mut word = String::from("q");

@@ -60,7 +60,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     findings.push(
                         RULE.finding(format!("`{host}{path}` of {} goes to Service `{to}`", server.name))
                             .because(format!("{page} cannot be reached at this host"))
-                            .at(Spot::object(None, entry.object.key()).field(&*entry.field))
+                            .at(spot_of(subject, entry))
                             .at(desired.spot_at(&format!("{}.image", container.path))),
                     );
                 }
@@ -88,4 +88,14 @@ fn name_of(image: &str) -> &str {
     let image = image.split('@').next().unwrap_or(image);
     let image = image.rsplit('/').next().unwrap_or(image);
     image.split(':').next().unwrap_or(image)
+}
+
+/// The route's field, with the unit that delivers it where one does.
+fn spot_of(subject: &Subject<'_>, route: &Route<'_>) -> Spot {
+    let object = route.object;
+    let desired = subject.desired(object.group(), object.kind(), object.namespace(), object.name());
+    match desired {
+        Some(desired) => desired.spot_at(&route.field),
+        None => Spot::object(None, object.key()).field(&*route.field),
+    }
 }

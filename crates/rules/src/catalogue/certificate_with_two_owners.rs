@@ -34,6 +34,11 @@ impl Order<'_> {
         format!("{} `{}`", object.kind(), object.name())
     }
 
+    /// The field that names the hosts, beside the one that names the Secret.
+    fn names_field(&self) -> String {
+        self.field.replace("secretName", if self.is_certificate() { "dnsNames" } else { "hosts" })
+    }
+
     fn is_certificate(&self) -> bool {
         self.found.object().kind() == "Certificate"
     }
@@ -179,8 +184,8 @@ fn ordered_twice(subject: &Subject<'_>, orders: &[Order<'_>]) -> Vec<Finding> {
                 RULE.finding(format!("{} and {} both ask for {}", called[0], called[1], twice.join(", ")))
                     .because("the authority counts each of them, and refuses renewals when its weekly limit is reached")
                     .help("name the host in one certificate, and let both routes use its Secret")
-                    .at(one.found.spot_at(&one.field))
-                    .at(other.found.spot_at(&other.field)),
+                    .at(one.found.spot_at(&one.names_field()))
+                    .at(other.found.spot_at(&other.names_field())),
             );
         }
     }

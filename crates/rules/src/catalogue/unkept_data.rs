@@ -127,6 +127,16 @@ fn has_database(container: &Container<'_>) -> bool {
     named || taken || configured || argued
 }
 
+/// The field of a container's command line that says a word.
+fn argument(container: &Container<'_>, word: &str) -> Option<String> {
+    ["command", "args"].into_iter().find_map(|list| {
+        let words = container.value[list].as_array()?;
+        let at =
+            words.iter().position(|it| it.as_str().is_some_and(|it| it.split_whitespace().any(|it| it == word)))?;
+        Some(format!("{}.{list}[{at}]", container.path))
+    })
+}
+
 /// A Redis or Valkey whose memory does not fit, or that drops jobs.
 fn cache(
     subject: &Subject<'_>,
@@ -171,7 +181,7 @@ fn cache(
             .keyed(format!("{} {} policy", desired.object.name(), container.name))
             .because("when memory is short, jobs that wait are thrown away")
             .help("use volatile-lru or noeviction, or a second instance for the queue")
-            .at(desired.spot_at(&container.path))
+            .at(desired.spot_at(&argument(container, &policy).unwrap_or_else(|| container.path.clone())))
             .at(queue.spot_at(&field)),
         );
     }
