@@ -135,6 +135,12 @@ fn addresses(text: &str) -> Vec<Address> {
         };
         let has_colon = authority.contains(':');
         let port = if has_colon { port } else { by_scheme };
+        // nginx puts addresses together: `set $server http://web;`, and the port where it is used.
+        let before = text.get(..token.as_ptr() as usize - text.as_ptr() as usize).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default().trim_start();
+        if !has_colon && line.starts_with("set $") {
+            continue;
+        }
         // `redis:7` is an image.
         let is_address =
             scheme.is_some() || (port.is_some_and(|port| port >= 80) && (is_short || host.contains(".svc")));
@@ -163,6 +169,8 @@ mod tests {
         assert_eq!(seen("http://login.shop.svc"), [("login.shop.svc".to_owned(), Some(80))]);
         assert_eq!(seen("a:9092,b:9092").len(), 2);
         assert_eq!(seen("targets: [\"login.shop.svc:8080\"]\nimage: cache:6379").len(), 1);
+        assert!(seen("location / {\n  set $server http://web.shop.svc;\n}").is_empty());
+        assert_eq!(seen("  proxy_pass http://web.shop.svc;").len(), 1);
         assert!(seen("cache:7").is_empty());
         assert!(seen("http://${HOST}:80").is_empty());
         assert!(seen("postgres://cache").iter().all(|(_, port)| port.is_none()));

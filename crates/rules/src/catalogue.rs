@@ -15,6 +15,7 @@ mod call_to_a_desk;
 mod certificate_with_two_owners;
 mod claim_in_earlier_wave;
 mod class_in_template;
+mod credential_in_config_map;
 mod dangling_reference;
 mod data_deleted_by_omission;
 mod dead_route;
@@ -147,6 +148,7 @@ pub static RULES: &[&Rule] = &[
     &forgotten_pull_secret::RULE,             // a pull secret forgotten
     &missing_probe_port::RULE,                // a port that a probe does not find
     &not_let_in::RULE,                        // a pod that its namespace does not let in
+    &credential_in_config_map::RULE,          // a credential in a ConfigMap
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

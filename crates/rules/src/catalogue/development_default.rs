@@ -152,7 +152,7 @@ pub fn is_credential(name: &str) -> bool {
     words.push(word);
     let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
     let opens = has(&["password", "passwd", "pass", "pwd", "secret", "token", "pepper", "apikey", "passphrase"])
-        || (has(&["key"]) && has(&["access", "api", "private", "encryption", "signing", "secret", "jwt"]));
+        || (has(&["key"]) && has(&["access", "api", "app", "private", "encryption", "signing", "secret", "jwt"]));
     // `SECRET_NAME`, `PASSWORD_FILE` and `TOKEN_TTL` are about one.
     opens
         && !has(&[
@@ -175,7 +175,13 @@ pub fn is_credential(name: &str) -> bool {
             "audience",
             "allow",
             "id",
+            // The name of a Secret, or of what chooses one.
+            "existing",
+            "pull",
+            "ref",
         ])
+        // The name by which members of a new cluster know each other (etcd), sent in the clear.
+        && !(has(&["initial"]) && has(&["cluster"]))
 }
 
 /// Whether a value stands where somebody is to write another one.
@@ -185,7 +191,7 @@ pub fn is_placeholder(text: &str) -> bool {
 }
 
 /// The password in a text that is one address, as in `postgresql://shop:PASSWORD@db:5432/shop`.
-fn password_in(text: &str) -> Option<&str> {
+pub(super) fn password_in(text: &str) -> Option<&str> {
     let text = text.trim();
     let (scheme, rest) = text.split_once("://")?;
     let is_scheme = |letter: char| letter.is_ascii_alphanumeric() || "+.-".contains(letter);
@@ -236,10 +242,22 @@ mod tests {
 
     #[test]
     fn credentials_are_told_from_what_is_about_them() {
-        for name in ["JWT_SECRET", "adminPassword", "root-password", "MINIO_SECRET_KEY", "apiKey", "DB_PASS"] {
+        for name in ["JWT_SECRET", "adminPassword", "root-password", "MINIO_SECRET_KEY", "apiKey", "DB_PASS", "APP_KEY"]
+        {
             assert!(is_credential(name), "{name}");
         }
-        for name in ["SECRET_NAME", "PASSWORD_FILE", "TOKEN_TTL", "COMPASS", "KEYCLOAK_HOST", "CLIENT_ID", "BYPASS"] {
+        for name in [
+            "SECRET_NAME",
+            "PASSWORD_FILE",
+            "TOKEN_TTL",
+            "COMPASS",
+            "KEYCLOAK_HOST",
+            "CLIENT_ID",
+            "BYPASS",
+            "image-pull-secret",
+            "existingSecret",
+            "ETCD_INITIAL_CLUSTER_TOKEN",
+        ] {
             assert!(!is_credential(name), "{name}");
         }
         assert!(is_placeholder(" ChangeMe "));

@@ -18,6 +18,9 @@ pub(super) static RULE: Rule = Rule {
 /// What Kubernetes gives when nothing is declared.
 const DEFAULT_GRACE: i64 = 30;
 
+/// How many seconds Laravel Horizon gives a job where its configuration is as installed.
+const HORIZON_TIMEOUT: i64 = 60;
+
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
@@ -34,7 +37,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 ))
                 .keyed(format!("{} {}", desired.object.name(), container.name))
                 .because("every rollout cuts jobs off in the middle")
-                .help(format!("set terminationGracePeriodSeconds to {} or more", longest + 10))
+                .help(format!("set terminationGracePeriodSeconds to {longest} at least, better {}", longest + 10))
                 .at(desired
                     .spot_at(&format!("{}.terminationGracePeriodSeconds", template.path))
                     .container(container.name)),
@@ -64,6 +67,10 @@ fn longest_job(container: &Container<'_>) -> Option<i64> {
     let runs = |program: &str| words.iter().any(|word| word.rsplit('/').next() == Some(program));
     if runs("queue:work") {
         return Some(flag(&["--timeout"]).unwrap_or(60)).filter(|seconds| *seconds > 0);
+    }
+    // Its supervisors have their time limit in a file of the image; this is the one that it comes with.
+    if runs("artisan") && words.contains(&"horizon") {
+        return Some(HORIZON_TIMEOUT);
     }
     if runs("celery") && words.contains(&"worker") {
         return flag(&["--time-limit", "--soft-time-limit"]);

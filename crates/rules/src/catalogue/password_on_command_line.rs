@@ -50,7 +50,9 @@ fn spoken(words: &[&str]) -> Option<String> {
             None => (flag, *parts.get(at + 1)?),
         };
         let plain: String = name.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
-        (FLAGS.iter().any(|end| plain.ends_with(end)) && is_written_out(value)).then(|| format!("--{name}"))
+        // By that one the members of a new etcd know each other; it opens nothing.
+        let opens = FLAGS.iter().any(|end| plain.ends_with(end)) && plain != "initialclustertoken";
+        (opens && is_written_out(value)).then(|| format!("--{name}"))
     })
 }
 
@@ -74,5 +76,6 @@ mod tests {
         assert_eq!(spoken(&["--requirepass", "$(PASSWORD)"]), None);
         assert_eq!(spoken(&["--password-file=/run/password", "--token", "--verbose", "--secret-name=web"]), None);
         assert_eq!(spoken(&["--use-token=true"]), None);
+        assert_eq!(spoken(&["--initial-cluster-token", "etcd-cluster-1"]), None);
     }
 }
