@@ -42,6 +42,12 @@ pub struct User {
     pub path: String,
 }
 
+/// Whether a pod names it to pull its images with. A node goes on without such a Secret, and is refused by the registry:
+/// whoever names one says that the images are not public.
+fn is_pull_secret(reference: &Reference) -> bool {
+    reference.kind == "Secret" && reference.path.contains(".imagePullSecrets[")
+}
+
 /// Finds the references of objects that resolve nowhere.
 ///
 /// What is delivered counts before what is live: a key that the delivery removes is missing. One missing thing is
@@ -84,6 +90,7 @@ pub async fn unresolved(desired: &[Object], cluster: &Cluster) -> Result<Vec<Unr
             let need = match made.max() {
                 Some(Certainty::Named) => continue,
                 Some(Certainty::Allowed) => Need::Later,
+                None if is_pull_secret(&reference) => Need::Start,
                 None => reference.need,
             };
             let entry = found.entry(missing.clone()).or_insert_with(|| Unresolved { missing, users: Vec::new(), need });

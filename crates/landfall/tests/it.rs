@@ -52,4 +52,5 @@ mod it {
     mod together;
     mod trials;
     mod unserved;
+    mod website;
 }

@@ -136,9 +136,10 @@ fn traefik_routes(world: &World, route: &Value, asked: &Asked<'_>, offer: &mut d
         }
         let service = list(rule, "/services").iter().find(|s| matches!(text(s, "/kind"), "" | "Service"));
         let priority = rule.get("priority").and_then(Value::as_i64).filter(|p| *p > 0);
-        // A rule that names the host stands with the Ingress rules that do; among its like the longer one wins.
-        let base = if matcher.hosts().is_empty() { 0 } else { 40_000 };
-        let fit = priority.map_or(base + i64::try_from(written.len()).unwrap_or(0), |p| p.saturating_mul(100_000));
+        // A rule that names the host stands with the Ingress rules that do; among its like the longer one wins. A priority
+        // that is written stands in the length's place: 1 is behind all others.
+        let base = if matcher.hosts().is_empty() && priority.is_none() { 0 } else { 40_000 };
+        let fit = base + priority.unwrap_or(i64::try_from(written.len()).unwrap_or(0)).min(40_000);
         offer((fit, written.len()), &|| {
             let reference = service.unwrap_or(&Value::Null);
             let within = text(reference, "/namespace");

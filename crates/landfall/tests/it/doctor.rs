@@ -74,7 +74,7 @@ fn registry() -> String {
 }
 
 /// A served cluster that the kubeconfig calls as it is asked to.
-fn served(context: &str) -> (Sandbox, String) {
+pub(crate) fn served(context: &str) -> (Sandbox, String) {
     let served = Sandbox::empty().interactive();
     served.run(&["cluster", "start"]).exits(0);
     let kubeconfig = served.run(&["cluster", "kubeconfig"]).exits(0).stdout;
