@@ -7,7 +7,7 @@
 
 pub(crate) mod cases;
 pub(crate) mod exclusions;
-mod vendor;
+pub(crate) mod vendor;
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -60,8 +60,13 @@ impl Judgement {
     }
 
     pub(super) fn word(&self) -> &'static str {
-        if self.holds { "true" } else { "FALSE" }
+        word(self.holds)
     }
+}
+
+/// What is said of a finding that holds, and of one that does not.
+pub(super) fn word(holds: bool) -> &'static str {
+    if holds { "true" } else { "FALSE" }
 }
 
 #[cfg(test)]

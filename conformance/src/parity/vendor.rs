@@ -13,7 +13,7 @@ use serde_json::Value;
 const MAX_DEPTH: u8 = 8;
 
 /// The charts of a corpus by name.
-pub(super) struct Shelf {
+pub(crate) struct Shelf {
     by_name: BTreeMap<String, Vec<(String, PathBuf)>>,
 }
 
@@ -39,7 +39,7 @@ fn text<'v>(value: &'v Value, key: &str) -> &'v str {
 }
 
 impl Shelf {
-    pub(super) fn of(charts: &[PathBuf]) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn of(charts: &[PathBuf]) -> Result<Self, Box<dyn Error>> {
         let mut by_name: BTreeMap<String, Vec<(String, PathBuf)>> = BTreeMap::new();
         for chart in charts {
             let Ok(metadata) = metadata(chart) else { continue };
@@ -51,7 +51,7 @@ impl Shelf {
 
     /// The chart itself when nothing is missing, else a copy with what the corpus has; a copy, too, where it has links: they
     /// lead to other places of a repository, and a corpus is a folder of files.
-    pub(super) fn prepare(&self, chart: &Path, copy: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    pub(crate) fn prepare(&self, chart: &Path, copy: &Path) -> Result<PathBuf, Box<dyn Error>> {
         let mut missing = Vec::new();
         self.missing(chart, &mut missing);
         if missing.is_empty() && !has_links(chart)? {
@@ -132,7 +132,8 @@ fn has_links(directory: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a directory; links that lead nowhere are left out.
+pub(crate) fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
