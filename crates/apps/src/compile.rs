@@ -7,7 +7,7 @@ use landfall_object::{Gvk, Object, ObjectKey};
 use crate::annotations::{HookType, Part, ResourceOptions, Turn, delete_policies, part, wave};
 use crate::glob::fits;
 use crate::tracking::{TRACKING_ANNOTATION, owner, tracking_id};
-use crate::{Application, Error, SyncOptions};
+use crate::{Application, Error, Operation, SyncOptions};
 
 /// The field manager of Argo CD's server-side apply: whichever of the two goes on owns what the other wrote.
 const MANAGER: &str = "argocd-controller";
@@ -73,14 +73,16 @@ pub fn compile(
     wait: HealthWait,
     timeout: u64,
 ) -> Result<Compiled, Error> {
-    compile_with(application, targets, tracked, Choices { prune, wait, timeout })
+    compile_part(application, targets, tracked, Choices { prune, wait, timeout }, &Operation::default())
 }
 
-fn compile_with(
+/// The same of the objects that an operation names, without hooks where it has none.
+pub(crate) fn compile_part(
     application: &Application,
     targets: Vec<Target>,
     tracked: &[Object],
     choices: Choices,
+    operation: &Operation,
 ) -> Result<Compiled, Error> {
     let options = application.options();
     let mut notes: Vec<String> =
@@ -107,7 +109,7 @@ fn compile_with(
                 object.set_annotation(TRACKING_ANNOTATION, id);
                 resources.push(Resource { object, path, wave });
             }
-            Part::Hook(_) if choices.wait == HealthWait::Never => {}
+            Part::Hook(_) if choices.wait == HealthWait::Never || !operation.runs_hooks() => {}
             Part::Hook(types) => {
                 for hook in types {
                     hooks.push((hook, Resource { object: object.clone(), path: path.clone(), wave }));
@@ -118,6 +120,7 @@ fn compile_with(
     refuse_shared(application, &options, &resources, tracked, &mut notes)?;
     let mut early = Vec::new();
     if options.create_namespace
+        && !operation.is_partial()
         && !application.destination.namespace.is_empty()
         && !resources
             .iter()
@@ -131,12 +134,14 @@ fn compile_with(
     }
     move_ahead(&mut resources, &hooks);
     let keys: Vec<ObjectKey> = resources.iter().map(|entry| entry.object.key()).collect();
+    resources.retain(|entry| operation.takes(&entry.object.key()));
     let (ahead, resources) = needed_by_hooks(resources, &hooks);
     early.extend(with_waits(resource_items(&ahead, &options, application, tracked), &ahead, &choices, true));
     let gone: Vec<&Object> = tracked
         .iter()
         .filter(|live| {
             owner(live) == Some(&application.name)
+                && operation.takes(&live.key())
                 && !keys.iter().any(|key| key.without_version() == live.key().without_version())
         })
         .collect();

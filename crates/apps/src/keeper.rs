@@ -7,10 +7,11 @@ use landfall_cluster::{Cluster, Patch, WriteOptions};
 use landfall_engine::{Clock, Ending, Error as EngineError, Failure, HookRun, Ledger, Live, Plan, Task};
 use landfall_object::{Object, ObjectKey};
 use landfall_store::Store;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::status::{SyncStatus, health_of, resource_entry};
+use crate::Operation;
+use crate::status::{SyncStatus, health_of, resource_entry, sync_status};
 
 /// Where the store keeps which objects belong to an application whose object the cluster does not hold.
 pub(crate) const FACTS: &str = "application-resources";
@@ -23,9 +24,51 @@ pub struct Course {
     /// Whole: it is written into the sealed journal alone.
     #[serde(serialize_with = "landfall_object::revealed")]
     pub(crate) application: Object,
-    pub(crate) revision: String,
+    /// One a source; earlier versions wrote one for all.
+    #[serde(alias = "revision", deserialize_with = "one_or_several")]
+    pub(crate) revisions: Vec<String>,
     pub(crate) resources: Vec<ObjectKey>,
     pub(crate) deletes: bool,
+    /// Who asked for it.
+    #[serde(default)]
+    pub(crate) operation: Operation,
+    /// How often it was tried before.
+    #[serde(default)]
+    pub(crate) attempt: u32,
+}
+
+fn one_or_several<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match Written::deserialize(from)? {
+        Written::One(revision) => vec![revision],
+        Written::Several(revisions) => revisions,
+    })
+}
+
+/// Where Argo CD has a field for one source and one for several.
+pub(crate) fn written_revisions(into: &mut Value, revisions: &[String]) {
+    match revisions {
+        [] => {}
+        [one] => into["revision"] = one.as_str().into(),
+        several => into["revisions"] = json!(several),
+    }
+}
+
+/// The same of the sources themselves, as the Application has them.
+pub(crate) fn written_sources(into: &mut Value, application: &Object) {
+    match application.list_at("/spec/sources") {
+        [] => {
+            if let Some(source) = application.at("/spec/source") {
+                into["source"] = source.clone();
+            }
+        }
+        several => into["sources"] = json!(several),
+    }
 }
 
 /// Kubernetes writes times in seconds.
@@ -75,19 +118,12 @@ impl Keeper {
     }
 
     fn operation_state(&self, phase: &str, message: &str, finished: Option<String>, results: Vec<Value>) -> Value {
-        let mut state = json!({
-            "operation": {"sync": {"revision": self.course.revision}},
-            "phase": phase,
-            "message": message,
-            "startedAt": self.started,
-            "finishedAt": finished,
-            "syncResult": {"revision": self.course.revision, "resources": results},
-        });
-        let source = self.course.application.at("/spec/source").or(self.course.application.at("/spec/sources/0"));
-        if let Some(source) = source {
-            state["syncResult"]["source"] = source.clone();
-        }
-        state
+        operation_state(&self.course, &self.started, phase, message, finished, results)
+    }
+
+    /// Argo CD's phase of a sync that has failed, how often it was tried by the next time, and its message.
+    fn failed(&self, message: String) -> (&'static str, u32, String) {
+        failed(&self.course.operation, self.course.attempt, message, self.clock.now())
     }
 
     /// All objects that the store is to remember: those of before the sync, too, until it has ended well.
@@ -112,6 +148,7 @@ impl Keeper {
             }
             return Ok(());
         }
+        let partial = self.course.operation.is_partial();
         // Kept objects still belong to the application: they are remembered until they are pruned.
         let kept: Vec<ObjectKey> = self
             .plan
@@ -119,45 +156,58 @@ impl Keeper {
             .filter(|step| matches!(step.task, Task::Keep { .. }))
             .map(|step| step.key.clone())
             .collect();
-        if succeeded && kept.is_empty() {
+        if succeeded && kept.is_empty() && !partial {
             self.remember(true).await?;
         }
-        let live = Live::new(self.cluster.get_all(&self.course.resources).await?);
+        let now = self.now();
+        let told = |failure: &Failure| format!("{}: {}", failure.key, failure.message);
+        let ((phase, retries, message), failure) = match ending {
+            Ending::Succeeded => {
+                (("Succeeded", self.course.attempt, "successfully synced (no more tasks)".to_owned()), None)
+            }
+            Ending::Failed(failure) => (self.failed(told(failure)), Some(failure)),
+            Ending::GivenUp => (("Failed", self.course.attempt, "Operation terminated".to_owned()), None),
+        };
+        let takes_part = self.course.resources.iter().filter(|key| self.course.operation.takes(key));
+        let results = takes_part.map(|key| result_entry(key, failure)).collect();
+        let mut state = self.operation_state(phase, &message, Some(now.clone()), results);
+        state["retryCount"] = retries.into();
+        let mut status = json!({"operationState": state});
+        // A part of the objects says nothing of the others.
+        if !partial {
+            self.outcome(&mut status, succeeded, &kept, &now).await?;
+        }
+        let further = (phase != "Running").then_some(("operation", Value::Null));
+        self.write(status, further).await
+    }
+
+    /// How the Application and its objects stand after a sync of all of them.
+    async fn outcome(
+        &self,
+        status: &mut Value,
+        succeeded: bool,
+        kept: &[ObjectKey],
+        now: &str,
+    ) -> Result<(), EngineError> {
+        let Course { application, resources, revisions, .. } = &self.course;
+        let live = Live::new(self.cluster.get_all(resources).await?);
         let sync = if succeeded { SyncStatus::Synced } else { SyncStatus::OutOfSync };
-        let mut resources: Vec<Value> =
-            self.course.resources.iter().map(|key| resource_entry(key, sync, live.get(key))).collect();
-        for key in &kept {
+        let mut entries: Vec<Value> = resources.iter().map(|key| resource_entry(key, sync, live.get(key))).collect();
+        for key in kept {
             let mut entry = resource_entry(key, SyncStatus::OutOfSync, None);
             entry["requiresPruning"] = true.into();
-            resources.push(entry);
+            entries.push(entry);
         }
         let overall = if succeeded && kept.is_empty() { SyncStatus::Synced } else { SyncStatus::OutOfSync };
-        let health = health_of(self.course.resources.iter().map(|key| live.get(key)));
-        let now = self.now();
-        let (phase, message, failure) = match ending {
-            Ending::Succeeded => ("Succeeded", "successfully synced (no more tasks)".to_owned(), None),
-            Ending::Failed(failure) => ("Failed", format!("{}: {}", failure.key, failure.message), Some(failure)),
-            Ending::GivenUp => ("Failed", "Operation terminated".to_owned(), None),
-        };
-        let results = self.course.resources.iter().map(|key| result_entry(key, failure)).collect();
-        let mut status = json!({
-            "sync": {
-                "status": overall.word(),
-                "revision": self.course.revision,
-                "comparedTo": {
-                    "destination": self.course.application.at("/spec/destination"),
-                    "source": self.course.application.at("/spec/source"),
-                },
-            },
-            "health": {"status": health.to_string(), "lastTransitionTime": now},
-            "resources": resources,
-            "reconciledAt": now,
-            "operationState": self.operation_state(phase, &message, Some(now.clone()), results),
-        });
+        let health = health_of(resources.iter().map(|key| live.get(key)));
+        status["sync"] = sync_status(application, overall.word(), revisions);
+        status["health"] = json!({"status": health.to_string(), "lastTransitionTime": now});
+        status["resources"] = entries.into();
+        status["reconciledAt"] = now.into();
         if succeeded {
-            status["history"] = self.history(&now).await?;
+            status["history"] = self.history(now).await?;
         }
-        self.write(status, Some(("operation", Value::Null))).await
+        Ok(())
     }
 
     async fn history(&self, now: &str) -> Result<Value, EngineError> {
@@ -171,14 +221,12 @@ impl Keeper {
         let again = self.resumed && history.last().is_some_and(|last| last["deployStartedAt"] == json!(started));
         if !again {
             let id = history.last().and_then(|last| last["id"].as_i64()).map_or(0, |id| id + 1);
-            history.push(json!({
-                "id": id,
-                "revision": self.course.revision,
-                "source": self.course.application.at("/spec/source"),
-                "deployStartedAt": started,
-                "deployedAt": now,
-                "initiatedBy": {},
-            }));
+            let by = self.course.operation.written()["initiatedBy"].take();
+            let mut entry = json!({"id": id, "deployStartedAt": started, "deployedAt": now});
+            entry["initiatedBy"] = if by.is_object() { by } else { json!({}) };
+            written_revisions(&mut entry, &self.course.revisions);
+            written_sources(&mut entry, &self.course.application);
+            history.push(entry);
         }
         let limit =
             live.i64_at("/spec/revisionHistoryLimit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(HISTORY);
@@ -186,6 +234,87 @@ impl Keeper {
         history.drain(..surplus);
         Ok(Value::Array(history))
     }
+}
+
+fn operation_state(
+    course: &Course,
+    started: &str,
+    phase: &str,
+    message: &str,
+    finished: Option<String>,
+    results: Vec<Value>,
+) -> Value {
+    let Course { application, revisions, operation, attempt, .. } = course;
+    let mut operation = operation.written();
+    if operation["sync"]["revision"].is_null() && operation["sync"]["revisions"].is_null() {
+        written_revisions(&mut operation["sync"], revisions);
+    }
+    let mut result = json!({"resources": results});
+    written_revisions(&mut result, revisions);
+    written_sources(&mut result, application);
+    json!({
+        "operation": operation,
+        "phase": phase,
+        "message": message,
+        "startedAt": started,
+        "finishedAt": finished,
+        "retryCount": attempt,
+        "syncResult": result,
+    })
+}
+
+fn failed(operation: &Operation, attempt: u32, message: String, now: jiff::Timestamp) -> (&'static str, u32, String) {
+    let next = attempt + 1;
+    if !operation.retry.allows(next) {
+        return ("Failed", attempt, message);
+    }
+    let wait = i64::try_from(operation.retry.wait(next)).unwrap_or(i64::MAX);
+    let at = now.checked_add(jiff::SignedDuration::from_secs(wait)).map(seconds).unwrap_or_default();
+    // Running, and finished nevertheless: it waits to be tried again.
+    ("Running", next, format!("{message}. Retrying attempt #{next} at {at}."))
+}
+
+/// How a sync ended that no engine has carried out to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// There was nothing to do.
+    Succeeded,
+    /// It could not be begun; it is tried again as often as its operation says.
+    Failed,
+    /// It was ended for good.
+    Stopped,
+}
+
+/// What is to be merged into an Application whose sync no engine has carried out to its end: its `operationState`, and
+/// its `operation` taken off where that is over.
+pub fn tried_in_vain(
+    application: &Object,
+    (operation, attempt): (&Operation, u32),
+    revisions: &[String],
+    message: &str,
+    tried: Tried,
+    now: jiff::Timestamp,
+) -> Value {
+    let (phase, retries, message) = match tried {
+        Tried::Succeeded => ("Succeeded", attempt, message.to_owned()),
+        Tried::Failed => failed(operation, attempt, message.to_owned(), now),
+        Tried::Stopped => ("Failed", attempt, message.to_owned()),
+    };
+    let course = Course {
+        application: application.clone(),
+        revisions: revisions.to_vec(),
+        resources: Vec::new(),
+        deletes: false,
+        operation: operation.clone(),
+        attempt: retries,
+    };
+    let now = seconds(now);
+    let state = operation_state(&course, &now, phase, &message, Some(now.clone()), Vec::new());
+    let mut patch = json!({"status": {"operationState": state}});
+    if phase != "Running" {
+        patch["operation"] = Value::Null;
+    }
+    patch
 }
 
 fn result_entry(key: &ObjectKey, failure: Option<&Failure>) -> Value {

@@ -6,6 +6,8 @@
 //!                                             ├─► compile.rs ─► engine: Desired ─► Plan
 //! live objects that the application tracks ───┘        PreSync · Sync · PostSync · SyncFail, waves, hooks, prune
 //!
+//! machine.rs            when an Application is looked at, compared and synced: pure, told of everything
+//! operation.rs          what was asked for
 //! sync.rs, removal.rs   what the engine asks on the way: where objects go, which live ones are to be known
 //! applications.rs       the door: what is known of an Application; the engine's conductor carries its sync out
 //! keeper.rs, status.rs  the Application's status meanwhile and afterwards
@@ -23,6 +25,8 @@ mod error;
 mod fault;
 mod glob;
 mod keeper;
+pub mod machine;
+mod operation;
 mod project;
 mod removal;
 mod spec;
@@ -35,11 +39,15 @@ pub use applications::Applications;
 pub use compile::{Compiled, HealthWait, Target, compile};
 pub use error::Error;
 pub use fault::{Fault, FieldStep};
+pub use keeper::{Tried, tried_in_vain};
+pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
 pub use project::Project;
 pub use spec::{
     Application, Automated, Destination, DirectorySource, HelmParameter, HelmSource, IgnoreDifference, Source,
     SyncOptions, SyncPolicy,
 };
-pub use status::{ResourceStatus, SyncStatus, compared, health_of};
+pub use status::{
+    ResourceStatus, SyncStatus, compared, counted, health_of, resource_entry, resource_key, sync_status, worst_of,
+};
 pub use sync::{PreparedSync, SyncRequest, Synced};
-pub use tracking::{TRACKING_ANNOTATION, tracking_id};
+pub use tracking::{TRACKING_ANNOTATION, owner, tracking_id};

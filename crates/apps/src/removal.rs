@@ -10,7 +10,7 @@ use landfall_object::{Gvk, Object};
 
 use crate::keeper::Course;
 use crate::sync::{PreparedSync, status_of};
-use crate::{Application, Error};
+use crate::{Application, Error, Operation};
 
 /// An application that goes, on its way to a plan.
 pub(crate) struct Removal {
@@ -24,9 +24,11 @@ impl Removal {
     pub(crate) fn new(application: &Application, tracked: Vec<Object>, propagation: Propagation) -> Self {
         let course = Course {
             application: application.object.clone(),
-            revision: String::new(),
+            revisions: Vec::new(),
             resources: Vec::new(),
             deletes: true,
+            operation: Operation::default(),
+            attempt: 0,
         };
         Removal { target: application.target(), course, tracked, propagation }
     }
@@ -75,6 +77,13 @@ impl Wish for Removal {
     }
 
     fn prepared(self, plan: Plan, live: Live) -> Result<PreparedSync, Error> {
-        Ok(PreparedSync { status: status_of(&plan), plan, live, notes: Vec::new(), course: self.course })
+        Ok(PreparedSync {
+            status: status_of(&plan),
+            resources: Vec::new(),
+            plan,
+            live,
+            notes: Vec::new(),
+            course: self.course,
+        })
     }
 }

@@ -142,6 +142,8 @@ pub struct SyncPolicy {
     pub sync_options: Vec<String>,
     /// Labels and annotations for a namespace it creates.
     pub managed_namespace_metadata: Option<Value>,
+    /// How often a sync that fails is tried again, as written.
+    pub retry: Option<Value>,
 }
 
 /// Automated sync.

@@ -1,7 +1,9 @@
-use landfall_engine::{Action, Plan};
+use landfall_engine::{Action, Plan, Task};
 use landfall_object::health::assess;
 use landfall_object::{HealthStatus, Object, ObjectKey};
 use serde_json::{Value, json};
+
+use crate::keeper::{written_revisions, written_sources};
 
 /// Whether the cluster is as the source says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -38,6 +40,8 @@ pub struct ResourceStatus {
 /// Each object of a plan against the live state; hooks take no part.
 pub fn compared(plan: &Plan, live: &landfall_engine::Live) -> Vec<ResourceStatus> {
     plan.steps()
+        // A namespace that is made for the others is none of them.
+        .filter(|step| !matches!(step.task, Task::Ensure { .. }))
         .filter_map(|step| {
             let (sync, requires_pruning) = match step.action {
                 Action::Unchanged => (SyncStatus::Synced, false),
@@ -51,17 +55,49 @@ pub fn compared(plan: &Plan, live: &landfall_engine::Live) -> Vec<ResourceStatus
         .collect()
 }
 
-/// The health of an application: the worst of its objects, nothing being healthy.
+/// The health of an application: the worst of its objects that are there, nothing being healthy; missing when objects are
+/// expected and none is there (controller/health.go).
 pub fn health_of<'a>(objects: impl Iterator<Item = Option<&'a Object>>) -> HealthStatus {
-    objects.fold(HealthStatus::Healthy, |worst, object| match object {
-        Some(object) if object.annotation("argocd.argoproj.io/ignore-healthcheck") == Some("true") => worst,
-        Some(object) => assess(object).map_or(worst, |health| worst.worst(health.status)),
-        None => worst.worst(HealthStatus::Missing),
-    })
+    worst_of(objects.map(|object| object.map(counted)))
+}
+
+/// The health by which an object counts for its application; absent for kinds without one and where it says so.
+pub fn counted(object: &Object) -> Option<HealthStatus> {
+    if object.annotation("argocd.argoproj.io/ignore-healthcheck") == Some("true") {
+        return None;
+    }
+    assess(object).map(|health| health.status)
+}
+
+/// The same of what is known of each object: absent where it is missing, then its health.
+pub fn worst_of(objects: impl Iterator<Item = Option<Option<HealthStatus>>>) -> HealthStatus {
+    let (mut expected, mut there, mut worst) = (0, 0, HealthStatus::Healthy);
+    for object in objects {
+        expected += 1;
+        let Some(health) = object else { continue };
+        there += 1;
+        worst = health.map_or(worst, |health| worst.worst(health));
+    }
+    if expected > 0 && there == 0 { HealthStatus::Missing } else { worst }
+}
+
+/// `status.sync` of an Application.
+pub fn sync_status(application: &Object, word: &str, revisions: &[String]) -> Value {
+    let mut compared = json!({});
+    if let Some(destination) = application.at("/spec/destination") {
+        compared["destination"] = destination.clone();
+    }
+    written_sources(&mut compared, application);
+    if let Some(ignored) = application.at("/spec/ignoreDifferences") {
+        compared["ignoreDifferences"] = ignored.clone();
+    }
+    let mut status = json!({"status": word, "comparedTo": compared});
+    written_revisions(&mut status, revisions);
+    status
 }
 
 /// An entry of `status.resources`.
-pub(crate) fn resource_entry(key: &ObjectKey, sync: SyncStatus, live: Option<&Object>) -> Value {
+pub fn resource_entry(key: &ObjectKey, sync: SyncStatus, live: Option<&Object>) -> Value {
     let mut entry = json!({"version": key.gvk.version, "kind": key.gvk.kind, "name": key.name, "status": sync.word()});
     if !key.gvk.group.is_empty() {
         entry["group"] = key.gvk.group.clone().into();
@@ -81,7 +117,7 @@ pub(crate) fn resource_entry(key: &ObjectKey, sync: SyncStatus, live: Option<&Ob
 }
 
 /// The key of an entry of `status.resources`.
-pub(crate) fn resource_key(entry: &Value) -> Option<ObjectKey> {
+pub fn resource_key(entry: &Value) -> Option<ObjectKey> {
     let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default();
     let name = text("name");
     let gvk = landfall_object::Gvk::new(text("group"), text("version"), text("kind"));

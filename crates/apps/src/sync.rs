@@ -5,25 +5,29 @@ use std::collections::BTreeSet;
 use landfall_engine::{Desired, Kinds, Live, Look, MadeNamespace, Places, Plan, Report, Sight, Wish};
 use landfall_object::{Gvk, Object, ObjectKey};
 
-use crate::compile::{Compiled, HealthWait, Target, compile};
+use crate::compile::{Choices, Compiled, HealthWait, Target, compile_part};
 use crate::keeper::Course;
-use crate::status::SyncStatus;
+use crate::status::{ResourceStatus, SyncStatus, compared};
 use crate::tracking::owner;
-use crate::{Application, Error};
+use crate::{Application, Error, Operation};
 
 /// What is to be synced.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SyncRequest {
     /// The rendered objects.
     pub targets: Vec<Target>,
-    /// What they were rendered from: a commit or a chart's version.
-    pub revision: String,
+    /// What they were rendered from, a commit or a chart's version: one a source, or one for all.
+    pub revisions: Vec<String>,
     /// Whether objects no longer wanted are deleted; the Application's own policy when absent.
     pub prune: Option<bool>,
     /// Whose health is waited for.
     pub wait: HealthWait,
     /// Seconds that each wave and each hook may take.
     pub timeout: u64,
+    /// Who asked for it, and for which objects.
+    pub operation: Operation,
+    /// How often it was tried before.
+    pub attempt: u32,
 }
 
 /// A sync ready to be shown and carried out.
@@ -37,6 +41,8 @@ pub struct PreparedSync {
     pub notes: Vec<String>,
     /// Whether the cluster is as the source says, differences that the Application ignores aside.
     pub(crate) status: SyncStatus,
+    /// Each object, with the same differences aside; hooks take no part.
+    pub(crate) resources: Vec<ResourceStatus>,
     pub(crate) course: Course,
 }
 
@@ -49,6 +55,11 @@ impl PreparedSync {
     /// Whether the cluster is as the source says, differences that the Application ignores aside.
     pub fn status(&self) -> SyncStatus {
         self.status
+    }
+
+    /// Each object against the live state, differences that the Application ignores aside; hooks take no part.
+    pub fn resources(&self) -> &[ResourceStatus] {
+        &self.resources
     }
 }
 
@@ -113,7 +124,8 @@ impl Sync {
 
     fn compiled(&self, application: &Application) -> Result<Compiled, Error> {
         let SyncRequest { targets, wait, timeout, .. } = &self.request;
-        compile(application, targets.clone(), &self.tracked, self.prune(), *wait, *timeout)
+        let choices = Choices { prune: self.prune(), wait: *wait, timeout: *timeout };
+        compile_part(application, targets.clone(), &self.tracked, choices, &self.request.operation)
     }
 }
 
@@ -155,18 +167,22 @@ impl Wish for Sync {
 
     fn prepared(self, plan: Plan, live: Live) -> Result<PreparedSync, Error> {
         let mut status = status_of(&plan);
+        let mut resources = compared(&plan, &live);
         if status == SyncStatus::OutOfSync && !self.application.ignore_differences.is_empty() {
             // Compared as if ignored fields were delivered as they are; a sync that has other reasons writes them, too.
             let lenient = self.compiled(&self.application.clone().respecting_ignored())?;
-            status = status_of(&landfall_engine::plan(&lenient.desired, &live)?);
+            let lenient = landfall_engine::plan(&lenient.desired, &live)?;
+            (status, resources) = (status_of(&lenient), compared(&lenient, &live));
         }
         let course = Course {
             application: self.application.object,
-            revision: self.request.revision,
+            revisions: self.request.revisions,
             resources: self.resources,
             deletes: false,
+            operation: self.request.operation,
+            attempt: self.request.attempt,
         };
-        Ok(PreparedSync { plan, live, notes: self.notes, status, course })
+        Ok(PreparedSync { plan, live, notes: self.notes, status, resources, course })
     }
 }
 

@@ -12,7 +12,7 @@ pub fn tracking_id(application: &Application, key: &ObjectKey) -> String {
 }
 
 /// The Application that a live object says it belongs to; an annotation copied from another object does not count.
-pub(crate) fn owner(live: &Object) -> Option<&str> {
+pub fn owner(live: &Object) -> Option<&str> {
     let mut parts = live.annotation(TRACKING_ANNOTATION)?.splitn(3, ':');
     let (application, kind, place) = (parts.next()?, parts.next()?, parts.next()?);
     let (group, kind) = kind.split_once('/')?;

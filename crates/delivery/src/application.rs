@@ -6,20 +6,20 @@ mod directory;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use landfall_apps::{Application, Fault, FieldStep, HelmSource, Project, Source};
+use landfall_apps::{Application, Fault, FieldStep, HelmSource, Operation, Project, Source};
 use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Code, Diagnose, Diagnostic, Place, code};
 use landfall_object::{Object, mask};
 use landfall_source::{FetchedChart, SourceError, SourceTree, aside, read_archive, repository_key};
 use landfall_yaml::Step;
 
-use crate::Target;
 use crate::target::join;
 use crate::unit::{
     BoundApplication, ChartSource, Door, Overrides, RenderSettings, Selection, Unit, UnitSource, add_overrides,
     load_chart,
 };
 use crate::up::Candidate;
+use crate::{Target, TargetKind};
 
 /// Files that make a directory one for Kustomize.
 const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -66,32 +66,12 @@ impl Target {
     ) -> Result<Vec<Candidate>, Vec<Diagnostic>> {
         let mut found = Vec::new();
         let mut projects = BTreeMap::new();
-        for path in files {
-            let bytes = self.source.read(path).map_err(|error| vec![error.diagnose()])?.unwrap_or_default();
-            let text = String::from_utf8_lossy(&bytes);
-            let documents = landfall_yaml::documents(&text).map(|part| part.and_then(|part| part.to_json()));
-            let documents = documents.collect::<Result<Vec<_>, _>>().map_err(|error| {
-                let words = mask::words_about(&text, error.to_string());
-                vec![
-                    Diagnostic::error(code::MANIFEST_NOT_YAML, format!("`{}` is not valid YAML", self.shown(path)))
-                        .note(words),
-                ]
-            })?;
-            for (index, document) in documents.into_iter().enumerate() {
-                let Ok(object) = Object::from_value(document) else { continue };
-                if Project::is(&object) {
-                    let project = Project::parse(&object).map_err(|error| vec![error.diagnose()])?;
-                    projects.insert(project.name.clone(), project);
-                } else if object.kind() == "Application" && object.group() == "argoproj.io" {
-                    let faults = match Application::parse(&object) {
-                        Err(landfall_apps::Error::Unfit { faults, .. }) => faults
-                            .iter()
-                            .map(|fault| told(fault, object.name(), &self.shown(path), &text, index))
-                            .collect(),
-                        _ => Vec::new(),
-                    };
-                    found.push((self.shown(path), object, faults));
-                }
+        for one in self.argo_objects(files)? {
+            if Project::is(&one.object) {
+                let project = Project::parse(&one.object).map_err(|error| vec![error.diagnose()])?;
+                projects.insert(project.name.clone(), project);
+            } else {
+                found.push((one.path, one.object, one.faults));
             }
         }
         let mut units = Vec::new();
@@ -112,6 +92,78 @@ impl Target {
             units.push((name, unit));
         }
         Ok(units)
+    }
+
+    /// The Applications and projects that files hold.
+    fn argo_objects(&self, files: &[String]) -> Result<Vec<ArgoObject>, Vec<Diagnostic>> {
+        let mut found = Vec::new();
+        for path in files {
+            let bytes = self.source.read(path).map_err(|error| vec![error.diagnose()])?.unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            let documents = landfall_yaml::documents(&text).map(|part| part.and_then(|part| part.to_json()));
+            let documents = documents.collect::<Result<Vec<_>, _>>().map_err(|error| {
+                let words = mask::words_about(&text, error.to_string());
+                vec![
+                    Diagnostic::error(code::MANIFEST_NOT_YAML, format!("`{}` is not valid YAML", self.shown(path)))
+                        .note(words),
+                ]
+            })?;
+            for (index, document) in documents.into_iter().enumerate() {
+                let Ok(object) = Object::from_value(document) else { continue };
+                let is_application = object.kind() == "Application" && object.group() == "argoproj.io";
+                if !is_application && !Project::is(&object) {
+                    continue;
+                }
+                let faults = match Application::parse(&object) {
+                    Err(landfall_apps::Error::Unfit { faults, .. }) if is_application => {
+                        faults.iter().map(|fault| told(fault, object.name(), &self.shown(path), &text, index)).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                found.push(ArgoObject { path: self.shown(path), object, faults });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The Applications and projects that a target declares, as objects to be put on a cluster: projects first, each in
+    /// a namespace.
+    ///
+    /// # Errors
+    /// All that cannot be read; a bare chart declares none.
+    pub fn declared_objects(&self, environment: Option<&str>) -> Result<Vec<Object>, Vec<Diagnostic>> {
+        let files: Vec<String> = match &self.kind {
+            TargetKind::Applications(files) => files.clone(),
+            TargetKind::System(file) => {
+                let name = environment.unwrap_or_default();
+                let declared = file.system.environments.get(name);
+                let files = declared.map(|it| self.declared_files(file, name, it)).transpose()?;
+                files.unwrap_or_default().concat()
+            }
+            TargetKind::Chart => Vec::new(),
+        };
+        let (mut objects, mut wrong) = (Vec::new(), Vec::new());
+        for one in self.argo_objects(&files)? {
+            let read = match Project::is(&one.object) {
+                true => Project::parse(&one.object).map(drop),
+                false => Application::parse(&one.object).map(drop),
+            };
+            match read {
+                Err(_) if !one.faults.is_empty() => wrong.extend(one.faults),
+                Err(error) => wrong.push(at_file(error.diagnose(), &one.path)),
+                Ok(()) => objects.push(one.object),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        for object in &mut objects {
+            if object.namespace().is_none_or(str::is_empty) {
+                object.set_namespace("argocd");
+            }
+        }
+        objects.sort_by_key(|object| !Project::is(object));
+        Ok(objects)
     }
 
     async fn sources_of(
@@ -139,9 +191,9 @@ impl Target {
     }
 
     /// The files of a repository: a stand-in's, or the target's own when it is their origin.
-    fn checkout_of(&self, repository: &str, selection: &Selection) -> Option<Checkout> {
-        let wanted = repository_key(repository);
-        if let Some(own) = selection.repositories.iter().find(|own| repository_key(&own.address) == wanted) {
+    fn checkout_of(&self, source: &Source, selection: &Selection) -> Option<Checkout> {
+        let wanted = repository_key(&source.repo_url);
+        if let Some(own) = selection.repositories.iter().find(|own| own.serves(source)) {
             // The repository that is delivered from stands in for itself: at the revision that is delivered.
             let itself = own.tree.is_of_the_same_repository(&self.source);
             return Some(Checkout::of(Some(own.tree.clone()).filter(|_| !itself), &own.root));
@@ -156,13 +208,41 @@ impl Target {
     }
 }
 
+/// An Application or a project that a file holds.
+struct ArgoObject {
+    /// The file, as a person at the terminal would type it.
+    path: String,
+    object: Object,
+    /// Names and addresses of an Application that are none, at their lines.
+    faults: Vec<Diagnostic>,
+}
+
+impl Unit {
+    /// The unit of an Application that a cluster holds: everything that it is made from lies in the repositories of the
+    /// selection, or is fetched as charts.
+    ///
+    /// # Errors
+    /// What it names is not there, or cannot be read.
+    pub async fn of_application(
+        application: Application,
+        project: Option<Project>,
+        selection: &Selection,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let place = application.target();
+        let sources = Target::nowhere().sources_of(&place, &application, selection, &Overrides::default()).await?;
+        Ok(unit_of(application, project, sources))
+    }
+}
+
 fn unit_of(application: Application, project: Option<Project>, sources: Vec<UnitSource>) -> Unit {
     let namespace = match application.destination.namespace.as_str() {
         "" => "default".to_owned(),
         namespace => namespace.to_owned(),
     };
     let name = application.name.clone();
-    let door = Door::Application(Box::new(BoundApplication { application, project }));
+    let (revisions, operation, attempt) = (Vec::new(), Operation::default(), 0);
+    let bound = BoundApplication { application, project, revisions, operation, attempt };
+    let door = Door::Application(Box::new(bound));
     Unit { name, namespace, optional: true, door, sources, lent: Vec::new() }
 }
 
@@ -213,7 +293,7 @@ impl Reading<'_> {
         if !source.chart.is_empty() || repository.starts_with("oci://") {
             return self.fetched(source).await;
         }
-        self.target.checkout_of(repository, self.selection).ok_or_else(|| {
+        self.target.checkout_of(source, self.selection).ok_or_else(|| {
             let text = format!("Application {name} comes from {repository}, which is not this repository");
             vec![
                 at_file(Diagnostic::error(code::NO_CHECKOUT, text), self.file)

@@ -48,6 +48,13 @@ pub fn used_images<'u>(
         .collect())
 }
 
+/// The images that what was rendered runs, sorted.
+pub(crate) fn images_in(rendered: &RenderedUnit) -> Vec<String> {
+    let mut users = BTreeMap::new();
+    collect(rendered, &mut users);
+    users.into_keys().collect()
+}
+
 fn collect(rendered: &RenderedUnit, users: &mut BTreeMap<String, BTreeSet<String>>) {
     for object in rendered.all_objects() {
         let mut images = BTreeSet::new();

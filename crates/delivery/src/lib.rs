@@ -59,4 +59,4 @@ pub use unit::{
     UnitSource,
 };
 pub use unserved::{Brought, Reason, Unserved, unserved};
-pub use up::{Candidate, References, Tries, UnitPlan, UpOptions, services};
+pub use up::{Candidate, Compared, References, SyncEnd, Tries, UnitPlan, UpOptions, services};

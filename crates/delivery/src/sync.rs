@@ -12,11 +12,11 @@ use landfall_release::{HookRuns, manifest_objects};
 
 use crate::session::{Progress, Session, outcome};
 use crate::summary::{Outcome, UnitSummary, changes, found_so, unchanged};
-use crate::unit::{BoundApplication, Unit};
+use crate::unit::{BoundApplication, Door, Unit};
 use crate::up::UpOptions;
 
 impl Session {
-    fn applications(&self) -> Applications {
+    pub(crate) fn applications(&self) -> Applications {
         self.applications_expecting(Kinds::default())
     }
 
@@ -62,16 +62,23 @@ impl Session {
             targets.push(Target { object: one.object.clone(), path: one.path.clone() });
         }
         self.check_bounds(bound, &targets).await?;
+        let operation = bound.operation.clone();
+        let revisions = match bound.revisions.is_empty() {
+            true => vec![options.revision.clone()],
+            false => bound.revisions.clone(),
+        };
         let request = SyncRequest {
             targets,
-            revision: options.revision.clone(),
-            prune: None,
+            revisions,
+            prune: operation.prune,
+            attempt: bound.attempt,
             wait: match options.hooks {
                 HookRuns::Skip => HealthWait::Never,
                 HookRuns::Run if options.wait => HealthWait::Every,
                 HookRuns::Run => HealthWait::Followed,
             },
             timeout: options.timeout.as_secs().max(1),
+            operation,
         };
         let prepared = self.applications_expecting(expected.clone()).prepare(application, request).await;
         prepared.map_err(|error| vec![error.diagnose()])
@@ -116,6 +123,7 @@ impl Session {
     /// Delivers an Application as it was prepared.
     pub(crate) async fn sync(&self, unit: &Unit, prepared: &PreparedSync) -> UnitSummary {
         self.tell_notes(unit, prepared).await;
+        let asked = matches!(&unit.door, Door::Application(bound) if bound.operation.is_asked_for());
         let mut summary = UnitSummary {
             name: unit.name.clone(),
             namespace: unit.namespace.clone(),
@@ -127,7 +135,7 @@ impl Session {
             failure: None,
             notes: String::new(),
         };
-        if prepared.status() != SyncStatus::Synced {
+        if prepared.status() != SyncStatus::Synced || asked {
             self.run_sync(prepared, &mut summary).await;
         }
         summary

@@ -204,6 +204,16 @@ impl Target {
         Ok(Target { source, directory: String::new(), shown: String::new(), kind })
     }
 
+    /// A target without files: of what an object names, everything comes from elsewhere.
+    pub(crate) fn nowhere() -> Self {
+        Target {
+            source: SourceTree::from_tree("nowhere", landfall_chart::Tree::new()),
+            directory: String::new(),
+            shown: String::new(),
+            kind: TargetKind::Applications(Vec::new()),
+        }
+    }
+
     fn from_directory(directory: &Path, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
         let (source, inside) = open(directory, query).map_err(one)?;
         let shown = match (&query.reference, source.directory_on_disk()) {
@@ -304,7 +314,7 @@ fn open(directory: &Path, query: &TargetQuery) -> Result<(SourceTree, String), D
 }
 
 /// A commit of the repository that a path belongs to, and where in it the path lies, checked out or not.
-fn at_revision(path: &Path, reference: &str) -> Result<(SourceTree, String), Diagnostic> {
+pub(crate) fn at_revision(path: &Path, reference: &str) -> Result<(SourceTree, String), Diagnostic> {
     let there = path.ancestors().find(|it| it.is_dir()).unwrap_or(Path::new("."));
     let commit = SourceTree::open_commit(there, reference).map_err(|error| error.diagnose())?;
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());

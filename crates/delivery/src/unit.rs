@@ -1,14 +1,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use landfall_apps::{Application, Project};
+use landfall_apps::{Application, Operation, Project, Source};
 use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SchemaDocuments, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::Object;
-use landfall_project::ReleaseSpec;
-use landfall_source::{RemoteCharts, SourceTree, lend_vendored};
+use landfall_project::{Environment, ProjectFile, ReleaseSpec};
+use landfall_source::{RemoteCharts, SourceTree, lend_vendored, repository_key};
 
-use crate::target::{join, working_tree};
+use crate::target::{at_revision, join, working_tree};
 use crate::{Candidate, Target, TargetKind};
 
 /// Values given on the command line, read already.
@@ -52,6 +52,8 @@ pub struct Selection {
 pub struct StandIn {
     /// The repository's address.
     pub address: String,
+    /// The revision, as sources name it, that it stands in for; any when absent.
+    pub revision: Option<String>,
     /// The files that the directory belongs to.
     pub tree: Arc<SourceTree>,
     /// Where in them the directory lies: it is the repository's root, even inside of another repository.
@@ -65,7 +67,23 @@ impl StandIn {
     /// When the directory cannot be read.
     pub fn open(address: impl Into<String>, directory: &Path) -> Result<Self, Diagnostic> {
         let (tree, root) = working_tree(directory)?;
-        Ok(StandIn { address: address.into(), tree: Arc::new(tree), root })
+        Ok(StandIn { address: address.into(), revision: None, tree: Arc::new(tree), root })
+    }
+
+    /// A commit of the repository that a directory belongs to, bare or checked out, in place of what sources call
+    /// `revision` of an address.
+    ///
+    /// # Errors
+    /// There is no repository, or no such commit in it.
+    pub fn at_commit(address: &str, revision: &str, directory: &Path, commit: &str) -> Result<Self, Diagnostic> {
+        let (tree, root) = at_revision(directory, commit)?;
+        Ok(StandIn { address: address.to_owned(), revision: Some(revision.to_owned()), tree: Arc::new(tree), root })
+    }
+
+    /// Whether it stands in for a source.
+    pub(crate) fn serves(&self, source: &Source) -> bool {
+        let same = self.revision.as_ref().is_none_or(|revision| *revision == source.target_revision);
+        same && repository_key(&self.address) == repository_key(&source.repo_url)
     }
 }
 
@@ -102,6 +120,12 @@ pub struct BoundApplication {
     pub application: Application,
     /// Its project, when that is among what is delivered.
     pub project: Option<Project>,
+    /// What its sources are at, one a source; what is delivered as a whole where that is not said.
+    pub revisions: Vec<String>,
+    /// Who asks for its sync, and for which of its objects.
+    pub operation: Operation,
+    /// How often that was tried before.
+    pub attempt: u32,
 }
 
 /// One source of a unit.
@@ -230,20 +254,7 @@ impl Target {
                         self.system_release(release, selection, overrides, default_namespace),
                     ));
                 }
-                for pattern in environment.applications.iter().flat_map(landfall_project::OneOrMany::iter) {
-                    let files = self.source.glob(&self.path(pattern)).map_err(|error| vec![error.diagnose()])?;
-                    if files.is_empty() {
-                        return Err(vec![
-                            Diagnostic::error(code::NO_MATCHING_FILE, format!("`{pattern}` matches no file")).primary(
-                                file.place(&[
-                                    landfall_yaml::Step::Key("environments"),
-                                    landfall_yaml::Step::Key(name),
-                                    landfall_yaml::Step::Key("applications"),
-                                ]),
-                                "declared here",
-                            ),
-                        ]);
-                    }
+                for files in self.declared_files(file, name, environment)? {
                     units.extend(self.applications(&files, selection, overrides).await?);
                 }
             }
@@ -252,6 +263,33 @@ impl Target {
         check_skips(&selection.skip, &units)?;
         units.retain(|(name, _)| !selection.skip.contains(name));
         Ok(units)
+    }
+
+    /// The files that an environment declares as its Applications', pattern by pattern.
+    pub(crate) fn declared_files(
+        &self,
+        file: &ProjectFile,
+        name: &str,
+        environment: &Environment,
+    ) -> Result<Vec<Vec<String>>, Vec<Diagnostic>> {
+        let mut all = Vec::new();
+        for pattern in environment.applications.iter().flat_map(landfall_project::OneOrMany::iter) {
+            let files = self.source.glob(&self.path(pattern)).map_err(|error| vec![error.diagnose()])?;
+            if files.is_empty() {
+                return Err(vec![
+                    Diagnostic::error(code::NO_MATCHING_FILE, format!("`{pattern}` matches no file")).primary(
+                        file.place(&[
+                            landfall_yaml::Step::Key("environments"),
+                            landfall_yaml::Step::Key(name),
+                            landfall_yaml::Step::Key("applications"),
+                        ]),
+                        "declared here",
+                    ),
+                ]);
+            }
+            all.push(files);
+        }
+        Ok(all)
     }
 
     fn bare_chart(

@@ -1,3 +1,4 @@
+mod alone;
 mod carried;
 mod checked;
 mod options;
@@ -17,6 +18,7 @@ use landfall_release::{
 };
 use tokio::sync::OnceCell;
 
+pub use self::alone::{Compared, SyncEnd};
 use self::checked::definitions;
 pub use self::options::{References, Tries, UpOptions};
 use self::tried::{Course, Tried};

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use landfall_apps::{Application, Applications, HealthWait, PreparedSync, SyncRequest, Synced, Target};
+use landfall_apps::{Application, Applications, HealthWait, Operation, PreparedSync, SyncRequest, Synced, Target};
 use landfall_cluster::Cluster;
 use landfall_engine::{Clock, Conductor, Event, NoProbe, WallClock};
 use landfall_object::{Gvk, Object, ObjectKey};
@@ -68,10 +68,12 @@ impl Place {
             .collect();
         let request = SyncRequest {
             targets,
-            revision: "0123456789abcdef0123456789abcdef01234567".into(),
+            revisions: vec!["0123456789abcdef0123456789abcdef01234567".into()],
             prune: None,
             wait: HealthWait::Every,
             timeout: 60,
+            operation: Operation::default(),
+            attempt: 0,
         };
         self.applications.prepare(application, request).await.expect("prepares")
     }

@@ -1,0 +1,375 @@
+//! When an Application is looked at, compared and synced: a machine without clock and I/O.
+//!
+//! ```text
+//! Observation ─► step(state, observations, now) ─► state, Action
+//!   Wanted, Requested        the Application           Recover   what an earlier process left open comes to its end
+//!   Resolved                 its revisions             Resolve   what do its revisions lead to
+//!   LiveChanged              its objects               Compare   is the cluster as the source says
+//!   Refreshed                somebody's wish           Sync      an operation begins
+//!   Compared, Does, Ended    what was begun            Stop      and gives way
+//!   Tick                     time                      Remove    what it delivered goes
+//!                                                      WakeAt    tell me then
+//! ```
+//!
+//! The rules are Argo CD's (controller/appcontroller.go, controller/sync.go), told in `research/gitops.md` §1.5 and
+//! §1.7 of the plan; where they knowingly differ stands in `docs/argo-compatibility.md`. How a sync goes, phase by phase, is
+//! the engine's matter.
+//!
+//! Invariants (held by `tests/it/machine.rs` in random interleavings): one operation at a time · nothing is synced by
+//! itself that was not compared at the very revisions that it delivers · what has failed at a revision is tried again
+//! as often as its retries say and no more · drift is put right ever more slowly · a hook that runs is not ended for a
+//! new commit · after a kill the same follows from the Application's status.
+
+mod deciding;
+mod seen;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use self::seen::{
+    Activity, Attempt, Automation, CASCADE, Comparison, Difference, End, Freshness, Observation, Past, Removal,
+    Retrying, Wanted,
+};
+use crate::Operation;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Bring to an end what an earlier process left open; ends with [`Observation::Ended`].
+    Recover {
+        /// Which.
+        number: u64,
+    },
+    /// Find out what the revisions lead to; ends with [`Observation::Resolved`].
+    Resolve(Freshness),
+    /// Compare the cluster with the source at these revisions; ends with [`Observation::Compared`].
+    Compare {
+        /// Which.
+        number: u64,
+        /// One a source.
+        revisions: Vec<String>,
+    },
+    /// Carry out a sync; ends with [`Observation::Ended`].
+    Sync(Begun),
+    /// End the sync under way for good: what it has not begun is not begun, and nothing resumes it.
+    Stop {
+        /// Which.
+        number: u64,
+        /// Why, in words for its record.
+        why: String,
+    },
+    /// Take along what the Application delivered, and let it go; ends with [`Observation::Ended`].
+    Remove {
+        /// Which.
+        number: u64,
+    },
+    /// Send a [`Observation::Tick`] then.
+    WakeAt(Timestamp),
+}
+
+/// A sync that begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// Which.
+    pub number: u64,
+    /// What is asked for.
+    pub operation: Operation,
+    /// 0, or how often it was tried before.
+    pub attempt: u32,
+    /// Whether a failure is followed by another try.
+    pub tries_again: bool,
+}
+
+/// What is known of an Application and under way for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    wanted: Option<Wanted>,
+    past: Option<Past>,
+    /// What its revisions lead to.
+    tip: Option<Vec<String>>,
+    /// Why that is not known.
+    unresolved: Option<String>,
+    /// How fresh the source is to be asked for; not at all when absent.
+    ask: Option<Freshness>,
+    asking: bool,
+    /// Whether something happened since the last comparison began.
+    stale: bool,
+    comparing: Option<Asked>,
+    compared: Option<Compared>,
+    working: Working,
+    requested: Option<Operation>,
+    /// Why it does not sync by itself although it differs.
+    refused: Option<String>,
+    /// Whether the Application is no longer there.
+    gone: bool,
+    /// When what it delivered is tried to be removed again.
+    remove_at: Option<Timestamp>,
+    last_number: u64,
+}
+
+/// Seconds until a removal that failed is tried again.
+const REMOVED_AGAIN: u64 = 10;
+
+/// What a comparison is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    number: u64,
+    revisions: Vec<String>,
+    by: Arc<str>,
+}
+
+/// What a comparison has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Compared {
+    asked: Asked,
+    result: Result<Comparison, String>,
+}
+
+/// What is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+enum Working {
+    /// It is to be looked what an earlier process left open.
+    #[default]
+    Unknown,
+    /// That is done.
+    Recovering { number: u64 },
+    /// Nothing is.
+    Idle,
+    /// A sync is.
+    Syncing { begun: Begun, activity: Activity, ending: Ending },
+    /// A sync that failed waits for its next try.
+    Waiting(Retrying),
+    /// What it delivered goes.
+    Removing { number: u64 },
+    /// It has gone, or cannot be taken along: nothing more is done.
+    Over,
+}
+
+/// Whether a sync is to end before its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Ending {
+    /// It is not.
+    Open,
+    /// It is to be told so, and why.
+    Wanted(String),
+    /// It was told.
+    Told(String),
+}
+
+/// Takes note of what has happened and says what is to be done.
+pub fn step(mut state: State, observations: Vec<Observation>, now: Timestamp) -> (State, Vec<Action>) {
+    for observation in observations {
+        state.note(observation, now);
+    }
+    let actions = state.decide(now);
+    (state, actions)
+}
+
+impl State {
+    /// Why it cannot be compared, if it cannot.
+    pub fn comparison_error(&self) -> Option<&str> {
+        let failed = self.compared.as_ref().and_then(|compared| compared.result.as_ref().err());
+        self.unresolved.as_deref().or(failed.map(String::as_str))
+    }
+
+    /// Why it does not sync by itself although it differs, if so.
+    pub fn sync_error(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
+    /// What its revisions lead to, as far as that is known.
+    pub fn tip(&self) -> Option<&[String]> {
+        self.tip.as_deref()
+    }
+
+    /// Whether a sync is under way.
+    pub fn is_syncing(&self) -> bool {
+        matches!(self.working, Working::Syncing { .. } | Working::Recovering { .. })
+    }
+
+    /// Whether nothing is under way or about to be.
+    pub fn is_at_rest(&self) -> bool {
+        let works = !matches!(self.working, Working::Idle | Working::Over);
+        let looks = self.comparing.is_some() || self.asking || (self.stale && self.tip.is_some());
+        let stays = self.wanted.as_ref().is_some_and(|wanted| wanted.removal == Removal::Stays);
+        !works && (!looks || self.gone || !stays)
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    fn note(&mut self, observation: Observation, now: Timestamp) {
+        match observation {
+            Observation::Wanted(wanted) => self.wants(wanted),
+            Observation::Gone => {
+                self.gone = true;
+                self.end("the Application was deleted");
+            }
+            Observation::Restored(past) => self.past = Some(past),
+            Observation::Requested(operation) => self.requested = Some(operation),
+            Observation::Terminated => {
+                if let Working::Waiting(_) = self.working {
+                    self.working = Working::Idle;
+                }
+                self.end("Operation terminated");
+            }
+            Observation::Resolved(result) => self.resolved(result),
+            Observation::Refreshed(freshness) => {
+                self.stale = true;
+                if freshness > Freshness::Recent {
+                    self.ask = self.ask.max(Some(freshness));
+                }
+            }
+            Observation::LiveChanged => self.stale = true,
+            Observation::Compared { number, result } => {
+                if let Some(asked) = self.comparing.take_if(|asked| asked.number == number) {
+                    self.compared = Some(Compared { asked, result });
+                }
+            }
+            Observation::Does(doing) => {
+                if let Working::Syncing { activity, .. } = &mut self.working {
+                    *activity = doing;
+                }
+            }
+            Observation::Ended { number, end } => self.ended(number, end, now),
+            Observation::Tick => {}
+        }
+    }
+
+    fn wants(&mut self, wanted: Wanted) {
+        let before = self.wanted.as_ref();
+        if before.is_none_or(|before| before.source != wanted.source) {
+            self.ask = self.ask.max(Some(Freshness::Latest));
+            // What other revisions led to says nothing of these.
+            (self.tip, self.unresolved) = (None, None);
+        }
+        if before.is_none_or(|before| before.compared_by != wanted.compared_by) {
+            self.stale = true;
+        }
+        self.wanted = Some(wanted);
+    }
+
+    fn resolved(&mut self, result: Result<Vec<String>, String>) {
+        if !std::mem::take(&mut self.asking) {
+            return;
+        }
+        match result {
+            Ok(revisions) => {
+                self.unresolved = None;
+                if self.tip.as_ref() != Some(&revisions) {
+                    self.tip = Some(revisions);
+                    self.stale = true;
+                }
+            }
+            // What was delivered stays: a branch that is gone prunes nothing.
+            Err(why) => self.unresolved = Some(why),
+        }
+    }
+
+    fn ended(&mut self, ended: u64, end: End, now: Timestamp) {
+        match std::mem::take(&mut self.working) {
+            Working::Recovering { number } if number == ended => self.recovered(&end, now),
+            Working::Removing { number } if number == ended => match end {
+                End::Succeeded(_) | End::NothingOpen => self.working = Working::Over,
+                _ => {
+                    self.working = Working::Idle;
+                    self.remove_at = Some(later(now, REMOVED_AGAIN));
+                }
+            },
+            Working::Syncing { begun, ending, .. } if begun.number == ended => {
+                self.working = self.follows(begun, ending, &end, now);
+            }
+            other => {
+                self.working = other;
+                return;
+            }
+        }
+        // What was compared before is out of date, also where the answer is still to come.
+        self.compared = None;
+        self.comparing = None;
+        self.stale = true;
+    }
+
+    /// What follows a sync.
+    fn follows(&mut self, begun: Begun, ending: Ending, end: &End, now: Timestamp) -> Working {
+        let Begun { operation, attempt, .. } = begun;
+        self.past.get_or_insert_default().heal_attempts = operation.heal_attempts;
+        match (end, ending) {
+            (End::Stopped, Ending::Told(why)) => {
+                // It counts as a failure: what was ended by somebody does not begin again by itself.
+                let failed = End::Failed { revisions: operation.revisions, message: why };
+                self.attempted(&failed, now);
+                Working::Idle
+            }
+            (End::Failed { .. }, Ending::Open | Ending::Wanted(_)) if operation.retry.allows(attempt + 1) => {
+                self.attempted(end, now);
+                self.waiting(operation, attempt + 1, now)
+            }
+            _ => {
+                self.attempted(end, now);
+                Working::Idle
+            }
+        }
+    }
+
+    fn recovered(&mut self, end: &End, now: Timestamp) {
+        let past = self.past.get_or_insert_default();
+        let (retrying, interrupted) = (past.retrying.take(), past.interrupted.take());
+        self.working = match (end, retrying, interrupted) {
+            (End::NothingOpen, Some(retrying), _) => {
+                self.requested.take_if(|requested| *requested == retrying.operation);
+                Working::Waiting(retrying)
+            }
+            (End::NothingOpen, None, _) => Working::Idle,
+            (end, _, Some((operation, attempt))) => {
+                // The wish that it was begun for still stands in the Application as it was first seen.
+                self.requested.take_if(|requested| *requested == operation);
+                match end {
+                    End::Failed { .. } if operation.retry.allows(attempt + 1) => {
+                        self.waiting(operation, attempt + 1, now)
+                    }
+                    _ => Working::Idle,
+                }
+            }
+            _ => Working::Idle,
+        };
+        self.attempted(end, now);
+    }
+
+    fn waiting(&self, mut operation: Operation, number: u32, now: Timestamp) -> Working {
+        let at = later(now, operation.retry.wait(number));
+        if operation.retry.refresh && operation.is_automated() {
+            operation.revisions.clear();
+        }
+        Working::Waiting(Retrying { operation, number, at })
+    }
+
+    fn attempted(&mut self, end: &End, now: Timestamp) {
+        let source = self.wanted.as_ref().map_or_else(Arc::default, |wanted| Arc::clone(&wanted.source));
+        let attempt = match end {
+            End::Succeeded(revisions) => Attempt { revisions: revisions.clone(), source, failure: None },
+            End::Failed { revisions, message } => {
+                Attempt { revisions: revisions.clone(), source, failure: Some(message.clone()) }
+            }
+            End::Overtaken | End::Stopped | End::NothingOpen => return,
+        };
+        let past = self.past.get_or_insert_default();
+        (past.attempt, past.ended) = (Some(attempt), Some(now));
+    }
+
+    /// Wants the sync under way to end.
+    fn end(&mut self, why: &str) {
+        if let Working::Syncing { ending: ending @ Ending::Open, .. } = &mut self.working {
+            *ending = Ending::Wanted(why.to_owned());
+        }
+    }
+}
+
+/// A moment so many seconds later.
+fn later(now: Timestamp, seconds: u64) -> Timestamp {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
