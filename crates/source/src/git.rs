@@ -35,8 +35,9 @@ pub(crate) fn discover(directory: &Path) -> Result<Option<gix::Repository>, Sour
         Ok(repository) => Ok(Some(repository.to_thread_local())),
         // A directory outside any repository is the usual case, a broken repository is told apart by its `.git`.
         Err(error) => {
-            let broken = directory.ancestors().find(|dir| dir.join(".git").exists());
-            match broken {
+            // What stands before a `..` lies beside the directory, and not above it.
+            let real = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+            match real.ancestors().find(|dir| dir.join(".git").exists()) {
                 None => Ok(None),
                 Some(root) => Err(SourceError::Git { path: root.to_owned(), why: error.to_string() }),
             }
@@ -45,7 +46,7 @@ pub(crate) fn discover(directory: &Path) -> Result<Option<gix::Repository>, Sour
 }
 
 /// The repository that a directory lies in, or that somebody named it to be: a bare one.
-fn named(directory: &Path) -> Result<gix::Repository, SourceError> {
+pub(crate) fn named(directory: &Path) -> Result<gix::Repository, SourceError> {
     if let Some(repository) = discover(directory)? {
         return Ok(repository);
     }

@@ -7,6 +7,7 @@
 //!
 //! repositories.yaml ─► RepositoryEntry ── fetch_index ─► Index ── find(chart, version) ─► IndexEntry ─► archive, checked
 //! oci://host/path ─► Reference ── Registry::choose, pull ─► archive, checked
+//! a forge's request + HookSecret ── Hook::read ─► Hook: a push to which repository, a ping, or nothing of ours
 //! archive + .prov + Keyring ── verify_archive ─► Verification: who signed it
 //! ```
 //!
@@ -32,6 +33,7 @@ mod openpgp;
 mod private_file;
 mod program;
 mod provenance;
+mod refs;
 mod registry;
 mod remote;
 mod repository;
@@ -42,6 +44,7 @@ mod source_tree;
 mod surroundings;
 mod tracked;
 mod vendored;
+mod webhook;
 mod worktree;
 
 pub use archive::{MAX_PACKED, read_archive};
@@ -59,6 +62,7 @@ pub use network::Network;
 pub use openpgp::{KeyOwner, Keyring, OpenPgpError, SignedText, Signer};
 pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program};
 pub use provenance::{Verification, provenance_text, verify_archive};
+pub use refs::RefsMark;
 pub use registry::{
     CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageState, PROVENANCE_MEDIA_TYPE,
     PulledChart, Reference, Registry, Scheme,
@@ -74,3 +78,4 @@ pub use source_tree::SourceTree;
 pub use surroundings::surroundings;
 pub use tracked::{Tracked, tracked};
 pub use vendored::lend_vendored;
+pub use webhook::{Hook, HookSecret, NotSigned, Pushed};

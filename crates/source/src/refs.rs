@@ -1,0 +1,71 @@
+//! Whether references of a repository on disk have moved, without reading them.
+
+use std::fs::{self, Metadata};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
+
+use crate::{SourceError, git};
+
+/// References that are looked at one by one; what is packed counts as one.
+const MOST: usize = 100_000;
+
+/// What names, sizes, times and places of a repository's references come to: another one after any of them has moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RefsMark(u64);
+
+impl RefsMark {
+    /// That of the repository that a directory belongs to, bare or checked out.
+    ///
+    /// # Errors
+    /// There is no repository.
+    pub fn of(directory: &Path) -> Result<Self, SourceError> {
+        let repository = git::named(directory)?;
+        let mut mark = DefaultHasher::new();
+        // A working tree has a HEAD of its own; everything else lies in common.
+        note(&repository.git_dir().join("HEAD"), &mut mark);
+        let common = repository.common_dir();
+        for name in ["HEAD", "packed-refs", "reftable/tables.list"] {
+            note(&common.join(name), &mut mark);
+        }
+        let mut left = MOST;
+        below(&common.join("refs"), &mut left, &mut mark);
+        Ok(RefsMark(mark.finish()))
+    }
+}
+
+fn below(directory: &Path, left: &mut usize, mark: &mut DefaultHasher) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            return;
+        }
+        match fs::symlink_metadata(&path) {
+            Ok(there) if there.is_dir() => below(&path, left, mark),
+            // A reference that is about to be written is none yet.
+            Ok(_) if path.extension().is_some_and(|ending| ending == "lock") => {}
+            Ok(there) => note_as(&path, &there, mark),
+            Err(_) => {}
+        }
+    }
+}
+
+fn note(path: &Path, mark: &mut DefaultHasher) {
+    if let Ok(there) = fs::symlink_metadata(path) {
+        note_as(path, &there, mark);
+    }
+}
+
+fn note_as(path: &Path, there: &Metadata, mark: &mut DefaultHasher) {
+    path.hash(mark);
+    there.len().hash(mark);
+    there.modified().ok().hash(mark);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        // A reference is written anew and put in the old one's place.
+        there.ino().hash(mark);
+    }
+}
