@@ -3,6 +3,7 @@
 //! ```text
 //! Hosting::Background ─► nobody hosts it? start `landfall cluster serve` ─► talk HTTP to it
 //! Hosting::InProcess  ─► open it here (CI, --once); somebody hosts it already? talk HTTP to that one
+//! Hosting::Served     ─► the same, and say where others find it
 //! Hosting::Attach     ─► as it is: served, on disk, or empty in memory when there is nothing yet
 //! ```
 //!
@@ -39,6 +40,8 @@ pub enum Hosting {
     Background,
     /// This process, for as long as it lives.
     InProcess,
+    /// The same, and others reach the cluster where a server of its own would listen.
+    Served,
     /// Whoever has it; a command that changes nothing starts nothing.
     Attach,
 }
@@ -94,7 +97,8 @@ const REFUSED: Duration = Duration::from_millis(20);
 /// A cluster that this process hosts.
 struct Hosted {
     cluster: landfall_drydock::Cluster,
-    _ingress: Option<landfall_drydock::IngressServer>,
+    ingress: Option<landfall_drydock::IngressServer>,
+    served: Option<landfall_drydock::Served>,
     lock: Option<Lock>,
 }
 
@@ -174,8 +178,10 @@ impl Host {
                     let cluster = server::open(Some(state), &[]).await?;
                     let store = open_store(Some(state)).await?;
                     let mut connection = self.in_process(cluster, Some(lock), Some(state), store);
-                    if hosting == Hosting::InProcess {
-                        connection.serve_ingress().await?;
+                    match hosting {
+                        Hosting::InProcess => connection.serve_ingress().await?,
+                        Hosting::Served => connection.serve(state).await?,
+                        Hosting::Background | Hosting::Attach => {}
                     }
                     return Ok(connection);
                 }
@@ -238,7 +244,7 @@ impl Host {
             routes: Routes::default(),
             offers: Some(Arc::new(Operators)),
             store,
-            hosted: Some(Hosted { cluster, _ingress: None, lock }),
+            hosted: Some(Hosted { cluster, ingress: None, served: None, lock }),
             endpoint: None,
             state: state.cloned(),
             simulated: true,
@@ -330,7 +336,19 @@ impl Connection {
         if let Some(hosted) = &mut self.hosted {
             let ingress = server::serve_ingress(&hosted.cluster).await?;
             self.routes = Routes { http: Some(ingress.http), https: Some(ingress.https) };
-            hosted._ingress = Some(ingress);
+            hosted.ingress = Some(ingress);
+        }
+        Ok(())
+    }
+
+    /// Serves a cluster that this process hosts to everybody who finds its state directory.
+    async fn serve(&mut self, state: &StateDir) -> Result<(), Failure> {
+        if let Some(hosted) = &mut self.hosted
+            && let Some(lock) = &hosted.lock
+        {
+            let (served, ingress) = server::listen(&hosted.cluster, state, lock, 0).await?;
+            self.routes = Routes { http: Some(ingress.http), https: Some(ingress.https) };
+            (hosted.served, hosted.ingress) = (Some(served), Some(ingress));
         }
         Ok(())
     }
@@ -361,6 +379,7 @@ impl Connection {
         if let Some(hosted) = self.hosted.take() {
             // Each write was answered once it was on disk, or refused; what is left are the controllers' own.
             let _rest = server::persisted(&hosted.cluster).await;
+            drop((hosted.ingress, hosted.served));
             hosted.cluster.stop();
         }
         self.store.close().await;

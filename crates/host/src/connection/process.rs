@@ -24,10 +24,11 @@ pub(super) fn look(pid: u32, state: &Path) -> Process {
     }
 }
 
-/// Whether a command line is `landfall cluster serve` for a state directory; one that names none serves that of its
-/// working directory.
+/// Whether a command line is `landfall cluster serve` or `landfall serve` for a state directory; one that names none serves
+/// that of its working directory.
 fn is_server_of(arguments: &[String], state: &Path, working_directory: Option<&Path>) -> bool {
-    let serves = arguments.windows(2).skip(1).any(|two| two == ["cluster", "serve"]);
+    let serves = arguments.windows(2).skip(1).any(|two| two == ["cluster", "serve"])
+        || arguments.get(1).is_some_and(|verb| verb == "serve") && is_named_as_this(&arguments[0]);
     let mut named = arguments.iter().enumerate().filter_map(|(index, argument)| match argument.as_str() {
         "--state" => arguments.get(index + 1).map(String::as_str),
         other => other.strip_prefix("--state="),
@@ -113,6 +114,7 @@ mod tests {
         assert!(serving("/usr/bin/landfall cluster serve --idle 1 --state /srv/shop/.landfall"));
         assert!(serving("landfall --state=.landfall cluster serve"));
         assert!(serving("landfall cluster serve"));
+        assert!(serving("landfall serve apps --state /srv/shop/.landfall"));
         for other in [
             "landfall cluster serve --state /srv/other/.landfall",
             "landfall up --state /srv/shop/.landfall",

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use landfall_diag::{Diagnostic, code};
-use landfall_drydock::{Cluster, ControlPlane, IngressOptions, IngressServer, NodeSpec, Options, Storage};
+use landfall_drydock::{Cluster, ControlPlane, IngressOptions, IngressServer, NodeSpec, Options, Served, Storage};
 
 use super::process::{self, Process};
 use crate::Host;
@@ -155,7 +155,25 @@ pub async fn serve(host: &Host, state: &StateDir, options: ServeOptions) -> Resu
         ));
     };
     let cluster = open(Some(state), &options.nodes).await?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let (served, ingress) = listen(&cluster, state, &lock, options.port).await?;
+    wait_for_end(host, &cluster, &lock, options.idle).await;
+    let written = persisted(&cluster).await;
+    drop(ingress);
+    drop(served);
+    cluster.stop();
+    // Who waits for the lock waits for the process: it goes with it.
+    lock.keep();
+    written
+}
+
+/// Serves a cluster's API and ingress, and says in its state directory where they are.
+pub(crate) async fn listen(
+    cluster: &Cluster,
+    state: &StateDir,
+    lock: &Lock,
+    port: u16,
+) -> Result<(Served, IngressServer), Failure> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let served = cluster.serve(address).await.map_err(|error| {
         Failure::from(
             Diagnostic::error(code::NO_LISTENING, format!("{address} cannot be listened on"))
@@ -163,7 +181,7 @@ pub async fn serve(host: &Host, state: &StateDir, options: ServeOptions) -> Resu
                 .help("give another with --port, or leave it out for a free one"),
         )
     })?;
-    let ingress = serve_ingress(&cluster).await?;
+    let ingress = serve_ingress(cluster).await?;
     state.write_private("kubeconfig", served.kubeconfig().as_bytes()).map_err(Failure::from)?;
     state.write_private("token", served.token.as_bytes()).map_err(Failure::from)?;
     let endpoint = Endpoint {
@@ -175,14 +193,7 @@ pub async fn serve(host: &Host, state: &StateDir, options: ServeOptions) -> Resu
         started: jiff::Timestamp::now().to_string(),
     };
     lock.publish(state, &endpoint)?;
-    wait_for_end(host, &cluster, &lock, options.idle).await;
-    let written = persisted(&cluster).await;
-    drop(ingress);
-    drop(served);
-    cluster.stop();
-    // Who waits for the lock waits for the process: it goes with it.
-    lock.keep();
-    written
+    Ok((served, ingress))
 }
 
 async fn wait_for_end(host: &Host, cluster: &Cluster, lock: &Lock, idle: Option<Duration>) {
