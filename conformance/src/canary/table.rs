@@ -188,6 +188,7 @@ pub(super) const CALLS: &[Call] = &[
     call("down ./web -n bare --release bare --yes --dry-run"),
     call("cluster stop"),
     call("cluster serve").serves(),
+    call("serve --listen 127.0.0.1:0").serves(),
     call("down --yes --keep-data"),
     call("cluster reset --yes"),
     call("down --yes"),

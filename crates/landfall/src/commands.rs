@@ -23,6 +23,7 @@ mod rehearse;
 mod rollback;
 mod rules;
 mod schema;
+mod serve;
 mod smoke;
 mod state;
 mod status;
@@ -80,6 +81,8 @@ verbs! {
         /// Start, stop or reset the embedded cluster, or print its kubeconfig; make and delete others
         #[command(subcommand)]
         Cluster(cluster::ClusterCommand),
+        /// Keep Applications in sync with git: the GitOps server
+        Serve(Box<serve::ServeArgs>),
         /// Print the JSON Schema of landfall.yaml
         Schema(schema::SchemaArgs),
         /// Print what makes a shell complete commands, flags and live names

@@ -43,6 +43,7 @@ mod it {
     mod sens;
     mod served;
     mod services;
+    mod serving;
     mod shelf;
     mod signing;
     mod stored;

@@ -1,0 +1,122 @@
+//! `landfall serve`: keeps Applications in sync with git.
+
+use clap::Args;
+use landfall_delivery::TargetKind;
+use landfall_diag::{Diagnostic, code};
+use landfall_host::{Act, Answer, Failure, PlaceQuery};
+use landfall_project::{ContextName, EnvironmentName};
+use landfall_server::{Listen, Options, StandInRepository};
+use landfall_source::HookSecret;
+
+use crate::consent::{self, Question};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::verb::Verb;
+
+/// Where secrets of webhooks are read from: one a line, so that an old one and a new one can both be known.
+const SECRETS: &str = "LANDFALL_WEBHOOK_SECRET";
+
+/// Arguments of `serve`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall serve argocd/apps --repo https://host/shop.git=/srv/git/shop.git\n  landfall serve --context k3d-prod --listen 0.0.0.0:8480"
+)]
+pub(crate) struct ServeArgs {
+    /// Applications, folders of them, or systems with a landfall.yaml, put on the cluster first
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// The environment of landfall.yaml (default: `local`, else the only one)
+    #[arg(long, env = "LANDFALL_ENV", value_name = "NAME")]
+    env: Option<EnvironmentName>,
+    /// The kubeconfig's context (default: the environment's, else the embedded cluster)
+    #[arg(long, value_name = "NAME")]
+    context: Option<ContextName>,
+    /// The kubeconfig's path
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<String>,
+    /// Where probes, metrics and webhooks are answered; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
+    listen: Listen,
+    /// A directory whose commits stand in for a repository, bare or checked out; its working tree is never read
+    #[arg(long = "repo", value_name = "URL=DIR")]
+    repos: Vec<String>,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    yes: bool,
+}
+
+impl Verb for ServeArgs {
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, self).await
+    }
+}
+
+async fn run(context: &Context, args: ServeArgs) -> Outcome {
+    let host = &context.host;
+    let query = PlaceQuery {
+        environment: args.env.clone(),
+        revision: None,
+        context: args.context.clone(),
+        kubeconfig: args.kubeconfig.clone(),
+    };
+    let repositories = args.repos.iter().map(|pair| repository(context, pair)).collect::<Result<Vec<_>, _>>()?;
+    let mut places = Vec::new();
+    for target in &args.targets {
+        places.push(host.place(Some(target), &query)?);
+    }
+    let mut objects = Vec::new();
+    for (target, place) in args.targets.iter().zip(&places) {
+        let declared = place.target.declared_objects(place.environment.as_deref()).map_err(Failure::from)?;
+        if declared.is_empty() {
+            return Err(Failure::usage(
+                Diagnostic::error(code::NO_APPLICATION, format!("`{target}` declares no Application"))
+                    .note("nothing was changed")
+                    .help("`landfall up` delivers charts and releases"),
+            ));
+        }
+        let releases = match (&place.target.kind, place.declared()) {
+            (TargetKind::System(_), Some(environment)) => environment.releases.len(),
+            _ => 0,
+        };
+        if releases > 0 {
+            context.ui.status(&format!("`{target}` declares releases, too: `landfall up` delivers them"));
+        }
+        objects.extend(declared);
+    }
+    let place = match places.into_iter().next() {
+        Some(place) => place,
+        None => host.declared_place(None, &query)?,
+    };
+    if !args.yes {
+        consent::given(context, &place.permit(Act::Deliver), |consent| {
+            let name = &consent.cluster;
+            let text = match &consent.answer {
+                Answer::Environment(environment) => {
+                    format!("Keep the protected environment {environment} on {name} in sync? Type its name: ")
+                }
+                _ => format!("Keep the Applications of {name} in sync? [y/N] "),
+            };
+            let needs =
+                format!("keeping the Applications of `{name}` in sync needs a yes, and nobody is there to give it");
+            Question::new(text, needs, "say it with --yes", "not served")
+        })?;
+    }
+    let secrets = host.env.get(SECRETS).unwrap_or_default().lines().filter_map(HookSecret::new).collect();
+    let options = Options { place, objects, listen: args.listen, repositories, secrets };
+    landfall_server::serve(host, options, |ready| {
+        context.ui.line(&format!("ready http://{}", ready.address));
+        context.ui.status(&format!("Applications of {} are kept in sync", ready.cluster));
+    })
+    .await?;
+    Ok(Exit::Done)
+}
+
+fn repository(context: &Context, pair: &str) -> Result<StandInRepository, Failure> {
+    let Some((address, directory)) = pair.rsplit_once('=') else {
+        return Err(Failure::usage(
+            Diagnostic::error(code::BAD_REPOSITORY_PAIR, format!("--repo {pair} is not URL=DIR"))
+                .help("as in --repo https://git.example.com/shop.git=/srv/git/shop.git"),
+        ));
+    };
+    Ok(StandInRepository { address: address.to_owned(), directory: context.host.directory.join(directory) })
+}

@@ -1,0 +1,343 @@
+//! `landfall serve` from outside: a repository is pushed to, objects are changed by hand, processes are killed.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use landfall_cluster::{Cluster, Patch, WriteOptions};
+use landfall_object::{Gvk, Object, ObjectKey};
+use serde_json::{Value, json};
+
+use super::sandbox::{Sandbox, small_chart};
+
+const SHOP: &str = "https://git.example.com/shop.git";
+const LUCKYPLANS: &str = "https://git.example.com/luckyplans/luckyplans.git";
+
+/// A system, and a bare repository that it is pushed to.
+struct Forge {
+    sandbox: Sandbox,
+    bare: PathBuf,
+}
+
+impl Forge {
+    fn of(sandbox: Sandbox) -> Self {
+        let bare = sandbox.root().join("../origin.git");
+        sandbox.write(".gitignore", ".landfall\n");
+        sandbox.commit("pushed first");
+        sandbox.git(&["branch", "-q", "-M", "main"]);
+        sandbox.git(&["init", "-q", "--bare", bare.to_str().expect("text")]);
+        sandbox.git(&["remote", "add", "origin", bare.to_str().expect("text")]);
+        let forge = Forge { sandbox, bare };
+        forge.push();
+        forge
+    }
+
+    /// A chart of its own, and an Application of it.
+    fn shop(policy: &str) -> Self {
+        let sandbox = Sandbox::empty();
+        small_chart(&sandbox, "chart", "web");
+        sandbox.write(
+            "apps/shop.yaml",
+            &format!(
+                "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: shop, namespace: argocd}}\nspec:\n  project: default\n  source: {{repoURL: \"{SHOP}\", targetRevision: main, path: chart}}\n  destination: {{server: \"https://kubernetes.default.svc\", namespace: shop}}\n  syncPolicy: {policy}\n"
+            ),
+        );
+        Forge::of(sandbox)
+    }
+
+    fn push(&self) -> String {
+        self.sandbox.git(&["push", "-q", "origin", "main"]);
+        let mut head = std::process::Command::new("git");
+        let head = head.args(["rev-parse", "HEAD"]).current_dir(self.sandbox.root()).output().expect("git runs");
+        String::from_utf8(head.stdout).expect("text").trim().to_owned()
+    }
+
+    fn change(&self, path: &str, from: &str, to: &str) -> String {
+        self.sandbox.edit(path, from, to);
+        self.sandbox.commit("changed");
+        self.push()
+    }
+
+    fn serve(&self, targets: &[&str], address: &str, variables: &[(&str, &str)]) -> Server {
+        let repository = format!("{address}={}", self.bare.display());
+        let words = [&["serve"], targets, &["--listen", "127.0.0.1:0", "--repo", &repository]].concat();
+        let mut command = self.sandbox.command(&words);
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let mut said = BufReader::new(child.stdout.take().expect("piped"));
+        let mut first = String::new();
+        said.read_line(&mut first).expect("says something");
+        let Some(address) = first.trim().strip_prefix("ready http://").map(str::to_owned) else {
+            let mut why = String::new();
+            let _told = child.stderr.take().expect("piped").read_to_string(&mut why);
+            panic!("{first:?} is not ready: {why}");
+        };
+        Server { child, address, said, runtime: runtime(), state: self.sandbox.root().join(".landfall") }
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+}
+
+/// A server that runs.
+struct Server {
+    child: Child,
+    address: String,
+    said: BufReader<std::process::ChildStdout>,
+    runtime: tokio::runtime::Runtime,
+    state: PathBuf,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+impl Server {
+    /// The cluster, as everybody finds it who has the kubeconfig.
+    fn cluster(&self) -> Cluster {
+        let _ring = rustls_provider();
+        let path = self.state.join("kubeconfig");
+        self.runtime.block_on(async {
+            let config = kube::config::Kubeconfig::read_from(path).expect("a kubeconfig");
+            let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("read");
+            Cluster::new(kube::Client::try_from(config).expect("a client"))
+        })
+    }
+
+    fn get(&self, cluster: &Cluster, key: &ObjectKey) -> Option<Object> {
+        self.runtime.block_on(cluster.get(key)).expect("it answers")
+    }
+
+    fn patch(&self, cluster: &Cluster, key: &ObjectKey, patch: Value) {
+        let options = WriteOptions { field_manager: Some("kubectl-edit".to_owned()), ..WriteOptions::default() };
+        self.runtime.block_on(cluster.patch(key, &Patch::Merge(patch), &options)).expect("patched");
+    }
+
+    /// Waits until an object is as it is wanted; the test fails with it when that does not come.
+    #[track_caller]
+    fn until(&self, cluster: &Cluster, key: &ObjectKey, so: impl Fn(&Object) -> bool) -> Object {
+        let deadline = Instant::now() + Duration::from_secs(90);
+        loop {
+            let found = self.get(cluster, key);
+            if let Some(found) = found.as_ref().filter(|found| so(found)) {
+                return found.clone();
+            }
+            assert!(
+                Instant::now() < deadline,
+                "it never came: {:#}",
+                found.map(Object::into_value).unwrap_or_default()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Asks over HTTP: the status, and what is said.
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        let more: String = headers.iter().map(|(name, text)| format!("{name}: {text}\r\n")).collect();
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n{more}Content-Length: {length}\r\n\r\n{body}"
+        )
+        .expect("asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    /// Tells it to end, and says with which code and how soon it did.
+    fn terminate(mut self) -> (Option<i32>, Duration, String) {
+        let began = Instant::now();
+        let pid = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+        let ended = self.child.wait().expect("it ends");
+        let mut rest = String::new();
+        self.said.read_to_string(&mut rest).expect("read");
+        (ended.code(), began.elapsed(), rest)
+    }
+}
+
+fn rustls_provider() -> bool {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().is_ok()
+}
+
+fn application(name: &str) -> ObjectKey {
+    ObjectKey::new(Gvk::new("argoproj.io", "v1alpha1", "Application"), Some("argocd"), name)
+}
+
+fn web() -> ObjectKey {
+    ObjectKey::new(Gvk::new("apps", "v1", "Deployment"), Some("shop"), "shop")
+}
+
+fn is_synced(application: &Object, revision: &str) -> bool {
+    application.str_at("/status/sync/status") == Some("Synced")
+        && application.str_at("/status/sync/revision") == Some(revision)
+}
+
+const AUTOMATED: &str = "{automated: {prune: true, selfHeal: true}, syncOptions: [CreateNamespace=true]}";
+
+#[test]
+fn luckyplans_goes_from_a_push_to_synced_and_healthy_and_a_revert_takes_it_back() {
+    let forge = Forge::of(Sandbox::luckyplans());
+    let first = forge.push();
+    let apps = "infrastructure/argocd/apps/luckyplans-prod.yaml";
+    let server = forge.serve(&[apps], LUCKYPLANS, &[]);
+    let cluster = server.cluster();
+    let key = application("luckyplans-prod");
+    let synced = server.until(&cluster, &key, |it| is_synced(it, &first));
+    assert_eq!(synced.str_at("/status/operationState/phase"), Some("Succeeded"));
+    assert_eq!(synced.at("/status/operationState/operation/initiatedBy"), Some(&json!({"automated": true})));
+    assert_eq!(synced.list_at("/status/history").len(), 1);
+    // What kubectl prints: names and columns come from the server.
+    let table = server.runtime.block_on(cluster.table(&key)).expect("a table");
+    let columns: Vec<&str> =
+        table["columnDefinitions"].as_array().into_iter().flatten().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(columns, ["Name", "Sync Status", "Health Status", "Age"], "{table:#}");
+    assert_eq!(table["rows"][0]["cells"][1], "Synced", "{table:#}");
+    let second = forge.change("infrastructure/helm/luckyplans/values.prod.yaml", "replicas: 2", "replicas: 3");
+    server.until(&cluster, &key, |it| is_synced(it, &second));
+    forge.sandbox.git(&["revert", "--no-edit", "HEAD"]);
+    let third = forge.push();
+    let back = server.until(&cluster, &key, |it| is_synced(it, &third));
+    assert_eq!(back.list_at("/status/history").len(), 3);
+}
+
+#[test]
+fn a_hands_scaling_is_put_right_and_one_kind_has_one_watch() {
+    let forge = Forge::shop(AUTOMATED);
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    server.until(&cluster, &application("shop"), |it| {
+        it.str_at("/status/sync/status") == Some("Synced") && it.str_at("/status/health/status") == Some("Healthy")
+    });
+    server.patch(&cluster, &web(), json!({"spec": {"replicas": 5}}));
+    server.until(&cluster, &web(), |it| it.i64_at("/spec/replicas") == Some(1));
+    let healed = server.until(&cluster, &application("shop"), |it| {
+        it.i64_at("/status/operationState/operation/sync/autoHealAttemptsCount") == Some(1)
+            && it.str_at("/status/sync/status") == Some("Synced")
+    });
+    // A part of the objects: it was no delivery.
+    assert_eq!(healed.list_at("/status/history").len(), 1);
+    let (_, metrics) = server.ask("GET", "/metrics", &[], "");
+    assert!(metrics.contains("argocd_cluster_api_resources 3\n"), "{metrics}");
+    assert!(metrics.contains("name=\"shop\""), "{metrics}");
+}
+
+#[test]
+fn without_automation_it_says_that_it_differs_and_syncs_when_somebody_asks() {
+    let forge = Forge::shop("{syncOptions: [CreateNamespace=true]}");
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let differs = server.until(&cluster, &application("shop"), |it| {
+        it.str_at("/status/sync/status") == Some("OutOfSync") && it.str_at("/status/health/status") == Some("Missing")
+    });
+    assert_eq!(differs.list_at("/status/resources").len(), 3);
+    assert!(server.get(&cluster, &web()).is_none());
+    let wish = json!({"operation": {"initiatedBy": {"username": "anna"}, "sync": {"revision": "main"}}});
+    server.patch(&cluster, &application("shop"), wish);
+    let synced = server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    assert_eq!(synced.at("/operation").filter(|it| !it.is_null()), None);
+    assert_eq!(synced.str_at("/status/history/0/initiatedBy/username"), Some("anna"));
+    assert_eq!(synced.str_at("/status/operationState/syncResult/revision"), Some(revision.as_str()));
+}
+
+#[test]
+fn a_server_that_is_killed_in_the_middle_is_gone_on_with_by_the_next_one() {
+    let forge = Forge::shop(AUTOMATED);
+    let revision = forge.push();
+    let points = forge.sandbox.root().join("../points");
+    let server = forge.serve(&["apps"], SHOP, &[("LANDFALL_TEST_PROBE", &format!("record:{}", points.display()))]);
+    server.until(&server.cluster(), &application("shop"), |it| is_synced(it, &revision));
+    let reached = std::fs::read_to_string(&points).expect("recorded").lines().count();
+    drop(server);
+    for point in [reached * 2 / 5, reached * 3 / 5, reached * 4 / 5] {
+        let forge = Forge::shop(AUTOMATED);
+        let revision = forge.push();
+        let mut server = forge.serve(&["apps"], SHOP, &[("LANDFALL_TEST_PROBE", &format!("kill:{point}"))]);
+        let ended = server.child.wait().expect("it dies");
+        assert_eq!(ended.code(), None, "it ended by itself before point {point} of {reached}");
+        drop(server);
+        let server = forge.serve(&["apps"], SHOP, &[]);
+        let cluster = server.cluster();
+        let synced = server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+        assert_eq!(synced.list_at("/status/history").len(), 1, "{:#}", synced.value());
+        let (code, took, _) = server.terminate();
+        assert_eq!(code, Some(0));
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        let left = super::inspection::end_state(&forge.sandbox.root().join(".landfall"), "shop");
+        assert!(!left.iter().any(|line| line.starts_with("still open")), "{left:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_one_sentence_and_changes_nothing() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "chart", "web");
+    sandbox.write("apps/bad.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: bad}\nspec: {source: {repoURL: \"not an address\", path: x}, destination: {}}\n");
+    sandbox.commit("first");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = listener.local_addr().expect("bound").to_string();
+    for (words, code, said) in [
+        (&["serve", "nowhere", "--listen", "127.0.0.1:0"][..], 2, "there is no `nowhere`"),
+        (&["serve", "chart", "--listen", "127.0.0.1:0"], 2, "declares no Application"),
+        (&["serve", "apps", "--listen", "127.0.0.1:0"], 2, "cannot be `not an address`"),
+        (&["serve", "--listen", &taken], 1, "cannot be listened on; nothing was changed"),
+        (&["serve", "--listen", "127.0.0.1:0", "--repo", "https://x/y.git=/nowhere"], 1, "no git repository"),
+        (&["serve", "--listen", "127.0.0.1:0", "--repo", "https://x/y.git"], 2, "is not URL=DIR"),
+        (&["serve", "--listen", "here"], 2, "an address is wanted"),
+    ] {
+        let ran = sandbox.run(words);
+        assert!(ran.stdout.is_empty(), "{}", ran.all());
+        ran.exits(code).says(said);
+        assert!(!sandbox.root().join(".landfall/cluster.db").exists(), "{words:?} has made a cluster");
+    }
+}
+
+#[test]
+fn probes_are_answered_and_a_webhook_needs_its_secret() {
+    let forge = Forge::shop(AUTOMATED);
+    let server = forge.serve(&["apps"], SHOP, &[("LANDFALL_WEBHOOK_SECRET", "old\nnew")]);
+    assert_eq!(server.ask("GET", "/healthz", &[], "").0, 200);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while server.ask("GET", "/readyz", &[], "").0 != 200 {
+        assert!(Instant::now() < deadline, "it is never ready");
+    }
+    let (status, version) = server.ask("GET", "/version", &[], "");
+    assert!(status == 200 && version.contains("\"name\":\"landfall\""), "{version}");
+    let push = format!("{{\"ref\": \"refs/heads/main\", \"repository\": {{\"clone_url\": \"{SHOP}\"}}}}");
+    let event = ("X-Gitlab-Event", "Push Hook");
+    for (headers, expected) in [
+        (vec![event], 401),
+        (vec![event, ("X-Gitlab-Token", "older")], 401),
+        (vec![event, ("X-Gitlab-Token", "old")], 200),
+        (vec![event, ("X-Gitlab-Token", "new")], 200),
+        (vec![("X-GitHub-Event", "ping"), ("X-Gitlab-Token", "new")], 200),
+        (vec![("X-GitHub-Event", "issues"), ("X-Gitlab-Token", "new")], 202),
+    ] {
+        assert_eq!(server.ask("POST", "/api/webhook", &headers, &push).0, expected, "{headers:?}");
+    }
+    assert_eq!(server.ask("GET", "/api/webhook", &[], "").0, 405);
+    assert_eq!(server.ask("GET", "/", &[], "").0, 404);
+    let (_, metrics) = server.ask("GET", "/metrics", &[], "");
+    assert!(metrics.contains("landfall_webhook_total{outcome=\"refused\"} 2\n"), "{metrics}");
+    let (code, took, _) = server.terminate();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn without_a_secret_no_webhook_is_taken() {
+    let forge = Forge::shop("{}");
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let (status, why) = server.ask("POST", "/api/webhook", &[("X-Gitlab-Token", "")], "{}");
+    assert!(status == 403 && why.contains("knows no secret"), "{status} {why}");
+}

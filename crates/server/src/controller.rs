@@ -1,0 +1,527 @@
+//! One task that owns all that is known: it takes in what has happened, steps the machines and sends errands.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use landfall_apps::machine::{self, Action, End, Freshness, Observation, Past, Wanted};
+use landfall_apps::{Application, Operation};
+use landfall_cluster::{Change, Interest};
+use landfall_object::{Gvk, Object, ObjectKey};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio_util::task::TaskTracker;
+
+use crate::board::{Board, Line};
+use crate::entry::{Entry, Found, Running, Writing};
+use crate::errands::{Work, comparison};
+use crate::ground::application_kind;
+use crate::live::{Follows, Live, Seen};
+use crate::repositories::is_of;
+
+/// What has happened.
+#[derive(Debug)]
+pub(crate) enum Happened {
+    /// References of a repository, by each of its addresses, have moved: the branch or tag, where that is known.
+    Moved(Vec<String>, Option<String>),
+    /// Objects have.
+    Live(Seen),
+    /// An errand has ended, or is under way.
+    Observed(Arc<ObjectKey>, Observation),
+    /// A comparison has ended.
+    Found(Arc<ObjectKey>, u64, Result<Found, String>, Duration),
+    /// A status was written; the object as it is then, where it is still there.
+    Written(Arc<ObjectKey>, Result<Option<Object>, String>),
+    /// What an Application delivered could not be taken along.
+    Stays(Arc<ObjectKey>, u64, String),
+}
+
+/// Comparisons at once.
+const COMPARING: usize = 4;
+/// Syncs at once.
+const SYNCING: usize = 16;
+/// Every Application is looked at once in this many seconds, whatever is told of it.
+const LOOKED_AT: u64 = 180;
+/// In turns of so many seconds.
+const TURN: u64 = 3;
+/// Observations that are taken in before the machines are stepped.
+const BATCH: usize = 256;
+
+/// The annotation by which somebody asks for a look.
+const REFRESH: &str = "argocd.argoproj.io/refresh";
+/// The annotation of an Application that is left alone.
+const SKIP: &str = "argocd.argoproj.io/skip-reconcile";
+
+/// The owner of all that is known.
+pub(crate) struct Controller {
+    work: Arc<Work>,
+    entries: BTreeMap<ObjectKey, Entry>,
+    live: Live,
+    told: Sender<Happened>,
+    happened: Receiver<Happened>,
+    board: Arc<Board>,
+    comparing: Arc<Semaphore>,
+    syncing: Arc<Semaphore>,
+    tasks: TaskTracker,
+    /// What is to be told to machines.
+    pending: BTreeMap<ObjectKey, Vec<Observation>>,
+    /// The turn of regular looks.
+    turn: u64,
+}
+
+impl Controller {
+    pub(crate) fn new(work: Work, told: Sender<Happened>, happened: Receiver<Happened>, board: Arc<Board>) -> Self {
+        Controller {
+            work: Arc::new(work),
+            entries: BTreeMap::new(),
+            live: Live::default(),
+            told,
+            happened,
+            board,
+            comparing: Arc::new(Semaphore::new(COMPARING)),
+            syncing: Arc::new(Semaphore::new(SYNCING)),
+            tasks: TaskTracker::new(),
+            pending: BTreeMap::new(),
+            turn: 0,
+        }
+    }
+
+    /// Works until it is told to stop, and then waits for what is under way, at most so long.
+    pub(crate) async fn run(mut self, ending: Duration) {
+        let (clock, stop) = (Arc::clone(&self.work.session.clock), self.work.session.stop.clone());
+        self.work.repositories.look_out(&self.told, &stop);
+        let kind = Interest { gvk: application_kind(), namespace: None, name: None };
+        let mut applications = self.work.session.cluster.observe(vec![kind]);
+        let mut turns = tokio::time::interval(Duration::from_secs(TURN));
+        turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let now = clock.now();
+            let wake = self.entries.values().filter_map(|entry| entry.wake).min();
+            let until = wake.and_then(|wake| Duration::try_from(wake.duration_since(now)).ok());
+            let woken = async {
+                match (wake, until) {
+                    (Some(_), until) => clock.sleep(until.unwrap_or_default()).await,
+                    (None, _) => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                change = applications.next() => match change {
+                    Some(Ok(change)) => self.changed(change),
+                    Some(Err(error)) => {
+                        tracing::error!("Applications cannot be watched: {error}");
+                        break;
+                    }
+                    None => break,
+                },
+                Some(happened) = self.happened.recv() => {
+                    self.note(happened);
+                    for _ in 0..BATCH {
+                        let Ok(happened) = self.happened.try_recv() else { break };
+                        self.note(happened);
+                    }
+                }
+                _ = turns.tick() => self.look_in_turn(),
+                () = woken => self.wake(clock.now()),
+            }
+            self.step(clock.now());
+        }
+        stop.cancel();
+        self.tasks.close();
+        // What was begun is in the journal; what does not end in time is gone on with by the next process.
+        let _in_time = tokio::time::timeout(ending, self.tasks.wait()).await;
+    }
+
+    fn observe(&mut self, key: &ObjectKey, observation: Observation) {
+        self.pending.entry(key.clone()).or_default().push(observation);
+    }
+
+    /// Takes note of a change of an Application.
+    fn changed(&mut self, change: Change) {
+        match change {
+            Change::Listed(_, objects) => {
+                let there: Vec<ObjectKey> = objects.iter().map(Object::key).collect();
+                let gone: Vec<ObjectKey> = self.entries.keys().filter(|key| !there.contains(key)).cloned().collect();
+                gone.iter().for_each(|key| self.gone(key));
+                objects.into_iter().for_each(|object| self.application(object));
+                self.board.note(|told| told.ready = true);
+            }
+            Change::Applied(object) => self.application(object),
+            Change::Deleted(object) => self.gone(&object.key()),
+            Change::Interrupted(why) => tracing::warn!("watch of Applications: {why}"),
+        }
+    }
+
+    fn gone(&mut self, key: &ObjectKey) {
+        self.observe(key, Observation::Gone);
+    }
+
+    fn application(&mut self, object: Object) {
+        let key = object.key();
+        let mut observations = Vec::new();
+        if object.annotation(SKIP) == Some("true") {
+            return;
+        }
+        let is_new = !self.entries.contains_key(&key);
+        let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry::new(object.clone()));
+        let terminating = |object: &Object| object.str_at("/status/operationState/phase") == Some("Terminating");
+        if is_new {
+            observations.push(Observation::Restored(Past::of(&object)));
+            // What it delivered before is watched at once: until it is compared nobody knows what it delivers now.
+            let known = object.list_at("/status/resources").iter().filter_map(landfall_apps::resource_key);
+            let known: Vec<Gvk> = known.map(|key| key.gvk).collect();
+            let (work, told) = (Arc::clone(&self.work), self.told.clone());
+            let session = &work.session;
+            known.iter().for_each(|gvk| self.live.watch(gvk, &session.cluster, &told, &session.stop));
+        } else if terminating(&object) && !terminating(&entry.object) {
+            observations.push(Observation::Terminated);
+        }
+        entry.takes(object);
+        let carried = entry.object.at("/operation").filter(|operation| !operation.is_null()).cloned();
+        if let Ok(application) = &entry.application {
+            observations.push(Observation::Wanted(Wanted::of(application)));
+            if carried != entry.carried && carried.is_some() {
+                match Operation::carried(&entry.object) {
+                    Ok(Some(operation)) => observations.push(Observation::Requested(operation)),
+                    Ok(None) => {}
+                    Err(refused) => refuse(&self.work, &self.told, &self.tasks, application, &refused.to_string()),
+                }
+            }
+            entry.carried = carried;
+            let asked = match entry.object.annotation(REFRESH) {
+                Some("hard") => Some(Freshness::Hard),
+                Some(_) => Some(Freshness::Latest),
+                None => None,
+            };
+            if let Some(freshness) = asked {
+                observations.push(Observation::Refreshed(freshness));
+                let (work, key) = (Arc::clone(&self.work), key.clone());
+                self.tasks.spawn(async move {
+                    if let Err(why) = work.seen(&key, REFRESH).await {
+                        tracing::warn!("{key}: {why}");
+                    }
+                });
+            }
+        }
+        self.pending.entry(key).or_default().extend(observations);
+    }
+
+    fn note(&mut self, happened: Happened) {
+        match happened {
+            Happened::Moved(addresses, revision) => self.moved(&addresses, revision.as_deref()),
+            Happened::Live(seen) => {
+                if let Seen::Unwatched(gvk, why) = &seen {
+                    tracing::warn!("{} is not watched: {why}", gvk.kind);
+                }
+                let follows = self.live.note(seen);
+                self.board.note(|told| told.events += 1);
+                for (name, follows) in follows {
+                    // Names are what objects have of their Application.
+                    let keys: Vec<ObjectKey> = self.entries.keys().filter(|key| key.name == *name).cloned().collect();
+                    for key in keys {
+                        let observation = match follows {
+                            Follows::Difference => Observation::LiveChanged,
+                            Follows::Health => Observation::Tick,
+                        };
+                        self.observe(&key, observation);
+                    }
+                }
+            }
+            Happened::Observed(key, observation) => {
+                if let (Observation::Ended { end, .. }, Some(entry)) = (&observation, self.entries.get_mut(&*key)) {
+                    entry.running = None;
+                    // What was compared before says nothing of afterwards.
+                    entry.found = None;
+                    entry.deletion_error = None;
+                    let phase = match end {
+                        End::Succeeded(_) => Some("Succeeded"),
+                        End::Failed { .. } | End::Stopped => Some("Failed"),
+                        End::Overtaken | End::NothingOpen => None,
+                    };
+                    let counted =
+                        phase.map(|phase| (key.namespace.clone().unwrap_or_default(), key.name.clone(), phase));
+                    self.board.note(|told| {
+                        if let Some(counted) = counted {
+                            *told.syncs.entry(counted).or_default() += 1;
+                        }
+                    });
+                }
+                self.observe(&key, observation);
+            }
+            Happened::Found(key, number, result, took) => self.found(&key, number, result, took),
+            Happened::Written(key, written) => self.written(&key, written),
+            Happened::Stays(key, number, why) => {
+                if let Some(entry) = self.entries.get_mut(&*key) {
+                    entry.deletion_error = Some(why);
+                }
+                self.observe(&key, Observation::Ended { number, end: End::Overtaken });
+            }
+        }
+    }
+
+    fn moved(&mut self, addresses: &[String], revision: Option<&str>) {
+        let keys: Vec<ObjectKey> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| {
+                let sources = entry.application.as_ref().map(|application| application.sources.as_slice());
+                sources.unwrap_or_default().iter().any(|source| {
+                    let named = source.target_revision.as_str();
+                    let touched = revision.is_none_or(|moved| named.is_empty() || named == "HEAD" || named == moved);
+                    touched && addresses.iter().any(|address| is_of(source, address))
+                })
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        keys.iter().for_each(|key| self.observe(key, Observation::Refreshed(Freshness::Latest)));
+    }
+
+    fn found(&mut self, key: &ObjectKey, number: u64, result: Result<Found, String>, took: Duration) {
+        self.board.note(|told| {
+            told.compared.0 += 1;
+            told.compared.1 += took.as_secs_f64();
+        });
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        let compared = match result {
+            Ok(found) => {
+                let session = &self.work.session;
+                for one in &found.compared.resources {
+                    self.live.watch(&one.key.gvk, &session.cluster, &self.told, &session.stop);
+                }
+                for note in &found.compared.notes {
+                    tracing::info!("{key}: {note}");
+                }
+                let compared = comparison(&found.compared);
+                if !entry.state.is_syncing() {
+                    entry.found = Some(found);
+                }
+                Ok(compared)
+            }
+            Err(why) => Err(why),
+        };
+        self.observe(key, Observation::Compared { number, result: compared });
+    }
+
+    fn written(&mut self, key: &ObjectKey, written: Result<Option<Object>, String>) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.writing = Writing::No;
+        match written {
+            // What was answered is at least as new as what the watch told before.
+            Ok(Some(object)) => {
+                if let Some((_, version)) = &mut entry.wrote {
+                    *version = object.resource_version().map(str::to_owned);
+                }
+                if let Some(status) = object.status() {
+                    entry.object.map_mut().insert("status".to_owned(), status.clone());
+                }
+            }
+            Ok(None) => {}
+            Err(why) => tracing::warn!("the status of {key} cannot be written: {why}"),
+        }
+        // Whatever happened meanwhile is told now.
+        self.observe(key, Observation::Tick);
+    }
+
+    fn look_in_turn(&mut self) {
+        let turns = LOOKED_AT / TURN;
+        self.turn = (self.turn + 1) % turns;
+        let due = |key: &&ObjectKey| {
+            let mut place = DefaultHasher::new();
+            key.hash(&mut place);
+            place.finish() % turns == self.turn
+        };
+        let keys: Vec<ObjectKey> = self.entries.keys().filter(due).cloned().collect();
+        keys.iter().for_each(|key| self.observe(key, Observation::Refreshed(Freshness::Latest)));
+    }
+
+    fn wake(&mut self, now: Timestamp) {
+        let due = |(_, entry): &(&ObjectKey, &Entry)| entry.wake.is_some_and(|wake| wake <= now);
+        let keys: Vec<ObjectKey> = self.entries.iter().filter(due).map(|(key, _)| key.clone()).collect();
+        keys.iter().for_each(|key| self.observe(key, Observation::Tick));
+    }
+
+    /// Steps every machine that was told something, and does what follows.
+    fn step(&mut self, now: Timestamp) {
+        for (key, observations) in std::mem::take(&mut self.pending) {
+            let is_gone = observations.contains(&Observation::Gone);
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
+            entry.wake = None;
+            let (state, actions) = machine::step(std::mem::take(&mut entry.state), observations, now);
+            entry.state = state;
+            for action in actions {
+                self.act(&key, action);
+            }
+            if is_gone {
+                self.entries.remove(&key);
+                let named = (key.namespace.clone().unwrap_or_default(), key.name.clone());
+                self.board.note(|told| drop(told.applications.remove(&named)));
+                continue;
+            }
+            self.tell(&key, now);
+        }
+        let (size, fetches) = (self.live.size(), self.work.repositories.fetches());
+        self.board.note(|told| (told.live, told.fetches) = (size, fetches));
+    }
+
+    fn act(&mut self, key: &ObjectKey, action: Action) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if let Action::WakeAt(at) = action {
+            entry.wake = Some(entry.wake.map_or(at, |before| before.min(at)));
+            return;
+        }
+        if let Action::Stop { number, why } = action {
+            if let Some(running) = entry.running.as_ref().filter(|running| running.number == number) {
+                *running.why.lock() = Some(why);
+                running.stop.cancel();
+            }
+            return;
+        }
+        let application = match entry.application.clone() {
+            Ok(application) => application,
+            Err(why) => return self.refused(key, action, &why),
+        };
+        let (work, told, key) = (Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()));
+        let answer = move |happened: Happened| async move {
+            // Nobody is told when the process ends.
+            let _ending = told.send(happened).await;
+        };
+        match action {
+            Action::Resolve(freshness) => {
+                self.tasks.spawn(async move {
+                    let resolved = work.resolve(&application, &[], freshness).await;
+                    answer(Happened::Observed(key, Observation::Resolved(resolved))).await;
+                });
+            }
+            Action::Compare { number, revisions } => {
+                let places = Arc::clone(&self.comparing);
+                self.tasks.spawn(async move {
+                    let _place = places.acquire().await;
+                    let began = std::time::Instant::now();
+                    let stop = work.session.stop.clone();
+                    let found = tokio::select! {
+                        () = stop.cancelled() => return,
+                        found = work.compare(&application, revisions) => found,
+                    };
+                    answer(Happened::Found(key, number, found, began.elapsed())).await;
+                });
+            }
+            Action::Recover { number } => {
+                let places = Arc::clone(&self.syncing);
+                self.tasks.spawn(async move {
+                    let _place = places.acquire().await;
+                    if let Some(end) = work.recover(&application).await {
+                        answer(Happened::Observed(key, Observation::Ended { number, end })).await;
+                    }
+                });
+            }
+            Action::Sync(begun) => {
+                let stop = self.work.session.stop.child_token();
+                let running = Running { number: begun.number, stop, why: Arc::new(Mutex::new(None)) };
+                entry.running = Some(running.clone());
+                let (places, heard) = (Arc::clone(&self.syncing), self.told.clone());
+                self.tasks.spawn(async move {
+                    let _place = places.acquire().await;
+                    let number = begun.number;
+                    // The steps of `up` stay on the thread on which they begin: the compiler cannot tell of what they
+                    // hold while they wait that it may be sent to another one.
+                    let here = tokio::runtime::Handle::current();
+                    let sync = move || here.block_on(work.sync(&application, &begun, &running, &heard));
+                    let end = match tokio::task::spawn_blocking(sync).await {
+                        Ok(Some(end)) => end,
+                        Ok(None) => return,
+                        Err(broken) => {
+                            End::Failed { revisions: Vec::new(), message: format!("a bug of ours: {broken}") }
+                        }
+                    };
+                    answer(Happened::Observed(key, Observation::Ended { number, end })).await;
+                });
+            }
+            Action::Remove { number } => {
+                self.tasks.spawn(async move {
+                    let happened = match work.remove(&application).await {
+                        Ok(()) => {
+                            let end = End::Succeeded(Vec::new());
+                            Happened::Observed(key, Observation::Ended { number, end })
+                        }
+                        Err(why) => Happened::Stays(key, number, why),
+                    };
+                    answer(happened).await;
+                });
+            }
+            Action::Stop { .. } | Action::WakeAt(_) => {}
+        }
+    }
+
+    /// What is wanted of an Application that cannot be read any more ends at once.
+    fn refused(&mut self, key: &ObjectKey, action: Action, why: &str) {
+        let failed = || End::Failed { revisions: Vec::new(), message: why.to_owned() };
+        let observation = match action {
+            Action::Resolve(_) => Observation::Resolved(Err(why.to_owned())),
+            Action::Compare { number, .. } => Observation::Compared { number, result: Err(why.to_owned()) },
+            Action::Recover { number } => Observation::Ended { number, end: End::NothingOpen },
+            Action::Sync(begun) => Observation::Ended { number: begun.number, end: failed() },
+            Action::Remove { number } => Observation::Ended { number, end: End::Overtaken },
+            Action::Stop { .. } | Action::WakeAt(_) => return,
+        };
+        let (told, key) = (self.told.clone(), Arc::new(key.clone()));
+        self.tasks.spawn(async move {
+            let _ending = told.send(Happened::Observed(key, observation)).await;
+        });
+    }
+
+    /// Writes an Application's status where it is not told yet.
+    fn tell(&mut self, key: &ObjectKey, now: Timestamp) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if entry.writing == Writing::No
+            && let Some(status) = entry.status(&self.live, now)
+        {
+            entry.writing = Writing::Once;
+            let mut told = status["status"].clone();
+            told.as_object_mut().map(|told| told.remove("reconciledAt"));
+            entry.wrote = Some((told, None));
+            let (work, told, key) = (Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()));
+            self.tasks.spawn(async move {
+                let written = work.write(&key, status).await;
+                let _ending = told.send(Happened::Written(key, written)).await;
+            });
+        }
+        let line = line(entry);
+        let named = (key.namespace.clone().unwrap_or_default(), key.name.clone());
+        self.board.note(|told| drop(told.applications.insert(named, line)));
+    }
+}
+
+fn line(entry: &Entry) -> Line {
+    let text = |pointer: &str| entry.object.str_at(pointer).unwrap_or("Unknown").to_owned();
+    let application = entry.application.as_deref().ok();
+    let first = application.and_then(|application| application.sources.first());
+    Line {
+        project: application.map(|it| it.project.clone()).unwrap_or_default(),
+        destination: application.map(|it| it.destination.namespace.clone()).unwrap_or_default(),
+        repository: first.map(|source| landfall_source::repository_key(&source.repo_url)).unwrap_or_default(),
+        sync: text("/status/sync/status"),
+        health: text("/status/health/status"),
+        operation: if entry.state.is_syncing() { "sync" } else { "" },
+    }
+}
+
+/// Takes an operation off an Application that cannot be carried out, and says why.
+fn refuse(work: &Arc<Work>, told: &Sender<Happened>, tasks: &TaskTracker, application: &Application, why: &str) {
+    let now = work.session.clock.now().to_string();
+    let state = json!({
+        "operation": application.object.at("/operation"), "phase": "Error", "message": why,
+        "startedAt": now, "finishedAt": now,
+    });
+    let patch = json!({"operation": Value::Null, "status": {"operationState": state}});
+    let (work, told, key) = (Arc::clone(work), told.clone(), Arc::new(application.key()));
+    tasks.spawn(async move {
+        let written = work.write(&key, patch).await;
+        let _ending = told.send(Happened::Written(key, written)).await;
+    });
+}

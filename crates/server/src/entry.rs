@@ -1,0 +1,220 @@
+//! An Application as it is known, and the status that follows from that.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use landfall_apps::machine::State;
+use landfall_apps::{Application, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of};
+use landfall_delivery::Compared;
+use landfall_object::{HealthStatus, Object};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::live::Live;
+
+/// An Application as it is known.
+pub(crate) struct Entry {
+    /// As the cluster has it.
+    pub(crate) object: Object,
+    /// Read, or why it cannot be acted on.
+    pub(crate) application: Result<Arc<Application>, String>,
+    /// What is known and under way.
+    pub(crate) state: State,
+    /// What was found last, as long as that holds.
+    pub(crate) found: Option<Found>,
+    /// The `operation` that was seen last.
+    pub(crate) carried: Option<Value>,
+    /// The sync under way, and how it is ended.
+    pub(crate) running: Option<Running>,
+    /// When the machine wants to be woken.
+    pub(crate) wake: Option<Timestamp>,
+    /// Whether its status is being written.
+    pub(crate) writing: Writing,
+    /// What of its status was written last, and the resourceVersion that came of it.
+    pub(crate) wrote: Option<(Value, Option<String>)>,
+    /// Why what it delivered could not be taken along.
+    pub(crate) deletion_error: Option<String>,
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// What was compared with.
+    pub(crate) revisions: Vec<String>,
+    /// What it found.
+    pub(crate) compared: Compared,
+    /// `Helm` or `Directory`, one a source.
+    pub(crate) source_types: Vec<&'static str>,
+}
+
+/// A sync under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    /// Which.
+    pub(crate) number: u64,
+    /// Ends it.
+    pub(crate) stop: CancellationToken,
+    /// Why it is ended for good; without a reason it is this process that ends, and the next one goes on with it.
+    pub(crate) why: Arc<Mutex<Option<String>>>,
+}
+
+/// Whether a status is being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Writing {
+    /// It is not.
+    #[default]
+    No,
+    /// It is.
+    Once,
+}
+
+/// The address and the name of the cluster that an Application lives in itself.
+const HERE: [&str; 4] = ["https://kubernetes.default.svc", "https://kubernetes.default.svc/", "in-cluster", ""];
+
+impl Entry {
+    pub(crate) fn new(object: Object) -> Self {
+        let application = read(&object);
+        Entry {
+            object,
+            application,
+            state: State::default(),
+            found: None,
+            carried: None,
+            running: None,
+            wake: None,
+            writing: Writing::No,
+            wrote: None,
+            deletion_error: None,
+        }
+    }
+
+    /// Takes a newer state of the object.
+    pub(crate) fn takes(&mut self, object: Object) {
+        self.application = read(&object);
+        self.object = object;
+    }
+
+    /// What of its status is to be changed; nothing when all is told already, or a sync tells for itself.
+    pub(crate) fn status(&self, live: &Live, now: Timestamp) -> Option<Value> {
+        if self.state.is_syncing() {
+            return None;
+        }
+        let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let mut status = json!({"conditions": self.conditions(&now)});
+        if self.application.is_err() || self.state.comparison_error().is_some() {
+            status["sync"] = sync_status(&self.object, "Unknown", self.state.tip().unwrap_or_default());
+        } else if let Some(found) = &self.found {
+            let word = found.compared.status.word();
+            status["sync"] = sync_status(&self.object, word, &found.revisions);
+            status["summary"] = json!({"images": found.compared.images});
+            match found.source_types.as_slice() {
+                [one] => status["sourceType"] = json!(one),
+                several => status["sourceTypes"] = json!(several),
+            }
+            status["resources"] = found.compared.resources.iter().map(|one| resource(one, live)).collect();
+        }
+        if let Some(found) = &self.found {
+            let health = health(&found.compared.resources, live).to_string();
+            let before = self.object.str_at("/status/health/status");
+            let since =
+                self.object.str_at("/status/health/lastTransitionTime").filter(|_| before == Some(health.as_str()));
+            status["health"] = json!({"status": health, "lastTransitionTime": since.unwrap_or(&now)});
+        } else if self.object.at("/status/health").is_none() {
+            status["health"] = json!({"status": "Unknown", "lastTransitionTime": now});
+        }
+        let fields = status.as_object().into_iter().flatten();
+        let none = Value::Array(Vec::new());
+        let differs = fields.into_iter().any(|(field, wanted)| {
+            let pointer = format!("/status/{field}");
+            let there = self.object.at(&pointer).unwrap_or(if field == "conditions" { &none } else { &Value::Null });
+            there != wanted
+        });
+        let is_futile = self.wrote.as_ref().is_some_and(|(wrote, version)| {
+            // The cluster has kept something else of it, and nobody has changed it since.
+            *wrote == status && version.as_deref() == self.object.resource_version()
+        });
+        if !differs || is_futile {
+            return None;
+        }
+        status["reconciledAt"] = now.into();
+        Some(json!({"status": status}))
+    }
+
+    fn conditions(&self, now: &str) -> Value {
+        let told = [
+            ("DeletionError", self.deletion_error.as_deref()),
+            ("InvalidSpecError", self.application.as_ref().err().map(String::as_str)),
+            ("ComparisonError", self.state.comparison_error()),
+            ("SyncError", self.state.sync_error()),
+        ];
+        let before = self.object.list_at("/status/conditions");
+        let conditions = told.into_iter().filter_map(|(kind, message)| {
+            let message = message?;
+            let same = before.iter().find(|it| it["type"] == kind && it["message"] == message);
+            let since = same.and_then(|it| it["lastTransitionTime"].as_str()).unwrap_or(now);
+            Some(json!({"type": kind, "message": message, "lastTransitionTime": since}))
+        });
+        conditions.collect()
+    }
+}
+
+/// Reads an Application that is to be kept in sync from here.
+fn read(object: &Object) -> Result<Arc<Application>, String> {
+    let application = Application::parse(object).map_err(|error| error.to_string())?;
+    let destination = &application.destination;
+    let place = if destination.server.is_empty() { &destination.name } else { &destination.server };
+    if !HERE.contains(&place.as_str()) {
+        return Err(format!("destination {place} is another cluster, and this server acts on its own alone"));
+    }
+    Ok(Arc::new(application))
+}
+
+/// Whether an object is there, as far as that is known, and how it fares.
+fn known(one: &ResourceStatus, live: &Live) -> (bool, Option<(HealthStatus, String)>, bool) {
+    let name = ResourceName::from(&one.key);
+    match live.row(&name) {
+        Some(row) => {
+            let health = row.health.as_ref().map(|(status, message)| (*status, message.to_string()));
+            (true, health, row.counts)
+        }
+        // What belongs to nobody yet has no row; neither has what is not listed yet.
+        None => {
+            let seen = one.health.is_some() || (one.sync == SyncStatus::Synced && !live.is_listed(&name));
+            (seen, one.health.clone(), one.health.is_some())
+        }
+    }
+}
+
+fn health(resources: &[ResourceStatus], live: &Live) -> HealthStatus {
+    worst_of(resources.iter().filter(|one| !one.requires_pruning).map(|one| {
+        let (there, health, counts) = known(one, live);
+        there.then(|| health.filter(|_| counts).map(|(status, _)| status))
+    }))
+}
+
+/// An entry of `status.resources`.
+fn resource(one: &ResourceStatus, live: &Live) -> Value {
+    let gvk = &one.key.gvk;
+    let mut entry = json!({"version": gvk.version, "kind": gvk.kind, "name": one.key.name, "status": one.sync.word()});
+    if !gvk.group.is_empty() {
+        entry["group"] = gvk.group.clone().into();
+    }
+    if let Some(namespace) = &one.key.namespace {
+        entry["namespace"] = namespace.clone().into();
+    }
+    if one.requires_pruning {
+        entry["requiresPruning"] = true.into();
+    }
+    match known(one, live) {
+        (false, ..) => entry["health"] = json!({"status": "Missing"}),
+        (true, Some((status, message)), _) if message.is_empty() => {
+            entry["health"] = json!({"status": status.to_string()});
+        }
+        (true, Some((status, message)), _) => {
+            entry["health"] = json!({"status": status.to_string(), "message": message});
+        }
+        (true, None, _) => {}
+    }
+    entry
+}

@@ -1,0 +1,299 @@
+//! What takes time: each errand is a task of its own, and answers with what has happened.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
+use landfall_apps::{Application, Operation, ResourceName, SyncStatus, Tried, tried_in_vain};
+use landfall_chart::SchemaDocuments;
+use landfall_cluster::{Patch, WriteOptions};
+use landfall_delivery::{
+    BoundApplication, Compared, Door, Progress, References, Selection, Session, SyncEnd, Unit, UnitSource, UpOptions,
+};
+use landfall_diag::{Diagnose as _, Diagnostic};
+use landfall_engine::{Action, Event};
+use landfall_object::{Object, ObjectKey};
+use landfall_source::RemoteCharts;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::controller::Happened;
+use crate::entry::{Found, Running};
+use crate::repositories::Repositories;
+
+/// What errands work with.
+pub(crate) struct Work {
+    pub(crate) session: Session,
+    pub(crate) repositories: Repositories,
+    pub(crate) charts: RemoteCharts,
+    pub(crate) documents: SchemaDocuments,
+}
+
+/// Argo CD's field manager: it wrote the status before, perhaps.
+const STATUS_MANAGER: &str = "argocd-controller";
+
+impl Work {
+    /// What an Application's revisions lead to.
+    pub(crate) async fn resolve(
+        &self,
+        application: &Application,
+        asked: &[String],
+        freshness: Freshness,
+    ) -> Result<Vec<String>, String> {
+        self.repositories.resolve(application, asked, freshness).await.map_err(|diagnostic| words(&[diagnostic]))
+    }
+
+    /// An Application with its sources at these revisions.
+    async fn unit(&self, application: &Application, revisions: &[String]) -> Result<Unit, Vec<Diagnostic>> {
+        let stand_ins = self.repositories.stand_ins(application, revisions).await;
+        let selection = Selection {
+            repositories: stand_ins.map_err(|diagnostic| vec![diagnostic])?,
+            charts: self.charts.clone(),
+            documents: self.documents.clone(),
+            ..Selection::default()
+        };
+        Unit::of_application(application.clone(), None, &selection).await
+    }
+
+    /// Compares an Application with what is live.
+    pub(crate) async fn compare(&self, application: &Application, revisions: Vec<String>) -> Result<Found, String> {
+        let compared = async {
+            let unit = self.unit(application, &revisions).await?;
+            let source_types = unit.sources.iter().map(source_type).collect();
+            Ok((self.session.compare(&unit).await?, source_types))
+        };
+        let (compared, source_types) = compared.await.map_err(|diagnostics: Vec<_>| words(&diagnostics))?;
+        Ok(Found { revisions, compared, source_types })
+    }
+
+    /// Brings to an end what an earlier process left open; nothing when this process is to end meanwhile.
+    pub(crate) async fn recover(&self, application: &Application) -> Option<End> {
+        let revisions = Past::delivering(&application.object);
+        Some(match self.session.finish_open(application).await {
+            None => End::NothingOpen,
+            Some(SyncEnd::Succeeded | SyncEnd::Unchanged) => End::Succeeded(revisions),
+            Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics)) => {
+                End::Failed { revisions, message: words(&diagnostics) }
+            }
+            Some(SyncEnd::Overtaken) => End::Overtaken,
+            Some(SyncEnd::Stopped) => return None,
+        })
+    }
+
+    /// Carries out a sync; nothing when this process is to end meanwhile, and the next one goes on with it.
+    pub(crate) async fn sync(
+        &self,
+        application: &Application,
+        begun: &Begun,
+        running: &Running,
+        told: &Sender<Happened>,
+    ) -> Option<End> {
+        let operation = &begun.operation;
+        let revisions = match operation.is_automated() {
+            // What was compared is what is delivered.
+            true => Ok(operation.revisions.clone()),
+            false => self.resolve(application, &operation.revisions, Freshness::Latest).await,
+        };
+        let (revisions, end) = match revisions {
+            Ok(revisions) => {
+                let end = self.sync_at(application, begun, &revisions, running, told).await;
+                (revisions, Ok(end))
+            }
+            Err(message) => (operation.revisions.clone(), Err(message)),
+        };
+        let stopped = running.why.lock().clone();
+        match end {
+            Ok(SyncEnd::Succeeded) => Some(End::Succeeded(revisions)),
+            Ok(SyncEnd::Unchanged) => {
+                if !operation.is_automated() {
+                    let done = Tried::Succeeded;
+                    self.record(application, begun, &revisions, "successfully synced (no more tasks)", done).await;
+                }
+                Some(End::Succeeded(revisions))
+            }
+            Ok(SyncEnd::Failed(diagnostics)) => Some(End::Failed { revisions, message: words(&diagnostics) }),
+            Ok(SyncEnd::NotBegun(diagnostics)) => Some(self.in_vain(application, begun, revisions, &diagnostics).await),
+            Ok(SyncEnd::Overtaken) => Some(End::Overtaken),
+            Ok(SyncEnd::Stopped) => {
+                let why = stopped?;
+                // Nothing goes on with it: the journal first, then what people see.
+                if let Err(diagnostics) = self.session.abandon(application).await {
+                    tracing::error!("{}: {}", application.name, words(&diagnostics));
+                }
+                self.record(application, begun, &revisions, &why, Tried::Stopped).await;
+                Some(End::Stopped)
+            }
+            Err(message) => {
+                self.record(application, begun, &revisions, &message, Tried::Failed).await;
+                Some(End::Failed { revisions, message })
+            }
+        }
+    }
+
+    async fn in_vain(
+        &self,
+        application: &Application,
+        begun: &Begun,
+        revisions: Vec<String>,
+        diagnostics: &[Diagnostic],
+    ) -> End {
+        let message = words(diagnostics);
+        self.record(application, begun, &revisions, &message, Tried::Failed).await;
+        End::Failed { revisions, message }
+    }
+
+    async fn sync_at(
+        &self,
+        application: &Application,
+        begun: &Begun,
+        revisions: &[String],
+        running: &Running,
+        told: &Sender<Happened>,
+    ) -> SyncEnd {
+        let mut unit = match self.unit(application, revisions).await {
+            Ok(unit) => unit,
+            Err(diagnostics) => return SyncEnd::NotBegun(diagnostics),
+        };
+        if let Door::Application(bound) = &mut unit.door {
+            bound.revisions = revisions.to_vec();
+            bound.operation = begun.operation.clone();
+            bound.attempt = begun.attempt;
+            bound.application.policy.sync_options.extend(begun.operation.options.iter().cloned());
+        }
+        let mut session = self.session.clone();
+        let (progress, heard) = channel(256);
+        (session.stop, session.progress) = (running.stop.clone(), progress);
+        let listening = tokio::spawn(listen(heard, application.key(), told.clone()));
+        // As Argo CD: of the last wave health is not waited for, and what refers to nothing yet is delivered.
+        let options = UpOptions { wait: false, references: References::MayCome, ..UpOptions::default() };
+        let end = session.sync_alone(&unit, &options).await;
+        drop(session);
+        let _heard = listening.await;
+        end
+    }
+
+    /// Writes down how a sync ended that the engine has not written down, because it was not begun or is ended for good.
+    async fn record(
+        &self,
+        application: &Application,
+        begun: &Begun,
+        revisions: &[String],
+        message: &str,
+        tried: Tried,
+    ) {
+        let now = self.session.clock.now();
+        let state =
+            tried_in_vain(&application.object, (&begun.operation, begun.attempt), revisions, message, tried, now);
+        if let Err(why) = self.write(&application.key(), state).await {
+            tracing::warn!("the status of {} cannot be written: {why}", application.name);
+        }
+    }
+
+    /// Takes along what an Application delivered, and lets it go.
+    pub(crate) async fn remove(&self, application: &Application) -> Result<(), String> {
+        let bound = BoundApplication {
+            application: application.clone(),
+            project: None,
+            revisions: Vec::new(),
+            operation: Operation::default(),
+            attempt: 0,
+        };
+        let unit = Unit {
+            name: application.name.clone(),
+            namespace: application.destination.namespace.clone(),
+            optional: true,
+            door: Door::Application(Box::new(bound)),
+            sources: Vec::new(),
+            lent: Vec::new(),
+        };
+        match self.session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))? {
+            SyncEnd::Succeeded | SyncEnd::Unchanged => {}
+            SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics) => return Err(words(&diagnostics)),
+            SyncEnd::Overtaken | SyncEnd::Stopped => return Err("what it delivered has changed meanwhile".to_owned()),
+        }
+        let others: Vec<&str> = application.object.finalizers().filter(|it| !it.starts_with(CASCADE)).collect();
+        let patch = json!({"metadata": {"finalizers": others}});
+        self.write(&application.key(), patch).await.map(drop)
+    }
+
+    /// Takes the wish for a look off an Application.
+    pub(crate) async fn seen(&self, key: &ObjectKey, annotation: &str) -> Result<(), String> {
+        self.write(key, json!({"metadata": {"annotations": {annotation: null}}})).await.map(drop)
+    }
+
+    /// Merges into an Application; answers what it is then, or nothing when it is gone.
+    pub(crate) async fn write(&self, key: &ObjectKey, patch: Value) -> Result<Option<Object>, String> {
+        let options = WriteOptions { field_manager: Some(STATUS_MANAGER.to_owned()), ..WriteOptions::default() };
+        match self.session.cluster.patch(key, &Patch::Merge(patch), &options).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(words(&[error.diagnose()])),
+        }
+    }
+}
+
+/// Argo CD's word for what a source is.
+fn source_type(source: &UnitSource) -> &'static str {
+    match source {
+        UnitSource::Chart(_) => "Helm",
+        UnitSource::Manifests(_) => "Directory",
+    }
+}
+
+/// What the machine needs of a comparison.
+pub(crate) fn comparison(compared: &Compared) -> Comparison {
+    if compared.status == SyncStatus::Synced {
+        return Comparison::Synced;
+    }
+    let differing = || compared.resources.iter().filter(|one| one.sync == SyncStatus::OutOfSync);
+    let by = match compared.resources.iter().all(|one| one.requires_pruning) {
+        true if !compared.resources.is_empty() => Difference::AllPruned,
+        // A namespace that is to be made is no resource.
+        _ if differing().next().is_some() && differing().all(|one| one.requires_pruning) => Difference::OnlyPruning,
+        _ => Difference::Changes,
+    };
+    Comparison::OutOfSync { by, resources: differing().map(|one| ResourceName::from(&one.key)).collect() }
+}
+
+/// Tells the machine what a sync does, as often as that changes.
+async fn listen(mut heard: Receiver<Progress>, key: ObjectKey, told: Sender<Happened>) {
+    let (mut hooks, mut waits, mut last) = (BTreeSet::new(), false, Activity::Acts);
+    let key = Arc::new(key);
+    while let Some(progress) = heard.recv().await {
+        let Progress::Engine { event, .. } = progress else { continue };
+        match *event {
+            Event::StepStarted { id, action: Action::Hook, .. } => drop(hooks.insert(id)),
+            Event::StepStarted { .. } => waits = false,
+            Event::StepDone { id, .. } => {
+                hooks.remove(&id);
+                waits = false;
+            }
+            Event::Waiting { .. } => waits = true,
+            _ => continue,
+        }
+        let now = match (hooks.is_empty(), waits) {
+            (false, _) => Activity::RunsHook,
+            (true, true) => Activity::Waits,
+            (true, false) => Activity::Acts,
+        };
+        if now != last {
+            last = now;
+            let _ending = told.send(Happened::Observed(Arc::clone(&key), Observation::Does(now))).await;
+        }
+    }
+}
+
+/// Diagnostics in words, as they stand in a condition.
+pub(crate) fn words(diagnostics: &[Diagnostic]) -> String {
+    let told: Vec<String> = diagnostics
+        .iter()
+        .take(3)
+        .map(|it| match it.notes.first() {
+            Some(note) => format!("{} ({note})", it.message),
+            None => it.message.clone(),
+        })
+        .collect();
+    let more = diagnostics.len().saturating_sub(told.len());
+    let and = if more > 0 { format!("; and {more} more") } else { String::new() };
+    told.join("; ") + &and
+}

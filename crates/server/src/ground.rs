@@ -1,0 +1,70 @@
+//! What is put on a cluster before anything is kept in sync there: kinds, namespaces, and the targets that were named.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use landfall_cluster::{Cluster, Patch, WriteOptions};
+use landfall_delivery::Offers as _;
+use landfall_diag::Diagnose as _;
+use landfall_host::{Failure, Operators};
+use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
+
+/// The field manager of what this server puts on a cluster.
+pub(crate) const MANAGER: &str = "landfall-server";
+
+/// The kind of Applications.
+pub(crate) fn application_kind() -> Gvk {
+    Gvk::new("argoproj.io", "v1alpha1", "Application")
+}
+
+/// How often it is looked whether a kind is served that was just defined, and how long lies between.
+const LOOKS: u32 = 100;
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Puts it there.
+pub(crate) async fn prepare(cluster: &Cluster, objects: &[Object]) -> Result<(), Failure> {
+    let failed = |error: landfall_cluster::Error| Failure::from(error.diagnose());
+    define(cluster).await?;
+    let namespaces: BTreeSet<&str> = objects.iter().filter_map(Object::namespace).collect();
+    for name in namespaces {
+        let key = ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, name);
+        match cluster.create(&Object::new(&key), &WriteOptions::default()).await {
+            Ok(_) => {}
+            Err(error) if error.is_already_exists() => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    let options = WriteOptions { field_manager: Some(MANAGER.to_owned()), ..WriteOptions::default() };
+    for object in objects {
+        let mut wanted = object.clone();
+        // What a controller writes is no part of what is wanted.
+        wanted.map_mut().remove("status");
+        wanted.map_mut().remove("operation");
+        let patch = Patch::ForceApply(wanted.value().clone());
+        cluster.patch(&wanted.key(), &patch, &options).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Defines Argo CD's kinds where the cluster does not know them.
+async fn define(cluster: &Cluster) -> Result<(), Failure> {
+    let failed = |error: landfall_cluster::Error| Failure::from(error.diagnose());
+    let kind = application_kind();
+    if cluster.resource(&kind).await.is_ok() {
+        return Ok(());
+    }
+    let (_, definitions) = Operators.definitions(&kind).unwrap_or_default();
+    for mut definition in definitions {
+        // They are real here: this server acts on them.
+        definition.remove_annotation(SIMULATED);
+        cluster.apply(&definition, MANAGER).await.map_err(failed)?;
+    }
+    for _ in 0..LOOKS {
+        cluster.forget_discovery();
+        if cluster.resource(&kind).await.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    cluster.resource(&kind).await.map(drop).map_err(failed)
+}

@@ -1,0 +1,220 @@
+//! What is live of the Applications' objects: a row each, without bodies; one watch a kind.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures::StreamExt as _;
+use landfall_apps::ResourceName;
+use landfall_cluster::{Change, Cluster, Interest};
+use landfall_object::{Gvk, HealthStatus, Object};
+use tokio::sync::mpsc::Sender;
+use tokio_util::sync::CancellationToken;
+
+use crate::controller::Happened;
+
+/// An object as far as it is known without its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// The Application that it says it belongs to.
+    pub(crate) owner: Option<Box<str>>,
+    /// The digest of what it declares.
+    digest: Box<str>,
+    /// How it fares, with the sentence that explains it; absent for kinds without health.
+    pub(crate) health: Option<(HealthStatus, Box<str>)>,
+    /// Whether it counts for its Application's health.
+    pub(crate) counts: bool,
+}
+
+impl Row {
+    fn of(object: &Object) -> Self {
+        let health = landfall_object::health::assess(object);
+        Row {
+            owner: landfall_apps::owner(object).map(Into::into),
+            digest: landfall_engine::live_digest(object).into(),
+            counts: landfall_apps::counted(object).is_some(),
+            health: health.map(|health| (health.status, health.message.into())),
+        }
+    }
+}
+
+/// What a watch tells.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// All objects of a kind that belong to somebody.
+    Listed(Gvk, Vec<(ResourceName, Row)>),
+    /// One is new or has changed.
+    Applied(ResourceName, Row),
+    /// One is gone.
+    Deleted(ResourceName),
+    /// A kind cannot be watched.
+    Unwatched(Gvk, String),
+}
+
+/// What follows for an Application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Follows {
+    /// One of its objects fares otherwise.
+    Health,
+    /// One of its objects is declared otherwise.
+    Difference,
+}
+
+/// The objects of all Applications.
+#[derive(Default)]
+pub(crate) struct Live {
+    rows: HashMap<ResourceName, Row>,
+    watched: BTreeMap<(String, String), Watched>,
+}
+
+struct Watched {
+    listed: bool,
+    ended: Option<CancellationToken>,
+}
+
+impl Live {
+    /// Watches a kind, if nobody does.
+    pub(crate) fn watch(&mut self, gvk: &Gvk, cluster: &Cluster, told: &Sender<Happened>, stop: &CancellationToken) {
+        let known = self.watched.entry((gvk.group.clone(), gvk.kind.clone()));
+        let watched = known.or_insert(Watched { listed: false, ended: None });
+        if watched.ended.is_some() {
+            return;
+        }
+        let ended = stop.child_token();
+        watched.ended = Some(ended.clone());
+        tokio::spawn(watch(gvk.clone(), cluster.clone(), told.clone(), ended));
+    }
+
+    /// How many kinds are watched, and how many rows there are.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.watched.len(), self.rows.len())
+    }
+
+    /// What is known of an object; nothing when it is not there, or its kind is not listed yet.
+    pub(crate) fn row(&self, name: &ResourceName) -> Option<&Row> {
+        self.rows.get(name)
+    }
+
+    /// Whether all objects of a kind are known that belong to somebody.
+    pub(crate) fn is_listed(&self, name: &ResourceName) -> bool {
+        let kind = (name.group.clone(), name.kind.clone());
+        self.watched.get(&kind).is_some_and(|watched| watched.listed)
+    }
+
+    /// Takes note, and says for which Applications, by their names, something follows.
+    pub(crate) fn note(&mut self, seen: Seen) -> Vec<(Box<str>, Follows)> {
+        match seen {
+            Seen::Applied(name, row) => self.applied(name, row),
+            Seen::Deleted(name) => self.deleted(&name),
+            Seen::Listed(gvk, rows) => {
+                if let Some(watched) = self.watched.get_mut(&(gvk.group.clone(), gvk.kind.clone())) {
+                    watched.listed = true;
+                }
+                let of_kind = |name: &&ResourceName| name.group == gvk.group && name.kind == gvk.kind;
+                let gone: Vec<ResourceName> = {
+                    let there: std::collections::HashSet<&ResourceName> = rows.iter().map(|(name, _)| name).collect();
+                    self.rows.keys().filter(of_kind).filter(|name| !there.contains(name)).cloned().collect()
+                };
+                let mut follows: Vec<_> = gone.iter().flat_map(|name| self.deleted(name)).collect();
+                for (name, row) in rows {
+                    follows.extend(self.applied(name, row));
+                }
+                follows
+            }
+            Seen::Unwatched(gvk, _) => {
+                // It is tried again when somebody next wants it watched.
+                self.watched.remove(&(gvk.group, gvk.kind));
+                Vec::new()
+            }
+        }
+    }
+
+    fn applied(&mut self, name: ResourceName, row: Row) -> Vec<(Box<str>, Follows)> {
+        let before = match row.owner {
+            // What belongs to nobody costs nothing.
+            None => self.rows.remove(&name),
+            Some(_) => self.rows.insert(name, row.clone()),
+        };
+        let mut follows = Vec::new();
+        let of_before = before.as_ref().and_then(|before| before.owner.clone());
+        if of_before != row.owner {
+            follows.extend(of_before.map(|owner| (owner, Follows::Difference)));
+        }
+        if let Some(owner) = row.owner.clone() {
+            match before {
+                Some(before) if before == row => {}
+                Some(before) if before.digest == row.digest && before.owner == row.owner => {
+                    follows.push((owner, Follows::Health));
+                }
+                _ => follows.push((owner, Follows::Difference)),
+            }
+        }
+        follows
+    }
+
+    fn deleted(&mut self, name: &ResourceName) -> Vec<(Box<str>, Follows)> {
+        let owner = self.rows.remove(name).and_then(|row| row.owner);
+        owner.map(|owner| (owner, Follows::Difference)).into_iter().collect()
+    }
+}
+
+/// Watches a kind in all namespaces; what is said of an object is worked out here, off the controller's task.
+async fn watch(gvk: Gvk, cluster: Cluster, told: Sender<Happened>, stop: CancellationToken) {
+    let mut changes = cluster.observe(vec![Interest { gvk: gvk.clone(), namespace: None, name: None }]);
+    loop {
+        let change = tokio::select! {
+            () = stop.cancelled() => return,
+            change = changes.next() => change,
+        };
+        let named = |object: &Object| (ResourceName::from(&object.key()), Row::of(object));
+        let seen = match change {
+            Some(Ok(Change::Listed(_, objects))) => {
+                let owned = objects.iter().filter(|object| landfall_apps::owner(object).is_some());
+                Seen::Listed(gvk.clone(), owned.map(named).collect())
+            }
+            Some(Ok(Change::Applied(object))) => {
+                let (name, row) = named(&object);
+                Seen::Applied(name, row)
+            }
+            Some(Ok(Change::Deleted(object))) => Seen::Deleted(ResourceName::from(&object.key())),
+            Some(Ok(Change::Interrupted(why))) => {
+                tracing::warn!("watch of {}: {why}", gvk.kind);
+                continue;
+            }
+            Some(Err(error)) => Seen::Unwatched(gvk.clone(), error.to_string()),
+            None => return,
+        };
+        if told.send(Happened::Live(seen)).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(owner: Option<&str>, digest: &str, health: HealthStatus) -> Row {
+        Row { owner: owner.map(Into::into), digest: digest.into(), health: Some((health, "".into())), counts: true }
+    }
+
+    #[test]
+    fn only_what_belongs_to_somebody_is_kept_and_what_follows_hangs_on_what_changed() {
+        let mut live = Live::default();
+        let web = ResourceName { group: "apps".into(), kind: "Deployment".into(), ..ResourceName::default() };
+        let applied = |row: Row| Seen::Applied(web.clone(), row);
+        assert_eq!(live.note(applied(row(None, "1", HealthStatus::Healthy))), []);
+        assert_eq!(live.size().1, 0);
+        let shop: Box<str> = "shop".into();
+        let healthy = row(Some("shop"), "1", HealthStatus::Healthy);
+        assert_eq!(live.note(applied(healthy.clone())), [(shop.clone(), Follows::Difference)]);
+        assert_eq!(live.note(applied(healthy)), []);
+        let ill = row(Some("shop"), "1", HealthStatus::Degraded);
+        assert_eq!(live.note(applied(ill)), [(shop.clone(), Follows::Health)]);
+        let scaled = row(Some("shop"), "2", HealthStatus::Degraded);
+        assert_eq!(live.note(applied(scaled)), [(shop.clone(), Follows::Difference)]);
+        let taken = row(Some("other"), "2", HealthStatus::Degraded);
+        let both = [(shop, Follows::Difference), ("other".into(), Follows::Difference)];
+        assert_eq!(live.note(applied(taken)), both);
+        let gone = Seen::Listed(Gvk::new("apps", "v1", "Deployment"), Vec::new());
+        assert_eq!(live.note(gone), [("other".into(), Follows::Difference)]);
+    }
+}

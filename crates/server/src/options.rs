@@ -1,0 +1,85 @@
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use landfall_host::Place;
+use landfall_object::Object;
+use landfall_source::HookSecret;
+
+/// What a server is asked for.
+#[derive(Debug)]
+pub struct Options {
+    /// Which cluster, and where state lives.
+    pub place: Place,
+    /// Applications and projects that are put on the cluster first.
+    pub objects: Vec<Object>,
+    /// Where it listens.
+    pub listen: Listen,
+    /// Repositories that lie on this machine.
+    pub repositories: Vec<StandInRepository>,
+    /// What forges sign with; no webhook is taken without one.
+    pub secrets: Vec<HookSecret>,
+}
+
+/// A directory whose commits stand in for a repository's.
+#[derive(Debug, Clone)]
+pub struct StandInRepository {
+    /// The repository's address, as Applications name it.
+    pub address: String,
+    /// The directory: a bare repository, or one that is checked out.
+    pub directory: PathBuf,
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen(pub SocketAddr);
+
+/// The port where none is named.
+const PORT: u16 = 8480;
+
+/// A text that is no address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadListen;
+
+impl std::fmt::Display for BadListen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "an address is wanted, as 127.0.0.1:{PORT}, 0.0.0.0 or :{PORT}")
+    }
+}
+
+impl std::error::Error for BadListen {}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Listen(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))
+    }
+}
+
+impl FromStr for Listen {
+    type Err = BadListen;
+
+    /// `ADDRESS:PORT`, `ADDRESS`, or `:PORT` on loopback.
+    fn from_str(text: &str) -> Result<Self, BadListen> {
+        let loopback = |port: &str| Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse::<u16>().ok()?)));
+        let local = text.replacen("localhost", "127.0.0.1", 1);
+        let whole = local.parse::<SocketAddr>().ok();
+        let alone = || local.parse::<IpAddr>().ok().map(|address| SocketAddr::from((address, PORT)));
+        let address = whole.or_else(alone).or_else(|| loopback(local.strip_prefix(':')?));
+        address.map(Listen).ok_or(BadListen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_to_listen_on_may_leave_its_port_or_host_out() {
+        let read = |text: &str| text.parse::<Listen>().map(|listen| listen.0.to_string());
+        assert_eq!(read("0.0.0.0:80").as_deref(), Ok("0.0.0.0:80"));
+        assert_eq!(read("localhost:0").as_deref(), Ok("127.0.0.1:0"));
+        assert_eq!(read("::1").as_deref(), Ok("[::1]:8480"));
+        assert_eq!(read(":90").as_deref(), Ok("127.0.0.1:90"));
+        assert_eq!(read("somewhere"), Err(BadListen));
+    }
+}
