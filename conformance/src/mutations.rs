@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 
-use crate::evidence::{CaseEvidence, Evidence};
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::suite::{Material, Suite, Whole, root};
 
 /// The test that makes them.
@@ -45,7 +45,7 @@ impl Suite for Arguments {
         let line = text.lines().find(|line| line.starts_with("mutations: ")).context("nothing was counted")?;
         anyhow::ensure!(!cases.is_empty(), "no fixture was mutated");
         if self.only.is_none() {
-            Evidence::of("mutations", line.to_owned(), cases).write(root)?;
+            Evidence::of("mutations", Cluster::Embedded, line.to_owned(), cases).write(root)?;
         }
         println!("{line}");
         Ok(if is_green { ExitCode::SUCCESS } else { ExitCode::FAILURE })

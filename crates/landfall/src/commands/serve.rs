@@ -3,7 +3,7 @@
 use clap::Args;
 use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Act, Answer, Failure, PlaceQuery};
+use landfall_host::{Act, Failure, PlaceQuery};
 use landfall_project::{ContextName, EnvironmentName};
 use landfall_server::{Listen, Options, StandInRepository};
 use landfall_source::HookSecret;
@@ -87,20 +87,14 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         Some(place) => place,
         None => host.declared_place(None, &query)?,
     };
-    if !args.yes {
-        consent::given(context, &place.permit(Act::Deliver), |consent| {
-            let name = &consent.cluster;
-            let text = match &consent.answer {
-                Answer::Environment(environment) => {
-                    format!("Keep the protected environment {environment} on {name} in sync? Type its name: ")
-                }
-                _ => format!("Keep the Applications of {name} in sync? [y/N] "),
-            };
-            let needs =
-                format!("keeping the Applications of `{name}` in sync needs a yes, and nobody is there to give it");
-            Question::new(text, needs, "say it with --yes", "not served")
-        })?;
-    }
+    let cluster = place.cluster.shown();
+    consent::given(context, &place.permit(Act::Deliver), || Question {
+        yes: args.yes,
+        ask: format!("Keep the Applications of {cluster} in sync"),
+        deed: format!("keeping the Applications of `{cluster}` in sync"),
+        undone: "not served",
+        instead: None,
+    })?;
     let secrets = host.env.get(SECRETS).unwrap_or_default().lines().filter_map(HookSecret::new).collect();
     let options = Options { place, objects, listen: args.listen, repositories, secrets };
     landfall_server::serve(host, options, |ready| {
