@@ -40,7 +40,7 @@ fn every_verb_takes_the_target_in_front_of_its_names_and_by_a_flag() {
         (&["images", "list"], &[], "example/app:1.0.0"),
         (&["env"], &[], "k3d-shop"),
         (&["env", "list"], &[], "k3d-shop"),
-        (&["env", "diff"], &["local", "prod"], "0 objects differ"),
+        (&["env", "diff"], &["local", "prod"], "local and prod do not differ"),
     ];
     for (verb, names, wanted) in verbs {
         let typed: [Vec<&str>; 4] = [
