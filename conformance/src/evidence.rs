@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -98,8 +99,20 @@ impl Evidence {
     }
 }
 
-/// The commit that is checked out, with `+` when files differ from it; what suites themselves write is not looked at.
+/// The commit that was checked out when this program first asked, with `+` when files differed from it, or when something
+/// else is checked out by now: then nobody knows what was run.
 pub(crate) fn commit(root: &Path) -> String {
+    static BEGAN: OnceLock<String> = OnceLock::new();
+    let now = checked_out(root);
+    told(BEGAN.get_or_init(|| now.clone()), &now)
+}
+
+fn told(began: &str, now: &str) -> String {
+    if began == now || began.ends_with('+') { began.to_owned() } else { format!("{began}+") }
+}
+
+/// What is checked out; what suites themselves write is not looked at.
+fn checked_out(root: &Path) -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
         Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -111,4 +124,26 @@ pub(crate) fn commit(root: &Path) -> String {
         commit.push('+');
     }
     commit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkout_that_changes_while_a_suite_runs_is_not_clean() {
+        assert_eq!(told("a", "a"), "a");
+        assert_eq!(told("a", "b"), "a+");
+        assert_eq!(told("a", "a+"), "a+");
+        assert_eq!(told("a+", "a"), "a+");
+    }
+
+    #[test]
+    fn evidence_names_the_cluster_in_words_that_pages_are_held_against() {
+        let clusters = [Cluster::Nothing, Cluster::Embedded, Cluster::Real, Cluster::Both];
+        let words = clusters.map(|cluster| cluster.to_string());
+        assert_eq!(words, ["none", "embedded", "kube-apiserver", "embedded, kube-apiserver"]);
+        let evidence = Evidence::of("releases-control", Cluster::Real, "helm".to_owned(), Vec::new());
+        assert_eq!(serde_json::to_value(evidence).expect("is written")["cluster"], "kube-apiserver");
+    }
 }

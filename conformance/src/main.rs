@@ -157,6 +157,8 @@ suites! {
 }
 
 fn main() -> ExitCode {
+    // Evidence is of what was checked out when the run began.
+    evidence::commit(root());
     Arguments::parse().command.run().unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
