@@ -208,7 +208,7 @@ impl State {
                 self.gone = true;
                 self.end("the Application was deleted");
             }
-            Observation::Restored(past) => self.past = Some(past),
+            Observation::Restored(past) => self.past = Some(*past),
             Observation::Requested(operation) => self.requested = Some(operation),
             Observation::Terminated => {
                 if let Working::Waiting(_) = self.working {

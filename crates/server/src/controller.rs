@@ -172,7 +172,7 @@ impl Controller {
         let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry::new(object.clone()));
         let terminating = |object: &Object| object.str_at("/status/operationState/phase") == Some("Terminating");
         if is_new {
-            observations.push(Observation::Restored(Past::of(&object)));
+            observations.push(Observation::Restored(Box::new(Past::of(&object))));
             // What it delivered before is watched at once: until it is compared nobody knows what it delivers now.
             let known = object.list_at("/status/resources").iter().filter_map(landfall_apps::resource_key);
             let known: Vec<Gvk> = known.map(|key| key.gvk).collect();

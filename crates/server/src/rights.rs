@@ -3,6 +3,7 @@
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
+use landfall_object::Object;
 use serde_json::{Value, json};
 
 /// What it is there for: a verb, a group, a resource.
@@ -14,9 +15,9 @@ const NEEDED: [(&str, &str, &str); 4] = [
 ];
 
 /// Fails with one sentence when something of it is not allowed.
-pub(crate) async fn check(cluster: &Cluster, name: &str, puts_targets: bool) -> Result<(), Failure> {
+pub(crate) async fn check(cluster: &Cluster, name: &str, targets: &[Object]) -> Result<(), Failure> {
     let mut refused = Vec::new();
-    let creates = puts_targets.then_some(("create", "argoproj.io", "applications"));
+    let creates = (!targets.is_empty()).then_some(("create", "argoproj.io", "applications"));
     for (verb, group, resource) in NEEDED.into_iter().chain(creates) {
         if !is_allowed(cluster, verb, group, resource).await? {
             refused.push(format!("{verb} {resource}.{group}"));

@@ -55,7 +55,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
     let mut connection = host.connect(&place, Hosting::Served, &[]).await?;
     let served = async {
         if place.cluster.remote().is_some() {
-            rights::check(&connection.cluster, &connection.name, !objects.is_empty()).await?;
+            rights::check(&connection.cluster, &connection.name, &objects).await?;
         }
         ground::prepare(&connection.cluster, &objects).await?;
         let cache = place.state.create_cache()?;

@@ -94,7 +94,7 @@ pub enum Observation {
     /// The Application is no longer there.
     Gone,
     /// What its status says of operations, when this process first sees it.
-    Restored(Past),
+    Restored(Box<Past>),
     /// Somebody asks for a sync.
     Requested(Operation),
     /// Somebody asks to end the sync that is under way.
@@ -264,5 +264,59 @@ impl Past {
             }
             _ => past,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn application(state: Value) -> Object {
+        let source = json!({"repoURL": "https://git.example.com/shop.git", "path": "deploy"});
+        Object::from_value(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+            "metadata": {"name": "shop", "namespace": "argocd", "deletionTimestamp": "2026-01-01T00:00:00Z",
+                "finalizers": ["other", "resources-finalizer.argocd.argoproj.io/background"]},
+            "spec": {"source": source, "destination": {}, "syncPolicy": {"automated": {"prune": true}}},
+            "status": {"operationState": state},
+        }))
+        .expect("a map")
+    }
+
+    fn state(phase: &str, finished: Option<&str>) -> Value {
+        json!({
+            "phase": phase, "finishedAt": finished, "message": "it broke", "retryCount": 2,
+            "operation": {"initiatedBy": {"automated": true}, "retry": {"limit": 5},
+                "sync": {"revision": "abc", "autoHealAttemptsCount": 3}},
+            "syncResult": {"revision": "abc", "source": {"repoURL": "https://git.example.com/shop.git", "path": "deploy"}},
+        })
+    }
+
+    #[test]
+    fn what_a_status_says_of_the_past_is_what_the_next_process_goes_on_from() {
+        let ended = "2026-01-01T00:00:00Z";
+        let failed = Past::of(&application(state("Failed", Some(ended))));
+        let attempt = failed.attempt.expect("one has ended");
+        assert_eq!((attempt.revisions, attempt.failure.as_deref()), (vec!["abc".to_owned()], Some("it broke")));
+        assert_eq!((failed.heal_attempts, failed.retrying, failed.interrupted), (3, None, None));
+        let waiting = Past::of(&application(state("Running", Some(ended)))).retrying.expect("one waits");
+        // The second wait of five seconds that double.
+        assert_eq!((waiting.number, waiting.at.to_string().as_str()), (2, "2026-01-01T00:00:10Z"));
+        let (operation, tries) = Past::of(&application(state("Running", None))).interrupted.expect("one was under way");
+        assert_eq!((operation.revisions, tries), (vec!["abc".to_owned()], 2));
+        assert_eq!(Past::of(&application(Value::Null)), Past::default());
+    }
+
+    #[test]
+    fn what_is_wanted_has_argo_cds_defaults_and_its_source_is_that_of_its_status() {
+        let object = application(state("Succeeded", Some("2026-01-01T00:00:00Z")));
+        let wanted = Wanted::of(&Application::parse(&object).expect("an application"));
+        let automation = wanted.automation.expect("it syncs by itself");
+        assert!(automation.prune && !automation.self_heal && !automation.allow_empty);
+        assert_eq!(automation.retry.limit, 5);
+        assert_eq!(wanted.removal, Removal::Cascades);
+        assert_eq!(Past::of(&object).attempt.map(|attempt| attempt.source), Some(wanted.source));
     }
 }

@@ -162,7 +162,7 @@ impl World {
             asked: 0,
             begun: 0,
         };
-        world.tell(vec![Observation::Restored(Past::default()), Observation::Wanted(wanted)]);
+        world.tell(vec![Observation::Restored(Box::default()), Observation::Wanted(wanted)]);
         world
     }
 
@@ -522,7 +522,7 @@ impl World {
             heal_attempts: self.heals,
             ended: self.ended,
         };
-        let mut seen = vec![Observation::Restored(past), Observation::Wanted(self.wanted.clone())];
+        let mut seen = vec![Observation::Restored(Box::new(past)), Observation::Wanted(self.wanted.clone())];
         // A wish that was begun stands there until it has ended.
         if let Some(carried) = self.carried.clone() {
             seen.push(Observation::Requested(carried));

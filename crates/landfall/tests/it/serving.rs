@@ -251,6 +251,66 @@ fn without_automation_it_says_that_it_differs_and_syncs_when_somebody_asks() {
 }
 
 #[test]
+fn what_is_no_longer_named_is_pruned_and_a_deleted_application_takes_along_what_it_delivered() {
+    let forge = Forge::shop(AUTOMATED);
+    let finalizer = "name: shop, finalizers: [resources-finalizer.argocd.argoproj.io]";
+    forge.change("apps/shop.yaml", "name: shop", finalizer);
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    server.until(&cluster, &application("shop"), |it| it.str_at("/status/sync/status") == Some("Synced"));
+    let service = ObjectKey::new(Gvk::new("", "v1", "Service"), Some("shop"), "shop");
+    assert!(server.get(&cluster, &service).is_some());
+    let text = forge.sandbox.read("chart/templates/all.yaml");
+    let parts: Vec<&str> = text.split("---\n").filter(|part| !part.contains("kind: Service\n")).collect();
+    assert_eq!(parts.len(), 2, "{text}");
+    forge.sandbox.write("chart/templates/all.yaml", &parts.join("---\n"));
+    forge.sandbox.commit("without a service");
+    let revision = forge.push();
+    let synced = server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    assert_eq!(synced.list_at("/status/resources").len(), 2);
+    assert!(server.get(&cluster, &service).is_none());
+    let options = landfall_cluster::DeleteOptions::default();
+    server.runtime.block_on(cluster.delete(&application("shop"), &options)).expect("deleted");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while server.get(&cluster, &application("shop")).is_some() {
+        assert!(Instant::now() < deadline, "it never goes");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(server.get(&cluster, &web()).is_none());
+}
+
+#[test]
+fn a_commit_that_cannot_be_delivered_leaves_all_as_it_is_and_the_next_one_mends_it() {
+    let forge = Forge::shop(AUTOMATED);
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    server.until(&cluster, &application("shop"), |it| it.str_at("/status/sync/status") == Some("Synced"));
+    // The server would refuse it: nothing of it is begun, and it is tried again.
+    forge.change("chart/templates/all.yaml", "matchLabels: {app:", "matchLabels: {other:");
+    let refused = server.until(&cluster, &application("shop"), |it| {
+        it.i64_at("/status/operationState/retryCount") == Some(1)
+            && it.str_at("/status/operationState/phase") == Some("Running")
+    });
+    let message = refused.str_at("/status/operationState/message").expect("told");
+    assert!(message.contains("Retrying attempt #1 at "), "{message}");
+    // It cannot even be rendered: what is compared with is not known.
+    forge.change("chart/templates/all.yaml", "{{ .Values.image }}", "{{ fail \"not today\" }}");
+    let unknown = server.until(&cluster, &application("shop"), |it| {
+        it.str_at("/status/sync/status") == Some("Unknown")
+            && it.str_at("/status/conditions/0/type") == Some("ComparisonError")
+    });
+    let why = unknown.str_at("/status/conditions/0/message").expect("told");
+    assert!(why.contains("not today"), "{why}");
+    forge.sandbox.edit("chart/templates/all.yaml", "{{ fail \"not today\" }}", "example/app:2.0.0");
+    let mended = forge.change("chart/templates/all.yaml", "matchLabels: {other:", "matchLabels: {app:");
+    server.until(&cluster, &application("shop"), |it| {
+        is_synced(it, &mended) && it.list_at("/status/conditions").is_empty()
+    });
+    let image = "/spec/template/spec/containers/0/image";
+    server.until(&cluster, &web(), |it| it.str_at(image) == Some("example/app:2.0.0"));
+}
+
+#[test]
 fn a_server_that_is_killed_in_the_middle_is_gone_on_with_by_the_next_one() {
     let forge = Forge::shop(AUTOMATED);
     let revision = forge.push();
@@ -300,6 +360,22 @@ fn what_is_wrong_is_one_sentence_and_changes_nothing() {
         ran.exits(code).says(said);
         assert!(!sandbox.root().join(".landfall/cluster.db").exists(), "{words:?} has made a cluster");
     }
+}
+
+#[test]
+fn an_account_that_may_too_little_is_told_so_before_anything_is_changed() {
+    let forge = Forge::shop("{}");
+    let server = forge.serve(&[], SHOP, &[]);
+    let kubeconfig = forge.sandbox.read(".landfall/kubeconfig");
+    let token = kubeconfig.lines().find(|line| line.trim().starts_with("token: ")).expect("a token");
+    let indent = &token[..token.len() - token.trim_start().len()];
+    forge.sandbox.write("nobody", &kubeconfig.replace(token, &format!("{token}\n{indent}as: nobody")));
+    let place = ["--context", "landfall", "--kubeconfig", "nobody", "--state", "own", "--listen", "127.0.0.1:0"];
+    let refused = forge.sandbox.run(&[&["serve", "apps", "--yes"][..], &place].concat()).exits(1);
+    assert!(refused.stdout.is_empty());
+    refused.says("this account may not list applications.argoproj.io").says("nothing was changed");
+    forge.sandbox.run(&[&["serve", "apps"][..], &place].concat()).exits(2).says("needs a yes");
+    assert!(server.get(&server.cluster(), &application("shop")).is_none());
 }
 
 #[test]
