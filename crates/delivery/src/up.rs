@@ -163,7 +163,10 @@ impl Session {
             && options.services.is_empty()
             && options.wait
         {
-            checks = self.check(environment).await?;
+            let mut asked = environment.clone();
+            let is_here = |release: &str| candidates.iter().any(|(name, _)| name == release);
+            asked.checks.retain(|check| check.release.as_deref().is_none_or(is_here));
+            checks = self.check(&asked).await?;
         }
         let objects: Vec<&Object> =
             ready.iter().flat_map(|(_, one)| one.shown().objects.iter().map(|rendered| &rendered.object)).collect();

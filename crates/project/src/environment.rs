@@ -274,6 +274,9 @@ pub struct Check {
     /// The workload that must be rolled out and available, named as for `logs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<WorkloadRef>,
+    /// The release or Application that it is about: where that is left out of a delivery, so is the check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseName>,
     /// A text the answer's body, the command's output or the log must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]

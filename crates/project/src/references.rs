@@ -61,7 +61,18 @@ impl Look<'_> {
     }
 
     fn checks(&self, name: &str, environment: &Value, findings: &mut Vec<Diagnostic>) {
+        let releases: Vec<&str> =
+            list(&environment["releases"]).iter().filter_map(|release| release["name"].as_str()).collect();
         for (index, check) in list(&environment["checks"]).iter().enumerate() {
+            // What Applications are called stands in files of their own.
+            if environment["applications"].is_null()
+                && let Some(named) = check["release"].as_str().filter(|named| !releases.contains(named))
+            {
+                let steps = [Step::Key("environments"), Step::Key(name), Step::Key("checks"), Step::Index(index)];
+                let at = self.place(&[&steps[..], &[Step::Key("release")]].concat());
+                let message = format!("a check of the release `{named}`, which environment `{name}` does not have");
+                findings.push(self.unknown(code::CHECK_OF_NOTHING, message, at, named, &releases));
+            }
             let Some(check) = check.as_object() else { continue };
             let has = |key: &str| check.get(key).is_some_and(|value| !value.is_null());
             let asked = ["http", "exec", "logs", "rollout"].into_iter().filter(|key| has(key)).count();
@@ -106,7 +117,7 @@ impl Look<'_> {
     }
 
     fn unknown(&self, code: Code, message: String, at: Place, named: &str, known: &[&str]) -> Diagnostic {
-        let finding = Diagnostic::error(code, message).primary(at, "not declared under `environments`");
+        let finding = Diagnostic::error(code, message).primary(at, "not declared");
         match nearest(named, known.iter().copied()) {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
             None => finding,

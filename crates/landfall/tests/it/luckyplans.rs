@@ -58,6 +58,9 @@ fn lp_020_observability_can_be_left_out() {
     for flag in [&["up", "--skip", "observability", "-o", "json"][..], &["up", "--no-observability", "-o", "json"]] {
         let up = sandbox.run(flag).exits(0).json();
         assert_eq!(up["data"]["units"].as_array().map(Vec::len), Some(1), "{up:#}");
+        let checks: Vec<&str> =
+            up["data"]["checks"].as_array().into_iter().flatten().filter_map(|check| check["name"].as_str()).collect();
+        assert_eq!(checks, ["web", "login", "docs", "gateway", "graphql"], "what is left out is not asked");
         let namespaces = super::inspection::namespaces(&sandbox.root().join(".landfall"));
         assert!(!namespaces.contains(&"monitoring".to_owned()), "{namespaces:?}");
     }

@@ -41,6 +41,11 @@ fn a_value_that_is_none_is_one_error_at_its_place_with_the_nearest_that_would_do
             "a-b",
         ),
         ("checks: [{name: a, rollout: a/b/c/d}]", "checks[0].rollout`", ""),
+        (
+            "{releases: [{name: shop, chart: c}], checks: [{name: a, http: \"http://a/\", release: shp}]}",
+            "a check of the release `shp`",
+            "shop",
+        ),
         ("checks: [{name: a, exec: {workload: web, argv: []}}]", "exec.argv` must be a list of at least one", ""),
         ("cluster: {context: \"\"}", "cluster.context` cannot be ``", ""),
         ("applications: /argocd/*.yaml", "applications` cannot be `/argocd/*.yaml`", "argocd/*.yaml"),
