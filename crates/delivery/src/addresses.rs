@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use landfall_object::Object;
 
-use crate::checks::{CheckResult, Routes, SIMULATED_HEADER, Verdict};
+use crate::checks::{CheckResult, NOT_SIMULATED_HEADER, Routes, SIMULATED_HEADER, Verdict};
 use crate::summary::Address;
 
 /// How long an address may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The addresses that answer with 2xx or 3xx.
+/// The addresses that answer with 2xx or 3xx; none on whose way something stands that is not simulated, because
+/// nobody knows what would be answered there.
 ///
 /// Without routes (a real cluster's public names) nothing is tried and nothing is claimed.
 pub(crate) async fn answering(objects: &[&Object], checks: &[CheckResult], routes: &Routes) -> Vec<Address> {
@@ -85,6 +86,9 @@ async fn attempt(client: &reqwest::Client, url: &reqwest::Url, routes: &Routes) 
     let mut asked = url.clone();
     asked.set_port(Some(routes.of(url)?.port())).ok()?;
     let answer = client.get(asked).header("host", url.host_str()?).timeout(PATIENCE).send().await.ok()?;
+    if answer.headers().contains_key(NOT_SIMULATED_HEADER) {
+        return None;
+    }
     let simulated = answer.headers().contains_key(SIMULATED_HEADER);
     Some((answer.status().as_u16(), simulated))
 }

@@ -61,9 +61,10 @@ pub enum Verdict {
         /// What was seen.
         reason: String,
     },
-    /// The answer came from a container that declares none: nothing was checked.
+    /// The answer would have to come from what is simulated and declares none, or past something that is not
+    /// simulated: nothing was checked.
     NotSimulated {
-        /// Who would have had to answer.
+        /// Who would have had to answer, or to let the request pass.
         reason: String,
     },
 }
@@ -91,6 +92,9 @@ pub const SIMULATED_HEADER: &str = "x-landfall-simulated";
 
 /// The header by which it says that nobody declared the answer.
 pub const UNDECLARED_HEADER: &str = "x-landfall-undeclared";
+
+/// The header by which it names what stands on the way, decides who gets in, and is not simulated.
+pub const NOT_SIMULATED_HEADER: &str = "x-landfall-not-simulated";
 
 /// The longest a check goes on trying when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -200,12 +204,17 @@ async fn ask(client: &reqwest::Client, address: &str, check: &Check, routes: &Ro
     let status = answer.status().as_u16();
     let simulated = answer.headers().contains_key(SIMULATED_HEADER);
     let undeclared = answer.headers().contains_key(UNDECLARED_HEADER);
+    let between =
+        answer.headers().get(NOT_SIMULATED_HEADER).map(|which| String::from_utf8_lossy(which.as_bytes()).into_owned());
     let body = match answer.text().await {
         Ok(body) => body,
         Err(error) => return failed(error_words(&error)),
     };
+    if let Some(which) = between {
+        return (Verdict::NotSimulated { reason: format!("on the way stands what is not simulated: {which}") }, true);
+    }
     if undeclared {
-        let reason = body.lines().next().unwrap_or_default().to_owned();
+        let reason = body.lines().next().unwrap_or_default().trim_start_matches("simulated: ").to_owned();
         return (Verdict::NotSimulated { reason }, true);
     }
     let right = check.status.map_or((200..400).contains(&status), |wanted| wanted == status);
@@ -240,6 +249,11 @@ fn error_words(error: &reqwest::Error) -> String {
         source = inner;
     }
     source.to_string()
+}
+
+/// The checks that could not be made, because nobody declares or simulates what they ask.
+pub fn unmade(results: &[CheckResult]) -> impl Iterator<Item = &CheckResult> {
+    results.iter().filter(|result| matches!(result.verdict, Verdict::NotSimulated { .. }))
 }
 
 /// Counts of verdicts, by word.

@@ -40,7 +40,7 @@ impl<'n> Named<'n> {
 /// Runs the command in the first ready pod of the workload.
 pub(crate) async fn exec(cluster: &Cluster, check: &ExecCheck, contains: Option<&str>) -> (Verdict, bool) {
     let failed = |reason: String| (Verdict::Failed { reason }, false);
-    let pods = match pods(cluster, &check.workload).await {
+    let pods = match pods(cluster, &Named::parse(&check.workload)).await {
         Ok(pods) => pods,
         Err(reason) => return failed(reason),
     };
@@ -78,31 +78,53 @@ pub(crate) async fn exec(cluster: &Cluster, check: &ExecCheck, contains: Option<
 
 /// Looks for a line in the logs of the workload's pods.
 pub(crate) async fn logs(cluster: &Cluster, workload: &str, contains: &str) -> (Verdict, bool) {
-    let failed = |reason: String| (Verdict::Failed { reason }, false);
-    let pods = match pods(cluster, workload).await {
+    let pods = match pods(cluster, &Named::parse(workload)).await {
         Ok(pods) => pods,
-        Err(reason) => return failed(reason),
+        Err(reason) => return (Verdict::Failed { reason }, false),
     };
     let simulated = pods.iter().any(|pod| pod.annotation(SIMULATED).is_some());
     let mut last = format!("{workload} has no pods");
+    let mut undeclared = None;
     for pod in &pods {
         for container in pod.list_at("/spec/containers") {
-            let options = LogOptions {
-                container: container["name"].as_str().map(str::to_owned),
-                tail_lines: Some(LINES),
-                ..LogOptions::default()
+            let name = container["name"].as_str();
+            let options =
+                LogOptions { container: name.map(str::to_owned), tail_lines: Some(LINES), ..LogOptions::default() };
+            let text = match cluster.logs(pod.namespace().unwrap_or_default(), pod.name(), &options).await {
+                Ok(text) => text,
+                Err(error) => {
+                    last = words(&error);
+                    continue;
+                }
             };
-            match cluster.logs(pod.namespace().unwrap_or_default(), pod.name(), &options).await {
-                Ok(text) if text.contains(contains) => return (Verdict::Passed, simulated),
-                Ok(_) => last = format!("no line of its log contains {contains:?}"),
-                Err(error) => last = words(&error),
+            let said = if pod.annotation(SIMULATED).is_some() { declared(&text) } else { text.clone() };
+            if !said.is_empty() && said.contains(contains) {
+                return (Verdict::Passed, simulated);
             }
+            if said.is_empty() && !text.is_empty() {
+                undeclared.get_or_insert(format!(
+                    "container {} of pod {} is simulated and declares no log",
+                    name.unwrap_or("?"),
+                    pod.name()
+                ));
+            }
+            last = format!("no line of its log contains {contains:?}");
         }
     }
-    (Verdict::Failed { reason: last }, simulated)
+    match undeclared {
+        // Perhaps it would have said so.
+        Some(reason) => (Verdict::NotSimulated { reason }, true),
+        None => (Verdict::Failed { reason: last }, simulated),
+    }
 }
 
-/// Whether the workload is rolled out and available.
+/// The declared lines of a simulated container's log, without what the cluster says of it.
+fn declared(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with("~ ")).collect();
+    lines.join("\n")
+}
+
+/// Whether the workload is rolled out and available, with at least one pod: one without any serves nobody.
 pub(crate) async fn rollout(cluster: &Cluster, workload: &str) -> (Verdict, bool) {
     let named = Named::parse(workload);
     let options = ListOptions { namespace: named.namespace.map(str::to_owned), ..ListOptions::default() };
@@ -112,12 +134,13 @@ pub(crate) async fn rollout(cluster: &Cluster, workload: &str) -> (Verdict, bool
             Err(error) => return (Verdict::Failed { reason: words(&error) }, false),
         };
         let Some(object) = found.iter().find(|object| named.is(kind, object.name())) else { continue };
-        let pods = self::pods(cluster, workload).await.unwrap_or_default();
-        let simulated = pods.iter().any(|pod| pod.annotation(SIMULATED).is_some());
-        let verdict = match readiness(object, JobWait::Ignore) {
-            Readiness::Ready => Verdict::Passed,
-            Readiness::NotYet(reason) => Verdict::Failed { reason },
-            Readiness::Failed(reason) => Verdict::Failed { reason },
+        let its = Named { namespace: object.namespace(), kind: Some(kind.to_lowercase()), name: object.name() };
+        let pods = self::pods(cluster, &its).await;
+        let simulated = pods.iter().flatten().any(|pod| pod.annotation(SIMULATED).is_some());
+        let verdict = match (readiness(object, JobWait::Ignore), pods) {
+            (Readiness::NotYet(reason) | Readiness::Failed(reason), _) => Verdict::Failed { reason },
+            (Readiness::Ready, Err(reason)) => Verdict::Failed { reason },
+            (Readiness::Ready, Ok(_)) => Verdict::Passed,
         };
         return (verdict, simulated);
     }
@@ -125,8 +148,7 @@ pub(crate) async fn rollout(cluster: &Cluster, workload: &str) -> (Verdict, bool
 }
 
 /// The pods of a workload, those that are to go left out.
-async fn pods(cluster: &Cluster, workload: &str) -> Result<Vec<Object>, String> {
-    let named = Named::parse(workload);
+async fn pods(cluster: &Cluster, named: &Named<'_>) -> Result<Vec<Object>, String> {
     let options = ListOptions { namespace: named.namespace.map(str::to_owned), ..ListOptions::default() };
     let options = &options;
     let list = |gvk: Gvk| async move { cluster.list(&gvk, options).await.map_err(|error| words(&error)) };
@@ -145,7 +167,7 @@ async fn pods(cluster: &Cluster, workload: &str) -> Result<Vec<Object>, String> 
         named.is(&above.kind, &above.name)
     });
     if pods.is_empty() {
-        return Err(format!("{workload} has no pods"));
+        return Err(format!("{} has no pods", named.name));
     }
     Ok(pods)
 }
@@ -180,5 +202,11 @@ mod tests {
         assert_eq!(named.namespace, Some("shop"));
         assert!(named.is("StatefulSet", "db") && !named.is("Deployment", "db"));
         assert!(Named::parse("db").is("Deployment", "db") && !Named::parse("db").is("Deployment", "db-2"));
+    }
+
+    #[test]
+    fn what_the_cluster_says_of_a_simulated_container_is_no_line_of_its_log() {
+        assert_eq!(declared("~ container app is simulated\nready to serve\n~ ended\n"), "ready to serve");
+        assert_eq!(declared("~ container app is simulated: no process runs\n"), "");
     }
 }

@@ -37,7 +37,10 @@ mod up;
 
 pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
 pub use builds::named_builds;
-pub use checks::{CheckResult, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, check_client, run_check, tally};
+pub use checks::{
+    CheckResult, NOT_SIMULATED_HEADER, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, check_client, run_check,
+    tally, unmade,
+};
 pub use down::{DownOptions, Removal};
 pub use explain::{
     BlamedCommit, DecisionStory, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory,

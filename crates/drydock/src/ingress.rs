@@ -25,6 +25,10 @@ pub const SIMULATED_HEADER: &str = "x-landfall-simulated";
 /// The header of an answer that nobody declared: a check that meets it has checked nothing.
 pub const UNDECLARED_HEADER: &str = "x-landfall-undeclared";
 
+/// The header of an answer on whose way something stands that is not simulated and decides who gets in or what is
+/// answered, such as `basicAuth`: it names them, and a check that meets it has checked nothing.
+pub const NOT_SIMULATED_HEADER: &str = "x-landfall-not-simulated";
+
 /// By which listener a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {

@@ -25,7 +25,9 @@ pub use behaviour::{Behaviour, Play, PlayError};
 pub use cluster::{Cluster, Drive, ForkClock, Hold, Options};
 pub use controllers::{ControlPlane, NodeSpec, Switch};
 pub use fault::{Effect as FaultEffect, Fault, FaultError};
-pub use ingress::{IngressError, IngressOptions, IngressServer, SIMULATED_HEADER, UNDECLARED_HEADER};
+pub use ingress::{
+    IngressError, IngressOptions, IngressServer, NOT_SIMULATED_HEADER, SIMULATED_HEADER, UNDECLARED_HEADER,
+};
 pub use kubelet::ImageReference;
 pub use landfall_apiserver::{
     Actor, AuditEntry, Authority, Authorization, Body, Cause, Change, Clock, Containers, CustomResource, DeleteOptions,

@@ -12,6 +12,7 @@
 mod process;
 mod server;
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use landfall_cluster::Cluster;
 use landfall_delivery::{Elsewhere, Offers, Progress, Routes, Session};
 use landfall_diag::{Diagnose, Diagnostic, Ending, code};
 use landfall_drydock::NodeSpec;
+use landfall_project::Environment;
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +32,7 @@ use crate::cluster_choice::RemoteContext;
 use crate::failure::{Failure, failed};
 use crate::offers::Operators;
 use crate::place::Place;
-use crate::state::{Endpoint, Fate, Lock, StateDir};
+use crate::state::{Access, Endpoint, Fate, Lock, StateDir};
 use crate::{Host, kubeconfig, play, probe};
 
 /// Who hosts the embedded cluster while a command runs.
@@ -131,6 +133,11 @@ impl Host {
             }
             published.map_err(|failure| connection.lost().unwrap_or(failure))?;
             connection.simulated = true;
+            let asks_containers =
+                |environment: &Environment| environment.checks.iter().any(|check| check.exec.is_some());
+            if place.declared().is_some_and(asks_containers) {
+                self.serve_api(&mut connection).await?;
+            }
         }
         Ok(connection)
     }
@@ -251,6 +258,20 @@ impl Host {
             closed: CancellationToken::new(),
             started: Started::Before,
         }
+    }
+
+    /// Talks over a connection to a cluster that this process hosts: a command in a container needs one.
+    async fn serve_api(&self, connection: &mut Connection) -> Result<(), Failure> {
+        let Some(hosted) = &mut connection.hosted else { return Ok(()) };
+        let served = hosted.cluster.serve((Ipv4Addr::LOCALHOST, 0).into()).await.map_err(|error| {
+            Failure::from(
+                Diagnostic::error(code::NO_LISTENING, "the embedded cluster cannot be listened for on loopback")
+                    .note(error.to_string()),
+            )
+        })?;
+        connection.cluster = self.cluster_of(Access::of(&served).client().await?);
+        hosted.served = Some(served);
+        Ok(())
     }
 
     fn cluster_of(&self, client: kube::Client) -> Cluster {

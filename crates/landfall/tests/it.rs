@@ -53,5 +53,6 @@ mod it {
     mod together;
     mod trials;
     mod unserved;
+    mod unsimulated;
     mod website;
 }

@@ -79,6 +79,16 @@ impl Matcher {
         }
     }
 
+    /// Whether it asks from where a request comes: nobody knows that here, and any place will do.
+    pub(crate) fn asks_for_client(&self) -> bool {
+        match self {
+            Self::Client => true,
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::asks_for_client),
+            Self::Not(one) => one.asks_for_client(),
+            _ => false,
+        }
+    }
+
     /// The hosts the rule names, for choosing a certificate.
     pub(crate) fn hosts(&self) -> Vec<&str> {
         match self {

@@ -10,6 +10,29 @@ use crate::operators::traefik::MIDDLEWARE;
 /// The deepest chain of middlewares.
 const DEEPEST: usize = 8;
 
+/// Kinds of Traefik's that leave an answer as it is: a simulated container reads no header and is never in trouble.
+const TRANSPARENT: [&str; 4] = ["compress", "contentType", "passTLSClientCert", "retry"];
+
+/// Fields of Traefik's `headers` that refuse a request or send it elsewhere.
+const DECIDING_HEADERS: [&str; 5] = ["allowedHosts", "sslRedirect", "sslTemporaryRedirect", "sslHost", "sslForceHost"];
+
+/// What nginx's annotations begin with.
+const NGINX: &str = "nginx.ingress.kubernetes.io/";
+
+/// nginx's annotations that decide who gets in or what is answered, besides those that begin with `auth-` and the like.
+const DECIDING_ANNOTATIONS: [&str; 10] = [
+    "allowlist-source-range",
+    "app-root",
+    "custom-http-errors",
+    "default-backend",
+    "denylist-source-range",
+    "enable-modsecurity",
+    "from-to-www-redirect",
+    "satisfy",
+    "temporal-redirect",
+    "whitelist-source-range",
+];
+
 /// Something that is done to a request or its answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Middleware {
@@ -31,15 +54,15 @@ pub(crate) enum Middleware {
     ResponseHeaders(Vec<(String, String)>),
     /// Named, but not there: the request is refused, as Traefik drops the whole route.
     Missing(String),
-    /// Known to Traefik, not simulated; named in the answer's header.
+    /// Decides who gets in or what is answered, and is not simulated; named in the answer's header.
     NotSimulated(String),
 }
 
 /// What comes of a request after all its middlewares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Passed {
-    /// The client is sent elsewhere.
-    Redirect { status: u16, location: String },
+    /// The client is sent elsewhere, if it comes past what stands before that and is not simulated.
+    Redirect { status: u16, location: String, not_simulated: Vec<String> },
     /// The request goes on with this path.
     On { path: String, headers: Vec<(String, String)>, not_simulated: Vec<String> },
     /// A middleware is missing.
@@ -78,6 +101,8 @@ impl Middleware {
                 found.push(Self::ReplacePath(target.to_owned()));
             }
         }
+        let deciding = entries(ingress, "/metadata/annotations").filter(|(key, value)| decides(key, value));
+        found.extend(deciding.map(|(key, _)| Self::NotSimulated(format!("annotation {key}"))));
         let named = annotation(ingress, "traefik.ingress.kubernetes.io/router.middlewares").unwrap_or_default();
         for reference in named.split(',').map(str::trim).filter(|r| !r.is_empty()) {
             found.extend(Self::by_provider_name(world, namespace(ingress), reference));
@@ -119,12 +144,12 @@ impl Middleware {
         let mut found = Vec::new();
         let label = format!("{}-{}@kubernetescrd", namespace(object), name(object));
         for (kind, spec) in object.get("spec").and_then(Value::as_object).into_iter().flatten() {
-            let regexes = |pointer: &str| -> Vec<Regex> {
-                list(spec, pointer)
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .filter_map(|r| Regex::new(&format!("^(?:{r})")).ok())
-                    .collect()
+            if TRANSPARENT.contains(&kind.as_str()) {
+                continue;
+            }
+            let regexes = |pointer: &str| -> Option<Vec<Regex>> {
+                let written = list(spec, pointer).iter().filter_map(Value::as_str);
+                written.map(|r| Regex::new(&format!("^(?:{r})")).ok()).collect()
             };
             let words = |pointer: &str| -> Vec<String> {
                 list(spec, pointer).iter().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -146,18 +171,44 @@ impl Middleware {
                     .ok()
                     .map(|regex| Self::ReplacePathRegex { regex, replacement: braced(text(spec, "/replacement")) }),
                 "stripPrefix" => Some(Self::StripPrefix(words("/prefixes"))),
-                "stripPrefixRegex" => Some(Self::StripPrefixRegex(regexes("/regex"))),
+                "stripPrefixRegex" => regexes("/regex").map(Self::StripPrefixRegex),
                 "addPrefix" => Some(Self::AddPrefix(text(spec, "/prefix").to_owned())),
-                "headers" => Some(Self::ResponseHeaders(response_headers(spec))),
+                "headers" => {
+                    let deciding = DECIDING_HEADERS.iter().filter(|field| is_set(spec, field));
+                    found.extend(
+                        deciding.map(|field| Self::NotSimulated(format!("middleware {label} (headers.{field})"))),
+                    );
+                    Some(Self::ResponseHeaders(response_headers(spec)))
+                }
                 "chain" => {
                     found.extend(Self::referenced(world, namespace(object), list(spec, "/middlewares"), depth));
                     continue;
                 }
                 _ => None,
             };
-            found.push(made.unwrap_or_else(|| Self::NotSimulated(format!("{label} ({kind})"))));
+            found.push(made.unwrap_or_else(|| Self::NotSimulated(format!("middleware {label} ({kind})"))));
         }
         found
+    }
+}
+
+/// Whether an annotation of nginx's decides who gets in or what is answered.
+fn decides(key: &str, value: &str) -> bool {
+    let Some(name) = key.strip_prefix(NGINX) else { return false };
+    let begins = ["auth-", "canary", "global-rate-limit", "limit-"].iter().any(|start| name.starts_with(start));
+    let is_slower_only = name.starts_with("limit-rate");
+    value != "false"
+        && !is_slower_only
+        && (begins || name.ends_with("-snippet") || DECIDING_ANNOTATIONS.contains(&name))
+}
+
+/// Whether a field has a value that means something.
+fn is_set(spec: &Value, field: &str) -> bool {
+    match spec.get(field) {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Array(all)) => !all.is_empty(),
+        Some(_) => true,
     }
 }
 
@@ -244,13 +295,13 @@ pub(crate) fn pass(middlewares: &[Middleware], request: &Passing<'_>) -> Passed 
                 };
                 // Traefik answers GET with 301 and 302, and everything else so that the method is kept.
                 let location = format!("{scheme}://{host}{port}{}", with_query(&path));
-                return Passed::Redirect { status: code(*permanent), location };
+                return Passed::Redirect { status: code(*permanent), location, not_simulated };
             }
             Middleware::RedirectRegex { regex, replacement, permanent } => {
                 let url = format!("{}://{}{}", request.scheme, request.host, with_query(&path));
                 let location = regex.replace(&url, replacement.as_str()).into_owned();
                 if regex.is_match(&url) && location != url {
-                    return Passed::Redirect { status: code(*permanent), location };
+                    return Passed::Redirect { status: code(*permanent), location, not_simulated };
                 }
             }
             Middleware::ReplacePath(to) => path.clone_from(to),
@@ -298,8 +349,44 @@ mod tests {
         let redirect = Middleware::RedirectScheme { scheme: "https".into(), port: None, permanent: true };
         assert_eq!(
             on(&[redirect], "/x?y=1"),
-            Passed::Redirect { status: 308, location: "https://a.example:8443/x?y=1".into() }
+            Passed::Redirect {
+                status: 308,
+                location: "https://a.example:8443/x?y=1".into(),
+                not_simulated: Vec::new()
+            }
         );
+    }
+
+    #[test]
+    fn what_stands_before_a_redirect_and_is_not_simulated_is_told_and_what_stands_behind_it_is_not() {
+        let redirect = Middleware::RedirectScheme { scheme: "https".into(), port: None, permanent: true };
+        let auth = Middleware::NotSimulated("auth".into());
+        let told = |middlewares: &[Middleware]| match on(middlewares, "/") {
+            Passed::Redirect { not_simulated, .. } => not_simulated,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(&[auth.clone(), redirect.clone()]), ["auth"]);
+        assert!(told(&[redirect, auth]).is_empty());
+    }
+
+    #[test]
+    fn annotations_that_only_tune_nginx_decide_nothing() {
+        for (name, value, wanted) in [
+            ("auth-url", "https://sso.example.com/auth", true),
+            ("auth-type", "basic", true),
+            ("whitelist-source-range", "10.0.0.0/8", true),
+            ("limit-rps", "5", true),
+            ("limit-rate", "500", false),
+            ("configuration-snippet", "deny all;", true),
+            ("enable-modsecurity", "true", true),
+            ("enable-modsecurity", "false", false),
+            ("proxy-body-size", "8m", false),
+            ("proxy-read-timeout", "60", false),
+            ("ssl-redirect", "true", false),
+        ] {
+            assert_eq!(decides(&format!("{NGINX}{name}"), value), wanted, "{name}: {value}");
+        }
+        assert!(!decides("example.com/auth-url", "https://sso.example.com"), "another's annotation");
     }
 
     #[test]

@@ -134,7 +134,8 @@ fn traefik_routes(world: &World, route: &Value, asked: &Asked<'_>, offer: &mut d
         if !matcher.matches(asked) {
             continue;
         }
-        let service = list(rule, "/services").iter().find(|s| matches!(text(s, "/kind"), "" | "Service"));
+        let services = list(rule, "/services");
+        let service = services.iter().find(|s| matches!(text(s, "/kind"), "" | "Service"));
         let priority = rule.get("priority").and_then(Value::as_i64).filter(|p| *p > 0);
         // A rule that names the host stands with the Ingress rules that do; among its like the longer one wins. A priority
         // that is written stands in the length's place: 1 is behind all others.
@@ -143,12 +144,25 @@ fn traefik_routes(world: &World, route: &Value, asked: &Asked<'_>, offer: &mut d
         offer((fit, written.len()), &|| {
             let reference = service.unwrap_or(&Value::Null);
             let within = text(reference, "/namespace");
+            let mut middlewares = Vec::new();
+            if matcher.asks_for_client() {
+                middlewares.push(Middleware::NotSimulated("matcher ClientIP".to_owned()));
+            }
+            middlewares.extend(Middleware::of_references(world, namespace(route), list(rule, "/middlewares")));
+            let other = services.iter().find(|s| !matches!(text(s, "/kind"), "" | "Service"));
+            if let Some(other) = other {
+                middlewares.push(Middleware::NotSimulated(format!(
+                    "{} {}",
+                    text(other, "/kind"),
+                    text(other, "/name")
+                )));
+            }
             Route {
                 owner: format!("IngressRoute {}/{}", namespace(route), name(route)),
                 namespace: if within.is_empty() { namespace(route).to_owned() } else { within.to_owned() },
                 service: text(reference, "/name").to_owned(),
                 port: reference.get("port").cloned().unwrap_or_default(),
-                middlewares: Middleware::of_references(world, namespace(route), list(rule, "/middlewares")),
+                middlewares,
             }
         });
     }

@@ -23,7 +23,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::backend::{self, Unavailable};
 use super::matcher::Asked;
 use super::middleware::{Passed, Passing, pass};
-use super::{Entry, SIMULATED_HEADER, UNDECLARED_HEADER, rules, tls};
+use super::{Entry, NOT_SIMULATED_HEADER, SIMULATED_HEADER, UNDECLARED_HEADER, rules, tls};
 use crate::controllers::fields::{name, namespace, text};
 
 /// How long a request's body may take.
@@ -258,9 +258,9 @@ fn respond(
     };
     let scheme = if entry == Entry::Web { "http" } else { "https" };
     let passing = Passing { scheme, host: authority, path, tls_port: Some(shared.tls_port) };
-    let (path, more, not_simulated) = match pass(&route.middlewares, &passing) {
+    let (path, more, mut not_simulated) = match pass(&route.middlewares, &passing) {
         Passed::On { path, headers, not_simulated } => (path, headers, not_simulated),
-        Passed::Redirect { status, location } => {
+        Passed::Redirect { status, location, not_simulated } => {
             // As Traefik: GET gets the old codes, other methods those that keep the method.
             let status = match (method, status) {
                 ("GET", 308) => 301,
@@ -270,6 +270,7 @@ fn respond(
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FOUND);
             let mut redirect = plain(status, "none", "");
             insert(redirect.headers_mut(), LOCATION.as_str(), &location);
+            name_not_simulated(&mut redirect, &not_simulated);
             return redirect;
         }
         Passed::Refused(which) => {
@@ -278,6 +279,9 @@ fn respond(
             return plain(StatusCode::NOT_FOUND, "none", why);
         }
     };
+    if let Err(Unavailable::External(name)) = &found {
+        not_simulated.push(format!("{name}, for which service {}/{} stands", route.namespace, route.service));
+    }
     let mut response = match found {
         Err(why) => unavailable(&route, &why),
         Ok(backend) => answer_of(&*shared.plane.containers, &backend, method, &path, body),
@@ -285,10 +289,19 @@ fn respond(
     for (key, value) in &more {
         insert(response.headers_mut(), key, value);
     }
-    if !not_simulated.is_empty() {
-        insert(response.headers_mut(), "x-landfall-not-simulated", &not_simulated.join(", "));
-    }
+    name_not_simulated(&mut response, &not_simulated);
     response
+}
+
+/// Says of an answer what of the way to it is not simulated: who asks has learnt nothing.
+fn name_not_simulated(answer: &mut Answer, which: &[String]) {
+    if which.is_empty() {
+        return;
+    }
+    // A header that cannot be sent would be left out.
+    let visible = |c: char| if matches!(c, ' '..='~') { c } else { '?' };
+    let named: String = which.join(", ").chars().map(visible).collect();
+    insert(answer.headers_mut(), NOT_SIMULATED_HEADER, &named);
 }
 
 fn unavailable(route: &rules::Route, why: &Unavailable) -> Answer {

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use landfall_apiserver::{Actor, Clock, Randomness};
 use serde_json::{Value, json};
 
-use super::{IngressOptions, IngressServer, SIMULATED_HEADER};
+use super::{IngressOptions, IngressServer, NOT_SIMULATED_HEADER, SIMULATED_HEADER};
 use crate::behaviour::Play;
 use crate::cluster::{Cluster, Drive, Options};
 use crate::controllers::ControlPlane;
@@ -157,6 +157,85 @@ async fn middlewares_redirect_and_rewrite() {
     assert_eq!(headers["location"], format!("https://s.example.com:{}/a?b", ingress.https.port()).as_str());
     let (status, _, body) = ask(&ingress, Method::GET, "v.example.com", "/v1/health").await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, "ok"));
+}
+
+#[tokio::test]
+async fn who_is_let_in_by_what_is_not_simulated_is_named_in_the_answer() {
+    let (cluster, ingress) = stand().await;
+    let actor = Actor::system("test");
+    let guards = [
+        ("basic", json!({"basicAuth": {"secret": "users"}}), "basicAuth"),
+        ("forward", json!({"forwardAuth": {"address": "http://sso/auth"}}), "forwardAuth"),
+        ("inside", json!({"ipAllowList": {"sourceRange": ["10.0.0.0/8"]}}), "ipAllowList"),
+        ("inside2", json!({"ipWhiteList": {"sourceRange": ["10.0.0.0/8"]}}), "ipWhiteList"),
+        ("warp", json!({"plugin": {"cloudflarewarp": {}}}), "plugin"),
+        ("slow", json!({"rateLimit": {"average": 1}}), "rateLimit"),
+        ("strip", json!({"stripPrefixRegex": {"regex": ["("]}}), "stripPrefixRegex"),
+        ("hosts", json!({"headers": {"allowedHosts": ["other.example.com"]}}), "headers.allowedHosts"),
+        ("chained", json!({"chain": {"middlewares": [{"name": "basic"}]}}), "basicAuth"),
+        ("small", json!({"compress": {}}), ""),
+        ("again", json!({"retry": {"attempts": 2}}), ""),
+        ("strict", json!({"headers": {"stsSeconds": 60}}), ""),
+    ];
+    cluster.with_world(|world| {
+        let mut create = |id: &str, object: Value| {
+            world.create(&actor, id, object).expect("a valid object");
+        };
+        let mut route = |name: &str, rule: String, middlewares: Value, service: Value| {
+            create(
+                "ingressroutes.traefik.io",
+                json!({"metadata": {"name": name, "namespace": "default"}, "spec": {"routes": [
+                    {"match": rule, "kind": "Rule", "middlewares": middlewares, "services": [service]}]}}),
+            );
+        };
+        let api = || json!({"name": "api", "port": 80});
+        for (name, _, _) in &guards {
+            route(name, format!("Host(`{name}.example.com`)"), json!([{"name": name}]), api());
+        }
+        route("from", "Host(`from.example.com`) && ClientIP(`10.0.0.0/8`)".to_owned(), json!([]), api());
+        let weighted = json!({"kind": "TraefikService", "name": "weighted"});
+        route("weighted", "Host(`weighted.example.com`)".to_owned(), json!([]), weighted);
+        for (name, spec, _) in &guards {
+            create("middlewares.traefik.io", json!({"metadata": {"name": name, "namespace": "default"}, "spec": spec}));
+        }
+        create(
+            "ingresses.networking.k8s.io",
+            json!({"metadata": {"name": "sso", "namespace": "default",
+                "annotations": {"nginx.ingress.kubernetes.io/auth-url": "https://sso.example.com",
+                    "nginx.ingress.kubernetes.io/proxy-body-size": "8m"}}, "spec": {"rules": [
+                {"host": "sso.example.com", "http": {"paths": [{"path": "/", "pathType": "Prefix",
+                    "backend": {"service": {"name": "api", "port": {"number": 80}}}}]}}]}}),
+        );
+    });
+    let mut asked: Vec<(&str, &str)> = guards.iter().map(|(name, _, wanted)| (*name, *wanted)).collect();
+    asked.extend([
+        ("from", "ClientIP"),
+        ("weighted", "TraefikService weighted"),
+        ("sso", "annotation nginx.ingress.kubernetes.io/auth-url"),
+    ]);
+    for (name, wanted) in asked {
+        let (_, headers, body) = ask(&ingress, Method::GET, &format!("{name}.example.com"), "/health").await;
+        let told = headers.get(NOT_SIMULATED_HEADER).and_then(|value| value.to_str().ok());
+        match wanted {
+            "" => assert_eq!((told, body.as_str()), (None, "ok"), "{name}"),
+            wanted => assert!(told.is_some_and(|told| told.contains(wanted)), "{name}: {told:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_stands_for_a_name_outside_is_not_simulated() {
+    let (cluster, ingress) = stand().await;
+    cluster.with_world(|world| {
+        let actor = Actor::system("test");
+        let mut service =
+            json!({"metadata": {"name": "nope", "namespace": "default"}, "spec": {"type": "ExternalName"}});
+        service["spec"]["externalName"] = "shop.example.org".into();
+        world.create(&actor, "services", service).expect("a valid Service");
+    });
+    let (status, headers, _) = ask(&ingress, Method::GET, "localhost", "/gone").await;
+    assert_eq!(status, StatusCode::NOT_IMPLEMENTED);
+    assert!(headers[NOT_SIMULATED_HEADER].to_str().is_ok_and(|which| which.starts_with("shop.example.org")));
 }
 
 #[tokio::test]

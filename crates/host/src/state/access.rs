@@ -43,6 +43,17 @@ impl StateDir {
 }
 
 impl Access {
+    /// How a cluster is talked to that this process serves itself.
+    pub(crate) fn of(served: &landfall_drydock::Served) -> Self {
+        let kubeconfig = landfall_yaml::to_json(&served.kubeconfig()).unwrap_or_default();
+        let authority = kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"].as_str();
+        Access {
+            server: format!("https://{}", served.address),
+            token: served.token.clone(),
+            authority: authority.unwrap_or_default().to_owned(),
+        }
+    }
+
     /// The kubeconfig that leads there, made anew.
     fn kubeconfig(&self) -> Value {
         json!({

@@ -5,7 +5,7 @@ pub(crate) mod builds;
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{Candidate, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services};
+use landfall_delivery::{Candidate, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services, unmade};
 use landfall_diag::{Diagnostic, Ending, Severity, code};
 use landfall_host::{Act, Connection, Failure, Hosting, Place, Uncommitted};
 use landfall_project::Span;
@@ -69,6 +69,9 @@ pub(crate) struct UpArgs {
     /// Deliver uncommitted changes to a protected environment
     #[arg(long)]
     pub(crate) dirty: bool,
+    /// Take declared checks that could not be made as seen: what they ask is not simulated
+    #[arg(long)]
+    pub(crate) allow_unsimulated: bool,
     /// Make something fail on the embedded cluster, as `job/prisma-migrate=fail` or `deployment/web=imagepull`
     #[arg(long = "fault", value_name = "OBJECT=FAULT")]
     pub(crate) faults: Vec<String>,
@@ -191,7 +194,7 @@ async fn run(context: &Context, mut args: UpArgs) -> Ended {
             return nothing.map(|_| Exit::Done);
         }
     };
-    let exit = exit_code(&summary);
+    let exit = exit_code(&summary, Unmade::of(&args));
     let report = Delivered {
         place: &place,
         connection: &connection,
@@ -239,7 +242,7 @@ impl Delivery<'_> {
             session.up(candidates, declared.as_ref(), options).await
         })
         .await;
-        let ended_well = result.as_ref().is_ok_and(|summary| exit_code(summary) == Exit::Done);
+        let ended_well = result.as_ref().is_ok_and(|summary| exit_code(summary, Unmade::Seen) == Exit::Done);
         if !ended_well && let Some(failure) = connection.lost() {
             return Err(failure);
         }
@@ -316,8 +319,23 @@ fn times(timeout: Option<&Span>) -> UpOptions {
     options
 }
 
+/// What a declared check counts as that could not be made, because nobody simulates what it asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unmade {
+    /// As one that did not pass.
+    NotPassed,
+    /// It was seen, and is accepted.
+    Seen,
+}
+
+impl Unmade {
+    fn of(args: &UpArgs) -> Self {
+        if args.allow_unsimulated { Unmade::Seen } else { Unmade::NotPassed }
+    }
+}
+
 /// How a command ends that delivered.
-pub(crate) fn exit_code(summary: &Summary) -> Exit {
+pub(crate) fn exit_code(summary: &Summary, checks: Unmade) -> Exit {
     for unit in &summary.units {
         if unit.outcome == Outcome::Failed {
             return unit.diagnostics.first().map_or(Exit::Failed, exit_of);
@@ -329,7 +347,15 @@ pub(crate) fn exit_code(summary: &Summary) -> Exit {
     if summary.checks.iter().any(|check| matches!(check.verdict, Verdict::Failed { .. })) {
         return Exit::Unhealthy;
     }
+    if checks == Unmade::NotPassed && unmade(&summary.checks).next().is_some() {
+        return Exit::Unhealthy;
+    }
     Exit::Done
+}
+
+/// Whether nothing is wrong but that checks could not be made.
+fn only_unmade(summary: &Summary) -> bool {
+    exit_code(summary, Unmade::Seen) == Exit::Done
 }
 
 /// Whether a full disk is why it stopped.
@@ -422,10 +448,34 @@ impl Delivered<'_> {
                     self.again.verb("down", &[])
                 )
             }
+            Exit::Unhealthy if only_unmade(self.summary) => {
+                let names: Vec<&str> = unmade(&self.summary.checks).map(|check| check.name.as_str()).collect();
+                let checks = if names.len() == 1 { "check" } else { "checks" };
+                format!(
+                    "delivered in {took}, but {} {checks} could not be made: {} · declare the answers under `simulate:`, or take it as seen with --allow-unsimulated",
+                    names.len(),
+                    names.join(", ")
+                )
+            }
             Exit::Done => format!("done in {took} · {status} · {logs} · {}", self.again.verb("down", &[])),
             Exit::Interrupted => format!("{INTERRUPTED} after {took} · {GOES_ON}"),
             _ if stopped_by_disk(self.summary) => format!("no room after {took} · with room {GOES_ON}"),
             _ => format!("not healthy after {took} · {status} · {logs}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn lp_022_a_time_that_is_given_bounds_delivery_and_restarts_alike() {
+        let given = times(Some(&"90s".parse().expect("a duration")));
+        assert_eq!((given.timeout, given.restart_timeout), (Duration::from_secs(90), Duration::from_secs(90)));
+        let usual = times(None);
+        assert_eq!((usual.timeout, usual.restart_timeout), (Duration::from_secs(900), Duration::from_secs(120)));
     }
 }

@@ -85,11 +85,22 @@ fn a_failed_check_is_delivered_but_not_healthy() {
 fn a_check_that_nothing_answers_is_not_simulated_and_not_passed() {
     let sandbox = Sandbox::luckyplans();
     sandbox.edit("landfall.yaml", "- {path: /health, json: {status: ok}}", "- {path: /healthz, json: {status: ok}}");
-    let up = sandbox.run(&["up", "-o", "json"]);
-    let up = up.json();
+    let up = sandbox.run(&["up", "-o", "json"]).exits(4).json();
+    assert_eq!((&up["ok"], &up["exit"]), (&false.into(), &4.into()));
     let checks = up["data"]["checks"].as_array().expect("checks");
     let gateway = checks.iter().find(|check| check["name"] == "gateway").expect("declared");
     assert_eq!(gateway["verdict"], "not-simulated", "{gateway:#}");
+    sandbox.run(&["up"]).exits(4).says("1 check could not be made: gateway").says("--allow-unsimulated");
+    let seen = sandbox.run(&["up", "--allow-unsimulated", "-o", "json"]).exits(0).json();
+    assert_eq!(seen["ok"], true);
+    let unmade = seen["data"]["checks"].as_array().into_iter().flatten().filter(|it| it["verdict"] != "passed").count();
+    assert_eq!(unmade, 1, "accepted, and told as what it is: {seen:#}");
+    sandbox.commit("As it is");
+    sandbox
+        .run(&["rehearse", "--from", "empty"])
+        .exits(0)
+        .says("would deliver, as far as it was simulated")
+        .says("1 of 6 checks could not be made");
 }
 
 #[test]

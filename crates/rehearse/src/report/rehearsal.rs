@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use landfall_delivery::{CheckResult, Verdict};
+use landfall_delivery::{CheckResult, Verdict, unmade};
 use landfall_diag::{Diagnostic, Witness, render_plain};
 use landfall_engine::Action;
 use landfall_object::diff::Brief;
@@ -92,10 +92,14 @@ fn verdict(trial: &TrialReport, revision: &str) -> String {
         Start::Empty => "first install on an empty cluster".to_owned(),
         start => format!("upgrade from {start}"),
     };
-    if trial.would_deliver {
-        format!("would deliver cleanly: {revision}, {how} ({} s)", trial.seconds)
-    } else {
-        format!("would NOT deliver: {revision}, {how}")
+    match (trial.would_deliver, unmade(&trial.checks).count()) {
+        (false, _) => format!("would NOT deliver: {revision}, {how}"),
+        (true, 0) => format!("would deliver cleanly: {revision}, {how} ({} s)", trial.seconds),
+        (true, unmade) => format!(
+            "would deliver, as far as it was simulated: {revision}, {how} ({} s); {unmade} of {} checks could not be made",
+            trial.seconds,
+            trial.checks.len()
+        ),
     }
 }
 
@@ -171,7 +175,11 @@ pub(crate) fn counted(impact: &Impact) -> String {
 pub fn rehearsal_markdown(rehearsal: &Rehearsal) -> String {
     let mut text = String::new();
     for (at, trial) in rehearsal.trials.iter().enumerate() {
-        let mark = if trial.would_deliver { "✅" } else { "❌" };
+        let mark = match (trial.would_deliver, unmade(&trial.checks).next()) {
+            (false, _) => "❌",
+            (true, Some(_)) => "⚠️",
+            (true, None) => "✅",
+        };
         let told = inline(&verdict(trial, &rehearsal.revision));
         let _ = writeln!(text, "{mark} **{told}**{}\n", as_before(&rehearsal.trials, at));
         for diagnostic in new_reasons(&rehearsal.trials, at) {

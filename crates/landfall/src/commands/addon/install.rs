@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::declared;
 use crate::arguments::{ClusterArgs, OutputArgs, ValuesArgs};
 use crate::commands::plan::Plans;
-use crate::commands::up::exit_code;
+use crate::commands::up::{Unmade, exit_code};
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -133,7 +133,7 @@ async fn run(context: &Context, args: AddonInstallArgs) -> Outcome {
     let summary = live::or_lost(&connection, result);
     connection.close().await;
     let summary = summary?;
-    let exit = exit_code(&summary);
+    let exit = exit_code(&summary, Unmade::NotPassed);
     let report = Installed { cluster: &connection.name, summary: &summary, candidates: &candidates, exit, started };
     context.report(&report, exit, started);
     Ok(exit)
