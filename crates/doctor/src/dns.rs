@@ -198,11 +198,24 @@ pub fn outside(host: &str, answer: &Answer, expected: &[IpAddr]) -> Observation 
     }
 }
 
+/// Who has said what a name leads to inside of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Speaker {
+    /// A program in a pod, which has asked the cluster.
+    Program,
+    /// A simulated container of that pod, which has asked nobody: it says what `simulate:` declares.
+    Simulated(String),
+}
+
 /// What a name leads to inside of the cluster, beside what it leads to outside.
-pub fn within(host: &str, outside: &Answer, inside: &Answer) -> Observation {
+pub fn within(host: &str, outside: &Answer, inside: &Answer, speaker: &Speaker) -> Observation {
     let what = format!("{host} (inside)");
+    let marked = |seen: String| match speaker {
+        Speaker::Program => seen,
+        Speaker::Simulated(pod) => format!("~ {seen}, as it is declared for the simulated pod {pod}"),
+    };
     let wrong = |seen: String, cause: &str| {
-        Observation::wrong(Area::Dns, &OUTSIDE, Severity::Error, what.clone(), seen, cause)
+        Observation::wrong(Area::Dns, &OUTSIDE, Severity::Error, what.clone(), marked(seen), cause)
             .help("landfall doctor dns --in-cluster --fix coredns restarts CoreDNS, waits, and looks again")
     };
     match (outside, inside) {
@@ -219,8 +232,10 @@ pub fn within(host: &str, outside: &Answer, inside: &Answer) -> Observation {
             format!("differs: unknown inside, {} outside", list(out)),
             "CoreDNS answers from an old or another source: a certificate's self-check fails though the record is right",
         ),
-        (_, Answer::Addresses(found)) => Observation::fine(Area::Dns, what, format!("leads to {}", list(found))),
-        (_, Answer::Unknown) => Observation::told(Area::Dns, what, "unknown inside as outside"),
+        (_, Answer::Addresses(found)) => {
+            Observation::fine(Area::Dns, what, marked(format!("leads to {}", list(found))))
+        }
+        (_, Answer::Unknown) => Observation::told(Area::Dns, what, marked("unknown inside as outside".to_owned())),
     }
 }
 
@@ -286,13 +301,23 @@ mod tests {
     #[test]
     fn se_069_a_difference_inside_is_a_finding_of_its_own() {
         let out = at(&["203.0.113.10"]);
-        assert_eq!(within("h", &out, &at(&["203.0.113.10"])).state, State::Fine);
+        assert_eq!(within("h", &out, &at(&["203.0.113.10"]), &Speaker::Program).state, State::Fine);
         for inside in [at(&["10.0.0.1"]), Answer::Unknown] {
-            let seen = within("h", &out, &inside);
+            let seen = within("h", &out, &inside, &Speaker::Program);
             assert_eq!((seen.state, seen.help.len()), (State::Wrong, 1));
             assert!(seen.finding.as_ref().is_some_and(|it| it.help.contains("--fix coredns")), "{seen:?}");
         }
-        assert_eq!(within("h", &out, &Answer::Silent("x".into())).state, State::NotChecked);
+        assert_eq!(within("h", &out, &Answer::Silent("x".into()), &Speaker::Program).state, State::NotChecked);
+    }
+
+    #[test]
+    fn what_a_simulated_container_says_of_a_name_is_marked_as_declared() {
+        let (out, pod) = (at(&["203.0.113.10"]), Speaker::Simulated("web-0".into()));
+        for inside in [at(&["203.0.113.10"]), at(&["10.0.0.1"]), Answer::Unknown] {
+            let seen = within("h", &out, &inside, &pod).seen;
+            assert!(seen.starts_with("~ ") && seen.ends_with("declared for the simulated pod web-0"), "{seen}");
+            assert!(!within("h", &out, &inside, &Speaker::Program).seen.contains('~'));
+        }
     }
 
     #[test]
@@ -301,9 +326,9 @@ mod tests {
             for (one, other) in
                 [("203.0.113.10", "10.0.0.1"), ("192.0.2.7", "192.0.2.8"), ("2001:db8::1", "203.0.113.10")]
             {
-                let wrong = within(host, &at(&[one]), &at(&[other]));
+                let wrong = within(host, &at(&[one]), &at(&[other]), &Speaker::Program);
                 assert!(wrong.finding.as_ref().is_some_and(|it| it.rule == "LF133" && it.fails()), "{host} {wrong:?}");
-                let both = within(host, &at(&[one, other]), &at(&[other, one]));
+                let both = within(host, &at(&[one, other]), &at(&[other, one]), &Speaker::Program);
                 assert!(both.finding.is_none() && both.state == State::Fine, "{host} {both:?}");
             }
         }

@@ -7,6 +7,7 @@
 //!
 //! What could not be looked at is `not checked` and says why; it is never counted as fine.
 
+mod backups;
 mod certificates;
 mod cluster;
 mod codeowners;
@@ -14,6 +15,7 @@ mod dns;
 mod facts;
 mod forge;
 mod images;
+mod kubeconfigs;
 mod machine;
 mod ports;
 mod reach;
@@ -25,13 +27,15 @@ use landfall_diag::{Finding, Severity};
 use landfall_rules::{Blame, Examination, Rule, Subject, conclude};
 use serde::Serialize;
 
+pub use backups::backups_in;
 pub use certificates::{Handshake, certificates_of, handshake, issued};
 pub use cluster::{Sight, cluster_findings, prerequisites, unreachable};
 pub use codeowners::owners;
-pub use dns::{Answer, Resolver, hosts_of, inside_addresses, outside, within};
+pub use dns::{Answer, Resolver, Speaker, hosts_of, inside_addresses, outside, within};
 pub use facts::{Answers, answers, facts, maturity};
 pub use forge::{Forge, ForgeAccess, ForgeKind, forge};
 pub use images::{ImageAccess, image_access, images_of};
+pub use kubeconfigs::{FoundKubeconfig, Kubeconfigs, RightsAnswer};
 pub use machine::{Machine, machine};
 pub use ports::{PortState, holder, local_ports, port, ports};
 pub use reach::{Reached, reach_script, reached, simulated_reach};

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use landfall_diag::Severity;
 use landfall_rules::place::IDENTITY;
-use serde_json::Value;
 
-use crate::{Area, Observation};
+use crate::{Area, Kubeconfigs, Observation};
 
 /// A machine's files, and the account that is looked at.
 #[derive(Debug, Clone)]
@@ -27,7 +26,7 @@ const ADMINISTRATORS: &[&str] = &[
 /// Groups whose members may become root.
 const GROUPS: &[&str] = &["sudo", "wheel", "admin", "root", "docker", "lxd"];
 
-/// Looks at an account of a machine; `production` are contexts, servers and namespaces that it must not reach.
+/// Looks at an account of a machine, without asking any API; `production` are contexts, servers and namespaces that it must not reach.
 pub fn machine(machine: &Machine, production: &[String]) -> Vec<Observation> {
     let user = &machine.user;
     let mut seen = vec![Observation::told(
@@ -42,19 +41,19 @@ pub fn machine(machine: &Machine, production: &[String]) -> Vec<Observation> {
     seen.push(groups(machine, &account));
     seen.extend(sudoers(machine, &account));
     seen.extend(administrators(machine, &account));
-    seen.extend(kubeconfigs(machine, &account, production));
+    seen.extend(Kubeconfigs::below(machine, &account).observations(production));
     seen
 }
 
 /// An account as `/etc/passwd` has it.
-struct Account {
+pub(crate) struct Account {
     name: String,
     uid: u32,
     gid: u32,
-    home: String,
+    pub(crate) home: String,
 }
 
-fn account(machine: &Machine) -> Option<Account> {
+pub(crate) fn account(machine: &Machine) -> Option<Account> {
     let text = std::fs::read_to_string(machine.root.join("etc/passwd")).ok()?;
     text.lines().find_map(|line| {
         let fields: Vec<&str> = line.split(':').collect();
@@ -176,99 +175,7 @@ fn rights(_: &std::fs::Metadata) -> Option<(u32, u32, u32)> {
     None
 }
 
-/// Most files that are looked at below a home.
-const MOST: usize = 20_000;
-
-/// Kubeconfigs below the account's home that reach what they must not.
-fn kubeconfigs(machine: &Machine, account: &Account, production: &[String]) -> Vec<Observation> {
-    let home = machine.root.join(&account.home);
-    let what = format!("kubeconfigs below /{}", account.home);
-    let mut files = Vec::new();
-    let mut closed = Vec::new();
-    let mut looked = 0;
-    let mut open = vec![home.clone()];
-    while let Some(directory) = open.pop() {
-        let entries = match std::fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(_) => {
-                closed.push(shown(machine, &directory));
-                continue;
-            }
-        };
-        for entry in entries.flatten() {
-            looked += 1;
-            let Ok(kind) = entry.file_type() else { continue };
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if kind.is_dir() && name != "node_modules" && name != ".git" {
-                open.push(entry.path());
-            } else if kind.is_file()
-                && (name.contains("kube")
-                    || name == "config"
-                    || name.ends_with(".conf")
-                    || name.ends_with(".yaml")
-                    || name.ends_with(".yml"))
-            {
-                files.push(entry.path());
-            }
-        }
-        if looked > MOST {
-            closed.push(format!("what is left after {MOST} files"));
-            break;
-        }
-    }
-    let mut seen = Vec::new();
-    let mut count = 0;
-    for file in &files {
-        let Some(config) = std::fs::read_to_string(file).ok().and_then(|text| landfall_yaml::to_json(&text).ok())
-        else {
-            continue;
-        };
-        if config["kind"] != "Config" || config.get("contexts").is_none() {
-            continue;
-        }
-        count += 1;
-        let shown = shown(machine, file);
-        for reach in reaches(&config, production) {
-            seen.push(
-                wrong(shown.clone(), format!("reaches production: {reach}"))
-                    .help(format!("remove the context from {shown}")),
-            );
-        }
-    }
-    for path in closed {
-        seen.push(Observation::not_checked(Area::Host, path, "this account may not look into it"));
-    }
-    if seen.is_empty() {
-        seen.push(Observation::fine(Area::Host, what, format!("{count} found, none reaches production")));
-    }
-    seen
-}
-
-/// What a kubeconfig reaches of what is production's: contexts by their name, server or namespace.
-fn reaches(config: &Value, production: &[String]) -> Vec<String> {
-    let named = |list: &str, name: &str| {
-        config[list].as_array().into_iter().flatten().find(|entry| entry["name"] == name).cloned().unwrap_or_default()
-    };
-    let mut found = Vec::new();
-    for context in config["contexts"].as_array().into_iter().flatten() {
-        let name = context["name"].as_str().unwrap_or_default();
-        let cluster = named("clusters", context["context"]["cluster"].as_str().unwrap_or_default());
-        let server = cluster["cluster"]["server"].as_str().unwrap_or_default().to_owned();
-        let namespace = context["context"]["namespace"].as_str().unwrap_or_default();
-        let user = named("users", context["context"]["user"].as_str().unwrap_or_default());
-        // An identity with a certificate of its own is the administrator's in k3s and kubeadm.
-        let is_administrator = user["user"].get("client-certificate-data").is_some();
-        if production.iter().any(|it| it == name || *it == server || *it == namespace) {
-            found.push(format!("context {name}"));
-        } else if is_administrator {
-            found.push(format!("context {name} with a client's certificate, as administrators have"));
-        }
-    }
-    found
-}
-
-fn wrong(what: impl Into<String>, seen: String) -> Observation {
+pub(crate) fn wrong(what: impl Into<String>, seen: String) -> Observation {
     Observation::wrong(
         Area::Host,
         &IDENTITY,
@@ -279,7 +186,7 @@ fn wrong(what: impl Into<String>, seen: String) -> Observation {
     )
 }
 
-fn shown(machine: &Machine, path: &Path) -> String {
+pub(crate) fn shown(machine: &Machine, path: &Path) -> String {
     path.strip_prefix(&machine.root).map_or_else(|_| path.display().to_string(), |path| format!("/{}", path.display()))
 }
 

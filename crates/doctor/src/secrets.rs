@@ -105,6 +105,13 @@ fn in_text(path: &str, text: &str) -> Vec<(u32, String)> {
     found
 }
 
+/// Whether a text holds a private key that is not encrypted.
+pub(crate) fn holds_private_key(text: &str) -> bool {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut framed = lines.iter().enumerate().filter(|(_, line)| is_key_frame(line));
+    framed.any(|(index, line)| has_body(line, &lines[index + 1..]))
+}
+
 fn is_key_frame(line: &str) -> bool {
     line.contains("-----BEGIN ") && line.contains("PRIVATE KEY") && !line.contains("ENCRYPTED")
 }

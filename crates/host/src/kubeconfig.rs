@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use landfall_diag::{Diagnostic, code};
@@ -39,6 +40,27 @@ pub(crate) async fn connect(env: &Env, context: &str, path: Option<&Path>) -> Re
                 .note(error.to_string()),
         )
     })
+}
+
+/// A client of a context of a kubeconfig that lay somewhere, with what stands in it and nothing else: a program that it
+/// names is not run.
+///
+/// # Errors
+/// Why there is none, in a few words.
+pub async fn client_of(config: &serde_json::Value, context: &str, patience: Duration) -> Result<kube::Client, String> {
+    let kubeconfig: Kubeconfig = serde_json::from_value(config.clone()).map_err(|error| error.to_string())?;
+    let named = kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.as_ref());
+    let user = named.and_then(|named| named.user.as_deref()).unwrap_or_default();
+    let user = kubeconfig.auth_infos.iter().find(|named| named.name == user).and_then(|named| named.auth_info.as_ref());
+    if user.is_some_and(|user| user.exec.is_some() || user.auth_provider.is_some()) {
+        return Err("a program would have to be run for its credentials, which is not done".to_owned());
+    }
+    let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let mut config = config.map_err(|error| error.to_string())?;
+    config.connect_timeout = Some(patience);
+    config.read_timeout = Some(patience);
+    kube::Client::try_from(config).map_err(|error| error.to_string())
 }
 
 /// The kubeconfig's current context.

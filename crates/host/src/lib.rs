@@ -44,7 +44,7 @@ pub use connection::{
 pub use delivering::{Deliverer, Delivering, LONGEST, SHORT};
 pub use env::Env;
 pub use failure::{Failure, ending_of, failed};
-pub use kubeconfig::{has_context, merge as merge_kubeconfig};
+pub use kubeconfig::{client_of, has_context, merge as merge_kubeconfig};
 pub use lock_file::hold as hold_file;
 pub use notice::{Audience, Notice};
 pub use offers::{Operators, TakenForGranted};

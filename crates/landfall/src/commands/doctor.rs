@@ -2,6 +2,7 @@
 
 mod documents;
 mod forge_token;
+mod identities;
 mod inside;
 mod outside;
 mod tools;
@@ -333,8 +334,11 @@ impl Sick<'_> {
             }
             Area::Registry => seen.extend(outside::images(self, subject).await),
             Area::Repo => seen.extend(outside::forge(self, subject).await?),
-            Area::Secrets => seen.extend(doctor::secrets_in(&self.place.target.source)),
-            Area::Host => seen.extend(outside::machine(self, subject)),
+            Area::Secrets => {
+                seen.extend(doctor::secrets_in(&self.place.target.source));
+                seen.extend(doctor::backups_in(&self.place.target.source));
+            }
+            Area::Host => seen.extend(outside::machine(self, subject).await),
             Area::Docs => seen.extend(documents::look(self, subject)?),
             Area::Reach => {
                 if let Some((host, port)) = &wanted.reach {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, UdpSocket};
+use std::process::Stdio;
 
 use super::sandbox::{Ran, Sandbox, ran, small_chart};
 
@@ -237,6 +238,8 @@ fn se_070_another_answer_inside_has_its_hint_and_its_remedy() {
     let seen = doctor(&sandbox, &args).exits(1);
     let seen =
         seen.says("✓ shop.example.com: leads to 203.0.113.10").says("differs: inside 10.9.9.9, outside 203.0.113.10");
+    // A simulated container has asked nobody.
+    let seen = seen.says("~ differs: inside 10.9.9.9").says("as it is declared for the simulated pod shop-");
     assert!(seen.stdout.contains("--fix coredns"), "{}", seen.all());
     // Without consent nothing is touched.
     doctor(&sandbox, &[&args[..], &["--fix", "coredns"]].concat()).exits(2).says("needs a yes");
@@ -245,6 +248,67 @@ fn se_070_another_answer_inside_has_its_hint_and_its_remedy() {
     sandbox.run(&["install", "dns", "./dns", "-n", "kube-system", "--wait"]).exits(0);
     doctor(&sandbox, &[&args[..], &["--fix", "coredns", "--yes"]].concat())
         .says("CoreDNS: started again, and its pods are ready");
+}
+
+#[test]
+fn se_070_a_certificate_becomes_ready_after_coredns_was_started_again_and_is_waited_for() {
+    let sandbox = named("Name: shop.example.com\\nAddress: 10.9.9.9\\n");
+    sandbox.write(
+        "shop/templates/certificate.yaml",
+        "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: shop}\nspec: {secretName: shop-tls, dnsNames: [shop.example.com], issuerRef: {name: ours, kind: Issuer}}\n",
+    );
+    let outside = name_server(".example.com", [203, 0, 113, 10]);
+    sandbox.run(&["up"]).exits(0);
+    sandbox.write("dns/Chart.yaml", "apiVersion: v2\nname: dns\nversion: 0.1.0\n");
+    sandbox.write("dns/templates/all.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: coredns, namespace: kube-system}\nspec:\n  selector: {matchLabels: {k8s-app: kube-dns}}\n  template:\n    metadata: {labels: {k8s-app: kube-dns}}\n    spec: {containers: [{name: coredns, image: \"coredns/coredns:1.12.0\"}]}\n");
+    sandbox.run(&["install", "dns", "./dns", "-n", "kube-system", "--wait"]).exits(0);
+    sandbox.write("issuer/Chart.yaml", "apiVersion: v2\nname: issuer\nversion: 0.1.0\n");
+    sandbox.write(
+        "issuer/templates/all.yaml",
+        "apiVersion: cert-manager.io/v1\nkind: Issuer\nmetadata: {name: ours}\nspec: {selfSigned: {}}\n",
+    );
+    let args = ["doctor", "dns", "--in-cluster", "--resolver", &outside, "--fix", "coredns", "--yes"];
+    let mut command = sandbox.command(&args);
+    let mut fixing = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let told = BufReader::new(fixing.stderr.take().expect("a pipe"));
+    let mut lines = told.lines().map_while(Result::ok);
+    let waits = lines.find(|line| line.contains("waiting for what is not ready yet: Certificate shop/shop"));
+    assert!(waits.is_some(), "it waits for nothing");
+    sandbox.run(&["install", "issuer", "./issuer", "-n", "shop"]).exits(0);
+    lines.for_each(drop);
+    ran(fixing.wait_with_output().expect("it ends")).says("Certificate shop/shop: is ready");
+}
+
+#[test]
+fn se_061_what_a_found_kubeconfig_may_do_in_production_is_asked_of_the_api() {
+    let (served, kubeconfig) = served("elsewhere");
+    small_chart(&served, "shop", "shop");
+    served.run(&["install", "shop", "shop", "-n", "sens-production", "--create-namespace"]).exits(0);
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "shop", "shop");
+    sandbox.write("landfall.yaml", "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  prod:\n    cluster: {context: k3s-sens, protected: true}\n    releases: [{name: shop, chart: shop, namespace: sens-production}]\n");
+    sandbox.write("machine/etc/passwd", "deploy-test:x:1001:1001::/accounts/deploy-test:/bin/sh\n");
+    sandbox.write("machine/etc/group", "deploy-test:x:1001:\n");
+    let look = |config: &str| {
+        sandbox.write("machine/accounts/deploy-test/work/settings.yaml", config);
+        doctor(&sandbox, &["host", "--user", "deploy-test", "--root", "machine"])
+    };
+    // Nothing in the file says production: neither the context's name, nor its server, nor its namespace.
+    let alarm = look(&kubeconfig).exits(1).says("error[LF135]");
+    let alarm = alarm.says("may change namespace sens-production, says the API: * *");
+    assert!(alarm.stdout.contains("! /accounts/deploy-test/work/settings.yaml (context elsewhere)"), "{}", alarm.all());
+    let token = kubeconfig.lines().find_map(|line| line.trim().strip_prefix("token: ")).expect("a token").to_owned();
+    assert!(!alarm.all().contains(&token), "the token is told to nobody");
+    // Who is not known there may nothing, and is not called fine.
+    look(&kubeconfig.replace(&token, "nobodys")).exits(1).says("? /accounts/deploy-test/work/settings.yaml");
+    // What it names as a program is not run.
+    let program = kubeconfig.replace(
+        &format!("token: {token}"),
+        "exec: {apiVersion: client.authentication.k8s.io/v1, command: touch, args: [ran], interactiveMode: Never}",
+    );
+    look(&program).exits(1).says("a program would have to be run");
+    assert!(!sandbox.root().join("ran").exists());
+    served.run(&["uninstall", "shop", "-n", "sens-production"]).exits(0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use landfall_cluster::{Cluster, Executed, JobWait, ListOptions, Patch, WriteOptions, readiness};
 use landfall_diag::{Diagnostic, code};
-use landfall_doctor::{self as doctor, Answer, Area, Observation, PortState, Reached, Resolver, Sight};
+use landfall_doctor::{self as doctor, Answer, Area, Observation, PortState, Reached, Resolver, Sight, Speaker};
 use landfall_host::{Act, Failure, Permit};
 use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
 use landfall_rules::Subject;
@@ -17,6 +17,8 @@ use super::Sick;
 const PODS: usize = 5;
 /// How long CoreDNS may take to be there again.
 const RESTART: Duration = Duration::from_secs(90);
+/// How long a certificate may take to become ready after that: who issues it looks again by itself.
+const REISSUED: Duration = Duration::from_secs(30);
 
 /// The public names from outside, and from a pod where that was asked for.
 pub(super) async fn names(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<Observation>, Failure> {
@@ -45,7 +47,7 @@ pub(super) async fn names(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<
         restart_coredns(sick, &connection.cluster).await?;
         seen.push(Observation::told(Area::Dns, "CoreDNS", "started again, and its pods are ready"));
         seen.extend(within(sick, &asked).await);
-        seen.extend(certificates(&connection.cluster).await);
+        seen.extend(certificates(sick, &connection.cluster, &hosts).await);
         return Ok(seen);
     }
     seen.extend(inside);
@@ -71,17 +73,14 @@ fn resolver(sick: &Sick<'_>) -> Result<Resolver, Failure> {
 async fn within(sick: &Sick<'_>, asked: &[(&String, &Answer)]) -> Vec<Observation> {
     let mut seen = Vec::new();
     for (host, outside) in asked {
-        let inside = match ask_pod(sick, host).await {
-            Ok(answer) => answer,
-            Err(why) => Answer::Silent(why),
-        };
-        seen.push(doctor::within(host, outside, &inside));
+        let (inside, speaker) = ask_pod(sick, host).await.unwrap_or_else(|why| (Answer::Silent(why), Speaker::Program));
+        seen.push(doctor::within(host, outside, &inside, &speaker));
     }
     seen
 }
 
 /// Asks a pod's own tools for a name: `getent`, else `nslookup`.
-async fn ask_pod(sick: &Sick<'_>, host: &str) -> Result<Answer, String> {
+async fn ask_pod(sick: &Sick<'_>, host: &str) -> Result<(Answer, Speaker), String> {
     let cluster = &sick.connection.ok_or("the cluster could not be read")?.cluster;
     let mut last = "there is no pod that could be asked".to_owned();
     for pod in pods(sick, cluster).await? {
@@ -95,7 +94,12 @@ async fn ask_pod(sick: &Sick<'_>, host: &str) -> Result<Answer, String> {
                     last = format!("pod {} has no tool to ask with (nslookup, getent)", pod.name());
                 }
                 Ok(said) => {
-                    return Ok(doctor::inside_addresses(said.exit, &format!("{}{}", said.stdout, said.stderr)));
+                    let answer = doctor::inside_addresses(said.exit, &format!("{}{}", said.stdout, said.stderr));
+                    let speaker = match pod.annotation(SIMULATED) {
+                        Some(_) => Speaker::Simulated(pod.name().to_owned()),
+                        None => Speaker::Program,
+                    };
+                    return Ok((answer, speaker));
                 }
                 Err(why) => last = why,
             }
@@ -224,19 +228,37 @@ async fn restart_coredns(sick: &Sick<'_>, cluster: &Cluster) -> Result<(), Failu
     }
 }
 
-/// The certificates as they are after CoreDNS was started again.
-async fn certificates(cluster: &Cluster) -> Vec<Observation> {
+/// The certificates after CoreDNS was started again; those of the public names are waited for.
+async fn certificates(sick: &Sick<'_>, cluster: &Cluster, hosts: &[String]) -> Vec<Observation> {
     let gvk = Gvk::new("cert-manager.io", "v1", "Certificate");
-    let found = cluster.list(&gvk, &ListOptions::default()).await.unwrap_or_default();
-    found
-        .iter()
-        .map(|certificate| {
-            let ready = certificate
-                .list_at("/status/conditions")
-                .iter()
-                .any(|it| it["type"] == "Ready" && it["status"] == "True");
-            let what = format!("Certificate {}/{}", certificate.namespace().unwrap_or_default(), certificate.name());
-            Observation::told(Area::Tls, what, if ready { "is ready" } else { "is not ready yet" })
-        })
-        .collect()
+    let is_waited_for = |certificate: &&Object| {
+        let mut names = certificate.list_at("/spec/dnsNames").iter().filter_map(|name| name.as_str());
+        !is_issued(certificate) && names.any(|name| hosts.iter().any(|host| host == name))
+    };
+    let deadline = tokio::time::Instant::now() + REISSUED;
+    let mut told = false;
+    loop {
+        let found = cluster.list(&gvk, &ListOptions::default()).await.unwrap_or_default();
+        let late: Vec<String> = found.iter().filter(is_waited_for).map(name_of).collect();
+        if late.is_empty() || tokio::time::Instant::now() >= deadline || sick.context.host.stop.is_cancelled() {
+            let seen = |certificate: &Object| {
+                let how = if is_issued(certificate) { "is ready" } else { "is not ready yet" };
+                Observation::told(Area::Tls, name_of(certificate), how)
+            };
+            return found.iter().map(seen).collect();
+        }
+        if !told {
+            sick.context.ui.status(&format!("waiting for what is not ready yet: {}", late.join(", ")));
+            told = true;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn name_of(certificate: &Object) -> String {
+    format!("Certificate {}/{}", certificate.namespace().unwrap_or_default(), certificate.name())
+}
+
+fn is_issued(certificate: &Object) -> bool {
+    certificate.condition("Ready").is_some_and(|ready| ready["status"] == "True")
 }

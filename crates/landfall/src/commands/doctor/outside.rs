@@ -1,5 +1,6 @@
 //! From this machine: ports, certificates, images, the forge, the machine's own files.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use landfall_host::Failure;
 use landfall_rules::{Door, Subject};
 use landfall_source::{Access, Credentials, Registry, Scheme};
 
-use super::{Sick, forge_token};
+use super::{Sick, forge_token, identities};
 
 /// The doors of a place: the shell's and the web's.
 const DOORS: [u16; 3] = [22, 80, 443];
@@ -150,7 +151,7 @@ fn guarded(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<String> {
 }
 
 /// The machine that this runs on, or one whose files lie in a directory.
-pub(super) fn machine(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observation> {
+pub(super) async fn machine(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observation> {
     let declared = subject.environment.and_then(|(_, environment)| environment.facts.as_ref()?.ssh_user.clone());
     let Some(user) = sick.args.user.clone().or(declared) else {
         return vec![
@@ -158,15 +159,32 @@ pub(super) fn machine(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observation
                 .help("landfall doctor host --user NAME, or declare `facts.sshUser`"),
         ];
     };
-    let mut production = Vec::new();
+    let mut production = Production::default();
     if let Some(file) = subject.project {
         for environment in file.system.environments.values() {
             let Some(remote) = environment.cluster.remote().filter(|remote| remote.protected) else { continue };
-            production.push(remote.context.to_string());
-            production.extend(
-                environment.releases.iter().filter_map(|release| release.namespace.as_ref().map(ToString::to_string)),
-            );
+            production.contexts.push(remote.context.to_string());
+            let namespaces = environment.releases.iter().filter_map(|release| release.namespace.as_ref());
+            production.namespaces.extend(namespaces.map(ToString::to_string));
         }
     }
-    doctor::machine(&Machine { root: sick.context.host.directory.join(&sick.args.root), user }, &production)
+    let machine = Machine { root: sick.context.host.directory.join(&sick.args.root), user };
+    let mut seen = doctor::machine(&machine, &production.names());
+    seen.extend(identities::ask(sick, &machine, &production).await);
+    seen
+}
+
+/// What protected environments are called.
+#[derive(Default)]
+pub(super) struct Production {
+    contexts: Vec<String>,
+    /// Where their releases live.
+    pub(super) namespaces: BTreeSet<String>,
+}
+
+impl Production {
+    /// All of them.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.contexts.iter().chain(&self.namespaces).cloned().collect()
+    }
 }
