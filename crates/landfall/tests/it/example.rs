@@ -24,6 +24,20 @@ fn lp_001_one_chart_renders_for_both_environments() {
 }
 
 #[test]
+fn lp_001_both_environments_are_byte_for_byte_what_helm_has_rendered() {
+    let sandbox = Sandbox::luckyplans();
+    let production = format!("{CHART}/values.prod.yaml");
+    for (more, recorded) in [
+        (&[][..], include_str!("cases/luckyplans/local.yaml")),
+        (&["-f", &production], include_str!("cases/luckyplans/prod.yaml")),
+    ] {
+        let rendered = sandbox.run(&[&["template", "luckyplans", CHART, "-n", "luckyplans"], more].concat()).exits(0);
+        let differs = rendered.stdout.lines().zip(recorded.lines()).find(|(ours, helms)| ours != helms);
+        assert!(rendered.stdout == recorded, "{more:?}: the first line that differs (ours, helm's): {differs:?}");
+    }
+}
+
+#[test]
 fn lp_092_the_documented_objects_are_there_with_their_switches() {
     let local = render(&[]);
     let production = production();

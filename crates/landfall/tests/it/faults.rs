@@ -1,10 +1,13 @@
 //! What goes wrong on the cluster: said at once with pod, container and reason, and over as soon as its cause is.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::sandbox::{Ran, Sandbox, small_chart};
+use super::addresses::get;
+use super::inspection::objects;
+use super::sandbox::{Ran, Sandbox, ran, small_chart};
 
 fn workload(sandbox: &Sandbox, name: &str) -> Value {
     let status = sandbox.run(&["status", "-o", "json"]).json();
@@ -79,6 +82,45 @@ fn lp_022_a_rollout_that_does_not_end_is_given_up_with_pods_and_events() {
         .says("pods of luckyplans:")
         .says("web-")
         .says("last events:");
+}
+
+#[test]
+fn lp_022_helms_variable_bounds_the_rollout_too() {
+    let sandbox = Sandbox::luckyplans();
+    up(&sandbox, &[]).0.exits(0);
+    let mut command = sandbox.command(&["up", "web", "--fault", "deployment/web=unready"]);
+    command.env("HELM_TIMEOUT", "2s");
+    ran(command.output().expect("the binary runs")).exits(4).says("timed out after 2 s waiting for");
+}
+
+#[test]
+fn ez_046_whoever_asks_while_the_migration_fails_is_answered_by_the_old_pods() {
+    let sandbox = Sandbox::example("ezscale-website").interactive();
+    sandbox.edit(
+        "landfall.yaml",
+        "logs: [\"Nothing to migrate.\"]",
+        "logs: [\"Nothing to migrate.\"]\n        runs: 1s",
+    );
+    let first = sandbox.run(&["up", "-o", "json"]).exits(0).json();
+    let ingress = first["data"]["ingress"]["http"].as_str().expect("an ingress address").to_owned();
+    let failing = ["up", "--fault", "job/ezscale-website-migrate=fail", "--set", "image.tag=v2"];
+    let mut command = sandbox.command(&failing);
+    let mut failing = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let mut answers = Vec::new();
+    while failing.try_wait().expect("it can be asked").is_none() {
+        answers.push(get(&ingress, "ezscale.test", "/up", "GET", ""));
+    }
+    ran(failing.wait_with_output().expect("it has ended")).exits(4).says("hook Job").says("ezscale-website-migrate");
+    assert!(answers.len() > 20, "{} requests while it failed", answers.len());
+    for answer in &answers {
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("Application up"), "{answer}");
+    }
+    sandbox.run(&["cluster", "stop"]).exits(0);
+    let deployments = objects(&sandbox.root().join(".landfall"), "apps/v1", "Deployment", "ezscale");
+    assert_eq!(deployments.len(), 3);
+    for deployment in deployments {
+        assert_eq!(deployment.generation(), Some(1), "{} was not touched", deployment.name());
+    }
 }
 
 /// A chart whose migration runs before an upgrade and before a way back.

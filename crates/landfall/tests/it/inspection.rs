@@ -42,6 +42,18 @@ pub(crate) fn namespaces(state: &Path) -> Vec<String> {
     })
 }
 
+/// The objects of a kind in a namespace.
+pub(crate) fn objects(state: &Path, api_version: &str, kind: &str, namespace: &str) -> Vec<Object> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let embedded = open(state).await;
+        let found = list(&Cluster::new(embedded.client()), api_version, kind, namespace).await;
+        embedded.stop();
+        found
+    })
+}
+
 async fn open(state: &Path) -> landfall_drydock::Cluster {
     let options = landfall_drydock::Options {
         storage: landfall_drydock::Storage::Sqlite(state.join("cluster.db")),

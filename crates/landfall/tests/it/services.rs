@@ -1,3 +1,4 @@
+use super::inspection::objects;
 use super::sandbox::Sandbox;
 
 /// The pod-template hash of each Deployment's newest ReplicaSet, by Deployment.
@@ -71,11 +72,37 @@ fn lp_018_no_build_delivers_a_changed_value_without_a_build() {
 }
 
 #[test]
-fn lp_021_the_migration_among_the_services_runs_before_the_pods_roll() {
+fn lp_021_the_migration_among_the_services_has_ended_before_the_first_pod_rolls() {
     let sandbox = Sandbox::luckyplans();
-    sandbox.run(&["up"]).exits(0);
-    let up = sandbox.run(&["up", "prisma-migrate", "web"]).exits(0);
-    let hook = up.stdout.find("Job/prisma-migrate").expect("the hook is shown");
-    let roll = up.stdout.find("Deployment/web").expect("the rollout is shown");
-    assert!(hook < roll, "{}", up.all());
+    // Long enough to be told apart by times in whole seconds.
+    sandbox.edit(
+        "landfall.yaml",
+        "logs: [\"applied 0 migrations\"]",
+        "logs: [\"applied 0 migrations\"]\n        runs: 2s",
+    );
+    sandbox.run(&["up", "--skip", "observability"]).exits(0);
+    let state = sandbox.root().join(".landfall");
+    let time = |object: &landfall_object::Object, pointer: &str| -> jiff::Timestamp {
+        object.str_at(pointer).expect("a time").parse().expect("RFC 3339")
+    };
+    let migration = || {
+        let jobs = objects(&state, "batch/v1", "Job", "luckyplans");
+        jobs.into_iter().find(|job| job.name() == "prisma-migrate").expect("the Job is kept")
+    };
+    let pods = || objects(&state, "v1", "Pod", "luckyplans");
+    let (first, before) = (migration(), pods());
+    sandbox.run(&["up", "prisma-migrate", "web", "api-gateway", "--skip", "observability"]).exits(0);
+    let second = migration();
+    assert_ne!(first.uid(), second.uid(), "the hook has run again");
+    let ended = time(&second, "/status/completionTime");
+    assert!(ended.duration_since(time(&second, "/status/startTime")).as_secs() >= 2, "{second:?}");
+    let new: Vec<_> = pods().into_iter().filter(|pod| before.iter().all(|old| old.uid() != pod.uid())).collect();
+    for service in ["web-", "api-gateway-"] {
+        let rolled = new.iter().filter(|pod| pod.name().starts_with(service)).collect::<Vec<_>>();
+        assert!(!rolled.is_empty(), "{service}: {new:?}");
+        for pod in rolled {
+            let made = time(pod, "/metadata/creationTimestamp");
+            assert!(made >= ended, "{} was made at {made}, before the migration ended at {ended}", pod.name());
+        }
+    }
 }

@@ -56,6 +56,10 @@ impl Ground {
     }
 
     async fn deliver(&self, target: &Target, sets: &[&str], wait: bool) -> Summary {
+        self.deliver_as(target, sets, &UpOptions { wait, ..UpOptions::default() }).await
+    }
+
+    async fn deliver_as(&self, target: &Target, sets: &[&str], options: &UpOptions) -> Summary {
         let sets = sets.iter().map(|set| (SetFlag::Set, (*set).to_owned())).collect();
         let overrides = Overrides { sets, ..Overrides::default() };
         let namespace = Some("ezscale".to_owned());
@@ -68,7 +72,7 @@ impl Ground {
             offers: Some(Arc::new(Operators)),
             ..Session::new(Cluster::new(self.drydock.client()), self.store.clone(), progress)
         };
-        session.up(&candidates, None, &UpOptions { wait, ..UpOptions::default() }).await.expect("is delivered")
+        session.up(&candidates, None, options).await.expect("is delivered")
     }
 
     fn object(&self, api_version: &str, kind: &str, name: &str) -> Object {
@@ -160,4 +164,28 @@ async fn ez_004_ez_037_ez_068_a_hundred_upgrades_touch_neither_keys_nor_secret_n
     assert_eq!(certificate().i64_at("/metadata/generation"), signed.i64_at("/metadata/generation"));
     assert_eq!(certificate().i64_at("/status/revision"), signed.i64_at("/status/revision"), "not issued again");
     assert_eq!(version(&issued()), version(&tls));
+}
+
+#[tokio::test]
+async fn lp_022_a_restart_is_given_up_after_two_minutes_and_a_delivery_after_a_quarter_of_an_hour() {
+    let ground = Ground::new().await;
+    went_well(&ground.deliver(&place(), &[], true).await);
+    let website = website();
+    went_well(&ground.deliver(&website, &["image.tag=v1.2.0"], true).await);
+    let faults = serde_json::json!({"faults": ["statefulset/ezscale-website-valkey=unready"]});
+    ground.drydock.perform(Play::parse(&faults).expect("a play"));
+    let restart = UpOptions { services: vec!["ezscale-website-valkey".to_owned()], ..UpOptions::default() };
+    for (options, tag, seconds) in [(restart, "image.tag=v1.2.0", 120), (UpOptions::default(), "image.tag=v1.3.0", 900)]
+    {
+        let began = ground.drydock.now();
+        let summary = ground.deliver_as(&website, &[tag], &options).await;
+        let took = ground.drydock.now().duration_since(began).as_secs();
+        assert!((seconds..seconds + 60).contains(&took), "it took {took} s: {summary:#?}");
+        let unit = &summary.units[0];
+        let told: Vec<&str> = unit.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+        assert!(told.iter().any(|it| it.starts_with(&format!("timed out after {seconds} s waiting for"))), "{told:?}");
+        let seen = unit.failure.as_ref().expect("what could be seen");
+        assert!(seen.pods.iter().any(|pod| pod.name.starts_with("ezscale-website-valkey")), "{:?}", seen.pods);
+        assert!(!seen.events.is_empty());
+    }
 }
