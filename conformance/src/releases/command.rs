@@ -162,7 +162,7 @@ fn run(arguments: &Wanted, on: &On<'_>) -> anyhow::Result<ExitCode> {
         for (index, chart) in CHARTS.iter().enumerate() {
             let id = format!("cell/{}/{}-{}", pair.name(), chart.name, index + 1);
             // Every third cell is a sample in which each pair comes up, with another chart at each commit.
-            let sampled = arguments.all || (index + pair_index + drawn) % 3 == 0;
+            let sampled = arguments.all || (index + pair_index + drawn).is_multiple_of(3);
             // Helm 4 waits for hooks by other rules and says so in other words.
             let told_alike = chart.name != "failhook" || !pair.name().contains('4');
             if sampled && told_alike && wanted(&id) {

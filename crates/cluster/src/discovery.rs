@@ -427,7 +427,7 @@ mod tests {
                 ]},
             ],
         }))
-        .unwrap();
+        .expect("reads");
         let mut read = Vec::new();
         for group in list.items {
             for version in group.versions {
@@ -439,9 +439,9 @@ mod tests {
         assert_eq!(read[0].verbs, Vec::<String>::new());
 
         let empty: GroupDiscoveryList =
-            serde_json::from_str(r#"{"kind": "APIGroupDiscoveryList", "items": null}"#).unwrap();
+            serde_json::from_str(r#"{"kind": "APIGroupDiscoveryList", "items": null}"#).expect("reads");
         assert!(empty.items.is_empty());
-        let plain: ResourceList = serde_json::from_str(r#"{"resources": null}"#).unwrap();
+        let plain: ResourceList = serde_json::from_str(r#"{"resources": null}"#).expect("reads");
         assert!(plain.resources.is_empty());
     }
 }

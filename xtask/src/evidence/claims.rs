@@ -114,7 +114,7 @@ fn claimed(clause: &str, about: &[&str], files: &Files) -> Vec<String> {
     }
     for number in numbers(&plain) {
         let holds = |suite: &&str| of_suite(suite, files).iter().any(|(_, file)| has_number(file, number));
-        if !about.iter().any(|suite| holds(suite)) {
+        if !about.iter().any(holds) {
             findings.push(format!("{number} is no figure of the evidence of `{}`", about.join("`, `")));
         }
     }
