@@ -210,12 +210,7 @@ impl State {
             }
             Observation::Restored(past) => self.past = Some(*past),
             Observation::Requested(operation) => self.requested = Some(operation),
-            Observation::Terminated => {
-                if let Working::Waiting(_) = self.working {
-                    self.working = Working::Idle;
-                }
-                self.end("Operation terminated");
-            }
+            Observation::Terminated => self.terminated(),
             Observation::Resolved(result) => self.resolved(result),
             Observation::Refreshed(freshness) => {
                 self.stale = true;
@@ -250,6 +245,24 @@ impl State {
             self.stale = true;
         }
         self.wanted = Some(wanted);
+    }
+
+    /// Ends what is under way, or what waits for its next try: also before this process has looked what that is.
+    fn terminated(&mut self) {
+        let waiting = match std::mem::take(&mut self.working) {
+            Working::Waiting(waiting) => {
+                self.working = Working::Idle;
+                Some(waiting)
+            }
+            other => {
+                self.working = other;
+                self.past.as_mut().and_then(|past| past.retrying.take())
+            }
+        };
+        if let Some(waiting) = waiting {
+            self.requested.take_if(|requested| *requested == waiting.operation);
+        }
+        self.end("Operation terminated");
     }
 
     fn resolved(&mut self, result: Result<Vec<String>, String>) {
@@ -325,6 +338,7 @@ impl State {
             }
             (End::NothingOpen, None, _) => Working::Idle,
             (end, _, Some((operation, attempt))) => {
+                past.heal_attempts = operation.heal_attempts;
                 // The wish that it was begun for still stands in the Application as it was first seen.
                 self.requested.take_if(|requested| *requested == operation);
                 match end {

@@ -181,6 +181,14 @@ impl Controller {
             known.iter().for_each(|gvk| self.live.watch(gvk, &session.cluster, &told, &session.stop));
         } else if terminating(&object) && !terminating(&entry.object) {
             observations.push(Observation::Terminated);
+            if entry.running.is_none() {
+                // It waited for its next try: nobody else writes down that it is over.
+                let patch = json!({
+                    "operation": Value::Null,
+                    "status": {"operationState": {"phase": "Failed", "message": "Operation terminated"}},
+                });
+                self.tasks.spawn(write(Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()), patch));
+            }
         }
         entry.takes(object);
         let carried = entry.object.at("/operation").filter(|operation| !operation.is_null()).cloned();
@@ -485,11 +493,7 @@ impl Controller {
             let mut told = status["status"].clone();
             told.as_object_mut().map(|told| told.remove("reconciledAt"));
             entry.wrote = Some((told, None));
-            let (work, told, key) = (Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()));
-            self.tasks.spawn(async move {
-                let written = work.write(&key, status).await;
-                let _ending = told.send(Happened::Written(key, written)).await;
-            });
+            self.tasks.spawn(write(Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()), status));
         }
         let line = line(entry);
         let named = (key.namespace.clone().unwrap_or_default(), key.name.clone());
@@ -519,9 +523,12 @@ fn refuse(work: &Arc<Work>, told: &Sender<Happened>, tasks: &TaskTracker, applic
         "startedAt": now, "finishedAt": now,
     });
     let patch = json!({"operation": Value::Null, "status": {"operationState": state}});
-    let (work, told, key) = (Arc::clone(work), told.clone(), Arc::new(application.key()));
-    tasks.spawn(async move {
-        let written = work.write(&key, patch).await;
-        let _ending = told.send(Happened::Written(key, written)).await;
-    });
+    tasks.spawn(write(Arc::clone(work), told.clone(), Arc::new(application.key()), patch));
+}
+
+/// Merges into an Application, and tells what it is then.
+async fn write(work: Arc<Work>, told: Sender<Happened>, key: Arc<ObjectKey>, patch: Value) {
+    let written = work.write(&key, patch).await;
+    // Nobody is told when the process ends.
+    let _ending = told.send(Happened::Written(key, written)).await;
 }
