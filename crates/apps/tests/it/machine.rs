@@ -646,3 +646,32 @@ fn what_would_prune_everything_is_not_synced_by_itself() {
     assert_eq!(world.state.sync_error(), Some("auto-sync will wipe out all resources"));
     assert_eq!(world.delivered, Some(vec!["commit 0".to_owned()]));
 }
+
+#[test]
+fn a_sync_that_waits_for_its_next_try_is_ended_also_before_the_next_process_has_looked() {
+    let mut world = all(heals());
+    world.happen(Event::Ask { retries: 1, partial: false });
+    let at = world.open.iter().position(|open| matches!(open, Open::Sync(_))).expect("it is begun");
+    world.answer(at, false);
+    world.happen(Event::Kill);
+    world.happen(Event::Terminate);
+    world.settle();
+    assert_eq!((world.begun, world.waiting.is_none()), (1, true));
+    world.check_settled();
+}
+
+#[test]
+fn drift_that_a_recovered_sync_has_put_right_is_counted() {
+    let mut world = all(heals());
+    world.happen(Event::Drift);
+    while !matches!(world.works(), Some(Open::Sync(_))) {
+        world.answer(0, true);
+    }
+    world.happen(Event::Kill);
+    world.settle();
+    assert_eq!(world.heals, 1);
+    // The world sees to it that the next time comes two seconds later.
+    world.happen(Event::Drift);
+    world.settle();
+    assert_eq!((world.heals, world.drift), (2, false));
+}
