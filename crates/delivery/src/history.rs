@@ -128,7 +128,11 @@ impl Session {
                     _ => "failed",
                 }
                 .to_owned(),
-                summary: format!("revision {}, {} changes", unit.revision, unit.changes.len()),
+                summary: format!(
+                    "revision {}, {} changes",
+                    unit.revision,
+                    unit.changes.iter().filter(|it| it.action != "keep").count()
+                ),
                 body: serde_json::to_value(Body::of(unit)).unwrap_or_default(),
             };
             if let Err(error) = self.store.history.append(&entry).await {

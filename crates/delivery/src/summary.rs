@@ -161,7 +161,8 @@ pub struct Address {
     pub simulated: bool,
 }
 
-/// The acting steps of a plan as changes, with their results when there is a report.
+/// The acting steps of a plan as changes, with their results when there is a report; and what then stayed although it is no longer
+/// wanted, because somebody may think that it went.
 pub(crate) fn changes(plan: &Plan, report: Option<&Report>) -> Vec<Change> {
     let mut changes = Vec::new();
     for phase in &plan.phases {
@@ -170,7 +171,13 @@ pub(crate) fn changes(plan: &Plan, report: Option<&Report>) -> Vec<Change> {
                 let result = report.and_then(|report| result_of(report, step));
                 let acted = matches!(
                     result,
-                    Some(StepResult::Created | StepResult::Changed | StepResult::Deleted | StepResult::Failed)
+                    Some(
+                        StepResult::Created
+                            | StepResult::Changed
+                            | StepResult::Deleted
+                            | StepResult::Kept
+                            | StepResult::Failed
+                    )
                 );
                 if !(step.action.acts() || acted) || (report.is_some() && result.is_none()) || was_so(result) {
                     continue;

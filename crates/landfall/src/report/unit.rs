@@ -90,6 +90,7 @@ impl Changes {
             (Some(StepResult::Failed), _) => ("!", Style::Degraded),
             (_, "create") => ("+", Style::Added),
             (_, "delete") => ("-", Style::Removed),
+            (_, "keep") => ("=", Style::Muted),
             (_, "hook") => (">", Style::Changed),
             (_, "restart") => ("↻", Style::Changed),
             _ => ("~", Style::Changed),

@@ -142,10 +142,12 @@ impl Website {
 fn ez_006_both_environments_rehearse_green() {
     let website = Website::place();
     let run = |words: &[&str]| website.sandbox.run(&[&["rehearse"], words].concat());
-    run(&["--env", "local", "--from", "empty"]).exits(0).says("would deliver cleanly");
+    run(&["--env", "local", "--from", "empty"]).exits(0).says("would deliver");
     website.sandbox.run(&["cluster", "snapshot", "place.json"]).exits(0);
     let production = ["--env", "us-prod", "--set", "image.tag=v1.2.3", "--from"];
-    let green = run(&[&production[..], &["place.json"]].concat()).exits(0).says("would deliver cleanly");
+    // What answers behind Cloudflare's plugin is not simulated, and no check through it is called passed.
+    let green =
+        run(&[&production[..], &["place.json"]].concat()).exits(0).says("would deliver, as far as it was simulated");
     assert!(!green.stdout.contains("error["), "{}", green.all());
     // It is the place that makes it so.
     run(&[&production[..], &["empty"]].concat()).exits(1).says("would NOT deliver");
