@@ -81,7 +81,7 @@ pub(crate) fn go_json(value: &impl serde::Serialize) -> String {
 }
 
 /// A Go struct of plain fields.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Record {
     type_name: &'static str,
     kind: HostKind,
@@ -145,6 +145,14 @@ impl Host for Record {
     fn yaml_fields(&self) -> Option<Vec<(Cow<'static, str>, Value)>> {
         let fields = || self.yaml.iter().map(|(name, value)| (Cow::Borrowed(*name), value.clone())).collect();
         (!self.yaml.is_empty()).then(fields)
+    }
+
+    fn deep_copied(&self) -> Option<Value> {
+        self.fields.iter().any(|(name, _)| *name == NORMALIZED).then(|| {
+            let exported =
+                |(name, value): &(_, Value)| (*name, if *name == NORMALIZED { text("") } else { value.clone() });
+            Value::host(Record { fields: self.fields.iter().map(exported).collect(), ..self.clone() })
+        })
     }
 }
 
@@ -371,15 +379,7 @@ fn kube_version_text(record: &Record) -> Value {
 }
 
 fn capabilities_copy(record: &Record) -> Value {
-    Value::host(Record {
-        type_name: record.type_name,
-        kind: record.kind,
-        fields: record.fields.clone(),
-        promoted: Vec::new(),
-        methods: record.methods,
-        json: record.json.clone(),
-        yaml: record.yaml.clone(),
-    })
+    Value::host(Record { promoted: Vec::new(), ..record.clone() })
 }
 
 /// A struct field that Go can take the address of: printed by the template itself it shows what its pointer's `String`
@@ -414,6 +414,10 @@ impl Host for Addressable {
 
     fn printed(&self) -> Option<Str> {
         kube_version_text(&self.0).as_str().cloned()
+    }
+
+    fn copied(&self) -> Option<Value> {
+        Some(Value::host(Record { methods: &[], ..self.0.clone() }))
     }
 }
 

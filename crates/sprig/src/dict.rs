@@ -144,7 +144,7 @@ fn deep_copy(ctx: &mut CallCtx<'_>, value: &Value, depth: usize) -> Result<Value
                 map.entries().into_iter().map(|(key, element)| Ok((key, deep_copy(ctx, &element, depth + 1)?)));
             Value::from(Map::of(map.element(), entries.collect::<Result<_, FuncError>>()?).named(map.name()))
         }
-        Data::Host(_) => crate::semver::copied(value).unwrap_or_else(|| value.clone()),
+        Data::Host(host) => host.deep_copied().unwrap_or_else(|| value.clone()),
         _ => value.clone(),
     };
     Ok(copy.with_origin(value.origin()))

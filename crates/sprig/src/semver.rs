@@ -27,14 +27,6 @@ fn parse(text: &str) -> Result<Parsed, FuncError> {
         .map_err(|error| FuncError::new(error.to_string()))
 }
 
-/// What `deepCopy` makes of a version: it leaves unexported fields out.
-pub(crate) fn copied(value: &Value) -> Option<Value> {
-    value.as_host::<Parsed>()?;
-    let nothing =
-        Version { major: 0, minor: 0, patch: 0, pre: String::new(), metadata: String::new(), original: String::new() };
-    Some(Value::host(Parsed(nothing, HostKind::Pointer)))
-}
-
 /// A version in a template.
 #[derive(Debug)]
 struct Parsed(Version, HostKind);
@@ -150,5 +142,17 @@ impl Host for Parsed {
 
     fn json(&self) -> Option<String> {
         serde_json::to_string(&self.normal()).ok()
+    }
+
+    fn deep_copied(&self) -> Option<Value> {
+        let nothing = Version {
+            major: 0,
+            minor: 0,
+            patch: 0,
+            pre: String::new(),
+            metadata: String::new(),
+            original: String::new(),
+        };
+        Some(Value::host(Parsed(nothing, HostKind::Pointer)))
     }
 }

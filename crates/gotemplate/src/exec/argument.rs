@@ -97,7 +97,13 @@ impl CallCtx<'_> {
         }
         match wanted {
             Type::Reflect => return Ok(value),
-            Type::Any => return Ok(value.unboxed()),
+            Type::Any => {
+                let copied = match value.data() {
+                    Data::Host(host) => host.copied().map(|copy| copy.with_origin(value.origin())),
+                    _ => None,
+                };
+                return Ok(copied.unwrap_or_else(|| value.unboxed()));
+            }
             _ => {}
         }
         if value.is_nil() {

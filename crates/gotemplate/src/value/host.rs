@@ -69,6 +69,17 @@ pub trait Host: Any + Send + Sync + fmt::Debug {
         None
     }
 
+    /// What a parameter of type `interface{}` gets of the object, where that is not the object itself: a copy whose address Go
+    /// cannot take any more, so that methods with a pointer receiver are gone.
+    fn copied(&self) -> Option<Value> {
+        None
+    }
+
+    /// What Sprig's `deepCopy` makes of the object, where that is not the object itself: it leaves unexported fields out.
+    fn deep_copied(&self) -> Option<Value> {
+        None
+    }
+
     /// The JSON text that `encoding/json` would write (HTML-escaped as `json.Marshal` does), if it is not simply
     /// that of [`Host::underlying`] or of the fields.
     fn json(&self) -> Option<String> {
