@@ -36,6 +36,9 @@ pub(crate) struct Arguments {
     /// Plant changes in the real server's answers and count how many are caught.
     #[arg(long)]
     selftest: bool,
+    /// Only so many scripts, drawn by the commit's hash
+    #[arg(long, conflicts_with = "evidence")]
+    sample: Option<usize>,
     /// Compare a server that runs already.
     #[arg(long, requires = "ca", requires = "token")]
     url: Option<String>,
@@ -71,6 +74,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         scripts.retain(|script| arguments.scripts.iter().any(|pattern| glob::fits(pattern, &script.name)));
     }
     anyhow::ensure!(!scripts.is_empty(), "no script fits");
+    scripts = crate::sample::draw("differential", scripts, arguments.sample);
     if let Some(seed) = arguments.shuffle {
         // By a hash of name and seed: the same seed gives the same order whatever else is played.
         scripts.sort_by_key(|script| crate::hash(&format!("{seed} {}", script.name)));
