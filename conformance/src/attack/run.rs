@@ -44,17 +44,19 @@ pub(super) fn to_its_end(mut command: Command, outputs: &Path) -> anyhow::Result
     command.stdout(file.try_clone()?).stderr(file).process_group(0);
     let began = Instant::now();
     let mut child = command.spawn().with_context(|| format!("{} does not start", command.get_program().display()))?;
-    let (mut held, mut worked, mut ended) = (0, Duration::ZERO, None);
-    let took = |worked: Duration| {
+    let (mut held, mut worked, mut kept_waiting, mut ended) = (0, Duration::ZERO, Duration::ZERO, None);
+    // What else the machine does meanwhile is not its: a processor that it was ready for and did not get is no work.
+    let took = |worked: Duration, kept_waiting: Duration| {
         let whole = began.elapsed();
         let worked = worked.min(whole);
-        whole - worked + worked / SLOWER
+        (whole - worked).saturating_sub(kept_waiting) + worked / SLOWER
     };
     while ended.is_none() {
         let family = family(child.id());
         held = held.max(family.iter().map(|pid| highest(*pid)).sum());
         worked = worked.max(family.iter().map(|pid| work(*pid)).sum());
-        if took(worked) > LONGEST || held > MOST {
+        kept_waiting = kept_waiting.max(family.iter().map(|pid| delay(*pid)).sum());
+        if took(worked, kept_waiting) > LONGEST || held > MOST {
             let group = format!("-{}", child.id());
             let _gone = Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status();
             child.wait()?;
@@ -63,7 +65,7 @@ pub(super) fn to_its_end(mut command: Command, outputs: &Path) -> anyhow::Result
         std::thread::sleep(PACE);
         ended = child.try_wait()?;
     }
-    let took = took(worked);
+    let took = took(worked, kept_waiting);
     let said = String::from_utf8_lossy(&fs::read(&output)?).into_owned();
     Ok(Ended { code: ended.and_then(|status| status.code()), said, took, held })
 }
@@ -98,6 +100,16 @@ fn work(pid: u32) -> Duration {
     let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
     let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(10 * ticks)
+}
+
+/// How long a process's threads were ready to run and did not get a processor; nothing where the kernel does not say it.
+fn delay(pid: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let waited = threads.filter_map(|thread| {
+        let told = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        told.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(waited.sum())
 }
 
 /// Ends whatever works in a directory.
