@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use crate::Operation;
-use crate::status::{SyncStatus, health_of, resource_entry, sync_status};
+use crate::status::{SyncStatus, health_of, resource_entry, sync_status, written_revisions, written_sources};
 
 /// Where the store keeps which objects belong to an application whose object the cluster does not hold.
 pub(crate) const FACTS: &str = "application-resources";
@@ -48,27 +48,6 @@ fn one_or_several<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::
         Written::One(revision) => vec![revision],
         Written::Several(revisions) => revisions,
     })
-}
-
-/// Where Argo CD has a field for one source and one for several.
-pub(crate) fn written_revisions(into: &mut Value, revisions: &[String]) {
-    match revisions {
-        [] => {}
-        [one] => into["revision"] = one.as_str().into(),
-        several => into["revisions"] = json!(several),
-    }
-}
-
-/// The same of the sources themselves, as the Application has them.
-pub(crate) fn written_sources(into: &mut Value, application: &Object) {
-    match application.list_at("/spec/sources") {
-        [] => {
-            if let Some(source) = application.at("/spec/source") {
-                into["source"] = source.clone();
-            }
-        }
-        several => into["sources"] = json!(several),
-    }
 }
 
 /// Kubernetes writes times in seconds.

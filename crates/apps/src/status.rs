@@ -3,8 +3,6 @@ use landfall_object::health::assess;
 use landfall_object::{HealthStatus, Object, ObjectKey};
 use serde_json::{Value, json};
 
-use crate::keeper::{written_revisions, written_sources};
-
 /// Whether the cluster is as the source says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub enum SyncStatus {
@@ -53,6 +51,27 @@ pub fn compared(plan: &Plan, live: &landfall_engine::Live) -> Vec<ResourceStatus
             Some(ResourceStatus { key: step.key.clone(), sync, health, requires_pruning })
         })
         .collect()
+}
+
+/// Where Argo CD has a field for one source and one for several.
+pub(crate) fn written_revisions(into: &mut Value, revisions: &[String]) {
+    match revisions {
+        [] => {}
+        [one] => into["revision"] = one.as_str().into(),
+        several => into["revisions"] = json!(several),
+    }
+}
+
+/// The same of the sources themselves, as the Application has them.
+pub(crate) fn written_sources(into: &mut Value, application: &Object) {
+    match application.list_at("/spec/sources") {
+        [] => {
+            if let Some(source) = application.at("/spec/source") {
+                into["source"] = source.clone();
+            }
+        }
+        several => into["sources"] = json!(several),
+    }
 }
 
 /// The health of an application: the worst of its objects that are there, nothing being healthy; missing when objects are

@@ -6,6 +6,7 @@ mod problem;
 mod rendered;
 mod secretive;
 mod told;
+mod value_path;
 
 use landfall_diag::{Place, is_mutant};
 use landfall_gotemplate::{ExecError, ParseError};

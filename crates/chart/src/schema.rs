@@ -4,6 +4,7 @@
 //! walk is ours: it reads the schema as it stands, without compiling it.
 
 mod documents;
+mod draft;
 mod evaluate;
 mod format;
 mod meta;

@@ -1,3 +1,5 @@
+pub(crate) mod verdict;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -6,6 +8,7 @@ use landfall_cluster::Cluster;
 use landfall_project::Check;
 use serde::Serialize;
 
+pub use self::verdict::Verdict;
 use crate::inside;
 
 /// How host names of checks are reached when they are not the public ones: the embedded cluster's ingress.
@@ -48,25 +51,6 @@ impl Routes {
         }
         builder.build()
     }
-}
-
-/// What a check found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "verdict", rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The answer was as it must be.
-    Passed,
-    /// The answer was another one, or none.
-    Failed {
-        /// What was seen.
-        reason: String,
-    },
-    /// The answer would have to come from what is simulated and declares none, or past something that is not
-    /// simulated: nothing was checked.
-    NotSimulated {
-        /// Who would have had to answer, or to let the request pass.
-        reason: String,
-    },
 }
 
 /// One check and what it found.

@@ -6,7 +6,7 @@ use landfall_cluster::{Cluster, Error, JobWait, ListOptions, LogOptions, Readine
 use landfall_object::{Gvk, Object, SIMULATED};
 use landfall_project::ExecCheck;
 
-use crate::checks::Verdict;
+use crate::checks::verdict::Verdict;
 
 /// Lines of a log that are searched, from its end.
 const LINES: u32 = 2_000;

@@ -31,6 +31,7 @@ mod history;
 mod ingress_status;
 mod job;
 pub(crate) mod kind;
+mod known;
 mod loops;
 mod namespaces;
 mod nodes;

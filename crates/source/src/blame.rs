@@ -28,7 +28,7 @@ impl SourceTree {
     ///
     /// `None` when there is no git, the line is not committed, or history is longer than anyone wants to wait for.
     pub fn line_commit(&self, path: &str, line: u32) -> Option<LineCommit> {
-        let path = crate::source_tree::clean(path).ok()?;
+        let path = crate::path::clean(path).ok()?;
         let bytes = self.read(&path).ok()??;
         let text = String::from_utf8_lossy(&bytes).lines().nth(line.checked_sub(1)? as usize)?.to_owned();
         if text.trim().is_empty() {

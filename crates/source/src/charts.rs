@@ -14,10 +14,11 @@ use std::time::Duration;
 use landfall_sprig::Version;
 use sha2::{Digest as _, Sha256};
 
+use crate::access::Access;
+use crate::address::same_url;
 use crate::archive::read_archive;
 use crate::aside::aside;
 use crate::error::SourceError;
-use crate::http::{Access, same_url};
 use crate::network::Network;
 use crate::registry::{Credentials, Reference, Registry, Scheme};
 use crate::repository::{RepositoryEntry, RepositoryFile, fetch_archive, find_in_repository, hex};

@@ -188,7 +188,7 @@ impl Diagnose for SourceError {
             SourceError::Spent { .. } => Diagnostic::error(code::TREE_TOO_LARGE, self.to_string())
                 .help("name a directory with less in it; docs/limits.md says what is read"),
             SourceError::Slow { url, began, waited } => {
-                let (host, seconds) = (crate::http::host_of(url), waited.as_secs_f32());
+                let (host, seconds) = (crate::address::host_of(url), waited.as_secs_f32());
                 let what = if *began { "sends hardly anything" } else { "does not answer" };
                 Diagnostic::error(code::NO_ANSWER, format!("{host} {what}"))
                     .note(format!("it was given up after {seconds:.0} s"))
@@ -211,12 +211,12 @@ impl Diagnose for SourceError {
             SourceError::Fetch { .. } => Diagnostic::error(code::NO_ANSWER, self.to_string())
                 .help("check the address and the network (LANDFALL_HTTP_PATIENCE: the seconds that it may be silent); a local clone works without: `landfall up DIR`"),
             SourceError::Unreachable { url, why } => {
-                Diagnostic::error(code::NO_ANSWER, format!("{} does not answer", crate::http::host_of(url)))
+                Diagnostic::error(code::NO_ANSWER, format!("{} does not answer", crate::address::host_of(url)))
                     .note(why.clone())
                     .help("check the address, the network, and HTTP_PROXY, HTTPS_PROXY and NO_PROXY")
             }
             SourceError::Certificate { url, why } => {
-                let host = crate::http::host_of(url);
+                let host = crate::address::host_of(url);
                 Diagnostic::error(code::UNTRUSTED, format!("the certificate of {host} is not trusted")).note(why.clone()).help(
                     "give the authority that signed it with --ca-file FILE; --insecure-skip-tls-verify leaves it unchecked",
                 )

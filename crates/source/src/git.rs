@@ -364,7 +364,7 @@ impl CommitTree {
                 let target = String::from_utf8_lossy(&self.blob(id, path)?).into_owned();
                 let rest = parts[index + 1..].join("/");
                 let aimed = join(&join(&found.path, &target), &rest);
-                let aimed = crate::source_tree::clean(&aimed)
+                let aimed = crate::path::clean(&aimed)
                     .ok()
                     .filter(|aimed| !target.starts_with('/') && aimed.len() <= MAX_PATH)
                     .ok_or_else(|| SourceError::Link {

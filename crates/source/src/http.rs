@@ -3,92 +3,15 @@
 mod exchange;
 
 use std::error::Error as _;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 
+use crate::access::{Access, PATIENCE};
+use crate::address::host_of;
 use crate::error::SourceError;
 use crate::network::Network;
-pub use exchange::PATIENCE;
 use exchange::{Answer, LONGEST, Pace, Request, exchange};
-
-/// Whether a server's certificate is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CertificateCheck {
-    /// It must be signed by an authority that is trusted.
-    #[default]
-    Verify,
-    /// Any will do.
-    Skip,
-}
-
-/// To whom credentials are given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CredentialScope {
-    /// To the server they are meant for.
-    #[default]
-    SameServer,
-    /// To any server that a chart's address names.
-    Everywhere,
-}
-
-/// What is done where a server sends the client elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Redirects {
-    /// It goes there, without the credentials where that is another server.
-    #[default]
-    Follow,
-    /// It does not: the answer is the redirect. For requests whose headers hold a token by any name.
-    Stop,
-}
-
-/// How a server is talked to.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Access {
-    /// Who asks; empty for nobody.
-    pub username: String,
-    /// The password.
-    pub password: String,
-    /// Authorities to trust instead of the system's, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// The client's certificate, PEM.
-    pub cert_file: Option<PathBuf>,
-    /// The client's key, PEM.
-    pub key_file: Option<PathBuf>,
-    /// Whether certificates are checked.
-    pub certificates: CertificateCheck,
-    /// Who gets the credentials.
-    pub credentials: CredentialScope,
-    /// Whether redirects are followed.
-    pub redirects: Redirects,
-    /// How long a request may take; two minutes when not said.
-    pub timeout: Option<Duration>,
-    /// How long a server may be silent, or send next to nothing; [`PATIENCE`] when not said.
-    pub patience: Option<Duration>,
-}
-
-impl std::fmt::Debug for Access {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Access")
-            .field("username", &self.username)
-            .field("ca_file", &self.ca_file)
-            .field("certificates", &self.certificates)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Access {
-    /// The credentials for a request, when its server may have them; `owner` is the address they were given for.
-    fn credentials_for(&self, url: &Url, owner: &str) -> Option<(&str, &str)> {
-        if self.username.is_empty() || self.password.is_empty() {
-            return None;
-        }
-        let owned = Url::parse(owner).is_ok_and(|owner| owner.origin() == url.origin());
-        (owned || self.credentials == CredentialScope::Everywhere).then_some((&self.username, &self.password))
-    }
-}
 
 /// What a server said.
 #[derive(Debug)]
@@ -110,12 +33,14 @@ pub struct HttpClient {
     access: Access,
 }
 
-impl HttpClient {
+impl Network {
     /// A client that asks as `access` says.
-    pub(crate) fn new(network: &Network, access: Access) -> Self {
-        HttpClient { network: network.clone(), access }
+    pub fn client(&self, access: Access) -> HttpClient {
+        HttpClient { network: self.clone(), access }
     }
+}
 
+impl HttpClient {
     /// Fetches what is at an address; at most `limit` bytes. Credentials go to the server of `owner`.
     ///
     /// # Errors
@@ -175,11 +100,6 @@ pub(crate) fn basic(username: &str, password: &str) -> reqwest::header::HeaderVa
     value
 }
 
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// What went wrong on the way, in Go's words.
 fn told(url: &str, parsed: &Url, error: &reqwest::Error) -> SourceError {
     let mut causes = Vec::new();
@@ -227,16 +147,6 @@ fn told(url: &str, parsed: &Url, error: &reqwest::Error) -> SourceError {
     SourceError::Unreachable { url: url.to_owned(), why }
 }
 
-/// The host an address names, for people.
-pub fn host_of(url: &str) -> String {
-    let parsed = Url::parse(url).ok();
-    let host = parsed.as_ref().and_then(|url| {
-        let host = url.host_str()?;
-        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
-    });
-    host.unwrap_or_else(|| url.to_owned())
-}
-
 /// An address relative to a repository's; the repository's query is kept (helm: `ResolveReferenceURL`).
 ///
 /// # Errors
@@ -254,20 +164,6 @@ pub fn resolve_url(base: &str, reference: &str) -> Result<String, SourceError> {
     Ok(resolved.into())
 }
 
-/// Whether two addresses are one but for what a path may be written as (helm: `urlutil.Equal`).
-pub fn same_url(a: &str, b: &str) -> bool {
-    match (Url::parse(a), Url::parse(b)) {
-        (Ok(mut a), Ok(mut b)) => {
-            for url in [&mut a, &mut b] {
-                let path = format!("/{}", url.path().trim_matches('/'));
-                url.set_path(&path);
-            }
-            a == b
-        }
-        _ => a == b,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,21 +175,5 @@ mod tests {
         assert_eq!(resolve_url("http://h/c", "/a.tgz").ok().as_deref(), Some("http://h/a.tgz"));
         assert_eq!(resolve_url("http://h/c", "http://i/a.tgz").ok().as_deref(), Some("http://i/a.tgz"));
         assert!(resolve_url("c", "a.tgz").is_err());
-        assert!(same_url("http://h", "http://h/"));
-        assert!(same_url("http://h/a/", "http://h/a"));
-        assert!(!same_url("http://h/a", "https://h/a"));
-    }
-
-    #[test]
-    fn credentials_are_for_the_server_they_were_given_for() {
-        let access = Access { username: "u".into(), password: "p".into(), ..Access::default() };
-        let url = |text: &str| Url::parse(text).expect("an address");
-        assert!(access.credentials_for(&url("https://h/a.tgz"), "https://h/charts").is_some());
-        assert!(access.credentials_for(&url("https://h:444/a.tgz"), "https://h/charts").is_none());
-        assert!(access.credentials_for(&url("http://h/a.tgz"), "https://h/charts").is_none());
-        assert!(access.credentials_for(&url("https://other/a.tgz"), "https://h/charts").is_none());
-        let everywhere = Access { credentials: CredentialScope::Everywhere, ..access };
-        assert!(everywhere.credentials_for(&url("https://other/a.tgz"), "https://h/charts").is_some());
-        assert!(!format!("{everywhere:?}").contains("\"p\""));
     }
 }

@@ -19,6 +19,8 @@
 //! Invariants: nothing is checked out and nothing is executed; a path never leaves its tree, symbolic links
 //! included; the same content has the same revision.
 
+mod access;
+mod address;
 mod archive;
 mod aside;
 mod blame;
@@ -30,6 +32,7 @@ mod git;
 mod http;
 mod network;
 mod openpgp;
+mod path;
 mod private_file;
 mod program;
 mod provenance;
@@ -47,6 +50,8 @@ mod vendored;
 mod webhook;
 mod worktree;
 
+pub use access::{Access, CertificateCheck, CredentialScope, PATIENCE, Redirects};
+pub use address::{host_of, same_url};
 pub use archive::{MAX_PACKED, read_archive};
 pub use aside::{Broken, aside};
 pub use blame::LineCommit;
@@ -54,9 +59,7 @@ pub use bounded::read_bounded;
 pub use changes::{CommitChanges, FileChange};
 pub use charts::{FetchedChart, RemoteCharts};
 pub use error::SourceError;
-pub use http::{
-    Access, CertificateCheck, CredentialScope, HttpClient, PATIENCE, Redirects, Reply, host_of, resolve_url, same_url,
-};
+pub use http::{HttpClient, Reply, resolve_url};
 pub use landfall_diag::is_mutant;
 pub use network::Network;
 pub use openpgp::{KeyOwner, Keyring, OpenPgpError, SignedText, Signer};

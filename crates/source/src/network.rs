@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::http::{Access, HttpClient};
+use crate::access::Access;
 use clients::Clients;
 
 /// Exchanges with servers at once; more wait for one to end.
@@ -66,11 +66,6 @@ impl std::fmt::Debug for Network {
 }
 
 impl Network {
-    /// A client that asks as `access` says.
-    pub fn client(&self, access: Access) -> HttpClient {
-        HttpClient::new(self, access)
-    }
-
     /// Waits until an exchange with a server may begin.
     pub(crate) async fn exchange(&self, server: &str) -> Turn {
         // The server's own turn first: whoever waits for that keeps nobody else waiting.

@@ -86,8 +86,9 @@ impl Registry {
                 reqwest::Url::parse(&page).ok()?.join(inside).ok()
             });
             // A page elsewhere is not asked for: it would get the credentials.
-            url =
-                next.filter(|next| crate::http::host_of(next.as_str()) == crate::http::host_of(&page)).map(Into::into);
+            url = next
+                .filter(|next| crate::address::host_of(next.as_str()) == crate::address::host_of(&page))
+                .map(Into::into);
         }
         let mut versions: Vec<(landfall_sprig::Version, String)> =
             tags.into_iter().filter_map(|tag| Some((landfall_sprig::Version::parse(&tag).ok()?, tag))).collect();

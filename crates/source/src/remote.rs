@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use crate::access::PATIENCE;
 use crate::aside::{Interrupt, aside, aside_until};
 use crate::error::SourceError;
-use crate::http::PATIENCE;
 use crate::is_mutant;
 use crate::network::{Network, Turn};
 pub use fetched::Fetched;

@@ -13,9 +13,10 @@ use sha2::{Digest as _, Sha256};
 pub use entries::{RepositoryEntry, RepositoryFile};
 pub use index::{Index, IndexEntry, index_json, index_of_archives, index_yaml, join_url};
 
+use crate::access::{Access, Redirects};
 use crate::aside::aside;
 use crate::error::SourceError;
-use crate::http::{Access, HttpClient, Redirects, resolve_url};
+use crate::http::{HttpClient, resolve_url};
 
 /// Most bytes an index may have.
 const MAX_INDEX: u64 = 80 * 1024 * 1024;
@@ -141,7 +142,7 @@ pub(crate) async fn digested(bytes: Vec<u8>) -> Result<(Vec<u8>, String), Source
 impl RepositoryEntry {
     /// How its server is talked to.
     pub fn access(&self) -> Access {
-        use crate::http::{CertificateCheck, CredentialScope};
+        use crate::access::{CertificateCheck, CredentialScope};
         let file = |path: &str| (!path.is_empty()).then(|| PathBuf::from(path));
         Access {
             username: self.username.clone(),

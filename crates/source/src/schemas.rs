@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::access::Access;
 use crate::error::SourceError;
-use crate::http::Access;
 use crate::network::Network;
 
 /// Largest document, in bytes.

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use landfall_chart::{Budget, Spent, Tree, TreeError};
 
 use crate::is_mutant;
+use crate::path::{below, clean};
 use crate::repository_handle::RepositoryHandle;
 use crate::revision::ContentDigest;
-use crate::source_tree::{below, clean};
 use crate::{Revision, SourceError};
 
 /// Largest single file read from a working tree, in bytes.

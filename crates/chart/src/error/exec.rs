@@ -5,7 +5,7 @@ use landfall_gotemplate::{Cause, ExecError, FuncError};
 
 use super::Evidence;
 use super::secretive::with_setting;
-use super::told::shown;
+use super::value_path::shown;
 use crate::values::Setting;
 
 /// A template that failed.

@@ -145,8 +145,3 @@ fn shortened(text: &str) -> String {
     let end: String = text.chars().skip(length - KEPT).collect();
     format!("{start} […] {end}")
 }
-
-/// A path of values as templates read it.
-pub(super) fn shown(path: &[String]) -> String {
-    if path.is_empty() { "values".to_owned() } else { format!(".Values.{}", path.join(".")) }
-}

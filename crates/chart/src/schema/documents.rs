@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 
-use super::evaluate::Draft;
+use super::draft::Draft;
 
 /// How a document is fetched: its bytes, or why there are none, in Helm's words.
 type Fetch = dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync;

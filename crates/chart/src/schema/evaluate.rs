@@ -8,28 +8,9 @@ use std::sync::Arc;
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
+use super::draft::Draft;
 use super::format;
 use super::words::{all_quoted, count, number, quoted, shown};
-
-/// Which rules a schema follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Draft {
-    D4,
-    D6,
-    D7,
-    D2019,
-    D2020,
-}
-
-impl Draft {
-    pub(super) fn of(schema: &Json) -> Draft {
-        let name = schema.get("$schema").and_then(Json::as_str).unwrap_or("");
-        [("draft-04", Draft::D4), ("draft-06", Draft::D6), ("draft-07", Draft::D7), ("2019-09", Draft::D2019)]
-            .into_iter()
-            .find(|(part, _)| name.contains(part))
-            .map_or(Draft::D2020, |(_, draft)| draft)
-    }
-}
 
 /// Something that does not fit.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The formats that drafts up to 7 assert, with the words of Helm's validator.
 
-use super::evaluate::Draft;
+use super::draft::Draft;
 
 /// Checks a text against a format; formats that are not known fit always.
 pub(super) fn check(name: &str, text: &str, draft: Draft) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::evaluate::Draft;
+use super::draft::Draft;
 use super::words::quoted;
 
 /// How deep a schema may nest.

@@ -3,6 +3,7 @@
 //! A load is what the project declares under `simulate:`. Without one there are no metrics, and the autoscaler says so
 //! in the words of a cluster without a metrics server. How fast the scale follows is `behavior`'s to say.
 
+mod direction;
 mod limits;
 mod memory;
 mod metrics;

@@ -4,6 +4,7 @@ mod backoff;
 mod counting;
 mod indexes;
 mod policy;
+mod runs;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_apiserver::{DeleteOptions, Propagation, Status, rfc3339};

@@ -1,7 +1,5 @@
 //! The kinds the controllers read and write; an operator's stand in its own file.
 
-use crate::operators;
-
 /// A kind with all its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Kind {
@@ -80,12 +78,5 @@ impl Kind {
     /// `pods`, `deployments.apps`.
     pub(crate) fn qualified(&self) -> &'static str {
         self.id
-    }
-
-    /// The kind an owner reference names, if the controllers know it.
-    pub(crate) fn of(api_version: &str, kind: &str) -> Option<&'static Self> {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        let operated = operators::ALL.iter().flat_map(|operator| operator.kinds);
-        ALL.iter().chain(operated).find(|k| k.kind == kind && k.group == group)
     }
 }

@@ -8,9 +8,6 @@ use tokio::time::timeout_at;
 
 use crate::error::SourceError;
 
-/// How long a server may be silent, when nobody says: before its answer begins, and within it.
-pub const PATIENCE: Duration = Duration::from_secs(8);
-
 /// A server that sends less than this while it could be silent is as good as silent, in bytes.
 pub(super) const MIN_SENT: u64 = 32 * 1024;
 

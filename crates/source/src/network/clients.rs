@@ -4,8 +4,9 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, Identity, Url};
 use sha2::{Digest as _, Sha256};
 
+use crate::access::{Access, CertificateCheck, PATIENCE, Redirects};
+use crate::address::is_loopback;
 use crate::error::SourceError;
-use crate::http::{Access, CertificateCheck, PATIENCE, Redirects, is_loopback};
 use crate::is_mutant;
 
 /// Ways of access whose connections are kept; the one that was made first gives way.

@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use super::credentials::{Credential, Credentials};
 use super::reference::Reference;
+use crate::address::is_loopback;
 use crate::error::SourceError;
-use crate::http::{HttpClient, PLAIN_ANSWER, Reply, basic, is_loopback};
+use crate::http::{HttpClient, PLAIN_ANSWER, Reply, basic};
 
 /// Most bytes an answer with a token may have.
 const MAX_TOKEN: u64 = 1024 * 1024;
@@ -101,7 +102,7 @@ impl Registry {
     ) -> Result<Reply, SourceError> {
         let mut first = headers.clone();
         // An upload's place may be on another host, which gets no token.
-        let own = crate::http::host_of(url) == crate::http::host_of(&self.base(host));
+        let own = crate::address::host_of(url) == crate::address::host_of(&self.base(host));
         let known = self.granted.lock().ok().and_then(|granted| granted.clone());
         if let Some((_, _, header)) = known.filter(|(h, s, _)| own && h == host && s == scope) {
             first.insert(AUTHORIZATION, header);

@@ -174,7 +174,7 @@ impl Index {
                     .flatten()
                     .filter_map(Value::as_str)
                     // Most addresses of an index are relative: no need to parse them.
-                    .any(|url| url.contains("://") && crate::http::same_url(wanted, url))
+                    .any(|url| url.contains("://") && crate::address::same_url(wanted, url))
             })
         })
     }

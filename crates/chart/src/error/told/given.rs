@@ -2,8 +2,8 @@
 
 use landfall_diag::{Diagnostic, code};
 
-use super::shown;
 use crate::error::secretive::with_setting;
+use crate::error::value_path::shown;
 use crate::error::{Mismatch, SchemaViolation};
 use crate::set_flag::SetFlag;
 use crate::values::Setting;

@@ -3,29 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::direction::Direction;
 use super::memory::Past;
 use crate::controllers::fields::int;
 
 /// How long a lower recommendation waits when `behavior` says nothing.
 const WINDOW: i64 = 300;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
-    Up,
-    Down,
-}
-
-impl Direction {
-    /// How far one policy lets the scale go; a part of a pod counts in favour of the change when growing.
-    pub(super) fn proposed(self, start: i64, value: i64, kind: &str) -> i64 {
-        match (self, kind) {
-            (Self::Up, "Percent") => (start as f64 * (1.0 + value as f64 / 100.0)).ceil() as i64,
-            (Self::Down, "Percent") => (start as f64 * (1.0 - value as f64 / 100.0)) as i64,
-            (Self::Up, _) => start + value,
-            (Self::Down, _) => start - value,
-        }
-    }
-}
 
 /// Where the scale stands and where it may be.
 #[derive(Clone, Copy)]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::limits::Direction;
+use super::direction::Direction;
 use crate::controllers::fields::{int, list, text};
 
 /// The longest window and the longest period that rules may name.

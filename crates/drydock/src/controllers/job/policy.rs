@@ -81,7 +81,7 @@ pub(super) fn failure_message(job: &Value, pods: &[Found]) -> Option<String> {
 pub(super) fn success_message(job: &Value, succeeded: &BTreeSet<i64>) -> Option<String> {
     list(job, "/spec/successPolicy/rules").iter().enumerate().find_map(|(number, rule)| {
         let wanted: Option<BTreeSet<i64>> =
-            rule.pointer("/succeededIndexes").and_then(Value::as_str).map(super::indexes::parse);
+            rule.pointer("/succeededIndexes").and_then(Value::as_str).map(super::runs::parse);
         let matching = wanted.as_ref().map_or(succeeded.len(), |w| w.intersection(succeeded).count());
         let needed = match (int(rule, "/succeededCount"), &wanted) {
             (Some(count), _) => usize::try_from(count).unwrap_or(usize::MAX),
