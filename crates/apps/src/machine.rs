@@ -18,7 +18,8 @@
 //! Invariants (held by `tests/it/machine.rs` in random interleavings): one operation at a time · nothing is synced by
 //! itself that was not compared at the very revisions that it delivers · what has failed at a revision is tried again
 //! as often as its retries say and no more · drift is put right ever more slowly · a hook that runs is not ended for a
-//! new commit · after a kill the same follows from the Application's status.
+//! new commit · what is overtaken again and again begins ever later · an answer to what nobody asks any more says
+//! nothing · after a kill the same follows from the Application's status.
 
 mod deciding;
 mod seen;
@@ -42,7 +43,12 @@ pub enum Action {
         number: u64,
     },
     /// Find out what the revisions lead to; ends with [`Observation::Resolved`].
-    Resolve(Freshness),
+    Resolve {
+        /// Which.
+        number: u64,
+        /// How fresh the answer must be.
+        freshness: Freshness,
+    },
     /// Compare the cluster with the source at these revisions; ends with [`Observation::Compared`].
     Compare {
         /// Which.
@@ -92,7 +98,8 @@ pub struct State {
     unresolved: Option<String>,
     /// How fresh the source is to be asked for; not at all when absent.
     ask: Option<Freshness>,
-    asking: bool,
+    /// The question under way.
+    asking: Option<u64>,
     /// Whether something happened since the last comparison began.
     stale: bool,
     comparing: Option<Asked>,
@@ -105,11 +112,24 @@ pub struct State {
     gone: bool,
     /// When what it delivered is tried to be removed again.
     remove_at: Option<Timestamp>,
+    /// How often in a row somebody else was quicker than a sync.
+    overtaken: u32,
+    /// No sync begins by itself before that.
+    held_until: Option<Timestamp>,
     last_number: u64,
 }
 
 /// Seconds until a removal that failed is tried again.
 const REMOVED_AGAIN: u64 = 10;
+
+/// The longest, in seconds, that a sync holds back that was overtaken before: 0, 1, 2, 4, …
+const HELD_LONGEST: u64 = 60;
+
+/// Seconds that a sync holds back that was overtaken so often in a row.
+fn held(overtaken: u32) -> u64 {
+    let Some(times) = overtaken.checked_sub(2) else { return 0 };
+    1u64.checked_shl(times).unwrap_or(u64::MAX).min(HELD_LONGEST)
+}
 
 /// What a comparison is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +187,31 @@ pub fn step(mut state: State, observations: Vec<Observation>, now: Timestamp) ->
 }
 
 impl State {
+    /// That of an Application which takes the place of another one of its name: what comes late for that one answers nothing
+    /// that this one asks.
+    pub fn behind(former: u64) -> Self {
+        State { last_number: former, ..State::default() }
+    }
+
+    /// The number of what was begun last.
+    pub fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
+    /// Whether it waits for the end of an operation of this number.
+    pub fn works_on(&self, number: u64) -> bool {
+        match &self.working {
+            Working::Recovering { number: own } | Working::Removing { number: own } => *own == number,
+            Working::Syncing { begun, .. } => begun.number == number,
+            Working::Unknown | Working::Idle | Working::Waiting(_) | Working::Over => false,
+        }
+    }
+
+    /// Whether it waits for a comparison of this number.
+    pub fn compares(&self, number: u64) -> bool {
+        self.comparing.as_ref().is_some_and(|asked| asked.number == number)
+    }
+
     /// Why it cannot be compared, if it cannot.
     pub fn comparison_error(&self) -> Option<&str> {
         let failed = self.compared.as_ref().and_then(|compared| compared.result.as_ref().err());
@@ -191,7 +236,7 @@ impl State {
     /// Whether nothing is under way or about to be.
     pub fn is_at_rest(&self) -> bool {
         let works = !matches!(self.working, Working::Idle | Working::Over);
-        let looks = self.comparing.is_some() || self.asking || (self.stale && self.tip.is_some());
+        let looks = self.comparing.is_some() || self.asking.is_some() || (self.stale && self.tip.is_some());
         let stays = self.wanted.as_ref().is_some_and(|wanted| wanted.removal == Removal::Stays);
         !works && (!looks || self.gone || !stays)
     }
@@ -211,7 +256,7 @@ impl State {
             Observation::Restored(past) => self.past = Some(*past),
             Observation::Requested(operation) => self.requested = Some(operation),
             Observation::Terminated => self.terminated(),
-            Observation::Resolved(result) => self.resolved(result),
+            Observation::Resolved { number, result } => self.resolved(number, result),
             Observation::Refreshed(freshness) => {
                 self.stale = true;
                 if freshness > Freshness::Recent {
@@ -238,8 +283,8 @@ impl State {
         let before = self.wanted.as_ref();
         if before.is_none_or(|before| before.source != wanted.source) {
             self.ask = self.ask.max(Some(Freshness::Latest));
-            // What other revisions led to says nothing of these.
-            (self.tip, self.unresolved) = (None, None);
+            // What other revisions led to says nothing of these, nor what they turn out to lead to.
+            (self.tip, self.unresolved, self.asking) = (None, None, None);
         }
         if before.is_none_or(|before| before.compared_by != wanted.compared_by) {
             self.stale = true;
@@ -265,8 +310,8 @@ impl State {
         self.end("Operation terminated");
     }
 
-    fn resolved(&mut self, result: Result<Vec<String>, String>) {
-        if !std::mem::take(&mut self.asking) {
+    fn resolved(&mut self, number: u64, result: Result<Vec<String>, String>) {
+        if self.asking.take_if(|asking| *asking == number).is_none() {
             return;
         }
         match result {
@@ -310,7 +355,13 @@ impl State {
     fn follows(&mut self, begun: Begun, ending: Ending, end: &End, now: Timestamp) -> Working {
         let Begun { operation, attempt, .. } = begun;
         self.past.get_or_insert_default().heal_attempts = operation.heal_attempts;
+        self.hold(&operation, end, now);
         match (end, ending) {
+            // What somebody asked for, or is tried again, comes to its turn although somebody else was quicker.
+            (End::Overtaken, Ending::Open) if !operation.is_automated() || attempt > 0 => {
+                let at = self.held_until.unwrap_or(now);
+                Working::Waiting(Retrying { operation, number: attempt, at })
+            }
             (End::Stopped, Ending::Told(why)) => {
                 // It counts as a failure: what was ended by somebody does not begin again by itself.
                 let failed = End::Failed { revisions: operation.revisions, message: why };
@@ -326,6 +377,18 @@ impl State {
                 Working::Idle
             }
         }
+    }
+
+    /// Takes note of whether somebody else was quicker: another writer, or the next commit.
+    fn hold(&mut self, operation: &Operation, end: &End, now: Timestamp) {
+        let newer = self.tip.as_ref().is_some_and(|tip| *tip != operation.revisions);
+        let overtaken = match end {
+            End::Overtaken => true,
+            End::Stopped => operation.is_automated() && newer,
+            End::Succeeded(_) | End::Failed { .. } | End::NothingOpen => false,
+        };
+        self.overtaken = if overtaken { self.overtaken.saturating_add(1) } else { 0 };
+        self.held_until = overtaken.then(|| later(now, held(self.overtaken)));
     }
 
     fn recovered(&mut self, end: &End, now: Timestamp) {

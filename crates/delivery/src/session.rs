@@ -228,3 +228,52 @@ fn operation_id(clock: &dyn Clock) -> String {
     let milliseconds = u64::try_from(clock.now().as_millisecond()).unwrap_or_default();
     ulid::Ulid::from_parts(milliseconds, ulid::Ulid::generate().random()).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use landfall_apps::Application;
+    use landfall_project::Environment;
+    use landfall_release::RollbackOptions;
+
+    use super::Session;
+    use crate::{Candidate, DownOptions, Selection, Target, TargetPlace, TargetQuery, Unit, UpOptions};
+
+    fn is_shared<T: Send + Sync>(_: &T) {}
+
+    fn is_send<T: Send>(_: &T) {}
+
+    /// Never called: what it says is said by its being compiled.
+    fn all_of_it(session: &Session, unit: &Unit, application: &Application, environment: &Environment) {
+        let (candidates, options): (&[Candidate], UpOptions) = (&[], UpOptions::default());
+        is_shared(&(session, unit));
+        is_send(&session.up(candidates, Some(environment), &options));
+        is_send(&session.plan(candidates, &options));
+        is_send(&session.check(environment));
+        is_send(&session.sync_alone(unit, &options));
+        is_send(&session.compare(unit));
+        is_send(&session.finish_open(application));
+        is_send(&session.abandon(application));
+        is_send(&session.remove_alone(unit));
+        is_send(&session.belongings(application));
+        is_send(&session.down(&[unit], &DownOptions { timeout: options.timeout, keep_data: false }));
+        is_send(&session.is_empty());
+        is_send(&session.plan_rollback("", "", &RollbackOptions::default()));
+        is_send(&session.rollback("", "", &RollbackOptions::default()));
+        is_send(&session.history(&[], 0));
+        is_send(&session.status(&[]));
+        is_send(&session.addons());
+    }
+
+    /// Never called, as above.
+    fn all_that_is_read(place: &TargetPlace, query: &TargetQuery, target: &Target, selection: &Selection) {
+        is_send(&Target::load(place, query));
+        is_send(&Target::declared(place, query));
+        is_send(&target.units(selection, &Default::default(), ""));
+    }
+
+    /// A server does all this on threads that it shares: what could not go from one to another does not compile.
+    #[test]
+    fn whatever_a_session_does_may_be_done_on_any_thread() {
+        let _compiled: (fn(&_, &_, &_, &_), fn(&_, &_, &_, &_)) = (all_of_it, all_that_is_read);
+    }
+}

@@ -13,6 +13,7 @@
 mod definitions;
 mod namespaces;
 mod request;
+mod tried;
 mod verdict;
 
 use std::fmt;
@@ -178,23 +179,13 @@ impl Executor {
             .iter()
             .enumerate()
             .flat_map(|(index, plan)| plan.steps().map(move |step| (index, *plan, step)))
-            .filter(|(_, _, step)| request::is_tried(step))
+            .filter(|(_, _, step)| tried::is_tried(step))
             .map(|(index, plan, step)| (Tried { plan: index, key: step.key.clone() }, plan, step))
             .filter(|(tried, _, _)| !trial.made.iter().any(|made| made.key == tried.key))
             .collect();
-        let verdicts: Vec<Result<Verdict, Error>> = futures::stream::iter(&steps)
-            .map(|(_, plan, step)| async {
-                if self.stop.is_cancelled() {
-                    return Err(Error::Interrupted);
-                }
-                match definitions.judge(step, &self.cluster).await? {
-                    Some(verdict) => Ok(verdict),
-                    None => self.ask(plan, step, &surroundings).await,
-                }
-            })
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
+        let asked: Vec<_> =
+            steps.iter().map(|(_, plan, step)| self.judge(plan, step, &definitions, &surroundings)).collect();
+        let verdicts: Vec<Result<Verdict, Error>> = futures::stream::iter(asked).buffered(AT_ONCE).collect().await;
         for ((tried, _, step), verdict) in steps.into_iter().zip(verdicts) {
             let verdict = match verdict {
                 // Who is told to stop leaves nothing behind.
@@ -220,6 +211,23 @@ impl Executor {
         }
         trial.refusals.sort_by_key(|refusal| refusal.tried.plan);
         Ok(trial)
+    }
+
+    /// What is said of one step: by a definition that comes with the plans, else by the server.
+    async fn judge(
+        &self,
+        plan: &Plan,
+        step: &Step,
+        definitions: &Definitions,
+        surroundings: &Surroundings,
+    ) -> Result<Verdict, Error> {
+        if self.stop.is_cancelled() {
+            return Err(Error::Interrupted);
+        }
+        match definitions.judge(step, &self.cluster).await? {
+            Some(verdict) => Ok(verdict),
+            None => self.ask(plan, step, surroundings).await,
+        }
     }
 }
 

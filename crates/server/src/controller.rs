@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -15,31 +15,15 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender};
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::board::{Board, Line};
-use crate::entry::{Entry, Found, Running, Writing};
+use crate::entry::{Alone, Entry, Running, Writing};
 use crate::errands::{Work, comparison};
 use crate::ground::application_kind;
-use crate::live::{Follows, Live, Seen};
+use crate::happened::{Found, Happened, Seen};
+use crate::live::{Follows, Live};
 use crate::repositories::is_of;
-
-/// What has happened.
-#[derive(Debug)]
-pub(crate) enum Happened {
-    /// References of a repository, by each of its addresses, have moved: the branch or tag, where that is known.
-    Moved(Vec<String>, Option<String>),
-    /// Objects have.
-    Live(Seen),
-    /// An errand has ended, or is under way.
-    Observed(Arc<ObjectKey>, Observation),
-    /// A comparison has ended.
-    Found(Arc<ObjectKey>, u64, Result<Found, String>, Duration),
-    /// A status was written; the object as it is then, where it is still there.
-    Written(Arc<ObjectKey>, Result<Option<Object>, String>),
-    /// What an Application delivered could not be taken along.
-    Stays(Arc<ObjectKey>, u64, String),
-}
 
 /// Comparisons at once.
 const COMPARING: usize = 4;
@@ -72,6 +56,10 @@ pub(crate) struct Controller {
     pending: BTreeMap<ObjectKey, Vec<Observation>>,
     /// The turn of regular looks.
     turn: u64,
+    /// The greatest number that an errand of an Application had which is gone.
+    former: u64,
+    /// Held by who changes what an Application has delivered: one of its name that follows waits for the former's end.
+    alone: BTreeMap<ObjectKey, Weak<Alone>>,
 }
 
 impl Controller {
@@ -88,6 +76,8 @@ impl Controller {
             tasks: TaskTracker::new(),
             pending: BTreeMap::new(),
             turn: 0,
+            former: 0,
+            alone: BTreeMap::new(),
         }
     }
 
@@ -168,8 +158,14 @@ impl Controller {
         if object.annotation(SKIP) == Some("true") {
             return;
         }
+        if self.entries.get(&key).is_some_and(|entry| entry.object.uid() != object.uid()) {
+            // The one before it is gone, and nobody has said so.
+            self.gone(&key);
+            self.step(self.work.session.clock.now());
+        }
         let is_new = !self.entries.contains_key(&key);
-        let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry::new(object.clone()));
+        let (former, alone) = (self.former, self.alone(&key));
+        let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry::new(object.clone(), former, alone));
         let terminating = |object: &Object| object.str_at("/status/operationState/phase") == Some("Terminating");
         if is_new {
             observations.push(Observation::Restored(Box::new(Past::of(&object))));
@@ -242,7 +238,9 @@ impl Controller {
                 }
             }
             Happened::Observed(key, observation) => {
-                if let (Observation::Ended { end, .. }, Some(entry)) = (&observation, self.entries.get_mut(&*key)) {
+                if let (Observation::Ended { number, end }, Some(entry)) = (&observation, self.entries.get_mut(&*key))
+                    && entry.state.works_on(*number)
+                {
                     entry.running = None;
                     // What was compared before says nothing of afterwards.
                     entry.found = None;
@@ -265,7 +263,7 @@ impl Controller {
             Happened::Found(key, number, result, took) => self.found(&key, number, result, took),
             Happened::Written(key, written) => self.written(&key, written),
             Happened::Stays(key, number, why) => {
-                if let Some(entry) = self.entries.get_mut(&*key) {
+                if let Some(entry) = self.entries.get_mut(&*key).filter(|entry| entry.state.works_on(number)) {
                     entry.deletion_error = Some(why);
                 }
                 self.observe(&key, Observation::Ended { number, end: End::Overtaken });
@@ -306,7 +304,7 @@ impl Controller {
                     tracing::info!("{key}: {note}");
                 }
                 let compared = comparison(&found.compared);
-                if !entry.state.is_syncing() {
+                if !entry.state.is_syncing() && entry.state.compares(number) {
                     entry.found = Some(found);
                 }
                 Ok(compared)
@@ -320,6 +318,8 @@ impl Controller {
         let Some(entry) = self.entries.get_mut(key) else { return };
         entry.writing = Writing::No;
         match written {
+            // What was written into the one before it says nothing of this one.
+            Ok(Some(object)) if object.uid() != entry.object.uid() => {}
             // What was answered is at least as new as what the watch told before.
             Ok(Some(object)) => {
                 if let Some((_, version)) = &mut entry.wrote {
@@ -366,7 +366,10 @@ impl Controller {
                 self.act(&key, action);
             }
             if is_gone {
-                self.entries.remove(&key);
+                if let Some(gone) = self.entries.remove(&key) {
+                    self.former = self.former.max(gone.state.last_number());
+                }
+                self.alone.retain(|_, right| right.strong_count() > 0);
                 let named = (key.namespace.clone().unwrap_or_default(), key.name.clone());
                 self.board.note(|told| drop(told.applications.remove(&named)));
                 continue;
@@ -375,6 +378,13 @@ impl Controller {
         }
         let (size, fetches) = (self.live.size(), self.work.repositories.fetches());
         self.board.note(|told| (told.live, told.fetches) = (size, fetches));
+    }
+
+    /// The right to change what an Application delivers: the same as long as anybody of its name is at work.
+    fn alone(&mut self, key: &ObjectKey) -> Arc<Alone> {
+        let right = self.alone.get(key).and_then(Weak::upgrade).unwrap_or_default();
+        self.alone.insert(key.clone(), Arc::downgrade(&right));
+        right
     }
 
     fn act(&mut self, key: &ObjectKey, action: Action) {
@@ -400,10 +410,11 @@ impl Controller {
             let _ending = told.send(happened).await;
         };
         match action {
-            Action::Resolve(freshness) => {
+            Action::Resolve { number, freshness } => {
                 self.tasks.spawn(async move {
-                    let resolved = work.resolve(&application, &[], freshness).await;
-                    answer(Happened::Observed(key, Observation::Resolved(resolved))).await;
+                    let resolve = async move { work.resolve(&application, &[], freshness).await };
+                    let result = contained(resolve).await.and_then(|result| result);
+                    answer(Happened::Observed(key, Observation::Resolved { number, result })).await;
                 });
             }
             Action::Compare { number, revisions } => {
@@ -412,20 +423,25 @@ impl Controller {
                     let _place = places.acquire().await;
                     let began = std::time::Instant::now();
                     let stop = work.session.stop.clone();
+                    let compare = async move { work.compare(&application, revisions).await };
                     let found = tokio::select! {
                         () = stop.cancelled() => return,
-                        found = work.compare(&application, revisions) => found,
+                        found = contained(compare) => found.and_then(|found| found),
                     };
                     answer(Happened::Found(key, number, found, began.elapsed())).await;
                 });
             }
             Action::Recover { number } => {
-                let places = Arc::clone(&self.syncing);
+                let (places, alone) = (Arc::clone(&self.syncing), Arc::clone(&entry.alone));
                 self.tasks.spawn(async move {
+                    let _alone = alone.lock().await;
                     let _place = places.acquire().await;
-                    if let Some(end) = work.recover(&application).await {
-                        answer(Happened::Observed(key, Observation::Ended { number, end })).await;
-                    }
+                    let end = match contained(async move { work.recover(&application).await }).await {
+                        Ok(Some(end)) => end,
+                        Ok(None) => return,
+                        Err(message) => End::Failed { revisions: Vec::new(), message },
+                    };
+                    answer(Happened::Observed(key, Observation::Ended { number, end })).await;
                 });
             }
             Action::Sync(begun) => {
@@ -433,31 +449,30 @@ impl Controller {
                 let running = Running { number: begun.number, stop, why: Arc::new(Mutex::new(None)) };
                 entry.running = Some(running.clone());
                 let (places, heard) = (Arc::clone(&self.syncing), self.told.clone());
+                let alone = Arc::clone(&entry.alone);
                 self.tasks.spawn(async move {
+                    let _alone = alone.lock().await;
                     let _place = places.acquire().await;
                     let number = begun.number;
-                    // The steps of `up` stay on the thread on which they begin: the compiler cannot tell of what they
-                    // hold while they wait that it may be sent to another one.
-                    let here = tokio::runtime::Handle::current();
-                    let sync = move || here.block_on(work.sync(&application, &begun, &running, &heard));
-                    let end = match tokio::task::spawn_blocking(sync).await {
+                    let sync = async move { work.sync(&application, &begun, &running, &heard).await };
+                    let end = match contained(sync).await {
                         Ok(Some(end)) => end,
                         Ok(None) => return,
-                        Err(broken) => {
-                            End::Failed { revisions: Vec::new(), message: format!("a bug of ours: {broken}") }
-                        }
+                        Err(message) => End::Failed { revisions: Vec::new(), message },
                     };
                     answer(Happened::Observed(key, Observation::Ended { number, end })).await;
                 });
             }
             Action::Remove { number } => {
+                let alone = Arc::clone(&entry.alone);
                 self.tasks.spawn(async move {
-                    let happened = match work.remove(&application).await {
-                        Ok(()) => {
+                    let _alone = alone.lock().await;
+                    let happened = match contained(async move { work.remove(&application).await }).await {
+                        Ok(Ok(())) => {
                             let end = End::Succeeded(Vec::new());
                             Happened::Observed(key, Observation::Ended { number, end })
                         }
-                        Err(why) => Happened::Stays(key, number, why),
+                        Ok(Err(why)) | Err(why) => Happened::Stays(key, number, why),
                     };
                     answer(happened).await;
                 });
@@ -470,7 +485,7 @@ impl Controller {
     fn refused(&mut self, key: &ObjectKey, action: Action, why: &str) {
         let failed = || End::Failed { revisions: Vec::new(), message: why.to_owned() };
         let observation = match action {
-            Action::Resolve(_) => Observation::Resolved(Err(why.to_owned())),
+            Action::Resolve { number, .. } => Observation::Resolved { number, result: Err(why.to_owned()) },
             Action::Compare { number, .. } => Observation::Compared { number, result: Err(why.to_owned()) },
             Action::Recover { number } => Observation::Ended { number, end: End::NothingOpen },
             Action::Sync(begun) => Observation::Ended { number: begun.number, end: failed() },
@@ -499,6 +514,12 @@ impl Controller {
         let named = (key.namespace.clone().unwrap_or_default(), key.name.clone());
         self.board.note(|told| drop(told.applications.insert(named, line)));
     }
+}
+
+/// Runs an errand as a task of its own: a bug in it is what that errand has come to, and ends nothing else.
+async fn contained<T: Send + 'static>(errand: impl Future<Output = T> + Send + 'static) -> Result<T, String> {
+    let task = AbortOnDropHandle::new(tokio::spawn(errand));
+    task.await.map_err(|broken| format!("a bug of ours: {broken}"))
 }
 
 fn line(entry: &Entry) -> Line {
@@ -531,4 +552,78 @@ async fn write(work: Arc<Work>, told: Sender<Happened>, key: Arc<ObjectKey>, pat
     let written = work.write(&key, patch).await;
     // Nobody is told when the process ends.
     let _ending = told.send(Happened::Written(key, written)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_chart::SchemaDocuments;
+    use landfall_cluster::Cluster;
+    use landfall_delivery::Session;
+    use landfall_source::{Network, RemoteCharts};
+    use landfall_store::{Location, Store};
+    use tokio::sync::mpsc::channel;
+
+    use super::*;
+    use crate::repositories::Repositories;
+
+    /// A controller of a cluster that does not answer.
+    async fn controller() -> Controller {
+        let _provider = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let config = kube::Config::new("http://127.0.0.1:9".parse().expect("an address"));
+        let cluster = Cluster::new(kube::Client::try_from(config).expect("a client"));
+        let store = Store::open(Location::Memory).await.expect("opened");
+        let session = Session::new(cluster, store, channel(1).0);
+        let repositories = Repositories::new(Vec::new(), "/nowhere".into(), Network::default(), None);
+        let (charts, documents) = (RemoteCharts::default(), SchemaDocuments::default());
+        let (told, happened) = channel(64);
+        let work = Work { session, repositories, charts, documents };
+        Controller::new(work, told, happened, Arc::new(Board::default()))
+    }
+
+    fn application(uid: &str) -> Object {
+        Object::from_value(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+            "metadata": {"name": "shop", "namespace": "argocd", "uid": uid},
+            "spec": {"project": "default", "destination": {"namespace": "shop", "server": "https://kubernetes.default.svc"},
+                "source": {"repoURL": "https://git.invalid/shop.git", "path": "deploy"}},
+        }))
+        .expect("a map")
+    }
+
+    #[tokio::test]
+    async fn one_that_takes_the_place_of_another_unseen_begins_behind_it_and_when_that_has_ended() {
+        let mut controller = controller().await;
+        let key = application("first").key();
+        let now = Timestamp::UNIX_EPOCH;
+        controller.application(application("first"));
+        controller.step(now);
+        let former = &controller.entries[&key];
+        let (last, alone) = (former.state.last_number(), Arc::clone(&former.alone));
+        assert!((1..=last).any(|number| former.state.works_on(number)), "it looks what was left open");
+        let at_work = alone.lock().await;
+        // The watch was interrupted: nobody says that the former is gone.
+        controller.application(application("second"));
+        controller.step(now);
+        let next = &controller.entries[&key];
+        assert_eq!(next.object.uid(), Some("second"));
+        assert!(!(1..=last).any(|number| next.state.works_on(number)), "its numbers are its own");
+        assert!((last + 1..=next.state.last_number()).any(|number| next.state.works_on(number)));
+        assert!(next.alone.try_lock().is_err(), "who still works for the former is waited for");
+        drop(at_work);
+        // What is late for the former ends nothing of the next one's.
+        for number in 1..=last {
+            let late = Observation::Ended { number, end: End::Succeeded(Vec::new()) };
+            controller.note(Happened::Observed(Arc::new(key.clone()), late));
+        }
+        let counted = controller.board.read().syncs;
+        assert!(counted.is_empty(), "{counted:?}");
+    }
+
+    #[tokio::test]
+    async fn an_errand_that_panics_has_come_to_a_bug_of_ours() {
+        let broken = contained(async { panic!("at once") }).await;
+        let told: Result<(), String> = broken;
+        assert!(told.expect_err("it broke").starts_with("a bug of ours: "));
+        assert_eq!(contained(async { 7 }).await, Ok(7));
+    }
 }

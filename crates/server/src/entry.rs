@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landfall_apps::machine::State;
 use landfall_apps::{Application, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of};
-use landfall_delivery::Compared;
 use landfall_object::{HealthStatus, Object};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::happened::Found;
 use crate::live::Live;
 
 /// An Application as it is known.
@@ -35,18 +35,12 @@ pub(crate) struct Entry {
     pub(crate) wrote: Option<(Value, Option<String>)>,
     /// Why what it delivered could not be taken along.
     pub(crate) deletion_error: Option<String>,
+    /// Held by who changes what it delivers.
+    pub(crate) alone: Arc<Alone>,
 }
 
-/// What a comparison found.
-#[derive(Debug, Clone)]
-pub(crate) struct Found {
-    /// What was compared with.
-    pub(crate) revisions: Vec<String>,
-    /// What it found.
-    pub(crate) compared: Compared,
-    /// `Helm` or `Directory`, one a source.
-    pub(crate) source_types: Vec<&'static str>,
-}
+/// Held by who changes what an Application delivers: who follows it under its name waits for that to end.
+pub(crate) type Alone = tokio::sync::Mutex<()>;
 
 /// A sync under way.
 #[derive(Debug, Clone)]
@@ -73,12 +67,13 @@ pub(crate) enum Writing {
 const HERE: [&str; 4] = ["https://kubernetes.default.svc", "https://kubernetes.default.svc/", "in-cluster", ""];
 
 impl Entry {
-    pub(crate) fn new(object: Object) -> Self {
+    /// An Application as it is first seen, its errands numbered behind those of whoever had its name before.
+    pub(crate) fn new(object: Object, former: u64, alone: Arc<Alone>) -> Self {
         let application = read(&object);
         Entry {
             object,
             application,
-            state: State::default(),
+            state: State::behind(former),
             found: None,
             carried: None,
             running: None,
@@ -86,6 +81,7 @@ impl Entry {
             writing: Writing::No,
             wrote: None,
             deletion_error: None,
+            alone,
         }
     }
 

@@ -17,8 +17,8 @@ use landfall_source::RemoteCharts;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::controller::Happened;
-use crate::entry::{Found, Running};
+use crate::entry::Running;
+use crate::happened::{Found, Happened};
 use crate::repositories::Repositories;
 
 /// What errands work with.

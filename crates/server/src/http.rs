@@ -17,7 +17,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
-use crate::controller::Happened;
+use crate::happened::Happened;
 use crate::metrics;
 
 /// Largest payload of a webhook that is read, in bytes: GitHub sends none that is larger.

@@ -12,6 +12,7 @@
 //!               │  entry.rs       an Application as it is known, and the status that follows from it
 //!               ▼
 //!            errands.rs      what takes time: resolve, compare, sync, write; each answers with an observation
+//! happened.rs             what is told to the controller; row.rs, an object without its body
 //! board.rs, metrics.rs    what probes and metrics may read
 //! ```
 //!
@@ -23,12 +24,14 @@ mod controller;
 mod entry;
 mod errands;
 mod ground;
+mod happened;
 mod http;
 mod live;
 mod metrics;
 mod options;
 mod repositories;
 mod rights;
+mod row;
 mod serve;
 
 pub use options::{BadListen, Listen, Options, StandInRepository};

@@ -5,49 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use futures::StreamExt as _;
 use landfall_apps::ResourceName;
 use landfall_cluster::{Change, Cluster, Interest};
-use landfall_object::{Gvk, HealthStatus, Object};
+use landfall_object::{Gvk, Object};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
-use crate::controller::Happened;
-
-/// An object as far as it is known without its body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
-    /// The Application that it says it belongs to.
-    pub(crate) owner: Option<Box<str>>,
-    /// The digest of what it declares.
-    digest: Box<str>,
-    /// How it fares, with the sentence that explains it; absent for kinds without health.
-    pub(crate) health: Option<(HealthStatus, Box<str>)>,
-    /// Whether it counts for its Application's health.
-    pub(crate) counts: bool,
-}
-
-impl Row {
-    fn of(object: &Object) -> Self {
-        let health = landfall_object::health::assess(object);
-        Row {
-            owner: landfall_apps::owner(object).map(Into::into),
-            digest: landfall_engine::live_digest(object).into(),
-            counts: landfall_apps::counted(object).is_some(),
-            health: health.map(|health| (health.status, health.message.into())),
-        }
-    }
-}
-
-/// What a watch tells.
-#[derive(Debug)]
-pub(crate) enum Seen {
-    /// All objects of a kind that belong to somebody.
-    Listed(Gvk, Vec<(ResourceName, Row)>),
-    /// One is new or has changed.
-    Applied(ResourceName, Row),
-    /// One is gone.
-    Deleted(ResourceName),
-    /// A kind cannot be watched.
-    Unwatched(Gvk, String),
-}
+use crate::happened::{Happened, Seen};
+use crate::row::Row;
 
 /// What follows for an Application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -190,6 +153,8 @@ async fn watch(gvk: Gvk, cluster: Cluster, told: Sender<Happened>, stop: Cancell
 
 #[cfg(test)]
 mod tests {
+    use landfall_object::HealthStatus;
+
     use super::*;
 
     fn row(owner: Option<&str>, digest: &str, health: HealthStatus) -> Row {

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
-use crate::controller::Happened;
+use crate::happened::Happened;
 use crate::options::StandInRepository;
 
 /// How often it is looked whether references of a repository on this machine have moved.

@@ -37,9 +37,10 @@ impl State {
             self.remove(wanted.removal, now, &mut actions);
             return actions;
         }
-        if let Some(freshness) = self.ask.filter(|_| !self.asking) {
-            (self.ask, self.asking) = (None, true);
-            actions.push(Action::Resolve(freshness));
+        if let Some(freshness) = self.ask.take_if(|_| self.asking.is_none()) {
+            let number = self.next_number();
+            self.asking = Some(number);
+            actions.push(Action::Resolve { number, freshness });
         }
         self.gives_way();
         actions.extend(self.stops());
@@ -163,12 +164,16 @@ impl State {
             self.refused = Some("auto-sync will wipe out all resources".to_owned());
             return None;
         }
+        if let Some(held) = self.held_until.filter(|held| now < *held) {
+            actions.push(Action::WakeAt(held));
+            return None;
+        }
         Some(operation)
     }
 
     fn compare(&mut self, wanted: &Wanted) -> Option<Action> {
         let may = matches!(self.working, Working::Idle | Working::Waiting(_)) && self.comparing.is_none();
-        if !may || !self.stale || self.asking {
+        if !may || !self.stale || self.asking.is_some() {
             return None;
         }
         let revisions = self.tip.clone()?;

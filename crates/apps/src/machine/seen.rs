@@ -100,7 +100,12 @@ pub enum Observation {
     /// Somebody asks to end the sync that is under way.
     Terminated,
     /// What its revisions lead to now.
-    Resolved(Result<Vec<String>, String>),
+    Resolved {
+        /// Which question is answered.
+        number: u64,
+        /// One a source, or why it is not known.
+        result: Result<Vec<String>, String>,
+    },
     /// Somebody asks to look.
     Refreshed(Freshness),
     /// One of its objects has changed.

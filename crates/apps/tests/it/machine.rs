@@ -27,6 +27,7 @@ enum Event {
     Drift,
     Orphan,
     Answer { which: usize, well: bool },
+    Overtake,
     Does(Activity),
     Pass { seconds: u64 },
     Kill,
@@ -58,6 +59,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => Just(Event::Drift),
         2 => Just(Event::Orphan),
         40 => (0usize..4, 0u8..4).prop_map(|(which, of)| Event::Answer { which, well: of > 0 }),
+        4 => Just(Event::Overtake),
         6 => activity.prop_map(Event::Does),
         8 => (1u64..400).prop_map(|seconds| Event::Pass { seconds }),
         2 => Just(Event::Kill),
@@ -76,8 +78,12 @@ fn ending() -> impl Strategy<Value = Vec<Event>> {
 /// What the machine has begun and nobody has answered yet.
 #[derive(Debug, Clone, PartialEq)]
 enum Open {
-    Resolve,
     /// One that is forgotten is answered late, when the machine has begun something else.
+    Resolve {
+        number: u64,
+        forgotten: bool,
+    },
+    /// As above.
     Compare {
         number: u64,
         revisions: Vec<String>,
@@ -121,7 +127,13 @@ struct World {
     unlooked: bool,
     asked: u32,
     begun: u32,
+    // How often in a row somebody else was quicker, and until when that holds a sync back.
+    overtaken: usize,
+    held: Timestamp,
 }
+
+/// Seconds that a sync holds back which was overtaken so often in a row.
+const HELD: [i64; 9] = [0, 0, 1, 2, 4, 8, 16, 32, 60];
 
 fn name() -> ResourceName {
     ResourceName { kind: "ConfigMap".into(), name: "a".into(), ..ResourceName::default() }
@@ -161,6 +173,8 @@ impl World {
             unlooked: true,
             asked: 0,
             begun: 0,
+            overtaken: 0,
+            held: Timestamp::UNIX_EPOCH,
         };
         world.tell(vec![Observation::Restored(Box::default()), Observation::Wanted(wanted)]);
         world
@@ -191,9 +205,10 @@ impl World {
                 assert_eq!(self.works(), None, "two at once");
                 self.open.push(Open::Recover { number });
             }
-            Action::Resolve(_) => {
-                assert!(!self.open.contains(&Open::Resolve), "asked twice");
-                self.open.push(Open::Resolve);
+            Action::Resolve { number, .. } => {
+                let twice = |open: &Open| matches!(open, Open::Resolve { forgotten: false, .. });
+                assert!(!self.open.iter().any(twice), "asked twice");
+                self.open.push(Open::Resolve { number, forgotten: false });
             }
             Action::Compare { number, revisions } => {
                 assert_eq!(self.works(), None, "compared while something changes");
@@ -249,9 +264,15 @@ impl World {
         }
         if !operation.is_automated() {
             assert_eq!(self.carried.as_ref(), Some(operation), "nobody asked for it");
-            self.begun += 1;
+            match self.waiting.take() {
+                Some(waiting) if waiting.operation == *operation => {
+                    assert!(self.now >= waiting.at, "overtaken, and begun again at once");
+                }
+                _ => self.begun += 1,
+            }
             return;
         }
+        assert!(self.now >= self.held, "overtaken {} times, and begun again at once", self.overtaken);
         let automation = self.wanted.automation.clone().expect("it syncs by itself");
         let (revisions, Comparison::OutOfSync { by, .. }) = self.told.as_ref().expect("it was compared") else {
             panic!("there was nothing to do")
@@ -313,10 +334,23 @@ impl World {
         self.journal = None;
         self.forget();
         self.heals = operation.heal_attempts;
-        let again = matches!(end, End::Failed { .. }) && operation.retry.allows(number + 1);
+        let again = match end {
+            End::Failed { .. } => operation.retry.allows(number + 1),
+            // It was not begun: it keeps its turn.
+            End::Overtaken => number > 0 || !operation.is_automated(),
+            _ => false,
+        };
         if self.carried.as_ref() == Some(operation) && !again {
             self.carried = None;
         }
+        let newer = self.told_tip.as_ref().is_some_and(|tip| *tip != operation.revisions);
+        let is_overtaken = match end {
+            End::Overtaken => true,
+            End::Stopped => operation.is_automated() && newer,
+            _ => false,
+        };
+        self.overtaken = if is_overtaken { self.overtaken + 1 } else { 0 };
+        self.held = self.now + SignedDuration::from_secs(HELD[self.overtaken.min(HELD.len() - 1)]);
         let attempt = |revisions: &Vec<String>, failure| Attempt {
             revisions: revisions.clone(),
             source: self.wanted.source.clone(),
@@ -333,6 +367,10 @@ impl World {
                 }
             }
             End::Stopped => self.attempt = Some(attempt(&operation.revisions, Some("stopped".into()))),
+            End::Overtaken if again => {
+                self.waiting = Some(Retrying { operation: operation.clone(), number, at: self.held });
+                return;
+            }
             End::Overtaken | End::NothingOpen => return,
         }
         self.ended = Some(self.now);
@@ -362,13 +400,17 @@ impl World {
         }
         let at = which % self.open.len();
         match self.open.remove(at) {
-            Open::Resolve => {
+            Open::Resolve { number, forgotten: true } => {
+                let result = Ok(vec!["commit of another source".to_owned()]);
+                self.tell(vec![Observation::Resolved { number, result }]);
+            }
+            Open::Resolve { number, forgotten: false } => {
                 let result = if self.branch && well { Ok(self.tip()) } else { Err("it is not there".to_owned()) };
                 if let Ok(tip) = &result {
                     self.told_tip = Some(tip.clone());
                     self.unlooked = false;
                 }
-                self.tell(vec![Observation::Resolved(result)]);
+                self.tell(vec![Observation::Resolved { number, result }]);
             }
             Open::Compare { number, revisions, forgotten } => {
                 let result = if well { Ok(self.found(&revisions)) } else { Err("it does not render".to_owned()) };
@@ -428,6 +470,11 @@ impl World {
                 self.wanted.compared_by = format!("{}'", self.wanted.compared_by).into();
                 self.told = None;
                 self.told_tip = None;
+                for open in &mut self.open {
+                    if let Open::Resolve { forgotten, .. } = open {
+                        *forgotten = true;
+                    }
+                }
                 self.tell(vec![Observation::Wanted(self.wanted.clone())]);
             }
             Event::Ask { retries, partial } => {
@@ -465,6 +512,7 @@ impl World {
                 self.tell(vec![Observation::LiveChanged]);
             }
             Event::Answer { which, well } => self.answer(which, well),
+            Event::Overtake => self.overtake(),
             Event::Does(activity) => {
                 if matches!(self.works(), Some(Open::Sync(_))) {
                     self.activity = activity;
@@ -495,6 +543,14 @@ impl World {
         self.tell(vec![Observation::Refreshed(freshness)]);
     }
 
+    /// Somebody changes what is live between the plan of a sync and its beginning.
+    fn overtake(&mut self) {
+        let Some(at) = self.open.iter().position(|open| matches!(open, Open::Sync(_))) else { return };
+        let Open::Sync(begun) = self.open.remove(at) else { return };
+        self.close(&begun.operation, begun.attempt, &End::Overtaken);
+        self.tell(vec![Observation::Ended { number: begun.number, end: End::Overtaken }]);
+    }
+
     /// A sync that was told to stop does so at once.
     fn stopped(&mut self) {
         let told = format!("{:?}", self.state).contains("Told(");
@@ -512,6 +568,11 @@ impl World {
         self.told = None;
         self.told_tip = None;
         self.unlooked = true;
+        (self.overtaken, self.held) = (0, Timestamp::UNIX_EPOCH);
+        if self.waiting.take_if(|waiting| waiting.number == 0).is_some() {
+            // Nothing was written of it: the wish that stands there is begun anew.
+            self.begun -= 1;
+        }
         if self.gone {
             return;
         }
@@ -609,7 +670,7 @@ fn a_commit_that_comes_while_a_sync_waits_for_health_takes_its_place_and_one_dur
         }
         world.happen(Event::Does(activity));
         world.happen(Event::Push { empty: false });
-        let at = world.open.iter().position(|open| *open == Open::Resolve).expect("it is asked for");
+        let at = world.open.iter().position(|open| matches!(open, Open::Resolve { .. })).expect("it is asked for");
         world.answer(at, true);
         assert_eq!(format!("{:?}", world.state).contains("superseded by commit 2"), gives_way, "{activity:?}");
     }
@@ -674,4 +735,99 @@ fn drift_that_a_recovered_sync_has_put_right_is_counted() {
     world.happen(Event::Drift);
     world.settle();
     assert_eq!((world.heals, world.drift), (2, false));
+}
+
+/// Goes on until a sync is under way; says when it began.
+fn until_sync(world: &mut World) -> Timestamp {
+    for _ in 0..20 {
+        if matches!(world.works(), Some(Open::Sync(_))) {
+            return world.now;
+        } else if !world.open.is_empty() {
+            world.answer(0, true);
+        } else {
+            world.now = world.wakes.iter().min().copied().expect("it wants to be woken");
+            world.tell(vec![Observation::Tick]);
+        }
+    }
+    panic!("no sync begins: {:?}", world.state);
+}
+
+#[test]
+fn a_sync_that_is_overtaken_again_and_again_begins_ever_later_until_it_comes_through() {
+    let mut world = all(heals());
+    world.happen(Event::Push { empty: false });
+    let mut before = until_sync(&mut world);
+    let gaps: Vec<i64> = (0..10)
+        .map(|_| {
+            world.happen(Event::Overtake);
+            let began = until_sync(&mut world);
+            began.duration_since(std::mem::replace(&mut before, began)).as_secs()
+        })
+        .collect();
+    assert_eq!(gaps, [0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    world.settle();
+    assert_eq!(world.delivered, Some(world.tip()));
+    world.happen(Event::Push { empty: false });
+    let pushed = world.now;
+    assert_eq!(until_sync(&mut world), pushed, "what came through is held back no longer");
+}
+
+#[test]
+fn commits_that_follow_one_another_faster_than_they_become_healthy_are_delivered_ever_more_slowly() {
+    let mut world = all(heals());
+    let mut began = Vec::new();
+    for _ in 0..5 {
+        world.happen(Event::Push { empty: false });
+        let at = world.open.iter().position(|open| matches!(open, Open::Resolve { .. })).expect("it is asked for");
+        world.answer(at, true);
+        world.stopped();
+        began.push(until_sync(&mut world).as_second());
+        world.happen(Event::Does(Activity::Waits));
+    }
+    let gaps: Vec<i64> = began.windows(2).map(|two| two[1] - two[0]).collect();
+    assert_eq!(gaps, [0, 1, 2, 4]);
+}
+
+#[test]
+fn what_somebody_asked_for_is_carried_out_although_it_was_overtaken() {
+    let mut world = all(heals());
+    world.happen(Event::Ask { retries: 0, partial: false });
+    until_sync(&mut world);
+    world.happen(Event::Overtake);
+    until_sync(&mut world);
+    let Some(Open::Sync(begun)) = world.works() else { panic!("it is begun again") };
+    assert!(!begun.operation.is_automated());
+    world.settle();
+    world.check_settled();
+}
+
+#[test]
+fn a_late_answer_to_an_application_that_is_gone_is_none_to_the_next_one_of_its_name() {
+    let begin = |state: State| {
+        let wanted = World::new(Some(heals())).wanted;
+        let seen = vec![Observation::Restored(Box::default()), Observation::Wanted(wanted)];
+        step(state, seen, Timestamp::UNIX_EPOCH)
+    };
+    let numbers = |actions: &[Action]| -> Vec<u64> {
+        let number = |action: &Action| match action {
+            Action::Recover { number } | Action::Resolve { number, .. } => Some(*number),
+            _ => None,
+        };
+        actions.iter().filter_map(number).collect()
+    };
+    let (former, asked) = begin(State::default());
+    let late = numbers(&asked);
+    let (former, _) = step(former, vec![Observation::Gone], Timestamp::UNIX_EPOCH);
+    let (next, asked) = begin(State::behind(former.last_number()));
+    assert_eq!((late.len(), numbers(&asked).iter().filter(|number| late.contains(number)).count()), (2, 0));
+    let answers = late.iter().flat_map(|number| {
+        let result = Ok(vec!["a commit of the former".to_owned()]);
+        [
+            Observation::Ended { number: *number, end: End::NothingOpen },
+            Observation::Resolved { number: *number, result },
+            Observation::Compared { number: *number, result: Ok(Comparison::Synced) },
+        ]
+    });
+    let (after, actions) = step(next.clone(), answers.collect(), Timestamp::UNIX_EPOCH);
+    assert_eq!((after, actions), (next, Vec::new()));
 }

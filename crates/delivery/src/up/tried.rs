@@ -174,12 +174,13 @@ impl Session {
         }
         let alone: Vec<usize> = refused.keys().copied().collect();
         if let Err(mut all) = turn_down(ready, summaries, refused) {
-            let gone = self.take_back(&tried, tried.plans.keys().copied()).await?;
+            let units: Vec<usize> = tried.plans.keys().copied().collect();
+            let gone = self.take_back(&tried, &units).await?;
             all.extend(trial::taken_back(&gone));
             return Err(all);
         }
         for index in alone {
-            let gone = self.take_back(&tried, [index].into_iter()).await?;
+            let gone = self.take_back(&tried, &[index]).await?;
             if let Some(summary) = summaries.get_mut(&index) {
                 summary.diagnostics.extend(trial::taken_back(&gone));
             }
@@ -207,14 +208,10 @@ impl Session {
         concluded.map_err(|error| vec![error.diagnose()])
     }
 
-    async fn take_back(
-        &self,
-        tried: &Tried,
-        units: impl Iterator<Item = usize>,
-    ) -> Result<Vec<ObjectKey>, Vec<Diagnostic>> {
+    async fn take_back(&self, tried: &Tried, units: &[usize]) -> Result<Vec<ObjectKey>, Vec<Diagnostic>> {
         let mut gone = Vec::new();
         for index in units {
-            gone.extend(self.conclude(tried, index, Fate::TakenBack).await?);
+            gone.extend(self.conclude(tried, *index, Fate::TakenBack).await?);
         }
         Ok(gone)
     }

@@ -7,7 +7,7 @@ use landfall_object::schema::Schemas;
 use landfall_object::{FieldError, Gvk, Object, defaults};
 
 use super::Objection;
-use super::request::{is_tried, object_of};
+use super::tried::{is_tried, object_of};
 use super::verdict::Verdict;
 use crate::Error;
 use crate::plan::{Action, Plan, Step};

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use landfall_cluster::{DeleteOptions, Deleted, ListOptions, Scope, WriteOptions};
-use landfall_object::{Object, ObjectKey};
+use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_store::{NewOperation, OperationState};
 use serde_json::Value;
 
-use super::request::{is_tried, object_of};
+use super::tried::{is_tried, object_of};
 use super::{AT_ONCE, MadeNamespace, NewId, Trial, Tried, seen_digest};
 use crate::Error;
 use crate::desired::Task;
@@ -187,14 +187,9 @@ impl Executor {
         let resources = self.cluster.resources().await?;
         let listed = resources.into_iter().filter(|it| it.scope == Scope::Namespaced && it.takes("list"));
         let options = ListOptions { namespace: Some(namespace.to_owned()), ..ListOptions::default() };
-        let lists: Vec<_> = futures::stream::iter(listed)
-            .map(|resource| {
-                let options = options.clone();
-                async move { self.cluster.list(&resource.gvk, &options).await }
-            })
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
+        let listed: Vec<Gvk> = listed.map(|resource| resource.gvk).collect();
+        let asked: Vec<_> = listed.iter().map(|gvk| self.cluster.list(gvk, &options)).collect();
+        let lists: Vec<_> = futures::stream::iter(asked).buffered(AT_ONCE).collect().await;
         // Of what cannot be listed nothing is known.
         Ok(lists.into_iter().all(|list| list.is_ok_and(|objects| objects.iter().all(is_automatic))))
     }

@@ -6,6 +6,7 @@ use landfall_cluster::{DryRun, WriteOptions};
 use landfall_object::Object;
 
 use super::Objection;
+use super::tried::object_of;
 use super::verdict::{Surroundings, Verdict};
 use crate::Error;
 use crate::act::carry_immutable;
@@ -17,20 +18,6 @@ use crate::plan::{Plan, Step};
 
 /// How often a request is sent again while the server is too busy to answer, or somebody writes in between.
 const RETRIES: u32 = 2;
-
-/// Whether a step writes an object that can be tried.
-pub(super) fn is_tried(step: &Step) -> bool {
-    step.action.acts() && object_of(step).is_some()
-}
-
-/// The object that a step writes.
-pub(super) fn object_of(step: &Step) -> Option<&Object> {
-    match &step.task {
-        Task::Apply { object, .. } | Task::Ensure { object } => Some(object),
-        Task::Hook(hook) => Some(&hook.object),
-        Task::Delete { .. } | Task::Keep { .. } | Task::Wait { .. } => None,
-    }
-}
 
 impl Executor {
     /// Tries one step and judges the answer.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use landfall_object::{Object, ObjectKey};
 
-use super::request::{is_tried, object_of};
+use super::tried::{is_tried, object_of};
 use super::{MadeNamespace, Objection};
 use crate::desired::{Method, Task};
 use crate::plan::{Action, Plan};

@@ -1,0 +1,52 @@
+//! What the controller is told, by whoever has seen or done it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use landfall_apps::ResourceName;
+use landfall_apps::machine::Observation;
+use landfall_delivery::Compared;
+use landfall_object::{Gvk, Object, ObjectKey};
+
+use crate::row::Row;
+
+/// What has happened.
+#[derive(Debug)]
+pub(crate) enum Happened {
+    /// References of a repository, by each of its addresses, have moved: the branch or tag, where that is known.
+    Moved(Vec<String>, Option<String>),
+    /// Objects have.
+    Live(Seen),
+    /// An errand has ended, or is under way.
+    Observed(Arc<ObjectKey>, Observation),
+    /// A comparison has ended.
+    Found(Arc<ObjectKey>, u64, Result<Found, String>, Duration),
+    /// A status was written; the object as it is then, where it is still there.
+    Written(Arc<ObjectKey>, Result<Option<Object>, String>),
+    /// What an Application delivered could not be taken along.
+    Stays(Arc<ObjectKey>, u64, String),
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// What was compared with.
+    pub(crate) revisions: Vec<String>,
+    /// What it found.
+    pub(crate) compared: Compared,
+    /// `Helm` or `Directory`, one a source.
+    pub(crate) source_types: Vec<&'static str>,
+}
+
+/// What a watch tells.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// All objects of a kind that belong to somebody.
+    Listed(Gvk, Vec<(ResourceName, Row)>),
+    /// One is new or has changed.
+    Applied(ResourceName, Row),
+    /// One is gone.
+    Deleted(ResourceName),
+    /// A kind cannot be watched.
+    Unwatched(Gvk, String),
+}
