@@ -6,10 +6,10 @@ use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
 
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
-use super::grammar::INNER;
-use super::{ABOUT, Stop, World, group, parse};
+use super::verb::{Names, Verb};
+use super::{Stop, VERBS, World, group, parse};
 
-pub(super) const FLAGS: &[Spec] = &[flag("no-descriptions", Kind::Bool, Support::NoEffect, "")];
+const FLAGS: &[Spec] = &[flag("no-descriptions", Kind::Bool, Support::NoEffect, "")];
 
 const SHELLS: [(&str, &str); 4] = [
     ("bash", "print a completion script for bash"),
@@ -18,7 +18,17 @@ const SHELLS: [(&str, &str); 4] = [
     ("zsh", "print a completion script for zsh"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["completion"],
+    about: "generate completion scripts for the specified shell",
+    parts: &["bash", "fish", "powershell", "zsh"],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let Some(flags) = parse(world, "completion [command]", &[FLAGS, GLOBAL], words)? else {
         return Ok(0);
     };
@@ -52,9 +62,8 @@ fn grammar(flags: &Flags) -> Command {
             None => arg,
         });
     }
-    ABOUT.iter().fold(all, |all, (verb, about)| {
-        let inner = INNER.iter().find(|(of, _)| of == verb).map_or(&[][..], |(_, inner)| *inner);
-        let command = Command::new(*verb).about(described(about)).disable_help_subcommand(true);
-        all.subcommand(inner.iter().fold(command, |command, name| command.subcommand(Command::new(*name))))
+    VERBS.iter().filter(|verb| !verb.about.is_empty()).fold(all, |all, verb| {
+        let command = Command::new(verb.called[0]).about(described(verb.about)).disable_help_subcommand(true);
+        all.subcommand(verb.parts.iter().fold(command, |command, name| command.subcommand(Command::new(*name))))
     })
 }

@@ -8,12 +8,23 @@ use landfall_chart::{Metadata, PackageOptions, package};
 use landfall_diag::{Diagnostic, code};
 
 use super::flags::{GLOBAL, Kind, Spec, Support, short};
+use super::verb::{Names, Verb};
 use super::{Stop, World, environment, parse, place, scaffold};
 
-pub(super) const FLAGS: &[Spec] =
+const FLAGS: &[Spec] =
     &[short("starter", 'p', Kind::Text, Support::Works, "the name or absolute path to Helm starter scaffold")];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["create"],
+    about: "create a new chart with the given name",
+    parts: &[],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let Some(flags) = parse(world, "create NAME [flags]", &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     let [name] = flags.arguments.as_slice() else {
         return Err(Stop::Usage("\"helm create\" requires 1 argument\n\nUsage:  helm create NAME [flags]".to_owned()));

@@ -12,9 +12,10 @@ use landfall_chart::{Chart, Dependency, is_compatible, path_match};
 use landfall_diag::code;
 
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
+use super::verb::{Names, Verb};
 use super::{Stop, World, at_most_one, group, log, parse, place};
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     flag("max-col-width", Kind::Text, Support::Works, "maximum column width for output table"),
     flag("skip-refresh", Kind::Bool, Support::Works, "do not refresh the local repository cache"),
     flag("verify", Kind::Bool, Support::Works, "verify the packages against signatures"),
@@ -34,7 +35,17 @@ const PARTS: [(&str, &str); 3] = [
     ("update", "update charts/ based on the contents of Chart.yaml"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["dependency", "dep", "dependencies"],
+    about: "manage a chart's dependencies",
+    parts: &["build", "list", "update"],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let Some(flags) = parse(world, "dependency build|list|update CHART [flags]", &[FLAGS, GLOBAL], words)? else {
         return Ok(0);
     };

@@ -7,9 +7,20 @@ use landfall_chart::Dialect;
 use landfall_host::HelmHomes;
 
 use super::flags::{Flags, GLOBAL};
+use super::verb::{Names, Verb};
 use super::{Stop, World, namespace, parse};
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["env"],
+    about: "helm client environment information",
+    parts: &[],
+    flags: |_| &[GLOBAL],
+    behind: |_| Names::Unknown,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let Some(flags) = parse(world, "env [flags]", &[GLOBAL], words)? else { return Ok(0) };
     let variables = variables(world, &flags);
     let mut out = landfall_terminal::out();

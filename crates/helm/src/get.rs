@@ -11,6 +11,7 @@ use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag, short};
 use super::gojson::{self, SUMMARY, Shape};
 use super::release_text::{Detail, Format, hooks, text, user_values, yaml};
 use super::session::on_cluster;
+use super::verb::{Names, Verb};
 use super::{Stop, World, exactly, gotemplate, log, moment, parse};
 
 const REVISION: Spec = flag("revision", Kind::Int, Support::Works, "get the named release with revision");
@@ -64,11 +65,21 @@ const PARTS: [Part; 6] = [
 ];
 
 /// The flags of a part.
-pub(super) fn flags_of(part: &str) -> Option<&'static [&'static [Spec]]> {
+fn flags_of(part: &str) -> Option<&'static [&'static [Spec]]> {
     PARTS.iter().find(|known| known.name == part).map(|known| known.flags)
 }
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["get"],
+    about: "download extended information of a named release",
+    parts: &["all", "hooks", "manifest", "metadata", "notes", "values"],
+    flags: |part| flags_of(part).unwrap_or(&[GLOBAL]),
+    behind: |at| if at == 0 { Names::Releases } else { Names::Files },
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let at = words.iter().position(|word| PARTS.iter().any(|part| part.name == word));
     let Some(at) = at else {
         return match words.iter().find(|word| !word.starts_with('-')) {

@@ -12,14 +12,25 @@ use super::list::{app_version, chart_name};
 use super::release_text::{Format, yaml};
 use super::session::{on_cluster, told};
 use super::table::Table;
+use super::verb::{Names, Verb};
 use super::{Stop, World, exactly, moment, parse};
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     flag("max", Kind::Int, Support::Works, "maximum number of revision to include in history (default 256)"),
     short("output", 'o', Kind::Format, Support::Works, "prints the output in the specified format: table, json, yaml"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["history", "hist"],
+    about: "fetch release history",
+    parts: &[],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |at| if at == 0 { Names::Releases } else { Names::Files },
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "history RELEASE_NAME [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     exactly(&flags, "history", 1, usage)?;

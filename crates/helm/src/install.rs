@@ -15,15 +15,26 @@ use super::journal::Journal;
 use super::refusal::{Source, refuse_invalid, refuse_unserved};
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
+use super::verb::{Names, Verb};
 use super::{Stop, World, four, namespace, parse, template};
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     short("generate-name", 'g', Kind::Bool, Support::Works, "generate the name (and omit the NAME parameter)"),
     flag("name-template", Kind::Text, Support::Works, "specify template used to name the release"),
     flag("replace", Kind::Bool, Support::Works, "re-use the given name, only if that name is a deleted release"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["install"],
+    about: "install a chart",
+    parts: &[],
+    flags: |_| &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "install [NAME] [CHART] [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL], words)? else {
         return Ok(0);

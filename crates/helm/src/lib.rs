@@ -61,6 +61,8 @@ mod uninstall;
 mod upgrade;
 mod validate;
 mod values;
+mod verb;
+mod version;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -73,36 +75,9 @@ use landfall_terminal::Printer;
 use tokio::runtime::Runtime;
 
 use flags::Flags;
-pub use grammar::{Names, Offered, check, offered, verbs};
-
-/// Helm's verbs and what they do.
-const ABOUT: [(&str, &str); 25] = [
-    ("completion", "generate completion scripts for the specified shell"),
-    ("create", "create a new chart with the given name"),
-    ("dependency", "manage a chart's dependencies"),
-    ("env", "helm client environment information"),
-    ("get", "download extended information of a named release"),
-    ("history", "fetch release history"),
-    ("install", "install a chart"),
-    ("lint", "examine a chart for possible issues"),
-    ("list", "list releases"),
-    ("package", "pack a chart directory into a chart archive"),
-    ("plugin", "list Helm plugins"),
-    ("pull", "download a chart from a repository"),
-    ("push", "push a chart to remote"),
-    ("registry", "login to or logout from a registry"),
-    ("repo", "add, list, remove, update, and index chart repositories"),
-    ("rollback", "roll back a release to a previous revision"),
-    ("search", "search for a keyword in charts"),
-    ("show", "show information of a chart"),
-    ("status", "display the status of the named release"),
-    ("template", "locally render templates"),
-    ("test", "run tests for a release"),
-    ("uninstall", "uninstall a release"),
-    ("upgrade", "upgrade a release"),
-    ("verify", "verify that a chart at the given path has been signed and is valid"),
-    ("version", "print the version"),
-];
+pub use grammar::{Offered, check, offered, verbs};
+pub use verb::Names;
+use verb::Verb;
 
 /// Whose words are spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,55 +226,54 @@ impl Stop {
     }
 }
 
-/// A verb by name: what it is called with, and what it does.
-struct Verb {
-    /// What is typed.
-    name: &'static str,
-    run: fn(&World<'_>, &[String]) -> Result<u8, Stop>,
-}
-
-/// Helm's verbs by every name that they have.
-const VERBS: [Verb; 35] = [
-    Verb { name: "template", run: template::run },
-    Verb { name: "lint", run: lint::run },
-    Verb { name: "show", run: show::run },
-    Verb { name: "inspect", run: show::run },
-    Verb { name: "create", run: create::run },
-    Verb { name: "package", run: package::run },
-    Verb { name: "dependency", run: dependency::run },
-    Verb { name: "dep", run: dependency::run },
-    Verb { name: "dependencies", run: dependency::run },
-    Verb { name: "repo", run: repo::run },
-    Verb { name: "pull", run: pull::run },
-    Verb { name: "push", run: push::run },
-    Verb { name: "registry", run: registry::run },
-    Verb { name: "search", run: search::run },
-    Verb { name: "fetch", run: pull::run },
-    Verb { name: "install", run: install::run },
-    Verb { name: "upgrade", run: upgrade::run },
-    Verb { name: "uninstall", run: uninstall::run },
-    Verb { name: "un", run: uninstall::run },
-    Verb { name: "del", run: uninstall::run },
-    Verb { name: "delete", run: uninstall::run },
-    Verb { name: "list", run: list::run },
-    Verb { name: "ls", run: list::run },
-    Verb { name: "get", run: get::run },
-    Verb { name: "test", run: test::run },
-    Verb { name: "rollback", run: rollback::run },
-    Verb { name: "history", run: history::run },
-    Verb { name: "hist", run: history::run },
-    Verb { name: "status", run: status::run },
-    Verb { name: "verify", run: provenance::run },
-    Verb { name: "env", run: environment::run },
-    Verb { name: "completion", run: completion::run },
-    Verb { name: "plugin", run: plugin::run },
-    Verb { name: "version", run: version },
-    Verb { name: "help", run: |world, _| help(world) },
+/// Helm's verbs, as help lists them; `help` stands in no list.
+const VERBS: [&Verb; 26] = [
+    &completion::VERB,
+    &create::VERB,
+    &dependency::VERB,
+    &environment::VERB,
+    &get::VERB,
+    &history::VERB,
+    &install::VERB,
+    &lint::VERB,
+    &list::VERB,
+    &package::VERB,
+    &plugin::VERB,
+    &pull::VERB,
+    &push::VERB,
+    &registry::VERB,
+    &repo::VERB,
+    &rollback::VERB,
+    &search::VERB,
+    &show::VERB,
+    &status::VERB,
+    &template::VERB,
+    &test::VERB,
+    &uninstall::VERB,
+    &upgrade::VERB,
+    &provenance::VERB,
+    &version::VERB,
+    &HELP,
 ];
+
+/// What lists the verbs.
+const HELP: Verb = Verb {
+    called: &["help"],
+    about: "",
+    parts: &[],
+    flags: |_| &[flags::GLOBAL],
+    behind: |_| Names::Files,
+    run: |world, _| help(world),
+};
+
+/// A verb by any of its names.
+fn verb(name: &str) -> Option<&'static Verb> {
+    VERBS.into_iter().find(|known| known.called.contains(&name))
+}
 
 /// Whether Helm has a verb of that name.
 pub fn is_verb(name: &str) -> bool {
-    VERBS.iter().any(|known| known.name == name)
+    verb(name).is_some()
 }
 
 /// Verbs that mean something else when `landfall` is called by its own name.
@@ -361,7 +335,7 @@ fn dispatch(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     };
     let rest: Vec<String> =
         words.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, word)| word.clone()).collect();
-    if let Some(known) = VERBS.iter().find(|known| known.name == verb) {
+    if let Some(known) = self::verb(verb) {
         return (known.run)(world, &rest);
     }
     let near = similar::suggestions(verb);
@@ -377,51 +351,8 @@ fn help(world: &World<'_>) -> Result<u8, Stop> {
     let name = program(world);
     let mut out = landfall_terminal::out();
     writeln!(out, "Helm's verbs, served by Landfall.\n\nUsage:\n  {name} [command]\n\nAvailable Commands:")?;
-    for (verb, what) in ABOUT {
+    for (verb, what) in verbs() {
         writeln!(out, "  {verb:<12}{what}")?;
-    }
-    Ok(0)
-}
-
-const VERSION: &[flags::Spec] = &[
-    flags::flag("short", flags::Kind::Bool, flags::Support::Works, "print the version number"),
-    flags::flag("template", flags::Kind::Text, flags::Support::Works, "template for version string format"),
-    flags::short("client", 'c', flags::Kind::Bool, flags::Support::NoEffect, ""),
-];
-
-fn version(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
-    let Some(flags) = parse(world, "version [flags]", &[VERSION, flags::GLOBAL], words)? else {
-        return Ok(0);
-    };
-    if !flags.arguments.is_empty() {
-        return Err(Stop::Usage("\"helm version\" accepts no arguments\n\nUsage:  helm version [flags]".to_owned()));
-    }
-    let dialect = dialect(world, &flags)?;
-    if dialect == Dialect::V4 && flags.text("client").is_some() {
-        return Err(Stop::Usage("unknown flag: --client".to_owned()));
-    }
-    let (helm, client) = match dialect {
-        Dialect::V3 => (landfall_chart::HelmVersion::default(), None),
-        Dialect::V4 => (landfall_chart::HelmVersion::four(), Some(landfall_chart::KUBE_CLIENT)),
-    };
-    let mut out = landfall_terminal::out();
-    if let Some(template) = flags.text("template").filter(|template| !template.is_empty()) {
-        out.write_all(&gotemplate::printed(template, &gotemplate::build_info(&helm, client))?)?;
-    } else if flags.is("short") {
-        match helm.git_commit.get(..7) {
-            Some(commit) => writeln!(out, "{}+g{commit}", helm.version)?,
-            None => writeln!(out, "{}", helm.version)?,
-        }
-    } else {
-        writeln!(
-            out,
-            "version.BuildInfo{{Version:\"{}\", GitCommit:\"{}\", GitTreeState:\"{}\", GoVersion:\"{}\"{}}}",
-            helm.version,
-            helm.git_commit,
-            helm.git_tree_state,
-            helm.go_version,
-            client.map(|version| format!(", KubeClientVersion:{version:?}")).unwrap_or_default()
-        )?;
     }
     Ok(0)
 }

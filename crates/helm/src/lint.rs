@@ -12,9 +12,10 @@ use landfall_diag::{Diagnostic, Severity, code};
 use landfall_source::{MAX_PACKED, read_bounded};
 
 use super::flags::{GLOBAL, Kind, Spec, Support, VALUES, flag};
+use super::verb::{Names, Verb};
 use super::{Stop, World, log, namespace, parse, place, values};
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     flag("strict", Kind::Bool, Support::Works, "fail on lint warnings"),
     flag("with-subcharts", Kind::Bool, Support::Works, "lint dependent charts"),
     flag("quiet", Kind::Bool, Support::Works, "print only warnings and errors"),
@@ -22,7 +23,17 @@ pub(super) const FLAGS: &[Spec] = &[
     flag("kube-version", Kind::Text, Support::Works, "Kubernetes version used for capabilities and deprecation checks"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["lint"],
+    about: "examine a chart for possible issues",
+    parts: &[],
+    flags: |_| &[FLAGS, VALUES, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let Some(flags) = parse(world, "lint PATH [flags]", &[FLAGS, VALUES, GLOBAL], words)? else { return Ok(0) };
     let dialect = super::dialect(world, &flags)?;
     let mut paths = flags.arguments.clone();

@@ -13,12 +13,13 @@ use super::gojson::{self, LISTING, Shape};
 use super::release_text::{Format, yaml};
 use super::session::{on_cluster, told};
 use super::table::Table;
+use super::verb::{Names, Verb};
 use super::{Stop, World, moment, parse};
 
 use Kind::{Bool, Int, Text};
 use Support::Works;
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     short("all", 'a', Bool, Works, "show all releases without any filter applied"),
     short("all-namespaces", 'A', Bool, Works, "list releases across all namespaces"),
     short("date", 'd', Bool, Works, "sort by release date"),
@@ -39,7 +40,17 @@ pub(super) const FLAGS: &[Spec] = &[
     flag("uninstalling", Bool, Works, "show releases that are currently being uninstalled"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["list", "ls"],
+    about: "list releases",
+    parts: &[],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |_| Names::Unknown,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "list [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     if !flags.arguments.is_empty() {

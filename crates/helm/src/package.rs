@@ -9,9 +9,10 @@ use landfall_diag::{Diagnose, code};
 
 use super::dependency::Filling;
 use super::flags::{CHART, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
+use super::verb::{Names, Verb};
 use super::{Stop, World, log, parse, place, provenance};
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     flag("version", Kind::Text, Support::Works, "set the version on the chart to this semver version"),
     flag("app-version", Kind::Text, Support::Works, "set the appVersion on the chart to this version"),
     short("destination", 'd', Kind::Text, Support::Works, "location to write the chart"),
@@ -26,7 +27,17 @@ pub(super) const FLAGS: &[Spec] = &[
     ),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["package"],
+    about: "pack a chart directory into a chart archive",
+    parts: &[],
+    flags: |_| &[FLAGS, VALUES, CHART, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "package [CHART_PATH] [...] [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, VALUES, CHART, GLOBAL], words)? else {
         return Ok(0);

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::flags::GLOBAL;
 use super::table::Table;
+use super::verb::{Names, Verb};
 use super::{Stop, World, environment, group, parse, place};
 
 const PARTS: [(&str, &str); 4] = [
@@ -19,7 +20,17 @@ const PARTS: [(&str, &str); 4] = [
     ("update", "update one or more Helm plugins (not there yet)"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["plugin"],
+    about: "list Helm plugins",
+    parts: &[],
+    flags: |_| &[GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let Some(flags) = parse(world, "plugin [command]", &[GLOBAL], words)? else { return Ok(0) };
     match flags.arguments.first().map(String::as_str) {
         Some("list" | "ls") => {}

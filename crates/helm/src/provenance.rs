@@ -7,16 +7,28 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use landfall_diag::{Diagnostic, code};
+use landfall_host::Host;
 use landfall_source::{Keyring, Order, Verification, provenance_text, verify_archive};
 
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
 use super::repositories::{wrapped, write_whole};
+use super::verb::{Names, Verb};
 use super::{Stop, World, exactly, parse, place};
 
-pub(super) const FLAGS: &[Spec] = &[flag("keyring", Kind::Text, Support::Works, "keyring containing public keys")];
+const FLAGS: &[Spec] = &[flag("keyring", Kind::Text, Support::Works, "keyring containing public keys")];
+
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["verify"],
+    about: "verify that a chart at the given path has been signed and is valid",
+    parts: &[],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
 
 /// `helm verify`.
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "verify PATH [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     exactly(&flags, "verify", 1, usage)?;
@@ -121,10 +133,10 @@ pub(super) fn sign(world: &World<'_>, flags: &Flags, archive: &Path) -> Result<(
     let text = provenance_text(&file_name, &fs::read(archive)?).map_err(|error| wrapped("", &error))?;
     let home = Home::make(world)?;
     home.gpg(&["--batch", "--import"], &[&world.host.directory.join(keyring_path(world, flags))], None)?;
-    let message = home.0.join("message");
+    let message = home.path.join("message");
     fs::write(&message, text)?;
     let key: String = owner.fingerprint.iter().map(|byte| format!("{byte:02X}")).collect();
-    let signed = home.0.join("signed");
+    let signed = home.path.join("signed");
     let output = signed.to_string_lossy().into_owned();
     let arguments = ["--digest-algo", "SHA512", "--local-user", &key, "--output", &output, "--clearsign"];
     home.gpg(&arguments, &[&message], passphrase.as_deref())?;
@@ -148,19 +160,22 @@ fn passphrase(world: &World<'_>, flags: &Flags) -> Result<Option<String>, Stop> 
 }
 
 /// A home for `gpg`, gone when this is dropped.
-struct Home(PathBuf);
+struct Home<'w> {
+    host: &'w Host,
+    path: PathBuf,
+}
 
-impl Home {
+impl<'w> Home<'w> {
     /// A directory of our own with a short name: `gpg` listens on a socket in it.
-    fn make(world: &World<'_>) -> Result<Self, Stop> {
+    fn make(world: &World<'w>) -> Result<Self, Stop> {
         let base = world.env("TMPDIR").filter(|path| !path.is_empty()).unwrap_or_else(|| "/tmp".to_owned());
         let path = Path::new(&base).join(format!("landfall-{}", ulid::Ulid::generate()));
         fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Home(path))
+        Ok(Home { host: world.host, path })
     }
 
     fn gpg(&self, arguments: &[&str], files: &[&Path], passphrase: Option<&str>) -> Result<(), Stop> {
-        let home = ["--homedir".into(), self.0.clone().into_os_string()];
+        let home = ["--homedir".into(), self.path.clone().into_os_string()];
         let quiet = ["--quiet", "--no-permission-warning", "--pinentry-mode", "loopback"].map(OsString::from);
         let mut words: Vec<OsString> = home.into_iter().chain(quiet).collect();
         if passphrase.is_some() {
@@ -177,7 +192,7 @@ impl Home {
                 Diagnostic::error(code::PROVENANCE, "the chart could not be signed with `gpg`").note(why.clone());
             Stop::said(format!("failed to sign: {why}"), diagnostic.help("install GnuPG; `gpg --version` shows it"))
         };
-        let ended = order.run_here().map_err(|error| failed(error.to_string()))?;
+        let ended = self.host.wait(order.run()).map_err(|error| failed(error.to_string()))?;
         if ended.is_success() {
             return Ok(());
         }
@@ -185,11 +200,11 @@ impl Home {
     }
 }
 
-impl Drop for Home {
+impl Drop for Home<'_> {
     fn drop(&mut self) {
-        let home = ["--homedir".into(), self.0.clone().into_os_string()];
+        let home = ["--homedir".into(), self.path.clone().into_os_string()];
         let agent = Order::new("gpgconf", home.into_iter().chain(["--kill", "gpg-agent"].map(OsString::from)));
-        let _not_there = agent.run_here();
-        let _gone_already = fs::remove_dir_all(&self.0);
+        let _not_there = self.host.wait(agent.run());
+        let _gone_already = fs::remove_dir_all(&self.path);
     }
 }

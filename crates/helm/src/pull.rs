@@ -9,19 +9,30 @@ use landfall_diag::code;
 
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, flag, short};
 use super::repositories::{Fetched, Remote, Settings, spoken, write_whole};
+use super::verb::{Names, Verb};
 use super::{Stop, World, parse, place, provenance};
 
 use Kind::{Bool, Text};
 use Support::Works;
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     flag("untar", Bool, Works, "if set to true, will untar the chart after downloading it"),
     flag("untardir", Text, Works, "the name of the directory into which the chart is expanded"),
     flag("prov", Bool, Works, "fetch the provenance file, but don't perform verification"),
     short("destination", 'd', Text, Works, "location to write the chart"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["pull", "fetch"],
+    about: "download a chart from a repository",
+    parts: &[],
+    flags: |_| &[FLAGS, CHART, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "pull [chart URL | repo/chartname] [...] [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, CHART, GLOBAL], words)? else { return Ok(0) };
     if flags.arguments.is_empty() {

@@ -11,9 +11,20 @@ use landfall_source::{ChartUpload, Reference};
 use super::flags::{CHART, GLOBAL};
 use super::gojson::{METADATA, line};
 use super::repositories::{note_underscore, registry, spoken, wrapped};
+use super::verb::{Names, Verb};
 use super::{Stop, World, moment, parse};
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["push"],
+    about: "push a chart to remote",
+    parts: &[],
+    flags: |_| &[CHART, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "push [chart] [remote] [flags]";
     let Some(flags) = parse(world, usage, &[CHART, GLOBAL], words)? else { return Ok(0) };
     if flags.arguments.len() < 2 {

@@ -7,12 +7,13 @@ use landfall_source::{CertificateCheck, Registry};
 
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag, short};
 use super::repositories::{access, credentials, scheme, wrapped};
+use super::verb::{Names, Verb};
 use super::{Stop, World, four, group, parse};
 
 use Kind::{Bool, Text};
 use Support::Works;
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     short("username", 'u', Text, Works, "registry username"),
     short("password", 'p', Text, Works, "registry password or identity token"),
     flag("password-stdin", Bool, Works, "read password or identity token from stdin"),
@@ -23,7 +24,17 @@ pub(super) const FLAGS: &[Spec] = &[
     flag("plain-http", Bool, Works, "use insecure HTTP connections"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["registry"],
+    about: "login to or logout from a registry",
+    parts: &["login", "logout"],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |_| Names::Unknown,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "registry login|logout HOST [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     let (verb, host) = match flags.arguments.as_slice() {

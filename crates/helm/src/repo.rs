@@ -19,12 +19,13 @@ use super::gojson::{LISTED_REPOSITORIES, line};
 use super::release_text::yaml;
 use super::repositories::{Settings, access, wrapped, write_whole};
 use super::table::Table;
+use super::verb::{Names, Verb};
 use super::{Stop, Voice, World, exactly, group, moment, parse, place, typed};
 
 use Kind::{Bool, Duration as Time, Format, Text};
 use Support::{NoEffect, Works};
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     flag("username", Text, Works, "chart repository username"),
     flag("password", Text, Works, "chart repository password"),
     flag("password-stdin", Bool, Works, "read chart repository password from stdin"),
@@ -61,7 +62,17 @@ const GONE: [(&str, &str); 2] = [
 /// How long another process may hold the file of repositories.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["repo"],
+    about: "add, list, remove, update, and index chart repositories",
+    parts: &["add", "index", "list", "remove", "update"],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "repo add|index|list|remove|update [ARGS] [flags]";
     let Some(mut flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     let known = ["add", "update", "up", "list", "ls", "remove", "rm", "index"];

@@ -9,12 +9,13 @@ use super::deploy;
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
 use super::journal::Journal;
 use super::session::{Session, on_cluster, told};
+use super::verb::{Names, Verb};
 use super::{Stop, World, four, parse};
 
 use Kind::{Bool, Int, Optional, Text};
 use Support::Works;
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     flag("cleanup-on-fail", Bool, Works, "delete resources created in this rollback when it fails"),
     flag("description", Text, Works, "add a custom description"),
     flag("dry-run", Optional("true"), Works, "simulate a rollback"),
@@ -36,7 +37,17 @@ pub(super) const FLAGS: &[Spec] = &[
     flag("wait-for-jobs", Bool, Works, "with --wait, wait for Jobs too"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["rollback"],
+    about: "roll back a release to a previous revision",
+    parts: &[],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |at| if at == 0 { Names::Releases } else { Names::Files },
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "rollback <RELEASE> [REVISION] [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     let Some(name) = flags.arguments.first() else {

@@ -13,12 +13,13 @@ use super::gojson::{FOUND_CHARTS, line};
 use super::release_text::yaml;
 use super::repositories::{Settings, wrapped};
 use super::table::Table;
+use super::verb::{Names, Verb};
 use super::{Stop, World, group, parse};
 
 use Kind::{Bool, Format, Int, Text};
 use Support::Works;
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     short("regexp", 'r', Bool, Works, "use regular expressions for searching repositories you have added"),
     short("versions", 'l', Bool, Works, "show the long listing, with each version of each chart on its own line"),
     flag("devel", Bool, Works, "use development versions, too. Equivalent to version '>0.0.0-0'"),
@@ -35,7 +36,17 @@ struct Found {
     entry: IndexEntry,
 }
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["search"],
+    about: "search for a keyword in charts",
+    parts: &["repo"],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |_| Names::Unknown,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "search repo [keyword] [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     let keywords = match flags.arguments.split_first() {

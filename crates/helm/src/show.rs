@@ -7,9 +7,10 @@ use landfall_diag::code;
 
 use super::flags::{CHART, GLOBAL, Kind, Spec, Support, flag};
 use super::jsonpath::JsonPath;
+use super::verb::{Names, Verb};
 use super::{Stop, Voice, World, group, log, parse, place};
 
-pub(super) const FLAGS: &[Spec] =
+const FLAGS: &[Spec] =
     &[flag("jsonpath", Kind::Text, Support::Works, "supply a JSONPath expression to filter the output")];
 
 const PARTS: [(&str, &str); 5] = [
@@ -20,7 +21,17 @@ const PARTS: [(&str, &str); 5] = [
     ("values", "show the chart's values"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["show", "inspect"],
+    about: "show information of a chart",
+    parts: &["all", "chart", "crds", "readme", "values"],
+    flags: |_| &[FLAGS, CHART, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "show all|chart|crds|readme|values [CHART] [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, CHART, GLOBAL], words)? else { return Ok(0) };
     let known = ["all", "chart", "crds", "readme", "values"];

@@ -12,16 +12,27 @@ use serde_json::{Value, json};
 use super::flags::{GLOBAL, Kind, Spec, Support, flag, short};
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
+use super::verb::{Names, Verb};
 use super::{Stop, World, exactly, parse};
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     short("output", 'o', Kind::Format, Support::Works, "prints the output in the specified format: table, json, yaml"),
     flag("revision", Kind::Int, Support::Works, "if set, display the status of the named release with revision"),
     flag("show-desc", Kind::Bool, Support::Works, "display the description message of the named release"),
     flag("show-resources", Kind::Bool, Support::Works, "display the resources of the named release"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["status"],
+    about: "display the status of the named release",
+    parts: &[],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |at| if at == 0 { Names::Releases } else { Names::Files },
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "status RELEASE_NAME [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     exactly(&flags, "status", 1, usage)?;

@@ -21,12 +21,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::flags::{CHART, DETERMINISTIC, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
 use super::validate::{self, Work};
+use super::verb::{Names, Verb};
 use super::{Stop, World, dialect, four, log, namespace, parse, place, values};
 
 use Kind::{Bool, List, Optional, Repeat, Text};
 use Support::{NoEffect, Works};
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     short("show-only", 's', Repeat, Works, "only show manifests rendered from the given templates"),
     flag("output-dir", Text, Works, "writes the executed templates to files in output-dir instead of stdout"),
     flag("include-crds", Bool, Works, "include CRDs in the templated output"),
@@ -73,7 +74,17 @@ pub(super) const FLAGS: &[Spec] = &[
 /// What a pipe takes at once.
 const WRITTEN_AT_ONCE: usize = 64 * 1024;
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["template"],
+    about: "locally render templates",
+    parts: &[],
+    flags: |_| &[FLAGS, VALUES, CHART, GLOBAL],
+    behind: |_| Names::Files,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let Some(flags) = parse(world, "template [NAME] [CHART] [flags]", &[FLAGS, VALUES, CHART, GLOBAL], words)? else {
         return Ok(0);
     };
@@ -269,7 +280,7 @@ pub(super) fn post_rendered(
     let order = Order::of_user(program, flags.all("post-renderer-args"))
         .in_directory(&world.host.directory)
         .with_input(manifest);
-    let output = order.run_here().map_err(|error| {
+    let output = world.host.wait(order.run()).map_err(|error| {
         failed(format!("error while running command {}. error output:\n: {error}", program.display()))
     })?;
     if !output.is_success() {

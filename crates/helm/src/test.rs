@@ -13,16 +13,27 @@ use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
 use super::simulated::is_simulated;
+use super::verb::{Names, Verb};
 use super::{Stop, World, exactly, parse};
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     flag("filter", Kind::List, Support::Works, "run tests by attribute: name=test1,name=test2 or '!name=test3'"),
     flag("hide-notes", Kind::Bool, Support::Works, "do not show notes in the output"),
     flag("logs", Kind::Bool, Support::Works, "dump the logs from test pods"),
     flag("timeout", Kind::Duration, Support::Works, "time to wait for any individual operation (default 5m0s)"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["test"],
+    about: "run tests for a release",
+    parts: &[],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |at| if at == 0 { Names::Releases } else { Names::Files },
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "test [RELEASE] [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     exactly(&flags, "test", 1, usage)?;

@@ -9,12 +9,13 @@ use landfall_release::{Error, HookRuns, Remainder, UninstallOptions};
 use super::deploy::{prefixed, timeout};
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
 use super::session::{Session, on_cluster, told};
+use super::verb::{Names, Verb};
 use super::{Stop, World, parse};
 
 use Kind::{Bool, Optional, Text};
 use Support::Works;
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     flag("cascade", Text, Works, "what becomes of dependents: background, orphan or foreground"),
     flag("description", Text, Works, "add a custom description"),
     flag("dry-run", Bool, Works, "simulate a uninstall"),
@@ -25,7 +26,17 @@ pub(super) const FLAGS: &[Spec] = &[
     flag("wait", Optional("true"), Works, "wait until all the resources are deleted before returning"),
 ];
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["uninstall", "un", "del", "delete"],
+    about: "uninstall a release",
+    parts: &[],
+    flags: |_| &[FLAGS, GLOBAL],
+    behind: |_| Names::Releases,
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "uninstall RELEASE_NAME [...] [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
     if flags.arguments.is_empty() {

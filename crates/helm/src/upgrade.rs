@@ -15,12 +15,13 @@ use super::journal::Journal;
 use super::refusal::{Source, refuse_invalid, refuse_unserved};
 use super::release_text::{Detail, Format, text};
 use super::session::{Session, on_cluster, told};
+use super::verb::{Names, Verb};
 use super::{Refusal, Stop, World, exactly, four, log, parse, template};
 
 use Kind::{Bool, Int};
 use Support::Works;
 
-pub(super) const FLAGS: &[Spec] = &[
+const FLAGS: &[Spec] = &[
     flag("cleanup-on-fail", Bool, Works, "delete resources created in this upgrade when it fails"),
     flag(
         "history-max",
@@ -39,7 +40,17 @@ pub(super) const FLAGS: &[Spec] = &[
 const DEPRECATED: &str = "Flag --recreate-pods has been deprecated, functionality will no longer be updated. Consult the \
                           documentation for other methods to recreate pods";
 
-pub(super) fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
+/// The verb.
+pub(super) const VERB: Verb = Verb {
+    called: &["upgrade"],
+    about: "upgrade a release",
+    parts: &[],
+    flags: |_| &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL],
+    behind: |at| if at == 0 { Names::Releases } else { Names::Files },
+    run,
+};
+
+fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "upgrade [RELEASE] [CHART] [flags]";
     let Some(flags) = parse(world, usage, &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL], words)? else {
         return Ok(0);

@@ -48,6 +48,14 @@ const REGISTERS: &[Register] = &[
         what: "a controller",
         others: Others::May,
     },
+    Register {
+        folder: "crates/helm/src/",
+        definition: "const VERB: Verb",
+        list: "crates/helm/src/lib.rs",
+        item: "VERB",
+        what: "a verb",
+        others: Others::May,
+    },
 ];
 
 /// Files whose definition is listed nowhere, and files that define none where each should.
