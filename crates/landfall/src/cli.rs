@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
 use crate::ui::{ColorChoice, Verbosity};
+use crate::verb::Level as _;
 
 /// GitOps delivery as one binary: from a commit to a running, checked system.
 #[derive(Debug, Parser)]
@@ -32,10 +33,7 @@ impl Cli {
     /// # Errors
     /// Clap's, as it would be with the whole tree: help that was asked for, or what is wrong.
     pub(crate) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        let whole = || {
-            let read = Self::whole().try_get_matches_from(arguments).and_then(|found| Self::from_arg_matches(&found));
-            read.map_err(|error| compared(error, arguments))
-        };
+        let whole = || Self::of(Self::whole(), arguments).map_err(|error| compared(error, arguments));
         let is_help = |argument: &OsString| argument == "-h" || argument == "--help";
         // What lists the verbs needs no more of them than their names and what they are for.
         if arguments.get(1).is_some_and(is_help) {
@@ -45,7 +43,23 @@ impl Cli {
         if arguments.iter().any(is_help) {
             return whole();
         }
-        Self::try_parse_from(arguments).or_else(|_| whole())
+        match Self::alone(arguments) {
+            Some(one) => Self::of(one, arguments),
+            None => Self::try_parse_from(arguments),
+        }
+        .or_else(|_| whole())
+    }
+
+    /// What was typed, by a tree.
+    fn of(tree: clap::Command, arguments: &[OsString]) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&tree.try_get_matches_from(arguments)?)
+    }
+
+    /// The tree with the one verb that is meant; nothing where none is named as verbs are.
+    fn alone(arguments: &[OsString]) -> Option<clap::Command> {
+        let verb = Command::alone(arguments.get(past_front(arguments))?.to_str()?)?;
+        let front = clap::Command::new("landfall").disable_help_subcommand(true);
+        Some(GlobalArgs::augment_args(front).subcommand(verb))
     }
 
     /// The whole tree of verbs and arguments.
@@ -180,6 +194,54 @@ mod tests {
     #[test]
     fn no_two_arguments_of_a_command_have_one_name() {
         Cli::whole().debug_assert();
+    }
+
+    /// Names of a verb's arguments and of those of the verbs in it, the flags of every command left out.
+    fn arguments(verb: &clap::Command, way: &str, found: &mut Vec<String>) {
+        for argument in verb.get_arguments().filter(|it| !it.is_global_set() && it.get_id() != "help") {
+            let (short, long) = (argument.get_short(), argument.get_long());
+            found.push(format!("{way}: {} -{short:?} --{long:?} {:?}", argument.get_id(), argument.get_num_args()));
+        }
+        for inner in verb.get_subcommands() {
+            arguments(inner, &format!("{way} {}", inner.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn a_verb_that_is_built_alone_takes_what_it_takes_among_all_others() {
+        let tree = Cli::whole();
+        let verbs = tree.get_subcommands().filter(|verb| !verb.is_hide_set());
+        for verb in verbs {
+            let name = verb.get_name();
+            let mut alone = Cli::alone(&typed(&format!("landfall -q {name}"))).expect("its variant bears its name");
+            alone.build();
+            let (mut here, mut there) = (Vec::new(), Vec::new());
+            arguments(alone.find_subcommand(name).expect("it is in it"), name, &mut here);
+            arguments(verb, name, &mut there);
+            assert_eq!(here, there);
+        }
+        for text in
+            ["landfall", "landfall -q", "landfall UP", "landfall lsit", "landfall __complete", "landfall -C version"]
+        {
+            assert!(Cli::alone(&typed(text)).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_by_one_verb_is_what_all_verbs_read() {
+        for text in [
+            "landfall version --short",
+            "landfall -qq --color never -C there plan shop --env prod -o json",
+            "landfall up . -n web --yes --state there -v",
+            "landfall cluster serve --idle 5",
+            "landfall env diff a b",
+            "landfall images",
+            "landfall help up",
+        ] {
+            let one = Cli::of(Cli::alone(&typed(text)).expect("a verb"), &typed(text)).expect("it is right");
+            let all = Cli::of(Cli::whole(), &typed(text)).expect("it is right");
+            assert_eq!(format!("{one:?}"), format!("{all:?}"), "{text}");
+        }
     }
 
     #[test]
