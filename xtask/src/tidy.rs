@@ -8,6 +8,7 @@ mod registered;
 mod rooms;
 mod size;
 mod sources;
+mod walks;
 
 use std::path::Path;
 
@@ -25,5 +26,6 @@ pub(crate) fn run(root: &Path) -> Result<Vec<String>, String> {
     findings.extend(registered::check(&files));
     findings.extend(codes::check(&files));
     findings.extend(limits::check(root)?);
+    findings.extend(walks::check(root)?);
     Ok(findings)
 }

@@ -1,12 +1,11 @@
 //! How charts that lie elsewhere are asked for: with the repositories and credentials of the person whose process it is.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use landfall_source::{Credentials, RemoteCharts};
 
 use crate::Host;
-use crate::env::Env;
+use crate::env::{Env, patience};
 use crate::place::Place;
 use crate::state::make_cache;
 
@@ -60,12 +59,6 @@ impl Host {
             network: self.network.clone(),
         }
     }
-}
-
-/// How long a server may be silent, where the user says it.
-pub fn patience(env: &Env) -> Option<Duration> {
-    let seconds = env.get("LANDFALL_HTTP_PATIENCE")?.trim().parse().ok()?;
-    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 /// The file in which Docker keeps credentials.

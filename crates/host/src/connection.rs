@@ -201,7 +201,7 @@ impl Host {
             }
             // Whoever holds the lock is about to say where it listens, or about to end.
             let patience = Duration::from_secs(if hosting == Hosting::Background { 10 } else { 2 });
-            match state.wait_for_endpoint(patience) {
+            match state.wait_for_endpoint(patience).await {
                 Some(endpoint) if endpoint.listens() => return self.served(state, endpoint, started).await,
                 // A process that is killed loses its socket a moment before its lock.
                 Some(_) => {
@@ -471,4 +471,39 @@ pub fn nodes(texts: &[String]) -> Result<Vec<NodeSpec>, Failure> {
         nodes.push(NodeSpec::named(format!("landfall-{index}"), cpu.trim(), memory.trim()));
     }
     Ok(nodes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::PlaceQuery;
+
+    fn is_shared<T: Send + Sync>(_: &T) {}
+
+    fn is_send<T: Send>(_: &T) {}
+
+    /// Never called: what it says is said by its being compiled.
+    fn all_of_it(host: &Host, state: &StateDir, place: &Place, query: &PlaceQuery, connection: &mut Connection) {
+        is_shared(&(host, state, place, query));
+        is_send(&host.place(None, query));
+        is_send(&host.place_before(None, query, place));
+        is_send(&host.declared_place(None, query));
+        is_send(&host.cluster_place(None, query));
+        is_send(&host.deliver_alone(state, "", LOOK));
+        is_send(&host.connect(place, Hosting::Background, &[]));
+        is_send(&host.embedded(state, Hosting::Served));
+        is_send(&connection.close());
+        is_send(&connection.close_unused());
+        is_send(&state.wait_for_lock(LOOK));
+        is_send(&state.wait_for_endpoint(LOOK));
+        is_send(&spawn(state, None, &[]));
+        is_send(&stop_server(state));
+        is_send(&serve(host, state, ServeOptions { port: 0, nodes: Vec::new(), idle: None }));
+    }
+
+    /// A server does all this on threads that it shares: what could not go from one to another does not compile.
+    #[test]
+    fn whatever_a_place_is_asked_for_may_be_asked_on_any_thread() {
+        let _compiled: fn(&_, &_, &_, &_, &mut _) = all_of_it;
+    }
 }

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use landfall_diag::{Diagnostic, code, seconds};
-use serde::{Deserialize, Serialize};
 
+use crate::deliverer::Deliverer;
 use crate::failure::Failure;
 use crate::notice::Notice;
 use crate::state::{StateDir, private_file};
@@ -43,27 +43,6 @@ pub struct Delivering {
     _work: AtWork,
 }
 
-/// Who delivers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deliverer {
-    /// Its process.
-    pub pid: u32,
-    /// What it does: `up`, `down`, `rollback`.
-    pub command: String,
-    /// RFC 3339.
-    pub since: String,
-}
-
-impl Deliverer {
-    /// `pid 4711, landfall up, for 3.2s`
-    pub(crate) fn shown(&self) -> String {
-        let since = self.since.parse::<jiff::Timestamp>().ok();
-        let lasting = since.and_then(|since| Duration::try_from(jiff::Timestamp::now().duration_since(since)).ok());
-        let lasting = lasting.map(|it| format!(", for {}", seconds(it))).unwrap_or_default();
-        format!("pid {}, landfall {}{lasting}", self.pid, self.command)
-    }
-}
-
 impl StateDir {
     /// Takes the right to deliver, or `None` when another process has it.
     fn try_deliver(&self, command: &str, work: &Work) -> Result<Option<Delivering>, Diagnostic> {
@@ -88,7 +67,7 @@ impl StateDir {
     }
 
     /// Who delivers now, when that was said.
-    pub(crate) fn deliverer(&self) -> Option<Deliverer> {
+    pub(crate) async fn deliverer(&self) -> Option<Deliverer> {
         let deadline = Instant::now() + SAYING;
         while self.is_delivered_to() {
             let said = std::fs::read(self.file("delivery.json")).ok();
@@ -98,7 +77,7 @@ impl StateDir {
             if Instant::now() >= deadline {
                 return None;
             }
-            std::thread::sleep(Duration::from_millis(5));
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         None
     }
@@ -130,7 +109,7 @@ impl Host {
             return Ok(delivering);
         }
         let began = Instant::now();
-        self.tell(&Notice::Waits { who: state.deliverer(), patience });
+        self.tell(&Notice::Waits { who: state.deliverer().await, patience });
         loop {
             if self.stop.is_cancelled() {
                 return Err(Failure::from(Diagnostic::error(
@@ -142,7 +121,7 @@ impl Host {
                 return Ok(delivering);
             }
             if began.elapsed() >= patience {
-                return Err(under_way(state, patience).into());
+                return Err(under_way(state, patience).await.into());
             }
             tokio::select! {
                 () = self.stop.cancelled() => {}
@@ -153,8 +132,8 @@ impl Host {
 }
 
 /// Why nothing is begun: somebody delivers, and goes on doing so.
-fn under_way(state: &StateDir, patience: Duration) -> Diagnostic {
-    let who = state.deliverer();
+async fn under_way(state: &StateDir, patience: Duration) -> Diagnostic {
+    let who = state.deliverer().await;
     let told = who.as_ref().map(|who| format!(" ({})", who.shown())).unwrap_or_default();
     let message = format!("a delivery of this system is under way{told} and did not end within {}", seconds(patience));
     let refused = Diagnostic::refused(code::ANOTHER_DELIVERS, message).note("nothing was changed");
@@ -168,38 +147,38 @@ fn under_way(state: &StateDir, patience: Duration) -> Diagnostic {
 mod tests {
     use super::*;
 
-    #[test]
-    fn who_delivers_is_known_as_long_as_it_does() {
+    #[tokio::test]
+    async fn who_delivers_is_known_as_long_as_it_does() {
         let directory = tempfile::tempdir().expect("a directory");
         let state = StateDir::at(directory.path().join("state"));
         assert!(!state.is_delivered_to());
         let delivering = state.try_deliver("up", &Work::default()).expect("asks").expect("nobody delivers");
         assert!(state.try_deliver("down", &Work::default()).expect("asks").is_none());
-        let who = state.deliverer().expect("is said");
+        let who = state.deliverer().await.expect("is said");
         assert_eq!((who.pid, who.command.as_str()), (std::process::id(), "up"));
         drop(delivering);
-        assert_eq!(state.deliverer(), None);
+        assert_eq!(state.deliverer().await, None);
         assert!(!state.file("delivery.json").exists());
     }
 
-    #[test]
-    fn a_name_that_a_dead_process_left_is_nobodys() {
+    #[tokio::test]
+    async fn a_name_that_a_dead_process_left_is_nobodys() {
         let directory = tempfile::tempdir().expect("a directory");
         let state = StateDir::at(directory.path().join("state"));
         state.create().expect("made");
         state.write_private("delivery.json", br#"{"pid": 1, "command": "up", "since": ""}"#).expect("written");
-        assert_eq!(state.deliverer(), None);
+        assert_eq!(state.deliverer().await, None);
     }
 
-    #[test]
-    fn a_reset_takes_the_right_of_the_next_one_from_nobody() {
+    #[tokio::test]
+    async fn a_reset_takes_the_right_of_the_next_one_from_nobody() {
         let directory = tempfile::tempdir().expect("a directory");
         let state = StateDir::at(directory.path().join("state"));
         let first = state.try_deliver("cluster reset", &Work::default()).expect("asks").expect("nobody delivers");
         std::fs::remove_dir_all(state.path()).expect("removed");
         let second = state.try_deliver("up", &Work::default()).expect("asks").expect("the removed one excludes nobody");
         drop(first);
-        assert_eq!(state.deliverer().map(|who| who.command).as_deref(), Some("up"));
+        assert_eq!(state.deliverer().await.map(|who| who.command).as_deref(), Some("up"));
         drop(second);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::time::Duration;
 
 /// A snapshot of the environment's variables.
 #[derive(Debug, Clone, Default)]
@@ -26,4 +27,10 @@ impl Env {
     pub fn is_ci(&self) -> bool {
         self.get("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
     }
+}
+
+/// How long a server may be silent, where the user says it.
+pub fn patience(env: &Env) -> Option<Duration> {
+    let seconds = env.get("LANDFALL_HTTP_PATIENCE")?.trim().parse().ok()?;
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }

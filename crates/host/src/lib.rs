@@ -13,6 +13,7 @@
 mod charts;
 mod cluster_choice;
 mod connection;
+mod deliverer;
 mod delivering;
 mod env;
 mod failure;
@@ -36,13 +37,14 @@ use landfall_engine::Probe;
 use landfall_source::Network;
 use tokio_util::sync::CancellationToken;
 
-pub use charts::{HelmHomes, docker_credentials, patience};
+pub use charts::{HelmHomes, docker_credentials};
 pub use cluster_choice::{ClusterChoice, Protection, RemoteContext};
 pub use connection::{
     Announcement, Connection, Hosting, ServeOptions, in_memory, nodes, open, persisted, serve, spawn, stop_server,
 };
-pub use delivering::{Deliverer, Delivering, LONGEST, SHORT};
-pub use env::Env;
+pub use deliverer::Deliverer;
+pub use delivering::{Delivering, LONGEST, SHORT};
+pub use env::{Env, patience};
 pub use failure::{Failure, ending_of, failed};
 pub use kubeconfig::{client_of, has_context, merge as merge_kubeconfig};
 pub use lock_file::hold as hold_file;

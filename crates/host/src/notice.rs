@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use landfall_diag::{Diagnostic, seconds};
 
-use crate::delivering::Deliverer;
+use crate::deliverer::Deliverer;
 
 /// Something that a person may want to know while work goes on.
 #[derive(Debug, Clone)]

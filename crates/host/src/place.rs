@@ -9,11 +9,12 @@ use landfall_diag::{Code, Diagnostic, code};
 use landfall_project::{ContextName, Environment, EnvironmentName, RemoteCluster};
 
 use crate::cluster_choice::{ClusterChoice, Protection, RemoteContext};
+use crate::env::patience;
 use crate::failure::Failure;
 use crate::notice::Notice;
 use crate::state::{Chosen, Lock, StateDir};
 use crate::whereabouts::STATE;
-use crate::{Host, charts, kubeconfig};
+use crate::{Host, kubeconfig};
 
 /// A target, its environment and where it is delivered to.
 #[derive(Debug)]
@@ -120,13 +121,13 @@ impl Host {
             working_directory: self.directory.clone(),
             reference: reference.map(str::to_owned),
             cache: PathBuf::new(),
-            patience: charts::patience(&self.env),
+            patience: patience(&self.env),
             network: self.network.clone(),
         }
     }
 
     /// Reads a target and chooses its environment and cluster.
-    pub fn place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
+    pub async fn place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
         let mut wanted = self.query(target, query.revision.as_deref());
         let place = TargetPlace::of(&wanted).map_err(Failure::from)?;
         let state = self.state_of(&place)?;
@@ -134,7 +135,7 @@ impl Host {
         if matches!(place, TargetPlace::Remote(_)) {
             state.create_cache().map_err(Failure::from)?;
         }
-        let target = self.wait(Target::load(&place, &wanted)).map_err(Failure::from)?;
+        let target = Target::load(&place, &wanted).await.map_err(Failure::from)?;
         let environment = self.environment(&target, query)?;
         let cluster = self.cluster_choice(&target, environment.as_deref(), query)?;
         Ok(Place { target, environment, state, cluster })
@@ -142,13 +143,13 @@ impl Host {
 
     /// What a base revision has in a target's place: the target itself, or the chart of the same name wherever it lay
     /// then; nothing where it is new. Says so where it is not simply there.
-    pub fn place_before(
+    pub async fn place_before(
         &self,
         target: Option<&str>,
         query: &PlaceQuery,
         head: &Place,
     ) -> Result<Option<Place>, Failure> {
-        let failure = match self.place(target, query) {
+        let failure = match self.place(target, query).await {
             Ok(place) => return Ok(Some(place)),
             Err(failure) => failure,
         };
@@ -177,12 +178,12 @@ impl Host {
 
     /// As [`Host::place`] for what only looks at what is delivered: no more than the `landfall.yaml` is read, and
     /// a place without one is the working directory with its embedded cluster.
-    pub fn declared_place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
+    pub async fn declared_place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
         let mut wanted = self.query(target, query.revision.as_deref());
         let place = TargetPlace::of(&wanted).map_err(Failure::from)?;
         let state = self.state_of(&place)?;
         wanted.cache = state.file("cache");
-        let target = self.wait(Target::declared(&place, &wanted)).map_err(Failure::from)?;
+        let target = Target::declared(&place, &wanted).await.map_err(Failure::from)?;
         let environment = self.environment(&target, query)?;
         let cluster = self.cluster_choice(&target, environment.as_deref(), query)?;
         Ok(Place { target, environment, state, cluster })
@@ -192,11 +193,11 @@ impl Host {
     /// `--kubeconfig` name; else the environment's, where there is a landfall.yaml; else the embedded cluster that was
     /// started here; else the kubeconfig's current context, as Helm's verbs have it. Here is the target, where there is
     /// one.
-    pub fn cluster_place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
+    pub async fn cluster_place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
         let explicit = query.environment.is_none() && (query.context.is_some() || query.kubeconfig.is_some());
         let declared =
             PlaceQuery { context: query.context.clone().filter(|_| !explicit), revision: None, ..query.clone() };
-        let mut place = match self.declared_place(target, &declared) {
+        let mut place = match self.declared_place(target, &declared).await {
             // Which of several environments is meant matters only where none of the flags has said it.
             Err(_) if explicit => self.nowhere()?,
             place => place?,

@@ -206,7 +206,7 @@ impl StateDir {
     }
 
     /// Waits until the process that holds the lock has said where it listens.
-    pub fn wait_for_endpoint(&self, patience: Duration) -> Option<Endpoint> {
+    pub async fn wait_for_endpoint(&self, patience: Duration) -> Option<Endpoint> {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(endpoint) = self.endpoint() {
@@ -215,12 +215,12 @@ impl StateDir {
             if Instant::now() >= deadline {
                 return None;
             }
-            std::thread::sleep(Duration::from_millis(5));
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
     /// Waits until nobody holds the lock; `None` when somebody still does at the deadline.
-    pub fn wait_for_lock(&self, patience: Duration) -> Result<Option<Lock>, Diagnostic> {
+    pub async fn wait_for_lock(&self, patience: Duration) -> Result<Option<Lock>, Diagnostic> {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(lock) = self.try_lock()? {
@@ -229,7 +229,7 @@ impl StateDir {
             if Instant::now() >= deadline {
                 return Ok(None);
             }
-            std::thread::sleep(Duration::from_millis(10));
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 

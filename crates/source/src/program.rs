@@ -10,7 +10,6 @@ mod refusal;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
@@ -147,27 +146,6 @@ impl Order {
         output.map(Ended::from).map_err(failed)
     }
 
-    /// Runs it to its end on this thread, for who has no runtime and wants none: the system's own `ps`, a program that the
-    /// user named. Nothing in this room does.
-    ///
-    /// # Errors
-    /// As [`Order::run`].
-    pub fn run_here(&self) -> Result<Ended, ProgramError> {
-        let failed = |source| ProgramError::Io { program: self.program(), source };
-        let mut child = self.command()?.spawn().map_err(failed)?;
-        let input = child.stdin.take().zip(self.input.as_deref());
-        let output = std::thread::scope(|scope| {
-            scope.spawn(move || {
-                if let Some((mut stdin, input)) = input {
-                    // A program that does not read all of it has its reasons.
-                    let _closed_early = stdin.write_all(input);
-                }
-            });
-            child.wait_with_output()
-        });
-        output.map(Ended::from).map_err(failed)
-    }
-
     fn program(&self) -> String {
         match &self.program {
             Program::Named(name) => name.clone(),
@@ -259,11 +237,9 @@ mod tests {
     async fn a_program_reads_what_it_is_given_and_sees_only_what_is_kept() {
         let order = Order::new("sh", ["-c", "cat; printf '%s' \"$OURS-${CARGO_MANIFEST_DIR-none}\""]);
         let order = order.with_variable("OURS", "set").with_input("read ");
-        for ended in [order.run().await, order.run_here()] {
-            let ended = ended.expect("runs");
-            assert_eq!(String::from_utf8_lossy(&ended.stdout), "read set-none");
-            assert!(ended.is_success());
-        }
+        let ended = order.run().await.expect("runs");
+        assert_eq!(String::from_utf8_lossy(&ended.stdout), "read set-none");
+        assert!(ended.is_success());
         let missing = Order::new("no-such-program-anywhere", [""; 0]).run().await.expect_err("not there");
         assert!(matches!(missing, ProgramError::Missing(name) if name == "no-such-program-anywhere"));
     }

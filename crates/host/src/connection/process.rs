@@ -14,8 +14,8 @@ pub(super) enum Process {
 }
 
 /// What a process is to the cluster of a state directory.
-pub(super) fn look(pid: u32, state: &Path) -> Process {
-    let Some(arguments) = arguments(pid).filter(|arguments| arguments.iter().any(|one| !one.is_empty())) else {
+pub(super) async fn look(pid: u32, state: &Path) -> Process {
+    let Some(arguments) = arguments(pid).await.filter(|arguments| arguments.iter().any(|one| !one.is_empty())) else {
         return Process::Gone;
     };
     match is_server_of(&arguments, state, directory(pid).as_deref()) && is_landfall(pid, &arguments) {
@@ -59,7 +59,7 @@ fn is_landfall(pid: u32, _arguments: &[String]) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn arguments(pid: u32) -> Option<Vec<String>> {
+async fn arguments(pid: u32) -> Option<Vec<String>> {
     let text = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let parts = text.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned());
     Some(parts.collect())
@@ -77,9 +77,9 @@ fn is_landfall(_pid: u32, arguments: &[String]) -> bool {
 
 /// The command line as `ps` prints it: a path with spaces comes in pieces, and is then known by its last one.
 #[cfg(all(unix, not(target_os = "linux")))]
-fn arguments(pid: u32) -> Option<Vec<String>> {
+async fn arguments(pid: u32) -> Option<Vec<String>> {
     let order = landfall_source::Order::new("ps", ["-ww", "-o", "command=", "-p", &pid.to_string()]);
-    let text = String::from_utf8(order.run_here().ok()?.stdout).ok()?;
+    let text = String::from_utf8(order.run().await.ok()?.stdout).ok()?;
     let text = text.trim();
     let Some((program, rest)) = text.split_once(" cluster serve ") else { return Some(vec![text.to_owned()]) };
     let state = rest.split_once("--state ").map(|(_, state)| state.split(" --").next().unwrap_or(state).to_owned());
@@ -89,9 +89,9 @@ fn arguments(pid: u32) -> Option<Vec<String>> {
 }
 
 #[cfg(windows)]
-fn arguments(pid: u32) -> Option<Vec<String>> {
+async fn arguments(pid: u32) -> Option<Vec<String>> {
     let order = landfall_source::Order::new("tasklist", ["/FO", "CSV", "/NH", "/FI", &format!("PID eq {pid}")]);
-    let text = String::from_utf8(order.run_here().ok()?.stdout).ok()?;
+    let text = String::from_utf8(order.run().await.ok()?.stdout).ok()?;
     // The system does not say with which arguments a program was started.
     let program = text.trim().trim_start_matches('"').split(".exe").next()?.to_owned();
     Some([program.as_str(), "cluster", "serve"].map(str::to_owned).to_vec())
@@ -126,10 +126,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_process_of_a_test_is_no_server() {
-        assert_eq!(look(std::process::id(), Path::new("/srv/shop/.landfall")), Process::Other);
-        assert_eq!(look(u32::MAX, Path::new("/srv/shop/.landfall")), Process::Gone);
+    #[tokio::test]
+    async fn the_process_of_a_test_is_no_server() {
+        assert_eq!(look(std::process::id(), Path::new("/srv/shop/.landfall")).await, Process::Other);
+        assert_eq!(look(u32::MAX, Path::new("/srv/shop/.landfall")).await, Process::Gone);
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub async fn spawn(state: &StateDir, port: Option<u16>, nodes: &[String]) -> Res
         }
         if let Ok(Some(status)) = child.try_wait() {
             // Another process may have been quicker: then that one serves.
-            if state.wait_for_endpoint(Duration::from_millis(500)).is_some() {
+            if state.wait_for_endpoint(Duration::from_millis(500)).await.is_some() {
                 return Ok(());
             }
             let said_full = status.code() == Some(landfall_diag::DISK_FULL_EXIT.into());
@@ -148,7 +148,7 @@ pub struct ServeOptions {
 /// Hosts the cluster until it is asked to end.
 pub async fn serve(host: &Host, state: &StateDir, options: ServeOptions) -> Result<(), Failure> {
     let _work = host.work.begin();
-    let Some(lock) = state.wait_for_lock(Duration::from_secs(2)).map_err(Failure::from)? else {
+    let Some(lock) = state.wait_for_lock(Duration::from_secs(2)).await.map_err(Failure::from)? else {
         return Err(Failure::from(
             Diagnostic::error(code::SERVED_ALREADY, "another process hosts this embedded cluster already")
                 .help("`landfall cluster status` says where"),
@@ -247,7 +247,7 @@ pub async fn stop_server(state: &StateDir) -> Result<bool, Failure> {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
-    match process::look(endpoint.pid, state.path()) {
+    match process::look(endpoint.pid, state.path()).await {
         Process::Server => terminate(endpoint.pid),
         Process::Gone => {}
         Process::Other => {

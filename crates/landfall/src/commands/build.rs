@@ -59,9 +59,9 @@ impl Verb for BuildArgs {
 async fn run(context: &Context, args: BuildArgs) -> Outcome {
     let started = Instant::now();
     let named = Named::of(&context.host.directory, &args.services, Behind::Names);
-    let place = context.host.place(named.target.as_deref(), &args.place.query())?;
+    let place = context.host.place(named.target.as_deref(), &args.place.query()).await?;
     let args = BuildArgs { services: named.names, ..args };
-    let images = wanted(context, &place, &args)?;
+    let images = wanted(context, &place, &args).await?;
     if images.is_empty() {
         let environment = place.environment.as_deref();
         context.report(&Build { environment, images: &images, done: None, started }, Exit::Done, started);
@@ -114,7 +114,7 @@ async fn run(context: &Context, args: BuildArgs) -> Outcome {
 }
 
 /// The builds asked for, with the arguments that the environment's values say.
-fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<ImageBuild>, Failure> {
+async fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<ImageBuild>, Failure> {
     let Some(environment) = place.declared() else {
         return Err(Failure::usage(
             Diagnostic::error(code::NOTHING_TO_BUILD, "there is no landfall.yaml here that says what is built")
@@ -145,8 +145,7 @@ fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Vec<Imag
     let overrides = args.values.overrides(&context.host)?;
     let selection = args.place.selection(&context.host, place)?;
     let namespace = context.host.default_namespace(place);
-    let candidates =
-        context.host.wait(place.target.units(&selection, &overrides, &namespace)).map_err(Failure::from)?;
+    let candidates = place.target.units(&selection, &overrides, &namespace).await?;
     let directory = &place.target.directory;
     let named = named_builds(&environment.build, &args.services, &candidates).map_err(Failure::from)?;
     let images = image_builds(named, root, directory).map_err(Failure::from)?;

@@ -130,12 +130,13 @@ async fn run(context: &Context, args: DoctorArgs) -> Outcome {
                 .help("what can be mended safely: coredns, docs"),
         ));
     }
-    let place = context.host.place(target.as_deref(), &args.place.query()).or_else(|failure| {
-        // Without anything to deliver this machine can still be looked at.
-        let of_machine =
-            wanted.areas.iter().all(|area| matches!(area, Area::Tools | Area::Ports | Area::Host | Area::Secrets));
-        if of_machine { context.host.declared_place(target.as_deref(), &args.place.query()) } else { Err(failure) }
-    })?;
+    // Without anything to deliver this machine can still be looked at.
+    let of_machine =
+        wanted.areas.iter().all(|area| matches!(area, Area::Tools | Area::Ports | Area::Host | Area::Secrets));
+    let place = match context.host.place(target.as_deref(), &args.place.query()).await {
+        Err(_) if of_machine => context.host.declared_place(target.as_deref(), &args.place.query()).await,
+        read => read,
+    }?;
     let areas = areas(&wanted, &place);
     let needs_cluster = areas.iter().any(|area| {
         matches!(

@@ -66,9 +66,9 @@ impl Verb for DownArgs {
 
 async fn run(context: &Context, args: DownArgs) -> Outcome {
     let started = Instant::now();
-    let place = match context.host.place(args.target.as_deref(), &args.place.query()) {
+    let place = match context.host.place(args.target.as_deref(), &args.place.query()).await {
         Ok(place) => place,
-        Err(failure) => match context.host.declared_place(None, &args.place.query()) {
+        Err(failure) => match context.host.declared_place(None, &args.place.query()).await {
             Ok(here) if args.target.is_none() && nothing_declared(&here) => {
                 return everything_here(context, &args, here, started).await;
             }
@@ -258,7 +258,7 @@ impl Removing<'_> {
             }
             Afterwards::Forgotten if empty => {
                 host::stop_server(&place.state).await?;
-                forget(context, place)?;
+                forget(context, place).await?;
                 Ok(Cluster::Forgotten)
             }
             Afterwards::Rests => {
@@ -271,8 +271,8 @@ impl Removing<'_> {
 }
 
 /// Removes the state of a place whose server has ended.
-fn forget(context: &Context, place: &Place) -> Result<(), Failure> {
-    match place.state.wait_for_lock(ENDING).map_err(Failure::from)? {
+async fn forget(context: &Context, place: &Place) -> Result<(), Failure> {
+    match place.state.wait_for_lock(ENDING).await.map_err(Failure::from)? {
         Some(lock) => context.host.forget(&place.state, lock),
         None => Err(Failure::from(Diagnostic::error(code::EMBEDDED_IN_USE, "the embedded cluster is in use"))),
     }
@@ -422,7 +422,7 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
     let (units, cluster) = if args.keep_data {
         (Vec::new(), Cluster::Rests)
     } else {
-        forget(context, &place)?;
+        forget(context, &place).await?;
         (units, Cluster::Forgotten)
     };
     context.report(&Removed { units, kept: Vec::new(), cluster }, Exit::Done, started);

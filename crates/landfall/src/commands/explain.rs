@@ -130,7 +130,7 @@ async fn run(context: &Context, args: ExplainArgs) -> Outcome {
     let (target, explainers) = if args.deployed {
         (None, deployed::explainers(context, args).await?)
     } else {
-        let (target, explainers) = on_disk(context, args)?;
+        let (target, explainers) = on_disk(context, args).await?;
         (Some(target), explainers)
     };
     let question = match question {
@@ -264,8 +264,8 @@ fn print_release(ui: &Ui, release: &ExplainedRelease) {
 }
 
 /// The chart, system or Application of this directory or of `--chart`, with values on top.
-fn on_disk(context: &Context, args: &ExplainArgs) -> Result<(Target, Vec<Explainer>), Failure> {
-    let place = context.host.place(args.target.as_deref(), &args.place.query())?;
+async fn on_disk(context: &Context, args: &ExplainArgs) -> Result<(Target, Vec<Explainer>), Failure> {
+    let place = context.host.place(args.target.as_deref(), &args.place.query()).await?;
     let overrides = args.values.overrides(&context.host)?;
     let mut selection = args.place.selection(&context.host, &place)?;
     // In a system `--release` picks one of its releases; of a bare chart it is the name.
@@ -274,8 +274,7 @@ fn on_disk(context: &Context, args: &ExplainArgs) -> Result<(Target, Vec<Explain
         _ => selection.release.take(),
     };
     let namespace = context.host.default_namespace(&place);
-    let candidates =
-        context.host.wait(place.target.units(&selection, &overrides, &namespace)).map_err(Failure::from)?;
+    let candidates = place.target.units(&selection, &overrides, &namespace).await?;
     let mut explainers = Vec::new();
     for (name, unit) in candidates {
         if wanted.as_ref().is_some_and(|wanted| *wanted != name) {

@@ -55,7 +55,7 @@ async fn run(context: &Context, args: ForwardArgs) -> Outcome {
     let named = Named::with_name(&context.host.directory, &args.what, "as in `landfall forward DIR SERVICE`")
         .map_err(Failure::usage)?;
     let wishes = ForwardWish::parse_all(&named.names).map_err(Failure::usage)?;
-    let place = context.host.cluster_place(named.target.as_deref(), &args.cluster.query())?;
+    let place = context.host.cluster_place(named.target.as_deref(), &args.cluster.query()).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     if connection.is_in_process() {
         connection.close().await;

@@ -63,7 +63,7 @@ impl Verb for GraphArgs {
 
 fn run(context: &Context, args: &GraphArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query())?;
+    let place = context.host.wait(context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query()))?;
     let units = looked::units(context, &place, &args.rendered.place, &args.rendered.values, &Conditions::offline())?;
     let (before, cluster) = (Inventory::default(), ClusterFacts::assumed());
     let graph = Graph::of(&looked::subject(&place, &units, &before, &cluster));

@@ -46,7 +46,7 @@ impl Verb for HistoryArgs {
 async fn run(context: &Context, args: HistoryArgs) -> Outcome {
     let started = Instant::now();
     let named = Named::of(&context.host.directory, &args.words, Behind::Names);
-    let place = context.host.declared_place(named.target.as_deref(), &args.place.query())?;
+    let place = context.host.declared_place(named.target.as_deref(), &args.place.query()).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let lines = live::with_progress(context, &mut connection, started, |session| {
         let (named, host, place, namespace) = (&named, &context.host, &place, args.place.namespace.as_deref());

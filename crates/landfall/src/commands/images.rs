@@ -70,18 +70,17 @@ impl Verb for ImagesListArgs {
     }
 
     async fn run(self, context: &Context) -> Outcome {
-        run(context, &self)
+        run(context, &self).await
     }
 }
 
-fn run(context: &Context, args: &ImagesListArgs) -> Outcome {
+async fn run(context: &Context, args: &ImagesListArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query())?;
+    let place = context.host.place(args.rendered.target.as_deref(), &args.rendered.place.query()).await?;
     let overrides = args.rendered.values.overrides(&context.host)?;
     let selection = args.rendered.place.selection(&context.host, &place)?;
     let namespace = context.host.default_namespace(&place);
-    let candidates =
-        context.host.wait(place.target.units(&selection, &overrides, &namespace)).map_err(Failure::from)?;
+    let candidates = place.target.units(&selection, &overrides, &namespace).await?;
     let builds = match place.declared() {
         Some(environment) => named_builds(&environment.build, &[], &candidates).map_err(Failure::from)?,
         None => Vec::new(),

@@ -58,7 +58,7 @@ struct Wanted {
 async fn run(context: &Context, args: LogsArgs) -> Outcome {
     let named = Named::with_name(&context.host.directory, &args.words, "as in `landfall logs DIR WORKLOAD`")
         .map_err(Failure::usage)?;
-    let place = context.host.declared_place(named.target.as_deref(), &args.place.query())?;
+    let place = context.host.declared_place(named.target.as_deref(), &args.place.query()).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let stop = context.host.stop.child_token();
     connection.watch(&stop);

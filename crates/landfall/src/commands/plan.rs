@@ -59,7 +59,7 @@ pub(super) async fn planned(
     values: &ValuesArgs,
 ) -> Result<(Place, Connection, Vec<UnitPlan>), Failure> {
     let started = Instant::now();
-    let place = context.host.place(target, &args.query())?;
+    let place = context.host.place(target, &args.query()).await?;
     let overrides = values.overrides(&context.host)?;
     let selection = args.selection(&context.host, &place)?;
     let namespace = context.host.default_namespace(&place);

@@ -65,11 +65,12 @@ async fn run(context: &Context, args: PreviewArgs) -> Outcome {
         ..args.place.clone()
     };
     let mut previews = Vec::new();
-    for environment in environments(context, &args, wanted.target.as_deref(), &head)? {
-        let new = context.host.place(wanted.target.as_deref(), &at(&head, environment.as_deref()).query());
-        let new = new.map_err(nothing_to_rehearse)?;
+    for environment in environments(context, &args, wanted.target.as_deref(), &head).await? {
+        let query = at(&head, environment.as_deref()).query();
+        let new = context.host.place(wanted.target.as_deref(), &query).await.map_err(nothing_to_rehearse)?;
         // An environment or chart that the base does not have is new as a whole; a revision that is not there is a slip.
-        let old = context.host.place_before(wanted.target.as_deref(), &at(&base, environment.as_deref()).query(), &new);
+        let query = at(&base, environment.as_deref()).query();
+        let old = context.host.place_before(wanted.target.as_deref(), &query, &new).await;
         let old = old.map_err(nothing_to_rehearse)?;
         previews.push(preview(context, &args, environment.as_deref(), (&base, old.as_ref()), (&head, &new))?);
     }
@@ -105,7 +106,7 @@ fn together(previews: &[Preview]) -> Examination {
 }
 
 /// The environments to look at: the one asked for, else all of the new revision's.
-fn environments(
+async fn environments(
     context: &Context,
     args: &PreviewArgs,
     target: Option<&str>,
@@ -121,10 +122,8 @@ fn environments(
     if matches!(place, landfall_delivery::TargetPlace::Remote(_)) {
         state.create_cache().map_err(Failure::from)?;
     }
-    let target = context
-        .host
-        .wait(landfall_delivery::Target::load(&place, &query))
-        .map_err(|it| nothing_to_rehearse(it.into()))?;
+    let target = landfall_delivery::Target::load(&place, &query).await;
+    let target = target.map_err(|it| nothing_to_rehearse(it.into()))?;
     Ok(match &target.kind {
         TargetKind::System(file) => file.system.environments.keys().cloned().map(Some).collect(),
         _ => vec![None],

@@ -100,8 +100,8 @@ async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         reference: wanted.range.as_ref().map(|(_, head)| head.clone()).or(args.place.reference.clone()),
         ..args.place.clone()
     };
-    let place = context.host.place(wanted.target.as_deref(), &head_args.query()).map_err(nothing_to_rehearse)?;
-    let head = Read { candidates: read(context, &place, &head_args, &args, &wanted)?, place };
+    let place = context.host.place(wanted.target.as_deref(), &head_args.query()).await.map_err(nothing_to_rehearse)?;
+    let head = Read { candidates: read(context, &place, &head_args, &args, &wanted).await?, place };
     // Where nothing can be read there is nothing to rehearse.
     let unread = head.candidates.iter().map(|(_, unit)| unit.as_ref().err());
     if let Some(diagnostics) = unread.collect::<Option<Vec<_>>>().filter(|all| !all.is_empty()) {
@@ -186,15 +186,16 @@ enum Before {
 }
 
 async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &Read) -> Result<Before, Failure> {
-    let base = |revision: &str| -> Result<Before, Failure> {
+    let base = async |revision: &str| -> Result<Before, Failure> {
         let target = TargetArgs {
             reference: Some(revision.to_owned()),
             env: head.place.environment.as_deref().and_then(|name| name.parse().ok()),
             ..args.place.clone()
         };
-        let earlier = context.host.place_before(wanted.target.as_deref(), &target.query(), &head.place);
+        let query = target.query();
+        let earlier = context.host.place_before(wanted.target.as_deref(), &query, &head.place).await;
         let Some(place) = earlier.map_err(nothing_to_rehearse)? else { return Ok(Before::Empty) };
-        let candidates = read(context, &place, &target, args, wanted)?;
+        let candidates = read(context, &place, &target, args, wanted).await?;
         let short = place.target.source.revision().short();
         let revision = if short.starts_with(revision) { short } else { format!("{revision} ({short})") };
         Ok(Before::Base { revision, read: Box::new(Read { place, candidates }) })
@@ -204,7 +205,7 @@ async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &
             Diagnostic::error(code::WHICH_BASE, "--from and BASE..HEAD exclude each other")
                 .note("the base revision is what the change is delivered onto"),
         )),
-        (None, Some((revision, _))) => base(revision),
+        (None, Some((revision, _))) => base(revision).await,
         (Some("empty"), None) => Ok(Before::Empty),
         (Some("live"), None) => live(context, head).await,
         (Some(name), None) if context.host.directory.join(name).is_file() => {
@@ -215,12 +216,12 @@ async fn before(context: &Context, args: &RehearseArgs, wanted: &Wanted, head: &
             })?;
             Ok(Before::Cluster(Box::new(Snapshot::parse(name, &text).map_err(Failure::from)?)))
         }
-        (Some(revision), None) => base(revision),
+        (Some(revision), None) => base(revision).await,
         // What is not committed is rehearsed onto what is; where that cannot be read, there was nothing before.
         (None, None) => {
             let revision = head.place.target.source.revision();
             let changed = revision.is_dirty() && revision.sha().is_some();
-            Ok(if changed { base("HEAD").unwrap_or(Before::Empty) } else { Before::Empty })
+            Ok(if changed { base("HEAD").await.unwrap_or(Before::Empty) } else { Before::Empty })
         }
     }
 }
@@ -265,7 +266,7 @@ pub(crate) fn split(context: &Context, arguments: &[String]) -> Result<Wanted, F
     Ok(wanted)
 }
 
-fn read(
+async fn read(
     context: &Context,
     place: &Place,
     target: &TargetArgs,
@@ -275,7 +276,7 @@ fn read(
     let overrides = args.values.overrides_at(&context.host, place, &wanted.revisions())?;
     let selection = Selection { lends_vendored: true, ..target.selection(&context.host, place)? };
     let namespace = context.host.default_namespace(place);
-    context.host.wait(place.target.units(&selection, &overrides, &namespace)).map_err(refused)
+    place.target.units(&selection, &overrides, &namespace).await.map_err(refused)
 }
 
 fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, format: ReportFormat, started: Instant, exit: Exit) {

@@ -61,7 +61,7 @@ impl Verb for RollbackArgs {
 async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let started = Instant::now();
     let (named, revision) = asked(context, &args.words)?;
-    let place = context.host.declared_place(named.target.as_deref(), &args.place.query())?;
+    let place = context.host.declared_place(named.target.as_deref(), &args.place.query()).await?;
     if !args.dry_run {
         let cluster = place.cluster.shown();
         consent::given(context, &place.permit(Act::RollBack), || Question {

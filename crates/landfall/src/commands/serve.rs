@@ -62,7 +62,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
     let repositories = args.repos.iter().map(|pair| repository(context, pair)).collect::<Result<Vec<_>, _>>()?;
     let mut places = Vec::new();
     for target in &args.targets {
-        places.push(host.place(Some(target), &query)?);
+        places.push(host.place(Some(target), &query).await?);
     }
     let mut objects = Vec::new();
     for (target, place) in args.targets.iter().zip(&places) {
@@ -85,7 +85,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
     }
     let place = match places.into_iter().next() {
         Some(place) => place,
-        None => host.declared_place(None, &query)?,
+        None => host.declared_place(None, &query).await?,
     };
     let cluster = place.cluster.shown();
     consent::given(context, &place.permit(Act::Deliver), || Question {

@@ -47,7 +47,7 @@ impl Verb for SmokeArgs {
 async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     let started = Instant::now();
     let named = Named::of(&context.host.directory, &args.words, Behind::Names);
-    let place = context.host.declared_place(named.target.as_deref(), &args.place.query())?;
+    let place = context.host.declared_place(named.target.as_deref(), &args.place.query()).await?;
     let only: Vec<&String> = args.only.iter().chain(&named.names).collect();
     let Some(mut environment) = place.declared().cloned().filter(|environment| !environment.checks.is_empty()) else {
         return Err(Failure::usage(

@@ -45,7 +45,7 @@ impl Verb for StatusArgs {
 async fn run(context: &Context, args: StatusArgs) -> Outcome {
     let started = Instant::now();
     let named = Named::of(&context.host.directory, &args.words, Behind::Names);
-    let place = context.host.declared_place(named.target.as_deref(), &args.place.query())?;
+    let place = context.host.declared_place(named.target.as_deref(), &args.place.query()).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let namespace = args.place.namespace.as_deref();
     let status = live::with_progress(context, &mut connection, started, |session| {

@@ -125,7 +125,7 @@ async fn run(context: &Context, mut args: UpArgs) -> Ended {
                 .help("leave one of the two out"),
         ));
     }
-    let place = context.host.place(wanted.target.as_deref(), &args.place.query())?;
+    let place = context.host.place(wanted.target.as_deref(), &args.place.query()).await?;
     let overrides = args.values.overrides(&context.host)?;
     let selection = args.place.selection(&context.host, &place)?;
     let namespace = context.host.default_namespace(&place);

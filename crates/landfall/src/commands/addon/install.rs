@@ -79,7 +79,7 @@ struct Wanted {
 
 async fn run(context: &Context, args: AddonInstallArgs) -> Outcome {
     let started = Instant::now();
-    let place = context.host.cluster_place(None, &args.cluster.query())?;
+    let place = context.host.cluster_place(None, &args.cluster.query()).await?;
     let wanted = wanted(&place, &args)?;
     let Some(wanted) = wanted else { return nothing_declared(context, &place, started) };
     let overrides = args.values.overrides(&context.host)?;

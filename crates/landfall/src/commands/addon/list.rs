@@ -29,7 +29,7 @@ impl Verb for AddonListArgs {
 async fn run(context: &Context, args: AddonListArgs) -> Outcome {
     let started = Instant::now();
     let wanted = catalogue(&args.names)?;
-    let place = context.host.cluster_place(None, &args.cluster.query())?;
+    let place = context.host.cluster_place(None, &args.cluster.query()).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let installed =
         live::with_progress(context, &mut connection, started, |session| async move { session.addons().await }).await;

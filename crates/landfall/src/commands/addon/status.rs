@@ -37,7 +37,7 @@ impl Verb for AddonStatusArgs {
 async fn run(context: &Context, args: AddonListArgs) -> Outcome {
     let started = Instant::now();
     let wanted = catalogue(&args.names)?;
-    let place = context.host.cluster_place(None, &args.cluster.query())?;
+    let place = context.host.cluster_place(None, &args.cluster.query()).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let found = live::with_progress(context, &mut connection, started, |session| async move {
         let installed = session.addons().await?;

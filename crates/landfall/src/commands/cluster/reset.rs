@@ -45,7 +45,7 @@ async fn run(context: &Context, args: ResetArgs) -> Outcome {
     })?;
     let _delivering = alone(context, &state, "cluster reset", args.timeout.as_ref()).await?;
     host::stop_server(&state).await?;
-    match state.wait_for_lock(Duration::from_secs(5)).map_err(Failure::from)? {
+    match state.wait_for_lock(Duration::from_secs(5)).await.map_err(Failure::from)? {
         Some(lock) => context.host.forget(&state, lock)?,
         None => return Err(Failure::from(Diagnostic::error(code::EMBEDDED_IN_USE, "the embedded cluster is in use"))),
     }

@@ -30,7 +30,7 @@ impl Verb for SnapshotArgs {
 }
 
 async fn run(context: &Context, args: SnapshotArgs) -> Outcome {
-    let place = context.host.declared_place(None, &args.place.query())?;
+    let place = context.host.declared_place(None, &args.place.query()).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let name = place.cluster.shown();
     let snapshot = Snapshot::read(&connection.cluster, name, jiff::Timestamp::now()).await;

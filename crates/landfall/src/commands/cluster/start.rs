@@ -59,7 +59,7 @@ async fn run(context: &Context, args: ClusterStartArgs) -> Outcome {
         }
         None => true,
     };
-    let Some(endpoint) = state.wait_for_endpoint(Duration::from_secs(10)) else {
+    let Some(endpoint) = state.wait_for_endpoint(Duration::from_secs(10)).await else {
         return Err(Failure::from(Diagnostic::error(
             code::SERVER_NOT_STARTED,
             "the embedded cluster did not say where it listens",

@@ -36,7 +36,7 @@ async fn run(context: &Context) -> Outcome {
     let started = Instant::now();
     let state = context.host.state_here()?;
     let running = state.is_open();
-    let endpoint = if running { state.wait_for_endpoint(Duration::from_secs(2)) } else { None };
+    let endpoint = if running { state.wait_for_endpoint(Duration::from_secs(2)).await } else { None };
     let operators = match &endpoint {
         Some(_) => {
             let mut connection = context.host.embedded(&state, Hosting::Attach).await?;

@@ -46,7 +46,7 @@ pub(super) async fn forget(
         landfall_diag::disk_full_words(place.state.path())
     ));
     host::stop_server(&place.state).await?;
-    match place.state.wait_for_lock(Duration::from_secs(10)).map_err(Failure::from)? {
+    match place.state.wait_for_lock(Duration::from_secs(10)).await.map_err(Failure::from)? {
         Some(lock) => context.host.forget(&place.state, lock)?,
         None => return Err(why),
     }

@@ -68,7 +68,7 @@ fn run(context: &Context, args: &EnvDiffArgs) -> Outcome {
     let (one, other) = (environment(0)?, environment(1)?);
     let render = |name: &EnvironmentName| -> Result<Vec<DesiredUnit>, Failure> {
         let target = TargetArgs { env: Some(name.clone()), repos: args.repos.clone(), ..TargetArgs::default() };
-        let place = context.host.place(directory, &target.query())?;
+        let place = context.host.wait(context.host.place(directory, &target.query()))?;
         looked::units(context, &place, &target, &ValuesArgs::default(), &Conditions::offline())
     };
     let (first, second) = (render(&one)?, render(&other)?);

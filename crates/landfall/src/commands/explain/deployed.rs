@@ -28,8 +28,8 @@ pub(super) async fn explainers(context: &Context, args: &ExplainArgs) -> Result<
     }
     // Whatever revision the charts on disk are read of, the records are those of now.
     let cluster = PlaceQuery { revision: None, ..args.place.query() };
-    let place = context.host.cluster_place(args.target.as_deref(), &cluster)?;
-    let units = on_disk(context, args)?;
+    let place = context.host.cluster_place(args.target.as_deref(), &cluster).await?;
+    let units = on_disk(context, args).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let found = of_cluster(context, args, &units, &connection.cluster).await;
     connection.close().await;
@@ -37,18 +37,15 @@ pub(super) async fn explainers(context: &Context, args: &ExplainArgs) -> Result<
 }
 
 /// What lies on disk; without a target there may be nothing.
-fn on_disk(context: &Context, args: &ExplainArgs) -> Result<Vec<Unit>, Failure> {
-    let read = || {
-        let place = context.host.place(args.target.as_deref(), &args.place.query())?;
+async fn on_disk(context: &Context, args: &ExplainArgs) -> Result<Vec<Unit>, Failure> {
+    let read = async {
+        let place = context.host.place(args.target.as_deref(), &args.place.query()).await?;
         let selection = args.place.selection(&context.host, &place)?;
         let namespace = context.host.default_namespace(&place);
-        let candidates = context
-            .host
-            .wait(place.target.units(&selection, &Overrides::default(), &namespace))
-            .map_err(Failure::from)?;
+        let candidates = place.target.units(&selection, &Overrides::default(), &namespace).await?;
         Ok(candidates.into_iter().filter_map(|(_, unit)| unit.ok()).collect())
     };
-    match read() {
+    match read.await {
         Err(_) if args.target.is_none() => Ok(Vec::new()),
         read => read,
     }

@@ -95,12 +95,12 @@ impl Typed {
     }
 
     fn environment(&self, names: impl FnOnce(&landfall_project::Environment) -> Vec<String>) -> Vec<String> {
-        let place = self.host.declared_place(self.target.as_deref(), &self.query).ok();
+        let place = self.host.wait(self.host.declared_place(self.target.as_deref(), &self.query)).ok();
         place.as_ref().and_then(|place| place.declared()).map(names).unwrap_or_default()
     }
 
     async fn status(&self) -> Option<SystemStatus> {
-        let place = self.host.cluster_place(self.target.as_deref(), &self.query).ok()?;
+        let place = self.host.cluster_place(self.target.as_deref(), &self.query).await.ok()?;
         if place.cluster.is_kept_in_state() && !place.state.has_cluster() {
             return None;
         }
