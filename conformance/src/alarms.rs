@@ -32,7 +32,7 @@ use crate::evidence::commit;
 use crate::helm::{Helm, Outcome, cache};
 use crate::parity::{Case, cases, say};
 use crate::suite::{Material, Suite, Whole, corpus, root, said};
-use crate::{peers, workers};
+use crate::{listed, peers, workers};
 use judged::Judged;
 use looked::{Looked, Sentence, Sentences};
 use rehearsal::{Alarm, Ending, Trial, ground};
@@ -144,8 +144,8 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let mut is_new = is_new;
     charts.retain(|case| is_new(case));
     arguments.choose(&mut charts, &commit, |case| &case.id);
-    let judged = Judged::load(&root.join("conformance/alarms.toml"))?;
-    let sentences = Sentences::load(&root.join("conformance/looked.toml"))?;
+    let judged: Judged = listed::load(&root.join("conformance/alarms.toml"))?;
+    let sentences: Sentences = listed::load(&root.join("conformance/looked.toml"))?;
     let endings = workers::each(&charts, |_, case: &Case| {
         rehearse(&landfall, case).unwrap_or_else(|error| Ending::Broken(error.to_string()))
     });

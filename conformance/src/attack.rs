@@ -34,8 +34,8 @@ mod trees;
 
 use std::process::ExitCode;
 
-use crate::evidence::{CaseEvidence, Cluster, Evidence};
-use crate::suite::{Asked, Material, Suite, Whole, root};
+use crate::evidence::CaseEvidence;
+use crate::suite::{Asked, Material, Suite, Whole, Workers};
 use crate::{sample, workers};
 use scene::Scene;
 
@@ -47,9 +47,8 @@ pub(crate) struct Arguments {
     /// Print the ids and what each run said.
     #[arg(long)]
     verbose: bool,
-    /// How many at a time; as many as there are processors when not said.
-    #[arg(long)]
-    workers: Option<usize>,
+    #[command(flatten)]
+    workers: Workers,
     /// Only so many attacks, drawn by the commit's hash; no evidence is written.
     #[arg(long)]
     sample: Option<usize>,
@@ -114,7 +113,7 @@ impl Suite for Arguments {
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let landfall = arguments.asked.landfall()?;
-    let several = workers::count(arguments.workers);
+    let several = arguments.workers.count();
     let mut attacks = all();
     if arguments.asked.selftest {
         return mutants::run(&landfall, &attacks, several);
@@ -139,13 +138,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let succeeded = verdicts.iter().filter(|verdict| verdict.twin.is_empty()).count();
     let planned = attacks.len();
     println!("attack: {held} of {planned} attacks held, {succeeded} of {planned} twins succeeded");
-    if arguments.asked.is_evidence() && arguments.sample.is_none() {
+    if arguments.sample.is_none() {
         let cases = attacks.iter().zip(&verdicts).map(|(attack, verdict)| {
             let passed = verdict.attack.is_empty() && verdict.twin.is_empty();
             CaseEvidence::judged(attack.id(), &format!("{:?} {:?}", attack.attack, attack.twin), passed)
         });
-        let oracle = "facts on a ground of each attack's own".to_owned();
-        Evidence::of("attack", Cluster::Embedded, oracle, cases.collect()).write(root())?;
+        arguments.asked.leave("attack", "facts on a ground of each attack's own", cases.collect())?;
     }
     Ok(if planned > 0 && held == planned && succeeded == planned { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -21,8 +21,8 @@ mod tree;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use crate::evidence::{CaseEvidence, Cluster, Evidence};
-use crate::suite::{Asked, Material, Suite, Whole, root};
+use crate::evidence::CaseEvidence;
+use crate::suite::{Asked, Material, Suite, Whole, Workers};
 use crate::workers;
 use passes::Pass;
 
@@ -34,9 +34,8 @@ pub(crate) struct Arguments {
     /// Print each call with its exit code and how long it took.
     #[arg(long)]
     verbose: bool,
-    /// How many passes at a time; as many as there are processors when not said.
-    #[arg(long)]
-    workers: Option<usize>,
+    #[command(flatten)]
+    workers: Workers,
 }
 
 impl Suite for Arguments {
@@ -50,7 +49,7 @@ impl Suite for Arguments {
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let landfall = arguments.asked.landfall()?;
-    let several = workers::count(arguments.workers);
+    let several = arguments.workers.count();
     if arguments.asked.selftest {
         return mutants::run(&landfall, several);
     }
@@ -87,9 +86,6 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         planted::CANARIES.len(),
         wrong.len()
     );
-    if arguments.asked.is_evidence() {
-        let oracle = "canaries of its own, every command of the binary".to_owned();
-        Evidence::of("canary", Cluster::Embedded, oracle, cases).write(root())?;
-    }
+    arguments.asked.leave("canary", "canaries of its own, every command of the binary", cases)?;
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

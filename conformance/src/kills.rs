@@ -16,8 +16,8 @@ mod place;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::evidence::{CaseEvidence, Cluster, Evidence};
-use crate::suite::{Asked, Material, Suite, Whole, root};
+use crate::evidence::CaseEvidence;
+use crate::suite::{Asked, Material, Suite, Whole, Workers};
 use crate::{sample, workers};
 use course::{Course, Recorded};
 
@@ -29,9 +29,8 @@ pub(crate) struct Arguments {
     /// Only so many points of each course, drawn by the commit's hash; no evidence is written.
     #[arg(long)]
     sample: Option<usize>,
-    /// How many at a time; as many as there are processors when not said.
-    #[arg(long)]
-    workers: Option<usize>,
+    #[command(flatten)]
+    workers: Workers,
 }
 
 impl Suite for Arguments {
@@ -49,7 +48,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return course::selftest(&landfall);
     }
     let began = Instant::now();
-    let several = workers::count(arguments.workers);
+    let several = arguments.workers.count();
     let (mut cases, mut courses) = (Vec::new(), 0);
     for course in course::COURSES.iter().filter(|course| arguments.asked.wants(course.name)) {
         courses += 1;
@@ -62,9 +61,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let failed = cases.iter().filter(|case| case.verdict == "failed").count();
     let (planned, seconds) = (cases.len(), began.elapsed().as_secs());
     println!("kills: {planned} points of {courses} courses, {} passed, {failed} failed, {seconds} s", planned - failed);
-    if arguments.asked.is_evidence() && arguments.sample.is_none() {
-        let oracle = "the same command, which nobody kills".to_owned();
-        Evidence::of("kills", Cluster::Embedded, oracle, cases).write(root())?;
+    if arguments.sample.is_none() {
+        arguments.asked.leave("kills", "the same command, which nobody kills", cases)?;
     }
     Ok(if failed == 0 && planned > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -37,6 +37,7 @@ mod invocations;
 mod kept;
 mod kills;
 mod limited;
+mod listed;
 mod mutations;
 mod objects;
 mod ours;

@@ -21,7 +21,7 @@ use crate::compare::{Verdict, judge};
 use crate::evidence::{CaseEvidence, Cluster, Evidence, commit};
 use crate::helm::{Helm, Outcome, cache};
 use crate::suite::{Material, Suite, Whole, corpus, root, said};
-use crate::{ours, workers};
+use crate::{listed, ours, workers};
 pub(crate) use cases::Case;
 
 /// What the command line asked for.
@@ -80,7 +80,7 @@ fn run(root: &Path, options: &Options) -> Result<String, Box<dyn Error>> {
         cases.retain(|case| case.id.contains(only.as_str()));
     }
     let results = judge_all(&helm, &cases, options.plant)?;
-    let exclusions = exclusions::Exclusions::load(&root.join("conformance/exclusions.toml"))?;
+    let exclusions: exclusions::Exclusions = listed::load(&root.join("conformance/exclusions.toml"))?;
     let suite = match options.dialect {
         Dialect::V3 => "parity",
         Dialect::V4 => "parity-v4",

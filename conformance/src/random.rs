@@ -20,7 +20,7 @@ use crate::ours;
 use crate::parity::exclusions::Exclusions;
 use crate::parity::say;
 use crate::suite::{Suite, root, said};
-use crate::{kept, sample};
+use crate::{kept, listed, sample};
 use chart::{RandomChart, Template};
 use expression::Expressions;
 
@@ -100,7 +100,7 @@ impl Suite for Arguments {
 /// Renders so many random templates from a seed.
 fn run(root: &Path, count: usize, seed: u64, dialect: Dialect) -> Result<String, Box<dyn Error>> {
     let helm = Helm::find(dialect)?;
-    let exclusions = Exclusions::load(&root.join("conformance/exclusions.toml"))?;
+    let exclusions: Exclusions = listed::load(&root.join("conformance/exclusions.toml"))?;
     let directory = cache().join("conformance/random").join(std::process::id().to_string());
     let trial = Trial { helm: &helm, directory: directory.join("chart") };
     let expressions = Expressions::new(dialect);

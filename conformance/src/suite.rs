@@ -1,10 +1,12 @@
 //! What this program can be asked to do: each suite is a type of arguments that runs, and says what the whole of it is.
 
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::peers;
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
+use crate::{peers, workers};
 
 /// A suite, or a tool beside them.
 pub(crate) trait Suite: clap::Args {
@@ -76,14 +78,32 @@ impl Asked {
         peers::landfall(self.landfall.as_deref())
     }
 
-    /// Whether evidence is written: of the whole suite only.
-    pub(crate) fn is_evidence(&self) -> bool {
-        self.evidence && self.only.is_none()
+    /// Writes the evidence of a whole run on the embedded cluster, where it was asked for.
+    pub(crate) fn leave(&self, suite: &'static str, oracle: &str, cases: Vec<CaseEvidence>) -> io::Result<()> {
+        if self.evidence && self.only.is_none() {
+            Evidence::of(suite, Cluster::Embedded, oracle.to_owned(), cases).write(root())?;
+        }
+        Ok(())
     }
 
     /// Whether a case is asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
+}
+
+/// How many cases of a suite are worked on at a time.
+#[derive(clap::Args)]
+pub(crate) struct Workers {
+    /// How many at a time; as many as there are processors when not said.
+    #[arg(long)]
+    workers: Option<usize>,
+}
+
+impl Workers {
+    /// How many.
+    pub(crate) fn count(&self) -> usize {
+        workers::count(self.workers)
     }
 }
 

@@ -1,7 +1,3 @@
-use std::fs;
-use std::io;
-use std::path::Path;
-
 use serde::Deserialize;
 
 use crate::differential::glob::fits;
@@ -40,15 +36,6 @@ fn any() -> String {
 }
 
 impl Judged {
-    /// Reads the list; empty when there is no file.
-    pub(super) fn load(path: &Path) -> io::Result<Self> {
-        match fs::read_to_string(path) {
-            Ok(text) => toml::from_str(&text).map_err(io::Error::other),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Judged::default()),
-            Err(error) => Err(error),
-        }
-    }
-
     pub(super) fn of(&self, chart: &str, rule: &str, message: &str) -> Option<&Judgement> {
         self.judged.iter().find(|it| it.rule == rule && it.is_of(chart) && fits(&it.message, message))
     }

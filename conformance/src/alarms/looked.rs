@@ -1,7 +1,4 @@
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,15 +47,6 @@ fn yes() -> bool {
 }
 
 impl Sentences {
-    /// Reads the list; empty when there is no file.
-    pub(super) fn load(path: &Path) -> io::Result<Self> {
-        match fs::read_to_string(path) {
-            Ok(text) => toml::from_str(&text).map_err(io::Error::other),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Sentences::default()),
-            Err(error) => Err(error),
-        }
-    }
-
     pub(super) fn of(&self, alarm: &Alarm) -> Option<&Sentence> {
         let is_it =
             |it: &&Sentence| it.rule == alarm.rule && it.chart == alarm.chart && fits(&it.message, &alarm.message);

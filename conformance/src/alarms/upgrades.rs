@@ -23,7 +23,7 @@ use crate::evidence::commit;
 use crate::parity::vendor::{Shelf, copy_directory};
 use crate::parity::{cases, say};
 use crate::suite::corpus;
-use crate::{peers, workers};
+use crate::{listed, peers, workers};
 
 /// How many tags back a chart is looked for at most.
 const TAGS: usize = 60;
@@ -107,7 +107,7 @@ pub(super) fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn 
     let landfall = peers::landfall(arguments.landfall.as_deref())?;
     let commit = commit(root);
     let shelf = shelf()?;
-    let judged = Judged::load(&root.join("conformance/alarms.toml"))?;
+    let judged: Judged = listed::load(&root.join("conformance/alarms.toml"))?;
     let mut evidence =
         Evidence { suite: "upgrades", commit: commit.clone(), repositories: histories.len(), ..Evidence::default() };
     let found = workers::each(&histories, |_, (name, repository)| upgrades(name, repository, is_own));

@@ -1,7 +1,3 @@
-use std::fs;
-use std::io;
-use std::path::Path;
-
 use serde::Deserialize;
 
 use crate::compare::Verdict;
@@ -27,15 +23,6 @@ struct Exclusion {
 }
 
 impl Exclusions {
-    /// Reads the list; none when there is no file.
-    pub(crate) fn load(path: &Path) -> io::Result<Self> {
-        match fs::read_to_string(path) {
-            Ok(text) => toml::from_str(&text).map_err(io::Error::other),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Exclusions::default()),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Why a case does not count, by what the oracle did with it; our own answer has no say, but where the oracle died we
     /// have to refuse.
     pub(crate) fn reason(&self, id: &str, helm: &Outcome, verdict: &Verdict) -> Option<&str> {
