@@ -267,10 +267,7 @@ fn told(fault: &Fault, name: &str, file: &str, text: &str, document: usize) -> D
     };
     let message = format!("Application {name}: `{}` cannot be `{}`", fault.field(), fault.text);
     let diagnostic = Diagnostic::error(code::UNFIT, message).primary(place, &fault.unfit.wanted);
-    match &fault.unfit.near {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic,
-    }
+    diagnostic.did_you_mean(fault.unfit.near.as_ref())
 }
 
 fn at_file(diagnostic: Diagnostic, path: &str) -> Diagnostic {

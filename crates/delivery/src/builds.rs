@@ -81,10 +81,7 @@ fn value_at(unit: &RenderedUnit, path: &str) -> Result<String, Diagnostic> {
                 code::NO_VALUE_FOR_BUILD,
                 format!("the build argument's values path `{path}` has no `{step}`"),
             );
-            return Err(match nearest(step, known) {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic,
-            });
+            return Err(diagnostic.did_you_mean(nearest(step, known)));
         };
         at = next;
     }

@@ -105,9 +105,7 @@ impl TargetPlace {
         if let Some(reference) = &query.reference {
             diagnostic = diagnostic.note(format!("nor does {reference} have it"));
         }
-        if let Some(near) = nearest_entry(&path) {
-            diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-        }
+        diagnostic = diagnostic.did_you_mean(nearest_entry(&path));
         Err(diagnostic)
     }
 

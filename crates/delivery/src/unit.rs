@@ -391,14 +391,12 @@ fn check_skips(skips: &[String], units: &[Candidate]) -> Result<(), Vec<Diagnost
     let known = || units.iter().map(|(name, _)| name.as_str());
     for skip in skips {
         if !known().any(|name| name == skip) {
-            let mut diagnostic = Diagnostic::error(
+            let diagnostic = Diagnostic::error(
                 code::NOTHING_TO_SKIP,
                 format!("--skip {skip}: there is no release or application of that name"),
             )
-            .listing("there are", known());
-            if let Some(near) = landfall_diag::nearest(skip, known()) {
-                diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-            }
+            .listing("there are", known())
+            .did_you_mean(landfall_diag::nearest(skip, known()));
             return Err(vec![diagnostic]);
         }
     }

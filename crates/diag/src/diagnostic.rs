@@ -171,6 +171,15 @@ impl Diagnostic {
         if list.is_empty() { self } else { self.note(format!("{what}: {list}")) }
     }
 
+    /// Adds that another name may be meant, where one is near enough ([`nearest`](crate::nearest)).
+    #[must_use]
+    pub fn did_you_mean(self, near: Option<impl std::fmt::Display>) -> Self {
+        match near {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+
     /// Adds something to type or to edit.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -15,16 +15,14 @@ pub(crate) async fn connect(env: &Env, context: &str, path: Option<&Path>) -> Re
     let kubeconfig = read(env, path)?;
     let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
     if !known.contains(&context) {
-        let mut diagnostic = Diagnostic::error(code::NO_CONTEXT, format!("the kubeconfig has no context `{context}`"))
+        let diagnostic = Diagnostic::error(code::NO_CONTEXT, format!("the kubeconfig has no context `{context}`"))
             .note(if known.is_empty() {
                 "it has no contexts".to_owned()
             } else {
                 format!("contexts: {}", known.join(", "))
             })
-            .note("nothing was changed");
-        if let Some(near) = landfall_diag::nearest(context, known.iter().copied()) {
-            diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-        }
+            .note("nothing was changed")
+            .did_you_mean(landfall_diag::nearest(context, known.iter().copied()));
         return Err(Failure::from(diagnostic));
     }
     let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };

@@ -157,9 +157,7 @@ pub(crate) fn no_release<'k>(directory: &Path, name: &str, known: impl Iterator<
     if known.is_empty() {
         diagnostic = diagnostic.note("nothing is delivered here").help("landfall up");
     }
-    if let Some(near) = landfall_diag::nearest(name, known.iter().copied()) {
-        diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-    }
+    diagnostic = diagnostic.did_you_mean(landfall_diag::nearest(name, known.iter().copied()));
     if directory.join(name).is_dir() {
         diagnostic = diagnostic.help(format!("the directory is meant? write `./{name}`"));
     }

@@ -158,10 +158,7 @@ async fn wanted(context: &Context, place: &Place, args: &BuildArgs) -> Result<Ve
 fn unknown<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str> + Clone) -> Diagnostic {
     let diagnostic = Diagnostic::error(code::NO_BUILD, format!("no build here is of the {what} `{name}`"))
         .listing(&format!("{what}s"), known.clone());
-    match nearest(name, known) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic,
-    }
+    diagnostic.did_you_mean(nearest(name, known))
 }
 
 /// Runs each image for a moment; all are tried, so that each that ends at once is named.

@@ -195,11 +195,9 @@ fn asked(args: &DoctorArgs) -> Result<Wanted, Failure> {
     while let Some(word) = words.next() {
         let Some(area) = Area::parse(word) else {
             let known: Vec<&str> = Area::ALL.iter().map(|area| area.word()).collect();
-            let mut diagnostic = Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, format!("there is no area `{word}`"))
-                .note(format!("areas: {}", known.join(", ")));
-            if let Some(near) = landfall_diag::nearest(word, known) {
-                diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-            }
+            let diagnostic = Diagnostic::error(code::BAD_DOCTOR_ARGUMENT, format!("there is no area `{word}`"))
+                .note(format!("areas: {}", known.join(", ")))
+                .did_you_mean(landfall_diag::nearest(word, known));
             return Err(Failure::usage(diagnostic));
         };
         if area == Area::Reach {

@@ -358,11 +358,9 @@ fn no_field(explainers: &[Explainer], name: &ObjectName, path: &[String]) -> Fai
     let wanted = landfall_delivery::field_path(path);
     let stories = explainers.iter().flat_map(|explainer| explainer.explain(name, &[]));
     let known: Vec<String> = stories.flat_map(|story| story.fields).map(|field| field.field).collect();
-    let mut diagnostic = Diagnostic::error(code::NO_FIELD, format!("{name} has no field `{wanted}`"))
-        .note("fields that the cluster fills in are not in the chart");
-    if let Some(near) = landfall_diag::nearest(&wanted, known.iter().map(String::as_str)) {
-        diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-    }
+    let diagnostic = Diagnostic::error(code::NO_FIELD, format!("{name} has no field `{wanted}`"))
+        .note("fields that the cluster fills in are not in the chart")
+        .did_you_mean(landfall_diag::nearest(&wanted, known.iter().map(String::as_str)));
     Failure::usage(diagnostic)
 }
 

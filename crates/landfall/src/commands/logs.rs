@@ -174,9 +174,7 @@ async fn find(cluster: &Cluster, args: &LogsArgs, workload: &str) -> Result<Vec<
     if names.is_empty() {
         diagnostic = diagnostic.note("there are no pods at all").help("landfall status");
     }
-    if let Some(near) = landfall_diag::nearest(name, names.iter().map(String::as_str)) {
-        diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-    }
+    diagnostic = diagnostic.did_you_mean(landfall_diag::nearest(name, names.iter().map(String::as_str)));
     Err(Failure::from(diagnostic))
 }
 

@@ -58,11 +58,9 @@ async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     for name in only.iter().copied() {
         if !environment.checks.iter().any(|check| check.name == *name) {
             let known: Vec<&str> = environment.checks.iter().map(|check| check.name.as_str()).collect();
-            let mut diagnostic =
-                Diagnostic::error(code::NO_CHECK, format!("there is no check `{name}`")).listing("checks", &known);
-            if let Some(near) = landfall_diag::nearest(name, known) {
-                diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-            }
+            let diagnostic = Diagnostic::error(code::NO_CHECK, format!("there is no check `{name}`"))
+                .listing("checks", &known)
+                .did_you_mean(landfall_diag::nearest(name, known));
             return Err(Failure::usage(diagnostic));
         }
     }

@@ -287,12 +287,10 @@ fn check_services(wanted: &[String], place: &Place, candidates: &[Candidate]) ->
         if known.contains(service) {
             continue;
         }
-        let mut diagnostic = Diagnostic::error(code::NO_SERVICE, format!("there is no service `{service}` here"))
+        let diagnostic = Diagnostic::error(code::NO_SERVICE, format!("there is no service `{service}` here"))
             .listing("services", &known)
-            .note("nothing was changed");
-        if let Some(near) = landfall_diag::nearest(service, known.iter().map(String::as_str)) {
-            diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-        }
+            .note("nothing was changed")
+            .did_you_mean(landfall_diag::nearest(service, known.iter().map(String::as_str)));
         return Err(Failure::usage(diagnostic));
     }
     Ok(())

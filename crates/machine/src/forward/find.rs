@@ -63,9 +63,7 @@ pub async fn find_forward(
     if !known.is_empty() {
         diagnostic = diagnostic.note(format!("there are: {}", known.join(", ")));
     }
-    if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
-        diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-    }
+    diagnostic = diagnostic.did_you_mean(nearest(name, known.iter().map(String::as_str)));
     Err(diagnostic)
 }
 
