@@ -13,7 +13,7 @@ use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use landfall_chart::{Capabilities, Dialect, KubeVersion};
 use landfall_cluster::{Cluster, ServerVersion};
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_host::{Connection, Hosting};
+use landfall_host::{Connection, Hosting, Reading, Unreadable};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -120,6 +120,17 @@ async fn embedded(world: &World<'_>) -> Result<Option<Reached>, Stop> {
     Ok(Some(Reached { cluster, version, journals, embedded: Some(connection) }))
 }
 
+/// The kubeconfig that a flag names.
+pub(super) fn explicit_kubeconfig(world: &World<'_>, flags: &Flags) -> Option<PathBuf> {
+    flags.text("kubeconfig").filter(|path| !path.is_empty()).map(|path| world.host.directory.join(path))
+}
+
+/// The kubeconfig's files.
+pub(super) fn kubeconfig_files(world: &World<'_>, explicit: Option<&Path>) -> Vec<PathBuf> {
+    let files = landfall_host::kubeconfig_files(&world.host.env, explicit);
+    files.into_iter().map(|file| world.host.directory.join(file)).collect()
+}
+
 /// What flags and environment ask for.
 struct Wanted {
     explicit: Option<PathBuf>,
@@ -140,15 +151,8 @@ impl Wanted {
             let given = flags.text(flag).map(str::to_owned).or_else(|| world.env(variable));
             given.filter(|text| !text.is_empty())
         };
-        let explicit =
-            flags.text("kubeconfig").filter(|path| !path.is_empty()).map(|path| world.host.directory.join(path));
-        let paths = match (&explicit, world.env("KUBECONFIG").filter(|list| !list.is_empty())) {
-            (Some(path), _) => vec![path.clone()],
-            (None, Some(list)) => {
-                list.split(':').filter(|path| !path.is_empty()).map(|path| world.host.directory.join(path)).collect()
-            }
-            (None, None) => world.env("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect(),
-        };
+        let explicit = explicit_kubeconfig(world, flags);
+        let paths = kubeconfig_files(world, explicit.as_deref());
         let mut groups = flags.all("kube-as-group").to_vec();
         if groups.is_empty() {
             let list = world.env("HELM_KUBEASGROUPS").unwrap_or_default();
@@ -178,22 +182,15 @@ impl Wanted {
 
     /// The kubeconfig with the flags over it, and whether there was anything to go by.
     fn kubeconfig(&self, world: &World<'_>) -> Result<(Kubeconfig, bool), String> {
-        let mut merged: Option<Kubeconfig> = None;
-        for path in &self.paths {
-            if !path.exists() {
-                if self.explicit.is_some() {
-                    return Err(format!("stat {}: no such file or directory", path.display()));
-                }
-                continue;
-            }
-            let next = Kubeconfig::read_from(path)
-                .map_err(|error| format!("error loading config file {:?}: {error}", path.display().to_string()))?;
-            merged = Some(match merged {
-                None => next,
-                Some(earlier) => earlier.merge(next).map_err(|error| error.to_string())?,
-            });
+        let merged =
+            landfall_host::merged_kubeconfig(&self.paths).map_err(|Unreadable { file, why, at }| match at {
+                Reading::Alone => format!("error loading config file {:?}: {why}", file.display().to_string()),
+                Reading::Merging => why.to_string(),
+            })?;
+        if let (Some(_), Some(path)) = (&self.explicit, merged.missing.first()) {
+            return Err(format!("stat {}: no such file or directory", path.display()));
         }
-        let mut kubeconfig = merged.unwrap_or_default();
+        let mut kubeconfig = merged.config.unwrap_or_default();
         let name = match &self.context {
             Some(name) if !kubeconfig.contexts.iter().any(|context| context.name == *name) => {
                 return Err(format!("context {name:?} does not exist"));

@@ -1,11 +1,11 @@
 //! The namespace: a flag, `HELM_NAMESPACE`, the kubeconfig's context, else `default`.
 
 use std::fs;
-use std::path::PathBuf;
 
 use landfall_yaml::Value;
 
 use super::World;
+use super::cluster::{explicit_kubeconfig, kubeconfig_files};
 use super::flags::Flags;
 
 /// The namespace a verb works in.
@@ -18,16 +18,8 @@ pub(super) fn namespace(world: &World<'_>, flags: &Flags) -> String {
 }
 
 fn of_context(world: &World<'_>, flags: &Flags) -> Option<String> {
-    let home = || Some(PathBuf::from(world.env("HOME")?).join(".kube/config"));
-    let paths: Vec<PathBuf> = match flags.text("kubeconfig") {
-        Some(path) => vec![world.host.directory.join(path)],
-        None => match world.env("KUBECONFIG").filter(|paths| !paths.is_empty()) {
-            Some(paths) => {
-                paths.split(':').filter(|path| !path.is_empty()).map(|path| world.host.directory.join(path)).collect()
-            }
-            None => home().into_iter().collect(),
-        },
-    };
+    let paths = kubeconfig_files(world, explicit_kubeconfig(world, flags).as_deref());
+    // As values and not as a client reads them: a context that no client can be made of names a namespace all the same.
     let configs: Vec<Value> =
         paths.iter().filter_map(|path| Value::parse(&fs::read_to_string(path).ok()?).ok()).collect();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);

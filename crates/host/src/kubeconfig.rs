@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use landfall_diag::{Diagnostic, code};
 
 use crate::env::Env;
@@ -85,7 +85,7 @@ pub(crate) fn namespace(env: &Env, context: &str, path: Option<&Path>) -> Option
 }
 
 /// The kubeconfig's files: the one given, else those of `KUBECONFIG`, else `~/.kube/config`; merged as kubectl does.
-pub(crate) fn files(env: &Env, path: Option<&Path>) -> Vec<PathBuf> {
+pub fn files(env: &Env, path: Option<&Path>) -> Vec<PathBuf> {
     if let Some(path) = path {
         return vec![path.to_owned()];
     }
@@ -96,32 +96,64 @@ pub(crate) fn files(env: &Env, path: Option<&Path>) -> Vec<PathBuf> {
 }
 
 fn read(env: &Env, path: Option<&Path>) -> Result<Kubeconfig, Failure> {
-    let files = files(env, path);
-    let mut merged: Option<Kubeconfig> = None;
-    let mut problems = Vec::new();
-    for file in &files {
-        if !file.exists() {
-            problems.push(format!("{}: not there", file.display()));
-            continue;
-        }
-        match Kubeconfig::read_from(file) {
-            Ok(next) => {
-                merged = Some(match merged {
-                    None => next,
-                    Some(earlier) => earlier.merge(next).map_err(|error| unreadable(file, &error.to_string()))?,
-                });
-            }
-            Err(error) => return Err(unreadable(file, &error.to_string())),
-        }
-    }
-    merged.ok_or_else(|| {
+    let Merged { config, missing } =
+        merged(&files(env, path)).map_err(|Unreadable { file, why, .. }| unreadable(&file, &why.to_string()))?;
+    config.ok_or_else(|| {
         let mut diagnostic =
             Diagnostic::error(code::NO_KUBECONFIG, "there is no kubeconfig, and this environment needs one");
-        for problem in problems {
-            diagnostic = diagnostic.note(problem);
+        for file in missing {
+            diagnostic = diagnostic.note(format!("{}: not there", file.display()));
         }
         Failure::from(diagnostic.help("give one: --kubeconfig FILE, or set KUBECONFIG"))
     })
+}
+
+/// Files of a kubeconfig as one.
+pub struct Merged {
+    /// What they say together; `None` where none of them is there.
+    pub config: Option<Kubeconfig>,
+    /// Those that are not there.
+    pub missing: Vec<PathBuf>,
+}
+
+/// Why a kubeconfig's file cannot be used.
+pub struct Unreadable {
+    /// The file.
+    pub file: PathBuf,
+    /// Why.
+    pub why: KubeconfigError,
+    /// What was being done with it.
+    pub at: Reading,
+}
+
+/// What is done with a kubeconfig's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It is read by itself.
+    Alone,
+    /// It is put to those before it.
+    Merging,
+}
+
+/// The files of a kubeconfig merged as kubectl does: what stands in an earlier one counts.
+///
+/// # Errors
+/// The first file that cannot be read or merged.
+pub fn merged(files: &[PathBuf]) -> Result<Merged, Unreadable> {
+    let mut all = Merged { config: None, missing: Vec::new() };
+    for file in files {
+        if !file.exists() {
+            all.missing.push(file.clone());
+            continue;
+        }
+        let wrong = |at: Reading| move |why| Unreadable { file: file.clone(), why, at };
+        let next = Kubeconfig::read_from(file).map_err(wrong(Reading::Alone))?;
+        all.config = Some(match all.config.take() {
+            None => next,
+            Some(earlier) => earlier.merge(next).map_err(wrong(Reading::Merging))?,
+        });
+    }
+    Ok(all)
 }
 
 fn unreadable(file: &Path, why: &str) -> Failure {

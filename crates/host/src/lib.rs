@@ -46,7 +46,10 @@ pub use deliverer::Deliverer;
 pub use delivering::{Delivering, LONGEST, SHORT};
 pub use env::{Env, patience};
 pub use failure::{Failure, ending_of, failed};
-pub use kubeconfig::{client_of, has_context, merge as merge_kubeconfig};
+pub use kubeconfig::{
+    Merged as MergedKubeconfig, Reading, Unreadable, client_of, files as kubeconfig_files, has_context,
+    merge as merge_kubeconfig, merged as merged_kubeconfig,
+};
 pub use lock_file::hold as hold_file;
 pub use notice::{Audience, Notice};
 pub use offers::{Operators, TakenForGranted};
