@@ -156,19 +156,8 @@ impl Host {
             return Err(failure);
         }
         state.create().map_err(Failure::from)?;
-        Ok(Connection {
-            name: context.name.clone(),
-            cluster,
-            routes: Routes::default(),
-            offers: None,
-            store: open_store(Some(state)).await?,
-            hosted: None,
-            endpoint: None,
-            state: Some(state.clone()),
-            simulated: false,
-            closed: CancellationToken::new(),
-            started: Started::Before,
-        })
+        let connection = Connection::new(&context.name, cluster, open_store(Some(state)).await?);
+        Ok(Connection { state: Some(state.clone()), ..connection })
     }
 
     /// Connects to the embedded cluster of a state directory.
@@ -224,17 +213,11 @@ impl Host {
     async fn served(&self, state: &StateDir, endpoint: Endpoint, started: Started) -> Result<Connection, Failure> {
         let client = state.access().map_err(Failure::from)?.client().await?;
         Ok(Connection {
-            name: "embedded".to_owned(),
-            cluster: self.cluster_of(client),
             routes: Routes { http: endpoint.http, https: endpoint.https },
-            offers: Some(Arc::new(Operators)),
-            store: open_store(Some(state)).await?,
-            hosted: None,
             endpoint: Some((endpoint, state.clone())),
             state: Some(state.clone()),
-            simulated: true,
-            closed: CancellationToken::new(),
             started,
+            ..Connection::embedded(self.cluster_of(client), open_store(Some(state)).await?)
         })
     }
 
@@ -245,19 +228,9 @@ impl Host {
         state: Option<&StateDir>,
         store: Store,
     ) -> Connection {
-        Connection {
-            name: "embedded".to_owned(),
-            cluster: self.cluster_of(cluster.client()),
-            routes: Routes::default(),
-            offers: Some(Arc::new(Operators)),
-            store,
-            hosted: Some(Hosted { cluster, ingress: None, served: None, lock }),
-            endpoint: None,
-            state: state.cloned(),
-            simulated: true,
-            closed: CancellationToken::new(),
-            started: Started::Before,
-        }
+        let connection = Connection::embedded(self.cluster_of(cluster.client()), store);
+        let hosted = Some(Hosted { cluster, ingress: None, served: None, lock });
+        Connection { hosted, state: state.cloned(), ..connection }
     }
 
     /// Talks over a connection to a cluster that this process hosts: a command in a container needs one.
@@ -283,6 +256,29 @@ impl Host {
 }
 
 impl Connection {
+    /// To a cluster that others host, which offers and simulates nothing.
+    fn new(name: &str, cluster: Cluster, store: Store) -> Self {
+        Connection {
+            name: name.to_owned(),
+            cluster,
+            routes: Routes::default(),
+            offers: None,
+            store,
+            hosted: None,
+            endpoint: None,
+            state: None,
+            simulated: false,
+            closed: CancellationToken::new(),
+            started: Started::Before,
+        }
+    }
+
+    /// To an embedded one.
+    fn embedded(cluster: Cluster, store: Store) -> Self {
+        let offers: Arc<dyn Offers> = Arc::new(Operators);
+        Connection { offers: Some(offers), simulated: true, ..Connection::new("embedded", cluster, store) }
+    }
+
     /// A session over this cluster.
     pub fn session(&self, host: &Host, progress: Sender<Progress>) -> Session {
         let mut session = Session::new(self.cluster.clone(), self.store.clone(), progress);
