@@ -58,15 +58,8 @@ impl Session {
                 releases.prepare_uninstall(name, &uninstall).await.map_err(|error| vec![error.diagnose()])?;
             removal.kept.extend(kept(&prepared.plan));
             let mut summary = UnitSummary {
-                name: name.clone(),
-                namespace: namespace.clone(),
                 revision: prepared.record.version,
-                outcome: Outcome::Delivered,
-                changes: Vec::new(),
-                unchanged: 0,
-                diagnostics: Vec::new(),
-                failure: None,
-                notes: String::new(),
+                ..UnitSummary::new(namespace, name, Outcome::Delivered)
             };
             self.carry_out(&prepared, &mut summary).await;
             removal.units.push(summary);
@@ -122,15 +115,9 @@ impl Session {
         let mut prepared = releases.prepare_rollback(name, options).await.map_err(|error| vec![error.diagnose()])?;
         self.try_alone(&mut prepared).await?;
         let mut summary = UnitSummary {
-            name: name.to_owned(),
-            namespace: namespace.to_owned(),
             revision: prepared.record.version,
-            outcome: Outcome::Delivered,
-            changes: Vec::new(),
             unchanged: prepared.plan.count(Action::Unchanged),
-            diagnostics: Vec::new(),
-            failure: None,
-            notes: String::new(),
+            ..UnitSummary::new(namespace, name, Outcome::Delivered)
         };
         self.carry_out(&prepared, &mut summary).await;
         Ok(summary)

@@ -1,13 +1,13 @@
 //! What was delivered where, and which edits of others each delivery set back.
 
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_engine::Author;
+use landfall_engine::{Action, Author};
 use landfall_object::ObjectKey;
 use landfall_store::HistoryEntry;
 use serde::{Deserialize, Serialize};
 
 use crate::session::{INTERRUPTED, Progress, Session};
-use crate::summary::{Outcome, Summary, UnitSummary};
+use crate::summary::{Deed, Outcome, Summary, UnitSummary};
 
 /// One delivery in a listing.
 #[derive(Debug, Clone, Serialize)]
@@ -131,7 +131,7 @@ impl Session {
                 summary: format!(
                     "revision {}, {} changes",
                     unit.revision,
-                    unit.changes.iter().filter(|it| it.action != "keep").count()
+                    unit.changes.iter().filter(|it| it.action != Deed::Step(Action::Keep)).count()
                 ),
                 body: serde_json::to_value(Body::of(unit)).unwrap_or_default(),
             };

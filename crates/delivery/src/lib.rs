@@ -55,7 +55,7 @@ pub use references::{Missing, Unresolved, User, unresolved};
 pub use rendering::{Turn, capabilities, render_offline, render_unit, render_with};
 pub use session::{Elsewhere, INTERRUPTED, Offers, Progress, Session};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
-pub use summary::{Address, Change, FailureReport, Outcome, PodLine, Summary, UnitSummary};
+pub use summary::{Address, Change, Deed, FailureReport, Outcome, PodLine, Summary, UnitSummary};
 pub use target::{Target, TargetKind, TargetPlace, TargetQuery, slug};
 pub use unit::{
     BoundApplication, ChartSource, Door, NamedFile, Overrides, PlainManifest, RenderSettings, Selection, StandIn, Unit,

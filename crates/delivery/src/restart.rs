@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use landfall_cluster::{JobWait, readiness};
 use landfall_diag::Diagnose;
-use landfall_engine::{Desired, DesiredPhase, Item, Live, Method, PhaseRuns, Task, Unrecorded, WaitFor, plan};
+use landfall_engine::{Action, Desired, DesiredPhase, Item, Live, Method, PhaseRuns, Task, Unrecorded, WaitFor, plan};
 use landfall_object::{Object, ObjectKey};
 
 use crate::content::{is_service, is_workload};
 use crate::session::Session;
-use crate::summary::{Outcome, UnitSummary, changes};
+use crate::summary::{Deed, Outcome, UnitSummary, changes};
 use crate::unit::Unit;
 use crate::up::{Ready, UpOptions};
 
@@ -85,7 +85,7 @@ impl Session {
                 why: "the rollout".to_owned(),
             });
         }
-        self.run_items(unit, "restart", items, &Live::new([live.clone()]), summary).await
+        self.run_items(unit, Deed::Restart, items, &Live::new([live.clone()]), summary).await
     }
 
     /// An unchanged unit must be as healthy as a delivered one: workloads that are not ready are waited for.
@@ -110,7 +110,7 @@ impl Session {
             timeout: options.timeout.as_secs().max(1),
         };
         let items = vec![Item { wave: 0, task: wait, why: "nothing changed, but it is not ready".to_owned() }];
-        if self.run_items(unit, "wait", items, live, summary).await {
+        if self.run_items(unit, Deed::Step(Action::Wait), items, live, summary).await {
             summary.outcome = Outcome::Unchanged;
         }
     }
@@ -119,11 +119,12 @@ impl Session {
     async fn run_items(
         &self,
         unit: &Unit,
-        kind: &str,
+        deed: Deed,
         items: Vec<Item>,
         live: &Live,
         summary: &mut UnitSummary,
     ) -> bool {
+        let kind = deed.word();
         let desired = Desired {
             target: format!("{kind} {}/{}", unit.namespace, unit.name),
             kind: kind.to_owned(),
@@ -147,7 +148,7 @@ impl Session {
             Ok(report) => {
                 let mut done = changes(&plan, Some(&report));
                 for change in &mut done {
-                    change.action = kind.to_owned();
+                    change.action = deed;
                 }
                 summary.changes.extend(done);
                 match &report.failure {

@@ -1,8 +1,10 @@
+use std::fmt::{self, Display, Formatter};
+
 use landfall_cluster::{EventLine, Evidence};
 use landfall_diag::{Diagnostic, code};
 use landfall_engine::{Action, FieldChange, Plan, Report, Step, StepResult};
 use landfall_object::ObjectKey;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::CheckResult;
 
@@ -64,19 +66,24 @@ pub struct UnitSummary {
 }
 
 impl UnitSummary {
-    /// One that has gone with the cluster that it was on.
-    pub fn gone(namespace: &str, name: &str, revision: i64) -> Self {
+    /// One of which nothing has been done yet; `outcome` is how it has ended if nothing more is.
+    pub(crate) fn new(namespace: &str, name: &str, outcome: Outcome) -> Self {
         UnitSummary {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
-            revision,
-            outcome: Outcome::Delivered,
+            revision: 0,
+            outcome,
             changes: Vec::new(),
             unchanged: 0,
             diagnostics: Vec::new(),
             failure: None,
             notes: String::new(),
         }
+    }
+
+    /// One that has gone with the cluster that it was on.
+    pub fn gone(namespace: &str, name: &str, revision: i64) -> Self {
+        UnitSummary { revision, ..UnitSummary::new(namespace, name, Outcome::Delivered) }
     }
 
     /// Says why a delivery was broken off: it failed, or somebody interrupted it.
@@ -97,11 +104,42 @@ impl Outcome {
     }
 }
 
+/// What is done to an object, as it is told; a word in machine output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// A step of the plan.
+    Step(Action),
+    /// A restart that was asked for by name.
+    Restart,
+}
+
+impl Deed {
+    /// `create`, `change`, `replace`, `delete`, `keep`, `hook`, `wait`, `restart`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Deed::Step(action) => action.word(),
+            Deed::Restart => "restart",
+        }
+    }
+}
+
+impl Display for Deed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl Serialize for Deed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
 /// One thing that was done or will be.
 #[derive(Debug, Clone, Serialize)]
 pub struct Change {
-    /// `create`, `change`, `delete`, `hook`, `restart`.
-    pub action: String,
+    /// What is done to it.
+    pub action: Deed,
     /// The object.
     pub object: ObjectKey,
     /// Its phase, as `pre-upgrade`.
@@ -183,7 +221,7 @@ pub(crate) fn changes(plan: &Plan, report: Option<&Report>) -> Vec<Change> {
                     continue;
                 }
                 changes.push(Change {
-                    action: step.action.word().to_owned(),
+                    action: Deed::Step(step.action),
                     object: step.key.clone(),
                     phase: phase.name.clone(),
                     wave: wave.number,
@@ -199,12 +237,12 @@ pub(crate) fn changes(plan: &Plan, report: Option<&Report>) -> Vec<Change> {
 
 /// Each object that is made once: a release's namespace is, before what the chart says of it.
 fn once_each(mut changes: Vec<Change>) -> Vec<Change> {
+    const CREATE: Deed = Deed::Step(Action::Create);
     let mut at = 0;
     while at < changes.len() {
         let (one, rest) = (&changes[at], &changes[at + 1..]);
-        let again =
-            |later: &Change| later.object == one.object && later.action == "create" && later.result == one.result;
-        if one.action == "create" && rest.iter().any(again) {
+        let again = |later: &Change| later.object == one.object && later.action == CREATE && later.result == one.result;
+        if one.action == CREATE && rest.iter().any(again) {
             changes.remove(at);
         } else {
             at += 1;

@@ -125,15 +125,8 @@ impl Session {
         self.tell_notes(unit, prepared).await;
         let asked = matches!(&unit.door, Door::Application(bound) if bound.operation.is_asked_for());
         let mut summary = UnitSummary {
-            name: unit.name.clone(),
-            namespace: unit.namespace.clone(),
-            revision: 0,
-            outcome: Outcome::Unchanged,
-            changes: Vec::new(),
             unchanged: unchanged(&prepared.plan),
-            diagnostics: Vec::new(),
-            failure: None,
-            notes: String::new(),
+            ..UnitSummary::new(&unit.namespace, &unit.name, Outcome::Unchanged)
         };
         if prepared.status() != SyncStatus::Synced || asked {
             self.run_sync(prepared, &mut summary).await;
@@ -163,17 +156,7 @@ impl Session {
     ) -> Result<UnitSummary, Vec<Diagnostic>> {
         let prepared = self.applications().prepare_delete(&bound.application, Propagation::Background).await;
         let prepared = prepared.map_err(|error| vec![error.diagnose()])?;
-        let mut summary = UnitSummary {
-            name: unit.name.clone(),
-            namespace: unit.namespace.clone(),
-            revision: 0,
-            outcome: Outcome::Delivered,
-            changes: Vec::new(),
-            unchanged: 0,
-            diagnostics: Vec::new(),
-            failure: None,
-            notes: String::new(),
-        };
+        let mut summary = UnitSummary::new(&unit.namespace, &unit.name, Outcome::Delivered);
         self.run_sync(&prepared, &mut summary).await;
         Ok(summary)
     }

@@ -413,15 +413,10 @@ impl Session {
             Course::Later => return not_begun(unit),
         };
         let mut summary = UnitSummary {
-            name: unit.name.clone(),
-            namespace: unit.namespace.clone(),
             revision: one.last.as_ref().map_or(0, |last| last.version),
-            outcome: Outcome::Unchanged,
-            changes: Vec::new(),
             unchanged: unchanged(&prepared.plan),
-            diagnostics: Vec::new(),
-            failure: None,
             notes: prepared.record.info.notes.clone(),
+            ..UnitSummary::new(&unit.namespace, &unit.name, Outcome::Unchanged)
         };
         let before = self.templates(one, &options.services).await;
         if acts {
@@ -514,19 +509,10 @@ fn fails_alone(unit: Option<&Unit>, total: usize) -> bool {
 }
 
 fn failed_before(name: &str, unit: Option<&Unit>, diagnostics: Vec<Diagnostic>) -> UnitSummary {
-    UnitSummary {
-        name: name.to_owned(),
-        namespace: unit.map(|unit| unit.namespace.clone()).unwrap_or_default(),
-        revision: 0,
-        outcome: Outcome::Failed,
-        changes: Vec::new(),
-        unchanged: 0,
-        diagnostics,
-        failure: None,
-        notes: String::new(),
-    }
+    let namespace = unit.map(|unit| unit.namespace.as_str()).unwrap_or_default();
+    UnitSummary { diagnostics, ..UnitSummary::new(namespace, name, Outcome::Failed) }
 }
 
 fn not_begun(unit: &Unit) -> UnitSummary {
-    UnitSummary { outcome: Outcome::NotBegun, ..failed_before(&unit.name, Some(unit), Vec::new()) }
+    UnitSummary::new(&unit.namespace, &unit.name, Outcome::NotBegun)
 }

@@ -28,7 +28,7 @@ pub struct Touched {
     /// The release or Application.
     pub unit: String,
     /// `create`, `change`, `replace`, `delete`, `keep` or `hook`.
-    pub action: &'static str,
+    pub action: Action,
     /// The object.
     pub object: ObjectKey,
     /// The phase.
@@ -78,14 +78,14 @@ impl Impact {
 
     /// How many objects the plan treats so.
     pub fn count(&self, action: Action) -> usize {
-        self.changes.iter().filter(|change| change.action == action.word()).count()
+        self.changes.iter().filter(|change| change.action == action).count()
     }
 }
 
 /// Whether a Secret only seems to change because the cluster's own values were left behind: its fingerprints are the
 /// same.
 fn is_same_secret(touched: &Touched, before: &Inventory, after: &Inventory, fingerprints: &Fingerprints) -> bool {
-    if touched.action != Action::Change.word() || touched.object.gvk.kind != "Secret" {
+    if touched.action != Action::Change || touched.object.gvk.kind != "Secret" {
         return false;
     }
     let (Some(old), Some(new)) = (before.of(&touched.object), after.of(&touched.object)) else { return false };
@@ -103,7 +103,7 @@ fn touched(plan: &UnitPlan) -> Vec<Touched> {
             for step in wave.steps.iter().filter(|step| step.action.acts() || step.action == Action::Keep) {
                 all.push(Touched {
                     unit: plan.name.clone(),
-                    action: step.action.word(),
+                    action: step.action,
                     object: step.key.clone(),
                     phase: phase.name.clone(),
                     wave: wave.number,

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use landfall_apps::{PreparedSync, SyncStatus};
 use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
-use landfall_engine::{Fate, Plan, StepResult, Trial};
+use landfall_engine::{Action, Fate, Plan, StepResult, Trial};
 use landfall_object::ObjectKey;
 use landfall_release::Prepared;
 
 use super::{Ready, Tries, UpOptions, turn_down};
 use crate::session::{Progress, Session};
-use crate::summary::{Change, Outcome, UnitSummary};
+use crate::summary::{Change, Deed, Outcome, UnitSummary};
 use crate::trial;
 use crate::unit::Door;
 
@@ -59,7 +59,7 @@ impl Tried {
             let told = summary.changes.iter_mut().find(|change| change.object == made.key);
             match told.map(|change| (change.result, change)) {
                 Some((Some(StepResult::Changed), change)) => {
-                    "create".clone_into(&mut change.action);
+                    change.action = Deed::Step(Action::Create);
                     change.result = Some(StepResult::Created);
                     // It was not there before: none of its fields was another.
                     change.fields.clear();
@@ -68,7 +68,7 @@ impl Tried {
                 None => summary.changes.insert(
                     0,
                     Change {
-                        action: "create".to_owned(),
+                        action: Deed::Step(Action::Create),
                         object: made.key.clone(),
                         phase: "namespace".to_owned(),
                         wave: 0,

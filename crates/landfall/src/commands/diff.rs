@@ -1,7 +1,7 @@
 //! `landfall diff`: what the cluster would have to change to be as git asks.
 
 use clap::Args;
-use landfall_delivery::Change;
+use landfall_delivery::{Change, Deed};
 use landfall_engine::Action;
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ async fn run(context: &Context, args: DiffArgs) -> Outcome {
     let RenderedArgs { target, place, values } = &args.rendered;
     let (_, _, plans) = plan::planned(context, target.as_deref(), place, values).await?;
     let changes = plans.iter().flat_map(|plan| plan.changes.iter().map(|change| (plan.name.as_str(), change)));
-    let changes: Vec<_> = changes.filter(|(_, change)| change.action != Action::Hook.word()).collect();
+    let changes: Vec<_> = changes.filter(|(_, change)| change.action != Deed::Step(Action::Hook)).collect();
     let differs = !changes.is_empty();
     let exit = if args.exit_code && differs { Exit::Differs } else { Exit::Done };
     context.answer(&Diff(changes), exit);

@@ -1,7 +1,7 @@
 //! One release or Application that was delivered, or was to be.
 
-use landfall_delivery::{Change, FailureReport, INTERRUPTED, Outcome, UnitSummary};
-use landfall_engine::StepResult;
+use landfall_delivery::{Change, Deed, FailureReport, INTERRUPTED, Outcome, UnitSummary};
+use landfall_engine::{Action, StepResult};
 use landfall_object::diff::Brief;
 
 use super::Again;
@@ -86,13 +86,13 @@ impl Changes {
 
     /// One more.
     pub(crate) fn add(&mut self, ui: &Ui, change: &Change) {
-        let (sign, style) = match (change.result, change.action.as_str()) {
+        let (sign, style) = match (change.result, change.action) {
             (Some(StepResult::Failed), _) => ("!", Style::Degraded),
-            (_, "create") => ("+", Style::Added),
-            (_, "delete") => ("-", Style::Removed),
-            (_, "keep") => ("=", Style::Muted),
-            (_, "hook") => (">", Style::Changed),
-            (_, "restart") => ("↻", Style::Changed),
+            (_, Deed::Step(Action::Create)) => ("+", Style::Added),
+            (_, Deed::Step(Action::Delete)) => ("-", Style::Removed),
+            (_, Deed::Step(Action::Keep)) => ("=", Style::Muted),
+            (_, Deed::Step(Action::Hook)) => (">", Style::Changed),
+            (_, Deed::Restart) => ("↻", Style::Changed),
             _ => ("~", Style::Changed),
         };
         let what = match change.fields.first() {

@@ -128,16 +128,16 @@ fn done(trial: &TrialReport) -> String {
 
 /// On an empty cluster everything is new: naming it all tells nothing.
 fn shown(change: &Touched, start: &Start) -> bool {
-    *start != Start::Empty || change.action != Action::Create.word()
+    *start != Start::Empty || change.action != Action::Create
 }
 
 fn change_line(change: &Touched) -> String {
     let sign = match change.action {
-        "create" => "+",
-        "delete" => "-",
-        "replace" => "!",
-        "hook" => ">",
-        "keep" => "=",
+        Action::Create => "+",
+        Action::Delete => "-",
+        Action::Replace => "!",
+        Action::Hook => ">",
+        Action::Keep => "=",
         _ => "~",
     };
     let fields: Vec<String> = change
