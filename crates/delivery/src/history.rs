@@ -1,4 +1,6 @@
-//! What was delivered where, and which edits of others each delivery set back.
+//! What was delivered where, what was given with it, and which edits of others each delivery set back.
+
+mod given;
 
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Action, Author};
@@ -6,6 +8,7 @@ use landfall_object::ObjectKey;
 use landfall_store::HistoryEntry;
 use serde::{Deserialize, Serialize};
 
+pub use self::given::{Given, GivenValue};
 use crate::session::{INTERRUPTED, Progress, Session};
 use crate::summary::{Deed, Outcome, Summary, UnitSummary};
 
@@ -31,6 +34,9 @@ pub struct HistoryLine {
     /// What was delivered: a commit, when this machine delivered it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// The values that were given otherwise than with the revision before; of the oldest one that is kept nothing is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<GivenValue>,
     /// What others had changed on the cluster and this delivery set back, as far as this machine delivered it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reverted: Vec<Reverted>,
@@ -88,8 +94,9 @@ impl Session {
                 .into_iter()
                 .map(|row| (serde_json::from_value(row.entry.body).unwrap_or_default(), row.entry.revision))
                 .collect();
-            for record in records.into_iter().take(max) {
-                let status = self.standing(&record).await?;
+            for (at, record) in records.iter().enumerate().take(max) {
+                let status = self.standing(record).await?;
+                let before = records.get(at + 1);
                 let known = deliveries.iter().find(|(body, _)| body.revision == record.version);
                 lines.push(HistoryLine {
                     name: record.name.clone(),
@@ -104,6 +111,7 @@ impl Session {
                     ),
                     app_version: record.chart["metadata"]["appVersion"].as_str().unwrap_or_default().to_owned(),
                     description: record.info.description.clone(),
+                    given: before.map(|before| given::between(&before.config, &record.config)).unwrap_or_default(),
                     source: known.map(|(_, source)| source.clone()),
                     reverted: known.map(|(body, _)| body.reverted.clone()).unwrap_or_default(),
                 });

@@ -46,7 +46,7 @@ pub use explain::{
     BlamedCommit, DecisionStory, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory,
     RenderedLine, ValueStory, field_path, is_near,
 };
-pub use history::{HistoryLine, Reverted};
+pub use history::{Given, GivenValue, HistoryLine, Reverted};
 pub use images::{UsedImage, used_images};
 pub use landfall_chart::{Part, RenderedObject, RenderedUnit, path_steps};
 pub use landfall_release::HookRuns;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{HistoryLine, INTERRUPTED};
+use landfall_delivery::{GivenValue, HistoryLine, INTERRUPTED};
 use landfall_host::{Failure, Hosting};
 use serde_json::{Value, json};
 
@@ -14,6 +14,9 @@ use crate::live;
 use crate::report::{GOES_ON, Report, ago};
 use crate::ui::{Output, Table, Ui};
 use crate::verb::Verb;
+
+/// How many of the values that were given otherwise a line names.
+const GIVEN: usize = 3;
 
 /// Arguments of `history`.
 #[derive(Debug, Clone, Args)]
@@ -99,18 +102,26 @@ impl Report for History<'_> {
     }
 }
 
-/// Helm's description, and whose edits were set back.
+/// Helm's description, what was given otherwise than before, and whose edits were set back.
 fn described(line: &HistoryLine) -> String {
     if line.status == INTERRUPTED {
         return GOES_ON.to_owned();
     }
-    let Some(first) = line.reverted.first() else { return line.description.clone() };
+    let mut description = line.description.clone();
+    if !line.given.is_empty() {
+        let mut given: Vec<String> = line.given.iter().take(GIVEN).map(GivenValue::shown).collect();
+        if line.given.len() > GIVEN {
+            given.push(format!("{} more", line.given.len() - GIVEN));
+        }
+        description = format!("{description}; {}", given.join(", "));
+    }
+    let Some(first) = line.reverted.first() else { return description };
     let more = match line.reverted.len() - 1 {
         0 => String::new(),
         more => format!(", {more} more"),
     };
     let (kind, name) = (&first.object.gvk.kind, &first.object.name);
-    format!("{}; {}'s {kind}/{name} {} set back{more}", line.description, first.by.manager, first.field)
+    format!("{description}; {}'s {kind}/{name} {} set back{more}", first.by.manager, first.field)
 }
 
 fn short(source: &str) -> String {

@@ -263,6 +263,31 @@ fn ez_048_an_upgrade_without_migrations_runs_no_job_and_its_revision_says_so() {
 }
 
 #[test]
+fn ez_048_an_emergency_has_an_entry_of_its_own_through_either_door() {
+    let website = Website::place();
+    website.up("v1.2.3", &[]).exits(0);
+    let without = ["--set", "image.tag=v1.2.4", "--set", "migrate.enabled=false"];
+    let upgrade = [&["upgrade", "ezscale-website", CHART], &PRODUCTION[..], &without[..]].concat();
+    website.sandbox.run(&upgrade).exits(0);
+    website.up("v1.2.5", &[]).exits(0);
+    website.up("v1.2.6", &["--set", "migrate.enabled=false"]).exits(0);
+    let history = |more: &[&str]| {
+        website.sandbox.run(&[&["history", "ezscale-website", "-n", NAMESPACE], more].concat()).exits(0)
+    };
+    let told = history(&["-o", "json"]).json()["data"].clone();
+    let given = |at: usize| told[at]["given"].clone();
+    let tag = json!({"path": "image.tag", "given": "changed"});
+    let off = json!({"path": "migrate.enabled", "given": "added", "now": false});
+    assert_eq!(given(0), json!([off, tag]), "{told:#}");
+    assert_eq!(given(1), json!([tag, {"path": "migrate.enabled", "given": "removed"}]), "{told:#}");
+    assert_eq!(given(2), json!([off, tag]), "{told:#}");
+    assert_eq!(given(3), Value::Null, "before the first nothing was given: {told:#}");
+    let lines = history(&[]).stdout;
+    assert_eq!(lines.matches("migrate.enabled=false").count(), 2, "{lines}");
+    assert_eq!(lines.matches("migrate.enabled no longer given").count(), 1, "{lines}");
+}
+
+#[test]
 fn ez_050_during_an_upgrade_there_is_never_a_second_scheduler() {
     let website = Website::place();
     website.up("v1.2.3", &[]).exits(0);
