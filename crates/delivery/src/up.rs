@@ -1,6 +1,7 @@
 mod alone;
 mod carried;
 mod checked;
+mod claims;
 mod differences;
 mod options;
 mod tried;
@@ -21,6 +22,7 @@ use tokio::sync::OnceCell;
 
 pub use self::alone::{Compared, SyncEnd};
 use self::checked::definitions;
+pub use self::claims::Claims;
 pub use self::differences::{Difference, Differences};
 pub use self::options::{References, Tries, UpOptions};
 use self::tried::{Course, Tried};

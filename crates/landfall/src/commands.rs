@@ -2,6 +2,7 @@
 
 mod addon;
 mod build;
+mod claims;
 mod cluster;
 mod completion;
 mod diff;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use landfall_release::HookRuns;
 
+use super::Claims;
+
 /// How a delivery is made.
 #[derive(Debug, Clone)]
 pub struct UpOptions {
@@ -21,6 +23,8 @@ pub struct UpOptions {
     pub hooks: HookRuns,
     /// What becomes of references that resolve nowhere.
     pub references: References,
+    /// What becomes of claims for volumes that are no longer delivered.
+    pub claims: Claims,
     /// What is tried before anything is begun.
     pub tries: Tries,
     /// The time one unit's delivery may take.
@@ -59,6 +63,7 @@ impl Default for UpOptions {
             test: false,
             hooks: HookRuns::Run,
             references: References::default(),
+            claims: Claims::default(),
             tries: Tries::default(),
             timeout: Duration::from_secs(15 * 60),
             restart_timeout: Duration::from_secs(120),

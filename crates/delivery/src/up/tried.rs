@@ -95,6 +95,7 @@ impl Session {
         options: &UpOptions,
     ) -> Result<(BTreeMap<usize, Course>, Tried), Vec<Diagnostic>> {
         let mut courses = self.prepare_all(ready, summaries, options).await?;
+        options.claims.permit(courses.values().filter_map(Course::plan))?;
         let tried = match options.tries {
             Tries::Everything => self.try_all(ready, &mut courses, summaries).await?,
             Tries::Nothing => Tried::default(),

@@ -87,4 +87,5 @@ super::group! {
     RECORDS_ELSEWHERE = 886, Usage, "Releases are not read from where HELM_DRIVER keeps them.";
     UNDECLARED_BUILD_ARGUMENT = 887, Usage, "A build argument is not one that the Dockerfile declares.";
     BAD_HELM_ARGUMENT = 888, Failed, "A flag or argument of a verb of Helm's is not what the verb takes; the message is Helm's.";
+    CLAIM_GOES = 889, Usage, "A claim for a volume would be deleted with what it holds, and nobody has said yes.";
 }

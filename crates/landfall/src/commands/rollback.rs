@@ -3,14 +3,15 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::UnitSummary;
+use landfall_delivery::{Claims, UnitPlan, UnitSummary};
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Act, Failure, Hosting, LONGEST};
+use landfall_host::{Act, Connection, Failure, Hosting, LONGEST, Place};
 use landfall_project::Span;
 use landfall_release::{DeployOptions, RollbackOptions, Wait};
 use serde_json::{Value, json};
 
 use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
+use crate::commands::claims;
 use crate::commands::plan::Plans;
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -91,25 +92,18 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     };
     let _delivering = context.host.deliver_alone(&place.state, "rollback", timeout).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
-    let (namespace, dry_run) = (args.place.namespace.as_deref(), args.dry_run);
-    let result = live::with_progress(context, &mut connection, started, |session| {
-        let (named, host, place, options) = (&named, &context.host, &place, &options);
-        async move {
-            let wanted = named.releases(host, &session, place, namespace).await?;
-            let wanted = if named.names.is_empty() { repeated(&session, wanted).await? } else { wanted };
-            let mut plans = Vec::new();
-            let mut units = Vec::new();
-            for (namespace, name) in &wanted {
-                if dry_run {
-                    plans.push(session.plan_rollback(namespace, name, options).await?);
-                } else {
-                    units.push(session.rollback(namespace, name, options).await?);
-                }
+    let back = Back { context, place: &place, named: &named, args: &args, options: &options, started };
+    let claims = if args.yes { Claims::Go } else { Claims::AskedFor };
+    let result = match back.take(&mut connection, claims).await {
+        Err(told) if claims::are_all(&told) => match claims::confirm(context, &place, told) {
+            Ok(()) => back.take(&mut connection, Claims::Go).await,
+            Err(failure) => {
+                connection.close().await;
+                return Err(failure);
             }
-            Ok::<_, Vec<Diagnostic>>((plans, units))
-        }
-    })
-    .await;
+        },
+        result => result,
+    };
     let result = live::or_lost(&connection, result);
     connection.close().await;
     let (plans, units) = result?;
@@ -127,6 +121,50 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let again = Again::of(context, named.target.as_deref(), args.place.env.as_ref());
     context.report(&RolledBack { cluster: &connection.name, units: &units, again }, exit, started);
     Ok(exit)
+}
+
+/// What is to come back, and where.
+struct Back<'a> {
+    context: &'a Context,
+    place: &'a Place,
+    named: &'a Named,
+    args: &'a RollbackArgs,
+    options: &'a RollbackOptions,
+    started: Instant,
+}
+
+/// What would be done with `--dry-run`, and what was done without.
+type Taken = (Vec<UnitPlan>, Vec<UnitSummary>);
+
+impl Back<'_> {
+    async fn take(&self, connection: &mut Connection, claims: Claims) -> Result<Taken, Vec<Diagnostic>> {
+        let Back { context, place, named, args, options, .. } = *self;
+        let (namespace, dry_run) = (args.place.namespace.as_deref(), args.dry_run);
+        live::with_progress(context, connection, self.started, |session| async move {
+            let wanted = named.releases(&context.host, &session, place, namespace).await?;
+            let wanted = if named.names.is_empty() { repeated(&session, wanted).await? } else { wanted };
+            let (mut plans, mut units) = (Vec::new(), Vec::new());
+            if dry_run {
+                for (namespace, name) in &wanted {
+                    plans.push(session.plan_rollback(namespace, name, options).await?);
+                }
+                return Ok((plans, units));
+            }
+            if claims == Claims::AskedFor {
+                // Before the first one is touched; what cannot be planned is told by what follows.
+                for (namespace, name) in &wanted {
+                    if let Ok(planned) = session.plan_rollback(namespace, name, options).await {
+                        claims.permit(std::iter::once(&planned.plan))?;
+                    }
+                }
+            }
+            for (namespace, name) in &wanted {
+                units.push(session.rollback(namespace, name, options).await?);
+            }
+            Ok((plans, units))
+        })
+        .await
+    }
 }
 
 /// Takes the arguments apart: behind a release, or a chart, stands a revision.

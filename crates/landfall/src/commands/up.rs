@@ -5,7 +5,7 @@ pub(crate) mod builds;
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{Candidate, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services, unmade};
+use landfall_delivery::{Candidate, Claims, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services, unmade};
 use landfall_diag::{Diagnostic, Ending, Severity, code};
 use landfall_host::{Act, Connection, Failure, Hosting, Place, Uncommitted};
 use landfall_project::Span;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use self::builds::Builds;
 use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs, is_delivered, is_in_system, is_written_as_path};
 use crate::commands::plan::Plans;
-use crate::commands::{addon, own_cluster};
+use crate::commands::{addon, claims, own_cluster};
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome as Ended, exit_of};
@@ -146,6 +146,7 @@ async fn run(context: &Context, mut args: UpArgs) -> Ended {
         wait: !args.no_wait,
         atomic: args.atomic,
         test: args.test,
+        claims: if args.yes { Claims::Go } else { Claims::AskedFor },
         ..times(args.timeout.as_ref())
     };
     let builds = Builds::decide(&place, &wanted.services, &args, &candidates).await?;
@@ -237,11 +238,13 @@ impl Delivery<'_> {
         confirm(self.context, self.place, self.args)?;
         addon::tell_missing(self.context, self.place, connection, self.started).await?;
         self.builds.make(self.context).await?;
-        let (candidates, options, declared) = (self.candidates, self.options, self.place.declared().cloned());
-        let result = live::with_progress(self.context, connection, self.started, |session| async move {
-            session.up(candidates, declared.as_ref(), options).await
-        })
-        .await;
+        let result = match self.deliver(connection, self.options).await {
+            Err(told) if claims::are_all(&told) => {
+                claims::confirm(self.context, self.place, told)?;
+                self.deliver(connection, &UpOptions { claims: Claims::Go, ..self.options.clone() }).await
+            }
+            result => result,
+        };
         let ended_well = result.as_ref().is_ok_and(|summary| exit_code(summary, Unmade::Seen) == Exit::Done);
         if !ended_well && let Some(failure) = connection.lost() {
             return Err(failure);
@@ -256,6 +259,14 @@ impl Delivery<'_> {
         })?;
         summary.simulated = connection.simulated(&self.builds.lines());
         Ok(summary)
+    }
+
+    async fn deliver(&self, connection: &mut Connection, options: &UpOptions) -> Result<Summary, Vec<Diagnostic>> {
+        let (candidates, declared) = (self.candidates, self.place.declared());
+        live::with_progress(self.context, connection, self.started, |session| async move {
+            session.up(candidates, declared, options).await
+        })
+        .await
     }
 }
 

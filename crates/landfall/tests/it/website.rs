@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use super::doctor::served;
 use super::sandbox::{Ran, Sandbox};
+use super::terminal::Terminal;
 
 const CHART: &str = "./helm/ezscale-website";
 const NAMESPACE: &str = "ezscale";
@@ -338,6 +339,53 @@ fn ez_062_deleting_the_claim_of_a_queue_needs_a_yes() {
     assert!(is_there(), "nothing was done");
     run(&["up", "./queue", "--yes"]).exits(0).says("- PersistentVolumeClaim/queue");
     assert!(!is_there());
+}
+
+#[test]
+fn ez_062_on_the_embedded_cluster_too_a_claim_goes_with_a_yes_only() {
+    let sandbox = Sandbox::empty().interactive();
+    sandbox.write("queue/Chart.yaml", "apiVersion: v2\nname: queue\nversion: 0.1.0\n");
+    sandbox.write("queue/values.yaml", "claims: [one, two]\ncolor: blue\n");
+    sandbox.write(
+        "queue/templates/all.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: queue}\ndata: {color: {{ .Values.color }}}\n{{- range .Values.claims }}\n---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: {{ . }}}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n{{- end }}\n",
+    );
+    let up = |more: &[&str]| sandbox.run(&[&["up", "./queue"], more].concat());
+    up(&[]).exits(0);
+    let kube = Kube::of(&sandbox.run(&["cluster", "kubeconfig"]).exits(0).stdout, "default");
+    let claims = || kube.names(CLAIMS).into_iter().collect::<Vec<_>>();
+    assert_eq!(claims(), ["one", "two"]);
+    let less = ["--set", "claims={two},color=green"];
+    let refused = up(&less).exits(2);
+    for text in ["PersistentVolumeClaim/one", "LF0889", "needs a yes", "--yes"] {
+        assert!(refused.stderr.contains(text), "{text}: {}", refused.all());
+    }
+    assert!(!refused.all().contains("PersistentVolumeClaim/two"), "{}", refused.all());
+    let document = up(&[&less[..], &["-o", "json"]].concat()).exits(2).json();
+    assert_eq!(document["data"]["diagnostics"][0]["code"], "LF0889", "{document:#}");
+    assert_eq!(claims(), ["one", "two"], "nothing was done");
+    let history = || sandbox.run(&["history", "-o", "json"]).exits(0).json()["data"].as_array().map(Vec::len);
+    assert_eq!(history(), Some(1), "nor begun");
+    let typed = |answer: &'static str| {
+        let mut command = sandbox.command(&[&["up", "./queue"], &less[..]].concat());
+        command.env_remove("CI").env("NO_COLOR", "1");
+        Terminal::of(100).typing(answer).run(&command)
+    };
+    let (code, sent) = typed("n\n");
+    assert!(code == 1 && sent.contains("PersistentVolumeClaim/one would be deleted"), "{code}: {sent}");
+    assert_eq!(claims(), ["one", "two"], "{sent}");
+    let (code, sent) = typed("y\n");
+    assert_eq!(code, 0, "{sent}");
+    assert_eq!(claims(), ["two"], "{sent}");
+    // What loses nothing asks nobody, in either direction.
+    up(&["--set", "claims={two,three},color=red"]).exits(0);
+    let back = |more: &[&str]| sandbox.run(&[&["rollback", "./queue"], more].concat());
+    back(&[]).exits(2).says("PersistentVolumeClaim/three would be deleted");
+    assert_eq!(claims(), ["three", "two"]);
+    back(&["--yes"]).exits(0);
+    assert_eq!(claims(), ["two"]);
+    up(&["--set", "claims=null,color=red", "--yes"]).exits(0).says("- PersistentVolumeClaim/two");
+    assert_eq!(claims(), [] as [String; 0]);
 }
 
 #[test]
