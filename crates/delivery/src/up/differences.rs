@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::explain::{Explainer, FieldStory, ObjectName};
 use crate::session::Session;
-use crate::summary::{Change, changes};
+use crate::summary::{Change, Deed, changes};
 use crate::unit::Unit;
 
 /// In what an Application differs from what is live.
@@ -47,7 +47,7 @@ impl Session {
             prepared.resources().iter().filter(|one| one.sync == SyncStatus::OutOfSync).map(|one| &one.key).collect();
         let mut found: Vec<(Change, Option<Object>)> = Vec::new();
         for change in changes(&prepared.plan, None) {
-            if change.action == Action::Hook.word() || !differing.contains(&&change.object) {
+            if change.action == Deed::Step(Action::Hook) || !differing.contains(&&change.object) {
                 continue;
             }
             let wanted =
