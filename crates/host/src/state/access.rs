@@ -55,7 +55,7 @@ impl Access {
     }
 
     /// The kubeconfig that leads there, made anew.
-    fn kubeconfig(&self) -> Value {
+    pub fn kubeconfig(&self) -> Value {
         json!({
             "apiVersion": "v1",
             "kind": "Config",

@@ -5,6 +5,7 @@ mod delete;
 mod fork;
 mod kubeconfig;
 mod operator;
+mod removed;
 mod reset;
 mod serve;
 mod snapshot;
@@ -12,6 +13,7 @@ mod start;
 mod status;
 mod stop;
 
+use landfall_diag::{Diagnostic, code};
 use landfall_host::{Delivering, Failure, StateDir};
 use landfall_project::Span;
 
@@ -68,4 +70,15 @@ async fn alone(
 ) -> Result<Delivering, Failure> {
     let patience = patience.map_or(landfall_host::SHORT, Span::duration);
     context.host.deliver_alone(state, command, patience).await
+}
+
+/// Refuses what is about a cluster that has been used where none has been: an empty one would be told, or copied, as if
+/// it were somebody's.
+fn used(state: &StateDir) -> Result<(), Failure> {
+    if state.has_cluster() {
+        return Ok(());
+    }
+    Err(Failure::from(
+        Diagnostic::error(code::NOT_RUNNING, "there is no embedded cluster here yet").help("landfall cluster start"),
+    ))
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::sandbox::{Ran, Sandbox, ran, small_chart};
 
-/// How each verb with `-o` is tried, in this order; several ways for what prints several things.
+/// How each verb with `-o` is tried, in this order; several ways for what prints several things. `FORMAT` is what is asked
+/// for.
 const VERBS: &[&[&str]] = &[
     &["addon", "list"],
     &["addon", "status"],
@@ -16,6 +17,14 @@ const VERBS: &[&[&str]] = &[
     &["build"],
     &["cluster", "status"],
     &["cluster", "create", "none", "--driver", "k3d", "--kubeconfig", "none/kubeconfig"],
+    &["cluster", "delete", "none", "--driver", "k3d", "--kubeconfig", "none/kubeconfig"],
+    &["cluster", "delete", "none", "--driver", "k3d", "--kubeconfig", "none/kubeconfig", "--yes"],
+    &["cluster", "kubeconfig"],
+    &["cluster", "snapshot"],
+    &["cluster", "fork", "copy-FORMAT"],
+    &["cluster", "operator", "off", "traefik"],
+    &["cluster", "stop"],
+    &["cluster", "reset"],
     &["env", "list"],
     &["env", "diff", "local", "other"],
     &["env", "diff", "local", "other", "--exit-code"],
@@ -52,6 +61,19 @@ const VERBS: &[&[&str]] = &[
     &["down", "--dry-run"],
     &["down", "--keep-data"],
     &["cluster", "start"],
+    &["cluster", "status"],
+    &["cluster", "kubeconfig"],
+    &["cluster", "kubeconfig", "--path"],
+    &["cluster", "kubeconfig", "--merge"],
+    &["cluster", "snapshot"],
+    &["cluster", "snapshot", "before.json"],
+    &["cluster", "fork", "copy-FORMAT"],
+    &["cluster", "operator", "off", "traefik"],
+    &["cluster", "operator", "on", "traefik"],
+    &["cluster", "operator", "on", "nothing"],
+    &["cluster", "stop"],
+    &["cluster", "start"],
+    &["cluster", "reset", "--yes"],
     &["down", "--yes"],
 ];
 
@@ -99,8 +121,9 @@ fn every_verb_with_an_output_is_tried_here() {
 
 /// Runs a verb; of one that does not end by itself, what it prints at first.
 fn run(sandbox: &Sandbox, words: &[&str], format: &str) -> Ran {
-    let arguments = [words, &["-o", format]].concat();
-    if words.first() != Some(&"forward") {
+    let words: Vec<String> = words.iter().map(|word| word.replace("FORMAT", format)).collect();
+    let arguments: Vec<&str> = words.iter().map(String::as_str).chain(["-o", format]).collect();
+    if words[0] != "forward" {
         return sandbox.run(&arguments);
     }
     let mut child = sandbox.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
@@ -151,6 +174,20 @@ fn assert_envelope(words: &[&str], format: &str, ended: &Ran) -> Value {
     document
 }
 
+/// What `docs/output.md` says that a verb prints, as kinds.
+fn documented(words: &[&str]) -> BTreeSet<String> {
+    let groups = ["addon", "cluster", "env", "images"];
+    let verb = words[..if groups.contains(&words[0]) { 2 } else { 1 }].join(" ");
+    let quoted = |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let rows = include_str!("../../../../docs/output.md").lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows = rows.filter_map(|row| {
+        let mut cells = row.split(" | ");
+        Some((quoted(&format!("`{}", cells.next()?)), quoted(cells.next()?)))
+    });
+    let is_meant = |said: &String| *said == verb || said.starts_with(&format!("{verb} "));
+    rows.filter(|(verbs, _)| verbs.iter().any(is_meant)).flat_map(|(_, kinds)| kinds).collect()
+}
+
 #[test]
 fn every_document_is_in_the_envelope_as_json_and_as_yaml() {
     let sandbox = system();
@@ -163,7 +200,11 @@ fn every_document_is_in_the_envelope_as_json_and_as_yaml() {
                 continue;
             }
             let document = assert_envelope(words, format, &ended);
-            schemas.push(document["schema"].clone());
+            let schema = document["schema"].as_str().unwrap_or_default().to_owned();
+            let kind = schema.trim_start_matches("landfall.dev/v1/");
+            let told = documented(words);
+            assert!(kind == "Failure" || told.contains(kind), "{words:?}: {kind}, and documented are {told:?}");
+            schemas.push(schema);
         }
         assert!(schemas.windows(2).all(|pair| pair[0] == pair[1]), "{words:?}: {schemas:?}");
     }

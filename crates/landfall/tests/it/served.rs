@@ -54,3 +54,45 @@ fn simulated_operators_are_listed_and_switched_off_and_on() {
     sandbox.run(&["cluster", "reset", "--yes"]).exits(0);
     sandbox.run(&["cluster", "operator", "off", "traefik"]).exits(6).says("landfall cluster start");
 }
+
+#[test]
+fn where_no_cluster_is_none_is_copied_and_one_sentence_says_so() {
+    for words in [
+        &["cluster", "snapshot"][..],
+        &["cluster", "snapshot", "before.json"],
+        &["cluster", "fork", "copy"],
+        &["cluster", "operator", "off", "traefik"],
+    ] {
+        let sandbox = Sandbox::empty();
+        let ended = sandbox.run(words).exits(6);
+        assert!(ended.stdout.is_empty(), "{words:?}: {}", ended.all());
+        assert_eq!(ended.stderr.matches("error").count(), 1, "{words:?}: {}", ended.all());
+        assert!(ended.stderr.contains("there is no embedded cluster here yet"), "{words:?}: {}", ended.all());
+        assert!(ended.stderr.contains("landfall cluster start"), "{words:?}: {}", ended.all());
+        let left: Vec<_> = std::fs::read_dir(sandbox.root()).expect("listed").collect();
+        assert!(left.is_empty(), "{words:?} wrote {left:?}");
+    }
+}
+
+#[test]
+fn what_a_program_asks_of_a_kubeconfig_is_the_one_that_people_get() {
+    let sandbox = Sandbox::empty().interactive();
+    sandbox.run(&["cluster", "start"]).exits(0);
+    let printed = sandbox.run(&["cluster", "kubeconfig"]).exits(0).stdout;
+    let told = sandbox.run(&["cluster", "kubeconfig", "-o", "json"]).exits(0).json();
+    assert_eq!(told["data"]["kubeconfig"], landfall_yaml::to_json_strict(&printed).expect("YAML"));
+    let path = sandbox.run(&["cluster", "kubeconfig", "--path"]).exits(0).stdout;
+    assert_eq!(told["data"]["file"], path.trim_end());
+    assert_eq!(sandbox.run(&["cluster", "kubeconfig", "-o", "name"]).exits(0).stdout, path);
+    let merged = sandbox.run(&["cluster", "kubeconfig", "--merge", "-o", "json"]).exits(0).json();
+    let into = merged["data"]["merged"].as_str().expect("where").to_owned();
+    assert!(std::fs::read_to_string(&into).expect("there").contains("name: landfall"), "{into}");
+    assert_eq!(merged["data"].get("kubeconfig"), None);
+    let stopped = sandbox.run(&["cluster", "stop", "-o", "json"]).exits(0).json();
+    assert_eq!(stopped["data"]["stopped"], true);
+    assert_eq!(sandbox.run(&["cluster", "stop", "-o", "json"]).exits(0).json()["data"]["stopped"], false);
+    let reset = sandbox.run(&["cluster", "reset", "--yes", "-o", "json"]).exits(0).json();
+    assert_eq!(reset["data"], serde_json::json!({"name": "embedded", "cluster": "gone"}));
+    let again = sandbox.run(&["cluster", "reset", "--yes", "-o", "json"]).exits(0).json();
+    assert_eq!(again["data"]["cluster"], "none");
+}

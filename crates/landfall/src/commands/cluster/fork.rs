@@ -1,12 +1,19 @@
 //! `landfall cluster fork`: the embedded cluster copied into a state directory of its own.
 
+use std::time::Instant;
+
 use clap::Args;
 use landfall_cluster::ListOptions;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{self as host, Chosen, Failure, Hosting, failed};
+use serde_json::{Value, json};
 
+use super::used;
+use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::report::Report;
+use crate::ui::{Output, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `cluster fork`.
@@ -15,15 +22,24 @@ pub(crate) struct ForkArgs {
     /// The copy's state directory; must not hold a cluster yet
     #[arg(value_name = "DIR")]
     pub(crate) into: String,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 impl Verb for ForkArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
     async fn run(self, context: &Context) -> Outcome {
         run(context, self).await
     }
 }
 
 async fn run(context: &Context, args: ForkArgs) -> Outcome {
+    let started = Instant::now();
+    let state = context.host.state_here()?;
+    used(&state)?;
     let into = context.host.take(context.host.directory.join(&args.into), Chosen::ByUser)?;
     if into.file("cluster.db").exists() {
         return Err(Failure::usage(
@@ -31,7 +47,6 @@ async fn run(context: &Context, args: ForkArgs) -> Outcome {
                 .help("name another directory"),
         ));
     }
-    let state = context.host.state_here()?;
     let mut connection = context.host.embedded(&state, Hosting::Attach).await?;
     let mut objects = Vec::new();
     let mut seen: Vec<(String, String)> = Vec::new();
@@ -47,12 +62,36 @@ async fn run(context: &Context, args: ForkArgs) -> Outcome {
     }
     connection.close().await;
     into.create().map_err(Failure::from)?;
-    let count = objects.len();
+    let forked = Forked { into: &args.into, objects: objects.len() };
     let copy = host::open(&into).await?;
     copy.import(objects);
     let written = host::persisted(&copy).await;
     copy.stop();
     written?;
-    context.ui.line(&format!("{count} objects copied · landfall --state {} status", args.into));
+    context.report(&forked, Exit::Done, started);
     Ok(Exit::Done)
+}
+
+/// A copy of the embedded cluster.
+struct Forked<'a> {
+    /// Its state directory, as it was typed.
+    into: &'a str,
+    objects: usize,
+}
+
+impl Report for Forked<'_> {
+    const KIND: &'static str = "Fork";
+
+    fn data(&self) -> Value {
+        json!({"state": self.into, "objects": self.objects})
+    }
+
+    fn text(&self, ui: &Ui) {
+        let into = landfall_host::shell_word(self.into.as_ref());
+        ui.line(&format!("{} objects copied · landfall --state {into} status", self.objects));
+    }
+
+    fn names(&self, ui: &Ui) {
+        ui.name(self.into);
+    }
 }

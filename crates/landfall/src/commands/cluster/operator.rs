@@ -1,6 +1,7 @@
 //! Simulated operators: how they stand, and `landfall cluster operator on|off NAME`.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use clap::Args;
 use landfall_cluster::{Cluster, ListOptions, WriteOptions};
@@ -11,11 +12,14 @@ use landfall_drydock::{
 };
 use landfall_host::{Failure, Hosting, PLAY, failed};
 use landfall_object::{Gvk, Object, ObjectKey};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::used;
+use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::ui::Table;
+use crate::report::Report;
+use crate::ui::{Output, Table, Ui};
 use crate::verb::Verb;
 
 /// Whether an operator is to be simulated.
@@ -36,9 +40,15 @@ pub(crate) struct OperatorArgs {
     /// Its name, as `cluster status` shows it
     #[arg(value_name = "NAME", required = true)]
     pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 impl Verb for OperatorArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
     async fn run(self, context: &Context) -> Outcome {
         run(context, self).await
     }
@@ -46,62 +56,111 @@ impl Verb for OperatorArgs {
 
 /// Switches simulated operators on or off.
 async fn run(context: &Context, args: OperatorArgs) -> Outcome {
+    let started = Instant::now();
     let state = context.host.state_here()?;
-    if !state.file("cluster.db").exists() {
-        return Err(Failure::from(
-            Diagnostic::error(code::NOT_RUNNING, "there is no embedded cluster here yet")
-                .help("landfall cluster start"),
-        ));
-    }
+    used(&state)?;
     let mut connection = context.host.embedded(&state, Hosting::Attach).await?;
     let result = set(&connection.cluster, args.switch, &args.names, "landfall cluster operator").await;
     connection.close().await;
-    for line in result? {
-        context.ui.line(&line);
-    }
+    context.report(&Switches(result?), Exit::Done, started);
     Ok(Exit::Done)
 }
 
-/// Writes down that operators are, or are not, to be simulated; gives one line for each.
+/// How a switch was turned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turned {
+    /// The operator is no longer simulated.
+    Off,
+    /// It is again, until the real one acts.
+    On,
+    /// It was to be simulated already.
+    WasOn,
+    /// It stays off, as `landfall.yaml` has it.
+    StaysOff,
+}
+
+impl Turned {
+    /// What is said of the operator.
+    fn words(self) -> &'static str {
+        match self {
+            Turned::Off => "is no longer simulated",
+            Turned::On => "is simulated again, until the real one acts",
+            Turned::WasOn => "was not off",
+            Turned::StaysOff => "stays off: `operators:` in landfall.yaml says so",
+        }
+    }
+
+    /// How the switch stands.
+    fn state(self) -> &'static str {
+        match self {
+            Turned::Off | Turned::StaysOff => "off",
+            Turned::On | Turned::WasOn => "on",
+        }
+    }
+}
+
+/// The switch of one operator.
+pub(crate) struct Switch {
+    name: String,
+    turned: Turned,
+}
+
+/// The switches that were asked for.
+struct Switches(Vec<Switch>);
+
+impl Report for Switches {
+    const KIND: &'static str = "Operators";
+
+    fn data(&self) -> Value {
+        let one = |it: &Switch| json!({"name": it.name, "state": it.turned.state(), "outcome": it.turned.words()});
+        json!({"operators": self.0.iter().map(one).collect::<Vec<_>>()})
+    }
+
+    fn text(&self, ui: &Ui) {
+        self.0.iter().for_each(|it| ui.line(&format!("{} {}", it.name, it.turned.words())));
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.0.iter().for_each(|it| ui.name(&it.name));
+    }
+}
+
+/// Writes down that operators are, or are not, to be simulated.
 pub(crate) async fn set(
     cluster: &Cluster,
     state: OperatorState,
     names: &[String],
     by: &str,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<Switch>, Failure> {
     let live = get(cluster, OPERATOR_RECORD).await?;
     let mut record = live.as_ref().map(|live| OperatorRecord::of_config_map(live.value())).unwrap_or_default();
     for name in names {
         let mut known: Vec<&str> = simulated_operator_names().collect();
         known.extend(record.names().filter(|name| !simulated_operator_names().any(|twin| twin == *name)));
         if !known.contains(&name.as_str()) {
-            let mut diagnostic =
-                Diagnostic::error(code::NO_OPERATOR, format!("no operator called `{name}` is simulated"))
-                    .note(format!("simulated are: {}", known.join(", ")));
-            if let Some(near) = nearest(name, known.iter().copied()) {
-                diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-            }
+            let diagnostic = Diagnostic::error(code::NO_OPERATOR, format!("no operator called `{name}` is simulated"))
+                .note(format!("simulated are: {}", known.join(", ")))
+                .did_you_mean(nearest(name, known.iter().copied()));
             return Err(Failure::usage(diagnostic));
         }
     }
     let declared = declared_off(cluster).await?;
-    let mut lines = Vec::new();
+    let mut switches = Vec::new();
     for name in names {
-        lines.push(match state {
+        let turned = match state {
             OperatorState::Off => {
                 let since = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
                 record.set(name, OperatorEntry::Off { since, by: by.to_owned() });
-                format!("{name} is no longer simulated")
+                Turned::Off
             }
             OperatorState::On if declared.contains(name) => {
                 record.forget(name);
-                format!("{name} stays off: `operators:` in landfall.yaml says so")
+                Turned::StaysOff
             }
-            OperatorState::On if record.forget(name) => {
-                format!("{name} is simulated again, until the real one acts")
-            }
-            OperatorState::On => format!("{name} was not off"),
-        });
+            OperatorState::On if record.forget(name) => Turned::On,
+            OperatorState::On => Turned::WasOn,
+        };
+        switches.push(Switch { name: name.clone(), turned });
     }
     let wanted = Object::from_value(record.to_config_map()).map_err(|error| {
         Failure::from(
@@ -114,7 +173,7 @@ pub(crate) async fn set(
         None => cluster.create(&wanted, &options).await,
     };
     written.map_err(|error| failed(&error))?;
-    Ok(lines)
+    Ok(switches)
 }
 
 /// How the simulated operators of an embedded cluster stand.

@@ -1,6 +1,6 @@
 //! `landfall cluster reset`: ends it and forgets its state.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
@@ -8,9 +8,12 @@ use landfall_host::{self as host, Failure, Permit};
 use landfall_project::Span;
 
 use super::alone;
+use super::removed::{Removed, Was};
+use crate::arguments::OutputArgs;
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::ui::Output;
 use crate::verb::Verb;
 
 /// Arguments of `cluster reset`.
@@ -22,19 +25,29 @@ pub(crate) struct ResetArgs {
     /// How long a delivery that is under way is waited for (default 15s); then nothing is done
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<Span>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 impl Verb for ResetArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
     async fn run(self, context: &Context) -> Outcome {
         run(context, self).await
     }
 }
 
 async fn run(context: &Context, args: ResetArgs) -> Outcome {
+    let started = Instant::now();
+    let told = |was, text| {
+        context.report(&Removed { name: "embedded", was, text }, Exit::Done, started);
+        Ok(Exit::Done)
+    };
     let state = context.host.state_here()?;
     if !state.exists() {
-        context.ui.line("there is nothing to forget");
-        return Ok(Exit::Done);
+        return told(Was::Nothing, "there is nothing to forget");
     }
     consent::given(context, &Permit::of_owner("the embedded cluster"), || Question {
         yes: args.yes,
@@ -49,6 +62,5 @@ async fn run(context: &Context, args: ResetArgs) -> Outcome {
         Some(lock) => context.host.forget(&state, lock)?,
         None => return Err(Failure::from(Diagnostic::error(code::EMBEDDED_IN_USE, "the embedded cluster is in use"))),
     }
-    context.ui.line("the embedded cluster and its state are gone");
-    Ok(Exit::Done)
+    told(Was::There, "the embedded cluster and its state are gone")
 }
