@@ -5,6 +5,8 @@
 //!       │    └─ seal.rs      what an operation needs to go on: sealed in the file, pruned when it ends
 //!       ├─ history.rs        target, number → what was delivered
 //!       ├─ facts.rs          space, name → a small JSON value
+//!       ├─ tokens.rs         tokens of the API: scopes, projects, the digest of the secret
+//!       ├─ audit.rs          who changed what, before it is done and how it ended
 //!       └─ cluster_state.rs  the embedded cluster's objects, event ring and counters
 //! ```
 //!
@@ -21,6 +23,7 @@
 //!
 //! Invariant: losing a store loses history, journals and fingerprints, never the ability to deliver.
 
+mod audit;
 mod cluster_state;
 mod error;
 mod facts;
@@ -30,7 +33,9 @@ mod migrations;
 mod pool;
 mod seal;
 mod store;
+mod tokens;
 
+pub use audit::{Audit, AuditEntry, AuditRow};
 pub use cluster_state::{ClusterBatch, ClusterContents, ClusterEventRow, ClusterObjectRow, ClusterState};
 pub use error::Error;
 pub use facts::Facts;
@@ -38,3 +43,4 @@ pub use history::{History, HistoryEntry, HistoryRow};
 pub use journal::{Journal, NewOperation, OperationRow, OperationState, StepIntent, StepOutcome, StepRow};
 pub use pool::{Durability, Location, Pool};
 pub use store::Store;
+pub use tokens::{TokenRow, Tokens};

@@ -1,6 +1,6 @@
 use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::{Error, Pool, cluster_state, facts, history, journal};
+use crate::{Error, Pool, audit, cluster_state, facts, history, journal, tokens};
 
 /// The tables of one small store, step by step; a step once released is never edited.
 pub(crate) struct Tables {
@@ -9,7 +9,12 @@ pub(crate) struct Tables {
     pub(crate) steps: &'static [&'static str],
 }
 
-const ALL: &[Tables] = &[journal::TABLES, history::TABLES, facts::TABLES, cluster_state::TABLES];
+const ALL: &[Tables] =
+    &[journal::TABLES, history::TABLES, facts::TABLES, cluster_state::TABLES, tokens::TABLES, audit::TABLES];
+
+/// The tables that were there while all were counted together.
+const COUNTED_TOGETHER: [&str; 4] =
+    [journal::TABLES.of, history::TABLES.of, facts::TABLES.of, cluster_state::TABLES.of];
 
 /// How far versions came that counted the steps of all tables together: the first made them, the second was the journal's.
 /// They open what we make as long as it says no more.
@@ -42,7 +47,11 @@ pub(crate) async fn run(pool: &Pool) -> Result<(), Error> {
         if told == Some(known) {
             continue;
         }
-        let found = told.unwrap_or(if tables.of == journal::TABLES.of { together } else { together.min(1) });
+        let found = told.unwrap_or(match tables.of {
+            of if of == journal::TABLES.of => together,
+            of if COUNTED_TOGETHER.contains(&of) => together.min(1),
+            _ => 0,
+        });
         if found > known {
             return Err(Error::TooNew { found, known });
         }

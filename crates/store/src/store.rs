@@ -1,4 +1,4 @@
-use crate::{Error, Facts, History, Journal, Location, Pool};
+use crate::{Audit, Error, Facts, History, Journal, Location, Pool, Tokens};
 
 /// The small stores that deliveries need, over one pool. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -9,6 +9,10 @@ pub struct Store {
     pub history: History,
     /// What must be remembered of a target.
     pub facts: Facts,
+    /// Who may use the API.
+    pub tokens: Tokens,
+    /// Who changed what.
+    pub audit: Audit,
     pool: Pool,
 }
 
@@ -19,7 +23,14 @@ impl Store {
     /// As [`Pool::open`].
     pub async fn open(location: Location) -> Result<Store, Error> {
         let pool = Pool::open(location).await?;
-        Ok(Store { journal: Journal::over(&pool), history: History::over(&pool), facts: Facts::over(&pool), pool })
+        Ok(Store {
+            journal: Journal::over(&pool),
+            history: History::over(&pool),
+            facts: Facts::over(&pool),
+            tokens: Tokens::over(&pool),
+            audit: Audit::over(&pool),
+            pool,
+        })
     }
 
     /// Closes the database; other clones can no longer be used.

@@ -2,10 +2,12 @@
 //!
 //! A promise is a function of a [`Pool`]; a back end is a constructor. A second one is a line more at the end.
 
+mod audit;
 mod cluster_state;
 mod facts;
 mod history;
 pub(crate) mod journal;
+mod tokens;
 
 use landfall_store::{Location, Pool};
 use tempfile::TempDir;
@@ -45,6 +47,8 @@ macro_rules! everything_holds {
             journal::what_has_ended_is_forgotten_and_that_it_was_is_kept,
             history::history_counts_within_its_target,
             facts::facts_are_replaced_and_removed,
+            tokens::a_token_is_issued_once_and_revoked_once,
+            audit::an_entry_is_numbered_ends_once_and_stays,
             cluster_state::a_cluster_batch_is_written_whole_and_read_back,
         );
     };
