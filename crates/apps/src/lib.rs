@@ -8,6 +8,7 @@
 //!
 //! machine.rs            when an Application is looked at, compared and synced: pure, told of everything
 //! operation.rs          what was asked for
+//! pin.rs                an Application that stays where it is until it is released
 //! sync.rs, removal.rs   what the engine asks on the way: where objects go, which live ones are to be known
 //! applications.rs       the door: what is known of an Application; the engine's conductor carries its sync out
 //! keeper.rs, status.rs  the Application's status meanwhile and afterwards
@@ -27,6 +28,7 @@ mod glob;
 mod keeper;
 pub mod machine;
 mod operation;
+mod pin;
 mod project;
 mod removal;
 mod spec;
@@ -41,6 +43,7 @@ pub use error::Error;
 pub use fault::{Fault, FieldStep};
 pub use keeper::{Tried, tried_in_vain};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
+pub use pin::{BadPin, PIN_ANNOTATION, Pin};
 pub use project::Project;
 pub use spec::{
     Application, Automated, Destination, DirectorySource, HelmParameter, HelmSource, IgnoreDifference, Source,

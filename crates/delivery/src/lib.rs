@@ -62,4 +62,4 @@ pub use unit::{
     UnitSource,
 };
 pub use unserved::{Brought, Reason, Unserved, unserved};
-pub use up::{Candidate, Compared, References, SyncEnd, Tries, UnitPlan, UpOptions, services};
+pub use up::{Candidate, Compared, Difference, Differences, References, SyncEnd, Tries, UnitPlan, UpOptions, services};

@@ -1,6 +1,7 @@
 mod alone;
 mod carried;
 mod checked;
+mod differences;
 mod options;
 mod tried;
 
@@ -20,6 +21,7 @@ use tokio::sync::OnceCell;
 
 pub use self::alone::{Compared, SyncEnd};
 use self::checked::definitions;
+pub use self::differences::{Difference, Differences};
 pub use self::options::{References, Tries, UpOptions};
 use self::tried::{Course, Tried};
 use crate::content::{content, is_workload, narrowed};

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use landfall_apps::{Application, ResourceStatus, SyncStatus};
+use landfall_apps::{Application, PreparedSync, ResourceStatus, SyncStatus};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Fate, Kinds, Recovery};
 use landfall_object::ObjectKey;
@@ -52,6 +52,13 @@ impl Session {
     /// # Errors
     /// It does not render, or its project does not permit what it delivers.
     pub async fn compare(&self, unit: &Unit) -> Result<Compared, Vec<Diagnostic>> {
+        let (prepared, images) = self.prepare_alone(unit).await?;
+        let (status, resources) = (prepared.status(), prepared.resources().to_vec());
+        Ok(Compared { status, resources, images, notes: prepared.notes })
+    }
+
+    /// Prepares an Application's sync, and says which images it delivers.
+    pub(super) async fn prepare_alone(&self, unit: &Unit) -> Result<(PreparedSync, Vec<String>), Vec<Diagnostic>> {
         let Door::Application(bound) = &unit.door else { return Err(no_application(unit)) };
         let capabilities = self.capabilities().await?;
         let mut ready = vec![(0, self.make_ready(unit, &capabilities).await?)];
@@ -59,9 +66,7 @@ impl Session {
         expect_own_kinds(&mut ready);
         let one = &ready[0].1;
         let prepared = self.prepare_sync(bound, one.shown(), one.expected(), &UpOptions::default()).await?;
-        let images = images_in(one.shown());
-        let (status, resources) = (prepared.status(), prepared.resources().to_vec());
-        Ok(Compared { status, resources, images, notes: prepared.notes })
+        Ok((prepared, images_in(one.shown())))
     }
 
     /// Syncs an Application: rendered, checked and tried as a whole before the first thing is touched.
