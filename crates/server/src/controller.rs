@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use landfall_apps::machine::{self, Action, End, Freshness, Observation, Past, Wanted};
-use landfall_apps::{Application, Operation};
+use landfall_apps::{Application, Operation, PIN_ANNOTATION};
 use landfall_cluster::{Change, Interest};
 use landfall_object::{Gvk, Object, ObjectKey};
 use parking_lot::Mutex;
@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_util::task::TaskTracker;
 
-use crate::board::{Board, Line};
+use crate::api::Line;
+use crate::board::Board;
 use crate::entry::{Entry, Found, Running, Writing};
 use crate::errands::{Work, comparison};
 use crate::ground::application_kind;
@@ -75,9 +76,14 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
-    pub(crate) fn new(work: Work, told: Sender<Happened>, happened: Receiver<Happened>, board: Arc<Board>) -> Self {
+    pub(crate) fn new(
+        work: Arc<Work>,
+        told: Sender<Happened>,
+        happened: Receiver<Happened>,
+        board: Arc<Board>,
+    ) -> Self {
         Controller {
-            work: Arc::new(work),
+            work,
             entries: BTreeMap::new(),
             live: Live::default(),
             told,
@@ -166,9 +172,16 @@ impl Controller {
         let key = object.key();
         let mut observations = Vec::new();
         if object.annotation(SKIP) == Some("true") {
+            // It is left alone, and there all the same.
+            self.board.stands(Line::of(&object), self.work.session.clock.now());
             return;
         }
         let is_new = !self.entries.contains_key(&key);
+        let before = self.entries.get(&key).map(|entry| entry.object.annotation(PIN_ANNOTATION).map(str::to_owned));
+        if before.is_some_and(|before| before.as_deref() != object.annotation(PIN_ANNOTATION)) {
+            // What its revisions lead to is another thing now.
+            observations.push(Observation::Refreshed(Freshness::Latest));
+        }
         let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry::new(object.clone()));
         let terminating = |object: &Object| object.str_at("/status/operationState/phase") == Some("Terminating");
         if is_new {
@@ -367,8 +380,7 @@ impl Controller {
             }
             if is_gone {
                 self.entries.remove(&key);
-                let named = (key.namespace.clone().unwrap_or_default(), key.name.clone());
-                self.board.note(|told| drop(told.applications.remove(&named)));
+                self.board.gone(key.namespace.as_deref().unwrap_or_default(), &key.name, now);
                 continue;
             }
             self.tell(&key, now);
@@ -495,23 +507,7 @@ impl Controller {
             entry.wrote = Some((told, None));
             self.tasks.spawn(write(Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()), status));
         }
-        let line = line(entry);
-        let named = (key.namespace.clone().unwrap_or_default(), key.name.clone());
-        self.board.note(|told| drop(told.applications.insert(named, line)));
-    }
-}
-
-fn line(entry: &Entry) -> Line {
-    let text = |pointer: &str| entry.object.str_at(pointer).unwrap_or("Unknown").to_owned();
-    let application = entry.application.as_deref().ok();
-    let first = application.and_then(|application| application.sources.first());
-    Line {
-        project: application.map(|it| it.project.clone()).unwrap_or_default(),
-        destination: application.map(|it| it.destination.namespace.clone()).unwrap_or_default(),
-        repository: first.map(|source| landfall_source::repository_key(&source.repo_url)).unwrap_or_default(),
-        sync: text("/status/sync/status"),
-        health: text("/status/health/status"),
-        operation: if entry.state.is_syncing() { "sync" } else { "" },
+        self.board.stands(Line::of(&entry.object), now);
     }
 }
 
