@@ -206,7 +206,7 @@ pub(super) const CALLS: &[Call] = &[
     call("app list --server http://127.0.0.1:1").fails("no token is given, and nobody answers there"),
     call("token create ci --scope sync --project system"),
     call("token list"),
-    call("token revoke ci"),
+    call("token revoke ci").fails("it is revoked once"),
     call("down --yes --keep-data"),
     call("cluster reset --yes"),
     call("down --yes"),

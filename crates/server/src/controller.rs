@@ -73,6 +73,8 @@ pub(crate) struct Controller {
     pending: BTreeMap<ObjectKey, Vec<Observation>>,
     /// The turn of regular looks.
     turn: u64,
+    /// Whether the Applications of the cluster are known.
+    listed: bool,
 }
 
 impl Controller {
@@ -94,6 +96,7 @@ impl Controller {
             tasks: TaskTracker::new(),
             pending: BTreeMap::new(),
             turn: 0,
+            listed: false,
         }
     }
 
@@ -156,7 +159,7 @@ impl Controller {
                 let gone: Vec<ObjectKey> = self.entries.keys().filter(|key| !there.contains(key)).cloned().collect();
                 gone.iter().for_each(|key| self.gone(key));
                 objects.into_iter().for_each(|object| self.application(object));
-                self.board.note(|told| told.ready = true);
+                self.listed = true;
             }
             Change::Applied(object) => self.application(object),
             Change::Deleted(object) => self.gone(&object.key()),
@@ -386,7 +389,9 @@ impl Controller {
             self.tell(&key, now);
         }
         let (size, fetches) = (self.live.size(), self.work.repositories.fetches());
-        self.board.note(|told| (told.live, told.fetches) = (size, fetches));
+        let listed = self.listed;
+        // Only now is each of them told of.
+        self.board.note(|told| (told.live, told.fetches, told.ready) = (size, fetches, listed));
     }
 
     fn act(&mut self, key: &ObjectKey, action: Action) {

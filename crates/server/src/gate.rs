@@ -126,7 +126,9 @@ impl Token {
     /// Reads one; nothing for what is none.
     fn parse(text: &str) -> Option<Self> {
         let (id, secret) = text.strip_prefix(PREFIX).filter(|it| it.len() <= LONGEST_TOKEN)?.split_once('_')?;
-        let is_whole = !id.is_empty() && !secret.is_empty();
+        // What cannot be one costs no look into the store.
+        let is_id = id.len() == 2 * ID_BYTES && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_whole = is_id && !secret.is_empty();
         is_whole.then(|| Token { id: id.to_owned(), secret: secret.to_owned() })
     }
 

@@ -104,6 +104,7 @@ fn an_application_is_listed_compared_synced_and_explained_where_its_server_runs(
     let repository = format!("{SHOP}={}", forge.bare.display());
     let diff = forge.sandbox.run(&["app", "diff", "shop", "--repo", &repository, "-o", "json"]).exits(0).json();
     assert_eq!(diff["data"]["objects"], edited["objects"], "{diff:#}");
+    forge.sandbox.run(&["app", "sync", "shop"]).exits(6).says("no server runs here");
 }
 
 #[test]
@@ -273,6 +274,21 @@ fn lp_110_an_application_is_asked_about_from_elsewhere_until_its_token_is_revoke
         .run(&["app", "list", "--server", "http://landfall.example.com", "--token-file", "token"])
         .exits(5)
         .says("everybody on the way");
+    // An image that nobody can name: from the Application to the pod and its event, with what to type.
+    forge.change("chart/values.yaml", "image: example/app:1.0.0", "image: example/App:1.0.0");
+    let way = ["app", "explain", "shop", "--server", &url, "--token-file"];
+    forge.sandbox.write(".landfall/reads", &reads);
+    let why = until(&forge, &[&way[..], &[".landfall/reads"]].concat(), |data| {
+        let steps = data["causes"].as_array().into_iter().flatten().flat_map(|it| it["steps"].as_array());
+        steps.flatten().any(|step| step["level"] == "event")
+    });
+    let cause = why["causes"].as_array().expect("a list").iter().find(|it| it["steps"].to_string().contains("event"));
+    let cause = cause.expect("just seen");
+    let levels: Vec<&str> =
+        cause["steps"].as_array().expect("steps").iter().filter_map(|it| it["level"].as_str()).collect();
+    assert_eq!(levels[..4], ["application", "object", "pod", "event"], "{why:#}");
+    assert!(cause.to_string().contains("InvalidImageName"), "{why:#}");
+    assert!(!cause["advice"].as_array().expect("a list").is_empty(), "{why:#}");
     forge.sandbox.run(&["token", "revoke", "reads"]).exits(0);
     list(&["list"]).exits(5).says("revoked");
     forge.sandbox.run(&["token", "list"]).exits(0).says("revoked").says("other-*");

@@ -128,8 +128,8 @@ impl Desk {
 
     async fn list(&self, actor: &Actor, query: &ListQuery) -> Answer<Listing> {
         let lines: Vec<Line> = match &self.board {
-            Some(board) => board.lines(),
-            None => match self.work.session.cluster.list(&application_kind(), &ListOptions::default()).await {
+            Some(board) if board.is_ready() => board.lines(),
+            _ => match self.work.session.cluster.list(&application_kind(), &ListOptions::default()).await {
                 Ok(objects) => objects.iter().map(Line::of).collect(),
                 // A cluster without the kind has none.
                 Err(ClusterError::NoMatch { .. }) => Vec::new(),

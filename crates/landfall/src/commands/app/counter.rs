@@ -58,7 +58,13 @@ pub(crate) enum Counter {
     /// A server.
     Server(Box<Client>),
     /// The cluster, by this process.
-    Cluster { desk: Box<Desk>, actor: Actor, connection: Box<Connection> },
+    Cluster {
+        desk: Box<Desk>,
+        /// Whether it is the embedded one, on which nobody acts without a server.
+        is_own: bool,
+        actor: Actor,
+        connection: Box<Connection>,
+    },
 }
 
 impl CounterArgs {
@@ -114,7 +120,8 @@ impl CounterArgs {
         let person = host.env.get("USER").filter(|name| !name.is_empty()).unwrap_or("local");
         let desk = landfall_server::desk(host, &place, &connection, repositories)?;
         let (desk, connection) = (Box::new(desk), Box::new(connection));
-        Ok(Counter::Cluster { desk, actor: Actor::of_cluster(person), connection })
+        let is_own = place.cluster.is_kept_in_state();
+        Ok(Counter::Cluster { desk, is_own, actor: Actor::of_cluster(person), connection })
     }
 
     /// The token for `--server`.
@@ -158,6 +165,18 @@ impl Counter {
                     .note(error.to_string()),
             )
         })
+    }
+
+    /// Fails where nobody would act on a change.
+    pub(crate) fn is_acted_on(&self) -> Result<(), Failure> {
+        match self {
+            Counter::Cluster { is_own: true, .. } => Err(Failure::from(
+                Diagnostic::error(code::SERVER_SILENT, "no server runs here, so nobody would act on that")
+                    .note("nothing was changed")
+                    .help("landfall serve"),
+            )),
+            Counter::Server(_) | Counter::Cluster { .. } => Ok(()),
+        }
     }
 
     /// Goes.

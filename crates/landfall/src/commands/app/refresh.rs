@@ -46,6 +46,7 @@ impl Verb for AppRefreshArgs {
             let mut all = Vec::new();
             for word in &self.names {
                 let name = counter.named(&self.counter, word).await?;
+                counter.is_acted_on()?;
                 if self.no_wait {
                     let wish = RefreshWish { hard: self.hard };
                     all.push(counter.ask(Asked::Refresh(name, wish)).await?);

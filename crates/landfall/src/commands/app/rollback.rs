@@ -52,6 +52,7 @@ impl Verb for AppRollbackArgs {
         let wish = RollbackWish { id: self.id, prune: self.prune };
         let ended: Result<Vec<Ended>, Failure> = asking!(context, self.counter, |counter| {
             let name = counter.named(&self.counter, &self.name).await?;
+            counter.is_acted_on()?;
             let accepted: Accepted = counter.ask(Asked::Rollback(name, wish)).await?;
             ended(context, &counter, vec![accepted], &self.change).await
         });

@@ -112,6 +112,7 @@ impl Verb for AppSyncArgs {
             for word in &self.names {
                 names.push(counter.named(&self.counter, word).await?);
             }
+            counter.is_acted_on()?;
             let mut accepted: Vec<Accepted> = Vec::new();
             for name in names {
                 accepted.push(counter.ask(Asked::Sync(name, wish.clone())).await?);

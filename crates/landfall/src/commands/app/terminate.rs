@@ -39,6 +39,7 @@ impl Verb for AppTerminateArgs {
         self.counter.agreed(context, Act::Deliver, self.yes, ("End the operation", "ending an operation"))?;
         let accepted: Result<Accepted, Failure> = asking!(context, self.counter, |counter| {
             let name = counter.named(&self.counter, &self.name).await?;
+            counter.is_acted_on()?;
             counter.ask(Asked::Terminate(name)).await
         });
         context.report(&Told(&[accepted?]), Exit::Done, started);
