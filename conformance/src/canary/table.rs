@@ -53,6 +53,7 @@ const RENDERED: &str = "rendering's own output, as Helm prints it";
 /// The release as Helm prints it.
 const RECORD: &str = "the release's record, as Helm prints it";
 const OWN_VALUES: &str = "the chart's own values, asked for by name";
+const NO_APPLICATION: &str = "the system is no Application";
 const PROBES: &str = "it finds faults of the place";
 
 /// All calls.
@@ -189,6 +190,23 @@ pub(super) const CALLS: &[Call] = &[
     call("cluster stop"),
     call("cluster serve").serves(),
     call("serve --listen 127.0.0.1:0").serves(),
+    call("app list"),
+    call("app get system").fails(NO_APPLICATION),
+    call("app diff system").fails(NO_APPLICATION),
+    call("app explain system").fails(NO_APPLICATION),
+    call("app events system").fails(NO_APPLICATION),
+    call("app history system").fails(NO_APPLICATION),
+    call("app logs system").fails(NO_APPLICATION),
+    call("app sync system").fails(NO_APPLICATION),
+    call("app rollback system").fails(NO_APPLICATION),
+    call("app pin system").fails(NO_APPLICATION),
+    call("app refresh system").fails(NO_APPLICATION),
+    call("app wait system").fails(NO_APPLICATION),
+    call("app terminate system").fails(NO_APPLICATION),
+    call("app list --server http://127.0.0.1:1").fails("no token is given, and nobody answers there"),
+    call("token create ci --scope sync --project system"),
+    call("token list"),
+    call("token revoke ci").fails("it is revoked once"),
     call("down --yes --keep-data"),
     call("cluster reset --yes"),
     call("down --yes"),

@@ -18,6 +18,7 @@ mod ours;
 mod reach;
 mod release;
 mod served;
+mod server;
 mod source;
 mod state;
 mod yaml;
@@ -33,6 +34,7 @@ pub use ours::*;
 pub use reach::*;
 pub use release::*;
 pub use served::*;
+pub use server::*;
 pub use source::*;
 pub use state::*;
 pub use yaml::*;
@@ -87,7 +89,7 @@ pub struct Group {
 }
 
 /// All groups of codes.
-pub const GROUPS: [&Group; 15] = [
+pub const GROUPS: [&Group; 16] = [
     &asked::GROUP,
     &yaml::GROUP,
     &chart::GROUP,
@@ -99,6 +101,7 @@ pub const GROUPS: [&Group; 15] = [
     &state::GROUP,
     &kubeconfig::GROUP,
     &served::GROUP,
+    &server::GROUP,
     &reach::GROUP,
     &machine::REHEARSED,
     &machine::GROUP,

@@ -56,7 +56,7 @@ pub use offers::{Operators, TakenForGranted};
 pub use permit::{Act, Answer, Consent, Permit, Uncommitted};
 pub use place::{Place, PlaceQuery};
 pub use play::{PLAY, declared_play};
-pub use state::{Access, Chosen, Endpoint, Lock, StateDir, make_private_directory};
+pub use state::{Access, Chosen, Endpoint, Lock, Said, Serving, StateDir, make_private_directory};
 pub use waiting::Waiting;
 pub use work::{AtWork, Work};
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! .landfall/  .gitignore  made-here.json  cluster.db  store.db  store.key  endpoint.json  token  lock
-//!             delivery.lock  delivery.json  made-cluster  kubeconfig  server.log  cache/
+//!             delivery.lock  delivery.json  made-cluster  serve.json  kubeconfig  server.log  cache/
 //!             aside/1  what was found in its place and is not ours
 //! ```
 //!
@@ -16,6 +16,7 @@
 mod access;
 mod contents;
 mod origin;
+mod serving;
 mod taking;
 
 use std::ffi::OsString;
@@ -33,6 +34,7 @@ pub(crate) use self::contents::private_file;
 use self::contents::remove_entry;
 pub use self::origin::Chosen;
 use self::origin::{Maker, Marker, Origin};
+pub use self::serving::{Said, Serving};
 use crate::lock_file;
 
 /// The state directory of one system.

@@ -1,6 +1,7 @@
 //! The verbs: one file each, with its arguments, what it does and what it prints. A new one is that file and a line here.
 
 mod addon;
+mod app;
 mod build;
 mod claims;
 mod cluster;
@@ -28,6 +29,7 @@ mod serve;
 mod smoke;
 mod state;
 mod status;
+mod token;
 mod up;
 mod version;
 
@@ -84,6 +86,12 @@ verbs! {
         Cluster(cluster::ClusterCommand),
         /// Keep Applications in sync with git: the GitOps server
         Serve(Box<serve::ServeArgs>),
+        /// Applications: list, show, compare, sync, roll back, explain; here or on a server elsewhere
+        #[command(subcommand)]
+        App(app::AppCommand),
+        /// Issue, list and revoke tokens of the server's API
+        #[command(subcommand)]
+        Token(token::TokenCommand),
         /// Print the JSON Schema of landfall.yaml
         Schema(schema::SchemaArgs),
         /// Print what makes a shell complete commands, flags and live names

@@ -9,6 +9,7 @@ mod it {
     mod addons;
     mod addresses;
     mod applications;
+    mod apps;
     mod builds;
     mod charts;
     mod consents;

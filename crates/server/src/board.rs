@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use parking_lot::Mutex;
 
+use crate::api::{Changed, Line};
+use crate::feed::Feed;
+
 /// What is told of the server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Board {
     told: Mutex<Told>,
+    /// Its changes, for who listens.
+    pub(crate) feed: Feed,
 }
 
 /// The same at one moment.
@@ -31,24 +37,39 @@ pub(crate) struct Told {
     pub(crate) webhooks: BTreeMap<&'static str, u64>,
 }
 
-/// An Application in one line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Line {
-    /// Its project.
-    pub(crate) project: String,
-    /// Where it delivers to.
-    pub(crate) destination: String,
-    /// Where it comes from.
-    pub(crate) repository: String,
-    /// Argo CD's word.
-    pub(crate) sync: String,
-    /// Argo CD's word.
-    pub(crate) health: String,
-    /// `sync` while one is under way.
-    pub(crate) operation: &'static str,
-}
-
 impl Board {
+    /// That of a run of the server, by its number.
+    pub(crate) fn new(run: u64) -> Self {
+        Board { told: Mutex::default(), feed: Feed::new(run) }
+    }
+
+    /// Takes an Application's line, and tells it where it is another one.
+    pub(crate) fn stands(&self, line: Line, at: Timestamp) {
+        let named = (line.namespace.clone(), line.name.clone());
+        let before = self.told.lock().applications.insert(named, line.clone());
+        if before.as_ref() != Some(&line) {
+            self.tell(line, false, at);
+        }
+    }
+
+    /// Takes an Application away.
+    pub(crate) fn gone(&self, namespace: &str, name: &str, at: Timestamp) {
+        let before = self.told.lock().applications.remove(&(namespace.to_owned(), name.to_owned()));
+        if let Some(line) = before {
+            self.tell(line, true, at);
+        }
+    }
+
+    fn tell(&self, application: Line, gone: bool, at: Timestamp) {
+        let at = at.round(jiff::Unit::Millisecond).unwrap_or(at).to_string();
+        self.feed.tell(Changed { at, gone, application });
+    }
+
+    /// How every Application stands.
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        self.told.lock().applications.values().cloned().collect()
+    }
+
     /// Changes it.
     pub(crate) fn note(&self, change: impl FnOnce(&mut Told)) {
         change(&mut self.told.lock());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use landfall_apps::machine::{self, Action, End, Freshness, Observation, Past, Wanted};
-use landfall_apps::{Application, Operation};
+use landfall_apps::{Application, Operation, PIN_ANNOTATION};
 use landfall_cluster::{Change, Interest};
 use landfall_object::{Gvk, Object, ObjectKey};
 use parking_lot::Mutex;
@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::board::{Board, Line};
+use crate::api::Line;
+use crate::board::Board;
 use crate::entry::{Alone, Entry, Running, Writing};
 use crate::errands::{Work, comparison};
 use crate::ground::application_kind;
@@ -60,12 +61,19 @@ pub(crate) struct Controller {
     former: u64,
     /// Held by who changes what an Application has delivered: one of its name that follows waits for the former's end.
     alone: BTreeMap<ObjectKey, Weak<Alone>>,
+    /// Whether the Applications of the cluster are known.
+    listed: bool,
 }
 
 impl Controller {
-    pub(crate) fn new(work: Work, told: Sender<Happened>, happened: Receiver<Happened>, board: Arc<Board>) -> Self {
+    pub(crate) fn new(
+        work: Arc<Work>,
+        told: Sender<Happened>,
+        happened: Receiver<Happened>,
+        board: Arc<Board>,
+    ) -> Self {
         Controller {
-            work: Arc::new(work),
+            work,
             entries: BTreeMap::new(),
             live: Live::default(),
             told,
@@ -78,6 +86,7 @@ impl Controller {
             turn: 0,
             former: 0,
             alone: BTreeMap::new(),
+            listed: false,
         }
     }
 
@@ -140,7 +149,7 @@ impl Controller {
                 let gone: Vec<ObjectKey> = self.entries.keys().filter(|key| !there.contains(key)).cloned().collect();
                 gone.iter().for_each(|key| self.gone(key));
                 objects.into_iter().for_each(|object| self.application(object));
-                self.board.note(|told| told.ready = true);
+                self.listed = true;
             }
             Change::Applied(object) => self.application(object),
             Change::Deleted(object) => self.gone(&object.key()),
@@ -156,6 +165,8 @@ impl Controller {
         let key = object.key();
         let mut observations = Vec::new();
         if object.annotation(SKIP) == Some("true") {
+            // It is left alone, and there all the same.
+            self.board.stands(Line::of(&object), self.work.session.clock.now());
             return;
         }
         if self.entries.get(&key).is_some_and(|entry| entry.object.uid() != object.uid()) {
@@ -164,6 +175,11 @@ impl Controller {
             self.step(self.work.session.clock.now());
         }
         let is_new = !self.entries.contains_key(&key);
+        let before = self.entries.get(&key).map(|entry| entry.object.annotation(PIN_ANNOTATION).map(str::to_owned));
+        if before.is_some_and(|before| before.as_deref() != object.annotation(PIN_ANNOTATION)) {
+            // What its revisions lead to is another thing now.
+            observations.push(Observation::Refreshed(Freshness::Latest));
+        }
         let (former, alone) = (self.former, self.alone(&key));
         let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry::new(object.clone(), former, alone));
         let terminating = |object: &Object| object.str_at("/status/operationState/phase") == Some("Terminating");
@@ -370,14 +386,15 @@ impl Controller {
                     self.former = self.former.max(gone.state.last_number());
                 }
                 self.alone.retain(|_, right| right.strong_count() > 0);
-                let named = (key.namespace.clone().unwrap_or_default(), key.name.clone());
-                self.board.note(|told| drop(told.applications.remove(&named)));
+                self.board.gone(key.namespace.as_deref().unwrap_or_default(), &key.name, now);
                 continue;
             }
             self.tell(&key, now);
         }
         let (size, fetches) = (self.live.size(), self.work.repositories.fetches());
-        self.board.note(|told| (told.live, told.fetches) = (size, fetches));
+        let listed = self.listed;
+        // Only now is each of them told of.
+        self.board.note(|told| (told.live, told.fetches, told.ready) = (size, fetches, listed));
     }
 
     /// The right to change what an Application delivers: the same as long as anybody of its name is at work.
@@ -510,9 +527,7 @@ impl Controller {
             entry.wrote = Some((told, None));
             self.tasks.spawn(write(Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()), status));
         }
-        let line = line(entry);
-        let named = (key.namespace.clone().unwrap_or_default(), key.name.clone());
-        self.board.note(|told| drop(told.applications.insert(named, line)));
+        self.board.stands(Line::of(&entry.object), now);
     }
 }
 
@@ -520,20 +535,6 @@ impl Controller {
 async fn contained<T: Send + 'static>(errand: impl Future<Output = T> + Send + 'static) -> Result<T, String> {
     let task = AbortOnDropHandle::new(tokio::spawn(errand));
     task.await.map_err(|broken| format!("a bug of ours: {broken}"))
-}
-
-fn line(entry: &Entry) -> Line {
-    let text = |pointer: &str| entry.object.str_at(pointer).unwrap_or("Unknown").to_owned();
-    let application = entry.application.as_deref().ok();
-    let first = application.and_then(|application| application.sources.first());
-    Line {
-        project: application.map(|it| it.project.clone()).unwrap_or_default(),
-        destination: application.map(|it| it.destination.namespace.clone()).unwrap_or_default(),
-        repository: first.map(|source| landfall_source::repository_key(&source.repo_url)).unwrap_or_default(),
-        sync: text("/status/sync/status"),
-        health: text("/status/health/status"),
-        operation: if entry.state.is_syncing() { "sync" } else { "" },
-    }
 }
 
 /// Takes an operation off an Application that cannot be carried out, and says why.

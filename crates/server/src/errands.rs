@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, ResourceName, SyncStatus, Tried, tried_in_vain};
+use landfall_apps::{Application, Operation, Pin, ResourceName, SyncStatus, Tried, tried_in_vain};
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Patch, WriteOptions};
 use landfall_delivery::{
     BoundApplication, Compared, Door, Progress, References, Selection, Session, SyncEnd, Unit, UnitSource, UpOptions,
 };
-use landfall_diag::{Diagnose as _, Diagnostic};
+use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::{Action, Event};
 use landfall_object::{Object, ObjectKey};
 use landfall_source::RemoteCharts;
@@ -40,11 +40,24 @@ impl Work {
         asked: &[String],
         freshness: Freshness,
     ) -> Result<Vec<String>, String> {
-        self.repositories.resolve(application, asked, freshness).await.map_err(|diagnostic| words(&[diagnostic]))
+        self.revisions(application, asked, freshness).await.map_err(|diagnostic| words(&[diagnostic]))
+    }
+
+    /// The same: of one that is pinned, to what it is pinned.
+    pub(crate) async fn revisions(
+        &self,
+        application: &Application,
+        asked: &[String],
+        freshness: Freshness,
+    ) -> Result<Vec<String>, Diagnostic> {
+        let pin = Pin::of(&application.object)
+            .map_err(|bad| Diagnostic::error(code::BAD_PIN, bad.to_string()).help("landfall app pin NAME --release"))?;
+        let pinned = pin.filter(|_| asked.is_empty()).map(|pin| pin.revisions);
+        self.repositories.resolve(application, pinned.as_deref().unwrap_or(asked), freshness).await
     }
 
     /// An Application with its sources at these revisions.
-    async fn unit(&self, application: &Application, revisions: &[String]) -> Result<Unit, Vec<Diagnostic>> {
+    pub(crate) async fn unit(&self, application: &Application, revisions: &[String]) -> Result<Unit, Vec<Diagnostic>> {
         let stand_ins = self.repositories.stand_ins(application, revisions).await;
         let selection = Selection {
             repositories: stand_ins.map_err(|diagnostic| vec![diagnostic])?,

@@ -1,25 +1,36 @@
-//! What is answered over HTTP: probes, metrics, the version, and webhooks of forges.
+//! What is answered over HTTP: who may come in is asked of the gate before anything else is looked at, and what is asked of
+//! Applications is answered by the desk.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use landfall_diag::{Diagnostic, code};
 use landfall_source::{Hook, HookSecret};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::{Asked, Desk, Kind, Name, named, problem, status_of};
 use crate::board::Board;
+use crate::feed::Since;
+use crate::gate::{Actor, Gate, Refused};
 use crate::happened::Happened;
-use crate::metrics;
+use crate::routes::{Door, Inside, Open, ROUTES};
+use crate::{metrics, openapi, page};
 
+/// This version.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const JSON: &str = "application/json";
 /// Largest payload of a webhook that is read, in bytes: GitHub sends none that is larger.
 const LARGEST: usize = 25 * 1024 * 1024;
 /// How long a client may take for a request's head, and how long for all of its body.
@@ -30,42 +41,26 @@ const CONNECTIONS: usize = 512;
 /// How long answers may take that are under way when the server ends.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// Who may ask for a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
-    /// Everybody: it tells nothing that is anybody's.
-    Open,
-    /// Whoever signs.
-    Signed,
-}
-
-/// What is answered on a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Page {
-    Alive,
-    Ready,
-    Version,
-    Metrics,
-    Webhook,
-}
-
-/// Every route there is.
-const ROUTES: [(&str, &str, Door, Page); 5] = [
-    ("GET", "/healthz", Door::Open, Page::Alive),
-    ("GET", "/readyz", Door::Open, Page::Ready),
-    ("GET", "/version", Door::Open, Page::Version),
-    ("GET", "/metrics", Door::Open, Page::Metrics),
-    ("POST", "/api/webhook", Door::Signed, Page::Webhook),
-];
+/// Largest body of a request that asks something of an Application, in bytes.
+const LARGEST_WISH: usize = 1024 * 1024;
+/// Requests that render at once; more wait.
+const RENDERING: usize = 4;
+/// Seconds after which who listens to changes is told that nothing has happened, and looked at anew.
+const BEAT: Duration = Duration::from_secs(15);
 
 /// What every connection comes through.
 pub(crate) struct Front {
-    pub(crate) board: Arc<Board>,
-    pub(crate) secrets: Vec<HookSecret>,
-    pub(crate) told: Sender<Happened>,
+    board: Arc<Board>,
+    secrets: Vec<HookSecret>,
+    told: Sender<Happened>,
+    gate: Arc<Gate>,
+    desk: Arc<Desk>,
+    stop: CancellationToken,
+    rendering: Semaphore,
 }
 
-type Answer = Response<Full<Bytes>>;
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+type Answer = Response<Body>;
 
 /// Answers until it is told to stop.
 pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, stop: CancellationToken) {
@@ -111,32 +106,147 @@ async fn connection(stream: TcpStream, front: Arc<Front>, stop: CancellationToke
 }
 
 impl Front {
+    pub(crate) fn new(
+        board: Arc<Board>,
+        secrets: Vec<HookSecret>,
+        told: Sender<Happened>,
+        gate: Gate,
+        desk: Desk,
+        stop: CancellationToken,
+    ) -> Self {
+        let (gate, desk, rendering) = (Arc::new(gate), Arc::new(desk), Semaphore::new(RENDERING));
+        Front { board, secrets, told, gate, desk, stop, rendering }
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let path = request.uri().path();
-        let on_path = || ROUTES.iter().filter(|(_, known, ..)| *known == path);
+        let path = request.uri().path().to_owned();
+        let on_path = || ROUTES.iter().filter_map(|route| Some((route, named(route.path, &path)?)));
         let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
-        let Some((_, _, door, page)) = on_path().find(|(known, ..)| *known == method) else {
+        let Some((route, name)) = on_path().find(|(route, _)| route.method == method) else {
             let status = match on_path().next() {
                 Some(_) => StatusCode::METHOD_NOT_ALLOWED,
                 None => StatusCode::NOT_FOUND,
             };
             return words(status, status.canonical_reason().unwrap_or_default());
         };
-        match (door, page) {
-            (Door::Open, Page::Alive) => words(StatusCode::OK, "ok"),
-            (Door::Open, Page::Ready) if self.board.is_ready() => words(StatusCode::OK, "ok"),
-            (Door::Open, Page::Ready) => {
-                words(StatusCode::SERVICE_UNAVAILABLE, "the Applications of the cluster are not known yet")
-            }
-            (Door::Open, Page::Version) => {
-                let version = json!({"name": "landfall", "version": env!("CARGO_PKG_VERSION")});
-                typed(StatusCode::OK, "application/json", version.to_string())
-            }
-            (Door::Open, Page::Metrics) => {
-                typed(StatusCode::OK, "text/plain; version=0.0.4", metrics::text(&self.board.read()))
-            }
-            (Door::Signed, _) | (_, Page::Webhook) => self.webhook(request).await,
+        match route.door {
+            Door::Open(open) => self.open(open),
+            Door::Signed => self.webhook(request).await,
+            Door::Token(need, inside) => match self.gate.admit(request.method(), request.headers(), need).await {
+                Ok(actor) => self.inside(actor, inside, name, request).await,
+                Err(refused) => self.turned_away(refused, inside, name).await,
+            },
         }
+    }
+
+    fn open(&self, open: Open) -> Answer {
+        match open {
+            Open::Alive => words(StatusCode::OK, "ok"),
+            Open::Ready if self.board.is_ready() => words(StatusCode::OK, "ok"),
+            Open::Ready => words(StatusCode::SERVICE_UNAVAILABLE, "the Applications of the cluster are not known yet"),
+            Open::Version => {
+                let version = json!({"name": "landfall", "version": VERSION});
+                typed(StatusCode::OK, JSON, version.to_string())
+            }
+        }
+    }
+
+    /// Says why somebody is not let in; who was known and wanted to change something stands in the audit log.
+    async fn turned_away(&self, refused: Refused, inside: Inside, name: Option<Name>) -> Answer {
+        if let (Some(actor), Inside::Asked(kind)) = (&refused.actor, inside)
+            && kind.changes()
+        {
+            let target = name.map(|name| name.to_string()).unwrap_or_default();
+            self.desk.turned_away(actor, kind, &target, &refused.diagnostic.message).await;
+        }
+        let mut answer = typed(refused.status, JSON, problem(&[refused.diagnostic]).to_string());
+        if refused.status == StatusCode::UNAUTHORIZED {
+            // A browser asks its user only where there is a page.
+            let asks = if inside == Inside::Status { "Basic realm=\"landfall\"" } else { "Bearer" };
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(asks));
+        }
+        private(answer)
+    }
+
+    /// Answers who has been let in.
+    async fn inside(&self, actor: Actor, inside: Inside, name: Option<Name>, request: Request<Incoming>) -> Answer {
+        private(match inside {
+            Inside::Metrics => typed(StatusCode::OK, "text/plain; version=0.0.4", metrics::text(&self.board.read())),
+            Inside::Status => {
+                let lines: Vec<_> = self.board.lines().into_iter().filter(|line| actor.sees(&line.project)).collect();
+                let mut answer = typed(StatusCode::OK, "text/html; charset=utf-8", page::of(&lines, VERSION));
+                let policy = HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+                answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+                answer
+            }
+            Inside::OpenApi => typed(StatusCode::OK, JSON, openapi::document().to_string()),
+            Inside::Stream => self.stream(actor, request.headers()),
+            Inside::Asked(kind) => self.asked(actor, kind, name, request).await,
+        })
+    }
+
+    async fn asked(&self, actor: Actor, kind: Kind, name: Option<Name>, request: Request<Incoming>) -> Answer {
+        let (head, body) = request.into_parts();
+        let body = match kind.changes() {
+            false => Bytes::new(),
+            true => match tokio::time::timeout(BODY, Limited::new(body, LARGEST_WISH).collect()).await {
+                Ok(Ok(body)) => body.to_bytes(),
+                _ => return words(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or comes too slowly"),
+            },
+        };
+        let asked = match Asked::read(kind, name, head.uri.query().unwrap_or_default(), &body) {
+            Ok(asked) => asked,
+            Err(diagnostic) => return not_done(&[diagnostic]),
+        };
+        let renders =
+            matches!(kind, Kind::Diff | Kind::Explain | Kind::Events | Kind::Logs | Kind::Rollback | Kind::Pin);
+        let _place = if renders { self.rendering.acquire().await.ok() } else { None };
+        let desk = Arc::clone(&self.desk);
+        let work = async move { desk.answer(&actor, asked).await };
+        let answered = match kind.changes() {
+            false => Ok(work.await),
+            // What was begun comes to its end, and into the audit log, whether anybody still waits for it or not.
+            true => tokio::spawn(work).await,
+        };
+        match answered {
+            Ok(Ok(value)) => {
+                let status = if kind.changes() { StatusCode::ACCEPTED } else { StatusCode::OK };
+                typed(status, JSON, value.to_string())
+            }
+            Ok(Err(diagnostics)) => not_done(&diagnostics),
+            Err(broken) => {
+                not_done(&[Diagnostic::error(code::BUG, "a request could not be answered").note(broken.to_string())])
+            }
+        }
+    }
+
+    /// Tells changes as they happen, from where the one stopped who asks.
+    fn stream(&self, actor: Actor, headers: &HeaderMap) -> Answer {
+        let feed = &self.board.feed;
+        let last = text_of(headers, "last-event-id");
+        let (at, first) = match last.map(|id| feed.number(id)) {
+            Some(Some(number)) => (number, None),
+            // What happened since cannot be told: how all stand has to be asked anew.
+            Some(None) => (feed.last(), Some("reset")),
+            None => (feed.last(), Some("ready")),
+        };
+        let heard = Hearer {
+            board: Arc::clone(&self.board),
+            gate: Arc::clone(&self.gate),
+            newest: feed.listen(),
+            stop: self.stop.clone(),
+            actor,
+            at,
+            first,
+        };
+        let events = futures::stream::unfold(heard, |mut hearer| async move {
+            let text = hearer.next().await?;
+            Some((Ok::<_, Infallible>(Frame::data(Bytes::from(text))), hearer))
+        });
+        let mut answer = Response::new(StreamBody::new(events).boxed_unsync());
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        answer.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        answer
     }
 
     async fn webhook(&self, request: Request<Incoming>) -> Answer {
@@ -170,6 +280,79 @@ impl Front {
     }
 }
 
+/// Who listens to changes.
+struct Hearer {
+    board: Arc<Board>,
+    gate: Arc<Gate>,
+    newest: tokio::sync::watch::Receiver<u64>,
+    stop: CancellationToken,
+    actor: Actor,
+    /// The number of what was told last.
+    at: u64,
+    /// What is told before anything else.
+    first: Option<&'static str>,
+}
+
+impl Hearer {
+    /// What is told next; nothing when it is over.
+    async fn next(&mut self) -> Option<String> {
+        if let Some(event) = self.first.take() {
+            return Some(told(&self.board.feed.id(self.at), event, "{}"));
+        }
+        loop {
+            let _looked_at = *self.newest.borrow_and_update();
+            match self.board.feed.since(self.at) {
+                Since::Lost => {
+                    self.at = self.board.feed.last();
+                    return Some(told(&self.board.feed.id(self.at), "reset", "{}"));
+                }
+                Since::Changes(changes) => {
+                    let mut text = String::new();
+                    for (number, change) in changes {
+                        self.at = number;
+                        if self.actor.sees(&change.application.project) {
+                            let data = serde_json::to_string(&change).unwrap_or_default();
+                            text.push_str(&told(&self.board.feed.id(number), "application", &data));
+                        }
+                    }
+                    if !text.is_empty() {
+                        return Some(text);
+                    }
+                }
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                changed = self.newest.changed() => changed.ok()?,
+                () = tokio::time::sleep(BEAT) => {
+                    if !self.gate.is_still_good(&self.actor).await {
+                        return None;
+                    }
+                    return Some(": nothing new\n\n".to_owned());
+                }
+            }
+        }
+    }
+}
+
+/// An event as a stream has it.
+fn told(id: &str, event: &str, data: &str) -> String {
+    format!("id: {id}\nevent: {event}\ndata: {data}\n\n")
+}
+
+/// Why something was not done.
+fn not_done(diagnostics: &[Diagnostic]) -> Answer {
+    let status = diagnostics.first().map_or(StatusCode::INTERNAL_SERVER_ERROR, status_of);
+    typed(status, JSON, problem(diagnostics).to_string())
+}
+
+/// An answer that is for the one alone who asked.
+fn private(mut answer: Answer) -> Answer {
+    let headers = answer.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    answer
+}
+
 fn text_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
@@ -179,21 +362,9 @@ fn words(status: StatusCode, text: &str) -> Answer {
 }
 
 fn typed(status: StatusCode, kind: &'static str, text: String) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    let mut answer = Response::new(Full::new(Bytes::from(text)).boxed_unsync());
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
     answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whatever_changes_something_is_behind_a_signature() {
-        for (method, path, door, _) in ROUTES {
-            assert_eq!(door == Door::Open, method == "GET", "{method} {path}");
-        }
-    }
 }

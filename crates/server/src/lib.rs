@@ -14,25 +14,35 @@
 //!            errands.rs      what takes time: resolve, compare, sync, write; each answers with an observation
 //! happened.rs             what is told to the controller; row.rs, an object without its body
 //! board.rs, metrics.rs    what probes and metrics may read
+//!
+//! http.rs ─► routes.rs ─► gate.rs ─► api.rs    requests: every route, who may, and what is asked of Applications
+//! feed.rs, page.rs, openapi.rs                 changes for who listens, a plain page, the API's description
 //! ```
 //!
 //! Invariants: what is decided is decided by `apps::machine`, what is carried out by `delivery` as `landfall up` does it;
 //! nothing but an errand writes; each write follows from a journal or can be repeated; secrets are never kept.
 
+pub mod api;
 mod board;
 mod controller;
 mod entry;
 mod errands;
+mod feed;
+mod gate;
 mod ground;
 mod happened;
 mod http;
 mod live;
 mod metrics;
+mod openapi;
 mod options;
+mod page;
 mod repositories;
 mod rights;
+mod routes;
 mod row;
 mod serve;
 
+pub use gate::{ALL_PROJECTS, Actor, Scope, Token};
 pub use options::{BadListen, Listen, Options, StandInRepository};
-pub use serve::{Ready, serve};
+pub use serve::{Ready, desk, serve};

@@ -39,7 +39,7 @@ fn lines(told: &Told, name: &str, out: &mut String) -> std::fmt::Result {
                     ("repo", &line.repository),
                     ("sync_status", &line.sync),
                     ("health_status", &line.health),
-                    ("operation", line.operation),
+                    ("operation", if line.operation.is_some() { "sync" } else { "" }),
                 ];
                 writeln!(out, "{name}{{{}}} 1", written(&labels))?;
             }
@@ -76,7 +76,7 @@ fn written(labels: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::Line;
+    use crate::api::Line;
 
     #[test]
     fn a_label_cannot_end_its_line_or_its_quotes() {

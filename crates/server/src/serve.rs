@@ -1,18 +1,21 @@
 //! Opens the server in an order in which what is wrong is found before anything is changed.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_delivery::Session;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Connection, Failure, Host, Hosting, SHORT, patience};
+use landfall_host::{Connection, Failure, Host, Hosting, Place, SHORT, Serving, patience};
 use landfall_source::{SourceTree, aside};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::channel;
 
+use crate::api::Desk;
 use crate::board::Board;
 use crate::controller::Controller;
+use crate::errands::Work;
+use crate::gate::{Gate, Token};
 use crate::http::{self, Front};
 use crate::options::{Options, StandInRepository};
 use crate::repositories::Repositories;
@@ -58,21 +61,22 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
             rights::check(&connection.cluster, &connection.name, &objects).await?;
         }
         ground::prepare(&connection.cluster, &objects).await?;
-        let cache = place.state.create_cache()?;
-        let patience = patience(&host.env);
-        let repositories = Repositories::new(repositories, cache, host.network.clone(), patience);
-        let charts = host.remote_charts(&place);
+        let work = Arc::new(work(host, &place, &connection, repositories)?);
         let (told, happened) = channel(QUEUE);
-        let board = Arc::new(Board::default());
-        let session = session(host, &connection);
-        let stop = session.stop.clone();
-        let documents = host.schema_documents();
-        let work = crate::errands::Work { session, repositories, charts, documents };
+        let now = work.session.clock.now();
+        let board = Arc::new(Board::new(u64::try_from(now.as_millisecond()).unwrap_or_default()));
+        let stop = work.session.stop.clone();
+        let local = Token::random()?;
+        let (tokens, clock) = (work.session.store.tokens.clone(), Arc::clone(&work.session.clock));
+        let gate = Gate::new(tokens, clock, &local, &person(host));
+        let desk = Desk::new(Arc::clone(&work), Some(Arc::clone(&board)));
         let controller = Controller::new(work, told.clone(), happened, Arc::clone(&board));
-        let front = Arc::new(Front { board, secrets, told });
+        let front = Arc::new(Front::new(board, secrets, told, gate, desk, stop.clone()));
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
+        let serving = place.state.say_serving(&Serving::now(reachable(address), local.revealed()))?;
         ready(&Ready { address, cluster: connection.name.clone() });
         controller.run(ENDING).await;
+        drop(serving);
         stop.cancel();
         let _ended = answering.await;
         match connection.lost() {
@@ -83,6 +87,49 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
     let served = served.await;
     connection.close().await;
     served
+}
+
+/// Where everything about the Applications of a cluster is asked without a server: by a command of this process.
+///
+/// # Errors
+/// The directory for what is fetched cannot be made.
+pub fn desk(
+    host: &Host,
+    place: &Place,
+    connection: &Connection,
+    repositories: Vec<StandInRepository>,
+) -> Result<Desk, Failure> {
+    Ok(Desk::new(Arc::new(work(host, place, connection, repositories)?), None))
+}
+
+/// What errands work with.
+fn work(
+    host: &Host,
+    place: &Place,
+    connection: &Connection,
+    repositories: Vec<StandInRepository>,
+) -> Result<Work, Failure> {
+    let is_nowhere = place.cluster.is_kept_in_state() && !place.state.has_cluster();
+    // For what is not there no directory is made.
+    let cache = if is_nowhere { place.state.file("cache") } else { place.state.create_cache()? };
+    let repositories = Repositories::new(repositories, cache, host.network.clone(), patience(&host.env));
+    let charts = host.remote_charts(place);
+    Ok(Work { session: session(host, connection), repositories, charts, documents: host.schema_documents() })
+}
+
+/// Whose server it is, as far as the environment says.
+fn person(host: &Host) -> String {
+    host.env.get("USER").filter(|name| !name.is_empty()).unwrap_or("local").to_owned()
+}
+
+/// Where this machine reaches an address that is listened on.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let loopback = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(loopback, address.port())
 }
 
 fn session(host: &Host, connection: &Connection) -> Session {

@@ -63,6 +63,8 @@ enum Live {
     Builds,
     /// What an environment checks.
     Checks,
+    /// The Applications.
+    Applications,
 }
 
 /// Whether files and directories may stand there, too.
@@ -135,6 +137,8 @@ impl Offer {
             "up" | "build" => vec![Live::Builds],
             "smoke" => vec![Live::Checks],
             "env diff" => vec![Live::Environments],
+            "app get" | "app diff" | "app explain" | "app events" | "app history" | "app sync" | "app rollback"
+            | "app pin" | "app refresh" | "app wait" | "app terminate" | "app logs" => vec![Live::Applications],
             "doctor" => {
                 words.extend(landfall_doctor::Area::ALL.iter().map(|area| (area.word().to_owned(), String::new())));
                 Vec::new()
@@ -302,6 +306,8 @@ mod tests {
             ("history -n ", Live::Namespaces),
             ("build ", Live::Builds),
             ("smoke --only ", Live::Checks),
+            ("app sync ", Live::Applications),
+            ("app diff --exit-code ", Live::Applications),
             ("uninstall ", Live::Releases),
             ("helm get values ", Live::Releases),
         ] {

@@ -105,7 +105,8 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn repository(context: &Context, pair: &str) -> Result<StandInRepository, Failure> {
+/// The directory that stands in for a repository, of `URL=DIR`.
+pub(crate) fn repository(context: &Context, pair: &str) -> Result<StandInRepository, Failure> {
     let Some((address, directory)) = pair.rsplit_once('=') else {
         return Err(Failure::usage(
             Diagnostic::error(code::BAD_REPOSITORY_PAIR, format!("--repo {pair} is not URL=DIR"))

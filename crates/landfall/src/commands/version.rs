@@ -36,7 +36,10 @@ fn print(context: &Context, args: &VersionArgs) -> Exit {
             table.row([
                 (*name).to_owned(),
                 (*meaning).to_owned(),
-                context.host.env.get(name).unwrap_or("-").to_owned(),
+                match context.host.env.get(name) {
+                    Some(_) if holds_secret(name) => "(set)".to_owned(),
+                    now => now.unwrap_or("-").to_owned(),
+                },
             ]);
         }
         context.ui.table(&table);
@@ -47,6 +50,11 @@ fn print(context: &Context, args: &VersionArgs) -> Exit {
         context.ui.name("kubernetes API of the embedded cluster: v1.36.3");
     }
     Exit::Done
+}
+
+/// Whether a variable's value is nobody's to see.
+fn holds_secret(name: &str) -> bool {
+    name.contains("TOKEN") || name.contains("SECRET")
 }
 
 /// Variables that Landfall reads, with one line each; `landfall version --env` lists them.
@@ -74,7 +82,10 @@ const KNOWN: &[(&str, &str)] = &[
     ("LANDFALL_HTTPS_PORT", "the port that leads to its port 443, as --https-port"),
     ("LANDFALL_LOG", "what is logged to standard error, as `landfall_engine=debug`"),
     ("LANDFALL_NO_PROGRESS", "no live progress"),
+    ("LANDFALL_SERVER", "the address of a server, as --server of `app`"),
     ("LANDFALL_STATE", "the state directory, as --state"),
+    ("LANDFALL_TOKEN", "the token for --server of `app`"),
+    ("LANDFALL_WEBHOOK_SECRET", "what forges sign webhooks with, one a line"),
     (crate::probe::VARIABLE, "for tests: records what a delivery writes, or kills it there"),
     ("NO_COLOR", "no colour"),
     ("XDG_CACHE_HOME", "where caches live"),

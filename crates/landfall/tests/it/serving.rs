@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 use super::sandbox::{Sandbox, small_chart};
 
-const SHOP: &str = "https://git.example.com/shop.git";
+pub(super) const SHOP: &str = "https://git.example.com/shop.git";
 const LUCKYPLANS: &str = "https://git.example.com/luckyplans/luckyplans.git";
 
 /// A system, and a bare repository that it is pushed to.
-struct Forge {
-    sandbox: Sandbox,
-    bare: PathBuf,
+pub(super) struct Forge {
+    pub(super) sandbox: Sandbox,
+    pub(super) bare: PathBuf,
 }
 
 impl Forge {
@@ -35,7 +35,7 @@ impl Forge {
     }
 
     /// A chart of its own, and an Application of it.
-    fn shop(policy: &str) -> Self {
+    pub(super) fn shop(policy: &str) -> Self {
         let sandbox = Sandbox::empty();
         small_chart(&sandbox, "chart", "web");
         sandbox.write(
@@ -47,20 +47,20 @@ impl Forge {
         Forge::of(sandbox)
     }
 
-    fn push(&self) -> String {
+    pub(super) fn push(&self) -> String {
         self.sandbox.git(&["push", "-q", "origin", "main"]);
         let mut head = std::process::Command::new("git");
         let head = head.args(["rev-parse", "HEAD"]).current_dir(self.sandbox.root()).output().expect("git runs");
         String::from_utf8(head.stdout).expect("text").trim().to_owned()
     }
 
-    fn change(&self, path: &str, from: &str, to: &str) -> String {
+    pub(super) fn change(&self, path: &str, from: &str, to: &str) -> String {
         self.sandbox.edit(path, from, to);
         self.sandbox.commit("changed");
         self.push()
     }
 
-    fn serve(&self, targets: &[&str], address: &str, variables: &[(&str, &str)]) -> Server {
+    pub(super) fn serve(&self, targets: &[&str], address: &str, variables: &[(&str, &str)]) -> Server {
         let repository = format!("{address}={}", self.bare.display());
         let words = [&["serve"], targets, &["--listen", "127.0.0.1:0", "--repo", &repository]].concat();
         let mut command = self.sandbox.command(&words);
@@ -83,9 +83,9 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// A server that runs.
-struct Server {
+pub(super) struct Server {
     child: Child,
-    address: String,
+    pub(super) address: String,
     said: BufReader<std::process::ChildStdout>,
     runtime: tokio::runtime::Runtime,
     state: PathBuf,
@@ -100,7 +100,7 @@ impl Drop for Server {
 
 impl Server {
     /// The cluster, as everybody finds it who has the kubeconfig.
-    fn cluster(&self) -> Cluster {
+    pub(super) fn cluster(&self) -> Cluster {
         let _ring = rustls_provider();
         let path = self.state.join("kubeconfig");
         self.runtime.block_on(async {
@@ -110,18 +110,18 @@ impl Server {
         })
     }
 
-    fn get(&self, cluster: &Cluster, key: &ObjectKey) -> Option<Object> {
+    pub(super) fn get(&self, cluster: &Cluster, key: &ObjectKey) -> Option<Object> {
         self.runtime.block_on(cluster.get(key)).expect("it answers")
     }
 
-    fn patch(&self, cluster: &Cluster, key: &ObjectKey, patch: Value) {
+    pub(super) fn patch(&self, cluster: &Cluster, key: &ObjectKey, patch: Value) {
         let options = WriteOptions { field_manager: Some("kubectl-edit".to_owned()), ..WriteOptions::default() };
         self.runtime.block_on(cluster.patch(key, &Patch::Merge(patch), &options)).expect("patched");
     }
 
     /// Waits until an object is as it is wanted; the test fails with it when that does not come.
     #[track_caller]
-    fn until(&self, cluster: &Cluster, key: &ObjectKey, so: impl Fn(&Object) -> bool) -> Object {
+    pub(super) fn until(&self, cluster: &Cluster, key: &ObjectKey, so: impl Fn(&Object) -> bool) -> Object {
         let deadline = Instant::now() + Duration::from_secs(90);
         loop {
             let found = self.get(cluster, key);
@@ -138,7 +138,7 @@ impl Server {
     }
 
     /// Asks over HTTP: the status, and what is said.
-    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+    pub(super) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         let more: String = headers.iter().map(|(name, text)| format!("{name}: {text}\r\n")).collect();
         let length = body.len();
@@ -153,8 +153,15 @@ impl Server {
         (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
     }
 
+    /// The header by which whoever runs it comes in.
+    pub(super) fn own_token(&self) -> (&'static str, String) {
+        let serving = std::fs::read_to_string(self.state.join("serve.json")).expect("it says where it is");
+        let serving: Value = serde_json::from_str(&serving).expect("JSON");
+        ("Authorization", format!("Bearer {}", serving["token"].as_str().expect("a token")))
+    }
+
     /// Tells it to end, and says with which code and how soon it did.
-    fn terminate(mut self) -> (Option<i32>, Duration, String) {
+    pub(super) fn terminate(mut self) -> (Option<i32>, Duration, String) {
         let began = Instant::now();
         let pid = self.child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
@@ -169,20 +176,20 @@ fn rustls_provider() -> bool {
     rustls::crypto::aws_lc_rs::default_provider().install_default().is_ok()
 }
 
-fn application(name: &str) -> ObjectKey {
+pub(super) fn application(name: &str) -> ObjectKey {
     ObjectKey::new(Gvk::new("argoproj.io", "v1alpha1", "Application"), Some("argocd"), name)
 }
 
-fn web() -> ObjectKey {
+pub(super) fn web() -> ObjectKey {
     ObjectKey::new(Gvk::new("apps", "v1", "Deployment"), Some("shop"), "shop")
 }
 
-fn is_synced(application: &Object, revision: &str) -> bool {
+pub(super) fn is_synced(application: &Object, revision: &str) -> bool {
     application.str_at("/status/sync/status") == Some("Synced")
         && application.str_at("/status/sync/revision") == Some(revision)
 }
 
-const AUTOMATED: &str = "{automated: {prune: true, selfHeal: true}, syncOptions: [CreateNamespace=true]}";
+pub(super) const AUTOMATED: &str = "{automated: {prune: true, selfHeal: true}, syncOptions: [CreateNamespace=true]}";
 
 #[test]
 fn luckyplans_goes_from_a_push_to_synced_and_healthy_and_a_revert_takes_it_back() {
@@ -226,7 +233,8 @@ fn a_hands_scaling_is_put_right_and_one_kind_has_one_watch() {
     });
     // A part of the objects: it was no delivery.
     assert_eq!(healed.list_at("/status/history").len(), 1);
-    let (_, metrics) = server.ask("GET", "/metrics", &[], "");
+    let (name, token) = server.own_token();
+    let (_, metrics) = server.ask("GET", "/metrics", &[(name, &token)], "");
     assert!(metrics.contains("argocd_cluster_api_resources 3\n"), "{metrics}");
     assert!(metrics.contains("name=\"shop\""), "{metrics}");
 }
@@ -402,8 +410,10 @@ fn probes_are_answered_and_a_webhook_needs_its_secret() {
         assert_eq!(server.ask("POST", "/api/webhook", &headers, &push).0, expected, "{headers:?}");
     }
     assert_eq!(server.ask("GET", "/api/webhook", &[], "").0, 405);
-    assert_eq!(server.ask("GET", "/", &[], "").0, 404);
-    let (_, metrics) = server.ask("GET", "/metrics", &[], "");
+    assert_eq!(server.ask("GET", "/nothing", &[], "").0, 404);
+    assert_eq!(server.ask("GET", "/metrics", &[], "").0, 401);
+    let (name, token) = server.own_token();
+    let (_, metrics) = server.ask("GET", "/metrics", &[(name, &token)], "");
     assert!(metrics.contains("landfall_webhook_total{outcome=\"refused\"} 2\n"), "{metrics}");
     let (code, took, _) = server.terminate();
     assert_eq!(code, Some(0));

@@ -5,10 +5,12 @@ use std::time::Duration;
 use landfall_delivery::{SystemStatus, Target, TargetKind, TargetPlace};
 use landfall_host::{Host, Hosting, PlaceQuery};
 use landfall_project::ProjectFile;
+use landfall_server::api::ListQuery;
 use tokio::sync::mpsc::channel;
 
 use super::Live;
 use crate::arguments::{Behind, Named};
+use crate::commands::app::CounterArgs;
 use crate::context::Context;
 
 /// How long somebody waits who has pressed a key.
@@ -24,6 +26,9 @@ pub(super) async fn names(context: &Context, live: Live, before: &[String]) -> V
         Live::Builds => typed.environment(|environment| environment.build.keys().cloned().collect()),
         Live::Checks => {
             typed.environment(|environment| environment.checks.iter().map(|check| check.name.clone()).collect())
+        }
+        Live::Applications => {
+            tokio::time::timeout(PATIENCE, typed.applications(context)).await.ok().flatten().unwrap_or_default()
         }
         Live::Releases | Live::Workloads | Live::Objects | Live::Namespaces => {
             let status = tokio::time::timeout(PATIENCE, typed.status()).await.ok().flatten();
@@ -53,6 +58,7 @@ struct Typed {
     host: Host,
     target: Option<String>,
     query: PlaceQuery,
+    counter: CounterArgs,
 }
 
 impl Typed {
@@ -73,6 +79,15 @@ impl Typed {
             context: after(&["--context", "--kube-context"]).and_then(|name| name.parse().ok()),
             kubeconfig: after(&["--kubeconfig"]),
         };
+        let counter = CounterArgs {
+            server: after(&["--server"]).or_else(|| host.env.get("LANDFALL_SERVER").map(str::to_owned)),
+            token_file: after(&["--token-file"]),
+            ca_file: after(&["--ca-file"]),
+            env: query.environment.clone(),
+            context: query.context.clone(),
+            kubeconfig: query.kubeconfig.clone(),
+            ..CounterArgs::default()
+        };
         // The first word behind the verb that can be a target is one, unless a flag stands in front of it.
         let mut target = None;
         for pair in before.windows(2) {
@@ -82,7 +97,7 @@ impl Typed {
             }
         }
         let target = target.filter(|target| host.directory.join(target).exists());
-        Typed { host, target, query }
+        Typed { host, target, query, counter }
     }
 
     fn project(&self) -> Option<ProjectFile> {
@@ -97,6 +112,15 @@ impl Typed {
     fn environment(&self, names: impl FnOnce(&landfall_project::Environment) -> Vec<String>) -> Vec<String> {
         let place = self.host.wait(self.host.declared_place(self.target.as_deref(), &self.query)).ok();
         place.as_ref().and_then(|place| place.declared()).map(names).unwrap_or_default()
+    }
+
+    /// The Applications of whoever would be asked about them.
+    async fn applications(&self, context: &Context) -> Option<Vec<String>> {
+        let asking = Context { host: self.host.clone(), ..context.clone() };
+        let counter = self.counter.open(&asking).await.ok()?;
+        let found = counter.all(ListQuery::default()).await.ok();
+        counter.close().await;
+        Some(found?.items.into_iter().map(|line| line.name).collect())
     }
 
     async fn status(&self) -> Option<SystemStatus> {

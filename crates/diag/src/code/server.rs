@@ -1,0 +1,26 @@
+//! The server's API, and what is asked of Applications.
+
+super::group! {
+    GROUP: "the server and its Applications",
+    "`landfall app list` names the Applications, `landfall app get NAME` says how one stands, `landfall token list` which tokens there are.";
+    NO_SUCH_APPLICATION = 720, Usage, "There is no Application of that name, or none that the token may see.";
+    WHICH_APPLICATION = 721, Usage, "Applications of that name live in several namespaces.";
+    UNKNOWN_TOKEN = 722, Refused, "The server wants a token, and none was given, or it is not known, revoked or past its time.";
+    TOO_SMALL_SCOPE = 723, Refused, "The token is not for that: its scopes or projects are too small.";
+    OPERATION_UNDER_WAY = 724, Failed, "An operation of the Application is under way, and another one begins only after it.";
+    NO_OPERATION = 725, Failed, "No operation of the Application is under way that could be ended.";
+    CANNOT_ROLL_BACK = 726, Refused, "The Application cannot be rolled back to that delivery.";
+    PINNED = 727, Refused, "The Application is pinned to a revision, and another one was asked for.";
+    SERVER_SILENT = 728, Unreachable, "The server of `--server` does not answer.";
+    STRANGE_ANSWER = 729, Failed, "The server's answer is not one of Landfall's API.";
+    NOT_SO_IN_TIME = 730, Unhealthy, "An Application did not become what was waited for.";
+    UNAUDITED = 731, Failed, "The audit log cannot be written, so nothing was changed.";
+    UNREADABLE_TOKEN = 732, Usage, "The file with the token cannot be read, or holds none.";
+    NO_SUCH_TOKEN = 733, Usage, "There is no token of that name that could be revoked.";
+    BAD_REQUEST = 734, Usage, "The request is not what the API takes there.";
+    SYNC_FAILED = 735, Failed, "The sync of an Application has failed.";
+    SYNCS_BY_ITSELF = 736, Refused, "The Application syncs by itself, so that another revision would be undone at once.";
+    PLAIN_SERVER = 737, Refused, "A token would be sent to another machine where everybody on the way could read it.";
+    BEING_DELETED = 738, Failed, "The Application is being deleted.";
+    BAD_PIN = 739, Failed, "The annotation that pins an Application cannot be read.";
+}

@@ -1,0 +1,71 @@
+//! `landfall app …`: Applications, asked of the server that runs here, of one elsewhere, or of a cluster itself.
+
+mod counter;
+mod diff;
+mod events;
+mod explain;
+mod get;
+mod history;
+mod list;
+mod logs;
+mod pin;
+mod refresh;
+mod rollback;
+mod sync;
+mod terminate;
+mod wait;
+
+pub(crate) use self::counter::CounterArgs;
+use crate::verb::verbs;
+
+verbs! {
+    /// `landfall app …`
+    pub(crate) enum AppCommand {
+        /// List the Applications: how they stand against git, and how they fare
+        #[command(
+            before_help = "Examples:\n  landfall app list\n  landfall app list --health degraded --sort since\n  landfall app list --server https://landfall.example.com --token-file token"
+        )]
+        List(Box<list::AppListArgs>),
+        /// Show one Application with its objects
+        #[command(before_help = "Examples:\n  landfall app get shop\n  landfall app get shop --refresh -o json")]
+        Get(Box<get::AppGetArgs>),
+        /// Show in what it differs from what is live: who wrote each field, which values line wants it
+        #[command(
+            before_help = "Examples:\n  landfall app diff shop\n  landfall app diff shop --revision v1.2.0 --exit-code"
+        )]
+        Diff(Box<diff::AppDiffArgs>),
+        /// Say why it stands as it does, from the Application to the event, and what to type
+        #[command(before_help = "Examples:\n  landfall app explain shop")]
+        Explain(Box<explain::AppExplainArgs>),
+        /// List what happened to its objects, and what was delivered
+        Events(Box<events::AppEventsArgs>),
+        /// List what was delivered, newest last
+        History(Box<history::AppHistoryArgs>),
+        /// Sync Applications now, and wait until that has ended
+        #[command(
+            before_help = "Examples:\n  landfall app sync shop\n  landfall app sync shop --prune --resource apps:Deployment:web\n  landfall app sync shop --dry-run"
+        )]
+        Sync(Box<sync::AppSyncArgs>),
+        /// Go back to an earlier delivery; one that syncs by itself is pinned there until it is released
+        #[command(
+            before_help = "Examples:\n  landfall app rollback shop        the delivery before the present one\n  landfall app rollback shop 3\n  landfall app pin shop --release   it follows git again"
+        )]
+        Rollback(Box<rollback::AppRollbackArgs>),
+        /// Keep an Application at a revision, or release it
+        #[command(
+            before_help = "Examples:\n  landfall app pin shop                       what is delivered now\n  landfall app pin shop --revision v1.2.0\n  landfall app pin shop --release"
+        )]
+        Pin(Box<pin::AppPinArgs>),
+        /// Look at Applications now
+        Refresh(Box<refresh::AppRefreshArgs>),
+        /// Wait until Applications are synced, healthy and at rest
+        #[command(
+            before_help = "Examples:\n  landfall app wait shop\n  landfall app wait shop --health --timeout 10m"
+        )]
+        Wait(Box<wait::AppWaitArgs>),
+        /// End the operation that is under way
+        Terminate(Box<terminate::AppTerminateArgs>),
+        /// Print the logs of its containers
+        Logs(Box<logs::AppLogsArgs>),
+    }
+}

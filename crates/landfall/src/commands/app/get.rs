@@ -1,0 +1,147 @@
+//! `landfall app get`.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use landfall_host::Failure;
+use landfall_server::api::{Accepted, Asked, Detail, Name, RefreshWish};
+use serde_json::{Value, json};
+
+use super::counter::{Counter, CounterArgs, asking};
+use super::list::{health_word, short, sync_word};
+use crate::arguments::OutputArgs;
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::report::{Report, ago};
+use crate::ui::{Output, Style, Table, Ui};
+use crate::verb::Verb;
+
+/// How long a look may take that is waited for.
+pub(super) const LOOKED: Duration = Duration::from_secs(60);
+
+/// Arguments of `app get`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AppGetArgs {
+    /// The Application, `NAME` or `NAMESPACE/NAME`
+    #[arg(value_name = "APPLICATION")]
+    pub(crate) name: String,
+    /// Look at its sources first
+    #[arg(long)]
+    pub(crate) refresh: bool,
+    /// The same, and use nothing that was kept of them
+    #[arg(long)]
+    pub(crate) hard_refresh: bool,
+    #[command(flatten)]
+    pub(crate) counter: CounterArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for AppGetArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        let started = Instant::now();
+        let found: Result<Detail, Failure> = asking!(context, self.counter, |counter| {
+            let name = counter.named(&self.counter, &self.name).await?;
+            if self.refresh || self.hard_refresh {
+                looked_at(context, &counter, &name, self.hard_refresh).await?;
+            }
+            counter.ask(Asked::Get(name)).await
+        });
+        context.report(&Shown(&found?), Exit::Done, started);
+        Ok(Exit::Done)
+    }
+}
+
+/// Has an Application looked at, and waits until that is done.
+pub(super) async fn looked_at(
+    context: &Context,
+    counter: &Counter,
+    name: &Name,
+    hard: bool,
+) -> Result<Detail, Failure> {
+    let _accepted: Accepted = counter.ask(Asked::Refresh(name.clone(), RefreshWish { hard })).await?;
+    let end = Instant::now() + LOOKED;
+    Ok(match counter.until(context, name, end, |it| !it.refreshing).await? {
+        Ok(seen) | Err(seen) => seen,
+    })
+}
+
+/// One Application.
+pub(super) struct Shown<'a>(pub(super) &'a Detail);
+
+impl Report for Shown<'_> {
+    const KIND: &'static str = "Application";
+
+    fn data(&self) -> Value {
+        json!(self.0)
+    }
+
+    fn names(&self, ui: &Ui) {
+        ui.name(&format!("{}/{}", self.0.line.namespace, self.0.line.name));
+    }
+
+    fn text(&self, ui: &Ui) {
+        let Detail { line, .. } = self.0;
+        let name = ui.out_style(Style::Strong, &line.name);
+        ui.folded(&format!(
+            "{name} in {}   {}   {}   project {}",
+            line.namespace,
+            sync_word(ui, &line.sync),
+            health_word(ui, &line.health),
+            line.project
+        ));
+        for source in &self.0.sources {
+            let path = if source.chart.is_empty() { &source.path } else { &source.chart };
+            ui.folded(&format!("  from {} {path} {}", source.repository, source.target_revision));
+        }
+        ui.folded(&format!("  to {} namespace {}", line.cluster, line.destination));
+        ui.folded(&format!("  compared with {}", short(&line.revisions)));
+        let automated = match (line.automated, self.0.automation.as_slice()) {
+            (false, _) => "syncs when it is asked to".to_owned(),
+            (true, []) => "syncs by itself".to_owned(),
+            (true, words) => format!("syncs by itself: {}", words.join(", ")),
+        };
+        ui.folded(&format!("  {automated}"));
+        if let Some(pin) = &self.0.pin {
+            ui.folded(&format!(
+                "  pinned to {} by {} {}   landfall app pin {}/{} --release",
+                short(&pin.revisions),
+                pin.by,
+                ago(&pin.at),
+                line.namespace,
+                line.name
+            ));
+        }
+        if let Some(operation) = &self.0.last_operation {
+            let when = operation.finished_at.as_deref().or(operation.started_at.as_deref()).map(ago);
+            ui.folded(&format!(
+                "  operation {} to {} by {} {}: {}",
+                operation.phase,
+                short(&operation.revisions),
+                if operation.initiated_by.is_empty() { "nobody by name" } else { &operation.initiated_by },
+                when.unwrap_or_default(),
+                operation.message
+            ));
+        }
+        for condition in &self.0.conditions {
+            let kind = ui.out_style(Style::Degraded, &condition.kind);
+            ui.wrong(&format!("  ! {kind}: {}", condition.message));
+        }
+        let mut table = Table::new(["  OBJECT", "NAMESPACE", "SYNC", "HEALTH", "MESSAGE"]);
+        for resource in &self.0.resources {
+            let prune = if resource.requires_pruning { " (to be pruned)" } else { "" };
+            table.row([
+                format!("  {}", resource.object),
+                resource.object.namespace.clone().unwrap_or_else(|| "-".to_owned()),
+                format!("{}{prune}", sync_word(ui, &resource.sync)),
+                resource.health.as_deref().map_or("-".to_owned(), |word| health_word(ui, word)),
+                resource.message.clone().unwrap_or_default(),
+            ]);
+        }
+        ui.table(&table);
+    }
+}

@@ -1,0 +1,37 @@
+//! What is asked of Applications, by commands and over HTTP: one implementation, one set of types.
+//!
+//! ```text
+//! a command ── asked.rs ─────────────────────────────┐
+//! a request ── http.rs ── gate.rs ── asked.rs ───────┴─► desk.rs ─┬─ listing.rs    filter, count, sort, page
+//!                                                                 ├─ differing.rs  what differs, who wrote it, what wants it
+//!                                                                 ├─ why.rs        application → object → pod → event
+//!                                                                 ├─ looking.rs    events, logs
+//!                                                                 └─ changing.rs   sync, rollback, refresh, terminate, pin
+//! shapes.rs, reading.rs   the types, and an Application in them
+//! client.rs               the same, asked of a server elsewhere
+//! ```
+//!
+//! Invariants: whoever does not see a project finds none of its Applications; a change is in the audit log before it is
+//! made; nothing here can hold a secret's value.
+
+mod asked;
+mod changing;
+mod client;
+mod desk;
+mod differing;
+mod listing;
+mod looking;
+mod reading;
+mod shapes;
+mod why;
+
+pub(crate) use asked::named;
+pub use asked::{Asked, Kind, Wire};
+pub use client::{Client, ServerAccess};
+pub use desk::Desk;
+pub(crate) use desk::{problem, status_of};
+pub use shapes::{
+    Accepted, AuditLine, Cause, CauseStep, Changed, ConditionLine, Detail, Diff, EventEntry, FieldDiff, HistoryEntry,
+    Line, ListQuery, Listing, LogEntry, LogQuery, Name, ObjectDiff, ObjectLine, OperationLine, OwnerLine, PinLine,
+    PinWish, Problem, RefreshWish, ResourceLine, RollbackWish, SourceLine, SyncWish, WantLine, Why,
+};

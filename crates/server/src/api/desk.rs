@@ -1,0 +1,211 @@
+//! Where everything about Applications is asked: the same functions behind every route and every command.
+
+use std::sync::Arc;
+
+use landfall_apps::Application;
+use landfall_cluster::{Error as ClusterError, ListOptions};
+use landfall_diag::{Diagnose, Diagnostic, Ending, code};
+use landfall_object::{Object, ObjectKey};
+use landfall_store::AuditEntry;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::asked::{Asked, Kind};
+use super::listing::listed;
+use super::reading;
+use super::shapes::{AuditLine, Detail, Line, ListQuery, Listing, Name};
+use crate::board::Board;
+use crate::errands::Work;
+use crate::gate::Actor;
+use crate::ground::application_kind;
+
+/// Entries of the audit log where nobody says how many, and at most.
+const ENTRIES: usize = 100;
+const MOST_ENTRIES: usize = 1000;
+
+/// Where everything about Applications is asked.
+pub struct Desk {
+    pub(super) work: Arc<Work>,
+    /// What the server knows of its Applications; without a server the cluster is asked.
+    board: Option<Arc<Board>>,
+}
+
+/// What an answer is: what was asked for, or why it is not.
+pub(crate) type Answer<T> = Result<T, Vec<Diagnostic>>;
+
+pub(super) fn one(diagnostic: Diagnostic) -> Vec<Diagnostic> {
+    vec![diagnostic]
+}
+
+pub(super) fn told(error: &impl Diagnose) -> Vec<Diagnostic> {
+    vec![error.diagnose()]
+}
+
+impl Desk {
+    pub(crate) fn new(work: Arc<Work>, board: Option<Arc<Board>>) -> Self {
+        Desk { work, board }
+    }
+
+    /// Answers, or says why not; a change is in the audit log before it is made.
+    ///
+    /// # Errors
+    /// What was asked for cannot be done, or must not be.
+    pub async fn answer(&self, actor: &Actor, asked: Asked) -> Result<Value, Vec<Diagnostic>> {
+        let kind = asked.kind();
+        if !kind.changes() {
+            return self.looked(actor, asked).await;
+        }
+        let target = asked.application().map(ToString::to_string).unwrap_or_default();
+        let detail = serde_json::from_slice(&asked.wire().body).unwrap_or_default();
+        let number = self.audited(&actor.name, kind, &target, detail).await?;
+        let answered = self.changed(actor, asked).await;
+        let outcome = match &answered {
+            Ok(_) => "accepted".to_owned(),
+            Err(diagnostics) => {
+                format!("refused: {}", diagnostics.first().map(|it| it.message.as_str()).unwrap_or_default())
+            }
+        };
+        self.outcome(number, &outcome).await;
+        answered
+    }
+
+    async fn looked(&self, actor: &Actor, asked: Asked) -> Answer<Value> {
+        match asked {
+            Asked::List(query) => json_of(self.list(actor, &query).await?),
+            Asked::Get(name) => json_of(Detail::of(&self.object(actor, &name).await?)),
+            Asked::Diff(name, revisions) => json_of(self.diff(actor, &name, &revisions).await?),
+            Asked::Explain(name) => json_of(self.explain(actor, &name).await?),
+            Asked::Events(name) => json_of(self.events(actor, &name).await?),
+            Asked::History(name) => json_of(reading::history(&self.object(actor, &name).await?)),
+            Asked::Logs(name, query) => json_of(self.logs(actor, &name, &query).await?),
+            Asked::Audit(limit, before) => json_of(self.audit(limit, before).await?),
+            Asked::Sync(..) | Asked::Rollback(..) | Asked::Refresh(..) | Asked::Terminate(_) | Asked::Pin(..) => {
+                Err(one(Diagnostic::error(code::BUG, "a change was taken for a look")))
+            }
+        }
+    }
+
+    async fn changed(&self, actor: &Actor, asked: Asked) -> Answer<Value> {
+        match asked {
+            Asked::Sync(name, wish) => json_of(self.sync(actor, &name, &wish).await?),
+            Asked::Rollback(name, wish) => json_of(self.roll_back(actor, &name, &wish).await?),
+            Asked::Refresh(name, wish) => json_of(self.refresh(actor, &name, &wish).await?),
+            Asked::Terminate(name) => json_of(self.terminate(actor, &name).await?),
+            Asked::Pin(name, wish) => json_of(self.pin(actor, &name, &wish).await?),
+            asked => self.looked(actor, asked).await,
+        }
+    }
+
+    /// Writes a change into the audit log before it is made.
+    async fn audited(&self, actor: &str, kind: Kind, target: &str, detail: Value) -> Answer<i64> {
+        let session = &self.work.session;
+        let now = session.clock.now();
+        let entry = AuditEntry {
+            at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+            actor: actor.to_owned(),
+            action: format!("application.{}", kind.path().rsplit('/').next().unwrap_or_default()),
+            target: target.to_owned(),
+            detail,
+        };
+        session.store.audit.begin(&entry).await.map_err(|error| {
+            one(Diagnostic::error(code::UNAUDITED, "the audit log cannot be written; nothing was changed")
+                .note(error.to_string()))
+        })
+    }
+
+    async fn outcome(&self, number: i64, outcome: &str) {
+        if let Err(error) = self.work.session.store.audit.end(number, outcome).await {
+            tracing::warn!("how entry {number} of the audit log has ended cannot be written: {error}");
+        }
+    }
+
+    /// Writes down that a change was asked for by somebody who may not make it.
+    pub(crate) async fn turned_away(&self, actor: &str, kind: Kind, target: &str, why: &str) {
+        if let Ok(number) = self.audited(actor, kind, target, Value::Null).await {
+            self.outcome(number, &format!("refused: {why}")).await;
+        }
+    }
+
+    async fn list(&self, actor: &Actor, query: &ListQuery) -> Answer<Listing> {
+        let lines: Vec<Line> = match &self.board {
+            Some(board) if board.is_ready() => board.lines(),
+            _ => match self.work.session.cluster.list(&application_kind(), &ListOptions::default()).await {
+                Ok(objects) => objects.iter().map(Line::of).collect(),
+                // A cluster without the kind has none.
+                Err(ClusterError::NoMatch { .. }) => Vec::new(),
+                Err(error) => return Err(told(&error)),
+            },
+        };
+        listed(lines.into_iter().filter(|line| actor.sees(&line.project)), query).map_err(one)
+    }
+
+    /// An Application as the cluster has it, if whoever asks sees its project: what is not seen is not there.
+    pub(super) async fn object(&self, actor: &Actor, name: &Name) -> Answer<Object> {
+        let key = ObjectKey::new(application_kind(), Some(&name.namespace), &*name.name);
+        let found = match self.work.session.cluster.get(&key).await {
+            Ok(found) => found,
+            Err(ClusterError::NoMatch { .. }) => None,
+            Err(error) => return Err(told(&error)),
+        };
+        let project = |object: &Object| object.str_at("/spec/project").unwrap_or("default").to_owned();
+        found.filter(|object| actor.sees(&project(object))).ok_or_else(|| {
+            one(Diagnostic::error(code::NO_SUCH_APPLICATION, format!("there is no Application {name}"))
+                .help("landfall app list"))
+        })
+    }
+
+    /// The same, read.
+    pub(super) async fn application(&self, actor: &Actor, name: &Name) -> Answer<Application> {
+        Application::parse(&self.object(actor, name).await?).map_err(|error| told(&error))
+    }
+
+    async fn audit(&self, limit: Option<usize>, before: Option<i64>) -> Answer<Vec<AuditLine>> {
+        let most = u32::try_from(limit.unwrap_or(ENTRIES).min(MOST_ENTRIES)).unwrap_or(u32::MAX);
+        let rows = self.work.session.store.audit.newest(most, before).await.map_err(|error| told(&error))?;
+        let line = |row: landfall_store::AuditRow| AuditLine {
+            number: row.number,
+            at: row.entry.at,
+            actor: row.entry.actor,
+            action: row.entry.action,
+            target: row.entry.target,
+            detail: row.entry.detail,
+            outcome: row.outcome,
+        };
+        Ok(rows.into_iter().map(line).collect())
+    }
+}
+
+fn json_of(value: impl Serialize) -> Answer<Value> {
+    serde_json::to_value(value)
+        .map_err(|error| one(Diagnostic::error(code::BUG, "an answer cannot be written").note(error.to_string())))
+}
+
+/// The status of an answer that says why something is not done.
+pub(crate) fn status_of(diagnostic: &Diagnostic) -> ::http::StatusCode {
+    use ::http::StatusCode;
+    match diagnostic.code {
+        code::NO_SUCH_APPLICATION | code::NO_REVISION => StatusCode::NOT_FOUND,
+        code::OPERATION_UNDER_WAY | code::NO_OPERATION | code::BEING_DELETED => StatusCode::CONFLICT,
+        code::BAD_REQUEST => StatusCode::BAD_REQUEST,
+        code::UNAUDITED => StatusCode::SERVICE_UNAVAILABLE,
+        other => match other.ending() {
+            Ending::Refused => StatusCode::CONFLICT,
+            Ending::Unreachable => StatusCode::BAD_GATEWAY,
+            Ending::Bug => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        },
+    }
+}
+
+/// Why something is not done, as the API says it.
+pub(crate) fn problem(diagnostics: &[Diagnostic]) -> Value {
+    match diagnostics.first() {
+        Some(first) => json!(super::shapes::Problem {
+            code: first.code.to_string(),
+            message: first.message.clone(),
+            notes: first.notes.clone(),
+            help: first.helps.clone(),
+        }),
+        None => Value::Null,
+    }
+}

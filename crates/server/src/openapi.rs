@@ -1,0 +1,185 @@
+//! The document that describes the API, made from its routes and its types.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::api::{
+    Accepted, AuditLine, Changed, Detail, Diff, EventEntry, HistoryEntry, Kind, Listing, LogEntry, PinWish, Problem,
+    RefreshWish, RollbackWish, SyncWish, Why,
+};
+use crate::routes::{Door, Inside, Open, ROUTES, Route};
+
+/// The document, OpenAPI 3.1.
+pub(crate) fn document() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let mut generator = settings.into_generator();
+    let mut paths: Map<String, Value> = Map::new();
+    for route in ROUTES.iter() {
+        let described = operation(route, &mut generator);
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        path[route.method.to_lowercase()] = described;
+    }
+    let schemas = generator.take_definitions(true);
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Landfall",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Applications that are kept in sync with git. Fields are only ever added.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "landfall token create NAME --scope read"},
+                "signature": {"type": "apiKey", "in": "header", "name": "X-Hub-Signature-256"},
+            },
+        },
+    })
+}
+
+fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let mut parameters: Vec<Value> = ["namespace", "name"]
+        .into_iter()
+        .filter(|part| route.path.contains(&format!("{{{part}}}")))
+        .map(|part| json!({"name": part, "in": "path", "required": true, "schema": {"type": "string"}}))
+        .collect();
+    let (security, scope) = match route.door {
+        Door::Open(_) => (json!([]), None),
+        Door::Signed => (json!([{"signature": []}]), None),
+        Door::Token(need, _) => (json!([{"token": []}]), Some(need.scope.word())),
+    };
+    let mut described = json!({"summary": route.about, "operationId": id(route), "security": security});
+    if let Some(scope) = scope {
+        described["x-landfall-scope"] = scope.into();
+    }
+    let mut answers = Map::new();
+    let answer = match route.door {
+        Door::Open(Open::Version) => {
+            let schema =
+                json!({"type": "object", "properties": {"name": {"type": "string"}, "version": {"type": "string"}}});
+            json!({"application/json": {"schema": schema}})
+        }
+        Door::Open(_) | Door::Signed => json!({"text/plain": {"schema": {"type": "string"}}}),
+        Door::Token(_, Inside::Metrics) => json!({"text/plain": {"schema": {"type": "string"}}}),
+        Door::Token(_, Inside::Status) => json!({"text/html": {"schema": {"type": "string"}}}),
+        Door::Token(_, Inside::OpenApi) => json!({"application/json": {"schema": {"type": "object"}}}),
+        Door::Token(_, Inside::Stream) => {
+            let header = json!({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}});
+            parameters.push(header);
+            json!({"text/event-stream": {"schema": schema::<Changed>(generator)}})
+        }
+        Door::Token(_, Inside::Asked(kind)) => {
+            parameters.extend(kind.query().iter().map(|(name, about)| {
+                json!({"name": name, "in": "query", "description": about, "schema": {"type": "string"}})
+            }));
+            if let Some(body) = body(kind, generator) {
+                described["requestBody"] = json!({"content": {"application/json": {"schema": body}}});
+            }
+            json!({"application/json": {"schema": answer(kind, generator)}})
+        }
+    };
+    let status =
+        if matches!(route.door, Door::Token(_, Inside::Asked(kind)) if kind.changes()) { "202" } else { "200" };
+    answers.insert(status.to_owned(), json!({"description": "That is it.", "content": answer}));
+    if scope.is_some() {
+        let problem = json!({"application/json": {"schema": schema::<Problem>(generator)}});
+        for (status, about) in [
+            ("401", "No token, or none that is good."),
+            ("403", "The token is not for that."),
+            ("default", "It is not done, and why."),
+        ] {
+            answers.insert(status.to_owned(), json!({"description": about, "content": problem}));
+        }
+    }
+    described["responses"] = Value::Object(answers);
+    if !parameters.is_empty() {
+        described["parameters"] = parameters.into();
+    }
+    described
+}
+
+fn id(route: &Route) -> String {
+    let words = route.path.split(['/', '{', '}', '.', '-']).filter(|word| !word.is_empty());
+    let path: Vec<&str> = words.filter(|word| !matches!(*word, "api" | "v1" | "namespace")).collect();
+    format!("{}-{}", route.method.to_lowercase(), if path.is_empty() { "page".to_owned() } else { path.join("-") })
+}
+
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    generator.subschema_for::<T>().to_value()
+}
+
+fn body(kind: Kind, generator: &mut SchemaGenerator) -> Option<Value> {
+    Some(match kind {
+        Kind::Sync => schema::<SyncWish>(generator),
+        Kind::Rollback => schema::<RollbackWish>(generator),
+        Kind::Refresh => schema::<RefreshWish>(generator),
+        Kind::Pin => schema::<PinWish>(generator),
+        _ => return None,
+    })
+}
+
+fn answer(kind: Kind, generator: &mut SchemaGenerator) -> Value {
+    match kind {
+        Kind::List => schema::<Listing>(generator),
+        Kind::Get => schema::<Detail>(generator),
+        Kind::Diff => schema::<Diff>(generator),
+        Kind::Explain => schema::<Why>(generator),
+        Kind::Events => schema::<Vec<EventEntry>>(generator),
+        Kind::History => schema::<Vec<HistoryEntry>>(generator),
+        Kind::Logs => schema::<Vec<LogEntry>>(generator),
+        Kind::Audit => schema::<Vec<AuditLine>>(generator),
+        Kind::Sync | Kind::Rollback | Kind::Refresh | Kind::Terminate | Kind::Pin => schema::<Accepted>(generator),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => {
+                found.extend(map.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                map.values().for_each(|inner| references(inner, found));
+            }
+            Value::Array(list) => list.iter().for_each(|inner| references(inner, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_route_is_described_and_every_reference_leads_somewhere() {
+        let document = document();
+        for route in ROUTES.iter() {
+            let described = &document["paths"][route.path][route.method.to_lowercase()];
+            assert!(described["responses"].is_object(), "{} {}", route.method, route.path);
+            let is_open = matches!(route.door, Door::Open(_));
+            assert_eq!(described["security"].as_array().map(Vec::len), Some(usize::from(!is_open)), "{}", route.path);
+        }
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > 20, "{found:?}");
+        for reference in found {
+            let pointer = reference.strip_prefix('#').expect("within the document");
+            assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        }
+        let ids: std::collections::BTreeSet<String> = ROUTES.iter().map(id).collect();
+        assert_eq!(ids.len(), ROUTES.len(), "{ids:?}");
+    }
+
+    #[test]
+    fn the_document_has_the_types_fields() {
+        let document = document();
+        let line = &document["components"]["schemas"]["Line"]["properties"];
+        assert_eq!(line["target_revision"]["type"], "string", "{line:#}");
+        let wish = &document["components"]["schemas"]["SyncWish"];
+        assert_eq!(wish["additionalProperties"], false, "{wish:#}");
+        let sync = &document["paths"]["/api/v1/applications/{namespace}/{name}/sync"]["post"];
+        assert_eq!(sync["x-landfall-scope"], "sync");
+    }
+}

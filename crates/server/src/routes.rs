@@ -1,0 +1,140 @@
+//! Every route there is, and who may come through it.
+
+use std::sync::LazyLock;
+
+use crate::api::Kind;
+use crate::gate::{Breadth, Need, Scope};
+
+/// What is answered to everybody: it tells nothing that is anybody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Open {
+    Alive,
+    Ready,
+    Version,
+}
+
+/// What is answered to who has been let in, and only to such a one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inside {
+    Metrics,
+    Status,
+    OpenApi,
+    Stream,
+    Asked(Kind),
+}
+
+/// Who may come through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Everybody.
+    Open(Open),
+    /// A forge that signs.
+    Signed,
+    /// Who has a token that is for it.
+    Token(Need, Inside),
+}
+
+/// A route.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route {
+    /// `GET` or `POST`.
+    pub(crate) method: &'static str,
+    /// `{namespace}` and `{name}` stand for an Application's.
+    pub(crate) path: &'static str,
+    pub(crate) door: Door,
+    /// What it is for, in one sentence.
+    pub(crate) about: &'static str,
+}
+
+const LOOKS: Need = Need { scope: Scope::Read, breadth: Breadth::Seen };
+const LOOKS_AT_ALL: Need = Need { scope: Scope::Read, breadth: Breadth::All };
+const CHANGES: Need = Need { scope: Scope::Sync, breadth: Breadth::Seen };
+
+/// Where the document that describes the API lies.
+pub(crate) const DOCUMENT: &str = "/api/v1/openapi.json";
+
+const FIXED: [Route; 9] = [
+    get("/healthz", Door::Open(Open::Alive), "Whether the process lives."),
+    get("/readyz", Door::Open(Open::Ready), "Whether the cluster's Applications are known."),
+    get("/version", Door::Open(Open::Version), "Name and version."),
+    Route {
+        method: "POST",
+        path: "/api/webhook",
+        door: Door::Signed,
+        about: "A forge says that something was pushed.",
+    },
+    get("/metrics", Door::Token(LOOKS_AT_ALL, Inside::Metrics), "Metrics as Prometheus reads them."),
+    get("/", Door::Token(LOOKS, Inside::Status), "A plain page: how every Application stands."),
+    get(DOCUMENT, Door::Token(LOOKS, Inside::OpenApi), "This document."),
+    get(
+        "/api/v1/stream",
+        Door::Token(LOOKS, Inside::Stream),
+        "Changes of Applications as server-sent events; Last-Event-ID goes on where one stopped.",
+    ),
+    get("/api/v1/audit", Door::Token(LOOKS_AT_ALL, Inside::Asked(Kind::Audit)), "Who changed what."),
+];
+
+const fn get(path: &'static str, door: Door, about: &'static str) -> Route {
+    Route { method: "GET", path, door, about }
+}
+
+/// Every route there is.
+pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let asked = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Audit).map(|kind| {
+        let (method, need) = if kind.changes() { ("POST", CHANGES) } else { ("GET", LOOKS) };
+        Route { method, path: kind.path(), door: Door::Token(need, Inside::Asked(kind)), about: about(kind) }
+    });
+    FIXED.into_iter().chain(asked).collect()
+});
+
+fn about(kind: Kind) -> &'static str {
+    match kind {
+        Kind::List => "Applications: filtered, counted, sorted, a page of them.",
+        Kind::Get => "How an Application stands.",
+        Kind::Diff => "In what it differs from what is live: who owns each field, which values line wants it.",
+        Kind::Explain => "Why it stands as it does, from the Application to the event, and what to type.",
+        Kind::Events => "What happened to its objects and to what they have made.",
+        Kind::History => "What was delivered, newest last.",
+        Kind::Logs => "What its containers say.",
+        Kind::Sync => "Syncs it.",
+        Kind::Rollback => "Goes back to an earlier delivery; pins it where it syncs by itself.",
+        Kind::Refresh => "Looks at it now.",
+        Kind::Terminate => "Ends the operation that is under way.",
+        Kind::Pin => "Keeps it at a revision, or lets it go.",
+        Kind::Audit => "Who changed what.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_changes_something_is_behind_a_signature_or_the_scope_for_it() {
+        for route in ROUTES.iter() {
+            let changes = match route.door {
+                Door::Open(_) => false,
+                Door::Signed => true,
+                Door::Token(need, _) => need.scope == Scope::Sync,
+            };
+            assert_eq!(changes, route.method == "POST", "{} {}", route.method, route.path);
+        }
+    }
+
+    #[test]
+    fn everybody_is_told_no_more_than_that_it_lives() {
+        let open: Vec<&str> =
+            ROUTES.iter().filter(|it| matches!(it.door, Door::Open(_))).map(|route| route.path).collect();
+        assert_eq!(open, ["/healthz", "/readyz", "/version"]);
+    }
+
+    #[test]
+    fn no_two_routes_are_one_and_each_kind_has_its_own() {
+        let mut seen = std::collections::BTreeSet::new();
+        assert!(ROUTES.iter().all(|route| seen.insert((route.method, route.path))));
+        for kind in Kind::ALL {
+            let found = ROUTES.iter().find(|it| matches!(it.door, Door::Token(_, Inside::Asked(of)) if of == kind));
+            assert_eq!(found.map(|it| (it.method, it.path)), Some((kind.method().as_str(), kind.path())), "{kind:?}");
+        }
+    }
+}
