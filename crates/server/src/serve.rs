@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use landfall_delivery::Session;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Connection, Failure, Host, Hosting, SHORT, patience};
+use landfall_host::{Connection, Failure, Host, Hosting, SHORT};
 use landfall_source::{SourceTree, aside};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::channel;
 
 use crate::board::Board;
+use crate::connections::Connections;
 use crate::controller::Controller;
 use crate::http::{self, Front};
 use crate::options::{Options, StandInRepository};
@@ -58,16 +59,19 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
             rights::check(&connection.cluster, &connection.name, &objects).await?;
         }
         ground::prepare(&connection.cluster, &objects).await?;
-        let cache = place.state.create_cache()?;
-        let patience = patience(&host.env);
-        let repositories = Repositories::new(repositories, cache, host.network.clone(), patience);
-        let charts = host.remote_charts(&place);
+        let below = place.state.create_cache()?.join("git");
         let (told, happened) = channel(QUEUE);
         let board = Arc::new(Board::default());
         let session = session(host, &connection);
         let stop = session.stop.clone();
+        let connections = Arc::new(Connections::new(session.cluster.clone(), &stop));
+        // Known before the first Application is looked at.
+        tokio::spawn(Arc::clone(&connections).keep(told.clone()).await);
+        let charts = host.remote_charts(&place);
+        let listening = (told.clone(), stop.clone());
+        let repositories = Repositories::new(repositories, charts, below, Arc::clone(&connections), listening);
         let documents = host.schema_documents();
-        let work = crate::errands::Work { session, repositories, charts, documents };
+        let work = crate::errands::Work { session, repositories, connections, documents };
         let controller = Controller::new(work, told.clone(), happened, Arc::clone(&board));
         let front = Arc::new(Front { board, secrets, told });
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
