@@ -248,26 +248,24 @@ impl Asking {
 
     /// What has gone wrong, without anything of the account.
     fn failed(&self, error: &dyn Error, asked: &Asked) -> SourceError {
-        let mut why = causes(error);
         let account = &self.remote.account;
         let has_login = self.login.is_some() || self.header.is_some();
         let is_asked = |by: &AtomicBool| by.load(Ordering::Relaxed);
+        let said = causes(error);
         // gix has no type for the second.
-        let sends = is_asked(&asked.by_another) || why.contains("refusing to follow redirect");
-        if sends && has_login {
-            why = format!("it sends elsewhere, where the login of {} does not go", account.name);
+        let sends = is_asked(&asked.by_another) || said.contains("refusing to follow redirect");
+        let why = if sends && has_login {
+            format!("it sends elsewhere, where the login of {} does not go", account.name)
         } else if (sends || is_asked(&asked.by_itself)) && !has_login {
-            why = "it asks for a login, and no account has one for it".to_owned();
+            "it asks for a login, and no account has one for it".to_owned()
         } else if is_asked(&asked.by_itself) {
-            why = format!("it does not take the login of {}", account.name);
-        }
-        let shown = RemoteRef { url: self.remote.address.clone(), revision: None };
-        let given = self.login.iter().map(|(_, password)| password.as_str());
-        for secret in account.login.secrets().into_iter().chain(given).chain(shown.credentials()) {
-            if !secret.is_empty() {
-                why = why.replace(secret, "***");
-            }
-        }
+            format!("it does not take the login of {}", account.name)
+        } else {
+            let shown = RemoteRef { url: self.remote.address.clone(), revision: None };
+            let given = self.login.iter().map(|(_, password)| password.as_str());
+            let secrets = account.login.secrets().into_iter().chain(given).chain(shown.credentials());
+            secrets.filter(|secret| !secret.is_empty()).fold(said, |said, secret| said.replace(secret, "***"))
+        };
         SourceError::Fetch { url: self.shown(), why }
     }
 }
