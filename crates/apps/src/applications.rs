@@ -17,8 +17,10 @@ use crate::{Application, Error};
 
 /// Applications of a cluster, to be compared and synced.
 pub struct Applications {
-    /// The cluster, which is also each application's destination.
+    /// The cluster that they deliver to.
     pub cluster: Cluster,
+    /// The cluster that holds their own objects.
+    pub home: Cluster,
     /// What belongs to an application whose object the cluster does not hold.
     pub store: Store,
     /// Time.
@@ -49,7 +51,7 @@ impl Applications {
     }
 
     async fn read(&self, application: &Application) -> Result<Option<Object>, Error> {
-        match self.cluster.get(&application.key()).await {
+        match self.home.get(&application.key()).await {
             Ok(live) => Ok(live),
             // A cluster without Argo CD's kinds: the store alone remembers.
             Err(landfall_cluster::Error::NoMatch { .. }) => Ok(None),
@@ -99,7 +101,7 @@ impl Applications {
     /// What the cluster refuses with; an Application that cannot be read is left out.
     pub async fn list(&self) -> Result<Vec<Application>, Error> {
         let gvk = landfall_object::Gvk::new("argoproj.io", "v1alpha1", "Application");
-        match self.cluster.list(&gvk, &ListOptions::default()).await {
+        match self.home.list(&gvk, &ListOptions::default()).await {
             Ok(objects) => Ok(objects.iter().filter_map(|object| Application::parse(object).ok()).collect()),
             Err(landfall_cluster::Error::NoMatch { .. }) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
@@ -133,6 +135,7 @@ impl Door for Applications {
             started: seconds(started),
             resumed,
             cluster: self.cluster.clone(),
+            home: self.home.clone(),
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
             course: course.clone(),

@@ -57,7 +57,10 @@ pub(crate) fn seconds(time: jiff::Timestamp) -> String {
 
 /// Keeps an Application's status while the engine carries its plan out.
 pub struct Keeper {
+    /// Where it delivers to.
     pub(crate) cluster: Cluster,
+    /// Where its own object is.
+    pub(crate) home: Cluster,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) course: Course,
@@ -89,7 +92,7 @@ impl Keeper {
             body[field] = value;
         }
         let options = WriteOptions { field_manager: Some("argocd-controller".into()), ..WriteOptions::default() };
-        match self.cluster.patch(&self.key(), &Patch::Merge(body), &options).await {
+        match self.home.patch(&self.key(), &Patch::Merge(body), &options).await {
             Ok(_) | Err(landfall_cluster::Error::NoMatch { .. }) => Ok(()),
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(error.into()),
@@ -190,7 +193,7 @@ impl Keeper {
     }
 
     async fn history(&self, now: &str) -> Result<Value, EngineError> {
-        let live = match self.cluster.get(&self.key()).await {
+        let live = match self.home.get(&self.key()).await {
             Ok(Some(live)) => live,
             _ => return Ok(json!([])),
         };

@@ -11,6 +11,7 @@
 //! pin.rs                an Application that stays where it is until it is released
 //! sync.rs, removal.rs   what the engine asks on the way: where objects go, which live ones are to be known
 //! applications.rs       the door: what is known of an Application; the engine's conductor carries its sync out
+//! connections.rs        who repositories are asked as and how other clusters are reached: Argo CD's labelled Secrets
 //! keeper.rs, status.rs  the Application's status meanwhile and afterwards
 //! ```
 //!
@@ -22,6 +23,7 @@
 mod annotations;
 mod applications;
 mod compile;
+mod connections;
 mod error;
 mod fault;
 mod glob;
@@ -39,6 +41,7 @@ mod tracking;
 pub use annotations::{HookType, ResourceOptions};
 pub use applications::Applications;
 pub use compile::{Compiled, HealthWait, Target, compile};
+pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, SECRET_TYPE, connection, trust};
 pub use error::Error;
 pub use fault::{Fault, FieldStep};
 pub use keeper::{Tried, tried_in_vain};

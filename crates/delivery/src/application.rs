@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod directory;
+mod kustomize;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -341,11 +342,8 @@ impl Reading<'_> {
         let entries = files.entries(&directory).map_err(|error| vec![error.diagnose()])?;
         let holds = |name: &str| entries.iter().any(|entry| entry == name);
         if source.kustomize.is_some() || KUSTOMIZATIONS.iter().any(|name| holds(name)) && source.directory.is_none() {
-            let text = format!("Application {name}: `{directory}` is built by Kustomize, which is not delivered");
-            return Err(vec![
-                at_file(Diagnostic::error(code::NOT_RENDERED, text), self.file)
-                    .help("deliver what `kustomize build` prints as a directory of manifests"),
-            ]);
+            let built = self.kustomized(source, files, (&checkout.root, &directory)).await?;
+            return Ok(UnitSource::Manifests(built));
         }
         if source.directory.is_some() || !(holds("Chart.yaml") || source.helm.is_some()) {
             return self.plain_directory(source, files, &directory).map(UnitSource::Manifests);

@@ -21,8 +21,10 @@ pub trait Offers: Send + Sync {
 /// What every use case works with.
 #[derive(Clone)]
 pub struct Session {
-    /// The cluster.
+    /// The cluster that is delivered to.
     pub cluster: Cluster,
+    /// The cluster that holds Applications and their projects: the same one, unless an Application delivers elsewhere.
+    pub home: Cluster,
     /// The journal and history.
     pub store: Store,
     /// The time.
@@ -90,6 +92,7 @@ impl Session {
     /// A session without listeners and with the machine's clock.
     pub fn new(cluster: Cluster, store: Store, progress: Sender<Progress>) -> Self {
         Session {
+            home: cluster.clone(),
             cluster,
             store,
             clock: Arc::new(landfall_engine::WallClock),

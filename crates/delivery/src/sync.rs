@@ -22,8 +22,8 @@ impl Session {
 
     /// Applications where kinds that are not served yet come with the delivery.
     fn applications_expecting(&self, expected: Kinds) -> Applications {
-        let (cluster, store) = (self.cluster.clone(), self.store.clone());
-        Applications { cluster, store, clock: Arc::clone(&self.clock), expected }
+        let (cluster, home, store) = (self.cluster.clone(), self.home.clone(), self.store.clone());
+        Applications { cluster, home, store, clock: Arc::clone(&self.clock), expected }
     }
 
     /// Brings to an end what an earlier process left open on an Application.
@@ -99,7 +99,7 @@ impl Session {
             let gvk = Gvk::new("argoproj.io", "v1alpha1", "AppProject");
             let key = ObjectKey::new(gvk, Some(&application.namespace), &*application.project);
             // A cluster without Argo CD's kinds has no projects.
-            if let Ok(Some(live)) = self.cluster.get(&key).await {
+            if let Ok(Some(live)) = self.home.get(&key).await {
                 project = Some(Project::parse(&live).map_err(|error| vec![error.diagnose()])?);
             }
         }

@@ -6,7 +6,7 @@ use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SchemaDocuments, Set
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::Object;
 use landfall_project::{Environment, ProjectFile, ReleaseSpec};
-use landfall_source::{RemoteCharts, SourceTree, lend_vendored, repository_key};
+use landfall_source::{Fetched, RemoteCharts, SourceTree, lend_vendored, repository_key};
 
 use crate::target::{at_revision, join, working_tree};
 use crate::{Candidate, Target, TargetKind};
@@ -78,6 +78,16 @@ impl StandIn {
     pub fn at_commit(address: &str, revision: &str, directory: &Path, commit: &str) -> Result<Self, Diagnostic> {
         let (tree, root) = at_revision(directory, commit)?;
         Ok(StandIn { address: address.to_owned(), revision: Some(revision.to_owned()), tree: Arc::new(tree), root })
+    }
+
+    /// The same of a repository that was fetched: the files of one commit, which goes when nobody reads from it any more.
+    ///
+    /// # Errors
+    /// There is no such commit in it.
+    pub fn fetched(address: &str, revision: &str, fetched: &Arc<Fetched>, commit: &str) -> Result<Self, Diagnostic> {
+        let tree = SourceTree::open_shared(fetched, commit).map_err(|error| error.diagnose())?;
+        let (tree, revision) = (Arc::new(tree), Some(revision.to_owned()));
+        Ok(StandIn { address: address.to_owned(), revision, tree, root: String::new() })
     }
 
     /// Whether it stands in for a source.

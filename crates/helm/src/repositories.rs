@@ -66,6 +66,8 @@ pub(super) fn access(world: &World<'_>, flags: &Flags) -> Access {
     Access {
         username: text("username"),
         password: text("password"),
+        authorities: None,
+        identity: None,
         ca_file: file("ca-file"),
         cert_file: file("cert-file"),
         key_file: file("key-file"),

@@ -55,6 +55,7 @@ impl Host {
                 given: None,
                 files: [Some(registries), docker_credentials(&self.env)].into_iter().flatten().collect(),
             },
+            accounts: Default::default(),
             patience: patience(&self.env),
             network: self.network.clone(),
         }

@@ -31,8 +31,8 @@ pub(crate) struct Told {
     pub(crate) events: u64,
     /// Kinds that are watched, and objects that are known.
     pub(crate) live: (usize, usize),
-    /// Repositories that were fetched.
-    pub(crate) fetches: u64,
+    /// How often repositories elsewhere were fetched from, and how often they were asked for their references.
+    pub(crate) asked: (u64, u64),
     /// Webhooks, by what became of them.
     pub(crate) webhooks: BTreeMap<&'static str, u64>,
 }

@@ -13,7 +13,6 @@ use landfall_cluster::{Change, Interest};
 use landfall_object::{Gvk, Object, ObjectKey};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -23,13 +22,9 @@ use crate::entry::{Alone, Entry, Running, Writing};
 use crate::errands::{Work, comparison};
 use crate::ground::application_kind;
 use crate::happened::{Found, Happened, Seen};
-use crate::live::{Follows, Live};
+use crate::live::{Follows, Lives};
 use crate::repositories::is_of;
 
-/// Comparisons at once.
-const COMPARING: usize = 4;
-/// Syncs at once.
-const SYNCING: usize = 16;
 /// Every Application is looked at once in this many seconds, whatever is told of it.
 const LOOKED_AT: u64 = 180;
 /// In turns of so many seconds.
@@ -46,12 +41,10 @@ const SKIP: &str = "argocd.argoproj.io/skip-reconcile";
 pub(crate) struct Controller {
     work: Arc<Work>,
     entries: BTreeMap<ObjectKey, Entry>,
-    live: Live,
+    live: Lives,
     told: Sender<Happened>,
     happened: Receiver<Happened>,
     board: Arc<Board>,
-    comparing: Arc<Semaphore>,
-    syncing: Arc<Semaphore>,
     tasks: TaskTracker,
     /// What is to be told to machines.
     pending: BTreeMap<ObjectKey, Vec<Observation>>,
@@ -75,12 +68,10 @@ impl Controller {
         Controller {
             work,
             entries: BTreeMap::new(),
-            live: Live::default(),
+            live: Lives::default(),
             told,
             happened,
             board,
-            comparing: Arc::new(Semaphore::new(COMPARING)),
-            syncing: Arc::new(Semaphore::new(SYNCING)),
             tasks: TaskTracker::new(),
             pending: BTreeMap::new(),
             turn: 0,
@@ -93,7 +84,7 @@ impl Controller {
     /// Works until it is told to stop, and then waits for what is under way, at most so long.
     pub(crate) async fn run(mut self, ending: Duration) {
         let (clock, stop) = (Arc::clone(&self.work.session.clock), self.work.session.stop.clone());
-        self.work.repositories.look_out(&self.told, &stop);
+        self.work.repositories.look_out();
         let kind = Interest { gvk: application_kind(), namespace: None, name: None };
         let mut applications = self.work.session.cluster.observe(vec![kind]);
         let mut turns = tokio::time::interval(Duration::from_secs(TURN));
@@ -181,16 +172,16 @@ impl Controller {
             observations.push(Observation::Refreshed(Freshness::Latest));
         }
         let (former, alone) = (self.former, self.alone(&key));
-        let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry::new(object.clone(), former, alone));
+        let connections = &self.work.connections;
+        let entry =
+            self.entries.entry(key.clone()).or_insert_with(|| Entry::new(object.clone(), connections, former, alone));
         let terminating = |object: &Object| object.str_at("/status/operationState/phase") == Some("Terminating");
         if is_new {
             observations.push(Observation::Restored(Box::new(Past::of(&object))));
             // What it delivered before is watched at once: until it is compared nobody knows what it delivers now.
             let known = object.list_at("/status/resources").iter().filter_map(landfall_apps::resource_key);
             let known: Vec<Gvk> = known.map(|key| key.gvk).collect();
-            let (work, told) = (Arc::clone(&self.work), self.told.clone());
-            let session = &work.session;
-            known.iter().for_each(|gvk| self.live.watch(gvk, &session.cluster, &told, &session.stop));
+            known.iter().for_each(|gvk| self.live.watch(gvk, &entry.destination, &self.told));
         } else if terminating(&object) && !terminating(&entry.object) {
             observations.push(Observation::Terminated);
             if entry.running.is_none() {
@@ -202,7 +193,7 @@ impl Controller {
                 self.tasks.spawn(write(Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()), patch));
             }
         }
-        entry.takes(object);
+        entry.takes(object, connections);
         let carried = entry.object.at("/operation").filter(|operation| !operation.is_null()).cloned();
         if let Ok(application) = &entry.application {
             observations.push(Observation::Wanted(Wanted::of(application)));
@@ -220,6 +211,8 @@ impl Controller {
                 None => None,
             };
             if let Some(freshness) = asked {
+                let sources = application.sources.iter();
+                self.work.repositories.moved(sources.map(|source| source.repo_url.as_str()));
                 observations.push(Observation::Refreshed(freshness));
                 let (work, key) = (Arc::clone(&self.work), key.clone());
                 self.tasks.spawn(async move {
@@ -234,16 +227,23 @@ impl Controller {
 
     fn note(&mut self, happened: Happened) {
         match happened {
-            Happened::Moved(addresses, revision) => self.moved(&addresses, revision.as_deref()),
-            Happened::Live(seen) => {
+            Happened::Moved(addresses, revision) => {
+                self.work.repositories.moved(addresses.iter().map(String::as_str));
+                self.moved(&addresses, revision.as_deref());
+            }
+            Happened::Polled(address) => self.moved(&[address], None),
+            Happened::Connected(clusters) => self.connected(&clusters),
+            Happened::Live(server, seen) => {
                 if let Seen::Unwatched(gvk, why) = &seen {
                     tracing::warn!("{} is not watched: {why}", gvk.kind);
                 }
-                let follows = self.live.note(seen);
+                let follows = self.live.note(&server, seen);
                 self.board.note(|told| told.events += 1);
                 for (name, follows) in follows {
                     // Names are what objects have of their Application.
-                    let keys: Vec<ObjectKey> = self.entries.keys().filter(|key| key.name == *name).cloned().collect();
+                    let is_it =
+                        |(key, entry): &(&ObjectKey, &Entry)| key.name == *name && entry.destination.server == server;
+                    let keys: Vec<ObjectKey> = self.entries.iter().filter(is_it).map(|(key, _)| key.clone()).collect();
                     for key in keys {
                         let observation = match follows {
                             Follows::Difference => Observation::LiveChanged,
@@ -287,6 +287,23 @@ impl Controller {
         }
     }
 
+    /// Who could not be asked is asked again, and whose cluster is reached otherwise is compared there.
+    fn connected(&mut self, clusters: &[Arc<str>]) {
+        clusters.iter().for_each(|server| self.live.forget(server));
+        self.work.repositories.connected();
+        let mut told = Vec::new();
+        for (key, entry) in &mut self.entries {
+            let reconnects = entry.reconnects(&self.work.connections);
+            if reconnects && let Ok(application) = &entry.application {
+                told.push((key.clone(), Observation::Wanted(Wanted::of(application))));
+            }
+            if reconnects || entry.state.comparison_error().is_some() {
+                told.push((key.clone(), Observation::Refreshed(Freshness::Latest)));
+            }
+        }
+        told.into_iter().for_each(|(key, observation)| self.observe(&key, observation));
+    }
+
     fn moved(&mut self, addresses: &[String], revision: Option<&str>) {
         let keys: Vec<ObjectKey> = self
             .entries
@@ -312,9 +329,8 @@ impl Controller {
         let Some(entry) = self.entries.get_mut(key) else { return };
         let compared = match result {
             Ok(found) => {
-                let session = &self.work.session;
                 for one in &found.compared.resources {
-                    self.live.watch(&one.key.gvk, &session.cluster, &self.told, &session.stop);
+                    self.live.watch(&one.key.gvk, &entry.destination, &self.told);
                 }
                 for note in &found.compared.notes {
                     tracing::info!("{key}: {note}");
@@ -391,10 +407,10 @@ impl Controller {
             }
             self.tell(&key, now);
         }
-        let (size, fetches) = (self.live.size(), self.work.repositories.fetches());
+        let (size, asked) = (self.live.size(), self.work.repositories.counts());
         let listed = self.listed;
         // Only now is each of them told of.
-        self.board.note(|told| (told.live, told.fetches, told.ready) = (size, fetches, listed));
+        self.board.note(|told| (told.live, told.asked, told.ready) = (size, asked, listed));
     }
 
     /// The right to change what an Application delivers: the same as long as anybody of its name is at work.
@@ -435,12 +451,15 @@ impl Controller {
                 });
             }
             Action::Compare { number, revisions } => {
-                let places = Arc::clone(&self.comparing);
+                let places = Arc::clone(&entry.destination.comparing);
                 self.tasks.spawn(async move {
-                    let _place = places.acquire().await;
                     let began = std::time::Instant::now();
                     let stop = work.session.stop.clone();
-                    let compare = async move { work.compare(&application, revisions).await };
+                    let compare = async move {
+                        work.fetch(&application, &revisions).await?;
+                        let _place = places.acquire().await;
+                        work.compare(&application, revisions).await
+                    };
                     let found = tokio::select! {
                         () = stop.cancelled() => return,
                         found = contained(compare) => found.and_then(|found| found),
@@ -449,7 +468,7 @@ impl Controller {
                 });
             }
             Action::Recover { number } => {
-                let (places, alone) = (Arc::clone(&self.syncing), Arc::clone(&entry.alone));
+                let (places, alone) = (Arc::clone(&entry.destination.syncing), Arc::clone(&entry.alone));
                 self.tasks.spawn(async move {
                     let _alone = alone.lock().await;
                     let _place = places.acquire().await;
@@ -465,7 +484,7 @@ impl Controller {
                 let stop = self.work.session.stop.child_token();
                 let running = Running { number: begun.number, stop, why: Arc::new(Mutex::new(None)) };
                 entry.running = Some(running.clone());
-                let (places, heard) = (Arc::clone(&self.syncing), self.told.clone());
+                let (places, heard) = (Arc::clone(&entry.destination.syncing), self.told.clone());
                 let alone = Arc::clone(&entry.alone);
                 self.tasks.spawn(async move {
                     let _alone = alone.lock().await;

@@ -10,8 +10,9 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::connections::{Connections, Destination};
 use crate::happened::Found;
-use crate::live::Live;
+use crate::live::{Live, Lives};
 
 /// An Application as it is known.
 pub(crate) struct Entry {
@@ -19,6 +20,8 @@ pub(crate) struct Entry {
     pub(crate) object: Object,
     /// Read, or why it cannot be acted on.
     pub(crate) application: Result<Arc<Application>, String>,
+    /// Where it delivers to; the cluster that it lives in where that is not known.
+    pub(crate) destination: Arc<Destination>,
     /// What is known and under way.
     pub(crate) state: State,
     /// What was found last, as long as that holds.
@@ -63,16 +66,14 @@ pub(crate) enum Writing {
     Once,
 }
 
-/// The address and the name of the cluster that an Application lives in itself.
-const HERE: [&str; 4] = ["https://kubernetes.default.svc", "https://kubernetes.default.svc/", "in-cluster", ""];
-
 impl Entry {
     /// An Application as it is first seen, its errands numbered behind those of whoever had its name before.
-    pub(crate) fn new(object: Object, former: u64, alone: Arc<Alone>) -> Self {
-        let application = read(&object);
+    pub(crate) fn new(object: Object, connections: &Connections, former: u64, alone: Arc<Alone>) -> Self {
+        let (application, destination) = read(&object, connections);
         Entry {
             object,
             application,
+            destination,
             state: State::behind(former),
             found: None,
             carried: None,
@@ -86,13 +87,21 @@ impl Entry {
     }
 
     /// Takes a newer state of the object.
-    pub(crate) fn takes(&mut self, object: Object) {
-        self.application = read(&object);
+    pub(crate) fn takes(&mut self, object: Object, connections: &Connections) {
+        (self.application, self.destination) = read(&object, connections);
         self.object = object;
     }
 
+    /// Looks anew where it delivers to; whether that is another cluster than before, or another way to it.
+    pub(crate) fn reconnects(&mut self, connections: &Connections) -> bool {
+        let before = (self.application.is_ok(), Arc::clone(&self.destination));
+        (self.application, self.destination) = read(&self.object, connections);
+        before.0 != self.application.is_ok() || !Arc::ptr_eq(&before.1, &self.destination)
+    }
+
     /// What of its status is to be changed; nothing when all is told already, or a sync tells for itself.
-    pub(crate) fn status(&self, live: &Live, now: Timestamp) -> Option<Value> {
+    pub(crate) fn status(&self, lives: &Lives, now: Timestamp) -> Option<Value> {
+        let live = lives.of(&self.destination.server);
         if self.state.is_syncing() {
             return None;
         }
@@ -155,15 +164,16 @@ impl Entry {
     }
 }
 
-/// Reads an Application that is to be kept in sync from here.
-fn read(object: &Object) -> Result<Arc<Application>, String> {
-    let application = Application::parse(object).map_err(|error| error.to_string())?;
-    let destination = &application.destination;
-    let place = if destination.server.is_empty() { &destination.name } else { &destination.server };
-    if !HERE.contains(&place.as_str()) {
-        return Err(format!("destination {place} is another cluster, and this server acts on its own alone"));
+/// Reads an Application that is to be kept in sync from here, and finds where it delivers to.
+fn read(object: &Object, connections: &Connections) -> (Result<Arc<Application>, String>, Arc<Destination>) {
+    let read = Application::parse(object).map_err(|error| error.to_string()).and_then(|application| {
+        let destination = connections.destination(&application)?;
+        Ok((Arc::new(connections.completed(application)), destination))
+    });
+    match read {
+        Ok((application, destination)) => (Ok(application), destination),
+        Err(why) => (Err(why), connections.home()),
     }
-    Ok(Arc::new(application))
 }
 
 /// Whether an object is there, as far as that is known, and how it fares.

@@ -13,10 +13,10 @@ use landfall_delivery::{
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::{Action, Event};
 use landfall_object::{Object, ObjectKey};
-use landfall_source::RemoteCharts;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::connections::Connections;
 use crate::entry::Running;
 use crate::happened::{Found, Happened};
 use crate::repositories::Repositories;
@@ -25,7 +25,7 @@ use crate::repositories::Repositories;
 pub(crate) struct Work {
     pub(crate) session: Session,
     pub(crate) repositories: Repositories,
-    pub(crate) charts: RemoteCharts,
+    pub(crate) connections: Arc<Connections>,
     pub(crate) documents: SchemaDocuments,
 }
 
@@ -56,24 +56,45 @@ impl Work {
         self.repositories.resolve(application, pinned.as_deref().unwrap_or(asked), freshness).await
     }
 
+    /// What an Application is compared and delivered with: the cluster that it delivers to, too.
+    pub(crate) fn session_of(&self, application: &Application) -> Result<Session, String> {
+        let destination = self.connections.destination(application)?;
+        let mut session = self.session.clone();
+        if !destination.is_home() {
+            session.cluster = destination.cluster.clone()?;
+            // What our own cluster offers others do not.
+            (session.offers, session.routes) = (None, Default::default());
+        }
+        Ok(session)
+    }
+
     /// An Application with its sources at these revisions.
     pub(crate) async fn unit(&self, application: &Application, revisions: &[String]) -> Result<Unit, Vec<Diagnostic>> {
         let stand_ins = self.repositories.stand_ins(application, revisions).await;
+        let application = Repositories::pinned(application.clone(), revisions);
         let selection = Selection {
             repositories: stand_ins.map_err(|diagnostic| vec![diagnostic])?,
-            charts: self.charts.clone(),
+            charts: self.repositories.charts(&application.project),
             documents: self.documents.clone(),
             ..Selection::default()
         };
-        Unit::of_application(application.clone(), None, &selection).await
+        Unit::of_application(application, None, &selection).await
+    }
+
+    /// Fetches what an Application is made from at these revisions: whoever waits for a server keeps nobody else from
+    /// comparing.
+    pub(crate) async fn fetch(&self, application: &Application, revisions: &[String]) -> Result<(), String> {
+        let fetched = self.repositories.stand_ins(application, revisions).await;
+        fetched.map(drop).map_err(|diagnostic| words(&[diagnostic]))
     }
 
     /// Compares an Application with what is live.
     pub(crate) async fn compare(&self, application: &Application, revisions: Vec<String>) -> Result<Found, String> {
+        let session = self.session_of(application)?;
         let compared = async {
             let unit = self.unit(application, &revisions).await?;
             let source_types = unit.sources.iter().map(source_type).collect();
-            Ok((self.session.compare(&unit).await?, source_types))
+            Ok((session.compare(&unit).await?, source_types))
         };
         let (compared, source_types) = compared.await.map_err(|diagnostics: Vec<_>| words(&diagnostics))?;
         Ok(Found { revisions, compared, source_types })
@@ -82,7 +103,11 @@ impl Work {
     /// Brings to an end what an earlier process left open; nothing when this process is to end meanwhile.
     pub(crate) async fn recover(&self, application: &Application) -> Option<End> {
         let revisions = Past::delivering(&application.object);
-        Some(match self.session.finish_open(application).await {
+        let session = match self.session_of(application) {
+            Ok(session) => session,
+            Err(message) => return Some(End::Failed { revisions, message }),
+        };
+        Some(match session.finish_open(application).await {
             None => End::NothingOpen,
             Some(SyncEnd::Succeeded | SyncEnd::Unchanged) => End::Succeeded(revisions),
             Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics)) => {
@@ -105,7 +130,7 @@ impl Work {
         let revisions = match operation.is_automated() {
             // What was compared is what is delivered.
             true => Ok(operation.revisions.clone()),
-            false => self.resolve(application, &operation.revisions, Freshness::Latest).await,
+            false => self.resolve(application, &operation.revisions, Freshness::Hard).await,
         };
         let (revisions, end) = match revisions {
             Ok(revisions) => {
@@ -173,7 +198,10 @@ impl Work {
             bound.attempt = begun.attempt;
             bound.application.policy.sync_options.extend(begun.operation.options.iter().cloned());
         }
-        let mut session = self.session.clone();
+        let mut session = match self.session_of(application) {
+            Ok(session) => session,
+            Err(why) => return SyncEnd::NotBegun(vec![Diagnostic::error(code::NO_DESTINATION, why)]),
+        };
         let (progress, heard) = channel(256);
         (session.stop, session.progress) = (running.stop.clone(), progress);
         let listening = tokio::spawn(listen(heard, application.key(), told.clone()));
@@ -219,7 +247,7 @@ impl Work {
             sources: Vec::new(),
             lent: Vec::new(),
         };
-        match self.session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))? {
+        match self.session_of(application)?.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))? {
             SyncEnd::Succeeded | SyncEnd::Unchanged => {}
             SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics) => return Err(words(&diagnostics)),
             SyncEnd::Overtaken | SyncEnd::Stopped => return Err("what it delivered has changed meanwhile".to_owned()),

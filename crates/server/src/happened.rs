@@ -15,8 +15,12 @@ use crate::row::Row;
 pub(crate) enum Happened {
     /// References of a repository, by each of its addresses, have moved: the branch or tag, where that is known.
     Moved(Vec<String>, Option<String>),
-    /// Objects have.
-    Live(Seen),
+    /// A repository elsewhere, by its address, says something else than when it was last asked.
+    Polled(String),
+    /// Logins have changed, or clusters are reached otherwise now: those, by their addresses.
+    Connected(Vec<Arc<str>>),
+    /// Objects have, in the cluster of this address.
+    Live(Arc<str>, Seen),
     /// An errand has ended, or is under way.
     Observed(Arc<ObjectKey>, Observation),
     /// A comparison has ended.

@@ -6,6 +6,7 @@
 //!
 //! watches ──► live.rs         what is live: a row an object, no bodies; one watch a kind
 //! refs    ──► repositories.rs which commit a revision leads to, and its files
+//! Secrets ──► connections.rs  who repositories are asked as, and the clusters that are delivered to
 //! webhook ──► http.rs              │
 //!               ▼                  ▼
 //!            controller.rs   one task that owns everything: observations in, `apps::machine` steps, actions out
@@ -20,10 +21,12 @@
 //! ```
 //!
 //! Invariants: what is decided is decided by `apps::machine`, what is carried out by `delivery` as `landfall up` does it;
-//! nothing but an errand writes; each write follows from a journal or can be repeated; secrets are never kept.
+//! nothing but an errand writes; each write follows from a journal or can be repeated; of Secrets nothing is kept but
+//! logins, in memory.
 
 pub mod api;
 mod board;
+mod connections;
 mod controller;
 mod entry;
 mod errands;

@@ -1,6 +1,7 @@
-//! What is live of the Applications' objects: a row each, without bodies; one watch a kind.
+//! What is live of the Applications' objects: a row each, without bodies; one watch a kind, in each cluster.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use landfall_apps::ResourceName;
@@ -9,6 +10,7 @@ use landfall_object::{Gvk, Object};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
+use crate::connections::Destination;
 use crate::happened::{Happened, Seen};
 use crate::row::Row;
 
@@ -21,7 +23,45 @@ pub(crate) enum Follows {
     Difference,
 }
 
-/// The objects of all Applications.
+/// What is live in each cluster, by its address.
+#[derive(Default)]
+pub(crate) struct Lives {
+    clusters: BTreeMap<Arc<str>, Live>,
+    /// What is known of a cluster that nothing is known of.
+    nothing: Live,
+}
+
+impl Lives {
+    /// What is live in a cluster.
+    pub(crate) fn of(&self, server: &str) -> &Live {
+        self.clusters.get(server).unwrap_or(&self.nothing)
+    }
+
+    /// Watches a kind in a cluster, if nobody does.
+    pub(crate) fn watch(&mut self, gvk: &Gvk, destination: &Destination, told: &Sender<Happened>) {
+        if let Ok(cluster) = &destination.cluster {
+            let live = self.clusters.entry(Arc::clone(&destination.server)).or_default();
+            live.watch(gvk, (&destination.server, cluster), told, &destination.stop);
+        }
+    }
+
+    /// Takes note, and says for which Applications, by their names, something follows.
+    pub(crate) fn note(&mut self, server: &str, seen: Seen) -> Vec<(Box<str>, Follows)> {
+        self.clusters.get_mut(server).map(|live| live.note(seen)).unwrap_or_default()
+    }
+
+    /// Forgets a cluster that is reached otherwise now, or no more.
+    pub(crate) fn forget(&mut self, server: &str) {
+        self.clusters.remove(server);
+    }
+
+    /// How many kinds are watched, and how many rows there are.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        self.clusters.values().map(Live::size).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    }
+}
+
+/// The objects of all Applications in one cluster.
 #[derive(Default)]
 pub(crate) struct Live {
     rows: HashMap<ResourceName, Row>,
@@ -35,7 +75,13 @@ struct Watched {
 
 impl Live {
     /// Watches a kind, if nobody does.
-    pub(crate) fn watch(&mut self, gvk: &Gvk, cluster: &Cluster, told: &Sender<Happened>, stop: &CancellationToken) {
+    fn watch(
+        &mut self,
+        gvk: &Gvk,
+        (server, cluster): (&Arc<str>, &Cluster),
+        told: &Sender<Happened>,
+        stop: &CancellationToken,
+    ) {
         let known = self.watched.entry((gvk.group.clone(), gvk.kind.clone()));
         let watched = known.or_insert(Watched { listed: false, ended: None });
         if watched.ended.is_some() {
@@ -43,11 +89,10 @@ impl Live {
         }
         let ended = stop.child_token();
         watched.ended = Some(ended.clone());
-        tokio::spawn(watch(gvk.clone(), cluster.clone(), told.clone(), ended));
+        tokio::spawn(watch(gvk.clone(), Arc::clone(server), cluster.clone(), told.clone(), ended));
     }
 
-    /// How many kinds are watched, and how many rows there are.
-    pub(crate) fn size(&self) -> (usize, usize) {
+    fn size(&self) -> (usize, usize) {
         (self.watched.len(), self.rows.len())
     }
 
@@ -62,8 +107,7 @@ impl Live {
         self.watched.get(&kind).is_some_and(|watched| watched.listed)
     }
 
-    /// Takes note, and says for which Applications, by their names, something follows.
-    pub(crate) fn note(&mut self, seen: Seen) -> Vec<(Box<str>, Follows)> {
+    fn note(&mut self, seen: Seen) -> Vec<(Box<str>, Follows)> {
         match seen {
             Seen::Applied(name, row) => self.applied(name, row),
             Seen::Deleted(name) => self.deleted(&name),
@@ -120,7 +164,7 @@ impl Live {
 }
 
 /// Watches a kind in all namespaces; what is said of an object is worked out here, off the controller's task.
-async fn watch(gvk: Gvk, cluster: Cluster, told: Sender<Happened>, stop: CancellationToken) {
+async fn watch(gvk: Gvk, server: Arc<str>, cluster: Cluster, told: Sender<Happened>, stop: CancellationToken) {
     let mut changes = cluster.observe(vec![Interest { gvk: gvk.clone(), namespace: None, name: None }]);
     loop {
         let change = tokio::select! {
@@ -145,7 +189,7 @@ async fn watch(gvk: Gvk, cluster: Cluster, told: Sender<Happened>, stop: Cancell
             Some(Err(error)) => Seen::Unwatched(gvk.clone(), error.to_string()),
             None => return,
         };
-        if told.send(Happened::Live(seen)).await.is_err() {
+        if told.send(Happened::Live(Arc::clone(&server), seen)).await.is_err() {
             return;
         }
     }

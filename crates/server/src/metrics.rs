@@ -12,7 +12,7 @@ const METRICS: [(&str, &str, &str); 8] = [
     ("argocd_cluster_events_total", "counter", "Events of watches that were taken in."),
     ("argocd_cluster_api_resources", "gauge", "Kinds that are watched."),
     ("argocd_cluster_api_resource_objects", "gauge", "Objects of Applications that are known."),
-    ("argocd_git_request_total", "counter", "Repositories that were fetched over the network."),
+    ("argocd_git_request_total", "counter", "How often repositories elsewhere were asked, by what for."),
     ("landfall_webhook_total", "counter", "Requests of forges, by what became of them."),
 ];
 
@@ -57,7 +57,11 @@ fn lines(told: &Told, name: &str, out: &mut String) -> std::fmt::Result {
         "argocd_cluster_events_total" => writeln!(out, "{name} {}", told.events)?,
         "argocd_cluster_api_resources" => writeln!(out, "{name} {}", told.live.0)?,
         "argocd_cluster_api_resource_objects" => writeln!(out, "{name} {}", told.live.1)?,
-        "argocd_git_request_total" => writeln!(out, "{name}{{request_type=\"fetch\"}} {}", told.fetches)?,
+        "argocd_git_request_total" => {
+            let (fetches, listings) = told.asked;
+            writeln!(out, "{name}{{request_type=\"fetch\"}} {fetches}")?;
+            writeln!(out, "{name}{{request_type=\"ls-remote\"}} {listings}")?;
+        }
         "landfall_webhook_total" => {
             for (outcome, count) in &told.webhooks {
                 writeln!(out, "{name}{{outcome=\"{outcome}\"}} {count}")?;

@@ -1,19 +1,27 @@
 //! Which commit a source's revision leads to, and the files of that commit.
+//!
+//! A repository elsewhere is asked for its references once for all Applications of it, every [`POLL`], and sooner when
+//! somebody says that they have moved; of its commits those are fetched that are wanted, into one directory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use landfall_apps::machine::Freshness;
 use landfall_apps::{Application, Source};
 use landfall_delivery::{StandIn, slug};
-use landfall_diag::{Diagnose as _, Diagnostic};
-use landfall_source::{Network, RefsMark, RemoteRef, SourceTree, aside, fetch_repository, repository_key};
+use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_source::{
+    Fetched, GitRemote, Mirror, Network, References, RefsMark, RemoteCharts, RemoteRef, SourceError, SourceTree, aside,
+    repository_key,
+};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
+use crate::connections::Connections;
 use crate::happened::Happened;
 use crate::options::StandInRepository;
 
@@ -21,16 +29,72 @@ use crate::options::StandInRepository;
 const LOOK: Duration = Duration::from_millis(100);
 /// The looking itself takes no more than this part of the time.
 const SHARE: u32 = 20;
+/// How often a repository elsewhere is asked what its references are.
+const POLL: Duration = Duration::from_secs(15);
+/// How long it is left alone at most after it did not answer.
+const LONGEST_POLL: Duration = Duration::from_secs(120);
+/// A repository that nobody has wanted for so long is forgotten: every Application is looked at more often than that.
+const UNWANTED: Duration = Duration::from_secs(15 * 60);
+/// How old it may be what a range of a chart's versions led to.
+const RANGE: Duration = Duration::from_secs(120);
 
 /// The repositories of all Applications.
 pub(crate) struct Repositories {
     local: Vec<StandInRepository>,
-    /// What was fetched of an address and revision: the commit, and the directory that has it.
-    fetched: Mutex<HashMap<(String, String), (String, PathBuf)>>,
-    cache: PathBuf,
+    remotes: Mutex<HashMap<(String, String), Arc<Remote>>>,
+    ranges: Mutex<HashMap<Range, (Instant, String)>>,
+    below: PathBuf,
     network: Network,
     patience: Option<Duration>,
+    charts: RemoteCharts,
+    connections: Arc<Connections>,
+    told: Sender<Happened>,
+    stop: CancellationToken,
+    counts: Arc<Counts>,
+}
+
+/// What repositories elsewhere were asked for so far.
+#[derive(Default)]
+struct Counts {
     fetches: AtomicU64,
+    listings: AtomicU64,
+}
+
+/// A project, the address of a chart repository, a chart and a range of its versions.
+type Range = (String, String, String, String);
+
+/// A repository elsewhere, as one account may see it.
+struct Remote {
+    address: String,
+    /// One of the projects whose account it is.
+    project: String,
+    mirror: tokio::sync::Mutex<Mirror>,
+    known: Mutex<Known>,
+    connections: Arc<Connections>,
+    counts: Arc<Counts>,
+}
+
+/// What is known of a repository elsewhere.
+struct Known {
+    /// What it said last, and when it was asked.
+    answer: Option<(Instant, Result<Arc<References>, Diagnostic>)>,
+    /// Since when it may have moved, as somebody said.
+    moved: Instant,
+    /// When somebody last wanted it.
+    wanted: Instant,
+    /// When somebody last wanted what a name leads to: hashes lead nowhere else tomorrow.
+    followed: Option<Instant>,
+    /// References that are neither branches nor tags and that somebody wants.
+    further: BTreeSet<String>,
+}
+
+/// How old an answer may be.
+#[derive(Debug, Clone, Copy)]
+enum Age {
+    /// Any will do.
+    Any,
+    /// It must have been asked for since then.
+    Since(Instant),
 }
 
 /// The revision of a source that names none.
@@ -39,16 +103,34 @@ const DEFAULT: &str = "HEAD";
 impl Repositories {
     pub(crate) fn new(
         local: Vec<StandInRepository>,
-        cache: PathBuf,
-        network: Network,
-        patience: Option<Duration>,
+        charts: RemoteCharts,
+        below: PathBuf,
+        connections: Arc<Connections>,
+        (told, stop): (Sender<Happened>, CancellationToken),
     ) -> Self {
-        Repositories { local, fetched: Mutex::default(), cache, network, patience, fetches: AtomicU64::new(0) }
+        Repositories {
+            local,
+            remotes: Mutex::default(),
+            ranges: Mutex::default(),
+            below,
+            network: charts.network.clone(),
+            patience: charts.patience,
+            charts,
+            connections,
+            told,
+            stop,
+            counts: Arc::default(),
+        }
     }
 
-    /// Repositories that were fetched over the network so far.
-    pub(crate) fn fetches(&self) -> u64 {
-        self.fetches.load(Ordering::Relaxed)
+    /// How often repositories elsewhere were fetched from so far, and how often they were asked for their references.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.counts.fetches.load(Ordering::Relaxed), self.counts.listings.load(Ordering::Relaxed))
+    }
+
+    /// How charts are asked for, on behalf of a project.
+    pub(crate) fn charts(&self, project: &str) -> RemoteCharts {
+        RemoteCharts { accounts: self.connections.accounts(project), ..self.charts.clone() }
     }
 
     fn local(&self, address: &str) -> Option<&StandInRepository> {
@@ -56,7 +138,8 @@ impl Repositories {
         self.local.iter().find(|local| repository_key(&local.address) == key)
     }
 
-    /// What an Application's sources are at; `asked` takes the place of what the sources name.
+    /// What an Application's sources are at; `asked` takes the place of what the sources name. [`Freshness::Latest`] is
+    /// what was said since somebody last told that something has moved, [`Freshness::Hard`] what is said now.
     ///
     /// # Errors
     /// A repository cannot be reached, or has no such revision.
@@ -67,18 +150,61 @@ impl Repositories {
         freshness: Freshness,
     ) -> Result<Vec<String>, Diagnostic> {
         let mut revisions = Vec::new();
+        let now = Instant::now();
         for (index, source) in application.sources.iter().enumerate() {
             let own = Some(&source.target_revision).filter(|revision| !revision.is_empty());
-            let wanted = asked.get(index).or(own).map_or(DEFAULT, String::as_str);
+            let wanted = asked.get(index).filter(|asked| !asked.is_empty()).or(own).map_or(DEFAULT, String::as_str);
             revisions.push(if is_chart(source) {
-                wanted.to_owned()
+                let range = if wanted == DEFAULT { "" } else { wanted };
+                self.version(application, source, range, freshness).await?
             } else if let Some(local) = self.local(&source.repo_url) {
                 commit_of(&local.directory, wanted).await?
             } else {
-                self.fetched(&source.repo_url, wanted, freshness).await?.0
+                let remote = self.remote(&source.repo_url, &application.project)?;
+                let age = match freshness {
+                    Freshness::Recent => Age::Any,
+                    Freshness::Latest => Age::Since(remote.known.lock().moved),
+                    Freshness::Hard => Age::Since(now),
+                };
+                remote.commit_of(wanted, age).await?
             });
         }
         Ok(revisions)
+    }
+
+    /// The version of a chart that a range leads to.
+    async fn version(
+        &self,
+        application: &Application,
+        source: &Source,
+        range: &str,
+        freshness: Freshness,
+    ) -> Result<String, Diagnostic> {
+        let (project, address, chart) = (&application.project, &source.repo_url, &source.chart);
+        let key = (project.clone(), address.clone(), chart.clone(), range.to_owned());
+        let known = self.ranges.lock().get(&key).cloned();
+        if let Some((at, version)) = known
+            && freshness < Freshness::Hard
+            && at.elapsed() < RANGE
+        {
+            return Ok(version);
+        }
+        let asked = Instant::now();
+        let version = self.charts(project).version(address, chart, range).await.map_err(|error| error.diagnose())?;
+        let mut ranges = self.ranges.lock();
+        ranges.retain(|_, (at, _)| at.elapsed() < RANGE);
+        ranges.insert(key, (asked, version.clone()));
+        Ok(version)
+    }
+
+    /// The same Application with its charts at these versions.
+    pub(crate) fn pinned(mut application: Application, revisions: &[String]) -> Application {
+        for (source, revision) in application.sources.iter_mut().zip(revisions) {
+            if is_chart(source) {
+                source.target_revision.clone_from(revision);
+            }
+        }
+        application
     }
 
     /// The files of an Application's sources at these commits.
@@ -95,64 +221,196 @@ impl Repositories {
             if is_chart(source) {
                 continue;
             }
-            let directory = match self.local(&source.repo_url) {
-                Some(local) => local.directory.clone(),
+            let (address, revision, commit) = (source.repo_url.clone(), source.target_revision.clone(), commit.clone());
+            let stand_in = match self.local(&source.repo_url) {
+                Some(local) => {
+                    let directory = local.directory.clone();
+                    aside(move || StandIn::at_commit(&address, &revision, &directory, &commit)).await
+                }
                 None => {
-                    let known = self.fetched.lock().values().find(|(sha, _)| sha == commit).cloned();
-                    match known {
-                        Some((_, directory)) => directory,
-                        None => self.fetched(&source.repo_url, commit, Freshness::Recent).await?.1,
-                    }
+                    let fetched = self.remote(&address, &application.project)?.fetched(&commit).await?;
+                    aside(move || StandIn::fetched(&address, &revision, &fetched, &commit)).await
                 }
             };
-            let (address, revision, commit) = (source.repo_url.clone(), source.target_revision.clone(), commit.clone());
-            let open = move || StandIn::at_commit(&address, &revision, &directory, &commit);
-            stand_ins.push(aside(open).await.map_err(broken)??);
+            stand_ins.push(stand_in.map_err(broken)??);
         }
         Ok(stand_ins)
     }
 
-    /// The commit that a revision of a remote repository leads to, and a directory that has it.
-    async fn fetched(
-        &self,
-        address: &str,
-        revision: &str,
-        freshness: Freshness,
-    ) -> Result<(String, PathBuf), Diagnostic> {
-        let key = (repository_key(address), revision.to_owned());
-        if freshness == Freshness::Recent
-            && let Some(known) = self.fetched.lock().get(&key)
-        {
-            return Ok(known.clone());
+    /// A repository elsewhere as a project may see it; who asks for it first has it looked at from then on.
+    fn remote(&self, address: &str, project: &str) -> Result<Arc<Remote>, Diagnostic> {
+        if address.starts_with("file:") {
+            let text = format!("{address} is a directory of the server's machine, which no Application may name");
+            return Err(
+                Diagnostic::refused(code::NO_CHECKOUT, text).help("let it stand in for an address: --repo URL=DIR")
+            );
         }
-        let number = self.fetches.fetch_add(1, Ordering::Relaxed);
-        let named = (revision != DEFAULT).then(|| revision.to_owned());
-        let remote = RemoteRef { url: address.to_owned(), revision: named };
-        let incoming = self.cache.join(format!("incoming-{}-{number}", std::process::id()));
-        fetch_repository(&self.network, &remote, &incoming, self.patience).await.map_err(|error| error.diagnose())?;
-        let commit = match commit_of(&incoming, revision).await {
-            Ok(commit) => commit,
-            // A clone of one reference has that as its HEAD.
-            Err(_) => commit_of(&incoming, DEFAULT).await?,
-        };
-        let name = slug(&remote.shown()).chars().take(80).collect::<String>();
-        let directory = self.cache.join(format!("{name}-{commit}"));
-        let (from, to) = (incoming, directory.clone());
-        let moved = move || match std::fs::rename(&from, &to) {
-            Ok(()) => {}
-            // It was there already: what is the same commit is the same.
-            Err(_) => drop(std::fs::remove_dir_all(&from)),
-        };
-        aside(moved).await.map_err(broken)?;
-        let known = (commit, directory);
-        self.fetched.lock().insert(key, known.clone());
-        Ok(known)
+        let account = self.connections.accounts(project).of(address).name;
+        // What one account was given another one does not find here.
+        let key = (address.trim_end_matches('/').trim_end_matches(".git").to_lowercase(), account);
+        let mut remotes = self.remotes.lock();
+        remotes.retain(|_, remote| remote.known.lock().wanted.elapsed() < UNWANTED);
+        if let Some(known) = remotes.get(&key) {
+            known.known.lock().wanted = Instant::now();
+            return Ok(Arc::clone(known));
+        }
+        let shown = RemoteRef { url: address.to_owned(), revision: None }.shown();
+        let name = slug(&format!("{shown} {}", key.1)).chars().take(100).collect::<String>();
+        let now = Instant::now();
+        let remote = Arc::new(Remote {
+            address: address.to_owned(),
+            project: project.to_owned(),
+            mirror: tokio::sync::Mutex::new(Mirror::new(&self.network, self.below.join(name), self.patience)),
+            known: Mutex::new(Known {
+                answer: None,
+                moved: now,
+                wanted: now,
+                followed: None,
+                further: BTreeSet::new(),
+            }),
+            connections: Arc::clone(&self.connections),
+            counts: Arc::clone(&self.counts),
+        });
+        remotes.insert(key, Arc::clone(&remote));
+        tokio::spawn(poll(Arc::clone(&remote), self.told.clone(), self.stop.clone()));
+        Ok(remote)
+    }
+
+    /// Takes note that somebody says that repositories may have moved.
+    pub(crate) fn moved<'a>(&self, addresses: impl IntoIterator<Item = &'a str>) {
+        let keys: Vec<String> = addresses.into_iter().map(repository_key).collect();
+        let is_named = |address: &str| keys.contains(&repository_key(address));
+        let now = Instant::now();
+        for remote in self.remotes.lock().values().filter(|remote| is_named(&remote.address)) {
+            remote.known.lock().moved = now;
+        }
+        self.ranges.lock().retain(|(_, address, ..), _| !is_named(address));
+    }
+
+    /// Takes note that logins are others now: who did not answer is asked again.
+    pub(crate) fn connected(&self) {
+        let now = Instant::now();
+        for remote in self.remotes.lock().values() {
+            let mut known = remote.known.lock();
+            if matches!(known.answer, Some((_, Err(_)))) {
+                known.moved = now;
+            }
+        }
     }
 
     /// Tells when references of repositories on this machine move, until it is told to stop.
-    pub(crate) fn look_out(&self, told: &Sender<Happened>, stop: &CancellationToken) {
+    pub(crate) fn look_out(&self) {
         for local in &self.local {
-            tokio::spawn(look_out(local.clone(), told.clone(), stop.clone()));
+            tokio::spawn(look_out(local.clone(), self.told.clone(), self.stop.clone()));
+        }
+    }
+}
+
+impl Remote {
+    fn as_account(&self) -> GitRemote {
+        self.connections.accounts(&self.project).remote(&self.address)
+    }
+
+    /// What its references are; who asks while somebody else does is told the same.
+    async fn references(&self, age: Age) -> Result<Arc<References>, Diagnostic> {
+        let recent = || {
+            let known = self.known.lock();
+            let (at, answer) = known.answer.clone()?;
+            let fits = match age {
+                Age::Any => true,
+                Age::Since(since) => at >= since,
+            };
+            fits.then_some(answer)
+        };
+        if let Some(answer) = recent() {
+            return answer;
+        }
+        let mut mirror = self.mirror.lock().await;
+        if let Some(answer) = recent() {
+            return answer;
+        }
+        let asked = Instant::now();
+        let further: Vec<String> = self.known.lock().further.iter().cloned().collect();
+        self.counts.listings.fetch_add(1, Ordering::Relaxed);
+        let answer = mirror.references(&self.as_account(), &further).await;
+        let answer = answer.map(Arc::new).map_err(|error| error.diagnose());
+        self.known.lock().answer = Some((asked, answer.clone()));
+        answer
+    }
+
+    async fn commit_of(&self, revision: &str, age: Age) -> Result<String, Diagnostic> {
+        if revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(revision.to_lowercase());
+        }
+        self.known.lock().followed = Some(Instant::now());
+        let mut age = age;
+        let is_further = revision.starts_with("refs/")
+            && !revision.starts_with("refs/heads/")
+            && !revision.starts_with("refs/tags/");
+        if is_further && self.known.lock().further.insert(revision.to_owned()) {
+            // It was not among what was asked for so far.
+            age = Age::Since(Instant::now());
+        }
+        let references = self.references(age).await?;
+        if let Some(commit) = references.commit(revision) {
+            return Ok(commit);
+        }
+        let mut mirror = self.mirror.lock().await;
+        let found = mirror.full_hash(&self.as_account(), revision).await;
+        self.counts.fetches.fetch_add(mirror.take_fetches(), Ordering::Relaxed);
+        found.map_err(|error| match error {
+            SourceError::Revision { revision, shallow, .. } => {
+                let nearest = references.nearest(&revision);
+                SourceError::Revision { revision, nearest, shallow }.diagnose()
+            }
+            error => error.diagnose(),
+        })
+    }
+
+    /// A directory that has a commit.
+    async fn fetched(&self, commit: &str) -> Result<Arc<Fetched>, Diagnostic> {
+        let mut mirror = self.mirror.lock().await;
+        let fetched = mirror.commit(&self.as_account(), commit).await;
+        self.counts.fetches.fetch_add(mirror.take_fetches(), Ordering::Relaxed);
+        fetched.map_err(|error| error.diagnose())
+    }
+}
+
+/// Asks a repository elsewhere for its references now and then, and tells when they have moved, when it does not answer
+/// and when it does again; until nobody wants it any more.
+async fn poll(remote: Arc<Remote>, told: Sender<Happened>, stop: CancellationToken) {
+    let mut wait = POLL;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        let (wanted, followed) = {
+            let known = remote.known.lock();
+            (known.wanted, known.followed)
+        };
+        if wanted.elapsed() >= UNWANTED {
+            return;
+        }
+        if followed.is_none_or(|followed| followed.elapsed() >= UNWANTED) {
+            continue;
+        }
+        let before = remote.known.lock().answer.clone();
+        let due = before.as_ref().map(|(at, _)| POLL.saturating_sub(at.elapsed())).unwrap_or_default();
+        if !due.is_zero() && matches!(before, Some((_, Ok(_)))) {
+            // Somebody has asked meanwhile.
+            wait = due;
+            continue;
+        }
+        let after = remote.references(Age::Since(Instant::now())).await;
+        wait = if after.is_ok() { POLL } else { LONGEST_POLL.min(wait * 2) };
+        let is_same = match (&before, &after) {
+            (Some((_, Ok(before))), Ok(after)) => before == after,
+            (Some((_, Err(before))), Err(after)) => before == after,
+            _ => false,
+        };
+        if !is_same && told.send(Happened::Polled(remote.address.clone())).await.is_err() {
+            return;
         }
     }
 }
@@ -177,7 +435,7 @@ async fn commit_of(directory: &Path, revision: &str) -> Result<String, Diagnosti
 }
 
 fn broken(error: landfall_source::Broken) -> Diagnostic {
-    Diagnostic::error(landfall_diag::code::BUG, error.to_string())
+    Diagnostic::error(code::BUG, error.to_string())
 }
 
 async fn look_out(local: StandInRepository, told: Sender<Happened>, stop: CancellationToken) {

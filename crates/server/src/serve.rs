@@ -1,21 +1,24 @@
 //! Opens the server in an order in which what is wrong is found before anything is changed.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_delivery::Session;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Connection, Failure, Host, Hosting, Place, SHORT, Serving, patience};
+use landfall_host::{Connection, Failure, Host, Hosting, Place, SHORT, Serving};
 use landfall_source::{SourceTree, aside};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::channel;
+use tokio::sync::mpsc::{Sender, channel};
 
 use crate::api::Desk;
 use crate::board::Board;
+use crate::connections::Connections;
 use crate::controller::Controller;
 use crate::errands::Work;
 use crate::gate::{Gate, Token};
+use crate::happened::Happened;
 use crate::http::{self, Front};
 use crate::options::{Options, StandInRepository};
 use crate::repositories::Repositories;
@@ -61,8 +64,9 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
             rights::check(&connection.cluster, &connection.name, &objects).await?;
         }
         ground::prepare(&connection.cluster, &objects).await?;
-        let work = Arc::new(work(host, &place, &connection, repositories)?);
+        let cache = place.state.create_cache()?.join("git");
         let (told, happened) = channel(QUEUE);
+        let work = Arc::new(work(host, &place, &connection, (repositories, cache), &told).await);
         let now = work.session.clock.now();
         let board = Arc::new(Board::new(u64::try_from(now.as_millisecond()).unwrap_or_default()));
         let stop = work.session.stop.clone();
@@ -93,28 +97,37 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
 ///
 /// # Errors
 /// The directory for what is fetched cannot be made.
-pub fn desk(
+pub async fn desk(
     host: &Host,
     place: &Place,
     connection: &Connection,
     repositories: Vec<StandInRepository>,
 ) -> Result<Desk, Failure> {
-    Ok(Desk::new(Arc::new(work(host, place, connection, repositories)?), None))
-}
-
-/// What errands work with.
-fn work(
-    host: &Host,
-    place: &Place,
-    connection: &Connection,
-    repositories: Vec<StandInRepository>,
-) -> Result<Work, Failure> {
     let is_nowhere = place.cluster.is_kept_in_state() && !place.state.has_cluster();
     // For what is not there no directory is made.
     let cache = if is_nowhere { place.state.file("cache") } else { place.state.create_cache()? };
-    let repositories = Repositories::new(repositories, cache, host.network.clone(), patience(&host.env));
-    let charts = host.remote_charts(place);
-    Ok(Work { session: session(host, connection), repositories, charts, documents: host.schema_documents() })
+    // Nobody listens: what is asked is asked once. The server that may run here has a directory of its own.
+    let (told, _unheard) = channel(QUEUE);
+    let work = work(host, place, connection, (repositories, cache.join("asked")), &told).await;
+    Ok(Desk::new(Arc::new(work), None))
+}
+
+/// What errands work with: stand-ins for repositories, and the directory of those that are fetched.
+async fn work(
+    host: &Host,
+    place: &Place,
+    connection: &Connection,
+    (local, below): (Vec<StandInRepository>, PathBuf),
+    told: &Sender<Happened>,
+) -> Work {
+    let session = session(host, connection);
+    let stop = session.stop.clone();
+    let connections = Arc::new(Connections::new(session.cluster.clone(), &stop));
+    // Known before the first Application is looked at.
+    tokio::spawn(Arc::clone(&connections).keep(told.clone()).await);
+    let listening = (told.clone(), stop);
+    let repositories = Repositories::new(local, host.remote_charts(place), below, Arc::clone(&connections), listening);
+    Work { session, repositories, connections, documents: host.schema_documents() }
 }
 
 /// Whose server it is, as far as the environment says.

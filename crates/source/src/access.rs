@@ -45,6 +45,10 @@ pub struct Access {
     pub username: String,
     /// The password.
     pub password: String,
+    /// Authorities to trust instead of the system's, PEM; instead of a file of them.
+    pub authorities: Option<Vec<u8>>,
+    /// The client's certificate and key, PEM; instead of files of them.
+    pub identity: Option<Vec<u8>>,
     /// Authorities to trust instead of the system's, PEM.
     pub ca_file: Option<PathBuf>,
     /// The client's certificate, PEM.

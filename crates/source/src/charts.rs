@@ -15,10 +15,12 @@ use landfall_sprig::Version;
 use sha2::{Digest as _, Sha256};
 
 use crate::access::Access;
+use crate::account::{Accounts, Login, Transport};
 use crate::address::same_url;
 use crate::archive::read_archive;
 use crate::aside::aside;
 use crate::error::SourceError;
+use crate::http::HttpClient;
 use crate::network::Network;
 use crate::registry::{Credentials, Reference, Registry, Scheme};
 use crate::repository::{RepositoryEntry, RepositoryFile, fetch_archive, find_in_repository, hex};
@@ -34,6 +36,8 @@ pub struct RemoteCharts {
     pub repositories: Option<PathBuf>,
     /// Where credentials for registries are.
     pub credentials: Credentials,
+    /// Who servers are asked as before Helm's and Docker's files are looked into.
+    pub accounts: Accounts,
     /// How long a server may be silent; [`crate::PATIENCE`] when not said.
     pub patience: Option<Duration>,
     /// What they are fetched with.
@@ -71,8 +75,7 @@ impl RemoteCharts {
         {
             return Ok(FetchedChart { bytes, place });
         }
-        let in_repository = repository.starts_with("http://") || repository.starts_with("https://");
-        let bytes = if in_repository {
+        let bytes = if in_repository(repository) {
             self.ask_repository(repository, name, version).await?
         } else {
             self.ask_registry(repository, name, version).await?
@@ -83,11 +86,41 @@ impl RemoteCharts {
         Ok(FetchedChart { bytes, place })
     }
 
+    /// The version that a range leads to now; one that is named in full, or a digest, is itself and asks nobody.
+    ///
+    /// # Errors
+    /// No answer, no access, no such chart or version.
+    pub async fn version(&self, repository: &str, name: &str, version: &str) -> Result<String, SourceError> {
+        if is_one(version) {
+            return Ok(version.to_owned());
+        }
+        let repository = repository.trim_end_matches('/');
+        let _turn = self.network.chart().await;
+        if in_repository(repository) {
+            let client = self.repository_client(repository)?;
+            let (_, entry) = find_in_repository(repository, name, version, &client).await?;
+            return Ok(entry.version);
+        }
+        let registry = self.registry(repository);
+        let chosen = registry.choose(&named(repository, name)?, version).await?;
+        Ok(chosen.tag().unwrap_or_default().to_owned())
+    }
+
+    fn repository_client(&self, repository: &str) -> Result<HttpClient, SourceError> {
+        let access = match self.accounts.access(repository) {
+            Some(access) => access,
+            None => {
+                let file = self.repositories.as_deref().map(RepositoryFile::load).transpose()?.flatten();
+                let file = file.unwrap_or_default();
+                let added = file.repositories.iter().find(|entry| same_url(&entry.url, repository));
+                added.map_or_else(Access::default, RepositoryEntry::access)
+            }
+        };
+        Ok(self.network.client(Access { patience: self.patience, ..access }))
+    }
+
     async fn ask_repository(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
-        let file = self.repositories.as_deref().map(RepositoryFile::load).transpose()?.flatten().unwrap_or_default();
-        let added = file.repositories.iter().find(|entry| same_url(&entry.url, repository));
-        let access = added.map_or_else(Access::default, RepositoryEntry::access);
-        let client = self.network.client(Access { patience: self.patience, ..access });
+        let client = self.repository_client(repository)?;
         let (url, entry) = find_in_repository(repository, name, version, &client).await?;
         // An index may say that its charts are in a registry.
         if url.starts_with("oci://") {
@@ -96,11 +129,27 @@ impl RemoteCharts {
         fetch_archive(&url, repository, &entry.digest, &client).await
     }
 
+    /// The registry of an address, asked as the account that is for it.
+    fn registry(&self, repository: &str) -> Registry {
+        let account = self.accounts.of(repository);
+        let access = self.accounts.access(repository).unwrap_or_default();
+        let client = self.network.client(Access { patience: self.patience, ..access });
+        let scheme = match account.transport {
+            Transport::Plain => Scheme::Http,
+            Transport::Secured => Scheme::Either,
+        };
+        let credentials = match account.login {
+            Login::Password { username, password } => {
+                Credentials { given: Some((username, password)), files: Vec::new() }
+            }
+            _ => self.credentials.clone(),
+        };
+        Registry::new(client, credentials, scheme)
+    }
+
     async fn ask_registry(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
-        let client = self.network.client(Access { patience: self.patience, ..Access::default() });
-        let registry = Registry::new(client, self.credentials.clone(), Scheme::Either);
-        let named =
-            if name.is_empty() { Reference::parse(repository)? } else { Reference::child(repository, name, "")? };
+        let registry = self.registry(repository);
+        let named = named(repository, name)?;
         // A digest names the bytes themselves and is no version to be looked for.
         let chosen = match version.starts_with("sha256:") {
             true => Reference::parse(&format!("{}/{}@{version}", named.host(), named.path()))?,
@@ -111,11 +160,15 @@ impl RemoteCharts {
 
     /// Where an archive is kept; only one whose version cannot mean another tomorrow.
     fn place_of(&self, repository: &str, name: &str, version: &str) -> Option<PathBuf> {
-        let complete = Version::parse_strict(version.strip_prefix('v').unwrap_or(version)).is_ok();
-        if !complete && !version.starts_with("sha256:") {
+        if !is_one(version) {
             return None;
         }
-        let address = Sha256::digest(format!("{repository}\n{name}\n{version}"));
+        // Who may not ask for it does not find what somebody else was given.
+        let account = self.accounts.of(repository).name;
+        let address = match account.is_empty() {
+            true => Sha256::digest(format!("{repository}\n{name}\n{version}")),
+            false => Sha256::digest(format!("{repository}\n{name}\n{version}\n{account}")),
+        };
         Some(self.cache.as_ref()?.join("charts").join(format!("{}.tgz", hex(&address))))
     }
 
@@ -135,6 +188,21 @@ impl RemoteCharts {
             let _not_there = fs::remove_file(&partial);
         }
     }
+}
+
+/// Whether a repository is one of charts behind an index, not a registry.
+fn in_repository(repository: &str) -> bool {
+    repository.starts_with("http://") || repository.starts_with("https://")
+}
+
+/// A chart of a registry, or the one that its address names.
+fn named(repository: &str, name: &str) -> Result<Reference, SourceError> {
+    if name.is_empty() { Reference::parse(repository) } else { Reference::child(repository, name, "") }
+}
+
+/// Whether a version cannot mean another tomorrow.
+fn is_one(version: &str) -> bool {
+    version.starts_with("sha256:") || Version::parse_strict(version.strip_prefix('v').unwrap_or(version)).is_ok()
 }
 
 /// An archive that was kept, where it is there and whole.

@@ -65,6 +65,15 @@ fn cached(directory: &Path) -> Result<gix::Repository, SourceError> {
     Ok(repository)
 }
 
+/// The bare repository that a directory of ours is, with room for what is read again and again.
+fn own(directory: &Path) -> Result<gix::Repository, SourceError> {
+    let failed = |error: gix::Error| SourceError::Git { path: directory.to_owned(), why: error.to_string() };
+    let repository = gix::ThreadSafeRepository::open_opts(directory, options().open_path_as_is(true));
+    let mut repository = repository.map_err(failed)?.to_thread_local();
+    repository.object_cache_size_if_unset(CACHE);
+    Ok(repository)
+}
+
 /// The repository that a directory lies in, which there must be.
 pub(crate) fn around(directory: &Path) -> Result<gix::Repository, SourceError> {
     let none = || SourceError::Git { path: directory.to_owned(), why: "there is no git repository here".to_owned() };
@@ -167,7 +176,20 @@ struct Found {
 
 impl CommitTree {
     pub(crate) fn open(directory: &Path, revision: &str) -> Result<Self, SourceError> {
-        let repository = cached(directory)?;
+        CommitTree::open_by(directory, revision, cached)
+    }
+
+    /// One of a repository of ours: what lies around its directory is not looked for.
+    pub(crate) fn open_own(directory: &Path, revision: &str) -> Result<Self, SourceError> {
+        CommitTree::open_by(directory, revision, own)
+    }
+
+    fn open_by(
+        directory: &Path,
+        revision: &str,
+        opened: fn(&Path) -> Result<gix::Repository, SourceError>,
+    ) -> Result<Self, SourceError> {
+        let repository = opened(directory)?;
         let place = repository.path().to_owned();
         let failed = |why: String| SourceError::Git { path: place.clone(), why };
         let found = repository
@@ -190,7 +212,7 @@ impl CommitTree {
         let commit_id = commit.id;
         let tree = commit.tree_id().map_err(|error| failed(error.to_string()))?.detach();
         drop(commit);
-        let repository = RepositoryHandle::new(repository, directory, cached);
+        let repository = RepositoryHandle::new(repository, directory, opened);
         Ok(CommitTree { repository, commit: commit_id, tree })
     }
 

@@ -6,6 +6,7 @@
 //! archive   ─┘        └─ revision: <sha>, <sha>+dirty.<8 hex>, none+<8 hex>
 //!
 //! repositories.yaml ─► RepositoryEntry ── fetch_index ─► Index ── find(chart, version) ─► IndexEntry ─► archive, checked
+//! Account (an address, a login) ─► Accounts ── remote(url) ─► Mirror ── references, commit ─► SourceTree
 //! oci://host/path ─► Reference ── Registry::choose, pull ─► archive, checked
 //! a forge's request + HookSecret ── Hook::read ─► Hook: a push to which repository, a ping, or nothing of ours
 //! archive + .prov + Keyring ── verify_archive ─► Verification: who signed it
@@ -20,6 +21,7 @@
 //! included; the same content has the same revision.
 
 mod access;
+mod account;
 mod address;
 mod archive;
 mod aside;
@@ -29,6 +31,7 @@ mod changes;
 mod charts;
 mod error;
 mod git;
+mod github_app;
 mod http;
 mod network;
 mod openpgp;
@@ -51,6 +54,7 @@ mod webhook;
 mod worktree;
 
 pub use access::{Access, CertificateCheck, CredentialScope, PATIENCE, Redirects};
+pub use account::{Account, Accounts, GitRemote, Login, Reach, Transport, Trust};
 pub use address::{host_of, same_url};
 pub use archive::{MAX_PACKED, read_archive};
 pub use aside::{Broken, aside};
@@ -59,6 +63,7 @@ pub use bounded::read_bounded;
 pub use changes::{CommitChanges, FileChange};
 pub use charts::{FetchedChart, RemoteCharts};
 pub use error::SourceError;
+pub use github_app::GithubApp;
 pub use http::{HttpClient, Reply, resolve_url};
 pub use landfall_diag::is_mutant;
 pub use network::Network;
@@ -70,7 +75,7 @@ pub use registry::{
     CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageState, PROVENANCE_MEDIA_TYPE,
     PulledChart, Reference, Registry, Scheme,
 };
-pub use remote::{Fetched, RemoteRef, fetch_repository, repository_key};
+pub use remote::{Fetched, Mirror, References, RemoteRef, fetch_repository, repository_key};
 pub use repository::{
     FetchedIndex, Index, IndexEntry, RepositoryEntry, RepositoryFile, cached_index, charts_file, fetch_archive,
     fetch_index, find_in_repository, index_file, index_json, index_of_archives, index_yaml, join_url,

@@ -1,5 +1,8 @@
+mod asking;
 mod fetched;
 mod gauge;
+mod mirror;
+mod references;
 
 use std::error::Error;
 use std::io::IsTerminal as _;
@@ -12,9 +15,11 @@ use crate::access::PATIENCE;
 use crate::aside::{Interrupt, aside, aside_until};
 use crate::error::SourceError;
 use crate::is_mutant;
-use crate::network::{Network, Turn};
+use crate::network::Network;
 pub use fetched::Fetched;
-use gauge::{Ending, MAX_FETCHED, Progress, Watch};
+use gauge::{Ending, Gauge, MAX_FETCHED, Progress, Watch};
+pub use mirror::Mirror;
+pub use references::References;
 
 /// A repository's address with the revision wanted: `URL#REF`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,35 +108,51 @@ pub async fn fetch_repository(
     below: &Path,
     patience: Option<Duration>,
 ) -> Result<Fetched, SourceError> {
-    let _turn = network.repository().await;
-    let failed = |why: String| SourceError::Fetch { url: remote.shown(), why };
-    let Some(held) = network.thread() else {
-        return Err(failed("too many servers that were asked before hold on to the connection".to_owned()));
+    let fetched = fetched_aside(below).await?;
+    let patience = patience.unwrap_or(PATIENCE);
+    let greeting = if std::io::stdin().is_terminal() { GREETING } else { patience };
+    let (from, to) = (remote.clone(), fetched.path().to_owned());
+    let work = move |gauge, interrupted: &AtomicBool| {
+        let result = fetch(&from, &to, gauge, interrupted);
+        if interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+            // Whose place it was has removed it, perhaps before the last of it was written.
+            let _still_there = std::fs::remove_dir_all(&to);
+        }
+        result
     };
-    let place = below.to_owned();
-    let made = aside(move || Fetched::place(&place)).await.map_err(|error| failed(error.to_string()))?;
-    let fetched = made.map_err(|source| SourceError::Read { path: below.to_owned(), source })?;
-    fetch_watched(remote, fetched.path(), patience.unwrap_or(PATIENCE), held).await?;
+    watched(network, remote.shown(), patience, greeting, work).await?;
     Ok(fetched)
 }
 
-async fn fetch_watched(remote: &RemoteRef, into: &Path, patience: Duration, held: Turn) -> Result<(), SourceError> {
-    let (from, to) = (remote.clone(), into.to_owned());
+/// A place of its own below a directory.
+async fn fetched_aside(below: &Path) -> Result<Fetched, SourceError> {
+    let place = below.to_owned();
+    let made = aside(move || Fetched::place(&place)).await?;
+    made.map_err(|source| SourceError::Read { path: below.to_owned(), source })
+}
+
+/// Has gix work with a server, aside, for as long as something comes; `greeting`: how long until anything does.
+async fn watched<T: Send + 'static>(
+    network: &Network,
+    shown: String,
+    patience: Duration,
+    greeting: Duration,
+    work: impl FnOnce(Gauge, &AtomicBool) -> Result<T, SourceError> + Send + 'static,
+) -> Result<T, SourceError> {
+    let _turn = network.repository().await;
+    let Some(held) = network.thread() else {
+        let why = "too many servers that were asked before hold on to the connection".to_owned();
+        return Err(SourceError::Fetch { url: shown, why });
+    };
     let (progress, interrupt) = (Progress::default(), Interrupt::default());
     let (gauge, stop) = (progress.gauge(), interrupt.clone());
     // A server that takes the connection and says nothing would be read from for ever.
     let fetching = aside_until(&interrupt, move || {
         let _held = held;
-        let fetched = fetch(&from, &to, gauge, stop.flag());
-        if stop.is_set() {
-            // Whose place it was has removed it, perhaps before the last of it was written.
-            let _still_there = std::fs::remove_dir_all(&to);
-        }
-        fetched
+        work(gauge, stop.flag())
     });
     tokio::pin!(fetching);
     let began = Instant::now();
-    let greeting = if std::io::stdin().is_terminal() { GREETING } else { patience };
     let mut watch = Watch::new(progress, patience, greeting, began);
     let why = loop {
         tokio::select! {
@@ -156,7 +177,7 @@ async fn fetch_watched(remote: &RemoteRef, into: &Path, patience: Duration, held
     interrupt.set();
     // One that unpacks ends at once; gix's transport looks at nothing, so that one that reads ends with its server.
     let _ended = tokio::time::timeout(LOOK, &mut fetching).await;
-    Err(SourceError::Fetch { url: remote.shown(), why })
+    Err(SourceError::Fetch { url: shown, why })
 }
 
 fn fetch(

@@ -147,6 +147,8 @@ impl RepositoryEntry {
         Access {
             username: self.username.clone(),
             password: self.password.clone(),
+            authorities: None,
+            identity: None,
             ca_file: file(&self.ca_file),
             cert_file: file(&self.cert_file),
             key_file: file(&self.key_file),

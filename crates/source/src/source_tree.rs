@@ -1,6 +1,7 @@
 use std::cell::LazyCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use landfall_chart::Tree;
 
@@ -21,7 +22,7 @@ pub struct SourceTree {
     /// The commits that files in memory are said to have behind them.
     commits: Vec<CommitChanges>,
     /// The fetched repository that is read from; its directory goes with the tree.
-    _fetched: Option<Fetched>,
+    _fetched: Option<Arc<Fetched>>,
 }
 
 #[derive(Debug)]
@@ -59,15 +60,18 @@ impl SourceTree {
     /// # Errors
     /// When there is no repository or no such revision.
     pub fn open_commit(directory: &Path, revision: &str) -> Result<Self, SourceError> {
-        let tree = git::CommitTree::open(directory, revision)?;
-        Ok(SourceTree {
+        Ok(SourceTree::of_commit(git::CommitTree::open(directory, revision)?, None))
+    }
+
+    fn of_commit(tree: git::CommitTree, fetched: Option<Arc<Fetched>>) -> Self {
+        SourceTree {
             place: format!("commit {}", &tree.sha()[..7]),
             revision: Revision::commit(tree.sha()),
             files: Files::Commit(tree),
             named: None,
             commits: Vec::new(),
-            _fetched: None,
-        })
+            _fetched: fetched,
+        }
     }
 
     /// A commit of a repository that was fetched, which goes with the tree.
@@ -75,8 +79,16 @@ impl SourceTree {
     /// # Errors
     /// When there is no such revision.
     pub fn open_fetched(fetched: Fetched, revision: &str) -> Result<Self, SourceError> {
-        let tree = SourceTree::open_commit(fetched.path(), revision)?;
-        Ok(SourceTree { _fetched: Some(fetched), ..tree })
+        SourceTree::open_shared(&Arc::new(fetched), revision)
+    }
+
+    /// A commit of a repository that was fetched and that others read, too; it goes with the last of them.
+    ///
+    /// # Errors
+    /// When there is no such revision.
+    pub fn open_shared(fetched: &Arc<Fetched>, revision: &str) -> Result<Self, SourceError> {
+        let tree = git::CommitTree::open_own(fetched.path(), revision)?;
+        Ok(SourceTree::of_commit(tree, Some(Arc::clone(fetched))))
     }
 
     /// An archive (`.tgz`, `.tar.gz`, `.tar`) held in memory.

@@ -38,7 +38,7 @@ impl Place {
             stop: CancellationToken::new(),
             new_id: Arc::new(|| format!("op-{:06}", NEXT.fetch_add(1, Ordering::Relaxed))),
         };
-        let applications = Applications { cluster, store, clock, expected: Default::default() };
+        let applications = Applications { home: cluster.clone(), cluster, store, clock, expected: Default::default() };
         Place { namespace, applications, conductor, told }
     }
 

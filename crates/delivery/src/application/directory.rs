@@ -70,7 +70,7 @@ impl Reading<'_> {
 }
 
 /// The objects of one file; documents that are none are left out, as Argo CD does.
-fn objects(path: &str, text: &str) -> Result<Vec<PlainManifest>, Vec<Diagnostic>> {
+pub(super) fn objects(path: &str, text: &str) -> Result<Vec<PlainManifest>, Vec<Diagnostic>> {
     let mut found = Vec::new();
     for part in landfall_yaml::documents(text) {
         let document = part.and_then(|part| part.to_json()).map_err(|error| {

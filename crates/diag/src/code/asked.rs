@@ -33,7 +33,7 @@ super::group! {
     MANIFEST_NOT_YAML = 828, Usage, "An Application or a plain manifest is not valid YAML.";
     WHICH_NAMESPACE = 829, Usage, "A release of that name lives in several namespaces.";
     NO_CHECKOUT = 832, Usage, "An Application is of another repository, and no directory stands in for it.";
-    NOT_RENDERED = 833, Usage, "An Application is made by something that Landfall does not run: a plugin, Kustomize or Jsonnet.";
+    NOT_RENDERED = 833, Usage, "An Application is made by something that Landfall does not run: a plugin, Jsonnet, or a Kustomize that is not installed.";
     NO_SUCH_REF = 834, Usage, "A values file of an Application names a `ref` that no source has.";
     BAD_KUBE_VERSION = 835, Usage, "The Kubernetes version that an Application names is none.";
     UNREADABLE_BUILD = 836, Usage, "The context or the Dockerfile of a build cannot be read.";
@@ -53,6 +53,8 @@ super::group! {
     BAD_DOCTOR_ARGUMENT = 850, Usage, "`landfall doctor` was asked for something that it does not know.";
     FAULT_FOR_NOTHING = 851, Usage, "A fault names an object that nothing delivers.";
     NO_OPERATOR = 852, Usage, "No operator of that name is simulated.";
+    NO_DESTINATION = 853, Usage, "An Application delivers to a cluster that no Secret leads to, or that its Secret does not let be reached.";
+    NOT_BUILT = 854, Failed, "What an Application is made from is not built by Kustomize, or names what is not in its repository.";
     UNREADABLE_EXPLAINED = 855, Usage, "A file that is to be explained cannot be read.";
     NO_OBJECT = 856, Usage, "What is to be explained is no object, path, code or rule.";
     LINE_OF_NOTHING = 857, Usage, "The line that is to be explained belongs to no object.";

@@ -281,3 +281,44 @@ fn what_only_looks_keeps_fetched_charts_in_a_directory_of_ours() {
     assert!(!again.all().contains("LF0618"), "{}", again.all());
     assert_eq!(shelf.seen().len(), asked, "{:?}", shelf.seen());
 }
+
+/// A program in place of Kustomize: it says what it was given.
+const KUSTOMIZE: &str = r#"#!/bin/sh
+[ "$1" = build ] || exit 3
+[ -f "$2/../base/web.yaml" ] || exit 4
+prefixed="$(/bin/grep -c 'namePrefix: p-' "$2/kustomization.yaml")"
+git --version >/dev/null 2>&1 && exit 5
+printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: built}\ndata: {prefixed: "%s"}\n' "$prefixed"
+"#;
+
+#[test]
+fn the_users_kustomize_builds_a_copy_of_the_files_and_finds_no_other_program_there() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("base/kustomization.yaml", "resources: [web.yaml]\n");
+    sandbox.write("base/web.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n");
+    sandbox.write("env/kustomization.yaml", "resources: [../base]\n");
+    sandbox.write("far/kustomization.yaml", "resources: ['https://git.example.com/base?ref=v1']\n");
+    let source = |path: &str| {
+        format!(
+            "  source: {{repoURL: \"{REPOSITORY}\", path: {path}, kustomize: {{namePrefix: p-}}}}\n  syncPolicy: {{syncOptions: [CreateNamespace=true]}}"
+        )
+    };
+    application(&sandbox, "env", "default", &source("env"));
+    application(&sandbox, "far", "default", &source("far"));
+    sandbox.commit("first");
+    let programs = sandbox.root().join("../programs");
+    std::fs::create_dir(&programs).expect("made");
+    let program = programs.join("kustomize");
+    std::fs::write(&program, KUSTOMIZE).expect("written");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("a path"));
+    let mut up = sandbox.command(&["up", "apps", "--repo", STAND_IN]);
+    let ran = super::sandbox::ran(up.env("PATH", path).output().expect("the binary runs"));
+    ran.says("names `https://git.example.com/base?ref=v1`, which is not in the repository");
+    assert!(live(&sandbox, "ConfigMap", "built").is_some_and(|line| line.contains("prefixed")));
+    assert_eq!(
+        sandbox.read("env/kustomization.yaml"),
+        "resources: [../base]\n",
+        "what is delivered from stays as it is"
+    );
+}

@@ -6,7 +6,7 @@ use super::sandbox::{Sandbox, ran, small_chart};
 use super::shelf::Shelf;
 
 /// A repository with three versions of `web`.
-fn repository(sandbox: &Sandbox) -> Arc<Shelf> {
+pub(crate) fn repository(sandbox: &Sandbox) -> Arc<Shelf> {
     let shelf = Shelf::open();
     for version in ["0.1.0", "0.2.0", "1.0.0-rc.1"] {
         small_chart(sandbox, "made/web", "web");

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use super::sandbox::{Sandbox, small_chart};
 
+mod connected;
+mod git_server;
+
 pub(super) const SHOP: &str = "https://git.example.com/shop.git";
 const LUCKYPLANS: &str = "https://git.example.com/luckyplans/luckyplans.git";
 
@@ -62,20 +65,24 @@ impl Forge {
 
     pub(super) fn serve(&self, targets: &[&str], address: &str, variables: &[(&str, &str)]) -> Server {
         let repository = format!("{address}={}", self.bare.display());
-        let words = [&["serve"], targets, &["--listen", "127.0.0.1:0", "--repo", &repository]].concat();
-        let mut command = self.sandbox.command(&words);
-        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary runs");
-        let mut said = BufReader::new(child.stdout.take().expect("piped"));
-        let mut first = String::new();
-        said.read_line(&mut first).expect("says something");
-        let Some(address) = first.trim().strip_prefix("ready http://").map(str::to_owned) else {
-            let mut why = String::new();
-            let _told = child.stderr.take().expect("piped").read_to_string(&mut why);
-            panic!("{first:?} is not ready: {why}");
-        };
-        Server { child, address, said, runtime: runtime(), state: self.sandbox.root().join(".landfall") }
+        serve(&self.sandbox, &[targets, &["--repo", &repository]].concat(), variables)
     }
+}
+
+/// The server, once it is ready; what it says of its work goes into a file beside the system.
+fn serve(sandbox: &Sandbox, words: &[&str], variables: &[(&str, &str)]) -> Server {
+    let words = [&["serve", "--listen", "127.0.0.1:0"], words].concat();
+    let log = sandbox.root().join("../serve.log");
+    let mut command = sandbox.command(&words);
+    command.envs(variables.iter().copied()).stdout(Stdio::piped());
+    let mut child = command.stderr(std::fs::File::create(&log).expect("made")).spawn().expect("the binary runs");
+    let mut said = BufReader::new(child.stdout.take().expect("piped"));
+    let mut first = String::new();
+    said.read_line(&mut first).expect("says something");
+    let Some(address) = first.trim().strip_prefix("ready http://").map(str::to_owned) else {
+        panic!("{first:?} is not ready: {}", std::fs::read_to_string(&log).expect("read"));
+    };
+    Server { child, address, said, runtime: runtime(), state: sandbox.root().join(".landfall") }
 }
 
 fn runtime() -> tokio::runtime::Runtime {

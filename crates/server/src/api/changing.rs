@@ -124,7 +124,7 @@ impl Desk {
             )]));
         }
         let unit = self.work.unit(application, &found).await.map_err(&refused)?;
-        self.work.session.differences(&unit).await.map(drop).map_err(&refused)
+        self.session_of(application)?.differences(&unit).await.map(drop).map_err(&refused)
     }
 
     pub(super) async fn refresh(&self, actor: &Actor, name: &Name, wish: &RefreshWish) -> Answer<Accepted> {

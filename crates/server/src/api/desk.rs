@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use landfall_apps::Application;
-use landfall_cluster::{Error as ClusterError, ListOptions};
+use landfall_cluster::{Cluster, Error as ClusterError, ListOptions};
+use landfall_delivery::Session;
 use landfall_diag::{Diagnose, Diagnostic, Ending, code};
 use landfall_object::{Object, ObjectKey};
 use landfall_store::AuditEntry;
@@ -157,6 +158,17 @@ impl Desk {
     /// The same, read.
     pub(super) async fn application(&self, actor: &Actor, name: &Name) -> Answer<Application> {
         Application::parse(&self.object(actor, name).await?).map_err(|error| told(&error))
+    }
+
+    /// What an Application is delivered with: the cluster that it delivers to, too.
+    pub(super) fn session_of(&self, application: &Application) -> Answer<Session> {
+        self.work.session_of(application).map_err(|why| one(Diagnostic::error(code::NO_DESTINATION, why)))
+    }
+
+    /// The cluster that an Application delivers to, of its object.
+    pub(super) fn destination_of(&self, object: &Object) -> Answer<Cluster> {
+        let application = Application::parse(object).map_err(|error| told(&error))?;
+        Ok(self.session_of(&application)?.cluster)
     }
 
     async fn audit(&self, limit: Option<usize>, before: Option<i64>) -> Answer<Vec<AuditLine>> {

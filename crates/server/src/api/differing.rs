@@ -25,7 +25,7 @@ impl Desk {
         let application = self.application(actor, name).await?;
         let revisions = self.work.revisions(&application, asked, Freshness::Recent).await.map_err(one)?;
         let unit = self.work.unit(&application, &revisions).await?;
-        let found = self.work.session.differences(&unit).await?;
+        let found = self.session_of(&application)?.differences(&unit).await?;
         Ok(Diff {
             application: name.clone(),
             revisions,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_cluster::{EventLine, ListOptions, LogOptions};
+use landfall_cluster::{Cluster, EventLine, ListOptions, LogOptions};
 use landfall_diag::{Diagnostic, code};
 use landfall_object::{Gvk, Object};
 
@@ -34,14 +34,14 @@ pub(super) struct Family {
 
 impl Desk {
     /// What belongs to some objects of a namespace.
-    pub(super) async fn family(&self, namespace: &str, objects: &[ObjectLine]) -> Answer<Family> {
+    pub(super) async fn family(&self, cluster: &Cluster, namespace: &str, objects: &[ObjectLine]) -> Answer<Family> {
         let key = |kind: &str, name: &str| (kind.to_owned(), name.to_owned());
         let mut family = Family::default();
         let here = objects.iter().filter(|it| it.namespace.as_deref() == Some(namespace));
         family.members.extend(here.map(|it| (key(&it.kind, &it.name), it.clone())));
         for (group, version, kind) in MADE {
             let options = ListOptions { namespace: Some(namespace.to_owned()), ..ListOptions::default() };
-            let listed = self.work.session.cluster.list(&Gvk::new(group, version, kind), &options).await;
+            let listed = cluster.list(&Gvk::new(group, version, kind), &options).await;
             for object in listed.map_err(|error| told(&error))? {
                 let of_owner = object.controller().and_then(|it| family.members.get(&key(&it.kind, &it.name)).cloned());
                 let of_own = family.members.get(&key(kind, object.name())).cloned();
@@ -57,13 +57,14 @@ impl Desk {
 
     pub(super) async fn events(&self, actor: &Actor, name: &Name) -> Answer<Vec<EventEntry>> {
         let object = self.object(actor, name).await?;
+        let cluster = self.destination_of(&object)?;
         let detail = Detail::of(&object);
         let objects: Vec<ObjectLine> = detail.resources.into_iter().map(|it| it.object).collect();
         let mut found = Vec::new();
         for namespace in namespaces(&objects) {
-            let family = self.family(namespace, &objects).await?;
+            let family = self.family(&cluster, namespace, &objects).await?;
             let options = ListOptions { namespace: Some(namespace.to_owned()), ..ListOptions::default() };
-            let events = self.work.session.cluster.list(&Gvk::new("", "v1", "Event"), &options).await;
+            let events = cluster.list(&Gvk::new("", "v1", "Event"), &options).await;
             for event in events.map_err(|error| told(&error))? {
                 let text = |pointer: &str| event.str_at(pointer).unwrap_or_default().to_owned();
                 let (kind, name) = (text("/involvedObject/kind"), text("/involvedObject/name"));
@@ -85,12 +86,14 @@ impl Desk {
     }
 
     pub(super) async fn logs(&self, actor: &Actor, name: &Name, query: &LogQuery) -> Answer<Vec<LogEntry>> {
-        let detail = Detail::of(&self.object(actor, name).await?);
+        let object = self.object(actor, name).await?;
+        let cluster = self.destination_of(&object)?;
+        let detail = Detail::of(&object);
         let objects: Vec<ObjectLine> = detail.resources.into_iter().map(|it| it.object).collect();
         let tail = query.tail.unwrap_or(LINES).min(MOST_LINES);
         let (mut lines, mut read, mut known) = (Vec::new(), 0, BTreeSet::new());
         for namespace in namespaces(&objects) {
-            for (pod, of) in self.family(namespace, &objects).await?.pods {
+            for (pod, of) in self.family(&cluster, namespace, &objects).await?.pods {
                 known.insert(of.to_string().to_lowercase());
                 if !query.object.as_deref().is_none_or(|wanted| is_meant(wanted, &pod, &of)) {
                     continue;
@@ -108,7 +111,7 @@ impl Desk {
                         since_seconds: None,
                         timestamps: query.timestamps,
                     };
-                    let text = self.work.session.cluster.logs(namespace, pod.name(), &options).await;
+                    let text = cluster.logs(namespace, pod.name(), &options).await;
                     let text = text.map_err(|error| told(&error))?;
                     lines.extend(text.lines().map(|line| LogEntry {
                         pod: pod.name().to_owned(),

@@ -1,7 +1,7 @@
 //! Why an Application stands as it does: from it to the object, to the pod, to the event that says it.
 
 use landfall_apps::Pin;
-use landfall_cluster::Evidence;
+use landfall_cluster::{Cluster, Evidence};
 use landfall_object::{Gvk, Object, ObjectKey};
 
 use super::desk::{Answer, Desk};
@@ -41,13 +41,20 @@ impl Desk {
         let first = step("application", name, format!("{} is {health}", resource.object));
         let says = resource.message.clone().unwrap_or_else(|| format!("it is {health}"));
         let mut cause = Cause { steps: vec![first], advice: Vec::new() };
-        let Some(live) = self.live(application, &resource.object).await else {
+        let cluster = match self.destination_of(application) {
+            Ok(cluster) => cluster,
+            Err(why) => {
+                cause.steps.extend(why.iter().map(|why| step("cluster", &resource.object, why.message.to_string())));
+                return cause;
+            }
+        };
+        let Some(live) = Self::live(&cluster, application, &resource.object).await else {
             cause.steps.push(step("object", &resource.object, "it is not there".to_owned()));
             cause.advice.push(again("sync", name));
             return cause;
         };
         cause.steps.push(step("object", &resource.object, says.clone()));
-        let evidence = self.work.session.cluster.evidence(&live, "", &says).await;
+        let evidence = cluster.evidence(&live, "", &says).await;
         seen(&mut cause, name, resource, &evidence);
         cause.advice.extend(evidence.hint(&live));
         if cause.advice.is_empty() {
@@ -57,7 +64,7 @@ impl Desk {
     }
 
     /// A live object of an Application: its version stands in the Application's status.
-    async fn live(&self, application: &Object, object: &ObjectLine) -> Option<Object> {
+    async fn live(cluster: &Cluster, application: &Object, object: &ObjectLine) -> Option<Object> {
         let entries = application.list_at("/status/resources");
         let entry = entries.iter().find(|it| {
             let is = |field: &str, text: &str| it[field].as_str().unwrap_or_default() == text;
@@ -66,7 +73,7 @@ impl Desk {
         let version = entry.and_then(|it| it["version"].as_str()).unwrap_or("v1");
         let gvk = Gvk::new(&*object.group, version, &*object.kind);
         let key = ObjectKey::new(gvk, object.namespace.as_deref(), &*object.name);
-        self.work.session.cluster.get(&key).await.ok().flatten()
+        cluster.get(&key).await.ok().flatten()
     }
 }
 

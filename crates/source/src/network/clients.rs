@@ -24,7 +24,7 @@ pub(super) struct Clients(Vec<(Key, Client)>);
 /// is a new client; the digest stands for them, so that no key is kept twice.
 type Key = [u8; 32];
 
-/// What is read from the files that an access names.
+/// What an access brings along, or what is in the files that it names.
 struct Trust {
     /// Authorities, PEM.
     authorities: Option<Vec<u8>>,
@@ -81,7 +81,7 @@ fn config(why: String) -> SourceError {
 
 impl Trust {
     fn read(access: &Access) -> Result<Self, SourceError> {
-        let mut trust = Trust { authorities: None, identity: None };
+        let mut trust = Trust { authorities: access.authorities.clone(), identity: access.identity.clone() };
         if let Some(path) = &access.ca_file {
             let pem = std::fs::read(path).map_err(|_| config(format!("can't read CA file: {}", path.display())))?;
             trust.authorities = Some(pem);

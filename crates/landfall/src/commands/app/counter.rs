@@ -124,7 +124,7 @@ impl CounterArgs {
             self.repos.iter().map(|pair| serve::repository(context, pair)).collect::<Result<_, _>>()?;
         let connection = host.connect(&place, Hosting::Attach, &[]).await?;
         let person = host.env.get("USER").filter(|name| !name.is_empty()).unwrap_or("local");
-        let desk = landfall_server::desk(host, &place, &connection, repositories)?;
+        let desk = landfall_server::desk(host, &place, &connection, repositories).await?;
         let (desk, connection) = (Box::new(desk), Box::new(connection));
         let is_own = place.cluster.is_kept_in_state();
         Ok(Counter::Cluster { desk, is_own, actor: Actor::of_cluster(person), connection })

@@ -1,0 +1,370 @@
+//! A directory that the user's own `kustomize` builds, as an Application's source (argo-cd: util/kustomize/kustomize.go).
+//!
+//! The program gets a copy of the repository's files in a directory of its own, and no way to fetch more: what a
+//! kustomization names must be among them, and no other program is found from there.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use landfall_apps::Source;
+use landfall_chart::Tree;
+use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_object::mask;
+use landfall_source::{Order, SourceTree, find_program};
+use serde_json::{Map, Value, json};
+
+use super::directory::objects;
+use super::{KUSTOMIZATIONS, Reading, at_file};
+use crate::target::join;
+use crate::unit::PlainManifest;
+
+/// How long it may build; Argo CD gives it as long.
+const LONGEST: Duration = Duration::from_secs(90);
+/// All that it prints.
+const MOST: usize = 32 << 20;
+/// What of its complaint is told, in characters.
+const TOLD: usize = 400;
+/// Kustomizations that lead to one another.
+const MOST_KUSTOMIZATIONS: usize = 1_000;
+
+/// The lists of a kustomization whose entries may be addresses.
+const LEADING: [&str; 6] = ["resources", "bases", "components", "generators", "transformers", "validators"];
+
+impl Reading<'_> {
+    /// The objects that Kustomize makes of a directory.
+    pub(super) async fn kustomized(
+        &self,
+        source: &Source,
+        files: &SourceTree,
+        (root, directory): (&str, &str),
+    ) -> Result<Vec<PlainManifest>, Vec<Diagnostic>> {
+        let name = self.name();
+        let place = if directory.is_empty() { "." } else { directory };
+        let refuse = |text: String| vec![at_file(Diagnostic::error(code::NOT_BUILT, text), self.file)];
+        if find_program("kustomize").is_none() {
+            let text =
+                format!("Application {name}: `{place}` is built by Kustomize, and no `kustomize` is installed here");
+            return Err(vec![
+                at_file(Diagnostic::error(code::NOT_RENDERED, text), self.file)
+                    .help("install it, or deliver what `kustomize build` prints as a directory of manifests"),
+            ]);
+        }
+        let mut tree = files.directory(root).map_err(|error| vec![error.diagnose()])?;
+        let inside = directory.strip_prefix(root).unwrap_or(directory).trim_matches('/').to_owned();
+        let wrong = |why: String| refuse(format!("Application {name}: {why}"));
+        overlay(&mut tree, &inside, source.kustomize.as_ref()).map_err(wrong)?;
+        check(&tree, &inside).map_err(wrong)?;
+        let broken =
+            |error: std::io::Error| refuse(format!("Application {name}: its files cannot be laid out: {error}"));
+        let out = tempfile::Builder::new().prefix("landfall-kustomize-").tempdir().map_err(broken)?;
+        let (laid, nothing) = (out.path().join("files"), out.path().join("nothing"));
+        lay_out(&tree, &laid).and_then(|()| std::fs::create_dir_all(&nothing)).map_err(broken)?;
+        let order = Order::new("kustomize", ["build".into(), laid.join(&inside).into_os_string()])
+            .with_variable("PATH", &nothing)
+            .with_variable("HOME", &nothing)
+            .with_variable("XDG_CONFIG_HOME", &nothing)
+            .in_directory(&laid);
+        let ended = match tokio::time::timeout(LONGEST, order.run()).await {
+            Err(_) => {
+                let seconds = LONGEST.as_secs();
+                return Err(refuse(format!(
+                    "Application {name}: kustomize did not build `{place}` within {seconds} s"
+                )));
+            }
+            Ok(Err(error)) => {
+                return Err(refuse(format!("Application {name}: {error}")));
+            }
+            Ok(Ok(ended)) => ended,
+        };
+        if !ended.is_success() {
+            let said = String::from_utf8_lossy(&ended.stderr).replace(&format!("{}/", laid.display()), "");
+            let text =
+                tree.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes)).find(|text| mask::names_a_secret(text));
+            let said = mask::words_about(text.as_deref().unwrap_or_default(), said.trim().to_owned());
+            let said: String = said.chars().take(TOLD).collect();
+            return Err(vec![
+                at_file(
+                    Diagnostic::error(
+                        code::NOT_BUILT,
+                        format!("Application {name}: kustomize does not build `{place}`"),
+                    ),
+                    self.file,
+                )
+                .note(said),
+            ]);
+        }
+        if ended.stdout.len() > MOST {
+            return Err(refuse(format!("Application {name}: what kustomize makes of `{place}` has more than 32 MiB")));
+        }
+        objects(&format!("kustomize build {place}"), &String::from_utf8_lossy(&ended.stdout))
+    }
+}
+
+fn lay_out(tree: &Tree, below: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(below)?;
+    // A tree's paths stay inside of it.
+    for (path, bytes) in tree.iter() {
+        let file = below.join(path);
+        std::fs::create_dir_all(file.parent().unwrap_or(below))?;
+        std::fs::write(file, bytes)?;
+    }
+    Ok(())
+}
+
+/// The path of a directory's kustomization, and what it says.
+fn kustomization(tree: &Tree, directory: &str) -> Result<Option<(String, Map<String, Value>)>, String> {
+    for name in KUSTOMIZATIONS {
+        let path = join(directory, name);
+        if let Some(bytes) = tree.get(&path) {
+            let read = landfall_yaml::to_json(&String::from_utf8_lossy(bytes)).ok();
+            return match read {
+                Some(Value::Object(said)) => Ok(Some((path, said))),
+                Some(Value::Null) => Ok(Some((path, Map::new()))),
+                _ => Err(format!("`{path}` is no kustomization")),
+            };
+        }
+    }
+    Ok(None)
+}
+
+/// Fails where a kustomization, or one that it leads to, names what is not among the files: an address would be fetched.
+fn check(tree: &Tree, directory: &str) -> Result<(), String> {
+    let (mut left, mut seen) = (vec![directory.to_owned()], BTreeSet::new());
+    while let Some(directory) = left.pop() {
+        if !seen.insert(directory.clone()) {
+            continue;
+        }
+        if seen.len() > MOST_KUSTOMIZATIONS {
+            return Err("more than 1,000 kustomizations lead to one another".to_owned());
+        }
+        let Some((path, said)) = kustomization(tree, &directory)? else {
+            return Err(format!("there is no kustomization in `{directory}`"));
+        };
+        for field in LEADING {
+            let entries = said.get(field).and_then(Value::as_array).into_iter().flatten();
+            for entry in entries.filter_map(Value::as_str) {
+                // Generators and transformers may stand there themselves.
+                if entry.contains('\n') {
+                    continue;
+                }
+                match inside(&directory, entry) {
+                    Some(found) if tree.get(&found).is_some() => {}
+                    Some(found) if found.is_empty() || tree.has_dir(&found) => left.push(found),
+                    _ => {
+                        let shown = landfall_diag::without_passwords(entry);
+                        return Err(format!("{field} of `{path}` names `{shown}`, which is not in the repository"));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A path as seen from a directory; nothing where it leaves the files or is none.
+fn inside(directory: &str, path: &str) -> Option<String> {
+    if path.starts_with('/') || path.contains("://") {
+        return None;
+    }
+    let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Lays what an Application says on top of a directory's kustomization.
+fn overlay(tree: &mut Tree, directory: &str, settings: Option<&Value>) -> Result<(), String> {
+    let given = settings.and_then(Value::as_object).into_iter().flatten();
+    let given: Vec<(&String, &Value)> = given.filter(|(_, value)| !is_nothing(value)).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    let Some((path, mut said)) = kustomization(tree, directory)? else {
+        return Err(format!("there is no kustomization in `{directory}`"));
+    };
+    let force = |name: &str| match given.iter().any(|(field, value)| *field == name && **value == Value::Bool(true)) {
+        true => Known::GivesWay,
+        false => Known::Stays,
+    };
+    for (field, value) in &given {
+        match field.as_str() {
+            "namePrefix" | "nameSuffix" | "namespace" => drop(said.insert((*field).clone(), (*value).clone())),
+            "images" => images(&mut said, value),
+            "replicas" => replicas(&mut said, value),
+            "commonLabels" => merge(&mut said, "commonLabels", value, force("forceCommonLabels"))?,
+            "commonAnnotations" => merge(&mut said, "commonAnnotations", value, force("forceCommonAnnotations"))?,
+            "patches" => append(&mut said, "patches", value),
+            "components" => append(&mut said, "components", value),
+            // They say how others are meant, or name what `kustomize` itself does not look at.
+            "forceCommonLabels" | "forceCommonAnnotations" | "version" | "kubeVersion" | "apiVersions" => {}
+            other => return Err(format!("spec.source.kustomize.{other} is not acted on")),
+        }
+    }
+    let text = landfall_yaml::emit(&Value::Object(said)).map_err(|error| error.to_string())?;
+    tree.remove(&path);
+    tree.insert(path, text.into_bytes()).map_err(|_| "the kustomization cannot be laid over".to_owned())
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    }
+}
+
+/// A list of a kustomization without those that are taken out, and with more of them.
+fn extend(said: &mut Map<String, Value>, field: &str, is_out: impl Fn(&Value) -> bool, more: Vec<Value>) {
+    let mut list = match said.remove(field) {
+        Some(Value::Array(list)) => list,
+        _ => Vec::new(),
+    };
+    list.retain(|known| !is_out(known));
+    list.extend(more);
+    said.insert(field.to_owned(), Value::Array(list));
+}
+
+fn append(said: &mut Map<String, Value>, field: &str, value: &Value) {
+    extend(said, field, |_| false, value.as_array().cloned().unwrap_or_default());
+}
+
+/// Puts entries in place of those of the same name.
+fn replace(said: &mut Map<String, Value>, field: &str, entries: Vec<Value>) {
+    let names: Vec<Value> = entries.iter().map(|entry| entry["name"].clone()).collect();
+    extend(said, field, |known| names.contains(&known["name"]), entries);
+}
+
+/// What becomes of a label or annotation that a kustomization has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Another one for it is refused.
+    Stays,
+    /// The Application's takes its place.
+    GivesWay,
+}
+
+/// `[NAME=]IMAGE[:TAG|@DIGEST]`, as `kustomize edit set image` takes it.
+fn images(said: &mut Map<String, Value>, value: &Value) {
+    let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+    replace(said, "images", texts.map(image).collect());
+}
+
+fn image(text: &str) -> Value {
+    let (name, image) = text.split_once('=').map_or((None, text), |(name, image)| (Some(name), image));
+    let (before, digest) = match image.split_once('@') {
+        Some((before, digest)) => (before, Some(digest)),
+        None => (image, None),
+    };
+    // A colon before the last slash is a port's.
+    let (bare, tag) = match before.rfind(':').filter(|at| !before[*at..].contains('/')) {
+        Some(at) => (&before[..at], Some(&before[at + 1..])),
+        None => (before, None),
+    };
+    let mut entry = json!({"name": name.unwrap_or(bare)});
+    if name.is_some_and(|name| name != bare) {
+        entry["newName"] = bare.into();
+    }
+    for (field, text) in [("newTag", tag), ("digest", digest)] {
+        if let Some(text) = text {
+            entry[field] = text.into();
+        }
+    }
+    entry
+}
+
+fn replicas(said: &mut Map<String, Value>, value: &Value) {
+    let entries = value.as_array().into_iter().flatten().map(|entry| {
+        let count = match &entry["count"] {
+            Value::String(text) => text.parse::<u64>().map_or(Value::Null, Value::from),
+            count => count.clone(),
+        };
+        json!({"name": entry["name"], "count": count})
+    });
+    let entries = entries.collect();
+    replace(said, "replicas", entries);
+}
+
+fn merge(said: &mut Map<String, Value>, field: &str, value: &Value, rule: Known) -> Result<(), String> {
+    let entry = said.entry(field.to_owned()).or_insert_with(|| json!({}));
+    if !entry.is_object() {
+        *entry = json!({});
+    }
+    for (name, text) in value.as_object().into_iter().flatten() {
+        if rule == Known::Stays && entry.get(name).is_some_and(|known| known != text) {
+            return Err(format!("{field} has `{name}` already, and the Application does not force its own"));
+        }
+        entry[name] = text.clone();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> Tree {
+        let mut tree = Tree::new();
+        for (path, text) in files {
+            tree.insert(*path, text.as_bytes().to_vec()).expect("a path");
+        }
+        tree.sort();
+        tree
+    }
+
+    #[test]
+    fn only_what_lies_in_the_repository_may_be_named() {
+        let base = ("base/kustomization.yaml", "resources: [web.yaml]\n");
+        let of = |text: &str| tree(&[base, ("base/web.yaml", "a: 1\n"), ("env/kustomization.yml", text)]);
+        let checked = |text: &str| check(&of(text), "env");
+        assert_eq!(checked("resources: [../base]\n"), Ok(()));
+        assert_eq!(checked("transformers:\n- |-\n  kind: X\n  url: https://x\n"), Ok(()));
+        for refused in [
+            "resources: [../base, https://git.example.com/a?ref=v1]\n",
+            "bases: ['git.example.com/a/b//c']\n",
+            "components: [../../outside]\n",
+            "resources: [/etc]\n",
+            "resources: [missing.yaml]\n",
+            "- no\n",
+        ] {
+            assert!(checked(refused).is_err(), "{refused}");
+        }
+        let told = checked("resources: ['https://me:secret@git.example.com/a']\n").expect_err("an address");
+        assert!(told.contains("names `https://") && !told.contains("secret"), "{told}");
+        let circle =
+            tree(&[("a/kustomization.yaml", "resources: [../b]\n"), ("b/kustomization.yaml", "resources: [../a]\n")]);
+        assert_eq!(check(&circle, "a"), Ok(()), "kustomize says what is wrong with that");
+    }
+
+    #[test]
+    fn what_the_application_says_is_laid_over() {
+        let mut tree = tree(&[("kustomization.yaml", "images: [{name: web, newTag: '1'}]\ncommonLabels: {a: b}\n")]);
+        let settings = json!({
+            "namePrefix": "p-", "images": ["web=registry:5000/web:2", "db@sha256:0"], "replicas": [{"name": "web", "count": "3"}],
+            "commonLabels": {"c": "d"}, "version": "v5", "labelWithoutSelector": false,
+        });
+        overlay(&mut tree, "", Some(&settings)).expect("laid over");
+        let (_, said) = kustomization(&tree, "").expect("read").expect("there");
+        let expected = json!({
+            "namePrefix": "p-",
+            "images": [{"name": "web", "newName": "registry:5000/web", "newTag": "2"}, {"name": "db", "digest": "sha256:0"}],
+            "replicas": [{"name": "web", "count": 3}],
+            "commonLabels": {"a": "b", "c": "d"},
+        });
+        assert_eq!(Value::Object(said), expected);
+        assert!(overlay(&mut tree, "", Some(&json!({"commonLabels": {"a": "other"}}))).is_err());
+        let forced = json!({"commonLabels": {"a": "other"}, "forceCommonLabels": true});
+        assert_eq!(overlay(&mut tree, "", Some(&forced)), Ok(()));
+        let unknown = overlay(&mut tree, "", Some(&json!({"labelWithoutSelector": true}))).expect_err("not acted on");
+        assert!(unknown.contains("labelWithoutSelector is not acted on"));
+    }
+}

@@ -1,0 +1,396 @@
+//! `landfall serve` with repositories and clusters that Argo CD's Secrets lead to.
+
+use base64::Engine as _;
+use serde_json::{Map, Value, json};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use super::git_server::{GitServer, LOGIN};
+use super::*;
+
+/// A directory of bare repositories, below the sandbox's own.
+fn forge(sandbox: &Sandbox) -> PathBuf {
+    let root = sandbox.root().join("../forge");
+    std::fs::create_dir_all(&root).expect("made");
+    root
+}
+
+/// Pushes a sandbox's commits to a bare repository, and says which is the newest.
+fn push(from: &Sandbox, bare: &Path) -> String {
+    if !bare.exists() {
+        from.git(&["init", "-q", "--bare", bare.to_str().expect("text")]);
+        from.git(&["--git-dir", bare.to_str().expect("text"), "symbolic-ref", "HEAD", "refs/heads/main"]);
+    }
+    from.git(&["push", "-q", bare.to_str().expect("text"), "HEAD:refs/heads/main"]);
+    let mut head = std::process::Command::new("git");
+    let head = head.args(["rev-parse", "HEAD"]).current_dir(from.root()).output().expect("git runs");
+    String::from_utf8(head.stdout).expect("text").trim().to_owned()
+}
+
+fn encoded(text: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+fn secret(name: &str, kind: &str, fields: &[(&str, &str)]) -> Value {
+    let data: Map<String, Value> =
+        fields.iter().map(|(field, text)| ((*field).to_owned(), encoded(text).into())).collect();
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": name, "namespace": "argocd", "labels": {"argocd.argoproj.io/secret-type": kind}},
+        "data": data,
+    })
+}
+
+fn config_map(name: &str, key: &str, text: &str) -> Value {
+    let metadata = json!({"name": name, "namespace": "argocd"});
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {key: text}})
+}
+
+fn namespace(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+}
+
+impl Server {
+    fn create(&self, cluster: &Cluster, object: Value) {
+        let object = Object::from_value(object).expect("an object");
+        self.runtime.block_on(cluster.create(&object, &WriteOptions::default())).expect("created");
+    }
+
+    fn refresh(&self, cluster: &Cluster, name: &str) {
+        let patch = json!({"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}});
+        self.patch(cluster, &application(name), patch);
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.state.join("../../serve.log")).expect("read")
+    }
+}
+
+/// The condition's sentence, where there is one of that kind.
+fn condition<'o>(application: &'o Object, kind: &str) -> Option<&'o str> {
+    let all = application.list_at("/status/conditions");
+    all.iter().find(|one| one["type"] == kind)?["message"].as_str()
+}
+
+fn errs(application: &Object, words: &str) -> bool {
+    condition(application, "ComparisonError").is_some_and(|said| said.contains(words))
+}
+
+/// An Application of one source.
+fn one(name: &str, source: &str, destination: &str) -> String {
+    format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}, namespace: argocd}}\nspec:\n  project: default\n  source: {source}\n  destination: {destination}\n  syncPolicy: {{automated: {{prune: true, selfHeal: true}}, syncOptions: [CreateNamespace=true]}}\n"
+    )
+}
+
+const HERE: &str = "{server: \"https://kubernetes.default.svc\", namespace: shop}";
+
+#[test]
+fn sens_two_projects_and_repositories_one_private_production_by_hand() {
+    let (product, infra, home) =
+        (Sandbox::example("sens-platform/product"), Sandbox::example("sens-platform/infra"), Sandbox::empty());
+    let root = forge(&home);
+    std::fs::create_dir(root.join("private")).expect("made");
+    let chart = push(&product, &root.join("product.git"));
+    let first = push(&infra, &root.join("private/infra.git"));
+    let server = GitServer::open(&root);
+    for environment in ["test", "production"] {
+        for file in ["application", "project"] {
+            let text = infra.read(&format!("argocd/sens-{environment}/{file}.yaml"));
+            let text = text
+                .replace("https://git.example.com/sens/sens-platform-infra.git", &server.url("private/infra.git"))
+                .replace("https://git.example.com/sens/sens-platform.git", &server.url("product.git"))
+                .replace("7d1f0c5e9b8a4c6d2e3f1a0b9c8d7e6f5a4b3c2d", &chart)
+                .replace("1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e", &chart);
+            home.write(&format!("apps/{environment}-{file}.yaml"), &text);
+        }
+    }
+    let served = serve(&home, &["apps"], &[]);
+    let cluster = served.cluster();
+    let [test, production] = ["sens-platform-test", "sens-platform-production"].map(application);
+    // Nobody knows the authority yet, and then nobody has a login.
+    served.until(&cluster, &test, |it| errs(it, "certificate"));
+    for name in ["sens-test", "sens-production"] {
+        served.create(&cluster, namespace(name));
+        for (secret, key) in [(format!("{name}-timescaledb-auth"), "postgres-password"), ("ghcr-pull".into(), "x")] {
+            let metadata = json!({"name": secret, "namespace": name});
+            let data = json!({key: encoded("a password of a test")});
+            served.create(&cluster, json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}));
+        }
+    }
+    served.create(&cluster, config_map("argocd-tls-certs-cm", "127.0.0.1", &server.authority));
+    served.until(&cluster, &test, |it| errs(it, "asks for a login, and no account has one"));
+    let wrong =
+        secret("infra", "repo-creds", &[("url", &server.url("private")), ("username", "x"), ("password", "no")]);
+    served.create(&cluster, wrong);
+    served.until(&cluster, &test, |it| errs(it, "does not take the login of Secret infra"));
+    let right = json!({"data": {"username": encoded(LOGIN.0), "password": encoded(LOGIN.1)}});
+    let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some("argocd"), "infra");
+    served.patch(&cluster, &key, right);
+    let at = |it: &Object, values: &str| {
+        it.str_at("/status/sync/status") == Some("Synced")
+            && it.at("/status/sync/revisions") == Some(&json!([chart, values]))
+    };
+    let synced = served.until(&cluster, &test, |it| at(it, &first));
+    assert_eq!(synced.at("/status/history/0/revisions"), Some(&json!([chart, first])));
+    // Production waits for a person, and is delivered to its own namespace when one asks.
+    let waits = served.until(&cluster, &production, |it| it.str_at("/status/sync/status") == Some("OutOfSync"));
+    assert_eq!(waits.at("/status/operationState"), None);
+    served.patch(&cluster, &production, json!({"operation": {"initiatedBy": {"username": "sebastian"}, "sync": {}}}));
+    let done = served.until(&cluster, &production, |it| at(it, &first));
+    assert_eq!(done.str_at("/status/history/0/initiatedBy/username"), Some("sebastian"));
+    let (_, metrics) = served.ask("GET", "/metrics", &[], "");
+    assert!(
+        metrics.contains("argocd_git_request_total{request_type=\"fetch\"} 2\n"),
+        "each repository once: {metrics}"
+    );
+    // A push to the private one: only what is new is fetched, and test follows while production waits.
+    infra.edit("environments/test/values.yaml", "0.5.0-alpha.123.1", "0.5.0-alpha.124.1");
+    infra.commit("the next one");
+    let second = push(&infra, &root.join("private/infra.git"));
+    served.refresh(&cluster, "sens-platform-test");
+    served.until(&cluster, &test, |it| at(it, &second));
+    let (_, metrics) = served.ask("GET", "/metrics", &[], "");
+    assert!(metrics.contains("argocd_git_request_total{request_type=\"fetch\"} 3\n"), "{metrics}");
+    let production = served.get(&cluster, &production).expect("there");
+    assert_eq!(production.list_at("/status/history").len(), 1, "nobody has asked for it");
+    // The login goes where it belongs, and is written nowhere.
+    let seen = server.seen();
+    assert!(seen.iter().any(|(path, login)| path.starts_with("/private/") && !login.is_empty()), "{seen:?}");
+    for (path, login) in seen {
+        assert!(login.is_empty() || path.starts_with("/private/"), "{path} was told a login");
+    }
+    let told = format!("{}{metrics}{:#}", served.log(), production.value());
+    for canary in [LOGIN.1, &encoded(LOGIN.1), &encoded(&format!("{}:{}", LOGIN.0, LOGIN.1))] {
+        assert!(!told.contains(canary), "{told}");
+        let found = std::process::Command::new("grep").args(["-rl", canary]).arg(served.state.join("cache")).output();
+        assert!(found.expect("grep runs").stdout.is_empty(), "a file has it");
+    }
+}
+
+#[test]
+fn a_login_goes_to_no_server_that_its_own_one_sends_on_to() {
+    let home = Sandbox::empty();
+    small_chart(&home, "chart", "web");
+    home.commit("first");
+    let root = forge(&home);
+    std::fs::create_dir(root.join("private")).expect("made");
+    push(&home, &root.join("private/shop.git"));
+    for behind_tls in [true, false] {
+        let [own, other] = [(); 2].map(|()| if behind_tls { GitServer::open(&root) } else { GitServer::plain(&root) });
+        own.moves_to(&other);
+        let source = format!("{{repoURL: \"{}\", path: chart}}", own.url("moved/private/shop.git"));
+        let direct = format!("{{repoURL: \"{}\", path: chart}}", own.url("private/shop.git"));
+        home.write("apps/shop.yaml", &one("shop", &source, HERE));
+        home.write("apps/direct.yaml", &one("direct", &direct, "{name: in-cluster, namespace: direct}"));
+        let served = serve(&home, &["apps"], &[]);
+        let cluster = served.cluster();
+        let creds = [("url", &*own.url("")), ("username", LOGIN.0), ("password", LOGIN.1), ("insecure", "true")];
+        let _there = served.get(&cluster, &application("shop"));
+        let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some("argocd"), "own");
+        if served.get(&cluster, &key).is_none() {
+            served.create(&cluster, secret("own", "repo-creds", &creds));
+        } else {
+            let data = secret("own", "repo-creds", &creds)["data"].clone();
+            served.patch(&cluster, &key, json!({"data": data}));
+        }
+        served.until(&cluster, &application("direct"), |it| it.str_at("/status/sync/status") == Some("Synced"));
+        served.until(&cluster, &application("shop"), |it| errs(it, "sends elsewhere, where the login of Secret own"));
+        assert!(own.seen().iter().any(|(_, login)| !login.is_empty()));
+        for (path, login) in other.seen() {
+            assert_eq!(login, "", "{path}");
+        }
+        assert_eq!(served.terminate().0, Some(0));
+    }
+}
+
+/// A program in place of ssh: it keeps what it is told, and serves the repository itself.
+const SSH: &str = r#"#!/bin/sh
+printf '%s\n' "$*" >> "$0.told"
+while [ $# -gt 0 ]; do
+    case "$1" in
+    -i)
+        cat "$2" >> "$0.key"
+        cat "$(dirname "$2")/known_hosts" >> "$0.hosts"
+        stat -c '%a' "$2" "$(dirname "$2")/known_hosts" >> "$0.modes"
+        ;;
+    git-upload-pack*) eval "exec $*" ;;
+    esac
+    shift
+done
+"#;
+
+#[test]
+fn ssh_gets_the_key_of_the_secret_the_pinned_hosts_and_nothing_of_the_users() {
+    let home = Sandbox::empty();
+    small_chart(&home, "chart", "web");
+    home.commit("first");
+    let root = forge(&home);
+    let revision = push(&home, &root.join("shop.git"));
+    let repository = root.join("shop.git").canonicalize().expect("there");
+    let address = format!("ssh://git@git.example.com{}", repository.display());
+    home.write("apps/shop.yaml", &one("shop", &format!("{{repoURL: \"{address}\", path: chart}}"), HERE));
+    let programs = home.root().join("../programs");
+    std::fs::create_dir(&programs).expect("made");
+    let ssh = programs.join("ssh");
+    std::fs::write(&ssh, SSH).expect("written");
+    std::fs::set_permissions(&ssh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("a path"));
+    let served = serve(&home, &["apps"], &[("PATH", &path), ("GIT_SSH_COMMAND", "false"), ("SSH_AUTH_SOCK", "/none")]);
+    let cluster = served.cluster();
+    served.until(&cluster, &application("shop"), |it| errs(it, "there is no account with a key for it"));
+    let hosts = "git.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==\n";
+    served.create(&cluster, config_map("argocd-ssh-known-hosts-cm", "ssh_known_hosts", hosts));
+    let fields = [("url", "ssh://git@git.example.com"), ("sshPrivateKey", "the key of a test")];
+    served.create(&cluster, secret("shop", "repo-creds", &fields));
+    served.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    let kept = |name: &str| std::fs::read_to_string(programs.join(format!("ssh.{name}"))).expect("kept");
+    assert!(kept("key").starts_with("the key of a test\n"));
+    assert!(kept("hosts").starts_with(hosts));
+    assert!(kept("modes").lines().all(|mode| mode == "600"), "{}", kept("modes"));
+    let told = kept("told");
+    for word in ["-F none", "IdentitiesOnly=yes", "IdentityAgent=none", "BatchMode=yes", "StrictHostKeyChecking=yes"] {
+        assert!(told.lines().all(|line| line.contains(word)), "{word}: {told}");
+    }
+    assert!(!told.contains("the key of a test"));
+    let mut left = std::process::Command::new("grep");
+    left.args(["-rl", "the key of a test"]).arg(served.state.join("cache"));
+    assert!(left.output().expect("grep runs").stdout.is_empty(), "the key is gone when it is not used");
+}
+
+/// Another embedded cluster, and the fields of a Secret that lead to it.
+fn another() -> (Sandbox, Vec<(&'static str, String)>) {
+    let sandbox = Sandbox::empty().interactive();
+    sandbox.run(&["cluster", "start"]).exits(0);
+    let text = sandbox.run(&["cluster", "kubeconfig"]).exits(0).stdout;
+    let kubeconfig = landfall_yaml::to_json(&text).expect("YAML");
+    let of = |pointer: &str| kubeconfig.pointer(pointer).and_then(Value::as_str).expect("there").to_owned();
+    let config = json!({
+        "bearerToken": of("/users/0/user/token"),
+        "tlsClientConfig": {"caData": of("/clusters/0/cluster/certificate-authority-data")},
+    });
+    let fields =
+        vec![("name", "edge".to_owned()), ("server", of("/clusters/0/cluster/server")), ("config", config.to_string())];
+    (sandbox, fields)
+}
+
+fn connected(served: &Server, sandbox: &Sandbox) -> Cluster {
+    let _ring = rustls_provider();
+    let path = sandbox.root().join(".landfall/kubeconfig");
+    served.runtime.block_on(async {
+        let config = kube::config::Kubeconfig::read_from(path).expect("a kubeconfig");
+        let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("read");
+        Cluster::new(kube::Client::try_from(config).expect("a client"))
+    })
+}
+
+#[test]
+fn one_server_drives_two_clusters_and_a_dead_one_is_nobody_elses_matter() {
+    let forge = Forge::shop(AUTOMATED);
+    let (edge, fields) = another();
+    // It takes the connection, and never says a word.
+    let dead = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let dead_address = format!("https://{}", dead.local_addr().expect("bound"));
+    let source = format!("{{repoURL: \"{SHOP}\", targetRevision: main, path: chart}}");
+    forge.sandbox.write("apps/edge.yaml", &one("edge", &source, "{name: edge, namespace: shop}"));
+    for number in 0..6 {
+        let destination = format!("{{server: \"{dead_address}\", namespace: shop}}");
+        forge.sandbox.write(&format!("apps/dead{number}.yaml"), &one(&format!("dead{number}"), &source, &destination));
+    }
+    let first = forge.push();
+    let served = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = served.cluster();
+    served.until(&cluster, &application("edge"), |it| {
+        condition(it, "InvalidSpecError").is_some_and(|said| said.contains("is no cluster that a Secret leads to"))
+    });
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(field, text)| (*field, text.as_str())).collect();
+    served.create(&cluster, secret("edge", "cluster", &fields));
+    served.create(&cluster, secret("dead", "cluster", &[("name", "dead"), ("server", &dead_address)]));
+    served.until(&cluster, &application("edge"), |it| is_synced(it, &first));
+    served.until(&cluster, &application("shop"), |it| is_synced(it, &first));
+    let there = connected(&served, &edge);
+    let deployment = ObjectKey::new(Gvk::new("apps", "v1", "Deployment"), Some("shop"), "edge");
+    assert!(served.get(&there, &deployment).is_some(), "it was delivered there");
+    assert!(served.get(&cluster, &deployment).is_none(), "and not here");
+    let theirs = served.runtime.block_on(there.get(&application("edge")));
+    assert!(!matches!(theirs, Ok(Some(_))), "whose Application lives here alone");
+    // What changes there is seen there, and put right.
+    served.patch(&there, &deployment, json!({"spec": {"replicas": 5}}));
+    served.until(&there, &deployment, |it| it.i64_at("/spec/replicas") == Some(1));
+    let unreachable = served.until(&cluster, &application("dead0"), |it| condition(it, "ComparisonError").is_some());
+    assert_eq!(unreachable.str_at("/status/sync/status"), Some("Unknown"));
+    // The other cluster goes away: nothing of it is deleted, and ours follows the next push at once.
+    edge.run(&["cluster", "stop"]).exits(0);
+    let second = forge.change("chart/values.yaml", "replicas: 1", "replicas: 2");
+    let began = Instant::now();
+    served.until(&cluster, &application("shop"), |it| is_synced(it, &second));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let cut = served.until(&cluster, &application("edge"), |it| condition(it, "ComparisonError").is_some());
+    assert_eq!(cut.list_at("/status/history").len(), 1);
+    edge.run(&["cluster", "start"]).exits(0);
+    assert!(served.get(&connected(&served, &edge), &deployment).is_some(), "nothing was pruned");
+    drop(dead);
+}
+
+#[test]
+fn charts_of_repositories_and_registries_are_fetched_as_the_secrets_say_and_ranges_are_followed() {
+    let forge = Forge::shop("{}");
+    let shelf = super::super::charts::repository(&forge.sandbox);
+    let (private, registry) = (format!("{}/private", shelf.url()), format!("{}/charts", shelf.host()));
+    // Whoever pushes has a login of his own, which the server does not read.
+    let helm = |words: &[&str]| {
+        let mut command = forge.sandbox.command(&[&["helm"], words].concat());
+        let output = command.env("HELM_REGISTRY_CONFIG", forge.sandbox.root().join("../registry.json")).output();
+        super::super::sandbox::ran(output.expect("the binary runs")).exits(0);
+    };
+    helm(&["registry", "login", &shelf.host(), "-u", "u", "-p", "p", "--plain-http"]);
+    for version in ["0.1.0", "0.2.0"] {
+        helm(&["push", &format!("shelf/web-{version}.tgz"), &format!("oci://{registry}"), "--plain-http"]);
+    }
+    forge.sandbox.write("extra.yaml", "replicas: 3\n");
+    let automated = "syncPolicy: {automated: {}, syncOptions: [CreateNamespace=true]}";
+    for (name, sources) in [
+        (
+            "indexed",
+            format!(
+                "[{{repoURL: \"{private}\", chart: web, targetRevision: 0.*, helm: {{valueFiles: [$values/extra.yaml]}}}}, {{repoURL: \"{SHOP}\", targetRevision: main, ref: values}}]"
+            ),
+        ),
+        ("registered", format!("[{{repoURL: \"{registry}\", chart: web, targetRevision: '>=0.1.0 <0.2.0'}}]")),
+    ] {
+        let text = format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}, namespace: argocd}}\nspec:\n  project: default\n  sources: {sources}\n  destination: {{name: in-cluster, namespace: {name}}}\n  {automated}\n"
+        );
+        forge.sandbox.write(&format!("apps/{name}.yaml"), &text);
+    }
+    forge.sandbox.commit("charts");
+    let values = forge.push();
+    let served = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = served.cluster();
+    served.until(&cluster, &application("indexed"), |it| errs(it, "401"));
+    served.until(&cluster, &application("registered"), |it| condition(it, "ComparisonError").is_some());
+    let login = [("type", "helm"), ("username", "u"), ("password", "p")];
+    served.create(&cluster, secret("indexed", "repository", &[&login[..], &[("url", &private)]].concat()));
+    let plain = [("url", &*registry), ("enableOCI", "true"), ("insecureOCIForceHttp", "true")];
+    served.create(&cluster, secret("registered", "repository", &[&login[..], &plain[..]].concat()));
+    let at = |it: &Object, version: &str| {
+        it.str_at("/status/sync/status") == Some("Synced")
+            && it.at("/status/sync/revisions") == Some(&json!([version, values]))
+    };
+    served.until(&cluster, &application("indexed"), |it| at(it, "0.2.0"));
+    let deployment = ObjectKey::new(Gvk::new("apps", "v1", "Deployment"), Some("indexed"), "indexed");
+    served.until(&cluster, &deployment, |it| it.i64_at("/spec/replicas") == Some(3));
+    served.until(&cluster, &application("registered"), |it| is_synced(it, "0.1.0"));
+    // A newer one of the range.
+    small_chart(&forge.sandbox, "made/web", "web");
+    forge.sandbox.edit("made/web/Chart.yaml", "0.1.0", "0.3.0");
+    helm(&["package", "made/web", "-d", "shelf"]);
+    helm(&["repo", "index", "shelf"]);
+    for name in ["index.yaml", "web-0.3.0.tgz"] {
+        let bytes = std::fs::read(forge.sandbox.root().join("shelf").join(name)).expect("there");
+        shelf.put(&format!("private/{name}"), &bytes);
+    }
+    served.refresh(&cluster, "indexed");
+    served.until(&cluster, &application("indexed"), |it| at(it, "0.3.0"));
+    assert!(!served.log().contains("dTpw"), "{}", served.log());
+}

@@ -1,0 +1,381 @@
+//! Who repositories are asked as and how other clusters are reached: Argo CD's labelled Secrets, watched. Of them only what
+//! is needed to ask is kept, in memory alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use landfall_apps::{AUTHORITIES, Application, ClusterConnection, Connection, KNOWN_HOSTS, connection, trust};
+use landfall_cluster::{Change, Cluster, Interest, ListOptions};
+use landfall_object::{Gvk, Object};
+use landfall_source::{Accounts, Trust};
+use parking_lot::RwLock;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Sender;
+use tokio_util::sync::CancellationToken;
+
+use crate::happened::Happened;
+
+/// The namespace whose Secrets are believed.
+const NAMESPACE: &str = "argocd";
+/// How long a cluster may take to answer a connection: one that is gone is told soon.
+const CONNECTING: Duration = Duration::from_secs(5);
+/// Comparisons at once, with one cluster.
+const COMPARING: usize = 4;
+/// Syncs at once, to one cluster.
+const SYNCING: usize = 16;
+
+/// The addresses and names of the cluster that an Application lives in itself.
+const HERE: [&str; 3] = ["https://kubernetes.default.svc", "in-cluster", ""];
+
+/// A cluster that is delivered to. Each has places of its own, so that one that does not answer keeps nobody else waiting.
+pub(crate) struct Destination {
+    /// Its address; empty for the cluster that Applications live in.
+    pub(crate) server: Arc<str>,
+    /// The cluster; or why nothing leads to it.
+    pub(crate) cluster: Result<Cluster, String>,
+    /// Ends what listens to it.
+    pub(crate) stop: CancellationToken,
+    /// Places for comparisons.
+    pub(crate) comparing: Arc<Semaphore>,
+    /// Places for syncs.
+    pub(crate) syncing: Arc<Semaphore>,
+    declared: Option<ClusterConnection>,
+}
+
+impl Destination {
+    fn new(cluster: Result<Cluster, String>, declared: Option<ClusterConnection>, stop: CancellationToken) -> Self {
+        Destination {
+            server: declared.as_ref().map(|it| it.server.as_str()).unwrap_or_default().into(),
+            cluster,
+            stop,
+            comparing: Arc::new(Semaphore::new(COMPARING)),
+            syncing: Arc::new(Semaphore::new(SYNCING)),
+            declared,
+        }
+    }
+
+    /// Whether it is the cluster that Applications live in.
+    pub(crate) fn is_home(&self) -> bool {
+        self.declared.is_none()
+    }
+}
+
+/// All that is known of them.
+pub(crate) struct Connections {
+    home: Arc<Destination>,
+    accounts: RwLock<Accounts>,
+    elsewhere: RwLock<Vec<Arc<Destination>>>,
+    stop: CancellationToken,
+}
+
+/// What the Secrets and ConfigMaps say, by their names.
+#[derive(Default)]
+struct Declared {
+    secrets: BTreeMap<String, Connection>,
+    trust: BTreeMap<String, Trust>,
+}
+
+impl Connections {
+    /// Only the cluster that Applications live in, and nobody's login.
+    pub(crate) fn new(home: Cluster, stop: &CancellationToken) -> Self {
+        Connections {
+            home: Arc::new(Destination::new(Ok(home), None, stop.child_token())),
+            accounts: RwLock::default(),
+            elsewhere: RwLock::default(),
+            stop: stop.clone(),
+        }
+    }
+
+    /// Who repositories are asked as for the Applications of a project.
+    pub(crate) fn accounts(&self, project: &str) -> Accounts {
+        self.accounts.read().of_project(project)
+    }
+
+    /// The cluster that Applications live in.
+    pub(crate) fn home(&self) -> Arc<Destination> {
+        Arc::clone(&self.home)
+    }
+
+    /// Where an Application delivers to.
+    ///
+    /// # Errors
+    /// No Secret leads there for its project.
+    pub(crate) fn destination(&self, application: &Application) -> Result<Arc<Destination>, String> {
+        let wanted = &application.destination;
+        let server = wanted.server.trim_end_matches('/');
+        // What was filled in of both is one cluster.
+        let place = if server.is_empty() { wanted.name.as_str() } else { server };
+        if HERE.contains(&place) {
+            return Ok(self.home());
+        }
+        let elsewhere = self.elsewhere.read();
+        let named = |it: &&Arc<Destination>| {
+            it.declared.as_ref().is_some_and(|known| match server {
+                "" => known.name == wanted.name,
+                server => known.server == server,
+            })
+        };
+        let Some(found) = elsewhere.iter().find(named) else {
+            return Err(format!(
+                "destination {place} is no cluster that a Secret leads to (label argocd.argoproj.io/secret-type: cluster, in the namespace {NAMESPACE})"
+            ));
+        };
+        let scope = found.declared.as_ref().and_then(|known| known.project.as_deref());
+        if scope.is_some_and(|project| project != application.project) {
+            return Err(format!("destination {place} is for another project than {}", application.project));
+        }
+        Ok(Arc::clone(found))
+    }
+
+    /// The same Application, with both the address and the name of where it delivers to: projects speak of either.
+    pub(crate) fn completed(&self, mut application: Application) -> Application {
+        if let Ok(found) = self.destination(&application)
+            && let Some(known) = &found.declared
+        {
+            application.destination.server.clone_from(&known.server);
+            application.destination.name.clone_from(&known.name);
+        }
+        application
+    }
+
+    /// Reads what there is, and then watches it until it is told to stop: what has changed is told on. A cluster that does
+    /// not let its Secrets be read is worked with without them.
+    pub(crate) async fn keep(self: Arc<Self>, told: Sender<Happened>) -> impl Future<Output = ()> + Send {
+        let cluster = self.home.cluster.clone();
+        let mut declared = Declared::default();
+        if let Ok(cluster) = &cluster {
+            for gvk in [Gvk::new("", "v1", "Secret"), Gvk::new("", "v1", "ConfigMap")] {
+                let options = ListOptions { namespace: Some(NAMESPACE.to_owned()), ..ListOptions::default() };
+                match cluster.list(&gvk, &options).await {
+                    Ok(objects) => objects.iter().for_each(|object| declared.take(object)),
+                    Err(error) => tracing::warn!("{} of {NAMESPACE} cannot be read: {error}", gvk.kind),
+                }
+            }
+        }
+        self.know(&declared).await;
+        async move {
+            let Ok(cluster) = cluster else { return };
+            let interest = |kind: &str, name: Option<&str>| Interest {
+                gvk: Gvk::new("", "v1", kind),
+                namespace: Some(NAMESPACE.to_owned()),
+                name: name.map(str::to_owned),
+            };
+            let interests = vec![
+                interest("Secret", None),
+                interest("ConfigMap", Some(KNOWN_HOSTS)),
+                interest("ConfigMap", Some(AUTHORITIES)),
+            ];
+            let mut changes = cluster.observe(interests);
+            loop {
+                let change = tokio::select! {
+                    () = self.stop.cancelled() => return,
+                    change = changes.next() => change,
+                };
+                match change {
+                    Some(Ok(Change::Listed(interest, objects))) => {
+                        declared.forget(&interest);
+                        objects.iter().for_each(|object| declared.take(object));
+                    }
+                    Some(Ok(Change::Applied(object))) => declared.take(&object),
+                    Some(Ok(Change::Deleted(object))) => declared.lose(&object),
+                    Some(Ok(Change::Interrupted(_))) => continue,
+                    Some(Err(error)) => {
+                        tracing::warn!("logins and clusters are not kept up to date: {error}");
+                        continue;
+                    }
+                    None => return,
+                }
+                if let Some(moved) = self.know(&declared).await
+                    && told.send(Happened::Connected(moved)).await.is_err()
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes over what is declared; the clusters that are reached otherwise now, where anything is otherwise at all.
+    async fn know(&self, declared: &Declared) -> Option<Vec<Arc<str>>> {
+        let mut accounts = Vec::new();
+        let mut clusters: Vec<&ClusterConnection> = Vec::new();
+        for connection in declared.secrets.values() {
+            match connection {
+                Connection::Account(account, _) => accounts.push((**account).clone()),
+                Connection::Cluster(cluster) if HERE.contains(&cluster.server.as_str()) => {}
+                Connection::Cluster(cluster) => clusters.push(cluster),
+            }
+        }
+        let mut trust = Trust::default();
+        for one in declared.trust.values() {
+            trust.known_hosts.push_str(&one.known_hosts);
+            trust.authorities.extend(one.authorities.clone());
+        }
+        let accounts = Accounts::new(accounts, trust);
+        let before = self.elsewhere.read().clone();
+        let is_same = |known: &Arc<Destination>, cluster: &ClusterConnection| known.declared.as_ref() == Some(cluster);
+        let mut after: Vec<Arc<Destination>> = Vec::new();
+        let mut moved: Vec<Arc<str>> = Vec::new();
+        for cluster in clusters {
+            if let Some(known) = before.iter().find(|known| is_same(known, cluster)) {
+                after.push(Arc::clone(known));
+                continue;
+            }
+            let client = client(cluster).await;
+            if let Err(why) = &client {
+                tracing::warn!("cluster {} cannot be reached: {why}", cluster.name);
+            }
+            let reached = client.map(Cluster::new).map_err(|why| format!("cluster {}: {why}", cluster.name));
+            let destination = Destination::new(reached, Some(cluster.clone()), self.stop.child_token());
+            moved.push(Arc::clone(&destination.server));
+            after.push(Arc::new(destination));
+        }
+        for gone in before.iter().filter(|gone| !after.iter().any(|kept| Arc::ptr_eq(kept, gone))) {
+            gone.stop.cancel();
+            moved.push(Arc::clone(&gone.server));
+        }
+        *self.elsewhere.write() = after;
+        let mut known = self.accounts.write();
+        if moved.is_empty() && *known == accounts {
+            return None;
+        }
+        *known = accounts;
+        moved.sort();
+        moved.dedup();
+        Some(moved)
+    }
+}
+
+impl Declared {
+    fn take(&mut self, object: &Object) {
+        let name = object.name().to_owned();
+        if object.kind() == "ConfigMap" {
+            if [KNOWN_HOSTS, AUTHORITIES].contains(&name.as_str()) {
+                self.trust.insert(name, trust([object]));
+            }
+            return;
+        }
+        match connection(object) {
+            Some(Ok(read)) => {
+                if let Connection::Account(account, left) = &read
+                    && !left.is_empty()
+                    && self.secrets.get(&name) != Some(&read)
+                {
+                    tracing::warn!("{}: {} is not acted on", account.name, left.join(", "));
+                }
+                self.secrets.insert(name, read);
+            }
+            Some(Err(why)) => {
+                tracing::warn!("{why}");
+                self.secrets.remove(&name);
+            }
+            None => drop(self.secrets.remove(&name)),
+        }
+    }
+
+    fn lose(&mut self, object: &Object) {
+        match object.kind() {
+            "ConfigMap" => drop(self.trust.remove(object.name())),
+            _ => drop(self.secrets.remove(object.name())),
+        }
+    }
+
+    /// Forgets what a list is about to name anew.
+    fn forget(&mut self, interest: &Interest) {
+        match &interest.name {
+            Some(name) => drop(self.trust.remove(name)),
+            None => self.secrets.clear(),
+        }
+    }
+}
+
+/// A client of a cluster, by what its Secret says and nothing else.
+async fn client(cluster: &ClusterConnection) -> Result<kube::Client, String> {
+    let kubeconfig = cluster.kubeconfig()?;
+    // Words about what cannot be read may quote it.
+    let unreadable = |what: &str| format!("{what} of its Secret cannot be read");
+    let kubeconfig: Kubeconfig = serde_json::from_value(kubeconfig.clone()).map_err(|_| unreadable("config"))?;
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    let mut config = config.map_err(|_| unreadable("server or config"))?;
+    config.connect_timeout = Some(CONNECTING);
+    kube::Client::try_from(config).map_err(|_| unreadable("certificates or key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_apps::SECRET_TYPE;
+    use serde_json::json;
+
+    use super::*;
+
+    fn application(destination: serde_json::Value, project: &str) -> Application {
+        let object = json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "shop"},
+            "spec": {"project": project, "source": {"repoURL": "https://git.example.com/a", "path": "x"}, "destination": destination},
+        });
+        Application::parse(&Object::from_value(object).expect("a map")).expect("an application")
+    }
+
+    fn secret(name: &str, kind: &str, fields: &[(&str, &str)]) -> Object {
+        use base64::Engine as _;
+        let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+        let data: serde_json::Map<String, serde_json::Value> =
+            fields.iter().map(|(field, text)| ((*field).to_owned(), encode(text).into())).collect();
+        let metadata = json!({"name": name, "namespace": NAMESPACE, "labels": {SECRET_TYPE: kind}});
+        let object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data});
+        Object::from_value(object).expect("a map")
+    }
+
+    fn connections() -> Connections {
+        let uri: ::http::Uri = "http://127.0.0.1:9".parse().expect("an address");
+        let client = kube::Client::try_from(kube::Config::new(uri)).expect("a client");
+        Connections::new(Cluster::new(client), &CancellationToken::new())
+    }
+
+    #[tokio::test]
+    async fn a_destination_is_found_by_address_or_name_and_only_for_its_project() {
+        let connections = connections();
+        let mut declared = Declared::default();
+        declared.take(&secret("a", "cluster", &[("name", "edge"), ("server", "https://edge.example.com")]));
+        let own = [("name", "own"), ("server", "https://own.example.com"), ("project", "team")];
+        declared.take(&secret("b", "cluster", &own));
+        let moved = connections.know(&declared).await.expect("something is new");
+        assert_eq!(moved.len(), 2);
+        assert_eq!(connections.know(&declared).await, None, "nothing is");
+        let place = |destination, project: &str| {
+            let found = connections.destination(&application(destination, project));
+            found.map(|found| found.server.to_string())
+        };
+        assert_eq!(place(json!({}), "default").as_deref(), Ok(""));
+        assert_eq!(place(json!({"server": "https://kubernetes.default.svc/"}), "default").as_deref(), Ok(""));
+        assert_eq!(place(json!({"name": "edge"}), "default").as_deref(), Ok("https://edge.example.com"));
+        assert_eq!(
+            place(json!({"server": "https://edge.example.com/"}), "default").as_deref(),
+            Ok("https://edge.example.com")
+        );
+        assert_eq!(place(json!({"name": "own"}), "team").as_deref(), Ok("https://own.example.com"));
+        assert!(place(json!({"name": "own"}), "default").expect_err("another project").contains("another project"));
+        assert!(place(json!({"name": "nowhere"}), "default").expect_err("unknown").contains("no cluster"));
+        let both = connections.completed(application(json!({"name": "edge"}), "default")).destination;
+        assert_eq!((both.server.as_str(), both.name.as_str()), ("https://edge.example.com", "edge"));
+        let before = connections.destination(&application(json!({"name": "edge"}), "default")).expect("there");
+        declared.lose(&secret("a", "cluster", &[]));
+        assert_eq!(connections.know(&declared).await, Some(vec!["https://edge.example.com".into()]));
+        assert!(before.stop.is_cancelled(), "nobody listens to it any more");
+    }
+
+    #[tokio::test]
+    async fn a_login_is_known_until_its_secret_goes() {
+        let connections = connections();
+        let mut declared = Declared::default();
+        let fields = [("url", "https://git.example.com"), ("password", "p")];
+        declared.take(&secret("a", "repo-creds", &fields));
+        assert_eq!(connections.know(&declared).await, Some(Vec::new()));
+        assert_eq!(connections.accounts("x").of("https://git.example.com/a").name, "Secret a");
+        declared.take(&secret("a", "something", &fields));
+        assert!(connections.know(&declared).await.is_some());
+        assert_eq!(connections.accounts("x").of("https://git.example.com/a").name, "");
+    }
+}
