@@ -11,6 +11,8 @@
 //! sync.rs, removal.rs   what the engine asks on the way: where objects go, which live ones are to be known
 //! applications.rs       the door: what is known of an Application; the engine's conductor carries its sync out
 //! keeper.rs, status.rs  the Application's status meanwhile and afterwards
+//! sets.rs               ApplicationSets: what their generators are answered with gives Applications
+//! windows.rs, guard.rs  when a sync may begin; how many Applications may go without being asked
 //! ```
 //!
 //! Reads what Argo CD's users write (`argoproj.io/v1alpha1`), with Argo CD's meaning. Rendering a source is delivery's:
@@ -24,21 +26,25 @@ mod compile;
 mod error;
 mod fault;
 mod glob;
+mod guard;
 mod keeper;
 pub mod machine;
 mod operation;
 mod project;
 mod removal;
+pub mod sets;
 mod spec;
 mod status;
 mod sync;
 mod tracking;
+mod windows;
 
 pub use annotations::{HookType, ResourceOptions};
 pub use applications::Applications;
 pub use compile::{Compiled, HealthWait, Target, compile};
 pub use error::Error;
 pub use fault::{Fault, FieldStep};
+pub use guard::{APPROVAL, Held, held};
 pub use keeper::{Tried, tried_in_vain};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
 pub use project::Project;
@@ -51,3 +57,4 @@ pub use status::{
 };
 pub use sync::{PreparedSync, SyncRequest, Synced};
 pub use tracking::{TRACKING_ANNOTATION, owner, tracking_id};
+pub use windows::{Asker, Closed, Windows};
