@@ -13,7 +13,7 @@ use landfall_delivery::{
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_engine::{Action, Event};
 use landfall_object::{Object, ObjectKey};
-use landfall_source::RemoteCharts;
+use landfall_source::{Network, RemoteCharts};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -27,6 +27,7 @@ pub(crate) struct Work {
     pub(crate) repositories: Repositories,
     pub(crate) charts: RemoteCharts,
     pub(crate) documents: SchemaDocuments,
+    pub(crate) network: Network,
 }
 
 /// Argo CD's field manager: it wrote the status before, perhaps.

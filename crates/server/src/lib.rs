@@ -12,6 +12,7 @@
 //!               │  entry.rs       an Application as it is known, and the status that follows from it
 //!               ▼
 //!            errands.rs      what takes time: resolve, compare, sync, write; each answers with an observation
+//! sets.rs                 ApplicationSets: asked, expanded, applied; a task of its own beside the controller
 //! board.rs, metrics.rs    what probes and metrics may read
 //! ```
 //!
@@ -30,6 +31,7 @@ mod options;
 mod repositories;
 mod rights;
 mod serve;
+mod sets;
 
 pub use options::{BadListen, Listen, Options, StandInRepository};
 pub use serve::{Ready, serve};

@@ -67,7 +67,8 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let session = session(host, &connection);
         let stop = session.stop.clone();
         let documents = host.schema_documents();
-        let work = crate::errands::Work { session, repositories, charts, documents };
+        let network = host.network.clone();
+        let work = crate::errands::Work { session, repositories, charts, documents, network };
         let controller = Controller::new(work, told.clone(), happened, Arc::clone(&board));
         let front = Arc::new(Front { board, secrets, told });
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
