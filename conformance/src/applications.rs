@@ -171,7 +171,7 @@ impl Count {
                         self.read += 1;
                         self.fields(object, application.field_count(), &application.not_acted_on());
                     }
-                    Err(error) => self.refuse(why(object), &format!("{place}: {error}")),
+                    Err(error) => self.refuse(why(&error.to_string()), &format!("{place}: {error}")),
                 }
             }
             _ => {
@@ -182,7 +182,7 @@ impl Count {
                         self.fields(object, set.field_count(), &set.not_acted_on());
                         self.expand(&set, place, repositories);
                     }
-                    Err(error) => self.refuse(why(object), &format!("{place}: {error}")),
+                    Err(error) => self.refuse(why(&error.to_string()), &format!("{place}: {error}")),
                 }
             }
         }
@@ -223,6 +223,12 @@ impl Count {
                 for application in &found {
                     match Application::parse(application) {
                         Ok(_) => self.generated_read += 1,
+                        Err(error) if error.to_string().contains("{{") => {
+                            self.refuse(
+                                "generates what its sample parameters leave open",
+                                &format!("{place}: {error}"),
+                            );
+                        }
                         Err(error) => self.refuse("generates what cannot be read", &format!("{place}: {error}")),
                     }
                 }
@@ -273,6 +279,13 @@ fn answer<'r>(answers: &mut Answers<'r>, question: Question, repositories: &'r [
                 .into(),
             ..Cluster::default()
         }])),
+        // One set of parameters: each text that it is asked for, under its name.
+        Question::Plugin(query) => {
+            let input: Value = serde_json::from_str(&query.parameters).unwrap_or_default();
+            let mut named = serde_json::Map::new();
+            names(&input, &mut named);
+            answers.plugin(query, Ok(vec![named]));
+        }
         Question::PullRequests(query) => {
             let one = PullRequest {
                 number: 7,
@@ -288,11 +301,20 @@ fn answer<'r>(answers: &mut Answers<'r>, question: Question, repositories: &'r [
     }
 }
 
+/// All texts of a value as names.
+fn names(value: &Value, out: &mut serde_json::Map<String, Value>) {
+    match value {
+        Value::String(name) => drop(out.insert(name.clone(), "example".into())),
+        Value::Array(items) => items.iter().for_each(|item| names(item, out)),
+        Value::Object(map) => map.values().for_each(|value| names(value, out)),
+        _ => {}
+    }
+}
+
 /// Why an object cannot be read: some stand in manifests that a tool fills in before anybody reads them.
-fn why(object: &Object) -> &'static str {
-    let text = object.value().to_string();
-    let filled_later = ["${", "<", "{{", "@@", "$("].iter().any(|mark| text.contains(mark));
-    if filled_later && object.kind() == "Application" { "is filled in by another tool first" } else { "cannot be read" }
+fn why(error: &str) -> &'static str {
+    let marks = ["${", "{{", "@@", "$(", "cannot be `<", "%%"];
+    if marks.iter().any(|mark| error.contains(mark)) { "is filled in by another tool first" } else { "cannot be read" }
 }
 
 /// How many texts, numbers and truths stand at a field, in all items of lists on the way.

@@ -4,7 +4,10 @@ use landfall_engine::{Criterion, Desired, DesiredPhase, Hook, Item, Method, Phas
 use landfall_object::order::sync_key;
 use landfall_object::{Gvk, Object, ObjectKey};
 
+use serde_json::Value;
+
 use crate::annotations::{HookType, Part, ResourceOptions, Turn, delete_policies, part, wave};
+use crate::expression::Expression;
 use crate::glob::fits;
 use crate::guard::{Held, held};
 use crate::tracking::{TRACKING_ANNOTATION, owner, tracking_id};
@@ -89,9 +92,12 @@ pub(crate) fn compile_part(
     let mut notes: Vec<String> =
         options.not_acted_on.iter().map(|option| format!("sync option {option} is not acted on")).collect();
     for rule in &application.ignore_differences {
-        if !rule.jq_path_expressions.is_empty() || !rule.managed_fields_managers.is_empty() {
-            let what = "ignoreDifferences by jqPathExpressions or managedFieldsManagers is not acted on";
+        if !rule.managed_fields_managers.is_empty() {
+            let what = "ignoreDifferences by managedFieldsManagers is not acted on";
             notes.push(format!("{what} ({} {})", rule.kind, rule.name));
+        }
+        for expression in rule.jq_path_expressions.iter().filter(|it| Expression::parse(it).is_none()) {
+            notes.push(format!("ignoreDifferences by the expression `{expression}` is not acted on"));
         }
     }
     let turn = match tracked.iter().any(|live| owner(live) == Some(&application.name)) {
@@ -391,6 +397,13 @@ fn respect_ignored(application: &Application, object: &mut Object, live: &Object
             let Some(value) = live.at(pointer).cloned() else { continue };
             if let Some(field) = object.at_mut(pointer) {
                 *field = value;
+            }
+        }
+        for expression in rule.jq_path_expressions.iter().filter_map(|it| Expression::parse(it)) {
+            let mut value = object.value().clone();
+            expression.carry(&mut value, live.value());
+            if let Value::Object(map) = value {
+                *object = Object::from_map(map);
             }
         }
     }

@@ -24,6 +24,7 @@ mod annotations;
 mod applications;
 mod compile;
 mod error;
+mod expression;
 mod fault;
 mod glob;
 mod guard;

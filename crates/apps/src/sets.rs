@@ -3,7 +3,7 @@
 //! ```text
 //! ApplicationSet (an object) ─► spec.rs ──┐
 //! Answers: files, clusters, requests ─────┼─► generators.rs ─► parameters ─► template.rs, patch.rs ─► Applications
-//!                                         │     list · git · clusters · pull_requests · matrix · merge
+//!                                         │     list · git · clusters · pull_requests · plugin · matrix · merge
 //!                                         └─► Question: what nobody has answered yet
 //! Applications, those that there are ──────► changes.rs ─► created, changed, deleted; or held, by guard.rs
 //! conditions.rs   what the ApplicationSet's status says of it
@@ -34,6 +34,7 @@ mod git;
 mod list;
 mod matrix;
 mod merge;
+mod plugin;
 mod pull_requests;
 
 #[cfg(test)]
@@ -45,7 +46,8 @@ use landfall_object::Object;
 use serde_json::json;
 
 pub use answers::{
-    Answers, Cluster, FileTree, Files, Forge, PullRequest, PullRequestQuery, Question, SecretRef, Unanswered,
+    Answers, Cluster, FileTree, Files, Forge, PluginQuery, PullRequest, PullRequestQuery, Question, SecretRef,
+    Unanswered,
 };
 pub use changes::{Changed, Changes, changes};
 pub use conditions::{Outcome, conditions, resources};

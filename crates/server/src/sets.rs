@@ -5,7 +5,7 @@
 //!        ▼
 //!   Keeper      which set is to be looked at, and how: with what is known, or asking all again
 //!        ▼
-//!   answers.rs  repositories, clusters, forges.rs        each within a time
+//!   answers.rs  repositories, clusters, forges.rs, plugins.rs   each within a time
 //!        ▼
 //!   apps::sets  expand, changes, conditions              pure
 //!        ▼
@@ -18,6 +18,7 @@
 mod answers;
 mod applied;
 mod forges;
+mod plugins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -197,7 +198,7 @@ impl Keeper {
         for kept in self.kept.values_mut() {
             let is_of = |question: &Question| match question {
                 Question::Files { repository, .. } => moved.contains(&repository_key(repository)),
-                Question::Clusters | Question::PullRequests(_) => false,
+                Question::Clusters | Question::PullRequests(_) | Question::Plugin(_) => false,
             };
             if kept.asked.iter().any(is_of) {
                 kept.wants(Look::Fresh, now);

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use landfall_source::SourceTree;
+use serde_json::{Map, Value};
 
 /// Something that has to be found out before a set can be expanded.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +18,17 @@ pub enum Question {
     Clusters,
     /// Open pull requests of a repository.
     PullRequests(PullRequestQuery),
+    /// What a service answers.
+    Plugin(PluginQuery),
+}
+
+/// What a service is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PluginQuery {
+    /// The ConfigMap beside the ApplicationSet that names the service.
+    pub config_map: String,
+    /// The generator's parameters for it, as JSON.
+    pub parameters: String,
 }
 
 /// Pull requests, as a generator asks for them.
@@ -177,6 +189,7 @@ pub struct Answers<'t> {
     files: BTreeMap<Question, Result<Files<'t>, Unanswered>>,
     clusters: Option<Result<Vec<Cluster>, Unanswered>>,
     requests: BTreeMap<Question, Result<Vec<PullRequest>, Unanswered>>,
+    plugins: BTreeMap<Question, Result<Vec<Map<String, Value>>, Unanswered>>,
 }
 
 impl<'t> Answers<'t> {
@@ -196,10 +209,19 @@ impl<'t> Answers<'t> {
         self.requests.insert(Question::PullRequests(query), found);
     }
 
+    /// The sets of parameters that a service answers with.
+    pub fn plugin(&mut self, query: PluginQuery, found: Result<Vec<Map<String, Value>>, Unanswered>) {
+        self.plugins.insert(Question::Plugin(query), found);
+    }
+
+    pub(crate) fn plugin_of(&self, question: &Question) -> Option<&Result<Vec<Map<String, Value>>, Unanswered>> {
+        self.plugins.get(question)
+    }
+
     /// What was asked so far.
     pub fn questions(&self) -> BTreeSet<Question> {
         let clusters = self.clusters.as_ref().map(|_| Question::Clusters);
-        self.files.keys().chain(self.requests.keys()).cloned().chain(clusters).collect()
+        self.files.keys().chain(self.requests.keys()).chain(self.plugins.keys()).cloned().chain(clusters).collect()
     }
 
     pub(crate) fn files_of(&self, question: &Question) -> Option<&Result<Files<'t>, Unanswered>> {

@@ -7,6 +7,7 @@ use landfall_object::{Object, ObjectKey};
 use serde_json::{Map, Value, json};
 
 use super::spec::ApplicationSet;
+use crate::expression::Expression;
 use crate::guard::{APPROVAL, Held, held};
 
 /// What is to be done to a cluster's Applications.
@@ -193,8 +194,12 @@ fn kept<'k>(
 /// Fields that the set leaves alone stay as they are, also where they are not there.
 fn leave_ignored(set: &ApplicationSet, next: &mut Object, live: &Object) {
     for rule in set.ignored.iter().filter(|rule| rule.name.is_empty() || rule.name == live.name()) {
-        let expressions = rule.jq_path_expressions.iter().filter_map(|expression| pointer_of(expression));
-        for pointer in rule.json_pointers.iter().cloned().chain(expressions) {
+        let mut pointers = rule.json_pointers.clone();
+        for expression in rule.jq_path_expressions.iter().filter_map(|it| Expression::parse(it)) {
+            pointers.extend(expression.pointers(live.value()));
+            pointers.extend(expression.pointers(next.value()));
+        }
+        for pointer in pointers {
             let Some((parent, field)) = pointer.rsplit_once('/') else { continue };
             let field = field.replace("~1", "/").replace("~0", "~");
             match (live.at(&pointer).cloned(), next.at_mut(parent)) {
@@ -225,30 +230,4 @@ fn put(object: &mut Object, pointer: &str, value: Value) {
         at = under;
     }
     at.insert(last.clone(), value);
-}
-
-/// The field that a jq expression of plain steps names: `.spec.source.targetRevision`, `.metadata.labels["a/b"]`, `.a[0]`.
-pub(crate) fn pointer_of(expression: &str) -> Option<String> {
-    let mut rest = expression.trim();
-    let mut out = String::new();
-    while !rest.is_empty() {
-        let step;
-        if let Some(quoted) = rest.strip_prefix(".[\"").or_else(|| rest.strip_prefix("[\"")) {
-            (step, rest) = quoted.split_once("\"]")?;
-        } else if let Some(index) = rest.strip_prefix('[') {
-            (step, rest) = index.split_once(']')?;
-            step.parse::<usize>().ok()?;
-        } else {
-            let name = rest.strip_prefix('.')?;
-            let end = name.find(['.', '[']).unwrap_or(name.len());
-            (step, rest) = name.split_at(end);
-            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            if step.is_empty() || !step.chars().all(is_name) {
-                return None;
-            }
-        }
-        out.push('/');
-        out.push_str(&step.replace('~', "~0").replace('/', "~1"));
-    }
-    (!out.is_empty()).then_some(out)
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::expression::Expression;
+
 /// What is acted on within a field.
 enum Shape {
     /// All of it.
@@ -14,9 +16,11 @@ enum Shape {
     Generator,
     /// What an Application is made of.
     Template,
+    /// jq expressions: those that are read.
+    Expressions,
 }
 
-use Shape::{All, Generator, Not, Of, Template};
+use Shape::{All, Expressions, Generator, Not, Of, Template};
 
 const SET: Shape = Of(&[
     ("generators", Generator),
@@ -70,6 +74,16 @@ const GENERATOR: Shape = Of(&[
             ("requeueAfterSeconds", All),
             ("values", All),
             ("continueOnRepoNotFoundError", All),
+            ("template", Template),
+        ]),
+    ),
+    (
+        "plugin",
+        Of(&[
+            ("configMapRef", Of(&[("name", All)])),
+            ("input", Of(&[("parameters", All)])),
+            ("requeueAfterSeconds", All),
+            ("values", All),
             ("template", Template),
         ]),
     ),
@@ -135,7 +149,7 @@ const APPLICATION: Shape = Of(&[
             ("name", All),
             ("namespace", All),
             ("jsonPointers", All),
-            ("jqPathExpressions", Not),
+            ("jqPathExpressions", Expressions),
             ("managedFieldsManagers", Not),
         ]),
     ),
@@ -150,7 +164,7 @@ impl Shape {
             Of(fields) => Some(fields),
             Generator => GENERATOR.within(),
             Template => TEMPLATE.within(),
-            All | Not => None,
+            All | Not | Expressions => None,
         }
     }
 }
@@ -164,13 +178,18 @@ pub(crate) fn not_acted_on(spec: &Value) -> Vec<String> {
     }
     for rule in spec["ignoreApplicationDifferences"].as_array().into_iter().flatten() {
         let expressions = rule["jqPathExpressions"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        if expressions.into_iter().any(|it| super::changes::pointer_of(it).is_none()) {
+        if expressions.into_iter().any(is_not_read) {
             found.push("spec.ignoreApplicationDifferences.jqPathExpressions".to_owned());
         }
     }
     found.sort();
     found.dedup();
     found
+}
+
+/// Whether a jq expression says more than is read of them.
+fn is_not_read(expression: &str) -> bool {
+    Expression::parse(expression).is_none()
 }
 
 /// The same of an Application's specification.
@@ -186,6 +205,9 @@ fn look(shape: &Shape, value: &Value, at: &str, found: &mut Vec<String>) {
     match (shape, value) {
         (_, Value::Null) | (All, _) => {}
         (Not, _) => found.push(at.to_owned()),
+        (Expressions, Value::Array(items)) => {
+            found.extend(items.iter().filter_map(Value::as_str).any(is_not_read).then(|| at.to_owned()));
+        }
         (shape, Value::Array(items)) => items.iter().for_each(|item| look(shape, item, at, found)),
         (shape, Value::Object(map)) => {
             let fields = shape.within().unwrap_or_default();
@@ -224,5 +246,11 @@ pub(crate) fn asks_again(generator: &Value) -> Option<u64> {
         Some(spec["requeueAfterSeconds"].as_u64().filter(|seconds| *seconds > 0).unwrap_or(usual))
     };
     let nested = ["matrix", "merge"].into_iter().filter_map(|kind| generator.get(kind)?["generators"].as_array());
-    nested.flatten().filter_map(asks_again).chain(own("git", GIT)).chain(own("pullRequest", FORGE)).min()
+    nested
+        .flatten()
+        .filter_map(asks_again)
+        .chain(own("git", GIT))
+        .chain(own("pullRequest", FORGE))
+        .chain(own("plugin", FORGE))
+        .min()
 }

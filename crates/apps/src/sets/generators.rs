@@ -9,7 +9,7 @@ use super::params::{Param, Params, flattened};
 use super::selector::Selector;
 use super::spec::ApplicationSet;
 use super::template::Templates;
-use super::{application_of, clusters, git, list, matrix, merge, patch, pull_requests};
+use super::{application_of, clusters, git, list, matrix, merge, patch, plugin, pull_requests};
 
 /// Why a generator gives no parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +122,7 @@ impl<'a> Run<'a> {
             "git" => git::params(self, spec),
             "clusters" => clusters::params(self, spec),
             "pullRequest" => pull_requests::params(self, spec),
+            "plugin" => plugin::params(self, spec),
             "matrix" | "merge" if depth >= DEPTH => {
                 Err(Stop::Failed(format!("a {kind} generator is nested too deep: only simple ones may be there")))
             }

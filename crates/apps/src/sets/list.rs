@@ -9,8 +9,13 @@ pub(crate) fn params(run: &Run<'_>, spec: &Value) -> Result<Vec<Params>, String>
     let elements = spec.get("elements").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let mut found = Vec::new();
     for element in elements {
-        let Value::Object(element) = element else { return Err("error unmarshalling list element: no map".to_owned()) };
-        found.push(if run.templates.is_go() { params_of(element) } else { texts(element)? });
+        found.push(match element {
+            Value::Object(element) if run.templates.is_go() => params_of(element),
+            Value::Object(element) => texts(element)?,
+            // As Argo CD: an element without anything is one without parameters.
+            Value::Null => Params::new(),
+            _ => return Err("error unmarshalling list element: no map".to_owned()),
+        });
     }
     if let Some(text) = spec.get("elementsYaml").and_then(Value::as_str).filter(|text| !text.is_empty()) {
         let failed = |why: String| format!("error unmarshalling decoded ElementsYaml {why}");

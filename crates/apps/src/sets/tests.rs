@@ -492,6 +492,32 @@ fn a_merge_puts_later_parameters_over_those_of_the_same_keys() {
     }
 }
 
+#[test]
+fn a_plugin_answers_with_parameters_and_is_told_its_own() {
+    let generator = json!({"plugin": {"configMapRef": {"name": "sizes"}, "input": {"parameters": {"team": "a"}}, "values": {"at": "{{.deep.zone}}"}}});
+    let set = of(generator.clone(), true, "{{.name}}", "{{.values.at}} {{.generator.input.parameters.team}}");
+    let Expansion::Unanswered(asked) = expand(&set, &Answers::default()) else {
+        panic!("nobody has asked the service")
+    };
+    let Some(Question::Plugin(query)) = asked.first().cloned() else { panic!("{asked:?}") };
+    assert_eq!((query.config_map.as_str(), query.parameters.as_str()), ("sizes", r#"{"team":"a"}"#));
+    let answer = json!({"name": "web", "deep": {"zone": "x"}, "size": 3});
+    let mut answers = Answers::default();
+    answers.plugin(query.clone(), Ok(vec![answer.as_object().cloned().expect("a map")]));
+    told(&set, &answers, &[("web", "x a")]);
+    let mut plain = generator;
+    plain["plugin"]["values"] = json!({"at": "{{deep.zone}}"});
+    told(&of(plain, false, "{{name}}", "{{values.at}} {{size}}"), &answers, &[("web", "x 3")]);
+    answers.plugin(query, Err(Unanswered::Failed("503".to_owned())));
+    fails(&set, &answers, "error listing params: 503");
+    fails(&of(json!({"plugin": {}}), true, "x", "x"), &answers, "configMapRef.name is missing");
+}
+
+#[test]
+fn an_element_without_anything_has_no_parameters() {
+    told(&of(json!({"list": {"elements": [null]}}), false, "x", "{{path}}"), &Answers::default(), &[("x", "{{path}}")]);
+}
+
 fn pull(number: u64, branch: &str, labels: &[&str]) -> PullRequest {
     PullRequest {
         number,
@@ -700,7 +726,7 @@ fn one_generator_that_fails_generates_nothing() {
         set
     };
     fails(&of_both(repository), &answers, "it does not answer");
-    for unknown in ["scmProvider", "plugin", "clusterDecisionResource", "gits"] {
+    for unknown in ["scmProvider", "clusterDecisionResource", "gits"] {
         fails(&of_both(json!({unknown: {}})), &answers, &format!("the generator {unknown} is not acted on"));
     }
     fails(&of_both(json!({})), &answers, "a generator is empty");
@@ -990,18 +1016,18 @@ fn fields_that_are_not_acted_on_are_named() {
     let mut all = named(&["a"]);
     all.object.map_mut().insert("spec".to_owned(), json!({
         "generators": [
-            {"matrix": {"generators": [{"git": {"repoURL": "x", "files": [{"path": "y"}], "depth": 3}}, {"plugin": {"configMapRef": {"name": "z"}}}]}},
+            {"matrix": {"generators": [{"git": {"repoURL": "x", "files": [{"path": "y"}], "depth": 3}}, {"scmProvider": {"github": {"organization": "z"}}}]}},
             {"list": {"elements": [{"any": {"thing": 1}}]}, "selector": {"matchLabels": {"a": "b"}}},
         ],
         "strategy": {"type": "RollingSync", "rollingSync": {"steps": []}},
-        "ignoreApplicationDifferences": [{"jqPathExpressions": [".spec.a", ".spec.list[] | select(.x)"]}],
+        "ignoreApplicationDifferences": [{"jqPathExpressions": [".spec.a", ".spec.list | length"]}],
         "template": {"metadata": {"name": "x"}, "spec": {"source": {"kustomize": {"images": ["a"]}, "helm": {"passCredentials": true, "valuesObject": {"any": {"thing": 1}}}}, "sourceHydrator": {}}},
     }));
     assert_eq!(
         all.not_acted_on(),
         [
             "spec.generators.matrix.generators.git.depth",
-            "spec.generators.matrix.generators.plugin",
+            "spec.generators.matrix.generators.scmProvider",
             "spec.ignoreApplicationDifferences.jqPathExpressions",
             "spec.strategy.rollingSync",
             "spec.strategy.type",

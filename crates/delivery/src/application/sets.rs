@@ -57,6 +57,10 @@ impl Target {
                     Question::Clusters => answers.clusters(Err(Unanswered::Failed(
                         "which clusters there are, `landfall serve` alone finds out".to_owned(),
                     ))),
+                    Question::Plugin(query) => answers.plugin(
+                        query,
+                        Err(Unanswered::Failed("what a plugin answers, `landfall serve` alone finds out".to_owned())),
+                    ),
                     Question::PullRequests(query) => answers.pull_requests(
                         query,
                         Err(Unanswered::Failed(

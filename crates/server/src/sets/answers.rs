@@ -6,14 +6,15 @@ use std::time::Duration;
 use landfall_apps::Application;
 use landfall_apps::machine::Freshness;
 use landfall_apps::sets::{
-    Answers, ApplicationSet, Cluster, Expansion, Files, PullRequestQuery, Question, Unanswered, expand,
+    Answers, ApplicationSet, Cluster, Expansion, Files, PluginQuery, PullRequest, PullRequestQuery, Question,
+    Unanswered, expand,
 };
 use landfall_cluster::ListOptions;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_source::aside;
 use serde_json::json;
 
-use super::forges;
+use super::{forges, plugins};
 use crate::errands::{Work, words};
 
 /// How long one answer may take.
@@ -63,6 +64,10 @@ async fn answer(work: &Work, set: &ApplicationSet, question: &Question, answers:
         Question::PullRequests(query) => {
             let found = tokio::time::timeout(PATIENCE, pull_requests(work, set, query)).await;
             answers.pull_requests(query.clone(), found.unwrap_or_else(|_| Err(late(&query.project))));
+        }
+        Question::Plugin(query) => {
+            let found = tokio::time::timeout(PATIENCE, plugin(work, set, query)).await;
+            answers.plugin(query.clone(), found.unwrap_or_else(|_| Err(late(&query.config_map))));
         }
     }
 }
@@ -129,22 +134,48 @@ fn data(secret: &Object, key: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// A key of a Secret beside the set.
+async fn secret(work: &Work, set: &ApplicationSet, name: &str, key: &str) -> Result<String, Unanswered> {
+    let place = format!("{}/{name}", set.namespace);
+    let failed = |why: &str| Unanswered::Failed(format!("error fetching Secret token: secret {place}: {why}"));
+    let named = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(&set.namespace), name);
+    let found = work.session.cluster.get(&named).await.map_err(|error| failed(&error.to_string()))?;
+    let found = found.ok_or_else(|| failed("it is not there"))?;
+    let token = data(&found, key).ok_or_else(|| failed(&format!("it has no key {key}")))?;
+    Ok(token.trim().to_owned())
+}
+
 async fn pull_requests(
     work: &Work,
     set: &ApplicationSet,
     query: &PullRequestQuery,
-) -> Result<Vec<landfall_apps::sets::PullRequest>, Unanswered> {
+) -> Result<Vec<PullRequest>, Unanswered> {
     let token = match &query.token {
         None => None,
-        Some(reference) => {
-            let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(&set.namespace), &*reference.name);
-            let place = format!("{}/{}", set.namespace, reference.name);
-            let failed = |why: &str| Unanswered::Failed(format!("error fetching Secret token: secret {place}: {why}"));
-            let secret = work.session.cluster.get(&key).await.map_err(|error| failed(&error.to_string()))?;
-            let secret = secret.ok_or_else(|| failed("it is not there"))?;
-            let token = data(&secret, &reference.key);
-            Some(token.ok_or_else(|| failed(&format!("it has no key {}", reference.key)))?.trim().to_owned())
-        }
+        Some(reference) => Some(secret(work, set, &reference.name, &reference.key).await?),
     };
     forges::pull_requests(&work.network, query, token.as_deref()).await
+}
+
+/// What a service answers that a ConfigMap beside the set names; its token is `$key` of Argo CD's own Secret, or
+/// `$secret:key`.
+async fn plugin(
+    work: &Work,
+    set: &ApplicationSet,
+    query: &PluginQuery,
+) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Unanswered> {
+    let name = &query.config_map;
+    let failed = |why: &str| Unanswered::Failed(format!("error fetching ConfigMap {}/{name}: {why}", set.namespace));
+    let named = ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some(&set.namespace), &**name);
+    let found = work.session.cluster.get(&named).await.map_err(|error| failed(&error.to_string()))?;
+    let found = found.ok_or_else(|| failed("it is not there"))?;
+    let text = |key: &str| found.at("/data").and_then(|data| data.get(key)?.as_str()).filter(|text| !text.is_empty());
+    let address = text("baseUrl").ok_or_else(|| failed("baseUrl not found in ConfigMap"))?;
+    let reference = text("token").and_then(|token| token.strip_prefix('$'));
+    let reference = reference.ok_or_else(|| failed("token is empty, or does not name a Secret's key by `$`"))?;
+    let (holder, key) = reference.split_once(':').unwrap_or(("argocd-secret", reference));
+    let token = secret(work, set, holder, key).await?;
+    let timeout = text("requestTimeout").and_then(|seconds| seconds.parse().ok()).filter(|seconds| *seconds > 0);
+    let service = plugins::Service { address: address.to_owned(), token, timeout: timeout.map(Duration::from_secs) };
+    plugins::parameters(&work.network, &service, &set.name, &query.parameters).await
 }
