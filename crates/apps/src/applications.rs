@@ -8,6 +8,7 @@ use landfall_engine::{Begun, Clock, Door, Kinds, Plan, Report, StepResult};
 use landfall_object::{Object, ObjectKey};
 use landfall_store::Store;
 
+use crate::guard::APPROVAL;
 use crate::keeper::{Course, FACTS, Keeper, seconds};
 use crate::removal::Removal;
 use crate::status::resource_key;
@@ -50,6 +51,18 @@ impl Applications {
         Ok(objects.into_iter().filter(|object| owner(object) == Some(&application.name)).collect())
     }
 
+    /// The application with the approval that somebody wrote on it where it lives.
+    async fn approved(&self, application: &Application) -> Result<Application, Error> {
+        let mut application = application.clone();
+        if application.object.annotation(APPROVAL).is_none()
+            && let Some(live) = self.read(&application).await?
+            && let Some(approval) = live.annotation(APPROVAL)
+        {
+            application.object.set_annotation(APPROVAL, approval);
+        }
+        Ok(application)
+    }
+
     async fn read(&self, application: &Application) -> Result<Option<Object>, Error> {
         match self.home.get(&application.key()).await {
             Ok(live) => Ok(live),
@@ -77,6 +90,7 @@ impl Applications {
     /// [`Error::UnknownKind`], [`Error::Shared`], [`Error::WipesOut`], and what planning refuses.
     pub async fn prepare(&self, application: &Application, request: SyncRequest) -> Result<PreparedSync, Error> {
         let tracked = self.tracked(application).await?;
+        let application = &self.approved(application).await?;
         let home = self.cluster.default_namespace();
         let sync = Sync::new(application, request, tracked, home, self.expected.clone());
         landfall_engine::prepare(&self.cluster, sync).await

@@ -4,8 +4,12 @@ use landfall_engine::{Criterion, Desired, DesiredPhase, Hook, Item, Method, Phas
 use landfall_object::order::sync_key;
 use landfall_object::{Gvk, Object, ObjectKey};
 
+use serde_json::Value;
+
 use crate::annotations::{HookType, Part, ResourceOptions, Turn, delete_policies, part, wave};
+use crate::expression::Expression;
 use crate::glob::fits;
+use crate::guard::{Held, held};
 use crate::tracking::{TRACKING_ANNOTATION, owner, tracking_id};
 use crate::{Application, Error, Operation, SyncOptions};
 
@@ -88,9 +92,12 @@ pub(crate) fn compile_part(
     let mut notes: Vec<String> =
         options.not_acted_on.iter().map(|option| format!("sync option {option} is not acted on")).collect();
     for rule in &application.ignore_differences {
-        if !rule.jq_path_expressions.is_empty() || !rule.managed_fields_managers.is_empty() {
-            let what = "ignoreDifferences by jqPathExpressions or managedFieldsManagers is not acted on";
+        if !rule.managed_fields_managers.is_empty() {
+            let what = "ignoreDifferences by managedFieldsManagers is not acted on";
             notes.push(format!("{what} ({} {})", rule.kind, rule.name));
+        }
+        for expression in rule.jq_path_expressions.iter().filter(|it| Expression::parse(it).is_none()) {
+            notes.push(format!("ignoreDifferences by the expression `{expression}` is not acted on"));
         }
     }
     let turn = match tracked.iter().any(|live| owner(live) == Some(&application.name)) {
@@ -146,7 +153,10 @@ pub(crate) fn compile_part(
         })
         .collect();
     let last = resources.iter().map(|entry| entry.wave).max().unwrap_or(0);
-    let mut sync = prune_items(&gone, &options, last, choices.prune, &mut notes);
+    let held = held_children(application, &gone, tracked, &options).filter(|_| choices.prune);
+    notes.extend(held.as_ref().map(Held::to_string));
+    let pruning = Pruning { options: &options, last, prune: choices.prune, held };
+    let mut sync = prune_items(&gone, &pruning, &mut notes);
     sync.extend(resource_items(&resources, &options, application, tracked));
     let pre = hook_items(&hooks, HookType::PreSync, &choices);
     let during = hook_items(&hooks, HookType::Sync, &choices);
@@ -275,8 +285,37 @@ fn needed_by_hooks(resources: Vec<Resource>, hooks: &[(HookType, Resource)]) -> 
     })
 }
 
+/// How objects are pruned.
+struct Pruning<'a> {
+    options: &'a SyncOptions,
+    /// The last wave of what is applied.
+    last: i32,
+    prune: bool,
+    /// Applications that stay until somebody approves.
+    held: Option<Held>,
+}
+
+/// Whether an object delivers others: with it goes what it has delivered.
+fn delivers(object: &Object) -> bool {
+    object.group() == "argoproj.io" && matches!(object.kind(), "Application" | "ApplicationSet")
+}
+
+/// Of an application of applications: the children that would go, when those are more than a fifth.
+fn held_children(
+    application: &Application,
+    gone: &[&Object],
+    tracked: &[Object],
+    options: &SyncOptions,
+) -> Option<Held> {
+    let stays = |live: &Object| options.no_prune || ResourceOptions::of(live).options.no_prune;
+    let going = gone.iter().filter(|live| delivers(live) && !stays(live)).map(|live| live.name().to_owned()).collect();
+    let of = tracked.iter().filter(|live| delivers(live) && owner(live) == Some(&application.name)).count();
+    held(&application.object, going, of)
+}
+
 /// Objects no longer wanted: their waves mirrored, so that what came last goes first.
-fn prune_items(gone: &[&Object], options: &SyncOptions, last: i32, prune: bool, notes: &mut Vec<String>) -> Vec<Item> {
+fn prune_items(gone: &[&Object], pruning: &Pruning<'_>, notes: &mut Vec<String>) -> Vec<Item> {
+    let (options, held, last, prune) = (pruning.options, &pruning.held, pruning.last, pruning.prune);
     let mut waves: Vec<i32> = gone.iter().map(|live| wave(live)).collect();
     waves.sort_unstable();
     waves.dedup();
@@ -292,6 +331,8 @@ fn prune_items(gone: &[&Object], options: &SyncOptions, last: i32, prune: bool, 
             (Task::Keep { key }, "ignored (no prune)".to_owned())
         } else if !prune {
             (Task::Keep { key }, "ignored (requires pruning)".to_owned())
+        } else if held.is_some() && delivers(live) {
+            (Task::Keep { key }, "kept until its deletion is approved".to_owned())
         } else if !once_keys(live).is_empty() {
             notes.push(format!("{key} holds keys generated once and is not pruned"));
             (Task::Keep { key }, format!("kept: {} generated once", once_keys(live).join(", ")))
@@ -356,6 +397,13 @@ fn respect_ignored(application: &Application, object: &mut Object, live: &Object
             let Some(value) = live.at(pointer).cloned() else { continue };
             if let Some(field) = object.at_mut(pointer) {
                 *field = value;
+            }
+        }
+        for expression in rule.jq_path_expressions.iter().filter_map(|it| Expression::parse(it)) {
+            let mut value = object.value().clone();
+            expression.carry(&mut value, live.value());
+            if let Value::Object(map) = value {
+                *object = Object::from_map(map);
             }
         }
     }

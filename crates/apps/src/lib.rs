@@ -13,6 +13,8 @@
 //! applications.rs       the door: what is known of an Application; the engine's conductor carries its sync out
 //! connections.rs        who repositories are asked as and how other clusters are reached: Argo CD's labelled Secrets
 //! keeper.rs, status.rs  the Application's status meanwhile and afterwards
+//! sets.rs               ApplicationSets: what their generators are answered with gives Applications
+//! windows.rs, guard.rs  when a sync may begin; how many Applications may go without being asked
 //! ```
 //!
 //! Reads what Argo CD's users write (`argoproj.io/v1alpha1`), with Argo CD's meaning. Rendering a source is delivery's:
@@ -25,18 +27,22 @@ mod applications;
 mod compile;
 mod connections;
 mod error;
+mod expression;
 mod fault;
 mod glob;
+mod guard;
 mod keeper;
 pub mod machine;
 mod operation;
 mod pin;
 mod project;
 mod removal;
+pub mod sets;
 mod spec;
 mod status;
 mod sync;
 mod tracking;
+mod windows;
 
 pub use annotations::{HookType, ResourceOptions};
 pub use applications::Applications;
@@ -44,6 +50,7 @@ pub use compile::{Compiled, HealthWait, Target, compile};
 pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, SECRET_TYPE, connection, trust};
 pub use error::Error;
 pub use fault::{Fault, FieldStep};
+pub use guard::{APPROVAL, Held, held};
 pub use keeper::{Tried, tried_in_vain};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};
@@ -57,3 +64,4 @@ pub use status::{
 };
 pub use sync::{PreparedSync, SyncRequest, Synced};
 pub use tracking::{TRACKING_ANNOTATION, owner, tracking_id};
+pub use windows::{Asker, Closed, Windows};

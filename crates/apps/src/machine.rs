@@ -108,6 +108,8 @@ pub struct State {
     requested: Option<Operation>,
     /// Why it does not sync by itself although it differs.
     refused: Option<String>,
+    /// Which sync window keeps a sync from beginning that is due.
+    closed: Option<String>,
     /// Whether the Application is no longer there.
     gone: bool,
     /// When what it delivered is tried to be removed again.
@@ -223,6 +225,11 @@ impl State {
         self.refused.as_deref()
     }
 
+    /// Which sync window keeps a sync from beginning that is due, if one does.
+    pub fn closed(&self) -> Option<&str> {
+        self.closed.as_deref()
+    }
+
     /// What its revisions lead to, as far as that is known.
     pub fn tip(&self) -> Option<&[String]> {
         self.tip.as_deref()
@@ -255,6 +262,7 @@ impl State {
             }
             Observation::Restored(past) => self.past = Some(*past),
             Observation::Requested(operation) => self.requested = Some(operation),
+            Observation::Withdrawn => self.requested = None,
             Observation::Terminated => self.terminated(),
             Observation::Resolved { number, result } => self.resolved(number, result),
             Observation::Refreshed(freshness) => {

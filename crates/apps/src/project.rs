@@ -3,23 +3,31 @@ use landfall_source::repository_key;
 use serde::Deserialize;
 
 use crate::glob::{fits, fits_address};
+use crate::windows::{Windows, Written};
 use crate::{Application, Destination, Error};
 
 /// The cluster that an Argo CD lives in.
-const IN_CLUSTER: (&str, &str) = ("https://kubernetes.default.svc", "in-cluster");
+pub(crate) const IN_CLUSTER: (&str, &str) = ("https://kubernetes.default.svc", "in-cluster");
 
 /// An Argo CD AppProject: from where, to where and what its Applications may deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
     /// Its name.
     pub name: String,
+    /// The namespace that it lives in.
+    pub namespace: String,
     bounds: Bounds,
+    /// Fields that are not acted on, from the object's root.
+    pub not_acted_on: Vec<&'static str>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Bounds {
     source_repos: Vec<String>,
+    /// Namespaces beside Argo CD's own that Applications of the project may live in.
+    source_namespaces: Vec<String>,
+    sync_windows: Vec<Written>,
     destinations: Vec<Destination>,
     cluster_resource_whitelist: Vec<KindPattern>,
     cluster_resource_blacklist: Vec<KindPattern>,
@@ -36,7 +44,26 @@ struct KindPattern {
     name: String,
 }
 
+/// What a project may say that nobody here heeds: whoever relies on it is to know.
+const NOT_ACTED_ON: [&str; 5] = [
+    "signatureKeys",
+    "sourceIntegrity",
+    "orphanedResources",
+    "permitOnlyProjectScopedClusters",
+    "destinationServiceAccounts",
+];
+
+/// Whether a pattern names a namespace: a glob, or a regular expression between slashes.
+fn names(pattern: &str, namespace: &str) -> bool {
+    let expression = pattern.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+    let by_expression = expression.and_then(|it| regex::Regex::new(it).ok()).is_some_and(|it| it.is_match(namespace));
+    by_expression || fits(pattern, namespace)
+}
+
 impl Project {
+    /// The namespace of Argo CD itself: projects there are for Applications of other namespaces, too, as they say.
+    pub const HOME: &str = "argocd";
+
     /// Reads an AppProject.
     ///
     /// # Errors
@@ -47,7 +74,27 @@ impl Project {
             Some(spec) => Bounds::deserialize(spec).map_err(|error| failed(format!("AppProject spec: {error}")))?,
             None => Bounds::default(),
         };
-        Ok(Project { name: object.name().to_owned(), bounds })
+        let says = |field: &str| match object.at(&format!("/spec/{field}")) {
+            None | Some(serde_json::Value::Null | serde_json::Value::Bool(false)) => false,
+            Some(serde_json::Value::Array(items)) => !items.is_empty(),
+            Some(_) => true,
+        };
+        let mut not_acted_on: Vec<&str> = NOT_ACTED_ON.into_iter().filter(|field| says(field)).collect();
+        if object.list_at("/spec/syncWindows").iter().any(|window| window["syncOverrun"] == true) {
+            not_acted_on.push("syncWindows.syncOverrun");
+        }
+        let namespace = object.namespace().unwrap_or(Self::HOME).to_owned();
+        Ok(Project { name: object.name().to_owned(), namespace, bounds, not_acted_on })
+    }
+
+    /// The sync windows that are about an Application.
+    pub fn windows(&self, application: &Application) -> Windows {
+        Windows::about(&self.bounds.sync_windows, application)
+    }
+
+    /// Whether an Application of the project may live in a namespace; in Argo CD's own, `home`, always.
+    pub fn permits_home(&self, namespace: &str, home: &str) -> bool {
+        namespace.is_empty() || namespace == home || self.bounds.source_namespaces.iter().any(|it| names(it, namespace))
     }
 
     /// Whether the object is an AppProject.
@@ -66,6 +113,12 @@ impl Project {
         objects: impl IntoIterator<Item = &'a ObjectKey>,
     ) -> Result<(), Error> {
         let mut words = Vec::new();
+        if !self.permits_home(&application.namespace, &self.namespace) {
+            words.push(format!(
+                "application '{}' in namespace '{}' is not permitted to use project '{}'",
+                application.name, application.namespace, self.name
+            ));
+        }
         for source in &application.sources {
             if !self.permits_source(&source.repo_url) {
                 words.push(format!("application repo {} is not permitted in project '{}'", source.repo_url, self.name));
@@ -98,31 +151,45 @@ impl Project {
         Err(Error::NotPermitted { name: application.name.clone(), project: self.name.clone(), words })
     }
 
+    /// As Argo CD documents it: a pattern fits, and none that begins with `!` does. Its own code lets a denial that does not
+    /// fit permit everything.
     fn permits_source(&self, address: &str) -> bool {
         let key = repository_key(address);
         let fits = |pattern: &str| pattern == "*" || fits_address(&repository_key(pattern), &key);
-        permitted(self.bounds.source_repos.iter().map(String::as_str), fits)
-    }
-
-    /// A destination fits an entry as a whole: the cluster, by address or name, and the namespace.
-    fn permits_destination(&self, destination: &Destination, namespace: &str) -> bool {
-        let wanted = completed(destination);
-        let mut allowed = false;
-        for entry in &self.bounds.destinations {
-            let cluster = |pattern: &str| {
-                let given = if entry.server.is_empty() { &wanted.name } else { &wanted.server };
-                fits(pattern, given)
-            };
-            let pattern = if entry.server.is_empty() { entry.name.as_str() } else { entry.server.as_str() };
-            let inside = |pattern: &str| fits(pattern, namespace);
-            match (pattern.strip_prefix('!'), entry.namespace.strip_prefix('!')) {
-                (Some(denied), _) if cluster(denied) => return false,
-                (None, Some(denied)) if cluster(pattern) && inside(denied) => return false,
-                (None, None) => allowed |= cluster(pattern) && inside(&entry.namespace),
-                _ => {}
+        let mut permitted = false;
+        for pattern in &self.bounds.source_repos {
+            match pattern.strip_prefix('!') {
+                Some(denied) if fits(denied) => return false,
+                Some(_) => {}
+                None => permitted |= fits(pattern),
             }
         }
-        allowed
+        permitted
+    }
+
+    /// As Argo CD weighs each entry (`isDestinationMatched`): the cluster, by address or name, and the namespace; what begins
+    /// with `!` fits what the rest does not.
+    fn permits_destination(&self, destination: &Destination, namespace: &str) -> bool {
+        let wanted = completed(destination);
+        let denies = |pattern: &str| pattern.starts_with('!');
+        let weigh = |pattern: &str, text: &str| match pattern.strip_prefix('!') {
+            Some(denied) => !fits(denied, text),
+            None => fits(pattern, text),
+        };
+        let mut permitted = false;
+        for entry in &self.bounds.destinations {
+            let by_name = !wanted.name.is_empty() && weigh(&entry.name, &wanted.name);
+            let by_server = !wanted.server.is_empty() && weigh(&entry.server, &wanted.server);
+            let placed = weigh(&entry.namespace, namespace);
+            if (by_name || by_server) && placed {
+                permitted = true;
+            } else if (!by_name && denies(&entry.name)) || (!by_server && denies(&entry.server) && placed) {
+                return false;
+            } else if !placed && denies(&entry.namespace) && by_server {
+                return false;
+            }
+        }
+        permitted
     }
 
     fn permits_kind(&self, key: &ObjectKey) -> bool {
@@ -150,19 +217,6 @@ fn completed(destination: &Destination) -> Destination {
         both.name = IN_CLUSTER.1.to_owned();
     }
     both
-}
-
-/// Something is permitted when a pattern fits and none that begins with `!` does.
-fn permitted<'p>(patterns: impl Iterator<Item = &'p str>, fits: impl Fn(&str) -> bool) -> bool {
-    let mut allowed = false;
-    for pattern in patterns {
-        match pattern.strip_prefix('!') {
-            Some(denied) if fits(denied) => return false,
-            Some(_) => {}
-            None => allowed |= fits(pattern),
-        }
-    }
-    allowed
 }
 
 #[cfg(test)]
@@ -220,6 +274,77 @@ mod tests {
         assert!(words(&project, &application("git@git.example.com:team/a.git", "shop-test"), &[]).is_empty());
         assert_eq!(words(&project, &application("https://git.example.com/team/deep/a", "shop-test"), &[]).len(), 1);
         assert_eq!(words(&project, &application("https://git.example.com/team/secret", "shop-prod"), &[]).len(), 2);
+    }
+
+    /// Retold from `TestAppProject_IsNegatedSourcePermitted` (pkg/apis/application/v1alpha1/types_test.go).
+    #[test]
+    fn a_denial_wins_and_permits_nothing_by_itself() {
+        let permits = |patterns: &[&str], address: &str| {
+            words(
+                &project(json!({"sourceRepos": patterns, "destinations": [{"server": "*", "namespace": "*"}]})),
+                &application(address, "shop"),
+                &[],
+            )
+            .is_empty()
+        };
+        assert!(!permits(&["!https://git.example.com/team/web.git"], "https://git.example.com/team/web.git"));
+        assert!(!permits(&["!https://git.example.com/team/*"], "https://git.example.com/team/web.git"));
+        assert!(!permits(&["!https://git.example.com/team/**"], "https://git.example.com/team/deep/web"));
+        assert!(!permits(
+            &["https://git.example.com/a/b.git", "!https://git.example.com/c/d.git"],
+            "https://git.example.com/c/d.git"
+        ));
+        assert!(permits(&["!https://git.example.com/team/*", "*"], "https://git.example.com/other/web.git"));
+        assert!(!permits(&["!https://git.example.com/team/*"], "https://git.example.com/other/web.git"));
+        assert!(!permits(&[], "https://git.example.com/other/web.git"));
+    }
+
+    /// Retold from `TestAppProject_IsNegatedDestinationPermitted`.
+    #[test]
+    fn a_destination_is_weighed_entry_by_entry() {
+        let here = "https://kubernetes.default.svc";
+        let permits = |entries: Value, server: &str, name: &str, namespace: &str| {
+            let destination =
+                Destination { server: server.to_owned(), name: name.to_owned(), namespace: namespace.to_owned() };
+            project(json!({"destinations": entries})).permits_destination(&destination, namespace)
+        };
+        let entry = |server: &str, namespace: &str| json!([{"server": server, "namespace": namespace}]);
+        for (entries, server, namespace, so) in [
+            (entry("!https://kubernetes.default.svc", "default"), here, "default", false),
+            (entry(here, "!default"), here, "kube-system", true),
+            (entry("!https://my-cluster", "default"), here, "default", true),
+            (entry("!https://kubernetes.default.svc", "*"), here, "kube-system", false),
+            (entry("!https://*.default.svc", "default"), here, "default", false),
+            (entry("!https://team1-*", "default"), "https://test2-dev-cluster", "default", true),
+            (entry(here, "!test-*"), here, "test-foo", false),
+            (entry(here, "!test-*"), here, "test", true),
+        ] {
+            assert_eq!(permits(entries.clone(), server, "", namespace), so, "{entries} {server} {namespace}");
+        }
+        let both = json!([{"server": "*", "namespace": "kube-system"}, {"server": "*", "namespace": "!kube-system"}]);
+        assert!(!permits(both, here, "", "kube-system"));
+        assert!(!permits(json!([{"namespace": "*", "name": "!test"}]), "", "test", "test"));
+        assert!(permits(json!([{"namespace": "*", "name": "!test2"}]), "", "test", "test"));
+    }
+
+    #[test]
+    fn applications_live_at_home_and_where_the_project_lets_them() {
+        let project = project(json!({"sourceNamespaces": ["team-*", "/^ops-[0-9]+$/"]}));
+        for (namespace, so) in
+            [("argocd", true), ("", true), ("team-a", true), ("ops-12", true), ("ops-x", false), ("shop", false)]
+        {
+            assert_eq!(project.permits_home(namespace, "argocd"), so, "{namespace}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_acted_on_is_named() {
+        let said = project(json!({
+            "signatureKeys": [{"keyID": "4AEE18F83AFDEB23"}], "orphanedResources": {"warn": true},
+            "permitOnlyProjectScopedClusters": false, "syncWindows": [{"syncOverrun": true}],
+        }));
+        assert_eq!(said.not_acted_on, ["signatureKeys", "orphanedResources", "syncWindows.syncOverrun"]);
+        assert!(project(json!({"sourceRepos": ["*"], "signatureKeys": []})).not_acted_on.is_empty());
     }
 
     #[test]

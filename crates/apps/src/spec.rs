@@ -274,6 +274,16 @@ impl Application {
         self
     }
 
+    /// Fields that are not acted on, from the object's root, each once.
+    pub fn not_acted_on(&self) -> Vec<String> {
+        crate::sets::application_not_acted_on(&self.object)
+    }
+
+    /// How many fields of its specification say something: what [`Application::not_acted_on`] is a part of.
+    pub fn field_count(&self) -> usize {
+        crate::sets::field_count(&self.object)
+    }
+
     /// Its sync options.
     pub fn options(&self) -> SyncOptions {
         SyncOptions::parse(self.policy.sync_options.iter().map(String::as_str))

@@ -3,10 +3,12 @@
 mod dependencies;
 mod directory;
 mod kustomize;
+mod sets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use landfall_apps::sets::ApplicationSet;
 use landfall_apps::{Application, Fault, FieldStep, HelmSource, Operation, Project, Source};
 use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Code, Diagnose, Diagnostic, Place, code};
@@ -65,17 +67,25 @@ impl Target {
         selection: &Selection,
         overrides: &Overrides,
     ) -> Result<Vec<Candidate>, Vec<Diagnostic>> {
-        let mut found = Vec::new();
+        let (mut found, mut sets) = (Vec::new(), Vec::new());
         let mut projects = BTreeMap::new();
         for one in self.argo_objects(files)? {
             if Project::is(&one.object) {
                 let project = Project::parse(&one.object).map_err(|error| vec![error.diagnose()])?;
                 projects.insert(project.name.clone(), project);
+            } else if ApplicationSet::is(&one.object) {
+                sets.push(one);
             } else {
                 found.push((one.path, one.object, one.faults));
             }
         }
         let mut units = Vec::new();
+        for one in sets {
+            match self.generated(&one, selection) {
+                Ok(generated) => found.extend(generated),
+                Err(diagnostics) => units.push((one.object.name().to_owned(), Err(diagnostics))),
+            }
+        }
         for (path, object, faults) in found {
             let name = object.name().to_owned();
             if !faults.is_empty() {
@@ -112,7 +122,7 @@ impl Target {
             for (index, document) in documents.into_iter().enumerate() {
                 let Ok(object) = Object::from_value(document) else { continue };
                 let is_application = object.kind() == "Application" && object.group() == "argoproj.io";
-                if !is_application && !Project::is(&object) {
+                if !is_application && !Project::is(&object) && !ApplicationSet::is(&object) {
                     continue;
                 }
                 let faults = match Application::parse(&object) {
@@ -145,9 +155,12 @@ impl Target {
         };
         let (mut objects, mut wrong) = (Vec::new(), Vec::new());
         for one in self.argo_objects(&files)? {
-            let read = match Project::is(&one.object) {
-                true => Project::parse(&one.object).map(drop),
-                false => Application::parse(&one.object).map(drop),
+            let read = if Project::is(&one.object) {
+                Project::parse(&one.object).map(drop)
+            } else if ApplicationSet::is(&one.object) {
+                ApplicationSet::parse(&one.object).map(drop)
+            } else {
+                Application::parse(&one.object).map(drop)
             };
             match read {
                 Err(_) if !one.faults.is_empty() => wrong.extend(one.faults),

@@ -97,10 +97,15 @@ impl Session {
         let mut project = bound.project.clone();
         if project.is_none() {
             let gvk = Gvk::new("argoproj.io", "v1alpha1", "AppProject");
-            let key = ObjectKey::new(gvk, Some(&application.namespace), &*application.project);
-            // A cluster without Argo CD's kinds has no projects.
-            if let Ok(Some(live)) = self.home.get(&key).await {
-                project = Some(Project::parse(&live).map_err(|error| vec![error.diagnose()])?);
+            let mut homes = vec![application.namespace.as_str(), Project::HOME];
+            homes.dedup();
+            for home in homes {
+                let key = ObjectKey::new(gvk.clone(), Some(home), &*application.project);
+                // A cluster without Argo CD's kinds has no projects.
+                if let Ok(Some(live)) = self.home.get(&key).await {
+                    project = Some(Project::parse(&live).map_err(|error| vec![error.diagnose()])?);
+                    break;
+                }
             }
         }
         let Some(project) = project else {

@@ -147,7 +147,7 @@ impl Target {
                 let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
                 let path = join(&inside, &name);
                 let text = read_text(&source, &path).map_err(one)?;
-                if !holds(&text, "Application") {
+                if !holds_applications(&text) {
                     return Err(one(Diagnostic::error(
                         code::NO_APPLICATION,
                         format!("`{}` holds no Argo Application", file.display()),
@@ -386,7 +386,7 @@ fn applications_in(source: &SourceTree, directory: &str) -> Result<Vec<String>, 
         }
         let path = join(directory, &name);
         let text = read_text(source, &path)?;
-        if holds(&text, "Application") {
+        if holds_applications(&text) {
             found.push(path);
         } else if holds(&text, "AppProject") {
             projects.push(path);
@@ -397,6 +397,11 @@ fn applications_in(source: &SourceTree, directory: &str) -> Result<Vec<String>, 
         found.append(&mut projects);
     }
     Ok(found)
+}
+
+/// Whether a manifest holds Applications, or what generates them.
+fn holds_applications(text: &str) -> bool {
+    holds(text, "Application") || holds(text, "ApplicationSet")
 }
 
 /// Whether a manifest holds an object of Argo CD of that kind; what is no YAML holds none.

@@ -15,7 +15,6 @@ mod autoscaler;
 mod budget;
 mod claims;
 pub(crate) mod conditions;
-mod cron;
 mod cron_job;
 mod daemon_set;
 mod deployment;

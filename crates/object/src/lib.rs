@@ -33,6 +33,7 @@ pub mod ports;
 pub mod proto;
 mod quantity;
 pub mod references;
+mod schedule;
 pub mod schema;
 mod simulated;
 
@@ -45,4 +46,5 @@ pub use list::flattened;
 pub use object::{NotAnObject, Object, OwnerReference, Revealed, at, revealed};
 pub use once::{ONCE_ANNOTATION, once_keys};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
+pub use schedule::{Schedule, go_duration};
 pub use simulated::{ASSUMED, Assumption, BUILT_IN, SIMULATED, Simulated, UNDECLARED};

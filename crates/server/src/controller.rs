@@ -8,12 +8,12 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use landfall_apps::machine::{self, Action, End, Freshness, Observation, Past, Wanted};
-use landfall_apps::{Application, Operation, PIN_ANNOTATION};
-use landfall_cluster::{Change, Interest};
+use landfall_apps::{Application, Operation, PIN_ANNOTATION, Project, Windows};
+use landfall_cluster::{Change, Interest, ListOptions};
 use landfall_object::{Gvk, Object, ObjectKey};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, unbounded_channel};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::api::Line;
@@ -46,6 +46,10 @@ pub(crate) struct Controller {
     happened: Receiver<Happened>,
     board: Arc<Board>,
     tasks: TaskTracker,
+    /// Projects by namespace and name: when they let Applications be synced.
+    projects: BTreeMap<(String, String), Project>,
+    /// Who keeps ApplicationSets hears of references that have moved.
+    sets: UnboundedSender<Vec<String>>,
     /// What is to be told to machines.
     pending: BTreeMap<ObjectKey, Vec<Observation>>,
     /// The turn of regular looks.
@@ -65,14 +69,18 @@ impl Controller {
         happened: Receiver<Happened>,
         board: Arc<Board>,
     ) -> Self {
+        let ((sets, moved), tasks) = (unbounded_channel(), TaskTracker::new());
+        tasks.spawn(crate::sets::keep(Arc::clone(&work), moved));
         Controller {
             work,
+            projects: BTreeMap::new(),
+            sets,
             entries: BTreeMap::new(),
             live: Lives::default(),
             told,
             happened,
             board,
-            tasks: TaskTracker::new(),
+            tasks,
             pending: BTreeMap::new(),
             turn: 0,
             former: 0,
@@ -85,8 +93,11 @@ impl Controller {
     pub(crate) async fn run(mut self, ending: Duration) {
         let (clock, stop) = (Arc::clone(&self.work.session.clock), self.work.session.stop.clone());
         self.work.repositories.look_out();
-        let kind = Interest { gvk: application_kind(), namespace: None, name: None };
-        let mut applications = self.work.session.cluster.observe(vec![kind]);
+        let all = |gvk: Gvk| Interest { gvk, namespace: None, name: None };
+        // Projects first: whoever is held against none of them yet might begin what may not be.
+        self.list_projects().await;
+        let mut projects = self.work.session.cluster.observe(vec![all(project_kind())]);
+        let mut applications = self.work.session.cluster.observe(vec![all(application_kind())]);
         let mut turns = tokio::time::interval(Duration::from_secs(TURN));
         turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -110,6 +121,7 @@ impl Controller {
                     }
                     None => break,
                 },
+                Some(change) = projects.next() => self.project_changed(change),
                 Some(happened) = self.happened.recv() => {
                     self.note(happened);
                     for _ in 0..BATCH {
@@ -150,6 +162,47 @@ impl Controller {
 
     fn gone(&mut self, key: &ObjectKey) {
         self.observe(key, Observation::Gone);
+    }
+
+    async fn list_projects(&mut self) {
+        let options = ListOptions::default();
+        if let Ok(objects) = self.work.session.cluster.list(&project_kind(), &options).await {
+            objects.iter().for_each(|object| self.project(object));
+        }
+    }
+
+    /// Takes note of a change of a project, and tells it to those who are held against it.
+    fn project_changed(&mut self, change: Result<Change, landfall_cluster::Error>) {
+        match change {
+            Ok(Change::Listed(_, objects)) => {
+                self.projects.clear();
+                objects.iter().for_each(|object| self.project(object));
+            }
+            Ok(Change::Applied(object)) => self.project(&object),
+            Ok(Change::Deleted(object)) => drop(self.projects.remove(&place(&object))),
+            Ok(Change::Interrupted(_)) => return,
+            Err(error) => return tracing::warn!("AppProjects cannot be watched: {error}"),
+        }
+        let told = self.entries.iter().filter_map(|(key, entry)| {
+            let application = entry.application.as_ref().ok()?;
+            let wanted = Wanted::of(application).within(windows(&self.projects, application));
+            Some((key.clone(), Observation::Wanted(wanted)))
+        });
+        let told: Vec<_> = told.collect();
+        told.into_iter().for_each(|(key, wanted)| self.observe(&key, wanted));
+    }
+
+    fn project(&mut self, object: &Object) {
+        match Project::parse(object) {
+            Ok(project) => {
+                if !project.not_acted_on.is_empty() {
+                    let fields = project.not_acted_on.join(", ");
+                    tracing::warn!("AppProject {}: not acted on: {fields}", project.name);
+                }
+                self.projects.insert(place(object), project);
+            }
+            Err(error) => tracing::warn!("{error}"),
+        }
     }
 
     fn application(&mut self, object: Object) {
@@ -196,8 +249,12 @@ impl Controller {
         entry.takes(object, connections);
         let carried = entry.object.at("/operation").filter(|operation| !operation.is_null()).cloned();
         if let Ok(application) = &entry.application {
-            observations.push(Observation::Wanted(Wanted::of(application)));
-            if carried != entry.carried && carried.is_some() {
+            let wanted = Wanted::of(application).within(windows(&self.projects, application));
+            observations.push(Observation::Wanted(wanted));
+            // What is under way takes its own wish off the Application when it ends.
+            if carried.is_none() && entry.carried.is_some() && !entry.state.is_syncing() {
+                observations.push(Observation::Withdrawn);
+            } else if carried != entry.carried && carried.is_some() {
                 match Operation::carried(&entry.object) {
                     Ok(Some(operation)) => observations.push(Observation::Requested(operation)),
                     Ok(None) => {}
@@ -295,7 +352,8 @@ impl Controller {
         for (key, entry) in &mut self.entries {
             let reconnects = entry.reconnects(&self.work.connections);
             if reconnects && let Ok(application) = &entry.application {
-                told.push((key.clone(), Observation::Wanted(Wanted::of(application))));
+                let wanted = Wanted::of(application).within(windows(&self.projects, application));
+                told.push((key.clone(), Observation::Wanted(wanted)));
             }
             if reconnects || entry.state.comparison_error().is_some() {
                 told.push((key.clone(), Observation::Refreshed(Freshness::Latest)));
@@ -305,6 +363,8 @@ impl Controller {
     }
 
     fn moved(&mut self, addresses: &[String], revision: Option<&str>) {
+        // Nobody hears it when the process ends.
+        let _ending = self.sets.send(addresses.to_vec());
         let keys: Vec<ObjectKey> = self
             .entries
             .iter()
@@ -548,6 +608,22 @@ impl Controller {
         }
         self.board.stands(Line::of(&entry.object), now);
     }
+}
+
+/// The kind of AppProjects.
+fn project_kind() -> Gvk {
+    Gvk::new("argoproj.io", "v1alpha1", "AppProject")
+}
+
+/// The sync windows of an Application's project: one of its own namespace, else Argo CD's.
+fn windows(projects: &BTreeMap<(String, String), Project>, application: &Application) -> Windows {
+    let of = |home: &str| projects.get(&(home.to_owned(), application.project.clone()));
+    let project = of(&application.namespace).or_else(|| of(Project::HOME));
+    project.map(|project| project.windows(application)).unwrap_or_default()
+}
+
+fn place(object: &Object) -> (String, String) {
+    (object.namespace().unwrap_or_default().to_owned(), object.name().to_owned())
 }
 
 /// Runs an errand as a task of its own: a bug in it is what that errand has come to, and ends nothing else.

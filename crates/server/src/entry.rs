@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use landfall_apps::machine::State;
-use landfall_apps::{Application, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of};
+use landfall_apps::{APPROVAL, Application, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of};
 use landfall_object::{HealthStatus, Object};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -147,11 +147,15 @@ impl Entry {
     }
 
     fn conditions(&self, now: &str) -> Value {
+        let notes = self.found.iter().flat_map(|found| &found.compared.notes);
+        let held = notes.map(String::as_str).find(|note| note.contains(APPROVAL));
         let told = [
             ("DeletionError", self.deletion_error.as_deref()),
             ("InvalidSpecError", self.application.as_ref().err().map(String::as_str)),
             ("ComparisonError", self.state.comparison_error()),
             ("SyncError", self.state.sync_error()),
+            ("SyncWindowWarning", self.state.closed()),
+            ("DeletionHeldWarning", held),
         ];
         let before = self.object.list_at("/status/conditions");
         let conditions = told.into_iter().filter_map(|(kind, message)| {

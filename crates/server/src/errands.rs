@@ -13,6 +13,7 @@ use landfall_delivery::{
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::{Action, Event};
 use landfall_object::{Object, ObjectKey};
+use landfall_source::Network;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -27,6 +28,7 @@ pub(crate) struct Work {
     pub(crate) repositories: Repositories,
     pub(crate) connections: Arc<Connections>,
     pub(crate) documents: SchemaDocuments,
+    pub(crate) network: Network,
 }
 
 /// Argo CD's field manager: it wrote the status before, perhaps.

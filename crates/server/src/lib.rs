@@ -14,6 +14,7 @@
 //!               ▼
 //!            errands.rs      what takes time: resolve, compare, sync, write; each answers with an observation
 //! happened.rs             what is told to the controller; row.rs, an object without its body
+//! sets.rs                 ApplicationSets: asked, expanded, applied; a task of its own beside the controller
 //! board.rs, metrics.rs    what probes and metrics may read
 //!
 //! http.rs ─► routes.rs ─► gate.rs ─► api.rs    requests: every route, who may, and what is asked of Applications
@@ -45,6 +46,7 @@ mod rights;
 mod routes;
 mod row;
 mod serve;
+mod sets;
 
 pub use gate::{ALL_PROJECTS, Actor, Scope, Token};
 pub use options::{BadListen, Listen, Options, StandInRepository};

@@ -7,11 +7,13 @@ use landfall_object::Object;
 use serde_json::{Value, json};
 
 /// What it is there for: a verb, a group, a resource.
-const NEEDED: [(&str, &str, &str); 4] = [
+const NEEDED: [(&str, &str, &str); 6] = [
     ("list", "argoproj.io", "applications"),
     ("watch", "argoproj.io", "applications"),
     ("patch", "argoproj.io", "applications"),
     ("get", "argoproj.io", "appprojects"),
+    ("list", "argoproj.io", "appprojects"),
+    ("watch", "argoproj.io", "appprojects"),
 ];
 
 /// Fails with one sentence when something of it is not allowed.

@@ -127,7 +127,8 @@ async fn work(
     tokio::spawn(Arc::clone(&connections).keep(told.clone()).await);
     let listening = (told.clone(), stop);
     let repositories = Repositories::new(local, host.remote_charts(place), below, Arc::clone(&connections), listening);
-    Work { session, repositories, connections, documents: host.schema_documents() }
+    let (documents, network) = (host.schema_documents(), host.network.clone());
+    Work { session, repositories, connections, documents, network }
 }
 
 /// Whose server it is, as far as the environment says.

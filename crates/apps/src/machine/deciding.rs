@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     Action, Activity, Asked, Automation, Begun, Comparison, Difference, Ending, Removal, State, Wanted, Working, later,
 };
-use crate::Operation;
+use crate::{Asker, Operation};
 
 /// Seconds before drift is put right that came back after it was: 2, 6, 18, …
 const HEAL_FIRST: u64 = 2;
@@ -42,7 +42,7 @@ impl State {
             self.asking = Some(number);
             actions.push(Action::Resolve { number, freshness });
         }
-        self.gives_way();
+        self.gives_way(&wanted, now);
         actions.extend(self.stops());
         self.begin(&wanted, now, &mut actions);
         actions.extend(self.compare(&wanted));
@@ -69,7 +69,7 @@ impl State {
     }
 
     /// Wants an automated sync to end that waits for health, when a new commit or somebody's wish has come.
-    fn gives_way(&mut self) {
+    fn gives_way(&mut self, wanted: &Wanted, now: Timestamp) {
         let Working::Syncing { begun, activity: Activity::Waits, ending: Ending::Open } = &self.working else { return };
         if !begun.operation.is_automated() {
             return;
@@ -78,7 +78,7 @@ impl State {
         if let Some(newer) = newer {
             let why = format!("superseded by {}", newer.join(", "));
             self.end(&why);
-        } else if self.requested.is_some() {
+        } else if self.requested.is_some() && wanted.windows.pass(Asker::Somebody, now).is_ok() {
             self.end("superseded by another operation");
         }
     }
@@ -91,27 +91,50 @@ impl State {
         Some(Action::Stop { number: begun.number, why })
     }
 
+    /// Whether the project's sync windows let a sync begin; if not, notes why and when it is worth asking again.
+    fn passes(&mut self, wanted: &Wanted, asker: Asker, now: Timestamp, actions: &mut Vec<Action>) -> bool {
+        let Err(closed) = wanted.windows.pass(asker, now) else { return true };
+        actions.extend(closed.until.map(Action::WakeAt));
+        self.closed = Some(closed.why);
+        false
+    }
+
     fn begin(&mut self, wanted: &Wanted, now: Timestamp, actions: &mut Vec<Action>) {
+        self.closed = None;
         if let Working::Waiting(waiting) = &self.working {
             let newer = self.tip.as_ref().is_some_and(|tip| *tip != waiting.operation.revisions);
             let gives_way = waiting.operation.is_automated() && !waiting.operation.revisions.is_empty() && newer;
+            let asker = if waiting.operation.is_automated() { Asker::Policy } else { Asker::Somebody };
+            let at = waiting.at;
             if gives_way || self.requested.is_some() {
                 self.working = Working::Idle;
-            } else if now < waiting.at {
-                actions.push(Action::WakeAt(waiting.at));
-            } else if !waiting.operation.is_automated() || self.tip.is_some() {
-                // Before it is known what its revisions lead to, an automated sync may be of an old commit.
-                let (operation, attempt) = (waiting.operation.clone(), waiting.number);
-                actions.extend(self.sync(operation, attempt));
+            } else if now < at {
+                actions.push(Action::WakeAt(at));
+            } else if !self.passes(wanted, asker, now, actions) {
+                return;
             }
+        }
+        // Before it is known what its revisions lead to, an automated sync may be of an old commit.
+        if let Working::Waiting(waiting) = &self.working
+            && now >= waiting.at
+            && (!waiting.operation.is_automated() || self.tip.is_some())
+        {
+            let (operation, attempt) = (waiting.operation.clone(), waiting.number);
+            actions.extend(self.sync(operation, attempt));
         }
         if self.working != Working::Idle {
             return;
         }
         self.refused = None;
-        if let Some(operation) = self.requested.take() {
-            actions.extend(self.sync(operation, 0));
-        } else if let Some(operation) = self.automated(wanted, now, actions) {
+        if self.requested.is_some() {
+            if self.passes(wanted, Asker::Somebody, now, actions)
+                && let Some(operation) = self.requested.take()
+            {
+                actions.extend(self.sync(operation, 0));
+            }
+        } else if let Some(operation) = self.automated(wanted, now, actions)
+            && self.passes(wanted, Asker::Policy, now, actions)
+        {
             actions.extend(self.sync(operation, 0));
         }
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landfall_object::Object;
 
-use crate::{Application, Operation, ResourceName, Retry};
+use crate::guard::APPROVAL;
+use crate::{Application, Operation, ResourceName, Retry, Windows};
 
 /// An Application as far as the machine needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Wanted {
     pub compared_by: Arc<str>,
     /// Whether it is being deleted, and what that means.
     pub removal: Removal,
+    /// When its project lets it be synced.
+    pub windows: Windows,
 }
 
 /// How an Application syncs by itself.
@@ -72,10 +75,22 @@ impl Wanted {
                 allow_empty: automated.allow_empty.unwrap_or(false),
                 retry,
             }),
-            source: source_of(object, "/spec"),
-            compared_by: text("/spec").into(),
+            // What is approved now was not to be delivered before.
+            source: match object.annotation(APPROVAL) {
+                Some(approval) => format!("{} {approval}", source_of(object, "/spec")).into(),
+                None => source_of(object, "/spec"),
+            },
+            compared_by: format!("{} {}", text("/spec"), object.annotation(APPROVAL).unwrap_or_default()).into(),
             removal,
+            windows: Windows::default(),
         }
+    }
+
+    /// The same within its project's sync windows.
+    #[must_use]
+    pub fn within(mut self, windows: Windows) -> Self {
+        self.windows = windows;
+        self
     }
 }
 
@@ -97,6 +112,8 @@ pub enum Observation {
     Restored(Box<Past>),
     /// Somebody asks for a sync.
     Requested(Operation),
+    /// Nobody asks for a sync any more.
+    Withdrawn,
     /// Somebody asks to end the sync that is under way.
     Terminated,
     /// What its revisions lead to now.

@@ -9,7 +9,8 @@ use landfall_apps::machine::{
     Action, Activity, Attempt, Automation, Begun, Comparison, Difference, End, Freshness, Observation, Past, Removal,
     Retrying, State, Wanted, step,
 };
-use landfall_apps::{Initiator, Operation, ResourceName, Retry};
+use landfall_apps::{Application, Asker, Initiator, Operation, Project, ResourceName, Retry, Windows};
+use landfall_object::Object;
 use proptest::prelude::*;
 
 /// What may happen next.
@@ -64,6 +65,31 @@ fn event() -> impl Strategy<Value = Event> {
         8 => (1u64..400).prop_map(|seconds| Event::Pass { seconds }),
         2 => Just(Event::Kill),
     ]
+}
+
+/// A project's sync windows, as they are about an Application; none without any.
+fn windows(written: serde_json::Value) -> Windows {
+    let object = |kind: &str, spec: serde_json::Value| {
+        let object = serde_json::json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": {"name": "shop"}, "spec": spec,
+        });
+        Object::from_value(object).expect("a map")
+    };
+    let source = serde_json::json!({"repoURL": "https://git.example.com/a", "path": "x"});
+    let application = Application::parse(&object("Application", serde_json::json!({"source": source})));
+    let project = Project::parse(&object("AppProject", serde_json::json!({"syncWindows": written})));
+    project.expect("a project").windows(&application.expect("an application"))
+}
+
+/// Nothing is synced in the first ten minutes of each third of an hour, but for what somebody asks for, perhaps.
+fn closed_now_and_then(by_hand: bool) -> Windows {
+    windows(serde_json::json!([{
+        "kind": "deny", "schedule": "*/20 * * * *", "duration": "10m", "applications": ["*"], "manualSync": by_hand,
+    }]))
+}
+
+fn any_windows() -> impl Strategy<Value = Windows> {
+    prop_oneof![2 => Just(Windows::default()), 1 => any::<bool>().prop_map(closed_now_and_then)]
 }
 
 fn ending() -> impl Strategy<Value = Vec<Event>> {
@@ -141,7 +167,12 @@ fn name() -> ResourceName {
 
 impl World {
     fn new(automation: Option<Automation>) -> Self {
+        World::within(automation, Windows::default())
+    }
+
+    fn within(automation: Option<Automation>, windows: Windows) -> Self {
         let wanted = Wanted {
+            windows,
             automation,
             source: Arc::from("source 0"),
             compared_by: Arc::from("spec 0"),
@@ -221,6 +252,8 @@ impl World {
             Action::Sync(begun) => {
                 assert_eq!(self.works(), None, "two at once");
                 assert_eq!(self.wanted.removal, Removal::Stays);
+                let asker = if begun.operation.is_automated() { Asker::Policy } else { Asker::Somebody };
+                assert_eq!(self.wanted.windows.pass(asker, self.now), Ok(()), "it begins while it may not");
                 self.check_begun(&begun);
                 self.activity = Activity::Acts;
                 self.terminated = false;
@@ -629,10 +662,11 @@ proptest! {
     #[test]
     fn whatever_happens_in_whatever_order_an_application_is_synced_as_its_policy_says(
         first in automation(),
+        windows in any_windows(),
         events in prop::collection::vec(event(), 1..60),
         last in ending(),
     ) {
-        let mut world = World::new(first);
+        let mut world = World::within(first, windows);
         for event in events {
             world.happen(event);
         }
@@ -830,4 +864,34 @@ fn a_late_answer_to_an_application_that_is_gone_is_none_to_the_next_one_of_its_n
     });
     let (after, actions) = step(next.clone(), answers.collect(), Timestamp::UNIX_EPOCH);
     assert_eq!((after, actions), (next, Vec::new()));
+}
+
+#[test]
+fn a_closed_window_holds_back_what_is_due_until_it_opens_and_says_so() {
+    let mut world = World::within(Some(heals()), closed_now_and_then(false));
+    let begins = |world: &World| world.open.iter().any(|open| matches!(open, Open::Sync(_)));
+    while !world.open.is_empty() {
+        assert!(!begins(&world), "it is the first minute of the hour");
+        world.answer(0, true);
+    }
+    let why = world.state.closed().expect("it says so").to_owned();
+    assert!(why.contains("deny `*/20 * * * *` for 10m, UTC"), "{why}");
+    world.happen(Event::Ask { retries: 0, partial: false });
+    assert!(!begins(&world), "nor does what somebody asks for");
+    world.tell(vec![Observation::Withdrawn]);
+    (world.carried, world.asked) = (None, 0);
+    let opens = world.wakes.iter().min().copied().expect("it is to be woken");
+    assert_eq!(opens.duration_since(Timestamp::UNIX_EPOCH).as_secs(), 600);
+    world.settle();
+    assert_eq!((world.delivered.clone(), world.state.closed()), (Some(world.tip()), None));
+    assert_eq!(world.begun, 0, "what was withdrawn is not begun");
+}
+
+#[test]
+fn a_window_that_lets_hands_through_holds_back_the_policy_alone() {
+    let mut world = World::within(None, closed_now_and_then(true));
+    world.settle();
+    world.happen(Event::Ask { retries: 0, partial: false });
+    world.settle();
+    assert_eq!((world.begun, world.now), (1, Timestamp::UNIX_EPOCH));
 }

@@ -21,5 +21,6 @@ super::group! {
     SYNC_NOTE = 474, GoesOn, "Something of an Application is not taken over as it stands.";
     NOT_PERMITTED = 475, Refused, "The project does not permit what the Application delivers.";
     NO_PROJECT = 476, GoesOn, "The project of an Application is not known here.";
+    SET_NOT_EXPANDED = 477, Failed, "What an ApplicationSet generates cannot be found out.";
     STORE = 480, Failed, "The journal of deliveries cannot be opened, read or written.";
 }

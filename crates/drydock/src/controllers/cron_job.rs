@@ -3,9 +3,9 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use landfall_apiserver::{DeleteOptions, Propagation, Status, rfc3339};
+use landfall_object::Schedule;
 use serde_json::{Value, json};
 
-use super::cron::Schedule;
 use super::desk::{Desk, EventType, Found, Outcome};
 use super::fields::{
     annotate, child, condition, controller_reference, created, deleting, instant, int, is_controlled_by, list, map,

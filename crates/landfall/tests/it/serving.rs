@@ -1,5 +1,7 @@
 //! `landfall serve` from outside: a repository is pushed to, objects are changed by hand, processes are killed.
 
+mod sets;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;

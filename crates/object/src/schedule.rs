@@ -4,11 +4,9 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use crate::simulation::parse_duration;
-
-/// When a cron job runs.
+/// When something happens again and again: a cron job, the beginning of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Schedule {
+pub enum Schedule {
     /// At the minutes that all fields take in.
     Fields(Box<Fields>),
     /// Again and again after this time.
@@ -17,7 +15,7 @@ pub(super) enum Schedule {
 
 /// Which minutes, hours, days, months and weekdays, as bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fields {
+pub struct Fields {
     minute: u64,
     hour: u64,
     day: u64,
@@ -32,7 +30,7 @@ const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 impl Schedule {
     /// Reads a schedule; `None` for one that cannot be read.
-    pub(super) fn parse(written: &str) -> Option<Self> {
+    pub fn parse(written: &str) -> Option<Self> {
         let written = written.trim();
         let fields = match written {
             "@yearly" | "@annually" => "0 0 1 1 *",
@@ -42,7 +40,7 @@ impl Schedule {
             "@hourly" => "0 * * * *",
             _ => {
                 if let Some(every) = written.strip_prefix("@every ") {
-                    let every = parse_duration(every)?;
+                    let every = go_duration(every)?;
                     return (every >= SignedDuration::from_secs(1)).then_some(Self::Every(every));
                 }
                 written
@@ -67,12 +65,22 @@ impl Schedule {
     }
 
     /// The first time after `after`.
-    pub(super) fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    pub fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Self::Every(every) => after.checked_add(*every).ok(),
             Self::Fields(fields) => fields.next(after, zone),
         }
     }
+}
+
+/// Reads a Go duration: `500ms`, `2s`, `1h30m`.
+pub fn go_duration(written: &str) -> Option<SignedDuration> {
+    let units = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'h' | 'm' | 's' | 'u' | 'n' | 'µ');
+    let begins = written.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    if !begins || !written.chars().all(units) {
+        return None;
+    }
+    written.parse().ok()
 }
 
 /// One field as bits; steps, ranges, lists, names.
@@ -162,6 +170,17 @@ mod tests {
         assert_eq!(next("@hourly", at, "UTC"), "2026-01-01T11:00:00Z");
         assert_eq!(next("@every 90s", at, "UTC"), "2026-01-01T10:09:00Z");
         assert_eq!(next("0 9 * * *", at, "Europe/Berlin"), "2026-01-02T08:00:00Z");
+    }
+
+    #[test]
+    fn durations_are_gos() {
+        assert_eq!(go_duration("1h30m"), Some(SignedDuration::from_secs(5400)));
+        assert_eq!(go_duration("90m"), Some(SignedDuration::from_secs(5400)));
+        assert_eq!(go_duration("1.5h"), Some(SignedDuration::from_secs(5400)));
+        assert_eq!(go_duration("500ms"), Some(SignedDuration::from_millis(500)));
+        for wrong in ["", "2", "1d", "1h 30m", "1 hour", "-1h", "PT1H"] {
+            assert_eq!(go_duration(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

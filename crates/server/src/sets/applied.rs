@@ -1,0 +1,162 @@
+//! What a set generates, put on the cluster, and what is told of it.
+
+use std::collections::BTreeSet;
+
+use landfall_apps::machine::CASCADE;
+use landfall_apps::sets::{
+    ApplicationSet, Changes, Expansion, Failure, Outcome, Reason, changes, conditions, resources,
+};
+use landfall_cluster::{DeleteOptions, Error, ListOptions, Patch, WriteOptions};
+use landfall_object::{Gvk, Object, ObjectKey};
+use serde_json::{Value, json};
+
+use crate::errands::Work;
+use crate::ground::application_kind;
+
+/// The field manager of Argo CD's own controller of sets: what it wrote goes on to be ours.
+const MANAGER: &str = "argocd-applicationset-controller";
+
+fn options() -> WriteOptions {
+    WriteOptions { field_manager: Some(MANAGER.to_owned()), ..WriteOptions::default() }
+}
+
+/// Puts what a set generates on the cluster, and tells how that went; whether all is as it is generated.
+pub(super) async fn apply(work: &Work, set: &ApplicationSet, expansion: Expansion) -> bool {
+    let outcome = match expansion {
+        Expansion::Generated(generated) => match generated_on(work, set, &generated).await {
+            Ok(outcome) => outcome,
+            Err(why) => Outcome::NotApplied(Failure { reason: Reason::Update, message: why }),
+        },
+        Expansion::Failed(failure) => Outcome::NotGenerated(failure),
+        Expansion::Unanswered(_) => return false,
+    };
+    let told = tell(work, set, &outcome).await;
+    if let Err(why) = &told {
+        tracing::warn!("the status of {} cannot be written: {why}", set.key());
+    }
+    told.is_ok() && outcome == Outcome::UpToDate
+}
+
+async fn generated_on(work: &Work, set: &ApplicationSet, generated: &[Object]) -> Result<Outcome, String> {
+    let current = applications(work, set).await?;
+    let projects = projects(work, set).await;
+    let Changes { created, changed, deleted, held, invalid } = changes(set, generated, &current, projects.as_ref());
+    let cluster = &work.session.cluster;
+    let mut failures: Vec<(Reason, String)> = Vec::new();
+    for application in created {
+        if let Err(error) = cluster.create(&application, &options()).await {
+            failures.push((Reason::Create, error.to_string()));
+        }
+    }
+    for one in changed {
+        match cluster.patch(&one.key, &Patch::Merge(one.patch), &options()).await {
+            Ok(_) => {}
+            // Somebody deleted it meanwhile: it is created at the next look.
+            Err(error) if error.is_not_found() => {}
+            Err(error) => failures.push((Reason::Update, error.to_string())),
+        }
+    }
+    for key in deleted {
+        // Of just the one that was looked at: one that was made anew meanwhile is another.
+        let uid = current.iter().find(|live| live.key() == key).and_then(Object::uid).map(str::to_owned);
+        match cluster.delete(&key, &DeleteOptions { uid, ..DeleteOptions::default() }).await {
+            Ok(_) => {}
+            Err(error) => failures.push((Reason::Delete, error.to_string())),
+        }
+    }
+    failures.extend(held.map(|held| (Reason::Delete, held.to_string())));
+    failures.extend(invalid.into_values().map(|why| (Reason::Validation, why)));
+    Ok(Outcome::of(failures))
+}
+
+/// All Applications of the set's namespace.
+async fn applications(work: &Work, set: &ApplicationSet) -> Result<Vec<Object>, String> {
+    let options = ListOptions { namespace: Some(set.namespace.clone()), ..ListOptions::default() };
+    let found = work.session.cluster.list(&application_kind(), &options).await;
+    found.map_err(|error| format!("error getting current applications: {error}"))
+}
+
+/// The projects that there are; nothing where that cannot be known.
+async fn projects(work: &Work, set: &ApplicationSet) -> Option<BTreeSet<String>> {
+    let options = ListOptions { namespace: Some(set.namespace.clone()), ..ListOptions::default() };
+    let kind = Gvk::new("argoproj.io", "v1alpha1", "AppProject");
+    let found = work.session.cluster.list(&kind, &options).await.ok()?;
+    Some(found.iter().map(|project| project.name().to_owned()).collect())
+}
+
+/// Writes a set's status where it says something else.
+async fn tell(work: &Work, set: &ApplicationSet, outcome: &Outcome) -> Result<(), String> {
+    let now = work.session.clock.now();
+    let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+    let entries = resources(set, &applications(work, set).await?);
+    let count = entries.len();
+    let status = json!({
+        "conditions": conditions(set, outcome, &now), "resources": entries, "resourcesCount": count,
+    });
+    let same = status
+        .as_object()
+        .into_iter()
+        .flatten()
+        .all(|(field, value)| set.object.at(&format!("/status/{field}")) == Some(value));
+    if same { Ok(()) } else { write_status(work, &set.key(), status).await }
+}
+
+/// Says of a set that cannot be read why.
+pub(super) async fn tell_unread(work: &Work, object: &Object, why: &str) {
+    let condition =
+        json!({"type": "ErrorOccurred", "status": "True", "reason": Reason::Validation.word(), "message": why});
+    let same = |it: &Value| ["type", "status", "reason", "message"].iter().all(|field| it[*field] == condition[*field]);
+    if object.list_at("/status/conditions").iter().any(same) {
+        return;
+    }
+    let now = work.session.clock.now();
+    let mut dated = condition.clone();
+    dated["lastTransitionTime"] = now.round(jiff::Unit::Second).unwrap_or(now).to_string().into();
+    if let Err(error) = write_status(work, &object.key(), json!({"conditions": [dated]})).await {
+        tracing::warn!("{}: {error}", object.key());
+    }
+}
+
+async fn write_status(work: &Work, key: &ObjectKey, status: Value) -> Result<(), String> {
+    let patch = Patch::Merge(json!({"status": status}));
+    let cluster = &work.session.cluster;
+    match cluster.patch_status(key, &patch, &options()).await {
+        Ok(_) => Ok(()),
+        // Without a status of its own the kind's status is part of the object; or the object is gone.
+        Err(error) if error.is_not_found() => match cluster.patch(key, &patch, &options()).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Lets a set go that is being deleted: Applications that it may not delete become their own.
+pub(super) async fn let_go(work: &Work, set: &ApplicationSet) -> Result<(), String> {
+    let cluster = &work.session.cluster;
+    let said = |error: Error| error.to_string();
+    if !set.applications_sync().deletes() {
+        for live in applications(work, set).await? {
+            let references = live.list_at("/metadata/ownerReferences");
+            let others: Vec<&Value> = references
+                .iter()
+                .filter(|it| it["kind"] != "ApplicationSet" || it["name"] != set.name.as_str())
+                .collect();
+            if others.len() < references.len() {
+                let patch = Patch::Merge(json!({"metadata": {"ownerReferences": others}}));
+                cluster.patch(&live.key(), &patch, &options()).await.map_err(said)?;
+            }
+        }
+    }
+    let finalizers: Vec<&str> = set.object.finalizers().filter(|it| *it != CASCADE).collect();
+    if finalizers.len() == set.object.finalizers().count() {
+        return Ok(());
+    }
+    let patch = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    match cluster.patch(&set.key(), &patch, &options()).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(said(error)),
+    }
+}
