@@ -17,6 +17,7 @@ mod machine;
 mod ours;
 mod reach;
 mod release;
+mod secrets;
 mod served;
 mod source;
 mod state;
@@ -32,6 +33,7 @@ pub use machine::*;
 pub use ours::*;
 pub use reach::*;
 pub use release::*;
+pub use secrets::*;
 pub use served::*;
 pub use source::*;
 pub use state::*;
@@ -87,7 +89,7 @@ pub struct Group {
 }
 
 /// All groups of codes.
-pub const GROUPS: [&Group; 15] = [
+pub const GROUPS: [&Group; 16] = [
     &asked::GROUP,
     &yaml::GROUP,
     &chart::GROUP,
@@ -98,6 +100,7 @@ pub const GROUPS: [&Group; 15] = [
     &check::GROUP,
     &state::GROUP,
     &kubeconfig::GROUP,
+    &secrets::GROUP,
     &served::GROUP,
     &reach::GROUP,
     &machine::REHEARSED,

@@ -23,6 +23,7 @@ mod rehearse;
 mod rollback;
 mod rules;
 mod schema;
+mod secrets;
 mod serve;
 mod smoke;
 mod state;
@@ -81,6 +82,9 @@ verbs! {
         /// Start, stop or reset the embedded cluster, or print its kubeconfig; make and delete others
         #[command(subcommand)]
         Cluster(cluster::ClusterCommand),
+        /// Seal secrets; save their keys, restore them, and prove that it works
+        #[command(subcommand)]
+        Secrets(secrets::SecretsCommand),
         /// Keep Applications in sync with git: the GitOps server
         Serve(Box<serve::ServeArgs>),
         /// Print the JSON Schema of landfall.yaml
