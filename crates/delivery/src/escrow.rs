@@ -7,6 +7,9 @@ use landfall_secrets::{Backup, Saved, same_value, saved_for, unseal};
 use landfall_source::surroundings;
 use serde::Serialize;
 
+/// Who writes what is restored.
+const MANAGER: &str = "landfall";
+
 /// What is to be saved of a cluster.
 ///
 /// # Errors
@@ -61,7 +64,8 @@ pub async fn restore(cluster: &Cluster, backup: &Backup) -> Result<Restored, Vec
             }
         }
         // Created, never replaced: what came in between wins, and is told.
-        cluster.create(&secret, &WriteOptions::default()).await.map_err(told)?;
+        let options = WriteOptions { field_manager: Some(MANAGER.to_owned()), ..WriteOptions::default() };
+        cluster.create(&secret, &options).await.map_err(told)?;
         restored.created.push(secret.key());
     }
     Ok(restored)

@@ -44,7 +44,7 @@ pub(crate) const TWIN: Twin = Twin {
 };
 
 /// Where the sealing keys are, as in the original's chart.
-const KEYS: &str = "kube-system";
+pub(crate) const KEYS: &str = "kube-system";
 
 /// What stands in for every value, in base64.
 const PLACEHOLDER: &str = "fnNpbXVsYXRlZA==";
