@@ -10,7 +10,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
+use landfall_secrets::age::{Audience, Identity};
+use landfall_secrets::{Backup, KeySize, SealingKey};
 use tempfile::TempDir;
 
 use super::planted::{OF_SECRETS, found, told};
@@ -108,6 +110,7 @@ impl Ground {
         ground.programs()?;
         ground.home()?;
         ground.system(Chart::Sound)?;
+        ground.keys()?;
         ground.git(&["init", "-q"])?;
         ground.commit("Begin")?;
         let packed = ground.run(&["package", "./web", "-d", "packed"], &[], Break::Never)?;
@@ -188,6 +191,7 @@ impl Ground {
         self.file("system/landfall.yaml", SYSTEM)?;
         self.file("system/secret-values.yaml", "token: @FILE@\n")?;
         self.file("system/other-values.yaml", "token: other-@FILE@\nreplicas: 3\n")?;
+        self.file("system/sealing.yaml", SEALING)?;
         self.file("system/app/Dockerfile", "FROM scratch\nARG TOKEN\n")?;
         self.file("system/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n")?;
         self.file("system/web/values.yaml", &values())?;
@@ -206,6 +210,22 @@ impl Ground {
             self.file("system/web/values.schema.json", schema)?;
         }
         Ok(())
+    }
+
+    /// A certificate to seal with, an identity, and a backup that it opens.
+    fn keys(&self) -> anyhow::Result<()> {
+        let now = jiff::Timestamp::now();
+        let key = SealingKey::generate(KeySize::Rsa2048, now)?;
+        self.file("system/cert.pem", key.certificate.as_ref().map_or("", |certificate| certificate.pem()))?;
+        let identity = Identity::generate()?;
+        let text = identity.reveal().context("an identity")?;
+        self.file("system/key.txt", std::str::from_utf8(text.reveal())?)?;
+        let recipient = identity.recipient()?.context("a recipient")?;
+        self.file("system/ops.txt", &recipient.to_string())?;
+        let saved = landfall_yaml::to_json(&told(SAVED))?;
+        let saved = landfall_object::Object::from_value(saved)?;
+        let backup = Backup::of(&[saved]).close(&Audience::Recipients(vec![recipient]))?;
+        self.file("system/saved.age", &backup)
     }
 
     /// A chart repository, and a registry that takes nothing.
@@ -393,6 +413,20 @@ environments:
   other:
     cluster: embedded
     releases: [{name: system, chart: web, namespace: system, values: [other-values.yaml]}]
+";
+
+/// A Secret that is to be sealed.
+const SEALING: &str = "apiVersion: v1
+kind: Secret
+metadata: {name: sealing, namespace: system}
+stringData: {TOKEN: \"@FILE@\"}
+";
+
+/// A Secret that was saved.
+const SAVED: &str = "apiVersion: v1
+kind: Secret
+metadata: {name: saved, namespace: kept, annotations: {landfall.dev/once: TOKEN}}
+data: {TOKEN: \"@TEMPLATE-ENCODED@\"}
 ";
 
 /// A workload that reads its Secrets.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::world::{Stored, World};
@@ -40,6 +41,21 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
 }
 
+/// An HTTP request to a service, through the API server.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceRequest<'a> {
+    /// The service's namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// The method.
+    pub method: &'a str,
+    /// The path and the query.
+    pub path: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+}
+
 /// A port of a pod, where an answer comes from.
 pub struct Backend {
     /// The pod.
@@ -61,6 +77,11 @@ pub trait Containers: Send + Sync {
 
     /// The pods behind a service that are ready, each with the number that the service's port has on it.
     fn ready(&self, world: &World, service: &Stored, port: &Value) -> Vec<Backend>;
+
+    /// What a service answers behind which the cluster itself stands, as a simulated operator does; `None` where pods answer.
+    fn stands_behind(&self, _world: &Mutex<World>, _request: &ServiceRequest<'_>) -> Option<HttpAnswer> {
+        None
+    }
 
     /// The whole answer to an HTTP request that was passed on to a port, also where nothing is declared for it.
     fn pass(&self, backend: &Backend, method: &str, path: &str, body: &[u8]) -> Response<Full<Bytes>>;

@@ -16,6 +16,7 @@ mod builds;
 mod checks;
 mod content;
 mod down;
+mod escrow;
 mod explain;
 mod history;
 mod images;
@@ -42,6 +43,7 @@ pub use checks::{
     tally, unmade,
 };
 pub use down::{DownOptions, Removal};
+pub use escrow::{Drill, Kept, Opened, Restored, drill, escrow, restore};
 pub use explain::{
     BlamedCommit, DecisionStory, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory,
     RenderedLine, ValueStory, field_path, is_near,

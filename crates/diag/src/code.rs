@@ -17,6 +17,7 @@ mod machine;
 mod ours;
 mod reach;
 mod release;
+mod secrets;
 mod served;
 mod server;
 mod source;
@@ -33,6 +34,7 @@ pub use machine::*;
 pub use ours::*;
 pub use reach::*;
 pub use release::*;
+pub use secrets::*;
 pub use served::*;
 pub use server::*;
 pub use source::*;
@@ -100,6 +102,7 @@ pub const GROUPS: [&Group; 16] = [
     &check::GROUP,
     &state::GROUP,
     &kubeconfig::GROUP,
+    &secrets::GROUP,
     &served::GROUP,
     &server::GROUP,
     &reach::GROUP,

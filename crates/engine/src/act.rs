@@ -121,6 +121,8 @@ impl Executor {
                     self.retried(|| self.cluster.replace(&body, &options)).await
                 }
                 Write::Recreate => {
+                    // In between there is nothing, and nobody who would put the value back.
+                    once::deletion(&self.cluster, &live).await.map_err(|violation| guarded(step, &violation))?;
                     let going = Duration::from_secs(plan.timeout);
                     self.remove(step, key, live.uid(), Propagation::Foreground, going).await?;
                     continue;
@@ -188,7 +190,7 @@ impl Executor {
         if plan.uid_seen(key) != live.uid() {
             return Ok(Effect::none(StepResult::Absent));
         }
-        once::guard(Some(&live), None).map_err(|violation| guarded(step, &violation))?;
+        once::deletion(&self.cluster, &live).await.map_err(|violation| guarded(step, &violation))?;
         let options =
             DeleteOptions { propagation: how, uid: live.uid().map(str::to_owned), ..DeleteOptions::default() };
         match self.retried(|| self.cluster.delete(key, &options)).await {

@@ -15,7 +15,7 @@ use crate::ledger::{Ending, Ledger, NoLedger};
 use crate::plan::Plan;
 use crate::report::{Report, StepResult};
 use crate::trial::{Fate, Trial};
-use crate::{Error, NoProbe, Probe, WallClock};
+use crate::{Error, NoProbe, Probe, WallClock, once};
 
 /// Carries operations of all doors out, and brings to an end what others left open.
 ///
@@ -214,6 +214,13 @@ impl Conductor {
         if on_failure.created_goes {
             let created: Vec<ObjectKey> = report.with(StepResult::Created).cloned().collect();
             for key in created.iter().rev() {
+                // Also what this very operation has generated may have been used by then.
+                let live = self.cluster.get(key).await.ok().flatten();
+                if let Some(live) = live
+                    && once::deletion(&self.cluster, &live).await.is_err()
+                {
+                    continue;
+                }
                 // Best effort, as Helm: what cannot be deleted is found by the next upgrade.
                 let _ = self.cluster.delete(key, &DeleteOptions::default()).await;
             }

@@ -116,7 +116,8 @@ impl Executor {
                 let kind = live.kind() == "CustomResourceDefinition";
                 // As Helm: a CRD is never deleted for a hook, its objects would go with it.
                 if hook.delete.contains(&DeletePolicy::BeforeHookCreation) && !kind {
-                    crate::once::guard(Some(&live), None)
+                    crate::once::deletion(&self.cluster, &live)
+                        .await
                         .map_err(|violation| self.failed(step, &key, FailureKind::Guard, violation.to_string()))?;
                     self.probe.reach(format_args!("before removal {}", step.id))?;
                     let going = Duration::from_secs(hook.timeout);
@@ -169,13 +170,21 @@ impl Executor {
         journal.intend(vec![(name.clone(), Intent::HookObject { key: key.clone() })]).await?;
         self.probe.reach(format_args!("before effect {name}"))?;
         let going = Duration::from_secs(hook.timeout);
-        let removed = self.remove(step, &key, Some(&uid), Propagation::Background, going).await;
+        let is_held = match self.cluster.get(&key).await {
+            Ok(Some(live)) => crate::once::deletion(&self.cluster, &live).await.is_err(),
+            _ => false,
+        };
+        let removed = match is_held {
+            true => Ok(()),
+            false => self.remove(step, &key, Some(&uid), Propagation::Background, going).await,
+        };
         self.probe.reach(format_args!("after effect {name}"))?;
         match removed {
             Ok(()) | Err(Stop::Failed(_)) => {}
             Err(broken) => return Err(broken),
         }
-        journal.conclude(vec![(name, Outcome::done(StepResult::Deleted))]).await?;
+        let result = if is_held { StepResult::Unchanged } else { StepResult::Deleted };
+        journal.conclude(vec![(name, Outcome::done(result))]).await?;
         Ok(())
     }
 

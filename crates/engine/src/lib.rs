@@ -43,6 +43,7 @@ mod entry;
 mod error;
 mod event;
 mod executor;
+mod handover;
 mod hooks;
 mod journal;
 mod ledger;

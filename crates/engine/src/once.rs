@@ -1,94 +1,70 @@
-use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_object::{Object, ObjectKey, once_keys};
-use serde_json::Value;
+//! The guard over keys that are generated once: `object`'s, which every writer of Secrets asks, and what deleting something else
+//! would take along.
 
-/// A step would change or remove a key that is generated once.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key} holds {} generated once, which {verb}", keys.join(", "))]
-pub struct OnceViolation {
-    /// The Secret.
-    pub key: Box<ObjectKey>,
-    /// Its keys; never their values.
-    pub keys: Vec<String>,
-    /// What would have happened: `would be changed`.
-    pub verb: &'static str,
-}
+use landfall_cluster::{Cluster, ListOptions};
+use landfall_object::{Gvk, Object};
 
-impl Diagnose for OnceViolation {
-    fn diagnose(&self) -> Diagnostic {
-        Diagnostic::refused(code::ONCE, self.to_string())
-            .note("data made with the old value could never be read again")
-            .help("put the value back that the cluster has: such a key is made once and kept")
-    }
-}
+pub use landfall_object::OnceViolation;
+pub(crate) use landfall_object::once_guard as guard;
 
-fn data<'a>(secret: &'a Object, key: &str) -> Option<&'a Value> {
-    secret.at("/data")?.get(key).filter(|value| !value.is_null())
-}
-
-/// Whether a live object may become `next`, or go when there is none.
+/// Whether an object may be deleted: not a Secret that holds a key generated once, and nothing with which the cluster would delete
+/// such a one: its namespace, its owner, or the definition of its owner's kind.
+///
+/// Where Secrets cannot be listed nobody can know, and it may.
 ///
 /// # Errors
-/// [`OnceViolation`] when a key generated once would be changed, removed, or lose its protection.
-pub(crate) fn guard(live: Option<&Object>, next: Option<&Object>) -> Result<(), OnceViolation> {
-    let Some(live) = live else { return Ok(()) };
-    let keys = once_keys(live);
-    if keys.is_empty() {
-        return Ok(());
-    }
-    let violation = |keys: Vec<String>, verb| OnceViolation { key: Box::new(live.key()), keys, verb };
-    let Some(next) = next else {
-        return Err(violation(keys, "would be deleted"));
-    };
-    let changed: Vec<String> = keys
-        .iter()
-        // stringData overrides data when both are written.
-        .filter(|key| data(next, key) != data(live, key) || overridden(live, next, key))
-        .cloned()
-        .collect();
-    if !changed.is_empty() {
-        return Err(violation(changed, "would be changed"));
-    }
-    let still = once_keys(next);
-    let unprotected: Vec<String> = keys.into_iter().filter(|key| !still.contains(key)).collect();
-    if unprotected.is_empty() { Ok(()) } else { Err(violation(unprotected, "would lose their protection")) }
+/// [`OnceViolation`], about the Secret.
+pub(crate) async fn deletion(cluster: &Cluster, live: &Object) -> Result<(), OnceViolation> {
+    guard(Some(live), None)?;
+    let Some(follows) = Follows::of(live) else { return Ok(()) };
+    let options = ListOptions { namespace: follows.namespace(live), ..ListOptions::default() };
+    let secrets = cluster.list(&Gvk::new("", "v1", "Secret"), &options).await.unwrap_or_default();
+    secrets.iter().filter(|secret| follows.takes(secret)).try_for_each(|secret| guard(Some(secret), None))
 }
 
-fn overridden(live: &Object, next: &Object, key: &str) -> bool {
-    let Some(text) = next.at("/stringData").and_then(|data| data.get(key)).and_then(Value::as_str) else {
-        return false;
-    };
-    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
-    data(live, key).and_then(Value::as_str) != Some(&encoded)
+/// Which Secrets go when an object goes.
+enum Follows {
+    /// All of a namespace.
+    Namespace,
+    /// Those that it owns.
+    Owner(String),
+    /// Those that objects of its group and kind own.
+    Definition(String, String),
 }
 
-#[cfg(test)]
-mod tests {
-    use landfall_object::ONCE_ANNOTATION;
-    use serde_json::json;
-
-    use super::*;
-
-    fn secret(annotation: &str, data: Value) -> Object {
-        Object::from_value(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n", "annotations": {ONCE_ANNOTATION: annotation}}, "data": data})).expect("a map")
-    }
-
-    #[test]
-    fn a_key_generated_once_can_be_created_but_neither_changed_nor_removed() {
-        let live = secret("PEPPER", json!({"PEPPER": "YQ==", "OTHER": "Yg=="}));
-        assert!(guard(None, Some(&live)).is_ok());
-        assert!(guard(Some(&live), Some(&secret("PEPPER", json!({"PEPPER": "YQ==", "OTHER": "eA=="})))).is_ok());
-        for next in [json!({"PEPPER": "eA=="}), json!({"OTHER": "Yg=="})] {
-            let refused = guard(Some(&live), Some(&secret("PEPPER", next))).expect_err("refused");
-            assert_eq!(refused.to_string(), "Secret n/s holds PEPPER generated once, which would be changed");
+impl Follows {
+    /// Nothing for what owns no Secrets: the cluster's own kinds.
+    fn of(live: &Object) -> Option<Self> {
+        match (live.group(), live.kind()) {
+            ("", "Namespace") => Some(Follows::Namespace),
+            ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+                let text = |pointer| live.str_at(pointer).map(str::to_owned);
+                Some(Follows::Definition(text("/spec/group")?, text("/spec/names/kind")?))
+            }
+            (group, _) if group.contains('.') && !group.ends_with(".k8s.io") => {
+                live.uid().map(|uid| Follows::Owner(uid.to_owned()))
+            }
+            _ => None,
         }
-        assert!(guard(Some(&live), None).is_err());
-        assert!(guard(Some(&live), Some(&secret("", json!({"PEPPER": "YQ=="})))).is_err());
     }
 
-    #[test]
-    fn a_declared_key_without_a_value_may_still_be_generated() {
-        let live = secret("PEPPER", json!({}));
-        assert!(guard(Some(&live), Some(&secret("PEPPER", json!({"PEPPER": "YQ=="})))).is_ok());
+    fn namespace(&self, live: &Object) -> Option<String> {
+        match self {
+            Follows::Namespace => Some(live.name().to_owned()),
+            Follows::Owner(_) => live.namespace().map(str::to_owned),
+            Follows::Definition(..) => None,
+        }
+    }
+
+    fn takes(&self, secret: &Object) -> bool {
+        let owners = || secret.list_at("/metadata/ownerReferences").iter();
+        match self {
+            Follows::Namespace => true,
+            Follows::Owner(uid) => owners().any(|owner| owner["uid"] == uid.as_str()),
+            Follows::Definition(group, kind) => owners().any(|owner| {
+                let version = owner["apiVersion"].as_str().unwrap_or_default();
+                owner["kind"] == kind.as_str() && version.split_once('/').is_some_and(|(known, _)| known == group)
+            }),
+        }
     }
 }

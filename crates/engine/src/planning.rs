@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::change::{changes_of_live, predict};
 use crate::desired::{Desired, DesiredPhase, Item, Task};
 use crate::digest::{hex, live_digest};
+use crate::handover::handed_over;
 use crate::plan::{Action, Phase, Plan, Seen, Step, Wave};
 use crate::{Error, once};
 
@@ -59,6 +60,8 @@ impl Desired {
 /// [`Error::Twice`] when two items write one object, [`Error::Nameless`], and [`Error::Once`] when a key generated
 /// once would be changed or removed.
 pub fn plan(desired: &Desired, live: &Live) -> Result<Plan, Error> {
+    let handed_over = handed_over(desired, live);
+    let desired = handed_over.as_ref().unwrap_or(desired);
     let mut written = BTreeSet::new();
     let mut number = 0;
     let mut phases = Vec::new();

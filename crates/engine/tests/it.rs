@@ -110,3 +110,49 @@ fn what_only_has_to_be_there_is_nothing_that_a_plan_was_made_from() {
     let plan = plan(&wish, &Live::default()).expect("plans");
     assert_eq!(plan.seen.iter().map(|seen| seen.key.name.as_str()).collect::<Vec<_>>(), ["both"]);
 }
+
+fn secret(name: &str, annotations: Value) -> Object {
+    object(json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"A": "YQ=="},
+        "metadata": {"name": name, "namespace": "shop", "annotations": annotations}}))
+}
+
+fn sealed(name: &str) -> Object {
+    object(json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+        "metadata": {"name": name, "namespace": "shop"}, "spec": {"encryptedData": {"A": "AgB"}}}))
+}
+
+/// LP-131: never pruned and then missing, and never refused by the controller either.
+#[test]
+fn a_secret_that_becomes_a_sealed_secret_of_its_name_is_handed_over_before_that_is_applied() {
+    let live = Live::new([secret("keys", json!({})), secret("other", json!({}))]);
+    let items = || {
+        vec![
+            apply(config("a", json!({}))),
+            apply(sealed("keys")),
+            delete(&secret("keys", json!({}))),
+            delete(&secret("other", json!({}))),
+        ]
+    };
+    let plan = plan(&desired(items()), &live).expect("plans");
+    let said: Vec<(Action, &str, &str)> =
+        plan.steps().map(|step| (step.action, step.key.gvk.kind.as_str(), step.key.name.as_str())).collect();
+    let wanted = [
+        (Action::Create, "ConfigMap", "a"),
+        (Action::Change, "Secret", "keys"),
+        (Action::Create, "SealedSecret", "keys"),
+        (Action::Delete, "Secret", "other"),
+    ];
+    assert_eq!(said, wanted);
+    let step = plan.steps().nth(1).expect("the second");
+    assert_eq!(step.why, "handed over to the SealedSecret keys");
+    let paths: Vec<&str> = step.changes.iter().map(|change| change.path.as_str()).collect();
+    assert!(paths.iter().all(|path| path.starts_with("metadata.annotations")), "{paths:?}");
+}
+
+#[test]
+fn a_secret_with_a_key_generated_once_is_not_handed_over() {
+    let held = secret("keys", json!({"landfall.dev/once": "A"}));
+    let live = Live::new([held.clone()]);
+    let refused = plan(&desired(vec![apply(sealed("keys")), delete(&held)]), &live);
+    assert!(matches!(refused, Err(Error::Once(_))), "{refused:?}");
+}

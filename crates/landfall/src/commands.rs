@@ -25,6 +25,7 @@ mod rehearse;
 mod rollback;
 mod rules;
 mod schema;
+mod secrets;
 mod serve;
 mod smoke;
 mod state;
@@ -84,6 +85,9 @@ verbs! {
         /// Start, stop or reset the embedded cluster, or print its kubeconfig; make and delete others
         #[command(subcommand)]
         Cluster(cluster::ClusterCommand),
+        /// Seal secrets; save their keys, restore them, and prove that it works
+        #[command(subcommand)]
+        Secrets(secrets::SecretsCommand),
         /// Keep Applications in sync with git: the GitOps server
         Serve(Box<serve::ServeArgs>),
         /// Applications: list, show, compare, sync, roll back, explain; here or on a server elsewhere

@@ -1,7 +1,7 @@
 //! The `landfall` binary: arguments, commands, terminal.
 //!
 //! ```text
-//! argv ─► persona? (`helm …`) ─► helm ─────────────────────────────► exit code
+//! argv ─► persona? (`helm …`, `kubeseal …`) ─► helm, kubeseal ──────► exit code
 //!   └───► cli ─► commands/<verb> ─► host, delivery, rehearse, … ─► report ─► ui
 //! ```
 //!
@@ -55,6 +55,9 @@ fn main() -> ExitCode {
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     if let Some(helm) = cli::of_helm(&arguments) {
         return run_helm(&env, &helm);
+    }
+    if arguments.first().is_some_and(|program| landfall_kubeseal::is_asked(&program.to_string_lossy())) {
+        return run_kubeseal(&env, &arguments);
     }
     let cli = match Cli::read(&arguments) {
         Ok(cli) => cli,
@@ -194,6 +197,37 @@ pub(crate) fn speak_helm(host: &Host, ui: &Ui, voice: landfall_helm::Voice, argu
         runtime: &|| runtime(Some(2)),
     };
     landfall_helm::run(&world, arguments)
+}
+
+/// A call of kubeseal's, in its voice.
+fn run_kubeseal(env: &Env, arguments: &[std::ffi::OsString]) -> ExitCode {
+    let ui = Ui::new(ui::printer(env, Verbosity::Normal, ui::ColorChoice::Auto), Output::Table);
+    let cwd = std::env::current_dir().unwrap_or_default();
+    let ready = host(env, cwd, None, &ui).and_then(|host| {
+        let runtime = runtime(Some(1)).map_err(|error| {
+            Failure::from(
+                Diagnostic::error(code::NO_THREADS, "the process cannot start its threads").note(error.to_string()),
+            )
+        })?;
+        Ok((host, runtime))
+    });
+    let (host, runtime) = match ready {
+        Ok(ready) => ready,
+        Err(failure) => return refused(&ui, &failure),
+    };
+    let words: Vec<String> = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut standard = std::io::stdin();
+    let is_terminal = std::io::IsTerminal::is_terminal(&standard);
+    let mut world = landfall_kubeseal::World {
+        host: &host,
+        program: arguments.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default(),
+        input: landfall_kubeseal::Input::of(&mut standard, is_terminal),
+        out: &mut landfall_terminal::out(),
+        err: &mut landfall_terminal::err(),
+    };
+    let code = runtime.block_on(landfall_kubeseal::speak(&mut world, &words));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    ExitCode::from(code)
 }
 
 /// Starts the process's one runtime, with a thread for each processor where no number is given.

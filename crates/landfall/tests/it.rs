@@ -40,6 +40,7 @@ mod it {
     mod renamed;
     mod said;
     mod sarif;
+    mod sealing;
     mod secrecy;
     mod sens;
     mod served;

@@ -33,7 +33,8 @@ pub(crate) fn settle(
                 let Some(current) = live.get(key) else { continue };
                 let why = if is_kept(current) {
                     "kept due to the resource policy".to_owned()
-                } else if verb == Verb::Uninstall && !once_keys(current).is_empty() {
+                } else if matches!(verb, Verb::Uninstall | Verb::Rollback) && !once_keys(current).is_empty() {
+                    // A way back that could not be taken would leave an operation undone by half.
                     format!("kept: {} generated once", once_keys(current).join(", "))
                 } else {
                     continue;

@@ -6,6 +6,8 @@ mod charts;
 mod conductor;
 #[path = "it/deliver.rs"]
 mod deliver;
+#[path = "it/guards.rs"]
+mod guards;
 #[path = "it/kill.rs"]
 mod kill;
 #[path = "it/place.rs"]

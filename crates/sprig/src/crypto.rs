@@ -2,7 +2,6 @@
 
 mod certificate;
 mod cipher;
-mod der;
 mod key;
 mod password;
 mod repeatable;

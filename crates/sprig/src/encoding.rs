@@ -62,8 +62,11 @@ fn base64_digit(byte: u8) -> Option<u32> {
     )
 }
 
-/// Go's standard base64: padding is a must, line breaks are passed over. The error is the place that Go names.
-pub(crate) fn decode_base64(text: &[u8]) -> Result<Vec<u8>, usize> {
+/// Go's standard base64: padding is a must, line breaks are passed over.
+///
+/// # Errors
+/// The place that Go names: `illegal base64 data at input byte N`.
+pub fn decode_base64(text: &[u8]) -> Result<Vec<u8>, usize> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let mut at = 0;
     loop {

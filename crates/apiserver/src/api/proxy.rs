@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::LOCATION;
 use http::{HeaderValue, Response, StatusCode};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full};
 
 use super::Call;
 use super::answer::{Answer, Body};
 use super::target::Target;
-use crate::containers::{Backend, Containers};
+use crate::containers::{Backend, Containers, HttpAnswer, ServiceRequest};
 use crate::plane::Plane;
 use crate::status::Status;
 use crate::world::World;
@@ -29,6 +30,15 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
         return Ok(answer.into_response(&call.headers));
     };
     let (namespace, id) = (target.path.namespace.as_str(), target.path.name.as_str());
+    let asked = with_query(&path, call);
+    if &*target.resource.id == "services"
+        && let Some((name, _)) = name_and_port(id)
+    {
+        let request = ServiceRequest { namespace, name, method: call.method.as_str(), path: &asked, body: &call.body };
+        if let Some(answer) = plane.containers.stands_behind(&plane.world, &request) {
+            return passed_on(answer);
+        }
+    }
     let backend = {
         let world = plane.world.lock();
         match &*target.resource.id {
@@ -36,8 +46,18 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
             _ => of_pod(&world, namespace, id)?,
         }
     };
-    let answer = plane.containers.pass(&backend, call.method.as_str(), &with_query(&path, call), &call.body);
+    let answer = plane.containers.pass(&backend, call.method.as_str(), &asked, &call.body);
     Ok(answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
+}
+
+/// An answer as it goes out.
+fn passed_on(answer: HttpAnswer) -> Result<Response<Body>, Status> {
+    let mut response = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        response = response.header(name, value);
+    }
+    let body = Full::new(Bytes::from(answer.body)).map_err(|never| match never {}).boxed_unsync();
+    response.body(body).map_err(Status::internal)
 }
 
 /// What follows `/api/v1/namespaces/NAMESPACE/RESOURCE/NAME/proxy`, as it was sent; none without a slash after it.

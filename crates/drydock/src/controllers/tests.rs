@@ -9,6 +9,7 @@ mod memory;
 mod operators;
 mod plays;
 mod pods;
+mod sealing;
 mod sets;
 mod signing;
 mod standing;

@@ -4,14 +4,16 @@ use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
 use jiff::Timestamp;
-use landfall_apiserver::{Backend, Containers, ExecOutcome, HttpAnswer, Life, LogLine, Stored, World};
+use landfall_apiserver::{Backend, Containers, ExecOutcome, HttpAnswer, Life, LogLine, ServiceRequest, Stored, World};
 use landfall_object::ports::container_port;
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::status::container_status;
 use crate::behaviour::Behaviour;
 use crate::controllers::fields::{instant, list, text};
 use crate::ingress::{answer_of, ready_pods};
+use crate::operators::sealed_secrets;
 use crate::simulation::fill;
 
 /// The beginning of a command, for marks and messages.
@@ -90,6 +92,11 @@ impl Containers for Behaviour {
         headers.push(("content-type".to_owned(), answer.content_type().to_owned()));
         let body = fill(&answer.text(), pod, name).into_bytes();
         Some(HttpAnswer { status: answer.status, headers, body })
+    }
+
+    fn stands_behind(&self, world: &Mutex<World>, request: &ServiceRequest<'_>) -> Option<HttpAnswer> {
+        let is_off = self.play().operators_off.contains(sealed_secrets::TWIN.name);
+        if is_off { None } else { sealed_secrets::answer(world, request) }
     }
 
     fn ready(&self, world: &World, service: &Stored, port: &Value) -> Vec<Backend> {

@@ -12,9 +12,9 @@ use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use super::der;
 use super::key::PrivateKey;
 use crate::context::Context;
+use crate::der;
 use crate::encoding::decode_base64;
 
 const DAY: i64 = 24 * 60 * 60;

@@ -7,8 +7,9 @@ use rcgen::{
 };
 use rustls_pki_types::PrivateKeyDer;
 
-use super::{der, repeatable};
+use super::repeatable;
 use crate::context::{Context, Random};
+use crate::der;
 
 /// A key that can sign, with its PEM text.
 pub(super) struct PrivateKey {

@@ -2,8 +2,8 @@
 
 use num_bigint::BigUint;
 
-use super::der;
 use crate::context::Random;
+use crate::der;
 
 /// The public exponent of RSA keys.
 const EXPONENT: u32 = 65_537;

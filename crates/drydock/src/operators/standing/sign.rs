@@ -39,6 +39,9 @@ pub(crate) fn sign(event: &Event) -> Option<Sign> {
         let because = format!("{holder} holds the lease {}/{}", namespace(object), name(object));
         return (!holder.is_empty()).then(|| Sign { name: twin.name.to_owned(), twin, because });
     }
+    if event.change == Change::Added && id == SECRET.id {
+        return of_sealing_key(object);
+    }
     let before = event.previous.as_deref().filter(|_| event.change == Change::Modified)?;
     if id == SECRET.id {
         return of_secret(object, before);
@@ -47,6 +50,23 @@ pub(crate) fn sign(event: &Event) -> Option<Sign> {
     let writer = new_writer(object, before, "f:status", twin.agent.name())?;
     let name = if id == INGRESS.id { of_class(class(object)) } else { twin.name.to_owned() };
     Some(Sign { name, twin, because: format!("{writer} wrote the status of {}", called(object)) })
+}
+
+/// Who restores sealing keys without being a controller, by what their names as field managers begin with.
+const RESTORERS: [&str; 4] = ["kubectl", "landfall", "helm", "argocd"];
+
+/// A sealing key that somebody made who is neither the twin nor a person's tool: only the real controller makes such.
+fn of_sealing_key(secret: &Value) -> Option<Sign> {
+    let twin = &sealed_secrets::TWIN;
+    if namespace(secret) != sealed_secrets::KEYS || !landfall_secrets::is_key_secret(secret) {
+        return None;
+    }
+    let writer = writers_of(secret, "f:data", twin.agent.name()).map(|entry| text(entry, "/manager")).next()?;
+    // A snapshot of another cluster has its keys, too, but not their values.
+    landfall_secrets::SealingKey::of_secret(secret).ok()?;
+    let is_tool = RESTORERS.iter().any(|tool| writer.to_ascii_lowercase().starts_with(tool));
+    let because = format!("{writer} made the sealing key {}", called(secret));
+    (!is_tool && !writer.is_empty()).then(|| Sign { name: twin.name.to_owned(), twin, because })
 }
 
 /// A Secret that a twin has made for an object of its own, and that somebody else fills.
@@ -128,6 +148,31 @@ mod tests {
             (found.name.as_str(), found.because.as_str()),
             ("cert-manager", "controller wrote the status of Certificate n/a")
         );
+    }
+
+    /// Both open the same values with the same keys, so that nothing else would tell that the real one is there.
+    #[test]
+    fn a_sealing_key_is_a_sign_where_no_tool_and_not_the_twin_has_put_it_there() {
+        let made =
+            landfall_secrets::SealingKey::generate(landfall_secrets::KeySize::Rsa2048, jiff::Timestamp::UNIX_EPOCH);
+        let made = made.expect("a key");
+        let key = |manager: &str, within: &str| {
+            let mut secret = made.to_secret(within);
+            secret["metadata"]["name"] = "sealed-secrets-keyx".into();
+            secret["metadata"]["managedFields"] =
+                json!([{"manager": manager, "operation": "Update", "fieldsV1": {"f:data": {}}}]);
+            secret
+        };
+        let found = sign(&event(SECRET.id, None, key("controller", "kube-system"))).expect("a sign");
+        let because = "controller made the sealing key Secret kube-system/sealed-secrets-keyx";
+        assert_eq!((found.name.as_str(), found.because.as_str()), ("sealed-secrets", because));
+        for manager in ["sealed-secrets-simulated", "kubectl-client-side-apply", "landfall", "Helm"] {
+            assert_eq!(sign(&event(SECRET.id, None, key(manager, "kube-system"))), None, "{manager}");
+        }
+        assert_eq!(sign(&event(SECRET.id, None, key("controller", "shop"))), None);
+        let mut without_value = key("controller", "kube-system");
+        without_value["data"]["tls.key"] = "c2hhMjU2".into();
+        assert_eq!(sign(&event(SECRET.id, None, without_value)), None);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The little DER and PEM that Go's forms of a private key need.
+//!
+//! What is read is checked for its lengths and nothing else; what it means is the caller's to know.
 
 use base64::Engine as _;
 
 /// One element: its tag and content; what follows it.
-pub(super) fn read(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub fn read(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first()?;
     let (len, rest) = match *first {
@@ -21,7 +23,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 }
 
 /// An element.
-pub(super) fn write(tag: u8, content: &[u8]) -> Vec<u8> {
+pub fn write(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     match content.len() {
         short @ 0..0x80 => out.push(short as u8),
@@ -36,17 +38,24 @@ pub(super) fn write(tag: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const OCTETS: u8 = 0x04;
-pub(super) const BITS: u8 = 0x03;
-pub(super) const SET: u8 = 0x31;
-pub(super) const PRINTABLE: u8 = 0x13;
-pub(super) const UTF8: u8 = 0x0C;
+/// The tag of a sequence.
+pub const SEQUENCE: u8 = 0x30;
+/// The tag of a whole number.
+pub const INTEGER: u8 = 0x02;
+/// The tag of a string of bytes.
+pub const OCTETS: u8 = 0x04;
+/// The tag of a string of bits.
+pub const BITS: u8 = 0x03;
+/// The tag of a set.
+pub const SET: u8 = 0x31;
+/// The tag of a `PrintableString`.
+pub const PRINTABLE: u8 = 0x13;
+/// The tag of a `UTF8String`.
+pub const UTF8: u8 = 0x0C;
 const VERSION: u8 = 0xA0;
 
 /// The subject of a certificate, whole.
-pub(super) fn subject(certificate: &[u8]) -> Option<&[u8]> {
+pub fn subject(certificate: &[u8]) -> Option<&[u8]> {
     let (SEQUENCE, certificate, _) = read(certificate)? else { return None };
     let (SEQUENCE, mut rest, _) = read(certificate)? else { return None };
     if let (VERSION, _, behind) = read(rest)? {
@@ -61,7 +70,7 @@ pub(super) fn subject(certificate: &[u8]) -> Option<&[u8]> {
 }
 
 /// The algorithm and the key inside a PKCS #8 `PrivateKeyInfo`.
-pub(super) fn pkcs8_parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub fn pkcs8_parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (SEQUENCE, body, _) = read(bytes)? else { return None };
     let (INTEGER, _, rest) = read(body)? else { return None };
     let (SEQUENCE, algorithm, rest) = read(rest)? else { return None };
@@ -70,7 +79,7 @@ pub(super) fn pkcs8_parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// PEM text of a block, as `encoding/pem` writes it.
-pub(super) fn pem(label: &str, bytes: &[u8]) -> String {
+pub fn pem(label: &str, bytes: &[u8]) -> String {
     let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
     let mut out = format!("-----BEGIN {label}-----\n");
     let mut rest = encoded.as_str();
@@ -84,10 +93,25 @@ pub(super) fn pem(label: &str, bytes: &[u8]) -> String {
     out
 }
 
+/// All PEM blocks of a text that can be read, in their order.
+pub fn pem_blocks(text: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.windows(BEGIN.len()).position(|window| window == BEGIN.as_bytes()) {
+        rest = &rest[at..];
+        found.extend(pem_block(rest));
+        rest = &rest[BEGIN.len()..];
+    }
+    found
+}
+
+/// What every PEM block begins with.
+const BEGIN: &str = "-----BEGIN ";
+
 /// The first PEM block of a text: its label and bytes.
-pub(super) fn pem_block(text: &[u8]) -> Option<(String, Vec<u8>)> {
+pub fn pem_block(text: &[u8]) -> Option<(String, Vec<u8>)> {
     let text = std::str::from_utf8(text).ok()?;
-    let begin = text.find("-----BEGIN ")?;
+    let begin = text.find(BEGIN)?;
     let (label, body) = text[begin + 11..].split_once("-----")?;
     let (body, _) = body.split_once(&format!("-----END {label}-----"))?;
     // Headers (`Proc-Type: …`) stand before a blank line.

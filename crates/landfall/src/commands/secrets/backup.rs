@@ -1,0 +1,122 @@
+//! `landfall secrets backup`.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::Instant;
+
+use clap::Args;
+use landfall_delivery::escrow;
+use landfall_diag::{Diagnostic, code};
+use landfall_host::{Failure, Hosting};
+use landfall_secrets::{Backup, Saved, saved_for};
+use serde_json::{Value, json};
+
+use super::keys::AudienceArgs;
+use crate::arguments::{ClusterArgs, OutputArgs};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::report::Report;
+use crate::ui::{Output, Table, Ui};
+use crate::verb::Verb;
+
+/// Arguments of `secrets backup`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall secrets backup keys.age --recipient age1…\n  landfall secrets backup keys.age --env prod --recipients-file ops.txt\n  age -d -i key.txt keys.age | kubectl apply -f -     the same, without Landfall"
+)]
+pub(crate) struct BackupArgs {
+    /// The file to write: a new one, which its owner alone may read
+    #[arg(value_name = "FILE")]
+    file: String,
+    #[command(flatten)]
+    audience: AudienceArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Verb for BackupArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        let started = Instant::now();
+        // Before anybody is asked for anything.
+        let audience = self.audience.audience(context)?;
+        let place = context.host.cluster_place(None, &self.cluster.query())?;
+        let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
+        let saved = escrow(&connection.cluster).await;
+        connection.close().await;
+        let backup = saved.map_err(Failure::from)?;
+        let file = backup.close(&audience).map_err(|error| {
+            Failure::from(Diagnostic::error(code::BACKUP_CLOSED, format!("the backup cannot be encrypted: {error}")))
+        })?;
+        let path = context.host.directory.join(&self.file);
+        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).and_then(|mut open| {
+            open.write_all(file.as_bytes())?;
+            open.sync_all()
+        });
+        written.map_err(|error| {
+            let diagnostic = Diagnostic::error(code::FILES, format!("{} cannot be written", self.file));
+            let is_there = error.kind() == std::io::ErrorKind::AlreadyExists;
+            let diagnostic = diagnostic.note(error.to_string());
+            Failure::from(if is_there {
+                diagnostic.help("an earlier backup is not replaced: name another file")
+            } else {
+                diagnostic
+            })
+        })?;
+        context.report(&Written { file: &self.file, cluster: &connection.name, backup: &backup }, Exit::Done, started);
+        Ok(Exit::Done)
+    }
+}
+
+/// What was saved.
+struct Written<'a> {
+    file: &'a str,
+    cluster: &'a str,
+    backup: &'a Backup,
+}
+
+impl Written<'_> {
+    fn rows(&self) -> Vec<[String; 3]> {
+        let row = |secret: landfall_object::Object| {
+            let (kind, what) = match saved_for(&secret)? {
+                Saved::SealingKey(fingerprint) => ("sealing key", fingerprint),
+                Saved::Once(keys) => ("generated once", keys.join(", ")),
+            };
+            Some([format!("{}/{}", secret.namespace().unwrap_or_default(), secret.name()), kind.to_owned(), what])
+        };
+        self.backup.secrets().filter_map(row).collect()
+    }
+}
+
+impl Report for Written<'_> {
+    const KIND: &'static str = "Backup";
+
+    fn data(&self) -> Value {
+        let saved: Vec<Value> = self
+            .rows()
+            .into_iter()
+            .map(|[secret, kind, what]| json!({"secret": secret, "kind": kind, "what": what}))
+            .collect();
+        json!({"file": self.file, "cluster": self.cluster, "saved": saved})
+    }
+
+    fn text(&self, ui: &Ui) {
+        let mut table = Table::new(["SECRET", "KIND", "WHAT"]);
+        self.rows().into_iter().for_each(|row| table.row(row));
+        ui.table(&table);
+        ui.line(&format!(
+            "saved from {} to {}; `landfall secrets drill {}` proves that it opens",
+            self.cluster, self.file, self.file
+        ));
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.rows().iter().for_each(|[secret, ..]| ui.name(secret));
+    }
+}

@@ -1,0 +1,102 @@
+//! Secrets through the binary: sealed, opened by the cluster, saved, and restored where there was nothing.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+
+use landfall_secrets::age::Identity;
+
+use super::sandbox::{Ran, Sandbox, ran, small_chart};
+
+const SECRET: &str =
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, namespace: shop}\nstringData: {TOKEN: canary-value}\n";
+const HOLDER: &str = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: keys, namespace: shop}\nspec:\n  encryptedData: {TOKEN: AgB}\n";
+const ONCE: &str = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: once\n  namespace: shop\n  annotations: {landfall.dev/once: PEPPER}\nstringData: {PEPPER: canary-pepper}\n";
+
+fn chart(sandbox: &Sandbox) {
+    small_chart(sandbox, "web", "web");
+    sandbox.write("web/templates/sealed.yaml", HOLDER);
+    sandbox.write("web/templates/once.yaml", ONCE);
+    sandbox.write("secret.yaml", SECRET);
+}
+
+fn up(sandbox: &Sandbox) -> Ran {
+    sandbox.run(&["up", "./web", "-n", "shop", "--yes"]).exits(0)
+}
+
+/// The binary by another name.
+fn kubeseal(sandbox: &Sandbox, words: &[&str]) -> Ran {
+    let link = sandbox.root().join("kubeseal");
+    if !link.exists() {
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_landfall"), &link).expect("linked");
+    }
+    let mut command = Command::new(link);
+    command.args(words).current_dir(sandbox.root()).env_clear().env("HOME", sandbox.root()).stdin(Stdio::null());
+    ran(command.output().expect("started"))
+}
+
+fn identity(sandbox: &Sandbox) -> String {
+    let identity = Identity::generate().expect("random");
+    let text = identity.reveal().expect("a key");
+    sandbox.write("key.txt", &format!("# made for a test\n{}\n", String::from_utf8_lossy(text.reveal())));
+    identity.recipient().expect("a key").expect("no passphrase").to_string()
+}
+
+/// LP-36, LP-57, LP-127: what is sealed for a cluster opens on it, and on the next one with its backup alone.
+#[test]
+fn what_is_sealed_opens_and_losing_the_cluster_loses_nothing() {
+    let sandbox = Sandbox::empty();
+    chart(&sandbox);
+    up(&sandbox);
+    // What was sealed for nobody is a placeholder until somebody asks for a certificate.
+    let certificate = sandbox.run(&["secrets", "seal", "--fetch-cert"]).exits(0).stdout;
+    assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----\n"), "{certificate}");
+    assert_eq!(kubeseal(&sandbox, &["--fetch-cert"]).exits(0).stdout, certificate);
+    sandbox.write("cert.pem", &certificate);
+    sandbox
+        .run(&["secrets", "seal", "--cert", "cert.pem", "-f", "secret.yaml", "-w", "web/templates/sealed.yaml"])
+        .exits(0);
+    assert!(!sandbox.read("web/templates/sealed.yaml").contains("canary"));
+    kubeseal(&sandbox, &["--validate", "-f", "web/templates/sealed.yaml"]).exits(0);
+    up(&sandbox);
+
+    let recipient = identity(&sandbox);
+    sandbox.run(&["secrets", "backup", "keys.age"]).exits(2).says("--recipient");
+    let saved = sandbox.run(&["secrets", "backup", "keys.age", "--recipient", &recipient]).exits(0).all();
+    for said in ["sealing key", "SHA256:", "generated once", "PEPPER"] {
+        assert!(saved.contains(said), "{saved}");
+    }
+    assert!(!saved.contains("canary") && !sandbox.read("keys.age").contains("PRIVATE"));
+    let mode = std::fs::metadata(sandbox.root().join("keys.age")).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    sandbox.run(&["secrets", "backup", "keys.age", "--recipient", &recipient]).exits(1).says("not replaced");
+    let drill = ["secrets", "drill", "keys.age", "--identity", "key.txt"];
+    sandbox.run(&drill).exits(0).says("opens");
+
+    // Another cluster, on which there is nothing.
+    let other = Sandbox::empty();
+    for file in ["keys.age", "key.txt", "secret.yaml", "cert.pem"] {
+        other.write(file, &sandbox.read(file));
+    }
+    small_chart(&other, "web", "web");
+    up(&other);
+    let restore = ["secrets", "restore", "keys.age", "--identity", "key.txt", "--yes"];
+    other.run(&restore).exits(0).says("restored");
+    other.run(&restore).exits(0).says("with the same values");
+    chart(&other);
+    other.write("web/templates/sealed.yaml", &sandbox.read("web/templates/sealed.yaml"));
+    up(&other);
+    let tried = other.run(&drill).exits(0).all();
+    assert!(tried.contains("saved") && tried.contains("opens"), "{tried}");
+    kubeseal(&other, &["--cert", "cert.pem", "-f", "secret.yaml"]).exits(0);
+}
+
+#[test]
+fn sealing_without_a_cluster_says_what_would_do() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("secret.yaml", SECRET);
+    sandbox.run(&["secrets", "seal", "-f", "secret.yaml"]).exits(1).says("invalid configuration");
+    sandbox.run(&["secrets", "seal", "--nope"]).exits(2).says("unknown flag: --nope");
+    sandbox.run(&["secrets", "seal", "--help"]).exits(0).says("--re-encrypt");
+    let told = kubeseal(&sandbox, &["-f", "none"]);
+    assert_eq!((told.code, told.stderr.as_str()), (1, "error: Could not read file specified with --secret-file\n"));
+}
