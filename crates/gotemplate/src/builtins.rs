@@ -63,7 +63,8 @@ pub(crate) fn all() -> FuncMap {
     );
     funcs.flow(Flow::Selects, &["index"]);
     funcs.flow(Flow::Collects, &["slice"]);
-    funcs.flow(Flow::Tests, &["not", "len"]);
+    funcs.flow(Flow::Negates, &["not"]);
+    funcs.flow(Flow::Tests, &["len"]);
     funcs.flow(Flow::Compares, &["eq", "ne", "lt", "le", "gt", "ge"]);
     funcs
 }

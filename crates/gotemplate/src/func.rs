@@ -58,7 +58,9 @@ pub enum Flow {
     /// The result is made of all arguments, as that of `printf` is.
     #[default]
     Computes,
-    /// The arguments decide about the result, of collections only that they are there: `empty`, `hasKey`, `until`.
+    /// Whether the argument is true decides about the result: `not`, `empty`.
+    Negates,
+    /// The arguments decide about the result, of collections only that they are there: `hasKey`, `until`.
     Tests,
     /// The arguments decide about the result, with all that is in them: `eq`, `has`.
     Compares,

@@ -42,5 +42,5 @@ pub use func::{Args, Flow, Func, FuncError, FuncMap, Signature};
 pub use limits::{Limits, MAX_DEPTH, MAX_HELD, MAX_OUTPUT, MAX_STEPS};
 pub use parse::MAX_TEXT_PIECES;
 pub use set::{MAX_SET_PIECES, MissingKey, Parsed, Set};
-pub use trace::{Leaves, Piece, PieceKind, Recording, Spot, Trace};
+pub use trace::{Beside, Leaves, Piece, PieceKind, Recording, Spot, Trace};
 pub use value::{Data, Host, HostKind, List, Map, MapName, Origin, Str, Type, Value, Watch};

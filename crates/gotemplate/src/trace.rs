@@ -17,6 +17,7 @@ mod touched;
 
 use std::ops::Range;
 
+pub use align::Beside;
 pub use leaves::Leaves;
 pub use recording::{Recording, Spot};
 

@@ -151,9 +151,11 @@ impl Graph {
                 let _ = writeln!(text, "    {} {}{missing}", label(edge), edge.to);
             }
         }
+        let counted = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+        let (objects, edges) = (counted(self.nodes.len(), "object"), counted(self.edges.len(), "edge"));
         let dangling = self.dangling().count();
-        let _ =
-            writeln!(text, "{} objects, {} edges, {dangling} of them lead nowhere", self.nodes.len(), self.edges.len());
+        let lead = if dangling == 1 { "leads" } else { "lead" };
+        let _ = writeln!(text, "{objects}, {edges}, {dangling} of them {lead} nowhere");
         text
     }
 }

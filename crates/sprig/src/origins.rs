@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use landfall_gotemplate::{CallCtx, Data, List, Map, Origin, Str, Value};
-use landfall_yaml::{Document, Kind, Node};
+use landfall_gotemplate::{Beside, CallCtx, Data, List, Map, Origin, Str, Value};
+use landfall_yaml::{Document, Kind, Node, ScalarStyle};
 
 /// Deeper, nobody looks.
 const MAX_DEPTH: usize = 200;
@@ -45,7 +45,7 @@ fn write_parts(ctx: &mut CallCtx<'_>, node: Node<'_>, value: &Value, depth: usiz
                 write_parts(ctx, below, &entry, depth + 1, parts);
             }
             if map.is_empty() {
-                parts.push((node.span().range(), value.origin()));
+                parts.push((node.span().range(), ctx.collection_origin(value)));
             }
         }
         (Kind::Sequence(_), Data::List(list)) if depth < MAX_DEPTH => {
@@ -54,7 +54,7 @@ fn write_parts(ctx: &mut CallCtx<'_>, node: Node<'_>, value: &Value, depth: usiz
                 write_parts(ctx, below, &item.clone().with_origin(origin), depth + 1, parts);
             }
             if list.is_empty() {
-                parts.push((node.span().range(), value.origin()));
+                parts.push((node.span().range(), ctx.collection_origin(value)));
             }
         }
         _ => parts.push((node.span().range(), value.origin())),
@@ -68,46 +68,93 @@ pub(crate) fn read(ctx: &mut CallCtx<'_>, text: &Value, value: Value) -> Value {
     }
     let Some(bytes) = text.as_str() else { return value };
     match read_again(bytes) {
-        Some(document) => read_node(ctx, document.root(), (bytes, text.origin()), &value, 0),
+        Some(document) => {
+            Reading { text: bytes, origin: text.origin() }.node(ctx, document.root(), 0..bytes.len(), &value, 0)
+        }
         None => value,
     }
 }
 
-fn read_node(ctx: &mut CallCtx<'_>, node: Node<'_>, text: (&Str, Origin), value: &Value, depth: usize) -> Value {
-    let node = node.target();
-    let range = node.span().range();
-    match (node.kind(), value.data()) {
-        (Kind::Mapping(_), Data::Map(map)) if depth < MAX_DEPTH => {
-            let entries = map.entries().into_iter().map(|(name, entry)| {
-                let read = match node.get_entry(&name.to_string_lossy()) {
-                    Some((key, below)) => {
-                        let entry = read_node(ctx, below, text, &entry, depth + 1);
-                        let key = ctx.stretch_origin(text.0, text.1, key.span().range());
-                        ctx.decided_origin(entry, key)
-                    }
-                    // Merged in from elsewhere in the text.
-                    None => entry.with_origin(text.1),
-                };
-                (name, read)
-            });
-            let map: Map = entries.collect();
-            let decided = ctx.decisions_in(text.0, text.1, range);
-            Value::from(map).with_origin(known(decided))
-        }
-        (Kind::Sequence(_), Data::List(list)) if depth < MAX_DEPTH => {
-            let items = node.items().zip(list.values());
-            let items = items.map(|(below, item)| read_node(ctx, below, text, item, depth + 1)).collect();
-            let decided = ctx.decisions_in(text.0, text.1, range);
-            Value::from(List::of(list.element(), items)).with_origin(known(decided))
-        }
-        _ => {
-            let origin = ctx.stretch_origin(text.0, text.1, range);
-            value.clone().with_origin(origin)
-        }
-    }
+/// A text that values are read out of.
+#[derive(Clone, Copy)]
+struct Reading<'t> {
+    text: &'t Str,
+    origin: Origin,
 }
 
-/// A collection that nothing decided about is the reader's own, not made of the whole text.
-fn known(decided: Origin) -> Origin {
-    if decided == Origin::NONE { Origin::MADE } else { decided }
+impl Reading<'_> {
+    /// A value that was read; `room` is where it and all that could stand beside it has its place: from behind its key,
+    /// or from its first byte in a list, to what follows.
+    fn node(&self, ctx: &mut CallCtx<'_>, node: Node<'_>, room: Range<usize>, value: &Value, depth: usize) -> Value {
+        let node = node.target();
+        let own = node.span().range();
+        // What an alias stands for is written elsewhere.
+        let room = if room.start <= own.start && own.end <= room.end { room } else { own.clone() };
+        match (node.kind(), value.data()) {
+            (Kind::Mapping(_), Data::Map(map)) if depth < MAX_DEPTH => self.table(ctx, node, room, map, depth),
+            (Kind::Sequence(_), Data::List(list)) if depth < MAX_DEPTH => self.list(ctx, node, room, list, depth),
+            (kind, _) => {
+                let takes_lines = match kind {
+                    Kind::Scalar(style) => {
+                        own.is_empty() || matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+                    }
+                    _ => true,
+                };
+                let beside = if takes_lines {
+                    Beside::Lines(room)
+                } else {
+                    let rest = self.text.as_bytes().get(own.end..room.end).unwrap_or_default();
+                    let line = rest.iter().position(|byte| *byte == b'\n').map_or(room.end, |at| own.end + at);
+                    Beside::Line(room.start..line)
+                };
+                let origin = ctx.stretch_origin(self.text, self.origin, own, &beside);
+                value.clone().with_origin(origin)
+            }
+        }
+    }
+
+    /// A table: each entry is its own, and what decided about all of them decides which there are.
+    fn table(&self, ctx: &mut CallCtx<'_>, node: Node<'_>, room: Range<usize>, map: &Map, depth: usize) -> Value {
+        let mut starts: Vec<usize> = node.entries().map(|(key, _)| key.span().range().start).collect();
+        starts.sort_unstable();
+        let next = |start: usize| {
+            let after = starts.partition_point(|known| *known <= start);
+            starts.get(after).copied().unwrap_or(room.end)
+        };
+        let entries = map.entries().into_iter().map(|(name, entry)| {
+            let read = match node.get_entry(&name.to_string_lossy()) {
+                Some((key, below)) => {
+                    let key = key.span().range();
+                    let entry = self.node(ctx, below, key.end..next(key.start), &entry, depth + 1);
+                    let key = ctx.stretch_origin(self.text, self.origin, key, &Beside::Nothing);
+                    ctx.decided_origin(entry, key)
+                }
+                // Merged in from elsewhere in the text.
+                None => entry.with_origin(self.origin),
+            };
+            (name, read)
+        });
+        let map: Map = entries.collect();
+        let chosen = ctx.decisions_in(self.text, self.origin, room);
+        Value::from(map).with_origin(ctx.members_origin(chosen))
+    }
+
+    /// A list: what stands in front of an item decides at which place it is.
+    fn list(&self, ctx: &mut CallCtx<'_>, node: Node<'_>, room: Range<usize>, list: &List, depth: usize) -> Value {
+        let starts: Vec<usize> = node.items().map(|item| item.span().range().start).collect();
+        let mut front = Origin::NONE;
+        let mut at = room.start;
+        let mut items = Vec::new();
+        for (index, (below, item)) in node.items().zip(list.values()).enumerate() {
+            let start = starts[index].max(at);
+            let before = ctx.decisions_in(self.text, self.origin, at..start);
+            front = ctx.also_decided(front, before);
+            at = start;
+            let end = starts.get(index + 1).map_or(room.end, |next| (*next).max(start));
+            let item = self.node(ctx, below, start..end, item, depth + 1);
+            items.push(ctx.decided_origin(item, front));
+        }
+        let chosen = ctx.decisions_in(self.text, self.origin, room);
+        Value::from(List::of(list.element(), items)).with_origin(ctx.members_origin(chosen))
+    }
 }

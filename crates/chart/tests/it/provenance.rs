@@ -76,6 +76,7 @@ impl One {
             ("Chart.yaml", "apiVersion: v2\nname: one\nversion: 0.1.0\n"),
             ("values.yaml", values),
             ("templates/_a.tpl", "{{- define \"on\" }}{{ if .Values.live }}true{{ end }}{{ end }}\n{{- define \"conf\" }}a: {{ .Values.a }}\n{{- if .Values.live }}\nb: 1\n{{- end }}\n{{- end }}"),
+            ("templates/_pod.tpl", POD),
             ("templates/a.yaml", template),
         ]
         .into_iter()
@@ -121,6 +122,14 @@ fn what_a_value_is_made_of_and_what_only_decided_are_told_apart() {
         ("{{ required \"needed\" .Values.a | upper }}", &["a"], &[]),
         ("{{ and .Values.live .Values.a }}", &["a"], &["live"]),
         ("{{ or .Values.dead .Values.a }}", &["a"], &["dead"]),
+        // What else `and` and `or` were given decides where more is asked for than yes or no, or where it would turn that.
+        ("{{ if and .Values.live .Values.a }}x{{ end }}", &[], &["a", "live"]),
+        ("{{ if and .Values.live .Values.dead }}x{{ else }}y{{ end }}", &[], &["dead"]),
+        ("{{ if or .Values.dead .Values.live }}x{{ end }}", &[], &["live"]),
+        ("{{ if or .Values.dead .Values.empty }}x{{ else }}y{{ end }}", &[], &["dead", "empty"]),
+        ("{{ if not (or .Values.dead .Values.live) }}x{{ else }}y{{ end }}", &[], &["live"]),
+        ("{{ if and (or .Values.dead .Values.a) .Values.live }}x{{ end }}", &[], &["a", "live"]),
+        ("{{ with or .Values.dead .Values.a }}{{ . }}{{ end }}", &["a"], &["dead"]),
         ("{{ eq .Values.a \"x\" }}", &[], &["a"]),
         ("{{ $v := .Values.a }}{{ if .Values.dead }}{{ $v = .Values.b }}{{ end }}{{ $v }}", &["a"], &["dead"]),
         (
@@ -137,7 +146,10 @@ fn what_a_value_is_made_of_and_what_only_decided_are_told_apart() {
         ("{{ tpl .Values.text . }}", &["a", "text"], &[]),
         ("{{ include \"on\" . }}", &[], &["live"]),
         ("{{ if include \"on\" . }}{{ .Values.b }}{{ end }}", &["b"], &["live"]),
-        ("{{ (include \"conf\" . | fromYaml).a }}", &["a"], &["live"]),
+        ("{{ (include \"conf\" . | fromYaml).a }}", &["a"], &[]),
+        ("{{ (include \"conf\" . | fromYaml).b }}", &[], &["live"]),
+        ("{{ (include \"conf\" . | fromYaml).c | default \"no\" }}", &[], &["live"]),
+        ("{{ if include \"conf\" . | fromYaml }}x{{ end }}", &[], &["live"]),
         ("{{ (toYaml .Values.map | fromYaml).l }}", &["map.l"], &[]),
         ("{{ .Values.map | toJson | sha256sum }}", &["map.k", "map.l"], &[]),
         ("{{ range until (int .Values.count) }}{{ . }}{{ end }}", &[], &["count"]),
@@ -162,6 +174,48 @@ fn each_line_of_a_table_written_as_yaml_knows_its_own_value() {
     assert_eq!(one.told("w.a"), (vec!["a"], Vec::new()));
     assert_eq!(one.told("w.b"), (Vec::new(), vec!["live"]));
     assert_eq!(one.told("end"), (Vec::new(), Vec::new()));
+}
+
+/// A text that a chart reads back, as those do that take every stray newline out of it.
+const POD: &str = "{{- define \"pod\" }}
+meta:
+  notes:
+  {{- if .Values.dead }}
+    x: 1
+  {{- end }}
+spec:
+  {{- if .Values.live }}
+  a: {{ .Values.a }}
+  {{- end }}
+  args:
+  {{- if .Values.dead }}
+  - --debug
+  {{- end }}
+  - --x
+  {{- with .Values.empty }}
+  - {{ . }}
+  {{- end }}
+  text: |
+    one
+    {{- if .Values.count }}
+    two
+    {{- end }}
+  last: 1
+{{- end }}
+";
+
+#[test]
+fn a_field_of_a_text_that_was_read_back_names_what_decided_about_it_and_not_what_decided_about_its_neighbours() {
+    let one = One::of(VALUES, "kind: A\npod: {{ include \"pod\" . | fromYaml | toYaml | nindent 2 }}\n");
+    for (path, data, decided) in [
+        ("pod.meta.notes", &[][..], &["dead"][..]),
+        ("pod.spec.a", &["a"], &["live"]),
+        ("pod.spec.args.0", &[], &["dead"]),
+        ("pod.spec.text", &[], &["count"]),
+        ("pod.spec.last", &[], &[]),
+    ] {
+        assert_eq!(one.told(path), (data.to_vec(), decided.to_vec()), "{path}");
+    }
 }
 
 #[test]

@@ -21,10 +21,20 @@ pub(super) struct Decision {
 const WRITERS: [&str; 6] = ["set", "unset", "merge", "mergeOverwrite", "mustMerge", "mustMergeOverwrite"];
 
 impl CallCtx<'_> {
-    /// Begins a branch that a value has chosen; `None` when nobody wants to know.
+    /// Begins a branch that a value has chosen by being true or not; `None` when nobody wants to know.
     pub(super) fn decide(&mut self, value: &Value) -> Option<Decision> {
+        let by = self.trace.as_mut()?.truth(value);
+        self.begin(by)
+    }
+
+    /// Begins a loop over what is in a value.
+    pub(super) fn decide_loop(&mut self, value: &Value) -> Option<Decision> {
+        let by = self.trace.as_mut()?.shallow(value);
+        self.begin(by)
+    }
+
+    fn begin(&mut self, by: Origin) -> Option<Decision> {
         let trace = self.trace.as_mut()?;
-        let by = trace.shallow(value);
         let outer = trace.decide(by);
         Some(Decision { outer, at: self.out.len(), pieces: trace.pieces() })
     }

@@ -5,13 +5,15 @@ use std::ops::Range;
 use super::invoke::Arguments;
 use crate::call::CallCtx;
 use crate::func::Flow;
+use crate::trace::Beside;
 use crate::value::{Data, List, Map, Origin, Str, Value};
 
 impl CallCtx<'_> {
     /// Prepares the arguments of a call.
     pub(super) fn flow_in(&mut self, flow: Flow, arguments: &mut Arguments) {
         let Some(trace) = &mut self.trace else { return };
-        if matches!(flow, Flow::Computes | Flow::Tests | Flow::Compares | Flow::Executes | Flow::Knows) {
+        if matches!(flow, Flow::Computes | Flow::Negates | Flow::Tests | Flow::Compares | Flow::Executes | Flow::Knows)
+        {
             return;
         }
         for argument in arguments.iter_mut() {
@@ -93,6 +95,10 @@ impl CallCtx<'_> {
                 let others = arguments.iter().map(Value::origin).filter(|origin| *origin != own);
                 others.fold(own, |all, other| trace.with_control(all, other))
             }
+            Flow::Negates => arguments.iter().fold(Origin::NONE, |all, argument| {
+                let of = trace.truth(argument);
+                trace.with_control(all, of)
+            }),
             Flow::Tests | Flow::Compares => arguments.iter().fold(Origin::NONE, |all, argument| {
                 let of = if flow == Flow::Tests { trace.shallow(argument) } else { trace.deep(argument) };
                 trace.with_control(all, of)
@@ -103,7 +109,13 @@ impl CallCtx<'_> {
                 let mut origin = own;
                 if let Some(collection) = collection {
                     let whole = trace.shallow(collection);
-                    origin = trace.element(whole, origin);
+                    origin = match collection.data() {
+                        Data::Map(_) => trace.element(whole, origin),
+                        // Which item the last one is, for one, all of them decide.
+                        _ if origin == Origin::NONE => whole,
+                        _ if whole.0 >= Origin::DERIVED.0 => trace.with_control(origin, whole),
+                        _ => origin,
+                    };
                 }
                 let others = arguments.iter().filter(|value| !is_collection(value)).map(Value::origin);
                 others.filter(|other| *other != own).fold(origin, |all, other| trace.with_control(all, other))
@@ -124,7 +136,10 @@ impl CallCtx<'_> {
                 origin
             }
             Flow::Ternary => match arguments.get(2) {
-                Some(choice) => trace.with_control(own, choice.origin()),
+                Some(choice) => {
+                    let choice = trace.truth(choice);
+                    trace.with_control(own, choice)
+                }
                 None => own,
             },
             Flow::Collects | Flow::Pairs | Flow::Puts | Flow::Merges => {
@@ -134,7 +149,15 @@ impl CallCtx<'_> {
                         continue;
                     }
                     let whole = trace.shallow(argument);
-                    if whole.0 >= Origin::DERIVED.0 {
+                    if whole.0 < Origin::DERIVED.0 {
+                        continue;
+                    }
+                    if let Data::Map(_) = value.data() {
+                        let around = trace.without_members(whole);
+                        origin = trace.with_control(origin, around);
+                        let members = trace.members(whole);
+                        origin = trace.both(origin, members);
+                    } else {
                         origin = trace.with_control(origin, whole);
                     }
                 }
@@ -161,6 +184,17 @@ impl CallCtx<'_> {
             }
             _ => value,
         }
+    }
+
+    /// The value that `and` or `or` gives; those before it were evaluated and passed over. Of the operands of `and` that is a
+    /// false one, of those of `or` a true one, all others may be what they like, as long as nobody asks for more than
+    /// yes or no.
+    pub(super) fn chosen(&mut self, value: Value, passed: Origin, stops_at: bool) -> Value {
+        let is_enough = value.truth() == stops_at;
+        let Some(trace) = self.trace.as_mut().filter(|_| passed != Origin::NONE) else { return value };
+        let passed = if is_enough { trace.passed(passed) } else { trace.decided_by(passed) };
+        let origin = trace.both(value.origin(), passed);
+        value.with_origin(origin)
     }
 
     /// A value that is assigned: what decides here decides about it wherever it is used.
@@ -223,8 +257,8 @@ impl CallCtx<'_> {
     pub fn written_origin(&mut self, text: &Str, parts: &[(Range<usize>, Origin)], value: &Value) -> Origin {
         let pos = self.template.unit.position(self.at);
         let Some(trace) = &mut self.trace else { return Origin::NONE };
-        let whole = trace.shallow(value);
-        let decided = if whole.0 >= Origin::DERIVED.0 { whole } else { Origin::NONE };
+        let around = trace.without_members(value.origin());
+        let decided = if around.0 >= Origin::DERIVED.0 { around } else { Origin::NONE };
         let place = trace.place_of(&self.template.unit, pos as u32);
         trace.written(text.clone(), parts, decided, place)
     }
@@ -239,14 +273,29 @@ impl CallCtx<'_> {
         self.item(list, item.clone()).origin()
     }
 
+    /// The origin of a collection itself: what decided about it and about which members it has.
+    pub fn collection_origin(&mut self, collection: &Value) -> Origin {
+        self.trace.as_mut().map_or(Origin::NONE, |trace| trace.shallow(collection))
+    }
+
+    /// The origin of a collection whose members were chosen so.
+    pub fn members_origin(&mut self, chosen: Origin) -> Origin {
+        self.trace.as_mut().map_or(Origin::NONE, |trace| trace.members(chosen))
+    }
+
     /// The value with something that decided about it.
     pub fn decided_origin(&mut self, value: Value, by: Origin) -> Value {
         self.decided_value(value, by)
     }
 
+    /// What decided, and something more that did.
+    pub fn also_decided(&mut self, so_far: Origin, by: Origin) -> Origin {
+        self.trace.as_mut().map_or(Origin::NONE, |trace| trace.with_control(so_far, by))
+    }
+
     /// The origin of a stretch of a text of that origin.
-    pub fn stretch_origin(&mut self, text: &[u8], origin: Origin, bytes: Range<usize>) -> Origin {
-        self.trace.as_mut().map_or(Origin::NONE, |trace| trace.stretch(text, origin, bytes))
+    pub fn stretch_origin(&mut self, text: &[u8], origin: Origin, bytes: Range<usize>, beside: &Beside) -> Origin {
+        self.trace.as_mut().map_or(Origin::NONE, |trace| trace.stretch(text, origin, bytes, beside))
     }
 
     /// What decided about the parts of a stretch of a text of that origin.

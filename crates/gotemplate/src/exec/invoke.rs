@@ -60,14 +60,14 @@ impl CallCtx<'_> {
                     let value = self.argument(unit, dot, *operand, Type::Reflect)?;
                     let is_last = index + 1 == operands.len() && last.is_none();
                     if is_last || value.truth() == stops_at {
-                        return Ok(self.decided_value(value, decided));
+                        return Ok(self.chosen(value, decided, stops_at));
                     }
                     if let Some(trace) = &mut self.trace {
-                        let origin = trace.shallow(&value);
+                        let origin = trace.truth(&value);
                         decided = trace.with_control(decided, origin);
                     }
                 }
-                Ok(self.decided_value(last.unwrap_or_default(), decided))
+                Ok(self.chosen(last.unwrap_or_default(), decided, stops_at))
             }
             FuncKind::CallValue => {
                 let callee = match (operands.first(), &last) {

@@ -146,7 +146,7 @@ impl CallCtx<'_> {
         {
             value = below.with_origin(value.origin());
         }
-        let decision = self.decide(&value);
+        let decision = self.decide_loop(&value);
         let mut ran = false;
         let declared = unit.pipes[branch.pipe as usize].declared.len();
         match value.data() {

@@ -38,7 +38,7 @@ impl Recording {
                     rest.extend(of.iter().filter(|origin| **origin != text));
                     here = text;
                 }
-                Derived::Key(_) | Derived::Control(_) => return None,
+                Derived::Key(_) | Derived::Control(_) | Derived::Members(_) | Derived::Passed(_) => return None,
             }
         }
         None
@@ -161,16 +161,27 @@ impl Recording {
         self.derive(Derived::Text { text, pieces: pieces.into() })
     }
 
-    /// The origin of a stretch of a text, the text's when it cannot be told more exactly.
-    pub(crate) fn stretch(&mut self, text: &[u8], origin: Origin, bytes: Range<usize>) -> Origin {
+    /// The origin of a stretch of a text, the text's when it cannot be told more exactly; branches that printed nothing
+    /// beside it decided about it, too.
+    pub(crate) fn stretch(&mut self, text: &[u8], origin: Origin, bytes: Range<usize>, beside: &Beside) -> Origin {
         let Some(inner) = self.inner_text(origin).filter(|inner| inner.text.as_bytes() == text) else { return origin };
         let mut all = Origin::MADE;
-        for piece in touching(&inner.pieces, bytes.clone()) {
+        let around = match beside {
+            Beside::Nothing => bytes.clone(),
+            Beside::Line(around) | Beside::Lines(around) => around.start.min(bytes.start)..around.end.max(bytes.end),
+        };
+        for piece in touching(&inner.pieces, around) {
             let shares = piece.start < bytes.end && piece.end > bytes.start;
-            if shares {
+            let inside = bytes.start < piece.start && piece.start < bytes.end;
+            let counts = match beside {
+                _ if !piece.is_nothing() => shares,
+                Beside::Nothing => inside,
+                // What would have begun a line of its own is no part of a value that has one line.
+                Beside::Line(_) => inside || piece.kind == PieceKind::NoValue,
+                Beside::Lines(_) => true,
+            };
+            if counts {
                 all = self.both(all, piece.origin);
-            }
-            if shares || piece.is_nothing() {
                 all = self.with_control(all, piece.control);
             }
         }
@@ -180,21 +191,33 @@ impl Recording {
         all
     }
 
-    /// What decided about the parts of a stretch of a text.
+    /// What decided about the parts of a stretch of a text, and about what could have stood there.
     pub(crate) fn decisions(&mut self, text: &[u8], origin: Origin, bytes: Range<usize>) -> Origin {
         let Some(inner) = self.inner_text(origin).filter(|inner| inner.text.as_bytes() == text) else {
             return self.decided_by(origin);
         };
         let mut all = Origin::NONE;
         let mut last = Origin::NONE;
-        for piece in touching(&inner.pieces, bytes) {
-            if piece.control != last {
+        for piece in touching(&inner.pieces, bytes.clone()) {
+            let is_there = piece.is_nothing() || (piece.start < bytes.end && piece.end > bytes.start);
+            if is_there && piece.control != last {
                 last = piece.control;
                 all = self.with_control(all, piece.control);
             }
         }
         all
     }
+}
+
+/// Where branches that printed nothing would have made a stretch of a text another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beside {
+    /// Within it only.
+    Nothing,
+    /// In these bytes around it, as far as they would have gone on with its line.
+    Line(Range<usize>),
+    /// In these bytes around it: it can take more lines.
+    Lines(Range<usize>),
 }
 
 /// The pieces that share bytes with a range or end at it.

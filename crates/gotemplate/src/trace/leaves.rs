@@ -58,7 +58,9 @@ impl Recording {
                 Some(Derived::Key(entry)) => {
                     work.push((*entry, if role == Role::Data { Role::Key } else { role }));
                 }
-                Some(Derived::Control(inner)) => work.push((*inner, Role::Control)),
+                Some(Derived::Control(inner) | Derived::Members(inner) | Derived::Passed(inner)) => {
+                    work.push((*inner, Role::Control))
+                }
                 Some(Derived::Text { pieces, .. }) => {
                     for piece in pieces.iter().rev() {
                         work.push((piece.control, Role::Control));

@@ -9,6 +9,8 @@ use crate::value::{Data, Origin, Str, Value};
 
 /// Values looked into when a function takes a whole collection.
 const MOST_GATHERED: usize = 100_000;
+/// Unions in unions that are looked through for what decided about members alone; deeper, it counts for each of them.
+const MOST_UNIONS: usize = 64;
 
 /// What executions on the same values have recorded; values that one leaves behind for the next stay known.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub struct Recording {
     /// Unions made before, so that loops do not make them anew.
     unions: FxHashMap<(Origin, Origin), Origin>,
     controls: FxHashMap<Origin, Origin>,
+    /// Origins without a part of what decided.
+    parts: FxHashMap<(Origin, Left), Origin>,
     pub(super) touched: Touched,
     /// What decides about whatever is executed now.
     control: Origin,
@@ -54,8 +58,21 @@ pub(super) enum Derived {
     Key(Origin),
     /// What only decided.
     Control(Origin),
+    /// What decided which members a collection has: about those that it has, and that are asked for by their keys, it
+    /// decided nothing more.
+    Members(Origin),
+    /// What was passed over for the value, by `and` or `or`, and is as true as it: whoever asks for yes or no alone gets the
+    /// same without.
+    Passed(Origin),
     /// The text of another template: its lines are found again in what functions make of it.
     Text { text: Str, pieces: Arc<[Piece]> },
+}
+
+/// What is left out of an origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Left {
+    Members,
+    Passed,
 }
 
 /// The pieces of an output that waits for another.
@@ -155,8 +172,9 @@ impl Recording {
         self.derive(Derived::Made { by: Some(by), of: of.into() })
     }
 
-    /// The origin of a map's key.
+    /// The origin of a map's key; what is in its entry has no part in it.
     pub(crate) fn key_of(&mut self, entry: Origin) -> Origin {
+        let entry = self.without_members(entry);
         if matches!(entry, Origin::NONE | Origin::MADE) { entry } else { self.derive(Derived::Key(entry)) }
     }
 
@@ -213,10 +231,50 @@ impl Recording {
             return collection;
         }
         // What decided about a collection decided about what is in it; a collection of the values decides nothing.
+        let collection = self.without(Left::Members, collection, 0);
         if collection.0 >= Origin::DERIVED.0 && collection != Origin::MADE {
             return self.with_control(element, collection);
         }
         element
+    }
+
+    /// The origin of a collection whose members something has chosen.
+    pub(crate) fn members(&mut self, of: Origin) -> Origin {
+        if matches!(of, Origin::NONE | Origin::MADE) { Origin::MADE } else { self.derive(Derived::Members(of)) }
+    }
+
+    /// A collection's origin without what decided which members it has.
+    pub(crate) fn without_members(&mut self, collection: Origin) -> Origin {
+        self.without(Left::Members, collection, 0)
+    }
+
+    /// What was passed over for a value that says the same yes or no.
+    pub(crate) fn passed(&mut self, over: Origin) -> Origin {
+        if matches!(over, Origin::NONE | Origin::MADE) { Origin::NONE } else { self.derive(Derived::Passed(over)) }
+    }
+
+    /// What decided whether a value is true.
+    pub(crate) fn truth(&mut self, value: &Value) -> Origin {
+        let whole = self.shallow(value);
+        self.without(Left::Passed, whole, 0)
+    }
+
+    fn without(&mut self, left: Left, origin: Origin, depth: usize) -> Origin {
+        let of = match (self.derived(origin), left) {
+            (Some(Derived::Members(_)), Left::Members) | (Some(Derived::Passed(_)), Left::Passed) => {
+                return Origin::MADE;
+            }
+            (Some(Derived::Made { by: None, of }), _) if depth < MOST_UNIONS => of.clone(),
+            _ => return origin,
+        };
+        if let Some(known) = self.parts.get(&(origin, left)) {
+            return *known;
+        }
+        let parts: Vec<Origin> = of.iter().map(|part| self.without(left, *part, depth + 1)).collect();
+        let rest =
+            if parts == *of { origin } else { parts.into_iter().fold(Origin::MADE, |all, part| self.both(all, part)) };
+        self.parts.insert((origin, left), rest);
+        rest
     }
 
     /// What decides about whatever is executed now.

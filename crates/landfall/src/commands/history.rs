@@ -113,7 +113,7 @@ fn described(line: &HistoryLine) -> String {
         if line.given.len() > GIVEN {
             given.push(format!("{} more", line.given.len() - GIVEN));
         }
-        description = format!("{description}; {}", given.join(", "));
+        description = format!("{description}; values: {}", given.join(", "));
     }
     let Some(first) = line.reverted.first() else { return description };
     let more = match line.reverted.len() - 1 {

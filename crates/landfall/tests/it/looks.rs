@@ -57,7 +57,7 @@ fn an_edge_that_leads_nowhere_is_shown() {
         "envFrom: [{configMapRef: {name: {{ .Release.Name }}}}]",
         "envFrom: [{configMapRef: {name: other}}]",
     );
-    sandbox.run(&["graph", "./shop"]).exits(0).says("other   ! not there").says("1 of them lead nowhere");
+    sandbox.run(&["graph", "./shop"]).exits(0).says("other   ! not there").says("1 of them leads nowhere");
 }
 
 #[test]
