@@ -277,8 +277,10 @@ impl State {
                     self.compared = Some(Compared { asked, result });
                 }
             }
-            Observation::Does(doing) => {
-                if let Working::Syncing { activity, .. } = &mut self.working {
+            Observation::Does { number, activity: doing } => {
+                if let Working::Syncing { begun, activity, .. } = &mut self.working
+                    && begun.number == number
+                {
                     *activity = doing;
                 }
             }

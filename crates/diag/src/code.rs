@@ -91,7 +91,7 @@ pub struct Group {
 }
 
 /// All groups of codes.
-pub const GROUPS: [&Group; 16] = [
+pub const GROUPS: [&Group; 17] = [
     &asked::GROUP,
     &yaml::GROUP,
     &chart::GROUP,

@@ -96,10 +96,10 @@ macro_rules! verbs {
 
         impl $crate::verb::Level for $group {
             fn alone(name: &str) -> Option<clap::Command> {
-                $(if $crate::verb::is_called(stringify!($verb), name) {
-                    return Some(<$arguments as clap::Args>::augment_args(clap::Command::new(name.to_owned())));
-                })*
-                None
+                const KNOWN: &[(&str, fn(clap::Command) -> clap::Command)] =
+                    &[$((stringify!($verb), <$arguments as clap::Args>::augment_args),)*];
+                let (_, augment) = KNOWN.iter().find(|(variant, _)| $crate::verb::is_called(variant, name))?;
+                Some(augment(clap::Command::new(name.to_owned())))
             }
         }
 

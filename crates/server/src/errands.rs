@@ -206,7 +206,7 @@ impl Work {
         };
         let (progress, heard) = channel(256);
         (session.stop, session.progress) = (running.stop.clone(), progress);
-        let listening = tokio::spawn(listen(heard, application.key(), told.clone()));
+        let listening = tokio::spawn(listen(heard, (application.key(), begun.number), told.clone()));
         // As Argo CD: of the last wave health is not waited for, and what refers to nothing yet is delivered.
         let options = UpOptions { wait: false, references: References::MayCome, ..UpOptions::default() };
         let end = session.sync_alone(&unit, &options).await;
@@ -299,7 +299,7 @@ pub(crate) fn comparison(compared: &Compared) -> Comparison {
 }
 
 /// Tells the machine what a sync does, as often as that changes.
-async fn listen(mut heard: Receiver<Progress>, key: ObjectKey, told: Sender<Happened>) {
+async fn listen(mut heard: Receiver<Progress>, (key, number): (ObjectKey, u64), told: Sender<Happened>) {
     let (mut hooks, mut waits, mut last) = (BTreeSet::new(), false, Activity::Acts);
     let key = Arc::new(key);
     while let Some(progress) = heard.recv().await {
@@ -321,7 +321,8 @@ async fn listen(mut heard: Receiver<Progress>, key: ObjectKey, told: Sender<Happ
         };
         if now != last {
             last = now;
-            let _ending = told.send(Happened::Observed(Arc::clone(&key), Observation::Does(now))).await;
+            let _ending =
+                told.send(Happened::Observed(Arc::clone(&key), Observation::Does { number, activity: now })).await;
         }
     }
 }

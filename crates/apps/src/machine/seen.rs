@@ -134,8 +134,13 @@ pub enum Observation {
         /// What it found, or why it could not be made.
         result: Result<Comparison, String>,
     },
-    /// What the sync under way does now.
-    Does(Activity),
+    /// What a sync does now.
+    Does {
+        /// Which.
+        number: u64,
+        /// What.
+        activity: Activity,
+    },
     /// What was under way has ended.
     Ended {
         /// Which.

@@ -547,9 +547,12 @@ impl World {
             Event::Answer { which, well } => self.answer(which, well),
             Event::Overtake => self.overtake(),
             Event::Does(activity) => {
-                if matches!(self.works(), Some(Open::Sync(_))) {
+                if let Some(Open::Sync(Begun { number, .. })) = self.works() {
+                    let number = *number;
                     self.activity = activity;
-                    self.tell(vec![Observation::Does(activity)]);
+                    // What another one did is of no account.
+                    let other = Observation::Does { number: number - 1, activity: Activity::Waits };
+                    self.tell(vec![Observation::Does { number, activity }, other]);
                     self.stopped();
                 }
             }
