@@ -172,7 +172,7 @@ pub(crate) struct Refused {
     /// The answer's status.
     pub(crate) status: StatusCode,
     /// In words.
-    pub(crate) diagnostic: Diagnostic,
+    pub(crate) diagnostic: Box<Diagnostic>,
     /// Who asked, where that is known.
     pub(crate) actor: Option<String>,
 }
@@ -195,8 +195,10 @@ impl Gate {
         let actor = self.actor(method, headers).await?;
         let refused = |why: String| Refused {
             status: StatusCode::FORBIDDEN,
-            diagnostic: Diagnostic::refused(code::TOO_SMALL_SCOPE, why)
-                .help("issue one that is: landfall token create NAME --scope read --scope sync"),
+            diagnostic: Box::new(
+                Diagnostic::refused(code::TOO_SMALL_SCOPE, why)
+                    .help("issue one that is: landfall token create NAME --scope read --scope sync"),
+            ),
             actor: Some(actor.name.clone()),
         };
         if !actor.may(need.scope) {
@@ -217,8 +219,10 @@ impl Gate {
     async fn actor(&self, method: &Method, headers: &HeaderMap) -> Result<Actor, Refused> {
         let refused = |why: &str| Refused {
             status: StatusCode::UNAUTHORIZED,
-            diagnostic: Diagnostic::refused(code::UNKNOWN_TOKEN, why)
-                .help("issue one on the server's machine: landfall token create NAME"),
+            diagnostic: Box::new(
+                Diagnostic::refused(code::UNKNOWN_TOKEN, why)
+                    .help("issue one on the server's machine: landfall token create NAME"),
+            ),
             actor: None,
         };
         let Some(given) = given(method, headers) else {
@@ -232,7 +236,7 @@ impl Gate {
         }
         let found = self.tokens.find(&token.id).await.map_err(|error| Refused {
             status: StatusCode::SERVICE_UNAVAILABLE,
-            diagnostic: landfall_diag::Diagnose::diagnose(&error),
+            diagnostic: Box::new(landfall_diag::Diagnose::diagnose(&error)),
             actor: None,
         })?;
         let row = found.filter(|row| same(&row.digest, &digest) && self.is_good(row)).ok_or_else(unknown)?;

@@ -159,7 +159,7 @@ impl Front {
             let target = name.map(|name| name.to_string()).unwrap_or_default();
             self.desk.turned_away(actor, kind, &target, &refused.diagnostic.message).await;
         }
-        let mut answer = typed(refused.status, JSON, problem(&[refused.diagnostic]).to_string());
+        let mut answer = typed(refused.status, JSON, problem(&[*refused.diagnostic]).to_string());
         if refused.status == StatusCode::UNAUTHORIZED {
             // A browser asks its user only where there is a page.
             let asks = if inside == Inside::Status { "Basic realm=\"landfall\"" } else { "Bearer" };

@@ -84,6 +84,17 @@ fn an_application_is_listed_compared_synced_and_explained_where_its_server_runs(
     forge.sandbox.run(&["app", "get", "shpo"]).exits(2).says("did you mean `shop`?");
     forge.sandbox.run(&["__complete", "--", "app", "get", "=s"]).exits(0).says("shop");
 
+    forge.sandbox.run(&["app", "logs", "shop", "deployment/shop"]).exits(0).says("simulated");
+    forge.sandbox.run(&["app", "logs", "shop", "nothing"]).exits(1).says("deployment/shop");
+    let mut follows = forge.sandbox.command(&["app", "logs", "shop", "-f"]);
+    let mut follows = follows.stdout(std::process::Stdio::piped()).spawn().expect("started");
+    let mut first = String::new();
+    let said = follows.stdout.take().expect("piped");
+    BufReader::new(said).read_line(&mut first).expect("it says something");
+    follows.kill().expect("killed");
+    follows.wait().expect("ended");
+    assert!(first.contains("simulated"), "{first}");
+
     // An edit by hand: who wrote it, and which values line wants it otherwise.
     server.patch(&cluster, &web(), json!({"spec": {"replicas": 5}}));
     let edited = until(&forge, &["app", "diff", "shop"], |data| data["objects"][0]["fields"][0]["live"] == 5);

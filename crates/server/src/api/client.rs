@@ -151,6 +151,6 @@ mod tests {
         let told = diagnostic(problem("LF0723"));
         assert_eq!((told.code, told.severity), (code::TOO_SMALL_SCOPE, Severity::Refused));
         assert_eq!((told.notes, told.helps), (vec!["why".to_owned()], vec!["type".to_owned()]));
-        assert_eq!(diagnostic(problem("LF0999")).code, code::STRANGE_ANSWER);
+        assert_eq!(diagnostic(problem("LF9999")).code, code::STRANGE_ANSWER);
     }
 }

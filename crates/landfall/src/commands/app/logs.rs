@@ -1,13 +1,20 @@
 //! `landfall app logs`.
 
-use clap::Args;
-use landfall_host::Failure;
-use landfall_server::api::{Asked, LogEntry, LogQuery};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::counter::{CounterArgs, asking};
+use clap::Args;
+use jiff::Timestamp;
+use landfall_host::Failure;
+use landfall_server::api::{Asked, LogEntry, LogQuery, Name};
+
+use super::counter::{Counter, CounterArgs, asking};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::verb::Verb;
+
+/// How often it is looked for what is new.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Arguments of `app logs`.
 #[derive(Debug, Clone, Args)]
@@ -24,6 +31,9 @@ pub(crate) struct AppLogsArgs {
     /// The container (default: all)
     #[arg(short = 'c', long)]
     pub(crate) container: Option<String>,
+    /// Follow
+    #[arg(short = 'f', long, conflicts_with = "previous")]
+    pub(crate) follow: bool,
     /// The last lines of each container
     #[arg(long, value_name = "LINES")]
     pub(crate) tail: Option<u32>,
@@ -37,26 +47,70 @@ pub(crate) struct AppLogsArgs {
     pub(crate) counter: CounterArgs,
 }
 
-impl Verb for AppLogsArgs {
-    async fn run(self, context: &Context) -> Outcome {
-        let query = LogQuery {
+impl AppLogsArgs {
+    fn query(&self) -> LogQuery {
+        LogQuery {
             object: self.object.clone(),
             container: self.container.clone(),
             tail: self.tail,
             previous: self.previous,
-            timestamps: self.timestamps,
-        };
-        let lines: Result<Vec<LogEntry>, Failure> = asking!(context, self.counter, |counter| {
-            let name = counter.named(&self.counter, &self.name).await?;
-            counter.ask(Asked::Logs(name, query)).await
-        });
-        let lines = lines?;
-        let several =
-            lines.windows(2).any(|pair| (&pair[0].pod, &pair[0].container) != (&pair[1].pod, &pair[1].container));
-        for LogEntry { pod, container, line } in &lines {
-            let text = if several { format!("{pod}/{container}: {line}") } else { line.clone() };
-            context.ui.log_line(&text);
+            timestamps: self.timestamps || self.follow,
         }
-        Ok(Exit::Done)
     }
+}
+
+impl Verb for AppLogsArgs {
+    async fn run(self, context: &Context) -> Outcome {
+        let done: Result<(), Failure> = asking!(context, self.counter, |counter| {
+            let name = counter.named(&self.counter, &self.name).await?;
+            if self.follow {
+                return follow(context, &counter, &name, &self).await;
+            }
+            let lines: Vec<LogEntry> = counter.ask(Asked::Logs(name, self.query())).await?;
+            let several = is_several(&lines);
+            lines.iter().for_each(|line| context.ui.log_line(&labelled(several, line, &line.line)));
+            Ok(())
+        });
+        done.map(|()| Exit::Done)
+    }
+}
+
+/// Prints what is new, again and again: the same through a server as from a cluster.
+async fn follow(context: &Context, counter: &Counter, name: &Name, args: &AppLogsArgs) -> Result<(), Failure> {
+    let mut told: BTreeMap<(String, String), Timestamp> = BTreeMap::new();
+    loop {
+        let lines: Vec<LogEntry> = counter.ask(Asked::Logs(name.clone(), args.query())).await?;
+        let (several, before) = (is_several(&lines), told.clone());
+        for line in &lines {
+            // What has no time is told once, with the first of a container.
+            let (at, text) = line.line.split_once(' ').unwrap_or((line.line.as_str(), ""));
+            let (at, text) = match at.parse::<Timestamp>() {
+                Ok(at) => (at, text),
+                Err(_) => (Timestamp::MIN, line.line.as_str()),
+            };
+            let of = (line.pod.clone(), line.container.clone());
+            let is_new = before.get(&of).is_none_or(|last| at > *last);
+            let last = told.entry(of).or_insert(at);
+            *last = at.max(*last);
+            if is_new {
+                let text = if args.timestamps { line.line.as_str() } else { text };
+                context.ui.log_line(&labelled(several, line, text));
+            }
+        }
+        if context.ui.nobody_reads() {
+            return Ok(());
+        }
+        tokio::select! {
+            () = context.host.stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(AGAIN) => {}
+        }
+    }
+}
+
+fn is_several(lines: &[LogEntry]) -> bool {
+    lines.windows(2).any(|pair| (&pair[0].pod, &pair[0].container) != (&pair[1].pod, &pair[1].container))
+}
+
+fn labelled(several: bool, line: &LogEntry, text: &str) -> String {
+    if several { format!("{}/{}: {text}", line.pod, line.container) } else { text.to_owned() }
 }
