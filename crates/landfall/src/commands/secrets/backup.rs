@@ -46,7 +46,7 @@ impl Verb for BackupArgs {
         let started = Instant::now();
         // Before anybody is asked for anything.
         let audience = self.audience.audience(context)?;
-        let place = context.host.cluster_place(None, &self.cluster.query())?;
+        let place = context.host.cluster_place(None, &self.cluster.query()).await?;
         let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
         let saved = escrow(&connection.cluster).await;
         connection.close().await;

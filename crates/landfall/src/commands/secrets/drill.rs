@@ -41,7 +41,7 @@ impl Verb for DrillArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let backup = self.identity.open(context, &self.file)?;
-        let place = context.host.cluster_place(None, &self.cluster.query())?;
+        let place = context.host.cluster_place(None, &self.cluster.query()).await?;
         let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
         let drilled = drill(&connection.cluster, &backup).await;
         connection.close().await;

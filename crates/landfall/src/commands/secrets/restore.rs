@@ -44,7 +44,7 @@ impl Verb for RestoreArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let backup = self.identity.open(context, &self.file)?;
-        let place = context.host.cluster_place(None, &self.cluster.query())?;
+        let place = context.host.cluster_place(None, &self.cluster.query()).await?;
         let name = place.cluster.shown().to_owned();
         given(context, &place.permit(Act::Mend), || Question {
             yes: self.yes,
