@@ -82,7 +82,7 @@ fn restarts_hooks_waits_and_losses_are_told() {
         .impact
         .changes
         .iter()
-        .map(|it| format!("{} {}/{}", it.action, it.object.gvk.kind, it.object.name))
+        .map(|it| format!("{} {}/{}", it.action.word(), it.object.gvk.kind, it.object.name))
         .collect();
     assert_eq!(actions, ["hook Job/migrate", "change Deployment/web", "delete PersistentVolumeClaim/data"]);
     let restart = &trial.impact.restarts[0];
@@ -297,7 +297,7 @@ fn a_base_that_does_not_install_on_an_empty_cluster_runs_all_the_same() {
     assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
     let changes = &rehearsal.trials[0].impact.changes;
     let actions: Vec<String> =
-        changes.iter().map(|it| format!("{} {}/{}", it.action, it.object.gvk.kind, it.object.name)).collect();
+        changes.iter().map(|it| format!("{} {}/{}", it.action.word(), it.object.gvk.kind, it.object.name)).collect();
     assert_eq!(actions, ["hook Job/migrate", "change Deployment/web"]);
     assert!(rehearsal.not_simulated.iter().any(|note| note.contains("of-old")), "{:?}", rehearsal.not_simulated);
 }
