@@ -48,7 +48,9 @@ fn tells_all(told: Ran) -> Ran {
 fn up_tells_all_that_would_be_refused_and_changes_nothing() {
     let sandbox = invalid_chart();
     let before = {
+        sandbox.run(&["cluster", "start"]).exits(0);
         sandbox.run(&["cluster", "fork", STATE]).exits(0);
+        sandbox.run(&["cluster", "stop"]).exits(0);
         namespaces_of(&sandbox)
     };
     let told = sandbox.run(&["up", "web", "-n", "shop", "--state", STATE]);
