@@ -11,7 +11,7 @@ super::group! {
     NO_OPERATION = 725, Failed, "No operation of the Application is under way that could be ended.";
     CANNOT_ROLL_BACK = 726, Refused, "The Application cannot be rolled back to that delivery.";
     PINNED = 727, Refused, "The Application is pinned to a revision, and another one was asked for.";
-    SERVER_SILENT = 728, Unreachable, "The server of `--server` does not answer.";
+    SERVER_SILENT = 728, Unreachable, "The server that is asked about Applications does not answer, or none runs that would act on them.";
     STRANGE_ANSWER = 729, Failed, "The server's answer is not one of Landfall's API.";
     NOT_SO_IN_TIME = 730, Unhealthy, "An Application did not become what was waited for.";
     UNAUDITED = 731, Failed, "The audit log cannot be written, so nothing was changed.";

@@ -273,6 +273,15 @@ fn lp_110_an_application_is_asked_about_from_elsewhere_until_its_token_is_revoke
     let got = list(&["get", "shop", "-o", "json"]).exits(0).json();
     let told = ["sync", "health"].map(|field| got["data"][field].as_str().unwrap_or_default().to_owned());
     assert_eq!((told, &got["data"]["revisions"]), (["Synced", "Healthy"].map(str::to_owned), &json!([revision])));
+    // The same of the cluster itself, without the server in between.
+    let itself = ["--context", "landfall", "--kubeconfig", ".landfall/kubeconfig"];
+    let direct = |words: &[&str]| forge.sandbox.run(&[&["app"], words, &itself].concat());
+    let seen = direct(&["get", "shop", "-o", "json"]).exits(0).json();
+    for field in ["sync", "health", "revisions", "resources", "sources"] {
+        assert_eq!(seen["data"][field], got["data"][field], "{field}");
+    }
+    direct(&["sync", "shop"]).exits(2).says("needs a yes");
+    direct(&["refresh", "shop"]).exits(0).says("looked at");
     elsewhere.write("token", &others);
     list(&["list"]).exits(0).says("no Application is here");
     elsewhere.write("token", &format!("{reads}\n"));
