@@ -655,11 +655,12 @@ mod tests {
     use landfall_chart::SchemaDocuments;
     use landfall_cluster::Cluster;
     use landfall_delivery::Session;
-    use landfall_source::{Network, RemoteCharts};
+    use landfall_source::RemoteCharts;
     use landfall_store::{Location, Store};
     use tokio::sync::mpsc::channel;
 
     use super::*;
+    use crate::connections::Connections;
     use crate::repositories::Repositories;
 
     /// A controller of a cluster that does not answer.
@@ -669,11 +670,13 @@ mod tests {
         let cluster = Cluster::new(kube::Client::try_from(config).expect("a client"));
         let store = Store::open(Location::Memory).await.expect("opened");
         let session = Session::new(cluster, store, channel(1).0);
-        let repositories = Repositories::new(Vec::new(), "/nowhere".into(), Network::default(), None);
-        let (charts, documents) = (RemoteCharts::default(), SchemaDocuments::default());
         let (told, happened) = channel(64);
-        let work = Work { session, repositories, charts, documents };
-        Controller::new(work, told, happened, Arc::new(Board::default()))
+        let connections = Arc::new(Connections::new(session.cluster.clone(), &session.stop));
+        let (charts, listening) = (RemoteCharts::default(), (told.clone(), session.stop.clone()));
+        let known = Arc::clone(&connections);
+        let repositories = Repositories::new(Vec::new(), charts, "/nowhere".into(), known, listening);
+        let work = Work { session, repositories, connections, documents: SchemaDocuments::default() };
+        Controller::new(Arc::new(work), told, happened, Arc::new(Board::new(0)))
     }
 
     fn application(uid: &str) -> Object {

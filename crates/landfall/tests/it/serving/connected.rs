@@ -106,7 +106,7 @@ fn sens_two_projects_and_repositories_one_private_production_by_hand() {
         }
     }
     let served = serve(&home, &["apps"], &[]);
-    let cluster = served.cluster();
+    let (cluster, own) = (served.cluster(), served.own_token());
     let [test, production] = ["sens-platform-test", "sens-platform-production"].map(application);
     // Nobody knows the authority yet, and then nobody has a login.
     served.until(&cluster, &test, |it| errs(it, "certificate"));
@@ -139,7 +139,7 @@ fn sens_two_projects_and_repositories_one_private_production_by_hand() {
     served.patch(&cluster, &production, json!({"operation": {"initiatedBy": {"username": "sebastian"}, "sync": {}}}));
     let done = served.until(&cluster, &production, |it| at(it, &first));
     assert_eq!(done.str_at("/status/history/0/initiatedBy/username"), Some("sebastian"));
-    let (_, metrics) = served.ask("GET", "/metrics", &[], "");
+    let (_, metrics) = served.ask("GET", "/metrics", &[(own.0, &own.1)], "");
     assert!(
         metrics.contains("argocd_git_request_total{request_type=\"fetch\"} 2\n"),
         "each repository once: {metrics}"
@@ -150,7 +150,7 @@ fn sens_two_projects_and_repositories_one_private_production_by_hand() {
     let second = push(&infra, &root.join("private/infra.git"));
     served.refresh(&cluster, "sens-platform-test");
     served.until(&cluster, &test, |it| at(it, &second));
-    let (_, metrics) = served.ask("GET", "/metrics", &[], "");
+    let (_, metrics) = served.ask("GET", "/metrics", &[(own.0, &own.1)], "");
     assert!(metrics.contains("argocd_git_request_total{request_type=\"fetch\"} 3\n"), "{metrics}");
     let production = served.get(&cluster, &production).expect("there");
     assert_eq!(production.list_at("/status/history").len(), 1, "nobody has asked for it");
