@@ -362,7 +362,7 @@ impl Cluster {
         content_type: &str,
     ) -> Result<Value, Error> {
         let malformed = |reason: String| Error::Malformed { action: action.to_owned(), reason };
-        let bytes = body.map(serde_json::to_vec).transpose().map_err(|error| malformed(error.to_string()))?;
+        let bytes = body.map(landfall_object::to_json);
         let mut request = http::Request::builder().method(method).uri(path).header("accept", "application/json");
         if bytes.is_some() {
             request = request.header("content-type", content_type);

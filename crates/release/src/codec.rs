@@ -37,7 +37,7 @@ pub fn encode(record: &Record) -> Result<String, Error> {
 /// As [`encode`], in the manner of one Helm or the other.
 pub(crate) fn encode_as(record: &Record, dialect: Dialect) -> Result<String, Error> {
     let damaged = |reason: String| Error::Damaged { what: object_name(&record.name, record.version), reason };
-    let bytes = serde_json::to_vec(&record.to_value(dialect)?).map_err(|error| damaged(error.to_string()))?;
+    let bytes = landfall_object::to_json(&record.to_value(dialect)?);
     let text = pack(&bytes).map_err(|error| damaged(error.to_string()))?;
     if text.len() <= MAX_TEXT {
         return Ok(text);

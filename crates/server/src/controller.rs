@@ -655,7 +655,7 @@ mod tests {
     use landfall_chart::SchemaDocuments;
     use landfall_cluster::Cluster;
     use landfall_delivery::Session;
-    use landfall_source::RemoteCharts;
+    use landfall_source::{Network, RemoteCharts};
     use landfall_store::{Location, Store};
     use tokio::sync::mpsc::channel;
 
@@ -675,7 +675,8 @@ mod tests {
         let (charts, listening) = (RemoteCharts::default(), (told.clone(), session.stop.clone()));
         let known = Arc::clone(&connections);
         let repositories = Repositories::new(Vec::new(), charts, "/nowhere".into(), known, listening);
-        let work = Work { session, repositories, connections, documents: SchemaDocuments::default() };
+        let (documents, network) = (SchemaDocuments::default(), Network::default());
+        let work = Work { session, repositories, connections, documents, network };
         Controller::new(Arc::new(work), told, happened, Arc::new(Board::new(0)))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use landfall_object::Object;
+use landfall_object::{Object, write_json, write_json_string};
 use serde_json::Value;
 
 /// One version of one object; never changes. Serialised at most once.
@@ -50,10 +50,9 @@ impl Stored {
                 if !out.is_empty() {
                     out.push(b',');
                 }
-                // Writing a string or a value into memory cannot fail.
-                let _ = serde_json::to_writer(&mut out, key);
+                write_json_string(key, &mut out);
                 out.push(b':');
-                let _ = serde_json::to_writer(&mut out, value);
+                write_json(value, &mut out);
             }
             out.push(b'}');
             Bytes::from(out)
