@@ -38,6 +38,7 @@ mod pattern;
 mod provenance;
 mod record;
 mod render;
+mod rendered_file;
 mod schema;
 mod set_flag;
 mod tree;

@@ -12,7 +12,7 @@ use landfall_gotemplate::{Data, Map, Origin, Piece, Trace};
 
 use crate::chart::Chart;
 use crate::manifest::Manifest;
-use crate::render::{Files, RenderedFile};
+use crate::rendered_file::{Files, RenderedFile};
 use crate::values::{Origins, Source, built_in_name};
 
 pub use fields::Field;

@@ -1,7 +1,9 @@
 //! From a chart and values to manifests (helm: `pkg/engine`, `pkg/action`).
 
 mod execute;
+mod one;
 mod output;
+mod renderable;
 pub(crate) mod side_by_side;
 
 use std::sync::Arc;
@@ -16,12 +18,13 @@ use crate::error::{ChartError, Mismatch, in_dependencies, in_helm4s_words};
 use crate::functions::Lookup;
 use crate::manifest::{Hook, Manifest, sort_manifests};
 use crate::provenance::Provenance;
+use crate::rendered_file::Files;
 use crate::schema::{self, SchemaDocuments};
 use crate::values::coalesce::{Nulls, coalesce_values};
 use crate::values::{Origins, Source, ValueLayers, read_values_traced};
 use crate::warning::{Warning, Warnings};
 
-pub(crate) use execute::{Files, RenderedFile, Strictness, execute, execute_with};
+pub(crate) use execute::{Strictness, execute, execute_with};
 pub use output::{HookChoice, OutputFile, TemplateOptions};
 
 /// The name of the file whose text is shown after an installation.

@@ -1,88 +1,25 @@
 //! Parsing and executing a chart's templates in Helm's order.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
-use landfall_diag::Place;
-use landfall_gotemplate::{Map, MissingKey, Recording, Set, Str, Trace, Value};
+use landfall_gotemplate::{Map, MissingKey, Recording, Set, Str, Value};
 
+use super::one::{one, traced, whole};
+use super::renderable::{Renderable, TEMPLATE};
 use super::side_by_side::{self, Together};
-use super::{Operation, Prepared, ReleaseInfo, RenderOptions, Tracing, is_notes};
+use super::{Operation, Prepared, ReleaseInfo, RenderOptions, Tracing};
 use crate::capabilities::Capabilities;
 use crate::chart::Chart;
 use crate::dependency::table_at;
 use crate::dialect::Dialect;
 use crate::error::{Broken, ChartError, Problem};
 use crate::functions::{Surroundings, functions};
-use crate::limits::MAX_RENDERED;
 use crate::manifest::{Manifest, documents};
 use crate::objects::{self, capabilities_object, chart_object};
-use crate::tree::Bytes;
+use crate::rendered_file::{Files, RenderedFile, TemplateSource};
 use crate::values::built_in;
 use crate::warning::Warnings;
-
-/// What Go prints for nothing at all; Helm takes it out of every rendered file.
-const NO_VALUE: &[u8] = b"<no value>";
-
-/// Bytes of output that a document counts as, beside its text: what is known of it stays until the last is rendered.
-const DOCUMENT: u64 = 512;
-
-/// Rendered files by path.
-#[derive(Debug, Default)]
-pub(crate) struct Files {
-    files: BTreeMap<String, RenderedFile>,
-    /// All templates, partials too.
-    sources: BTreeMap<String, TemplateSource>,
-    /// What their traces mean.
-    pub(crate) recording: Recording,
-}
-
-/// One template's output.
-#[derive(Debug)]
-pub(crate) struct RenderedFile {
-    pub(crate) text: Vec<u8>,
-    pub(crate) trace: Option<Trace>,
-    /// What was taken out of the output, as ranges of the output before.
-    pub(crate) removed: Vec<Range<usize>>,
-    /// The output cut into documents, where nobody wants it whole; the text is gone then.
-    documents: Option<Result<Vec<Manifest>, ChartError>>,
-}
-
-impl RenderedFile {
-    /// In no more room than it needs: all of them wait for the last one.
-    fn kept(mut self) -> Self {
-        self.text.shrink_to_fit();
-        self
-    }
-
-    /// Cuts the output into documents, unless it is to be shown as it is.
-    fn cut(mut self, path: &str, dialect: Dialect) -> Self {
-        if !is_notes(path)
-            && let Ok(text) = std::str::from_utf8(&self.text)
-        {
-            self.documents = Some(documents(path, text, dialect));
-            self.text = Vec::new();
-        }
-        self
-    }
-}
-
-/// A template file.
-#[derive(Debug, Clone)]
-pub(crate) struct TemplateSource {
-    /// Path as its owner would type it.
-    pub(crate) path: String,
-    /// Its text.
-    pub(crate) text: Bytes,
-}
-
-impl TemplateSource {
-    /// A line of the file, from 1.
-    pub(crate) fn line(&self, line: u32) -> Place {
-        Place::line(&self.path, line).source_from(&String::from_utf8_lossy(&self.text))
-    }
-}
 
 impl Files {
     /// The documents of each file, by path.
@@ -100,57 +37,6 @@ impl Files {
         let size = texts.iter().map(|(_, text)| text.len()).sum();
         let mut cut = side_by_side::map(&texts, size, |(path, text)| documents(path, text, dialect)).into_iter();
         Ok(self.files.values_mut().filter_map(|file| file.documents.take().or_else(|| cut.next())).collect())
-    }
-
-    /// Takes files out.
-    pub(super) fn take(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-        let paths: Vec<String> = self.files.keys().filter(|path| wanted(path)).cloned().collect();
-        paths
-            .into_iter()
-            .filter_map(|path| {
-                let file = self.files.remove(&path)?;
-                Some((path, String::from_utf8_lossy(&file.text).into_owned()))
-            })
-            .collect()
-    }
-
-    /// A template by the name it is parsed under.
-    pub(crate) fn template(&self, path: &str) -> Option<&TemplateSource> {
-        self.sources.get(path)
-    }
-
-    /// The traces of all files.
-    pub(crate) fn traces(&self) -> impl Iterator<Item = &Trace> {
-        self.files.values().filter_map(|file| file.trace.as_ref())
-    }
-
-    /// One file.
-    pub(crate) fn get(&self, path: &str) -> Option<&RenderedFile> {
-        self.files.get(path)
-    }
-}
-
-/// A template with the scope it is executed in.
-pub(super) struct Renderable {
-    pub(super) scope: Map,
-    base_path: Arc<str>,
-    pub(super) source: TemplateSource,
-}
-
-/// Under which name a template finds itself in its scope.
-pub(super) const TEMPLATE: &str = "Template";
-
-impl Renderable {
-    /// What a template is told about itself.
-    pub(super) fn about(&self, path: &str, dialect: Dialect) -> Value {
-        let about: Map =
-            [("Name", Value::from(path)), ("BasePath", Value::from(&*self.base_path))].into_iter().collect();
-        objects::values(&about, dialect)
-    }
-
-    /// The directory of the chart's templates, which tells its charts apart.
-    pub(super) fn base_path(&self) -> &str {
-        &self.base_path
     }
 }
 
@@ -282,86 +168,6 @@ fn in_order(
             }
         })
         .collect()
-}
-
-/// Executes one template and cuts its output into documents.
-pub(super) fn one(
-    set: &Set,
-    path: &str,
-    dot: &Value,
-    context: &mut landfall_sprig::Context,
-    options: &RenderOptions,
-) -> Result<RenderedFile, ChartError> {
-    let file = whole(set, path, dot, context, options)?.cut(path, options.dialect);
-    let documents = file.documents.as_ref().map_or(0, |documents| documents.as_ref().map_or(0, Vec::len));
-    if !set.charge(documents as u64 * DOCUMENT, options.limits) {
-        return Err(ChartError::RenderedSize { size: MAX_RENDERED });
-    }
-    Ok(file)
-}
-
-/// Executes one template.
-fn whole(
-    set: &Set,
-    path: &str,
-    dot: &Value,
-    context: &mut landfall_sprig::Context,
-    options: &RenderOptions,
-) -> Result<RenderedFile, ChartError> {
-    let text = set.execute(path, dot, context, options.limits).map_err(failed)?;
-    check_printed(set, &text)?;
-    Ok(rendered_file(text, None))
-}
-
-/// Counts what a template has printed; that all together is too much is noticed before it is read.
-fn check_printed(set: &Set, text: &[u8]) -> Result<(), ChartError> {
-    let printed = set.printed(text.len() as u64);
-    if printed > MAX_RENDERED as u64 {
-        return Err(ChartError::RenderedSize { size: usize::try_from(printed).unwrap_or(usize::MAX) });
-    }
-    Ok(())
-}
-
-/// Executes one template and records where everything comes from.
-fn traced(
-    set: &Set,
-    path: &str,
-    dot: &Value,
-    context: &mut landfall_sprig::Context,
-    (recording, options): (&mut Recording, &RenderOptions),
-) -> Result<RenderedFile, ChartError> {
-    let (text, trace) = set.execute_traced(path, dot, context, options.limits, recording).map_err(failed)?;
-    check_printed(set, &text)?;
-    Ok(rendered_file(text, Some(trace)))
-}
-
-fn failed(error: landfall_gotemplate::ExecError) -> ChartError {
-    ChartError::Exec { error: Box::new(error), evidence: Default::default() }
-}
-
-fn rendered_file(text: Vec<u8>, trace: Option<Trace>) -> RenderedFile {
-    let (text, removed) = without_no_value(text);
-    RenderedFile { text, trace, removed, documents: None }
-}
-
-fn without_no_value(text: Vec<u8>) -> (Vec<u8>, Vec<Range<usize>>) {
-    let mut removed = Vec::new();
-    let mut from = 0;
-    while let Some(at) = memchr::memmem::find(&text[from..], NO_VALUE) {
-        removed.push(from + at..from + at + NO_VALUE.len());
-        from += at + NO_VALUE.len();
-    }
-    if removed.is_empty() {
-        return (text, removed);
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let mut from = 0;
-    for range in &removed {
-        out.extend_from_slice(&text[from..range.start]);
-        from = range.end;
-    }
-    out.extend_from_slice(&text[from..]);
-    (out, removed)
 }
 
 /// All templates of a chart and its subcharts, each with its scope (helm: `recAllTpls`).

@@ -11,10 +11,12 @@ use std::thread;
 
 use landfall_gotemplate::{Map, Set, Str, Watch};
 
-use super::execute::{Renderable, RenderedFile, TEMPLATE, TemplateSource, one};
+use super::one::one;
+use super::renderable::{Renderable, TEMPLATE};
 use super::{RenderOptions, Tracing};
 use crate::error::ChartError;
 use crate::objects;
+use crate::rendered_file::{RenderedFile, TemplateSource};
 
 /// Less text than this, in bytes, is done sooner than a thread is started.
 const WORTH_THREADS: usize = 48 * 1024;
