@@ -234,7 +234,7 @@ fn operation_state(
     let mut result = json!({"resources": results});
     written_revisions(&mut result, revisions);
     written_sources(&mut result, application);
-    json!({
+    let mut state = json!({
         "operation": operation,
         "phase": phase,
         "message": message,
@@ -242,7 +242,40 @@ fn operation_state(
         "finishedAt": finished,
         "retryCount": attempt,
         "syncResult": result,
-    })
+    });
+    if let Some(before) = application.at("/status/operationState") {
+        take_off(before, &mut state);
+    }
+    for (pointer, fields) in OF_OTHERS {
+        let Some(part) = state.pointer_mut(pointer).and_then(Value::as_object_mut) else { continue };
+        for field in fields {
+            part.entry(*field).or_insert(Value::Null);
+        }
+    }
+    state
+}
+
+/// Fields that another operation may have had where this one has none: what is merged over it would leave them there, so that
+/// an automated sync's mark, or the objects of a partial one, would be told of the next operation, too.
+const OF_OTHERS: [(&str, &[&str]); 4] = [
+    ("/operation", &["initiatedBy", "retry"]),
+    ("/operation/initiatedBy", &["automated", "username"]),
+    (
+        "/operation/sync",
+        &["revision", "revisions", "prune", "resources", "syncStrategy", "syncOptions", "autoHealAttemptsCount"],
+    ),
+    ("/syncResult", &["revision", "revisions", "source", "sources"]),
+];
+
+/// Takes off what was there before and is no longer, however deep it lies.
+fn take_off(before: &Value, now: &mut Value) {
+    let (Some(before), Some(now)) = (before.as_object(), now.as_object_mut()) else { return };
+    for (field, value) in before {
+        match now.get_mut(field) {
+            Some(now) => take_off(value, now),
+            None => drop(now.insert(field.clone(), Value::Null)),
+        }
+    }
 }
 
 fn failed(operation: &Operation, attempt: u32, message: String, now: jiff::Timestamp) -> (&'static str, u32, String) {
@@ -331,5 +364,57 @@ impl Ledger for Keeper {
 
     fn ended<'a>(&'a self, ending: Ending<'a>) -> BoxFuture<'a, Result<(), EngineError>> {
         Box::pin(self.end(ending))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Initiator;
+
+    /// RFC 7386.
+    fn merge(into: &mut Value, patch: &Value) {
+        let Some(patch) = patch.as_object() else {
+            *into = patch.clone();
+            return;
+        };
+        if !into.is_object() {
+            *into = json!({});
+        }
+        for (field, value) in patch {
+            match value {
+                Value::Null => drop(into.as_object_mut().map(|map| map.remove(field))),
+                value => merge(&mut into[field], value),
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_operation_before_had_is_not_told_of_the_next_one() {
+        let before = json!({"operationState": {
+            "operation": {
+                "initiatedBy": {"automated": true}, "retry": {"limit": 5, "refresh": true},
+                "sync": {"revisions": ["a", "b"], "autoHealAttemptsCount": 3, "syncStrategy": {"apply": {}},
+                    "resources": [{"kind": "Service", "name": "web"}]},
+            },
+            "phase": "Failed", "message": "it broke", "finishedAt": "then", "retryCount": 2,
+            "syncResult": {"revisions": ["a", "b"], "source": {"repoURL": "x", "helm": {"releaseName": "old"}}},
+        }});
+        let application = Object::from_value(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "shop"},
+            "spec": {"source": {"repoURL": "x"}}, "status": before,
+        }))
+        .expect("a map");
+        let operation = Operation { initiator: Initiator::Person("anna".to_owned()), ..Operation::default() };
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let (done, asked) = (Tried::Succeeded, (&operation, 0));
+        let patch = tried_in_vain(&application, asked, &["c".to_owned()], "done", done, now);
+        let mut status = before;
+        merge(&mut status, &patch["status"]);
+        let state = &status["operationState"];
+        assert_eq!(state["operation"], json!({"initiatedBy": {"username": "anna"}, "sync": {"revision": "c"}}));
+        let result = json!({"revision": "c", "source": {"repoURL": "x"}, "resources": []});
+        assert_eq!((&state["syncResult"], &state["retryCount"]), (&result, &json!(0)));
+        assert_eq!(Operation::parse(&state["operation"]).initiator, operation.initiator);
     }
 }

@@ -130,6 +130,7 @@ fn lp_66_a_rollback_pins_what_syncs_by_itself_until_it_is_released() {
     server.until(&cluster, &application("shop"), |it| is_synced(it, &second));
     forge.sandbox.run(&["app", "rollback", "shop", "--dry-run"]).exits(0).says("spec.replicas");
     let back = forge.sandbox.run(&["app", "rollback", "shop", "-o", "json"]).exits(0).json();
+    assert_eq!(back["data"][0]["seen"]["last_operation"]["initiated_by"], "local", "{back:#}");
     assert_eq!(
         (&back["data"][0]["pinned"], &back["data"][0]["revisions"]),
         (&json!(true), &json!([first])),
