@@ -140,6 +140,7 @@ fn play(name: &str, file: &Path, control: bool) -> anyhow::Result<Vec<CaseEviden
     std::fs::write(shell.folder().join(".ca.crt"), &cluster.endpoint.ca)?;
     for (variable, value) in [
         ("BIN", peers::cache()?.bin().display().to_string()),
+        ("LANDFALL", peers::landfall(None)?.display().to_string()),
         ("API_URL", cluster.endpoint.url.clone()),
         ("API_TOKEN", cluster.endpoint.token.clone()),
         ("REGISTRY", format!("127.0.0.1:{}", shelf.ports.plain)),

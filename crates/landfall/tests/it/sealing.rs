@@ -71,6 +71,11 @@ fn what_is_sealed_opens_and_losing_the_cluster_loses_nothing() {
     sandbox.run(&["secrets", "backup", "keys.age", "--recipient", &recipient]).exits(1).says("not replaced");
     let drill = ["secrets", "drill", "keys.age", "--identity", "key.txt"];
     sandbox.run(&drill).exits(0).says("opens");
+    let document = sandbox.run(&[&drill[..], &["-o", "json"]].concat()).exits(0).json();
+    assert_eq!(
+        (&document["schema"], &document["data"]["sealed"][0]["problem"]),
+        (&"landfall.dev/v1/Drill".into(), &serde_json::Value::Null)
+    );
 
     // Another cluster, on which there is nothing.
     let other = Sandbox::empty();
