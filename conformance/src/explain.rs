@@ -43,9 +43,8 @@ pub(crate) struct Arguments {
     /// Only every so many-th value.
     #[arg(long, default_value_t = 1)]
     every: usize,
-    /// Of a hundred lines that are told as deciding about a field, how many have to change it when they are changed. Charts
-    /// that merge whole texts name nearly every value for nearly every field; for those the default is the bound.
-    #[arg(long, default_value_t = 5.0)]
+    /// Of a hundred lines that are told as deciding about a field, how many have to change it when they are changed.
+    #[arg(long, default_value_t = 60.0)]
     floor: f64,
     /// Write docs/evidence/explain.json.
     #[arg(long)]

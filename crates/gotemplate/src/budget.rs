@@ -159,7 +159,7 @@ impl CallCtx<'_> {
             }
             Flow::Pairs => self.make(arguments.len() + 2, 0).and_then(|()| self.work(1)),
             Flow::Puts => self.make(3, 0).and_then(|()| self.work(1)),
-            Flow::Compares => self.work(1 + (items / COPIED) as u64),
+            Flow::Compares | Flow::Finds => self.work(1 + (items / COPIED) as u64),
             _ => self.work(1),
         }
     }

@@ -64,6 +64,8 @@ pub enum Flow {
     Tests,
     /// The arguments decide about the result, with all that is in them: `eq`, `has`.
     Compares,
+    /// Whether the first argument is in the list that is the second decides about the result: `has`.
+    Finds,
     /// The result is in a collection among the arguments; the others say where: `index`, `get`.
     Selects,
     /// The result is the first argument if the second is empty, else the second: `default`.

@@ -91,7 +91,8 @@ const FLOWS: &[(Flow, &[&str])] = &[
         Flow::Tests,
         &["hasKey", "all", "any", "kindOf", "kindIs", "typeOf", "typeIs", "typeIsLike", "until", "untilStep", "seq"],
     ),
-    (Flow::Compares, &["has", "mustHas", "deepEqual"]),
+    (Flow::Finds, &["has", "mustHas"]),
+    (Flow::Compares, &["deepEqual"]),
     (
         Flow::Collects,
         &[

@@ -69,7 +69,8 @@ pub(crate) fn read(ctx: &mut CallCtx<'_>, text: &Value, value: Value) -> Value {
     let Some(bytes) = text.as_str() else { return value };
     match read_again(bytes) {
         Some(document) => {
-            Reading { text: bytes, origin: text.origin() }.node(ctx, document.root(), 0..bytes.len(), &value, 0)
+            let origin = ctx.written_again(bytes, text.origin());
+            Reading { text: bytes, origin }.node(ctx, document.root(), 0..bytes.len(), &value, 0)
         }
         None => value,
     }

@@ -130,6 +130,8 @@ fn what_a_value_is_made_of_and_what_only_decided_are_told_apart() {
         ("{{ if not (or .Values.dead .Values.live) }}x{{ else }}y{{ end }}", &[], &["live"]),
         ("{{ if and (or .Values.dead .Values.a) .Values.live }}x{{ end }}", &[], &["a", "live"]),
         ("{{ with or .Values.dead .Values.a }}{{ . }}{{ end }}", &["a"], &["dead"]),
+        ("{{ if has \"q\" .Values.list }}x{{ end }}", &[], &["list", "list[1]"]),
+        ("{{ if has \"r\" .Values.list }}x{{ else }}y{{ end }}", &[], &["list", "list[0]", "list[1]"]),
         ("{{ eq .Values.a \"x\" }}", &[], &["a"]),
         ("{{ $v := .Values.a }}{{ if .Values.dead }}{{ $v = .Values.b }}{{ end }}{{ $v }}", &["a"], &["dead"]),
         (
@@ -206,7 +208,15 @@ spec:
 
 #[test]
 fn a_field_of_a_text_that_was_read_back_names_what_decided_about_it_and_not_what_decided_about_its_neighbours() {
-    let one = One::of(VALUES, "kind: A\npod: {{ include \"pod\" . | fromYaml | toYaml | nindent 2 }}\n");
+    for read in ["", " | trim", " | nindent 4"] {
+        let template = format!("kind: A\npod: {{{{ include \"pod\" .{read} | fromYaml | toYaml | nindent 2 }}}}\n");
+        is_told_field_by_field(&One::of(VALUES, &template));
+    }
+    // The text is a template itself.
+    is_told_field_by_field(&One::of(VALUES, "kind: A\npod:\n{{ tpl (include \"pod\" . | indent 2) . }}\n"));
+}
+
+fn is_told_field_by_field(one: &One) {
     for (path, data, decided) in [
         ("pod.meta.notes", &[][..], &["dead"][..]),
         ("pod.spec.a", &["a"], &["live"]),

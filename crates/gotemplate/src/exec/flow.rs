@@ -12,8 +12,10 @@ impl CallCtx<'_> {
     /// Prepares the arguments of a call.
     pub(super) fn flow_in(&mut self, flow: Flow, arguments: &mut Arguments) {
         let Some(trace) = &mut self.trace else { return };
-        if matches!(flow, Flow::Computes | Flow::Negates | Flow::Tests | Flow::Compares | Flow::Executes | Flow::Knows)
-        {
+        if matches!(
+            flow,
+            Flow::Computes | Flow::Negates | Flow::Tests | Flow::Compares | Flow::Finds | Flow::Executes | Flow::Knows
+        ) {
             return;
         }
         for argument in arguments.iter_mut() {
@@ -99,6 +101,18 @@ impl CallCtx<'_> {
                 let of = trace.truth(argument);
                 trace.with_control(all, of)
             }),
+            Flow::Finds => match (arguments, found(&value, arguments)) {
+                ([wanted, list], Some(items)) => {
+                    let (wanted, list) = (trace.deep(wanted), list.origin());
+                    let origin = trace.with_control(Origin::NONE, wanted);
+                    let origin = trace.with_control(origin, list);
+                    items.into_iter().fold(origin, |all, item| trace.with_control(all, item.origin()))
+                }
+                _ => arguments.iter().fold(Origin::NONE, |all, argument| {
+                    let of = trace.deep(argument);
+                    trace.with_control(all, of)
+                }),
+            },
             Flow::Tests | Flow::Compares => arguments.iter().fold(Origin::NONE, |all, argument| {
                 let of = if flow == Flow::Tests { trace.shallow(argument) } else { trace.deep(argument) };
                 trace.with_control(all, of)
@@ -168,6 +182,14 @@ impl CallCtx<'_> {
                 trace.with_control(all, of)
             }),
             Flow::Executes => match arguments.first() {
+                // The lines of a text that is executed know their own; where nothing comes of it, all of it has decided that.
+                Some(what)
+                    if name == "tpl"
+                        && value.as_str().is_some_and(|it| !it.is_empty())
+                        && trace.is_written(what.origin()) =>
+                {
+                    own
+                }
                 Some(what) => trace.with_control(own, what.origin()),
                 None => own,
             },
@@ -241,6 +263,15 @@ impl CallCtx<'_> {
     }
 }
 
+/// The words of a list that were found in it; `None` where others may have decided, too.
+fn found<'a>(is_there: &Value, arguments: &'a [Value]) -> Option<Vec<&'a Value>> {
+    let [wanted, list] = arguments else { return None };
+    let (Data::Bool(true), Some(word), Data::List(list)) = (is_there.data(), wanted.as_str(), list.data()) else {
+        return None;
+    };
+    Some(list.values().iter().filter(|item| item.as_str() == Some(word)).collect())
+}
+
 /// For functions that know more about their result than their [`Flow`] says.
 impl CallCtx<'_> {
     /// Whether anybody asks where values come from; if not, all origins are [`Origin::NONE`].
@@ -291,6 +322,11 @@ impl CallCtx<'_> {
     /// What decided, and something more that did.
     pub fn also_decided(&mut self, so_far: Origin, by: Origin) -> Origin {
         self.trace.as_mut().map_or(Origin::NONE, |trace| trace.with_control(so_far, by))
+    }
+
+    /// The origin of a text as the very text that it is, where functions have indented or trimmed what was written.
+    pub fn written_again(&mut self, text: &Str, origin: Origin) -> Origin {
+        self.trace.as_mut().map_or(Origin::NONE, |trace| trace.as_written(text, origin, (0, 0)))
     }
 
     /// The origin of a stretch of a text of that origin.

@@ -44,6 +44,23 @@ impl Recording {
         None
     }
 
+    /// Whether an origin is made of one text that a template or a function wrote.
+    pub(crate) fn is_written(&self, origin: Origin) -> bool {
+        self.inner_text(origin).is_some()
+    }
+
+    /// The origin of a text as the very text that it is: where functions have indented or trimmed what was written, its lines
+    /// are found again. What is not found belongs to `place`.
+    pub(crate) fn as_written(&mut self, text: &Str, origin: Origin, (unit, pos): (u32, u32)) -> Origin {
+        let Some(inner) = self.inner_text(origin).filter(|inner| inner.text != *text && !text.is_empty()) else {
+            return origin;
+        };
+        let outer = self.begin();
+        let kind = PieceKind::Value;
+        self.align(Piece { start: 0, end: text.len(), origin, control: Origin::NONE, kind, unit, pos }, text, &inner);
+        self.end(outer, text.clone())
+    }
+
     fn holds_text(&self, origin: Origin, depth: usize) -> bool {
         match self.derived(origin) {
             Some(Derived::Text { .. }) => true,

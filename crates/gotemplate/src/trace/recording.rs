@@ -312,6 +312,7 @@ impl Recording {
     pub(crate) fn begin_text(&mut self, text: &Arc<Unit>, origin: Origin, caller: &Arc<Unit>, pos: u32) {
         let (unit, caller) = (self.unit(text), self.unit(caller));
         let place = self.located(caller, pos);
+        let origin = self.as_written(&text.text, origin, place);
         self.texts.push(RunText { unit, origin, place });
     }
 
