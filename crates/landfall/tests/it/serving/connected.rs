@@ -144,11 +144,10 @@ fn sens_two_projects_and_repositories_one_private_production_by_hand() {
         metrics.contains("argocd_git_request_total{request_type=\"fetch\"} 2\n"),
         "each repository once: {metrics}"
     );
-    // A push to the private one: only what is new is fetched, and test follows while production waits.
+    // A push to the private one that nobody tells of: only what is new is fetched, and test follows while production waits.
     infra.edit("environments/test/values.yaml", "0.5.0-alpha.123.1", "0.5.0-alpha.124.1");
     infra.commit("the next one");
     let second = push(&infra, &root.join("private/infra.git"));
-    served.refresh(&cluster, "sens-platform-test");
     served.until(&cluster, &test, |it| at(it, &second));
     let (_, metrics) = served.ask("GET", "/metrics", &[(own.0, &own.1)], "");
     assert!(metrics.contains("argocd_git_request_total{request_type=\"fetch\"} 3\n"), "{metrics}");
