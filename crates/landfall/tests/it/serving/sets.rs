@@ -205,8 +205,10 @@ fn a_sync_window_of_the_project_holds_back_what_is_due_and_says_so() {
     assert!(server.get(&cluster, &web()).is_none());
     let key = ObjectKey::new(Gvk::new("argoproj.io", "v1alpha1", "AppProject"), Some("argocd"), "default");
     server.patch(&cluster, &key, json!({"spec": {"syncWindows": null}}));
-    let synced = server.until(&cluster, &application("shop"), |it| it.str_at("/status/sync/status") == Some("Synced"));
-    assert_eq!(said(&synced, "SyncWindowWarning"), None);
+    server.until(&cluster, &application("shop"), |it| {
+        it.str_at("/status/sync/status") == Some("Synced") && said(it, "SyncWindowWarning").is_none()
+    });
+    assert!(server.get(&cluster, &web()).is_some());
 }
 
 #[test]
