@@ -125,6 +125,25 @@ const SOURCE: Shape = Of(&[
         ]),
     ),
     ("directory", Of(&[("recurse", All), ("include", All), ("exclude", All)])),
+    (
+        "kustomize",
+        Of(&[
+            ("namePrefix", All),
+            ("nameSuffix", All),
+            ("namespace", All),
+            ("images", All),
+            ("replicas", All),
+            ("commonLabels", All),
+            ("forceCommonLabels", All),
+            ("commonAnnotations", All),
+            ("forceCommonAnnotations", All),
+            ("patches", All),
+            ("components", All),
+            ("version", All),
+            ("kubeVersion", All),
+            ("apiVersions", All),
+        ]),
+    ),
 ]);
 
 const APPLICATION: Shape = Of(&[

@@ -288,7 +288,7 @@ fn fields_that_are_not_acted_on_are_named() {
         ],
         "strategy": {"type": "RollingSync", "rollingSync": {"steps": []}},
         "ignoreApplicationDifferences": [{"jqPathExpressions": [".spec.a", ".spec.list | length"]}],
-        "template": {"metadata": {"name": "x"}, "spec": {"source": {"kustomize": {"images": ["a"]}, "helm": {"passCredentials": true, "valuesObject": {"any": {"thing": 1}}}}, "sourceHydrator": {}}},
+        "template": {"metadata": {"name": "x"}, "spec": {"source": {"kustomize": {"images": ["a"], "labelWithoutSelector": true}, "helm": {"passCredentials": true, "valuesObject": {"any": {"thing": 1}}}}, "sourceHydrator": {}}},
     }));
     assert_eq!(
         all.not_acted_on(),
@@ -299,7 +299,7 @@ fn fields_that_are_not_acted_on_are_named() {
             "spec.strategy.rollingSync",
             "spec.strategy.type",
             "spec.template.spec.source.helm.passCredentials",
-            "spec.template.spec.source.kustomize",
+            "spec.template.spec.source.kustomize.labelWithoutSelector",
             "spec.template.spec.sourceHydrator",
         ]
     );
