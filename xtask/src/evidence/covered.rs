@@ -68,6 +68,7 @@ pub(super) const COVERED: &[Covered] = &[
     covered("canary", &["landfall"], &["canary"], &[]),
     Covered { says: SAYS_COMMIT, ..covered("alarms", &["rehearse"], &["alarms"], JUDGED) },
     Covered { says: SAYS_COMMIT, ..covered("upgrades", &["rehearse"], &["alarms"], JUDGED) },
+    Covered { says: SAYS_COMMIT, ..covered("applications", &["apps"], &["applications"], &[]) },
     Covered {
         says: SAYS_COMMIT,
         // The corpus grows with what is found; what was found before is played in each run of the tests.
