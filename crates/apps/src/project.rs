@@ -181,11 +181,12 @@ impl Project {
             let by_name = !wanted.name.is_empty() && weigh(&entry.name, &wanted.name);
             let by_server = !wanted.server.is_empty() && weigh(&entry.server, &wanted.server);
             let placed = weigh(&entry.namespace, namespace);
+            let name_denies = !by_name && denies(&entry.name);
+            let server_denies = !by_server && denies(&entry.server) && placed;
+            let namespace_denies = !placed && denies(&entry.namespace) && by_server;
             if (by_name || by_server) && placed {
                 permitted = true;
-            } else if (!by_name && denies(&entry.name)) || (!by_server && denies(&entry.server) && placed) {
-                return false;
-            } else if !placed && denies(&entry.namespace) && by_server {
+            } else if name_denies || server_denies || namespace_denies {
                 return false;
             }
         }
