@@ -116,7 +116,7 @@ pub async fn speak(world: &mut World<'_>, words: &[String]) -> u8 {
     let _unheard = match stop.kind {
         StopKind::Usage => {
             let said = writeln!(world.err, "Usage of {}:", world.program);
-            said.and_then(|()| write!(world.out, "{}{}\n", flags::help(), stop.words))
+            said.and_then(|()| writeln!(world.out, "{}{}", flags::help(), stop.words))
         }
         _ => writeln!(world.err, "error: {}", stop.words),
     };

@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn a_masked_value_is_not_in_its_debug_text() {
         let masked = Masked::from(&b"canary"[..]);
-        assert_eq!(format!("{masked:?} {:?}", [masked.clone()]), "Masked(***) [Masked(***)]");
+        assert_eq!(format!("{masked:?} {:?}", std::slice::from_ref(&masked)), "Masked(***) [Masked(***)]");
         assert_eq!(masked.reveal(), b"canary");
     }
 }

@@ -17,7 +17,7 @@ pub enum AddonCharts {
         /// The version; the newest stable one when absent.
         version: Option<String>,
         /// How it is asked; what it keeps, a second installation asks nobody for.
-        charts: RemoteCharts,
+        charts: Box<RemoteCharts>,
     },
     /// The main chart's directory or archive; the others lie beside it.
     Local(PathBuf),

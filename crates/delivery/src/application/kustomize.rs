@@ -112,8 +112,11 @@ fn lay_out(tree: &Tree, below: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The path of a directory's kustomization, and what it says.
-fn kustomization(tree: &Tree, directory: &str) -> Result<Option<(String, Map<String, Value>)>, String> {
+/// A kustomization's path, and what it says.
+type Kustomization = (String, Map<String, Value>);
+
+/// A directory's kustomization.
+fn kustomization(tree: &Tree, directory: &str) -> Result<Option<Kustomization>, String> {
     for name in KUSTOMIZATIONS {
         let path = join(directory, name);
         if let Some(bytes) = tree.get(&path) {

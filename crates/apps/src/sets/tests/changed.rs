@@ -112,7 +112,7 @@ fn differences_that_a_set_ignores_stay() {
     let ignoring = |rules: Value| {
         let mut set = named(&["a"]);
         set.ignored = serde_json::from_value(rules).expect("rules");
-        changes_of(&set, &[there.clone()]).changed.first().map(|it| it.patch["spec"].clone())
+        changes_of(&set, std::slice::from_ref(&there)).changed.first().map(|it| it.patch["spec"].clone())
     };
     assert_eq!(
         ignoring(json!([])),

@@ -192,7 +192,7 @@ fn charts(
     AddonCharts::Repository {
         url: args.repo.clone().unwrap_or_else(|| wanted.addon.repository.to_owned()),
         version,
-        charts: context.host.remote_charts(place),
+        charts: Box::new(context.host.remote_charts(place)),
     }
 }
 
