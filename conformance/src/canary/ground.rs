@@ -50,13 +50,19 @@ pub(super) enum Chart {
 /// Files that may hold canaries: what their path ends with or has in it, which, and why. Paths begin at the ground.
 const KEPT: &[(&str, &[&str], &str)] = &[
     (".landfall/cluster.db", OF_SECRETS, "the embedded cluster's own storage: its Secrets, the releases' records"),
-    ("fork/cluster.db", OF_SECRETS, "the copy of that storage that `cluster fork` is asked for"),
+    ("fork-table/cluster.db", OF_SECRETS, "the copy of that storage that `cluster fork` is asked for"),
+    ("fork-json/cluster.db", OF_SECRETS, "the copy of that storage that `cluster fork` is asked for"),
+    ("fork-yaml/cluster.db", OF_SECRETS, "the copy of that storage that `cluster fork` is asked for"),
+    ("fork-name/cluster.db", OF_SECRETS, "the copy of that storage that `cluster fork` is asked for"),
     ("system/rendered/", OF_SECRETS, "`template --output-dir`: rendering's own output"),
     ("system/fetched/", OF_SECRETS, "`pull --untar`: the chart's own values"),
     ("home/.config/helm/registry/config.json", &["REGISTRY"], "where Helm keeps registries' passwords"),
     ("home/.config/helm/repositories.yaml", &["REGISTRY", "ADDRESS"], "where Helm keeps repositories' passwords"),
     ("home/.kube/config", &["KUBECONFIG"], "the user's own kubeconfig, merged on demand"),
 ];
+
+/// The folders of the ground that are looked through after each call: forks are made once for each format.
+const FOLDERS: [&str; 7] = ["system", "home", "tmp", "fork-table", "fork-json", "fork-yaml", "fork-name"];
 
 /// The directory; it ends with its value, and so does whatever still runs in it.
 pub(super) struct Ground {
@@ -324,7 +330,7 @@ impl Ground {
         for name in self.left_running() {
             wrong.push(format!("{name} stands in the arguments of a process"));
         }
-        let mut pending = ["system", "home", "tmp", "fork"].map(|folder| self.path(folder)).to_vec();
+        let mut pending = FOLDERS.map(|folder| self.path(folder)).to_vec();
         while let Some(path) = pending.pop() {
             let Ok(meta) = path.symlink_metadata() else { continue };
             let Ok(shown) = path.strip_prefix(self.place.path()).map(|path| path.display().to_string()) else {

@@ -167,7 +167,7 @@ pub(super) const CALLS: &[Call] = &[
     call("addon install cert-manager --chart ./web --set key=@SET@ --dry-run").fails("it is no addon's chart"),
     call("cluster create shop --driver k3d --http-port 0 --https-port 0").fails("the stand-in makes none"),
     call("cluster delete shop --driver k3d --yes").fails("there is none"),
-    call("cluster fork ../fork"),
+    call("cluster fork ../fork-@FORMAT@"),
     call("helm install web ./web -n web-@FORMAT@ --create-namespace -f secret-values.yaml --set key=@SET@ --dry-run")
         .shows(RENDERED),
     call("helm install web ./web -n web-@FORMAT@ --create-namespace -f secret-values.yaml --set key=@SET@")
