@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
+use crate::commands::version::VersionArgs;
 use crate::ui::{ColorChoice, Verbosity};
 use crate::verb::Level as _;
 
@@ -33,6 +34,9 @@ impl Cli {
     /// # Errors
     /// Clap's, as it would be with the whole tree: help that was asked for, or what is wrong.
     pub(crate) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        if let Some(bare) = Self::bare(arguments) {
+            return Ok(bare);
+        }
         let whole = || Self::of(Self::whole(), arguments).map_err(|error| compared(error, arguments));
         let is_help = |argument: &OsString| argument == "-h" || argument == "--help";
         // What lists the verbs needs no more of them than their names and what they are for.
@@ -48,6 +52,13 @@ impl Cli {
             None => Self::try_parse_from(arguments),
         }
         .or_else(|_| whole())
+    }
+
+    /// What a verb is that stands alone and asks for nothing: no tree is built to see that nothing was said.
+    fn bare(arguments: &[OsString]) -> Option<Self> {
+        let [_, verb] = arguments else { return None };
+        let is_all = verb == "version" && std::env::var_os("LANDFALL_STATE").is_none();
+        is_all.then(|| Self { global: GlobalArgs::default(), command: Command::Version(VersionArgs::default()) })
     }
 
     /// What was typed, by a tree.
@@ -143,7 +154,7 @@ fn introduced(declared: &clap::Command, tree: clap::Command) -> clap::Command {
 }
 
 /// Flags that every command of ours takes.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct GlobalArgs {
     /// Work in this directory, as if started there
     #[arg(short = 'C', long, global = true, value_name = "DIR")]
@@ -241,6 +252,16 @@ mod tests {
             let one = Cli::of(Cli::alone(&typed(text)).expect("a verb"), &typed(text)).expect("it is right");
             let all = Cli::of(Cli::whole(), &typed(text)).expect("it is right");
             assert_eq!(format!("{one:?}"), format!("{all:?}"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_verb_that_stands_alone_is_what_its_tree_reads() {
+        let bare = Cli::bare(&typed("landfall version")).expect("it stands alone");
+        let all = Cli::of(Cli::whole(), &typed("landfall version")).expect("it is right");
+        assert_eq!(format!("{bare:?}"), format!("{all:?}"));
+        for text in ["landfall version --short", "landfall -q version", "landfall plan", "landfall"] {
+            assert!(Cli::bare(&typed(text)).is_none(), "{text}");
         }
     }
 

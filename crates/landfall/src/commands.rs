@@ -32,7 +32,7 @@ mod state;
 mod status;
 mod token;
 mod up;
-mod version;
+pub(crate) mod version;
 
 use crate::verb::verbs;
 

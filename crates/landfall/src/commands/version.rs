@@ -8,7 +8,7 @@ use crate::ui::Table;
 use crate::verb::{Verb, Waits};
 
 /// Arguments of `version`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct VersionArgs {
     /// List the environment variables that are read
     #[arg(long)]
