@@ -1,5 +1,7 @@
 //! A unit of delivery as it is rendered: its charts' renderings and plain manifests, each object with its origin.
 
+use std::collections::BTreeSet;
+
 use landfall_diag::Place;
 use landfall_object::{Object, ObjectKey, flattened, mask};
 
@@ -111,6 +113,60 @@ impl RenderedUnit {
             let objects = documents.collect::<Result<Vec<_>, _>>().unwrap_or_default();
             objects.into_iter().flat_map(flattened).filter_map(|value| Object::from_value(value).ok())
         })
+    }
+
+    /// Leaves objects out, as if no template had written them; a list goes as a whole.
+    pub fn leave_out(&mut self, keys: &BTreeSet<ObjectKey>) {
+        let origins = |all: &[RenderedObject]| -> BTreeSet<(usize, usize)> {
+            all.iter().filter(|it| keys.contains(&it.object.key())).filter_map(|it| it.origin).collect()
+        };
+        let (manifests, hooks) = (origins(&self.objects), origins(&self.hooks));
+        let stays = |gone: &BTreeSet<(usize, usize)>, it: &RenderedObject| match it.origin {
+            Some(origin) => !gone.contains(&origin),
+            None => !keys.contains(&it.object.key()),
+        };
+        self.objects.retain(|it| stays(&manifests, it));
+        self.hooks.retain(|it| stays(&hooks, it));
+        for (chart, index) in manifests {
+            // What is left of it is an empty document, which no client takes for an object.
+            self.charts[chart].manifests[index].text.clear();
+        }
+        for (chart, index) in hooks.into_iter().rev() {
+            self.charts[chart].hooks.remove(index);
+            for origin in self.hooks.iter_mut().filter_map(|it| it.origin.as_mut()) {
+                if origin.0 == chart && origin.1 > index {
+                    origin.1 -= 1;
+                }
+            }
+        }
+    }
+
+    /// Takes an object for one of another version of its kind, as if its template had said so; `false` when its text does
+    /// not show where that stands.
+    pub fn take_for(&mut self, key: &ObjectKey, api_version: &str) -> bool {
+        let mut taken = false;
+        let RenderedUnit { charts, objects, hooks, .. } = self;
+        for (is_hook, rendered) in objects.iter_mut().map(|it| (false, it)).chain(hooks.iter_mut().map(|it| (true, it)))
+        {
+            if rendered.object.key() != *key {
+                continue;
+            }
+            if let Some((chart, index)) = rendered.origin {
+                let chart = &mut charts[chart];
+                let manifest = match is_hook {
+                    true => &mut chart.hooks[index].manifest,
+                    false => &mut chart.manifests[index],
+                };
+                let line = manifest.text.lines().find(|line| line.starts_with("apiVersion:")).map(str::to_owned);
+                let Some(line) = line.filter(|_| manifest.head.kind == key.gvk.kind) else { continue };
+                // Of the same length where that is possible: what follows stays at its place.
+                let instead = format!("{:<1$}", format!("apiVersion: {api_version}"), line.len());
+                manifest.text = manifest.text.replacen(&line, &instead, 1);
+            }
+            rendered.object.map_mut().insert("apiVersion".to_owned(), api_version.into());
+            taken = true;
+        }
+        taken
     }
 
     /// Where a field of an object comes from: the user's place first, then the chart's. Of what is in a Secret the lines

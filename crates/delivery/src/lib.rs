@@ -55,7 +55,7 @@ pub use landfall_release::HookRuns;
 pub use lookup::{LiveLookup, listed};
 pub use references::{Missing, Unresolved, User, unresolved};
 pub use rendering::{Turn, capabilities, render_offline, render_unit, render_with};
-pub use session::{Elsewhere, INTERRUPTED, Offers, Progress, Session};
+pub use session::{Elsewhere, INTERRUPTED, LeftOut, Offers, Progress, Session};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
 pub use summary::{Address, Change, Deed, FailureReport, Outcome, PodLine, Summary, UnitSummary};
 pub use target::{Target, TargetKind, TargetPlace, TargetQuery, slug};
@@ -65,5 +65,6 @@ pub use unit::{
 };
 pub use unserved::{Brought, Reason, Unserved, unserved};
 pub use up::{
-    Candidate, Claims, Compared, Difference, Differences, References, SyncEnd, Tries, UnitPlan, UpOptions, services,
+    Candidate, Claims, Compared, Difference, Differences, References, Refusals, SyncEnd, Tries, UnitPlan, UpOptions,
+    services,
 };

@@ -7,6 +7,7 @@ use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 
 use crate::lookup::LiveLookup;
+use crate::session::Offers;
 use crate::unit::{Door, RenderSettings, Unit, UnitSource};
 
 /// Which revision a rendering is for.
@@ -34,7 +35,7 @@ pub async fn capabilities(cluster: &Cluster) -> Result<Capabilities, landfall_cl
     Ok(Capabilities { kube_version, api_versions: cluster.api_versions().await?, ..Capabilities::default() })
 }
 
-/// Renders a unit against a cluster: its capabilities and its live objects for `lookup`. With `tracing` off its fields have
+/// Renders a unit against a cluster, and what it offers: its capabilities and its live objects for `lookup`. With `tracing` off its fields have
 /// no origins.
 ///
 /// # Errors
@@ -43,12 +44,12 @@ pub async fn render_unit(
     unit: &Unit,
     turn: Turn,
     capabilities: &Capabilities,
-    cluster: &Cluster,
+    (cluster, offers): (&Cluster, Option<&Arc<dyn Offers>>),
     tracing: Tracing,
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
     // Argo CD renders without a cluster: `lookup` finds nothing.
     let lookup: Option<Arc<dyn Lookup>> = match unit.door {
-        Door::Release => Some(Arc::new(LiveLookup::of(cluster))),
+        Door::Release => Some(Arc::new(LiveLookup::of(cluster).offering(offers.cloned()))),
         Door::Application(_) => None,
     };
     let options = RenderOptions { lookup, tracing, ..RenderOptions::new(landfall_source::surroundings()) };

@@ -4,7 +4,7 @@ use std::time::Duration;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery, Report};
-use landfall_object::{Gvk, Object};
+use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_release::{Record, Releases, Status};
 use landfall_store::Store;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -86,6 +86,21 @@ pub enum Progress {
     Checked(CheckResult),
     /// Something to be told now, such as a record that was repaired.
     Note(Diagnostic),
+    /// An object that is refused and was left out of the delivery.
+    LeftOut(Box<LeftOut>),
+}
+
+/// An object that is refused before the first thing is touched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftOut {
+    /// The unit.
+    pub unit: String,
+    /// The object.
+    pub object: ObjectKey,
+    /// The field that is objected to, where one is.
+    pub field: Option<String>,
+    /// What is said of it, with its places.
+    pub told: Diagnostic,
 }
 
 impl Session {

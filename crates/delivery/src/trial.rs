@@ -19,10 +19,15 @@ pub fn refusals(
             None => said.push((&refusal.objection, vec![refusal])),
         }
     }
-    said.into_iter().map(|(objection, alike)| refusal(objection, &alike, &places)).collect()
+    said.into_iter().map(|(objection, alike)| told_once(objection, &alike, &places)).collect()
 }
 
-fn refusal(
+/// One refusal, at the fields that are objected to.
+pub fn refusal(refusal: &Refusal, places: impl Fn(&ObjectKey, &str) -> Vec<(Place, String)>) -> Diagnostic {
+    told_once(&refusal.objection, &[refusal], &places)
+}
+
+fn told_once(
     objection: &Objection,
     alike: &[&Refusal],
     places: &impl Fn(&ObjectKey, &str) -> Vec<(Place, String)>,

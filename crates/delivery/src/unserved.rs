@@ -186,6 +186,14 @@ fn rank(version: &str) -> (u8, std::cmp::Reverse<(u32, u32)>) {
 }
 
 impl Unserved {
+    /// The apiVersion that takes the place of one that Kubernetes has removed, where there is one.
+    pub fn successor(&self) -> Option<&str> {
+        match &self.reason {
+            Reason::Removed { instead, .. } if !instead.is_empty() && !instead.contains(' ') => Some(instead),
+            _ => None,
+        }
+    }
+
     /// The finding as a person reads it, at the line that writes each object's apiVersion.
     pub fn diagnostic(&self, places: impl Fn(&ObjectKey, &str) -> Vec<(Place, String)>) -> Diagnostic {
         let api_version = self.gvk.api_version();

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use landfall_chart::{Capabilities, Operation, RenderedUnit, Tracing};
+use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Fate, Kinds};
 use landfall_object::Object;
@@ -24,7 +25,7 @@ pub use self::alone::{Compared, SyncEnd};
 use self::checked::definitions;
 pub use self::claims::Claims;
 pub use self::differences::{Difference, Differences};
-pub use self::options::{References, Tries, UpOptions};
+pub use self::options::{References, Refusals, Tries, UpOptions};
 use self::tried::{Course, Tried};
 use crate::content::{content, is_workload, narrowed};
 use crate::rendering::{Turn, capabilities, render_unit};
@@ -58,6 +59,22 @@ impl Ready<'_> {
     /// Whether a hook was asked for by name.
     fn runs_hook(&self, options: &UpOptions) -> bool {
         self.shown().hooks.iter().any(|hook| options.services.iter().any(|it| it == hook.object.name()))
+    }
+
+    /// Changes what was rendered.
+    fn change(&mut self, change: impl Fn(&mut RenderedUnit)) {
+        self.next.get_mut().into_iter().chain(&mut self.same_turn).for_each(change);
+    }
+
+    /// Places objects of a kind that was not served when they were rendered.
+    async fn place_again(&mut self, cluster: &Cluster) {
+        for rendered in self.next.get_mut().into_iter().chain(&mut self.same_turn) {
+            for rendered in rendered.objects.iter_mut().chain(&mut rendered.hooks) {
+                if let Ok(placed) = cluster.place(rendered.object.clone(), &self.unit.namespace).await {
+                    rendered.object = placed;
+                }
+            }
+        }
     }
 
     /// Its objects: for the next turn, or for the deployed one where both say the same.
@@ -127,7 +144,7 @@ impl Session {
             }
         }
         self.offer(&ready).await?;
-        self.check_objects(&mut ready, &mut summaries, options.references).await?;
+        self.check_objects(&mut ready, &mut summaries, options).await?;
         let kinds = Kinds::defined(&definitions(&ready).collect::<Vec<_>>());
         for (_, one) in &mut ready {
             one.expected.clone_from(&kinds);
@@ -216,7 +233,7 @@ impl Session {
             }
         }
         self.offer(&ready).await?;
-        self.check_objects(&mut ready, &mut BTreeMap::new(), options.references).await?;
+        self.check_objects(&mut ready, &mut BTreeMap::new(), options).await?;
         let kinds = Kinds::defined(&definitions(&ready).collect::<Vec<_>>());
         for (_, one) in &mut ready {
             one.expected.clone_from(&kinds);
@@ -264,7 +281,10 @@ impl Session {
     /// The rendering for a unit's next turn.
     async fn next<'r>(&self, one: &'r Ready<'_>) -> Result<&'r RenderedUnit, Vec<Diagnostic>> {
         one.next
-            .get_or_try_init(|| render_unit(one.unit, one.turn, &one.capabilities, &self.cluster, Tracing::On))
+            .get_or_try_init(|| {
+                let here = (&self.cluster, self.offers.as_ref());
+                render_unit(one.unit, one.turn, &one.capabilities, here, Tracing::On)
+            })
             .await
     }
 
@@ -302,7 +322,9 @@ impl Session {
                 let operation = if last.version == 1 { Operation::Install } else { Operation::Upgrade };
                 let turn = Turn { revision: last.version, operation };
                 // Nobody asks where a field comes from as long as nothing has changed.
-                let same = render_unit(unit, turn, &ready.capabilities, &self.cluster, Tracing::Off).await;
+                let same =
+                    render_unit(unit, turn, &ready.capabilities, (&self.cluster, self.offers.as_ref()), Tracing::Off)
+                        .await;
                 ready.same_turn = same.ok();
             }
             ready.last = last.cloned();

@@ -25,6 +25,9 @@ pub struct Finding {
     /// Findings of one rule with the same key have one cause.
     #[serde(skip)]
     pub key: String,
+    /// Findings of one rule and family are shown as one, however many causes of the kind there are.
+    #[serde(skip)]
+    pub family: Option<String>,
 }
 
 /// Who says that something is wrong.
@@ -137,6 +140,7 @@ impl Finding {
             spots: Vec::new(),
             witness: Witness::Rule,
             waived: None,
+            family: None,
         }
     }
 
@@ -172,6 +176,13 @@ impl Finding {
     #[must_use]
     pub fn keyed(mut self, key: impl Into<String>) -> Self {
         self.key = key.into();
+        self
+    }
+
+    /// What it is shown with as one.
+    #[must_use]
+    pub fn of_family(mut self, family: impl Into<String>) -> Self {
+        self.family = Some(family.into());
         self
     }
 

@@ -39,4 +39,4 @@ pub use full::{DISK_FULL_CAUSE, DISK_FULL_EXIT, disk_full, disk_full_words, is_f
 pub use mutant::is_mutant;
 pub use passed::seconds;
 pub use plain::{LONGEST_LINE, render_plain, render_shown};
-pub use similar::nearest;
+pub use similar::{nearest, slip};

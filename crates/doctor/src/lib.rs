@@ -222,7 +222,9 @@ impl Checkup {
         let mut all: Vec<Finding> =
             observations.iter().filter_map(|observation| observation.finding.as_deref().cloned()).collect();
         all.extend(found);
-        Checkup { observations, examination: conclude(all, subject, blame) }
+        let mut examination = conclude(all, subject, blame);
+        examination.gather();
+        Checkup { observations, examination }
     }
 
     /// How many things could not be looked at.

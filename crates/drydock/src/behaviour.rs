@@ -50,8 +50,23 @@ pub struct Play {
     pub missing_images: BTreeSet<String>,
     /// Simulated operators that the project switches off, by name.
     pub operators_off: BTreeSet<String>,
+    /// Secrets and ConfigMaps that nobody brings and that are taken as there once a pod asks for them.
+    pub taken_as_there: BTreeSet<Prerequisite>,
     /// Since when the play is on. What crashed before did so under another one, so no back-off is left of it.
     pub since: Option<Timestamp>,
+}
+
+/// A Secret or ConfigMap, or a key of one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Prerequisite {
+    /// `Secret` or `ConfigMap`.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The key alone, of one that is there; all of them when absent.
+    pub key: Option<String>,
 }
 
 /// The play that is on; may be exchanged while the cluster runs.
@@ -118,6 +133,7 @@ impl Play {
             operators_off,
             simulation: Simulation::parse(map.get("simulation").unwrap_or(&Value::Null))?,
             faults,
+            taken_as_there: BTreeSet::new(),
             missing_images: words("missingImages")?.into_iter().map(str::to_owned).collect(),
             since: map.get("since").and_then(Value::as_str).and_then(|text| text.parse().ok()),
         })
@@ -148,6 +164,14 @@ impl Play {
     /// Whether the pod has that kind of trouble.
     pub fn has(&self, pod: &Value, wanted: impl Fn(Effect) -> bool) -> bool {
         self.faults_of(pod).any(wanted)
+    }
+
+    /// Whether what a pod asks for is taken as there.
+    pub(crate) fn takes_as_there(&self, kind: &str, within: &str, name: &str, key: Option<&str>) -> bool {
+        self.taken_as_there.iter().any(|taken| {
+            (taken.kind.as_str(), taken.namespace.as_str(), taken.name.as_str()) == (kind, within, name)
+                && (taken.key.is_none() || taken.key.as_deref() == key)
+        })
     }
 
     /// What goes wrong with a claim.

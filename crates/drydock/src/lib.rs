@@ -21,7 +21,7 @@ mod runtime;
 mod scheduler;
 mod simulation;
 
-pub use behaviour::{Behaviour, Play, PlayError};
+pub use behaviour::{Behaviour, Play, PlayError, Prerequisite};
 pub use cluster::{Cluster, Drive, ForkClock, Hold, Options};
 pub use controllers::{ControlPlane, NodeSpec, Switch};
 pub use fault::{Effect as FaultEffect, Fault, FaultError};

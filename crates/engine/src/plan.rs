@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use landfall_object::{Object, ObjectKey, mask};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -169,6 +171,19 @@ impl Plan {
     /// Whether the cluster is as desired: no object would be created, changed or deleted (hooks aside).
     pub fn changes_nothing(&self) -> bool {
         !self.steps().any(|step| step.action.acts() && step.action != Action::Hook)
+    }
+
+    /// Takes the steps out that write these objects, and what would wait for them.
+    pub fn leave_out(&mut self, keys: &BTreeSet<ObjectKey>) {
+        for wave in self.phases.iter_mut().flat_map(|phase| &mut phase.waves) {
+            wave.steps.retain_mut(|step| match &mut step.task {
+                Task::Wait { keys: waited, .. } => {
+                    waited.retain(|key| !keys.contains(key));
+                    !waited.is_empty()
+                }
+                _ => !keys.contains(&step.key),
+            });
+        }
     }
 
     /// How many steps do that.

@@ -55,6 +55,10 @@ fn show_progress(ui: &Ui, live: &mut Live, progress: Progress) {
             live.finish();
             ui.diagnostic(&diagnostic);
         }
+        Progress::LeftOut(left_out) => {
+            live.finish();
+            ui.diagnostic(&left_out.told);
+        }
         Progress::Engine { unit, event } => show_event(ui, live, &unit, *event, now),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_delivery::UnitPlan;
 use landfall_engine::{Action, FieldChange};
 use landfall_object::{Object, ObjectKey};
-use landfall_rules::{Fingerprints, Inventory};
+use landfall_rules::{DesiredUnit, Fingerprints, Inventory};
 use serde::Serialize;
 
 use crate::snapshot::have_same_data;
@@ -62,8 +62,8 @@ pub struct Loss {
 }
 
 impl Impact {
-    /// Reads the impact off a trial; `fingerprints` are those of what was before.
-    pub fn of(before: &Inventory, trial: &Trial, fingerprints: &Fingerprints) -> Self {
+    /// Reads the impact off a trial; `base` is what a base revision delivers, `fingerprints` are those of what was before.
+    pub fn of(before: &Inventory, base: &[DesiredUnit], trial: &Trial, fingerprints: &Fingerprints) -> Self {
         Impact {
             changes: trial
                 .plans
@@ -72,7 +72,7 @@ impl Impact {
                 .filter(|it| !is_same_secret(it, before, &trial.after, fingerprints))
                 .collect(),
             restarts: restarts(before, trial),
-            losses: losses(before, &trial.after),
+            losses: losses(before, base, &trial.after),
         }
     }
 
@@ -177,13 +177,20 @@ fn is_own(secret: &Object) -> bool {
         && !matches!(kind, "helm.sh/release.v1" | "kubernetes.io/service-account-token" | "kubernetes.io/tls")
 }
 
-fn losses(before: &Inventory, after: &Inventory) -> Vec<Loss> {
+fn losses(before: &Inventory, base: &[DesiredUnit], after: &Inventory) -> Vec<Loss> {
+    let is_in_git = |object: &&Object| {
+        base.iter().any(|unit| {
+            let desired = unit.object(object.group(), object.kind(), object.namespace(), object.name());
+            desired.is_some_and(|desired| unit.can_make_again(desired))
+        })
+    };
     let is_gone = |object: &&Object| {
         after.of(&object.key()).is_none_or(|now| now.uid() != object.uid() || now.deletion_timestamp().is_some())
     };
     before
         .iter()
         .filter(is_gone)
+        .filter(|object| !is_in_git(object))
         .filter_map(|object| Some(Loss { object: object.key(), what: holds(object)? }))
         .collect()
 }

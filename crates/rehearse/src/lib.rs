@@ -37,7 +37,9 @@ pub use impact::{Impact, Loss, Restart, Touched};
 pub use keeping::{Guarantee, Keeping, keepings};
 pub use preview::{FieldDiff, ObjectDiff, Preview, ResourceChange, study_all};
 pub use rehearsal::{FirstInstall, From, Rehearsal, Request, TrialReport, rehearse};
-pub use report::{COMMENT_MARK, findings_markdown, preview_markdown, preview_text, rehearsal_markdown, rehearsal_text};
+pub use report::{
+    COMMENT_MARK, Shown, findings_markdown, preview_markdown, preview_text, rehearsal_markdown, rehearsal_text,
+};
 pub use snapshot::Snapshot;
 pub use study::{Conditions, study};
 pub use trial::{Trial, Trough, WaveWait};

@@ -1,6 +1,6 @@
 //! A pull request at a glance: what it changes in the rendered objects, where that comes from, what is risky about it.
 //!
-//! No cluster is asked and none is simulated: both revisions are rendered and compared.
+//! Both revisions are rendered and compared; the verdict is the rehearsal's.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::impact::holds;
+use crate::rehearsal::{Rehearsal, TrialReport, passes};
 use crate::study::Conditions;
 
 /// What one environment would see of a change.
@@ -31,6 +32,14 @@ pub struct Preview {
     pub examination: Examination,
     /// Findings that both have.
     pub known_findings: usize,
+    /// Those.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Finding>,
+    /// The deliveries that were tried, the upgrade first.
+    pub trials: Vec<TrialReport>,
+    /// What nobody brings and was taken as there, as `Secret db`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub taken_as_there: Vec<String>,
     /// Releases and Applications that could not be rendered, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Diagnostic>,
@@ -102,12 +111,13 @@ impl ObjectDiff {
 }
 
 impl Preview {
-    /// Compares two revisions' units; `examined` holds the findings of both, the old one's first.
+    /// Compares two revisions' units, of which the new one was rehearsed onto the old one; `unread` is what could not be
+    /// rendered or rehearsed.
     pub fn of(
         environment: Option<&str>,
         base: &[DesiredUnit],
         head: &[DesiredUnit],
-        examined: (Examination, Examination),
+        rehearsal: Option<Rehearsal>,
         unread: Vec<Diagnostic>,
     ) -> Self {
         let schemas = Schemas::builtin();
@@ -142,7 +152,7 @@ impl Preview {
                 });
             }
         }
-        for desired in base.iter().flat_map(|unit| &unit.objects) {
+        for (unit, desired) in base.iter().flat_map(|unit| unit.objects.iter().map(move |desired| (unit, desired))) {
             if !after.contains_key(&identity(&desired.object)) {
                 objects.push(ObjectDiff {
                     unit: desired.unit.clone(),
@@ -150,35 +160,34 @@ impl Preview {
                     object: desired.key(),
                     when: when(desired),
                     fields: Vec::new(),
-                    loses: holds(&desired.object),
+                    loses: holds(&desired.object).filter(|_| !unit.can_make_again(desired)),
                     restarts: false,
                 });
             }
         }
-        let (old, mut new) = examined;
-        let known =
-            |finding: &Finding| old.findings.iter().any(|other| other.rule == finding.rule && other.key == finding.key);
-        let all = new.findings.len();
-        new.findings.retain(|finding| !known(finding));
-        let known_findings = all - new.findings.len();
+        let (examination, known, trials, taken_as_there) = match rehearsal {
+            Some(it) => (it.examination, it.known, it.trials, it.taken_as_there),
+            None => Default::default(),
+        };
         Preview {
             environment: environment.map(str::to_owned),
             objects,
             unchanged,
             resources: resources(base, head),
-            examination: new,
-            known_findings,
+            examination,
+            known_findings: known.len(),
+            known,
+            trials,
+            taken_as_there,
             unread,
             notes: Vec::new(),
         }
     }
 
-    /// Whether the change may be merged by these findings: no new error, nothing that holds data is deleted, and
-    /// everything could be rendered.
+    /// Whether the change may be merged: everything could be rendered, it would deliver as well as its base, and no
+    /// finding of its own is an error.
     pub fn passes(&self) -> bool {
-        self.examination.errors() == 0
-            && self.unread.is_empty()
-            && self.objects.iter().all(|object| object.loses.is_none())
+        self.unread.is_empty() && passes(&self.trials, &self.examination)
     }
 
     /// How many objects are so.

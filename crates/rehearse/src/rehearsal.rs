@@ -1,8 +1,12 @@
 //! The rehearsal itself: stand the cluster as it is, deliver the change on forks of it, examine everything.
 
 mod ground;
+mod old_sins;
 mod running;
 mod verdict;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use ground::Ground;
 use jiff::civil::Date;
@@ -11,8 +15,11 @@ use landfall_diag::{Diagnostic, Finding, code};
 use landfall_drydock::NodeSpec;
 use landfall_object::Object;
 use landfall_project::{Environment, ProjectFile};
-use landfall_rules::{Blame, ClusterFacts, DesiredUnit, Examination, Inventory, Rule, Start, Subject, conclude};
+use landfall_rules::{
+    Blame, ClusterFacts, DesiredUnit, Examination, Inventory, NoBlame, Role, Rule, Start, Subject, classes, conclude,
+};
 use landfall_source::SourceTree;
+use old_sins::OldSins;
 use running::Running;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -80,6 +87,8 @@ pub enum From<'a> {
         candidates: &'a [Candidate],
         /// The environment as the base revision declares it.
         environment: Option<&'a Environment>,
+        /// The repository's files there.
+        files: Option<&'a SourceTree>,
     },
     /// A cluster as it was read.
     Cluster(&'a Snapshot),
@@ -106,9 +115,15 @@ pub struct Rehearsal {
     pub would_deliver: bool,
     /// The deliveries that were tried, the upgrade first.
     pub trials: Vec<TrialReport>,
-    /// What is risky, and why.
+    /// What is risky about the change, and why.
     #[serde(flatten)]
     pub examination: Examination,
+    /// What its base had already: it is not the change's, and decides nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Finding>,
+    /// What nobody brings and was taken as there, as `Secret db`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub taken_as_there: Vec<String>,
     /// What could not be simulated.
     pub not_simulated: Vec<String>,
 }
@@ -120,6 +135,9 @@ pub struct TrialReport {
     pub start: Start,
     /// Whether it would end well.
     pub would_deliver: bool,
+    /// Whether it would not for the reasons alone for which its base would not either.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub as_its_base: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub why: Vec<Diagnostic>,
@@ -135,10 +153,16 @@ pub struct TrialReport {
 }
 
 impl Rehearsal {
-    /// Whether the command that shows it succeeds: it would deliver, and no finding is an error.
+    /// Whether the command that shows it succeeds: it would deliver as well as its base, and no finding of its own is an
+    /// error.
     pub fn passes(&self) -> bool {
-        self.would_deliver && self.examination.errors() == 0
+        passes(&self.trials, &self.examination)
     }
+}
+
+/// The one verdict over trials and findings.
+pub(crate) fn passes(trials: &[TrialReport], examination: &Examination) -> bool {
+    trials.iter().all(|trial| trial.would_deliver || trial.as_its_base) && examination.errors() == 0
 }
 
 /// Rehearses a change on simulated clusters; blocks until it is done.
@@ -173,6 +197,8 @@ struct Tried {
     before: Inventory,
     /// What the base revision delivers, where there is one.
     base: Option<Vec<DesiredUnit>>,
+    /// How that was delivered itself.
+    base_trial: Option<Trial>,
     /// What each trial left.
     made: Vec<Inventory>,
     notes: Vec<String>,
@@ -185,13 +211,16 @@ impl Tried {
             trials: Vec::new(),
             before: ground.empty.inventory(),
             base: None,
+            base_trial: None,
             made: Vec::new(),
             notes: request.told_besides.clone(),
         };
-        if let Some(Running { stage, start, units, notes }) = running {
+        if let Some(Running { stage, start, units, trial, notes }) = running {
             tried.notes.extend(notes);
-            tried.base = units;
+            (tried.base, tried.base_trial) = (units, trial);
+            // What was only taken as there is missed by the change as well.
             tried.before = stage.inventory();
+            tried.before.retain(|object| !is_prerequisite(object));
             tried.attempt(request, ground, &stage, start).await?;
         }
         if tried.trials.is_empty() || request.first_install == FirstInstall::Tried {
@@ -211,6 +240,7 @@ impl Tried {
         let attempt = Attempt {
             start,
             candidates: request.head,
+            objects: &ground.head,
             environment: request.declared(),
             options: &request.options,
             stop: &request.stop,
@@ -239,10 +269,11 @@ impl Tried {
         let Ground { offline, cluster, .. } = ground;
         let units = render_units(request.head, &self.before, cluster, offline)?;
         let outcomes: Vec<landfall_rules::Outcome<'_>> = self.trials.iter().map(Trial::as_outcome).collect();
+        let running = self.running(&ground.head);
         let subject = Subject {
             units: &units,
             base: self.base.as_deref(),
-            before: &self.before,
+            before: &running,
             cluster,
             trials: &outcomes,
             files: request.files,
@@ -252,20 +283,79 @@ impl Tried {
         };
         let mut found: Vec<Finding> = request.told.clone();
         found.extend(request.rules.iter().flat_map(|rule| (rule.check)(&subject)));
-        let examination = conclude(one_cause(found), &subject, request.blame);
+        let mut examination = conclude(one_cause(found), &subject, request.blame);
+        let sins = self.old_sins(request, ground);
+        let mut known = Examination { findings: sins.take_from(&mut examination), idle_waivers: Vec::new() };
+        examination.gather();
+        known.gather();
         let mut notes = self.notes.clone();
         notes.extend(unsimulated(&self.trials));
         notes.sort();
         notes.dedup();
+        let taken: BTreeSet<&String> = self.trials.iter().flat_map(|trial| &trial.taken_as_there).collect();
+        let told = |trial: &Trial| {
+            let base = self.base.as_deref().unwrap_or_default();
+            let report = report(trial, &self.before, base, &cluster.fingerprints);
+            let as_its_base = !report.would_deliver && !report.why.is_empty() && sins.explain(&report.why);
+            TrialReport { as_its_base, ..report }
+        };
         Ok(Rehearsal {
             revision: request.revision.clone(),
             environment: request.environment.map(|(name, _)| name.to_owned()),
             would_deliver: self.would_deliver(),
-            trials: self.trials.iter().map(|trial| report(trial, &self.before, &cluster.fingerprints)).collect(),
+            trials: self.trials.iter().map(told).collect(),
             examination,
+            known: known.findings,
+            taken_as_there: taken.into_iter().cloned().collect(),
             not_simulated: notes,
         })
     }
+
+    /// What ran before the change, for the rules: what the base could not be delivered with runs all the same, as it is
+    /// rendered, where the change goes on delivering it.
+    fn running(&self, head: &[Object]) -> Cow<'_, Inventory> {
+        let whole = |trial: &Trial| trial.came_up() && trial.left_out.is_empty();
+        if self.base_trial.as_ref().is_none_or(whole) {
+            return Cow::Borrowed(&self.before);
+        }
+        let mut running = self.before.clone();
+        for desired in self.base.iter().flatten().flat_map(|unit| &unit.objects) {
+            let key = desired.key();
+            let goes_on = desired.role == Role::Manifest && head.iter().any(|it| it.is_at(&key));
+            if goes_on && running.of(&key).is_none() {
+                running.insert(desired.object.clone());
+            }
+        }
+        Cow::Owned(running)
+    }
+
+    /// What is wrong with the base revision by itself, delivered onto an empty cluster.
+    fn old_sins(&self, request: &Request<'_>, ground: &Ground) -> OldSins {
+        let (From::Base { environment, files, .. }, Some(units)) = (&request.from, &self.base) else {
+            return OldSins::default();
+        };
+        let before = ground.empty.inventory();
+        let outcomes: Vec<landfall_rules::Outcome<'_>> = self.base_trial.iter().map(Trial::as_outcome).collect();
+        let subject = Subject {
+            units,
+            base: None,
+            before: &before,
+            cluster: &ground.cluster,
+            trials: &outcomes,
+            files: *files,
+            project: request.project,
+            environment: request.environment.and_then(|(name, _)| Some((name, (*environment)?))),
+            today: request.today,
+        };
+        let found = request.rules.iter().flat_map(|rule| (rule.check)(&subject)).collect();
+        OldSins::of(&conclude(one_cause(found), &subject, &NoBlame), self.base_trial.as_ref())
+    }
+}
+
+/// Whether an object stands for something that nobody brings and that LF103 tells.
+fn is_prerequisite(object: &Object) -> bool {
+    let kinds = ["Namespace", "Secret", "ConfigMap", "ServiceAccount", "PersistentVolumeClaim"];
+    object.group().is_empty() && kinds.contains(&object.kind()) && classes::is_assumed(object)
 }
 
 /// Renders the units for the rules, as the cluster before shows itself to `lookup`.

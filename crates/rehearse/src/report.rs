@@ -6,4 +6,4 @@ mod rehearsal;
 
 pub use markdown::findings_markdown;
 pub use preview::{COMMENT_MARK, preview_markdown, preview_text};
-pub use rehearsal::{rehearsal_markdown, rehearsal_text};
+pub use rehearsal::{Shown, rehearsal_markdown, rehearsal_text};

@@ -3,6 +3,8 @@
 //! Everything runs on one thread with virtual time: the clock moves only while the engine waits, so the same rehearsal
 //! takes the same steps on any machine.
 
+mod prerequisites;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,9 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use landfall_cluster::{Cluster, DeleteOptions};
-use landfall_delivery::{Candidate, Offers, Progress, Routes, Session, Summary, UnitPlan, UpOptions};
+use landfall_delivery::{
+    Candidate, LeftOut, Offers, Progress, References, Refusals, Routes, Session, Summary, UnitPlan, UpOptions,
+};
 use landfall_diag::{Code, Diagnostic, code};
 use landfall_drydock::{
     Clock as Time, Cluster as Drydock, ControlPlane, Drive, ForkClock, IngressOptions, NodeSpec, Operators as Twins,
@@ -32,6 +36,8 @@ use crate::trial::{Trial, Trough, WaveWait};
 /// A simulated cluster and who is offered on it.
 pub(crate) struct Stage {
     drydock: Drydock,
+    /// What containers do on it.
+    play: Play,
     /// Whose definitions are at hand.
     offers: Arc<dyn Offers>,
     /// Operators that were brought in, and the kinds that were not taken over from a snapshot.
@@ -42,6 +48,8 @@ pub(crate) struct Stage {
 pub(crate) struct Attempt<'a> {
     pub(crate) start: Start,
     pub(crate) candidates: &'a [Candidate],
+    /// Their objects, as far as they render without a cluster.
+    pub(crate) objects: &'a [Object],
     pub(crate) environment: Option<&'a Environment>,
     pub(crate) options: &'a UpOptions,
     pub(crate) stop: &'a CancellationToken,
@@ -61,6 +69,7 @@ impl Stage {
     }
 
     async fn open(nodes: Vec<NodeSpec>, play: Play, clock: Time) -> Result<Self, Vec<Diagnostic>> {
+        let known = play.clone();
         let options = Options {
             clock,
             randomness: Randomness::from_seed(1),
@@ -73,7 +82,7 @@ impl Stage {
             .await
             .map_err(|error| broken(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be opened", &error))?;
         drydock.settle();
-        Ok(Stage { drydock, offers: Arc::new(TakenForGranted), notes: Vec::new() })
+        Ok(Stage { drydock, play: known, offers: Arc::new(TakenForGranted), notes: Vec::new() })
     }
 
     /// Takes away what every simulated cluster brings along where the delivery brings its own.
@@ -151,10 +160,14 @@ impl Stage {
     /// A copy that goes its own way, with another play; costs what is changed afterwards.
     pub(crate) fn fork(&self, play: Option<Play>) -> Self {
         let drydock = self.drydock.fork(ForkClock::Virtual);
-        if let Some(play) = play {
-            drydock.perform(play);
-        }
-        Stage { drydock, offers: Arc::clone(&self.offers), notes: self.notes.clone() }
+        let play = match play {
+            Some(play) => {
+                drydock.perform(play.clone());
+                play
+            }
+            None => self.play.clone(),
+        };
+        Stage { drydock, play, offers: Arc::clone(&self.offers), notes: self.notes.clone() }
     }
 
     /// The cluster's objects.
@@ -180,6 +193,13 @@ impl Stage {
 
     /// Delivers onto this cluster, as `up` does, and says how it went.
     pub(crate) async fn attempt(&mut self, attempt: &Attempt<'_>) -> Result<Trial, Vec<Diagnostic>> {
+        let taken_as_there = self.take_as_there(attempt).await?;
+        let options = &UpOptions {
+            // What is behind something that is missing or refused is tried all the same.
+            refusals: Refusals::LeftOut,
+            references: References::MayCome,
+            ..attempt.options.clone()
+        };
         let store = Store::open(Location::Memory)
             .await
             .map_err(|error| broken(code::REHEARSAL_JOURNAL, "the rehearsal's journal cannot be opened", &error))?;
@@ -215,7 +235,7 @@ impl Stage {
         });
         let all_read = attempt.candidates.iter().all(|(_, unit)| unit.is_ok());
         let (plans, unplanned) = match all_read {
-            true => match session.plan(attempt.candidates, attempt.options).await {
+            true => match session.plan(attempt.candidates, options).await {
                 Ok(plans) => (plans, None),
                 Err(diagnostics) => (Vec::new(), Some(diagnostics)),
             },
@@ -223,7 +243,7 @@ impl Stage {
         };
         let outcome: Result<Summary, Vec<Diagnostic>> = match unplanned {
             Some(diagnostics) => Err(diagnostics),
-            None => session.up(attempt.candidates, environment.as_ref(), attempt.options).await,
+            None => session.up(attempt.candidates, environment.as_ref(), options).await,
         };
         drop(session);
         let heard = recorder.await.unwrap_or_default();
@@ -252,6 +272,8 @@ impl Stage {
             after: self.inventory(),
             took,
             troughs,
+            left_out: heard.left_out,
+            taken_as_there,
         })
     }
 
@@ -295,6 +317,7 @@ fn is_replicated(resource: &str) -> bool {
 struct Heard {
     waits: Vec<Waited>,
     operators: Vec<(String, String)>,
+    left_out: Vec<LeftOut>,
 }
 
 /// One wait or hook.
@@ -318,6 +341,7 @@ async fn record(mut told: Receiver<Progress>, drydock: Drydock) -> Heard {
             {
                 heard.operators.push((operator, kind));
             }
+            Progress::LeftOut(left_out) if !heard.left_out.contains(&left_out) => heard.left_out.push(*left_out),
             Progress::Engine { unit, event } => heard.take(unit, *event, drydock.now()),
             _ => {}
         }

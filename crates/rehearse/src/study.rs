@@ -351,14 +351,15 @@ impl Scopes {
     }
 }
 
-/// The objects that are delivered, as far as they render without a cluster.
+/// The objects that are delivered, placed into namespaces, as far as they render without a cluster.
 pub(crate) fn first_look(candidates: &[Candidate], offline: &Conditions) -> Vec<Object> {
     let turn = Turn { revision: 1, operation: Operation::Install };
     let mut objects = Vec::new();
     for unit in candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()) {
-        let Ok(rendered) = once(unit, turn, offline, MOMENTS[0], Tracing::Off) else {
+        let Ok(mut rendered) = once(unit, turn, offline, MOMENTS[0], Tracing::Off) else {
             continue;
         };
+        Scopes::of(&rendered).place(&mut rendered, &unit.namespace);
         objects.extend(rendered.all_objects().cloned());
     }
     objects

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use landfall_delivery::Outcome::Failed;
-use landfall_delivery::{Summary, UnitPlan};
+use landfall_delivery::{LeftOut, Summary, UnitPlan};
 use landfall_diag::Diagnostic;
 use landfall_engine::{Action, FieldChange};
 use landfall_object::ObjectKey;
-use landfall_rules::{Failure, Inventory, Outcome, Removal, Start};
+use landfall_rules::{Failure, Inventory, Outcome, Refused, Removal, Start};
 use serde::Serialize;
 
 /// One delivery that was tried.
@@ -27,6 +27,10 @@ pub struct Trial {
     pub took: Duration,
     /// Workloads that had fewer ready pods for a while.
     pub troughs: Vec<Trough>,
+    /// What was refused at the outset and left out, so that the rest could be tried.
+    pub left_out: Vec<LeftOut>,
+    /// What nobody brings and was taken as there: `Secret db`.
+    pub taken_as_there: Vec<String>,
 }
 
 /// A workload that had fewer ready pods for a while.
@@ -63,10 +67,17 @@ pub struct WaveWait {
 impl Trial {
     /// Whether everything was delivered and is healthy.
     pub fn would_deliver(&self) -> bool {
-        use landfall_delivery::{Outcome, Verdict};
+        use landfall_delivery::Verdict;
+        let fails =
+            |summary: &Summary| summary.checks.iter().any(|check| matches!(check.verdict, Verdict::Failed { .. }));
+        self.came_up() && self.left_out.is_empty() && !self.outcome.as_ref().is_ok_and(fails)
+    }
+
+    /// Whether all that was tried is there and healthy, whatever was refused before and whatever checks say.
+    pub(crate) fn came_up(&self) -> bool {
+        use landfall_delivery::Outcome;
         self.outcome.as_ref().is_ok_and(|summary| {
             summary.units.iter().all(|unit| matches!(unit.outcome, Outcome::Delivered | Outcome::Unchanged))
-                && !summary.checks.iter().any(|check| matches!(check.verdict, Verdict::Failed { .. }))
         })
     }
 
@@ -80,6 +91,11 @@ impl Trial {
             start: &self.start,
             delivers: self.would_deliver(),
             refused: self.outcome.as_ref().err().map(Vec::as_slice),
+            left_out: self
+                .left_out
+                .iter()
+                .map(|it| Refused { unit: &it.unit, object: &it.object, field: it.field.as_deref(), told: &it.told })
+                .collect(),
             failures: failed
                 .map(|unit| {
                     let evidence = || unit.failure.iter().flat_map(|failure| &failure.evidence);

@@ -1,5 +1,7 @@
 //! The room's contract: rules against their fixtures and mutations of them, rehearsals end to end.
 
+#[path = "it/decides.rs"]
+mod decides;
 #[path = "it/deliveries.rs"]
 mod deliveries;
 #[path = "it/fixture.rs"]

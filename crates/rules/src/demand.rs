@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::pods::{ContainerRole, PodTemplate, pod_template};
 
 /// More nodes than this are not asked for, whatever spreads itself.
-const MOST_NODES: i64 = 9;
+const MOST_NODES: i64 = 32;
 
 /// What the pods of some objects ask for together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,7 +35,8 @@ pub fn demand<'a>(objects: impl Iterator<Item = &'a Object>) -> Demand {
         demand.memory = demand.memory.saturating_add(asked(&template, "memory").saturating_mul(replicas));
         demand.pods = demand.pods.saturating_add(replicas);
         if insists(&template) {
-            demand.nodes = demand.nodes.max(replicas.min(MOST_NODES));
+            // During a rollout one more stands beside those that were there.
+            demand.nodes = demand.nodes.max(replicas.saturating_add(surge(object, replicas)).min(MOST_NODES));
         }
     }
     demand
@@ -72,6 +73,21 @@ fn asked(template: &PodTemplate<'_>, resource: &str) -> i64 {
         }
     }
     together.max(first)
+}
+
+/// How many pods more a rollout starts before it ends one.
+fn surge(object: &Object, replicas: i64) -> i64 {
+    if object.kind() != "Deployment" || object.str_at("/spec/strategy/type") == Some("Recreate") {
+        return 0;
+    }
+    match object.at("/spec/strategy/rollingUpdate/maxSurge") {
+        Some(Value::Number(count)) => count.as_i64().unwrap_or(0).max(0),
+        Some(Value::String(share)) => {
+            let share: i64 = share.trim_end_matches('%').parse().unwrap_or(25);
+            (replicas.saturating_mul(share) + 99) / 100
+        }
+        _ => (replicas.saturating_mul(25) + 99) / 100,
+    }
 }
 
 /// Whether the pods insist on nodes of their own.

@@ -9,7 +9,7 @@ use landfall_object::{ObjectKey, mask};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::grouped::grouped;
+use crate::grouped::{gathered, grouped};
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Subject};
 use crate::waiver::{self, IdleWaiver};
@@ -43,10 +43,12 @@ impl Blame for NoBlame {
 /// Runs rules over a subject.
 pub fn examine(subject: &Subject<'_>, rules: &[&Rule], blame: &dyn Blame) -> Examination {
     let found = rules.iter().flat_map(|rule| (rule.check)(subject)).collect();
-    conclude(found, subject, blame)
+    let mut examination = conclude(found, subject, blame);
+    examination.gather();
+    examination
 }
 
-/// Groups, locates and waives findings, whoever made them.
+/// Groups, locates and waives findings, whoever made them; families stand apart until they are gathered.
 pub fn conclude(found: Vec<Finding>, subject: &Subject<'_>, blame: &dyn Blame) -> Examination {
     let mut findings = grouped(found);
     for finding in &mut findings {
@@ -63,6 +65,11 @@ pub fn conclude(found: Vec<Finding>, subject: &Subject<'_>, blame: &dyn Blame) -
 }
 
 impl Examination {
+    /// Makes one of the findings of a family.
+    pub fn gather(&mut self) {
+        self.findings = gathered(std::mem::take(&mut self.findings));
+    }
+
     /// Findings that make the rehearsal fail.
     pub fn errors(&self) -> usize {
         self.findings.iter().filter(|finding| finding.fails()).count()
@@ -139,11 +146,11 @@ fn value_origin(source: &Source, blame: &dyn Blame) -> ValueOrigin {
     ValueOrigin { text: source.brief(), place, commit }
 }
 
-/// The objects of a rendering by key, for comparing two of them; of alike ones the first.
-pub(crate) fn keyed(rendered: &RenderedUnit) -> BTreeMap<landfall_object::ObjectKey, &landfall_object::Object> {
-    let mut keyed = BTreeMap::new();
+/// The objects of a rendering by key, for comparing two of them; of alike ones all, in their order.
+pub(crate) fn keyed(rendered: &RenderedUnit) -> BTreeMap<ObjectKey, Vec<&landfall_object::Object>> {
+    let mut keyed: BTreeMap<ObjectKey, Vec<&landfall_object::Object>> = BTreeMap::new();
     for object in rendered.all_objects() {
-        keyed.entry(object.key()).or_insert(object);
+        keyed.entry(object.key()).or_default().push(object);
     }
     keyed
 }

@@ -23,6 +23,32 @@ pub(crate) fn grouped(findings: Vec<Finding>) -> Vec<Finding> {
     groups
 }
 
+/// Findings of one family made one, in their order: the first speaks for all.
+pub(crate) fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut gathered: Vec<(Finding, usize)> = Vec::new();
+    for finding in findings {
+        let is_alike = |(other, _): &&mut (Finding, usize)| {
+            finding.family.is_some()
+                && (other.rule, other.severity, &other.family) == (finding.rule, finding.severity, &finding.family)
+                && other.waived == finding.waived
+        };
+        match gathered.iter_mut().find(is_alike) {
+            Some((first, more)) => {
+                first.spots.extend(finding.spots);
+                *more += 1;
+            }
+            None => gathered.push((finding, 0)),
+        }
+    }
+    let told = |(mut finding, more): (Finding, usize)| {
+        if more > 0 {
+            finding.message = format!("{}, and {more} more like it", finding.message);
+        }
+        finding
+    };
+    gathered.into_iter().map(told).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use landfall_diag::{Severity, Spot};
@@ -33,6 +59,15 @@ mod tests {
 
     fn spot(name: &str) -> Spot {
         Spot::object(None, ObjectKey::new(Gvk::new("apps", "v1", "Deployment"), Some("shop"), name))
+    }
+
+    #[test]
+    fn findings_of_one_family_are_shown_as_one_with_all_places() {
+        let rule = RULES[0];
+        let of = |image: &str| rule.finding(format!("image {image} moves")).of_family("moves").at(spot(image));
+        let findings = gathered(vec![of("a"), rule.finding("other").at(spot("b")), of("c"), of("d")]);
+        let told: Vec<(&str, usize)> = findings.iter().map(|it| (it.message.as_str(), it.spots.len())).collect();
+        assert_eq!(told, [("image a moves, and 2 more like it", 3), ("other", 1)]);
     }
 
     #[test]

@@ -49,6 +49,11 @@ impl Inventory {
         self.objects.is_empty()
     }
 
+    /// Keeps only some.
+    pub fn retain(&mut self, keep: impl Fn(&Object) -> bool) {
+        self.objects.retain(|_, object| keep(object));
+    }
+
     /// Puts an object in, in place of an earlier one of the same identity.
     pub fn insert(&mut self, object: Object) {
         let id = (

@@ -16,6 +16,8 @@ pub struct Outcome<'a> {
     pub delivers: bool,
     /// Why nothing was begun, where nothing was.
     pub refused: Option<&'a [Diagnostic]>,
+    /// What was refused before the first thing was touched; the rest was tried without it.
+    pub left_out: Vec<Refused<'a>>,
     /// What failed, a unit each.
     pub failures: Vec<Failure<'a>>,
     /// What its plans delete; absent where no plan could be made.
@@ -24,6 +26,19 @@ pub struct Outcome<'a> {
     pub removals: Vec<Removal<'a>>,
     /// The cluster's objects at the end.
     pub after: &'a Inventory,
+}
+
+/// An object that is refused before the first thing is touched.
+#[derive(Debug, Clone)]
+pub struct Refused<'a> {
+    /// The release or Application.
+    pub unit: &'a str,
+    /// The object.
+    pub object: &'a ObjectKey,
+    /// The field that is objected to, where one is.
+    pub field: Option<&'a str>,
+    /// What is said of it.
+    pub told: &'a Diagnostic,
 }
 
 /// A unit that failed.

@@ -305,6 +305,17 @@ impl DesiredUnit {
         }
     }
 
+    /// Whether what goes with an object is made again from the same input: a Secret whose values stand in git, or that a
+    /// hook makes each time.
+    pub fn can_make_again(&self, desired: &Desired) -> bool {
+        let key = desired.key();
+        let is_drawn = || {
+            self.read_back.contains(&key)
+                || self.again.as_ref().is_some_and(|again| again.all_objects().all(|it| *it != desired.object))
+        };
+        desired.object.kind() == "Secret" && (matches!(desired.role, Role::Hook { .. }) || !is_drawn())
+    }
+
     /// Whether an object is called otherwise in each revision of the release.
     pub fn counts_revisions(&self, desired: &Desired) -> bool {
         let origin = self.rendered.origin(&desired.key(), "metadata.name").and_then(|origin| origin.template);

@@ -83,7 +83,7 @@ impl Session {
         let mut ready = vec![(0, self.make_ready(unit, &capabilities).await?)];
         self.offer(&ready).await?;
         let mut told = BTreeMap::new();
-        self.check_objects(&mut ready, &mut told, options.references).await?;
+        self.check_objects(&mut ready, &mut told, options).await?;
         expect_own_kinds(&mut ready);
         let (mut courses, tried) = self.look_ahead(&mut ready, &mut told, options).await?;
         let fate = if self.stop.is_cancelled() { Fate::TakenBack } else { Fate::Kept };

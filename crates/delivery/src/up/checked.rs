@@ -7,10 +7,10 @@ use landfall_diag::{Diagnose, Diagnostic, Severity};
 use landfall_object::references::Need;
 use landfall_object::{Object, ObjectKey};
 
-use super::{Ready, References, turn_down};
-use crate::session::{Progress, Session};
+use super::{Ready, References, Refusals, UpOptions, turn_down};
+use crate::session::{LeftOut, Progress, Session};
 use crate::summary::UnitSummary;
-use crate::{Brought, unresolved, unserved};
+use crate::{Brought, Unserved, unresolved, unserved};
 
 impl Session {
     /// Refuses what is of an apiVersion that nobody serves, and what refers to things that are neither delivered nor live.
@@ -18,12 +18,53 @@ impl Session {
         &self,
         ready: &mut Vec<(usize, Ready<'_>)>,
         summaries: &mut BTreeMap<usize, UnitSummary>,
-        references: References,
+        options: &UpOptions,
     ) -> Result<(), Vec<Diagnostic>> {
         let mut refused: BTreeMap<usize, Vec<Diagnostic>> = BTreeMap::new();
-        let unserved = self.check_served(ready, &mut refused).await?;
-        self.check_references(ready, &unserved, &mut refused, references).await?;
+        let unserved = match options.refusals {
+            Refusals::EndIt => self.check_served(ready, &mut refused).await?,
+            Refusals::LeftOut => {
+                self.leave_unserved_out(ready).await?;
+                BTreeSet::new()
+            }
+        };
+        self.check_references(ready, &unserved, &mut refused, options.references).await?;
         turn_down(ready, summaries, refused)
+    }
+
+    /// Leaves out what is of an apiVersion that nobody serves; what is only of a version that is gone is taken for its
+    /// successor, by whose schema it is tried then.
+    async fn leave_unserved_out(&self, ready: &mut [(usize, Ready<'_>)]) -> Result<(), Vec<Diagnostic>> {
+        let brought = brought(ready);
+        for (_, one) in ready {
+            let found = unserved(one.shown().all_objects(), &brought, &self.cluster).await;
+            for finding in found.map_err(|error| vec![error.diagnose()])? {
+                let rendered = self.next(one).await?;
+                for key in &finding.objects {
+                    let alone = Unserved { objects: vec![key.clone()], ..finding.clone() };
+                    self.tell(Progress::LeftOut(Box::new(LeftOut {
+                        unit: one.unit.name.clone(),
+                        object: key.clone(),
+                        field: Some("apiVersion".to_owned()),
+                        told: alone.diagnostic(|key, path| rendered.places(key, path)),
+                    })))
+                    .await;
+                }
+                let instead = finding.successor().map(str::to_owned);
+                one.change(|rendered| {
+                    let gone = finding.objects.iter().filter(|key| {
+                        let taken = instead.as_deref().is_some_and(|instead| rendered.take_for(key, instead));
+                        !taken
+                    });
+                    let gone: BTreeSet<ObjectKey> = gone.cloned().collect();
+                    rendered.leave_out(&gone);
+                });
+                if instead.is_some() {
+                    one.place_again(&self.cluster).await;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Finds what is of an apiVersion that nobody serves; answers the objects, as they are written.
@@ -32,12 +73,7 @@ impl Session {
         ready: &[(usize, Ready<'_>)],
         refused: &mut BTreeMap<usize, Vec<Diagnostic>>,
     ) -> Result<BTreeSet<(usize, ObjectKey)>, Vec<Diagnostic>> {
-        let bringing: Vec<Object> = ready
-            .iter()
-            .flat_map(|(_, one)| one.shown().all_objects().filter(|it| it.kind() == "ClusterRole").cloned())
-            .chain(definitions(ready))
-            .collect();
-        let brought = Brought::of(bringing.iter());
+        let brought = brought(ready);
         let mut found = BTreeSet::new();
         for (index, one) in ready {
             let unserved = unserved(one.shown().all_objects(), &brought, &self.cluster).await;
@@ -100,6 +136,16 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The kinds that the units bring.
+fn brought(ready: &[(usize, Ready<'_>)]) -> Brought {
+    let bringing: Vec<Object> = ready
+        .iter()
+        .flat_map(|(_, one)| one.shown().all_objects().filter(|it| it.kind() == "ClusterRole").cloned())
+        .chain(definitions(ready))
+        .collect();
+    Brought::of(bringing.iter())
 }
 
 /// The CustomResourceDefinitions that units bring. A release's `crds/` are installed with its first revision alone.

@@ -27,6 +27,8 @@ pub struct UpOptions {
     pub claims: Claims,
     /// What is tried before anything is begun.
     pub tries: Tries,
+    /// What becomes of the delivery where something of it is refused before it begins.
+    pub refusals: Refusals,
     /// The time one unit's delivery may take.
     pub timeout: Duration,
     /// The time a restarted service may take.
@@ -53,6 +55,17 @@ pub enum Tries {
     Nothing,
 }
 
+/// What becomes of a delivery of which something is refused before the first thing is touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Refusals {
+    /// It does not begin.
+    #[default]
+    EndIt,
+    /// What is refused is told ([`Progress::LeftOut`](crate::Progress::LeftOut)) and left out, and the rest is delivered,
+    /// so that it shows what is wrong with that too; an object of a version that is gone is taken for its successor.
+    LeftOut,
+}
+
 impl Default for UpOptions {
     fn default() -> Self {
         UpOptions {
@@ -65,6 +78,7 @@ impl Default for UpOptions {
             references: References::default(),
             claims: Claims::default(),
             tries: Tries::default(),
+            refusals: Refusals::default(),
             timeout: Duration::from_secs(15 * 60),
             restart_timeout: Duration::from_secs(120),
         }

@@ -1,6 +1,6 @@
 //! Everything is prepared and tried at the cluster before the first unit is touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_apps::{PreparedSync, SyncStatus};
 use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
@@ -8,8 +8,8 @@ use landfall_engine::{Action, Fate, Plan, StepResult, Trial};
 use landfall_object::ObjectKey;
 use landfall_release::Prepared;
 
-use super::{Ready, Tries, UpOptions, turn_down};
-use crate::session::{Progress, Session};
+use super::{Ready, Refusals, Tries, UpOptions, turn_down};
+use crate::session::{LeftOut, Progress, Session};
 use crate::summary::{Change, Deed, Outcome, UnitSummary};
 use crate::trial;
 use crate::unit::Door;
@@ -97,7 +97,7 @@ impl Session {
         let mut courses = self.prepare_all(ready, summaries, options).await?;
         options.claims.permit(courses.values().filter_map(Course::plan))?;
         let tried = match options.tries {
-            Tries::Everything => self.try_all(ready, &mut courses, summaries).await?,
+            Tries::Everything => self.try_all(ready, &mut courses, summaries, options.refusals).await?,
             Tries::Nothing => Tried::default(),
         };
         Ok((courses, tried))
@@ -148,6 +148,7 @@ impl Session {
         ready: &mut Vec<(usize, Ready<'_>)>,
         courses: &mut BTreeMap<usize, Course>,
         summaries: &mut BTreeMap<usize, UnitSummary>,
+        refusals: Refusals,
     ) -> Result<Tried, Vec<Diagnostic>> {
         let plans: Vec<(usize, &Plan)> =
             ready.iter().filter_map(|(index, _)| Some((*index, courses.get(index)?.plan()?))).collect();
@@ -164,7 +165,9 @@ impl Session {
         let mut refused: BTreeMap<usize, Vec<Diagnostic>> = BTreeMap::new();
         for (index, one) in ready.iter() {
             let Some(plan) = tried.plans.get(index) else { continue };
-            if tried.trial.refuses(*plan) {
+            if tried.trial.refuses(*plan) && refusals == Refusals::LeftOut {
+                self.leave_refused_out(one, &tried.trial, *plan, courses.get_mut(index)).await?;
+            } else if tried.trial.refuses(*plan) {
                 let rendered = self.next(one).await?;
                 let refusals = trial::refusals(&tried.trial, *plan, |key, path| rendered.places(key, path));
                 refused.insert(*index, refusals);
@@ -195,6 +198,34 @@ impl Session {
             }
         }
         Ok(tried)
+    }
+
+    /// Tells what is refused of a unit, and takes it out of its plan.
+    async fn leave_refused_out(
+        &self,
+        one: &Ready<'_>,
+        trial: &Trial,
+        plan: usize,
+        course: Option<&mut Course>,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let rendered = self.next(one).await?;
+        let mut gone = BTreeSet::new();
+        for refusal in trial.refusals.iter().filter(|refusal| refusal.tried.plan == plan) {
+            gone.insert(refusal.tried.key.clone());
+            self.tell(Progress::LeftOut(Box::new(LeftOut {
+                unit: one.unit.name.clone(),
+                object: refusal.tried.key.clone(),
+                field: refusal.fields.first().map(|(field, _)| field.clone()),
+                told: trial::refusal(refusal, |key, path| rendered.places(key, path)),
+            })))
+            .await;
+        }
+        match course {
+            Some(Course::Release { prepared, .. }) => prepared.plan.leave_out(&gone),
+            Some(Course::Application(prepared)) => prepared.plan.leave_out(&gone),
+            Some(Course::Later) | None => {}
+        }
+        Ok(())
     }
 
     /// Ends the trial of a unit: the namespaces that were made for it stay, or go.

@@ -3,7 +3,7 @@
 
 use landfall_object::operators::definition as known_definition;
 use landfall_object::references::{Need, programs, provides, references};
-use landfall_object::{Object, SIMULATED, Simulated};
+use landfall_object::{ASSUMED, Object, SIMULATED, Simulated};
 use serde_json::{Value, json};
 
 use super::Work;
@@ -77,8 +77,10 @@ impl Work<'_, '_> {
             let mut makers = self.memory.programs.iter();
             let maker = makers.find(|it| it.makes(kind.kind, Some(&within), &wanted.name, &pod).is_some());
             let program = maker.map(|maker| Simulated::MadeBy(maker.owner.name.clone()));
-            let Some(by) = program.or_else(|| self.operated(&kind, &within, &wanted.name)) else { continue };
             let is_new = there.is_none();
+            let by = program.or_else(|| self.operated(&kind, &within, &wanted.name)).map(|by| by.to_string());
+            let taken = || self.play.takes_as_there(kind.kind, &within, &wanted.name, wanted.key.as_deref());
+            let Some(by) = by.or_else(|| taken().then(|| ASSUMED.to_owned())) else { continue };
             let mut made = there.map_or_else(
                 || {
                     json!({"apiVersion": "v1", "kind": kind.kind,
@@ -86,7 +88,10 @@ impl Work<'_, '_> {
                 },
                 |found| found.value().clone(),
             );
-            child(child(&mut made, "metadata"), "annotations")[SIMULATED] = by.to_string().into();
+            // What is there with a key that is taken as there is somebody's own otherwise.
+            if is_new || by != ASSUMED {
+                child(child(&mut made, "metadata"), "annotations")[SIMULATED] = by.into();
+            }
             if let Some(key) = &wanted.key {
                 child(&mut made, "data")[key] = PLACEHOLDER.into();
             }

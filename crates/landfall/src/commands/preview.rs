@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{Selection, TargetKind};
+use landfall_delivery::{Candidate, Selection, TargetKind, UpOptions};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
-use landfall_rehearse::{Conditions, Preview, preview_markdown, preview_text, study_all};
-use landfall_rules::{
-    ClusterFacts, DesiredUnit, Examination, Inventory, NoBlame, RULES, Subject, examine, findings_sarif,
+use landfall_rehearse::{
+    Conditions, FirstInstall, From, Preview, Request, Shown, preview_markdown, preview_text, rehearse, study_all,
 };
+use landfall_rules::{Examination, NoBlame, RULES, findings_sarif};
 use serde_json::json;
 
 use crate::arguments::{ReportFormat, TargetArgs, ValuesArgs};
@@ -35,6 +35,9 @@ pub(crate) struct PreviewArgs {
     pub(crate) place: TargetArgs,
     #[command(flatten)]
     pub(crate) values: ValuesArgs,
+    /// Show the findings that the base had already, too; they never decide
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Print as
     #[arg(short = 'o', long = "output", value_enum, default_value_t = ReportFormat::Markdown, value_name = "FORMAT")]
     pub(crate) output: ReportFormat,
@@ -74,6 +77,7 @@ async fn run(context: &Context, args: PreviewArgs) -> Outcome {
         let old = old.map_err(nothing_to_rehearse)?;
         previews.push(preview(context, &args, environment.as_deref(), (&base, old.as_ref()), (&head, &new))?);
     }
+    let shown = if args.all { Shown::All } else { Shown::New };
     let passes = previews.iter().all(Preview::passes);
     let exit = if passes { Exit::Done } else { Exit::Failed };
     let ui = &context.ui;
@@ -82,24 +86,29 @@ async fn run(context: &Context, args: PreviewArgs) -> Outcome {
             let data = json!({"base": base, "head": head, "environments": previews});
             ui.document(&report::envelope("Preview", exit, data, started));
         }
-        ReportFormat::Text if ui.is_quiet() => report::print_faults(ui, &together(&previews)),
+        ReportFormat::Text if ui.is_quiet() => report::print_faults(ui, &together(&previews, Shown::New)),
         ReportFormat::Text => {
-            previews.iter().for_each(|preview| ui.folded(&preview_text(preview)));
+            previews.iter().for_each(|preview| ui.folded(&preview_text(preview, shown)));
         }
-        ReportFormat::Markdown => ui.asked(&preview_markdown(&previews, &base, &head)),
+        ReportFormat::Markdown => ui.asked(&preview_markdown(&previews, &base, &head, shown)),
         ReportFormat::Sarif => {
-            ui.document(&findings_sarif(&together(&previews), "landfall.yaml", env!("CARGO_PKG_VERSION")));
+            ui.document(&findings_sarif(&together(&previews, shown), "landfall.yaml", env!("CARGO_PKG_VERSION")));
         }
     }
     Ok(exit)
 }
 
 /// The findings of all environments, each once: code hosts take one run a file.
-fn together(previews: &[Preview]) -> Examination {
+fn together(previews: &[Preview], shown: Shown) -> Examination {
     let mut all = Examination::default();
-    for finding in previews.iter().flat_map(|preview| &preview.examination.findings) {
-        if !all.findings.contains(finding) {
-            all.findings.push(finding.clone());
+    let old = |preview: &'_ Preview| match shown {
+        Shown::All => preview.known.clone(),
+        Shown::New => Vec::new(),
+    };
+    for finding in previews.iter().flat_map(|preview| preview.examination.findings.iter().cloned().chain(old(preview)))
+    {
+        if !all.findings.contains(&finding) {
+            all.findings.push(finding);
         }
     }
     all
@@ -140,7 +149,7 @@ fn preview(
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let conditions = Conditions::offline();
     let mut borrowed = BTreeSet::new();
-    let mut render = |place: &Place| -> Result<(Vec<DesiredUnit>, Vec<Diagnostic>), Failure> {
+    let mut read = |place: &Place| -> Result<Vec<Candidate>, Failure> {
         let overrides = args.values.overrides_at(&context.host, place, &[base_revision, head_revision])?;
         let selection = Selection { lends_vendored: true, ..args.place.selection(&context.host, place)? };
         let namespace = context.host.default_namespace(place);
@@ -148,40 +157,58 @@ fn preview(
             context.host.wait(place.target.units(&selection, &overrides, &namespace)).map_err(Failure::from)?;
         let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
         borrowed.extend(units.flat_map(|unit| &unit.lent).map(|archive| lent(archive)));
-        Ok(study_all(&candidates, &conditions, threads))
+        Ok(candidates)
     };
-    let (head, unread) = render(new)?;
+    let head_candidates = read(new)?;
+    let base_candidates = old.map(&mut read).transpose()?.unwrap_or_default();
+    let (head, mut unread) = study_all(&head_candidates, &conditions, threads);
     // What the base could not render is no fault of the change.
-    let (base, unread_before) = old.map(&mut render).transpose()?.unwrap_or_default();
-    let nothing = Inventory::default();
-    let before: Inventory = base.iter().flat_map(|unit| &unit.objects).map(|desired| desired.object.clone()).collect();
-    let cluster = ClusterFacts::assumed();
-    let findings = |units: &[DesiredUnit], base: Option<&[DesiredUnit]>, place: &Place, before: &Inventory| {
-        let subject = Subject {
-            units,
-            base,
-            before,
-            cluster: &cluster,
-            trials: &[],
+    let (base, unread_before) = study_all(&base_candidates, &conditions, threads);
+    let from = match old {
+        Some(place) => From::Base {
+            revision: base_revision.to_owned(),
+            candidates: &base_candidates,
+            environment: place.declared(),
             files: Some(&place.target.source),
-            // Policy is the base branch's: a change cannot waive its own findings.
-            project: old.and_then(project_of).or_else(|| project_of(new)),
-            environment: environment_of(place),
-            today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
-        };
-        examine(&subject, RULES, &NoBlame)
+        },
+        None => From::Empty,
     };
-    let before_findings = match old {
-        Some(place) => findings(&base, None, place, &nothing),
-        None => Examination::default(),
+    let revision = new.target.source.revision().short();
+    let request = Request {
+        head: &head_candidates,
+        revision: revision.clone(),
+        from,
+        first_install: FirstInstall::Tried,
+        environment: environment_of(new),
+        // Policy is the base branch's: a change cannot waive its own findings.
+        project: old.and_then(project_of).or_else(|| project_of(new)),
+        files: Some(&new.target.source),
+        faults: &[],
+        nodes: Vec::new(),
+        rules: RULES,
+        told: Vec::new(),
+        told_besides: Vec::new(),
+        blame: &NoBlame,
+        today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
+        options: UpOptions { revision, ..UpOptions::default() },
+        stop: context.host.stop.clone(),
     };
-    let after_findings = findings(&head, Some(&base), new, &before);
-    let preview = Preview::of(environment, &base, &head, (before_findings, after_findings), unread);
+    // Where nothing renders there is nothing to rehearse, and that is told already.
+    let rehearsal = match head.is_empty() && !unread.is_empty() {
+        true => None,
+        false => match tokio::task::block_in_place(|| rehearse(&request)) {
+            Ok(rehearsal) => Some(rehearsal),
+            Err(diagnostics) => {
+                unread.extend(diagnostics.into_iter().filter(|told| !unread.contains(told)).collect::<Vec<_>>());
+                None
+            }
+        },
+    };
     let mut notes: Vec<String> = borrowed.into_iter().collect();
     notes.extend(
         unread_before
             .iter()
             .map(|why| format!("the base cannot be rendered, and what it made counts as new: {}", why.message)),
     );
-    Ok(Preview { notes, ..preview })
+    Ok(Preview { notes, ..Preview::of(environment, &base, &head, rehearsal, unread) })
 }

@@ -7,8 +7,8 @@ use landfall_delivery::{Candidate, Selection, Unit, UpOptions};
 use landfall_diag::{Diagnostic, Ending, code};
 use landfall_host::{self as host, Failure, Hosting, Place};
 use landfall_rehearse::{
-    Asked, Conditions, FirstInstall, From, Rehearsal, Request, Snapshot, TargetBlame, ask_api, rehearsal_markdown,
-    rehearsal_text, rehearse, study,
+    Asked, Conditions, FirstInstall, From, Rehearsal, Request, Shown, Snapshot, TargetBlame, ask_api,
+    rehearsal_markdown, rehearsal_text, rehearse, study,
 };
 use landfall_rules::{RULES, findings_sarif};
 
@@ -42,6 +42,9 @@ pub(crate) struct RehearseArgs {
     /// With `--from live`: send the objects to the cluster's API as well, with dryRun=All
     #[arg(long)]
     pub(crate) ask_api: bool,
+    /// Show the findings that the base had already, too; they never decide
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Nodes of a cluster that is not read, as CPU cores and memory: `4,8Gi`; repeat for several
     #[arg(long = "node", value_name = "CPU,MEMORY")]
     pub(crate) nodes: Vec<String>,
@@ -111,7 +114,12 @@ async fn run(context: &Context, args: RehearseArgs) -> Outcome {
     let (from, first_install) = match &before {
         Before::Empty => (From::Empty, FirstInstall::Tried),
         Before::Base { revision, read } => (
-            From::Base { revision: revision.clone(), candidates: &read.candidates, environment: read.place.declared() },
+            From::Base {
+                revision: revision.clone(),
+                candidates: &read.candidates,
+                environment: read.place.declared(),
+                files: Some(&read.place.target.source),
+            },
             FirstInstall::Tried,
         ),
         Before::Cluster(snapshot) => (From::Cluster(snapshot), FirstInstall::Left),
@@ -163,7 +171,7 @@ async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         return Err(Failure::from(Diagnostic::error(code::INTERRUPTED_BEFORE, "interrupted; nothing was changed")));
     }
     let exit = if rehearsal.passes() { Exit::Done } else { Exit::Failed };
-    print(context, &head.place, &rehearsal, args.output, started, exit);
+    print(context, &head.place, &rehearsal, &args, started, exit);
     Ok(exit)
 }
 
@@ -279,12 +287,18 @@ async fn read(
     place.target.units(&selection, &overrides, &namespace).await.map_err(refused)
 }
 
-fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, format: ReportFormat, started: Instant, exit: Exit) {
+impl RehearseArgs {
+    fn shown(&self) -> Shown {
+        if self.all { Shown::All } else { Shown::New }
+    }
+}
+
+fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, args: &RehearseArgs, started: Instant, exit: Exit) {
     let ui = &context.ui;
-    match format {
+    match args.output {
         ReportFormat::Text if ui.is_quiet() => report::print_faults(ui, &rehearsal.examination),
         ReportFormat::Text => {
-            ui.folded(&rehearsal_text(rehearsal));
+            ui.folded(&rehearsal_text(rehearsal, args.shown()));
             ui.status(&format!("rehearsed in {}", landfall_diag::seconds(started.elapsed())));
         }
         ReportFormat::Json | ReportFormat::Yaml => {
@@ -296,8 +310,12 @@ fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, format: Report
                 Some(file) => file.file.clone(),
                 None => "Chart.yaml".to_owned(),
             };
-            ui.document(&findings_sarif(&rehearsal.examination, &fallback, env!("CARGO_PKG_VERSION")));
+            let mut examination = rehearsal.examination.clone();
+            if args.all {
+                examination.findings.extend(rehearsal.known.iter().cloned());
+            }
+            ui.document(&findings_sarif(&examination, &fallback, env!("CARGO_PKG_VERSION")));
         }
-        ReportFormat::Markdown => ui.asked(&rehearsal_markdown(rehearsal)),
+        ReportFormat::Markdown => ui.asked(&rehearsal_markdown(rehearsal, args.shown())),
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Ground {
     pub(super) offline: Conditions,
     /// What is delivered, as far as it renders without a cluster.
     pub(super) head: Vec<Object>,
+    /// The same of the base revision.
+    pub(super) base: Vec<Object>,
     /// A cluster with room for it, and nothing else.
     pub(super) empty: Stage,
     /// What containers do while the change is delivered.
@@ -41,7 +43,9 @@ impl Ground {
             [] => labels.on(nodes::holding(demand(head.iter()).max(demand(base.iter()))), Origin::Assumed),
             given => labels.on(given.to_vec(), Origin::Given),
         };
+        let many = (request.nodes.is_empty() && nodes.len() > 1).then(|| nodes.len());
         let mut empty = Stage::empty(nodes, quiet).await?;
+        empty.notes.extend(many.map(|many| format!("{many} nodes were assumed, as many as its pods insist on")));
         empty.notes.extend(labels.told());
         empty.make_room(delivered.iter().copied()).await?;
         empty.assume_classes(&delivered).await?;
@@ -49,7 +53,7 @@ impl Ground {
         if !request.nodes.is_empty() {
             cluster.nodes = Known::Live;
         }
-        Ok(Ground { offline, head, empty, faulty, cluster })
+        Ok(Ground { offline, head, base, empty, faulty, cluster })
     }
 }
 

@@ -1,10 +1,9 @@
 //! What runs before the change: nothing, what a base revision delivers, or a cluster as it was read.
 
-use landfall_delivery::{Candidate, HookRuns, References, Tries, UpOptions};
+use landfall_delivery::{Candidate, HookRuns, UpOptions};
 use landfall_diag::Diagnostic;
 use landfall_project::Environment;
 use landfall_rules::{DesiredUnit, Known, Start};
-use tokio_util::sync::CancellationToken;
 
 use super::ground::{Ground, play};
 use super::verdict::first_words;
@@ -12,6 +11,7 @@ use super::{From, Request};
 use crate::snapshot::Snapshot;
 use crate::stage::{Attempt, Stage};
 use crate::study;
+use crate::trial::Trial;
 
 /// What runs before the change.
 pub(super) struct Running {
@@ -19,6 +19,8 @@ pub(super) struct Running {
     pub(super) start: Start,
     /// What the base revision delivers, where there is one.
     pub(super) units: Option<Vec<DesiredUnit>>,
+    /// How it was delivered itself, onto an empty cluster.
+    pub(super) trial: Option<Trial>,
     /// What is to be known of it.
     pub(super) notes: Vec<String>,
 }
@@ -28,7 +30,7 @@ impl Running {
     pub(super) async fn stand(request: &Request<'_>, ground: &mut Ground) -> Result<Option<Self>, Vec<Diagnostic>> {
         match &request.from {
             From::Empty => Ok(None),
-            From::Base { revision, candidates, environment } => {
+            From::Base { revision, candidates, environment, .. } => {
                 Self::delivered(request, ground, revision, candidates, *environment).await.map(Some)
             }
             From::Cluster(snapshot) => Self::read(request, ground, snapshot).await.map(Some),
@@ -46,11 +48,20 @@ impl Running {
         let options = UpOptions { revision: revision.to_owned(), ..request.options.clone() };
         let mut notes = Vec::new();
         let mut stage = ground.empty.fork(Some(play.clone()));
-        let stood = stage.attempt(&base_attempt(candidates, &options, &request.stop)).await?;
-        if !stood.would_deliver() {
+        let attempt = Attempt {
+            start: Start::Empty,
+            candidates,
+            objects: &ground.base,
+            environment,
+            options: &options,
+            stop: &request.stop,
+        };
+        let stood = stage.attempt(&attempt).await?;
+        if !stood.came_up() {
             // It runs all the same, or nobody would change it: on a cluster with a past.
             stage = ground.empty.fork(Some(play));
-            stage.stand(&base_attempt(candidates, &put_there(options), &request.stop)).await?;
+            let options = &put_there(options.clone());
+            stage.stand(&Attempt { environment: None, options, ..attempt }).await?;
             notes.push(format!(
                 "{revision} does not install on an empty cluster ({}): what it delivers was put there without its hooks",
                 first_words(&stood)
@@ -58,7 +69,7 @@ impl Running {
         }
         stage.rest().await?;
         let units = study::study(candidates, &ground.offline).ok();
-        Ok(Running { stage, start: Start::Revision(revision.to_owned()), units, notes })
+        Ok(Running { stage, start: Start::Revision(revision.to_owned()), units, trial: Some(stood), notes })
     }
 
     async fn read(request: &Request<'_>, ground: &mut Ground, snapshot: &Snapshot) -> Result<Self, Vec<Diagnostic>> {
@@ -71,17 +82,13 @@ impl Running {
             stage: Stage::of(snapshot, request.head, play(request.declared(), &[])?).await?,
             start: Start::Cluster(snapshot.name.clone()),
             units: None,
+            trial: None,
             notes: snapshot.unread.iter().map(|kind| format!("not read of the cluster: {kind}")).collect(),
         })
     }
 }
 
-/// The delivery of a base revision, for what comes of it.
-fn base_attempt<'a>(candidates: &'a [Candidate], options: &'a UpOptions, stop: &'a CancellationToken) -> Attempt<'a> {
-    Attempt { start: Start::Empty, candidates, environment: None, options, stop }
-}
-
-/// Delivers the objects alone: no hook runs, nothing is waited for, and what is referred to may be missing.
+/// Delivers the objects alone: no hook runs, and nothing is waited for.
 fn put_there(options: UpOptions) -> UpOptions {
-    UpOptions { wait: false, hooks: HookRuns::Skip, references: References::MayCome, tries: Tries::Nothing, ..options }
+    UpOptions { wait: false, hooks: HookRuns::Skip, ..options }
 }

@@ -1,9 +1,9 @@
 //! What the trials and the findings come to.
 
 use landfall_delivery::{Outcome, Verdict};
-use landfall_diag::{Diagnostic, Finding, ObjectName, Witness, code};
+use landfall_diag::{Diagnostic, Finding, ObjectName, Spot, Witness, code};
 use landfall_object::{Assumption, Simulated};
-use landfall_rules::{Fingerprints, Inventory, Start};
+use landfall_rules::{DesiredUnit, Fingerprints, Inventory, Start};
 
 use super::TrialReport;
 use crate::impact::Impact;
@@ -15,10 +15,9 @@ pub(super) fn one_cause(found: Vec<Finding>) -> Vec<Finding> {
     let (mut seen, mut rest): (Vec<Finding>, Vec<Finding>) =
         found.into_iter().partition(|finding| finding.witness != Witness::Rule);
     seen.retain(|failure| {
-        let objects: Vec<&ObjectName> = failure.spots.iter().filter_map(|spot| spot.object.as_ref()).collect();
         let mut explained = false;
         for finding in rest.iter_mut().filter(|finding| finding.fails() && finding.rule != failure.rule) {
-            let shares = finding.spots.iter().filter_map(|spot| spot.object.as_ref()).any(|key| objects.contains(&key));
+            let shares = finding.spots.iter().any(|spot| failure.spots.iter().any(|other| is_one_place(spot, other)));
             if shares {
                 finding.witness = failure.witness.clone();
                 explained = true;
@@ -30,11 +29,38 @@ pub(super) fn one_cause(found: Vec<Finding>) -> Vec<Finding> {
     rest
 }
 
+/// Whether two findings are about one place: an object, and within it one field, where both name one.
+fn is_one_place(spot: &Spot, other: &Spot) -> bool {
+    let holds = |outer: &str, inner: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    let fields = (spot.field.as_deref(), other.field.as_deref());
+    let is_one_field = match fields {
+        (Some(one), Some(other)) => holds(one, other) || holds(other, one),
+        _ => true,
+    };
+    spot.object.is_some() && is_same(spot.object.as_ref(), other.object.as_ref()) && is_one_field
+}
+
+/// Whether two names are of one object, in whatever version it is written.
+fn is_same(one: Option<&ObjectName>, other: Option<&ObjectName>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| {
+        one.name == other.name && one.gvk.kind == other.gvk.kind
+            // What is of a version that is gone may not have been placed.
+            && (one.namespace == other.namespace || one.namespace.is_none() || other.namespace.is_none())
+    })
+}
+
 pub(super) fn first_words(trial: &Trial) -> String {
     why(trial).first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default()
 }
 
-fn why(trial: &Trial) -> Vec<Diagnostic> {
+pub(super) fn why(trial: &Trial) -> Vec<Diagnostic> {
+    let refused = trial.left_out.iter().map(|it| it.told.clone());
+    refused.chain(failed(trial)).collect()
+}
+
+fn failed(trial: &Trial) -> Vec<Diagnostic> {
     match &trial.outcome {
         Err(diagnostics) => diagnostics.clone(),
         Ok(summary) => {
@@ -54,14 +80,20 @@ fn why(trial: &Trial) -> Vec<Diagnostic> {
     }
 }
 
-pub(super) fn report(trial: &Trial, before: &Inventory, fingerprints: &Fingerprints) -> TrialReport {
+pub(super) fn report(
+    trial: &Trial,
+    before: &Inventory,
+    base: &[DesiredUnit],
+    fingerprints: &Fingerprints,
+) -> TrialReport {
     let nothing = Inventory::default();
     let before = if trial.start == Start::Empty { &nothing } else { before };
     TrialReport {
         start: trial.start.clone(),
         would_deliver: trial.would_deliver(),
+        as_its_base: false,
         why: why(trial),
-        impact: Impact::of(before, trial, fingerprints),
+        impact: Impact::of(before, base, trial, fingerprints),
         waits: trial.waits.iter().filter(|wait| wait.seconds > 0 || wait.is_hook).cloned().collect(),
         checks: trial.outcome.as_ref().map(|summary| summary.checks.clone()).unwrap_or_default(),
         seconds: trial.took.as_secs(),
@@ -72,6 +104,7 @@ pub(super) fn report(trial: &Trial, before: &Inventory, fingerprints: &Fingerpri
 pub(super) fn unsimulated(trials: &[Trial]) -> Vec<String> {
     let mut notes = vec!["containers answer what `simulate:` in landfall.yaml declares, and nothing else".to_owned()];
     let Some(trial) = trials.first() else { return notes };
+    notes.extend(trial.taken_as_there.iter().map(|it| format!("{it}: taken as there; nothing delivered brings it")));
     let mut taken: Vec<String> = trial
         .after
         .of_kind("", "Pod")

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::preview::{ObjectDiff, Preview};
 use crate::report::findings_markdown;
 use crate::report::markdown::{code, escaped, fenced, inline};
+use crate::report::rehearsal::{Shown, old_sins_markdown, old_sins_text};
 
 /// What code hosts take as one comment, in characters.
 const LONGEST: usize = 60_000;
@@ -20,11 +21,11 @@ const ORIGINS: usize = 2;
 pub const COMMENT_MARK: &str = "<!-- landfall preview -->";
 
 /// Previews of all environments as one Markdown comment; too much of it is cut with a word about it.
-pub fn preview_markdown(previews: &[Preview], base: &str, head: &str) -> String {
+pub fn preview_markdown(previews: &[Preview], base: &str, head: &str, known: Shown) -> String {
     // Writing into a text cannot fail.
     let mut text = format!("{COMMENT_MARK}\n## Landfall: {} → {}\n\n", inline(base), inline(head));
     for (at, preview) in previews.iter().enumerate() {
-        one(&mut text, preview, &previews[..at]);
+        one(&mut text, preview, &previews[..at], known);
     }
     if text.len() > LONGEST {
         let mut end = LONGEST;
@@ -47,7 +48,7 @@ pub fn preview_markdown(previews: &[Preview], base: &str, head: &str) -> String 
 }
 
 /// A preview as lines for a terminal.
-pub fn preview_text(preview: &Preview) -> String {
+pub fn preview_text(preview: &Preview, known: Shown) -> String {
     // Writing into a text cannot fail.
     let mut text = String::new();
     let _ = writeln!(
@@ -75,15 +76,23 @@ pub fn preview_text(preview: &Preview) -> String {
     for change in &preview.resources {
         let _ = writeln!(text, "  {} of all replicas: {}, before {}", change.name, change.to, change.from);
     }
-    text.push_str(&findings_text(&preview.examination));
-    if preview.known_findings > 0 {
-        let _ = writeln!(text, "findings that were there before: {}", preview.known_findings);
+    for trial in preview.trials.iter().filter(|trial| !trial.would_deliver) {
+        let as_its_base = if trial.as_its_base { ", as its base would not either" } else { "" };
+        let _ = writeln!(text, "  would NOT deliver, from {}{as_its_base}", trial.start);
+        for why in &trial.why {
+            let _ = writeln!(text, "    {}", why.message);
+        }
     }
+    for taken in &preview.taken_as_there {
+        let _ = writeln!(text, "  ~ {taken}: taken as there");
+    }
+    text.push_str(&findings_text(&preview.examination));
+    text.push_str(&old_sins_text(&preview.known, known));
     text
 }
 
 /// One environment; what an earlier one shows already is not shown again.
-fn one(text: &mut String, preview: &Preview, shown: &[Preview]) {
+fn one(text: &mut String, preview: &Preview, shown: &[Preview], known: Shown) {
     let name = preview.environment.as_deref().map(|name| format!("{}: ", code(name))).unwrap_or_default();
     let counts: Vec<String> = ["created", "changed", "deleted"]
         .into_iter()
@@ -113,14 +122,23 @@ fn one(text: &mut String, preview: &Preview, shown: &[Preview]) {
             inline(object.loses.as_deref().unwrap_or_default())
         );
     }
-    text.push_str(&findings_markdown(&preview.examination));
-    if preview.known_findings > 0 {
-        let known = match preview.known_findings {
-            1 => "1 finding was".to_owned(),
-            count => format!("{count} findings were"),
+    for trial in preview.trials.iter().filter(|trial| !trial.would_deliver) {
+        let (mark, as_its_base) = match trial.as_its_base {
+            true => ("⚠️", ", as its base would not either"),
+            false => ("❌", ""),
         };
-        let _ = writeln!(text, "\n{known} there before.");
+        let start = inline(&trial.start.to_string());
+        let _ = writeln!(text, "- {mark} **would not deliver**, from {start}{as_its_base}");
+        for why in &trial.why {
+            let _ = writeln!(text, "  - {}", inline(&why.message));
+        }
     }
+    if !preview.taken_as_there.is_empty() {
+        let taken: Vec<String> = preview.taken_as_there.iter().map(|it| inline(it)).collect();
+        let _ = writeln!(text, "- taken as there: {}", taken.join(", "));
+    }
+    text.push_str(&findings_markdown(&preview.examination));
+    text.push_str(&old_sins_markdown(&preview.known, known));
     if !preview.resources.is_empty() {
         text.push_str("\n### Requests and limits, all replicas\n\n| | before | after |\n|---|---|---|\n");
         for change in &preview.resources {
@@ -238,10 +256,13 @@ mod tests {
             resources: Vec::new(),
             examination: Examination::default(),
             known_findings: 0,
+            known: Vec::new(),
+            trials: Vec::new(),
+            taken_as_there: Vec::new(),
             unread: Vec::new(),
             notes: vec![hostile.to_owned()],
         };
-        let text = preview_markdown(&[preview], hostile, hostile);
+        let text = preview_markdown(&[preview], hostile, hostile, Shown::New);
         assert!(text.len() < LONGEST + 1000 && text.contains("There is more than a comment holds"), "{}", text.len());
         let begin = |sign: &str| text.lines().filter(|line| line.starts_with(sign)).count();
         assert_eq!(begin("<details>"), begin("</details>"));

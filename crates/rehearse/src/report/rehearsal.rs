@@ -3,22 +3,31 @@
 use std::fmt::Write;
 
 use landfall_delivery::{CheckResult, Verdict, unmade};
-use landfall_diag::{Diagnostic, Witness, render_plain};
+use landfall_diag::{Diagnostic, Finding, Witness, render_plain};
 use landfall_engine::Action;
 use landfall_object::diff::Brief;
-use landfall_rules::{Examination, Start, findings_text};
+use landfall_rules::{Examination, Start, counted as findings_counted, findings_text};
 
 use crate::impact::{Impact, Touched};
 use crate::rehearsal::{Rehearsal, TrialReport};
 use crate::report::findings_markdown;
 use crate::report::markdown::{code, fenced, inline};
 
+/// Which findings are shown to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Those of the change; what its base had is counted.
+    New,
+    /// What its base had, too.
+    All,
+}
+
 /// A rehearsal for people at a terminal.
-pub fn rehearsal_text(rehearsal: &Rehearsal) -> String {
+pub fn rehearsal_text(rehearsal: &Rehearsal, shown_findings: Shown) -> String {
     // Writing into a text cannot fail.
     let mut text = String::new();
     for (at, trial) in rehearsal.trials.iter().enumerate() {
-        let _ = writeln!(text, "{}{}", verdict(trial, &rehearsal.revision), as_before(&rehearsal.trials, at));
+        let _ = writeln!(text, "{}{}", verdict(trial, rehearsal), as_before(&rehearsal.trials, at));
         for diagnostic in new_reasons(&rehearsal.trials, at) {
             for line in render_plain(diagnostic).lines() {
                 let _ = writeln!(text, "  {line}");
@@ -58,6 +67,7 @@ pub fn rehearsal_text(rehearsal: &Rehearsal) -> String {
     }
     let _ = writeln!(text, "\nwhat is risky:");
     text.push_str(&findings_text(&told_apart(rehearsal)));
+    text.push_str(&old_sins_text(&rehearsal.known, shown_findings));
     for trial in &rehearsal.trials {
         if trial.waits.is_empty() {
             continue;
@@ -87,19 +97,52 @@ fn told_apart(rehearsal: &Rehearsal) -> Examination {
     examination
 }
 
-fn verdict(trial: &TrialReport, revision: &str) -> String {
+/// What the base had already, counted or in full.
+pub(crate) fn old_sins_text(known: &[Finding], shown: Shown) -> String {
+    if known.is_empty() {
+        return String::new();
+    }
+    let old = Examination { findings: known.to_vec(), idle_waivers: Vec::new() };
+    match shown {
+        Shown::New => {
+            format!("its base had these already, which do not count: {} (`--all` shows them)\n", findings_counted(&old))
+        }
+        Shown::All => format!("\nwhat its base had already, which does not count:\n{}", findings_text(&old)),
+    }
+}
+
+fn verdict(trial: &TrialReport, rehearsal: &Rehearsal) -> String {
+    let revision = &rehearsal.revision;
     let how = match &trial.start {
         Start::Empty => "first install on an empty cluster".to_owned(),
         start => format!("upgrade from {start}"),
     };
-    match (trial.would_deliver, unmade(&trial.checks).count()) {
-        (false, _) => format!("would NOT deliver: {revision}, {how}"),
-        (true, 0) => format!("would deliver cleanly: {revision}, {how} ({} s)", trial.seconds),
-        (true, unmade) => format!(
-            "would deliver, as far as it was simulated: {revision}, {how} ({} s); {unmade} of {} checks could not be made",
-            trial.seconds,
-            trial.checks.len()
-        ),
+    let seconds = trial.seconds;
+    if !trial.would_deliver {
+        let as_its_base = if trial.as_its_base { ", as its base would not either" } else { "" };
+        return format!("would NOT deliver: {revision}, {how}{as_its_base}");
+    }
+    let unmade = unmade(&trial.checks).count();
+    let mut but = Vec::new();
+    if unmade > 0 {
+        but.push(format!("{unmade} of {} checks could not be made", trial.checks.len()));
+    }
+    match rehearsal.taken_as_there.as_slice() {
+        [] => {}
+        [one] => but.push(format!("{one} was taken as there")),
+        [first, rest @ ..] => but.push(format!("{first} and {} more were taken as there", rest.len())),
+    }
+    match rehearsal.examination.errors() {
+        0 => {}
+        1 => but.push("one finding is an error".to_owned()),
+        errors => but.push(format!("{errors} findings are errors")),
+    }
+    match (but.is_empty(), unmade) {
+        (true, _) => format!("would deliver cleanly: {revision}, {how} ({seconds} s)"),
+        (false, 0) => format!("would deliver: {revision}, {how} ({seconds} s); {}", but.join("; ")),
+        (false, _) => {
+            format!("would deliver, as far as it was simulated: {revision}, {how} ({seconds} s); {}", but.join("; "))
+        }
     }
 }
 
@@ -171,16 +214,34 @@ pub(crate) fn counted(impact: &Impact) -> String {
     if parts.is_empty() { "nothing changes".to_owned() } else { parts.join(", ") }
 }
 
+/// What the base had already, counted or in full, as Markdown.
+pub(crate) fn old_sins_markdown(known: &[Finding], shown: Shown) -> String {
+    if known.is_empty() {
+        return String::new();
+    }
+    let old = Examination { findings: known.to_vec(), idle_waivers: Vec::new() };
+    let counted = findings_counted(&old);
+    match shown {
+        Shown::New => format!("\nIts base had these already, which do not count: {counted}.\n"),
+        Shown::All => format!(
+            "\n<details><summary>What its base had already, which does not count: {counted}</summary>\n\n{}\n</details>\n",
+            findings_markdown(&old)
+        ),
+    }
+}
+
 /// A rehearsal as Markdown, for a comment.
-pub fn rehearsal_markdown(rehearsal: &Rehearsal) -> String {
+pub fn rehearsal_markdown(rehearsal: &Rehearsal, shown_findings: Shown) -> String {
     let mut text = String::new();
     for (at, trial) in rehearsal.trials.iter().enumerate() {
-        let mark = match (trial.would_deliver, unmade(&trial.checks).next()) {
-            (false, _) => "❌",
-            (true, Some(_)) => "⚠️",
-            (true, None) => "✅",
+        let is_open = unmade(&trial.checks).next().is_some() || !rehearsal.taken_as_there.is_empty();
+        let mark = match (trial.would_deliver, is_open) {
+            (false, _) if !trial.as_its_base => "❌",
+            _ if rehearsal.examination.errors() > 0 => "❌",
+            (false, _) | (true, true) => "⚠️",
+            (true, false) => "✅",
         };
-        let told = inline(&verdict(trial, &rehearsal.revision));
+        let told = inline(&verdict(trial, rehearsal));
         let _ = writeln!(text, "{mark} **{told}**{}\n", as_before(&rehearsal.trials, at));
         for diagnostic in new_reasons(&rehearsal.trials, at) {
             let _ = writeln!(text, "> {}\n", inline(&diagnostic.message));
@@ -214,6 +275,7 @@ pub fn rehearsal_markdown(rehearsal: &Rehearsal) -> String {
         text.push('\n');
     }
     text.push_str(&findings_markdown(&told_apart(rehearsal)));
+    text.push_str(&old_sins_markdown(&rehearsal.known, shown_findings));
     if !rehearsal.not_simulated.is_empty() {
         text.push_str("\n<details><summary>What could not be simulated</summary>\n\n");
         for note in &rehearsal.not_simulated {

@@ -329,7 +329,10 @@ impl Scene {
         let target_head = target(&self.files)?;
         let head = self.candidates(&target_head)?;
         let base = match &self.base {
-            Some(files) => Some(self.candidates(&target(files)?)?),
+            Some(files) => {
+                let target = target(files)?;
+                Some((self.candidates(&target)?, target))
+            }
             None => None,
         };
         let project = match &target_head.kind {
@@ -344,10 +347,11 @@ impl Scene {
             head: &head,
             revision: "the fixture".to_owned(),
             from: match &base {
-                Some(candidates) => From::Base {
+                Some((candidates, target)) => From::Base {
                     revision: "its base".to_owned(),
                     candidates,
                     environment: environment.map(|(_, environment)| environment),
+                    files: Some(&target.source),
                 },
                 None => From::Empty,
             },

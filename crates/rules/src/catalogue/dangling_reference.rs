@@ -6,7 +6,7 @@ use landfall_object::references::{Certainty, Need, Reference, programs, provides
 use serde_json::Value;
 
 use crate::rule::Rule;
-use crate::subject::{Known, Subject};
+use crate::subject::{Desired, DesiredUnit, Door, Known, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF103",
@@ -66,13 +66,91 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     "it has to come from {} `{}`, which may create Secrets and is not told this one's name",
                     program.owner.gvk.kind, program.owner.name
                 )),
+                None if there.keys(&reference).is_none() => weighed(subject, &there, desired, &reference, finding),
                 None => finding,
             };
             findings.push(finding.at(desired.spot_at(&reference.path)));
         }
     }
+    findings.extend(namespaces(subject));
     findings.extend(going(subject));
     findings
+}
+
+/// What nobody brings may be there from elsewhere, on a cluster that was not read: a warning, unless a name that is
+/// delivered was most likely meant, or the base had it, or referred to something that it had.
+fn weighed(
+    subject: &Subject<'_>,
+    there: &There,
+    desired: &Desired,
+    reference: &Reference,
+    finding: Finding,
+) -> Finding {
+    if let Some(near) = there.near(reference, &desired.unit) {
+        return finding.weighing(Severity::Error).help(format!("did you mean `{near}`?"));
+    }
+    match subject.cluster.known == Known::Live || was_there(subject, desired, reference) {
+        true => finding,
+        false => finding.weighing(Severity::Warning),
+    }
+}
+
+/// Whether the base brought what is referred to, or what the same field referred to there.
+fn was_there(subject: &Subject<'_>, desired: &Desired, reference: &Reference) -> bool {
+    let base = subject.base.unwrap_or_default();
+    let brought = |kind: &str, namespace: Option<&str>, name: &str| {
+        let mut objects = base.iter().flat_map(|unit| &unit.objects);
+        objects.any(|it| it.object.kind() == kind && it.object.name() == name && it.object.namespace() == namespace)
+    };
+    let (object, namespace) = (&desired.object, reference.namespace.as_deref());
+    let before =
+        base.iter().find_map(|unit| unit.object(object.group(), object.kind(), object.namespace(), object.name()));
+    let referred = before.into_iter().flat_map(|it| references(&it.object)).find(|it| it.path == reference.path);
+    let was_other = referred.is_some_and(|it| it.kind == reference.kind && brought(&it.kind, namespace, &it.name));
+    was_other || brought(&reference.kind, namespace, &reference.name)
+}
+
+/// What every cluster has.
+const NAMESPACES: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease"];
+
+/// Namespaces that objects are put into and that nobody makes.
+fn namespaces(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for unit in subject.units {
+        for desired in &unit.objects {
+            let Some(namespace) = desired.object.namespace().filter(|it| !it.is_empty()) else { continue };
+            let is_made = namespace == unit.namespace && makes_its_namespace(unit);
+            if is_made || NAMESPACES.contains(&namespace) || subject.find("", "Namespace", None, namespace).is_some() {
+                continue;
+            }
+            let others = subject.units.iter().map(|unit| unit.namespace.as_str());
+            let delivered = subject.of_kind("", "Namespace").map(|it| it.object.name());
+            let near = landfall_diag::slip(namespace, others.chain(delivered).filter(|it| *it != namespace));
+            let finding = RULE
+                .finding(format!("Namespace `{namespace}` is neither delivered nor on the cluster"))
+                .because("the API refuses what is put into it, and nothing of the delivery begins");
+            let finding = match (near, subject.cluster.known) {
+                (Some(near), _) => finding.help(format!("did you mean `{near}`?")),
+                (None, Known::Live) => finding.help(format!("`kubectl create namespace {namespace}` first")),
+                (None, Known::Assumed) => finding.weighing(Severity::Warning).help(format!(
+                    "let the chart render Namespace `{namespace}`, create it first, or leave the namespace to the release"
+                )),
+            };
+            findings.push(finding.at(desired.spot_at("metadata.namespace")));
+        }
+    }
+    findings
+}
+
+/// Whether the delivery of a unit makes the namespace that it goes to.
+fn makes_its_namespace(unit: &DesiredUnit) -> bool {
+    match &unit.door {
+        Door::Release => true,
+        Door::Application(application) => {
+            let options = application.list_at("/spec/syncPolicy/syncOptions");
+            options.iter().any(|option| option == "CreateNamespace=true")
+        }
+    }
 }
 
 /// What is there after an installation and goes with the upgrade, while it is still referred to: its template renders it
@@ -171,6 +249,24 @@ impl There {
             }
         }
         There { objects }
+    }
+
+    /// What was most likely meant by a name that nothing bears: a name that only a slip of the hand, or the release's own
+    /// name in front, tells from it.
+    fn near(&self, reference: &Reference, unit: &str) -> Option<&str> {
+        let beside = || {
+            self.objects
+                .keys()
+                .filter(|(kind, namespace, _)| *kind == reference.kind && *namespace == reference.namespace)
+                .map(|(_, _, name)| name.as_str())
+        };
+        let names_unit = |long: &str, short: &str| {
+            let front = long.strip_suffix(short).and_then(|front| front.strip_suffix('-'));
+            front.is_some_and(|front| front == unit || front.strip_prefix(unit).is_some_and(|it| it.starts_with('-')))
+        };
+        let without_unit =
+            || beside().find(|name| names_unit(name, &reference.name) || names_unit(&reference.name, name));
+        landfall_diag::slip(&reference.name, beside()).or_else(without_unit)
     }
 
     /// `None` when it is not there, `Some(None)` when its keys are not known.

@@ -19,6 +19,7 @@ const PROTECTED: &[(&str, &str, &str)] = &[
     ("", "PersistentVolumeClaim", "the volume and all that is on it"),
     ("", "PersistentVolume", "the volume and all that is on it"),
     ("", "Namespace", "everything in the namespace"),
+    ("", "Secret", "the only copy of values that were drawn when it was first delivered"),
     ("apiextensions.k8s.io", "CustomResourceDefinition", "every resource of this kind in the whole cluster"),
     ("k8s.mariadb.com", "MariaDB", "the database server with its volumes"),
     ("k8s.mariadb.com", "Database", "the database, unless its cleanupPolicy is Skip"),
@@ -28,14 +29,12 @@ const PROTECTED: &[(&str, &str, &str)] = &[
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let before = subject.base.into_iter().flatten().flat_map(|unit| &unit.objects);
-    for old in before.filter(|old| old.role == Role::Manifest && !is_kept(old)) {
+    let units = subject.base.into_iter().flatten();
+    let before = units.flat_map(|unit| unit.objects.iter().map(move |old| (unit, old)));
+    for (unit, old) in before.filter(|(_, old)| old.role == Role::Manifest && !is_kept(old)) {
         let object = &old.object;
-        let Some((_, _, lost)) =
-            PROTECTED.iter().find(|(group, kind, _)| *group == object.group() && *kind == object.kind())
-        else {
-            continue;
-        };
+        let protected = PROTECTED.iter().find(|(group, kind, _)| *group == object.group() && *kind == object.kind());
+        let Some((_, _, lost)) = protected.filter(|_| !unit.can_make_again(old)) else { continue };
         let skipped = object.str_at("/spec/cleanupPolicy") == Some("Skip");
         if skipped || subject.desired(object.group(), object.kind(), object.namespace(), object.name()).is_some() {
             continue;

@@ -64,6 +64,16 @@ fn is_made(subject: &Subject<'_>, reference: &Reference) -> bool {
         .objects()
         .flat_map(|desired| provides(&desired.object))
         .any(|made| made.kind == "Service" && made.name == reference.name && made.namespace == reference.namespace)
+        || subject.objects().any(|desired| is_named_for(desired, reference))
+}
+
+/// Whether a custom resource stands beside it whose name the Service's begins with: operators name what they make so.
+fn is_named_for(desired: &Desired, reference: &Reference) -> bool {
+    let object = &desired.object;
+    let rest = reference.name.strip_prefix(object.name());
+    is_operated(object.group())
+        && object.namespace() == reference.namespace.as_deref()
+        && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 /// What is wrong with a Service that something points to.
@@ -118,7 +128,12 @@ fn endpoints(subject: &Subject<'_>, service: &Desired, beside: &[PodTemplate<'_>
             Vec::new()
         } else {
             // Pods may come from elsewhere; where one stands beside it that nobody selects, the selector is wrong.
-            let severity = if is_meant(subject, service) { Severity::Error } else { Severity::Warning };
+            let severity = match is_meant(subject, service) {
+                true => Severity::Error,
+                // Of another release's pods nothing is known here.
+                false if subject.cluster.known == Known::Assumed && is_of_another(subject, service) => Severity::Info,
+                false => Severity::Warning,
+            };
             vec![
                 RULE.finding(format!("Service `{name}` selects no pod"))
                     .weighing(severity)
@@ -178,13 +193,8 @@ fn is_wanted(subject: &Subject<'_>, service: &Desired, port: &Value) -> bool {
     routed || subject.pods().any(|(desired, template)| calls_of(subject, desired, &template).into_iter().any(is_called))
 }
 
-/// Labels that pods are given while they run, and what begins the others of their kind.
+/// Labels that pods are given while they run.
 const RUNNING: &[&str] = &[
-    "role",
-    "spilo-role",
-    "redis-role",
-    "postgres-operator.crunchydata.com/role",
-    "cnpg.io/instanceRole",
     "statefulset.kubernetes.io/pod-name",
     "apps.kubernetes.io/pod-index",
     "controller-revision-hash",
@@ -201,9 +211,16 @@ const RUNNING: &[&str] = &[
 fn lasting(selector: &Value) -> Value {
     let mut selector = selector.clone();
     if let Some(map) = selector.as_object_mut() {
-        map.retain(|label, value| !RUNNING.contains(&label.as_str()) && value != "leader");
+        map.retain(|label, value| !RUNNING.contains(&label.as_str()) && !is_role(label, value));
     }
     selector
+}
+
+/// What tells the pods of one server apart once they have agreed on who leads: `role: master`, `spilo-role: replica`.
+fn is_role(label: &str, value: &Value) -> bool {
+    const ROLES: &[&str] = &["leader", "master", "primary", "replica", "standby", "slave", "secondary", "follower"];
+    let last = label.rsplit(['/', '-', '.', '_']).next().unwrap_or(label);
+    value.as_str().is_some_and(|value| ROLES.contains(&value)) || last == "role" || last.ends_with("Role")
 }
 
 /// Whether a workload of the Service's unit bears the labels that it selects by, with other values, and no Service
@@ -217,10 +234,26 @@ fn is_meant(subject: &Subject<'_>, service: &Desired) -> bool {
             && desired.object.namespace() == object.namespace()
             && labels
                 .is_some_and(|labels| labels.keys().all(|it| template.labels().is_some_and(|of| of.contains_key(it))))
+            && is_akin(service, desired, &template)
             && !services().any(|other| {
                 other.object.at("/spec/selector").is_some_and(|selector| selects(selector, template.labels()))
             })
     })
+}
+
+/// Whether a workload's pods have anything to do with what a Service selects: a label alike or nearly so, or the name.
+fn is_akin(service: &Desired, workload: &Desired, template: &PodTemplate<'_>) -> bool {
+    let labels = service.object.at("/spec/selector").and_then(Value::as_object).into_iter().flatten();
+    let bears = |label: &str| template.labels().and_then(|of| of.get(label)?.as_str());
+    let mut near = labels.filter_map(|(label, value)| Some((value.as_str()?, bears(label)?)));
+    near.any(|(wanted, borne)| wanted == borne || landfall_diag::slip(wanted, [borne]).is_some())
+        || service.object.name() == workload.object.name()
+}
+
+/// Whether nothing of the Service's own unit has anything to do with what it selects.
+fn is_of_another(subject: &Subject<'_>, service: &Desired) -> bool {
+    let mut own = subject.pods().filter(|(desired, _)| desired.unit == service.unit);
+    own.all(|(desired, template)| !is_akin(service, desired, &template))
 }
 
 /// Whether it stands where a cluster has pods of its own, which have not been read.
@@ -230,12 +263,14 @@ fn is_clusters_own(subject: &Subject<'_>, service: &Object) -> bool {
 
 /// Whether the unit holds resources of somebody's own kinds, whose operator may make the pods.
 fn operated(subject: &Subject<'_>, service: &Desired) -> bool {
-    let built_in = |group: &str| !group.contains('.') || group.ends_with(".k8s.io");
-    let gateway = |group: &str| group.starts_with("traefik.") || group == "cert-manager.io";
-    subject
-        .objects()
-        .filter(|it| it.unit == service.unit)
-        .any(|it| !built_in(it.object.group()) && !gateway(it.object.group()))
+    subject.objects().filter(|it| it.unit == service.unit).any(|it| is_operated(it.object.group()))
+}
+
+/// Whether the operator of a group may run pods.
+fn is_operated(group: &str) -> bool {
+    let is_built_in = !group.contains('.') || group.ends_with(".k8s.io");
+    let is_gateway = group.starts_with("traefik.") || group == "cert-manager.io";
+    !is_built_in && !is_gateway && group != "monitoring.coreos.com"
 }
 
 fn ports<'a>(template: &PodTemplate<'a>) -> impl Iterator<Item = &'a str> {

@@ -1,7 +1,7 @@
 use landfall_diag::{Finding, Severity};
 use landfall_object::diff::{Brief, drift};
 use landfall_object::schema::Schemas;
-use landfall_object::{Object, Quantity};
+use landfall_object::{Gvk, Object, Quantity};
 use serde_json::Value;
 
 use crate::outcome::Removal;
@@ -70,7 +70,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         };
         let drift = drift(&desired.object, live, None, &schemas);
         findings.extend(drift.iter().filter_map(|it| refused(&it.path, it.from.as_ref(), it.to.as_ref())));
-        findings.extend(taken_away(subject, live).filter_map(|it| refused(it.path, it.from, None)));
+        let gone = taken_away(subject, live).filter(|it| !is_carried_over(&key.gvk, it.path));
+        findings.extend(gone.filter_map(|it| refused(it.path, it.from, None)));
         findings.extend(narrower_selector(desired, live, &name));
     }
     findings
@@ -79,6 +80,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 /// Fields that the last delivery had set and this one leaves out: its plan says so.
 fn taken_away<'s>(subject: &Subject<'s>, live: &'s Object) -> impl Iterator<Item = &'s Removal<'s>> {
     subject.trials.first().into_iter().flat_map(|outcome| &outcome.removals).filter(|it| live.is_at(it.object))
+}
+
+/// Whether the API fills in what it has where a change leaves a field out: addresses and families of a Service
+/// (`patchAllocatedValues` of its registry), so that taking them away is no change.
+fn is_carried_over(gvk: &Gvk, path: &str) -> bool {
+    gvk.group.is_empty()
+        && gvk.kind == "Service"
+        && ["spec.clusterIP", "spec.ipFamilies"].iter().any(|it| path.starts_with(it))
 }
 
 /// Whether what is there goes while its successor gets another name: that of the release's next revision.

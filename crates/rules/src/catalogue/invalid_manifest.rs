@@ -1,11 +1,17 @@
-use landfall_diag::{Finding, Severity, Spot};
-use landfall_object::lifecycle::{self, Successor};
+mod meant;
+mod sources;
+mod twice;
+
+use landfall_diag::{Finding, Severity};
+use landfall_object::lifecycle::{self, Removed, Successor};
 use landfall_object::schema::{DecodeError, Schemas};
 use landfall_object::{Gvk, Object};
-use landfall_yaml::Error;
 
+use self::meant::meant;
+use self::sources::lost_sources;
+use self::twice::twice;
 use crate::rule::Rule;
-use crate::subject::{Desired, DesiredUnit, Subject};
+use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF138",
@@ -29,10 +35,18 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let minor = minor(&subject.cluster.version);
     let mut findings = Vec::new();
     for desired in subject.objects() {
-        match removed(&desired.object.gvk(), minor) {
-            Some(finding) => findings.push(finding.at(desired.spot_at("apiVersion"))),
-            None => findings.extend(shape(&mut schemas, desired)),
+        let gvk = desired.object.gvk();
+        match minor.and_then(|minor| lifecycle::removed(&gvk, minor)) {
+            Some(gone) => {
+                findings.push(removed(&gvk, &gone).at(desired.spot_at("apiVersion")));
+                // What is wrong with it besides is wrong in the version that it has to be of, too.
+                if let Successor::ApiVersion(next) = &gone.successor {
+                    findings.extend(shape(&mut schemas, desired, &Gvk::from_api_version(next, &gvk.kind)));
+                }
+            }
+            None => findings.extend(shape(&mut schemas, desired, &gvk)),
         }
+        findings.extend(lost_sources(desired));
     }
     for unit in subject.units {
         findings.extend(twice(unit));
@@ -40,8 +54,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-fn removed(gvk: &Gvk, minor: Option<u32>) -> Option<Finding> {
-    let gone = lifecycle::removed(gvk, minor?)?;
+fn removed(gvk: &Gvk, gone: &Removed) -> Finding {
     let finding = RULE
         .finding(format!(
             "{} of {} is no longer served: it went with Kubernetes 1.{}",
@@ -50,42 +63,46 @@ fn removed(gvk: &Gvk, minor: Option<u32>) -> Option<Finding> {
             gone.since
         ))
         .because("the API does not know the kind, and the whole release is refused");
-    Some(match gone.successor {
+    match &gone.successor {
         Successor::ApiVersion(next) => finding.help(format!("use {next}")),
         Successor::Words(words) => finding.help(format!("use {words}")),
         Successor::Unsaid => finding,
-    })
+    }
 }
 
-/// What the kind's schema objects to.
-fn shape(schemas: &mut Schemas, desired: &Desired) -> Vec<Finding> {
-    let gvk = desired.object.gvk();
-    let mut known = schemas.kind(&gvk).is_some();
+/// What the schema of a kind objects to: the object's own, or its successor's.
+fn shape(schemas: &mut Schemas, desired: &Desired, gvk: &Gvk) -> Vec<Finding> {
+    let mut known = schemas.kind(gvk).is_some();
     if !known && let Some(definition) = landfall_object::operators::definition(&gvk.group, &gvk.kind) {
         let joined = Object::from_value(definition).is_ok_and(|definition| schemas.join(&definition).is_ok());
-        known = joined && schemas.kind(&gvk).is_some();
+        known = joined && schemas.kind(gvk).is_some();
         // Our own table of an operator's kind may be older or newer than the operator: only wrong types are certain.
         if known {
-            return refused(schemas, desired, &gvk).into_iter().collect();
+            return refused(schemas, desired, gvk).into_iter().collect();
         }
     }
     if !known {
         return Vec::new();
     }
-    if let Some(finding) = refused(schemas, desired, &gvk) {
+    if let Some(finding) = refused(schemas, desired, gvk) {
         return vec![finding];
     }
-    let unknown = schemas.decode(&gvk, desired.object.value()).map(|decoded| decoded.findings).unwrap_or_default();
+    let unknown = schemas.decode(gvk, desired.object.value()).map(|decoded| decoded.findings).unwrap_or_default();
+    let is_own = *gvk == desired.object.gvk();
     let mut findings = Vec::new();
     for text in unknown {
         let Some(field) = text.strip_prefix("unknown field ").map(|field| field.trim_matches('"')) else { continue };
-        findings.push(
-            RULE.finding(format!("{} has no field `{field}`", gvk.kind))
-                .weighing(Severity::Warning)
-                .because("the API drops it without a word, and what was meant does not happen")
-                .help("correct its name or its place")
-                .at(desired.spot_at(field)),
-        );
+        let finding = RULE
+            .finding(format!("{} has no field `{field}`", gvk.kind))
+            .because("the API drops it without a word, and what was meant does not happen")
+            .at(desired.spot_at(field));
+        let meant = schemas.kind(gvk).and_then(|root| meant(root, desired.object.value(), field));
+        findings.push(match meant {
+            Some(meant) if is_own => finding.help(meant),
+            // A version that is gone had other fields.
+            Some(meant) => finding.weighing(Severity::Warning).help(meant),
+            None => finding.weighing(Severity::Warning).help("correct its name or its place"),
+        });
     }
     findings
 }
@@ -101,44 +118,6 @@ fn refused(schemas: &Schemas, desired: &Desired, gvk: &Gvk) -> Option<Finding> {
             .because("the API refuses it, and the delivery stops there")
             .at(desired.spot()),
     )
-}
-
-/// Keys that are written twice in one mapping.
-fn twice(unit: &DesiredUnit) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for chart in &unit.rendered.charts {
-        let manifests = chart.manifests.iter().chain(chart.hooks.iter().map(|hook| &hook.manifest));
-        // Strict reading counts a key that a mapping has beside a merge as written twice; it only overrides.
-        for manifest in manifests.filter(|manifest| !manifest.text.contains("<<:")) {
-            let Err(Error::Duplicates(duplicates)) = landfall_yaml::to_json_strict(&manifest.text) else { continue };
-            let Ok(object) = Object::from_value(manifest.object()) else { continue };
-            // The unit places what has no namespace of its own.
-            let placed = unit.objects.iter().find(|it| {
-                it.object.kind() == object.kind()
-                    && it.object.name() == object.name()
-                    && it.object.group() == object.group()
-            });
-            let spot = placed.map_or_else(|| Spot::object(Some(&unit.name), object.key()), Desired::spot);
-            for duplicate in duplicates {
-                let key = duplicate.key.trim_matches('"');
-                findings.push(
-                    RULE.finding(format!(
-                        "{} `{}` has the key `{key}` twice in one place",
-                        object.kind(),
-                        object.name()
-                    ))
-                    .weighing(Severity::Warning)
-                    .because("the later one counts, and strict readers refuse the whole file")
-                    .help(format!(
-                        "remove one of the two; the second is at line {} of the rendered manifest",
-                        duplicate.at.line()
-                    ))
-                    .at(spot.clone()),
-                );
-            }
-        }
-    }
-    findings
 }
 
 fn minor(version: &str) -> Option<u32> {

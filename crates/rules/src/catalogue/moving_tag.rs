@@ -53,6 +53,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let severity = if is_test(&desired.role) { Severity::Info } else { severity };
             findings.push(
                 RULE.finding(format!("image `{image}` {what}"))
+                    .of_family(what)
                     .weighing(severity)
                     .because("what runs can change without any change here, and differ from node to node")
                     .at(desired.spot_at(&format!("{}.image", container.path))),

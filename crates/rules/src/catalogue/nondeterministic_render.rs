@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::{Chart, HookEvent};
 use landfall_diag::{Finding, Place, Severity};
+use landfall_object::ObjectKey;
 use serde_json::Value;
 
 use crate::examine::keyed;
@@ -78,13 +79,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let (first, second) = (keyed(&unit.rendered), keyed(again));
         let mut differences = Vec::new();
         let synced = matches!(unit.door, Door::Application(_)) || is_synced(subject, unit);
-        for desired in unit.objects.iter().filter(|desired| !is_made_once(desired, synced)) {
+        // Two of one name are compared each with its own.
+        let mut seen: BTreeMap<ObjectKey, usize> = BTreeMap::new();
+        for desired in unit.objects.iter().filter(|it| it.role != Role::Definition) {
             let key = desired.key();
-            if !first.contains_key(&key) {
+            let at = *seen.entry(key.clone()).and_modify(|at| *at += 1).or_insert(0);
+            if is_made_once(desired, synced) || !first.contains_key(&key) {
                 continue;
             }
             let mut paths = BTreeMap::new();
-            match second.get(&key) {
+            match second.get(&key).and_then(|others| others.get(at).or(others.first())) {
                 Some(other) => differing(desired.object.value(), other.value(), String::new(), &mut paths),
                 None => drop(paths.insert("metadata.name".to_owned(), String::new())),
             }

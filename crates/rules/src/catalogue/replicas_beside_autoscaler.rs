@@ -1,7 +1,7 @@
 use landfall_diag::{Finding, Severity};
 
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Found, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF121",
@@ -15,9 +15,8 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let delivered = subject.of_kind("autoscaling", "HorizontalPodAutoscaler").map(|desired| &desired.object);
-    let before = subject.before.of_kind("autoscaling", "HorizontalPodAutoscaler");
-    for scaler in delivered.chain(before) {
+    // One that the change deletes scales nothing any more.
+    for scaler in subject.after("autoscaling", "HorizontalPodAutoscaler").map(Found::object) {
         let text = |field: &str| scaler.str_at(&format!("/spec/scaleTargetRef/{field}")).unwrap_or_default();
         let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
         let Some(target) = subject.desired(group, text("kind"), scaler.namespace(), text("name")) else { continue };

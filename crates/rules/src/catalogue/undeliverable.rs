@@ -40,25 +40,35 @@ fn failures(outcome: &Outcome<'_>) -> Vec<Finding> {
             })
             .collect();
     }
-    outcome
-        .failures
-        .iter()
-        .flat_map(|unit| {
-            let container = unit.container.unwrap_or_default();
-            let spot = unit.object.map(|key| Spot::object(Some(unit.unit), key.clone()).container(container));
-            let on = on.clone();
-            // What a pod says of itself tells more than what its workload says of it.
-            let said = unit.in_pod.as_ref().map(|seen| format!(": {seen}")).unwrap_or_default();
-            unit.told.iter().map(move |diagnostic| {
-                let finding = RULE
-                    .finding(diagnostic.message.clone())
-                    .because(format!("{on} would fail{said}"))
-                    .said_by(Witness::Rehearsal);
-                match &spot {
-                    Some(spot) => finding.at(spot.clone()),
-                    None => finding,
-                }
+    let refused = outcome.left_out.iter().map(|it| {
+        let said = it.told.notes.first().filter(|_| it.told.code == code::WOULD_BE_REFUSED);
+        let said = said.map(|words| format!(": {words}")).unwrap_or_default();
+        let spot = Spot::object(Some(it.unit), it.object.clone());
+        RULE.finding(format!("{}{said}", it.told.message))
+            .because(format!("{on} would not even begin; what is with it was tried without it"))
+            .said_by(Witness::Rehearsal)
+            .at(match it.field {
+                Some(field) => spot.field(field),
+                None => spot,
             })
+    });
+    let refused: Vec<Finding> = refused.collect();
+    let failed = outcome.failures.iter().flat_map(|unit| {
+        let container = unit.container.unwrap_or_default();
+        let spot = unit.object.map(|key| Spot::object(Some(unit.unit), key.clone()).container(container));
+        let on = on.clone();
+        // What a pod says of itself tells more than what its workload says of it.
+        let said = unit.in_pod.as_ref().map(|seen| format!(": {seen}")).unwrap_or_default();
+        unit.told.iter().map(move |diagnostic| {
+            let finding = RULE
+                .finding(diagnostic.message.clone())
+                .because(format!("{on} would fail{said}"))
+                .said_by(Witness::Rehearsal);
+            match &spot {
+                Some(spot) => finding.at(spot.clone()),
+                None => finding,
+            }
         })
-        .collect()
+    });
+    refused.into_iter().chain(failed).collect()
 }

@@ -34,6 +34,9 @@ const SERVERS: &[(&str, &str, &[&str])] = &[
     ("keycloak", "Keycloak's own database", &["kc.sh", "start", "start-dev", "docker-entrypoint.sh"]),
 ];
 
+/// What such an image is told to do as the server that it is.
+const SUBCOMMANDS: &[&str] = &["server", "start", "start-dev", "run", "standalone"];
+
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in lasting(subject) {
@@ -70,6 +73,13 @@ fn unkept(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'
     // With a command of its own the image may be there for its client only.
     let command = container.value["command"].as_array().filter(|command| !command.is_empty());
     let runs = |word: &str| programs.iter().any(|program| word.split(['/', ' ']).any(|part| part == *program));
+    // So it may with arguments that begin with another program.
+    let begins = container.value["args"].as_array().and_then(|args| args.first()?.as_str());
+    let is_other =
+        |word: &str| !word.starts_with('-') && !word.contains('=') && !runs(word) && !SUBCOMMANDS.contains(&word);
+    if command.is_none() && begins.is_some_and(is_other) {
+        return None;
+    }
     let is_gateway = words(container).iter().any(|word| word == "gateway" || word == "mc");
     if is_gateway || command.is_some_and(|command| !command.iter().filter_map(Value::as_str).any(runs)) {
         return None;
@@ -104,8 +114,15 @@ fn unkept(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'
                     lasting.iter().any(|source| volume.get(*source).is_some_and(|source| !source.is_null()))
                 })
         };
-    let kept = container.value["volumeMounts"].as_array().is_some_and(|mounts| mounts.iter().any(keeps));
-    (!kept).then(|| {
+    let kept = |container: &Container<'_>| {
+        container.value["volumeMounts"].as_array().is_some_and(|mounts| mounts.iter().any(keeps))
+    };
+    // Beside the server that keeps the data, the same image dumps, measures or initialises it.
+    let beside = template
+        .containers()
+        .iter()
+        .any(|other| other.name != container.name && image_name(other.image()) == image && kept(other));
+    (!kept(container) && !beside).then(|| {
         RULE.finding(format!("{server} in container `{}` has no volume that outlives it", container.name))
             .keyed(format!("{} {}", desired.object.name(), container.name))
             .because("its data is gone with the first restart")

@@ -68,6 +68,10 @@ fn hook(subject: &Subject<'_>, unit: &DesiredUnit, hook: &Desired, weight: i64) 
     let Some(template) = pod_template(&hook.object) else { return findings };
     for call in calls_of(subject, hook, &template) {
         let Found::Desired(service) = call.service else { continue };
+        // What stands in a file is read by whoever reads the file for something else, too.
+        if call.shared.is_some() && call.field.contains(".volumes[") {
+            continue;
+        }
         let object = &service.object;
         let is_later = service.unit == unit.name && service.role == Role::Manifest;
         if !is_later || subject.before.get("", "Service", object.namespace(), object.name()).is_some() {

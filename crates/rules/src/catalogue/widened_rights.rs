@@ -2,6 +2,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::Value;
 
+use crate::decoded::texts;
 use crate::pods::{Container, PodTemplate, pod_template};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -24,7 +25,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             if let Some(finding) = contradiction(desired, &template, &container) {
                 findings.push(finding);
             }
-            findings.extend(unwritable(desired, &template, &container));
+            findings.extend(unwritable(subject, desired, &template, &container));
         }
         let based = subject.base.into_iter().flatten().flat_map(|unit| &unit.objects).map(|it| &it.object);
         let is_it = |other: &&Object| {
@@ -35,7 +36,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         };
         let live = || subject.before.get(object.group(), object.kind(), object.namespace(), object.name());
         if let Some(before) = based.into_iter().find(is_it).or_else(live).and_then(pod_template) {
-            findings.extend(widened(desired, &before, &template));
+            findings.extend(widened(subject, desired, &before, &template));
         }
     }
     findings
@@ -97,6 +98,59 @@ const PROFILES: &[Profile] = &[
     Profile { image: "prometheus/prometheus", writes: &[&["/prometheus", "/data"]] },
 ];
 
+/// Where a server is told to keep its data: the image, the place that it moves away from, and the variable or flag.
+const MOVABLE: &[(&str, &str, &str)] = &[
+    ("postgres", "/var/lib/postgresql/data", "PGDATA"),
+    ("rabbitmq", "/var/lib/rabbitmq", "RABBITMQ_MNESIA_BASE"),
+    ("grafana/grafana", "/var/lib/grafana", "GF_PATHS_DATA"),
+    ("mysql", "/var/lib/mysql", "--datadir"),
+    ("mariadb", "/var/lib/mysql", "--datadir"),
+    ("prom/prometheus", "/prometheus", "--storage.tsdb.path"),
+    ("prometheus/prometheus", "/prometheus", "--storage.tsdb.path"),
+];
+
+/// Where a container's data was moved to.
+#[derive(Default)]
+struct Moved<'a> {
+    /// The new place, where it is written down.
+    to: Option<&'a str>,
+    /// What says so: a variable's or a flag's name.
+    by: Option<&'static str>,
+}
+
+impl<'a> Moved<'a> {
+    fn of(subject: &Subject<'a>, desired: &Desired, container: &Container<'a>) -> Self {
+        let Some((_, _, by)) = MOVABLE.iter().find(|(image, _, _)| is_image(container.image(), image)) else {
+            return Moved::default();
+        };
+        if by.starts_with('-') {
+            let mut words = container.value["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let to = words.find_map(|word| word.strip_prefix(by)?.strip_prefix('='));
+            return Moved { to, by: to.map(|_| *by) };
+        }
+        let variable = container.env().find(|(_, name, _)| name == by).map(|(_, _, variable)| variable);
+        let to = variable.and_then(|variable| variable["value"].as_str());
+        // A ConfigMap or Secret may hold it that is taken as a whole; of one from elsewhere nobody knows.
+        let sources = container.value["envFrom"].as_array().into_iter().flatten();
+        let taken = sources
+            .filter_map(|source| source["configMapRef"]["name"].as_str().or(source["secretRef"]["name"].as_str()));
+        let is_taken = taken.into_iter().any(|name| {
+            let found = ["ConfigMap", "Secret"]
+                .into_iter()
+                .filter_map(|kind| subject.find("", kind, desired.object.namespace(), name));
+            let mut found = found.peekable();
+            found.peek().is_none() || found.any(|it| texts(it.object()).iter().any(|(key, _, _)| key == by))
+        });
+        Moved { to, by: (variable.is_some() || is_taken).then_some(*by) }
+    }
+
+    /// Whether a place of an image may be another one.
+    fn may_move(&self, image: &str, place: &str) -> bool {
+        let is_it = |(of, from, by): &(&str, &str, &str)| *of == image && *from == place && Some(*by) == self.by;
+        MOVABLE.iter().any(is_it)
+    }
+}
+
 /// Whether a reference names an image, wherever it was mirrored to.
 fn is_image(reference: &str, wanted: &str) -> bool {
     let name = reference.split('@').next().unwrap_or_default();
@@ -114,7 +168,12 @@ fn is_image(reference: &str, wanted: &str) -> bool {
 }
 
 /// A read-only root file system under a server that writes to places that nothing is mounted at.
-fn unwritable(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'_>) -> Vec<Finding> {
+fn unwritable(
+    subject: &Subject<'_>,
+    desired: &Desired,
+    template: &PodTemplate<'_>,
+    container: &Container<'_>,
+) -> Vec<Finding> {
     if right(template, container, "readOnlyRootFilesystem").and_then(Value::as_bool) != Some(true) {
         return Vec::new();
     }
@@ -127,13 +186,19 @@ fn unwritable(desired: &Desired, template: &PodTemplate<'_>, container: &Contain
         })
     };
     let mut missing: Vec<&str> = Vec::new();
+    let moved = Moved::of(subject, desired, container);
     let own_command = container.value["command"].as_array().is_some_and(|command| !command.is_empty());
     if let Some(profile) = PROFILES.iter().find(|profile| is_image(container.image(), profile.image) && !own_command) {
         let words = container.value["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let optimized = words.into_iter().any(|word| word == "--optimized");
         // A server may be told to write elsewhere: then its own places are mounted, or its arguments say so.
         let places = profile.writes.iter().filter(|places| !(optimized && places[0].contains("quarkus")));
+        let places = places.filter(|places| !moved.may_move(profile.image, places[0]));
         missing.extend(places.filter(|places| !places.iter().any(|it| writable(it))).map(|places| places[0]));
+    }
+    // Where the data was moved to is written to instead.
+    if let Some(place) = moved.to.filter(|place| !writable(place)) {
+        missing.push(place);
     }
     let mounted =
         |place: &str| mounts.iter().any(|mount| mount["mountPath"].as_str().is_some_and(|at| at.starts_with(place)));
@@ -165,13 +230,15 @@ fn unwritable(desired: &Desired, template: &PodTemplate<'_>, container: &Contain
 }
 
 /// Rights that a container has now and had not before.
-fn widened(desired: &Desired, before: &PodTemplate<'_>, now: &PodTemplate<'_>) -> Vec<Finding> {
+fn widened(subject: &Subject<'_>, desired: &Desired, before: &PodTemplate<'_>, now: &PodTemplate<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let old = before.containers();
     for container in now.containers() {
         let Some(was) = old.iter().find(|it| it.name == container.name) else { continue };
         for (right, what) in rights(now, &container) {
-            if rights(before, was).iter().any(|(had, _)| *had == right) || is_mending(desired, before, was, right) {
+            if rights(before, was).iter().any(|(had, _)| *had == right)
+                || is_mending(subject, desired, before, was, right)
+            {
                 continue;
             }
             findings.push(
@@ -186,9 +253,15 @@ fn widened(desired: &Desired, before: &PodTemplate<'_>, now: &PodTemplate<'_>) -
 }
 
 /// Whether a container could not start without the right: giving it back mends that.
-fn is_mending(desired: &Desired, before: &PodTemplate<'_>, was: &Container<'_>, right: &str) -> bool {
+fn is_mending(
+    subject: &Subject<'_>,
+    desired: &Desired,
+    before: &PodTemplate<'_>,
+    was: &Container<'_>,
+    right: &str,
+) -> bool {
     match right {
-        "writable" => !unwritable(desired, before, was).is_empty(),
+        "writable" => !unwritable(subject, desired, before, was).is_empty(),
         "root" | "escalation" => contradiction(desired, before, was).is_some(),
         _ => false,
     }

@@ -1,0 +1,110 @@
+//! What was wrong before the change: told apart from what the change brings.
+
+use std::collections::BTreeSet;
+
+use landfall_diag::{Diagnostic, Finding, Severity, Spot};
+use landfall_rules::Examination;
+
+use super::verdict::why;
+use crate::trial::Trial;
+
+/// What is wrong with the base revision by itself.
+#[derive(Debug, Default)]
+pub(super) struct OldSins {
+    /// Rule, weight, cause and places of each finding.
+    findings: Vec<(&'static str, Severity, String, BTreeSet<String>)>,
+    /// Why it would not deliver.
+    reasons: BTreeSet<String>,
+}
+
+impl OldSins {
+    pub(super) fn of(examination: &Examination, trial: Option<&Trial>) -> Self {
+        let told = |it: &Finding| (it.rule, it.severity, lasting(&it.key), it.spots.iter().map(place).collect());
+        OldSins {
+            findings: examination.findings.iter().map(told).collect(),
+            reasons: trial.map(why).unwrap_or_default().iter().map(|it| lasting(&it.message)).collect(),
+        }
+    }
+
+    /// Takes what the base had, no lighter, out of what was found of the change: whole findings, and of the others the
+    /// places where the base had them.
+    pub(super) fn take_from(&self, examination: &mut Examination) -> Vec<Finding> {
+        let (mut known, mut new) = (Vec::new(), Vec::new());
+        for mut finding in std::mem::take(&mut examination.findings) {
+            let cause = lasting(&finding.key);
+            let alike = self.findings.iter().find(|(rule, severity, key, _)| {
+                *rule == finding.rule && *severity >= finding.severity && *key == cause
+            });
+            match alike {
+                None => new.push(finding),
+                Some((_, _, _, places)) if finding.spots.iter().all(|spot| places.contains(&place(spot))) => {
+                    known.push(finding);
+                }
+                Some((_, _, _, places)) => {
+                    finding.spots.retain(|spot| !places.contains(&place(spot)));
+                    new.push(finding);
+                }
+            }
+        }
+        examination.findings = new;
+        known
+    }
+
+    /// Whether the base would not deliver for each of these reasons either.
+    pub(super) fn explain(&self, reasons: &[Diagnostic]) -> bool {
+        reasons.iter().all(|reason| self.reasons.contains(&lasting(&reason.message)))
+    }
+}
+
+/// Where a finding is, as far as it stays the same: the object and its container, or the file.
+fn place(spot: &Spot) -> String {
+    match &spot.object {
+        Some(object) => {
+            let namespace = object.namespace.as_deref().unwrap_or_default();
+            let container = spot.container.as_deref().unwrap_or_default();
+            lasting(&format!("{}/{namespace}/{}/{container}", object.gvk.kind, object.name))
+        }
+        None => spot.file.as_ref().map(|place| place.file.clone()).unwrap_or_default(),
+    }
+}
+
+/// A text without what each revision changes: versions (`1.2.3`, `v2.0-rc.1`) and the digests that name what is made.
+fn lasting(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '+' | '_');
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|letter| !is_of_word(letter)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        out.push_str(if is_version(word) || is_digest(word) { "*" } else { word });
+        let next = after.find(is_of_word).unwrap_or(after.len());
+        out.push_str(&after[..next]);
+        rest = &after[next..];
+    }
+    out
+}
+
+fn is_version(word: &str) -> bool {
+    let word = word.strip_prefix('v').unwrap_or(word);
+    let numbers = word.split('.').take_while(|part| part.starts_with(|digit: char| digit.is_ascii_digit())).count();
+    numbers >= 2
+}
+
+fn is_digest(word: &str) -> bool {
+    word.len() >= 8
+        && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && word.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_each_revision_changes_is_no_other_cause() {
+        assert_eq!(lasting("Job/seed-1.2.3 failed (5f8c9d7b6a)"), lasting("Job/seed-1.3.0 failed (7bb9d6c8f4)"));
+        assert_eq!(lasting("image `db:v2.1`"), lasting("image `db:v2.2`"));
+        assert_ne!(lasting("Service `web` has no port `8080`"), lasting("Service `web` has no port `8081`"));
+        assert_ne!(lasting("key `A` of Secret `s`"), lasting("key `B` of Secret `s`"));
+    }
+}

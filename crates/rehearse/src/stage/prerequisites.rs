@@ -1,0 +1,89 @@
+//! What a delivery leans on and nobody brings, taken as there: what is behind it is played too. The rules tell it (LF103).
+
+use std::collections::BTreeSet;
+
+use landfall_cluster::Cluster;
+use landfall_delivery::{Door, Missing, unresolved};
+use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_drydock::Prerequisite;
+use landfall_object::references::Need;
+use landfall_object::{ASSUMED, Gvk, Object, ObjectKey, SIMULATED};
+use serde_json::json;
+
+use super::{Attempt, Stage, broken};
+
+impl Stage {
+    /// Takes the prerequisites of a delivery as there; answers them, as `Secret db`.
+    pub(super) async fn take_as_there(&mut self, attempt: &Attempt<'_>) -> Result<Vec<String>, Vec<Diagnostic>> {
+        let cluster = Cluster::new(self.drydock.client());
+        let mut taken = BTreeSet::new();
+        for namespace in self.foreign_namespaces(attempt) {
+            self.put(&cluster, &stub("Namespace", None, &namespace)).await?;
+            taken.insert(format!("Namespace {namespace}"));
+        }
+        let missing = unresolved(attempt.objects, &cluster).await.map_err(|error| vec![error.diagnose()])?;
+        for Missing { kind, namespace, name, key, .. } in
+            missing.into_iter().filter(|it| it.need == Need::Start).map(|it| it.missing)
+        {
+            let within = namespace.clone().unwrap_or_default();
+            match kind.as_str() {
+                "Secret" | "ConfigMap" => drop(self.play.taken_as_there.insert(Prerequisite {
+                    kind: kind.clone(),
+                    namespace: within,
+                    name: name.clone(),
+                    key: key.clone(),
+                })),
+                "ServiceAccount" | "PersistentVolumeClaim" => {
+                    // The release's own namespace may be yet to come.
+                    if self.inventory().get("", "Namespace", None, &within).is_none() {
+                        let key = ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, within.as_str());
+                        self.put(&cluster, &Object::new(&key)).await?;
+                    }
+                    self.put(&cluster, &stub(&kind, Some(&within), &name)).await?;
+                }
+                _ => continue,
+            }
+            taken.insert(match key {
+                Some(key) => format!("key `{key}` of {kind} {name}"),
+                None => format!("{kind} {name}"),
+            });
+        }
+        if !taken.is_empty() {
+            self.drydock.perform(self.play.clone());
+            self.drydock.settle();
+        }
+        Ok(taken.into_iter().collect())
+    }
+
+    /// The namespaces that objects are put into, that are not there, and that no release makes on its way.
+    fn foreign_namespaces(&self, attempt: &Attempt<'_>) -> BTreeSet<String> {
+        let units = attempt.candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
+        let made = units.clone().filter(|unit| matches!(unit.door, Door::Release)).map(|unit| unit.namespace.as_str());
+        let brought = attempt.objects.iter().filter(|it| it.kind() == "Namespace").map(Object::name);
+        let known: BTreeSet<&str> = made.chain(brought).collect();
+        let asked = attempt.objects.iter().filter_map(Object::namespace).chain(units.map(|it| it.namespace.as_str()));
+        let there = self.inventory();
+        let is_there = |name: &str| there.get("", "Namespace", None, name).is_some();
+        asked.filter(|name| !name.is_empty() && !known.contains(name) && !is_there(name)).map(str::to_owned).collect()
+    }
+
+    async fn put(&self, cluster: &Cluster, object: &Object) -> Result<(), Vec<Diagnostic>> {
+        match cluster.create(object, &Default::default()).await {
+            Err(error) if !error.is_already_exists() => {
+                Err(broken(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be made ready", &error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What stands for something that is taken as there.
+fn stub(kind: &str, namespace: Option<&str>, name: &str) -> Object {
+    let mut object = Object::new(&ObjectKey::new(Gvk::new("", "v1", kind), namespace, name));
+    object.set_annotation(SIMULATED, ASSUMED);
+    if kind == "PersistentVolumeClaim" {
+        let spec = json!({"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}});
+        object.map_mut().insert("spec".to_owned(), spec);
+    }
+    object
+}
